@@ -1,0 +1,1 @@
+//! Durable shell commands and in-process handlers in one `SQLite` file.

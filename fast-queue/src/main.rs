@@ -1,0 +1,3 @@
+//! The `fast-queue` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The common half of both command lines.

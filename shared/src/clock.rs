@@ -1,0 +1,79 @@
+//! The only place that reads a clock. Everything else is handed the time.
+
+use std::fmt;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// A point in wall time: milliseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The last moment a task may be scheduled for: the end of the year 9999.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// This moment and `duration` later, at most [`MAX`](Self::MAX).
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis).min(Self::MAX.0))
+    }
+
+    /// Milliseconds from `earlier` to this moment; negative where it lies before it.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A point in boot time: milliseconds since the machine started, asleep or awake. It never jumps,
+/// so that timeouts and leases are measured with it; it means nothing on another machine or after
+/// a reboot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BootTime(pub i64);
+
+impl BootTime {
+    /// This moment and `duration` later, saturating.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// The time from `earlier` to this moment; zero where it lies before it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// Both times, read together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Wall time: for `run_at` and everything a person reads.
+    pub wall: Timestamp,
+    /// Boot time: for every interval.
+    pub boot: BootTime,
+}
+
+/// Where time comes from: the system, or a test.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Reads both clocks.
+    fn now(&self) -> Now;
+}
+
+/// The machine's clocks: `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let millis = |id| {
+            let time = clock_gettime(id);
+            time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+        };
+        Now {
+            wall: Timestamp(millis(ClockId::Realtime)),
+            boot: BootTime(millis(ClockId::Boottime)),
+        }
+    }
+}

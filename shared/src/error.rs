@@ -1,0 +1,118 @@
+//! The one error type of the public surface.
+
+use std::path::PathBuf;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong. Messages are lower-case sentences that say what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument breaks a limit; nothing was written.
+    #[error("{what}")]
+    Invalid {
+        /// The sentence.
+        what: String,
+    },
+    /// There is no such thing.
+    #[error("{what}")]
+    NotFound {
+        /// The sentence.
+        what: String,
+    },
+    /// Another process holds the database longer than the busy timeout.
+    #[error("the database is busy: {what}; try again, or run `doctor` to see who holds it")]
+    Busy {
+        /// Who or what holds it.
+        what: String,
+    },
+    /// The claim is not the caller's any more; nothing was written.
+    #[error(
+        "the claim on task {task} is lost: another worker has it, or it was settled or called off"
+    )]
+    ClaimLost {
+        /// The task.
+        task: i64,
+    },
+    /// The database cannot be used.
+    #[error("{}: {what}", path.display())]
+    Unusable {
+        /// The database file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        what: String,
+        /// What the system or `SQLite` said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// COMMIT returned an error: the write may or may not have happened. An idempotency key
+    /// makes it safe to repeat.
+    #[error(
+        "the commit failed, so it is unknown whether the write happened; look before repeating it"
+    )]
+    CommitUnknown {
+        /// What `SQLite` said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file belongs to `workflow-queue` now, or is on its way there.
+    #[error("{}: this file was promoted; use workflow-queue on it", path.display())]
+    Promoted {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// `SQLite` refused a statement for a reason not named above.
+    #[error("the database refused: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The system refused something that is not the database: a file, a process, a socket.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program is at fault.
+    #[error("{what}; this is a bug, please report it")]
+    Bug {
+        /// What was found.
+        what: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Invalid`] with that sentence.
+    pub fn invalid(what: impl Into<String>) -> Self {
+        Self::Invalid { what: what.into() }
+    }
+
+    /// An [`Error::NotFound`] with that sentence.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self::NotFound { what: what.into() }
+    }
+
+    /// An [`Error::Io`] about `what`.
+    pub fn io(what: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
+        Self::Io {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+
+    /// Whether the database was busy: the same call may succeed later.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+
+    /// Whether the claim is lost.
+    pub fn is_claim_lost(&self) -> bool {
+        matches!(self, Self::ClaimLost { .. })
+    }
+
+    /// Whether it is unknown if the write happened.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::CommitUnknown { .. })
+    }
+}

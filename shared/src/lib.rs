@@ -1,0 +1,38 @@
+//! What both engines stand on: the schema, the domain types, the `SQLite` store, the runtime that
+//! works tasks off, and the command line's common half. Nothing here knows an engine.
+//!
+//! Reading order: [`state`] and [`task`] say what a task is, [`claim`], [`outcome`] and [`retry`]
+//! what may happen to it (pure functions), [`queue`] what an engine must be able to do,
+//! [`sqlite`] how it is stored and [`runtime`] how it is run.
+
+pub mod claim;
+pub mod clock;
+pub mod error;
+pub mod options;
+pub mod outcome;
+pub mod output;
+pub mod queue;
+pub mod random;
+pub mod retry;
+pub mod runtime;
+pub mod sqlite;
+pub mod state;
+pub mod task;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+#[cfg(feature = "testing")]
+pub mod simulation;
+
+pub use claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
+pub use clock::{Clock, Now, SystemClock, Timestamp};
+pub use error::{Error, Result};
+pub use options::TaskOptions;
+pub use outcome::{Outcome, Reason, Settled, Settlement};
+pub use output::Output;
+pub use queue::{Enqueued, Queue};
+pub use state::State;
+pub use task::{NewTask, Task, TaskId, Work};

@@ -1,0 +1,172 @@
+//! A task's settings beyond name, command and priority, and how they are stored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::task::{check_length, check_no_nul};
+
+/// The longest delay, timeout or backoff: 100 years in milliseconds.
+pub const MAX_DURATION_MS: u64 = 100 * 366 * 86_400_000;
+/// Bytes in a task's own environment and directory together.
+pub const MAX_ENVIRONMENT_BYTES: usize = 128 << 10;
+
+/// Settings of a task. [`Default`] is the contract of both programs; what differs from it is
+/// stored as JSON, an ordinary task stores nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskOptions {
+    /// Verdicts (exits, timeouts) before the task is `failed`; at least 1.
+    #[serde(skip_serializing_if = "is_default_attempts")]
+    pub max_attempts: u32,
+    /// Dead workers and lost leases before the task is `failed`; at least 1.
+    #[serde(skip_serializing_if = "is_default_crashes")]
+    pub max_crashes: u32,
+    /// Delay before the first retry, in milliseconds; it doubles with every further one.
+    #[serde(skip_serializing_if = "is_default_backoff")]
+    pub backoff_ms: u64,
+    /// The longest delay before a retry, in milliseconds.
+    #[serde(skip_serializing_if = "is_default_max_backoff")]
+    pub max_backoff_ms: u64,
+    /// Time one attempt may take, in milliseconds; no limit unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// The directory a command runs in; the worker's unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Variables added to the worker's environment.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, String)>,
+    /// If not empty, only these exit codes are retried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retry_codes: Vec<i32>,
+    /// These exit codes are never retried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fatal_codes: Vec<i32>,
+}
+
+impl Default for TaskOptions {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            max_crashes: 5,
+            backoff_ms: 1_000,
+            max_backoff_ms: 300_000,
+            timeout_ms: None,
+            cwd: None,
+            env: Vec::new(),
+            retry_codes: Vec::new(),
+            fatal_codes: Vec::new(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_default_attempts(value: &u32) -> bool {
+    *value == TaskOptions::default().max_attempts
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_default_crashes(value: &u32) -> bool {
+    *value == TaskOptions::default().max_crashes
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_default_backoff(value: &u64) -> bool {
+    *value == TaskOptions::default().backoff_ms
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_default_max_backoff(value: &u64) -> bool {
+    *value == TaskOptions::default().max_backoff_ms
+}
+
+impl TaskOptions {
+    /// The text for `queue_tasks.options`; `None` where everything is at its default.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] if the settings cannot be written as JSON.
+    pub fn to_row(&self) -> Result<Option<String>> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        serde_json::to_string(self)
+            .map(Some)
+            .map_err(|error| Error::Bug {
+                what: format!("a task's options cannot be stored: {error}"),
+            })
+    }
+
+    /// The settings of a stored row.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] for text that this version did not write and cannot read.
+    pub fn from_row(text: Option<&str>) -> Result<Self> {
+        let Some(text) = text else {
+            return Ok(Self::default());
+        };
+        serde_json::from_str(text).map_err(|error| Error::Bug {
+            what: format!("a task's stored options cannot be read: {error}"),
+        })
+    }
+
+    /// Checks every limit.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a sentence that names the limit.
+    pub fn validate(&self) -> Result<()> {
+        if self.max_attempts == 0 || self.max_crashes == 0 {
+            return Err(Error::invalid(
+                "max-attempts and max-crashes must be at least 1",
+            ));
+        }
+        if self.timeout_ms == Some(0) {
+            return Err(Error::invalid("a timeout must be longer than zero"));
+        }
+        for duration in [self.backoff_ms, self.max_backoff_ms]
+            .into_iter()
+            .chain(self.timeout_ms)
+        {
+            if duration > MAX_DURATION_MS {
+                return Err(Error::invalid("a duration must be at most 100 years"));
+            }
+        }
+        let mut bytes = self.cwd.as_ref().map_or(0, String::len);
+        if let Some(cwd) = &self.cwd {
+            check_no_nul("a directory", cwd)?;
+        }
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains('=') {
+                return Err(Error::invalid(
+                    "a variable's name must not be empty or contain '='",
+                ));
+            }
+            check_no_nul("a variable", name)?;
+            check_no_nul("a variable's value", value)?;
+            bytes += name.len() + value.len() + 2;
+        }
+        check_length("a task's environment", bytes, MAX_ENVIRONMENT_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TaskOptions;
+
+    #[test]
+    fn defaults_are_stored_as_nothing() {
+        assert_eq!(TaskOptions::default().to_row().unwrap(), None);
+        assert_eq!(TaskOptions::from_row(None).unwrap(), TaskOptions::default());
+    }
+
+    #[test]
+    fn what_differs_comes_back_as_it_was() {
+        let options = TaskOptions {
+            max_attempts: 1,
+            timeout_ms: Some(5),
+            cwd: Some("/tmp/ü".to_owned()),
+            env: vec![("A".to_owned(), "b=c\n".to_owned())],
+            fatal_codes: vec![2],
+            ..TaskOptions::default()
+        };
+        let stored = options.to_row().unwrap();
+        assert_eq!(TaskOptions::from_row(stored.as_deref()).unwrap(), options);
+        assert!(!stored.unwrap().contains("max_crashes"));
+    }
+}

@@ -1,0 +1,301 @@
+//! What an engine can do. The runtime, both command lines, the conformance suite and the
+//! simulator know an engine only through this trait.
+
+use std::path::Path;
+
+use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use crate::clock::{Now, Timestamp};
+use crate::error::Result;
+use crate::outcome::{Settled, Settlement};
+use crate::output::Output;
+use crate::runtime::sidecar::Sidecar;
+use crate::runtime::wakeup::Wake;
+use crate::state::State;
+use crate::task::{NewTask, Task, TaskId};
+
+/// An engine over one database file. Every method is a whole operation: a batch in, a result per
+/// item out, one transaction; it returns after the commit.
+///
+/// Every method may fail with [`Error::Busy`](crate::Error::Busy) (nothing was written) and
+/// [`Error::Unusable`](crate::Error::Unusable); every writing one with
+/// [`Error::CommitUnknown`](crate::Error::CommitUnknown) and
+/// [`Error::Promoted`](crate::Error::Promoted).
+pub trait Queue: Send + Sync + 'static {
+    /// A transaction of the caller's on the same file.
+    type Tx<'a>;
+
+    // What is asked for.
+
+    /// Makes tasks durable, all or none, in the order given, and wakes workers. A task whose key
+    /// is taken is not enqueued: the first one's id is returned.
+    fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>>;
+
+    /// As [`enqueue`](Self::enqueue) within the caller's transaction; the tasks appear with its
+    /// commit. Fire the wake afterwards.
+    fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)>;
+
+    // What a worker does.
+
+    /// Claims up to `limit` tasks, highest priority first, raising attempt, crash and token
+    /// counters. Scheduled tasks that came due are promoted on the way.
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims>;
+
+    /// Records outcomes, each on behalf of its claim.
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
+
+    /// As [`settle`](Self::settle) within the caller's transaction: the task is done together
+    /// with the caller's own rows. Fire the wake after the commit.
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<(Vec<Settled>, Wake)>;
+
+    /// Extends claims where the engine has leases; tells of each whether it is still held.
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>>;
+
+    /// Makes a worker known, and gives it the lowest free place.
+    fn register(&self, worker: &WorkerInfo) -> Result<u32>;
+
+    /// Forgets a worker that holds no claims.
+    fn deregister(&self, worker: WorkerId) -> Result<()>;
+
+    /// Every registered worker, dead ones included until they are reaped.
+    fn workers(&self) -> Result<Vec<WorkerInfo>>;
+
+    /// The running claims of a worker.
+    fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>>;
+
+    /// Returns the running tasks of a dead worker, counting a crash for each, and forgets the
+    /// worker. Its orphaned processes must be gone by now.
+    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>>;
+
+    // What a person asks.
+
+    /// A task, or `None`.
+    fn get(&self, id: TaskId) -> Result<Option<Task>>;
+
+    /// The output stored with a task's last settle, if any was.
+    fn output(&self, id: TaskId) -> Result<Option<Output>>;
+
+    /// A page of tasks, newest first.
+    fn list(&self, query: &ListQuery) -> Result<Vec<Task>>;
+
+    /// The highest id ever given out; `None` in a file without tasks.
+    fn last_id(&self) -> Result<Option<TaskId>>;
+
+    /// How many tasks stand where.
+    fn stats(&self) -> Result<Stats>;
+
+    /// Every queue and handler lane that was ever named.
+    fn queues(&self) -> Result<Vec<QueueInfo>>;
+
+    /// Whatever of the engine's own keeps the task waiting (see [`Waits`]); empty if nothing
+    /// does or it does not wait.
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
+
+    /// Calls tasks off: waiting ones at once, running ones by a request that their worker heeds.
+    fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
+
+    /// Queues ended tasks again, with fresh budgets; succeeded ones are refused.
+    fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
+
+    /// Changes the priority of waiting tasks.
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>>;
+
+    /// Stops (`true`) or lets go on (`false`) claims from a queue; what runs is left running.
+    /// Returns whether that changed anything.
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool>;
+
+    /// Deletes ended tasks in small steps, never the highest id. Returns how many went (or, dry,
+    /// would go).
+    fn prune(&self, request: &PruneRequest) -> Result<u64>;
+
+    // What the runtime needs beside the tasks.
+
+    /// The database file.
+    fn path(&self) -> &Path;
+
+    /// The folder of locks, sockets and logs beside the file.
+    fn sidecar(&self) -> &Sidecar;
+
+    /// The engine's clocks.
+    fn now(&self) -> Now;
+
+    /// 64 random bits from the engine's source.
+    fn random(&self) -> u64;
+
+    /// A number that changes when another connection commits: the safety net under lost wakes.
+    fn change_counter(&self) -> Result<i64>;
+
+    /// What stands between the engine and its file, for `doctor`.
+    fn diagnose(&self) -> Result<Vec<Finding>>;
+}
+
+/// What became of one task of an enqueue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// The task's id: the new one, or that of the earlier task with the same key.
+    pub id: TaskId,
+    /// Whether an earlier task with the same key stood there already.
+    pub existed: bool,
+}
+
+/// A worker as registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerInfo {
+    /// Its name.
+    pub id: WorkerId,
+    /// Its process.
+    pub pid: u32,
+    /// The boot of its machine (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How many tasks it runs at once.
+    pub slots: u32,
+    /// What it can run.
+    pub serves: Serves,
+}
+
+/// What a worker can run.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Serves {
+    /// The queue it claims from.
+    pub queue: String,
+    /// Whether it runs commands.
+    pub commands: bool,
+    /// The handlers it has.
+    pub handlers: Vec<String>,
+}
+
+impl Serves {
+    /// Whether a task of that queue and handler ('' is a command) is among it.
+    pub fn covers(&self, queue: &str, handler: &str) -> bool {
+        self.queue == queue
+            && if handler.is_empty() {
+                self.commands
+            } else {
+                self.handlers.iter().any(|own| own == handler)
+            }
+    }
+}
+
+/// A task returned from a dead worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reaped {
+    /// The claim that died.
+    pub claim: Claim,
+    /// What the task became: queued, failed or cancelled.
+    pub state: State,
+}
+
+/// Which tasks to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only these states; all if empty.
+    pub states: Vec<State>,
+    /// Only this queue.
+    pub queue: Option<String>,
+    /// Only names that contain this.
+    pub name: Option<String>,
+    /// Only ids of at least this.
+    pub from: Option<TaskId>,
+    /// Only ids below this: the next page.
+    pub before: Option<TaskId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// How many tasks stand where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Counts, indexed by a state's code.
+    pub by_state: [u64; 8],
+    /// When the next scheduled task comes due.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Stats {
+    /// How many tasks are in `state`.
+    pub fn count(&self, state: State) -> u64 {
+        self.by_state[state as usize]
+    }
+
+    /// How many tasks there are.
+    pub fn total(&self) -> u64 {
+        self.by_state.iter().sum()
+    }
+}
+
+/// A queue's lane for commands, or for one handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueInfo {
+    /// The queue.
+    pub name: String,
+    /// The handler; '' for commands.
+    pub handler: String,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+    /// Tasks that could be claimed.
+    pub queued: u64,
+}
+
+/// What keeps a task waiting, of what an engine can see in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Its time has not come.
+    Time {
+        /// Its earliest start.
+        run_at: Timestamp,
+        /// Whether that is the backoff after a failed attempt.
+        retry: bool,
+    },
+    /// Its queue is paused.
+    Paused {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Tasks in front of it in its queue.
+    Behind {
+        /// How many will be claimed first.
+        tasks: u64,
+    },
+}
+
+/// What became of one task of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is in this state now.
+    Done(State),
+    /// It runs; the worker that holds it was asked to end it.
+    Requested(WorkerId),
+    /// It is in a state in which this cannot be done.
+    Refused(State),
+    /// There is no such task.
+    NotFound,
+}
+
+/// What to prune.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneRequest {
+    /// Only tasks that ended before this.
+    pub finished_before: Timestamp,
+    /// Only these terminal states; all if empty.
+    pub states: Vec<State>,
+    /// Keep so many of the newest ended tasks whatever their age.
+    pub keep: u64,
+    /// Count, delete nothing.
+    pub dry_run: bool,
+}
+
+/// A line of `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// What was found.
+    pub value: String,
+    /// What is wrong with it and what to do; `None` if nothing is.
+    pub problem: Option<String>,
+}

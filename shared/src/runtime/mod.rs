@@ -1,0 +1,8 @@
+//! Working tasks off: generic over [`Queue`](crate::Queue), so that both engines share it.
+//!
+//! Everything that loops is a state machine, `step(now, events) -> actions, next wake`, that
+//! neither reads a clock nor touches the system. A thin shell performs the actions: the real one
+//! with child processes, sockets and locks, the simulation's with none of them.
+
+pub mod sidecar;
+pub mod wakeup;

@@ -1,0 +1,82 @@
+//! The folder beside the database, `<db>.d/`: locks, sockets and logs. Never the database itself:
+//! closing any descriptor of that file drops `SQLite`'s POSIX locks on it.
+
+use std::path::{Path, PathBuf};
+
+use crate::claim::WorkerId;
+use crate::task::TaskId;
+
+/// Names every file in `<db>.d/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecar {
+    folder: PathBuf,
+}
+
+impl Sidecar {
+    /// The sidecar of the database at `path`; nothing is created yet.
+    pub fn of(path: &Path) -> Self {
+        let mut folder = path.as_os_str().to_owned();
+        folder.push(".d");
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// The folder itself, mode 0700.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Locked by whoever writes to the database, between processes.
+    pub fn writer_lock(&self) -> PathBuf {
+        self.folder.join("writer.lock")
+    }
+
+    /// Which workers are idle: one 8-byte little-endian worker id per place, 0 where none is.
+    pub fn idle_file(&self) -> PathBuf {
+        self.folder.join("idle")
+    }
+
+    /// The folder of the workers' lock files and sockets.
+    pub fn workers(&self) -> PathBuf {
+        self.folder.join("workers")
+    }
+
+    /// Locked by the worker as long as its process lives.
+    pub fn worker_lock(&self, worker: WorkerId) -> PathBuf {
+        self.workers().join(format!("{worker}.lock"))
+    }
+
+    /// The worker's wake socket.
+    pub fn worker_socket(&self, worker: WorkerId) -> PathBuf {
+        self.workers().join(format!("{worker}.sock"))
+    }
+
+    /// The folder of task logs.
+    pub fn logs(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// The log of one attempt; made of numbers only, whatever the task is called.
+    pub fn log(&self, task: TaskId, attempt: u32) -> PathBuf {
+        self.logs().join(format!("{task}.{attempt}"))
+    }
+
+    /// Creates the folder and those in it, private to the owner.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) when the system refuses.
+    pub fn create(&self) -> crate::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        for folder in [self.folder.clone(), self.workers(), self.logs()] {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .map_err(|error| {
+                    crate::Error::io(format!("cannot create {}", folder.display()), error)
+                })?;
+        }
+        Ok(())
+    }
+}

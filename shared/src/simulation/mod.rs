@@ -1,0 +1,1 @@
+//! Drives the shipped state machines on one thread, from one seed.

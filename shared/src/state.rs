@@ -1,0 +1,140 @@
+//! The states of a task and the one table of permitted transitions.
+
+use std::fmt;
+
+/// Where a task stands. The discriminant is the code in `queue_tasks.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum State {
+    /// Its `run_at` lies ahead.
+    Scheduled = 0,
+    /// It waits for dependencies or for a limit.
+    Blocked = 1,
+    /// It can be claimed.
+    Queued = 2,
+    /// A worker holds a claim on it.
+    Running = 3,
+    /// It ended well.
+    Succeeded = 4,
+    /// It is out of attempts: the dead letter, kept for replay.
+    Failed = 5,
+    /// A person or program called it off.
+    Cancelled = 6,
+    /// An edge condition can no longer hold.
+    Skipped = 7,
+}
+
+impl State {
+    /// Every state, in the order of a task's life.
+    pub const ALL: [Self; 8] = [
+        Self::Scheduled,
+        Self::Blocked,
+        Self::Queued,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Skipped,
+    ];
+
+    /// The code stored in the database.
+    pub const fn code(self) -> i64 {
+        self as i64
+    }
+
+    /// The state of a stored code; `None` for a code this program does not know.
+    pub fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// The word shown and accepted everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Blocked => "blocked",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The state of a word, as [`as_str`](Self::as_str) gives it.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// Whether the task has ended; only `retry` leads out of such a state.
+    pub const fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Skipped
+        )
+    }
+
+    /// Whether the task waits to be claimed, now or later.
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::Scheduled | Self::Blocked | Self::Queued)
+    }
+
+    /// The transition table. A running task may return to every waiting state (retry, snooze,
+    /// hand-back); a terminal one is re-opened only by `retry`, and a success never.
+    pub const fn can_become(self, next: Self) -> bool {
+        use State::{Blocked, Cancelled, Failed, Queued, Running, Scheduled, Skipped, Succeeded};
+        match self {
+            Scheduled => matches!(next, Queued | Blocked | Cancelled | Skipped | Failed),
+            Blocked => matches!(next, Queued | Scheduled | Cancelled | Skipped | Failed),
+            Queued => matches!(next, Running | Blocked | Scheduled | Cancelled | Failed),
+            Running => !matches!(next, Running | Skipped),
+            Failed | Cancelled | Skipped => matches!(next, Queued | Scheduled | Blocked),
+            Succeeded => false,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn codes_and_words_lead_back_to_their_state() {
+        for state in State::ALL {
+            assert_eq!(State::from_code(state.code()), Some(state));
+            assert_eq!(State::parse(state.as_str()), Some(state));
+        }
+        assert_eq!(State::from_code(8), None);
+        assert_eq!(State::parse("done"), None);
+    }
+
+    #[test]
+    fn only_retry_leads_out_of_a_terminal_state() {
+        for from in State::ALL.into_iter().filter(|state| state.is_terminal()) {
+            for to in State::ALL {
+                assert!(
+                    !from.can_become(to) || to.is_waiting(),
+                    "{from} must not become {to}"
+                );
+            }
+        }
+        assert!(
+            State::ALL
+                .iter()
+                .all(|to| !State::Succeeded.can_become(*to))
+        );
+    }
+
+    #[test]
+    fn running_is_entered_from_queued_alone() {
+        for from in State::ALL {
+            assert_eq!(from.can_become(State::Running), from == State::Queued);
+        }
+    }
+}
