@@ -340,3 +340,71 @@ pub struct Task {
     /// Budgets, backoff, timeout, directory, environment.
     pub options: TaskOptions,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{MAX_ARGUMENT_BYTES, MAX_NAME_BYTES, NewTask, Work};
+    use crate::clock::Timestamp;
+
+    fn refusal(task: &NewTask) -> String {
+        task.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_limit_is_named_when_it_is_broken() {
+        assert!(refusal(&NewTask::shell(" ", "true")).contains("name must not be empty"));
+        assert!(refusal(&NewTask::shell("a\0b", "true")).contains("NUL"));
+        assert!(refusal(&NewTask::shell("ü".repeat(101), "true")).contains("202 bytes"));
+        assert!(refusal(&NewTask::shell("a", "")).contains("command must not be empty"));
+        assert!(
+            refusal(&NewTask::shell("a", "x".repeat(MAX_ARGUMENT_BYTES + 1))).contains("131071")
+        );
+        assert!(refusal(&NewTask::argv("a", [""; 0])).contains("must not be empty"));
+        assert!(refusal(&NewTask::argv("a", ["cat", "b\0"])).contains("NUL"));
+        assert!(refusal(&NewTask::shell("a", "true").key([])).contains("key must not be empty"));
+        assert!(refusal(&NewTask::shell("a", "true").queue("")).contains("queue's name"));
+        for run_at in [Timestamp(-1), Timestamp(i64::MAX)] {
+            assert!(refusal(&NewTask::shell("a", "true").run_at(run_at)).contains("9999"));
+        }
+    }
+
+    #[test]
+    fn what_lies_on_a_limit_is_accepted() {
+        NewTask::shell("n".repeat(MAX_NAME_BYTES), "x".repeat(MAX_ARGUMENT_BYTES))
+            .validate()
+            .unwrap();
+        NewTask::argv("a", ["cat", "", "-"]).validate().unwrap();
+        NewTask::shell("a", "true")
+            .run_at(Timestamp::MAX)
+            .validate()
+            .unwrap();
+    }
+
+    #[test]
+    fn arguments_are_shown_as_a_shell_reads_them() {
+        let work = Work::Argv(vec![
+            "echo".to_owned(),
+            String::new(),
+            "it's $HOME".to_owned(),
+        ]);
+        assert_eq!(work.display(), r"echo '' 'it'\''s $HOME'");
+    }
+
+    proptest! {
+        #[test]
+        fn stored_work_comes_back_as_it_was(
+            arguments in prop::collection::vec("[^\0]{0,20}", 1..6),
+            payload: Vec<u8>,
+        ) {
+            let handler = Work::Handler { handler: "h".to_owned(), payload };
+            let shell = Work::Shell(arguments.concat());
+            for work in [Work::Argv(arguments), handler, shell] {
+                let stored = work.to_payload().into_owned();
+                let read = Work::from_row(work.kind(), work.handler(), stored).unwrap();
+                prop_assert_eq!(read, work);
+            }
+        }
+    }
+}
