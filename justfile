@@ -1,0 +1,13 @@
+# Thin names for the commands CONTRIBUTING.md explains; `just --list` shows them.
+
+# What CI runs.
+check:
+    .ci/run
+
+# The tests alone.
+test:
+    cargo test --workspace
+
+# Licences and advisories of the dependencies (needs cargo-deny and its database).
+deny:
+    cargo deny check
