@@ -1,1 +1,1 @@
-//! One test suite for every [`Queue`](crate::Queue).
+//! The suite that every engine passes.

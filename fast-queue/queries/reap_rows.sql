@@ -1,0 +1,5 @@
+-- The running tasks of a dead worker.
+SELECT id, token, attempt, crashes, cancel_requested_at, options
+FROM queue_tasks INDEXED BY queue_tasks_running
+WHERE state = 3 AND worker = ?1
+ORDER BY id

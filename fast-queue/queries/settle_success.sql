@@ -1,0 +1,7 @@
+-- The common end of a task, in one statement: it is still this claim's, and the file was not taken
+-- over. The crash that the claim counted ahead is given back.
+UPDATE queue_tasks
+SET state = 4, crashes = max(crashes - 1, 0), finished_at = ?4, exit_code = 0,
+    signal = NULL, reason = NULL, message = NULL
+WHERE id = ?1 AND state = 3 AND token = ?2 AND worker = ?3
+  AND NOT EXISTS (SELECT 1 FROM queue_file WHERE engine = 2)

@@ -1,0 +1,210 @@
+//! Claim: take tasks for one execution each.
+
+use std::cmp::Reverse;
+
+use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
+use queue_core::clock::{Now, Timestamp};
+use queue_core::error::Result;
+use queue_core::sqlite::{read, rows, statement};
+use queue_core::task::{TaskId, Work};
+use rusqlite::{Connection, Params};
+
+use crate::due::Due;
+use crate::guard::{Guard, Phase};
+use crate::lanes::{Lanes, Learned};
+
+pub(crate) const LANES_OF: &str = statement(include_str!("../queries/lanes_of.sql"));
+pub(crate) const NEXT_DUE: &str = statement(include_str!("../queries/next_due.sql"));
+pub(crate) const PROMOTE_DUE: &str = statement(include_str!("../queries/promote_due.sql"));
+pub(crate) const CLAIM_ONE: &str = statement(include_str!("../queries/claim_one.sql"));
+pub(crate) const CLAIM_PEEK: &str = statement(include_str!("../queries/claim_peek.sql"));
+pub(crate) const CLAIM_ID: &str = statement(include_str!("../queries/claim_id.sql"));
+
+/// Due tasks promoted by one claim at most, so that a million of them coming due together hold
+/// nobody up; the answer's `next_due` then lies in the past.
+const PROMOTE_AT_MOST: i64 = 1000;
+
+/// What a claim did.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) claims: Claims,
+    pub(crate) learned: Vec<Learned>,
+    /// What a look for due tasks found, if there was one.
+    pub(crate) looked: Option<Due>,
+}
+
+/// One claim as it is carried out within a transaction.
+struct Attempt<'a> {
+    connection: &'a Connection,
+    guard: &'a Guard,
+    lanes: &'a Lanes,
+    request: &'a ClaimRequest,
+    now: Now,
+    done: Done,
+}
+
+/// Claims up to the requested number, within the caller's transaction.
+pub(crate) fn claim(
+    connection: &Connection,
+    guard: &Guard,
+    lanes: &Lanes,
+    request: &ClaimRequest,
+    due: Due,
+    now: Now,
+) -> Result<Done> {
+    let mut attempt = Attempt {
+        connection,
+        guard,
+        lanes,
+        request,
+        now,
+        done: Done::default(),
+    };
+    if due.must_look(now) {
+        attempt.look()?;
+    }
+    attempt.take()?;
+    if attempt.missing() > 0 && attempt.done.looked.is_none() && attempt.look()? > 0 {
+        attempt.take()?;
+        let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
+        attempt.done.claims.tasks.sort_by_key(order);
+    }
+    Ok(attempt.done)
+}
+
+impl Attempt<'_> {
+    fn missing(&self) -> usize {
+        self.request
+            .limit
+            .saturating_sub(self.done.claims.tasks.len())
+    }
+
+    /// Promotes what came due and remembers what comes next. Returns how many were promoted.
+    fn look(&mut self) -> Result<usize> {
+        let mut next = self.next_due()?;
+        let mut promoted = 0;
+        if next.is_some_and(|next| next <= self.now.wall) {
+            let mut update = self.connection.prepare_cached(PROMOTE_DUE)?;
+            promoted = update.execute((self.now.wall.0, PROMOTE_AT_MOST))?;
+            next = self.next_due()?;
+        }
+        self.done.looked = Some(Due::found(next, self.now));
+        self.done.claims.next_due = next;
+        Ok(promoted)
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>> {
+        let mut query = self.connection.prepare_cached(NEXT_DUE)?;
+        let next: Option<i64> = query.query_row([], |row| row.get(0))?;
+        Ok(next.map(Timestamp))
+    }
+
+    /// Claims as many as are missing, the highest priority first.
+    fn take(&mut self) -> Result<()> {
+        if let Some(lane) = self.only_lane()
+            && self.missing() == 1
+        {
+            return self.take_one(lane);
+        }
+        let open = self.open_lanes()?;
+        let mut next = Vec::new();
+        for (lane, handler) in &open {
+            for (priority, task) in self.peek(*lane)? {
+                next.push((Reverse(priority), task, handler.as_str()));
+            }
+        }
+        if open.len() > 1 {
+            next.sort_unstable();
+            next.truncate(self.missing());
+        }
+        for (_, task, handler) in next {
+            let parameters = (task, self.request.worker.0, self.now.wall.0);
+            self.claimed(CLAIM_ID, parameters, handler)?;
+        }
+        Ok(())
+    }
+
+    /// The one lane a worker of commands claims from, if its number is known.
+    fn only_lane(&self) -> Option<i64> {
+        let only = self.request.commands && self.request.handlers.is_empty();
+        only.then(|| self.lanes.get(&self.request.queue, ""))?
+    }
+
+    /// A lone task in a lone statement. Only where it finds nothing is there a reason to ask for.
+    fn take_one(&mut self, lane: i64) -> Result<()> {
+        let parameters = (lane, self.request.worker.0, self.now.wall.0);
+        if !self.claimed(CLAIM_ONE, parameters, "")? {
+            self.guard.check(self.connection, Phase::Accepting)?;
+        }
+        Ok(())
+    }
+
+    /// The lanes that this worker serves and that are not paused.
+    fn open_lanes(&mut self) -> Result<Vec<(i64, String)>> {
+        self.guard.check(self.connection, Phase::Accepting)?;
+        let lanes = read::all(self.connection, LANES_OF, [&self.request.queue], |row| {
+            let (id, handler): (i64, String) = (row.get(0)?, row.get(1)?);
+            let fast: bool = row.get(2)?;
+            Ok((id, handler, fast, rows::time(row, 3)?.is_some()))
+        })?;
+        let mut open = Vec::with_capacity(lanes.len());
+        for (id, handler, fast, paused) in lanes {
+            let served = if handler.is_empty() {
+                self.request.commands
+            } else {
+                self.request.handlers.contains(&handler)
+            };
+            if served && !fast {
+                return Err(self.guard.promoted());
+            }
+            if served && handler.is_empty() && self.only_lane().is_none() {
+                self.done.learned.push(Learned {
+                    queue: self.request.queue.clone(),
+                    handler: String::new(),
+                    id,
+                });
+            }
+            if served && !paused {
+                open.push((id, handler));
+            }
+        }
+        Ok(open)
+    }
+
+    /// The next tasks of a lane, as many as are missing.
+    fn peek(&self, lane: i64) -> Result<Vec<(i32, i64)>> {
+        let limit = i64::try_from(self.missing()).unwrap_or(i64::MAX);
+        read::all(self.connection, CLAIM_PEEK, (lane, limit), |row| {
+            Ok((row.get(1)?, row.get(0)?))
+        })
+    }
+
+    /// Runs a claiming statement to its end (reset before, it would keep the checkpoint from
+    /// running) and keeps what it returns. False if that is nothing.
+    fn claimed(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<bool> {
+        let mut update = self.connection.prepare_cached(sql)?;
+        let mut claimed = update.query(parameters)?;
+        let mut any = false;
+        while let Some(row) = claimed.next()? {
+            any = true;
+            let task = claimed_task(row, self.request.worker, handler)?;
+            self.done.claims.tasks.push(task);
+        }
+        Ok(any)
+    }
+}
+
+fn claimed_task(row: &rusqlite::Row<'_>, worker: WorkerId, handler: &str) -> Result<ClaimedTask> {
+    Ok(ClaimedTask {
+        claim: Claim {
+            task: TaskId(row.get(0)?),
+            token: row.get(1)?,
+            worker,
+        },
+        name: row.get(2)?,
+        work: Work::from_row(row.get(3)?, handler, row.get(4)?)?,
+        priority: row.get(5)?,
+        attempt: row.get(6)?,
+        options: rows::options(row, 7)?,
+    })
+}

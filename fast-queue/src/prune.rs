@@ -1,0 +1,118 @@
+//! Prune: delete old ended tasks, a step at a time.
+
+use queue_core::error::Result;
+use queue_core::queue::PruneRequest;
+use queue_core::sqlite::{Database, read, statement, write};
+use queue_core::state::State;
+use queue_core::task::TaskId;
+
+use crate::guard::{Guard, Phase};
+
+pub(crate) const PRUNE_KEEP: &str = statement(include_str!("../queries/prune_keep.sql"));
+pub(crate) const PRUNE_FIND: &str = statement(include_str!("../queries/prune_find.sql"));
+pub(crate) const PRUNE: &str = statement(include_str!("../queries/prune.sql"));
+
+/// Rows deleted in one transaction: some milliseconds, in which nobody else writes.
+const DELETE_AT_ONCE: usize = 250;
+/// Ids looked at in one read: a longer one would keep the log from being reset.
+const LOOK_AT_ONCE: u16 = 10_000;
+
+/// Deletes what the request names, or counts it.
+pub(crate) fn prune(database: &Database, guard: &Guard, request: &PruneRequest) -> Result<u64> {
+    let states = mask(&request.states);
+    let Some(last) = database.read(read::last_id)? else {
+        return Ok(0);
+    };
+    let end = keep_from(database, request, states, last)?;
+    let mut pruned = 0;
+    let mut from = i64::MIN;
+    while from < end {
+        let (found, next) = find(database, request, states, from, end)?;
+        for ids in found.chunks(DELETE_AT_ONCE) {
+            pruned += if request.dry_run {
+                ids.len() as u64
+            } else {
+                delete(database, guard, ids.to_vec(), request, states)?
+            };
+        }
+        from = next;
+    }
+    Ok(pruned)
+}
+
+/// A bit per wanted state that is terminal.
+fn mask(states: &[State]) -> i64 {
+    State::ALL
+        .iter()
+        .filter(|state| state.is_terminal())
+        .filter(|state| states.is_empty() || states.contains(state))
+        .fold(0, |mask, state| mask | 1 << state.code())
+}
+
+/// The first id out of reach: the highest of all, or the oldest of those to keep.
+fn keep_from(
+    database: &Database,
+    request: &PruneRequest,
+    states: i64,
+    last: TaskId,
+) -> Result<i64> {
+    let Some(skipped) = request.keep.checked_sub(1) else {
+        return Ok(last.0);
+    };
+    let skipped = i64::try_from(skipped).unwrap_or(i64::MAX);
+    let kept = database.read(|connection| {
+        read::all(connection, PRUNE_KEEP, (states, skipped), |row| {
+            Ok(row.get::<_, i64>(0)?)
+        })
+    })?;
+    Ok(kept.first().map_or(i64::MIN, |kept| last.0.min(*kept)))
+}
+
+/// What to delete among the ids from `from` on, and where to go on.
+fn find(
+    database: &Database,
+    request: &PruneRequest,
+    states: i64,
+    from: i64,
+    end: i64,
+) -> Result<(Vec<i64>, i64)> {
+    let before = request.finished_before.0;
+    let seen = database.read(|connection| {
+        read::all(
+            connection,
+            PRUNE_FIND,
+            (states, before, from, end, LOOK_AT_ONCE),
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)),
+        )
+    })?;
+    let next = match seen.last() {
+        Some((id, _)) if seen.len() >= usize::from(LOOK_AT_ONCE) => id + 1,
+        _ => end,
+    };
+    let found = seen.into_iter().filter(|(_, old)| *old).map(|(id, _)| id);
+    Ok((found.collect(), next))
+}
+
+/// Deletes in one transaction those that are still as they were found.
+fn delete(
+    database: &Database,
+    guard: &Guard,
+    ids: Vec<i64>,
+    request: &PruneRequest,
+    states: i64,
+) -> Result<u64> {
+    let guard = guard.clone();
+    let before = request.finished_before.0;
+    database.write(move |connection| {
+        guard.check(connection, Phase::Accepting)?;
+        let mut update = connection.prepare_cached(PRUNE)?;
+        let mut deleted = 0;
+        for id in &ids {
+            if update.execute((id, states, before))? == 1 {
+                write::delete_output(connection, TaskId(*id))?;
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    })
+}

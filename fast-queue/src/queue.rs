@@ -1,0 +1,296 @@
+//! The engine itself: what it remembers between calls, and the trait that leads to its verbs.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::clock::Now;
+use queue_core::error::Result;
+use queue_core::outcome::{Settled, Settlement};
+use queue_core::output::Output;
+use queue_core::queue::{
+    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats, Waits,
+    WorkerInfo,
+};
+use queue_core::runtime::sidecar::Sidecar;
+use queue_core::runtime::wakeup::Wake;
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, read, write};
+use queue_core::task::{NewTask, Task, TaskId};
+use rusqlite::Connection;
+
+use crate::due::Due;
+use crate::guard::{Guard, Phase};
+use crate::lanes::Lanes;
+use crate::{change, claim, enqueue, prune, reap, settle};
+
+/// How many workers a change wakes that lets an unknown number of tasks go.
+const MANY: usize = 1024;
+
+/// A durable queue in one `SQLite` file. Cheap to share between threads in an
+/// [`Arc`]; any number of processes may have the same file open.
+#[derive(Debug)]
+pub struct FastQueue {
+    database: Database,
+    guard: Guard,
+    lanes: Arc<Lanes>,
+    due: Mutex<Due>,
+}
+
+impl FastQueue {
+    /// Opens the file at `path`, creating it if it is missing, at [`Durability::Fast`].
+    ///
+    /// # Errors
+    /// [`Error::Unusable`](crate::Error::Unusable) when the file cannot be used, with what to do.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, OpenOptions::new(Durability::Fast)?)
+    }
+
+    /// Opens the file at `path` as `options` say.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
+        let database = Database::open(path.as_ref(), options, &[CORE])?;
+        Ok(Self {
+            guard: Guard::new(database.path()),
+            lanes: Arc::default(),
+            due: Mutex::default(),
+            database,
+        })
+    }
+
+    /// The file and what stands around it.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Runs a change in a write transaction unless the file was promoted past `phase`.
+    fn change<T: Send + 'static>(
+        &self,
+        phase: Phase,
+        mut operation: impl FnMut(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let guard = self.guard.clone();
+        self.database.write(move |connection| {
+            guard.check(connection, phase)?;
+            operation(connection)
+        })
+    }
+
+    /// The next claim looks for due tasks: something may have been scheduled.
+    fn forget_due(&self) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Due::default();
+    }
+
+    /// The call point for what a cancel must bring to a running task's worker.
+    fn wake_cancelled(&self, changes: &[Change]) {
+        for change in changes {
+            if let Change::Requested(worker) = change {
+                let _ = (self.database.waker(), worker);
+            }
+        }
+    }
+}
+
+impl Queue for FastQueue {
+    type Tx<'a> = rusqlite::Transaction<'a>;
+
+    fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
+        enqueue::validate(&tasks)?;
+        let now = self.database.now().wall;
+        let (guard, lanes) = (self.guard.clone(), Arc::clone(&self.lanes));
+        let done = self
+            .database
+            .write(move |connection| enqueue::enqueue(connection, &guard, &lanes, &tasks, now))?;
+        self.lanes.learn(done.learned);
+        if done.scheduled {
+            self.forget_due();
+        }
+        self.database.waker().wake(done.wakes);
+        Ok(done.enqueued)
+    }
+
+    fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
+        enqueue::validate(tasks)?;
+        let now = self.database.now().wall;
+        let done = enqueue::enqueue(tx, &self.guard, &self.lanes, tasks, now)?;
+        Ok((done.enqueued, self.wake(done.wakes)))
+    }
+
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        let now = self.database.now();
+        let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let (guard, lanes) = (self.guard.clone(), Arc::clone(&self.lanes));
+        let request = request.clone();
+        let done = self.database.write(move |connection| {
+            claim::claim(connection, &guard, &lanes, &request, due, now)
+        })?;
+        self.lanes.learn(done.learned);
+        if let Some(looked) = done.looked {
+            *self.due.lock().unwrap_or_else(PoisonError::into_inner) = looked;
+        }
+        Ok(done.claims)
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+        let now = self.database.now().wall;
+        let random = self.database.random();
+        let guard = self.guard.clone();
+        let done = self.database.write(move |connection| {
+            settle::settle(connection, &guard, &settlements, now, random)
+        })?;
+        if done.scheduled {
+            self.forget_due();
+        }
+        self.database.waker().wake(done.wakes);
+        Ok(done.settled)
+    }
+
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<(Vec<Settled>, Wake)> {
+        let now = self.database.now().wall;
+        let random = self.database.random();
+        let done = settle::settle(tx, &self.guard, settlements, now, random)?;
+        Ok((done.settled, self.wake(done.wakes)))
+    }
+
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.database
+            .read(|connection| read::held(connection, claims))
+    }
+
+    fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        let worker = worker.clone();
+        self.change(Phase::Accepting, move |connection| {
+            write::register(connection, &worker)
+        })
+    }
+
+    fn deregister(&self, worker: WorkerId) -> Result<()> {
+        self.change(Phase::Finishing, move |connection| {
+            write::deregister(connection, worker)
+        })
+    }
+
+    fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.database.read(read::workers)
+    }
+
+    fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
+        self.database
+            .read(|connection| read::claims_of(connection, worker))
+    }
+
+    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
+        let now = self.database.now().wall;
+        let reaped = self.change(Phase::Finishing, move |connection| {
+            reap::reap(connection, worker, now)
+        })?;
+        self.database.waker().wake(reap::requeued(&reaped));
+        Ok(reaped)
+    }
+
+    fn get(&self, id: TaskId) -> Result<Option<Task>> {
+        self.database.read(|connection| read::get(connection, id))
+    }
+
+    fn output(&self, id: TaskId) -> Result<Option<Output>> {
+        self.database
+            .read(|connection| read::output(connection, id))
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
+        self.database
+            .read(|connection| read::list(connection, query))
+    }
+
+    fn last_id(&self) -> Result<Option<TaskId>> {
+        self.database.read(read::last_id)
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        self.database.read(|connection| read::stats(connection, 0))
+    }
+
+    fn queues(&self) -> Result<Vec<QueueInfo>> {
+        self.database.read(read::queues)
+    }
+
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        self.database.read(|connection| read::waits(connection, id))
+    }
+
+    fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        let (ids, now) = (ids.to_vec(), self.database.now().wall);
+        let changes = self.change(Phase::Finishing, move |connection| {
+            change::cancel(connection, &ids, now)
+        })?;
+        self.wake_cancelled(&changes);
+        Ok(changes)
+    }
+
+    fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        let changes = self.change(Phase::Accepting, move |connection| {
+            change::retry(connection, &ids)
+        })?;
+        self.database.waker().wake(change::done(&changes));
+        Ok(changes)
+    }
+
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        self.change(Phase::Accepting, move |connection| {
+            write::reprioritize(connection, &ids, priority)
+        })
+    }
+
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
+        queue_core::task::check_name("a queue's name", queue)?;
+        let (queue, now) = (queue.to_owned(), self.database.now().wall);
+        let changed = self.change(Phase::Accepting, move |connection| {
+            write::set_paused(connection, &queue, paused, now)
+        })?;
+        if changed && !paused {
+            self.database.waker().wake(MANY);
+        }
+        Ok(changed)
+    }
+
+    fn prune(&self, request: &PruneRequest) -> Result<u64> {
+        prune::prune(&self.database, &self.guard, request)
+    }
+
+    fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    fn sidecar(&self) -> &Sidecar {
+        self.database.sidecar()
+    }
+
+    fn now(&self) -> Now {
+        self.database.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.database.random()
+    }
+
+    fn change_counter(&self) -> Result<i64> {
+        self.database.change_counter()
+    }
+
+    fn diagnose(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+}
+
+impl FastQueue {
+    fn wake(&self, tasks: usize) -> Wake {
+        Wake::new(Arc::clone(self.database.waker()), tasks)
+    }
+}

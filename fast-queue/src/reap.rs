@@ -1,0 +1,66 @@
+//! Reap: return the tasks of a dead worker.
+
+use queue_core::claim::{Claim, WorkerId};
+use queue_core::clock::Timestamp;
+use queue_core::error::Result;
+use queue_core::outcome::{Reason, Running, Verdict, decide_crash};
+use queue_core::queue::Reaped;
+use queue_core::sqlite::{read, rows, statement, write};
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use rusqlite::Connection;
+
+pub(crate) const REAP_ROWS: &str = statement(include_str!("../queries/reap_rows.sql"));
+pub(crate) const REAP: &str = statement(include_str!("../queries/reap.sql"));
+
+/// Decides the worker's running tasks and forgets it, within the caller's transaction.
+pub(crate) fn reap(
+    connection: &Connection,
+    worker: WorkerId,
+    now: Timestamp,
+) -> Result<Vec<Reaped>> {
+    let verdicts = read::all(connection, REAP_ROWS, [worker.0], |row| {
+        let options = rows::options(row, 5)?;
+        let verdict = decide_crash(Running {
+            attempt: row.get(2)?,
+            crashes: row.get(3)?,
+            cancel_requested: row.get::<_, Option<i64>>(4)?.is_some(),
+            options: &options,
+        });
+        let claim = Claim {
+            task: TaskId(row.get(0)?),
+            token: row.get(1)?,
+            worker,
+        };
+        Ok((claim, verdict))
+    })?;
+    for (claim, verdict) in &verdicts {
+        record(connection, claim.task, verdict, now)?;
+    }
+    write::forget(connection, worker)?;
+    Ok(verdicts
+        .into_iter()
+        .map(|(claim, verdict)| Reaped {
+            claim,
+            state: verdict.state,
+        })
+        .collect())
+}
+
+/// How many of them can be claimed again.
+pub(crate) fn requeued(reaped: &[Reaped]) -> usize {
+    let queued = |reaped: &&Reaped| reaped.state == State::Queued;
+    reaped.iter().filter(queued).count()
+}
+
+fn record(connection: &Connection, task: TaskId, verdict: &Verdict, now: Timestamp) -> Result<()> {
+    connection.prepare_cached(REAP)?.execute((
+        task.0,
+        verdict.state.code(),
+        verdict.attempt,
+        verdict.crashes,
+        verdict.reason.map(Reason::code),
+        verdict.state.is_terminal().then_some(now.0),
+    ))?;
+    Ok(())
+}

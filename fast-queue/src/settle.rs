@@ -1,0 +1,165 @@
+//! Settle: record how executions ended, each on behalf of its claim.
+
+use queue_core::claim::{Claim, WorkerId};
+use queue_core::clock::Timestamp;
+use queue_core::error::Result;
+use queue_core::options::TaskOptions;
+use queue_core::outcome::{Outcome, Running, Settled, Settlement, Verdict, decide};
+use queue_core::sqlite::{rows, statement, write};
+use queue_core::state::State;
+use rusqlite::Connection;
+
+use crate::guard::{Guard, Phase};
+
+pub(crate) const SETTLE_SUCCESS: &str = statement(include_str!("../queries/settle_success.sql"));
+pub(crate) const SETTLE_READ: &str = statement(include_str!("../queries/settle_read.sql"));
+pub(crate) const SETTLE: &str = statement(include_str!("../queries/settle.sql"));
+
+/// What a settle did.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) settled: Vec<Settled>,
+    /// Whether a task waits for its time.
+    pub(crate) scheduled: bool,
+    /// How many tasks can be claimed again.
+    pub(crate) wakes: usize,
+}
+
+/// A task's row as a settle finds it.
+struct Found {
+    state: State,
+    token: i64,
+    worker: Option<WorkerId>,
+    attempt: u32,
+    crashes: u32,
+    cancel_requested: bool,
+    options: TaskOptions,
+}
+
+impl Found {
+    fn is_of(&self, claim: Claim) -> bool {
+        self.token == claim.token && self.worker == Some(claim.worker)
+    }
+}
+
+/// Records every outcome within the caller's transaction.
+pub(crate) fn settle(
+    connection: &Connection,
+    guard: &Guard,
+    settlements: &[Settlement],
+    now: Timestamp,
+    random: u64,
+) -> Result<Done> {
+    let mut done = Done {
+        settled: Vec::with_capacity(settlements.len()),
+        ..Done::default()
+    };
+    let mut guarded = false;
+    for (index, settlement) in settlements.iter().enumerate() {
+        if settlement.outcome == Outcome::Succeeded && succeed(connection, settlement.claim, now)? {
+            store_output(connection, settlement)?;
+            done.settled.push(Settled::Recorded(State::Succeeded));
+            continue;
+        }
+        if !guarded {
+            guard.check(connection, Phase::Finishing)?;
+            guarded = true;
+        }
+        let random = random.wrapping_mul(index as u64 * 2 + 1);
+        done.settled
+            .push(match decided(connection, settlement, now, random)? {
+                Decided::Lost => Settled::ClaimLost,
+                Decided::Earlier(state) => Settled::Recorded(state),
+                Decided::Now(state) => {
+                    done.scheduled |= state == State::Scheduled;
+                    done.wakes += usize::from(state.is_waiting());
+                    Settled::Recorded(state)
+                }
+            });
+    }
+    Ok(done)
+}
+
+enum Decided {
+    Now(State),
+    Earlier(State),
+    Lost,
+}
+
+/// The success of a claim that still holds; false where it does not.
+fn succeed(connection: &Connection, claim: Claim, now: Timestamp) -> Result<bool> {
+    let mut update = connection.prepare_cached(SETTLE_SUCCESS)?;
+    let changed = update.execute((claim.task.0, claim.token, claim.worker.0, now.0))?;
+    Ok(changed == 1)
+}
+
+fn decided(
+    connection: &Connection,
+    settlement: &Settlement,
+    now: Timestamp,
+    random: u64,
+) -> Result<Decided> {
+    let Some(found) = find(connection, settlement.claim)? else {
+        return Ok(Decided::Lost);
+    };
+    if !found.is_of(settlement.claim) {
+        return Ok(Decided::Lost);
+    }
+    if found.state != State::Running {
+        return Ok(Decided::Earlier(found.state));
+    }
+    let row = Running {
+        attempt: found.attempt,
+        crashes: found.crashes,
+        cancel_requested: found.cancel_requested,
+        options: &found.options,
+    };
+    let verdict = decide(settlement.outcome.clone(), row, now, random);
+    record(connection, settlement.claim, &verdict, now)?;
+    store_output(connection, settlement)?;
+    Ok(Decided::Now(verdict.state))
+}
+
+fn find(connection: &Connection, claim: Claim) -> Result<Option<Found>> {
+    let mut query = connection.prepare_cached(SETTLE_READ)?;
+    let mut found = query.query([claim.task.0])?;
+    let Some(row) = found.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Found {
+        state: rows::state(row.get(0)?)?,
+        token: row.get(1)?,
+        worker: row.get::<_, Option<i64>>(2)?.map(WorkerId),
+        attempt: row.get(3)?,
+        crashes: row.get(4)?,
+        cancel_requested: row.get::<_, Option<i64>>(5)?.is_some(),
+        options: rows::options(row, 6)?,
+    }))
+}
+
+fn record(connection: &Connection, claim: Claim, verdict: &Verdict, now: Timestamp) -> Result<()> {
+    connection.prepare_cached(SETTLE)?.execute((
+        claim.task.0,
+        verdict.state.code(),
+        verdict.run_at.map(|at| at.0),
+        verdict.attempt,
+        verdict.crashes,
+        verdict.exit_code,
+        verdict.signal,
+        verdict.reason.map(queue_core::outcome::Reason::code),
+        verdict.message.as_deref().map(rows::clip_message),
+        verdict.state.is_terminal().then_some(now.0),
+    ))?;
+    Ok(())
+}
+
+/// Keeps the output given, and only that: an earlier attempt's would pass for this one's. A first
+/// claim has no earlier attempt and so nothing to look for.
+fn store_output(connection: &Connection, settlement: &Settlement) -> Result<()> {
+    let task = settlement.claim.task;
+    match &settlement.output {
+        Some(output) => write::store_output(connection, task, output),
+        None if settlement.claim.token > 1 => write::delete_output(connection, task),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,4 @@
+SELECT id, token, worker
+FROM queue_tasks INDEXED BY queue_tasks_running
+WHERE state = 3 AND worker = ?1
+ORDER BY id

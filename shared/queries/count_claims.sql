@@ -1,0 +1,1 @@
+SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_running WHERE state = 3 AND worker = ?1

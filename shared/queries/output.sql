@@ -1,0 +1,1 @@
+SELECT frames FROM queue_outputs WHERE task = ?1

@@ -1,0 +1,1 @@
+DELETE FROM queue_outputs WHERE task = ?1

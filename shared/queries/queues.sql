@@ -1,0 +1,6 @@
+-- Every lane, with what could be claimed from it.
+SELECT q.name, q.handler, q.paused_at,
+       (SELECT count(*) FROM queue_tasks AS t INDEXED BY queue_tasks_claim
+        WHERE t.queue = q.id AND t.state = 2)
+FROM queue_queues AS q
+ORDER BY q.name, q.handler

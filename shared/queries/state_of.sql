@@ -1,0 +1,1 @@
+SELECT state, worker FROM queue_tasks WHERE id = ?1

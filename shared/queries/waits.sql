@@ -1,0 +1,5 @@
+-- What keeps a task waiting: its own row and its lane's.
+SELECT t.state, t.priority, t.run_at, t.reason, t.queue, q.paused_at
+FROM queue_tasks AS t
+JOIN queue_queues AS q ON q.id = t.queue
+WHERE t.id = ?1

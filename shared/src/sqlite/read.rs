@@ -1,0 +1,248 @@
+//! What both engines read in the same way. Every function is one short read.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use super::{rows, statement};
+use crate::claim::{Claim, Held, WorkerId};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::output::Output;
+use crate::queue::{ListQuery, QueueInfo, Stats, Waits, WorkerInfo};
+use crate::state::State;
+use crate::task::{Task, TaskId};
+
+const GET: &str = statement(include_str!("../../queries/get.sql"));
+const LIST_IDS: &str = statement(include_str!("../../queries/list_ids.sql"));
+const LIST_IDS_UNSUCCESSFUL: &str =
+    statement(include_str!("../../queries/list_ids_unsuccessful.sql"));
+const LIST_IDS_RUNNING: &str = statement(include_str!("../../queries/list_ids_running.sql"));
+const LAST_ID: &str = statement(include_str!("../../queries/last_id.sql"));
+const STATS: &str = statement(include_str!("../../queries/stats.sql"));
+const QUEUES: &str = statement(include_str!("../../queries/queues.sql"));
+const OUTPUT: &str = statement(include_str!("../../queries/output.sql"));
+const WORKERS: &str = statement(include_str!("../../queries/workers.sql"));
+const CLAIMS_OF: &str = statement(include_str!("../../queries/claims_of.sql"));
+const HELD: &str = statement(include_str!("../../queries/held.sql"));
+const WAITS: &str = statement(include_str!("../../queries/waits.sql"));
+const WAITS_BEHIND: &str = statement(include_str!("../../queries/waits_behind.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub const STATEMENTS: [(&str, &str); 13] = [
+    ("get", GET),
+    ("list_ids", LIST_IDS),
+    ("list_ids_unsuccessful", LIST_IDS_UNSUCCESSFUL),
+    ("list_ids_running", LIST_IDS_RUNNING),
+    ("last_id", LAST_ID),
+    ("stats", STATS),
+    ("queues", QUEUES),
+    ("output", OUTPUT),
+    ("workers", WORKERS),
+    ("claims_of", CLAIMS_OF),
+    ("held", HELD),
+    ("waits", WAITS),
+    ("waits_behind", WAITS_BEHIND),
+];
+
+/// A task, or `None`.
+pub fn get(connection: &Connection, id: TaskId) -> Result<Option<Task>> {
+    Ok(all(connection, GET, [id.0], rows::task)?.pop())
+}
+
+/// A page of tasks, newest first.
+pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Task>> {
+    let mut tasks = Vec::new();
+    for id in list_ids(connection, query)? {
+        tasks.extend(get(connection, id)?);
+    }
+    Ok(tasks)
+}
+
+/// The ids of a page, newest first. States whose tasks are few beside the succeeded ones are read
+/// from their indexes.
+fn list_ids(connection: &Connection, query: &ListQuery) -> Result<Vec<TaskId>> {
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let mask = if query.states.is_empty() {
+        (1 << State::ALL.len()) - 1
+    } else {
+        query
+            .states
+            .iter()
+            .fold(0, |mask, state| mask | 1 << state.code())
+    };
+    let page = |sql, states: i64| {
+        all(
+            connection,
+            sql,
+            (
+                states,
+                query.queue.as_deref(),
+                query.name.as_deref(),
+                query.from.map_or(i64::MIN, |id| id.0),
+                query.before.map_or(i64::MAX, |id| id.0),
+                limit,
+            ),
+            |row| Ok(TaskId(row.get(0)?)),
+        )
+    };
+    let indexed = |state: &State| match state {
+        State::Running => Some(LIST_IDS_RUNNING),
+        State::Failed | State::Cancelled | State::Skipped => Some(LIST_IDS_UNSUCCESSFUL),
+        State::Scheduled | State::Blocked | State::Queued | State::Succeeded => None,
+    };
+    if query.states.is_empty() || query.states.iter().any(|state| indexed(state).is_none()) {
+        return page(LIST_IDS, mask);
+    }
+    let mut ids = BTreeSet::new();
+    for state in &query.states {
+        if let Some(sql) = indexed(state) {
+            ids.extend(page(sql, state.code())?);
+        }
+    }
+    Ok(ids.into_iter().rev().take(query.limit).collect())
+}
+
+/// The highest id ever given out.
+pub fn last_id(connection: &Connection) -> Result<Option<TaskId>> {
+    let id: Option<i64> = connection
+        .prepare_cached(LAST_ID)?
+        .query_row([], |row| row.get(0))?;
+    Ok(id.map(TaskId))
+}
+
+/// How many tasks stand where, given how many are blocked: the core line has no index of those.
+pub fn stats(connection: &Connection, blocked: u64) -> Result<Stats> {
+    let mut query = connection.prepare_cached(STATS)?;
+    let (counts, next_due) = query.query_row([], |row| {
+        let mut counts = [0_u64; 7];
+        for (index, count) in counts.iter_mut().enumerate() {
+            *count = rows::count(row, index)?;
+        }
+        Ok((counts, row.get::<_, Option<i64>>(7)?))
+    })?;
+    let [
+        scheduled,
+        queued,
+        running,
+        total,
+        failed,
+        cancelled,
+        skipped,
+    ] = counts;
+    let others = scheduled + blocked + queued + running + failed + cancelled + skipped;
+    Ok(Stats {
+        by_state: [
+            scheduled,
+            blocked,
+            queued,
+            running,
+            total.saturating_sub(others),
+            failed,
+            cancelled,
+            skipped,
+        ],
+        next_due: next_due.map(Timestamp),
+    })
+}
+
+/// Every queue and handler lane.
+pub fn queues(connection: &Connection) -> Result<Vec<QueueInfo>> {
+    all(connection, QUEUES, [], |row| {
+        Ok(QueueInfo {
+            name: row.get(0)?,
+            handler: row.get(1)?,
+            paused_at: rows::time(row, 2)?,
+            queued: rows::count(row, 3)?,
+        })
+    })
+}
+
+/// The output stored with a task's last settle.
+pub fn output(connection: &Connection, id: TaskId) -> Result<Option<Output>> {
+    let mut query = connection.prepare_cached(OUTPUT)?;
+    let frames = query.query_row([id.0], |row| row.get(0)).optional()?;
+    Ok(frames.map(Output))
+}
+
+/// Every registered worker, by place.
+pub fn workers(connection: &Connection) -> Result<Vec<WorkerInfo>> {
+    all(connection, WORKERS, [], rows::worker)
+}
+
+/// The running claims of a worker, by task.
+pub fn claims_of(connection: &Connection, worker: WorkerId) -> Result<Vec<Claim>> {
+    all(connection, CLAIMS_OF, [worker.0], rows::claim)
+}
+
+/// Of each claim, whether it is still held.
+pub fn held(connection: &Connection, claims: &[Claim]) -> Result<Vec<Held>> {
+    let mut query = connection.prepare_cached(HELD)?;
+    let mut held = Vec::with_capacity(claims.len());
+    for claim in claims {
+        let found: Option<Option<i64>> = query
+            .query_row((claim.task.0, claim.token, claim.worker.0), |row| {
+                row.get(0)
+            })
+            .optional()?;
+        held.push(match found {
+            None => Held::Lost,
+            Some(None) => Held::Held,
+            Some(Some(_)) => Held::CancelRequested,
+        });
+    }
+    Ok(held)
+}
+
+/// What keeps a task waiting of what the core line knows: its time, its queue's pause, the tasks in
+/// front of it.
+pub fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
+    let found = all(connection, WAITS, [id.0], |row| {
+        Ok((
+            rows::state(row.get(0)?)?,
+            row.get::<_, i64>(1)?,
+            rows::time(row, 2)?,
+            row.get::<_, Option<i64>>(3)?.is_some(),
+            row.get::<_, i64>(4)?,
+            rows::time(row, 5)?,
+        ))
+    })?;
+    let Some((state, priority, run_at, retry, lane, paused_at)) = found.into_iter().next() else {
+        return Ok(Vec::new());
+    };
+    let mut waits = Vec::new();
+    if !state.is_waiting() {
+        return Ok(waits);
+    }
+    if let (State::Scheduled, Some(run_at)) = (state, run_at) {
+        waits.push(Waits::Time { run_at, retry });
+    }
+    if let Some(since) = paused_at {
+        waits.push(Waits::Paused { since });
+    }
+    if state == State::Queued {
+        let mut query = connection.prepare_cached(WAITS_BEHIND)?;
+        let tasks = query.query_row((lane, priority, id.0), |row| rows::count(row, 0))?;
+        if tasks > 0 {
+            waits.push(Waits::Behind { tasks });
+        }
+    }
+    Ok(waits)
+}
+
+/// Every row of a query, each made into a value.
+pub fn all<T>(
+    connection: &Connection,
+    sql: &'static str,
+    parameters: impl Params,
+    make: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut query = connection.prepare_cached(sql)?;
+    let mut found = query.query(parameters)?;
+    let mut values = Vec::new();
+    while let Some(row) = found.next()? {
+        values.push(make(row)?);
+    }
+    Ok(values)
+}

@@ -1,0 +1,122 @@
+//! Rows of the core line as domain types.
+
+use rusqlite::Row;
+
+use crate::claim::{Claim, WorkerId};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::options::TaskOptions;
+use crate::outcome::Reason;
+use crate::queue::{Serves, WorkerInfo};
+use crate::state::State;
+use crate::task::{Task, TaskId, Work};
+
+/// Bytes kept of the message a handler or a spawn reports.
+pub const MAX_MESSAGE_BYTES: usize = 4096;
+
+/// A message as stored: at most [`MAX_MESSAGE_BYTES`], cut between characters.
+pub fn clip_message(message: &str) -> &str {
+    let mut end = message.len().min(MAX_MESSAGE_BYTES);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+/// The state of a stored code.
+///
+/// # Errors
+/// [`Error::Bug`] for a code this version does not know.
+pub fn state(code: i64) -> Result<State> {
+    State::from_code(code).ok_or_else(|| Error::Bug {
+        what: format!("a stored task is in state {code}, which this version does not know"),
+    })
+}
+
+/// The reason of a stored code.
+///
+/// # Errors
+/// [`Error::Bug`] for a code this version does not know.
+pub fn reason(code: Option<i64>) -> Result<Option<Reason>> {
+    code.map(|code| {
+        Reason::from_code(code).ok_or_else(|| Error::Bug {
+            what: format!("a stored task has reason {code}, which this version does not know"),
+        })
+    })
+    .transpose()
+}
+
+/// A row of `queries/get.sql`.
+///
+/// # Errors
+/// [`Error::Bug`] for a row that no version known to this program wrote.
+pub(super) fn task(row: &Row<'_>) -> Result<Task> {
+    let handler = row.get_ref(5)?;
+    Ok(Task {
+        id: TaskId(row.get(0)?),
+        name: row.get(1)?,
+        work: Work::from_row(row.get(2)?, handler.as_str().unwrap_or(""), row.get(3)?)?,
+        queue: row.get(4)?,
+        state: state(row.get(6)?)?,
+        priority: row.get(7)?,
+        attempt: row.get(8)?,
+        crashes: row.get(9)?,
+        token: row.get(10)?,
+        worker: row.get::<_, Option<i64>>(11)?.map(WorkerId),
+        created_at: Timestamp(row.get(12)?),
+        run_at: time(row, 13)?,
+        started_at: time(row, 14)?,
+        finished_at: time(row, 15)?,
+        cancel_requested_at: time(row, 16)?,
+        exit_code: row.get(17)?,
+        signal: row.get(18)?,
+        reason: reason(row.get(19)?)?,
+        message: row.get(20)?,
+        key: row.get(21)?,
+        options: options(row, 22)?,
+    })
+}
+
+/// The options in column `index`.
+///
+/// # Errors
+/// [`Error::Bug`] for options this version cannot read.
+pub fn options(row: &Row<'_>, index: usize) -> Result<TaskOptions> {
+    let stored = row.get_ref(index)?.as_str_or_null();
+    TaskOptions::from_row(stored.map_err(rusqlite::Error::from)?)
+}
+
+/// The time in column `index`, if there is one.
+pub fn time(row: &Row<'_>, index: usize) -> Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp))
+}
+
+/// The count in column `index`.
+pub fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
+}
+
+/// A row of id, token, worker.
+pub(super) fn claim(row: &Row<'_>) -> Result<Claim> {
+    Ok(Claim {
+        task: TaskId(row.get(0)?),
+        token: row.get(1)?,
+        worker: WorkerId(row.get(2)?),
+    })
+}
+
+/// A row of `queries/workers.sql`.
+pub(super) fn worker(row: &Row<'_>) -> Result<WorkerInfo> {
+    let serves: String = row.get(5)?;
+    let serves: Serves = serde_json::from_str(&serves).map_err(|error| Error::Bug {
+        what: format!("what a stored worker serves cannot be read: {error}"),
+    })?;
+    Ok(WorkerInfo {
+        id: WorkerId(row.get(0)?),
+        pid: row.get(1)?,
+        boot_id: row.get(2)?,
+        started_at: Timestamp(row.get(3)?),
+        slots: row.get(4)?,
+        serves,
+    })
+}

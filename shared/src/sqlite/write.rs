@@ -1,0 +1,182 @@
+//! What both engines write in the same way, within a transaction of the engine's.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{rows, statement};
+use crate::claim::WorkerId;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::queue::{Change, WorkerInfo};
+use crate::state::State;
+use crate::task::TaskId;
+
+const REGISTER: &str = statement(include_str!("../../queries/register.sql"));
+const DEREGISTER: &str = statement(include_str!("../../queries/deregister.sql"));
+const COUNT_CLAIMS: &str = statement(include_str!("../../queries/count_claims.sql"));
+const LANE: &str = statement(include_str!("../../queries/lane.sql"));
+const LANE_CREATE: &str = statement(include_str!("../../queries/lane_create.sql"));
+const PAUSE: &str = statement(include_str!("../../queries/pause.sql"));
+const RESUME: &str = statement(include_str!("../../queries/resume.sql"));
+const REPRIORITIZE: &str = statement(include_str!("../../queries/reprioritize.sql"));
+const STATE_OF: &str = statement(include_str!("../../queries/state_of.sql"));
+const OUTPUT_STORE: &str = statement(include_str!("../../queries/output_store.sql"));
+const OUTPUT_DELETE: &str = statement(include_str!("../../queries/output_delete.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub const STATEMENTS: [(&str, &str); 11] = [
+    ("register", REGISTER),
+    ("deregister", DEREGISTER),
+    ("count_claims", COUNT_CLAIMS),
+    ("lane", LANE),
+    ("lane_create", LANE_CREATE),
+    ("pause", PAUSE),
+    ("resume", RESUME),
+    ("reprioritize", REPRIORITIZE),
+    ("state_of", STATE_OF),
+    ("output_store", OUTPUT_STORE),
+    ("output_delete", OUTPUT_DELETE),
+];
+
+/// A row of `queue_queues`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Its number in `queue_tasks.queue`.
+    pub id: i64,
+    /// Whether fast-queue may write to it.
+    pub fast: bool,
+    /// Whether nothing is claimed from it.
+    pub paused: bool,
+}
+
+/// The lane of a queue and handler ('' for commands), if it was ever named.
+pub fn lane(connection: &Connection, queue: &str, handler: &str) -> Result<Option<Lane>> {
+    let mut query = connection.prepare_cached(LANE)?;
+    Ok(query.query_row((queue, handler), lane_row).optional()?)
+}
+
+/// The lane of a queue and handler, made if there is none.
+pub fn lane_or_create(connection: &Connection, queue: &str, handler: &str) -> Result<Lane> {
+    if let Some(found) = lane(connection, queue, handler)? {
+        return Ok(found);
+    }
+    let mut insert = connection.prepare_cached(LANE_CREATE)?;
+    let mut created = insert.query((queue, handler))?;
+    let mut lane = None;
+    while let Some(row) = created.next()? {
+        lane = Some(lane_row(row)?);
+    }
+    lane.ok_or_else(|| Error::Bug {
+        what: "a queue was not created".to_owned(),
+    })
+}
+
+fn lane_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lane> {
+    Ok(Lane {
+        id: row.get(0)?,
+        fast: row.get(1)?,
+        paused: row.get::<_, Option<i64>>(2)?.is_some(),
+    })
+}
+
+/// Pauses or resumes every lane of a queue, also one that nobody named before. Returns whether
+/// that changed anything.
+pub fn set_paused(
+    connection: &Connection,
+    queue: &str,
+    paused: bool,
+    now: Timestamp,
+) -> Result<bool> {
+    let changed = if paused {
+        lane_or_create(connection, queue, "")?;
+        connection.prepare_cached(PAUSE)?.execute((queue, now.0))?
+    } else {
+        connection.prepare_cached(RESUME)?.execute([queue])?
+    };
+    Ok(changed > 0)
+}
+
+/// Makes a worker known and returns its place; one that is known already keeps its place.
+pub fn register(connection: &Connection, worker: &WorkerInfo) -> Result<u32> {
+    let serves = serde_json::to_string(&worker.serves).map_err(|error| Error::Bug {
+        what: format!("what a worker serves cannot be stored: {error}"),
+    })?;
+    let mut insert = connection.prepare_cached(REGISTER)?;
+    let mut registered = insert.query((
+        worker.id.0,
+        worker.pid,
+        &worker.boot_id,
+        worker.started_at.0,
+        worker.slots,
+        serves,
+    ))?;
+    let mut place = None;
+    while let Some(row) = registered.next()? {
+        place = Some(row.get(0)?);
+    }
+    place.ok_or_else(|| Error::Bug {
+        what: "a worker was not registered".to_owned(),
+    })
+}
+
+/// Forgets a worker; one that is unknown already is no error.
+///
+/// # Errors
+/// [`Error::Invalid`] while it holds claims: forgotten, it could never be reaped.
+pub fn deregister(connection: &Connection, worker: WorkerId) -> Result<()> {
+    let mut query = connection.prepare_cached(COUNT_CLAIMS)?;
+    let claims = query.query_row([worker.0], |row| rows::count(row, 0))?;
+    if claims > 0 {
+        return Err(Error::invalid(format!(
+            "worker {worker} still holds {claims} claims: settle them, or reap the worker"
+        )));
+    }
+    forget(connection, worker)
+}
+
+/// Deletes a worker's row.
+pub fn forget(connection: &Connection, worker: WorkerId) -> Result<()> {
+    connection.prepare_cached(DEREGISTER)?.execute([worker.0])?;
+    Ok(())
+}
+
+/// Changes the priority of waiting tasks.
+pub fn reprioritize(connection: &Connection, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+    let mut update = connection.prepare_cached(REPRIORITIZE)?;
+    let mut changes = Vec::with_capacity(ids.len());
+    for id in ids {
+        let waited = update.execute((id.0, priority))? > 0;
+        changes.push(match state_of(connection, *id)? {
+            None => Change::NotFound,
+            Some((state, _)) if waited => Change::Done(state),
+            Some((state, _)) => Change::Refused(state),
+        });
+    }
+    Ok(changes)
+}
+
+/// A task's state and the worker of its last claim.
+pub fn state_of(connection: &Connection, id: TaskId) -> Result<Option<(State, Option<WorkerId>)>> {
+    let mut query = connection.prepare_cached(STATE_OF)?;
+    let found: Option<(i64, Option<i64>)> = query
+        .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    found
+        .map(|(code, worker)| Ok((rows::state(code)?, worker.map(WorkerId))))
+        .transpose()
+}
+
+/// Stores the output of a task's attempt in place of an earlier one's.
+pub fn store_output(connection: &Connection, id: TaskId, output: &Output) -> Result<()> {
+    connection
+        .prepare_cached(OUTPUT_STORE)?
+        .execute((id.0, &output.0))?;
+    Ok(())
+}
+
+/// Deletes the stored output of a task, if there is any.
+pub fn delete_output(connection: &Connection, id: TaskId) -> Result<()> {
+    connection.prepare_cached(OUTPUT_DELETE)?.execute([id.0])?;
+    Ok(())
+}
