@@ -1,0 +1,364 @@
+//! `add-task` and `enqueue`: one task from the arguments, or many from standard input.
+
+mod bulk;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::program::{Access, Context};
+use super::screen::note;
+use super::{Failure, duration, liveness, moment, select, tasks};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::options::TaskOptions;
+use crate::queue::{Enqueued, Queue};
+use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work};
+
+/// Enqueue a command, or many from standard input
+///
+/// COMMAND is run by `/bin/sh -c`; a program and its arguments after `--` are started without a
+/// shell. The command runs in the folder it was enqueued from, with the worker's environment.
+///
+/// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
+/// fields are named as these options (name, command, argv, priority, delay, ...). Options given
+/// here are the defaults of every line. A command's name is NAME, else the command itself. Empty
+/// lines and lines that begin with # are skipped. All lines are enqueued in one transaction: if
+/// one is wrong, none is.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Shown to people; 1 to 200 bytes
+    #[arg(required_unless_present = "stdin")]
+    name: Option<String>,
+
+    /// The command line for `/bin/sh -c`
+    #[arg(conflicts_with_all = ["argv", "stdin"])]
+    command: Option<String>,
+
+    /// Higher runs first; 0 unless set
+    #[arg(allow_negative_numbers = true, value_parser = priority)]
+    priority: Option<i32>,
+
+    /// As --delay
+    #[arg(value_name = "DELAY", value_parser = duration::parse, hide = true)]
+    positional_delay: Option<Duration>,
+
+    /// The program and its arguments, started without a shell
+    #[arg(last = true, value_name = "PROGRAM")]
+    argv: Vec<String>,
+
+    /// Read many tasks from standard input
+    #[arg(long, conflicts_with_all = ["argv", "key"])]
+    stdin: bool,
+
+    /// Higher runs first; for when PRIORITY has no place
+    #[arg(
+        long = "priority",
+        value_name = "PRIORITY",
+        allow_negative_numbers = true,
+        value_parser = priority,
+        conflicts_with = "priority"
+    )]
+    priority_option: Option<i32>,
+
+    /// Start it this long from now: 90, 1.5, 500ms, 1h30m, 2d
+    #[arg(
+        long,
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        value_parser = duration::parse,
+        conflicts_with_all = ["at", "positional_delay"]
+    )]
+    delay: Option<Duration>,
+
+    /// Start it then: 2026-12-24T18:00:00Z, '2026-12-24 18:00', 18:00 or @UNIX-SECONDS
+    #[arg(long, value_name = "TIME", conflicts_with = "positional_delay")]
+    at: Option<String>,
+
+    /// Exits and timeouts before it is failed [default: 3]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    max_attempts: Option<u32>,
+
+    /// Deaths of its worker before it is failed [default: 5]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    max_crashes: Option<u32>,
+
+    /// Delay before the first retry, doubling after [default: 1s]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
+    backoff: Option<Duration>,
+
+    /// Time an attempt may take
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
+    timeout: Option<Duration>,
+
+    /// Retry only after these exit codes
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = exit_code)]
+    retry_codes: Vec<i32>,
+
+    /// Never retry after these exit codes
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = exit_code)]
+    fatal_codes: Vec<i32>,
+
+    /// The folder it runs in [default: this one]
+    #[arg(long, value_name = "FOLDER")]
+    cwd: Option<String>,
+
+    /// Add a variable to its environment; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+
+    /// Enqueue nothing if a task of this key exists; its id is printed
+    #[arg(long)]
+    key: Option<String>,
+
+    /// The queue it joins
+    #[arg(long, default_value = DEFAULT_QUEUE)]
+    queue: String,
+
+    /// Print the bare id
+    #[arg(long, value_enum, value_name = "WHAT")]
+    print: Option<Print>,
+}
+
+const EXAMPLES: &str = "Examples:
+  add-task backup 'tar czf home.tgz ~' 10
+  add-task report --at 18:00 --timeout 1h -- ./report --all
+  add-task nightly ./run.sh --delay 1h30m --max-attempts 5 --key nightly-2026-12-24
+  ls *.wav | sed 's/.*/flac \"&\"/' | add-task encode --stdin";
+
+/// What to print instead of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Print {
+    /// The id, nothing else.
+    Id,
+}
+
+/// Reads a priority.
+pub(super) fn priority(text: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "a priority is a whole number from {} to {}",
+            i32::MIN,
+            i32::MAX
+        )
+    })
+}
+
+fn exit_code(text: &str) -> Result<i32, String> {
+    text.parse()
+        .ok()
+        .filter(|code| (0..=255).contains(code))
+        .ok_or_else(|| "an exit code is a number from 0 to 255".to_owned())
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a variable is written NAME=VALUE".to_owned()),
+    }
+}
+
+#[derive(Serialize)]
+struct View {
+    id: i64,
+    existed: bool,
+}
+
+pub(crate) fn run<Q: Queue>(
+    context: &Context<Q>,
+    arguments: Arguments,
+    verb: &str,
+) -> Result<(), Failure> {
+    let (bulk, print) = (arguments.stdin, arguments.print);
+    let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
+    let tasks = if bulk {
+        bulk::read(std::io::stdin().lock(), &template(&arguments, now)?, now)?
+    } else {
+        vec![single(arguments, now)?]
+    };
+    for task in tasks.iter().filter(|_| !bulk) {
+        task.validate()?;
+    }
+    let lanes = lanes(&tasks);
+    let queue = context.open(Access::Create)?;
+    let enqueued = if tasks.is_empty() {
+        Vec::new()
+    } else {
+        queue.enqueue(tasks)?
+    };
+    report(context, &enqueued, bulk, print, verb)?;
+    if !enqueued.is_empty() {
+        advise(context, &queue, &lanes)?;
+    }
+    Ok(())
+}
+
+/// The one task of the arguments.
+fn single(arguments: Arguments, now: Timestamp) -> Result<NewTask, Failure> {
+    let mut task = template(&arguments, now)?;
+    task.work = match arguments.command {
+        Some(command) => Work::Shell(command),
+        None if arguments.argv.is_empty() => {
+            return Err(Failure::Usage(
+                "there is nothing to run; give a command, or a program after `--`".to_owned(),
+            ));
+        }
+        None => Work::Argv(arguments.argv),
+    };
+    Ok(task)
+}
+
+/// A task with everything the arguments say but its work.
+fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
+    let mut options = TaskOptions {
+        timeout_ms: arguments.timeout.map(millis),
+        env: arguments.env.clone(),
+        retry_codes: arguments.retry_codes.clone(),
+        fatal_codes: arguments.fatal_codes.clone(),
+        cwd: Some(folder(arguments.cwd.as_deref().unwrap_or("."))?),
+        ..TaskOptions::default()
+    };
+    if let Some(attempts) = arguments.max_attempts {
+        options.max_attempts = attempts;
+    }
+    if let Some(crashes) = arguments.max_crashes {
+        options.max_crashes = crashes;
+    }
+    if let Some(backoff) = arguments.backoff {
+        set_backoff(&mut options, backoff);
+    }
+    let delay = arguments.delay.or(arguments.positional_delay);
+    let run_at = match (&arguments.at, delay) {
+        (Some(text), _) => Some(at(text, now)?),
+        (None, Some(delay)) => Some(now.after(delay)),
+        (None, None) => None,
+    };
+    Ok(NewTask {
+        name: arguments.name.clone().unwrap_or_default(),
+        work: Work::Shell(String::new()),
+        queue: arguments.queue.clone(),
+        priority: arguments
+            .priority
+            .or(arguments.priority_option)
+            .unwrap_or_default(),
+        run_at: run_at.filter(|at| *at > now),
+        key: arguments.key.clone().map(String::into_bytes),
+        options,
+    })
+}
+
+fn at(text: &str, now: Timestamp) -> Result<Timestamp> {
+    moment::parse(text, now, &jiff::tz::TimeZone::system())
+        .map_err(|sentence| Error::invalid(format!("--at {text}: {sentence}")))
+}
+
+/// Sets the first backoff, and raises the longest one to it where it is shorter.
+fn set_backoff(options: &mut TaskOptions, backoff: Duration) {
+    options.backoff_ms = millis(backoff);
+    options.max_backoff_ms = options.max_backoff_ms.max(options.backoff_ms);
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A folder as an absolute path, so that it means the same to a worker started elsewhere.
+fn folder(path: &str) -> Result<String> {
+    let absolute = std::path::absolute(Path::new(path))
+        .map_err(|error| Error::io(format!("cannot find the folder {path}"), error))?;
+    absolute.into_os_string().into_string().map_err(|_| {
+        Error::invalid("the folder's path is not valid UTF-8; choose another with --cwd")
+    })
+}
+
+/// The distinct queues and handlers of tasks.
+fn lanes(tasks: &[NewTask]) -> Vec<(String, String)> {
+    let mut lanes: Vec<(String, String)> = Vec::new();
+    for task in tasks {
+        let handler = task.work.handler();
+        if !lanes
+            .iter()
+            .any(|(queue, own)| *queue == task.queue && own == handler)
+        {
+            lanes.push((task.queue.clone(), handler.to_owned()));
+        }
+    }
+    lanes
+}
+
+fn report<Q: Queue>(
+    context: &Context<Q>,
+    enqueued: &[Enqueued],
+    bulk: bool,
+    print: Option<Print>,
+    verb: &str,
+) -> Result<(), Failure> {
+    let view = |one: &Enqueued| View {
+        id: one.id.0,
+        existed: one.existed,
+    };
+    if context.screen.is_json() {
+        return match enqueued {
+            [one] if !bulk => context.screen.json(&view(one)),
+            many => context
+                .screen
+                .json(&many.iter().map(view).collect::<Vec<_>>()),
+        };
+    }
+    if print == Some(Print::Id) {
+        let mut lines = String::new();
+        for one in enqueued {
+            let _ = writeln!(lines, "{}", one.id);
+        }
+        return context.screen.raw(lines.as_bytes());
+    }
+    let ids = |existed: bool| -> Vec<TaskId> {
+        let chosen = enqueued.iter().filter(|one| one.existed == existed);
+        chosen.map(|one| one.id).collect()
+    };
+    let (new, old) = (ids(false), ids(true));
+    let mut lines = match new.as_slice() {
+        [] if old.is_empty() => format!("{verb} no tasks\n"),
+        [] => String::new(),
+        [id] => format!("{verb} task {id}\n"),
+        many => {
+            let number = u64::try_from(many.len()).unwrap_or(u64::MAX);
+            format!("{verb} {}: {}\n", tasks::count(number), select::show(many))
+        }
+    };
+    for id in old {
+        let _ = writeln!(lines, "Kept task {id}: it has the same key");
+    }
+    context.screen.raw(lines.as_bytes())
+}
+
+/// Says on standard error which of the tasks' queues no living worker serves.
+fn advise<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    lanes: &[(String, String)],
+) -> Result<(), Failure> {
+    let workers = liveness::living(queue)?;
+    for (name, handler) in lanes {
+        if workers
+            .iter()
+            .any(|worker| worker.serves.covers(name, handler))
+        {
+            continue;
+        }
+        let verb = if name == DEFAULT_QUEUE {
+            "worker".to_owned()
+        } else {
+            let name = Work::Argv(vec![name.clone()]);
+            format!("worker --queue {}", name.display())
+        };
+        note(&format!(
+            "no worker is running that can run it; start one with {}",
+            context.command(&verb)
+        ));
+    }
+    Ok(())
+}

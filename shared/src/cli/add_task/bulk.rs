@@ -1,0 +1,276 @@
+//! Many tasks from a stream: a command a line, or a JSON object a line.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use serde::Deserialize;
+
+use super::super::table::cut;
+use super::super::{Failure, duration};
+use super::{at, folder, millis, set_backoff};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::task::{MAX_NAME_BYTES, NewTask, Work};
+
+/// Columns of a command that serve as its name.
+const NAME_COLUMNS: usize = 60;
+
+/// A line of JSON. The fields are named as the options of `add-task`; dashes may stand for the
+/// underscores.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    name: Option<String>,
+    command: Option<String>,
+    argv: Option<Vec<String>>,
+    priority: Option<i32>,
+    queue: Option<String>,
+    delay: Option<Length>,
+    at: Option<String>,
+    key: Option<String>,
+    #[serde(alias = "max-attempts")]
+    max_attempts: Option<u32>,
+    #[serde(alias = "max-crashes")]
+    max_crashes: Option<u32>,
+    backoff: Option<Length>,
+    timeout: Option<Length>,
+    #[serde(alias = "retry-codes")]
+    retry_codes: Option<Vec<u8>>,
+    #[serde(alias = "fatal-codes")]
+    fatal_codes: Option<Vec<u8>>,
+    cwd: Option<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+}
+
+/// A duration: text as on the command line, or a number of seconds.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Length {
+    Seconds(serde_json::Number),
+    Text(String),
+}
+
+/// Reads all tasks of a stream; `template` says what a line does not.
+///
+/// # Errors
+/// A usage failure that names the first wrong line; [`Error::Io`] if the stream cannot be read.
+pub(super) fn read(
+    mut input: impl Read,
+    template: &NewTask,
+    now: Timestamp,
+) -> Result<Vec<NewTask>, Failure> {
+    let mut bytes = Vec::new();
+    input
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io("cannot read standard input", error))?;
+    let mut tasks = Vec::new();
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let task = parse(line, template, now).map_err(|sentence| {
+            Failure::Usage(format!(
+                "line {}: {sentence}; no line was enqueued",
+                index + 1
+            ))
+        })?;
+        tasks.extend(task);
+    }
+    Ok(tasks)
+}
+
+/// The task of a line; `None` for one that holds none.
+fn parse(line: &[u8], template: &NewTask, now: Timestamp) -> Result<Option<NewTask>, String> {
+    let line = str::from_utf8(line).map_err(|_| "it is not valid UTF-8".to_owned())?;
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    let trimmed = line.trim();
+    if trimmed.is_empty() || trimmed.starts_with('#') {
+        return Ok(None);
+    }
+    let mut task = template.clone();
+    if trimmed.starts_with('{') {
+        let line: Line = serde_json::from_str(trimmed).map_err(|error| {
+            format!("it begins with {{ and so must be a JSON object with known fields: {error}")
+        })?;
+        fill(&mut task, line, now)?;
+    } else {
+        task.work = Work::Shell(line.to_owned());
+    }
+    if task.name.is_empty() {
+        task.name = name_of(&task.work.display());
+    }
+    task.validate().map_err(|error| error.to_string())?;
+    Ok(Some(task))
+}
+
+fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
+    task.work = match (line.command, line.argv) {
+        (Some(command), None) => Work::Shell(command),
+        (None, Some(argv)) => Work::Argv(argv),
+        _ => return Err("it needs either `command` or `argv`".to_owned()),
+    };
+    let options = &mut task.options;
+    replace(&mut task.name, line.name);
+    replace(&mut task.queue, line.queue);
+    replace(&mut task.priority, line.priority);
+    replace(&mut options.max_attempts, line.max_attempts);
+    replace(&mut options.max_crashes, line.max_crashes);
+    replace(&mut options.retry_codes, line.retry_codes.map(codes));
+    replace(&mut options.fatal_codes, line.fatal_codes.map(codes));
+    task.key = line.key.map(String::into_bytes);
+    if let Some(backoff) = line.backoff {
+        set_backoff(options, length("backoff", &backoff)?);
+    }
+    if let Some(timeout) = line.timeout {
+        options.timeout_ms = Some(millis(length("timeout", &timeout)?));
+    }
+    if let Some(cwd) = line.cwd {
+        options.cwd = Some(folder(&cwd).map_err(|error| error.to_string())?);
+    }
+    for (name, value) in line.env {
+        options.env.retain(|(own, _)| *own != name);
+        options.env.push((name, value));
+    }
+    match (line.at, line.delay) {
+        (Some(_), Some(_)) => return Err("it has both `at` and `delay`".to_owned()),
+        (Some(text), None) => {
+            task.run_at = Some(at(&text, now).map_err(|error| error.to_string())?);
+        }
+        (None, Some(delay)) => task.run_at = Some(now.after(length("delay", &delay)?)),
+        (None, None) => {}
+    }
+    task.run_at = task.run_at.filter(|at| *at > now);
+    Ok(())
+}
+
+fn replace<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn codes(codes: Vec<u8>) -> Vec<i32> {
+    codes.into_iter().map(i32::from).collect()
+}
+
+fn length(field: &str, length: &Length) -> Result<std::time::Duration, String> {
+    let parsed = match length {
+        Length::Seconds(number) => duration::parse(&number.to_string()),
+        Length::Text(text) => duration::parse(text),
+    };
+    parsed.map_err(|sentence| format!("{field}: {sentence}"))
+}
+
+/// A command as a name: its first line, cut to what a table shows and a name holds.
+fn name_of(command: &str) -> String {
+    let line = command.trim().lines().next().unwrap_or_default();
+    let mut end = line.len().min(MAX_NAME_BYTES - '…'.len_utf8());
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    cut(&line[..end], NAME_COLUMNS).replace('\0', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{name_of, read};
+    use crate::clock::Timestamp;
+    use crate::task::{MAX_NAME_BYTES, NewTask, Work};
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn tasks(input: &str) -> Result<Vec<NewTask>, String> {
+        let template = NewTask::shell("", "").priority(2);
+        read(input.as_bytes(), &template, NOW).map_err(|failure| failure.sentence())
+    }
+
+    #[test]
+    fn a_line_is_a_command_with_the_defaults_of_the_arguments() {
+        let tasks = tasks("echo a\n\n# no task\n  echo 'b c'\r\n").unwrap();
+        let commands: Vec<_> = tasks.iter().map(|task| task.work.clone()).collect();
+        let shell = |text: &str| Work::Shell(text.to_owned());
+        assert_eq!(commands, [shell("echo a"), shell("  echo 'b c'")]);
+        assert_eq!(tasks[0].name, "echo a");
+        assert!(tasks.iter().all(|task| task.priority == 2));
+    }
+
+    #[test]
+    fn a_line_of_json_says_everything_the_options_say() {
+        let line = r#"{"name":"n","argv":["a","b c"],"priority":-1,"delay":"1m","max_attempts":1,
+            "max-crashes":2,"backoff":"10m","timeout":1.5,"retry_codes":[75],"fatal-codes":[2],
+            "cwd":"/tmp","env":{"A":"1"},"key":"k","queue":"q"}"#
+            .replace('\n', "");
+        let task = tasks(&line).unwrap().remove(0);
+        assert_eq!(
+            task.work,
+            Work::Argv(vec!["a".to_owned(), "b c".to_owned()])
+        );
+        assert_eq!((task.name.as_str(), task.queue.as_str()), ("n", "q"));
+        assert_eq!(task.priority, -1);
+        assert_eq!(task.run_at, Some(Timestamp(1_060_000)));
+        assert_eq!(task.key.as_deref(), Some(b"k".as_slice()));
+        let options = task.options;
+        assert_eq!((options.max_attempts, options.max_crashes), (1, 2));
+        assert_eq!(
+            (options.backoff_ms, options.max_backoff_ms),
+            (600_000, 600_000)
+        );
+        assert_eq!(options.timeout_ms, Some(1500));
+        assert_eq!(
+            (options.retry_codes, options.fatal_codes),
+            (vec![75], vec![2])
+        );
+        assert_eq!(options.cwd.as_deref(), Some("/tmp"));
+        assert_eq!(options.env, [("A".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn a_wrong_line_is_named_and_nothing_is_enqueued() {
+        for (input, expected) in [
+            ("true\n{", "line 2:"),
+            ("{}", "line 1: it needs either"),
+            (
+                r#"{"command":"x","argv":["y"]}"#,
+                "either `command` or `argv`",
+            ),
+            (r#"{"command":"x","nmae":"y"}"#, "nmae"),
+            (r#"{"command":""}"#, "must not be empty"),
+            (r#"{"command":"x\u0000"}"#, "NUL"),
+            (
+                r#"{"command":"x","delay":-1}"#,
+                "delay: a duration must not be negative",
+            ),
+            (r#"{"command":"x","delay":1e300}"#, "delay: "),
+            (r#"{"command":"x","timeout":"NaN"}"#, "timeout: "),
+            (r#"{"command":"x","priority":2147483648}"#, "line 1:"),
+            (r#"{"command":"x","retry_codes":[256]}"#, "line 1:"),
+            (r#"{"command":"x","at":"later"}"#, "point in time"),
+            (r#"{"command":"x","max_attempts":0}"#, "at least 1"),
+        ] {
+            let sentence = tasks(input).unwrap_err();
+            assert!(sentence.contains(expected), "{input}: {sentence}");
+            assert!(sentence.ends_with("no line was enqueued"), "{sentence}");
+        }
+        let bytes: &[u8] = b"true\n\xff\xfe\n";
+        let failure = read(bytes, &NewTask::shell("", ""), NOW).unwrap_err();
+        assert!(
+            failure
+                .sentence()
+                .starts_with("line 2: it is not valid UTF-8")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_name_of_a_command_is_valid(command in "\\PC{1,400}") {
+            prop_assume!(!command.trim().is_empty());
+            let name = name_of(&command);
+            prop_assert!(!name.trim().is_empty() && name.len() <= MAX_NAME_BYTES);
+        }
+
+        #[test]
+        fn no_input_panics(input: Vec<u8>) {
+            let _ = read(input.as_slice(), &NewTask::shell("", ""), NOW);
+        }
+    }
+}

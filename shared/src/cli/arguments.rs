@@ -1,0 +1,144 @@
+//! The arguments both programs share.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::program::Context;
+use super::screen::Format;
+use super::{
+    Failure, add_task, cancel, completions, list, pause, prune, reprioritize, retry, show, status,
+    workers,
+};
+use crate::queue::Queue;
+
+/// Options of every verb, before or after it.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// The database file; else the environment's <PROGRAM>_DB, else a file under
+    /// `$XDG_DATA_HOME`
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        help_heading = "Common options"
+    )]
+    pub(crate) db: Option<PathBuf>,
+
+    /// The form of what is printed; else the environment's <PROGRAM>_OUTPUT, else a table
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        help_heading = "Common options"
+    )]
+    pub(crate) output: Option<Format>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Enqueue a command, or many from standard input
+    AddTask(Box<add_task::Arguments>),
+    /// Enqueue a command, or many from standard input
+    Enqueue(Box<add_task::Arguments>),
+    /// Show how many tasks stand where
+    #[command(visible_alias = "stats")]
+    Status(status::Arguments),
+    /// List tasks, newest first
+    List(list::Arguments),
+    /// Show everything about tasks
+    Show(show::Arguments),
+    /// Call tasks off
+    Cancel(cancel::Arguments),
+    /// Queue failed, cancelled or skipped tasks again
+    Retry(retry::Arguments),
+    /// Change the priority of waiting tasks
+    Reprioritize(reprioritize::Arguments),
+    /// Stop starting tasks of a queue
+    Pause(pause::Arguments),
+    /// Let a paused queue go on
+    Resume(pause::Arguments),
+    /// List the workers of this file
+    Workers(workers::Arguments),
+    /// Delete old ended tasks, with their output
+    Prune(prune::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+impl Default for Verb {
+    /// The bare command shows how things stand.
+    fn default() -> Self {
+        Self::Status(status::Arguments {})
+    }
+}
+
+impl Verb {
+    pub(crate) fn run<Q: Queue>(self, context: &Context<Q>) -> Result<(), Failure> {
+        match self {
+            Self::AddTask(arguments) => add_task::run(context, *arguments, "Added"),
+            Self::Enqueue(arguments) => add_task::run(context, *arguments, "Enqueued"),
+            Self::Status(arguments) => status::run(context, &arguments),
+            Self::List(arguments) => list::run(context, &arguments),
+            Self::Show(arguments) => show::run(context, &arguments),
+            Self::Cancel(arguments) => cancel::run(context, &arguments),
+            Self::Retry(arguments) => retry::run(context, &arguments),
+            Self::Reprioritize(arguments) => reprioritize::run(context, &arguments),
+            Self::Pause(arguments) => pause::run(context, &arguments, true),
+            Self::Resume(arguments) => pause::run(context, &arguments, false),
+            Self::Workers(arguments) => workers::run(context, &arguments),
+            Self::Prune(arguments) => prune::run(context, &arguments),
+            Self::Completions(arguments) => {
+                completions::run(context.screen, &arguments, (context.program.command)())
+            }
+        }
+    }
+}
+
+/// The form asked for by `-o`, `--output` or the environment, read before the arguments are
+/// parsed: what is wrong with them is to be reported in that form too.
+pub(crate) fn format_of(arguments: &[OsString], environment: Option<&str>) -> Format {
+    let word = |text: &str| Format::from_str(text, false).ok();
+    let mut format = environment.and_then(word);
+    let mut rest = arguments.iter().map(|argument| argument.to_string_lossy());
+    while let Some(argument) = rest.next() {
+        if argument == "--" {
+            break;
+        }
+        let value = if argument == "-o" || argument == "--output" {
+            rest.next().map(std::borrow::Cow::into_owned)
+        } else {
+            argument
+                .strip_prefix("--output=")
+                .or_else(|| argument.strip_prefix("-o"))
+                .map(str::to_owned)
+        };
+        format = value.as_deref().and_then(word).or(format);
+    }
+    format.unwrap_or(Format::Table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, format_of};
+
+    #[test]
+    fn the_form_is_known_before_the_arguments_are_parsed() {
+        let of = |line: &str, environment| {
+            let arguments: Vec<_> = line.split(' ').map(Into::into).collect();
+            format_of(&arguments, environment)
+        };
+        assert_eq!(of("x list", None), Format::Table);
+        assert_eq!(of("x list -o json", None), Format::Json);
+        assert_eq!(of("x -ojson list", None), Format::Json);
+        assert_eq!(of("x --output=json", None), Format::Json);
+        assert_eq!(of("x --output json", None), Format::Json);
+        assert_eq!(of("x add-task a -- -o json", None), Format::Table);
+        assert_eq!(of("x list", Some("json")), Format::Json);
+        assert_eq!(of("x list -o table", Some("json")), Format::Table);
+    }
+}

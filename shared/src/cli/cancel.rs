@@ -1,0 +1,34 @@
+//! `cancel`: calls tasks off.
+
+use super::Failure;
+use super::change::{self, Verb};
+use super::program::Context;
+use super::select::{self, Selector};
+use crate::queue::Queue;
+use crate::state::State;
+
+/// Call tasks off
+///
+/// Waiting tasks are cancelled at once. A running one's process group is ended by its worker:
+/// first by SIGTERM, ten seconds later by SIGKILL. A task that has ended cannot be cancelled.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Which tasks: 7, 3,5-8, last or all
+    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    ids: Vec<Vec<Selector>>,
+}
+
+const VERB: Verb = Verb {
+    done: "Cancelled",
+    refused: "cancelled",
+    states: &[
+        State::Scheduled,
+        State::Blocked,
+        State::Queued,
+        State::Running,
+    ],
+};
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    change::run(context, &arguments.ids.concat(), &VERB, Q::cancel)
+}

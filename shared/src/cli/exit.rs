@@ -1,0 +1,179 @@
+//! How a verb can end, and the exit code that says so.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::error::Error;
+
+/// A task failed, or a change was refused by a task's state.
+pub(crate) const TASK_FAILED: u8 = 1;
+/// The arguments are wrong; nothing was done.
+pub(crate) const USAGE: u8 = 2;
+/// There is no such task, file or queue.
+pub(crate) const NOT_FOUND: u8 = 3;
+/// Somebody else holds the database.
+pub(crate) const BUSY: u8 = 4;
+/// The database, or what it needs of the system, cannot be used.
+pub(crate) const UNUSABLE: u8 = 5;
+/// A worker's claim is no longer its own.
+pub(crate) const CLAIM_LOST: u8 = 6;
+/// The program is at fault.
+pub(crate) const BUG: u8 = 70;
+
+/// Why a verb did not end well.
+#[derive(Debug)]
+pub enum Failure {
+    /// Tasks failed or refused a change; the sentence may be empty if all is said already.
+    Tasks(String),
+    /// The arguments are wrong.
+    Usage(String),
+    /// The engine said no.
+    Error(Error),
+    /// Standard output could not be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Tasks(_) => TASK_FAILED,
+            Self::Usage(_) => USAGE,
+            Self::Error(error) => code_of(error),
+            // Whoever reads has had enough; that is no error.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Output(_) => UNUSABLE,
+        }
+    }
+
+    /// The sentence for people; empty if nothing is left to say.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Self::Tasks(sentence) | Self::Usage(sentence) => sentence.clone(),
+            Self::Error(error) => chain(error),
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
+            Self::Output(error) => format!("cannot write the output: {error}"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+fn code_of(error: &Error) -> u8 {
+    match error {
+        Error::Invalid { .. } => USAGE,
+        Error::NotFound { .. } => NOT_FOUND,
+        Error::Busy { .. } => BUSY,
+        Error::Unusable { .. }
+        | Error::CommitUnknown { .. }
+        | Error::Promoted { .. }
+        | Error::Sqlite(_)
+        | Error::Io { .. } => UNUSABLE,
+        Error::ClaimLost { .. } => CLAIM_LOST,
+        Error::Bug { .. } => BUG,
+    }
+}
+
+/// An error with its causes, none said twice.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text += ": ";
+            text += &more;
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The word for an exit code, in JSON errors.
+pub(crate) fn word(code: u8) -> &'static str {
+    match code {
+        TASK_FAILED => "task_failed",
+        USAGE => "usage",
+        NOT_FOUND => "not_found",
+        BUSY => "busy",
+        UNUSABLE => "unusable",
+        CLAIM_LOST => "claim_lost",
+        _ => "bug",
+    }
+}
+
+/// The process's exit code of a verb's result.
+pub(crate) fn code(result: &Result<(), Failure>) -> ExitCode {
+    ExitCode::from(result.as_ref().err().map_or(0, Failure::code))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::Failure;
+    use crate::error::Error;
+
+    #[test]
+    fn every_error_has_its_exit_code() {
+        let path = PathBuf::from("x.db");
+        let source = || io::Error::other("boom");
+        for (error, code) in [
+            (Error::invalid("x"), 2),
+            (Error::not_found("x"), 3),
+            (
+                Error::Busy {
+                    what: String::new(),
+                },
+                4,
+            ),
+            (
+                Error::Unusable {
+                    path: path.clone(),
+                    what: "it is a directory".to_owned(),
+                    source: None,
+                },
+                5,
+            ),
+            (
+                Error::CommitUnknown {
+                    source: Box::new(source()),
+                },
+                5,
+            ),
+            (Error::Promoted { path }, 5),
+            (Error::Sqlite(rusqlite::Error::InvalidQuery), 5),
+            (Error::io("x", source()), 5),
+            (Error::ClaimLost { task: 1 }, 6),
+            (
+                Error::Bug {
+                    what: String::new(),
+                },
+                70,
+            ),
+        ] {
+            assert_eq!(Failure::from(error).code(), code);
+        }
+        assert_eq!(Failure::Tasks(String::new()).code(), 1);
+        assert_eq!(Failure::Usage(String::new()).code(), 2);
+    }
+
+    #[test]
+    fn a_broken_pipe_is_no_error() {
+        let broken = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!((broken.code(), broken.sentence()), (0, String::new()));
+        let full = Failure::Output(io::ErrorKind::StorageFull.into());
+        assert_eq!(full.code(), 5);
+    }
+
+    #[test]
+    fn a_sentence_names_every_cause_once() {
+        let error = Failure::from(Error::io("cannot create x", io::Error::other("boom")));
+        assert_eq!(error.sentence(), "cannot create x: boom");
+    }
+}

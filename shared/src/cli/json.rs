@@ -1,0 +1,191 @@
+//! JSON for programs: tasks under the glossary's names, times as ISO 8601 in UTC, durations in
+//! milliseconds under names that end in `_ms`.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::{Serialize, Serializer};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
+
+use super::escape;
+use super::moment::iso;
+use crate::clock::Timestamp;
+use crate::task::{Task, Work};
+
+/// A value as one line of JSON. What a terminal would obey is escaped, which changes nothing for
+/// a program that reads it.
+pub(crate) fn text(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Safe(CompactFormatter));
+    value.serialize(&mut serializer)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Compact JSON in which unsafe characters are `\u` escapes.
+struct Safe(CompactFormatter);
+
+impl Formatter for Safe {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(start) = rest.find(escape::is_unsafe) {
+            writer.write_all(&rest.as_bytes()[..start])?;
+            let mut chars = rest[start..].chars();
+            if let Some(c) = chars.next() {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        char_escape: CharEscape,
+    ) -> io::Result<()> {
+        self.0.write_char_escape(writer, char_escape)
+    }
+}
+
+/// A point in time, as a field's value.
+pub(crate) struct Moment(pub(crate) Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&iso(self.0))
+    }
+}
+
+/// A task as programs read it.
+#[derive(Serialize)]
+pub(crate) struct TaskView<'a> {
+    id: i64,
+    name: &'a str,
+    state: &'static str,
+    queue: &'a str,
+    priority: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argv: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handler: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_bytes: Option<usize>,
+    attempt: u32,
+    crashes: u32,
+    max_attempts: u32,
+    max_crashes: u32,
+    backoff_ms: u64,
+    max_backoff_ms: u64,
+    timeout_ms: Option<u64>,
+    cwd: Option<&'a str>,
+    env: BTreeMap<&'a str, &'a str>,
+    retry_codes: &'a [i32],
+    fatal_codes: &'a [i32],
+    key: Option<String>,
+    token: i64,
+    worker: Option<String>,
+    created_at: Moment,
+    run_at: Option<Moment>,
+    started_at: Option<Moment>,
+    finished_at: Option<Moment>,
+    cancel_requested_at: Option<Moment>,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    reason: Option<&'static str>,
+    message: Option<&'a str>,
+}
+
+impl<'a> From<&'a Task> for TaskView<'a> {
+    fn from(task: &'a Task) -> Self {
+        let (mut command, mut argv, mut handler, mut payload_bytes) = (None, None, None, None);
+        match &task.work {
+            Work::Shell(text) => command = Some(text.as_str()),
+            Work::Argv(arguments) => argv = Some(arguments.as_slice()),
+            Work::Handler {
+                handler: name,
+                payload,
+            } => {
+                handler = Some(name.as_str());
+                payload_bytes = Some(payload.len());
+            }
+        }
+        let options = &task.options;
+        let env = options.env.iter();
+        Self {
+            id: task.id.0,
+            name: &task.name,
+            state: task.state.as_str(),
+            queue: &task.queue,
+            priority: task.priority,
+            command,
+            argv,
+            handler,
+            payload_bytes,
+            attempt: task.attempt,
+            crashes: task.crashes,
+            max_attempts: options.max_attempts,
+            max_crashes: options.max_crashes,
+            backoff_ms: options.backoff_ms,
+            max_backoff_ms: options.max_backoff_ms,
+            timeout_ms: options.timeout_ms,
+            cwd: options.cwd.as_deref(),
+            env: env
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect(),
+            retry_codes: &options.retry_codes,
+            fatal_codes: &options.fatal_codes,
+            key: task.key.as_deref().map(key),
+            token: task.token,
+            worker: task.worker.map(|worker| worker.to_string()),
+            created_at: Moment(task.created_at),
+            run_at: task.run_at.map(Moment),
+            started_at: task.started_at.map(Moment),
+            finished_at: task.finished_at.map(Moment),
+            cancel_requested_at: task.cancel_requested_at.map(Moment),
+            exit_code: task.exit_code,
+            signal: task.signal,
+            reason: task.reason.map(crate::outcome::Reason::as_str),
+            message: task.message.as_deref(),
+        }
+    }
+}
+
+/// A key as text; bytes that are not UTF-8 as `\xNN`.
+pub(crate) fn key(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => escape::bytes(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::text;
+    use crate::cli::escape::is_unsafe;
+
+    proptest! {
+        #[test]
+        fn json_text_is_safe_to_show_and_reads_back(value: String) {
+            let json = text(&value).unwrap();
+            prop_assert!(!json.chars().any(is_unsafe));
+            let read: String = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(read, value);
+        }
+    }
+
+    #[test]
+    fn tags_outside_the_basic_plane_are_escaped_as_two_units() {
+        let json = text(&"a\u{e0041}\u{9b}\u{202e}").unwrap();
+        assert_eq!(json, r#""a\udb40\udc41\u009b\u202e""#);
+    }
+}

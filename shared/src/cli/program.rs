@@ -1,0 +1,224 @@
+//! A program around the common verbs: its name, its engine, its exit code.
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, ValueEnum};
+
+use super::arguments::{Common, Verb, format_of};
+use super::exit::{self, Failure};
+use super::screen::{self, Format, Screen};
+use crate::error::{Error, Result};
+use crate::queue::Queue;
+use crate::sqlite::{Durability, OpenOptions};
+use crate::task::Work;
+
+/// What tells one program from the other.
+#[derive(Debug)]
+pub struct Program<Q> {
+    /// The name it is called by.
+    pub name: &'static str,
+    /// What its acknowledged writes survive.
+    pub durability: Durability,
+    /// Opens its engine on a file.
+    pub open: fn(&Path, OpenOptions) -> Result<Q>,
+    /// Its whole command line, for shell completions.
+    pub command: fn() -> clap::Command,
+}
+
+impl<Q> Clone for Program<Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q> Copy for Program<Q> {}
+
+impl<Q: Queue> Program<Q> {
+    /// Runs a verb.
+    ///
+    /// # Errors
+    /// Whatever ends the verb, with its exit code.
+    pub fn run(self, common: Common, verb: Verb) -> Result<(), Failure> {
+        let (path, chosen) = match common.db.or_else(|| self.variable("DB").map(PathBuf::from)) {
+            Some(path) => (path, true),
+            None => (self.default_path()?, false),
+        };
+        if path.as_os_str().is_empty() {
+            return Err(Failure::Usage("the database's path is empty".to_owned()));
+        }
+        let context = Context {
+            program: self,
+            screen: Screen::new(self.format(common.output)?),
+            path,
+            chosen,
+        };
+        verb.run(&context)
+    }
+
+    /// A variable of this program's environment, unless it is empty: `FAST_QUEUE_DB` for `DB`.
+    fn variable(&self, name: &str) -> Option<OsString> {
+        variable(self.name, name)
+    }
+
+    fn format(&self, asked: Option<Format>) -> Result<Format, Failure> {
+        let Some(word) = self.variable("OUTPUT").filter(|_| asked.is_none()) else {
+            return Ok(asked.unwrap_or(Format::Table));
+        };
+        Format::from_str(&word.to_string_lossy(), false).map_err(|_| {
+            let name = variable_name(self.name, "OUTPUT");
+            Failure::Usage(format!("{name} must be `table` or `json`"))
+        })
+    }
+
+    /// `$XDG_DATA_HOME/NAME/NAME.db`, with the fallback the XDG specification names.
+    fn default_path(&self) -> Result<PathBuf, Failure> {
+        let absolute = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let data = absolute("XDG_DATA_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+        let data = data.ok_or_else(|| {
+            let name = variable_name(self.name, "DB");
+            Failure::Usage(format!(
+                "there is no home folder to keep the database in; pass --db or set {name}"
+            ))
+        })?;
+        Ok(data.join(self.name).join(format!("{}.db", self.name)))
+    }
+}
+
+fn variable_name(program: &str, name: &str) -> String {
+    format!("{}_{name}", program.to_uppercase().replace('-', "_"))
+}
+
+fn variable(program: &str, name: &str) -> Option<OsString> {
+    std::env::var_os(variable_name(program, name)).filter(|value| !value.is_empty())
+}
+
+/// What a verb may do to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Read it.
+    Read,
+    /// Write to it.
+    Write,
+    /// Write to it, and create it if it is missing.
+    Create,
+}
+
+/// What every verb is handed.
+#[derive(Debug)]
+pub(crate) struct Context<Q> {
+    pub(crate) program: Program<Q>,
+    pub(crate) screen: Screen,
+    pub(crate) path: PathBuf,
+    /// Whether the path was given, and is not the default.
+    chosen: bool,
+}
+
+impl<Q: Queue> Context<Q> {
+    /// Opens the database. Nothing is read or created before.
+    pub(crate) fn open(&self, access: Access) -> Result<Q> {
+        let mut options = OpenOptions::new(self.program.durability)?;
+        options.create = access == Access::Create;
+        options.read_only = access == Access::Read;
+        if access == Access::Create && !self.chosen {
+            self.create_default_folder()?;
+        }
+        if access != Access::Create && !self.path.exists() {
+            return Err(Error::not_found(format!(
+                "there is no database at {}; {} creates it with the first task",
+                self.path.display(),
+                self.command("add-task"),
+            )));
+        }
+        (self.program.open)(&self.path, options)
+    }
+
+    fn create_default_folder(&self) -> Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        let Some(folder) = self.path.parent() else {
+            return Ok(());
+        };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| Error::io(format!("cannot create {}", folder.display()), error))
+    }
+
+    /// How a person calls this program with that verb on this file.
+    pub(crate) fn command(&self, verb: &str) -> String {
+        if self.chosen {
+            let path = Work::Argv(vec![self.path.to_string_lossy().into_owned()]);
+            format!("`{} --db {} {verb}`", self.program.name, path.display())
+        } else {
+            format!("`{} {verb}`", self.program.name)
+        }
+    }
+}
+
+/// Parses the process's arguments, runs `run`, reports what went wrong, and says the exit code.
+pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Failure>) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let environment = variable(name, "OUTPUT");
+    let environment = environment.as_ref().map(|word| word.to_string_lossy());
+    let format = format_of(&arguments, environment.as_deref());
+    report_panics(name, format);
+    let result = catch_unwind(AssertUnwindSafe(|| match A::try_parse_from(arguments) {
+        Ok(arguments) => run(arguments),
+        Err(error) => refuse(&error, format),
+    }));
+    let Ok(result) = result else {
+        return ExitCode::from(exit::BUG);
+    };
+    if let Err(failure) = &result {
+        screen::fail(name, format, failure);
+    }
+    exit::code(&result)
+}
+
+/// A panic is one sentence for people, not a trace.
+fn report_panics(name: &'static str, format: Format) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string);
+        let what = format!(
+            "internal error at {}: {}",
+            place.as_deref().unwrap_or("an unknown place"),
+            message_of(panic.payload())
+        );
+        screen::fail(name, format, &Failure::Error(Error::Bug { what }));
+    }));
+}
+
+fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// Help and version are data; everything else that clap says is a usage error.
+fn refuse(error: &clap::Error, format: Format) -> Result<(), Failure> {
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return error.print().map_err(Failure::Output);
+    }
+    if kind == ErrorKind::InvalidUtf8 {
+        let sentence = "an argument is not valid UTF-8; only the database's path may be";
+        return Err(Failure::Usage(sentence.to_owned()));
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    // Programs get the sentence alone, people the usage too.
+    let sentence = match format {
+        Format::Json => text.lines().next().unwrap_or(text),
+        Format::Table => text,
+    };
+    Err(Failure::Usage(sentence.to_owned()))
+}

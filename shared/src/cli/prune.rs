@@ -1,0 +1,126 @@
+//! `prune`: deletes old ended tasks, with their output.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::program::{Access, Context};
+use super::{Failure, duration, list, tasks};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::queue::{PruneRequest, Queue};
+use crate::state::State;
+use crate::task::TaskId;
+
+/// Delete old ended tasks, with their output
+///
+/// Waiting and running tasks are never deleted, nor is the newest task: its id must not be given
+/// out again. Workers go on meanwhile.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Only tasks that ended longer ago than this: 30d, 12h
+    #[arg(
+        long,
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        value_parser = duration::parse,
+        required_unless_present = "keep"
+    )]
+    older_than: Option<Duration>,
+
+    /// Keep so many of the newest ended tasks, whatever their age
+    #[arg(long, value_name = "NUMBER")]
+    keep: Option<u64>,
+
+    /// Only tasks in these states; several are separated by commas
+    #[arg(short, long = "state", value_name = "STATE", value_delimiter = ',', value_parser = ended)]
+    states: Vec<State>,
+
+    /// Delete nothing; say how many would go
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn ended(word: &str) -> Result<State, String> {
+    let state = list::state(word)?;
+    if state.is_terminal() {
+        Ok(state)
+    } else {
+        Err("only tasks that have ended are pruned".to_owned())
+    }
+}
+
+#[derive(Serialize)]
+struct View {
+    pruned: u64,
+    dry_run: bool,
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Write)?;
+    let now = queue.now().wall;
+    let age = arguments.older_than.unwrap_or_default().as_millis();
+    let age = i64::try_from(age).unwrap_or(i64::MAX);
+    let pruned = queue.prune(&PruneRequest {
+        // One later: what ended in this very millisecond is zero old, not younger.
+        finished_before: Timestamp(now.0.saturating_sub(age).saturating_add(1)),
+        states: arguments.states.clone(),
+        keep: arguments.keep.unwrap_or_default(),
+        dry_run: arguments.dry_run,
+    })?;
+    if !arguments.dry_run {
+        remove_logs(&queue)?;
+    }
+    let what = if arguments.dry_run {
+        "Would prune"
+    } else {
+        "Pruned"
+    };
+    let view = View {
+        pruned,
+        dry_run: arguments.dry_run,
+    };
+    let sentence = format!("{what} {}", tasks::count(pruned));
+    context.screen.say(&sentence, &view)
+}
+
+/// Removes the logs of tasks that are no more. Ids are never given out twice and a task is there
+/// before its log, so no log of a living task is met.
+fn remove_logs<Q: Queue>(queue: &Q) -> Result<()> {
+    let folder = queue.sidecar().logs();
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(Error::io(
+                format!("cannot read {}", folder.display()),
+                error,
+            ));
+        }
+    };
+    let mut logs: BTreeMap<i64, Vec<PathBuf>> = BTreeMap::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.split('.').next());
+        if let Some(id) = id.and_then(|id| id.parse().ok()) {
+            logs.entry(id).or_default().push(entry.path());
+        }
+    }
+    for (id, paths) in logs {
+        if queue.get(TaskId(id))?.is_some() {
+            continue;
+        }
+        for path in paths {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    let what = format!("cannot remove {}", path.display());
+                    return Err(Error::io(what, error));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}

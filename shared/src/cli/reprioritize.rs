@@ -1,0 +1,36 @@
+//! `reprioritize`: changes the priority of waiting tasks.
+
+use super::change::{self, Verb};
+use super::program::Context;
+use super::select::{self, Selector};
+use super::{Failure, add_task};
+use crate::queue::Queue;
+use crate::state::State;
+
+/// Change the priority of waiting tasks
+/// The tasks of one selector argument.
+type Ids = Vec<Selector>;
+
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Which tasks: 7, 3,5-8, last or all
+    #[arg(value_name = "ID", value_parser = select::parse)]
+    ids: Ids,
+
+    /// The new priority; higher runs first
+    #[arg(allow_negative_numbers = true, value_parser = add_task::priority)]
+    priority: i32,
+}
+
+const VERB: Verb = Verb {
+    done: "Reprioritized",
+    refused: "reprioritized",
+    states: &[State::Scheduled, State::Blocked, State::Queued],
+};
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let priority = arguments.priority;
+    change::run(context, &arguments.ids, &VERB, |queue, ids| {
+        queue.reprioritize(ids, priority)
+    })
+}

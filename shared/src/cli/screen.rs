@@ -1,0 +1,125 @@
+//! Data on standard output, messages on standard error, in the form that was asked for.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::exit::{self, Failure};
+use super::table::Table;
+use super::{escape, json};
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// One JSON value for programs; errors are one JSON object on standard error.
+    Json,
+}
+
+/// Where a verb prints.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screen {
+    pub(crate) format: Format,
+    /// Whether standard output is a terminal.
+    pub(crate) terminal: bool,
+}
+
+impl Screen {
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            terminal: io::stdout().is_terminal(),
+        }
+    }
+
+    pub(crate) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Prints a line of data, or `value` where JSON is wanted.
+    pub(crate) fn say(self, line: &str, value: &impl Serialize) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.raw(format!("{line}\n").as_bytes()),
+            Format::Json => self.json(value),
+        }
+    }
+
+    /// Prints a value as one line of JSON.
+    pub(crate) fn json(self, value: &impl Serialize) -> Result<(), Failure> {
+        let mut text = json::text(value).map_err(|error| Failure::Output(error.into()))?;
+        text.push('\n');
+        self.raw(text.as_bytes())
+    }
+
+    /// Prints a table.
+    pub(crate) fn table(self, table: &Table) -> Result<(), Failure> {
+        self.raw(table.render(self.width(), self.color()).as_bytes())
+    }
+
+    /// Prints bytes as they are.
+    #[expect(clippy::unused_self, reason = "printing goes through the screen")]
+    pub(crate) fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(Failure::Output)
+    }
+
+    /// The terminal's width; none where output goes to a file or a pipe.
+    pub(crate) fn width(self) -> Option<usize> {
+        if !self.terminal {
+            return None;
+        }
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
+    /// Whether colours are wanted: on a terminal that has them, unless `NO_COLOR` is set.
+    pub(crate) fn color(self) -> bool {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        self.terminal
+            && !is_set("NO_COLOR")
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+}
+
+/// Prints a message for people on standard error. Whether that can be written matters to nobody.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", escape::block(text));
+}
+
+/// Prints why a verb failed on standard error.
+pub(crate) fn fail(program: &str, format: Format, failure: &Failure) {
+    let sentence = failure.sentence();
+    if sentence.is_empty() {
+        return;
+    }
+    match format {
+        Format::Table => note(&format!("{program}: {sentence}")),
+        Format::Json => {
+            #[derive(Serialize)]
+            struct Report<'a> {
+                error: Body<'a>,
+            }
+            #[derive(Serialize)]
+            struct Body<'a> {
+                kind: &'static str,
+                exit_code: u8,
+                message: &'a str,
+            }
+            let exit_code = failure.code();
+            let report = Report {
+                error: Body {
+                    kind: exit::word(exit_code),
+                    exit_code,
+                    message: &sentence,
+                },
+            };
+            if let Ok(text) = json::text(&report) {
+                let _ = writeln!(io::stderr(), "{text}");
+            }
+        }
+    }
+}

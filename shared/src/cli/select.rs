@@ -1,0 +1,232 @@
+//! Which tasks are meant: `7`, `3,5-8`, `last`, `all`.
+
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result};
+use crate::queue::{ListQuery, Queue};
+use crate::state::State;
+use crate::task::TaskId;
+
+/// Tasks looked up at a time.
+const CHUNK: usize = 1000;
+
+/// A selector as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Selector {
+    /// One task, which must exist.
+    One(TaskId),
+    /// Every task that exists from one id to another.
+    Range(RangeInclusive<i64>),
+    /// The task enqueued last.
+    Last,
+    /// Every task to which the verb applies.
+    All,
+}
+
+/// Reads a comma-separated list of selectors.
+///
+/// # Errors
+/// A sentence that says how to write it.
+pub(crate) fn parse(text: &str) -> Result<Vec<Selector>, String> {
+    text.split(',').map(|part| parse_one(part.trim())).collect()
+}
+
+fn parse_one(part: &str) -> Result<Selector, String> {
+    let refused =
+        || Err("it selects no task; write an id (7), a list (3,5-8), `last` or `all`".to_owned());
+    match part {
+        "last" => return Ok(Selector::Last),
+        "all" => return Ok(Selector::All),
+        _ => {}
+    }
+    if let Some((first, last)) = part.split_once('-') {
+        let (Some(first), Some(last)) = (number(first), number(last)) else {
+            return refused();
+        };
+        if first > last {
+            return Err(format!("the range {first}-{last} runs backwards"));
+        }
+        return Ok(Selector::Range(first..=last));
+    }
+    number(part).map_or_else(refused, |id| Ok(Selector::One(TaskId(id))))
+}
+
+/// An id: digits alone, at least 1.
+fn number(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|number: &i64| digits && *number >= 1)
+}
+
+/// Calls `visit` with the selected tasks' ids, a chunk at a time and each id once. Ranges and
+/// `all` take those in `states` only (all if empty); a task named by itself is always taken.
+///
+/// # Errors
+/// [`Error::NotFound`] if a task named by itself does not exist, or a range holds none at all.
+pub(crate) fn visit<Q: Queue>(
+    queue: &Q,
+    selectors: &[Selector],
+    states: &[State],
+    mut visit: impl FnMut(&[TaskId]) -> Result<()>,
+) -> Result<()> {
+    for (position, selector) in selectors.iter().enumerate() {
+        let earlier = &selectors[..position];
+        let mut fresh = |ids: Vec<TaskId>| {
+            let ids: Vec<TaskId> = ids
+                .into_iter()
+                .filter(|id| !earlier.iter().any(|selector| covers(selector, *id)))
+                .collect();
+            if ids.is_empty() { Ok(()) } else { visit(&ids) }
+        };
+        match selector {
+            Selector::One(id) => fresh(vec![*id])?,
+            Selector::Last => match queue.last_id()? {
+                Some(id) => fresh(vec![id])?,
+                None => return Err(Error::not_found("there are no tasks")),
+            },
+            Selector::Range(range) => {
+                if visit_range(queue, range.clone(), states, &mut fresh)? == 0
+                    && visit_range(queue, range.clone(), &[], |_| Ok(()))? == 0
+                {
+                    return Err(Error::not_found(format!(
+                        "there is no task from {} to {}",
+                        range.start(),
+                        range.end()
+                    )));
+                }
+            }
+            Selector::All => {
+                visit_range(queue, 1..=i64::MAX, states, &mut fresh)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a selector visited earlier took that id already. `last` may move on, so it is asked
+/// for nothing: a task visited twice is changed once and then left as it is.
+fn covers(selector: &Selector, id: TaskId) -> bool {
+    match selector {
+        Selector::One(one) => *one == id,
+        Selector::Range(range) => range.contains(&id.0),
+        Selector::All => true,
+        Selector::Last => false,
+    }
+}
+
+/// Visits what exists of a range, newest first; returns how many there were.
+fn visit_range<Q: Queue>(
+    queue: &Q,
+    range: RangeInclusive<i64>,
+    states: &[State],
+    mut visit: impl FnMut(Vec<TaskId>) -> Result<()>,
+) -> Result<usize> {
+    let mut before = range.end().checked_add(1).map(TaskId);
+    let mut visited = 0;
+    loop {
+        let page = queue.list(&ListQuery {
+            states: states.to_vec(),
+            from: Some(TaskId(*range.start())),
+            before,
+            limit: CHUNK,
+            ..ListQuery::default()
+        })?;
+        let ids: Vec<TaskId> = page.iter().map(|task| task.id).collect();
+        let (Some(last), full) = (ids.last().copied(), ids.len() == CHUNK) else {
+            return Ok(visited);
+        };
+        visited += ids.len();
+        visit(ids)?;
+        if !full {
+            return Ok(visited);
+        }
+        before = Some(last);
+    }
+}
+
+/// Ids as a selector that [`parse`] reads back, runs joined: `3,5-8`.
+pub(crate) fn show(ids: &[TaskId]) -> String {
+    let mut text = String::new();
+    let mut rest = ids;
+    while let [first, ..] = rest {
+        let run = rest
+            .iter()
+            .zip(first.0..)
+            .take_while(|(id, expected)| id.0 == *expected)
+            .count();
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text += &first.to_string();
+        if run > 1 {
+            text.push('-');
+            text += &rest[run - 1].to_string();
+        }
+        rest = &rest[run..];
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Selector, parse, show};
+    use crate::task::TaskId;
+
+    #[test]
+    fn every_documented_form_is_read() {
+        let one = |id| Selector::One(TaskId(id));
+        assert_eq!(parse("7"), Ok(vec![one(7)]));
+        assert_eq!(parse("3,5-8"), Ok(vec![one(3), Selector::Range(5..=8)]));
+        assert_eq!(parse("3, 5"), Ok(vec![one(3), one(5)]));
+        assert_eq!(parse("last"), Ok(vec![Selector::Last]));
+        assert_eq!(parse("all,1"), Ok(vec![Selector::All, one(1)]));
+    }
+
+    #[test]
+    fn what_selects_nothing_is_refused_with_a_sentence() {
+        for text in [
+            "",
+            ",",
+            "0",
+            "-1",
+            "1-",
+            "-",
+            "a",
+            "1.5",
+            "1,,2",
+            "+1",
+            "9223372036854775808",
+            "1-2-3",
+            "All",
+            "8-5",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        assert_eq!(parse("8-5").unwrap_err(), "the range 8-5 runs backwards");
+    }
+
+    proptest! {
+        #[test]
+        fn shown_ids_read_back(ids in proptest::collection::btree_set(1..300_i64, 1..60)) {
+            let ids: Vec<TaskId> = ids.into_iter().map(TaskId).collect();
+            let mut read = Vec::new();
+            for selector in parse(&show(&ids)).unwrap() {
+                match selector {
+                    Selector::One(id) => read.push(id),
+                    Selector::Range(range) => read.extend(range.map(TaskId)),
+                    Selector::Last | Selector::All => prop_assert!(false),
+                }
+            }
+            prop_assert_eq!(read, ids);
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            let _ = parse(&text);
+        }
+    }
+}

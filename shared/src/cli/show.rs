@@ -1,0 +1,131 @@
+//! `show`: everything about tasks.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::json::{self, TaskView};
+use super::program::{Access, Context};
+use super::select::{self, Selector};
+use super::{Failure, duration, escape, moment, tasks};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::queue::Queue;
+use crate::task::{Task, TaskId};
+
+/// Show everything about tasks
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Which tasks: 7, 3,5-8, last or all
+    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    ids: Vec<Vec<Selector>>,
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Read)?;
+    let zone = TimeZone::system();
+    let mut separator = "";
+    let mut failure = None;
+    let visited = select::visit(&queue, &arguments.ids.concat(), &[], |ids| {
+        for id in ids {
+            let task = find(&queue, *id)?;
+            let shown = if context.screen.is_json() {
+                context.screen.json(&TaskView::from(&task))
+            } else {
+                let text = format!("{separator}{}", describe(&task, &zone));
+                context.screen.raw(text.as_bytes())
+            };
+            separator = "\n";
+            if let Err(error) = shown {
+                failure = Some(error);
+                return Err(Error::invalid("the output is closed"));
+            }
+        }
+        Ok(())
+    });
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(visited?),
+    }
+}
+
+/// The task of that id.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is none.
+pub(crate) fn find<Q: Queue>(queue: &Q, id: TaskId) -> Result<Task, Error> {
+    queue
+        .get(id)?
+        .ok_or_else(|| Error::not_found(format!("there is no task {id}")))
+}
+
+/// A task as lines of label and value; what was never set is left out.
+fn describe(task: &Task, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    let mut line = |label: &str, value: &str| {
+        let _ = writeln!(text, "{label:<13} {}", escape::line(value));
+    };
+    line("id", &task.id.to_string());
+    line("name", &task.name);
+    line("state", task.state.as_str());
+    if let Some(ending) = tasks::ending(task) {
+        line("ended by", &ending);
+    }
+    line("command", &task.work.display());
+    line("queue", &task.queue);
+    line("priority", &task.priority.to_string());
+    let options = &task.options;
+    line(
+        "attempt",
+        &format!("{} of {}", task.attempt, options.max_attempts),
+    );
+    line(
+        "crashes",
+        &format!("{} of {}", task.crashes, options.max_crashes),
+    );
+    line(
+        "backoff",
+        &duration::show(Duration::from_millis(options.backoff_ms)),
+    );
+    if let Some(timeout) = options.timeout_ms {
+        line("timeout", &duration::show(Duration::from_millis(timeout)));
+    }
+    for (label, codes) in [
+        ("retry codes", &options.retry_codes),
+        ("fatal codes", &options.fatal_codes),
+    ] {
+        if !codes.is_empty() {
+            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+            line(label, &codes.join(","));
+        }
+    }
+    if let Some(cwd) = &options.cwd {
+        line("cwd", cwd);
+    }
+    for (name, value) in &options.env {
+        line("env", &format!("{name}={value}"));
+    }
+    if let Some(key) = &task.key {
+        line("key", &json::key(key));
+    }
+    for (label, at) in times(task) {
+        if let Some(at) = at {
+            line(label, &moment::shown(at, zone));
+        }
+    }
+    if let Some(took) = tasks::took(task) {
+        line("took", &moment::rough(took));
+    }
+    text
+}
+
+fn times(task: &Task) -> [(&'static str, Option<Timestamp>); 5] {
+    [
+        ("created", Some(task.created_at)),
+        ("run at", task.run_at),
+        ("started", task.started_at),
+        ("finished", task.finished_at),
+        ("cancel asked", task.cancel_requested_at),
+    ]
+}

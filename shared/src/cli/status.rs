@@ -1,0 +1,108 @@
+//! `status`: how many tasks stand where, and who works on them.
+
+use serde::Serialize;
+
+use super::json::Moment;
+use super::moment;
+use super::program::{Access, Context};
+use super::screen::note;
+use super::table::{Column, Table, left, right};
+use super::{Failure, liveness};
+use crate::queue::{Queue, Stats, WorkerInfo};
+use crate::state::State;
+
+/// Show how many tasks stand where
+#[derive(clap::Args, Debug)]
+pub struct Arguments {}
+
+#[derive(Serialize)]
+struct View {
+    scheduled: u64,
+    blocked: u64,
+    queued: u64,
+    running: u64,
+    succeeded: u64,
+    failed: u64,
+    cancelled: u64,
+    skipped: u64,
+    total: u64,
+    workers: usize,
+    slots: u64,
+    next_due: Option<Moment>,
+    paused: Vec<String>,
+}
+
+const COLUMNS: [Column; 2] = [left("STATE"), right("TASKS")];
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Read)?;
+    let stats = queue.stats()?;
+    let workers = liveness::living(&queue)?;
+    let mut paused: Vec<String> = queue
+        .queues()?
+        .into_iter()
+        .filter(|lane| lane.paused_at.is_some())
+        .map(|lane| lane.name)
+        .collect();
+    paused.dedup();
+    if context.screen.is_json() {
+        return context.screen.json(&view(&stats, &workers, paused));
+    }
+    let mut table = Table::new(&COLUMNS);
+    for state in State::ALL {
+        // What this file has never seen is left out, except for the states everybody knows.
+        let always = !matches!(state, State::Blocked | State::Skipped);
+        if always || stats.count(state) > 0 {
+            table.row([state.as_str(), &stats.count(state).to_string()]);
+        }
+    }
+    context.screen.table(&table)?;
+    let now = queue.now().wall;
+    if let Some(due) = stats.next_due {
+        note(&format!(
+            "the next scheduled task is due {}",
+            moment::relative(due, now)
+        ));
+    }
+    for name in paused {
+        note(&format!("queue {name} is paused"));
+    }
+    note(&workers_sentence(context, &workers));
+    Ok(())
+}
+
+fn view(stats: &Stats, workers: &[WorkerInfo], paused: Vec<String>) -> View {
+    View {
+        scheduled: stats.count(State::Scheduled),
+        blocked: stats.count(State::Blocked),
+        queued: stats.count(State::Queued),
+        running: stats.count(State::Running),
+        succeeded: stats.count(State::Succeeded),
+        failed: stats.count(State::Failed),
+        cancelled: stats.count(State::Cancelled),
+        skipped: stats.count(State::Skipped),
+        total: stats.total(),
+        workers: workers.len(),
+        slots: slots(workers),
+        next_due: stats.next_due.map(Moment),
+        paused,
+    }
+}
+
+fn slots(workers: &[WorkerInfo]) -> u64 {
+    workers.iter().map(|worker| u64::from(worker.slots)).sum()
+}
+
+fn workers_sentence<Q: Queue>(context: &Context<Q>, workers: &[WorkerInfo]) -> String {
+    match workers.len() {
+        0 => format!(
+            "no worker is running; start one with {}",
+            context.command("worker")
+        ),
+        1 => format!("1 worker is running, with {} slots", slots(workers)),
+        number => format!(
+            "{number} workers are running, with {} slots",
+            slots(workers)
+        ),
+    }
+}

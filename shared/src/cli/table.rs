@@ -1,0 +1,200 @@
+//! Tables for people: aligned by what a terminal shows, cut to its width.
+
+use std::fmt::Write as _;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::escape;
+use crate::state::State;
+
+/// A table under construction. Every cell is made safe to show as it is added.
+pub(crate) struct Table {
+    columns: &'static [Column],
+    rows: Vec<Vec<String>>,
+}
+
+/// A column's heading and side.
+pub(crate) struct Column {
+    heading: &'static str,
+    right: bool,
+}
+
+/// A column of text.
+pub(crate) const fn left(heading: &'static str) -> Column {
+    Column {
+        heading,
+        right: false,
+    }
+}
+
+/// A column of numbers.
+pub(crate) const fn right(heading: &'static str) -> Column {
+    Column {
+        heading,
+        right: true,
+    }
+}
+
+impl Table {
+    pub(crate) fn new(columns: &'static [Column]) -> Self {
+        Self {
+            columns,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row, a cell per column.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [&str; N]) {
+        debug_assert_eq!(N, self.columns.len(), "a row has a cell per column");
+        let cells = cells.map(|cell| escape::line(cell).into_owned());
+        self.rows.push(cells.into());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The table's lines. The last column takes what `width` leaves, if there is one; the words
+    /// of states are coloured where `color` allows.
+    pub(crate) fn render(&self, width: Option<usize>, color: bool) -> String {
+        let widths: Vec<usize> = (0..self.columns.len())
+            .map(|column| {
+                let cells = self.rows.iter().map(|row| row[column].width());
+                cells
+                    .chain([self.columns[column].heading.width()])
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        let headings = self.columns.iter().map(|column| column.heading);
+        let mut text = String::new();
+        self.push_line(&mut text, headings, &widths, width, |_| None);
+        for row in &self.rows {
+            let cells = row.iter().map(String::as_str);
+            self.push_line(&mut text, cells, &widths, width, |cell| {
+                State::parse(cell).filter(|_| color).map(paint)
+            });
+        }
+        text
+    }
+
+    fn push_line<'a>(
+        &self,
+        text: &mut String,
+        cells: impl Iterator<Item = &'a str>,
+        widths: &[usize],
+        width: Option<usize>,
+        paint: impl Fn(&str) -> Option<&'static str>,
+    ) {
+        let last = self.columns.len() - 1;
+        let before: usize = widths[..last].iter().map(|width| width + 2).sum();
+        for (column, cell) in cells.enumerate() {
+            let padding = " ".repeat(widths[column].saturating_sub(cell.width()));
+            let is_right = self.columns[column].right;
+            if is_right {
+                *text += &padding;
+            }
+            let room = width.map_or(usize::MAX, |width| width.saturating_sub(before).max(8));
+            let shown = if column == last {
+                cut(cell, room)
+            } else {
+                cell.into()
+            };
+            match paint(cell) {
+                Some(code) => {
+                    let _ = write!(text, "\x1b[{code}m{shown}\x1b[0m");
+                }
+                None => *text += &shown,
+            }
+            if column < last {
+                if !is_right {
+                    *text += &padding;
+                }
+                *text += "  ";
+            }
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+        text.push('\n');
+    }
+}
+
+/// The SGR code of a state's colour.
+pub(crate) const fn paint(state: State) -> &'static str {
+    match state {
+        State::Scheduled | State::Blocked => "36",
+        State::Queued => "39",
+        State::Running => "34",
+        State::Succeeded => "32",
+        State::Failed => "31",
+        State::Cancelled => "33",
+        State::Skipped => "35",
+    }
+}
+
+/// As much of `text` as fits into `width` columns, with `…` where something is left out.
+pub(crate) fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
+    if text.width() <= width {
+        return text.into();
+    }
+    let mut used = 1;
+    let end = text
+        .char_indices()
+        .find(|(_, c)| {
+            used += c.width().unwrap_or(0);
+            used > width
+        })
+        .map_or(text.len(), |(index, _)| index);
+    format!("{}…", &text[..end]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr;
+
+    use super::{Column, Table, cut, left, right};
+
+    const COLUMNS: [Column; 3] = [right("ID"), left("STATE"), left("COMMAND")];
+
+    fn table() -> Table {
+        let mut table = Table::new(&COLUMNS);
+        table.row(["9", "queued", "echo 世界"]);
+        table.row(["10", "succeeded", "printf '\x1b[31m'"]);
+        table
+    }
+
+    #[test]
+    fn columns_align_and_cells_are_safe() {
+        assert_eq!(
+            table().render(None, false),
+            "ID  STATE      COMMAND\n 9  queued     echo 世界\n10  succeeded  printf '\\x1b[31m'\n"
+        );
+    }
+
+    #[test]
+    fn the_last_column_is_cut_to_the_width() {
+        let text = table().render(Some(24), false);
+        assert!(text.lines().all(|line| line.width() <= 24), "{text}");
+        assert!(
+            text.contains("printf …\n") || text.contains("printf '…\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn states_are_coloured_where_that_is_wanted() {
+        assert!(
+            table()
+                .render(None, true)
+                .contains("\x1b[32msucceeded\x1b[0m")
+        );
+        assert!(!table().render(None, false).contains('\x1b'));
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_text_fits(text in "\\PC{0,40}", width in 1..30_usize) {
+            prop_assert!(cut(&text, width).width() <= width);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! How tasks are said to people.
+
+use std::time::Duration;
+
+use super::moment;
+use crate::clock::Timestamp;
+use crate::outcome::Reason;
+use crate::state::State;
+use crate::task::Task;
+
+/// When things happened to a task, in a few words for a table.
+pub(crate) fn when(task: &Task, now: Timestamp) -> String {
+    let ago = |at: Option<Timestamp>| at.map_or_else(String::new, |at| moment::relative(at, now));
+    match task.state {
+        State::Scheduled => ago(task.run_at),
+        State::Blocked | State::Queued => moment::relative(task.created_at, now),
+        State::Running => ago(task.started_at),
+        State::Succeeded | State::Failed | State::Cancelled | State::Skipped => {
+            ago(task.finished_at)
+        }
+    }
+}
+
+/// How the task's last attempt ended, if it did not succeed: `exit code 3`, `signal 9`.
+pub(crate) fn ending(task: &Task) -> Option<String> {
+    let reason = task.reason?;
+    let message = task.message.as_deref().unwrap_or_default();
+    Some(match reason {
+        Reason::Exit => format!("exit code {}", task.exit_code.unwrap_or_default()),
+        Reason::Signal => format!("signal {}", task.signal.unwrap_or_default()),
+        Reason::Timeout => match task.options.timeout_ms {
+            Some(millis) => {
+                let limit = super::duration::show(Duration::from_millis(millis));
+                format!("longer than its timeout of {limit}")
+            }
+            None => "longer than its timeout".to_owned(),
+        },
+        Reason::NotStarted => format!("not started: {message}"),
+        Reason::HandlerError => format!("its handler failed: {message}"),
+        Reason::HandlerPanic => format!("its handler panicked: {message}"),
+        Reason::Crash => "its worker died".to_owned(),
+        Reason::Cancel => "cancelled".to_owned(),
+    })
+}
+
+/// How long the task's last attempt took, if it has ended.
+pub(crate) fn took(task: &Task) -> Option<Duration> {
+    let millis = task.finished_at?.since(task.started_at?);
+    u64::try_from(millis).ok().map(Duration::from_millis)
+}
+
+/// `1 task`, `2 tasks`.
+pub(crate) fn count(number: u64) -> String {
+    if number == 1 {
+        "1 task".to_owned()
+    } else {
+        format!("{number} tasks")
+    }
+}

@@ -1,0 +1,86 @@
+//! `workers`: who works on this file.
+
+use serde::Serialize;
+
+use super::json::Moment;
+use super::program::{Access, Context};
+use super::screen::note;
+use super::table::{Column, Table, left, right};
+use super::{Failure, liveness, moment};
+use crate::queue::{Queue, WorkerInfo};
+
+/// List the workers of this file
+///
+/// A worker is known to be dead by its lock, which the system drops however it ends. Its tasks
+/// are returned as soon as another worker runs.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {}
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: String,
+    alive: bool,
+    pid: u32,
+    started_at: Moment,
+    slots: u32,
+    running: usize,
+    queue: &'a str,
+    commands: bool,
+    handlers: &'a [String],
+}
+
+const COLUMNS: [Column; 7] = [
+    left("WORKER"),
+    left("ALIVE"),
+    right("PID"),
+    right("RUNNING"),
+    right("SLOTS"),
+    left("STARTED"),
+    left("QUEUE"),
+];
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Read)?;
+    let workers = queue.workers()?;
+    let now = queue.now().wall;
+    let mut views = Vec::new();
+    let mut table = Table::new(&COLUMNS);
+    for worker in &workers {
+        let view = view(&queue, worker)?;
+        table.row([
+            &view.id,
+            if view.alive { "yes" } else { "no" },
+            &view.pid.to_string(),
+            &view.running.to_string(),
+            &view.slots.to_string(),
+            &moment::relative(worker.started_at, now),
+            view.queue,
+        ]);
+        views.push(view);
+    }
+    if context.screen.is_json() {
+        return context.screen.json(&views);
+    }
+    if table.is_empty() {
+        note(&format!(
+            "no worker is running; start one with {}",
+            context.command("worker")
+        ));
+        return Ok(());
+    }
+    context.screen.table(&table)
+}
+
+fn view<'a, Q: Queue>(queue: &Q, worker: &'a WorkerInfo) -> Result<View<'a>, Failure> {
+    Ok(View {
+        id: worker.id.to_string(),
+        alive: liveness::lives(queue.sidecar(), worker),
+        pid: worker.pid,
+        started_at: Moment(worker.started_at),
+        slots: worker.slots,
+        running: queue.claims_of(worker.id)?.len(),
+        queue: &worker.serves.queue,
+        commands: worker.serves.commands,
+        handlers: &worker.serves.handlers,
+    })
+}
