@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 const EXAMPLES: &str = "write 2026-12-24T18:00:00Z, '2026-12-24 18:00' or 18:00 (local time), \
                         or @1798135200 (Unix seconds)";
 
-/// Reads a point in time: RFC 3339, a local date and time, a local date (its midnight), a time of
+/// Reads a point in time: RFC 3339 (a `[zone]` may follow), a local date and time, a local date (its midnight), a time of
 /// day (its next occurrence after `now`), or `@` and Unix seconds.
 ///
 /// # Errors
@@ -18,10 +18,14 @@ pub(crate) fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Times
     let text = text.trim();
     let moment = if let Some(seconds) = text.strip_prefix('@') {
         unix(seconds)
+    } else if text.contains('[') {
+        let zoned = text.parse::<ZonedDateTime>().ok();
+        zoned.map(|zoned| Timestamp(zoned.timestamp().as_millisecond()))
     } else if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
         Some(Timestamp(timestamp.as_millisecond()))
-    } else if let Ok(time) = text.parse::<Time>() {
-        next(time, now, zone)
+    } else if text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b':')) {
+        let time = text.parse::<Time>().ok().filter(|_| text.contains(':'));
+        time.and_then(|time| next(time, now, zone))
     } else if let Ok(datetime) = text.parse::<DateTime>() {
         local(datetime, zone)
     } else if let Ok(date) = text.parse::<Date>() {
@@ -170,6 +174,9 @@ mod tests {
             "@253402300800",
             "1969-12-31T23:59:59Z",
             "18:00 PM",
+            "1800",
+            "18:00+01:00",
+            "2026-12-24 18:00[Nowhere/City]",
         ] {
             let sentence = parse(text, NOW, &berlin()).unwrap_err();
             assert!(sentence.contains("point in time"), "{text}: {sentence}");

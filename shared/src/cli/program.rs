@@ -43,9 +43,11 @@ impl<Q: Queue> Program<Q> {
     /// # Errors
     /// Whatever ends the verb, with its exit code.
     pub fn run(self, common: Common, verb: Verb) -> Result<(), Failure> {
-        let (path, chosen) = match common.db.or_else(|| self.variable("DB").map(PathBuf::from)) {
-            Some(path) => (path, true),
-            None => (self.default_path()?, false),
+        let by_option = common.db.is_some();
+        let given = common.db.or_else(|| self.variable("DB").map(PathBuf::from));
+        let (path, by_default) = match given {
+            Some(path) => (path, false),
+            None => (self.default_path()?, true),
         };
         if path.as_os_str().is_empty() {
             return Err(Failure::Usage("the database's path is empty".to_owned()));
@@ -54,7 +56,8 @@ impl<Q: Queue> Program<Q> {
             program: self,
             screen: Screen::new(self.format(common.output)?),
             path,
-            chosen,
+            by_option,
+            by_default,
         };
         verb.run(&context)
     }
@@ -118,8 +121,10 @@ pub(crate) struct Context<Q> {
     pub(crate) program: Program<Q>,
     pub(crate) screen: Screen,
     pub(crate) path: PathBuf,
-    /// Whether the path was given, and is not the default.
-    chosen: bool,
+    /// Whether the path came with `--db`, so that others of its commands need that too.
+    by_option: bool,
+    /// Whether the path is the default, whose folder is made if it is missing.
+    by_default: bool,
 }
 
 impl<Q: Queue> Context<Q> {
@@ -128,7 +133,7 @@ impl<Q: Queue> Context<Q> {
         let mut options = OpenOptions::new(self.program.durability)?;
         options.create = access == Access::Create;
         options.read_only = access == Access::Read;
-        if access == Access::Create && !self.chosen {
+        if access == Access::Create && self.by_default {
             self.create_default_folder()?;
         }
         if access != Access::Create && !self.path.exists() {
@@ -155,7 +160,7 @@ impl<Q: Queue> Context<Q> {
 
     /// How a person calls this program with that verb on this file.
     pub(crate) fn command(&self, verb: &str) -> String {
-        if self.chosen {
+        if self.by_option {
             let path = Work::Argv(vec![self.path.to_string_lossy().into_owned()]);
             format!("`{} --db {} {verb}`", self.program.name, path.display())
         } else {
