@@ -4,5 +4,7 @@
 //! neither reads a clock nor touches the system. A thin shell performs the actions: the real one
 //! with child processes, sockets and locks, the simulation's with none of them.
 
+pub mod presence;
+pub mod recovery;
 pub mod sidecar;
 pub mod wakeup;

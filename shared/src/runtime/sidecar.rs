@@ -37,6 +37,11 @@ impl Sidecar {
         self.folder.join("idle")
     }
 
+    /// Who waits for tasks to end: one 8-byte little-endian id per listener, 0 where none is.
+    pub fn listening_file(&self) -> PathBuf {
+        self.folder.join("listening")
+    }
+
     /// The folder of the workers' lock files and sockets.
     pub fn workers(&self) -> PathBuf {
         self.folder.join("workers")

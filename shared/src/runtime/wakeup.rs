@@ -1,27 +1,225 @@
 //! Waking idle workers after a commit. A wake is a hint: what is lost, the workers' slow poll of
 //! the change counter finds.
+//!
+//! A worker with free slots that found nothing to claim writes its id at its place in the idle
+//! file, looks once more, and from then on is sent a datagram for whatever is enqueued, until its
+//! slots are full. In a file nobody waits for, a wake is one read of 8 bytes.
 
 use std::fmt;
-use std::sync::Arc;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use rustix::net::{
+    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with,
+};
 
 use super::sidecar::Sidecar;
+use crate::claim::WorkerId;
 
-/// Wakes the idle workers of one database, in this and in other processes.
+/// Bytes of one id in the files that say who waits.
+pub(super) const PLACE_BYTES: usize = 8;
+/// Places looked at with one read.
+const PLACES_PER_READ: usize = 64;
+
+/// What a datagram says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Tasks wait to be claimed.
+    Tasks,
+    /// Somebody wants a running task ended.
+    Cancel,
+    /// A worker came.
+    Peers,
+    /// Tasks ended.
+    Settled,
+}
+
+impl Signal {
+    const ALL: [Self; 4] = [Self::Tasks, Self::Cancel, Self::Peers, Self::Settled];
+
+    /// The byte sent.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Tasks => b't',
+            Self::Cancel => b'c',
+            Self::Peers => b'p',
+            Self::Settled => b's',
+        }
+    }
+
+    /// The signal of a byte received; `None` for a byte this program does not know.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|signal| signal.byte() == byte)
+    }
+}
+
+/// Wakes those who wait at one database, in this and in other processes.
 #[derive(Debug)]
 pub struct Waker {
     sidecar: Sidecar,
+    idle: Board,
+    listening: Board,
+    post: OnceLock<Post>,
+    /// Where the next search for an idle worker begins, so that a burst is spread over them.
+    next: AtomicUsize,
 }
 
 impl Waker {
     /// A waker for the workers registered beside `sidecar`.
     pub fn new(sidecar: Sidecar) -> Self {
-        Self { sidecar }
+        Self {
+            sidecar,
+            idle: Board::default(),
+            listening: Board::default(),
+            post: OnceLock::new(),
+            next: AtomicUsize::new(0),
+        }
     }
 
-    /// Wakes up to `tasks` idle workers, one for each new task.
+    /// Wakes up to `tasks` idle workers, one for each new task. Call it after the commit.
     pub fn wake(&self, tasks: usize) {
-        let _ = (&self.sidecar, tasks);
+        let mut buffer = [0; PLACES_PER_READ * PLACE_BYTES];
+        let ids = self.idle.read(&self.sidecar.idle_file(), &mut buffer);
+        if tasks == 0 || ids.is_empty() {
+            return;
+        }
+        let start = self.next.fetch_add(tasks, Ordering::Relaxed) % ids.len();
+        let (late, early) = ids.split_at(start);
+        let mut left = tasks;
+        for worker in early.iter().chain(late) {
+            if left == 0 {
+                break;
+            }
+            if *worker != 0 && self.send(WorkerId(*worker), Signal::Tasks) {
+                left -= 1;
+            }
+        }
     }
+
+    /// Wakes one worker, running or idle, so that it looks for requests to end its tasks.
+    pub fn wake_worker(&self, worker: WorkerId) {
+        self.send(worker, Signal::Cancel);
+    }
+
+    /// Tells whoever waits for tasks to end that some did. Call it after the commit.
+    pub fn tell_settled(&self) {
+        let mut buffer = [0; PLACES_PER_READ * PLACE_BYTES];
+        let file = self.sidecar.listening_file();
+        for listener in self.listening.read(&file, &mut buffer) {
+            if listener != 0 {
+                self.send(WorkerId(listener), Signal::Settled);
+            }
+        }
+    }
+
+    /// Sends a datagram. Returns whether somebody is there to read it; a full socket counts, since
+    /// its owner is awake with what is in there.
+    pub(super) fn send(&self, worker: WorkerId, signal: Signal) -> bool {
+        let post = match self.post.get() {
+            Some(post) => post,
+            None => match Post::open(&self.sidecar) {
+                Ok(post) => self.post.get_or_init(|| post),
+                Err(_) => return false,
+            },
+        };
+        post.send(worker, signal)
+    }
+}
+
+/// A file of ids by place, 0 where none is, kept open for reading.
+#[derive(Debug, Default)]
+struct Board(OnceLock<File>);
+
+impl Board {
+    /// The ids in the file; none if nobody ever waited.
+    fn read(&self, path: &Path, buffer: &mut [u8]) -> Vec<i64> {
+        let file = match self.0.get() {
+            Some(file) => file,
+            None => match File::open(path) {
+                Ok(file) => self.0.get_or_init(|| file),
+                Err(_) => return Vec::new(),
+            },
+        };
+        read_places(file, buffer)
+    }
+}
+
+fn read_places(file: &File, buffer: &mut [u8]) -> Vec<i64> {
+    let mut ids = Vec::new();
+    let mut offset = 0;
+    loop {
+        let count = match file.read_at(buffer, offset) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => return ids,
+        };
+        let (places, _) = buffer[..count].as_chunks::<PLACE_BYTES>();
+        if !ids.is_empty() || places.iter().any(|id| *id != [0; PLACE_BYTES]) {
+            ids.extend(places.iter().map(|id| i64::from_le_bytes(*id)));
+        }
+        if count < buffer.len() {
+            return ids;
+        }
+        offset += count as u64;
+    }
+}
+
+/// A socket to send from, and the folder of the sockets to send to. A socket's address has room
+/// for 107 bytes, less than a path may have, so the folder is named by its descriptor.
+#[derive(Debug)]
+pub(super) struct Post {
+    socket: OwnedFd,
+    folder: OwnedFd,
+}
+
+impl Post {
+    fn open(sidecar: &Sidecar) -> rustix::io::Result<Self> {
+        Ok(Self {
+            socket: datagram_socket()?,
+            folder: open_folder(&sidecar.workers())?,
+        })
+    }
+
+    fn send(&self, worker: WorkerId, signal: Signal) -> bool {
+        let Ok(address) = address(&self.folder, worker) else {
+            return false;
+        };
+        let sent = sendto(
+            &self.socket,
+            &[signal.byte()],
+            SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+            &address,
+        );
+        match sent {
+            Ok(_) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::NOBUFS) => true,
+            Err(_) => false,
+        }
+    }
+}
+
+pub(super) fn open_folder(path: &Path) -> rustix::io::Result<OwnedFd> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty())
+}
+
+pub(super) fn datagram_socket() -> rustix::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
+}
+
+/// The address of a worker's socket in `folder`.
+pub(super) fn address(folder: &OwnedFd, worker: WorkerId) -> rustix::io::Result<SocketAddrUnix> {
+    use std::os::fd::AsRawFd;
+    SocketAddrUnix::new(format!(
+        "/proc/self/fd/{}/{worker}.sock",
+        folder.as_raw_fd()
+    ))
 }
 
 /// Wakes workers once fired. Holds nothing while it waits.

@@ -1,0 +1,275 @@
+//! How a worker is known to live: by a lock on a file of its own, which the system drops however
+//! its process ends. Whoever gets the lock of a registered worker is its only recoverer.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::sidecar::Sidecar;
+use super::wakeup::{self, PLACE_BYTES, Signal};
+use crate::claim::WorkerId;
+use crate::error::{Error, Result};
+use crate::queue::{Queue, Serves, WorkerInfo};
+
+/// A registered worker's lock, socket and place. Dropped, it leaves the worker to be recovered;
+/// [`close`](Self::close) says goodbye.
+#[derive(Debug)]
+pub struct Registration {
+    info: WorkerInfo,
+    place: u64,
+    sidecar: Sidecar,
+    idle: File,
+    socket: OwnedFd,
+    _lock: File,
+}
+
+impl Registration {
+    /// Registers a worker: first its lock, so that nobody ever sees the row of a live worker
+    /// unlocked, then its socket, then the row.
+    ///
+    /// # Errors
+    /// As [`Queue::register`], and when the system refuses a file or a socket.
+    pub fn new<Q: Queue>(queue: &Q, slots: u32, serves: Serves) -> Result<Self> {
+        let sidecar = queue.sidecar().clone();
+        sidecar.create()?;
+        let (id, lock) = new_lock(queue, &sidecar)?;
+        let info = WorkerInfo {
+            id,
+            pid: std::process::id(),
+            boot_id: boot_id()?,
+            started_at: queue.now().wall,
+            slots,
+            serves,
+        };
+        let idle = open_private(&sidecar.idle_file())?;
+        let socket = bind(&sidecar, id)
+            .map_err(|error| Error::io("cannot bind the worker's wake socket", error))?;
+        let place = match queue.register(&info) {
+            Ok(place) => u64::from(place),
+            Err(error) => {
+                remove_files(&sidecar, id);
+                return Err(error);
+            }
+        };
+        let registration = Self {
+            info,
+            place,
+            sidecar,
+            idle,
+            socket,
+            _lock: lock,
+        };
+        // Whoever had the place before may have died idle.
+        registration.set_idle(false);
+        Ok(registration)
+    }
+
+    /// The worker as registered.
+    pub fn info(&self) -> &WorkerInfo {
+        &self.info
+    }
+
+    /// Its socket, non-blocking.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Marks the worker as one to be woken, or takes the mark away. A mark that cannot be written
+    /// costs a wake, which the slow poll makes up for.
+    pub fn set_idle(&self, idle: bool) {
+        let id = if idle { self.info.id.0 } else { 0 };
+        let _ = self
+            .idle
+            .write_all_at(&id.to_le_bytes(), self.place * PLACE_BYTES as u64);
+    }
+
+    /// Reads what was sent. Returns which signals were among it.
+    pub fn received(&self) -> Vec<Signal> {
+        receive(&self.socket)
+    }
+
+    /// Deregisters a worker that holds no claims any more, and removes its files.
+    ///
+    /// # Errors
+    /// As [`Queue::deregister`]; then others recover the worker as if it had died.
+    pub fn close<Q: Queue>(self, queue: &Q) -> Result<()> {
+        self.set_idle(false);
+        queue.deregister(self.info.id)?;
+        remove_files(&self.sidecar, self.info.id);
+        Ok(())
+    }
+}
+
+/// The lock of a dead worker, held while it is recovered.
+#[derive(Debug)]
+pub struct DeadLock {
+    worker: WorkerId,
+    _file: File,
+}
+
+impl DeadLock {
+    /// Takes the lock of a registered worker; `None` if the worker lives or somebody else recovers
+    /// it. A missing file counts as unlocked.
+    ///
+    /// # Errors
+    /// When the system refuses the file.
+    pub fn take(sidecar: &Sidecar, worker: WorkerId) -> Result<Option<Self>> {
+        let file = open_private(&sidecar.worker_lock(worker))?;
+        if !try_lock(&file)? {
+            return Ok(None);
+        }
+        // While its row stands nobody else can be given its place.
+        clear_mark(sidecar, worker);
+        Ok(Some(Self {
+            worker,
+            _file: file,
+        }))
+    }
+
+    /// Whose it is.
+    pub fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    /// Removes the worker's files: it is recovered.
+    pub fn remove(self, sidecar: &Sidecar) {
+        remove_files(sidecar, self.worker);
+    }
+}
+
+/// Whether a registered worker lives, as far as its lock tells. Changes nothing.
+///
+/// # Errors
+/// When the system refuses to look at the lock.
+pub fn is_alive(sidecar: &Sidecar, worker: WorkerId) -> Result<bool> {
+    match File::open(sidecar.worker_lock(worker)) {
+        Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(Error::io("cannot test a worker's lock", error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("cannot open a worker's lock", error)),
+    }
+}
+
+/// The registered workers that live.
+///
+/// # Errors
+/// As [`Queue::workers`] and [`is_alive`].
+pub fn live_workers<Q: Queue>(queue: &Q) -> Result<Vec<WorkerInfo>> {
+    let mut live = Vec::new();
+    for worker in queue.workers()? {
+        if is_alive(queue.sidecar(), worker.id)? {
+            live.push(worker);
+        }
+    }
+    Ok(live)
+}
+
+/// The id of this boot of the machine.
+///
+/// # Errors
+/// When `/proc` does not say.
+pub fn boot_id() -> Result<String> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim_end().to_owned()),
+        Err(error) => Err(Error::io(format!("cannot read {path}"), error)),
+    }
+}
+
+/// A fresh id with its locked file. Between the creation and the lock somebody may sweep the file
+/// away; a lock on a file without a name proves nothing, so then another id is drawn.
+fn new_lock<Q: Queue>(queue: &Q, sidecar: &Sidecar) -> Result<(WorkerId, File)> {
+    loop {
+        let id = WorkerId::from_bits(queue.random());
+        let path = sidecar.worker_lock(id);
+        let file = open_private(&path)?;
+        if try_lock(&file)? && is_at(&file, &path) {
+            return Ok((id, file));
+        }
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(held), Ok(named)) => held.ino() == named.ino() && held.dev() == named.dev(),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => false,
+    }
+}
+
+fn try_lock(file: &File) -> Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(Error::io("cannot lock a worker's file", error)),
+    }
+}
+
+pub(super) fn open_private(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
+        .map_err(|error| Error::io(format!("cannot open {}", path.display()), error))
+}
+
+pub(super) fn bind(sidecar: &Sidecar, id: WorkerId) -> rustix::io::Result<OwnedFd> {
+    let folder = wakeup::open_folder(&sidecar.workers())?;
+    let socket = wakeup::datagram_socket()?;
+    rustix::net::bind(&socket, &wakeup::address(&folder, id)?)?;
+    Ok(socket)
+}
+
+pub(super) fn receive(socket: &OwnedFd) -> Vec<Signal> {
+    let mut signals = Vec::new();
+    let mut buffer = [0; 8];
+    loop {
+        match rustix::net::recv(socket, &mut buffer[..], rustix::net::RecvFlags::DONTWAIT) {
+            Ok((_, count)) => {
+                let byte = buffer[..count].first().copied().unwrap_or_default();
+                if let Some(signal) = Signal::from_byte(byte)
+                    && !signals.contains(&signal)
+                {
+                    signals.push(signal);
+                }
+            }
+            Err(Errno::INTR) => {}
+            Err(_) => return signals,
+        }
+    }
+}
+
+pub(super) fn remove_files(sidecar: &Sidecar, worker: WorkerId) {
+    // What cannot be removed is swept by a later worker.
+    let _ = std::fs::remove_file(sidecar.worker_socket(worker));
+    let _ = std::fs::remove_file(sidecar.worker_lock(worker));
+}
+
+fn clear_mark(sidecar: &Sidecar, worker: WorkerId) {
+    let Ok(file) = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(sidecar.idle_file())
+    else {
+        return;
+    };
+    let mut mark = [0; PLACE_BYTES];
+    let mut offset = 0;
+    while file.read_exact_at(&mut mark, offset).is_ok() {
+        if i64::from_le_bytes(mark) == worker.0 {
+            let _ = file.write_all_at(&[0; PLACE_BYTES], offset);
+        }
+        offset += PLACE_BYTES as u64;
+    }
+}

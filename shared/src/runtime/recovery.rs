@@ -1,0 +1,293 @@
+//! Recovery of one dead worker, as a pure machine: its orphaned processes are ended, and only when
+//! none is left are its tasks returned. Whoever drives it holds the dead worker's lock, so that
+//! nobody else recovers the same worker meanwhile.
+
+use std::time::Duration;
+
+use crate::claim::WorkerId;
+use crate::clock::{BootTime, Now};
+use crate::error::{Error, Result};
+use crate::queue::Reaped;
+
+/// The first pause between two scans; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How long a process that was sent KILL may take to go before recovery goes on without it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A child that was between `clone` and `exec` when its worker died carries no mark for a moment,
+/// so one empty scan proves nothing.
+const EMPTY_SCANS: u32 = 2;
+
+/// What one scan for a dead worker's processes found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sweep {
+    /// Processes that carry the worker's mark and were sent KILL.
+    pub signalled: Vec<u32>,
+    /// Processes that carry the mark, or may, and could not be signalled.
+    pub unreachable: Vec<u32>,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecoveryAction {
+    /// Look for the worker's processes and send KILL to each; answer with
+    /// [`RecoveryAnswer::Swept`].
+    Sweep,
+    /// Return the worker's tasks; answer with [`RecoveryAnswer::Reaped`].
+    Reap,
+    /// Wait until then.
+    Wait(BootTime),
+    /// Remove the worker's files and let go of its lock: nothing is left to do.
+    Release,
+}
+
+/// How an action went.
+#[derive(Debug)]
+pub enum RecoveryAnswer {
+    /// What the scan found.
+    Swept(Sweep),
+    /// What the engine returned.
+    Reaped(Result<Vec<Reaped>>),
+}
+
+/// What came of a recovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The worker that had died.
+    pub worker: WorkerId,
+    /// Its tasks, and what became of them.
+    pub tasks: Vec<Reaped>,
+    /// How many of its processes were ended.
+    pub ended: usize,
+    /// Processes of its that may still run: they could not be seen, signalled, or did not go.
+    pub unreachable: Vec<u32>,
+}
+
+/// The recovery of one dead worker.
+#[derive(Debug)]
+pub struct Recovery {
+    recovered: Recovered,
+    seen: Vec<u32>,
+    phase: Phase,
+    pause: Duration,
+    give_up: BootTime,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Sweeping { from: BootTime, empty: u32 },
+    Reaping { from: BootTime },
+    Done,
+    Failed(Option<Error>),
+}
+
+impl Recovery {
+    /// Of a worker whose lock the caller holds. Only a worker of `this_boot` can have left
+    /// processes.
+    pub fn new(worker: WorkerId, this_boot: bool, now: Now) -> Self {
+        let phase = if this_boot {
+            Phase::Sweeping {
+                from: now.boot,
+                empty: 0,
+            }
+        } else {
+            Phase::Reaping { from: now.boot }
+        };
+        Self {
+            recovered: Recovered {
+                worker,
+                tasks: Vec::new(),
+                ended: 0,
+                unreachable: Vec::new(),
+            },
+            seen: Vec::new(),
+            phase,
+            pause: FIRST_PAUSE,
+            give_up: now.boot.after(PATIENCE),
+        }
+    }
+
+    /// Whose recovery this is.
+    pub fn worker(&self) -> WorkerId {
+        self.recovered.worker
+    }
+
+    /// What to do at `now`. Asking again without an answer repeats the action.
+    pub fn next(&self, now: Now) -> RecoveryAction {
+        match self.phase {
+            Phase::Sweeping { from, .. } | Phase::Reaping { from } if from > now.boot => {
+                RecoveryAction::Wait(from)
+            }
+            Phase::Sweeping { .. } => RecoveryAction::Sweep,
+            Phase::Reaping { .. } => RecoveryAction::Reap,
+            Phase::Done | Phase::Failed(_) => RecoveryAction::Release,
+        }
+    }
+
+    /// Takes in how the last action went.
+    pub fn answer(&mut self, now: Now, answer: RecoveryAnswer) {
+        match answer {
+            RecoveryAnswer::Swept(sweep) => self.swept(now, sweep),
+            RecoveryAnswer::Reaped(Ok(tasks)) => {
+                self.recovered.tasks = tasks;
+                self.phase = Phase::Done;
+            }
+            RecoveryAnswer::Reaped(Err(error)) if error.is_busy() || error.is_unknown() => {
+                self.phase = Phase::Reaping {
+                    from: self.wait(now),
+                };
+            }
+            RecoveryAnswer::Reaped(Err(error)) => self.phase = Phase::Failed(Some(error)),
+        }
+    }
+
+    /// What came of it, once [`next`](Self::next) says [`RecoveryAction::Release`].
+    pub fn into_result(self) -> Result<Recovered> {
+        match self.phase {
+            Phase::Failed(Some(error)) => Err(error),
+            Phase::Failed(None) | Phase::Done | Phase::Sweeping { .. } | Phase::Reaping { .. } => {
+                Ok(self.recovered)
+            }
+        }
+    }
+
+    fn swept(&mut self, now: Now, sweep: Sweep) {
+        let Phase::Sweeping { empty, .. } = self.phase else {
+            return;
+        };
+        for pid in &sweep.signalled {
+            if !self.seen.contains(pid) {
+                self.seen.push(*pid);
+            }
+        }
+        let impatient = self.give_up <= now.boot;
+        self.recovered.ended = self.seen.len();
+        self.recovered.unreachable = sweep.unreachable;
+        if impatient {
+            self.recovered.ended -= sweep.signalled.len().min(self.recovered.ended);
+            self.recovered.unreachable.extend(&sweep.signalled);
+        }
+        let empty = if sweep.signalled.is_empty() {
+            empty + 1
+        } else {
+            0
+        };
+        self.phase = if impatient || empty >= EMPTY_SCANS {
+            Phase::Reaping { from: now.boot }
+        } else {
+            Phase::Sweeping {
+                from: self.wait(now),
+                empty,
+            }
+        };
+        if matches!(self.phase, Phase::Reaping { .. }) {
+            self.pause = FIRST_PAUSE;
+        }
+    }
+
+    fn wait(&mut self, now: Now) -> BootTime {
+        let until = now.boot.after(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PATIENCE, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+    use crate::claim::WorkerId;
+    use crate::clock::{BootTime, Now};
+    use crate::error::Error;
+
+    fn at(boot: i64) -> Now {
+        Now {
+            boot: BootTime(boot),
+            ..Now::default()
+        }
+    }
+
+    fn swept(signalled: &[u32], unreachable: &[u32]) -> RecoveryAnswer {
+        RecoveryAnswer::Swept(Sweep {
+            signalled: signalled.to_vec(),
+            unreachable: unreachable.to_vec(),
+        })
+    }
+
+    /// Answers every scan with what `processes` says until the machine wants something else.
+    fn sweep_until_done(
+        recovery: &mut Recovery,
+        mut processes: impl FnMut(u32) -> Vec<u32>,
+    ) -> Now {
+        let (mut now, mut scans) = (at(0), 0);
+        loop {
+            match recovery.next(now) {
+                RecoveryAction::Sweep => {
+                    recovery.answer(now, swept(&processes(scans), &[]));
+                    scans += 1;
+                }
+                RecoveryAction::Wait(until) => now.boot = until,
+                RecoveryAction::Reap | RecoveryAction::Release => return now,
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_return_only_after_no_process_is_left() {
+        let mut recovery = Recovery::new(WorkerId(7), true, at(0));
+        let mut last = Vec::new();
+        let now = sweep_until_done(&mut recovery, |scan| {
+            last = if scan < 3 { vec![40, 41] } else { Vec::new() };
+            last.clone()
+        });
+        assert_eq!(last, Vec::<u32>::new());
+        assert_eq!(recovery.next(now), RecoveryAction::Reap);
+        recovery.answer(now, RecoveryAnswer::Reaped(Ok(Vec::new())));
+        assert_eq!(recovery.next(now), RecoveryAction::Release);
+        let recovered = recovery.into_result().unwrap();
+        assert_eq!((recovered.ended, recovered.unreachable), (2, vec![]));
+    }
+
+    #[test]
+    fn a_process_that_does_not_go_is_reported_and_recovery_goes_on() {
+        let mut recovery = Recovery::new(WorkerId(7), true, at(0));
+        let now = sweep_until_done(&mut recovery, |_| vec![40]);
+        assert!(now.boot >= at(0).boot.after(PATIENCE));
+        recovery.answer(now, RecoveryAnswer::Reaped(Ok(Vec::new())));
+        let recovered = recovery.into_result().unwrap();
+        assert_eq!((recovered.ended, recovered.unreachable), (0, vec![40]));
+    }
+
+    #[test]
+    fn unreachable_processes_do_not_hold_recovery_up() {
+        let mut recovery = Recovery::new(WorkerId(7), true, at(0));
+        recovery.answer(at(0), swept(&[], &[99]));
+        recovery.answer(at(10), swept(&[], &[99]));
+        assert_eq!(recovery.next(at(10)), RecoveryAction::Reap);
+    }
+
+    #[test]
+    fn another_boot_left_no_processes() {
+        let recovery = Recovery::new(WorkerId(7), false, at(0));
+        assert_eq!(recovery.next(at(0)), RecoveryAction::Reap);
+    }
+
+    #[test]
+    fn a_busy_database_is_asked_again_and_a_broken_one_is_not() {
+        let mut recovery = Recovery::new(WorkerId(7), false, at(0));
+        let busy = Error::Busy {
+            what: String::new(),
+        };
+        recovery.answer(at(0), RecoveryAnswer::Reaped(Err(busy)));
+        let RecoveryAction::Wait(until) = recovery.next(at(0)) else {
+            panic!("a refused reap must wait");
+        };
+        let later = Now {
+            boot: until,
+            ..at(0)
+        };
+        assert_eq!(recovery.next(later), RecoveryAction::Reap);
+        recovery.answer(later, RecoveryAnswer::Reaped(Err(Error::invalid("broken"))));
+        assert_eq!(recovery.next(later), RecoveryAction::Release);
+        assert!(recovery.into_result().is_err());
+    }
+}
