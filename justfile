@@ -11,3 +11,13 @@ test:
 # Licences and advisories of the dependencies (needs cargo-deny and its database).
 deny:
     cargo deny check
+
+# The 100 operations, raw SQLite against fast-queue.
+compare *ARGS:
+    cargo build --release
+    target/release/bench-harness compare {{ARGS}}
+
+# Every figure beside its bar.
+figures *ARGS:
+    cargo build --release
+    target/release/bench-harness figures {{ARGS}}

@@ -1,0 +1,1 @@
+INSERT INTO queue_queues (name, handler) VALUES ('default', '') ON CONFLICT DO NOTHING;

@@ -1,0 +1,11 @@
+-- The state as a literal and the index by name, or the planner may miss the partial index.
+UPDATE queue_tasks
+SET state = 3, attempt = attempt + 1, crashes = crashes + 1, token = token + 1,
+    worker = ?2, started_at = ?3
+WHERE id = (
+    SELECT id FROM queue_tasks INDEXED BY queue_tasks_claim
+    WHERE queue = ?1 AND state = 2
+    ORDER BY priority DESC, id
+    LIMIT 1
+)
+RETURNING id, token, name, kind, payload, priority, attempt, options;

@@ -1,0 +1,169 @@
+//! `figures`: what the design promises of fast-queue, measured on this machine beside its bars.
+//!
+//! Every figure is a ratio to something measured in the same run, in turns, or stands beside a
+//! probe of it: absolute times of another machine or another hour say nothing.
+
+mod bulk;
+mod depth;
+mod figure;
+mod hundred;
+mod processes;
+mod single;
+mod threads;
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use serde::Serialize;
+
+use crate::measure::Spread;
+use crate::report::{short, wrap};
+use crate::{Result, Verdict, print, probe};
+use figure::Figure;
+
+pub(crate) use processes::{CycleArgs, run_cycle};
+
+/// A group of figures: its name, what is in it, and how it is measured.
+type Group = (
+    &'static str,
+    &'static str,
+    fn(&Context) -> Result<Vec<Figure>>,
+);
+
+const GROUPS: &[Group] = &[
+    (
+        "single",
+        "push, claim, settle, one commit each",
+        single::measure,
+    ),
+    (
+        "hundred",
+        "the 100 operations, one by one and batched",
+        hundred::measure,
+    ),
+    ("bulk", "bulk enqueue", bulk::measure),
+    ("threads", "64 threads at full durability", threads::measure),
+    ("processes", "16 processes on one file", processes::measure),
+    ("depth", "claims before deep backlogs", depth::measure),
+];
+
+/// Which figures to measure, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FiguresArgs {
+    /// Groups to measure; all unless named
+    #[arg(value_parser = PossibleValuesParser::new(
+        GROUPS.iter().map(|(name, what, _)| PossibleValue::new(*name).help(*what))
+    ))]
+    names: Vec<String>,
+    /// Exit 1 if a bar was missed, naming the figures
+    #[arg(long)]
+    check: bool,
+    /// Smaller backlogs (1 M instead of 10 M pending) and fewer rounds
+    #[arg(long)]
+    quick: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// Folder for the databases, on the disk to be measured [default: the system's for temporary
+    /// files]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+/// What every group is given.
+#[derive(Debug)]
+pub(crate) struct Context {
+    folder: PathBuf,
+    quick: bool,
+}
+
+impl Context {
+    /// A folder of its own on the measured disk, gone with the value.
+    fn scratch(&self) -> Result<tempfile::TempDir> {
+        Ok(tempfile::tempdir_in(&self.folder)?)
+    }
+
+    /// How often every subject takes its turn.
+    fn rounds(&self) -> usize {
+        if self.quick { 5 } else { 11 }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    disk_probe_us: Spread,
+    figures: Vec<Figure>,
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
+    let folder = crate::folder(args.dir.as_deref())?;
+    let context = Context {
+        folder: folder.path().to_owned(),
+        quick: args.quick,
+    };
+    let disk_probe_us = probe::disk(folder.path(), 100)?;
+    if !args.json {
+        print(&probe_text(disk_probe_us))?;
+    }
+    let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|own| own == name);
+    let mut figures = Vec::new();
+    for (_, _, measure) in GROUPS.iter().filter(|(name, _, _)| wanted(name)) {
+        for figure in measure(&context)? {
+            if !args.json {
+                print(&figure.text())?;
+            }
+            figures.push(figure);
+        }
+    }
+    let missed: Vec<String> = figures
+        .iter()
+        .filter(|figure| figure.missed())
+        .map(|figure| figure.name.clone())
+        .collect();
+    if args.json {
+        let report = Report {
+            disk_probe_us,
+            figures,
+        };
+        print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    }
+    Ok(if args.check && !missed.is_empty() {
+        Verdict::Missed(missed)
+    } else {
+        Verdict::Passed
+    })
+}
+
+fn probe_text(disk: Spread) -> String {
+    let text = format!(
+        "disk probe: 4 KiB append + fdatasync {} us ({} to {})",
+        short(disk.median),
+        short(disk.min),
+        short(disk.max)
+    );
+    wrap(&text, "")
+}
+
+/// Opens one system after the other on files of their own and lets `sample` measure them in turns,
+/// raw first.
+fn raw_and_fast<T>(
+    context: &Context,
+    durability: queue_core::sqlite::Durability,
+    sample: impl Fn(&dyn crate::workload::System) -> Result<T>,
+) -> Result<[Vec<T>; 2]> {
+    let sample = &sample;
+    let subjects = crate::systems::SYSTEMS.map(|system| -> crate::measure::Subject<'_, T> {
+        Box::new(move || {
+            let folder = context.scratch()?;
+            let system = system.open(&database(folder.path()), durability)?;
+            sample(system.as_ref())
+        })
+    });
+    let samples = crate::measure::interleaved(context.rounds(), subjects.into())?;
+    <[Vec<T>; 2]>::try_from(samples).map_err(|_| "two systems give two rows of samples".into())
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("tasks.db")
+}

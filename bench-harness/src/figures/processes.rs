@@ -1,0 +1,178 @@
+//! Many processes that claim and settle on one file.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use queue_core::sqlite::Durability;
+use serde::{Deserialize, Serialize};
+
+use super::figure::{Bar, Figure};
+use super::{Context, database};
+use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
+use crate::report::short;
+use crate::systems::fast::Fast;
+use crate::workload::{System, tasks};
+use crate::{Result, Verdict, print};
+
+const PROCESSES: usize = 16;
+
+/// A process that claims and settles until its time is up.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CycleArgs {
+    #[arg(long)]
+    db: PathBuf,
+    #[arg(long)]
+    millis: u64,
+}
+
+/// What such a process reports.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Cycles {
+    done: usize,
+    longest_ms: f64,
+    busy: usize,
+}
+
+pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+    let window = Duration::from_millis(if context.quick { 1_000 } else { 3_000 });
+    let rounds = if context.quick { 3 } else { 5 };
+    let subject = |processes| -> Subject<'_, Cycles> {
+        Box::new(move || {
+            let folder = context.scratch()?;
+            cycles(&database(folder.path()), processes, window)
+        })
+    };
+    let samples = interleaved(rounds, vec![subject(1), subject(PROCESSES)])?;
+    let rate = |samples: &[Cycles]| -> Vec<f64> {
+        let rate = |sample: &Cycles| count(sample.done) / window.as_secs_f64();
+        samples.iter().map(rate).collect()
+    };
+    let (one, many) = (rate(&samples[0]), rate(&samples[1]));
+    let longest: Vec<f64> = samples[1].iter().map(|sample| sample.longest_ms).collect();
+    let busy: usize = samples[1].iter().map(|sample| sample.busy).sum();
+    let windows = format!("{rounds} windows of {} s", window.as_secs_f64());
+    Ok(vec![
+        Figure::ratio(
+            "16 processes, claim + settle",
+            Spread::of_ratios(&many, &one),
+            "× one",
+            Bar::AtLeast(0.6),
+        )
+        .beside(format!(
+            "one process {}/s, sixteen together {}/s; {windows}",
+            short(Spread::of(&one).median),
+            short(Spread::of(&many).median)
+        )),
+        Figure::ratio(
+            "16 processes, longest wait",
+            Spread::of(&longest),
+            "ms",
+            Bar::AtMost(300.0),
+        )
+        .beside("of any claim or settle of a window"),
+        Figure::value(
+            "16 processes, busy errors",
+            count(busy),
+            "",
+            Bar::AtMost(0.0),
+        )
+        .beside(windows),
+    ])
+}
+
+/// Lets so many processes cycle over a fresh file and adds up what they report.
+fn cycles(path: &Path, processes: usize, window: Duration) -> Result<Cycles> {
+    // More tasks than any machine works off in the window.
+    let fast = Fast::open(path, Durability::Fast)?;
+    let backlog = 120_000 * (1 + window.as_millis() / 1_000);
+    fast.enqueue(tasks(usize::try_from(backlog)?))?;
+    let mut children = Vec::with_capacity(processes);
+    for _ in 0..processes {
+        children.push(spawn(path, window)?);
+    }
+    let mut readers = Vec::with_capacity(processes);
+    for child in &mut children {
+        let stdout = child.stdout.take().ok_or("the child has no stdout")?;
+        let mut reader = BufReader::new(stdout);
+        reader.read_line(&mut String::new())?;
+        readers.push(reader);
+    }
+    for child in &mut children {
+        child
+            .stdin
+            .take()
+            .ok_or("the child has no stdin")?
+            .write_all(b"go\n")?;
+    }
+    let mut total = Cycles {
+        done: 0,
+        longest_ms: 0.0,
+        busy: 0,
+    };
+    for (mut reader, mut child) in readers.into_iter().zip(children) {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if !child.wait()?.success() {
+            return Err("a measuring process failed".into());
+        }
+        let own: Cycles = serde_json::from_str(&line)?;
+        total.done += own.done;
+        total.longest_ms = total.longest_ms.max(own.longest_ms);
+        total.busy += own.busy;
+    }
+    Ok(total)
+}
+
+fn spawn(path: &Path, window: Duration) -> Result<Child> {
+    Ok(Command::new(std::env::current_exe()?)
+        .args(["child", "cycle", "--millis"])
+        .arg(window.as_millis().to_string())
+        .arg("--db")
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?)
+}
+
+/// The process: opens the file, says that it is ready, waits for a line, cycles, reports.
+pub(crate) fn run_cycle(args: &CycleArgs) -> Result<Verdict> {
+    let fast = Fast::open(&args.db, Durability::Fast)?;
+    print("ready\n")?;
+    std::io::stdin().lock().read_line(&mut String::new())?;
+    let window = Duration::from_millis(args.millis);
+    let mut report = Cycles {
+        done: 0,
+        longest_ms: 0.0,
+        busy: 0,
+    };
+    let start = Stopwatch::start();
+    while start.elapsed() < window {
+        if let Some(claims) = timed(&mut report, || fast.claim(1))?
+            && !claims.is_empty()
+        {
+            while timed(&mut report, || fast.settle(&claims))?.is_none() {}
+            report.done += 1;
+        }
+    }
+    print(&format!("{}\n", serde_json::to_string(&report)?))?;
+    Ok(Verdict::Passed)
+}
+
+/// Runs and times an operation; `None` if the file was busy.
+fn timed<T>(report: &mut Cycles, operation: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+    let watch = Stopwatch::start();
+    let done = operation();
+    report.longest_ms = report.longest_ms.max(watch.seconds() * 1e3);
+    match done {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => match error.downcast_ref::<queue_core::Error>() {
+            Some(busy) if busy.is_busy() => {
+                report.busy += 1;
+                Ok(None)
+            }
+            Some(_) | None => Err(error),
+        },
+    }
+}
