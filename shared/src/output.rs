@@ -1,9 +1,281 @@
 //! What a task wrote: stdout and stderr in the order they arrived, head and tail kept.
 //!
 //! The stored form, in `queue_outputs.frames` and in log files, is a sequence of frames: a tag
-//! byte (`o` stdout, `e` stderr, `x` omitted), a decimal number, a newline, and, for `o` and `e`,
-//! that many bytes. An `x` frame says how many bytes were left out at its place.
+//! byte, a decimal number of 1 to 19 digits and a newline, then for `o` and `e` the bytes.
+//!
+//! | tag | number | followed by |
+//! |---|---|---|
+//! | `o` | bytes of stdout, 1 to [`MAX_FRAME_BYTES`] | those bytes |
+//! | `e` | bytes of stderr, 1 to [`MAX_FRAME_BYTES`] | those bytes |
+//! | `x` | how many bytes were left out at this place | nothing |
+//! | `t` | the fencing token of the claim that wrote a log file; its first frame | nothing |
+//!
+//! The bytes of the `o` and `e` frames and the numbers of the `x` frames before a place add up to
+//! its *position* in all that the task wrote, whatever has been left out since.
+
+use std::io::Write;
+
+/// Bytes in one frame at most, so that a reader's memory is bounded whatever a file says.
+pub const MAX_FRAME_BYTES: usize = 64 << 10;
+
+/// The longest tag, number and newline.
+pub(crate) const MAX_HEADER_BYTES: usize = 21;
 
 /// Frames as stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output(pub Vec<u8>);
+
+/// Where a command wrote something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+/// A piece of output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chunk<'a> {
+    /// What was written.
+    Written {
+        /// To which stream.
+        stream: Stream,
+        /// The bytes: not text until proven, not safe for a terminal.
+        bytes: std::borrow::Cow<'a, [u8]>,
+    },
+    /// So many bytes were left out here.
+    Omitted(u64),
+}
+
+/// The frames are damaged; what was read before is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored output is damaged from byte {at} of its frames on")]
+pub struct Damaged {
+    /// Bytes of frames before the damage.
+    pub at: u64,
+}
+
+impl Output {
+    /// Appends what was written to `stream`.
+    pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        for part in bytes.chunks(MAX_FRAME_BYTES) {
+            push_header(&mut self.0, stream.tag(), part.len() as u64);
+            self.0.extend_from_slice(part);
+        }
+    }
+
+    /// Notes that `bytes` bytes were left out here.
+    pub fn push_omitted(&mut self, bytes: u64) {
+        push_header(&mut self.0, b'x', bytes);
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The pieces in the order they arrived. Damage ends the sequence with an error.
+    pub fn chunks(&self) -> Chunks<'_> {
+        Chunks::of(&self.0)
+    }
+}
+
+impl Stream {
+    pub(crate) const fn tag(self) -> u8 {
+        match self {
+            Self::Stdout => b'o',
+            Self::Stderr => b'e',
+        }
+    }
+}
+
+/// The pieces of an [`Output`].
+#[derive(Clone, Debug)]
+pub struct Chunks<'a> {
+    frames: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Chunks<'a> {
+    pub(crate) fn of(frames: &'a [u8]) -> Self {
+        Self { frames, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = Result<Chunk<'a>, Damaged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let rest = self.frames.get(self.at..).unwrap_or_default();
+            if rest.is_empty() {
+                return None;
+            }
+            let Parsed::Frame(frame, length) = parse(rest) else {
+                let at = self.at as u64;
+                self.at = self.frames.len();
+                return Some(Err(Damaged { at }));
+            };
+            self.at += length;
+            match frame {
+                Frame::Written(stream, bytes) => {
+                    return Some(Ok(Chunk::Written {
+                        stream,
+                        bytes: bytes.into(),
+                    }));
+                }
+                Frame::Omitted(bytes) => return Some(Ok(Chunk::Omitted(bytes))),
+                Frame::Token(_) => {}
+            }
+        }
+    }
+}
+
+/// One frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frame<'a> {
+    Written(Stream, &'a [u8]),
+    Omitted(u64),
+    Token(u64),
+}
+
+/// What the front of some bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parsed<'a> {
+    /// A whole frame, and how many bytes it takes.
+    Frame(Frame<'a>, usize),
+    /// The beginning of a frame.
+    Partial,
+    /// No frame, whatever follows.
+    Damaged,
+}
+
+pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
+    let Some((&tag, rest)) = bytes.split_first() else {
+        return Parsed::Partial;
+    };
+    if !matches!(tag, b'o' | b'e' | b'x' | b't') {
+        return Parsed::Damaged;
+    }
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = std::str::from_utf8(&rest[..digits])
+        .ok()
+        .filter(|digits| digits.len() + 2 <= MAX_HEADER_BYTES)
+        .map(str::parse::<u64>);
+    match (rest.get(digits), number) {
+        (None, Some(_)) => Parsed::Partial,
+        (Some(b'\n'), Some(Ok(number))) => body(tag, number, rest, digits + 1),
+        (_, _) => Parsed::Damaged,
+    }
+}
+
+fn body(tag: u8, number: u64, rest: &[u8], start: usize) -> Parsed<'_> {
+    let stream = match tag {
+        b'x' => return Parsed::Frame(Frame::Omitted(number), start + 1),
+        b't' => return Parsed::Frame(Frame::Token(number), start + 1),
+        b'o' => Stream::Stdout,
+        _ => Stream::Stderr,
+    };
+    match usize::try_from(number) {
+        Ok(length @ 1..=MAX_FRAME_BYTES) => match rest.get(start..start + length) {
+            Some(bytes) => Parsed::Frame(Frame::Written(stream, bytes), start + length + 1),
+            None => Parsed::Partial,
+        },
+        Ok(_) | Err(_) => Parsed::Damaged,
+    }
+}
+
+pub(crate) fn push_header(frames: &mut Vec<u8>, tag: u8, number: u64) {
+    frames.push(tag);
+    // Writing to a vector cannot fail.
+    let _ = writeln!(frames, "{number}");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Chunk, MAX_FRAME_BYTES, Output, Stream};
+
+    fn stream() -> impl Strategy<Value = Stream> {
+        prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)]
+    }
+
+    fn chunk() -> impl Strategy<Value = Chunk<'static>> {
+        prop_oneof![
+            (stream(), proptest::collection::vec(any::<u8>(), 1..200)).prop_map(
+                |(stream, bytes)| Chunk::Written {
+                    stream,
+                    bytes: bytes.into()
+                }
+            ),
+            (0..=999_999_999_999_999_999_u64).prop_map(Chunk::Omitted),
+        ]
+    }
+
+    fn output_of(chunks: &[Chunk<'_>]) -> Output {
+        let mut output = Output::default();
+        for chunk in chunks {
+            match chunk {
+                Chunk::Written { stream, bytes } => output.push(*stream, bytes),
+                Chunk::Omitted(bytes) => output.push_omitted(*bytes),
+            }
+        }
+        output
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_pushed_comes_back(chunks in proptest::collection::vec(chunk(), 0..20)) {
+            let output = output_of(&chunks);
+            let read: Vec<_> = output.chunks().collect::<Result<_, _>>().unwrap();
+            prop_assert_eq!(read, chunks);
+        }
+
+        #[test]
+        fn damaged_frames_end_in_an_error_and_never_panic(
+            chunks in proptest::collection::vec(chunk(), 0..5),
+            at in 0..400_usize, byte: u8, cut in 0..400_usize,
+        ) {
+            let mut output = output_of(&chunks);
+            if let Some(place) = output.0.get_mut(at) {
+                *place = byte;
+            }
+            output.0.truncate(cut);
+            let errors = output.chunks().filter(Result::is_err).count();
+            prop_assert!(errors <= 1);
+            prop_assert!(output.chunks().count() <= output.0.len());
+        }
+    }
+
+    #[test]
+    fn long_output_is_split_into_frames_a_reader_accepts() {
+        let mut output = Output::default();
+        output.push(Stream::Stderr, &vec![7; MAX_FRAME_BYTES * 2 + 1]);
+        let lengths: Vec<_> = output
+            .chunks()
+            .map(|chunk| match chunk.unwrap() {
+                Chunk::Written { bytes, .. } => bytes.len(),
+                Chunk::Omitted(_) => 0,
+            })
+            .collect();
+        assert_eq!(lengths, [MAX_FRAME_BYTES, MAX_FRAME_BYTES, 1]);
+    }
+
+    #[test]
+    fn frames_of_unknown_kind_or_impossible_length_are_damage() {
+        for frames in [
+            "q1\na",
+            "o0\n",
+            "o65537\n",
+            "o-1\n",
+            "x\n",
+            "x99999999999999999999\n",
+            "oa",
+        ] {
+            let output = Output(frames.as_bytes().to_vec());
+            assert!(output.chunks().next().unwrap().is_err(), "{frames:?}");
+        }
+    }
+}

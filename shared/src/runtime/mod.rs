@@ -4,7 +4,14 @@
 //! neither reads a clock nor touches the system. A thin shell performs the actions: the real one
 //! with child processes, sockets and locks, the simulation's with none of them.
 
+mod capture;
+mod child;
+pub mod executor;
+pub mod handlers;
+pub mod log;
+pub mod orphans;
 pub mod presence;
 pub mod recovery;
+mod resolve;
 pub mod sidecar;
 pub mod wakeup;

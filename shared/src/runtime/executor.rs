@@ -1,0 +1,538 @@
+//! Runs what a worker has claimed: commands as child processes, handlers on threads.
+//!
+//! A task is done when its command exits. What the command left running in the background is
+//! left alone, but nobody reads its output any more. It is different after [`Executor::signal`]:
+//! TERM goes to the whole process group, the task ends when its command has exited and nobody of
+//! the group holds the output open, and then, or on [`Ending::Kill`], what is left of the group
+//! gets KILL.
+//!
+//! One thread waits for everything with one epoll: a child by its pidfd, so that other children
+//! of the same process are never touched.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::capture::MEMORY_MS;
+use super::child::{Process, Read, Surroundings};
+use super::handlers::{HandlerTask, Handlers, Pool};
+use super::sidecar::Sidecar;
+use crate::claim::{Claim, ClaimedTask};
+use crate::clock::{BootTime, Clock, Now, SystemClock};
+use crate::error::{Error, Result};
+use crate::outcome::Outcome;
+use crate::output::{Output, Stream};
+use crate::task::Work;
+
+/// How an execution is brought to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is asked to: SIGTERM to the command's process group, a flag for a handler.
+    Terminate,
+    /// It is made to: SIGKILL to the command's process group. A handler sees the same flag.
+    Kill,
+}
+
+/// How an execution ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The command exited with this code, 0 to 255.
+    Exited(i32),
+    /// This signal ended the command.
+    Signalled(i32),
+    /// The handler returned or panicked.
+    Handler(Outcome),
+}
+
+/// An execution that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The claim it ran under.
+    pub claim: Claim,
+    /// How it ended.
+    pub end: End,
+    /// What it wrote, where that is to be stored with the settle: less than 16 KiB, and not in a
+    /// log file.
+    pub output: Option<Output>,
+}
+
+/// The commands and handlers that run in one worker.
+pub struct Executor {
+    sidecar: Sidecar,
+    surroundings: Surroundings,
+    handlers: Arc<Handlers>,
+    pool: Option<Pool>,
+    epoll: OwnedFd,
+    slots: Vec<Option<Running>>,
+    free: Vec<usize>,
+    /// Which commands reach [`MEMORY_MS`] when, soonest first.
+    young: VecDeque<(BootTime, usize, Claim)>,
+    /// Commands to end in the next wait, which their pidfd does not tell of any more.
+    killed: Vec<usize>,
+    events: Vec<epoll::Event>,
+    buffer: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct Running {
+    claim: Claim,
+    job: Job,
+}
+
+#[derive(Debug)]
+enum Job {
+    Command(Box<Process>),
+    Handler(Arc<AtomicBool>),
+}
+
+/// What an epoll event is about, as the number it carries.
+#[derive(Clone, Copy)]
+enum Source {
+    Child(usize),
+    Pipe(usize, Stream),
+    Handlers,
+    Watched(u64),
+}
+
+/// Events taken from the system at a time.
+const EVENTS: usize = 256;
+/// Bytes read from a pipe at a time: all that an ordinary one holds.
+const BUFFER_BYTES: usize = 64 << 10;
+/// Tokens of [`Executor::watch`] are below this.
+const WATCHED: u64 = 1 << 63;
+
+impl Source {
+    const fn code(self) -> u64 {
+        match self {
+            Self::Child(slot) => (slot as u64) << 2,
+            Self::Pipe(slot, Stream::Stdout) => (slot as u64) << 2 | 1,
+            Self::Pipe(slot, Stream::Stderr) => (slot as u64) << 2 | 2,
+            Self::Handlers => 3,
+            Self::Watched(token) => token | WATCHED,
+        }
+    }
+
+    fn of(code: u64) -> Self {
+        if code & WATCHED != 0 {
+            return Self::Watched(code & !WATCHED);
+        }
+        let slot = usize::try_from(code >> 2).unwrap_or(usize::MAX);
+        match code & 3 {
+            0 => Self::Child(slot),
+            1 => Self::Pipe(slot, Stream::Stdout),
+            2 => Self::Pipe(slot, Stream::Stderr),
+            _ => Self::Handlers,
+        }
+    }
+}
+
+impl Executor {
+    /// An executor for one worker. Raises this process's limit on open files to the hard limit
+    /// (commands get the old one), and stops ignoring SIGCHLD if it was started so, which would
+    /// throw every exit code away.
+    ///
+    /// `database` is what commands see as `QUEUE_DB`; logs go beside it, into `sidecar`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system has no descriptors left.
+    pub fn new(sidecar: Sidecar, database: &Path, handlers: Arc<Handlers>) -> Result<Self> {
+        heed_sigchld()?;
+        let surroundings = Surroundings {
+            database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
+            descriptors: raise_descriptors(),
+        };
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
+            .map_err(|error| Error::io("cannot create an epoll", error))?;
+        let executor = Self {
+            sidecar,
+            surroundings,
+            pool: (!handlers.is_empty()).then(Pool::new).transpose()?,
+            handlers,
+            epoll,
+            slots: Vec::new(),
+            free: Vec::new(),
+            young: VecDeque::new(),
+            killed: Vec::new(),
+            events: Vec::with_capacity(EVENTS),
+            buffer: vec![0; BUFFER_BYTES].into(),
+        };
+        if let Some(pool) = &executor.pool {
+            executor
+                .add(pool.bell(), Source::Handlers)
+                .map_err(|error| Error::io("cannot watch the handlers", error))?;
+        }
+        Ok(executor)
+    }
+
+    /// Starts a claimed task.
+    ///
+    /// # Errors
+    /// A sentence for [`Outcome::NotStarted`]; nothing runs then.
+    pub fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
+        if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
+            // The same attempt ran before, and was handed back or died. Its log is not this
+            // run's, which may be too short to have one.
+            let _ = std::fs::remove_file(self.sidecar.log(task.claim.task, task.attempt));
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        let job = match &task.work {
+            Work::Handler { handler, payload } => self.start_handler(task, handler, payload),
+            Work::Shell(_) | Work::Argv(_) => self.start_command(task, slot, now.boot),
+        };
+        match job {
+            Ok(job) => {
+                let claim = task.claim;
+                self.slots[slot] = Some(Running { claim, job });
+                Ok(())
+            }
+            Err(problem) => {
+                self.free.push(slot);
+                Err(problem)
+            }
+        }
+    }
+
+    /// Asks for or enforces the end of what runs under `claim`; nothing happens if nothing does.
+    /// [`wait`](Self::wait) tells when it has ended.
+    pub fn signal(&mut self, claim: Claim, ending: Ending) {
+        let running = |slot: &Option<Running>| matches!(slot, Some(own) if own.claim == claim);
+        let Some(slot) = self.slots.iter().position(running) else {
+            return;
+        };
+        let Some(Running { job, .. }) = &mut self.slots[slot] else {
+            return;
+        };
+        match job {
+            Job::Handler(cancelled) => cancelled.store(true, Ordering::Relaxed),
+            Job::Command(process) => {
+                let lingered = process.exited && process.lingers();
+                process.signal(ending);
+                if lingered && ending == Ending::Kill {
+                    self.killed.push(slot);
+                }
+            }
+        }
+    }
+
+    /// How many executions have not been told of as ended.
+    pub fn running(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Makes [`wait`](Self::wait) return `token` (below 2⁶³) while `fd` is readable.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system refuses, for instance because it is watched already.
+    pub fn watch(&mut self, fd: BorrowedFd<'_>, token: u64) -> Result<()> {
+        self.add(fd, Source::Watched(token))
+            .map_err(|error| Error::io("cannot watch a descriptor", error))
+    }
+
+    /// Undoes [`watch`](Self::watch). Do so before `fd` is closed: a copy of it in another process
+    /// would keep it watched.
+    pub fn unwatch(&mut self, fd: BorrowedFd<'_>) {
+        let _ = epoll::delete(&self.epoll, fd);
+    }
+
+    /// Blocks until an execution has ended, a watched descriptor is readable, or `until` (boot
+    /// time) has come; for ever if none of that happens. What ended is appended to `ended`, the
+    /// tokens of readable descriptors to `ready`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system cannot wait.
+    pub fn wait(
+        &mut self,
+        now: Now,
+        until: Option<BootTime>,
+        ended: &mut Vec<Ended>,
+        ready: &mut Vec<u64>,
+    ) -> Result<()> {
+        let before = ended.len() + ready.len();
+        let mut boot = now.boot;
+        for slot in std::mem::take(&mut self.killed) {
+            self.end_command(slot, boot, ended);
+        }
+        loop {
+            let due = self.show_young(boot);
+            let reached = until.is_some_and(|until| until <= boot);
+            let something = ended.len() + ready.len() > before;
+            let wake = match (until, due) {
+                _ if reached || something => Some(boot),
+                (Some(until), Some(due)) => Some(until.min(due)),
+                (until, due) => until.or(due),
+            };
+            self.poll(wake.map(|wake| wake.since(boot)))?;
+            boot = SystemClock.now().boot;
+            let mut events = std::mem::take(&mut self.events);
+            for event in events.drain(..) {
+                self.handle(Source::of(event.data.u64()), boot, ended, ready);
+            }
+            self.events = events;
+            if reached || ended.len() + ready.len() > before {
+                return Ok(());
+            }
+        }
+    }
+
+    fn start_handler(
+        &mut self,
+        task: &ClaimedTask,
+        handler: &str,
+        payload: &[u8],
+    ) -> Result<Job, String> {
+        let (Some(run), Some(pool)) = (self.handlers.get(handler), &mut self.pool) else {
+            return Err(format!("this worker has no handler {handler:?}"));
+        };
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let task = HandlerTask {
+            claim: task.claim,
+            name: task.name.clone(),
+            payload: payload.to_vec(),
+            attempt: task.attempt,
+            cancelled: Arc::clone(&cancelled),
+        };
+        pool.start(run, task)?;
+        Ok(Job::Handler(cancelled))
+    }
+
+    fn start_command(
+        &mut self,
+        task: &ClaimedTask,
+        slot: usize,
+        now: BootTime,
+    ) -> Result<Job, String> {
+        let process = Process::start(task, now, &self.surroundings)?;
+        if let Err(error) = self.add_process(&process, slot) {
+            return Err(process.abandon(error));
+        }
+        let due = BootTime(now.0.saturating_add(MEMORY_MS));
+        self.young.push_back((due, slot, task.claim));
+        Ok(Job::Command(Box::new(process)))
+    }
+
+    fn add_process(&self, process: &Process, slot: usize) -> rustix::io::Result<()> {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if let Some(pipe) = process.pipe(stream) {
+                self.add(pipe.as_fd(), Source::Pipe(slot, stream))?;
+            }
+        }
+        self.add(process.pidfd.as_fd(), Source::Child(slot))
+    }
+
+    fn add(&self, fd: BorrowedFd<'_>, source: Source) -> rustix::io::Result<()> {
+        let data = epoll::EventData::new_u64(source.code());
+        epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)
+    }
+
+    fn poll(&mut self, timeout: Option<std::time::Duration>) -> Result<()> {
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let events = spare_capacity(&mut self.events);
+        match epoll::wait(&self.epoll, events, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(Error::io("cannot wait for commands", error)),
+        }
+    }
+
+    /// Moves the output of commands that are not young any more into files. Returns when the next
+    /// one comes of age.
+    fn show_young(&mut self, now: BootTime) -> Option<BootTime> {
+        while let Some(&(due, slot, claim)) = self.young.front() {
+            let process = self.process(slot).filter(|(own, _)| *own == claim);
+            let is_gone = process.is_none();
+            if !is_gone && due > now {
+                return Some(due);
+            }
+            self.young.pop_front();
+            let sidecar = &self.sidecar;
+            if let Some(Some(Running { job, .. })) = self.slots.get_mut(slot)
+                && let Job::Command(process) = job
+                && !is_gone
+            {
+                process.capture.came_due(sidecar);
+            }
+        }
+        None
+    }
+
+    fn process(&mut self, slot: usize) -> Option<(Claim, &mut Process)> {
+        match self.slots.get_mut(slot) {
+            Some(Some(Running {
+                claim,
+                job: Job::Command(process),
+            })) => Some((*claim, process)),
+            Some(_) | None => None,
+        }
+    }
+
+    fn handle(
+        &mut self,
+        source: Source,
+        now: BootTime,
+        ended: &mut Vec<Ended>,
+        ready: &mut Vec<u64>,
+    ) {
+        match source {
+            Source::Watched(token) => ready.push(token),
+            Source::Handlers => self.end_handlers(ended),
+            Source::Pipe(slot, stream) => self.read_pipe(slot, stream, now, ended),
+            Source::Child(slot) => self.child_exited(slot, now, ended),
+        }
+    }
+
+    fn end_handlers(&mut self, ended: &mut Vec<Ended>) {
+        let Some(pool) = &mut self.pool else {
+            return;
+        };
+        let (slots, free) = (&mut self.slots, &mut self.free);
+        pool.take_done(&mut |claim, outcome| {
+            let running = |slot: &Option<Running>| matches!(slot, Some(own) if own.claim == claim);
+            if let Some(slot) = slots.iter().position(running) {
+                slots[slot] = None;
+                free.push(slot);
+                ended.push(Ended {
+                    claim,
+                    end: End::Handler(outcome),
+                    output: None,
+                });
+            }
+        });
+    }
+
+    fn read_pipe(&mut self, slot: usize, stream: Stream, now: BootTime, ended: &mut Vec<Ended>) {
+        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
+        let Some(Some(Running { job, .. })) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let Job::Command(process) = job else {
+            return;
+        };
+        if process.read(stream, buffer, now, logs) != Read::Closed {
+            return;
+        }
+        close(&self.epoll, process.pipe_mut(stream));
+        if process.exited && !process.lingers() {
+            self.end_command(slot, now, ended);
+        }
+    }
+
+    fn child_exited(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
+        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
+        let Some(Some(Running { job, .. })) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let Job::Command(process) = job else {
+            return;
+        };
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if process.drain(stream, buffer, now, logs) {
+                close(&self.epoll, process.pipe_mut(stream));
+            }
+        }
+        if process.lingers() {
+            process.exited = true;
+            let _ = epoll::delete(&self.epoll, &process.pidfd);
+        } else {
+            self.end_command(slot, now, ended);
+        }
+    }
+
+    fn end_command(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
+        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
+        let Some(Some(Running { claim, job })) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let Job::Command(process) = job else {
+            return;
+        };
+        let Some(end) = process.reap() else {
+            return;
+        };
+        let claim = *claim;
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            process.drain(stream, buffer, now, logs);
+        }
+        // A descriptor that another thread's fork copied stays in the epoll when it is closed.
+        for fd in process.fds() {
+            let _ = epoll::delete(&self.epoll, fd);
+        }
+        self.free.push(slot);
+        if let Some(Running {
+            job: Job::Command(process),
+            ..
+        }) = self.slots[slot].take()
+        {
+            let output = process.into_output();
+            ended.push(Ended { claim, end, output });
+        }
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor")
+            .field("running", &self.running())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Executor {
+    /// Nothing runs on without a worker: what is left is killed, and handlers are asked to end.
+    fn drop(&mut self) {
+        for running in self.slots.iter_mut().flatten() {
+            match &mut running.job {
+                Job::Handler(cancelled) => cancelled.store(true, Ordering::Relaxed),
+                Job::Command(process) => process.end_now(),
+            }
+        }
+    }
+}
+
+fn close(epoll: &OwnedFd, pipe: &mut Option<OwnedFd>) {
+    if let Some(pipe) = pipe.take() {
+        let _ = epoll::delete(epoll, &pipe);
+    }
+}
+
+/// Raises the soft limit on open files to the hard one; returns what it was, if it changed.
+fn raise_descriptors() -> Option<Rlimit> {
+    let before = getrlimit(Resource::Nofile);
+    if before.current == before.maximum {
+        return None;
+    }
+    let raised = Rlimit {
+        current: before.maximum,
+        maximum: before.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).ok().map(|()| before)
+}
+
+/// A process started with SIGCHLD ignored hands that on, and the system then reaps its children
+/// itself and forgets how they ended. Any handler of ours undoes that.
+fn heed_sigchld() -> Result<()> {
+    let signal = signal_hook::consts::SIGCHLD;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1);
+    if ignored {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))
+            .map_err(|error| Error::io("cannot stop ignoring SIGCHLD", error))?;
+    }
+    Ok(())
+}

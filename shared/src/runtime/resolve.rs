@@ -1,0 +1,171 @@
+//! Finding the program of a command, as `execvp` would find it in the child, but before the child
+//! exists: a bare name would make the standard library fork instead of `posix_spawn`, and the
+//! system's own answer does not say what is missing.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+/// Where programs are looked up when there is no `PATH`; what the C library uses then.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// The absolute path of `program`. A name with a slash is relative to `cwd` (the worker's own
+/// directory unless set); a bare name is looked up in `path`.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub(super) fn program(
+    program: &str,
+    cwd: Option<&Path>,
+    path: Option<&OsStr>,
+) -> Result<PathBuf, String> {
+    if program.is_empty() {
+        return Err("the command's program is an empty name".to_owned());
+    }
+    if program.contains('/') {
+        let file = absolute(cwd, Path::new(program))?;
+        return match check(&file) {
+            Found::Program => Ok(file),
+            Found::Nothing => Err(format!("there is no program {program:?}")),
+            Found::NotExecutable => Err(not_executable(&file)),
+        };
+    }
+    let mut unusable = None;
+    for folder in std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))) {
+        let file = absolute(cwd, &folder.join(program))?;
+        match check(&file) {
+            Found::Program => return Ok(file),
+            Found::Nothing => {}
+            Found::NotExecutable => unusable = unusable.or(Some(file)),
+        }
+    }
+    Err(match unusable {
+        Some(file) => not_executable(&file),
+        None => format!(
+            "there is no program {program:?} in the task's PATH; give its full path, or set PATH \
+             with --env"
+        ),
+    })
+}
+
+/// What is wrong with a task's directory; `None` if nothing is.
+pub(super) fn directory_problem(cwd: &Path) -> Option<String> {
+    match std::fs::metadata(cwd) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(format!(
+            "the task's directory {} does not exist",
+            quoted(cwd)
+        )),
+        Err(error) => Some(format!(
+            "the task's directory {} cannot be entered: {error}",
+            quoted(cwd)
+        )),
+        Ok(metadata) if !metadata.is_dir() => Some(format!(
+            "the task's directory {} is not a directory",
+            quoted(cwd)
+        )),
+        Ok(_) if access(cwd, Access::EXEC_OK).is_err() => Some(format!(
+            "the task's directory {} cannot be entered: permission denied",
+            quoted(cwd)
+        )),
+        Ok(_) => None,
+    }
+}
+
+/// A path for a message: quoted, with control characters escaped.
+pub(super) fn quoted(path: &Path) -> String {
+    format!("{:?}", path.to_string_lossy())
+}
+
+enum Found {
+    Program,
+    NotExecutable,
+    Nothing,
+}
+
+fn check(file: &Path) -> Found {
+    match std::fs::metadata(file) {
+        Err(_) => Found::Nothing,
+        Ok(metadata) if metadata.is_file() && access(file, Access::EXEC_OK).is_ok() => {
+            Found::Program
+        }
+        Ok(_) => Found::NotExecutable,
+    }
+}
+
+fn not_executable(file: &Path) -> String {
+    format!(
+        "{} is not an executable file, or not for this user",
+        quoted(file)
+    )
+}
+
+fn absolute(cwd: Option<&Path>, file: &Path) -> Result<PathBuf, String> {
+    let joined = cwd.map_or_else(|| file.to_owned(), |cwd| cwd.join(file));
+    std::path::absolute(&joined)
+        .map_err(|error| format!("the worker's own directory is gone: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::{directory_problem, program};
+
+    fn script(path: &Path, mode: u32) {
+        std::fs::write(path, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_bare_name_is_the_first_executable_in_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        for folder in [&a, &b] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        script(&a.join("tool"), 0o644);
+        script(&b.join("tool"), 0o755);
+        std::fs::create_dir(a.join("folder")).unwrap();
+        let path = std::env::join_paths([&a, &b]).unwrap();
+        assert_eq!(program("tool", None, Some(&path)), Ok(b.join("tool")));
+        let only_a = a.as_os_str();
+        for name in ["tool", "folder"] {
+            let problem = program(name, None, Some(only_a)).unwrap_err();
+            assert!(problem.contains("not an executable file"), "{problem}");
+        }
+        let problem = program("nothing", None, Some(&path)).unwrap_err();
+        assert!(problem.contains("no program \"nothing\""), "{problem}");
+    }
+
+    #[test]
+    fn a_name_with_a_slash_and_an_empty_path_element_mean_the_tasks_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        script(&folder.path().join("tool"), 0o755);
+        let cwd = Some(folder.path());
+        let expected = Ok(folder.path().join("tool"));
+        assert_eq!(program("./tool", cwd, None), expected);
+        assert_eq!(program("tool", cwd, Some(OsStr::new(""))), expected);
+        assert!(program("./other", cwd, None).is_err());
+        assert!(program("", cwd, None).is_err());
+    }
+
+    #[test]
+    fn without_a_path_the_system_folders_are_searched() {
+        assert!(program("sh", None, None).unwrap().is_absolute());
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_or_a_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(directory_problem(folder.path()), None);
+        let missing = directory_problem(&folder.path().join("missing")).unwrap();
+        assert!(missing.contains("does not exist"), "{missing}");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let problem = directory_problem(&file).unwrap();
+        assert!(problem.contains("is not a directory"), "{problem}");
+    }
+}
