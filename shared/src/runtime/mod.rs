@@ -6,12 +6,26 @@
 
 mod capture;
 mod child;
+pub mod driver;
+mod execution;
 pub mod executor;
 pub mod handlers;
 pub mod log;
+pub mod machine;
 pub mod orphans;
 pub mod presence;
+pub mod protocol;
 pub mod recovery;
 mod resolve;
+pub mod shell;
 pub mod sidecar;
+pub mod stop;
+pub mod system;
 pub mod wakeup;
+pub mod worker;
+
+pub use driver::Observer;
+pub use protocol::WorkerEvent;
+pub use recovery::Recovered;
+pub use stop::Stopper;
+pub use worker::{Summary, Worker, WorkerOptions};

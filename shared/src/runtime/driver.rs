@@ -1,0 +1,315 @@
+//! Performs what the machines say, on a queue and a system, one action at a time: between any two
+//! a simulation may end the worker.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::machine::Machine;
+use super::protocol::{Action, Config, Event, WorkerEvent};
+use super::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
+use super::shell::{Peer, Shell};
+use crate::claim::{ClaimRequest, WorkerId};
+use crate::clock::{BootTime, Now};
+use crate::error::Result;
+use crate::queue::{ListQuery, Queue, Serves};
+use crate::state::State;
+
+/// A worker that is never out of work looks at what happened after so many turns.
+const MOST_BUSY_TURNS: usize = 256;
+
+/// What is told how a worker fares. It runs on the worker's thread: while it works, no task is
+/// started or settled.
+pub trait Observer {
+    /// Something happened.
+    fn on(&mut self, event: &WorkerEvent);
+
+    /// The worker is well; called at least every half second or so.
+    fn beat(&mut self) {}
+}
+
+/// Looks at nothing.
+impl Observer for () {
+    fn on(&mut self, _: &WorkerEvent) {}
+}
+
+/// How a turn left things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// There is more to do at once.
+    Busy,
+    /// Nothing to do until something happens, or until then.
+    Wait(BootTime),
+    /// The worker has ended.
+    Finished,
+}
+
+/// A worker: its machine, the recoveries it works at, its queue and its system.
+#[derive(Debug)]
+pub struct Driver<Q, S> {
+    queue: Arc<Q>,
+    shell: S,
+    worker: WorkerId,
+    serves: Serves,
+    machine: Machine,
+    recoveries: Vec<Recovery>,
+    pending: VecDeque<Action>,
+    events: Vec<Event>,
+    wake_at: BootTime,
+    finished: bool,
+}
+
+impl<Q: Queue, S: Shell> Driver<Q, S> {
+    /// A driver for a worker that is registered under that name.
+    pub fn new(queue: Arc<Q>, shell: S, worker: WorkerId, serves: Serves, config: Config) -> Self {
+        let now = queue.now();
+        Self {
+            queue,
+            shell,
+            worker,
+            serves,
+            machine: Machine::new(config, now),
+            recoveries: Vec::new(),
+            pending: VecDeque::new(),
+            events: Vec::new(),
+            wake_at: now.boot,
+            finished: false,
+        }
+    }
+
+    /// Runs the worker to its end.
+    ///
+    /// # Errors
+    /// Whatever made the database or the system unusable. Its commands have ended by then.
+    pub fn run(&mut self, observer: &mut impl Observer) -> Result<()> {
+        let mut turns = 0;
+        loop {
+            match self.turn(observer) {
+                Turn::Busy if turns < MOST_BUSY_TURNS => turns += 1,
+                Turn::Busy => {
+                    turns = 0;
+                    self.wait(Some(BootTime::default()))?;
+                }
+                Turn::Wait(until) => {
+                    turns = 0;
+                    observer.beat();
+                    self.wait(Some(until))?;
+                }
+                Turn::Finished => return self.result(),
+            }
+        }
+    }
+
+    /// How the worker ended.
+    ///
+    /// # Errors
+    /// Whatever ended it before its time.
+    pub fn result(&mut self) -> Result<()> {
+        self.machine.take_error().map_or(Ok(()), Err)
+    }
+
+    /// Does one thing: performs one action, goes on with one recovery, or asks the machine.
+    pub fn turn(&mut self, observer: &mut impl Observer) -> Turn {
+        let now = self.queue.now();
+        if let Some(action) = self.pending.pop_front() {
+            self.perform(now, action, observer);
+            return Turn::Busy;
+        }
+        if self.finished {
+            return self.abandon_recoveries();
+        }
+        if self.recover(now, observer) {
+            return Turn::Busy;
+        }
+        if self.events.is_empty() && now.boot < self.wake_at {
+            return Turn::Wait(self.next_wake(now));
+        }
+        let step = self.machine.step(now, self.events.drain(..));
+        self.pending.extend(step.actions);
+        self.finished = step.finished;
+        self.wake_at = step.wake_at.unwrap_or(now.boot);
+        Turn::Busy
+    }
+
+    /// Waits until something happens or `until` has come.
+    ///
+    /// # Errors
+    /// When the system refuses to wait.
+    pub fn wait(&mut self, until: Option<BootTime>) -> Result<()> {
+        let now = self.queue.now();
+        self.shell.wait(now, until, &mut self.events)
+    }
+
+    /// The system around the worker, which has ended.
+    pub fn into_shell(self) -> S {
+        self.shell
+    }
+
+    /// The system around the worker.
+    pub fn shell_mut(&mut self) -> &mut S {
+        &mut self.shell
+    }
+
+    fn perform(&mut self, now: Now, action: Action, observer: &mut impl Observer) {
+        let event = match action {
+            Action::Claim { limit } => Event::Claimed(self.queue.claim(&self.request(limit))),
+            Action::ListClaims => Event::OwnClaims(self.queue.claims_of(self.worker)),
+            Action::Settle(settlements) => {
+                let answer = self.queue.settle(settlements);
+                self.shell.tell_settled();
+                Event::Settled(answer)
+            }
+            Action::Heartbeat(claims) => Event::Heard(self.queue.heartbeat(&claims)),
+            Action::ReadCounter => Event::Counter(self.queue.change_counter()),
+            Action::LookForRest => Event::Rest(self.anything_left()),
+            Action::Start(task) => match self.shell.start(&task, now) {
+                Ok(()) => return,
+                Err(message) => Event::NotStarted {
+                    claim: task.claim,
+                    message,
+                },
+            },
+            Action::Signal { claim, ending } => return self.shell.signal(claim, ending),
+            Action::SetIdle(idle) => return self.shell.set_idle(idle),
+            Action::PassOn => return self.shell.pass_on(),
+            Action::Report(event) => return observer.on(&event),
+            Action::LookAtPeers => return self.look_at_peers(now, observer),
+        };
+        self.events.push(event);
+    }
+
+    fn request(&self, limit: usize) -> ClaimRequest {
+        ClaimRequest {
+            worker: self.worker,
+            limit,
+            queue: self.serves.queue.clone(),
+            commands: self.serves.commands,
+            handlers: self.serves.handlers.clone(),
+        }
+    }
+
+    /// Whether any task that this worker serves waits or runs, here or elsewhere.
+    fn anything_left(&self) -> Result<bool> {
+        let mut query = ListQuery {
+            states: vec![
+                State::Scheduled,
+                State::Blocked,
+                State::Queued,
+                State::Running,
+            ],
+            queue: Some(self.serves.queue.clone()),
+            limit: 1,
+            ..ListQuery::default()
+        };
+        loop {
+            let tasks = self.queue.list(&query)?;
+            let served =
+                |task: &crate::task::Task| self.serves.covers(&task.queue, task.work.handler());
+            if tasks.iter().any(served) {
+                return Ok(true);
+            }
+            if tasks.len() < query.limit {
+                return Ok(false);
+            }
+            query.before = tasks.last().map(|task| task.id);
+            query.limit = 64;
+        }
+    }
+
+    fn look_at_peers(&mut self, now: Now, observer: &mut impl Observer) {
+        let looked = self.queue.workers().and_then(|workers| {
+            for peer in workers {
+                let mine = peer.id == self.worker;
+                if mine
+                    || self
+                        .recoveries
+                        .iter()
+                        .any(|known| known.worker() == peer.id)
+                {
+                    continue;
+                }
+                match self.shell.look_at(&peer)? {
+                    Peer::Alive => {}
+                    Peer::Taken => self.events.push(Event::PeerTaken),
+                    Peer::Dead { this_boot } => {
+                        self.recoveries.push(Recovery::new(peer.id, this_boot, now));
+                    }
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = looked {
+            observer.on(&WorkerEvent::Refused {
+                message: error.to_string(),
+            });
+        }
+    }
+
+    /// Goes on with the first recovery that has something to do. Returns whether one had.
+    fn recover(&mut self, now: Now, observer: &mut impl Observer) -> bool {
+        let due = |recovery: &Recovery| !matches!(recovery.next(now), RecoveryAction::Wait(_));
+        let Some(position) = self.recoveries.iter().position(due) else {
+            return false;
+        };
+        let recovery = &mut self.recoveries[position];
+        let dead = recovery.worker();
+        match recovery.next(now) {
+            RecoveryAction::Sweep => match self.shell.sweep(dead) {
+                Ok(sweep) => recovery.answer(now, RecoveryAnswer::Swept(sweep)),
+                Err(error) => {
+                    recovery.answer(
+                        now,
+                        RecoveryAnswer::Swept(super::recovery::Sweep::default()),
+                    );
+                    observer.on(&WorkerEvent::Refused {
+                        message: error.to_string(),
+                    });
+                }
+            },
+            RecoveryAction::Reap => {
+                let reaped = self.queue.reap(dead);
+                recovery.answer(now, RecoveryAnswer::Reaped(reaped));
+            }
+            RecoveryAction::Wait(_) => {}
+            RecoveryAction::Release => self.recovered(position, observer),
+        }
+        true
+    }
+
+    fn recovered(&mut self, position: usize, observer: &mut impl Observer) {
+        let recovery = self.recoveries.swap_remove(position);
+        let dead = recovery.worker();
+        match recovery.into_result() {
+            Ok(recovered) => {
+                self.shell.release(dead, false);
+                self.events.push(Event::TasksWaiting);
+                self.shell.tell_settled();
+                observer.on(&WorkerEvent::Recovered(recovered));
+            }
+            // The row and the lock file stay, so that somebody tries again.
+            Err(error) => {
+                self.shell.release(dead, true);
+                observer.on(&WorkerEvent::Refused {
+                    message: error.to_string(),
+                });
+            }
+        }
+    }
+
+    /// A worker that has ended leaves its recoveries to others: they begin anew.
+    fn abandon_recoveries(&mut self) -> Turn {
+        for recovery in self.recoveries.drain(..) {
+            self.shell.release(recovery.worker(), true);
+        }
+        Turn::Finished
+    }
+
+    fn next_wake(&self, now: Now) -> BootTime {
+        let mut wake_at = self.wake_at;
+        for recovery in &self.recoveries {
+            if let RecoveryAction::Wait(until) = recovery.next(now) {
+                wake_at = wake_at.min(until);
+            }
+        }
+        wake_at
+    }
+}

@@ -1,0 +1,516 @@
+//! The worker as a pure machine: it is told what happened and says what to do. It reads no clock
+//! and touches no system, so that a simulation can drive it through every interleaving.
+//!
+//! Whoever drives it performs all actions of a step, in order, before the next step, and hands
+//! their answers back as events.
+
+use std::time::Duration;
+
+use super::execution::{Cause, Execution, Finished};
+use super::executor::Ended;
+use super::protocol::{Action, Config, Event, Step, WorkerEvent};
+use crate::claim::{Claim, ClaimedTask, Claims, Held};
+use crate::clock::{BootTime, Now, Timestamp};
+use crate::error::{Error, Result};
+use crate::outcome::Settled;
+use crate::state::State;
+
+/// The first delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
+const FIRST_BACKOFF: Duration = Duration::from_millis(20);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+/// The shortest time between two claims for tasks whose time has come, should the engine's clock
+/// lag behind the worker's.
+const DUE_PAUSE: Duration = Duration::from_millis(20);
+/// How often the other workers' locks are tried, beside watching their processes.
+const PEERS_INTERVAL: Duration = Duration::from_secs(2);
+/// How soon the lock of a worker that died is tried again if somebody else holds it.
+const TAKEN_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a worker told to end at once goes on trying to record what it ran.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// A worker's mind.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a wish or a mark of its own; any combination of them occurs"
+)]
+pub struct Machine {
+    config: Config,
+    running: Vec<Execution>,
+    unsettled: Vec<Finished>,
+    asked: Vec<Claim>,
+    asked_for: usize,
+    /// A claim may find something.
+    want_claim: bool,
+    want_heartbeat: bool,
+    want_review: bool,
+    want_rest: bool,
+    nothing_left: bool,
+    /// The mark that makes others wake this worker is set.
+    idle: bool,
+    counter: Option<i64>,
+    next_due: Option<Timestamp>,
+    due_from: BootTime,
+    claim_backoff: Backoff,
+    settle_backoff: Backoff,
+    poll_at: BootTime,
+    peers_at: BootTime,
+    heartbeat_at: Option<BootTime>,
+    stop: Stop,
+    /// What ended the worker.
+    error: Option<Error>,
+    /// Nothing can be recorded any more.
+    unusable: bool,
+    /// The last call that was refused and repeated.
+    refusal: Option<Error>,
+    actions: Vec<Action>,
+}
+
+/// How far a request to stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    No,
+    /// Tasks may finish until then.
+    Finishing {
+        until: BootTime,
+    },
+    /// Every task is being ended; outcomes that cannot be recorded by then are left to recovery.
+    Ending {
+        give_up: BootTime,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Backoff {
+    delay: Duration,
+    until: BootTime,
+}
+
+impl Backoff {
+    fn refused(&mut self, now: Now) {
+        self.delay = (self.delay * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        self.until = now.boot.after(self.delay);
+    }
+    fn over(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Machine {
+    /// A worker that has just been registered.
+    pub fn new(config: Config, now: Now) -> Self {
+        Self {
+            config,
+            running: Vec::new(),
+            unsettled: Vec::new(),
+            asked: Vec::new(),
+            asked_for: 0,
+            want_claim: true,
+            want_heartbeat: false,
+            want_review: false,
+            want_rest: true,
+            nothing_left: false,
+            idle: false,
+            counter: None,
+            next_due: None,
+            due_from: now.boot,
+            claim_backoff: Backoff::default(),
+            settle_backoff: Backoff::default(),
+            poll_at: now.boot,
+            peers_at: now.boot,
+            heartbeat_at: config.heartbeat.map(|every| now.boot.after(every)),
+            stop: Stop::No,
+            error: None,
+            unusable: false,
+            refusal: None,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Takes in what happened and says what to do.
+    pub fn step(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
+        for event in events {
+            self.take_in(now, event);
+        }
+        self.end_what_is_overdue(now);
+        let finished = self.finished(now);
+        if !finished {
+            self.act(now);
+        }
+        Step {
+            actions: std::mem::take(&mut self.actions),
+            wake_at: (!finished).then(|| self.wake_at(now)),
+            finished,
+        }
+    }
+
+    /// What ended the worker before its time.
+    pub fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
+    fn take_in(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Claimed(answer) => self.claimed(now, answer),
+            Event::OwnClaims(answer) => self.reviewed(now, answer),
+            Event::Settled(answer) => self.settled(now, answer),
+            Event::Heard(answer) => self.heard(now, answer),
+            Event::NotStarted { claim, message } => {
+                if let Some(execution) = self.take_running(claim) {
+                    self.unsettled.push(execution.not_started(message, now));
+                }
+            }
+            Event::Ended(ended) => self.ended(now, ended),
+            Event::TasksWaiting => self.want_claim = true,
+            Event::CancelRequested => self.want_heartbeat = true,
+            Event::PeersChanged => self.peers_at = now.boot,
+            Event::PeerTaken => self.peers_at = now.boot.after(TAKEN_INTERVAL),
+            Event::Counter(answer) => self.counted(now, answer),
+            Event::Rest(Ok(rest)) => self.nothing_left = !rest,
+            Event::Rest(Err(error)) => {
+                self.want_rest = true;
+                self.refused(now, error);
+            }
+            Event::Stop => self.stop(now),
+        }
+    }
+
+    fn claimed(&mut self, now: Now, answer: Result<Claims>) {
+        let claims = match answer {
+            Ok(claims) => claims,
+            Err(error) => {
+                self.want_claim = true;
+                self.want_review |= error.is_unknown();
+                self.claim_backoff.refused(now);
+                return self.claim_refused(now, error);
+            }
+        };
+        self.claim_backoff.over();
+        let filled = claims.tasks.len() >= self.asked_for;
+        for task in claims.tasks {
+            self.start(now, task);
+        }
+        if filled {
+            self.want_claim = true;
+            self.set_idle(false);
+            if !self.stopping() {
+                self.actions.push(Action::PassOn);
+            }
+            return;
+        }
+        self.next_due = claims.next_due;
+        self.due_from = now.boot.after(DUE_PAUSE);
+        self.want_rest = true;
+        // A task enqueued after the claim and before the mark woke nobody, so look once more. From
+        // then on the mark stays as long as there are free slots, and every enqueue wakes.
+        self.want_claim |= !self.idle;
+        self.set_idle(true);
+    }
+
+    fn claim_refused(&mut self, now: Now, error: Error) {
+        if !matches!(error, Error::Promoted { .. }) {
+            return self.refused(now, error);
+        }
+        // The new owner waits for the claims of this one, which may still be settled.
+        self.error.get_or_insert(error);
+        if !self.stopping() {
+            self.stop(now);
+        }
+    }
+
+    fn start(&mut self, now: Now, task: ClaimedTask) {
+        if self.stopping() {
+            self.unsettled.push(Finished::returned(task.claim));
+            return;
+        }
+        self.running.push(Execution::new(&task, now));
+        self.actions.push(Action::Report(WorkerEvent::Started {
+            claim: task.claim,
+            name: task.name.clone(),
+            attempt: task.attempt,
+        }));
+        self.actions.push(Action::Start(Box::new(task)));
+    }
+
+    /// After a claim of which nobody knows whether it was committed: what it claimed runs nowhere,
+    /// so it is handed back.
+    fn reviewed(&mut self, now: Now, answer: Result<Vec<Claim>>) {
+        match answer {
+            Ok(claims) => {
+                for claim in claims {
+                    let known = self
+                        .running
+                        .iter()
+                        .any(|execution| execution.claim == claim)
+                        || self.unsettled.iter().any(|done| done.claim == claim);
+                    if !known {
+                        self.unsettled.push(Finished::returned(claim));
+                    }
+                }
+            }
+            Err(error) => {
+                self.want_review = true;
+                self.claim_backoff.refused(now);
+                self.refused(now, error);
+            }
+        }
+    }
+
+    fn settled(&mut self, now: Now, answer: Result<Vec<Settled>>) {
+        let settled = match answer {
+            Ok(settled) => settled,
+            Err(error) => {
+                self.settle_backoff.refused(now);
+                return self.refused(now, error);
+            }
+        };
+        self.settle_backoff.over();
+        self.want_rest = true;
+        let count = settled.len().min(self.unsettled.len());
+        for (finished, settled) in self.unsettled.drain(..count).zip(settled) {
+            let state = match settled {
+                Settled::Recorded(state) => Some(state),
+                Settled::ClaimLost => None,
+            };
+            // It will run again, and the next claim tells when.
+            self.want_claim |= state.is_some_and(State::is_waiting);
+            self.actions.extend(finished.report(state));
+        }
+    }
+
+    fn heard(&mut self, now: Now, answer: Result<Vec<Held>>) {
+        let held = match answer {
+            Ok(held) => held,
+            Err(error) => {
+                self.counter = None;
+                return self.refused(now, error);
+            }
+        };
+        let grace = self.config.grace;
+        for (claim, held) in std::mem::take(&mut self.asked).into_iter().zip(held) {
+            let running = self.running.iter_mut();
+            let Some(execution) = running.into_iter().find(|run| run.claim == claim) else {
+                continue;
+            };
+            match held {
+                Held::Held => {}
+                Held::CancelRequested => {
+                    let action = execution.terminate(Cause::Cancel, now.boot.after(grace));
+                    self.actions.extend(action);
+                }
+                Held::Lost => self.actions.extend(execution.kill(Cause::Lost)),
+            }
+        }
+    }
+
+    fn ended(&mut self, now: Now, ended: Ended) {
+        let Some(execution) = self.take_running(ended.claim) else {
+            return;
+        };
+        match execution.end(ended, now) {
+            Ok(finished) => self.unsettled.push(finished),
+            Err(lost) => self.actions.push(Action::Report(lost)),
+        }
+    }
+
+    fn take_running(&mut self, claim: Claim) -> Option<Execution> {
+        let position = self.running.iter().position(|run| run.claim == claim)?;
+        Some(self.running.swap_remove(position))
+    }
+
+    fn counted(&mut self, now: Now, answer: Result<i64>) {
+        match answer {
+            Ok(counter) => {
+                if self.counter.replace(counter) != Some(counter) {
+                    self.want_claim = true;
+                    self.want_heartbeat = true;
+                }
+            }
+            Err(error) => self.refused(now, error),
+        }
+    }
+
+    fn stop(&mut self, now: Now) {
+        self.stop = match self.stop {
+            Stop::No => {
+                self.set_idle(false);
+                // A wake this worker took and will not act on belongs to another.
+                self.actions.push(Action::PassOn);
+                let until = now
+                    .boot
+                    .after(self.config.grace.saturating_sub(self.last_grace()));
+                Stop::Finishing { until }
+            }
+            Stop::Finishing { .. } | Stop::Ending { .. } => {
+                self.end_all(now);
+                self.stop
+            }
+        };
+        self.actions.push(Action::Report(WorkerEvent::Stopping {
+            running: self.running.len(),
+            at_once: !matches!(self.stop, Stop::Finishing { .. }),
+        }));
+    }
+
+    /// The part of the grace time that lies between TERM and KILL when the worker stops.
+    fn last_grace(&self) -> Duration {
+        (self.config.grace / 2).min(Duration::from_secs(2))
+    }
+
+    fn end_what_is_overdue(&mut self, now: Now) {
+        if let Stop::Finishing { until } = self.stop
+            && until <= now.boot
+        {
+            let kill_at = now.boot.after(self.last_grace());
+            let give_up = kill_at.after(LAST_WRITES);
+            self.stop = Stop::Ending { give_up };
+            for execution in &mut self.running {
+                self.actions
+                    .extend(execution.terminate(Cause::Stop, kill_at));
+            }
+        }
+        let kill_at = now.boot.after(self.config.grace);
+        for execution in &mut self.running {
+            self.actions.extend(execution.overdue(now, kill_at));
+        }
+    }
+
+    fn finished(&mut self, now: Now) -> bool {
+        if !self.running.is_empty() {
+            return false;
+        }
+        if let Stop::Ending { give_up } = self.stop
+            && give_up <= now.boot
+            && !self.unsettled.is_empty()
+        {
+            self.unusable = true;
+            self.error = self.error.take().or(self.refusal.take());
+        }
+        let ends = self.stopping() || (self.config.drain && self.nothing_left);
+        self.unusable || (ends && self.unsettled.is_empty() && !self.want_review)
+    }
+
+    fn act(&mut self, now: Now) {
+        if !self.unsettled.is_empty() && self.settle_backoff.until <= now.boot {
+            let batch = self.unsettled.iter().map(Finished::settlement).collect();
+            self.actions.push(Action::Settle(batch));
+        }
+        if self.want_review && self.claim_backoff.until <= now.boot {
+            self.want_review = false;
+            self.actions.push(Action::ListClaims);
+        }
+        if self.peers_at <= now.boot {
+            self.peers_at = now.boot.after(PEERS_INTERVAL);
+            self.actions.push(Action::LookAtPeers);
+        }
+        self.ask_after_claims(now);
+        if self.poll_at <= now.boot {
+            self.poll_at = now.boot.after(self.config.poll);
+            self.actions.push(Action::ReadCounter);
+        }
+        if self.due_from <= now.boot && self.next_due.is_some_and(|due| due <= now.wall) {
+            self.next_due = None;
+            self.want_claim = true;
+        }
+        if self.claims_now(now) {
+            self.want_claim = false;
+            self.nothing_left = false;
+            self.asked_for = self.free();
+            self.actions.push(Action::Claim { limit: self.free() });
+        } else if self.config.drain && self.want_rest && self.at_rest() {
+            self.want_rest = false;
+            self.actions.push(Action::LookForRest);
+        }
+    }
+
+    fn ask_after_claims(&mut self, now: Now) {
+        if self.heartbeat_at.is_some_and(|at| at <= now.boot) {
+            self.want_heartbeat = true;
+            self.heartbeat_at = self.config.heartbeat.map(|every| now.boot.after(every));
+        }
+        if self.want_heartbeat {
+            self.want_heartbeat = false;
+            self.asked = self.running.iter().map(|run| run.claim).collect();
+            if !self.asked.is_empty() {
+                self.actions.push(Action::Heartbeat(self.asked.clone()));
+            }
+        }
+    }
+
+    fn claims_now(&self, now: Now) -> bool {
+        self.want_claim
+            && !self.want_review
+            && !self.stopping()
+            && self.free() > 0
+            && self.claim_backoff.until <= now.boot
+    }
+
+    /// Slots without a task; what is not recorded yet still counts, so that a database that
+    /// refuses to record is not asked for more.
+    fn free(&self) -> usize {
+        let taken = self.running.len() + self.unsettled.len();
+        self.config.slots.saturating_sub(taken)
+    }
+
+    fn at_rest(&self) -> bool {
+        self.running.is_empty() && self.unsettled.is_empty() && !self.want_claim
+    }
+
+    fn stopping(&self) -> bool {
+        self.stop != Stop::No
+    }
+
+    fn set_idle(&mut self, idle: bool) {
+        let idle = idle && !self.stopping();
+        if self.idle != idle {
+            self.idle = idle;
+            self.actions.push(Action::SetIdle(idle));
+        }
+    }
+
+    /// A call that failed is repeated if it may succeed later; anything else ends the worker. A
+    /// file that is being promoted still takes the outcomes of what was claimed before.
+    fn refused(&mut self, now: Now, error: Error) {
+        if error.is_busy() || error.is_unknown() {
+            self.actions.push(Action::Report(WorkerEvent::Refused {
+                message: error.to_string(),
+            }));
+            self.refusal = Some(error);
+            return;
+        }
+        self.unusable = true;
+        self.error.get_or_insert(error);
+        self.end_all(now);
+    }
+
+    /// Kills what runs; what is left to record is tried for a while.
+    fn end_all(&mut self, now: Now) {
+        self.set_idle(false);
+        for execution in &mut self.running {
+            self.actions.extend(execution.kill(Cause::Stop));
+        }
+        let give_up = now.boot.after(LAST_WRITES);
+        self.stop = Stop::Ending { give_up };
+    }
+
+    fn wake_at(&self, now: Now) -> BootTime {
+        let mut wake_at = self.poll_at.min(self.peers_at);
+        let mut sooner = |at: Option<BootTime>| wake_at = at.map_or(wake_at, |at| at.min(wake_at));
+        for execution in &self.running {
+            sooner(execution.acts_at());
+        }
+        sooner(self.heartbeat_at);
+        sooner((!self.unsettled.is_empty()).then_some(self.settle_backoff.until));
+        sooner((self.want_claim && self.free() > 0).then_some(self.claim_backoff.until));
+        sooner(self.next_due.map(|due| {
+            let ahead = u64::try_from(due.since(now.wall)).unwrap_or(0);
+            now.boot
+                .after(Duration::from_millis(ahead))
+                .max(self.due_from)
+        }));
+        if let Stop::Finishing { until } = self.stop {
+            sooner(Some(until));
+        }
+        wake_at
+    }
+}

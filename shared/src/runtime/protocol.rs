@@ -1,0 +1,167 @@
+//! What a worker's machine is told and what it says: the words between it and its driver.
+
+use std::time::Duration;
+
+use super::executor::{Ended, Ending};
+use super::recovery::Recovered;
+use crate::claim::{Claim, ClaimedTask, Claims, Held};
+use crate::clock::BootTime;
+use crate::error::Result;
+use crate::outcome::{Outcome, Settled, Settlement};
+use crate::state::State;
+
+/// What a machine needs to know of its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How many tasks run at once; at least 1.
+    pub slots: usize,
+    /// Whether it ends once no task is left that it could run.
+    pub drain: bool,
+    /// Between TERM and KILL of a task, and from the first request to stop until the last task is
+    /// handed back.
+    pub grace: Duration,
+    /// How often the change counter is read: the safety net under lost wakes.
+    pub poll: Duration,
+    /// How often claims are extended, for engines with leases.
+    pub heartbeat: Option<Duration>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            slots: 1,
+            drain: false,
+            grace: Duration::from_secs(10),
+            poll: Duration::from_millis(500),
+            heartbeat: None,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The answer to [`Action::Claim`].
+    Claimed(Result<Claims>),
+    /// The answer to [`Action::ListClaims`].
+    OwnClaims(Result<Vec<Claim>>),
+    /// The answer to [`Action::Settle`].
+    Settled(Result<Vec<Settled>>),
+    /// The answer to [`Action::Heartbeat`], in its order.
+    Heard(Result<Vec<Held>>),
+    /// A task could not be started.
+    NotStarted {
+        /// Its claim.
+        claim: Claim,
+        /// Why, in a sentence.
+        message: String,
+    },
+    /// A task's execution ended.
+    Ended(Ended),
+    /// Somebody made a task claimable.
+    TasksWaiting,
+    /// Somebody wants a running task ended.
+    CancelRequested,
+    /// A worker came, or a watched one went.
+    PeersChanged,
+    /// A dead worker's lock is held by somebody else.
+    PeerTaken,
+    /// The answer to [`Action::ReadCounter`].
+    Counter(Result<i64>),
+    /// The answer to [`Action::LookForRest`]: whether a task is left that it could run.
+    Rest(Result<bool>),
+    /// A request to stop; the second one means at once.
+    Stop,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Action {
+    /// Claim up to `limit` tasks.
+    Claim {
+        /// As many as there are free slots.
+        limit: usize,
+    },
+    /// Read which claims the file says the worker holds.
+    ListClaims,
+    /// Record these outcomes.
+    Settle(Vec<Settlement>),
+    /// Ask after these claims.
+    Heartbeat(Vec<Claim>),
+    /// Start a task.
+    Start(Box<ClaimedTask>),
+    /// End a task's process group, or tell its handler.
+    Signal {
+        /// Whose.
+        claim: Claim,
+        /// How.
+        ending: Ending,
+    },
+    /// Say whether this worker has free slots and wants to be woken.
+    SetIdle(bool),
+    /// Wake another idle worker: more tasks may wait than this one can take.
+    PassOn,
+    /// Read the change counter.
+    ReadCounter,
+    /// See which other workers live, and recover those that do not.
+    LookAtPeers,
+    /// See whether any task is left that this worker could run.
+    LookForRest,
+    /// Tell the observer.
+    Report(WorkerEvent),
+}
+
+/// What a worker tells its observer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WorkerEvent {
+    /// A task's execution began.
+    Started {
+        /// Its claim.
+        claim: Claim,
+        /// Its name.
+        name: String,
+        /// Its attempt, from 1.
+        attempt: u32,
+    },
+    /// An execution ended and its outcome is recorded.
+    Ended {
+        /// Its claim.
+        claim: Claim,
+        /// Its name.
+        name: String,
+        /// Its attempt, from 1.
+        attempt: u32,
+        /// How it ended; `None` if the claim was lost while it ran.
+        outcome: Option<Outcome>,
+        /// How long it ran.
+        took: Duration,
+        /// What became of the task; `None` if the claim was lost: somebody else decides.
+        state: Option<State>,
+    },
+    /// The database refused a write that will be repeated.
+    Refused {
+        /// What it said.
+        message: String,
+    },
+    /// The worker was asked to stop; it claims nothing more.
+    Stopping {
+        /// Tasks still running.
+        running: usize,
+        /// Whether they are ended at once.
+        at_once: bool,
+    },
+    /// Another worker had died; its tasks were returned.
+    Recovered(Recovered),
+}
+
+/// What to do next.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be performed in this order.
+    pub actions: Vec<Action>,
+    /// When to step again even if nothing happens; not later than that.
+    pub wake_at: Option<BootTime>,
+    /// Whether the worker has ended; [`Machine::take_error`](super::machine::Machine::take_error) says how.
+    pub finished: bool,
+}

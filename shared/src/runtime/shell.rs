@@ -1,0 +1,55 @@
+//! What a worker needs of the system around it: processes, sockets, locks. The real one is
+//! [`System`](super::system::System); the simulation has its own.
+
+use super::executor::Ending;
+use super::protocol::Event;
+use super::recovery::Sweep;
+use crate::claim::{Claim, ClaimedTask, WorkerId};
+use crate::clock::{BootTime, Now};
+use crate::error::Result;
+use crate::queue::WorkerInfo;
+
+/// The system, as a worker sees it.
+pub trait Shell {
+    /// Starts a task. `Err` is a sentence for the person who enqueued it.
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String>;
+
+    /// Sends a signal to a running task's process group, or tells its handler.
+    fn signal(&mut self, claim: Claim, ending: Ending);
+
+    /// Marks the worker as one to be woken, or takes the mark away.
+    fn set_idle(&mut self, idle: bool);
+
+    /// Wakes another idle worker.
+    fn pass_on(&mut self);
+
+    /// Tells those who wait for tasks to end that some did.
+    fn tell_settled(&mut self);
+
+    /// Looks whether another worker lives, and watches it from then on. If it is dead, its lock
+    /// is taken and kept until [`release`](Self::release).
+    fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer>;
+
+    /// Scans for a dead worker's processes and ends what it finds.
+    fn sweep(&mut self, dead: WorkerId) -> Result<Sweep>;
+
+    /// Removes a dead worker's files and lets go of its lock; with `keep_files` only the latter.
+    fn release(&mut self, dead: WorkerId, keep_files: bool);
+
+    /// Waits until something happens or `until` has come, and appends what happened.
+    fn wait(&mut self, now: Now, until: Option<BootTime>, events: &mut Vec<Event>) -> Result<()>;
+}
+
+/// What a look at another worker showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// It lives.
+    Alive,
+    /// It is dead, and its lock is now the caller's.
+    Dead {
+        /// Whether it died in this boot of this machine, so that processes may be left.
+        this_boot: bool,
+    },
+    /// Its process has gone but somebody else holds its lock.
+    Taken,
+}

@@ -1,0 +1,240 @@
+//! The real system around a worker: the executor with its processes, the worker's registration,
+//! its wake socket, and the other workers' processes and locks.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::executor::{Ended, Ending, Executor};
+use super::orphans::{OrphanEnd, ProcFs, Processes};
+use super::presence::{DeadLock, Registration};
+use super::protocol::Event;
+use super::recovery::Sweep;
+use super::shell::{Peer, Shell};
+use super::sidecar::Sidecar;
+use super::stop::StopReceiver;
+use super::wakeup::{Signal, Waker};
+use crate::claim::{Claim, ClaimedTask, WorkerId};
+use crate::clock::{BootTime, Now};
+use crate::error::{Error, Result};
+use crate::queue::WorkerInfo;
+
+/// What the executor calls the wake socket and the requests to stop.
+const WAKE_TOKEN: u64 = 0;
+const STOP_TOKEN: u64 = 1;
+/// Other workers' processes are counted from here.
+const FIRST_PEER_TOKEN: u64 = 2;
+
+/// The system as the worker registered with it sees it.
+#[derive(Debug)]
+pub struct System {
+    executor: Executor,
+    registration: Registration,
+    stop: StopReceiver,
+    sidecar: Sidecar,
+    waker: Arc<Waker>,
+    peers: HashMap<WorkerId, Watched>,
+    next_token: u64,
+    dead: Vec<DeadLock>,
+    ended: Vec<Ended>,
+    ready: Vec<u64>,
+}
+
+/// Another worker, watched.
+#[derive(Debug)]
+struct Watched {
+    token: u64,
+    /// Its process; `None` if only its lock can tell of its death.
+    process: Option<OwnedFd>,
+    /// Its process has gone.
+    gone: bool,
+}
+
+impl System {
+    /// The system of a registered worker.
+    ///
+    /// # Errors
+    /// When the system refuses to watch a descriptor.
+    pub fn new(
+        mut executor: Executor,
+        registration: Registration,
+        stop: StopReceiver,
+        sidecar: Sidecar,
+        waker: Arc<Waker>,
+    ) -> Result<Self> {
+        executor.watch(registration.socket(), WAKE_TOKEN)?;
+        executor.watch(stop.as_fd(), STOP_TOKEN)?;
+        Ok(Self {
+            executor,
+            registration,
+            stop,
+            sidecar,
+            waker,
+            peers: HashMap::new(),
+            next_token: FIRST_PEER_TOKEN,
+            dead: Vec::new(),
+            ended: Vec::new(),
+            ready: Vec::new(),
+        })
+    }
+
+    /// The worker's registration, to be closed after it has ended.
+    pub fn into_registration(self) -> Registration {
+        self.registration
+    }
+
+    /// Watches the process of a worker of this boot. If that cannot be done its lock alone tells.
+    fn watch(&mut self, peer: &WorkerInfo) -> Watched {
+        let token = self.next_token;
+        self.next_token += 1;
+        let mut watched = Watched {
+            token,
+            process: None,
+            gone: false,
+        };
+        // The death of this process needs no watching, and ends no worker of another thread alone.
+        if peer.boot_id != self.registration.info().boot_id || peer.pid == std::process::id() {
+            return watched;
+        }
+        let Some(pid) = i32::try_from(peer.pid).ok().and_then(Pid::from_raw) else {
+            return watched;
+        };
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) if self.executor.watch(process.as_fd(), token).is_ok() => {
+                watched.process = Some(process);
+            }
+            Err(Errno::SRCH) => watched.gone = true,
+            Ok(_) | Err(_) => {}
+        }
+        watched
+    }
+
+    fn forget(&mut self, peer: WorkerId) {
+        if let Some(watched) = self.peers.remove(&peer)
+            && let Some(process) = watched.process
+        {
+            self.executor.unwatch(process.as_fd());
+        }
+    }
+
+    fn happened(&mut self, token: u64, events: &mut Vec<Event>) {
+        match token {
+            WAKE_TOKEN => {
+                for signal in self.registration.received() {
+                    events.push(match signal {
+                        Signal::Tasks => Event::TasksWaiting,
+                        Signal::Cancel => Event::CancelRequested,
+                        Signal::Peers => Event::PeersChanged,
+                        Signal::Settled => continue,
+                    });
+                }
+            }
+            STOP_TOKEN => {
+                for _ in 0..self.stop.received() {
+                    events.push(Event::Stop);
+                }
+            }
+            token => {
+                let executor = &mut self.executor;
+                let mut peers = self.peers.values_mut();
+                if let Some(peer) = peers.find(|peer| peer.token == token) {
+                    peer.gone = true;
+                    if let Some(process) = peer.process.take() {
+                        executor.unwatch(process.as_fd());
+                    }
+                }
+                events.push(Event::PeersChanged);
+            }
+        }
+    }
+}
+
+impl Shell for System {
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
+        self.executor.start(task, now)
+    }
+
+    fn signal(&mut self, claim: Claim, ending: Ending) {
+        self.executor.signal(claim, ending);
+    }
+
+    fn set_idle(&mut self, idle: bool) {
+        self.registration.set_idle(idle);
+    }
+
+    fn pass_on(&mut self) {
+        self.waker.wake(1);
+    }
+
+    fn tell_settled(&mut self) {
+        self.waker.tell_settled();
+    }
+
+    fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer> {
+        if let Some(lock) = DeadLock::take(&self.sidecar, peer.id)? {
+            self.forget(peer.id);
+            self.dead.push(lock);
+            let this_boot = peer.boot_id == self.registration.info().boot_id;
+            return Ok(Peer::Dead { this_boot });
+        }
+        if !self.peers.contains_key(&peer.id) {
+            let watched = self.watch(peer);
+            self.peers.insert(peer.id, watched);
+            // It may not know of this worker yet, which it is to watch in turn.
+            self.waker.send(peer.id, Signal::Peers);
+        }
+        let gone = self.peers.get(&peer.id).is_some_and(|peer| peer.gone);
+        Ok(if gone { Peer::Taken } else { Peer::Alive })
+    }
+
+    fn sweep(&mut self, dead: WorkerId) -> Result<Sweep> {
+        sweep(&ProcFs, dead)
+    }
+
+    fn release(&mut self, dead: WorkerId, keep_files: bool) {
+        let Some(position) = self.dead.iter().position(|lock| lock.worker() == dead) else {
+            return;
+        };
+        let lock = self.dead.swap_remove(position);
+        if !keep_files {
+            lock.remove(&self.sidecar);
+        }
+    }
+
+    fn wait(&mut self, now: Now, until: Option<BootTime>, events: &mut Vec<Event>) -> Result<()> {
+        self.executor
+            .wait(now, until, &mut self.ended, &mut self.ready)?;
+        events.extend(self.ended.drain(..).map(Event::Ended));
+        let mut ready = std::mem::take(&mut self.ready);
+        for token in ready.drain(..) {
+            self.happened(token, events);
+        }
+        self.ready = ready;
+        Ok(())
+    }
+}
+
+/// Looks once for a dead worker's processes and ends what it finds.
+///
+/// # Errors
+/// When the system does not list processes.
+pub fn sweep(processes: &impl Processes, dead: WorkerId) -> Result<Sweep> {
+    let scan = processes
+        .marked(dead)
+        .map_err(|error| Error::io("cannot list processes", error))?;
+    let mut sweep = Sweep {
+        signalled: Vec::new(),
+        unreachable: scan.hidden,
+    };
+    for found in scan.found {
+        match processes.end(&found, dead) {
+            OrphanEnd::Killed => sweep.signalled.push(found.pid),
+            OrphanEnd::Gone => {}
+            OrphanEnd::Refused(_) => sweep.unreachable.push(found.pid),
+        }
+    }
+    Ok(sweep)
+}

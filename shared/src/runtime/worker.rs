@@ -1,0 +1,216 @@
+//! A worker: claims tasks, runs them, records how they ended.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::driver::{Driver, Observer};
+use super::executor::Executor;
+use super::handlers::Handlers;
+use super::presence::Registration;
+use super::protocol::{Config, WorkerEvent};
+use super::stop::{self, StopReceiver, Stopper};
+use super::system::System;
+use super::wakeup::Waker;
+use crate::claim::WorkerId;
+use crate::error::{Error, Result};
+use crate::queue::{Queue, Serves};
+use crate::state::State;
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// How many tasks it runs at once.
+    pub slots: NonZeroU32,
+    /// The queue it claims from.
+    pub queue: String,
+    /// Whether it runs commands. Off unless set: a library's worker runs what its program
+    /// registered and nothing else.
+    pub commands: bool,
+    /// The handlers it has.
+    pub handlers: Handlers,
+    /// Whether it ends once nothing it serves is queued, running or scheduled.
+    pub drain: bool,
+    /// From TERM to KILL where a task is ended; also the time within which a stopping worker has
+    /// finished its tasks or handed them back.
+    pub grace: Duration,
+}
+
+impl WorkerOptions {
+    /// A worker that runs commands of the default queue.
+    pub fn commands(slots: NonZeroU32) -> Self {
+        Self {
+            slots,
+            commands: true,
+            ..Self::default()
+        }
+    }
+
+    /// A worker that runs these handlers, for tasks of the default queue.
+    pub fn handlers(slots: NonZeroU32, handlers: Handlers) -> Self {
+        Self {
+            slots,
+            handlers,
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            slots: NonZeroU32::MIN,
+            queue: crate::task::DEFAULT_QUEUE.to_owned(),
+            commands: false,
+            handlers: Handlers::new(),
+            drain: false,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a worker did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Tasks it ended well.
+    pub succeeded: u64,
+    /// Tasks that ended failed under it.
+    pub failed: u64,
+    /// Tasks it ended because they were called off.
+    pub cancelled: u64,
+    /// Executions after which the task waits again: for a retry, snoozed or handed back.
+    pub returned: u64,
+    /// Executions whose claim was lost.
+    pub lost: u64,
+    /// Dead workers it recovered the tasks of.
+    pub recovered: u64,
+}
+
+impl Summary {
+    fn count(&mut self, event: &WorkerEvent) {
+        let counter = match event {
+            WorkerEvent::Ended { state, .. } => match state {
+                Some(State::Succeeded) => &mut self.succeeded,
+                Some(State::Failed) => &mut self.failed,
+                Some(State::Cancelled) => &mut self.cancelled,
+                Some(
+                    State::Scheduled
+                    | State::Blocked
+                    | State::Queued
+                    | State::Running
+                    | State::Skipped,
+                ) => &mut self.returned,
+                None => &mut self.lost,
+            },
+            WorkerEvent::Recovered(_) => &mut self.recovered,
+            WorkerEvent::Started { .. }
+            | WorkerEvent::Refused { .. }
+            | WorkerEvent::Stopping { .. } => return,
+        };
+        *counter += 1;
+    }
+}
+
+/// Counts what it passes on.
+struct Counting<'a, O> {
+    summary: Summary,
+    observer: &'a mut O,
+}
+
+impl<O: Observer> Observer for Counting<'_, O> {
+    fn on(&mut self, event: &WorkerEvent) {
+        self.summary.count(event);
+        self.observer.on(event);
+    }
+
+    fn beat(&mut self) {
+        self.observer.beat();
+    }
+}
+
+/// A registered worker, ready to run.
+#[derive(Debug)]
+pub struct Worker<Q: Queue> {
+    queue: Arc<Q>,
+    options: WorkerOptions,
+    registration: Registration,
+    stopper: Stopper,
+    stop: StopReceiver,
+}
+
+impl<Q: Queue> Worker<Q> {
+    /// Registers a worker. From now on others see it as alive.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is nothing it could run; else as [`Queue::register`], and when
+    /// the system refuses a file or a socket.
+    pub fn new(queue: Arc<Q>, options: WorkerOptions) -> Result<Self> {
+        crate::task::check_name("a queue's name", &options.queue)?;
+        if !options.commands && options.handlers.is_empty() {
+            return Err(Error::invalid(
+                "a worker needs handlers, or leave to run commands",
+            ));
+        }
+        let serves = Serves {
+            queue: options.queue.clone(),
+            commands: options.commands,
+            handlers: options.handlers.names().map(str::to_owned).collect(),
+        };
+        let (stopper, stop) = stop::pair()?;
+        let registration = Registration::new(&*queue, options.slots.get(), serves)?;
+        Ok(Self {
+            queue,
+            options,
+            registration,
+            stopper,
+            stop,
+        })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> WorkerId {
+        self.registration.info().id
+    }
+
+    /// What stops it, for another thread or for signals.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Works until it is stopped or, draining, until nothing is left. Blocks; a thread of its own
+    /// is a good place. Commands run as child processes, handlers on threads, `observer` on this
+    /// thread.
+    ///
+    /// # Errors
+    /// Whatever made the database or the system unusable; its commands have been ended by then,
+    /// and what could not be recorded is returned by the next worker as a crash.
+    pub fn run(self, observer: &mut impl Observer) -> Result<Summary> {
+        let queue = self.queue;
+        let sidecar = queue.sidecar().clone();
+        let handlers = Arc::new(self.options.handlers);
+        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?;
+        let waker = Arc::new(Waker::new(sidecar.clone()));
+        let info = self.registration.info().clone();
+        let system = System::new(executor, self.registration, self.stop, sidecar, waker)?;
+        let config = Config {
+            slots: usize::try_from(self.options.slots.get()).unwrap_or(usize::MAX),
+            drain: self.options.drain,
+            grace: self.options.grace,
+            ..Config::default()
+        };
+        let mut counting = Counting {
+            summary: Summary::default(),
+            observer,
+        };
+        let mut driver = Driver::new(Arc::clone(&queue), system, info.id, info.serves, config);
+        let result = driver.run(&mut counting);
+        let registration = driver.into_shell().into_registration();
+        // A worker that cannot say goodbye is recovered by the next one.
+        let closed = registration.close(&*queue);
+        result?;
+        match closed {
+            Err(error) if !error.is_busy() && !error.is_unknown() => Err(error),
+            Ok(()) | Err(_) => Ok(counting.summary),
+        }
+    }
+}
