@@ -82,11 +82,11 @@ impl FastQueue {
         *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Due::default();
     }
 
-    /// The call point for what a cancel must bring to a running task's worker.
+    /// Brings a request to end a running task to its worker.
     fn wake_cancelled(&self, changes: &[Change]) {
         for change in changes {
             if let Change::Requested(worker) = change {
-                let _ = (self.database.waker(), worker);
+                self.database.waker().wake_worker(*worker);
             }
         }
     }
