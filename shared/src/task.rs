@@ -315,7 +315,7 @@ pub struct Task {
     pub crashes: u32,
     /// The fencing token of its last claim; 0 before the first.
     pub token: i64,
-    /// The worker of its last claim.
+    /// The worker of its last claim, unless that worker died.
     pub worker: Option<WorkerId>,
     /// When it was enqueued.
     pub created_at: Timestamp,

@@ -1,0 +1,208 @@
+use super::{Bench, Engine, WORKER};
+use crate::claim::ClaimRequest;
+use crate::error::Error;
+use crate::options::TaskOptions;
+use crate::outcome::{Outcome, Reason, Settled};
+use crate::queue::{Change, Queue};
+use crate::state::State;
+use crate::task::{NewTask, TaskId};
+
+fn once() -> NewTask {
+    NewTask::shell("once", "true").options(TaskOptions {
+        max_attempts: 1,
+        ..TaskOptions::default()
+    })
+}
+
+pub fn cancel_ends_waiting_tasks_at_once<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let queued = bench.shell("queued");
+    let scheduled = bench.add(once().run_at(bench.later(1_000)));
+    let changes = bench
+        .queue
+        .cancel(&[queued, scheduled, TaskId(99)])
+        .unwrap();
+    let done = Change::Done(State::Cancelled);
+    assert_eq!(changes, [done, done, Change::NotFound]);
+    for id in [queued, scheduled] {
+        let task = bench.task(id);
+        assert_eq!(
+            (task.state, task.reason),
+            (State::Cancelled, Some(Reason::Cancel))
+        );
+        assert_eq!(task.finished_at, Some(bench.now()));
+    }
+    bench.advance(2_000);
+    assert_eq!(bench.claim(10), []);
+    assert_eq!(bench.queue.cancel(&[queued]).unwrap(), [done], "and again");
+}
+
+pub fn cancel_asks_the_worker_of_a_running_task<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let claim = bench.claim_only();
+    let requested = [Change::Requested(WORKER)];
+    assert_eq!(bench.queue.cancel(&[id]).unwrap(), requested);
+    let asked_at = bench.now();
+    bench.advance(100);
+    assert_eq!(bench.queue.cancel(&[id]).unwrap(), requested);
+    let task = bench.task(id);
+    assert_eq!(
+        (task.state, task.cancel_requested_at),
+        (State::Running, Some(asked_at))
+    );
+    let settled = bench.settle(claim, Outcome::Signalled { signal: 15 });
+    assert_eq!(settled, Settled::Recorded(State::Cancelled));
+    let task = bench.task(id);
+    assert_eq!((task.reason, task.signal), (Some(Reason::Cancel), Some(15)));
+}
+
+pub fn a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let claim = bench.claim_only();
+    bench.queue.cancel(&[id]).unwrap();
+    let settled = bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(settled, Settled::Recorded(State::Succeeded));
+}
+
+pub fn a_cancelled_task_handed_back_is_not_queued_again<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let claim = bench.claim_only();
+    bench.queue.cancel(&[id]).unwrap();
+    let settled = bench.settle(claim, Outcome::Returned);
+    assert_eq!(settled, Settled::Recorded(State::Cancelled));
+    assert_eq!(bench.claim(1), []);
+}
+
+pub fn cancel_refuses_what_has_ended<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let good = bench.ended(once(), Outcome::Succeeded);
+    let bad = bench.ended(once(), Outcome::TimedOut);
+    let refused = [State::Succeeded, State::Failed].map(Change::Refused);
+    assert_eq!(bench.queue.cancel(&[good, bad]).unwrap(), refused);
+    assert_eq!(bench.state(bad), State::Failed);
+}
+
+pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.add(once().run_at(bench.later(10)));
+    bench.advance(10);
+    let claim = bench.claim_only();
+    bench.settle_with(claim, Outcome::Exited { code: 9 }, Some("o3\nold"));
+    let done = [Change::Done(State::Queued)];
+    assert_eq!(bench.queue.retry(&[id]).unwrap(), done);
+    let task = bench.task(id);
+    assert_eq!(
+        (task.state, task.attempt, task.crashes),
+        (State::Queued, 0, 0)
+    );
+    assert_eq!((task.exit_code, task.reason), (None, None));
+    assert_eq!((task.finished_at, task.run_at), (None, None));
+    assert!(
+        bench.queue.output(id).unwrap().is_some(),
+        "until overwritten"
+    );
+    let again = bench.claim(1).remove(0);
+    assert_eq!(again.attempt, 1);
+    assert!(again.claim.token > claim.token, "tokens never repeat");
+    bench.settle(again.claim, Outcome::Succeeded);
+    assert_eq!(bench.queue.output(id).unwrap(), None);
+}
+
+pub fn a_cancelled_task_can_be_retried_and_is_not_cancelled_again<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let claim = bench.claim_only();
+    bench.queue.cancel(&[id]).unwrap();
+    bench.settle(claim, Outcome::Signalled { signal: 15 });
+    bench.queue.retry(&[id]).unwrap();
+    assert_eq!(bench.task(id).cancel_requested_at, None);
+    let settled = bench.settle(bench.claim_only(), Outcome::Exited { code: 1 });
+    assert_eq!(settled, Settled::Recorded(State::Scheduled));
+}
+
+pub fn retry_refuses_successes_and_what_has_not_ended<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let good = bench.ended(once(), Outcome::Succeeded);
+    let running = bench.shell("running");
+    bench.claim_only();
+    let queued = bench.shell("queued");
+    let changes = bench
+        .queue
+        .retry(&[good, running, queued, TaskId(77)])
+        .unwrap();
+    let expected = [
+        Change::Refused(State::Succeeded),
+        Change::Refused(State::Running),
+        Change::Refused(State::Queued),
+        Change::NotFound,
+    ];
+    assert_eq!(changes, expected);
+    assert_eq!(bench.state(good), State::Succeeded);
+}
+
+pub fn reprioritize_moves_waiting_tasks<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let first = bench.shell("first");
+    let second = bench.shell("second");
+    let scheduled = bench.add(once().run_at(bench.later(10)));
+    let ended = bench.add(once().priority(99));
+    let claim = bench.claim(1)[0].claim;
+    assert_eq!(claim.task, ended);
+    let ids = [second, scheduled, ended, TaskId(99)];
+    let changes = bench.queue.reprioritize(&ids, i32::MAX).unwrap();
+    let expected = [
+        Change::Done(State::Queued),
+        Change::Done(State::Scheduled),
+        Change::Refused(State::Running),
+        Change::NotFound,
+    ];
+    assert_eq!(changes, expected);
+    assert_eq!(bench.task(ended).priority, 99);
+    bench.advance(10);
+    assert_eq!(bench.claim_ids(5), [second, scheduled, first]);
+}
+
+pub fn pause_holds_for_every_handle_and_every_lane<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let paused = |on| bench.queue.set_paused("default", on).unwrap();
+    bench.shell("command");
+    bench.add(NewTask::handler("old", ""));
+    assert!(paused(true));
+    assert!(!paused(true), "it is paused already");
+    bench.add(NewTask::handler("new", ""));
+    let request = ClaimRequest {
+        handlers: vec!["old".to_owned(), "new".to_owned()],
+        ..ClaimRequest::commands(WORKER, 10)
+    };
+    let another = bench.another();
+    assert_eq!(another.claim(&request).unwrap().tasks, []);
+    let since = Some(bench.now());
+    let lanes = another.queues().unwrap();
+    assert_eq!(lanes.len(), 3);
+    assert!(lanes.iter().all(|lane| lane.paused_at == since));
+    assert!(paused(false));
+    assert!(!paused(false), "it is not paused any more");
+    assert_eq!(another.claim(&request).unwrap().tasks.len(), 3);
+}
+
+pub fn a_queue_can_be_paused_before_its_first_task<E: Engine>() {
+    let bench = Bench::<E>::default();
+    assert!(bench.queue.set_paused("default", true).unwrap());
+    assert!(!bench.queue.set_paused("never named", false).unwrap());
+    bench.shell("task");
+    assert_eq!(bench.claim(1), []);
+    let error = bench.queue.set_paused("", true).unwrap_err();
+    assert!(matches!(error, Error::Invalid { .. }), "{error}");
+}
+
+pub fn pause_leaves_running_tasks_running<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    bench.queue.set_paused("default", true).unwrap();
+    let settled = bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(settled, Settled::Recorded(State::Succeeded));
+}

@@ -1,0 +1,187 @@
+use super::{Bench, Engine, OTHER, WORKER};
+use crate::claim::{Claim, Held, WorkerId};
+use crate::error::Error;
+use crate::options::TaskOptions;
+use crate::outcome::{Outcome, Reason};
+use crate::queue::{Queue, Reaped, Serves, WorkerInfo};
+use crate::state::State;
+use crate::task::{NewTask, TaskId};
+
+fn info(id: WorkerId) -> WorkerInfo {
+    WorkerInfo {
+        id,
+        pid: 4_294_967_295,
+        boot_id: "f5f0a0a0-boot".to_owned(),
+        started_at: super::ManualClock::START,
+        slots: 8,
+        serves: Serves {
+            queue: "größe".to_owned(),
+            commands: true,
+            handlers: vec!["a".to_owned(), "b\"c".to_owned()],
+        },
+    }
+}
+
+pub fn workers_get_the_lowest_free_place<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let register = |id| bench.queue.register(&info(WorkerId(id))).unwrap();
+    assert_eq!([31, 22, 13, 44].map(register), [0, 1, 2, 3]);
+    for id in [31, 13] {
+        bench.queue.deregister(WorkerId(id)).unwrap();
+    }
+    assert_eq!([5, 6, 7].map(register), [0, 2, 4]);
+}
+
+pub fn a_repeated_registration_keeps_its_place<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let places = [WORKER, OTHER, WORKER].map(|id| bench.queue.register(&info(id)).unwrap());
+    assert_eq!(places, [0, 1, 0]);
+    assert_eq!(bench.queue.workers().unwrap().len(), 2);
+}
+
+pub fn registered_workers_are_listed_as_they_are<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.queue.register(&info(WORKER)).unwrap();
+    bench.queue.register(&info(OTHER)).unwrap();
+    let another = bench.another();
+    assert_eq!(another.workers().unwrap(), [info(WORKER), info(OTHER)]);
+    another.deregister(WORKER).unwrap();
+    another.deregister(WORKER).unwrap();
+    assert_eq!(bench.queue.workers().unwrap(), [info(OTHER)]);
+}
+
+pub fn a_worker_with_claims_is_not_forgotten<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.queue.register(&info(WORKER)).unwrap();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    let error = bench.queue.deregister(WORKER).unwrap_err();
+    assert!(matches!(error, Error::Invalid { .. }), "{error}");
+    assert_eq!(bench.queue.workers().unwrap(), [info(WORKER)]);
+    bench.settle(claim, Outcome::Returned);
+    bench.queue.deregister(WORKER).unwrap();
+    assert_eq!(bench.queue.workers().unwrap(), []);
+}
+
+pub fn the_claims_of_a_worker_are_its_running_tasks<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench
+        .queue
+        .enqueue(vec![NewTask::shell("t", "true"); 4])
+        .unwrap();
+    let claims: Vec<_> = bench.claim(3).iter().map(|one| one.claim).collect();
+    assert_eq!(bench.queue.claims_of(WORKER).unwrap(), claims);
+    assert_eq!(bench.queue.claims_of(OTHER).unwrap(), []);
+    bench.settle(claims[1], Outcome::Succeeded);
+    assert_eq!(
+        bench.queue.claims_of(WORKER).unwrap(),
+        [claims[0], claims[2]]
+    );
+}
+
+pub fn reap_queues_the_tasks_of_a_dead_worker_again<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.queue.register(&info(WORKER)).unwrap();
+    bench
+        .queue
+        .enqueue(vec![NewTask::shell("t", "true"); 3])
+        .unwrap();
+    let claims: Vec<_> = bench.claim(2).iter().map(|one| one.claim).collect();
+    let reaped = bench.queue.reap(WORKER).unwrap();
+    let expected = claims.iter().map(|&claim| Reaped {
+        claim,
+        state: State::Queued,
+    });
+    assert!(reaped.iter().copied().eq(expected), "{reaped:?}");
+    assert_eq!(bench.queue.workers().unwrap(), []);
+    assert_eq!(bench.queue.reap(WORKER).unwrap(), []);
+    let task = bench.task(claims[0].task);
+    assert_eq!(
+        (task.state, task.reason),
+        (State::Queued, Some(Reason::Crash))
+    );
+    assert_eq!((task.attempt, task.crashes), (0, 1));
+    assert_eq!(
+        bench.claim_ids(5),
+        [1, 2, 3].map(TaskId),
+        "in their old order"
+    );
+    assert!(bench.task(claims[0].task).token > claims[0].token);
+}
+
+pub fn reap_leaves_other_workers_alone<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.queue.register(&info(OTHER)).unwrap();
+    let id = bench.shell("task");
+    bench.claim_only();
+    assert_eq!(bench.queue.reap(OTHER).unwrap(), []);
+    assert_eq!(bench.state(id), State::Running);
+    assert_eq!(bench.queue.workers().unwrap(), []);
+}
+
+pub fn a_task_that_kills_its_workers_fails_when_its_crashes_are_spent<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let options = TaskOptions {
+        max_crashes: 2,
+        ..TaskOptions::default()
+    };
+    let id = bench.add(NewTask::shell("bomb", "true").options(options));
+    for state in [State::Queued, State::Failed] {
+        bench.claim_only();
+        assert_eq!(bench.queue.reap(WORKER).unwrap()[0].state, state);
+    }
+    let task = bench.task(id);
+    assert_eq!(
+        (task.state, task.reason),
+        (State::Failed, Some(Reason::Crash))
+    );
+    assert_eq!((task.attempt, task.crashes), (0, 2));
+    assert_eq!(task.finished_at, Some(bench.now()));
+}
+
+pub fn crashes_do_not_spend_attempts_nor_attempts_crashes<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    for _ in 0..2 {
+        bench.claim_only();
+        bench.queue.reap(WORKER).unwrap();
+        bench.settle(bench.claim_only(), Outcome::Exited { code: 1 });
+        bench.advance(600_000);
+    }
+    let task = bench.task(id);
+    assert_eq!((task.attempt, task.crashes), (2, 2));
+    bench.settle(bench.claim_only(), Outcome::Exited { code: 1 });
+    let task = bench.task(id);
+    assert_eq!((task.state, task.attempt), (State::Failed, 3));
+}
+
+pub fn reap_ends_what_was_to_be_cancelled<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    bench.claim_only();
+    bench.queue.cancel(&[id]).unwrap();
+    assert_eq!(bench.queue.reap(WORKER).unwrap()[0].state, State::Cancelled);
+    assert_eq!(bench.task(id).reason, Some(Reason::Cancel));
+    assert_eq!(bench.claim(1), []);
+}
+
+pub fn a_heartbeat_tells_of_each_claim_how_it_stands<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench
+        .queue
+        .enqueue(vec![NewTask::shell("t", "true"); 3])
+        .unwrap();
+    let claims: Vec<_> = bench.claim(3).iter().map(|one| one.claim).collect();
+    bench.queue.cancel(&[claims[1].task]).unwrap();
+    bench.settle(claims[2], Outcome::Succeeded);
+    let stale = Claim {
+        token: 99,
+        ..claims[0]
+    };
+    let asked = [claims[0], claims[1], claims[2], stale];
+    let expected = [Held::Held, Held::CancelRequested, Held::Lost, Held::Lost];
+    assert_eq!(bench.queue.heartbeat(&asked).unwrap(), expected);
+    assert_eq!(bench.queue.heartbeat(&[]).unwrap(), []);
+    bench.queue.reap(WORKER).unwrap();
+    assert_eq!(bench.queue.heartbeat(&claims[..1]).unwrap(), [Held::Lost]);
+}
