@@ -1,5 +1,7 @@
 //! A worker with real processes over a real file.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::num::NonZeroU32;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;

@@ -10,6 +10,7 @@ pub mod driver;
 mod execution;
 pub mod executor;
 pub mod handlers;
+pub mod listener;
 pub mod log;
 pub mod machine;
 pub mod orphans;
@@ -25,6 +26,7 @@ pub mod wakeup;
 pub mod worker;
 
 pub use driver::Observer;
+pub use listener::Listener;
 pub use protocol::WorkerEvent;
 pub use recovery::Recovered;
 pub use stop::Stopper;

@@ -1,0 +1,156 @@
+//! Waiting for tasks to end without asking again and again: whoever settles tells the listeners.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::presence::{bind, open_private, receive, remove_files};
+use super::sidecar::Sidecar;
+use super::wakeup::PLACE_BYTES;
+use crate::claim::WorkerId;
+use crate::error::{Error, Result};
+use crate::queue::Queue;
+
+/// Hears of every settle at one database, whichever process did it. Listen first, then look at
+/// the tasks, then wait. A listener that was killed is told of settles in vain until another one
+/// takes its place, which costs every settle some microseconds.
+#[derive(Debug)]
+pub struct Listener {
+    id: WorkerId,
+    place: u64,
+    sidecar: Sidecar,
+    board: File,
+    socket: OwnedFd,
+}
+
+impl Listener {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the system refuses a file or a socket.
+    pub fn new<Q: Queue>(queue: &Q) -> Result<Self> {
+        let sidecar = queue.sidecar().clone();
+        sidecar.create()?;
+        let id = WorkerId::from_bits(queue.random());
+        let socket = bind(&sidecar, id)
+            .map_err(|error| Error::io("cannot bind a socket to listen at", error))?;
+        let board = open_private(&sidecar.listening_file())?;
+        let place = take_place(&board, &sidecar, id)?;
+        Ok(Self {
+            id,
+            place,
+            sidecar,
+            board,
+            socket,
+        })
+    }
+
+    /// The socket to poll for reading; [`wait`](Self::wait) does it.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Waits until something was settled, at most `timeout`. Returns whether something was.
+    ///
+    /// # Errors
+    /// When the system refuses to wait.
+    pub fn wait(&self, timeout: Duration) -> Result<bool> {
+        let timeout = Timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        let mut sockets = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut sockets, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(!receive(&self.socket).is_empty()),
+            Err(error) => Err(Error::io("cannot wait for tasks to end", error)),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self
+            .board
+            .write_all_at(&[0; PLACE_BYTES], self.place * PLACE_BYTES as u64);
+        remove_files(&self.sidecar, self.id);
+    }
+}
+
+/// Takes the first free place on the board, under its lock. A place is free too if nobody is
+/// behind its socket any more.
+fn take_place(board: &File, sidecar: &Sidecar, id: WorkerId) -> Result<u64> {
+    let refused = |error| Error::io("cannot lock the list of listeners", error);
+    flock(board, FlockOperation::LockExclusive).map_err(refused)?;
+    let mut mark = [0; PLACE_BYTES];
+    let mut place = 0;
+    while board
+        .read_exact_at(&mut mark, place * PLACE_BYTES as u64)
+        .is_ok()
+    {
+        let other = WorkerId(i64::from_le_bytes(mark));
+        if other.0 == 0 || is_deserted(sidecar, other) {
+            break;
+        }
+        place += 1;
+    }
+    let written = board.write_all_at(&id.0.to_le_bytes(), place * PLACE_BYTES as u64);
+    flock(board, FlockOperation::Unlock).map_err(refused)?;
+    written.map_err(|error| Error::io("cannot join the list of listeners", error))?;
+    Ok(place)
+}
+
+fn is_deserted(sidecar: &Sidecar, listener: WorkerId) -> bool {
+    let waker = super::wakeup::Waker::new(sidecar.clone());
+    let deserted = !waker.send(listener, super::wakeup::Signal::Settled);
+    if deserted {
+        remove_files(sidecar, listener);
+    }
+    deserted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Listener, Sidecar, take_place};
+    use crate::claim::WorkerId;
+    use crate::runtime::presence::{bind, open_private};
+    use crate::runtime::wakeup::Waker;
+
+    fn listener(sidecar: &Sidecar, id: i64) -> Listener {
+        let id = WorkerId(id);
+        let socket = bind(sidecar, id).unwrap();
+        let board = open_private(&sidecar.listening_file()).unwrap();
+        let place = take_place(&board, sidecar, id).unwrap();
+        Listener {
+            id,
+            place,
+            sidecar: sidecar.clone(),
+            board,
+            socket,
+        }
+    }
+
+    #[test]
+    fn every_listener_hears_of_a_settle_and_the_places_of_the_gone_are_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let sidecar = Sidecar::of(&folder.path().join("q.db"));
+        sidecar.create().unwrap();
+        let waker = Waker::new(sidecar.clone());
+        waker.tell_settled();
+        let (one, two) = (listener(&sidecar, 1), listener(&sidecar, 2));
+        assert_eq!((one.place, two.place), (0, 1));
+        waker.tell_settled();
+        assert!(one.wait(std::time::Duration::ZERO).unwrap());
+        assert!(two.wait(std::time::Duration::ZERO).unwrap());
+        assert!(!two.wait(std::time::Duration::ZERO).unwrap());
+        drop(one);
+        let three = listener(&sidecar, 3);
+        assert_eq!(three.place, 0);
+        std::fs::remove_file(sidecar.worker_socket(two.id)).unwrap();
+        assert_eq!(listener(&sidecar, 4).place, 1);
+    }
+}
