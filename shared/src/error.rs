@@ -64,7 +64,7 @@ pub enum Error {
     },
     /// `SQLite` refused a statement for a reason not named above.
     #[error("the database refused: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// The system refused something that is not the database: a file, a process, a socket.
     #[error("{what}: {source}")]
     Io {
