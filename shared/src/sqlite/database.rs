@@ -1,142 +1,120 @@
 //! One open database file.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
-use super::migrate::Line;
-use crate::clock::{Clock, Now, SystemClock};
-use crate::error::Result;
-use crate::random::{Random, SystemRandom};
+use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
+use super::fault::located;
+use super::location::{Location, locate, unusable};
+use super::lock::LockFile;
+use super::migrate::{AppliedLine, Birth, Line, is_behind, lines, migrate};
+use super::operation::lock;
+use super::options::OpenOptions;
+use super::readers::{Readers, snapshot};
+use super::writer::Writer;
+use crate::clock::Now;
+use crate::error::{Error, Result};
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Waker;
 
-/// What an acknowledged write survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Any crash of the process, kill -9 included; a power cut may lose the last moments
-    /// (`synchronous=NORMAL`).
-    Fast,
-    /// A power cut too: acknowledged means on disk (`synchronous=FULL`).
-    Full,
-}
-
-/// How to open a database.
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    /// What an acknowledged write survives.
-    pub durability: Durability,
-    /// Create the file if it is missing.
-    pub create: bool,
-    /// Never change the file, not even its schema.
-    pub read_only: bool,
-    /// How long a write waits for other processes before it is refused as busy.
-    pub busy_timeout: std::time::Duration,
-    /// Open it even on a network file system, where locks may lie.
-    pub force_network_fs: bool,
-    /// Where time comes from.
-    pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
-    pub random: Arc<dyn Random>,
-}
-
-impl OpenOptions {
-    /// Creates a missing file, writes at `durability`, waits five seconds, system clock and
-    /// randomness.
-    ///
-    /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn new(durability: Durability) -> Result<Self> {
-        Ok(Self {
-            durability,
-            create: true,
-            read_only: false,
-            busy_timeout: std::time::Duration::from_secs(5),
-            force_network_fs: false,
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom::new()?),
-        })
-    }
-}
-
-/// One open database file.
+/// One open database file: one connection that writes, others that read.
 #[derive(Debug)]
 pub struct Database {
     path: PathBuf,
     sidecar: Sidecar,
     options: OpenOptions,
-    connection: Mutex<Connection>,
+    access: Access,
+    readers: Readers,
     waker: Arc<Waker>,
+    /// Shared by everybody who has the file open, so that one who opens it knows it is the first.
+    _open: Option<LockFile>,
+}
+
+#[derive(Debug)]
+enum Access {
+    Write(Writer),
+    Read(Mutex<Connection>),
 }
 
 impl Database {
-    /// Opens the file at `path`, creating and migrating it as `options` allow.
+    /// Opens the file at `path`, creating and migrating it to the newest version of `lines` as
+    /// `options` allow. A line in the file that `lines` does not name is left alone.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] with one sentence on what to do: a directory, a missing folder, no
+    /// permission, not `SQLite`, damaged, a newer schema, a part of one, a network file system, a
+    /// full disk. [`Error::Busy`] if another process keeps it locked.
     pub fn open(path: &Path, options: OpenOptions, lines: &[Line]) -> Result<Self> {
-        let sidecar = Sidecar::of(path);
-        sidecar.create()?;
-        let connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "normal")?;
-        connection.busy_timeout(options.busy_timeout)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        let fresh: i64 = connection.query_row(
-            "SELECT count(*) FROM sqlite_schema WHERE name = 'queue_tasks'",
-            [],
-            |row| row.get(0),
-        )?;
-        if fresh == 0 {
-            for line in lines {
-                for migration in line.migrations {
-                    connection.execute_batch(migration.sql)?;
-                }
-            }
-        }
+        check_version(path, rusqlite::version_number())?;
+        let Location { path, sidecar } = locate(path, &options)?;
+        let (access, open) = if options.read_only {
+            let connection = open_to_read(&path, &options, lines)?;
+            (Access::Read(Mutex::new(connection)), None)
+        } else {
+            let open = LockFile::open(&sidecar.folder().join("open.lock"))?;
+            let writer = open_to_write(&path, &sidecar, &options, lines, &open)?;
+            (Access::Write(writer), Some(open))
+        };
         Ok(Self {
-            path: path.to_owned(),
+            readers: Readers::new(&path, options.busy_timeout),
             waker: Arc::new(Waker::new(sidecar.clone())),
+            path,
             sidecar,
             options,
-            connection: Mutex::new(connection),
+            access,
+            _open: open,
         })
     }
 
     /// Runs `operation` in a write transaction, possibly together with those of other threads,
     /// and returns after the commit that holds it. If the shared transaction fails, each
-    /// operation is run again alone, so it must change nothing but the database.
-    pub fn write<T, F>(&self, mut operation: F) -> Result<T>
+    /// operation is run again alone, so it must change nothing but the database, and never end
+    /// the transaction or call `write` itself. A panic of the operation is resumed here.
+    ///
+    /// # Errors
+    /// The operation's own (nothing is written then); [`Error::Busy`] once the busy timeout has
+    /// passed without the operation having begun; [`Error::CommitUnknown`];
+    /// [`Error::Unusable`] for a full or failing disk.
+    pub fn write<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T> + Send + 'static,
     {
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = operation(&tx)?;
-        tx.commit()?;
-        Ok(value)
+        match &self.access {
+            Access::Write(writer) => writer.write(operation),
+            Access::Read(_) => Err(unusable(
+                &self.path,
+                "it was opened for reading only; open it for writing",
+            )),
+        }
     }
 
-    /// Runs `query` on a reading connection.
+    /// Runs `query` on a snapshot that holds every commit that returned before.
     pub fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        query(
-            &self
-                .connection
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        match &self.access {
+            Access::Read(connection) => snapshot(&mut lock(connection), &self.path, query),
+            // One connection is cheaper to open than two.
+            Access::Write(writer) if self.options.one_shot => {
+                snapshot(&mut writer.connection(), &self.path, query)
+            }
+            Access::Write(_) => self.readers.read(query),
+        }
     }
 
-    /// A number that changes when another connection commits.
+    /// A number that changes when anybody commits, this process included. Compare it only with
+    /// what the same `Database` returned.
     pub fn change_counter(&self) -> Result<i64> {
-        self.read(|connection| {
-            Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?)
-        })
+        self.readers.change_counter()
     }
 
-    /// The file.
+    /// The schema lines in the file, those this program does not know included.
+    pub fn lines(&self) -> Result<Vec<AppliedLine>> {
+        self.read(|connection| lines(connection, &self.path))
+    }
+
+    /// The file, absolute and without symbolic links.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -160,4 +138,52 @@ impl Database {
     pub fn random(&self) -> u64 {
         self.options.random.bits()
     }
+}
+
+fn open_to_read(path: &Path, options: &OpenOptions, wanted: &[Line]) -> Result<Connection> {
+    let connection = open_reader(path, options.busy_timeout)?;
+    let applied = lines(&connection, path)?;
+    if is_behind(path, &applied, wanted)? {
+        return Err(behind(path, &applied));
+    }
+    Ok(connection)
+}
+
+fn open_to_write(
+    path: &Path,
+    sidecar: &Sidecar,
+    options: &OpenOptions,
+    wanted: &[Line],
+    open: &LockFile,
+) -> Result<Writer> {
+    let mut connection = open_writer(path, options)?;
+    let mode = journal_mode(&connection).map_err(|error| located(path, error))?;
+    let applied = lines(&connection, path)?;
+    let behind_wanted = is_behind(path, &applied, wanted)?;
+    if behind_wanted && !options.create {
+        return Err(behind(path, &applied));
+    }
+    let lock_path = sidecar.writer_lock();
+    if behind_wanted || !mode.eq_ignore_ascii_case("wal") {
+        let lock = LockFile::open(&lock_path)?;
+        lock.exclusive_within(&lock_path, options.busy_timeout)?;
+        use_wal(&connection, path)?;
+        let birth = Birth {
+            file_id: options.random.bits().cast_signed(),
+            at: options.clock.now().wall,
+        };
+        migrate(&mut connection, path, wanted, birth)?;
+    }
+    open.try_shared()?;
+    Writer::new(path.to_owned(), lock_path, connection, options.busy_timeout)
+}
+
+/// A file that lacks the queue, or a part of it that this program needs.
+fn behind(path: &Path, applied: &[AppliedLine]) -> Error {
+    let what = if applied.is_empty() {
+        "there is no queue in this file yet; the first task added creates it, or name another file"
+    } else {
+        "the file's schema is older than this program's; a command that writes upgrades it"
+    };
+    unusable(path, what)
 }

@@ -1,4 +1,20 @@
-//! Migration lines: numbered SQL files, applied in order, each in one transaction.
+//! Migration lines: numbered SQL files, applied in order. Which steps a file has is told by
+//! `queue_schema`; `user_version` and `application_id` belong to the caller.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::fault::located;
+use super::statement;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+
+const LINES: &str = statement(include_str!("../../queries/lines.sql"));
+const OWN_OBJECTS: &str = statement(include_str!("../../queries/own_objects.sql"));
+const CREATE_SCHEMA: &str = statement(include_str!("../../queries/create_schema.sql"));
+const PUT_LINE: &str = statement(include_str!("../../queries/put_line.sql"));
+const PUT_FILE: &str = statement(include_str!("../../queries/put_file.sql"));
 
 /// One step of a line.
 #[derive(Clone, Copy, Debug)]
@@ -26,3 +42,138 @@ pub const CORE: Line = Line {
         sql: include_str!("../../schema/sqlite/core/001_core.sql"),
     }],
 };
+
+impl Line {
+    /// The newest version this program knows.
+    pub fn newest(&self) -> u32 {
+        self.migrations.last().map_or(0, |last| last.version)
+    }
+}
+
+/// A line as a file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedLine {
+    /// Its name; possibly one this program does not know.
+    pub name: String,
+    /// Its newest step in the file.
+    pub version: u32,
+}
+
+/// What is new in a file's birth certificate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Birth {
+    pub(super) file_id: i64,
+    pub(super) at: Timestamp,
+}
+
+/// The lines of the file, by name; none if it holds no queue.
+pub(super) fn lines(connection: &Connection, path: &Path) -> Result<Vec<AppliedLine>> {
+    let (schema, others): (i64, i64) = connection
+        .query_row(OWN_OBJECTS, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(|error| located(path, error))?;
+    match (schema, others) {
+        (0, 0) => Ok(Vec::new()),
+        (0, _) => Err(partly(path, None)),
+        _ => read_lines(connection).map_err(|error| located(path, error)),
+    }
+}
+
+/// Whether a step of `wanted` is missing among `applied`; refuses a file newer than the program.
+pub(super) fn is_behind(path: &Path, applied: &[AppliedLine], wanted: &[Line]) -> Result<bool> {
+    let mut behind = false;
+    for line in wanted {
+        let version = version_of(applied, line);
+        if version > line.newest() {
+            return Err(Error::Unusable {
+                path: path.to_owned(),
+                what: format!(
+                    "the file was written by a newer version of this program (schema {} {version}, \
+                     this program knows {}); upgrade it",
+                    line.name,
+                    line.newest()
+                ),
+                source: None,
+            });
+        }
+        behind |= version < line.newest();
+    }
+    Ok(behind)
+}
+
+/// Applies what is missing, each line in a transaction of its own. Whoever else migrates at the
+/// same time is waited for, and then has done the work.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    wanted: &[Line],
+    birth: Birth,
+) -> Result<()> {
+    for line in wanted {
+        let tx = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| located(path, error))?;
+        let applied = lines(&tx, path)?;
+        if is_behind(path, &applied, std::slice::from_ref(line))? {
+            advance(&tx, line, &applied, birth).map_err(|error| {
+                if error.to_string().contains("already exists") {
+                    partly(path, Some(error))
+                } else {
+                    located(path, error)
+                }
+            })?;
+        }
+        tx.commit().map_err(|error| located(path, error))?;
+    }
+    Ok(())
+}
+
+fn advance(
+    tx: &Transaction<'_>,
+    line: &Line,
+    applied: &[AppliedLine],
+    birth: Birth,
+) -> rusqlite::Result<()> {
+    let version = version_of(applied, line);
+    if applied.is_empty() {
+        tx.execute(CREATE_SCHEMA, [])?;
+    }
+    for migration in line.migrations {
+        if migration.version > version {
+            tx.execute_batch(migration.sql)?;
+        }
+    }
+    tx.execute(PUT_LINE, params![line.name, line.newest(), birth.at.0])?;
+    if line.name == CORE.name && version == 0 {
+        tx.execute(PUT_FILE, params![birth.file_id, birth.at.0])?;
+    }
+    Ok(())
+}
+
+fn version_of(applied: &[AppliedLine], line: &Line) -> u32 {
+    applied
+        .iter()
+        .find(|applied| applied.name == line.name)
+        .map_or(0, |applied| applied.version)
+}
+
+fn read_lines(connection: &Connection) -> rusqlite::Result<Vec<AppliedLine>> {
+    connection
+        .prepare(LINES)?
+        .query_map([], |row| {
+            Ok(AppliedLine {
+                name: row.get(0)?,
+                version: row.get(1)?,
+            })
+        })?
+        .collect()
+}
+
+fn partly(path: &Path, source: Option<rusqlite::Error>) -> Error {
+    Error::Unusable {
+        path: path.to_owned(),
+        what: "the file holds only a part of the queue's tables, or others with the prefix \
+               queue_; name another file, or restore a backup"
+            .to_owned(),
+        source: source.map(|source| Box::new(source) as Box<_>),
+    }
+}

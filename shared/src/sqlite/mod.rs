@@ -2,13 +2,24 @@
 //!
 //! [`read`] and [`write`] hold what both engines do with the core line in the same way.
 
+mod combine;
+mod connection;
 mod database;
+mod fault;
+mod location;
+mod lock;
 mod migrate;
+mod operation;
+mod options;
 pub mod read;
+mod readers;
 pub mod rows;
 mod statement;
 pub mod write;
+mod writer;
 
-pub use database::{Database, Durability, OpenOptions};
-pub use migrate::{CORE, Line, Migration};
+pub use database::Database;
+pub use fault::{Fault, located};
+pub use migrate::{AppliedLine, CORE, Line, Migration};
+pub use options::{Durability, OpenOptions};
 pub use statement::statement;

@@ -1,0 +1,1 @@
+SELECT line, version FROM queue_schema ORDER BY line

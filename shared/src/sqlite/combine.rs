@@ -1,0 +1,251 @@
+//! The decisions of the combining writer: who leads, what goes into a transaction, and what each
+//! caller is told after which result. No threads, no connection, no clock: the shell in `writer`
+//! performs the actions and hands the results back.
+
+use std::ops::Range;
+
+/// The most operations in one transaction: a failure runs every one of them again.
+pub(super) const MAX_BATCH: usize = 256;
+
+/// Who may use the connection. At most one caller leads; the others wait in arrival order.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    leading: bool,
+    waiting: usize,
+}
+
+/// What a caller that just arrived does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Use the connection.
+    Lead,
+    /// Wait to be told the outcome, or to lead.
+    Follow,
+}
+
+/// What a leader does when it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nobody waits: the connection is free.
+    Free,
+    /// The longest waiting leads now.
+    HandOver,
+}
+
+impl Turns {
+    /// A caller arrives with an operation.
+    pub(super) fn arrive(&mut self) -> Role {
+        if self.leading {
+            self.waiting += 1;
+            Role::Follow
+        } else {
+            self.leading = true;
+            Role::Lead
+        }
+    }
+
+    /// The leader takes as many of those waiting as fit beside its own operation.
+    pub(super) fn take(&mut self) -> usize {
+        let taken = self.waiting.min(MAX_BATCH - 1);
+        self.waiting -= taken;
+        taken
+    }
+
+    /// The leader is done. `HandOver` passes the lead on: if the one it goes to has given up
+    /// meanwhile, this is called again in its place.
+    pub(super) fn leave(&mut self) -> Next {
+        if self.waiting == 0 {
+            self.leading = false;
+            Next::Free
+        } else {
+            self.waiting -= 1;
+            Next::HandOver
+        }
+    }
+}
+
+/// Why the connection refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Held by another process for longer than the busy timeout.
+    Busy,
+    /// No space was left before the commit was written.
+    Full,
+    /// Anything else this transaction does not survive.
+    Error,
+    /// Nothing written from now on can be trusted.
+    Fatal,
+}
+
+/// What the shell performed, and its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// BEGIN IMMEDIATE.
+    Began(Result<(), Refusal>),
+    /// So many more operations joined the leader's.
+    Joined(usize),
+    /// An operation succeeded, or it failed in a way of its own.
+    Ran(Result<(), Refusal>),
+    /// COMMIT.
+    Committed(Result<(), Refusal>),
+    /// ROLLBACK, or there was nothing to roll back any more.
+    RolledBack(Result<(), Refusal>),
+    /// The callers know.
+    Told,
+}
+
+/// What the shell has to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// BEGIN IMMEDIATE.
+    Begin,
+    /// Collect who waits: the later, the larger the batch.
+    Gather,
+    /// Run that operation.
+    Run(usize),
+    /// COMMIT.
+    Commit,
+    /// ROLLBACK.
+    RollBack,
+    /// Tell the callers of these operations.
+    Tell(Range<usize>, Verdict),
+    /// The turn is over.
+    End,
+}
+
+/// What a caller is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its operation is in the file.
+    Committed,
+    /// Its operation failed by itself; nothing of it is in the file.
+    Failed,
+    /// Its transaction could not begin, or certainly not commit: nothing of it is in the file.
+    Refused(Refusal),
+    /// COMMIT failed: it may or may not be in the file.
+    Unknown,
+    /// The database is not to be trusted any more; nothing of it is in the file as far as this
+    /// process can tell.
+    Poisoned,
+}
+
+/// One leader's turn: a shared transaction, and should that fail, one for each operation.
+#[derive(Debug)]
+pub(super) struct Turn {
+    phase: Phase,
+    gathered: bool,
+    total: usize,
+    /// The operations of the transaction at hand; those before are told, those behind wait.
+    current: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Opening,
+    Gathering,
+    Running(usize),
+    Committing,
+    /// Then tell these so, or, without a verdict, run each of the current ones alone.
+    RollingBack(Option<Verdict>),
+    Telling {
+        to: usize,
+    },
+    Ended,
+}
+
+impl Turn {
+    /// A turn of a leader with one operation of its own, and what to do first.
+    pub(super) fn start() -> (Self, Action) {
+        let turn = Self {
+            phase: Phase::Opening,
+            gathered: false,
+            total: 1,
+            current: 0..1,
+        };
+        (turn, Action::Begin)
+    }
+
+    /// Takes a result and says what follows.
+    pub(super) fn step(&mut self, event: Event) -> Action {
+        match (&self.phase, event) {
+            (Phase::Opening, Event::Began(Ok(()))) if self.gathered => self.run(self.current.start),
+            (Phase::Opening, Event::Began(Ok(()))) => {
+                self.gathered = true;
+                self.phase = Phase::Gathering;
+                Action::Gather
+            }
+            (Phase::Opening, Event::Began(Err(Refusal::Fatal)))
+            | (Phase::RollingBack(Some(Verdict::Poisoned)), Event::RolledBack(_))
+            | (Phase::RollingBack(None), Event::RolledBack(Err(_))) => {
+                self.tell(self.total, Verdict::Poisoned)
+            }
+            (Phase::Opening, Event::Began(Err(refusal))) => {
+                self.tell(self.total, Verdict::Refused(refusal))
+            }
+            (Phase::Gathering, Event::Joined(more)) => {
+                self.total += more;
+                self.current.end = self.total;
+                self.run(self.current.start)
+            }
+            (&Phase::Running(index), Event::Ran(Ok(()))) if index + 1 < self.current.end => {
+                self.run(index + 1)
+            }
+            (Phase::Running(_), Event::Ran(Ok(()))) => {
+                self.phase = Phase::Committing;
+                Action::Commit
+            }
+            (Phase::Running(_), Event::Ran(Err(Refusal::Fatal))) => {
+                self.roll_back(Some(Verdict::Poisoned))
+            }
+            (Phase::Running(_), Event::Ran(Err(_))) => {
+                let alone = self.current.len() == 1;
+                self.roll_back(alone.then_some(Verdict::Failed))
+            }
+            (Phase::Committing, Event::Committed(Ok(()))) => {
+                self.tell(self.current.end, Verdict::Committed)
+            }
+            (Phase::Committing, Event::Committed(Err(refusal))) => {
+                self.roll_back(Some(match refusal {
+                    Refusal::Busy | Refusal::Full => Verdict::Refused(refusal),
+                    Refusal::Error | Refusal::Fatal => Verdict::Unknown,
+                }))
+            }
+            (&Phase::RollingBack(Some(verdict)), Event::RolledBack(_)) => {
+                self.tell(self.current.end, verdict)
+            }
+            (Phase::RollingBack(None), Event::RolledBack(Ok(()))) => {
+                self.current.end = self.current.start + 1;
+                self.begin()
+            }
+            (&Phase::Telling { to }, Event::Told) if to == self.total => {
+                self.phase = Phase::Ended;
+                Action::End
+            }
+            (&Phase::Telling { to }, Event::Told) => {
+                self.current = to..to + 1;
+                self.begin()
+            }
+            (phase, event) => unreachable!("{event:?} while {phase:?}"),
+        }
+    }
+
+    fn begin(&mut self) -> Action {
+        self.phase = Phase::Opening;
+        Action::Begin
+    }
+
+    fn run(&mut self, index: usize) -> Action {
+        self.phase = Phase::Running(index);
+        Action::Run(index)
+    }
+
+    fn roll_back(&mut self, verdict: Option<Verdict>) -> Action {
+        self.phase = Phase::RollingBack(verdict);
+        Action::RollBack
+    }
+
+    fn tell(&mut self, to: usize, verdict: Verdict) -> Action {
+        self.phase = Phase::Telling { to };
+        Action::Tell(self.current.start..to, verdict)
+    }
+}

@@ -1,0 +1,241 @@
+//! What `SQLite` says, in our words: the one place that reads its error codes.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::ffi;
+
+use super::combine::Refusal;
+use crate::error::Error;
+
+/// What kind of trouble a `SQLite` error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Somebody else holds a lock; the same call may succeed later.
+    Busy,
+    /// No space is left.
+    Full,
+    /// The file's content makes no sense.
+    Corrupt,
+    /// The file is something else.
+    NotADatabase,
+    /// The file, its folder or its `-shm` cannot be written.
+    ReadOnly,
+    /// The file, its `-wal` or its `-shm` cannot be opened.
+    CannotOpen,
+    /// The disk did not confirm a write. The kernel may have dropped the pages and call them
+    /// clean, so nothing that follows can be trusted.
+    Sync,
+    /// The disk refused something else.
+    Io,
+    /// A statement failed: a constraint, a type, an absent row.
+    Statement,
+}
+
+impl Fault {
+    /// Classifies what `SQLite` returned.
+    pub fn of(error: &rusqlite::Error) -> Self {
+        let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
+            return Self::Statement;
+        };
+        match code {
+            ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return Self::Sync,
+            // The only I/O error that means a full disk: the `-shm` could not be grown.
+            ffi::SQLITE_IOERR_SHMSIZE => return Self::Full,
+            _ => {}
+        }
+        match code & 0xff {
+            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Self::Busy,
+            ffi::SQLITE_FULL => Self::Full,
+            ffi::SQLITE_CORRUPT => Self::Corrupt,
+            ffi::SQLITE_NOTADB => Self::NotADatabase,
+            ffi::SQLITE_READONLY => Self::ReadOnly,
+            ffi::SQLITE_CANTOPEN | ffi::SQLITE_PERM => Self::CannotOpen,
+            ffi::SQLITE_IOERR => Self::Io,
+            _ => Self::Statement,
+        }
+    }
+
+    /// What an error of COMMIT says about the transaction: a busy or full one is certainly not in
+    /// the file (the frame that commits is written last), any other may be.
+    pub(super) fn of_commit(error: &rusqlite::Error) -> Refusal {
+        let full = error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code & 0xff == ffi::SQLITE_FULL);
+        match Self::of(error) {
+            Self::Busy => Refusal::Busy,
+            Self::Sync => Refusal::Fatal,
+            Self::Full if full => Refusal::Full,
+            Self::Full
+            | Self::Corrupt
+            | Self::NotADatabase
+            | Self::ReadOnly
+            | Self::CannotOpen
+            | Self::Io
+            | Self::Statement => Refusal::Error,
+        }
+    }
+
+    /// The sentence for a person; `None` where the file is not to blame.
+    fn sentence(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Busy | Self::Statement => return None,
+            Self::Full => "no space is left on the disk; free some and repeat the command",
+            Self::Corrupt => {
+                "the database is damaged; stop its workers, copy it with its -wal file, and run \
+                 `doctor` on the copy or restore a backup"
+            }
+            Self::NotADatabase => "this is not an SQLite database; name another file",
+            Self::ReadOnly => {
+                "the database cannot be written; give yourself write permission on the file and \
+                 its folder, or use a command that only reads"
+            }
+            Self::CannotOpen => {
+                "the database cannot be opened; check the permissions of the file, its -wal and \
+                 -shm, and its folder"
+            }
+            Self::Sync => {
+                "the disk did not confirm a write, so nothing more is acknowledged; stop every \
+                 process that uses this file and run `doctor`"
+            }
+            Self::Io => "the disk reported an error; check it, then run `doctor`",
+        })
+    }
+}
+
+/// The error of `path`, as far as the file is to blame for `error`; otherwise what
+/// `Error::from` makes of it.
+pub fn located(path: &Path, error: rusqlite::Error) -> Error {
+    match Fault::of(&error).sentence() {
+        Some(what) => Error::Unusable {
+            path: path.to_owned(),
+            what: what.to_owned(),
+            source: Some(Box::new(error)),
+        },
+        None => Error::from(error),
+    }
+}
+
+/// As [`located`] for an error that has passed through `Error::from` already.
+pub(super) fn relocated(path: &Path, error: Error) -> Error {
+    if let Error::Sqlite(error) = error {
+        located(path, error)
+    } else {
+        error
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        if Fault::of(&error) == Fault::Busy {
+            Self::Busy {
+                what: "another connection kept it locked for longer than the busy timeout"
+                    .to_owned(),
+            }
+        } else {
+            Self::Sqlite(error)
+        }
+    }
+}
+
+/// One error told to several callers.
+#[derive(Clone, Debug)]
+pub(super) struct Shared(pub(super) Arc<rusqlite::Error>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Shared {
+    /// The error of `path`, as [`located`] words it.
+    pub(super) fn located(&self, path: &Path) -> Error {
+        let fault = Fault::of(&self.0);
+        if fault == Fault::Busy {
+            return Error::Busy {
+                what: "another connection kept it locked for longer than the busy timeout"
+                    .to_owned(),
+            };
+        }
+        Error::Unusable {
+            path: path.to_owned(),
+            what: fault
+                .sentence()
+                .unwrap_or("the database refused a transaction; run `doctor`")
+                .to_owned(),
+            source: Some(Box::new(self.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: std::os::raw::c_int) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn a_failed_sync_is_told_apart_from_other_io_errors() {
+        assert_eq!(Fault::of(&failure(ffi::SQLITE_IOERR_FSYNC)), Fault::Sync);
+        assert_eq!(
+            Fault::of(&failure(ffi::SQLITE_IOERR_DIR_FSYNC)),
+            Fault::Sync
+        );
+        assert_eq!(Fault::of(&failure(ffi::SQLITE_IOERR_WRITE)), Fault::Io);
+        assert_eq!(Fault::of(&failure(ffi::SQLITE_IOERR_SHMSIZE)), Fault::Full);
+    }
+
+    #[test]
+    fn every_kind_of_busy_is_busy_and_nothing_else_is() {
+        for code in [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_BUSY_SNAPSHOT,
+            ffi::SQLITE_BUSY_RECOVERY,
+            ffi::SQLITE_LOCKED,
+        ] {
+            assert!(Error::from(failure(code)).is_busy(), "{code}");
+        }
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_CONSTRAINT,
+        ] {
+            assert!(!Error::from(failure(code)).is_busy(), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_named_when_it_is_to_blame_and_only_then() {
+        let path = Path::new("q.db");
+        for code in [
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_IOERR_READ,
+        ] {
+            assert!(
+                matches!(located(path, failure(code)), Error::Unusable { .. }),
+                "{code}"
+            );
+        }
+        assert!(matches!(
+            located(path, failure(ffi::SQLITE_CONSTRAINT)),
+            Error::Sqlite(_)
+        ));
+        assert!(matches!(
+            located(path, rusqlite::Error::QueryReturnedNoRows),
+            Error::Sqlite(_)
+        ));
+    }
+}

@@ -1,0 +1,212 @@
+//! Where a database file is, and whether it may be there: everything that can be told before
+//! `SQLite` opens it. The file itself is never opened here once it exists, because closing any
+//! descriptor of it would drop `SQLite`'s locks.
+
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::options::OpenOptions;
+use crate::error::{Error, Result};
+use crate::runtime::sidecar::Sidecar;
+
+/// A checked place.
+#[derive(Debug)]
+pub(super) struct Location {
+    /// Absolute and without symbolic links, so that one file has one sidecar.
+    pub(super) path: PathBuf,
+    pub(super) sidecar: Sidecar,
+}
+
+/// Finds the file at `path`, or creates an empty one, private to the owner, where `options` allow.
+pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Location> {
+    let found = match fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == ErrorKind::NotFound => missing(path, options)?,
+        Err(error) => return Err(unreachable_path(path, error)),
+    };
+    let metadata = fs::metadata(&found).map_err(|error| unreachable_path(path, error))?;
+    check_kind(&found, &metadata)?;
+    if !options.force_network_fs {
+        check_file_system(&found)?;
+    }
+    let sidecar = Sidecar::of(&found);
+    if !options.read_only {
+        prepare_sidecar(&found, &sidecar)?;
+    }
+    Ok(Location {
+        path: found,
+        sidecar,
+    })
+}
+
+/// The file system's name where locks and shared memory may lie to processes on other machines.
+pub(super) fn network_file_system(path: &Path) -> Option<&'static str> {
+    let kind = rustix::fs::statfs(path).ok()?.f_type & 0xffff_ffff;
+    NETWORK_FILE_SYSTEMS
+        .iter()
+        .find(|(magic, _)| *magic == kind)
+        .map(|&(_, name)| name)
+}
+
+/// Magic numbers of statfs(2) whose file systems are, or may be, shared between machines.
+const NETWORK_FILE_SYSTEMS: [(i64, &str); 15] = [
+    (0x6969, "NFS"),
+    (0x517b, "SMB"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x0102_1997, "9p"),
+    (0x6573_5546, "FUSE"),
+    (0x5346_414f, "AFS"),
+    (0x6b41_4653, "AFS"),
+    (0x7375_7245, "Coda"),
+    (0x00c3_6400, "Ceph"),
+    (0x0bd0_0bd0, "Lustre"),
+    (0x4750_4653, "GPFS"),
+    (0x0116_1970, "GFS2"),
+    (0x7461_636f, "OCFS2"),
+    (0x786f_4256, "VirtualBox shared folders"),
+];
+
+fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(unusable(
+            path,
+            "this is a symbolic link to a file that does not exist; create its target or remove it",
+        ));
+    }
+    let Some(name) = path.file_name() else {
+        return Err(unusable(path, "this does not name a file"));
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let folder = fs::canonicalize(parent).map_err(|error| Error::Unusable {
+        path: path.to_owned(),
+        what: format!(
+            "its folder {} cannot be used; create it first",
+            parent.display()
+        ),
+        source: Some(Box::new(error)),
+    })?;
+    if options.read_only || !options.create {
+        return Err(unusable(
+            path,
+            "there is no database here yet; the first task added creates it, or name another file",
+        ));
+    }
+    if !options.force_network_fs {
+        check_file_system(&folder)?;
+    }
+    let file = folder.join(name);
+    let created = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file);
+    match created {
+        Ok(_) => Ok(file),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(file),
+        Err(error) => Err(cannot_create(path, error)),
+    }
+}
+
+fn cannot_create(path: &Path, error: std::io::Error) -> Error {
+    let denied = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+    let what = if denied.contains(&error.kind()) {
+        "its folder cannot be written; give yourself write permission or name another"
+    } else if full.contains(&error.kind()) {
+        "no space is left on the disk; free some and repeat the command"
+    } else {
+        "the file cannot be created; name another"
+    };
+    Error::Unusable {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        source: Some(Box::new(error)),
+    }
+}
+
+fn check_kind(path: &Path, metadata: &Metadata) -> Result<()> {
+    if metadata.is_dir() {
+        return Err(unusable(path, "this is a directory; name a file in it"));
+    }
+    if !metadata.is_file() {
+        return Err(unusable(path, "this is not a regular file; name another"));
+    }
+    // The log and the locks go by name: under a second name they would be others.
+    if metadata.nlink() > 1 {
+        return Err(unusable(
+            path,
+            "the file has several names (hard links), which damages databases; remove the others",
+        ));
+    }
+    Ok(())
+}
+
+fn check_file_system(path: &Path) -> Result<()> {
+    match network_file_system(path) {
+        None => Ok(()),
+        Some(name) => Err(unusable(
+            path,
+            &format!(
+                "it is on a network file system ({name}), where locks cannot be relied on; use a \
+                 local disk, or force it if only one machine ever opens the file"
+            ),
+        )),
+    }
+}
+
+fn prepare_sidecar(path: &Path, sidecar: &Sidecar) -> Result<()> {
+    let folder = sidecar.folder();
+    // The last of the folders that `create` makes: where it is, the others are.
+    if !sidecar.logs().is_dir() {
+        sidecar.create().map_err(|error| Error::Unusable {
+            path: path.to_owned(),
+            what: format!(
+                "the folder {} beside it cannot be created; give yourself write permission",
+                folder.display()
+            ),
+            source: Some(Box::new(error)),
+        })?;
+    }
+    let metadata = fs::symlink_metadata(folder).map_err(|error| unreachable_path(path, error))?;
+    if !metadata.is_dir() {
+        return Err(unusable(
+            path,
+            &format!("{} is not a folder; remove it", folder.display()),
+        ));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(|error| {
+            Error::io(format!("cannot make {} private", folder.display()), error)
+        })?;
+    }
+    Ok(())
+}
+
+fn unreachable_path(path: &Path, error: std::io::Error) -> Error {
+    let what = if error.kind() == ErrorKind::PermissionDenied {
+        "you may not look into its folder; check permissions"
+    } else if error.kind() == ErrorKind::NotADirectory {
+        "a part of its path is a file, not a folder; name another"
+    } else {
+        "the path cannot be followed; name another"
+    };
+    Error::Unusable {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        source: Some(Box::new(error)),
+    }
+}
+
+pub(super) fn unusable(path: &Path, what: &str) -> Error {
+    Error::Unusable {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        source: None,
+    }
+}

@@ -1,0 +1,152 @@
+//! The lock that processes take before they begin to write, on a file beside the database. The
+//! kernel queues those who wait for it and drops it however its holder dies.
+
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+
+/// An open lock file. The lock belongs to the open file: any thread may take or release it.
+#[derive(Debug)]
+pub(super) struct LockFile {
+    file: File,
+}
+
+impl LockFile {
+    /// Opens or creates the file at `path`, private to the owner.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| Error::io(format!("cannot open {}", path.display()), error))?;
+        Ok(Self { file })
+    }
+
+    /// Takes the lock if nobody holds it.
+    pub(super) fn try_exclusive(&self) -> Result<bool> {
+        self.attempt(FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Takes or keeps a share of the lock if nobody holds all of it.
+    pub(super) fn try_shared(&self) -> Result<bool> {
+        self.attempt(FlockOperation::NonBlockingLockShared)
+    }
+
+    /// Takes the lock, waiting as long as it takes.
+    pub(super) fn exclusive(&self) -> Result<()> {
+        self.attempt(FlockOperation::LockExclusive).map(|_| ())
+    }
+
+    /// As [`exclusive`](Self::exclusive), but gives up as busy after `timeout`. For rare use: the
+    /// wait is done by a thread of its own, because nothing ends a wait for this kind of lock.
+    pub(super) fn exclusive_within(&self, path: &Path, timeout: Duration) -> Result<()> {
+        if self.try_exclusive()? {
+            return Ok(());
+        }
+        let (locked, result) = crossbeam_channel::bounded(1);
+        let waiter = Self {
+            file: self
+                .file
+                .try_clone()
+                .map_err(|error| Error::io("cannot wait for a lock", error))?,
+        };
+        std::thread::Builder::new()
+            .name("queue-lock".to_owned())
+            .spawn(move || {
+                // The descriptors share the lock: it is kept as long as the caller's is open.
+                let _ = locked.send(waiter.exclusive());
+            })
+            .map_err(|error| Error::io("cannot wait for a lock", error))?;
+        match result.recv_timeout(timeout) {
+            Ok(result) => result,
+            Err(_) => Err(busy(path)),
+        }
+    }
+
+    /// Releases it. The kernel cannot refuse this on an open file.
+    pub(super) fn release(&self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+
+    fn attempt(&self, operation: FlockOperation) -> Result<bool> {
+        loop {
+            match flock(&self.file, operation) {
+                Ok(()) => return Ok(true),
+                Err(Errno::WOULDBLOCK) => return Ok(false),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(Error::io("cannot lock beside the database", error)),
+            }
+        }
+    }
+}
+
+/// The error of a write that waited too long for the lock on the file at `path`.
+pub(super) fn busy(path: &Path) -> Error {
+    let what = match holder(path) {
+        Some(pid) => format!("process {pid} is writing and does not finish"),
+        None => "other processes keep writing".to_owned(),
+    };
+    Error::Busy { what }
+}
+
+/// Who holds the lock on the file at `path`: the pid, where `/proc/locks` names it.
+fn holder(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let inode = std::fs::metadata(path).ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    holder_in(&locks, &inode)
+}
+
+/// Lines read `1: FLOCK ADVISORY WRITE 4711 fe:00:262146 0 EOF`; one that waits has `->` second.
+fn holder_in(locks: &str, inode: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", pid, file, ..] = words[..] else {
+            return None;
+        };
+        let same = file.rsplit(':').next() == Some(inode);
+        if same { pid.parse().ok() } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_open_file_excludes_another_until_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let (one, two) = (
+            LockFile::open(&path).unwrap(),
+            LockFile::open(&path).unwrap(),
+        );
+        assert!(one.try_exclusive().unwrap());
+        assert!(!two.try_exclusive().unwrap());
+        assert!(!two.try_shared().unwrap());
+        assert_eq!(holder(&path), Some(std::process::id()));
+        one.release();
+        assert!(two.try_shared().unwrap());
+        assert!(one.try_shared().unwrap());
+        assert_eq!(holder(&path), None);
+    }
+
+    #[test]
+    fn the_holder_is_told_apart_from_those_who_wait_and_from_other_files() {
+        let locks = "\
+            1: POSIX  ADVISORY  WRITE 10 fe:00:77 0 EOF\n\
+            2: FLOCK  ADVISORY  WRITE 11 fe:00:78 0 EOF\n\
+            3: FLOCK  ADVISORY  WRITE 12 fe:00:77 0 EOF\n\
+            3: -> FLOCK  ADVISORY  WRITE 13 fe:00:77 0 EOF\n";
+        assert_eq!(holder_in(locks, "77"), Some(12));
+        assert_eq!(holder_in(locks, "79"), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! One caller's operation on its way through the writer: run by whoever leads, answered on the
+//! caller's own thread.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::combine::{Refusal, Verdict};
+use super::fault::{Fault, Shared, relocated};
+use crate::error::{Error, Result};
+
+/// Locks a mutex whose data is whole after a panic too: no operation runs under one unprotected.
+pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a caller is told: the verdict, and the error behind it where one is not its own.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) verdict: Verdict,
+    pub(super) source: Option<Shared>,
+}
+
+/// What the leader does with an operation, whoever it belongs to.
+pub(super) trait Operation {
+    /// Runs it in the open transaction; `Fatal` where the disk did not confirm a write.
+    fn run(&mut self, connection: &Connection) -> Result<(), Refusal>;
+    /// Keeps what the caller is told.
+    fn tell(&mut self, told: Told);
+}
+
+/// An operation and what came of it.
+pub(super) struct Call<T, F> {
+    operation: F,
+    result: Option<Result<Result<T>, Box<dyn Any + Send>>>,
+    told: Option<Told>,
+}
+
+impl<T, F: FnMut(&Connection) -> Result<T>> Call<T, F> {
+    pub(super) fn new(operation: F) -> Self {
+        Self {
+            operation,
+            result: None,
+            told: None,
+        }
+    }
+
+    /// What `write` returns to the caller; resumes the operation's own panic.
+    pub(super) fn answer(self, path: &Path) -> Result<T> {
+        let Some(Told { verdict, source }) = self.told else {
+            unreachable!("every operation of a turn is told before the turn ends");
+        };
+        match (verdict, self.result) {
+            (Verdict::Committed, Some(Ok(Ok(value)))) => Ok(value),
+            (Verdict::Failed, Some(Ok(Err(error)))) => Err(relocated(path, error)),
+            (Verdict::Failed, Some(Err(panic))) => resume_unwind(panic),
+            (Verdict::Committed | Verdict::Failed, _) => Err(Error::Bug {
+                what: "a write operation ended its own transaction".to_owned(),
+            }),
+            (Verdict::Unknown, _) => Err(Error::CommitUnknown {
+                source: match source {
+                    Some(source) => Box::new(source),
+                    None => "COMMIT gave no reason".into(),
+                },
+            }),
+            (Verdict::Refused(_), _) => Err(match source {
+                Some(source) => source.located(path),
+                None => Error::Busy {
+                    what: "another process keeps writing".to_owned(),
+                },
+            }),
+            (Verdict::Poisoned, _) => Err(poisoned(path, source)),
+        }
+    }
+}
+
+/// The error of every write after the disk failed to confirm one.
+pub(super) fn poisoned(path: &Path, source: Option<Shared>) -> Error {
+    Error::Unusable {
+        path: path.to_owned(),
+        what: "a write was not confirmed by the disk, so nothing more is acknowledged; stop every \
+               process that uses this file and run `doctor`"
+            .to_owned(),
+        source: source.map(|source| Box::new(source) as Box<_>),
+    }
+}
+
+impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
+    fn run(&mut self, connection: &Connection) -> Result<(), Refusal> {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.operation)(connection)));
+        let judged = match &result {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(Error::Sqlite(error))) if Fault::of(error) == Fault::Sync => Err(Refusal::Fatal),
+            Ok(Err(_)) | Err(_) => Err(Refusal::Error),
+        };
+        self.result = Some(result);
+        judged
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.told = Some(told);
+    }
+}
+
+/// An operation that waits in the queue while its caller sleeps.
+pub(super) trait Job: Send + Sync + fmt::Debug {
+    /// Takes it into a transaction; false if its caller gave up.
+    fn take(&self) -> bool;
+    /// As [`Operation::run`].
+    fn run(&self, connection: &Connection) -> Result<(), Refusal>;
+    /// As [`Operation::tell`]; the caller sleeps on.
+    fn tell(&self, told: Told);
+    /// Wakes the caller, who was told.
+    fn wake(&self);
+    /// Gives the caller the lead; false if it gave up.
+    fn lead(&self) -> bool;
+}
+
+/// The one implementation of [`Job`].
+pub(super) struct Parked<T, F> {
+    stage: Mutex<Stage<T, F>>,
+    changed: Condvar,
+}
+
+struct Stage<T, F> {
+    at: At,
+    /// `None` once its caller has it back.
+    call: Option<Call<T, F>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Queued,
+    Taken,
+    Told,
+    Leading,
+}
+
+/// How a caller's sleep ended; it has its operation back.
+pub(super) enum Waited<T, F> {
+    /// It was told.
+    Told(Call<T, F>),
+    /// It leads.
+    Lead(Call<T, F>),
+    /// Nobody took its operation in time, and nobody will.
+    GaveUp,
+}
+
+impl<T, F> Parked<T, F> {
+    pub(super) fn new(call: Call<T, F>) -> Self {
+        Self {
+            stage: Mutex::new(Stage {
+                at: At::Queued,
+                call: Some(call),
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Sleeps until told or given the lead, or until `timeout` has passed with the operation not
+    /// taken. One that is taken is always told.
+    pub(super) fn wait(&self, timeout: Duration) -> Waited<T, F> {
+        let (mut stage, _) = self
+            .changed
+            .wait_timeout_while(lock(&self.stage), timeout, |stage| {
+                matches!(stage.at, At::Queued | At::Taken)
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        if stage.at == At::Taken {
+            stage = self
+                .changed
+                .wait_while(stage, |stage| stage.at == At::Taken)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        match (stage.call.take(), stage.at) {
+            (Some(call), At::Told) => Waited::Told(call),
+            (Some(call), At::Leading) => Waited::Lead(call),
+            (_, At::Queued) => Waited::GaveUp,
+            (_, at) => unreachable!("only its caller takes an operation out, once, not at {at:?}"),
+        }
+    }
+}
+
+impl<T, F> Job for Parked<T, F>
+where
+    T: Send,
+    F: FnMut(&Connection) -> Result<T> + Send,
+{
+    fn take(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        let waits = stage.call.is_some();
+        if waits {
+            stage.at = At::Taken;
+        }
+        waits
+    }
+
+    fn run(&self, connection: &Connection) -> Result<(), Refusal> {
+        match &mut lock(&self.stage).call {
+            Some(call) => call.run(connection),
+            None => Err(Refusal::Error),
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        if let Some(call) = &mut lock(&self.stage).call {
+            call.tell(told);
+        }
+    }
+
+    fn wake(&self) {
+        lock(&self.stage).at = At::Told;
+        self.changed.notify_one();
+    }
+
+    fn lead(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        let waits = stage.call.is_some();
+        if waits {
+            stage.at = At::Leading;
+            self.changed.notify_one();
+        }
+        waits
+    }
+}
+
+impl<T, F> fmt::Debug for Parked<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parked")
+            .field("at", &lock(&self.stage).at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A job that whoever waits for the lock between processes runs as its own.
+pub(super) struct Adopted<'a>(pub(super) &'a dyn Job);
+
+impl Operation for Adopted<'_> {
+    fn run(&mut self, connection: &Connection) -> Result<(), Refusal> {
+        self.0.run(connection)
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.0.tell(told);
+    }
+}

@@ -1,0 +1,106 @@
+//! Connections that read. They see every commit that returned before they began.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::connection::{READER_FLAGS, open_reader, prepare_reader};
+use super::fault::{located, relocated};
+use super::operation::lock;
+use super::statement;
+use crate::error::{Error, Result};
+
+const DATA_VERSION: &str = statement(include_str!("../../queries/data_version.sql"));
+
+/// How many reads run at the same time; more wait.
+const READERS: u32 = 8;
+
+/// A pool that is built by the first read, and a connection that watches for commits.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    busy_timeout: Duration,
+    pool: OnceLock<r2d2::Pool<SqliteConnectionManager>>,
+    building: Mutex<()>,
+    watch: Mutex<Option<Connection>>,
+}
+
+impl Readers {
+    /// Readers of the file at `path`; nothing is opened yet.
+    pub(super) fn new(path: &Path, busy_timeout: Duration) -> Self {
+        Self {
+            path: path.to_owned(),
+            busy_timeout,
+            pool: OnceLock::new(),
+            building: Mutex::default(),
+            watch: Mutex::default(),
+        }
+    }
+
+    /// Runs `query` on a snapshot.
+    pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut connection = self.pool()?.get().map_err(|error| Error::Unusable {
+            path: self.path.clone(),
+            what: "no connection to read with; close programs that read it, or try again"
+                .to_owned(),
+            source: Some(Box::new(error)),
+        })?;
+        snapshot(&mut connection, &self.path, query)
+    }
+
+    /// A number that changes with every commit of every other connection.
+    pub(super) fn change_counter(&self) -> Result<i64> {
+        let mut watch = lock(&self.watch);
+        let connection = match watch.take() {
+            Some(connection) => connection,
+            None => open_reader(&self.path, self.busy_timeout)?,
+        };
+        let counter = connection
+            .prepare_cached(DATA_VERSION)
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(|error| located(&self.path, error))?;
+        *watch = Some(connection);
+        Ok(counter)
+    }
+
+    fn pool(&self) -> Result<&r2d2::Pool<SqliteConnectionManager>> {
+        let _building = lock(&self.building);
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let timeout = self.busy_timeout;
+        let manager = SqliteConnectionManager::file(&self.path)
+            .with_flags(READER_FLAGS)
+            .with_init(move |connection| prepare_reader(connection, timeout));
+        let pool = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(0))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_on_check_out(false)
+            .connection_timeout(self.busy_timeout)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build(manager)
+            .map_err(|error| Error::Unusable {
+                path: self.path.clone(),
+                what: "it cannot be opened for reading; check its permissions".to_owned(),
+                source: Some(Box::new(error)),
+            })?;
+        Ok(self.pool.get_or_init(|| pool))
+    }
+}
+
+/// Runs `query` in a read transaction of `connection`, so that all it asks is of one moment.
+pub(super) fn snapshot<T>(
+    connection: &mut Connection,
+    path: &Path,
+    query: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
+    let tx = connection
+        .transaction_with_behavior(TransactionBehavior::Deferred)
+        .map_err(|error| located(path, error))?;
+    query(&tx).map_err(|error| relocated(path, error))
+}

@@ -1,0 +1,321 @@
+//! The combining writer: threads, the connection and the lock between processes around the
+//! decisions in `combine`.
+//!
+//! A lone caller runs its operation at once on its own thread. Callers that meet share one
+//! transaction: whoever leads commits everything that waits, and each returns only after the
+//! commit that holds its operation. A leader that finds another process writing leaves its
+//! operation to the lock thread, which sleeps in the kernel's queue for the lock and then leads in
+//! its place, so that a caller's own wait can end.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use rusqlite::Connection;
+
+use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
+use super::fault::{Fault, Shared};
+use super::lock::{LockFile, busy};
+use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock, poisoned};
+use super::statement;
+use crate::error::{Error, Result};
+
+const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
+const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
+const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
+
+/// The write connection of one database and everybody who wants it.
+#[derive(Debug)]
+pub(super) struct Writer {
+    core: Arc<Core>,
+    /// To the lock thread, once there is one. Dropping it ends the thread.
+    contended: OnceLock<Sender<Arc<dyn Job>>>,
+    starting: Mutex<()>,
+}
+
+/// What callers and the lock thread share.
+#[derive(Debug)]
+struct Core {
+    path: PathBuf,
+    lock_path: PathBuf,
+    lock: LockFile,
+    busy_timeout: Duration,
+    connection: Mutex<Connection>,
+    turns: Mutex<Turns>,
+    queue: Sender<Arc<dyn Job>>,
+    queued: Receiver<Arc<dyn Job>>,
+    /// Set once nothing can be trusted any more.
+    poison: OnceLock<Option<Shared>>,
+}
+
+impl Writer {
+    /// A writer on `connection`, in competition with other processes on `lock_path`.
+    pub(super) fn new(
+        path: PathBuf,
+        lock_path: PathBuf,
+        connection: Connection,
+        busy_timeout: Duration,
+    ) -> Result<Self> {
+        let (queue, queued) = crossbeam_channel::unbounded();
+        Ok(Self {
+            core: Arc::new(Core {
+                path,
+                lock: LockFile::open(&lock_path)?,
+                lock_path,
+                busy_timeout,
+                connection: Mutex::new(connection),
+                turns: Mutex::default(),
+                queue,
+                queued,
+                poison: OnceLock::new(),
+            }),
+            contended: OnceLock::new(),
+            starting: Mutex::default(),
+        })
+    }
+
+    /// The connection, outside any transaction; blocks while somebody writes.
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.core.connection)
+    }
+
+    /// Runs `operation` in a transaction and returns after its commit.
+    pub(super) fn write<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T> + Send + 'static,
+    {
+        if let Some(poison) = self.core.poison.get() {
+            return Err(poisoned(&self.core.path, poison.clone()));
+        }
+        let mut call = match self.core.arrive(Call::new(operation)) {
+            Arrived::Leads(call) => call,
+            Arrived::Waits(job) => match job.wait(self.core.busy_timeout) {
+                Waited::Lead(call) => call,
+                Waited::Told(call) => return call.answer(&self.core.path),
+                Waited::GaveUp => return Err(busy(&self.core.lock_path)),
+            },
+        };
+        match self.core.lock.try_exclusive() {
+            Ok(true) => {}
+            Ok(false) => return self.leave_to_lock_thread(call),
+            Err(error) => {
+                self.core.leave();
+                return Err(error);
+            }
+        }
+        let joined = self.core.turn(&mut call);
+        self.core.lock.release();
+        self.core.leave();
+        for job in joined {
+            job.wake();
+        }
+        call.answer(&self.core.path)
+    }
+
+    /// Has the lock thread lead with `call`, and waits as one who follows.
+    fn leave_to_lock_thread<T, F>(&self, call: Call<T, F>) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T> + Send + 'static,
+    {
+        let job = Arc::new(Parked::new(call));
+        let sent = self.lock_thread().and_then(|thread| {
+            thread.send(job.clone()).map_err(|_| Error::Bug {
+                what: "the lock thread is gone".to_owned(),
+            })
+        });
+        if let Err(error) = sent {
+            self.core.leave();
+            return Err(error);
+        }
+        match job.wait(self.core.busy_timeout) {
+            Waited::Told(call) => call.answer(&self.core.path),
+            Waited::GaveUp => Err(busy(&self.core.lock_path)),
+            Waited::Lead(_) => unreachable!("the lock thread keeps the lead"),
+        }
+    }
+
+    /// The lock thread, started when first needed.
+    fn lock_thread(&self) -> Result<&Sender<Arc<dyn Job>>> {
+        let _starting = lock(&self.starting);
+        if let Some(sender) = self.contended.get() {
+            return Ok(sender);
+        }
+        let (sender, receiver) = crossbeam_channel::unbounded::<Arc<dyn Job>>();
+        let core = Arc::clone(&self.core);
+        std::thread::Builder::new()
+            .name("queue-lock".to_owned())
+            .spawn(move || {
+                for job in receiver {
+                    core.lead_contended(job);
+                }
+            })
+            .map_err(|error| Error::io("cannot start the lock thread", error))?;
+        Ok(self.contended.get_or_init(|| sender))
+    }
+}
+
+enum Arrived<T, F> {
+    Leads(Call<T, F>),
+    Waits(Arc<Parked<T, F>>),
+}
+
+impl Core {
+    fn arrive<T, F>(&self, call: Call<T, F>) -> Arrived<T, F>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T> + Send + 'static,
+    {
+        let mut turns = lock(&self.turns);
+        match turns.arrive() {
+            Role::Lead => Arrived::Leads(call),
+            Role::Follow => {
+                let job = Arc::new(Parked::new(call));
+                // Sent under the lock, so that the channel holds what `turns` counts.
+                if self.queue.send(job.clone()).is_err() {
+                    unreachable!("both ends of the channel are here");
+                }
+                Arrived::Waits(job)
+            }
+        }
+    }
+
+    /// Passes the lead on, or frees the connection.
+    fn leave(&self) {
+        while let Some(next) = self.successor() {
+            if next.lead() {
+                return;
+            }
+        }
+    }
+
+    /// The one to lead next, if anybody waits.
+    fn successor(&self) -> Option<Arc<dyn Job>> {
+        let mut turns = lock(&self.turns);
+        match turns.leave() {
+            Next::Free => None,
+            Next::HandOver => self.queued.try_recv().ok(),
+        }
+    }
+
+    /// Leads on the lock thread, beginning with `job`, until nobody waits.
+    fn lead_contended(&self, job: Arc<dyn Job>) {
+        let mut next = Some(job);
+        while let Some(job) = next {
+            if self.lock.exclusive().is_ok() && job.take() {
+                let joined = self.turn(&mut Adopted(&*job));
+                self.lock.release();
+                next = self.successor();
+                job.wake();
+                for job in joined {
+                    job.wake();
+                }
+            } else {
+                self.lock.release();
+                next = self.successor();
+            }
+        }
+    }
+
+    /// One turn on the connection, with the lock between processes held. Those who joined are
+    /// told, but sleep on.
+    fn turn(&self, own: &mut dyn Operation) -> Vec<Arc<dyn Job>> {
+        let connection = lock(&self.connection);
+        let mut joined: Vec<Arc<dyn Job>> = Vec::new();
+        let mut source = None;
+        let (mut turn, mut action) = Turn::start();
+        loop {
+            let event = match action {
+                Action::Begin => Event::Began(self.begin(&connection, &mut source)),
+                Action::Gather => {
+                    let most = lock(&self.turns).take();
+                    joined.extend(self.queued.try_iter().take(most).filter(|job| job.take()));
+                    Event::Joined(joined.len())
+                }
+                Action::Run(index) => {
+                    let ran = match index.checked_sub(1) {
+                        None => own.run(&connection),
+                        Some(index) => joined[index].run(&connection),
+                    };
+                    // An operation that lost its transaction and went on has written outside it.
+                    let lost = ran.is_ok() && connection.is_autocommit();
+                    Event::Ran(if lost { Err(Refusal::Error) } else { ran })
+                }
+                Action::Commit => Event::Committed(commit(&connection, &mut source)),
+                Action::RollBack => Event::RolledBack(roll_back(&connection, &mut source)),
+                Action::Tell(range, verdict) => {
+                    self.note(verdict, source.as_ref());
+                    for index in range {
+                        let told = Told {
+                            verdict,
+                            source: source.clone(),
+                        };
+                        match index.checked_sub(1) {
+                            None => own.tell(told),
+                            Some(index) => joined[index].tell(told),
+                        }
+                    }
+                    Event::Told
+                }
+                Action::End => return joined,
+            };
+            action = turn.step(event);
+        }
+    }
+
+    fn begin(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
+        if let Some(poison) = self.poison.get() {
+            source.clone_from(poison);
+            return Err(Refusal::Fatal);
+        }
+        perform(connection, BEGIN).map_err(|error| {
+            let refusal = match Fault::of(&error) {
+                Fault::Busy => Refusal::Busy,
+                Fault::Sync => Refusal::Fatal,
+                Fault::Full => Refusal::Full,
+                Fault::Corrupt
+                | Fault::NotADatabase
+                | Fault::ReadOnly
+                | Fault::CannotOpen
+                | Fault::Io
+                | Fault::Statement => Refusal::Error,
+            };
+            *source = Some(Shared(Arc::new(error)));
+            refusal
+        })
+    }
+
+    /// Remembers that the disk did not confirm a write, or that a transaction cannot be ended.
+    fn note(&self, verdict: Verdict, source: Option<&Shared>) {
+        let fatal = verdict == Verdict::Poisoned
+            || source.is_some_and(|source| Fault::of(&source.0) == Fault::Sync);
+        if fatal {
+            let _ = self.poison.set(source.cloned());
+        }
+    }
+}
+
+fn commit(connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
+    perform(connection, COMMIT).map_err(|error| {
+        let refusal = Fault::of_commit(&error);
+        *source = Some(Shared(Arc::new(error)));
+        refusal
+    })
+}
+
+/// A transaction that `SQLite` has ended by itself needs no rollback.
+fn roll_back(connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
+    if connection.is_autocommit() {
+        return Ok(());
+    }
+    perform(connection, ROLLBACK).map_err(|error| {
+        *source = Some(Shared(Arc::new(error)));
+        Refusal::Fatal
+    })
+}
+
+fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
