@@ -229,6 +229,7 @@ impl Queue for FastQueue {
             change::cancel(connection, &ids, now)
         })?;
         self.wake_cancelled(&changes);
+        self.database.waker().tell_settled();
         Ok(changes)
     }
 

@@ -29,5 +29,6 @@ pub use driver::Observer;
 pub use listener::Listener;
 pub use protocol::WorkerEvent;
 pub use recovery::Recovered;
-pub use stop::Stopper;
+pub use stop::{SignalGuard, Stopper};
+pub use system::recover_once;
 pub use worker::{Summary, Worker, WorkerOptions};

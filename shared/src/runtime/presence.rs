@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::sidecar::Sidecar;
-use super::wakeup::{self, PLACE_BYTES, Signal};
+use super::wakeup::{self, PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves, WorkerInfo};
@@ -170,6 +170,41 @@ pub fn live_workers<Q: Queue>(queue: &Q) -> Result<Vec<WorkerInfo>> {
         }
     }
     Ok(live)
+}
+
+/// Removes the files of workers that died before they had a row or after it was deleted, and of
+/// listeners that died. Whoever is about to register holds its lock or will notice.
+///
+/// # Errors
+/// As [`Queue::workers`], and when the folder cannot be read.
+pub fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
+    let sidecar = queue.sidecar();
+    let folder = sidecar.workers();
+    let entries = std::fs::read_dir(&folder)
+        .map_err(|error| Error::io(format!("cannot read {}", folder.display()), error))?;
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let known = queue.workers()?;
+    let waker = Waker::new(sidecar.clone());
+    for name in names {
+        let Some((stem, kind)) = name.to_str().and_then(|name| name.split_once('.')) else {
+            continue;
+        };
+        let Ok(id) = i64::from_str_radix(stem, 16).map(WorkerId) else {
+            continue;
+        };
+        if known.iter().any(|worker| worker.id == id) {
+            continue;
+        }
+        let deserted = match kind {
+            "lock" => DeadLock::take(sidecar, id)?.is_some(),
+            "sock" => !waker.send(id, Signal::Peers),
+            _ => false,
+        };
+        if deserted {
+            let _ = std::fs::remove_file(folder.join(&name));
+        }
+    }
+    Ok(())
 }
 
 /// The id of this boot of the machine.

@@ -23,8 +23,10 @@ const EMPTY_SCANS: u32 = 2;
 pub struct Sweep {
     /// Processes that carry the worker's mark and were sent KILL.
     pub signalled: Vec<u32>,
-    /// Processes that carry the mark, or may, and could not be signalled.
+    /// Processes that carry the mark and could not be signalled.
     pub unreachable: Vec<u32>,
+    /// Processes of this user that do not show whether they carry it.
+    pub hidden: Vec<u32>,
 }
 
 /// What is to be done next.
@@ -59,8 +61,11 @@ pub struct Recovered {
     pub tasks: Vec<Reaped>,
     /// How many of its processes were ended.
     pub ended: usize,
-    /// Processes of its that may still run: they could not be seen, signalled, or did not go.
+    /// Processes of its that may still run: they could not be signalled, or did not go.
     pub unreachable: Vec<u32>,
+    /// Processes of this user that do not show whose they are. Some are ordinary: key agents hide
+    /// their memory.
+    pub hidden: Vec<u32>,
 }
 
 /// The recovery of one dead worker.
@@ -99,6 +104,7 @@ impl Recovery {
                 tasks: Vec::new(),
                 ended: 0,
                 unreachable: Vec::new(),
+                hidden: Vec::new(),
             },
             seen: Vec::new(),
             phase,
@@ -163,6 +169,7 @@ impl Recovery {
         let impatient = self.give_up <= now.boot;
         self.recovered.ended = self.seen.len();
         self.recovered.unreachable = sweep.unreachable;
+        self.recovered.hidden = sweep.hidden;
         if impatient {
             self.recovered.ended -= sweep.signalled.len().min(self.recovered.ended);
             self.recovered.unreachable.extend(&sweep.signalled);
@@ -210,6 +217,7 @@ mod tests {
         RecoveryAnswer::Swept(Sweep {
             signalled: signalled.to_vec(),
             unreachable: unreachable.to_vec(),
+            hidden: Vec::new(),
         })
     }
 

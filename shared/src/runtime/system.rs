@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use rustix::event::Timespec;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::executor::{Ended, Ending, Executor};
 use super::orphans::{OrphanEnd, ProcFs, Processes};
-use super::presence::{DeadLock, Registration};
+use super::presence::{DeadLock, Registration, boot_id};
 use super::protocol::Event;
-use super::recovery::Sweep;
+use super::recovery::{Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
 use super::shell::{Peer, Shell};
 use super::sidecar::Sidecar;
 use super::stop::StopReceiver;
@@ -20,7 +21,7 @@ use super::wakeup::{Signal, Waker};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
-use crate::queue::WorkerInfo;
+use crate::queue::{Queue, WorkerInfo};
 
 /// What the executor calls the wake socket and the requests to stop.
 const WAKE_TOKEN: u64 = 0;
@@ -227,7 +228,8 @@ pub fn sweep(processes: &impl Processes, dead: WorkerId) -> Result<Sweep> {
         .map_err(|error| Error::io("cannot list processes", error))?;
     let mut sweep = Sweep {
         signalled: Vec::new(),
-        unreachable: scan.hidden,
+        unreachable: Vec::new(),
+        hidden: scan.hidden,
     };
     for found in scan.found {
         match processes.end(&found, dead) {
@@ -237,4 +239,46 @@ pub fn sweep(processes: &impl Processes, dead: WorkerId) -> Result<Sweep> {
         }
     }
     Ok(sweep)
+}
+
+/// Recovers every worker that is dead and that nobody else recovers, without being a worker.
+///
+/// # Errors
+/// As [`Queue::workers`] and [`Queue::reap`], and when the system refuses a lock or does not list
+/// processes.
+pub fn recover_once<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
+    let mut recovered = Vec::new();
+    let boot = boot_id()?;
+    for worker in queue.workers()? {
+        if let Some(lock) = DeadLock::take(queue.sidecar(), worker.id)? {
+            let this_boot = worker.boot_id == boot;
+            let recovery = Recovery::new(worker.id, this_boot, queue.now());
+            recovered.push(recover(queue, recovery)?);
+            lock.remove(queue.sidecar());
+        }
+    }
+    Ok(recovered)
+}
+
+fn recover<Q: Queue>(queue: &Q, mut recovery: Recovery) -> Result<Recovered> {
+    let dead = recovery.worker();
+    loop {
+        let now = queue.now();
+        let answer = match recovery.next(now) {
+            RecoveryAction::Sweep => RecoveryAnswer::Swept(sweep(&ProcFs, dead)?),
+            RecoveryAction::Reap => RecoveryAnswer::Reaped(queue.reap(dead)),
+            RecoveryAction::Release => return recovery.into_result(),
+            RecoveryAction::Wait(until) => {
+                let pause = until.since(now.boot);
+                let timeout = Timespec {
+                    tv_sec: pause.as_secs().try_into().unwrap_or(i64::MAX),
+                    tv_nsec: pause.subsec_nanos().into(),
+                };
+                // Interrupted or not, the machine says what to do next.
+                let _ = rustix::event::poll(&mut [], Some(&timeout));
+                continue;
+            }
+        };
+        recovery.answer(queue.now(), answer);
+    }
 }

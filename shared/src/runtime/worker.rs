@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
-use super::presence::Registration;
+use super::presence::{Registration, sweep_strays};
 use super::protocol::{Config, WorkerEvent};
 use super::stop::{self, StopReceiver, Stopper};
 use super::system::System;
@@ -158,6 +158,7 @@ impl<Q: Queue> Worker<Q> {
         };
         let (stopper, stop) = stop::pair()?;
         let registration = Registration::new(&*queue, options.slots.get(), serves)?;
+        sweep_strays(&*queue)?;
         Ok(Self {
             queue,
             options,

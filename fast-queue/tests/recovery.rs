@@ -1,0 +1,178 @@
+//! Workers that die: what they ran is ended and returned, by whoever is left.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Arc, mpsc};
+
+use fast_queue::FastQueue;
+use queue_core::runtime::presence::{boot_id, live_workers};
+use queue_core::runtime::{Observer, Recovered, Worker, WorkerEvent, WorkerOptions, recover_once};
+use queue_core::{NewTask, Queue, State};
+
+/// Set for the process that plays the worker to be killed.
+const VICTIM: &str = "QUEUE_TEST_VICTIM_OF";
+
+struct Events(mpsc::Sender<WorkerEvent>);
+
+impl Observer for Events {
+    fn on(&mut self, event: &WorkerEvent) {
+        let _ = self.0.send(event.clone());
+    }
+}
+
+fn recovery(event: WorkerEvent) -> Option<Recovered> {
+    if let WorkerEvent::Recovered(recovered) = event {
+        Some(recovered)
+    } else {
+        None
+    }
+}
+
+/// Not a test of its own: the others start it as a process to be killed.
+#[test]
+fn victim() {
+    let Some(path) = std::env::var_os(VICTIM) else {
+        return;
+    };
+    let queue = Arc::new(FastQueue::open(Path::new(&path)).unwrap());
+    let options = WorkerOptions::commands(NonZeroU32::new(4).unwrap());
+    Worker::new(queue, options).unwrap().run(&mut ()).unwrap();
+}
+
+/// Kills the worker however a test ends.
+struct Victim(Child);
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start_victim(queue: &FastQueue) -> Victim {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "victim", "--nocapture"])
+        .env(VICTIM, queue.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    Victim(child)
+}
+
+/// Waits until `condition` holds, looking every few milliseconds; the test run's own time limit
+/// ends it if it never does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody tells this process about files another one writes"
+)]
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+fn is_running(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim()));
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
+}
+
+/// A task that leaves its group and session, and says who it is.
+fn escapee(marks: &Path) -> NewTask {
+    let command = format!(
+        "setsid sh -c 'echo $$ > {0}/pid; exec sleep 300' & echo started > {0}/started; wait",
+        marks.display()
+    );
+    NewTask::shell("escapee", command)
+}
+
+#[test]
+fn a_live_worker_recovers_a_killed_one_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
+    let task = queue.enqueue(vec![escapee(folder.path())]).unwrap()[0].id;
+    let mut victim = start_victim(&queue);
+    wait_until(|| folder.path().join("pid").exists());
+    let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+
+    let options = WorkerOptions::commands(NonZeroU32::MIN);
+    let worker = Worker::new(Arc::clone(&queue), options).unwrap();
+    let stopper = worker.stopper();
+    let (sender, events) = mpsc::channel();
+    let running = std::thread::spawn(move || worker.run(&mut Events(sender)).unwrap());
+    assert_eq!(live_workers(&*queue).unwrap().len(), 2);
+    victim.0.kill().unwrap();
+    let recovered = events.iter().find_map(recovery).unwrap();
+    assert_eq!(recovered.tasks[0].claim.task, task);
+    assert!(recovered.ended >= 2, "the shell and what left it");
+    assert!(!is_running(&pid));
+    let started = |event: &WorkerEvent| matches!(event, WorkerEvent::Started { .. });
+    assert!(events.iter().any(|event| started(&event)));
+    assert_eq!(queue.get(task).unwrap().unwrap().crashes, 2);
+    stopper.stop();
+    stopper.stop();
+    assert_eq!(running.join().unwrap().recovered, 1);
+}
+
+#[test]
+fn a_program_that_is_no_worker_can_recover_a_dead_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+    let task = queue.enqueue(vec![escapee(folder.path())]).unwrap()[0].id;
+    let mut victim = start_victim(&queue);
+    wait_until(|| folder.path().join("pid").exists());
+    assert_eq!(recover_once(&queue).unwrap(), vec![], "it lives");
+    victim.0.kill().unwrap();
+    victim.0.wait().unwrap();
+    let recovered = recover_once(&queue).unwrap();
+    assert_eq!(recovered.len(), 1);
+    assert_eq!(recovered[0].unreachable, Vec::<u32>::new());
+    let task = queue.get(task).unwrap().unwrap();
+    assert_eq!((task.state, task.crashes), (State::Queued, 1));
+    assert_eq!(queue.workers().unwrap(), vec![]);
+    let left = std::fs::read_dir(queue.sidecar().workers()).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn a_worker_of_an_earlier_boot_is_recovered_without_looking_at_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+    queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
+    let worker = queue_core::WorkerId(77);
+    let info = queue_core::queue::WorkerInfo {
+        id: worker,
+        pid: std::process::id(),
+        boot_id: format!("not {}", boot_id().unwrap()),
+        started_at: queue.now().wall,
+        slots: 1,
+        serves: queue_core::queue::Serves {
+            queue: "default".to_owned(),
+            commands: true,
+            handlers: Vec::new(),
+        },
+    };
+    queue.register(&info).unwrap();
+    let request = queue_core::ClaimRequest::commands(worker, 1);
+    let claim = queue.claim(&request).unwrap().tasks[0].claim;
+    let recovered = recover_once(&queue).unwrap();
+    assert_eq!(recovered[0].tasks[0].claim, claim);
+    assert_eq!(recovered[0].ended, 0);
+}
+
+#[test]
+fn files_left_by_the_dead_are_swept_and_those_of_the_living_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
+    let stray = queue.sidecar().worker_lock(queue_core::WorkerId(5));
+    std::fs::write(&stray, "").unwrap();
+    let options = WorkerOptions::commands(NonZeroU32::MIN);
+    let one = Worker::new(Arc::clone(&queue), options.clone()).unwrap();
+    let two = Worker::new(Arc::clone(&queue), options).unwrap();
+    assert!(!stray.exists());
+    assert!(queue.sidecar().worker_lock(one.id()).exists());
+    assert!(queue.sidecar().worker_socket(one.id()).exists());
+    assert!(queue.sidecar().worker_lock(two.id()).exists());
+}
