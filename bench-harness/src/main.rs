@@ -52,6 +52,7 @@ enum Verb {
 enum Child {
     Memory(compare::MemoryArgs),
     Cycle(figures::CycleArgs),
+    Stamp(figures::StampArgs),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Verb::Compare(args) => compare::run(args),
         Verb::Figures(args) => figures::run(args),
         Verb::Child(Child::Cycle(args)) => figures::run_cycle(args),
+        Verb::Child(Child::Stamp(args)) => figures::run_stamp(args),
         Verb::Child(Child::Memory(args)) => compare::run_memory(args),
     };
     match done {

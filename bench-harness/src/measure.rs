@@ -32,6 +32,30 @@ impl Stopwatch {
     }
 }
 
+/// Lets time pass in which something else is measured.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "idling is what is measured, or the pause between two looks at a condition"
+)]
+pub(crate) fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+/// Looks every millisecond until `condition` is met.
+///
+/// # Errors
+/// When it is not within a minute.
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
+    let watch = Stopwatch::start();
+    while !condition()? {
+        if watch.elapsed() > Duration::from_secs(60) {
+            return Err(format!("waited a minute in vain until {what}").into());
+        }
+        pause(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 /// Smallest, middle and largest of several samples, in the samples' unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Spread {

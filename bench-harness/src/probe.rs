@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, count};
@@ -23,6 +24,45 @@ pub(crate) fn disk(folder: &Path, samples: usize) -> Result<Spread> {
     Ok(Spread::of(&micros))
 }
 
+/// Seconds to run `/bin/sh -c true` `total` times, `at_once` at a time, by `posix_spawn` and
+/// `wait`, with nothing kept of any of it.
+pub(crate) fn spawns(total: usize, at_once: usize) -> Result<f64> {
+    let watch = Stopwatch::start();
+    let (mut started, mut ended) = (0, 0);
+    while ended < total {
+        while started < total && started - ended < at_once {
+            Command::new("/bin/sh")
+                .args(["-c", "true"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()?;
+            started += 1;
+        }
+        // Whichever child ends first: the bare loop has no bookkeeping of its children.
+        rustix::process::wait(rustix::process::WaitOptions::empty())?;
+        ended += 1;
+    }
+    Ok(watch.seconds())
+}
+
+/// Seconds of one run of `command`, which must exit 0.
+pub(crate) fn process(command: &mut Command) -> Result<f64> {
+    let watch = Stopwatch::start();
+    let output = command.stdin(Stdio::null()).output()?;
+    let seconds = watch.seconds();
+    if output.status.success() {
+        return Ok(seconds);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?} ended with {}: {said}", output.status).into())
+}
+
+/// Megabytes of memory a process occupies now; `None` once it is gone.
+pub(crate) fn resident_megabytes(pid: u32) -> Option<f64> {
+    status_kilobytes(pid, "VmRSS:").map(|kilobytes| count(kilobytes) / 1024.0)
+}
+
 /// The most megabytes of memory this process ever occupied.
 pub(crate) fn own_peak_megabytes() -> f64 {
     status_kilobytes(std::process::id(), "VmHWM:")
@@ -35,9 +75,20 @@ fn status_kilobytes(pid: u32, field: &str) -> Option<usize> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// Seconds of processor time a process and its threads have used.
+pub(crate) fn processor_seconds(pid: u32) -> Option<f64> {
+    let mut nanos = 0.0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let path = thread.ok()?.path().join("schedstat");
+        let text = std::fs::read_to_string(path).ok()?;
+        nanos += text.split_whitespace().next()?.parse::<f64>().ok()?;
+    }
+    Some(nanos / 1e9)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{disk, own_peak_megabytes};
+    use super::{disk, own_peak_megabytes, processor_seconds, resident_megabytes, spawns};
 
     #[test]
     fn the_disk_probe_cleans_up_after_itself() {
@@ -48,7 +99,16 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_of_this_process_is_read() {
+    fn memory_and_processor_time_are_read_of_a_living_process() {
+        let me = std::process::id();
+        assert!(resident_megabytes(me).unwrap() > 0.1);
         assert!(own_peak_megabytes() > 0.1);
+        assert!(processor_seconds(me).unwrap() >= 0.0);
+        assert!(resident_megabytes(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn the_spawn_probe_waits_for_every_child() {
+        assert!(spawns(3, 2).unwrap() > 0.0);
     }
 }

@@ -4,20 +4,17 @@ use std::path::Path;
 
 use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
-use queue_core::clock::{Clock, SystemClock, Timestamp};
+use queue_core::clock::{Clock, SystemClock};
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::{ClaimRequest, Outcome, Queue, Settlement, State};
-use rusqlite::{Connection, params};
 
 use super::figure::{Bar, Figure};
+use super::fill::{add_lane, insert};
 use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::short;
 use crate::systems::raw::connect;
-
-const FILL: &str = include_str!("../../queries/fill.sql");
-const ADD_LANE: &str = include_str!("../../queries/add_lane.sql");
 
 /// Claims of one sample, one commit each.
 const CLAIMS: usize = 500;
@@ -114,11 +111,7 @@ fn fill(path: &Path, load: Load) -> Result<()> {
     )?);
     let connection = connect(path, Durability::Fast)?;
     let now = SystemClock.now().wall;
-    let lane = |name: &str, handler: &str, paused_at: Option<i64>| -> Result<i64> {
-        let row = params![name, handler, paused_at];
-        Ok(connection.query_row(ADD_LANE, row, |row| row.get(0))?)
-    };
-    let default = lane("default", "", None)?;
+    let default = add_lane(&connection, "default", "", None)?;
     let transaction = connection.unchecked_transaction()?;
     insert(&connection, PENDING, default, State::Queued, 0)?;
     match load {
@@ -127,40 +120,15 @@ fn fill(path: &Path, load: Load) -> Result<()> {
         Load::Finished => insert(&connection, MILLION, default, State::Succeeded, 0)?,
         Load::Delayed => insert(&connection, MILLION, default, State::Scheduled, 100)?,
         Load::Paused => {
-            let paused = lane("paused", "", Some(now.0))?;
+            let paused = add_lane(&connection, "paused", "", Some(now))?;
             insert(&connection, MILLION, paused, State::Queued, 100)?;
         }
         Load::Unserved => {
-            let nobody = lane("default", "nobody", None)?;
+            let nobody = add_lane(&connection, "default", "nobody", None)?;
             insert(&connection, MILLION, nobody, State::Queued, 100)?;
         }
     }
     transaction.commit()?;
     connection.pragma_update(None, "wal_checkpoint", "truncate")?;
-    Ok(())
-}
-
-fn insert(
-    connection: &Connection,
-    tasks: i64,
-    queue: i64,
-    state: State,
-    priority: i32,
-) -> Result<()> {
-    let now = SystemClock.now().wall;
-    let run_at = (state == State::Scheduled).then_some(Timestamp::MAX.0);
-    let finished_at = state.is_terminal().then_some(now.0);
-    connection.execute(
-        FILL,
-        params![
-            tasks,
-            queue,
-            state.code(),
-            priority,
-            now.0,
-            run_at,
-            finished_at
-        ],
-    )?;
     Ok(())
 }

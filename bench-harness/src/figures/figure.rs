@@ -70,6 +70,17 @@ impl Figure {
         Self::ratio(name, Spread::of(&[value]), unit, bar)
     }
 
+    /// A figure that could not be measured on this machine, and why.
+    pub(crate) fn skipped(name: impl Into<String>, bar: Bar, why: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: None,
+            unit: "",
+            bar,
+            beside: why.into(),
+        }
+    }
+
     /// Adds what is printed beside it.
     pub(crate) fn beside(mut self, text: impl Into<String>) -> Self {
         self.beside = text.into();
@@ -116,6 +127,14 @@ mod tests {
         assert!(!Figure::ratio("push", ratios, "× raw", Bar::AtLeast(0.9)).missed());
         assert!(Figure::ratio("push", ratios, "× raw", Bar::AtLeast(0.96)).missed());
         assert!(Figure::value("wake", 101.0, "us", Bar::AtMost(100.0)).missed());
+    }
+
+    #[test]
+    fn a_skipped_figure_is_no_miss_and_says_why() {
+        let figure = Figure::skipped("add-task", Bar::AtMost(1.5), "there is no sqlite3 shell");
+        assert!(!figure.missed());
+        assert!(figure.text().starts_with("skip"));
+        assert!(figure.text().contains("no sqlite3 shell"));
     }
 
     #[test]

@@ -4,12 +4,19 @@
 //! probe of it: absolute times of another machine or another hour say nothing.
 
 mod bulk;
+mod cli;
+mod commands;
+mod crash;
 mod depth;
 mod figure;
+mod fill;
 mod hundred;
+mod memory;
+mod process;
 mod processes;
 mod single;
 mod threads;
+mod wakeup;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +29,7 @@ use crate::{Result, Verdict, print, probe};
 use figure::Figure;
 
 pub(crate) use processes::{CycleArgs, run_cycle};
+pub(crate) use wakeup::{StampArgs, run_stamp};
 
 /// A group of figures: its name, what is in it, and how it is measured.
 type Group = (
@@ -45,6 +53,31 @@ const GROUPS: &[Group] = &[
     ("threads", "64 threads at full durability", threads::measure),
     ("processes", "16 processes on one file", processes::measure),
     ("depth", "claims before deep backlogs", depth::measure),
+    (
+        "commands",
+        "`true` a thousand times, 8 at a time",
+        commands::measure,
+    ),
+    (
+        "wakeup",
+        "a new task reaches an idle worker; what idling costs",
+        wakeup::measure,
+    ),
+    (
+        "crash",
+        "kill -9 of a worker until its task runs elsewhere",
+        crash::measure,
+    ),
+    (
+        "cli",
+        "add-task, --stdin and status as processes",
+        cli::measure,
+    ),
+    (
+        "memory",
+        "an idle worker, and one with 1,000 children",
+        memory::measure,
+    ),
 ];
 
 /// Which figures to measure, and how.

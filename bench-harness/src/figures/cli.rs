@@ -1,0 +1,131 @@
+//! One-shot verbs as processes.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
+use fast_queue::FastQueue;
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::{NewTask, Queue, State};
+
+use super::figure::{Bar, Figure};
+use super::fill::insert;
+use super::process::verb;
+use super::{Context, database};
+use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
+use crate::report::short;
+use crate::systems::raw::connect;
+use crate::{Result, probe};
+
+const SHELL_PUSH: &str = include_str!("../../queries/shell_push.sql");
+const LINES: usize = 100_000;
+const FINISHED: i64 = 1_000_000;
+
+pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+    Ok(vec![add_task(context)?, stdin(context)?, status(context)?])
+}
+
+/// `add-task` against the same insert by the `sqlite3` shell. A connection is held open beside
+/// both, as a worker would: the last one to close a file pays for a checkpoint.
+fn add_task(context: &Context) -> Result<Figure> {
+    let name = "`add-task` as a process";
+    let bar = Bar::AtMost(1.5);
+    if Command::new("sqlite3").arg("-version").output().is_err() {
+        return Ok(Figure::skipped(
+            name,
+            bar,
+            "there is no sqlite3 shell in PATH",
+        ));
+    }
+    let folder = context.scratch()?;
+    let path = database(folder.path());
+    let held = FastQueue::open_with(&path, OpenOptions::new(Durability::Fast)?)?;
+    held.enqueue(vec![NewTask::shell("first", "true")])?;
+    let rounds = if context.quick { 50 } else { 300 };
+    let subjects: Vec<Subject<'_>> = vec![
+        Box::new(|| probe::process(Command::new("sqlite3").arg(&path).arg(SHELL_PUSH))),
+        Box::new(|| probe::process(&mut verb(&path, &["add-task", "add", "true"])?)),
+        Box::new(|| probe::process(Command::new("/bin/sh").args(["-c", "true"]))),
+    ];
+    let samples = interleaved(rounds, subjects)?;
+    let stats = held.stats()?;
+    if stats.total() != 2 * u64::try_from(rounds)? + 1 {
+        return Err(format!("{} tasks stand after {rounds} rounds of two", stats.total()).into());
+    }
+    let millis = |index: usize| short(Spread::of(&samples[index]).median * 1e3);
+    let figure = Figure::ratio(
+        name,
+        Spread::of_ratios(&samples[1], &samples[0]),
+        "× sqlite3",
+        bar,
+    );
+    Ok(figure.beside(format!(
+        "sqlite3 insert {} ms, add-task {} ms, bare /bin/sh -c true {} ms",
+        millis(0),
+        millis(1),
+        millis(2)
+    )))
+}
+
+fn stdin(context: &Context) -> Result<Figure> {
+    let folder = context.scratch()?;
+    let lines = folder.path().join("lines");
+    let text: Vec<String> = (0..LINES).map(|i| format!("echo {i}")).collect();
+    std::fs::write(&lines, text.join("\n"))?;
+    let mut seconds = Vec::new();
+    for round in 0..context.rounds() {
+        let path = folder.path().join(format!("{round}.db"));
+        let mut command = verb(&path, &["add-task", "--stdin"])?;
+        let watch = Stopwatch::start();
+        let output = command.stdin(File::open(&lines)?).output()?;
+        seconds.push(watch.seconds());
+        check_added(&path, &output.stderr)?;
+    }
+    let median = Spread::of(&seconds).median;
+    let figure = Figure::ratio(
+        "`add-task --stdin` with 100k lines",
+        Spread::of(&seconds),
+        "s",
+        Bar::AtMost(1.0),
+    );
+    Ok(figure.beside(format!(
+        "{} lines/s, into a new file",
+        short(count(LINES) / median)
+    )))
+}
+
+fn check_added(path: &Path, said: &[u8]) -> Result<()> {
+    let queue = FastQueue::open_with(path, OpenOptions::new(Durability::Fast)?)?;
+    let queued = queue.stats()?.count(State::Queued);
+    if usize::try_from(queued)? == LINES {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(said);
+    Err(format!("{queued} of {LINES} lines became tasks: {said}").into())
+}
+
+fn status(context: &Context) -> Result<Figure> {
+    let folder = context.scratch()?;
+    let path = database(folder.path());
+    let queue = FastQueue::open_with(&path, OpenOptions::new(Durability::Fast)?)?;
+    queue.enqueue(vec![NewTask::shell("first", "true")])?;
+    let connection = connect(&path, Durability::Fast)?;
+    let lane = connection.query_row("SELECT id FROM queue_queues", [], |row| row.get(0))?;
+    insert(&connection, FINISHED, lane, State::Succeeded, 0)?;
+    connection.pragma_update(None, "wal_checkpoint", "truncate")?;
+    let mut millis = Vec::new();
+    for _ in 0..context.rounds() {
+        millis.push(probe::process(&mut verb(&path, &["status"])?)? * 1e3);
+    }
+    let figure = Figure::ratio(
+        "`status` with 1 M finished tasks",
+        Spread::of(&millis),
+        "ms",
+        Bar::AtMost(200.0),
+    );
+    let bare = probe::process(Command::new("/bin/sh").args(["-c", "true"]))? * 1e3;
+    Ok(figure.beside(format!(
+        "as a process; bare /bin/sh -c true {} ms",
+        short(bare)
+    )))
+}

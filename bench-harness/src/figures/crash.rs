@@ -1,0 +1,67 @@
+//! A worker dies; how soon its task runs elsewhere.
+
+use fast_queue::FastQueue;
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::{NewTask, Queue, State, TaskId};
+
+use super::figure::{Bar, Figure};
+use super::process::Worker;
+use super::{Context, database};
+use crate::Result;
+use crate::measure::{Spread, Stopwatch, wait_until};
+
+pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+    let rounds = if context.quick { 3 } else { 7 };
+    let seconds: Vec<f64> = (0..rounds)
+        .map(|_| recovery(context))
+        .collect::<Result<_>>()?;
+    let spread = Spread::of(&seconds);
+    // The slowest round is judged: recovery is promised every time.
+    let figure = Figure::value(
+        "kill -9 until its task runs elsewhere",
+        spread.max,
+        "s",
+        Bar::AtMost(1.0),
+    );
+    Ok(vec![figure.beside(format!(
+        "slowest of {rounds}; median {:.3} s; the dead worker's command is ended first",
+        spread.median
+    ))])
+}
+
+/// Seconds from the kill to the second start of the task.
+fn recovery(context: &Context) -> Result<f64> {
+    let folder = context.scratch()?;
+    let options = OpenOptions::new(Durability::Fast)?;
+    let queue = FastQueue::open_with(database(folder.path()), options)?;
+    let (one, other) = (Worker::start(&queue, 1)?, Worker::start(&queue, 1)?);
+    let starts = folder.path().join("starts");
+    let command = format!("echo $PPID >> '{}'; exec sleep 600", starts.display());
+    let id = queue.enqueue(vec![NewTask::shell("long", command)])?[0].id;
+    let started = || std::fs::read_to_string(&starts).unwrap_or_default();
+    wait_until("the task runs", || Ok(started().lines().count() == 1))?;
+    let runner: u32 = started().trim().parse()?;
+    let (victim, survivor) = if runner == one.pid() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let watch = Stopwatch::start();
+    victim.kill()?;
+    wait_until("the task runs elsewhere", || {
+        Ok(started().lines().count() == 2)
+    })?;
+    let seconds = watch.seconds();
+    end(&queue, id)?;
+    drop(survivor);
+    Ok(seconds)
+}
+
+/// Calls the task off, so that its command does not outlive the measurement.
+fn end(queue: &FastQueue, id: TaskId) -> Result<()> {
+    queue.cancel(&[id])?;
+    wait_until("the task is called off", || {
+        let task = queue.get(id)?;
+        Ok(task.is_some_and(|task| task.state == State::Cancelled))
+    })
+}

@@ -1,0 +1,148 @@
+//! Waking an idle worker of another process, and what it costs that worker to be idle.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fast_queue::FastQueue;
+use queue_core::runtime::handlers::{Done, Handlers};
+use queue_core::runtime::{Observer, Worker as LibraryWorker, WorkerEvent, WorkerOptions};
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::{NewTask, Queue};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::figure::{Bar, Figure};
+use super::process::Worker;
+use super::{Context, database};
+use crate::measure::{Spread, Stopwatch, count, pause, percentile};
+use crate::report::short;
+use crate::{Result, Verdict, print, probe};
+
+/// A process with a worker whose handler prints when it was called.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StampArgs {
+    #[arg(long)]
+    db: PathBuf,
+}
+
+pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+    let folder = context.scratch()?;
+    let options = OpenOptions::new(Durability::Fast)?;
+    let queue = FastQueue::open_with(database(folder.path()), options)?;
+    Ok(vec![
+        latency(&queue, if context.quick { 100 } else { 1_000 })?,
+        idle(
+            &queue,
+            Duration::from_secs(if context.quick { 2 } else { 10 }),
+        )?,
+    ])
+}
+
+fn latency(queue: &FastQueue, samples: usize) -> Result<Figure> {
+    let mut worker = StampWorker::start(queue)?;
+    let (mut reached, mut pushed) = (Vec::new(), Vec::new());
+    for round in 0..=samples {
+        // Long enough for the worker to have settled the last task and gone to sleep.
+        pause(Duration::from_millis(3));
+        let start = monotonic_nanos();
+        queue.enqueue(vec![NewTask::handler("stamp", [])])?;
+        let committed = monotonic_nanos();
+        let called = worker.next()?;
+        // The first one waits for the worker to come up.
+        if round > 0 {
+            reached.push(count(usize::try_from(called - start)?) / 1e3);
+            pushed.push(count(usize::try_from(committed - start)?) / 1e3);
+        }
+    }
+    reached.sort_by(f64::total_cmp);
+    let p99 = percentile(&reached, 0.99);
+    let figure = Figure::value(
+        "wakeup of an idle worker process, p50",
+        percentile(&reached, 0.5),
+        "us",
+        Bar::AtMost(100.0),
+    );
+    Ok(figure.beside(format!(
+        "from the start of the push until a handler runs; p99 {} us; the push itself {} us",
+        short(p99),
+        short(Spread::of(&pushed).median)
+    )))
+}
+
+fn idle(queue: &FastQueue, window: Duration) -> Result<Figure> {
+    let worker = Worker::start(queue, 2)?;
+    pause(Duration::from_secs(1));
+    let used = || probe::processor_seconds(worker.pid()).ok_or("the idle worker has gone");
+    let (before, watch) = (used()?, Stopwatch::start());
+    pause(window);
+    let percent = (used()? - before) / watch.seconds() * 100.0;
+    let figure = Figure::value(
+        "processor time of an idle worker",
+        percent,
+        "%",
+        Bar::AtMost(0.2),
+    );
+    Ok(figure.beside(format!("over {} s", window.as_secs())))
+}
+
+/// The other process, killed with the value.
+struct StampWorker {
+    child: Child,
+    stamps: BufReader<Box<dyn Read>>,
+}
+
+impl StampWorker {
+    fn start(queue: &FastQueue) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["child", "stamp", "--db"])
+            .arg(queue.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout: Box<dyn Read> = Box::new(child.stdout.take().ok_or("no stdout")?);
+        Ok(Self {
+            child,
+            stamps: BufReader::new(stdout),
+        })
+    }
+
+    fn next(&mut self) -> Result<i64> {
+        let mut line = String::new();
+        self.stamps.read_line(&mut line)?;
+        Ok(line.trim().parse()?)
+    }
+}
+
+impl Drop for StampWorker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Unobserved;
+
+impl Observer for Unobserved {
+    fn on(&mut self, _: &WorkerEvent) {}
+}
+
+/// The process: works until it is killed.
+pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
+    let queue = FastQueue::open_with(&args.db, OpenOptions::new(Durability::Fast)?)?;
+    let handlers = Handlers::new().register("stamp", |_| {
+        print(&format!("{}\n", monotonic_nanos()))?;
+        Ok(Done::Succeeded)
+    });
+    let options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    LibraryWorker::new(Arc::new(queue), options)?.run(&mut Unobserved)?;
+    Ok(Verdict::Passed)
+}
+
+/// The clock that all processes of a machine share and nothing sets.
+fn monotonic_nanos() -> i64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
