@@ -28,6 +28,8 @@ mod due;
 mod enqueue;
 mod guard;
 mod lanes;
+#[cfg(test)]
+mod plans;
 mod prune;
 mod queue;
 mod reap;

@@ -5,40 +5,8 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-use std::path::Path;
-use std::sync::Arc;
+mod common;
 
-use fast_queue::{Durability, FastQueue, OpenOptions, Result};
-use queue_core::clock::Clock;
-use queue_core::conformance::Engine;
-use queue_core::random::Random;
-use rusqlite::{Connection, Transaction};
-
-struct Fast;
-
-impl Engine for Fast {
-    type Queue = FastQueue;
-
-    fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<FastQueue> {
-        let options = OpenOptions {
-            clock,
-            random,
-            ..OpenOptions::new(Durability::Fast)?
-        };
-        FastQueue::open_with(path, options)
-    }
-
-    fn transaction<T>(path: &Path, commit: bool, work: impl FnOnce(&Transaction<'_>) -> T) -> T {
-        let mut connection = Connection::open(path).unwrap();
-        let tx = connection.transaction().unwrap();
-        let value = work(&tx);
-        if commit {
-            tx.commit().unwrap();
-        } else {
-            tx.rollback().unwrap();
-        }
-        value
-    }
-}
+use common::Fast;
 
 queue_core::conformance_tests!(Fast);

@@ -1,11 +1,10 @@
 -- A page of ids of what ended badly, newest first. Succeeded tasks may outnumber these a million to
 -- one, so each state (?1) is read from the index. Parameters otherwise as in list_ids.sql.
-SELECT t.id
-FROM queue_tasks AS t INDEXED BY queue_tasks_unsuccessful
-CROSS JOIN queue_queues AS q ON q.id = t.queue
-WHERE t.state >= 5 AND t.state = ?1
-  AND t.id >= ?4 AND t.id < ?5
-  AND (?2 IS NULL OR q.name = ?2)
-  AND (?3 IS NULL OR instr(t.name, ?3) > 0)
-ORDER BY t.id DESC
+SELECT id
+FROM queue_tasks INDEXED BY queue_tasks_unsuccessful
+WHERE state >= 5 AND state = ?1
+  AND id >= ?4 AND id < ?5
+  AND (?2 IS NULL OR queue IN (SELECT id FROM queue_queues WHERE name = ?2))
+  AND (?3 IS NULL OR instr(name, ?3) > 0)
+ORDER BY id DESC
 LIMIT ?6

@@ -3,7 +3,7 @@
 SELECT (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_due WHERE state = 0),
        (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_claim WHERE state = 2),
        (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_running WHERE state = 3),
-       (SELECT count(*) FROM queue_tasks),
+       (SELECT count(*) FROM queue_tasks NOT INDEXED),
        (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_unsuccessful
         WHERE state >= 5 AND state = 5),
        (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_unsuccessful

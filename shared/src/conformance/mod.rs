@@ -27,6 +27,7 @@ use crate::task::{NewTask, Task, TaskId};
 pub mod change;
 pub mod claim;
 pub mod enqueue;
+pub mod model;
 pub mod prune;
 pub mod read;
 pub mod settle;
