@@ -349,15 +349,9 @@ fn advise<Q: Queue>(
         {
             continue;
         }
-        let verb = if name == DEFAULT_QUEUE {
-            "worker".to_owned()
-        } else {
-            let name = Work::Argv(vec![name.clone()]);
-            format!("worker --queue {}", name.display())
-        };
         note(&format!(
             "no worker is running that can run it; start one with {}",
-            context.command(&verb)
+            context.worker_command(name)
         ));
     }
     Ok(())

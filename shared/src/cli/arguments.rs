@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::program::Context;
 use super::screen::Format;
 use super::{
-    Failure, add_task, cancel, completions, list, pause, prune, reprioritize, retry, show, status,
-    workers,
+    Failure, add_task, cancel, completions, doctor, list, pause, prune, reprioritize, retry, show,
+    status, systemd, why, workers,
 };
 use crate::queue::Queue;
 
@@ -52,6 +52,8 @@ pub enum Verb {
     List(list::Arguments),
     /// Show everything about tasks
     Show(show::Arguments),
+    /// Say what tasks wait for, or how they ended
+    Why(why::Arguments),
     /// Call tasks off
     Cancel(cancel::Arguments),
     /// Queue failed, cancelled or skipped tasks again
@@ -66,6 +68,10 @@ pub enum Verb {
     Workers(workers::Arguments),
     /// Delete old ended tasks, with their output
     Prune(prune::Arguments),
+    /// Look for what is wrong with the database, its file system and its tasks
+    Doctor(doctor::Arguments),
+    /// Run the worker as a systemd service
+    Systemd(systemd::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -85,6 +91,7 @@ impl Verb {
             Self::Status(arguments) => status::run(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments),
             Self::Show(arguments) => show::run(context, &arguments),
+            Self::Why(arguments) => why::run(context, &arguments),
             Self::Cancel(arguments) => cancel::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments),
             Self::Reprioritize(arguments) => reprioritize::run(context, &arguments),
@@ -92,6 +99,8 @@ impl Verb {
             Self::Resume(arguments) => pause::run(context, &arguments, false),
             Self::Workers(arguments) => workers::run(context, &arguments),
             Self::Prune(arguments) => prune::run(context, &arguments),
+            Self::Doctor(arguments) => doctor::run(context, &arguments),
+            Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Completions(arguments) => {
                 completions::run(context.screen, &arguments, (context.program.command)())
             }

@@ -20,6 +20,7 @@ mod add_task;
 mod cancel;
 mod change;
 mod completions;
+mod doctor;
 mod list;
 mod pause;
 mod prune;
@@ -27,6 +28,8 @@ mod reprioritize;
 mod retry;
 mod show;
 mod status;
+mod systemd;
+mod why;
 mod workers;
 
 pub use arguments::{Common, Verb};

@@ -14,7 +14,7 @@ use super::screen::{self, Format, Screen};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::sqlite::{Durability, OpenOptions};
-use crate::task::Work;
+use crate::task::{DEFAULT_QUEUE, Work};
 
 /// What tells one program from the other.
 #[derive(Debug)]
@@ -166,6 +166,15 @@ impl<Q: Queue> Context<Q> {
         } else {
             format!("`{} {verb}`", self.program.name)
         }
+    }
+
+    /// How a person starts a worker for that queue of this file.
+    pub(crate) fn worker_command(&self, queue: &str) -> String {
+        if queue == DEFAULT_QUEUE {
+            return self.command("worker");
+        }
+        let queue = Work::Argv(vec![queue.to_owned()]);
+        self.command(&format!("worker --queue {}", queue.display()))
     }
 }
 

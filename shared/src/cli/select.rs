@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::exit::Failure;
 use crate::error::{Error, Result};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
@@ -103,6 +104,31 @@ pub(crate) fn visit<Q: Queue>(
         }
     }
     Ok(())
+}
+
+/// Calls `visit` with each selected task's id, as [`visit`] does, until it fails.
+///
+/// # Errors
+/// As [`visit`], and whatever the call returns.
+pub(crate) fn each<Q: Queue>(
+    queue: &Q,
+    selectors: &[Selector],
+    mut call: impl FnMut(TaskId) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut failure = None;
+    let visited = visit(queue, selectors, &[], |ids| {
+        for id in ids {
+            if let Err(error) = call(*id) {
+                failure = Some(error);
+                return Err(Error::invalid("a call failed"));
+            }
+        }
+        Ok(())
+    });
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(visited?),
+    }
 }
 
 /// Whether a selector visited earlier took that id already. `last` may move on, so it is asked

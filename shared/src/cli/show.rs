@@ -26,28 +26,16 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let queue = context.open(Access::Read)?;
     let zone = TimeZone::system();
     let mut separator = "";
-    let mut failure = None;
-    let visited = select::visit(&queue, &arguments.ids.concat(), &[], |ids| {
-        for id in ids {
-            let task = find(&queue, *id)?;
-            let shown = if context.screen.is_json() {
-                context.screen.json(&TaskView::from(&task))
-            } else {
-                let text = format!("{separator}{}", describe(&task, &zone));
-                context.screen.raw(text.as_bytes())
-            };
-            separator = "\n";
-            if let Err(error) = shown {
-                failure = Some(error);
-                return Err(Error::invalid("the output is closed"));
-            }
+    select::each(&queue, &arguments.ids.concat(), |id| {
+        let task = find(&queue, id)?;
+        let text = format!("{separator}{}", describe(&task, &zone));
+        separator = "\n";
+        if context.screen.is_json() {
+            context.screen.json(&TaskView::from(&task))
+        } else {
+            context.screen.raw(text.as_bytes())
         }
-        Ok(())
-    });
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(visited?),
-    }
+    })
 }
 
 /// The task of that id.

@@ -1,0 +1,213 @@
+//! `systemd print|install|uninstall`: the worker as a service.
+
+mod unit;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::program::Context;
+use super::screen::note;
+use super::{Failure, escape};
+use crate::error::{Error, Result};
+use crate::queue::Queue;
+use crate::task::{DEFAULT_QUEUE, check_name};
+use unit::Unit;
+
+/// Run the worker as a systemd service
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Action {
+    /// Print the unit file
+    Print(Service),
+    /// Write the unit file and make systemd read it
+    Install(Install),
+    /// Stop the service and remove its unit file
+    Uninstall(Service),
+}
+
+/// Which service it is.
+#[derive(clap::Args, Debug)]
+struct Service {
+    /// A service of the system, not of this user
+    #[arg(long)]
+    system: bool,
+
+    /// The account a system service runs as [default: this one]
+    #[arg(long, value_name = "USER", requires = "system", value_parser = account)]
+    run_as: Option<String>,
+
+    /// How many tasks run at once [default: the number of cores]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    slots: Option<u32>,
+
+    /// The queue it works
+    #[arg(long, default_value = DEFAULT_QUEUE)]
+    queue: String,
+
+    /// The unit's name [default: the program's with -worker]
+    #[arg(long, value_name = "NAME", value_parser = unit_name)]
+    unit: Option<String>,
+}
+
+#[derive(clap::Args, Debug)]
+struct Install {
+    #[command(flatten)]
+    service: Service,
+
+    /// Start it now and at every boot or login
+    #[arg(long)]
+    now: bool,
+}
+
+/// Reads the name of an account; what `useradd` accepts, and no more.
+fn account(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if text.is_empty() || text.starts_with(['-', '.']) || !text.chars().all(is_plain) {
+        return Err("an account's name has letters, digits, `_`, `-` and `.`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn unit_name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let name = text.strip_suffix(".service").unwrap_or(text);
+    if name.is_empty() || name.len() > 200 || name.starts_with('.') || !name.chars().all(is_plain) {
+        return Err("a unit's name has letters, digits, `_`, `-` and `.`".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.action {
+        Action::Print(service) => context.screen.raw(text(context, service)?.as_bytes()),
+        Action::Install(install) => install_unit(context, install),
+        Action::Uninstall(service) => uninstall(context, service),
+    }
+}
+
+/// The unit file's text.
+fn text<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<String> {
+    check_name("a queue's name", &service.queue)?;
+    let program = std::env::current_exe()
+        .map_err(|error| Error::io("cannot find this program's own file", error))?;
+    let database = std::path::absolute(&context.path)
+        .map_err(|error| Error::io("cannot find the database's folder", error))?;
+    Unit {
+        name: context.program.name,
+        program: utf8("this program's own path", &program)?,
+        database: utf8("the database's path", &database)?,
+        system: service.system,
+        run_as: service.run_as.as_deref(),
+        slots: service.slots,
+        queue: &service.queue,
+    }
+    .render()
+}
+
+fn utf8<'a>(what: &str, path: &'a Path) -> Result<&'a str> {
+    path.to_str().ok_or_else(|| {
+        Error::invalid(format!(
+            "{what} is not valid UTF-8, which systemd cannot read"
+        ))
+    })
+}
+
+fn file_name<Q: Queue>(context: &Context<Q>, service: &Service) -> String {
+    match &service.unit {
+        Some(name) => format!("{name}.service"),
+        None => format!("{}-worker.service", context.program.name),
+    }
+}
+
+/// Where the unit file belongs.
+fn place<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<PathBuf> {
+    let folder = if service.system {
+        PathBuf::from("/etc/systemd/system")
+    } else {
+        let absolute = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let config = absolute("XDG_CONFIG_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".config")));
+        let config = config.ok_or_else(|| {
+            Error::invalid("there is no home folder for a user's service; set HOME")
+        })?;
+        config.join("systemd/user")
+    };
+    Ok(folder.join(file_name(context, service)))
+}
+
+fn install_unit<Q: Queue>(context: &Context<Q>, install: &Install) -> Result<(), Failure> {
+    let service = &install.service;
+    let text = text(context, service)?;
+    let path = place(context, service)?;
+    let name = file_name(context, service);
+    write(&path, &text)?;
+    context
+        .screen
+        .raw(format!("{}\n", escape::line(&path.to_string_lossy())).as_bytes())?;
+    systemctl(service, &["daemon-reload"]);
+    if install.now {
+        systemctl(service, &["enable", "--now", &name]);
+    } else {
+        let scope = if service.system { "" } else { " --user" };
+        note(&format!(
+            "start it with `systemctl{scope} enable --now {name}`"
+        ));
+    }
+    if !service.system {
+        note("`loginctl enable-linger` keeps it running while you are logged out");
+    }
+    Ok(())
+}
+
+/// Writes the file whole or not at all.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let refused = |error| Error::io(format!("cannot write {}", path.display()), error);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(refused)?;
+    }
+    let draft = path.with_extension("service.new");
+    std::fs::write(&draft, text).map_err(refused)?;
+    std::fs::rename(&draft, path).map_err(refused)
+}
+
+fn uninstall<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<(), Failure> {
+    let path = place(context, service)?;
+    let shown = path.display();
+    if !path.exists() {
+        return Err(Error::not_found(format!("there is no unit file {shown}")).into());
+    }
+    systemctl(service, &["disable", "--now", &file_name(context, service)]);
+    std::fs::remove_file(&path)
+        .map_err(|error| Error::io(format!("cannot remove {shown}"), error))?;
+    systemctl(service, &["daemon-reload"]);
+    context
+        .screen
+        .raw(format!("removed {}\n", escape::line(&path.to_string_lossy())).as_bytes())
+}
+
+/// Runs `systemctl`. That it is missing or cannot reach systemd is said and otherwise passed
+/// over: the file is in its place, and systemd reads it when it starts.
+fn systemctl(service: &Service, arguments: &[&str]) {
+    let mut command = Command::new("systemctl");
+    if !service.system {
+        command.arg("--user");
+    }
+    let line = arguments.join(" ");
+    match command.args(arguments).output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            note(&format!("`systemctl {line}` failed: {}", said.trim()));
+        }
+        Err(error) => note(&format!("`systemctl {line}` could not be run: {error}")),
+    }
+}

@@ -1,0 +1,269 @@
+//! The unit file's text. Pure.
+
+use std::fmt::Write as _;
+
+use crate::error::{Error, Result};
+use crate::task::DEFAULT_QUEUE;
+
+/// What a unit file depends on.
+pub(super) struct Unit<'a> {
+    /// The program's name.
+    pub(super) name: &'a str,
+    /// The program's absolute path.
+    pub(super) program: &'a str,
+    /// The database's absolute path.
+    pub(super) database: &'a str,
+    /// Whether it is for the system's manager, not a user's.
+    pub(super) system: bool,
+    /// The account of a system service.
+    pub(super) run_as: Option<&'a str>,
+    /// The worker's slots, if they are not the number of cores.
+    pub(super) slots: Option<u32>,
+    /// The queue worked.
+    pub(super) queue: &'a str,
+}
+
+/// A worker hands tasks back within ten seconds; what is left in its group then is killed. An
+/// out-of-memory kill of a task must not end the worker and all other tasks with it.
+const SERVICE: &str = "\
+Type=notify
+NotifyAccess=main
+Restart=always
+RestartSec=1
+RestartPreventExitStatus=2 70
+WatchdogSec=60
+KillMode=mixed
+TimeoutStopSec=30
+OOMPolicy=continue
+TasksMax=infinity
+LimitNOFILE=524288
+UMask=0077
+NoNewPrivileges=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+";
+
+/// What a user's manager cannot set up without privileges.
+const SYSTEM_SERVICE: &str = "\
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictNamespaces=yes
+";
+
+impl Unit<'_> {
+    /// The text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a path that no unit file can name.
+    pub(super) fn render(&self) -> Result<String> {
+        if self.program.contains(['$', '\n', '\r']) {
+            return Err(Error::invalid(
+                "systemd cannot start a program whose path contains `$` or a line end; move it",
+            ));
+        }
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "[Unit]\nDescription={} worker for {}\n\n[Service]",
+            self.name,
+            describe(self.database)
+        );
+        let _ = write!(
+            text,
+            "ExecStart={} worker --db {}",
+            quote(self.program),
+            quote(self.database)
+        );
+        if let Some(slots) = self.slots {
+            let _ = write!(text, " --slots {slots}");
+        }
+        if self.queue != DEFAULT_QUEUE {
+            let _ = write!(text, " --queue {}", quote(self.queue));
+        }
+        text.push('\n');
+        if let Some(account) = self.run_as {
+            let _ = writeln!(text, "User={account}");
+        }
+        text += SERVICE;
+        let target = if self.system {
+            text += SYSTEM_SERVICE;
+            "multi-user.target"
+        } else {
+            "default.target"
+        };
+        let _ = writeln!(text, "\n[Install]\nWantedBy={target}");
+        Ok(text)
+    }
+}
+
+/// A word of a command line as systemd reads it back: quoted, its escapes, specifiers (`%`) and
+/// variables (`$`) taken literally.
+pub(super) fn quote(word: &str) -> String {
+    let mut quoted = String::with_capacity(word.len() + 2);
+    quoted.push('"');
+    for c in word.chars() {
+        match c {
+            '"' => quoted += "\\\"",
+            '\\' => quoted += "\\\\",
+            '%' => quoted += "%%",
+            '$' => quoted += "$$",
+            '\n' => quoted += "\\n",
+            '\r' => quoted += "\\r",
+            '\t' => quoted += "\\t",
+            c if c.is_control() => {
+                let mut buffer = [0; 4];
+                for byte in c.encode_utf8(&mut buffer).bytes() {
+                    let _ = write!(quoted, "\\x{byte:02x}");
+                }
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A path within a description: one line, specifiers taken literally.
+fn describe(path: &str) -> String {
+    let line = super::escape::line(path).replace('%', "%%");
+    // A line that ends in a backslash would go on with the next.
+    if line.ends_with('\\') {
+        line + "."
+    } else {
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Unit, quote};
+
+    fn unit() -> Unit<'static> {
+        Unit {
+            name: "fast-queue",
+            program: "/usr/bin/fast-queue",
+            database: "/home/a/x.db",
+            system: false,
+            run_as: None,
+            slots: None,
+            queue: "default",
+        }
+    }
+
+    /// The words of an `ExecStart=` line as systemd reads them (systemd.service, "Command lines").
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut chars = line.chars().peekable();
+        while let Some(c) = chars.next() {
+            if c == ' ' {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let quoted = c == '"';
+            let mut next = if quoted { chars.next() } else { Some(c) };
+            while let Some(c) = next {
+                match c {
+                    '"' if quoted => break,
+                    ' ' if !quoted => break,
+                    '%' | '$' => assert_eq!(chars.next(), Some(c), "an expansion in {line}"),
+                    _ => {}
+                }
+                if c == '\\' {
+                    match chars.next().unwrap() {
+                        'n' => bytes.push(b'\n'),
+                        'r' => bytes.push(b'\r'),
+                        't' => bytes.push(b'\t'),
+                        'x' => {
+                            let hex: String = chars.by_ref().take(2).collect();
+                            bytes.push(u8::from_str_radix(&hex, 16).unwrap());
+                        }
+                        other => bytes.extend(other.to_string().bytes()),
+                    }
+                } else {
+                    bytes.extend(c.to_string().bytes());
+                }
+                next = chars.next();
+            }
+            words.push(String::from_utf8(bytes).unwrap());
+        }
+        words
+    }
+
+    fn exec(text: &str) -> Vec<String> {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="));
+        words(line.unwrap())
+    }
+
+    #[test]
+    fn a_unit_starts_the_worker_on_its_file() {
+        let text = unit().render().unwrap();
+        assert_eq!(
+            exec(&text),
+            ["/usr/bin/fast-queue", "worker", "--db", "/home/a/x.db"]
+        );
+        for line in ["Type=notify", "WatchdogSec=60", "WantedBy=default.target"] {
+            assert!(text.lines().any(|one| one == line), "{line} in {text}");
+        }
+        assert!(!text.contains("ProtectClock"));
+    }
+
+    #[test]
+    fn a_system_unit_has_an_account_and_more_protection() {
+        let text = Unit {
+            system: true,
+            run_as: Some("queue"),
+            slots: Some(4),
+            ..unit()
+        }
+        .render()
+        .unwrap();
+        for line in [
+            "User=queue",
+            "ProtectClock=yes",
+            "WantedBy=multi-user.target",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line} in {text}");
+        }
+        assert_eq!(exec(&text)[4..], ["--slots", "4"]);
+    }
+
+    #[test]
+    fn values_cannot_add_directives() {
+        let text = Unit {
+            database: "/tmp/x\nUser=root\n%h $HOME \"q\" 'a' \\",
+            queue: "q\r\nExecStartPre=/bin/false",
+            ..unit()
+        }
+        .render()
+        .unwrap();
+        assert_eq!(exec(&text)[3], "/tmp/x\nUser=root\n%h $HOME \"q\" 'a' \\");
+        assert!(
+            !text.lines().any(|line| line.starts_with("User=")),
+            "{text}"
+        );
+        assert!(
+            !text.lines().any(|line| line.starts_with("ExecStartPre=")),
+            "{text}"
+        );
+        assert!(!text.lines().any(|line| line.ends_with('\\')), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_word_reads_back(word in "[^\0]{0,40}") {
+            let quoted = quote(&word);
+            prop_assert!(!quoted.contains('\n'));
+            prop_assert_eq!(words(&quoted), vec![word]);
+        }
+    }
+}

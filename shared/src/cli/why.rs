@@ -1,0 +1,200 @@
+//! `why`: what a task waits for, or how it ended.
+
+use serde::Serialize;
+
+use super::program::{Access, Context};
+use super::select::{self, Selector};
+use super::show::find;
+use super::{Failure, escape, liveness, moment, tasks};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::queue::{Queue, Waits, WorkerInfo};
+use crate::state::State;
+use crate::task::{Task, Work};
+
+/// Say what tasks wait for, or how they ended
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Which tasks: 7, 3,5-8, last or all
+    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    ids: Vec<Vec<Selector>>,
+}
+
+/// One of the reasons.
+#[derive(Serialize)]
+struct Because {
+    kind: &'static str,
+    sentence: String,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: i64,
+    name: &'a str,
+    state: &'static str,
+    because: &'a [Because],
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Read)?;
+    let living = liveness::living(&queue)?;
+    let scene = Scene {
+        context,
+        queue: &queue,
+        living: &living,
+        now: queue.now().wall,
+    };
+    select::each(&queue, &arguments.ids.concat(), |id| {
+        let task = find(&queue, id)?;
+        let because = scene.because(&task)?;
+        let view = View {
+            id: id.0,
+            name: &task.name,
+            state: task.state.as_str(),
+            because: &because,
+        };
+        let mut text = format!(
+            "task {id} ({}) is {}:",
+            escape::line(&task.name),
+            task.state
+        );
+        for one in &because {
+            text += "\n  ";
+            text += &escape::line(&one.sentence);
+        }
+        context.screen.say(&text, &view)
+    })
+}
+
+/// What the answer depends on.
+struct Scene<'a, Q> {
+    context: &'a Context<Q>,
+    queue: &'a Q,
+    living: &'a [WorkerInfo],
+    now: Timestamp,
+}
+
+impl<Q: Queue> Scene<'_, Q> {
+    fn because(&self, task: &Task) -> Result<Vec<Because>> {
+        Ok(match task.state {
+            State::Scheduled | State::Blocked | State::Queued => self.waiting(task)?,
+            State::Running => self.running(task),
+            State::Succeeded => vec![because("ended", succeeded(task))],
+            State::Failed | State::Cancelled | State::Skipped => {
+                vec![because("ended", self.ended(task))]
+            }
+        })
+    }
+
+    fn waiting(&self, task: &Task) -> Result<Vec<Because>> {
+        let mut reasons: Vec<Because> = self
+            .queue
+            .waits_for(task.id)?
+            .into_iter()
+            .map(|waits| self.wait(task, &waits))
+            .collect();
+        let handler = task.work.handler();
+        let can_run = |worker: &WorkerInfo| worker.serves.covers(&task.queue, handler);
+        if !self.living.iter().any(can_run) {
+            let start = match &task.work {
+                Work::Handler { handler, .. } => {
+                    format!("start the program that has the handler {handler}")
+                }
+                Work::Shell(_) | Work::Argv(_) => {
+                    format!(
+                        "start one with {}",
+                        self.context.worker_command(&task.queue)
+                    )
+                }
+            };
+            let sentence = format!("no worker is running that can run it; {start}");
+            reasons.push(because("no_worker", sentence));
+        } else if reasons.is_empty() {
+            let sentence = "it is next; a worker takes it as soon as one has a free slot";
+            reasons.push(because("next", sentence.to_owned()));
+        }
+        Ok(reasons)
+    }
+
+    fn wait(&self, task: &Task, waits: &Waits) -> Because {
+        match waits {
+            Waits::Time { run_at, retry } => {
+                let due = moment::relative(*run_at, self.now);
+                if *retry {
+                    let ending = tasks::ending(task).unwrap_or_default();
+                    let sentence = format!(
+                        "attempt {} of {} failed ({ending}); the next is due {due}",
+                        task.attempt, task.options.max_attempts
+                    );
+                    because("retry", sentence)
+                } else {
+                    because("time", format!("its time has not come; it is due {due}"))
+                }
+            }
+            Waits::Paused { since } => {
+                let queue = Work::Argv(vec![task.queue.clone()]).display();
+                let resume = self.context.command(&format!("resume {queue}"));
+                let ago = moment::relative(*since, self.now);
+                let sentence = format!("queue {queue} was paused {ago}; {resume} lets it go on");
+                because("paused", sentence)
+            }
+            Waits::Behind { tasks } => {
+                let number = tasks::count(*tasks);
+                because("behind", format!("{number} will be taken before it"))
+            }
+        }
+    }
+
+    fn running(&self, task: &Task) -> Vec<Because> {
+        let since = task.started_at.unwrap_or(self.now);
+        let since = moment::relative(since, self.now);
+        let worker = self.living.iter().find(|one| Some(one.id) == task.worker);
+        let mut reasons = vec![match worker {
+            Some(worker) => because(
+                "running",
+                format!("worker {} (pid {}) took it {since}", worker.id, worker.pid),
+            ),
+            None => because(
+                "worker_dead",
+                format!(
+                    "its worker took it {since} and is dead; {} returns it",
+                    self.context.worker_command(&task.queue)
+                ),
+            ),
+        }];
+        if let Some(asked) = task.cancel_requested_at {
+            let ago = moment::relative(asked, self.now);
+            reasons.push(because("cancel", format!("it was asked to stop {ago}")));
+        }
+        reasons
+    }
+
+    fn ended(&self, task: &Task) -> String {
+        let when = task.finished_at.unwrap_or(self.now);
+        let when = moment::relative(when, self.now);
+        let how = tasks::ending(task).unwrap_or_else(|| "no reason is recorded".to_owned());
+        let budget = if task.state == State::Failed {
+            format!(
+                " at attempt {} of {}",
+                task.attempt, task.options.max_attempts
+            )
+        } else {
+            String::new()
+        };
+        let retry = self.context.command(&format!("retry {}", task.id));
+        format!("it ended {when}{budget}: {how}; {retry} queues it again")
+    }
+}
+
+fn succeeded(task: &Task) -> String {
+    let took =
+        tasks::took(task).map_or_else(String::new, |took| format!(" in {}", moment::rough(took)));
+    format!(
+        "it succeeded{took}, at attempt {} of {}",
+        task.attempt, task.options.max_attempts
+    )
+}
+
+fn because(kind: &'static str, sentence: String) -> Because {
+    Because { kind, sentence }
+}
