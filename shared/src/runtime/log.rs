@@ -273,6 +273,11 @@ impl LogReader {
         }
     }
 
+    /// The fencing token of the claim that wrote what was read last; `None` before anything was.
+    pub fn token(&self) -> Option<u64> {
+        self.token
+    }
+
     fn open(&mut self) -> Result<bool, LogError> {
         let opened = OpenOptions::new()
             .read(true)
