@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use super::program::{Access, Context};
 use super::screen::note;
-use super::{Failure, duration, liveness, moment, select, tasks};
+use super::{Failure, duration, moment, select, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
 use crate::queue::{Enqueued, Queue};
+use crate::runtime::presence::live_workers;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work};
 
 /// Enqueue a command, or many from standard input
@@ -341,7 +342,7 @@ fn advise<Q: Queue>(
     queue: &Q,
     lanes: &[(String, String)],
 ) -> Result<(), Failure> {
-    let workers = liveness::living(queue)?;
+    let workers = live_workers(queue)?;
     for (name, handler) in lanes {
         if workers
             .iter()

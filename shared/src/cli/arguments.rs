@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::program::Context;
 use super::screen::Format;
 use super::{
-    Failure, add_task, cancel, completions, doctor, list, pause, prune, reprioritize, retry, show,
-    status, systemd, why, workers,
+    Failure, add_task, cancel, completions, doctor, list, log, pause, prune, reprioritize, retry,
+    show, status, systemd, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -52,6 +52,10 @@ pub enum Verb {
     List(list::Arguments),
     /// Show everything about tasks
     Show(show::Arguments),
+    /// Show what tasks wrote
+    Log(log::Arguments),
+    /// Wait until tasks have ended
+    Wait(wait::Arguments),
     /// Say what tasks wait for, or how they ended
     Why(why::Arguments),
     /// Call tasks off
@@ -91,6 +95,8 @@ impl Verb {
             Self::Status(arguments) => status::run(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments),
             Self::Show(arguments) => show::run(context, &arguments),
+            Self::Log(arguments) => log::run(context, &arguments),
+            Self::Wait(arguments) => wait::run(context, &arguments),
             Self::Why(arguments) => why::run(context, &arguments),
             Self::Cancel(arguments) => cancel::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments),

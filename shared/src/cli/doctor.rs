@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::program::{Access, Context};
 use super::select;
 use super::table::{Column, Table, left};
-use super::{Failure, liveness, tasks};
+use super::{Failure, tasks};
 use crate::error::{Error, Result};
 use crate::queue::{Finding, ListQuery, Queue};
+use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -75,7 +76,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
 /// Whether every registered worker lives, and every running task has a living one.
 fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
     let registered = queue.workers()?;
-    let living = liveness::living(queue)?;
+    let living = live_workers(queue)?;
     let alive: BTreeSet<_> = living.iter().map(|worker| worker.id).collect();
     let dead = registered.len().saturating_sub(living.len());
     let running = queue.list(&ListQuery {

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
+use super::Failure;
 use super::json::Moment;
 use super::moment;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right};
-use super::{Failure, liveness};
 use crate::queue::{Queue, Stats, WorkerInfo};
+use crate::runtime::presence::live_workers;
 use crate::state::State;
 
 /// Show how many tasks stand where
@@ -37,7 +38,7 @@ const COLUMNS: [Column; 2] = [left("STATE"), right("TASKS")];
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
     let stats = queue.stats()?;
-    let workers = liveness::living(&queue)?;
+    let workers = live_workers(&queue)?;
     let mut paused: Vec<String> = queue
         .queues()?
         .into_iter()

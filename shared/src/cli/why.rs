@@ -5,10 +5,11 @@ use serde::Serialize;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
-use super::{Failure, escape, liveness, moment, tasks};
+use super::{Failure, escape, moment, tasks};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::queue::{Queue, Waits, WorkerInfo};
+use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::{Task, Work};
 
@@ -37,7 +38,7 @@ struct View<'a> {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
-    let living = liveness::living(&queue)?;
+    let living = live_workers(&queue)?;
     let scene = Scene {
         context,
         queue: &queue,

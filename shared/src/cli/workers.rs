@@ -6,8 +6,9 @@ use super::json::Moment;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right};
-use super::{Failure, liveness, moment};
+use super::{Failure, moment};
 use crate::queue::{Queue, WorkerInfo};
+use crate::runtime::presence::is_alive;
 
 /// List the workers of this file
 ///
@@ -74,7 +75,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
 fn view<'a, Q: Queue>(queue: &Q, worker: &'a WorkerInfo) -> Result<View<'a>, Failure> {
     Ok(View {
         id: worker.id.to_string(),
-        alive: liveness::lives(queue.sidecar(), worker),
+        alive: is_alive(queue.sidecar(), worker.id)?,
         pid: worker.pid,
         started_at: Moment(worker.started_at),
         slots: worker.slots,

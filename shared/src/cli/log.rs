@@ -1,0 +1,217 @@
+//! `log`: what a task wrote.
+
+mod printer;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
+use rustix::io::Errno;
+
+use super::Failure;
+use super::program::{Access, Context};
+use super::select::{self, Selector};
+use super::show::find;
+use super::wait::POLL;
+use crate::error::{Error, Result};
+use crate::output::{Chunk, Output};
+use crate::queue::Queue;
+use crate::runtime::listener::Listener;
+use crate::runtime::log::{LogError, LogReader};
+use crate::state::State;
+use crate::task::{Task, TaskId};
+use printer::Printer;
+
+/// Show what tasks wrote
+///
+/// Standard output and standard error are shown together, in the order they were written, of the
+/// last attempt unless one is chosen. On a terminal, what it would obey is shown as escapes.
+#[derive(clap::Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Arguments {
+    /// Which tasks: 7, 3,5-8, last or all
+    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    ids: Vec<Vec<Selector>>,
+
+    /// Go on until the task has ended
+    #[arg(short, long)]
+    follow: bool,
+
+    /// Only standard output
+    #[arg(long)]
+    stdout: bool,
+
+    /// Only standard error
+    #[arg(long, conflicts_with = "stdout")]
+    stderr: bool,
+
+    /// Every byte as it was written, to a terminal too
+    #[arg(long)]
+    raw: bool,
+
+    /// This attempt, if its log is a file: it ran longer than 200 ms or wrote more than 16 KiB
+    #[arg(long, value_name = "NUMBER", conflicts_with = "follow")]
+    attempt: Option<u32>,
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Read)?;
+    select::each(&queue, &arguments.ids.concat(), |id| {
+        let mut printer = Printer::new(context.screen, arguments);
+        if arguments.follow {
+            return follow(&queue, id, &mut printer);
+        }
+        let task = find(&queue, id)?;
+        match arguments.attempt {
+            Some(attempt) => attempt_log(&queue, id, attempt, &mut printer)?,
+            None => last_log(&queue, &task, &mut printer)?,
+        }
+        printer.finish()
+    })
+}
+
+/// The log file of one attempt.
+fn attempt_log<Q: Queue>(
+    queue: &Q,
+    id: TaskId,
+    attempt: u32,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    let mut reader = LogReader::new(queue.sidecar().log(id, attempt));
+    if reader
+        .read(|chunk| printer.chunk(&chunk))
+        .map_err(unreadable)?
+    {
+        return Ok(());
+    }
+    Err(Error::not_found(format!("task {id} has no log of attempt {attempt}")).into())
+}
+
+/// What the task's last claim wrote: its log file if it has one, else what was stored.
+fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut Printer) -> Result<(), Failure> {
+    match claim_log(queue, task)? {
+        Some(output) => printer.output(&output),
+        None => match queue.output(task.id)? {
+            Some(output) => printer.output(&output),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The log file of the task's last claim. An attempt that did not count has left its log under
+/// the next number; whether a file is of this claim is told by the token it begins with.
+fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, Failure> {
+    for attempt in [task.attempt, task.attempt.saturating_add(1)] {
+        let mut reader = LogReader::new(queue.sidecar().log(task.id, attempt));
+        let mut output = Output::default();
+        reader
+            .read(|chunk| match chunk {
+                Chunk::Written { stream, bytes } => output.push(stream, &bytes),
+                Chunk::Omitted(bytes) => output.push_omitted(bytes),
+            })
+            .map_err(unreadable)?;
+        if reader
+            .token()
+            .is_some_and(|token| token == task.token.cast_unsigned())
+        {
+            return Ok(Some(output));
+        }
+    }
+    Ok(None)
+}
+
+/// Prints what the task writes until it has ended, over all attempts it still makes.
+fn follow<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), Failure> {
+    let listener = Listener::new(queue)?;
+    let watch = watch(&queue.sidecar().logs())?;
+    // The claim that is followed: its token, and the log of its attempt.
+    let mut followed: Option<(i64, LogReader)> = None;
+    // The claim whose output was shown to its end.
+    let mut shown = None;
+    loop {
+        drain(&watch);
+        let task = find(queue, id)?;
+        if task.state == State::Running {
+            let is_followed = followed
+                .as_ref()
+                .is_some_and(|(token, _)| *token == task.token);
+            if !is_followed {
+                let log = queue.sidecar().log(id, task.attempt);
+                followed = Some((task.token, LogReader::new(log)));
+            }
+            if let Some((_, reader)) = &mut followed {
+                reader
+                    .read(|chunk| printer.chunk(&chunk))
+                    .map_err(unreadable)?;
+            }
+        } else if task.token > 0 && shown != Some(task.token) {
+            rest(queue, &task, followed.take(), printer)?;
+            shown = Some(task.token);
+        }
+        printer.flush()?;
+        if task.state.is_terminal() {
+            return printer.finish();
+        }
+        pause(&listener, &watch)?;
+    }
+}
+
+/// Prints what the last claim wrote after it was last looked at.
+fn rest<Q: Queue>(
+    queue: &Q,
+    task: &Task,
+    followed: Option<(i64, LogReader)>,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    if let Some((token, mut reader)) = followed
+        && token == task.token
+        && reader
+            .read(|chunk| printer.chunk(&chunk))
+            .map_err(unreadable)?
+        && reader.token() == Some(token.cast_unsigned())
+    {
+        return Ok(());
+    }
+    last_log(queue, task, printer)
+}
+
+/// Tells of every change to the logs.
+fn watch(logs: &Path) -> Result<OwnedFd> {
+    let refused = |error| Error::io("cannot watch the logs", error);
+    let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+    let watch = inotify::init(flags).map_err(refused)?;
+    let changes = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE;
+    inotify::add_watch(&watch, logs, changes).map_err(refused)?;
+    Ok(watch)
+}
+
+/// Waits until a task ended, a log changed, or it is time to look all the same.
+fn pause(listener: &Listener, watch: &OwnedFd) -> Result<()> {
+    let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+    let mut fds = [readable(listener.socket()), readable(watch.as_fd())];
+    let timeout = Timespec::try_from(POLL).ok();
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(Error::io("cannot wait for the task", error)),
+    }
+    listener.wait(Duration::ZERO)?;
+    Ok(())
+}
+
+/// Forgets the changes told so far: what they said is about to be looked at.
+fn drain(watch: &OwnedFd) {
+    let mut buffer = [0; 4096];
+    while rustix::io::read(watch, &mut buffer).is_ok_and(|count| count > 0) {}
+}
+
+fn unreadable(error: LogError) -> Failure {
+    Failure::Error(Error::io(
+        "cannot read the log",
+        std::io::Error::other(error),
+    ))
+}

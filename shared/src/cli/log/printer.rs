@@ -1,0 +1,205 @@
+//! Prints pieces of output: raw, made safe for a terminal, or as JSON.
+
+use serde::Serialize;
+
+use super::super::screen::{Screen, note};
+use super::super::{Failure, escape};
+use super::Arguments;
+use crate::error::Error;
+use crate::output::{Chunk, Output, Stream};
+
+/// How bytes are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Raw,
+    Safe,
+    Json,
+}
+
+/// Prints one task's output.
+pub(super) struct Printer {
+    screen: Screen,
+    form: Form,
+    only: Option<Stream>,
+    /// What is to be printed next.
+    ready: Vec<u8>,
+    /// Per stream, the beginning of a character whose rest has not been seen yet.
+    partial: [Vec<u8>; 2],
+}
+
+#[derive(Serialize)]
+struct Piece<'a> {
+    stream: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Gap {
+    omitted_bytes: u64,
+}
+
+impl Printer {
+    pub(super) fn new(screen: Screen, arguments: &Arguments) -> Self {
+        let form = if screen.is_json() {
+            Form::Json
+        } else if screen.terminal && !arguments.raw {
+            Form::Safe
+        } else {
+            Form::Raw
+        };
+        let only = match (arguments.stdout, arguments.stderr) {
+            (true, _) => Some(Stream::Stdout),
+            (false, true) => Some(Stream::Stderr),
+            (false, false) => None,
+        };
+        Self {
+            screen,
+            form,
+            only,
+            ready: Vec::new(),
+            partial: [Vec::new(), Vec::new()],
+        }
+    }
+
+    /// Takes a whole stored output.
+    pub(super) fn output(&mut self, output: &Output) -> Result<(), Failure> {
+        for chunk in output.chunks() {
+            let chunk = chunk.map_err(|error| {
+                Error::io("cannot read the output", std::io::Error::other(error))
+            })?;
+            self.chunk(&chunk);
+        }
+        Ok(())
+    }
+
+    /// Takes a piece.
+    pub(super) fn chunk(&mut self, chunk: &Chunk<'_>) {
+        match chunk {
+            Chunk::Written { stream, bytes } => {
+                if self.only.is_none_or(|only| only == *stream) {
+                    self.written(*stream, bytes);
+                }
+            }
+            Chunk::Omitted(bytes) => self.omitted(*bytes),
+        }
+    }
+
+    fn written(&mut self, stream: Stream, bytes: &[u8]) {
+        if self.form == Form::Raw {
+            self.ready.extend_from_slice(bytes);
+            return;
+        }
+        let partial = &mut self.partial[index(stream)];
+        partial.extend_from_slice(bytes);
+        let whole = whole_characters(partial);
+        let rest = partial.split_off(whole);
+        let text = std::mem::replace(partial, rest);
+        self.text(stream, &text);
+    }
+
+    fn text(&mut self, stream: Stream, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        match self.form {
+            Form::Raw => self.ready.extend_from_slice(bytes),
+            Form::Safe => self
+                .ready
+                .extend_from_slice(escape::bytes(bytes).as_bytes()),
+            Form::Json => self.line(&Piece {
+                stream: match stream {
+                    Stream::Stdout => "stdout",
+                    Stream::Stderr => "stderr",
+                },
+                text: &String::from_utf8_lossy(bytes),
+            }),
+        }
+    }
+
+    fn omitted(&mut self, bytes: u64) {
+        match self.form {
+            Form::Raw => note(&format!("{bytes} bytes were not kept")),
+            Form::Safe => {
+                let text = format!("\n[{bytes} bytes were not kept]\n");
+                self.ready.extend_from_slice(text.as_bytes());
+            }
+            Form::Json => self.line(&Gap {
+                omitted_bytes: bytes,
+            }),
+        }
+    }
+
+    fn line(&mut self, value: &impl Serialize) {
+        if let Ok(text) = super::super::json::text(value) {
+            self.ready.extend_from_slice(text.as_bytes());
+            self.ready.push(b'\n');
+        }
+    }
+
+    /// Prints what is complete.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        if self.ready.is_empty() {
+            return Ok(());
+        }
+        self.screen.raw(&std::mem::take(&mut self.ready))
+    }
+
+    /// Prints everything: no more follows.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let rest = std::mem::take(&mut self.partial[index(stream)]);
+            self.text(stream, &rest);
+        }
+        self.flush()
+    }
+}
+
+fn index(stream: Stream) -> usize {
+    match stream {
+        Stream::Stdout => 0,
+        Stream::Stderr => 1,
+    }
+}
+
+/// How many of `bytes` do not belong to a character that is still incomplete.
+fn whole_characters(bytes: &[u8]) -> usize {
+    match str::from_utf8(bytes.rchunks(4).next().unwrap_or_default()) {
+        Err(_) => {}
+        Ok(_) => return bytes.len(),
+    }
+    // Only a leading byte among the last three can begin an incomplete character.
+    for back in 1..=bytes.len().min(3) {
+        let at = bytes.len() - back;
+        let width = match bytes[at] {
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => continue,
+        };
+        return if width > back { at } else { bytes.len() };
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::whole_characters;
+
+    proptest! {
+        #[test]
+        fn text_cut_anywhere_is_put_together_again(text: String, cut: prop::sample::Index) {
+            let bytes = text.as_bytes();
+            let cut = cut.index(bytes.len() + 1);
+            let whole = whole_characters(&bytes[..cut]);
+            prop_assert!(str::from_utf8(&bytes[..whole]).is_ok());
+            prop_assert!(cut - whole <= 3);
+        }
+
+        #[test]
+        fn bytes_that_are_no_text_are_held_back_for_three_bytes_at_most(bytes: Vec<u8>) {
+            prop_assert!(bytes.len() - whole_characters(&bytes) <= 3);
+        }
+    }
+}
