@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
+use super::checkpointer::truncate;
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
 use super::location::{Location, locate, unusable};
@@ -18,6 +19,9 @@ use crate::clock::Now;
 use crate::error::{Error, Result};
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Waker;
+
+/// Bytes of log that a one-shot program leaves to others.
+const ONE_SHOT_LOG: u64 = 512 * 1024;
 
 /// One open database file: one connection that writes, others that read.
 #[derive(Debug)]
@@ -109,6 +113,30 @@ impl Database {
         self.readers.change_counter()
     }
 
+    /// How it was opened.
+    pub(super) fn options(&self) -> &OpenOptions {
+        &self.options
+    }
+
+    /// What went wrong in the background.
+    pub(super) fn trouble(&self) -> Option<String> {
+        match &self.access {
+            Access::Write(writer) => writer.trouble(),
+            Access::Read(_) => None,
+        }
+    }
+
+    /// Looks at the connection whose pragmas matter: the writing one, where there is one.
+    pub(super) fn on_the_connection<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        match &self.access {
+            Access::Write(writer) => look(&writer.connection()),
+            Access::Read(connection) => look(&lock(connection)),
+        }
+    }
+
     /// The schema lines in the file, those this program does not know included.
     pub fn lines(&self) -> Result<Vec<AppliedLine>> {
         self.read(|connection| lines(connection, &self.path))
@@ -174,8 +202,29 @@ fn open_to_write(
         };
         migrate(&mut connection, path, wanted, birth)?;
     }
+    if open.try_exclusive()? {
+        empty_log(&connection, path, options)?;
+    }
     open.try_shared()?;
-    Writer::new(path.to_owned(), lock_path, connection, options.busy_timeout)
+    Writer::new(path.to_owned(), lock_path, connection, options)
+}
+
+/// The first to open the file empties the log, so that after a power cut nothing rolled back
+/// comes to life again from it. One-shot programs do so only once it has grown to where reading
+/// it back costs each of them more than emptying it.
+fn empty_log(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<()> {
+    let tolerated = if options.one_shot { ONE_SHOT_LOG } else { 0 };
+    if log_size(path) > tolerated {
+        truncate(connection).map_err(|error| located(path, error))?;
+    }
+    Ok(())
+}
+
+/// Bytes in the write-ahead log.
+pub(super) fn log_size(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).map_or(0, |metadata| metadata.len())
 }
 
 /// A file that lacks the queue, or a part of it that this program needs.

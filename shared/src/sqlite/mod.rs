@@ -2,15 +2,20 @@
 //!
 //! [`read`] and [`write`] hold what both engines do with the core line in the same way.
 
+mod caller;
+mod checkpoint;
+mod checkpointer;
 mod combine;
 mod connection;
 mod database;
+mod diagnose;
 mod fault;
 mod location;
 mod lock;
 mod migrate;
 mod operation;
 mod options;
+mod poison;
 pub mod read;
 mod readers;
 pub mod rows;

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 
 use super::combine::{Refusal, Verdict};
 use super::fault::{Fault, Shared, relocated};
+use super::poison::poisoned;
 use crate::error::{Error, Result};
 
 /// Locks a mutex whose data is whole after a panic too: no operation runs under one unprotected.
@@ -76,17 +77,6 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Call<T, F> {
             }),
             (Verdict::Poisoned, _) => Err(poisoned(path, source)),
         }
-    }
-}
-
-/// The error of every write after the disk failed to confirm one.
-pub(super) fn poisoned(path: &Path, source: Option<Shared>) -> Error {
-    Error::Unusable {
-        path: path.to_owned(),
-        what: "a write was not confirmed by the disk, so nothing more is acknowledged; stop every \
-               process that uses this file and run `doctor`"
-            .to_owned(),
-        source: source.map(|source| Box::new(source) as Box<_>),
     }
 }
 

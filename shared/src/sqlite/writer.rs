@@ -14,10 +14,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 
+use super::checkpointer::{Checkpointer, watch_log};
 use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
 use super::fault::{Fault, Shared};
 use super::lock::{LockFile, busy};
-use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock, poisoned};
+use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock};
+use super::options::OpenOptions;
+use super::poison::{Poison, poisoned};
 use super::statement;
 use crate::error::{Error, Result};
 
@@ -45,8 +48,8 @@ struct Core {
     turns: Mutex<Turns>,
     queue: Sender<Arc<dyn Job>>,
     queued: Receiver<Arc<dyn Job>>,
-    /// Set once nothing can be trusted any more.
-    poison: OnceLock<Option<Shared>>,
+    poison: Arc<Poison>,
+    checkpointer: Option<Checkpointer>,
 }
 
 impl Writer {
@@ -55,20 +58,28 @@ impl Writer {
         path: PathBuf,
         lock_path: PathBuf,
         connection: Connection,
-        busy_timeout: Duration,
+        options: &OpenOptions,
     ) -> Result<Self> {
+        let poison = Arc::new(Poison::default());
+        let checkpointer = if options.one_shot {
+            None
+        } else {
+            watch_log(&connection);
+            Some(Checkpointer::new(&path, &lock_path, options, &poison))
+        };
         let (queue, queued) = crossbeam_channel::unbounded();
         Ok(Self {
             core: Arc::new(Core {
                 path,
                 lock: LockFile::open(&lock_path)?,
                 lock_path,
-                busy_timeout,
+                busy_timeout: options.busy_timeout,
                 connection: Mutex::new(connection),
                 turns: Mutex::default(),
                 queue,
                 queued,
-                poison: OnceLock::new(),
+                poison,
+                checkpointer,
             }),
             contended: OnceLock::new(),
             starting: Mutex::default(),
@@ -80,15 +91,22 @@ impl Writer {
         lock(&self.core.connection)
     }
 
+    /// What went wrong in the background: a write not confirmed, a checkpoint that failed.
+    pub(super) fn trouble(&self) -> Option<String> {
+        if self.core.poison.is_set() {
+            let source = self.core.poison.source();
+            return Some(poisoned(&self.core.path, source).to_string());
+        }
+        self.core.checkpointer.as_ref()?.trouble()
+    }
+
     /// Runs `operation` in a transaction and returns after its commit.
     pub(super) fn write<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T> + Send + 'static,
     {
-        if let Some(poison) = self.core.poison.get() {
-            return Err(poisoned(&self.core.path, poison.clone()));
-        }
+        self.core.poison.check(&self.core.path)?;
         let mut call = match self.core.arrive(Call::new(operation)) {
             Arrived::Leads(call) => call,
             Arrived::Waits(job) => match job.wait(self.core.busy_timeout) {
@@ -243,7 +261,7 @@ impl Core {
                     let lost = ran.is_ok() && connection.is_autocommit();
                     Event::Ran(if lost { Err(Refusal::Error) } else { ran })
                 }
-                Action::Commit => Event::Committed(commit(&connection, &mut source)),
+                Action::Commit => Event::Committed(self.commit(&connection, &mut source)),
                 Action::RollBack => Event::RolledBack(roll_back(&connection, &mut source)),
                 Action::Tell(range, verdict) => {
                     self.note(verdict, source.as_ref());
@@ -266,8 +284,8 @@ impl Core {
     }
 
     fn begin(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
-        if let Some(poison) = self.poison.get() {
-            source.clone_from(poison);
+        if self.poison.is_set() {
+            *source = self.poison.source();
             return Err(Refusal::Fatal);
         }
         perform(connection, BEGIN).map_err(|error| {
@@ -287,22 +305,27 @@ impl Core {
         })
     }
 
-    /// Remembers that the disk did not confirm a write, or that a transaction cannot be ended.
+    /// Ends all writing of this process if the disk did not confirm a write, or a transaction
+    /// cannot be ended.
     fn note(&self, verdict: Verdict, source: Option<&Shared>) {
         let fatal = verdict == Verdict::Poisoned
             || source.is_some_and(|source| Fault::of(&source.0) == Fault::Sync);
         if fatal {
-            let _ = self.poison.set(source.cloned());
+            self.poison.set(source.cloned());
         }
     }
-}
 
-fn commit(connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
-    perform(connection, COMMIT).map_err(|error| {
-        let refusal = Fault::of_commit(&error);
-        *source = Some(Shared(Arc::new(error)));
-        refusal
-    })
+    fn commit(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
+        perform(connection, COMMIT).map_err(|error| {
+            let refusal = Fault::of_commit(&error);
+            *source = Some(Shared(Arc::new(error)));
+            refusal
+        })?;
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.committed();
+        }
+        Ok(())
+    }
 }
 
 /// A transaction that `SQLite` has ended by itself needs no rollback.

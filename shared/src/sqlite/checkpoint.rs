@@ -1,0 +1,144 @@
+//! When the write-ahead log goes into the file, decided without threads or `SQLite`.
+//!
+//! `SQLite` starts the log over when a write finds all of it in the file and no reader in it. A
+//! checkpoint beside running writers never finds that: they add frames while it works. So it is
+//! done in passes: one beside the writers takes the bulk; only if the log has grown to
+//! [`EXCLUSIVE_AT`] because they never paused does one keep them out, with little left to do.
+
+/// Frames (4 KiB pages) in the log from which on a checkpoint is due: some 4 MiB.
+pub(super) const DUE_AT: u32 = 1024;
+
+/// Frames from which on writers are kept out for the last pass: some 16 MiB.
+pub(super) const EXCLUSIVE_AT: u32 = 4 * DUE_AT;
+
+/// The checkpoints of one process.
+#[derive(Debug, Default)]
+pub(super) struct Checkpoints {
+    running: bool,
+    /// Where the last commit left the log.
+    at: u32,
+    /// Where the log stood at the last pass. Until it has grown by another [`DUE_AT`] or
+    /// started over, a long reader keeps it: trying at every commit would be in vain.
+    tried_at: u32,
+}
+
+/// What one pass found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pass {
+    /// Frames in the log.
+    pub(super) log: u32,
+    /// Of these, frames now in the file.
+    pub(super) done: u32,
+}
+
+/// What the checkpointer does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Wait for commits.
+    Rest,
+    /// Another pass that keeps writers out.
+    Exclusive,
+}
+
+impl Checkpoints {
+    /// A commit left the log at so many frames. Whether to start a checkpoint.
+    pub(super) fn committed(&mut self, frames: u32) -> bool {
+        self.at = frames;
+        if frames < self.tried_at {
+            self.tried_at = 0;
+        }
+        let due = !self.running && frames >= self.tried_at.saturating_add(DUE_AT);
+        self.running |= due;
+        due
+    }
+
+    /// A pass ended; `None` if another process is at it or it failed.
+    pub(super) fn passed(&mut self, pass: Option<Pass>, exclusive: bool) -> Next {
+        self.tried_at = self.at;
+        if let Some(Pass { log, done }) = pass
+            && !exclusive
+            && log >= EXCLUSIVE_AT
+            && log.saturating_sub(done) < DUE_AT
+        {
+            return Next::Exclusive;
+        }
+        self.running = false;
+        Next::Rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(log: u32) -> Pass {
+        Pass { log, done: log }
+    }
+
+    #[test]
+    fn a_checkpoint_starts_once_when_the_log_is_long_enough() {
+        let mut checkpoints = Checkpoints::default();
+        assert!(!checkpoints.committed(DUE_AT - 1));
+        assert!(checkpoints.committed(DUE_AT));
+        assert!(!checkpoints.committed(DUE_AT + 1), "one is running");
+        assert_eq!(
+            checkpoints.passed(Some(complete(DUE_AT)), false),
+            Next::Rest
+        );
+    }
+
+    #[test]
+    fn the_log_that_started_over_is_judged_from_its_start() {
+        let mut checkpoints = Checkpoints::default();
+        assert!(checkpoints.committed(DUE_AT));
+        checkpoints.passed(Some(complete(DUE_AT)), false);
+        assert!(!checkpoints.committed(3));
+        assert!(checkpoints.committed(DUE_AT));
+    }
+
+    #[test]
+    fn a_long_reader_does_not_cause_a_checkpoint_at_every_commit() {
+        let mut checkpoints = Checkpoints::default();
+        let mut started = 0;
+        for frames in 1..=10 * DUE_AT {
+            if checkpoints.committed(frames) {
+                started += 1;
+                let stuck = Pass {
+                    log: frames,
+                    done: 0,
+                };
+                while checkpoints.passed(Some(stuck), started > 3) == Next::Exclusive {
+                    started += 1;
+                }
+            }
+        }
+        assert!((9..=12).contains(&started), "{started}");
+    }
+
+    #[test]
+    fn writers_that_never_pause_are_kept_out_once_the_log_is_large_and_not_before() {
+        let mut checkpoints = Checkpoints::default();
+        assert!(checkpoints.committed(DUE_AT));
+        let lagging = |log| Some(Pass { log, done: log - 5 });
+        assert_eq!(checkpoints.passed(lagging(DUE_AT), false), Next::Rest);
+        assert!(checkpoints.committed(EXCLUSIVE_AT));
+        assert_eq!(
+            checkpoints.passed(lagging(EXCLUSIVE_AT), false),
+            Next::Exclusive
+        );
+        assert_eq!(
+            checkpoints.passed(Some(complete(EXCLUSIVE_AT + 9)), true),
+            Next::Rest
+        );
+        assert!(!checkpoints.committed(1));
+    }
+
+    #[test]
+    fn a_pass_that_failed_or_met_another_process_is_tried_again_when_the_log_has_grown() {
+        let mut checkpoints = Checkpoints::default();
+        assert!(checkpoints.committed(DUE_AT));
+        assert_eq!(checkpoints.passed(None, false), Next::Rest);
+        assert!(!checkpoints.committed(DUE_AT + 1));
+        assert!(checkpoints.committed(2 * DUE_AT));
+    }
+}

@@ -1,0 +1,48 @@
+//! The end of all writing by this process, once the disk did not confirm a write: the kernel may
+//! have dropped the pages and call them clean, so nothing written later can be trusted.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::fault::Shared;
+use crate::error::{Error, Result};
+
+/// Set once, never cleared: only a new process reads the file anew.
+#[derive(Debug, Default)]
+pub(super) struct Poison(OnceLock<Option<Shared>>);
+
+impl Poison {
+    pub(super) fn set(&self, source: Option<Shared>) {
+        // The first reason is the one that matters.
+        let _ = self.0.set(source);
+    }
+
+    /// Whether writing has ended.
+    pub(super) fn is_set(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// The reason, if writing has ended and there is one.
+    pub(super) fn source(&self) -> Option<Shared> {
+        self.0.get().cloned().flatten()
+    }
+
+    /// Refuses if writing has ended.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
+        match self.0.get() {
+            None => Ok(()),
+            Some(source) => Err(poisoned(path, source.clone())),
+        }
+    }
+}
+
+/// The error of every write from then on.
+pub(super) fn poisoned(path: &Path, source: Option<Shared>) -> Error {
+    Error::Unusable {
+        path: path.to_owned(),
+        what: "the disk did not confirm a write, so nothing more is acknowledged; stop every \
+               process that uses this file and run `doctor`"
+            .to_owned(),
+        source: source.map(|source| Box::new(source) as Box<_>),
+    }
+}
