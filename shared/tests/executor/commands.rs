@@ -1,0 +1,168 @@
+//! Starting commands, and how they end by themselves.
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn argv(arguments: &[&str]) -> Work {
+    Work::Argv(arguments.iter().map(|&text| text.to_owned()).collect())
+}
+
+/// The sentence a task is refused with.
+fn refusal(bench: &mut Bench, task: &ClaimedTask) -> String {
+    let problem = bench.executor.start(task, SystemClock.now()).unwrap_err();
+    assert_eq!(bench.executor.running(), 0);
+    problem
+}
+
+#[test]
+fn exit_codes_and_signals_are_reported() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.run("true").end, End::Exited(0));
+    assert_eq!(bench.run("exit 7").end, End::Exited(7));
+    assert_eq!(bench.run("exit 255").end, End::Exited(255));
+    assert_eq!(bench.run("kill -TERM $$").end, End::Signalled(15));
+    assert_eq!(bench.run("kill -KILL $$").end, End::Signalled(9));
+    assert_eq!(bench.run("no-such-command-here").end, End::Exited(127));
+    assert_eq!(bench.executor.running(), 0);
+}
+
+#[test]
+fn quotes_unicode_newlines_and_leading_dashes_reach_the_shell_as_they_are() {
+    let mut bench = Bench::new();
+    let ended = bench.run("printf '%s|' \"it's\" 'ünï ☃' \"a\nb\"\nprintf '%s' '$HOME'");
+    assert_eq!(stdout(&ended), "it's|ünï ☃|a\nb|$HOME");
+    assert_eq!(bench.run("-x").end, End::Exited(127));
+}
+
+#[test]
+fn arguments_reach_a_program_without_a_shell() {
+    let mut bench = Bench::new();
+    let odd = ["printf", "%s,", "a b", "$HOME", "*", "", "-n", "ü\n"];
+    let claim = bench.start(argv(&odd));
+    assert_eq!(stdout(&bench.end_of(claim)), "a b,$HOME,*,,-n,ü\n,");
+}
+
+#[test]
+fn a_command_sees_the_workers_environment_its_own_and_the_marks() {
+    let mut bench = Bench::new();
+    let script = "echo \"$QUEUE_TASK_ID $QUEUE_TASK_NAME $QUEUE_ATTEMPT $QUEUE_TOKEN \
+                  $QUEUE_WORKER $QUEUE_DB $OWN ${PATH:+path} $(pwd)\"";
+    let mut task = bench.task(Work::Shell(script.to_owned()));
+    task.options.env = vec![
+        ("OWN".to_owned(), "a=b".to_owned()),
+        ("QUEUE_WORKER".to_owned(), "forged".to_owned()),
+    ];
+    task.attempt = 2;
+    task.claim.token = 5;
+    bench.executor.start(&task, young()).unwrap();
+    let ended = bench.end_of(task.claim);
+    let folder = bench.folder.path().canonicalize().unwrap();
+    let expected = format!(
+        "1 task 1 2 5 {} {} a=b path {}\n",
+        bench.worker,
+        bench.path("tasks.db").display(),
+        folder.display()
+    );
+    assert_eq!(stdout(&ended), expected);
+}
+
+#[test]
+fn a_program_is_looked_up_in_the_tasks_own_path() {
+    let mut bench = Bench::new();
+    let folder = bench.path("bin");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink("/bin/echo", folder.join("only-here")).unwrap();
+    let mut task = bench.task(argv(&["only-here", "found"]));
+    assert!(refusal(&mut bench, &task).contains("no program \"only-here\""));
+    let path = folder.to_str().unwrap().to_owned();
+    task.options.env = vec![("PATH".to_owned(), path)];
+    bench.executor.start(&task, young()).unwrap();
+    assert_eq!(stdout(&bench.end_of(task.claim)), "found\n");
+}
+
+#[test]
+fn what_cannot_be_started_is_refused_with_a_sentence_that_names_it() {
+    let mut bench = Bench::new();
+    for name in ["script", "plain", "no-interpreter"] {
+        let text = if name == "no-interpreter" {
+            "#!/no/such/interpreter\n"
+        } else {
+            "echo hi\n"
+        };
+        std::fs::write(bench.path(name), text).unwrap();
+    }
+    for name in ["script", "no-interpreter"] {
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(bench.path(name), mode).unwrap();
+    }
+    let huge = "x".repeat(131_072);
+    for (work, sentence) in [
+        (argv(&["./nothing"]), "there is no program \"./nothing\""),
+        (argv(&["./plain"]), "is not an executable file"),
+        (argv(&["./script"]), "needs a first line"),
+        (
+            argv(&["./no-interpreter"]),
+            "the interpreter named in its first line",
+        ),
+        (argv(&["echo", &huge]), "longer than the system takes"),
+        (argv(&[]), "no program"),
+    ] {
+        let task = bench.task(work);
+        let problem = refusal(&mut bench, &task);
+        assert!(problem.contains(sentence), "{problem}");
+    }
+    for (cwd, sentence) in [("gone", "does not exist"), ("plain", "is not a directory")] {
+        for work in [Work::Shell("true".to_owned()), argv(&["./nothing"])] {
+            let mut task = bench.task(work);
+            task.options.cwd = Some(bench.path(cwd).to_str().unwrap().to_owned());
+            let problem = refusal(&mut bench, &task);
+            assert!(problem.contains(sentence), "{problem}");
+        }
+    }
+}
+
+#[test]
+fn a_command_reads_nothing_and_inherits_neither_descriptors_nor_limit_nor_mask() {
+    let script = "wc -c; ls /proc/self/fd | wc -l; ulimit -n; grep Sig[BI] /proc/self/status";
+    let bare = std::process::Command::new("/bin/sh")
+        .args(["-c", script])
+        .stdin(std::process::Stdio::null())
+        .output();
+    let mut bench = Bench::new();
+    let busy = bench.shell("sleep 1000");
+    let text = stdout(&bench.run(script));
+    assert!(text.starts_with("0\n"), "{text}");
+    assert_eq!(text, String::from_utf8(bare.unwrap().stdout).unwrap());
+    assert!(text.contains("SigBlk:\t0000000000000000\n"), "{text}");
+    bench.executor.signal(busy, Ending::Kill);
+    assert_eq!(bench.end_of(busy).end, End::Signalled(9));
+}
+
+#[test]
+fn three_hundred_commands_run_at_once_and_leave_no_zombie() {
+    let mut bench = Bench::new();
+    let gate = bench.path("gate");
+    let made = std::process::Command::new("mkfifo").arg(&gate).status();
+    assert!(made.unwrap().success());
+    let claims: Vec<_> = (0..300)
+        .map(|number| {
+            let code = number % 7;
+            bench.shell(&format!(
+                "exec 3<>gate; read line <&3; echo $$; exit {code}"
+            ))
+        })
+        .collect();
+    assert_eq!(bench.executor.running(), 300);
+    let mut opened = std::fs::OpenOptions::new();
+    let mut opened = opened.read(true).write(true).open(&gate).unwrap();
+    opened.write_all(&[b'\n'; 300]).unwrap();
+    for (number, claim) in (0..).zip(claims) {
+        let ended = bench.end_of(claim);
+        assert_eq!(ended.end, End::Exited(number % 7));
+        let pid = stdout(&ended);
+        assert!(!Path::new("/proc").join(pid.trim()).exists());
+    }
+    assert_eq!(bench.executor.running(), 0);
+}

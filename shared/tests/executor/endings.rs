@@ -1,0 +1,139 @@
+//! Bringing commands to an end, and what they leave behind.
+
+use super::*;
+
+/// Starts a command and waits until it has made the file `ready`.
+fn started(bench: &mut Bench, command: &str) -> Claim {
+    let claim = bench.old_shell(command);
+    let ready = bench.path("ready");
+    bench.until(|| std::fs::metadata(&ready).is_ok_and(|file| file.len() > 0));
+    claim
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn terminate_reaches_the_whole_process_group() {
+    let mut bench = Bench::new();
+    let claim = started(&mut bench, "sleep 1000 & echo $! > ready; wait");
+    let background = read(&bench.path("ready"));
+    bench.executor.signal(claim, Ending::Terminate);
+    assert_eq!(bench.end_of(claim).end, End::Signalled(15));
+    assert!(!is_alive(&background));
+}
+
+#[test]
+fn a_command_that_ignores_terminate_is_ended_by_kill() {
+    let mut bench = Bench::new();
+    let claim = started(
+        &mut bench,
+        "trap 'echo got it' TERM; echo x > ready; while :; do sleep 1000 & wait $!; done",
+    );
+    bench.executor.signal(claim, Ending::Terminate);
+    let log = bench.log(claim);
+    bench.until(|| log.exists() && log_texts(&log).0 == "got it\n");
+    assert_eq!(bench.executor.running(), 1);
+    bench.executor.signal(claim, Ending::Kill);
+    assert_eq!(bench.end_of(claim).end, End::Signalled(9));
+}
+
+#[test]
+fn after_terminate_the_group_may_finish_what_it_does() {
+    let mut bench = Bench::new();
+    let claim = started(
+        &mut bench,
+        "sh -c 'trap \"echo tidy; : > tidied; exit\" TERM; echo x > ready; \
+         while :; do sleep 0.1; done' & wait",
+    );
+    bench.executor.signal(claim, Ending::Terminate);
+    let ended = bench.end_of(claim);
+    assert_eq!(ended.end, End::Signalled(15));
+    assert!(bench.path("tidied").exists());
+}
+
+#[test]
+fn kill_ends_a_group_whose_command_has_exited_already() {
+    let mut bench = Bench::new();
+    let claim = started(
+        &mut bench,
+        "echo $$ > shell; sh -c 'trap : TERM; echo $$ > ready; while :; do sleep 0.1; done' & wait",
+    );
+    let stubborn = read(&bench.path("ready"));
+    bench.executor.signal(claim, Ending::Terminate);
+    let shell = read(&bench.path("shell"));
+    bench.until(|| !is_alive(&shell));
+    assert_eq!((bench.executor.running(), bench.ended.len()), (1, 0));
+    bench.executor.signal(claim, Ending::Kill);
+    assert_eq!(bench.end_of(claim).end, End::Signalled(15));
+    bench.until(|| !is_alive(&stubborn));
+}
+
+#[test]
+fn a_task_is_done_when_its_command_exits_whatever_it_left_running() {
+    let mut bench = Bench::new();
+    let ended = bench.run("sleep 1000 & echo $!");
+    assert_eq!(ended.end, End::Exited(0));
+    let background = stdout(&ended);
+    assert!(is_alive(&background), "it is left alone");
+    let pid = rustix::process::Pid::from_raw(background.trim().parse().unwrap());
+    rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_background_process_that_keeps_writing_does_not_keep_the_task() {
+    let mut bench = Bench::new();
+    let ended = bench.run("yes & echo first; exit 3");
+    assert_eq!(ended.end, End::Exited(3));
+    assert_eq!(bench.executor.running(), 0);
+}
+
+#[test]
+fn signals_for_what_does_not_run_do_nothing() {
+    let mut bench = Bench::new();
+    let claim = bench.shell("true");
+    assert_eq!(bench.end_of(claim).end, End::Exited(0));
+    bench.executor.signal(claim, Ending::Kill);
+    assert_eq!(bench.run("exit 4").end, End::Exited(4));
+}
+
+#[test]
+fn what_still_runs_ends_with_its_executor() {
+    let mut bench = Bench::new();
+    started(&mut bench, "echo $$ > ready; sleep 1000");
+    let pid = read(&bench.path("ready"));
+    let Bench {
+        executor,
+        folder: _folder,
+        ..
+    } = bench;
+    drop(executor);
+    assert!(!is_alive(&pid));
+}
+
+#[test]
+fn waiting_ends_at_its_time_and_for_watched_descriptors() {
+    let mut bench = Bench::new();
+    let (reader, writer) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    bench.executor.watch(reader.as_fd(), 42).unwrap();
+    let claim = bench.shell("sleep 1000");
+    let (mut ended, mut ready) = (Vec::new(), Vec::new());
+    let now = SystemClock.now();
+    let until = now.boot.after(Duration::from_millis(30));
+    let wait = |bench: &mut Bench, ended: &mut _, ready: &mut _| {
+        bench.executor.wait(now, Some(until), ended, ready).unwrap();
+    };
+    wait(&mut bench, &mut ended, &mut ready);
+    assert!(SystemClock.now().boot >= until);
+    assert!(ended.is_empty() && ready.is_empty());
+    writer.send(b"wake").unwrap();
+    wait(&mut bench, &mut ended, &mut ready);
+    assert_eq!(ready, [42]);
+    ready.clear();
+    bench.executor.unwatch(reader.as_fd());
+    wait(&mut bench, &mut ended, &mut ready);
+    assert!(ready.is_empty());
+    bench.executor.signal(claim, Ending::Kill);
+    bench.end_of(claim);
+}
