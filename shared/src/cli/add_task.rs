@@ -1,6 +1,6 @@
 //! `add-task` and `enqueue`: one task from the arguments, or many from standard input.
 
-mod bulk;
+pub(super) mod bulk;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -176,7 +176,8 @@ pub(crate) fn run<Q: Queue>(
     let (bulk, print) = (arguments.stdin, arguments.print);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
     let tasks = if bulk {
-        bulk::read(std::io::stdin().lock(), &template(&arguments, now)?, now)?
+        let lines = bulk::read(std::io::stdin().lock(), &template(&arguments, now)?, now)?;
+        lines.into_iter().map(|line| line.task).collect()
     } else {
         vec![single(arguments, now)?]
     };
@@ -262,12 +263,12 @@ fn set_backoff(options: &mut TaskOptions, backoff: Duration) {
     options.max_backoff_ms = options.max_backoff_ms.max(options.backoff_ms);
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A folder as an absolute path, so that it means the same to a worker started elsewhere.
-fn folder(path: &str) -> Result<String> {
+pub(super) fn folder(path: &str) -> Result<String> {
     let absolute = std::path::absolute(Path::new(path))
         .map_err(|error| Error::io(format!("cannot find the folder {path}"), error))?;
     absolute.into_os_string().into_string().map_err(|_| {

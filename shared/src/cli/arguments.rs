@@ -9,7 +9,7 @@ use super::program::Context;
 use super::screen::Format;
 use super::{
     Failure, add_task, cancel, completions, doctor, list, log, pause, prune, reprioritize, retry,
-    show, status, systemd, wait, why, workers,
+    run, show, status, systemd, wait, why, worker, workers,
 };
 use crate::queue::Queue;
 
@@ -45,6 +45,10 @@ pub enum Verb {
     AddTask(Box<add_task::Arguments>),
     /// Enqueue a command, or many from standard input
     Enqueue(Box<add_task::Arguments>),
+    /// Run tasks
+    Worker(worker::Arguments),
+    /// Run every line of a file as a command
+    Run(run::Arguments),
     /// Show how many tasks stand where
     #[command(visible_alias = "stats")]
     Status(status::Arguments),
@@ -92,6 +96,8 @@ impl Verb {
         match self {
             Self::AddTask(arguments) => add_task::run(context, *arguments, "Added"),
             Self::Enqueue(arguments) => add_task::run(context, *arguments, "Enqueued"),
+            Self::Worker(arguments) => worker::run(context, &arguments),
+            Self::Run(arguments) => run::run(context, &arguments),
             Self::Status(arguments) => status::run(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments),
             Self::Show(arguments) => show::run(context, &arguments),

@@ -18,7 +18,7 @@ use super::wait::POLL;
 use crate::error::{Error, Result};
 use crate::output::{Chunk, Output};
 use crate::queue::Queue;
-use crate::runtime::listener::Listener;
+use crate::runtime::Listener;
 use crate::runtime::log::{LogError, LogReader};
 use crate::state::State;
 use crate::task::{Task, TaskId};

@@ -26,11 +26,13 @@ mod pause;
 mod prune;
 mod reprioritize;
 mod retry;
+mod run;
 mod show;
 mod status;
 mod systemd;
 mod wait;
 mod why;
+mod worker;
 mod workers;
 
 pub use arguments::{Common, Verb};

@@ -9,7 +9,7 @@ use super::select::{self, Selector};
 use super::{Failure, escape, tasks};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
-use crate::runtime::listener::Listener;
+use crate::runtime::Listener;
 use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::{Task, TaskId};

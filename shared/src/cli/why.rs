@@ -54,11 +54,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             state: task.state.as_str(),
             because: &because,
         };
-        let mut text = format!(
-            "task {id} ({}) is {}:",
-            escape::line(&task.name),
-            task.state
-        );
+        let mut text = format!("task {id} ({}): {}", escape::line(&task.name), task.state);
         for one in &because {
             text += "\n  ";
             text += &escape::line(&one.sentence);

@@ -15,6 +15,17 @@ use crate::task::{MAX_NAME_BYTES, NewTask, Work};
 /// Columns of a command that serve as its name.
 const NAME_COLUMNS: usize = 60;
 
+/// A line that holds a task.
+#[derive(Debug)]
+pub(in super::super) struct TaskLine {
+    /// Its number, from 1.
+    pub(in super::super) number: usize,
+    /// Its text without the line end.
+    pub(in super::super) text: String,
+    /// Its task.
+    pub(in super::super) task: NewTask,
+}
+
 /// A line of JSON. The fields are named as the options of `add-task`; dashes may stand for the
 /// underscores.
 #[derive(Deserialize)]
@@ -55,30 +66,34 @@ enum Length {
 ///
 /// # Errors
 /// A usage failure that names the first wrong line; [`Error::Io`] if the stream cannot be read.
-pub(super) fn read(
+pub(in super::super) fn read(
     mut input: impl Read,
     template: &NewTask,
     now: Timestamp,
-) -> Result<Vec<NewTask>, Failure> {
+) -> Result<Vec<TaskLine>, Failure> {
     let mut bytes = Vec::new();
     input
         .read_to_end(&mut bytes)
         .map_err(|error| Error::io("cannot read standard input", error))?;
-    let mut tasks = Vec::new();
+    let mut lines = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let number = index + 1;
         let task = parse(line, template, now).map_err(|sentence| {
-            Failure::Usage(format!(
-                "line {}: {sentence}; no line was enqueued",
-                index + 1
-            ))
+            Failure::Usage(format!("line {number}: {sentence}; no line was enqueued"))
         })?;
-        tasks.extend(task);
+        if let Some((text, task)) = task {
+            lines.push(TaskLine { number, text, task });
+        }
     }
-    Ok(tasks)
+    Ok(lines)
 }
 
 /// The task of a line; `None` for one that holds none.
-fn parse(line: &[u8], template: &NewTask, now: Timestamp) -> Result<Option<NewTask>, String> {
+fn parse(
+    line: &[u8],
+    template: &NewTask,
+    now: Timestamp,
+) -> Result<Option<(String, NewTask)>, String> {
     let line = str::from_utf8(line).map_err(|_| "it is not valid UTF-8".to_owned())?;
     let line = line.strip_suffix('\r').unwrap_or(line);
     let trimmed = line.trim();
@@ -98,7 +113,7 @@ fn parse(line: &[u8], template: &NewTask, now: Timestamp) -> Result<Option<NewTa
         task.name = name_of(&task.work.display());
     }
     task.validate().map_err(|error| error.to_string())?;
-    Ok(Some(task))
+    Ok(Some((line.to_owned(), task)))
 }
 
 fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
@@ -181,7 +196,8 @@ mod tests {
 
     fn tasks(input: &str) -> Result<Vec<NewTask>, String> {
         let template = NewTask::shell("", "").priority(2);
-        read(input.as_bytes(), &template, NOW).map_err(|failure| failure.sentence())
+        let lines = read(input.as_bytes(), &template, NOW).map_err(|failure| failure.sentence())?;
+        Ok(lines.into_iter().map(|line| line.task).collect())
     }
 
     #[test]

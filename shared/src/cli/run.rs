@@ -1,0 +1,207 @@
+//! `run FILE`: works every line of a file, once, however often it is interrupted.
+
+mod group;
+mod progress;
+
+use std::fmt::Write as _;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::add_task::bulk;
+use super::program::{Access, Context};
+use super::screen::note;
+use super::{Failure, duration, escape, tasks, worker};
+use crate::error::{Error, Result};
+use crate::queue::Queue;
+use crate::runtime::{Worker, WorkerOptions};
+use crate::state::State;
+use crate::task::{NewTask, Work};
+use group::{Group, Line, Verdict};
+use progress::Progress;
+
+/// Failed lines named in the summary.
+const MOST_FAILED: usize = 20;
+
+/// Run every line of a file as a command
+///
+/// Stopped or killed and run again, it goes on where it was: a line that ended is not run again,
+/// one that was cut off in the middle is. A line is known by its file, number and content, so
+/// after an edit the new lines run, and old ones that were still waiting are cancelled. The lines
+/// have the forms that `add-task --stdin` reads, and a queue of their own, so that neither other
+/// tasks nor other workers mix with them. The exit code is 1 unless every line succeeded.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// The file: a command a line, or a JSON object a line
+    file: PathBuf,
+
+    /// How many lines run at once [default: the number of cores]
+    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    slots: Option<u32>,
+
+    /// Run lines that failed in an earlier run again
+    #[arg(long)]
+    retry_failed: bool,
+
+    /// Exits and timeouts before a line has failed
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    max_attempts: u32,
+
+    /// Time an attempt may take
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
+    timeout: Option<Duration>,
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let group = Group::of(&arguments.file)?;
+    let lines = lines(arguments, &group)?;
+    let queue = Arc::new(context.open(Access::Create)?);
+    let begun = queue.now().boot;
+    group.cancel_stale(&*queue, &lines)?;
+    let enqueued = queue.enqueue(lines.iter().map(|line| line.task.clone()).collect())?;
+    group::reopen(&*queue, &enqueued, arguments.retry_failed)?;
+    let before = group.judge(&*queue, &lines)?;
+    if before.left() > 0 {
+        work(
+            context,
+            &queue,
+            &group,
+            &before,
+            worker::slots(arguments.slots),
+        )?;
+    }
+    let verdict = group.judge(&*queue, &lines)?;
+    let took = queue.now().boot.since(begun);
+    report(context, &verdict, before.ended(), took)
+}
+
+/// The file's tasks.
+fn lines(arguments: &Arguments, group: &Group) -> Result<Vec<Line>, Failure> {
+    let shown = arguments.file.display();
+    let file = std::fs::File::open(&arguments.file)
+        .map_err(|error| Error::io(format!("cannot read {shown}"), error))?;
+    let mut template = NewTask::of("", Work::Shell(String::new()));
+    template.options.max_attempts = arguments.max_attempts;
+    template.options.timeout_ms = arguments.timeout.map(super::add_task::millis);
+    template.options.cwd = Some(super::add_task::folder(".")?);
+    let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
+    let read = bulk::read(file, &template, now)
+        .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))?;
+    Ok(read
+        .into_iter()
+        .map(|line| group.line(line.number, &line.text, line.task))
+        .collect())
+}
+
+/// Works the group off.
+fn work<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Arc<Q>,
+    group: &Group,
+    before: &Verdict,
+    slots: NonZeroU32,
+) -> Result<(), Failure> {
+    let worker = Worker::new(
+        Arc::clone(queue),
+        WorkerOptions {
+            queue: group.queue.clone(),
+            drain: true,
+            ..WorkerOptions::commands(slots)
+        },
+    )?;
+    let _signals = worker.stopper().on_signals()?;
+    let mut progress = Progress::new(context.screen, before);
+    let result = worker.run(&mut progress);
+    progress.finish();
+    result?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    succeeded: u64,
+    failed: u64,
+    cancelled: u64,
+    left: u64,
+    ended_before: u64,
+    took_ms: u64,
+    unsuccessful: Vec<LineView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LineView<'a> {
+    line: usize,
+    id: i64,
+    state: &'static str,
+    ending: &'a str,
+}
+
+/// Says how the lines stand, and fails unless all succeeded.
+fn report<Q: Queue>(
+    context: &Context<Q>,
+    verdict: &Verdict,
+    ended_before: u64,
+    took: Duration,
+) -> Result<(), Failure> {
+    let (succeeded, failed) = (
+        verdict.count(State::Succeeded),
+        verdict.count(State::Failed),
+    );
+    let cancelled = verdict.count(State::Cancelled) + verdict.count(State::Skipped);
+    let left = verdict.left();
+    let lines = verdict.unsuccessful.iter().map(|one| LineView {
+        line: one.line,
+        id: one.id.0,
+        state: one.state.as_str(),
+        ending: &one.ending,
+    });
+    let view = View {
+        succeeded,
+        failed,
+        cancelled,
+        left,
+        ended_before,
+        took_ms: super::add_task::millis(took),
+        unsuccessful: lines.collect(),
+    };
+    let mut text = format!("{succeeded} succeeded, {failed} failed");
+    for (number, what) in [
+        (cancelled, "cancelled"),
+        (left, "left"),
+        (ended_before, "had ended before"),
+    ] {
+        if number > 0 {
+            let _ = write!(text, ", {number} {what}");
+        }
+    }
+    let _ = write!(text, ", in {}", super::moment::rough(took));
+    context.screen.say(&text, &view)?;
+    for one in verdict.unsuccessful.iter().take(MOST_FAILED) {
+        note(&format!(
+            "line {}: {} ({}); see {}",
+            one.line,
+            escape::line(&one.ending),
+            escape::line(&one.name),
+            context.command(&format!("log {}", one.id))
+        ));
+    }
+    match (left, failed + cancelled) {
+        (0, 0) => Ok(()),
+        (0, number) => Err(Failure::Tasks(format!(
+            "{} did not succeed",
+            tasks::count(number)
+        ))),
+        (left, _) => Err(Failure::Tasks(format!(
+            "{} left; run it again to go on",
+            tasks::count(left)
+        ))),
+    }
+}

@@ -1,0 +1,269 @@
+//! `worker`: runs tasks.
+
+mod background;
+mod hooks;
+mod service;
+
+use std::fmt::Write as _;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::program::{Access, Context};
+use super::screen::note;
+use super::{Failure, duration, moment, tasks};
+use crate::clock::{Clock, SystemClock};
+use crate::outcome::Outcome;
+use crate::queue::Queue;
+use crate::runtime::{Observer, Recovered, Summary, Worker, WorkerEvent, WorkerOptions};
+use crate::state::State;
+use crate::task::DEFAULT_QUEUE;
+use hooks::Hooks;
+use service::Service;
+
+/// Run tasks
+///
+/// Says how each execution ended on standard error. SIGTERM or SIGINT (Ctrl-C) stops it: it takes
+/// nothing more, lets tasks finish for the grace time and hands back what is left; a second
+/// signal makes it hand back at once. What a killed worker leaves behind is ended and returned by
+/// the next one.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// How many tasks run at once [default: the number of cores]
+    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) slots: Option<u32>,
+
+    /// The queue to work
+    #[arg(long, default_value = DEFAULT_QUEUE)]
+    queue: String,
+
+    /// End once nothing is queued, running or scheduled; the exit code is 1 if a task failed
+    #[arg(long)]
+    drain: bool,
+
+    /// From SIGTERM to SIGKILL where a task is ended, and for tasks to finish when the worker is
+    /// stopped
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10s",
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    grace: Duration,
+
+    /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was
+    /// cancelled while it ran; told in its environment: `QUEUE_TASK_ID`, `QUEUE_TASK_NAME`,
+    /// `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT`, `QUEUE_DB`
+    #[arg(long, value_name = "COMMAND")]
+    on_finish: Option<String>,
+
+    /// Leave the terminal, log to worker.log in the folder beside the database, print the pid
+    #[arg(long)]
+    background: bool,
+
+    /// Tell the waiting parent on standard output that this worker is registered
+    #[arg(long, hide = true, conflicts_with = "background")]
+    detached: bool,
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.background {
+        return background::start(context, arguments);
+    }
+    if arguments.detached {
+        background::leave_terminal()?;
+    }
+    let queue = Arc::new(context.open(Access::Create)?);
+    let worker = Worker::new(Arc::clone(&queue), options(arguments))?;
+    let _signals = worker.stopper().on_signals()?;
+    if arguments.detached {
+        background::announce()?;
+    }
+    let mut reporter = Reporter {
+        service: Service::ready(),
+        hooks: arguments
+            .on_finish
+            .as_deref()
+            .map(|command| Hooks::new(command, queue.path())),
+    };
+    if !arguments.detached {
+        note(&format!(
+            "worker {} runs up to {} at a time of {}",
+            worker.id(),
+            tasks::count(slots(arguments.slots).get().into()),
+            queue.path().display()
+        ));
+    }
+    let summary = worker.run(&mut reporter)?;
+    reporter.service.stopping();
+    drop(reporter);
+    report(context, arguments, summary)
+}
+
+fn options(arguments: &Arguments) -> WorkerOptions {
+    WorkerOptions {
+        queue: arguments.queue.clone(),
+        drain: arguments.drain,
+        grace: arguments.grace,
+        ..WorkerOptions::commands(slots(arguments.slots))
+    }
+}
+
+/// The slots asked for, else one for each core.
+pub(super) fn slots(asked: Option<u32>) -> NonZeroU32 {
+    asked.and_then(NonZeroU32::new).unwrap_or_else(|| {
+        std::thread::available_parallelism()
+            .ok()
+            .and_then(|cores| cores.try_into().ok())
+            .unwrap_or(NonZeroU32::MIN)
+    })
+}
+
+#[derive(Serialize)]
+struct View {
+    succeeded: u64,
+    failed: u64,
+    cancelled: u64,
+    returned: u64,
+    lost: u64,
+    recovered_workers: u64,
+}
+
+/// Says what the worker did; a drained file in which a task failed is a failure.
+fn report<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    summary: Summary,
+) -> Result<(), Failure> {
+    if context.screen.is_json() {
+        context.screen.json(&View {
+            succeeded: summary.succeeded,
+            failed: summary.failed,
+            cancelled: summary.cancelled,
+            returned: summary.returned,
+            lost: summary.lost,
+            recovered_workers: summary.recovered,
+        })?;
+    }
+    if arguments.drain && summary.failed > 0 {
+        return Err(Failure::Tasks(format!(
+            "{} failed",
+            tasks::count(summary.failed)
+        )));
+    }
+    Ok(())
+}
+
+/// Tells people, systemd and hooks what the worker does.
+struct Reporter {
+    service: Service,
+    hooks: Option<Hooks>,
+}
+
+impl Observer for Reporter {
+    fn on(&mut self, event: &WorkerEvent) {
+        if let Some(line) = line(event) {
+            let now = SystemClock.now().wall;
+            note(&format!("{} {line}", moment::iso(now)));
+        }
+        if let Some(hooks) = &self.hooks {
+            hooks.on(event);
+        }
+        if let WorkerEvent::Stopping { .. } = event {
+            self.service.stopping();
+        }
+    }
+
+    fn beat(&mut self) {
+        self.service.beat();
+    }
+}
+
+/// An event as a line of the worker's log; a start is told by its end.
+pub(super) fn line(event: &WorkerEvent) -> Option<String> {
+    Some(match event {
+        WorkerEvent::Ended {
+            claim,
+            name,
+            attempt,
+            outcome,
+            took,
+            state,
+        } => {
+            let name = super::escape::line(name);
+            let how = ending(*state, outcome.as_ref());
+            let took = moment::rough(*took);
+            format!(
+                "task {} ({name}) {how} after {took}, attempt {attempt}",
+                claim.task
+            )
+        }
+        WorkerEvent::Refused { message } => {
+            format!(
+                "a write was refused and is repeated: {}",
+                super::escape::line(message)
+            )
+        }
+        WorkerEvent::Stopping { running, at_once } => {
+            let running = tasks::count(u64::try_from(*running).unwrap_or(u64::MAX));
+            if *at_once {
+                format!("stopping at once; {running} running")
+            } else {
+                format!("stopping; {running} running, a second signal ends them at once")
+            }
+        }
+        WorkerEvent::Recovered(recovered) => recovery(recovered),
+        WorkerEvent::Started { .. } => return None,
+    })
+}
+
+/// What became of a task: `succeeded`, `failed (exit code 3)`, `will be retried (exit code 3)`.
+fn ending(state: Option<State>, outcome: Option<&Outcome>) -> String {
+    let Some(state) = state else {
+        return "was lost to another worker".to_owned();
+    };
+    let why = outcome.map(reason).unwrap_or_default();
+    match state {
+        State::Succeeded => "succeeded".to_owned(),
+        State::Failed => format!("failed{why}"),
+        State::Cancelled => "was cancelled".to_owned(),
+        State::Skipped => "was skipped".to_owned(),
+        State::Scheduled | State::Blocked | State::Queued | State::Running => {
+            if outcome == Some(&Outcome::Returned) {
+                "was handed back".to_owned()
+            } else {
+                format!("will run again{why}")
+            }
+        }
+    }
+}
+
+fn reason(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded | Outcome::Returned | Outcome::Snoozed { .. } => String::new(),
+        Outcome::Exited { code } => format!(" (exit code {code})"),
+        Outcome::Signalled { signal } => format!(" (signal {signal})"),
+        Outcome::TimedOut => " (timeout)".to_owned(),
+        Outcome::NotStarted { message }
+        | Outcome::HandlerFailed { message, .. }
+        | Outcome::Panicked { message } => format!(" ({})", super::escape::line(message)),
+    }
+}
+
+fn recovery(recovered: &Recovered) -> String {
+    let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let mut text = format!(
+        "worker {} had died: {} returned, {} processes ended",
+        recovered.worker,
+        tasks::count(number(recovered.tasks.len())),
+        recovered.ended
+    );
+    if !recovered.unreachable.is_empty() {
+        let pids: Vec<String> = recovered.unreachable.iter().map(u32::to_string).collect();
+        let _ = write!(text, "; still running may be {}", pids.join(", "));
+    }
+    text
+}

@@ -1,0 +1,166 @@
+//! `--on-finish`: a command run after every task that ended.
+//!
+//! What a task is called never becomes part of a command line: it is told in the environment. The
+//! worker does not wait for hooks unless they are far behind; one that is still running when the
+//! worker ends has ten seconds left.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use crossbeam_channel as queue;
+
+use super::super::screen::note;
+use crate::outcome::Outcome;
+use crate::runtime::WorkerEvent;
+use crate::state::State;
+use crate::task::TaskId;
+
+/// Hooks that run at once.
+const THREADS: usize = 4;
+/// Hooks that may wait for their turn before the worker waits for them.
+const BACKLOG: usize = 1024;
+/// Time for the last hooks once the worker has ended.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the hook.
+#[derive(Debug)]
+pub(super) struct Hooks {
+    ended: Option<queue::Sender<Ended>>,
+    /// Disconnected once every thread has ended.
+    done: Receiver<()>,
+}
+
+/// A task that ended.
+#[derive(Clone, Debug)]
+struct Ended {
+    task: TaskId,
+    name: String,
+    attempt: u32,
+    state: State,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+}
+
+impl Hooks {
+    pub(super) fn new(command: &str, database: &Path) -> Self {
+        let (ended, receiver) = queue::bounded(BACKLOG);
+        let (alive, done) = channel();
+        let hook = Arc::new(Hook {
+            command: command.to_owned(),
+            database: database.to_owned(),
+        });
+        for _ in 0..THREADS {
+            let (hook, receiver, alive) = (Arc::clone(&hook), receiver.clone(), alive.clone());
+            std::thread::spawn(move || hook.work(&receiver, &alive));
+        }
+        Self {
+            ended: Some(ended),
+            done,
+        }
+    }
+
+    /// Hands an ended task on; whatever else happens is passed over.
+    pub(super) fn on(&self, event: &WorkerEvent) {
+        let WorkerEvent::Ended {
+            claim,
+            name,
+            attempt,
+            outcome,
+            state: Some(state),
+            ..
+        } = event
+        else {
+            return;
+        };
+        if !state.is_terminal() {
+            return;
+        }
+        let (exit_code, signal) = match outcome {
+            Some(Outcome::Succeeded) => (Some(0), None),
+            Some(Outcome::Exited { code }) => (Some(*code), None),
+            Some(Outcome::Signalled { signal }) => (None, Some(*signal)),
+            Some(
+                Outcome::TimedOut
+                | Outcome::NotStarted { .. }
+                | Outcome::HandlerFailed { .. }
+                | Outcome::Panicked { .. }
+                | Outcome::Returned
+                | Outcome::Snoozed { .. },
+            )
+            | None => (None, None),
+        };
+        if let Some(sender) = &self.ended {
+            // The threads live as long as this does.
+            let _ = sender.send(Ended {
+                task: claim.task,
+                name: name.clone(),
+                attempt: *attempt,
+                state: *state,
+                exit_code,
+                signal,
+            });
+        }
+    }
+}
+
+impl Drop for Hooks {
+    fn drop(&mut self) {
+        self.ended = None;
+        if self.done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            note("an --on-finish command is still running; it is left to itself");
+        }
+    }
+}
+
+/// The command and what it is told of every task.
+struct Hook {
+    command: String,
+    database: PathBuf,
+}
+
+impl Hook {
+    /// Runs until there are no more tasks; `_alive` tells of the end by being dropped.
+    fn work(&self, receiver: &queue::Receiver<Ended>, _alive: &Sender<()>) {
+        while let Ok(ended) = receiver.recv() {
+            self.run(&ended);
+        }
+    }
+
+    fn run(&self, ended: &Ended) {
+        use std::os::unix::process::CommandExt;
+        let number = |value: Option<i32>| value.map_or_else(String::new, |value| value.to_string());
+        let variables: [(&str, OsString); 7] = [
+            ("QUEUE_TASK_ID", ended.task.to_string().into()),
+            ("QUEUE_TASK_NAME", ended.name.clone().into()),
+            ("QUEUE_STATE", ended.state.as_str().into()),
+            ("QUEUE_EXIT_CODE", number(ended.exit_code).into()),
+            ("QUEUE_SIGNAL", number(ended.signal).into()),
+            ("QUEUE_ATTEMPT", ended.attempt.to_string().into()),
+            ("QUEUE_DB", self.database.clone().into()),
+        ];
+        let status = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(&self.command)
+            .envs(variables)
+            // The mark of a task's processes, where this worker runs as a task itself.
+            .env_remove("QUEUE_WORKER")
+            .env_remove("QUEUE_TOKEN")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            // A Ctrl-C for the worker is not for its hooks.
+            .process_group(0)
+            .status();
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(status) => note(&format!(
+                "--on-finish for task {} ended with {status}",
+                ended.task
+            )),
+            Err(error) => note(&format!("--on-finish could not be started: {error}")),
+        }
+    }
+}
