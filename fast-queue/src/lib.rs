@@ -46,7 +46,15 @@ pub use queue_core::queue::{
     Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Serves, Stats,
     Waits, WorkerInfo,
 };
+pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::wakeup::Wake;
+pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
+
+#[cfg(doctest)]
+mod pages {
+    #![doc = include_str!("../../docs/guide/library.md")]
+    #![doc = include_str!("../../docs/reference/library.md")]
+}
