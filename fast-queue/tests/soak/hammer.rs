@@ -1,0 +1,91 @@
+//! Command-line loops and workers on one file: none of them may ever hear that it is busy.
+
+use std::time::Duration;
+
+use fast_queue::{Queue, State};
+
+use crate::stage::{Stage, started, wait_until};
+
+#[test]
+fn no_busy_error_reaches_a_user() {
+    let window = Duration::from_secs(if crate::long() { 60 } else { 3 });
+    let stage = Stage::new();
+    let workers = [stage.worker(4), stage.worker(4)];
+    let loops: Vec<Loop> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2)
+            .map(|number| {
+                let stage = &stage;
+                scope.spawn(move || hammer(stage, number, window))
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    wait_until("every task has ended", || stage.unfinished() == 0);
+    for worker in workers {
+        assert!(
+            worker.stop(),
+            "a worker left with an error\n{}",
+            stage.log()
+        );
+    }
+    let complaints: Vec<String> = loops
+        .iter()
+        .flat_map(|own| own.complaints.clone())
+        .collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let log = stage.log();
+    assert!(!log.contains("busy") && !log.contains("locked"), "{log}");
+    let added: u64 = loops.iter().map(|own| own.added).sum();
+    let stats = stage.queue.stats().unwrap();
+    assert_eq!(
+        stats.count(State::Succeeded),
+        added,
+        "added and succeeded differ"
+    );
+    let verbs: u64 = loops.iter().map(|own| own.verbs).sum();
+    crate::report(&format!(
+        "{verbs} verbs in {} s, {added} tasks added and done",
+        window.as_secs()
+    ));
+}
+
+#[derive(Default)]
+struct Loop {
+    verbs: u64,
+    added: u64,
+    complaints: Vec<String>,
+}
+
+/// One user's loop: adds, looks, adds.
+fn hammer(stage: &Stage, number: u32, window: Duration) -> Loop {
+    let name = format!("loop {number}");
+    let verbs: [&[&str]; 8] = [
+        &["add-task", &name, "true"],
+        &["status"],
+        &["add-task", &name, "echo done", "5"],
+        &["list", "--limit", "20"],
+        &["add-task", &name, "true", "-5"],
+        &["status", "-o", "json"],
+        &["add-task", &name, "echo 'it'\\''s'; sleep 0.01"],
+        &["show", "last"],
+    ];
+    let mut own = Loop::default();
+    let start = started();
+    while start.elapsed() < window {
+        for verb in verbs {
+            let output = stage.run(verb);
+            own.verbs += 1;
+            let said = String::from_utf8_lossy(&output.stderr);
+            if !output.status.success() || said.contains("busy") || said.contains("locked") {
+                own.complaints
+                    .push(format!("{verb:?}: {} {said}", output.status));
+            } else if verb[0] == "add-task" {
+                own.added += 1;
+            }
+        }
+    }
+    own
+}
