@@ -21,3 +21,7 @@ compare *ARGS:
 figures *ARGS:
     cargo build --release
     target/release/bench-harness figures {{ARGS}}
+
+# The soaks at full length.
+soak:
+    SOAK=long cargo test --release -p fast-queue --test soak -- --nocapture
