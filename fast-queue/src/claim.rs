@@ -7,7 +7,7 @@ use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::sqlite::{read, rows, statement};
 use queue_core::task::{TaskId, Work};
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, Params, Row};
 
 use crate::due::Due;
 use crate::guard::{Guard, Phase};
@@ -16,9 +16,10 @@ use crate::lanes::{Lanes, Learned};
 pub(crate) const LANES_OF: &str = statement(include_str!("../queries/lanes_of.sql"));
 pub(crate) const NEXT_DUE: &str = statement(include_str!("../queries/next_due.sql"));
 pub(crate) const PROMOTE_DUE: &str = statement(include_str!("../queries/promote_due.sql"));
-pub(crate) const CLAIM_ONE: &str = statement(include_str!("../queries/claim_one.sql"));
+pub(crate) const CLAIM_NEXT: &str = statement(include_str!("../queries/claim_next.sql"));
 pub(crate) const CLAIM_PEEK: &str = statement(include_str!("../queries/claim_peek.sql"));
-pub(crate) const CLAIM_ID: &str = statement(include_str!("../queries/claim_id.sql"));
+pub(crate) const CLAIM_READ: &str = statement(include_str!("../queries/claim_read.sql"));
+pub(crate) const CLAIM: &str = statement(include_str!("../queries/claim.sql"));
 
 /// Due tasks promoted by one claim at most, so that a million of them coming due together hold
 /// nobody up; the answer's `next_due` then lies in the past.
@@ -101,25 +102,25 @@ impl Attempt<'_> {
 
     /// Claims as many as are missing, the highest priority first.
     fn take(&mut self) -> Result<()> {
-        if let Some(lane) = self.only_lane()
-            && self.missing() == 1
-        {
-            return self.take_one(lane);
+        if let Some(lane) = self.only_lane() {
+            return self.take_from(lane);
         }
         let open = self.open_lanes()?;
+        if let [(lane, handler)] = open.as_slice() {
+            return self
+                .claim_found(CLAIM_NEXT, (*lane, self.limit()), handler)
+                .map(drop);
+        }
         let mut next = Vec::new();
         for (lane, handler) in &open {
             for (priority, task) in self.peek(*lane)? {
                 next.push((Reverse(priority), task, handler.as_str()));
             }
         }
-        if open.len() > 1 {
-            next.sort_unstable();
-            next.truncate(self.missing());
-        }
+        next.sort_unstable();
+        next.truncate(self.missing());
         for (_, task, handler) in next {
-            let parameters = (task, self.request.worker.0, self.now.wall.0);
-            self.claimed(CLAIM_ID, parameters, handler)?;
+            self.claim_found(CLAIM_READ, [task], handler)?;
         }
         Ok(())
     }
@@ -130,10 +131,9 @@ impl Attempt<'_> {
         only.then(|| self.lanes.get(&self.request.queue, ""))?
     }
 
-    /// A lone task in a lone statement. Only where it finds nothing is there a reason to ask for.
-    fn take_one(&mut self, lane: i64) -> Result<()> {
-        let parameters = (lane, self.request.worker.0, self.now.wall.0);
-        if !self.claimed(CLAIM_ONE, parameters, "")? {
+    /// Claims from one lane of commands. Only where it gives nothing is there a reason to ask for.
+    fn take_from(&mut self, lane: i64) -> Result<()> {
+        if self.claim_found(CLAIM_NEXT, (lane, self.limit()), "")? == 0 && self.missing() > 0 {
             self.guard.check(self.connection, Phase::Accepting)?;
         }
         Ok(())
@@ -173,38 +173,45 @@ impl Attempt<'_> {
 
     /// The next tasks of a lane, as many as are missing.
     fn peek(&self, lane: i64) -> Result<Vec<(i32, i64)>> {
-        let limit = i64::try_from(self.missing()).unwrap_or(i64::MAX);
-        read::all(self.connection, CLAIM_PEEK, (lane, limit), |row| {
+        read::all(self.connection, CLAIM_PEEK, (lane, self.limit()), |row| {
             Ok((row.get(1)?, row.get(0)?))
         })
     }
 
-    /// Runs a claiming statement to its end (reset before, it would keep the checkpoint from
-    /// running) and keeps what it returns. False if that is nothing.
-    fn claimed(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<bool> {
-        let mut update = self.connection.prepare_cached(sql)?;
-        let mut claimed = update.query(parameters)?;
-        let mut any = false;
-        while let Some(row) = claimed.next()? {
-            any = true;
+    fn limit(&self) -> i64 {
+        i64::try_from(self.missing()).unwrap_or(i64::MAX)
+    }
+
+    /// Claims what a query finds. Returns how many that is.
+    fn claim_found(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<usize> {
+        let before = self.done.claims.tasks.len();
+        let mut query = self.connection.prepare_cached(sql)?;
+        let mut found = query.query(parameters)?;
+        while let Some(row) = found.next()? {
             let task = claimed_task(row, self.request.worker, handler)?;
             self.done.claims.tasks.push(task);
         }
-        Ok(any)
+        let mut update = self.connection.prepare_cached(CLAIM)?;
+        let found = &self.done.claims.tasks[before..];
+        for task in found {
+            update.execute((task.claim.task.0, self.request.worker.0, self.now.wall.0))?;
+        }
+        Ok(found.len())
     }
 }
 
-fn claimed_task(row: &rusqlite::Row<'_>, worker: WorkerId, handler: &str) -> Result<ClaimedTask> {
+/// The claim that raises the counters of a row as they are raised in the row.
+fn claimed_task(row: &Row<'_>, worker: WorkerId, handler: &str) -> Result<ClaimedTask> {
     Ok(ClaimedTask {
         claim: Claim {
             task: TaskId(row.get(0)?),
-            token: row.get(1)?,
+            token: row.get::<_, i64>(1)? + 1,
             worker,
         },
         name: row.get(2)?,
         work: Work::from_row(row.get(3)?, handler, row.get(4)?)?,
         priority: row.get(5)?,
-        attempt: row.get(6)?,
+        attempt: row.get::<_, u32>(6)?.saturating_add(1),
         options: rows::options(row, 7)?,
     })
 }

@@ -106,7 +106,7 @@ impl Queue for FastQueue {
         if done.scheduled {
             self.forget_due();
         }
-        self.database.waker().wake(done.wakes);
+        self.wake_workers(done.wakes);
         Ok(done.enqueued)
     }
 
@@ -142,7 +142,7 @@ impl Queue for FastQueue {
         if done.scheduled {
             self.forget_due();
         }
-        self.database.waker().wake(done.wakes);
+        self.wake_workers(done.wakes);
         Ok(done.settled)
     }
 
@@ -189,7 +189,7 @@ impl Queue for FastQueue {
         let reaped = self.change(Phase::Finishing, move |connection| {
             reap::reap(connection, worker, now)
         })?;
-        self.database.waker().wake(reap::requeued(&reaped));
+        self.wake_workers(reap::requeued(&reaped));
         Ok(reaped)
     }
 
@@ -238,7 +238,7 @@ impl Queue for FastQueue {
         let changes = self.change(Phase::Accepting, move |connection| {
             change::retry(connection, &ids)
         })?;
-        self.database.waker().wake(change::done(&changes));
+        self.wake_workers(change::done(&changes));
         Ok(changes)
     }
 
@@ -256,7 +256,7 @@ impl Queue for FastQueue {
             write::set_paused(connection, &queue, paused, now)
         })?;
         if changed && !paused {
-            self.database.waker().wake(MANY);
+            self.wake_workers(MANY);
         }
         Ok(changed)
     }
@@ -291,6 +291,13 @@ impl Queue for FastQueue {
 }
 
 impl FastQueue {
+    /// Wakes idle workers, if there is anything for them.
+    fn wake_workers(&self, tasks: usize) {
+        if tasks > 0 {
+            self.database.waker().wake(tasks);
+        }
+    }
+
     fn wake(&self, tasks: usize) -> Wake {
         Wake::new(Arc::clone(self.database.waker()), tasks)
     }

@@ -309,6 +309,7 @@ macro_rules! conformance_tests {
                 last_id_is_the_highest_given_out
                 list_pages_through_all_tasks_newest_first
                 list_filters_by_any_set_of_states
+                list_finds_few_and_many_waiting_tasks_alike
                 list_filters_by_queue_and_name_and_state_together
                 queues_name_every_lane_and_what_waits_in_it
                 a_waiting_task_says_what_it_waits_for

@@ -125,6 +125,42 @@ pub fn list_filters_by_any_set_of_states<E: Engine>() {
     }
 }
 
+pub fn list_finds_few_and_many_waiting_tasks_alike<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let waiting = ListQuery {
+        states: vec![State::Queued, State::Scheduled],
+        limit: 3,
+        ..all()
+    };
+    let mut last = 0;
+    for count in [10, 20_100] {
+        let delayed = once("t").run_at(bench.later(1_000));
+        let tasks = (0..count).map(|index| {
+            if index % 2 == 0 {
+                once("t")
+            } else {
+                delayed.clone()
+            }
+        });
+        bench.queue.enqueue(tasks.collect()).unwrap();
+        bench.add(once("ended").priority(9));
+        bench.settle(bench.claim(1)[0].claim, Outcome::Succeeded);
+        last += count + 1;
+        assert_eq!(
+            list(&bench, &waiting),
+            [last - 1, last - 2, last - 3].map(TaskId)
+        );
+        let queued = ListQuery {
+            states: vec![State::Queued],
+            ..waiting.clone()
+        };
+        assert_eq!(
+            list(&bench, &queued),
+            [last - 2, last - 4, last - 6].map(TaskId)
+        );
+    }
+}
+
 pub fn list_filters_by_queue_and_name_and_state_together<E: Engine>() {
     let bench = Bench::<E>::default();
     let mut tasks = Vec::new();

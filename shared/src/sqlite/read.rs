@@ -18,6 +18,9 @@ const LIST_IDS: &str = statement(include_str!("../../queries/list_ids.sql"));
 const LIST_IDS_UNSUCCESSFUL: &str =
     statement(include_str!("../../queries/list_ids_unsuccessful.sql"));
 const LIST_IDS_RUNNING: &str = statement(include_str!("../../queries/list_ids_running.sql"));
+const LIST_IDS_QUEUED: &str = statement(include_str!("../../queries/list_ids_queued.sql"));
+const LIST_IDS_SCHEDULED: &str = statement(include_str!("../../queries/list_ids_scheduled.sql"));
+const FEW_WAITING: &str = statement(include_str!("../../queries/few_waiting.sql"));
 const LAST_ID: &str = statement(include_str!("../../queries/last_id.sql"));
 const STATS: &str = statement(include_str!("../../queries/stats.sql"));
 const QUEUES: &str = statement(include_str!("../../queries/queues.sql"));
@@ -30,11 +33,14 @@ const WAITS_BEHIND: &str = statement(include_str!("../../queries/waits_behind.sq
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 13] = [
+pub const STATEMENTS: [(&str, &str); 16] = [
     ("get", GET),
     ("list_ids", LIST_IDS),
     ("list_ids_unsuccessful", LIST_IDS_UNSUCCESSFUL),
     ("list_ids_running", LIST_IDS_RUNNING),
+    ("list_ids_queued", LIST_IDS_QUEUED),
+    ("list_ids_scheduled", LIST_IDS_SCHEDULED),
+    ("few_waiting", FEW_WAITING),
     ("last_id", LAST_ID),
     ("stats", STATS),
     ("queues", QUEUES),
@@ -60,18 +66,13 @@ pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Task>> {
     Ok(tasks)
 }
 
-/// The ids of a page, newest first. States whose tasks are few beside the succeeded ones are read
-/// from their indexes.
+/// Up to so many waiting tasks are sorted for a page rather than looked for among all tasks.
+const FEW: i64 = 20_000;
+
+/// The ids of a page, newest first. Where all wanted states have an index and few tasks in it, they
+/// are read from there, otherwise along the table.
 fn list_ids(connection: &Connection, query: &ListQuery) -> Result<Vec<TaskId>> {
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-    let mask = if query.states.is_empty() {
-        (1 << State::ALL.len()) - 1
-    } else {
-        query
-            .states
-            .iter()
-            .fold(0, |mask, state| mask | 1 << state.code())
-    };
     let page = |sql, states: i64| {
         all(
             connection,
@@ -87,21 +88,50 @@ fn list_ids(connection: &Connection, query: &ListQuery) -> Result<Vec<TaskId>> {
             |row| Ok(TaskId(row.get(0)?)),
         )
     };
-    let indexed = |state: &State| match state {
-        State::Running => Some(LIST_IDS_RUNNING),
-        State::Failed | State::Cancelled | State::Skipped => Some(LIST_IDS_UNSUCCESSFUL),
-        State::Scheduled | State::Blocked | State::Queued | State::Succeeded => None,
+    let Some(indexed) = indexed_lists(connection, &query.states)? else {
+        let mask = |mask, state: &State| mask | 1 << state.code();
+        let states = if query.states.is_empty() {
+            State::ALL.iter().fold(0, mask)
+        } else {
+            query.states.iter().fold(0, mask)
+        };
+        return page(LIST_IDS, states);
     };
-    if query.states.is_empty() || query.states.iter().any(|state| indexed(state).is_none()) {
-        return page(LIST_IDS, mask);
-    }
     let mut ids = BTreeSet::new();
-    for state in &query.states {
-        if let Some(sql) = indexed(state) {
-            ids.extend(page(sql, state.code())?);
-        }
+    for (state, sql) in indexed {
+        ids.extend(page(sql, state.code())?);
     }
     Ok(ids.into_iter().rev().take(query.limit).collect())
+}
+
+/// The statement that reads each of the states from its index; `None` if one has none, or too many
+/// tasks in it.
+fn indexed_lists(
+    connection: &Connection,
+    states: &[State],
+) -> Result<Option<Vec<(State, &'static str)>>> {
+    if states.is_empty() {
+        return Ok(None);
+    }
+    let mut lists = Vec::with_capacity(states.len());
+    for &state in states {
+        lists.push((
+            state,
+            match state {
+                State::Running => LIST_IDS_RUNNING,
+                State::Failed | State::Cancelled | State::Skipped => LIST_IDS_UNSUCCESSFUL,
+                State::Queued => LIST_IDS_QUEUED,
+                State::Scheduled => LIST_IDS_SCHEDULED,
+                State::Blocked | State::Succeeded => return Ok(None),
+            },
+        ));
+    }
+    let mut query = connection.prepare_cached(FEW_WAITING)?;
+    let (few_queued, few_scheduled): (bool, bool) =
+        query.query_row([FEW], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let few = (few_queued || !states.contains(&State::Queued))
+        && (few_scheduled || !states.contains(&State::Scheduled));
+    Ok(few.then_some(lists))
 }
 
 /// The highest id ever given out.

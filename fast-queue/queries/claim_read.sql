@@ -1,0 +1,2 @@
+-- A task as a claim finds it, before the counters are raised.
+SELECT id, token, name, kind, payload, priority, attempt, options FROM queue_tasks WHERE id = ?1
