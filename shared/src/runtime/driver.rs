@@ -99,6 +99,11 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
+    /// Whether something happened that the machine has not been told yet.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// How the worker ended.
     ///
     /// # Errors

@@ -438,11 +438,11 @@ impl Machine {
     }
 
     fn claims_now(&self, now: Now) -> bool {
-        self.want_claim
-            && !self.want_review
-            && !self.stopping()
-            && self.free() > 0
-            && self.claim_backoff.until <= now.boot
+        self.may_claim() && !self.want_review && self.claim_backoff.until <= now.boot
+    }
+
+    fn may_claim(&self) -> bool {
+        self.want_claim && !self.stopping() && self.free() > 0
     }
 
     /// Slots without a task; what is not recorded yet still counts, so that a database that
@@ -501,8 +501,10 @@ impl Machine {
         }
         sooner(self.heartbeat_at);
         sooner((!self.unsettled.is_empty()).then_some(self.settle_backoff.until));
-        sooner((self.want_claim && self.free() > 0).then_some(self.claim_backoff.until));
-        sooner(self.next_due.map(|due| {
+        let asks = self.may_claim() || self.want_review;
+        sooner(asks.then_some(self.claim_backoff.until));
+        let due = self.next_due.filter(|_| !self.stopping());
+        sooner(due.map(|due| {
             let ahead = u64::try_from(due.since(now.wall)).unwrap_or(0);
             now.boot
                 .after(Duration::from_millis(ahead))

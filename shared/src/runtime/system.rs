@@ -185,7 +185,7 @@ impl Shell for System {
             let watched = self.watch(peer);
             self.peers.insert(peer.id, watched);
             // It may not know of this worker yet, which it is to watch in turn.
-            self.waker.send(peer.id, Signal::Peers);
+            self.waker.wake_peer(peer.id);
         }
         let gone = self.peers.get(&peer.id).is_some_and(|peer| peer.gone);
         Ok(if gone { Peer::Taken } else { Peer::Alive })

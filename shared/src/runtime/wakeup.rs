@@ -106,6 +106,11 @@ impl Waker {
         self.send(worker, Signal::Cancel);
     }
 
+    /// Tells a worker that there is another one, to be watched.
+    pub fn wake_peer(&self, worker: WorkerId) {
+        self.send(worker, Signal::Peers);
+    }
+
     /// Tells whoever waits for tasks to end that some did. Call it after the commit.
     pub fn tell_settled(&self) {
         let mut buffer = [0; PLACES_PER_READ * PLACE_BYTES];

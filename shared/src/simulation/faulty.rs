@@ -1,0 +1,285 @@
+//! An engine whose calls are refused or left in the dark now and then, and that watches what it
+//! hands out.
+
+use std::path::Path;
+
+use super::Plant;
+use super::world::{Fault, Shared};
+use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use crate::clock::Now;
+use crate::error::{Error, Result};
+use crate::outcome::{Settled, Settlement};
+use crate::output::Output;
+use crate::queue::{
+    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats, Waits,
+    WorkerInfo,
+};
+use crate::runtime::sidecar::Sidecar;
+use crate::runtime::wakeup::Wake;
+use crate::state::State;
+use crate::task::{NewTask, Task, TaskId};
+
+#[derive(Debug)]
+pub(super) struct Faulty<Q> {
+    pub(super) inner: Q,
+    pub(super) world: Shared,
+}
+
+impl<Q: Queue> Faulty<Q> {
+    fn write<T>(&self, call: &str, operation: impl FnOnce(&Q) -> Result<T>) -> Result<T> {
+        let fault = self.world.lock().fault();
+        let unknown = || {
+            Err(Error::CommitUnknown {
+                source: "simulated".into(),
+            })
+        };
+        let answer = match fault {
+            Fault::None => operation(&self.inner),
+            Fault::Busy => Err(Error::Busy {
+                what: "simulated".to_owned(),
+            }),
+            Fault::UnknownUnwritten => unknown(),
+            Fault::UnknownWritten => operation(&self.inner).and_then(|_| unknown()),
+        };
+        let at = self.inner.now().boot.0;
+        let mut world = self.world.lock();
+        world.commits += 1;
+        world.note(format_args!(
+            "{at} {call}: {fault:?}, ok {}",
+            answer.is_ok()
+        ));
+        answer
+    }
+
+    fn read<T>(&self, call: &str, operation: impl FnOnce(&Q) -> Result<T>) -> Result<T> {
+        let answer = match self.world.lock().fault() {
+            Fault::None => Ok(()),
+            Fault::Busy | Fault::UnknownUnwritten | Fault::UnknownWritten => Err(Error::Busy {
+                what: "simulated".to_owned(),
+            }),
+        };
+        let at = self.inner.now().boot.0;
+        let ok = answer.is_ok();
+        self.world.lock().note(format_args!("{at} {call}: ok {ok}"));
+        answer.and_then(|()| operation(&self.inner))
+    }
+
+    /// An engine without a fence: what is reported for a claim is recorded for whatever claim
+    /// there is by now.
+    fn unfenced(&self, mut settlements: Vec<Settlement>) -> Vec<Settlement> {
+        for settlement in &mut settlements {
+            if let Ok(Some(task)) = self.inner.get(settlement.claim.task)
+                && task.state == State::Running
+                && let Some(worker) = task.worker
+            {
+                settlement.claim.token = task.token;
+                settlement.claim.worker = worker;
+            }
+        }
+        settlements
+    }
+
+    /// An engine that hands out a task a second time.
+    fn claim_again(&self, claims: &mut Claims) -> Result<()> {
+        if !self.world.lock().chance(100) {
+            return Ok(());
+        }
+        let running = self.inner.list(&ListQuery {
+            states: vec![State::Running],
+            limit: 1,
+            ..ListQuery::default()
+        })?;
+        for task in running {
+            let claim = Claim {
+                task: task.id,
+                token: task.token,
+                worker: task.worker.unwrap_or(WorkerId(1)),
+            };
+            if claims.tasks.iter().all(|own| own.claim != claim) {
+                claims.tasks.pop();
+                claims.tasks.push(crate::claim::ClaimedTask {
+                    claim,
+                    name: task.name,
+                    work: task.work,
+                    priority: task.priority,
+                    attempt: task.attempt,
+                    options: task.options,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// An engine that forgets a task it acknowledged.
+    fn forget(&self, enqueued: &mut [Enqueued]) {
+        let forgets = self.world.lock().chance(100);
+        if let Some(last) = enqueued.last_mut()
+            && forgets
+        {
+            last.id = TaskId(last.id.0 + 1_000_000);
+        }
+    }
+}
+
+impl<Q: Queue> Queue for Faulty<Q> {
+    type Tx<'a> = Q::Tx<'a>;
+
+    fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
+        let mut enqueued = self.write("enqueue", |queue| queue.enqueue(tasks))?;
+        if self.world.lock().plant(Plant::ForgetsTasks) {
+            self.forget(&mut enqueued);
+        }
+        let mut world = self.world.lock();
+        for task in &enqueued {
+            world.acknowledge(task.id);
+        }
+        Ok(enqueued)
+    }
+
+    fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
+        self.inner.enqueue_in(tx, tasks)
+    }
+
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        let commits = self.world.lock().commits;
+        let mut claims = self.write("claim", |queue| queue.claim(request))?;
+        if claims.tasks.is_empty() {
+            // Nothing was written.
+            self.world.lock().commits = commits;
+        }
+        if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
+            self.claim_again(&mut claims)?;
+        }
+        for task in &claims.tasks {
+            let row = self.inner.get(task.claim.task)?;
+            self.world.lock().claimed(task, row.as_ref());
+        }
+        if claims.tasks.len() > request.limit {
+            let what = "a claim gave more than was asked for".to_owned();
+            self.world.lock().violated(what);
+        }
+        Ok(claims)
+    }
+
+    fn settle(&self, mut settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+        if self.world.lock().plant(Plant::NoFence) {
+            settlements = self.unfenced(settlements);
+        }
+        let settled = self.write("settle", |queue| queue.settle(settlements))?;
+        self.world.lock().note(format_args!("settled {settled:?}"));
+        Ok(settled)
+    }
+
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<(Vec<Settled>, Wake)> {
+        self.inner.settle_in(tx, settlements)
+    }
+
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.read("heartbeat", |queue| queue.heartbeat(claims))
+    }
+
+    fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        self.write("register", |queue| queue.register(worker))
+    }
+
+    fn deregister(&self, worker: WorkerId) -> Result<()> {
+        self.write("deregister", |queue| queue.deregister(worker))
+    }
+
+    fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.inner.workers()
+    }
+
+    fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
+        let claims = self.read("claims_of", |queue| queue.claims_of(worker))?;
+        let hides = self.world.lock().plant(Plant::HidesClaims);
+        Ok(if hides { Vec::new() } else { claims })
+    }
+
+    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
+        let reaped = self.write("reap", |queue| queue.reap(worker))?;
+        let now = self.inner.now().boot;
+        let mut world = self.world.lock();
+        world.note(format_args!("reaped {reaped:?}"));
+        world.reaped(&reaped, now);
+        Ok(reaped)
+    }
+
+    fn get(&self, id: TaskId) -> Result<Option<Task>> {
+        self.inner.get(id)
+    }
+
+    fn output(&self, id: TaskId) -> Result<Option<Output>> {
+        self.inner.output(id)
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
+        self.inner.list(query)
+    }
+
+    fn last_id(&self) -> Result<Option<TaskId>> {
+        self.inner.last_id()
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        self.inner.stats()
+    }
+
+    fn queues(&self) -> Result<Vec<QueueInfo>> {
+        self.inner.queues()
+    }
+
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        self.inner.waits_for(id)
+    }
+
+    fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        self.write("cancel", |queue| queue.cancel(ids))
+    }
+
+    fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        self.world.lock().reopened.extend(ids);
+        self.write("retry", |queue| queue.retry(ids))
+    }
+
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+        self.write("reprioritize", |queue| queue.reprioritize(ids, priority))
+    }
+
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
+        self.write("set_paused", |inner| inner.set_paused(queue, paused))
+    }
+
+    fn prune(&self, request: &PruneRequest) -> Result<u64> {
+        self.write("prune", |queue| queue.prune(request))
+    }
+
+    fn path(&self) -> &Path {
+        self.inner.path()
+    }
+
+    fn sidecar(&self) -> &Sidecar {
+        self.inner.sidecar()
+    }
+
+    fn now(&self) -> Now {
+        self.inner.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.inner.random()
+    }
+
+    /// The engine's own counter depends on when it last looked; this one on what was written.
+    fn change_counter(&self) -> Result<i64> {
+        Ok(self.world.lock().commits)
+    }
+
+    fn diagnose(&self) -> Result<Vec<Finding>> {
+        self.inner.diagnose()
+    }
+}

@@ -1,0 +1,113 @@
+//! The system around a simulated worker: its registration and the locks of the dead are real, its
+//! processes are the world's.
+
+use std::sync::Arc;
+
+use super::Plant;
+use super::world::Shared;
+use crate::claim::{Claim, ClaimedTask, WorkerId};
+use crate::clock::{BootTime, Clock, Now};
+use crate::conformance::ManualClock;
+use crate::error::Result;
+use crate::queue::WorkerInfo;
+use crate::runtime::executor::Ending;
+use crate::runtime::presence::{DeadLock, Registration};
+use crate::runtime::protocol::Event;
+use crate::runtime::recovery::Sweep;
+use crate::runtime::shell::{Peer, Shell};
+use crate::runtime::sidecar::Sidecar;
+use crate::runtime::wakeup::{Signal, Waker};
+
+#[derive(Debug)]
+pub(super) struct SimulatedShell {
+    pub(super) registration: Registration,
+    pub(super) world: Shared,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) sidecar: Sidecar,
+    pub(super) waker: Arc<Waker>,
+    pub(super) greeted: Vec<WorkerId>,
+    pub(super) dead: Vec<DeadLock>,
+    pub(super) stops: u32,
+}
+
+impl SimulatedShell {
+    fn id(&self) -> WorkerId {
+        self.registration.info().id
+    }
+}
+
+impl Shell for SimulatedShell {
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
+        self.world.lock().start(task, now.boot)
+    }
+
+    fn signal(&mut self, claim: Claim, ending: Ending) {
+        let now = self.clock.now().boot;
+        self.world.lock().signal(claim, ending, now);
+    }
+
+    fn set_idle(&mut self, idle: bool) {
+        self.registration.set_idle(idle);
+    }
+
+    fn pass_on(&mut self) {
+        self.waker.wake(1);
+    }
+
+    fn tell_settled(&mut self) {
+        self.waker.tell_settled();
+    }
+
+    fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer> {
+        if let Some(lock) = DeadLock::take(&self.sidecar, peer.id)? {
+            self.dead.push(lock);
+            return Ok(Peer::Dead { this_boot: true });
+        }
+        if !self.greeted.contains(&peer.id) {
+            self.greeted.push(peer.id);
+            self.waker.wake_peer(peer.id);
+        }
+        Ok(Peer::Alive)
+    }
+
+    fn sweep(&mut self, dead: WorkerId) -> Result<Sweep> {
+        let now = self.clock.now().boot;
+        Ok(self.world.lock().sweep(dead, now))
+    }
+
+    fn release(&mut self, dead: WorkerId, keep_files: bool) {
+        let Some(position) = self.dead.iter().position(|lock| lock.worker() == dead) else {
+            return;
+        };
+        let lock = self.dead.swap_remove(position);
+        if !keep_files {
+            lock.remove(&self.sidecar);
+        }
+    }
+
+    /// Never waits: the simulation moves time on when nobody has anything to do.
+    fn wait(&mut self, now: Now, _: Option<BootTime>, events: &mut Vec<Event>) -> Result<()> {
+        let signals = self.registration.received();
+        let mut world = self.world.lock();
+        let ended = world.ended(self.id(), now.boot);
+        events.extend(ended.into_iter().map(Event::Ended));
+        for signal in signals {
+            if !world.calm && world.chance(100) {
+                continue;
+            }
+            match signal {
+                Signal::Tasks => events.push(Event::TasksWaiting),
+                Signal::Cancel => events.push(Event::CancelRequested),
+                Signal::Peers => events.push(Event::PeersChanged),
+                Signal::Settled => {}
+            }
+        }
+        if world.has_notice(self.id()) && !world.plant(Plant::NobodyDies) {
+            events.push(Event::PeersChanged);
+        }
+        for _ in 0..std::mem::take(&mut self.stops) {
+            events.push(Event::Stop);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,343 @@
+//! What is simulated, what is remembered of it, and the invariants.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Config, Counts, Plant};
+use crate::claim::{Claim, ClaimedTask, WorkerId};
+use crate::clock::BootTime;
+use crate::outcome::Outcome;
+use crate::queue::Reaped;
+use crate::runtime::executor::{End, Ended, Ending};
+use crate::runtime::recovery::Sweep;
+use crate::state::State;
+use crate::task::{Task, TaskId};
+
+/// How much of what happened is kept as text.
+const KEPT_LINES: usize = 60;
+
+/// The world, shared by everything in it.
+#[derive(Clone, Debug)]
+pub(super) struct Shared(Arc<Mutex<World>>);
+
+impl Shared {
+    pub(super) fn new(seed: u64, config: Config) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            rng: fastrand::Rng::with_seed(seed),
+            config,
+            calm: false,
+            commits: 0,
+            children: Vec::new(),
+            notices: Vec::new(),
+            tokens: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
+            reopened: BTreeSet::new(),
+            states: BTreeMap::new(),
+            trace: 0xcbf2_9ce4_8422_2325,
+            last: VecDeque::new(),
+            violations: Vec::new(),
+            counts: Counts::default(),
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a call to the engine meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    Busy,
+    /// The commit failed and nobody knows that nothing was written.
+    UnknownUnwritten,
+    /// The commit succeeded and nobody knows.
+    UnknownWritten,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) rng: fastrand::Rng,
+    pub(super) config: Config,
+    pub(super) calm: bool,
+    /// Grows with every write, as the change counter does.
+    pub(super) commits: i64,
+    children: Vec<Child>,
+    /// Workers that died, for those who watch them.
+    notices: Vec<(WorkerId, WorkerId)>,
+    tokens: BTreeMap<TaskId, i64>,
+    acknowledged: BTreeSet<TaskId>,
+    pub(super) reopened: BTreeSet<TaskId>,
+    states: BTreeMap<TaskId, State>,
+    trace: u64,
+    pub(super) last: VecDeque<String>,
+    pub(super) violations: Vec<String>,
+    pub(super) counts: Counts,
+}
+
+/// An execution: a process, or a handler within its worker.
+#[derive(Clone, Debug)]
+struct Child {
+    claim: Claim,
+    pid: u32,
+    ends_at: BootTime,
+    end: End,
+    heeds_term: bool,
+    is_handler: bool,
+    is_orphan: bool,
+}
+
+impl World {
+    /// Takes something that happened into the trace.
+    pub(super) fn note(&mut self, what: fmt::Arguments<'_>) {
+        let line = what.to_string();
+        for byte in line.bytes().chain([b'\n']) {
+            self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        if self.last.len() == KEPT_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    pub(super) fn trace(&self) -> u64 {
+        self.trace
+    }
+
+    pub(super) fn violated(&mut self, what: String) {
+        self.note(format_args!("VIOLATION: {what}"));
+        if self.violations.len() < 20 {
+            self.violations.push(what);
+        }
+    }
+
+    /// True in so many of 1,000 cases.
+    pub(super) fn chance(&mut self, per_mille: u32) -> bool {
+        self.rng.u32(0..1000) < per_mille
+    }
+
+    pub(super) fn plant(&self, plant: Plant) -> bool {
+        self.config.plant == Some(plant)
+    }
+
+    pub(super) fn fault(&mut self) -> Fault {
+        if self.calm || !self.chance(self.config.faults) {
+            return Fault::None;
+        }
+        self.counts.faults += 1;
+        match self.rng.u32(0..4) {
+            0 | 1 => Fault::Busy,
+            2 => Fault::UnknownUnwritten,
+            _ => Fault::UnknownWritten,
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, task: TaskId) {
+        if self.acknowledged.insert(task) {
+            self.counts.tasks += 1;
+        }
+    }
+
+    pub(super) fn acknowledged(&self) -> Vec<TaskId> {
+        self.acknowledged.iter().copied().collect()
+    }
+
+    /// A claim was handed out.
+    pub(super) fn claimed(&mut self, task: &ClaimedTask, row: Option<&Task>) {
+        let Claim {
+            task: id, token, ..
+        } = task.claim;
+        self.note(format_args!(
+            "claimed {id} attempt {} token {token}",
+            task.attempt
+        ));
+        if let Some(earlier) = self.tokens.insert(id, token)
+            && earlier >= token
+        {
+            self.violated(format!("token of {id} went from {earlier} to {token}"));
+        }
+        if task.attempt > task.options.max_attempts {
+            self.violated(format!("{id} is tried for the {}th time", task.attempt));
+        }
+        if let Some(row) = row
+            && row.crashes > task.options.max_crashes
+        {
+            self.violated(format!("{id} has crashed {} times", row.crashes - 1));
+        }
+    }
+
+    pub(super) fn reaped(&mut self, reaped: &[Reaped], now: BootTime) {
+        for reaped in reaped {
+            let task = reaped.claim.task;
+            if !self.plant(Plant::NoSweep) && self.is_running(task, now) {
+                self.violated(format!("{task} was returned while its orphan lived"));
+            }
+        }
+    }
+
+    /// Begins an execution.
+    pub(super) fn start(&mut self, task: &ClaimedTask, now: BootTime) -> Result<(), String> {
+        let claim = task.claim;
+        self.counts.starts += 1;
+        if self.is_running(claim.task, now) {
+            self.violated(format!("{} runs twice at once", claim.task));
+        }
+        if self.chance(10) {
+            return Err("simulated".to_owned());
+        }
+        let is_handler = self.chance(150);
+        let longest = if self.chance(100) { 30_000 } else { 2_000 };
+        let pid = u32::try_from(self.counts.starts).unwrap_or(u32::MAX);
+        let child = Child {
+            claim,
+            pid,
+            ends_at: now.after(Duration::from_millis(self.rng.u64(0..longest))),
+            end: self.draw_end(is_handler),
+            heeds_term: !self.chance(150),
+            is_handler,
+            is_orphan: false,
+        };
+        self.children.push(child);
+        Ok(())
+    }
+
+    fn draw_end(&mut self, is_handler: bool) -> End {
+        let handler = |outcome| End::Handler(outcome);
+        match (is_handler, self.rng.u32(0..100)) {
+            (true, 0..80) => handler(Outcome::Succeeded),
+            (true, 80..90) => handler(Outcome::HandlerFailed {
+                message: "simulated".to_owned(),
+                fatal: self.rng.bool(),
+            }),
+            (true, _) => handler(Outcome::Panicked {
+                message: "simulated".to_owned(),
+            }),
+            (false, 0..75) => End::Exited(0),
+            (false, 75..95) => End::Exited(self.rng.i32(1..256)),
+            (false, _) => End::Signalled(11),
+        }
+    }
+
+    pub(super) fn signal(&mut self, claim: Claim, ending: Ending, now: BootTime) {
+        let delay = Duration::from_millis(self.rng.u64(0..40));
+        let Some(child) = self.children.iter_mut().find(|child| child.claim == claim) else {
+            return;
+        };
+        let ends_at = child.ends_at.min(now.after(delay));
+        match (child.is_handler, ending) {
+            (true, _) if child.heeds_term => child.ends_at = ends_at,
+            (false, Ending::Terminate) if child.heeds_term => {
+                child.ends_at = ends_at;
+                let polite = child.claim.token % 3 == 0;
+                child.end = if polite {
+                    End::Exited(0)
+                } else {
+                    End::Signalled(15)
+                };
+            }
+            (false, Ending::Kill) => {
+                child.ends_at = ends_at;
+                child.end = End::Signalled(9);
+            }
+            (true, _) | (false, Ending::Terminate) => {}
+        }
+    }
+
+    /// What of a worker's has ended by `now`.
+    pub(super) fn ended(&mut self, worker: WorkerId, now: BootTime) -> Vec<Ended> {
+        let over = |child: &Child| child.ends_at <= now && child.claim.worker == worker;
+        let ended: Vec<_> = self.children.extract_if(.., |child| over(child)).collect();
+        let ended = ended.into_iter().map(|child| Ended {
+            claim: child.claim,
+            end: child.end,
+            output: None,
+        });
+        ended.collect()
+    }
+
+    /// A worker's process is gone, and its handlers with it; its commands live on.
+    pub(super) fn died(&mut self, worker: WorkerId, watchers: &[WorkerId]) {
+        self.children
+            .retain(|child| child.claim.worker != worker || !child.is_handler);
+        for child in &mut self.children {
+            if child.claim.worker == worker {
+                child.is_orphan = true;
+                self.counts.orphans += 1;
+            }
+        }
+        for watcher in watchers {
+            // What a process descriptor does not tell, trying the lock does.
+            if self.rng.u32(0..10) > 0 {
+                self.notices.push((*watcher, worker));
+            }
+        }
+    }
+
+    /// Whether a worker that `watcher` watched has died since the last call.
+    pub(super) fn has_notice(&mut self, watcher: WorkerId) -> bool {
+        let before = self.notices.len();
+        self.notices.retain(|(to, _)| *to != watcher);
+        self.notices.len() < before
+    }
+
+    pub(super) fn sweep(&mut self, dead: WorkerId, now: BootTime) -> Sweep {
+        let mut sweep = Sweep::default();
+        if self.plant(Plant::NoSweep) {
+            return sweep;
+        }
+        let delay = Duration::from_millis(self.rng.u64(0..30));
+        for child in &mut self.children {
+            if child.claim.worker == dead && child.ends_at > now {
+                child.ends_at = child.ends_at.min(now.after(delay));
+                sweep.signalled.push(child.pid);
+            }
+        }
+        sweep
+    }
+
+    fn is_running(&self, task: TaskId, now: BootTime) -> bool {
+        let runs = |child: &&Child| child.claim.task == task && child.ends_at > now;
+        self.children.iter().any(|child| runs(&child))
+    }
+
+    /// Executions that belong to a worker and run, for a worker that claims to have ended.
+    pub(super) fn left_by(&self, worker: WorkerId, now: BootTime) -> usize {
+        let left = |child: &&Child| child.claim.worker == worker && child.ends_at > now;
+        self.children.iter().filter(left).count()
+    }
+
+    pub(super) fn next_end(&self, now: BootTime) -> Option<BootTime> {
+        let ends = self.children.iter().map(|child| child.ends_at);
+        ends.filter(|at| *at > now).min()
+    }
+
+    /// Compares every task with what it was: nothing acknowledged vanishes, terminal states are
+    /// left by a retry alone, and a task with an execution is running.
+    pub(super) fn compare(&mut self, tasks: &[Task], now: BootTime) {
+        let present: BTreeMap<_, _> = tasks.iter().map(|task| (task.id, task)).collect();
+        for task in self.acknowledged() {
+            if !present.contains_key(&task) {
+                self.violated(format!("acknowledged task {task} has vanished"));
+                self.acknowledged.remove(&task);
+            }
+        }
+        for task in tasks {
+            let before = self.states.insert(task.id, task.state);
+            let reopened = self.reopened.contains(&task.id);
+            if let Some(before) = before
+                && before.is_terminal()
+                && before != task.state
+                && !reopened
+            {
+                self.violated(format!("{} went from {before} to {}", task.id, task.state));
+            }
+            if task.state != State::Running && self.is_running(task.id, now) {
+                self.violated(format!("{} is {} and runs", task.id, task.state));
+            }
+        }
+        self.reopened.clear();
+    }
+}
