@@ -1,5 +1,54 @@
 //! Durable shell commands and in-process handlers in one `SQLite` file.
 //!
+//! A [`FastQueue`] is an open file; [`Queue`] is what can be done with it; a [`Worker`] claims, runs
+//! and settles in a loop. Nothing else is needed: no server, no other program.
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//! use std::sync::Arc;
+//!
+//! use fast_queue::{
+//!     Done, FastQueue, Handlers, NewTask, Observer, Queue, State, Worker, WorkerEvent,
+//!     WorkerOptions,
+//! };
+//!
+//! struct Log;
+//!
+//! impl Observer for Log {
+//!     fn on(&mut self, event: &WorkerEvent) {
+//!         println!("{event:?}");
+//!     }
+//! }
+//!
+//! # fn main() -> fast_queue::Result<()> {
+//! # let folder = tempfile::tempdir().expect("a folder for the example");
+//! # let path = folder.path().join("queue.db");
+//! let queue = Arc::new(FastQueue::open(&path)?);
+//! let added = queue.enqueue(vec![
+//!     NewTask::shell("greet", "echo hello"),
+//!     NewTask::handler("resize", b"photo.jpg").priority(5).key("photo.jpg"),
+//! ])?;
+//!
+//! let handlers = Handlers::new().register("resize", |task| {
+//!     let photo = std::str::from_utf8(task.payload())?;
+//!     println!("resizing {photo}, attempt {}", task.attempt());
+//!     Ok(Done::Succeeded)
+//! });
+//! let options = WorkerOptions {
+//!     commands: true,
+//!     drain: true,
+//!     ..WorkerOptions::handlers(NonZeroU32::MIN, handlers)
+//! };
+//! Worker::new(Arc::clone(&queue), options)?.run(&mut Log)?;
+//! for task in added {
+//!     assert_eq!(queue.get(task.id)?.map(|task| task.state), Some(State::Succeeded));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program with a loop of its own does what the worker does: claim, run, settle.
+//!
 //! ```
 //! use fast_queue::{ClaimRequest, FastQueue, NewTask, Outcome, Queue, Settlement, WorkerId};
 //!
@@ -7,7 +56,7 @@
 //! # let folder = tempfile::tempdir().expect("a folder for the example");
 //! # let path = folder.path().join("queue.db");
 //! let queue = FastQueue::open(&path)?;
-//! queue.enqueue(vec![NewTask::shell("greet", "echo hello").priority(5)])?;
+//! queue.enqueue(vec![NewTask::shell("greet", "echo hello")])?;
 //!
 //! let worker = WorkerId::from_bits(queue.random());
 //! for task in queue.claim(&ClaimRequest::commands(worker, 10))?.tasks {
@@ -21,6 +70,23 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What holds
+//! - Every call is one transaction: it returns after the commit, and an error means that nothing
+//!   was written, [`Error::CommitUnknown`] excepted. [`prune`](Queue::prune) alone takes several.
+//! - What was acknowledged survives `kill -9`; with [`Durability::Full`] a power cut too.
+//! - A task runs at least once. Every write on behalf of a claim is refused once the claim is lost
+//!   ([`Settled::ClaimLost`]); the same settle repeated is a success.
+//! - A task with a [`key`](NewTask::key) is enqueued once, however often it is asked for.
+//! - Higher priorities first, then older tasks; a task with a [`run_at`](NewTask::run_at) joins when
+//!   that has come.
+//! - Failed attempts and dead workers are counted apart ([`TaskOptions`]); a task out of either is
+//!   [`Failed`](State::Failed) and kept until it is [retried](Queue::retry) or
+//!   [pruned](Queue::prune).
+//! - [`enqueue_in`](Queue::enqueue_in) and [`settle_in`](Queue::settle_in) take a transaction on a
+//!   connection of yours, so that a task appears or is done together with your own rows. Begin it
+//!   as IMMEDIATE, on the same file, without ATTACH, at a `synchronous` not below the queue's.
+//! - A worker that is stopped (SIGSTOP) but not dead keeps its tasks: there are no leases here.
 
 mod change;
 mod claim;

@@ -5,6 +5,7 @@ use queue_core::queue::PruneRequest;
 use queue_core::sqlite::{Database, read, statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
+use rusqlite::Connection;
 
 use crate::guard::{Guard, Phase};
 
@@ -37,7 +38,32 @@ pub(crate) fn prune(database: &Database, guard: &Guard, request: &PruneRequest) 
         }
         from = next;
     }
+    if !request.dry_run {
+        delete_logs(database, last)?;
+    }
     Ok(pruned)
+}
+
+/// Deletes the log files of tasks that are gone, also where an earlier prune was cut off before it
+/// came to that. Ids beyond `last` may have been given out since, to tasks that this read misses.
+fn delete_logs(database: &Database, last: TaskId) -> Result<()> {
+    let folder = database.sidecar().logs();
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.split('.').next());
+        let Some(id) = id.and_then(|id| id.parse().ok()).map(TaskId) else {
+            continue;
+        };
+        let gone = |connection: &Connection| Ok(write::state_of(connection, id)?.is_none());
+        if id <= last && database.read(gone)? {
+            // One that cannot be deleted now is met again by the next prune.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// A bit per wanted state that is terminal.

@@ -112,6 +112,7 @@ impl Queue for FastQueue {
 
     fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
         enqueue::validate(tasks)?;
+        self.database.check_caller_connection(tx)?;
         let now = self.database.now().wall;
         let done = enqueue::enqueue(tx, &self.guard, &self.lanes, tasks, now)?;
         Ok((done.enqueued, self.wake(done.wakes)))
@@ -151,6 +152,7 @@ impl Queue for FastQueue {
         tx: &Self::Tx<'_>,
         settlements: &[Settlement],
     ) -> Result<(Vec<Settled>, Wake)> {
+        self.database.check_caller_connection(tx)?;
         let now = self.database.now().wall;
         let random = self.database.random();
         let done = settle::settle(tx, &self.guard, settlements, now, random)?;

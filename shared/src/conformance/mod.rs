@@ -241,6 +241,7 @@ macro_rules! conformance_tests {
                 a_settle_in_a_transaction_stands_or_falls_with_it
                 a_settle_in_a_transaction_is_fenced
                 a_task_scheduled_in_a_transaction_is_claimed_when_due
+                a_transaction_on_another_file_is_refused
             }
             claim {
                 claim_takes_the_highest_priority_and_then_the_oldest
@@ -327,6 +328,7 @@ macro_rules! conformance_tests {
                 a_dry_prune_counts_and_deletes_nothing
                 prune_deletes_outputs_and_frees_keys
                 prune_gets_through_more_than_one_step
+                prune_deletes_the_logs_of_what_is_gone
             }
         }
     };

@@ -151,3 +151,25 @@ pub fn prune_gets_through_more_than_one_step<E: Engine>() {
     assert_eq!(bench.queue.prune(&everything()).unwrap(), 1_500);
     assert_eq!(left(&bench), [1_501]);
 }
+
+pub fn prune_deletes_the_logs_of_what_is_gone<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let sidecar = bench.queue.sidecar();
+    let old = bench.ended(once(), Outcome::Succeeded);
+    let kept = bench.shell("kept");
+    let logs = [
+        sidecar.log(old, 1),
+        sidecar.log(old, 12),
+        sidecar.log(kept, 1),
+        sidecar.log(TaskId(kept.0 + 1), 1),
+        sidecar.logs().join("a file of somebody's"),
+    ];
+    for log in &logs {
+        std::fs::write(log, "o2\nhi").unwrap();
+    }
+    assert_eq!(bench.queue.prune(&everything()).unwrap(), 1);
+    assert_eq!(
+        logs.map(|log| log.exists()),
+        [false, false, true, true, true]
+    );
+}

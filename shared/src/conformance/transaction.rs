@@ -107,3 +107,19 @@ pub fn a_task_scheduled_in_a_transaction_is_claimed_when_due<E: Engine>() {
     bench.advance(50);
     assert_eq!(bench.claim_ids(1), [enqueued[0].id]);
 }
+
+pub fn a_transaction_on_another_file_is_refused<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let elsewhere = Bench::<E>::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    E::transaction(&elsewhere.path(), true, |tx| {
+        let error = bench.queue.enqueue_in(tx, &tasks()).unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }), "{error}");
+        let success = [settlement(claim, Outcome::Succeeded, None)];
+        let error = bench.queue.settle_in(tx, &success).unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }), "{error}");
+    });
+    assert_eq!(elsewhere.queue.last_id().unwrap(), None);
+    assert_eq!(bench.state(claim.task), State::Running);
+}
