@@ -113,6 +113,8 @@ pub(crate) enum Access {
     Write,
     /// Write to it, and create it if it is missing.
     Create,
+    /// As `Create`, for a process that stays.
+    Serve,
 }
 
 /// What every verb is handed.
@@ -131,12 +133,14 @@ impl<Q: Queue> Context<Q> {
     /// Opens the database. Nothing is read or created before.
     pub(crate) fn open(&self, access: Access) -> Result<Q> {
         let mut options = OpenOptions::new(self.program.durability)?;
-        options.create = access == Access::Create;
+        let creates = matches!(access, Access::Create | Access::Serve);
+        options.create = creates;
         options.read_only = access == Access::Read;
-        if access == Access::Create && self.by_default {
+        options.one_shot = access != Access::Serve;
+        if creates && self.by_default {
             self.create_default_folder()?;
         }
-        if access != Access::Create && !self.path.exists() {
+        if !creates && !self.path.exists() {
             return Err(Error::not_found(format!(
                 "there is no database at {}; {} creates it with the first task",
                 self.path.display(),

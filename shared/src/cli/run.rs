@@ -63,7 +63,7 @@ pub struct Arguments {
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let group = Group::of(&arguments.file)?;
     let lines = lines(arguments, &group)?;
-    let queue = Arc::new(context.open(Access::Create)?);
+    let queue = Arc::new(context.open(Access::Serve)?);
     let begun = queue.now().boot;
     group.cancel_stale(&*queue, &lines)?;
     let enqueued = queue.enqueue(lines.iter().map(|line| line.task.clone()).collect())?;

@@ -76,7 +76,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     if arguments.detached {
         background::leave_terminal()?;
     }
-    let queue = Arc::new(context.open(Access::Create)?);
+    let queue = Arc::new(context.open(Access::Serve)?);
     let worker = Worker::new(Arc::clone(&queue), options(arguments))?;
     let _signals = worker.stopper().on_signals()?;
     if arguments.detached {
