@@ -3,6 +3,7 @@
 pub(super) mod bulk;
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -176,7 +177,7 @@ pub(crate) fn run<Q: Queue>(
     let (bulk, print) = (arguments.stdin, arguments.print);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
     let tasks = if bulk {
-        let lines = bulk::read(std::io::stdin().lock(), &template(&arguments, now)?, now)?;
+        let lines = bulk::read(&stdin()?, &template(&arguments, now)?, now)?;
         lines.into_iter().map(|line| line.task).collect()
     } else {
         vec![single(arguments, now)?]
@@ -196,6 +197,16 @@ pub(crate) fn run<Q: Queue>(
         advise(context, &queue, &lanes)?;
     }
     Ok(())
+}
+
+/// All of standard input.
+fn stdin() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io("cannot read standard input", error))?;
+    Ok(bytes)
 }
 
 /// The one task of the arguments.

@@ -50,7 +50,7 @@ impl Failure {
     pub(crate) fn sentence(&self) -> String {
         match self {
             Self::Tasks(sentence) | Self::Usage(sentence) => sentence.clone(),
-            Self::Error(error) => chain(error),
+            Self::Error(error) => with_cause(error),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {error}"),
         }
@@ -78,19 +78,13 @@ fn code_of(error: &Error) -> u8 {
     }
 }
 
-/// An error with its causes, none said twice.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text += ": ";
-            text += &more;
-        }
-        cause = error.source();
+/// An error with its nearest cause, unless that is said already.
+fn with_cause(error: &Error) -> String {
+    let text = error.to_string();
+    match std::error::Error::source(error).map(ToString::to_string) {
+        Some(cause) if !text.contains(&cause) => format!("{text}: {cause}"),
+        _ => text,
     }
-    text
 }
 
 /// The word for an exit code, in JSON errors.
@@ -172,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_names_every_cause_once() {
+    fn a_sentence_names_its_cause_once() {
         let error = Failure::from(Error::io("cannot create x", io::Error::other("boom")));
         assert_eq!(error.sentence(), "cannot create x: boom");
     }

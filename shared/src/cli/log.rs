@@ -26,7 +26,7 @@ use printer::Printer;
 
 /// Show what tasks wrote
 ///
-/// Standard output and standard error are shown together, in the order they were written, of the
+/// Standard output and standard error are shown together, in the order they arrived, of the
 /// last attempt unless one is chosen. On a terminal, what it would obey is shown as escapes.
 #[derive(clap::Args, Debug)]
 #[expect(

@@ -228,11 +228,15 @@ fn refuse(error: &clap::Error, format: Format) -> Result<(), Failure> {
         return error.print().map_err(Failure::Output);
     }
     if kind == ErrorKind::InvalidUtf8 {
-        let sentence = "an argument is not valid UTF-8; only the database's path may be";
+        let sentence = "an argument is not valid UTF-8; only the path of a file may be";
         return Err(Failure::Usage(sentence.to_owned()));
     }
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let text = match text.split_once("\n\nFor more information") {
+        Some((text, _)) => text,
+        None => text,
+    };
     // Programs get the sentence alone, people the usage too.
     let sentence = match format {
         Format::Json => text.lines().next().unwrap_or(text),

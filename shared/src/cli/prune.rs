@@ -25,8 +25,7 @@ pub struct Arguments {
         long,
         value_name = "DURATION",
         allow_hyphen_values = true,
-        value_parser = duration::parse,
-        required_unless_present = "keep"
+        value_parser = duration::parse
     )]
     older_than: Option<Duration>,
 
@@ -59,6 +58,11 @@ struct View {
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.older_than.is_none() && arguments.keep.is_none() {
+        return Err(Failure::Usage(
+            "say what may go: --older-than DURATION, --keep NUMBER or both".to_owned(),
+        ));
+    }
     let queue = context.open(Access::Write)?;
     let now = queue.now().wall;
     let age = arguments.older_than.unwrap_or_default().as_millis();

@@ -18,7 +18,7 @@ pub struct Arguments {
 }
 
 const VERB: Verb = Verb {
-    done: "Queued again",
+    done: "Requeued",
     refused: "retried",
     states: &[State::Failed, State::Cancelled, State::Skipped],
 };

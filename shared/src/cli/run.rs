@@ -86,14 +86,14 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
 /// The file's tasks.
 fn lines(arguments: &Arguments, group: &Group) -> Result<Vec<Line>, Failure> {
     let shown = arguments.file.display();
-    let file = std::fs::File::open(&arguments.file)
+    let text = std::fs::read(&arguments.file)
         .map_err(|error| Error::io(format!("cannot read {shown}"), error))?;
     let mut template = NewTask::of("", Work::Shell(String::new()));
     template.options.max_attempts = arguments.max_attempts;
     template.options.timeout_ms = arguments.timeout.map(super::add_task::millis);
     template.options.cwd = Some(super::add_task::folder(".")?);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
-    let read = bulk::read(file, &template, now)
+    let read = bulk::read(&text, &template, now)
         .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))?;
     Ok(read
         .into_iter()

@@ -106,7 +106,7 @@ pub(crate) fn visit<Q: Queue>(
     Ok(())
 }
 
-/// Calls `visit` with each selected task's id, as [`visit`] does, until it fails.
+/// Calls `call` with each selected task's id, ascending, until it fails.
 ///
 /// # Errors
 /// As [`visit`], and whatever the call returns.
@@ -115,20 +115,14 @@ pub(crate) fn each<Q: Queue>(
     selectors: &[Selector],
     mut call: impl FnMut(TaskId) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut failure = None;
-    let visited = visit(queue, selectors, &[], |ids| {
-        for id in ids {
-            if let Err(error) = call(*id) {
-                failure = Some(error);
-                return Err(Error::invalid("a call failed"));
-            }
-        }
+    let mut ids = Vec::new();
+    visit(queue, selectors, &[], |some| {
+        ids.extend_from_slice(some);
         Ok(())
-    });
-    match failure {
-        Some(failure) => Err(failure),
-        None => Ok(visited?),
-    }
+    })?;
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into_iter().try_for_each(&mut call)
 }
 
 /// Whether a selector visited earlier took that id already. `last` may move on, so it is asked

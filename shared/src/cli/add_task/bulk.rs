@@ -1,7 +1,6 @@
-//! Many tasks from a stream: a command a line, or a JSON object a line.
+//! Many tasks from a text: a command a line, or a JSON object a line.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use serde::Deserialize;
 
@@ -9,7 +8,7 @@ use super::super::table::cut;
 use super::super::{Failure, duration};
 use super::{at, folder, millis, set_backoff};
 use crate::clock::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::task::{MAX_NAME_BYTES, NewTask, Work};
 
 /// Columns of a command that serve as its name.
@@ -62,19 +61,15 @@ enum Length {
     Text(String),
 }
 
-/// Reads all tasks of a stream; `template` says what a line does not.
+/// Reads all tasks of a text; `template` says what a line does not.
 ///
 /// # Errors
-/// A usage failure that names the first wrong line; [`Error::Io`] if the stream cannot be read.
+/// A usage failure that names the first wrong line.
 pub(in super::super) fn read(
-    mut input: impl Read,
+    bytes: &[u8],
     template: &NewTask,
     now: Timestamp,
 ) -> Result<Vec<TaskLine>, Failure> {
-    let mut bytes = Vec::new();
-    input
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::io("cannot read standard input", error))?;
     let mut lines = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
@@ -286,7 +281,7 @@ mod tests {
 
         #[test]
         fn no_input_panics(input: Vec<u8>) {
-            let _ = read(input.as_slice(), &NewTask::shell("", ""), NOW);
+            let _ = read(&input, &NewTask::shell("", ""), NOW);
         }
     }
 }
