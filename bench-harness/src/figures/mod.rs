@@ -140,13 +140,18 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
         print(&probe_text(disk_probe_us))?;
     }
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|own| own == name);
-    let mut figures = Vec::new();
-    for (_, _, measure) in GROUPS.iter().filter(|(name, _, _)| wanted(name)) {
-        for figure in measure(&context)? {
-            if !args.json {
-                print(&figure.text())?;
+    let (mut figures, mut failed) = (Vec::new(), Vec::new());
+    for (name, _, measure) in GROUPS.iter().filter(|(name, _, _)| wanted(name)) {
+        match measure(&context) {
+            Ok(measured) => {
+                if !args.json {
+                    let text = measured.iter().map(Figure::text).collect::<String>();
+                    print(&text)?;
+                }
+                figures.extend(measured);
             }
-            figures.push(figure);
+            // The other groups are worth measuring all the same.
+            Err(error) => failed.push(format!("{name}: {error}")),
         }
     }
     let missed: Vec<String> = figures
@@ -160,6 +165,9 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
             figures,
         };
         print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    }
+    if !failed.is_empty() {
+        return Err(format!("not measured: {}", failed.join("; ")).into());
     }
     Ok(if args.check && !missed.is_empty() {
         Verdict::Missed(missed)
