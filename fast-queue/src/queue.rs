@@ -111,6 +111,7 @@ impl Queue for FastQueue {
     }
 
     fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
+        self.database.check_caller_connection(tx)?;
         enqueue::validate(tasks)?;
         self.database.check_caller_connection(tx)?;
         let now = self.database.now().wall;
