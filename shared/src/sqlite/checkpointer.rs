@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::checkpoint::{Checkpoints, Next, Pass};
 use super::connection::open_writer;
 use super::fault::{Fault, Shared};
-use super::lock::LockFile;
+use super::lock::WriterLock;
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::poison::Poison;
@@ -135,7 +135,7 @@ impl Work {
                 .insert(open_writer(&self.path, &self.options).map_err(|error| error.to_string())?),
         };
         let writers = if exclusive {
-            let writers = LockFile::open(&self.lock_path).map_err(|error| error.to_string())?;
+            let writers = WriterLock::open(&self.lock_path).map_err(|error| error.to_string())?;
             writers.exclusive().map_err(|error| error.to_string())?;
             Some(writers)
         } else {

@@ -4,12 +4,76 @@
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
+
+/// Turns that a process may take in a row before it looks whether another one waits.
+const QUOTA: u32 = 64;
+
+/// How long a process that had its quota leaves the lock alone if another one waits.
+const GIVE_WAY: Duration = Duration::from_micros(200);
+
+/// The order of writers between processes.
+///
+/// Whoever finds the lock free takes it, ahead of those the kernel has woken but not yet run: that
+/// keeps the processors busy, and alone would let some wait for very long. So those who wait show
+/// it by a share of a second file's lock, and whoever has had its quota looks there and gives way.
+/// Nobody ever waits for that second lock: a process stopped while it waits stops no other.
+#[derive(Debug)]
+pub(super) struct WriterLock {
+    lock: LockFile,
+    waiting: LockFile,
+    turns: AtomicU32,
+}
+
+impl WriterLock {
+    /// Opens or creates the file at `path` and the one beside it that shows who waits.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            lock: LockFile::open(path)?,
+            waiting: LockFile::open(&path.with_extension("waiting"))?,
+            turns: AtomicU32::new(0),
+        })
+    }
+
+    /// Takes the lock if nobody holds it and it is not another's turn.
+    pub(super) fn try_exclusive(&self) -> Result<bool> {
+        if self.turns.fetch_add(1, Ordering::Relaxed) >= QUOTA {
+            if !self.waiting.try_exclusive()? {
+                return Ok(false);
+            }
+            self.waiting.release();
+            self.turns.store(0, Ordering::Relaxed);
+        }
+        self.lock.try_exclusive()
+    }
+
+    /// Takes the lock, waiting as long as it takes.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "giving way means leaving the lock alone for a time; no event tells its end"
+    )]
+    pub(super) fn exclusive(&self) -> Result<()> {
+        if self.turns.swap(0, Ordering::Relaxed) > QUOTA {
+            std::thread::sleep(GIVE_WAY);
+        }
+        // Refused only while another process looks, and then the next wait shows it.
+        self.waiting.try_shared()?;
+        let locked = self.lock.exclusive();
+        self.waiting.release();
+        locked
+    }
+
+    /// Releases it.
+    pub(super) fn release(&self) {
+        self.lock.release();
+    }
+}
 
 /// An open lock file. The lock belongs to the open file: any thread may take or release it.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use super::checkpointer::{Checkpointer, watch_log};
 use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
 use super::fault::{Fault, Shared};
-use super::lock::{LockFile, busy};
+use super::lock::{WriterLock, busy};
 use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock};
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
@@ -42,7 +42,7 @@ pub(super) struct Writer {
 struct Core {
     path: PathBuf,
     lock_path: PathBuf,
-    lock: LockFile,
+    lock: WriterLock,
     busy_timeout: Duration,
     connection: Mutex<Connection>,
     turns: Mutex<Turns>,
@@ -71,7 +71,7 @@ impl Writer {
         Ok(Self {
             core: Arc::new(Core {
                 path,
-                lock: LockFile::open(&lock_path)?,
+                lock: WriterLock::open(&lock_path)?,
                 lock_path,
                 busy_timeout: options.busy_timeout,
                 connection: Mutex::new(connection),
