@@ -19,11 +19,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::capture::MEMORY_MS;
 use super::child::{Process, Read, Surroundings};
 use super::handlers::{HandlerTask, Handlers, Pool};
+use super::inherited::{heed_sigchld, raise_descriptors};
 use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
@@ -505,34 +505,4 @@ fn close(epoll: &OwnedFd, pipe: &mut Option<OwnedFd>) {
     if let Some(pipe) = pipe.take() {
         let _ = epoll::delete(epoll, &pipe);
     }
-}
-
-/// Raises the soft limit on open files to the hard one; returns what it was, if it changed.
-fn raise_descriptors() -> Option<Rlimit> {
-    let before = getrlimit(Resource::Nofile);
-    if before.current == before.maximum {
-        return None;
-    }
-    let raised = Rlimit {
-        current: before.maximum,
-        maximum: before.maximum,
-    };
-    setrlimit(Resource::Nofile, raised).ok().map(|()| before)
-}
-
-/// A process started with SIGCHLD ignored hands that on, and the system then reaps its children
-/// itself and forgets how they ended. Any handler of ours undoes that.
-fn heed_sigchld() -> Result<()> {
-    let signal = signal_hook::consts::SIGCHLD;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1);
-    if ignored {
-        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))
-            .map_err(|error| Error::io("cannot stop ignoring SIGCHLD", error))?;
-    }
-    Ok(())
 }

@@ -10,6 +10,7 @@ pub mod driver;
 mod execution;
 pub mod executor;
 pub mod handlers;
+mod inherited;
 pub mod listener;
 pub mod log;
 pub mod machine;

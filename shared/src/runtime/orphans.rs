@@ -6,10 +6,10 @@
 //! cannot be ended; that is reported, and is why tasks run *at least* once.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
 
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 
@@ -57,6 +57,9 @@ pub enum OrphanEnd {
     Refused(io::Error),
 }
 
+/// Bytes of an environment read at a time: nearly every one is shorter.
+const READ_BYTES: usize = 32 << 10;
+
 /// The processes `/proc` shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcFs;
@@ -64,7 +67,7 @@ pub struct ProcFs;
 impl Processes for ProcFs {
     fn marked(&self, worker: WorkerId) -> io::Result<Scan> {
         let mark = mark(worker);
-        let mut buffer = Vec::with_capacity(64 << 10);
+        let mut buffer = Vec::new();
         let mut scan = Scan::default();
         let mut empty = Vec::new();
         for entry in std::fs::read_dir("/proc")? {
@@ -72,7 +75,8 @@ impl Processes for ProcFs {
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            if pid != std::process::id() {
+            // The first process is older than any worker, and often hides.
+            if pid != 1 && pid != std::process::id() {
                 look(pid, &mark, &mut buffer, &mut scan, Some(&mut empty));
             }
         }
@@ -134,9 +138,17 @@ fn look(
 /// Reads a process's environment; nothing for a zombie or a thread of the kernel.
 fn read_environment(pid: u32, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
-    File::open(format!("/proc/{pid}/environ"))?
-        .read_to_end(buffer)
-        .map(drop)
+    let path = format!("/proc/{pid}/environ");
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    loop {
+        buffer.reserve(READ_BYTES);
+        let room = buffer.spare_capacity_mut().len();
+        let length = rustix::io::read(&file, spare_capacity(buffer))?;
+        // The system fills what it is given as long as there is something left.
+        if length < room {
+            return Ok(());
+        }
+    }
 }
 
 fn mark(worker: WorkerId) -> Vec<u8> {
@@ -164,7 +176,7 @@ fn is_gone(error: &io::Error) -> bool {
 /// Whether a process that hides its memory runs as this user. The owner of its folder does not
 /// say: that is root for all of them.
 fn is_own(pid: u32) -> bool {
-    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"));
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
     let own = geteuid().as_raw().to_string();
     status.is_ok_and(|status| {
         status

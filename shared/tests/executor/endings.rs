@@ -21,7 +21,7 @@ fn terminate_reaches_the_whole_process_group() {
     let background = read(&bench.path("ready"));
     bench.executor.signal(claim, Ending::Terminate);
     assert_eq!(bench.end_of(claim).end, End::Signalled(15));
-    assert!(!is_alive(&background));
+    bench.until(|| !is_alive(&background));
 }
 
 #[test]

@@ -1,0 +1,200 @@
+//! Reading a log file while it grows and is replaced.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use rustix::fs::OFlags;
+
+use crate::output::{Chunk, Damaged, Frame, MAX_FRAME_BYTES, Parsed, parse};
+
+/// Reads a log file, whole or as it grows, from any process.
+#[derive(Debug)]
+pub struct LogReader {
+    path: PathBuf,
+    file: Option<File>,
+    /// What was read of the file and is not a whole frame yet.
+    unread: Vec<u8>,
+    /// Bytes of the file before `unread`.
+    offset: u64,
+    /// The token the file begins with.
+    token: Option<u64>,
+    /// The position in the file, and how far the caller has come.
+    position: u64,
+    given: u64,
+}
+
+/// What can go wrong with a log file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The system refused.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is no log, or not any more.
+    #[error("{}: {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        #[source]
+        source: Damaged,
+    },
+}
+
+impl LogReader {
+    /// A reader of the log at `path`, which need not exist yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            unread: Vec::new(),
+            offset: 0,
+            token: None,
+            position: 0,
+            given: 0,
+        }
+    }
+
+    /// Hands every piece that is new since the last call to `piece`, in order; on the first call,
+    /// everything. Pieces that were left out before they could be read are told of as omitted. A
+    /// file written by another claim is read from its beginning. A frame that is not whole yet is
+    /// left for the next call. At most 128 KiB are held in memory.
+    ///
+    /// Returns whether there is a file.
+    ///
+    /// # Errors
+    /// [`LogError`]; what was handed on before is good.
+    pub fn read(&mut self, mut piece: impl FnMut(Chunk<'_>)) -> Result<bool, LogError> {
+        loop {
+            if self.file.is_none() && !self.open()? {
+                return Ok(false);
+            }
+            // Whoever takes the name away writes to the file no more: looking first and reading
+            // then misses nothing.
+            let replaced = self.is_replaced()?;
+            self.read_file(&mut piece)?;
+            if !replaced {
+                return Ok(true);
+            }
+            self.file = None;
+        }
+    }
+
+    /// The fencing token of the claim that wrote what was read last; `None` before anything was.
+    pub fn token(&self) -> Option<u64> {
+        self.token
+    }
+
+    fn open(&mut self) -> Result<bool, LogError> {
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+            .open(&self.path);
+        match opened {
+            Ok(file) => self.file = Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(self.io(source)),
+        }
+        self.unread.clear();
+        self.offset = 0;
+        self.position = 0;
+        Ok(true)
+    }
+
+    fn is_replaced(&self) -> Result<bool, LogError> {
+        let metadata = self.file.as_ref().map(File::metadata).transpose();
+        let metadata = metadata.map_err(|error| self.io(error))?;
+        let read = self.offset + self.unread.len() as u64;
+        Ok(metadata.is_some_and(|file| file.nlink() == 0 || file.len() < read))
+    }
+
+    fn read_file(&mut self, piece: &mut impl FnMut(Chunk<'_>)) -> Result<(), LogError> {
+        loop {
+            let Some(file) = &mut self.file else {
+                return Ok(());
+            };
+            let read = file
+                .take(MAX_FRAME_BYTES as u64)
+                .read_to_end(&mut self.unread);
+            let read = read.map_err(|error| self.io(error))?;
+            self.take_frames(piece)?;
+            if read == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_frames(&mut self, piece: &mut impl FnMut(Chunk<'_>)) -> Result<(), LogError> {
+        let unread = std::mem::take(&mut self.unread);
+        let mut at = 0;
+        let damaged = loop {
+            match parse(&unread[at..]) {
+                Parsed::Frame(frame, length) => {
+                    at += length;
+                    self.take_frame(frame, piece);
+                }
+                Parsed::Partial => break false,
+                Parsed::Damaged => break true,
+            }
+        };
+        self.offset += at as u64;
+        self.unread = unread;
+        self.unread.drain(..at);
+        if damaged {
+            return Err(LogError::Damaged {
+                path: self.path.clone(),
+                source: Damaged { at: self.offset },
+            });
+        }
+        Ok(())
+    }
+
+    fn take_frame(&mut self, frame: Frame<'_>, piece: &mut impl FnMut(Chunk<'_>)) {
+        match frame {
+            Frame::Token(token) => {
+                if self.token.replace(token) != Some(token) {
+                    self.given = 0;
+                }
+            }
+            Frame::Written(stream, bytes) => {
+                let known = self.advance(bytes.len() as u64);
+                let bytes = usize::try_from(known).map_or(&[][..], |known| &bytes[known..]);
+                if !bytes.is_empty() {
+                    piece(Chunk::Written {
+                        stream,
+                        bytes: bytes.into(),
+                    });
+                }
+            }
+            Frame::Omitted(bytes) => {
+                let known = self.advance(bytes);
+                if bytes > known {
+                    piece(Chunk::Omitted(bytes - known));
+                }
+            }
+        }
+    }
+
+    /// Moves on by `bytes`; returns how many of them the caller has already.
+    fn advance(&mut self, bytes: u64) -> u64 {
+        let known = self.given.saturating_sub(self.position).min(bytes);
+        self.position = self.position.saturating_add(bytes);
+        self.given = self.given.max(self.position);
+        known
+    }
+
+    fn io(&self, source: io::Error) -> LogError {
+        LogError::Io {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}

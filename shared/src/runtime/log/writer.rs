@@ -1,0 +1,243 @@
+//! Writing a log file and keeping it short.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+
+use super::super::capture::Pieces;
+use super::{HEAD_BYTES, TAIL_AREA_BYTES, TAIL_BYTES};
+use crate::output::{
+    Chunk, Chunks, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Output, Stream, push_header,
+};
+
+/// Writes one log file. Whatever goes wrong, the command is not held up: what could not be
+/// written is left out, and the file says so as soon as it can be written again.
+#[derive(Debug)]
+pub(in crate::runtime) struct LogWriter {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole frames in the file.
+    pub(super) length: u64,
+    /// Bytes of output in the head, and of frames once it is full.
+    head: usize,
+    pub(super) head_length: u64,
+    /// Bytes of output after the head, left out or not.
+    tail: u64,
+    /// Bytes left out that the file does not tell of yet.
+    lost: u64,
+    /// Two places at least [`TAIL_BYTES`] apart, the later one first: the last [`TAIL_BYTES`]
+    /// begin after the earlier one and not far from it.
+    marks: [Mark; 2],
+}
+
+/// A place between two frames after the head.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    /// Bytes of the file before it.
+    offset: u64,
+    /// Bytes of output between the head and it.
+    tail: u64,
+}
+
+impl LogWriter {
+    /// Creates the file, in the place of an earlier one.
+    pub(in crate::runtime) fn create(path: PathBuf, token: i64) -> io::Result<Self> {
+        let file = create_private(&path)?;
+        let mut log = Self {
+            path,
+            file,
+            length: 0,
+            head: 0,
+            head_length: 0,
+            tail: 0,
+            lost: 0,
+            marks: [Mark::default(); 2],
+        };
+        let mut frames = Vec::new();
+        push_header(&mut frames, b't', u64::try_from(token).unwrap_or(0));
+        log.file.write_all(&frames)?;
+        log.length = frames.len() as u64;
+        log.end_head();
+        Ok(log)
+    }
+
+    pub(in crate::runtime) fn append(&mut self, stream: Stream, bytes: &[u8]) {
+        let (head, tail) = bytes.split_at(bytes.len().min(HEAD_BYTES - self.head));
+        if !head.is_empty() {
+            self.head += head.len();
+            self.write(stream, head);
+            self.end_head();
+        }
+        for part in tail.chunks(MAX_FRAME_BYTES) {
+            let here = Mark {
+                offset: self.length,
+                tail: self.tail - self.lost,
+            };
+            if here.tail >= self.marks[0].tail + TAIL_BYTES as u64 {
+                self.marks = [here, self.marks[0]];
+            }
+            self.write(stream, part);
+            self.tail += part.len() as u64;
+        }
+        if self.length - self.head_length > TAIL_AREA_BYTES {
+            self.shorten();
+        }
+    }
+
+    /// The head ends here, so far.
+    fn end_head(&mut self) {
+        if self.lost > 0 {
+            self.head = HEAD_BYTES;
+            self.tail = self.lost;
+        }
+        self.head_length = self.length;
+        self.marks = [self.head_mark(); 2];
+    }
+
+    fn head_mark(&self) -> Mark {
+        Mark {
+            offset: self.head_length,
+            tail: 0,
+        }
+    }
+
+    /// Shortens the file to head and tail for the last time.
+    pub(in crate::runtime) fn finish(&mut self) {
+        if self.lost > 0 {
+            let mut frame = Vec::new();
+            push_header(&mut frame, b'x', self.lost);
+            if self.file.write_all(&frame).is_ok() {
+                self.length += frame.len() as u64;
+                self.lost = 0;
+            }
+        }
+        if self.tail > TAIL_BYTES as u64 && self.length - self.head_length > TAIL_BYTES as u64 {
+            self.shorten();
+        }
+    }
+
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        let mut header = Vec::with_capacity(2 * MAX_HEADER_BYTES);
+        if self.lost > 0 {
+            push_header(&mut header, b'x', self.lost);
+        }
+        push_header(&mut header, stream.tag(), bytes.len() as u64);
+        let whole = header.len() + bytes.len();
+        let parts = [IoSlice::new(&header), IoSlice::new(bytes)];
+        if matches!(self.file.write_vectored(&parts), Ok(written) if written == whole) {
+            self.length += whole as u64;
+            self.lost = 0;
+        } else {
+            // Half a frame would hide every later one.
+            let _ = self.file.set_len(self.length);
+            self.lost += bytes.len() as u64;
+        }
+    }
+
+    /// Puts a file with head, omission and tail in this one's place; where that fails, cuts
+    /// everything after the head.
+    fn shorten(&mut self) {
+        if self.replace().is_err() && self.file.set_len(self.head_length).is_ok() {
+            self.length = self.head_length;
+            self.lost = self.tail;
+            self.marks = [self.head_mark(); 2];
+        }
+    }
+
+    fn replace(&mut self) -> io::Result<()> {
+        let end = self.tail - self.lost;
+        let drop = end.saturating_sub(TAIL_BYTES as u64);
+        let from = self.marks[usize::from(self.marks[0].tail > drop)];
+        let mut frames = self.frames(0, self.head_length)?;
+        push_header(&mut frames, b'x', drop);
+        let here = Mark {
+            offset: frames.len() as u64,
+            tail: drop,
+        };
+        let area = self.frames(from.offset, self.length)?;
+        frames.extend_from_slice(&last(&area, drop.saturating_sub(from.tail))?.0);
+        let mut path = self.path.clone().into_os_string();
+        path.push(".new");
+        let path = PathBuf::from(path);
+        let mut file = create_private(&path)?;
+        let placed = file
+            .write_all(&frames)
+            .and_then(|()| put_in_place(&path, &self.path));
+        if let Err(error) = placed {
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        self.file = file;
+        self.length = frames.len() as u64;
+        self.marks = [here; 2];
+        Ok(())
+    }
+
+    fn frames(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        let mut frames = vec![0; length];
+        self.file.read_exact_at(&mut frames, from)?;
+        Ok(frames)
+    }
+}
+
+/// Gives `new` the name `path` in one step and takes the old file's away. Where the system can,
+/// the two change names first: replacing a file makes some file systems write the new one to disk
+/// at once.
+fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE) {
+        Ok(()) => {
+            let _ = std::fs::remove_file(new);
+            Ok(())
+        }
+        Err(_) => std::fs::rename(new, path),
+    }
+}
+
+/// The frames of `area` without its first `drop` bytes of output; neighbours of one stream are
+/// merged, so that a command that writes single bytes does not fill the file with headers.
+fn last(area: &[u8], drop: u64) -> io::Result<Output> {
+    let damaged = |_| io::Error::from(io::ErrorKind::InvalidData);
+    let mut left = drop;
+    let mut pieces = Pieces::default();
+    let mut kept = Output::default();
+    for chunk in Chunks::of(area) {
+        match chunk.map_err(damaged)? {
+            Chunk::Written { stream, bytes } => {
+                let skip = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                left -= skip as u64;
+                pieces.push(stream, &bytes[skip..]);
+            }
+            Chunk::Omitted(bytes) if bytes > left => {
+                kept.0.extend(std::mem::take(&mut pieces).into_output().0);
+                kept.push_omitted(bytes - left);
+                left = 0;
+            }
+            Chunk::Omitted(bytes) => left -= bytes,
+        }
+    }
+    kept.0.extend(pieces.into_output().0);
+    Ok(kept)
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    let create = || {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(path)
+    };
+    create().or_else(|error| {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return Err(error);
+        }
+        std::fs::remove_file(path)?;
+        create()
+    })
+}
