@@ -107,9 +107,7 @@ impl Attempt<'_> {
         }
         let open = self.open_lanes()?;
         if let [(lane, handler)] = open.as_slice() {
-            return self
-                .claim_found(CLAIM_NEXT, (*lane, self.limit()), handler)
-                .map(drop);
+            return self.claim_found(CLAIM_NEXT, [*lane], handler).map(drop);
         }
         let mut next = Vec::new();
         for (lane, handler) in &open {
@@ -133,7 +131,7 @@ impl Attempt<'_> {
 
     /// Claims from one lane of commands. Only where it gives nothing is there a reason to ask for.
     fn take_from(&mut self, lane: i64) -> Result<()> {
-        if self.claim_found(CLAIM_NEXT, (lane, self.limit()), "")? == 0 && self.missing() > 0 {
+        if self.claim_found(CLAIM_NEXT, [lane], "")? == 0 && self.missing() > 0 {
             self.guard.check(self.connection, Phase::Accepting)?;
         }
         Ok(())
@@ -173,24 +171,24 @@ impl Attempt<'_> {
 
     /// The next tasks of a lane, as many as are missing.
     fn peek(&self, lane: i64) -> Result<Vec<(i32, i64)>> {
-        read::all(self.connection, CLAIM_PEEK, (lane, self.limit()), |row| {
-            Ok((row.get(1)?, row.get(0)?))
-        })
+        let mut query = self.connection.prepare_cached(CLAIM_PEEK)?;
+        let next = query.query_map([lane], |row| Ok((row.get(1)?, row.get(0)?)))?;
+        Ok(next.take(self.missing()).collect::<rusqlite::Result<_>>()?)
     }
 
-    fn limit(&self) -> i64 {
-        i64::try_from(self.missing()).unwrap_or(i64::MAX)
-    }
-
-    /// Claims what a query finds. Returns how many that is.
+    /// Claims what a query finds, as many as are missing. Returns how many that is.
     fn claim_found(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<usize> {
         let before = self.done.claims.tasks.len();
         let mut query = self.connection.prepare_cached(sql)?;
         let mut found = query.query(parameters)?;
-        while let Some(row) = found.next()? {
+        while self.missing() > 0
+            && let Some(row) = found.next()?
+        {
             let task = claimed_task(row, self.request.worker, handler)?;
             self.done.claims.tasks.push(task);
         }
+        // Reset first: rows must not change under an open query.
+        drop(found);
         let mut update = self.connection.prepare_cached(CLAIM)?;
         let found = &self.done.claims.tasks[before..];
         for task in found {
