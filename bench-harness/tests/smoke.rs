@@ -49,13 +49,23 @@ fn compare_prints_a_table_of_at_most_eighty_columns() {
 
 #[test]
 fn figures_judge_what_they_measured() {
-    let report = json(&["figures", "hundred", "--quick", "--json"]);
+    let report = json(&["figures", "hundred", "--quick", "-o", "json"]);
     let figures = report["figures"].as_array().expect("figures");
     assert_eq!(figures.len(), 2);
     for figure in figures {
         assert!(figure["value"]["median"].as_f64() > Some(0.0), "{figure}");
         assert!(figure["bar"].is_string(), "{figure}");
     }
+}
+
+#[test]
+fn figures_make_a_table_for_the_readme() {
+    let output = harness(&["figures", "hundred", "--quick", "-o", "markdown"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| 100 operations"));
+    assert_eq!(rows.count(), 2, "{text}");
 }
 
 #[test]

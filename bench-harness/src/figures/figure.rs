@@ -93,6 +93,21 @@ impl Figure {
             .is_some_and(|value| !self.bar.holds(value.median))
     }
 
+    /// A row of a Markdown table.
+    pub(crate) fn markdown(&self) -> String {
+        let shown = match self.value {
+            None => format!("not measured: {}", self.beside),
+            Some(value) => format!("{} {}", short(value.median), self.unit),
+        };
+        let missed = if self.missed() { " (missed)" } else { "" };
+        format!(
+            "| {} | {} | {}{missed} |\n",
+            self.name,
+            shown.trim_end(),
+            self.bar
+        )
+    }
+
     /// Two or more lines of text.
     pub(crate) fn text(&self) -> String {
         let word = match self.value {
@@ -135,6 +150,12 @@ mod tests {
         assert!(!figure.missed());
         assert!(figure.text().starts_with("skip"));
         assert!(figure.text().contains("no sqlite3 shell"));
+    }
+
+    #[test]
+    fn a_row_says_when_its_bar_is_missed() {
+        let figure = Figure::value("kill -9", 1.5, "s", Bar::AtMost(1.0));
+        assert_eq!(figure.markdown(), "| kill -9 | 1.50 s | ≤ 1 (missed) |\n");
     }
 
     #[test]

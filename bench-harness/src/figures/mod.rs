@@ -94,13 +94,30 @@ pub(crate) struct FiguresArgs {
     /// Smaller backlogs (1 M instead of 10 M pending) and fewer rounds
     #[arg(long)]
     quick: bool,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    json: bool,
+    /// The form of what is printed
+    #[arg(
+        short,
+        long = "output",
+        value_enum,
+        default_value = "table",
+        value_name = "FORM"
+    )]
+    form: Form,
     /// Folder for the databases, on the disk to be measured [default: the system's for temporary
     /// files]
     #[arg(long)]
     dir: Option<PathBuf>,
+}
+
+/// How figures are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// Text of 80 columns, each group as soon as it is measured.
+    Table,
+    /// One JSON object.
+    Json,
+    /// A table for the README.
+    Markdown,
 }
 
 /// What every group is given.
@@ -136,7 +153,7 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
         quick: args.quick,
     };
     let disk_probe_us = probe::disk(folder.path(), 100)?;
-    if !args.json {
+    if args.form == Form::Table {
         print(&probe_text(disk_probe_us))?;
     }
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|own| own == name);
@@ -144,7 +161,7 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
     for (name, _, measure) in GROUPS.iter().filter(|(name, _, _)| wanted(name)) {
         match measure(&context) {
             Ok(measured) => {
-                if !args.json {
+                if args.form == Form::Table {
                     let text = measured.iter().map(Figure::text).collect::<String>();
                     print(&text)?;
                 }
@@ -159,12 +176,20 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
         .filter(|figure| figure.missed())
         .map(|figure| figure.name.clone())
         .collect();
-    if args.json {
-        let report = Report {
-            disk_probe_us,
-            figures,
-        };
-        print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    match args.form {
+        Form::Table => {}
+        Form::Json => {
+            let report = Report {
+                disk_probe_us,
+                figures,
+            };
+            print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+        }
+        Form::Markdown => {
+            let rows: String = figures.iter().map(Figure::markdown).collect();
+            print(&format!("| what | measured | bar |\n|---|---|---|\n{rows}"))?;
+            print(&format!("\n{}", probe_text(disk_probe_us)))?;
+        }
     }
     if !failed.is_empty() {
         return Err(format!("not measured: {}", failed.join("; ")).into());

@@ -1,8 +1,8 @@
 //! Waking an idle worker of another process, and what it costs that worker to be idle.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,11 @@ use crate::{Result, Verdict, print, probe};
 /// A process with a worker whose handler prints when it was called.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StampArgs {
+    #[arg(long, required_unless_present = "bare")]
+    db: Option<PathBuf>,
+    /// Without a queue: print when a line arrived on standard input
     #[arg(long)]
-    db: PathBuf,
+    bare: bool,
 }
 
 pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
@@ -42,7 +45,7 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
 }
 
 fn latency(queue: &FastQueue, samples: usize) -> Result<Figure> {
-    let mut worker = StampWorker::start(queue)?;
+    let mut worker = StampWorker::start(Some(queue.path()))?;
     let (mut reached, mut pushed) = (Vec::new(), Vec::new());
     for round in 0..=samples {
         // Long enough for the worker to have settled the last task and gone to sleep.
@@ -66,10 +69,27 @@ fn latency(queue: &FastQueue, samples: usize) -> Result<Figure> {
         Bar::AtMost(100.0),
     );
     Ok(figure.beside(format!(
-        "from the start of the push until a handler runs; p99 {} us; the push itself {} us",
+        "from the start of the push until a handler runs; p99 {} us; the push itself {} us; \
+         waking a bare process by a pipe {} us",
         short(p99),
-        short(Spread::of(&pushed).median)
+        short(Spread::of(&pushed).median),
+        short(bare_wakeup(samples)?)
     )))
+}
+
+/// The probe: microseconds (p50) from a write into a pipe until the process that waits for it
+/// runs.
+fn bare_wakeup(samples: usize) -> Result<f64> {
+    let mut sleeper = StampWorker::start(None)?;
+    let mut pipe = sleeper.child.stdin.take().ok_or("no stdin")?;
+    let mut woken = Vec::with_capacity(samples);
+    for _ in 0..samples {
+        pause(Duration::from_millis(3));
+        let start = monotonic_nanos();
+        pipe.write_all(b"\n")?;
+        woken.push(count(usize::try_from(sleeper.next()? - start)?) / 1e3);
+    }
+    Ok(Spread::of(&woken).median)
 }
 
 fn idle(queue: &FastQueue, window: Duration) -> Result<Figure> {
@@ -95,11 +115,16 @@ struct StampWorker {
 }
 
 impl StampWorker {
-    fn start(queue: &FastQueue) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["child", "stamp", "--db"])
-            .arg(queue.path())
-            .stdin(Stdio::null())
+    /// With a worker on that file, or bare.
+    fn start(database: Option<&Path>) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["child", "stamp"]);
+        match database {
+            Some(path) => command.arg("--db").arg(path),
+            None => command.arg("--bare"),
+        };
+        let mut child = command
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout: Box<dyn Read> = Box::new(child.stdout.take().ok_or("no stdout")?);
@@ -131,7 +156,14 @@ impl Observer for Unobserved {
 
 /// The process: works until it is killed.
 pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
-    let queue = FastQueue::open_with(&args.db, OpenOptions::new(Durability::Fast)?)?;
+    let Some(path) = &args.db else {
+        for line in std::io::stdin().lock().lines() {
+            line?;
+            print(&format!("{}\n", monotonic_nanos()))?;
+        }
+        return Ok(Verdict::Passed);
+    };
+    let queue = FastQueue::open_with(path, OpenOptions::new(Durability::Fast)?)?;
     let handlers = Handlers::new().register("stamp", |_| {
         print(&format!("{}\n", monotonic_nanos()))?;
         Ok(Done::Succeeded)
