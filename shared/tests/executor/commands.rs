@@ -170,8 +170,8 @@ fn three_hundred_commands_run_at_once_and_leave_no_zombie() {
 #[test]
 fn exit_codes_survive_a_parent_that_ignores_sigchld() {
     let own = std::env::current_exe().unwrap();
-    let output = std::process::Command::new("/bin/sh")
-        .args(["-c", "trap '' CHLD; exec \"$0\" \"$@\""])
+    let output = std::process::Command::new("env")
+        .arg("--ignore-signal=CHLD")
         .arg(own)
         .args(["--exact", "commands::exit_codes_and_signals_are_reported"])
         .output()
