@@ -516,3 +516,6 @@ impl Machine {
         wake_at
     }
 }
+
+#[cfg(test)]
+mod tests;

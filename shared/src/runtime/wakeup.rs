@@ -253,3 +253,96 @@ impl fmt::Debug for Wake {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::fs::FileExt;
+
+    use super::{PLACE_BYTES, Sidecar, Signal, Waker};
+    use crate::claim::WorkerId;
+    use crate::runtime::presence::{bind, open_private, receive};
+
+    struct Bench {
+        _folder: tempfile::TempDir,
+        sidecar: Sidecar,
+        waker: Waker,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            // Longer than a socket's address has room for.
+            let deep = folder.path().join("d".repeat(120));
+            let sidecar = Sidecar::of(&deep.join("q.db"));
+            sidecar.create().unwrap();
+            Self {
+                _folder: folder,
+                waker: Waker::new(sidecar.clone()),
+                sidecar,
+            }
+        }
+
+        fn mark(&self, place: u64, id: i64) {
+            let file = open_private(&self.sidecar.idle_file()).unwrap();
+            file.write_all_at(&id.to_le_bytes(), place * PLACE_BYTES as u64)
+                .unwrap();
+        }
+
+        fn worker(&self, place: u64, id: i64) -> OwnedFd {
+            self.mark(place, id);
+            bind(&self.sidecar, WorkerId(id)).unwrap()
+        }
+    }
+
+    #[test]
+    fn as_many_idle_workers_are_woken_as_there_are_tasks() {
+        let bench = Bench::new();
+        bench.waker.wake(1);
+        let workers: Vec<_> = (0_u64..4)
+            .map(|place| bench.worker(place, place.cast_signed() + 1))
+            .collect();
+        bench.mark(1, 0);
+        let woken = |tasks| {
+            bench.waker.wake(tasks);
+            workers
+                .iter()
+                .map(|own| receive(own).len())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(woken(9), [1, 0, 1, 1]);
+        assert_eq!(woken(2).iter().sum::<usize>(), 2);
+        assert_eq!(woken(0), [0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_dead_worker_takes_no_wake_from_a_live_one() {
+        let bench = Bench::new();
+        drop(bench.worker(0, 1));
+        bench.mark(1, 2);
+        let live = bench.worker(2, 3);
+        for _ in 0..3 {
+            bench.waker.wake(1);
+            assert_eq!(receive(&live), [Signal::Tasks]);
+        }
+    }
+
+    #[test]
+    fn places_beyond_the_first_read_are_found() {
+        let bench = Bench::new();
+        let far = bench.worker(200, 1);
+        bench.waker.wake(1);
+        assert_eq!(receive(&far), [Signal::Tasks]);
+    }
+
+    #[test]
+    fn a_cancel_reaches_a_worker_that_is_not_idle() {
+        let bench = Bench::new();
+        let busy = bench.worker(0, 1);
+        bench.mark(0, 0);
+        bench.waker.wake(1);
+        assert_eq!(receive(&busy), []);
+        bench.waker.wake_worker(WorkerId(1));
+        assert_eq!(receive(&busy), [Signal::Cancel]);
+    }
+}

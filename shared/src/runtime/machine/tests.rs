@@ -1,0 +1,334 @@
+//! The machine alone: events in, actions out.
+
+use std::time::Duration;
+
+use super::super::executor::{End, Ended, Ending};
+use super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
+use super::Machine;
+use crate::claim::{Claim, ClaimedTask, Claims, Held, WorkerId};
+use crate::clock::{BootTime, Now, Timestamp};
+use crate::error::Error;
+use crate::options::TaskOptions;
+use crate::outcome::{Outcome, Settled};
+use crate::state::State;
+use crate::task::{TaskId, Work};
+
+fn at(millis: i64) -> Now {
+    Now {
+        wall: Timestamp(1_000_000 + millis),
+        boot: BootTime(millis),
+    }
+}
+
+fn task(id: i64) -> ClaimedTask {
+    ClaimedTask {
+        claim: Claim {
+            task: TaskId(id),
+            token: 1,
+            worker: WorkerId(9),
+        },
+        name: format!("task {id}"),
+        work: Work::Shell("true".to_owned()),
+        priority: 0,
+        attempt: 1,
+        options: TaskOptions {
+            timeout_ms: Some(1_000),
+            ..TaskOptions::default()
+        },
+    }
+}
+
+fn claimed(ids: impl IntoIterator<Item = i64>) -> Event {
+    Event::Claimed(Ok(Claims {
+        tasks: ids.into_iter().map(task).collect(),
+        next_due: None,
+    }))
+}
+
+fn ended(id: i64, end: End) -> Event {
+    Event::Ended(Ended {
+        claim: task(id).claim,
+        end,
+        output: None,
+    })
+}
+
+fn busy() -> Error {
+    Error::Busy {
+        what: String::new(),
+    }
+}
+
+/// A machine that has looked at everything once and wants to claim.
+fn machine(slots: usize) -> Machine {
+    let config = Config {
+        slots,
+        ..Config::default()
+    };
+    let mut machine = Machine::new(config, at(0));
+    let step = machine.step(at(0), []);
+    assert_eq!(limit(&step), Some(slots));
+    machine
+}
+
+/// A machine that runs these tasks, with one slot for each.
+fn running(ids: &[i64]) -> Machine {
+    let mut machine = machine(ids.len());
+    let step = machine.step(at(0), [claimed(ids.iter().copied())]);
+    assert_eq!(starts(&step), ids);
+    machine
+}
+
+fn limit(step: &Step) -> Option<usize> {
+    step.actions.iter().find_map(|action| {
+        if let Action::Claim { limit } = action {
+            Some(*limit)
+        } else {
+            None
+        }
+    })
+}
+
+fn starts(step: &Step) -> Vec<i64> {
+    let started = step.actions.iter().filter_map(|action| {
+        if let Action::Start(task) = action {
+            Some(task.claim.task.0)
+        } else {
+            None
+        }
+    });
+    started.collect()
+}
+
+fn signals(step: &Step) -> Vec<(i64, Ending)> {
+    let signals = step.actions.iter().filter_map(|action| {
+        if let Action::Signal { claim, ending } = action {
+            Some((claim.task.0, *ending))
+        } else {
+            None
+        }
+    });
+    signals.collect()
+}
+
+fn outcomes(step: &Step) -> Vec<Outcome> {
+    let settlements = step.actions.iter().filter_map(|action| {
+        if let Action::Settle(settlements) = action {
+            Some(settlements.iter().map(|own| own.outcome.clone()))
+        } else {
+            None
+        }
+    });
+    settlements.flatten().collect()
+}
+
+fn idle(step: &Step) -> Option<bool> {
+    step.actions.iter().find_map(|action| {
+        if let Action::SetIdle(idle) = action {
+            Some(*idle)
+        } else {
+            None
+        }
+    })
+}
+
+#[test]
+fn only_free_slots_are_claimed_for() {
+    let mut machine = machine(3);
+    let step = machine.step(at(0), [claimed([1, 2])]);
+    assert_eq!(starts(&step), [1, 2]);
+    assert_eq!(limit(&step), Some(1));
+}
+
+#[test]
+fn an_idle_worker_marks_itself_and_looks_once_more() {
+    let mut machine = machine(1);
+    let step = machine.step(at(0), [claimed([])]);
+    assert_eq!((idle(&step), limit(&step)), (Some(true), Some(1)));
+    let step = machine.step(at(0), [claimed([])]);
+    assert_eq!((idle(&step), limit(&step)), (None, None));
+    let step = machine.step(at(1), [Event::TasksWaiting]);
+    assert_eq!(limit(&step), Some(1));
+}
+
+#[test]
+fn a_full_worker_takes_its_mark_away_and_passes_the_wake_on() {
+    let mut machine = machine(1);
+    machine.step(at(0), [claimed([])]);
+    let step = machine.step(at(0), [claimed([1])]);
+    assert_eq!(idle(&step), Some(false));
+    let passes = |action: &Action| matches!(action, Action::PassOn);
+    assert!(step.actions.iter().any(passes));
+    assert_eq!(limit(&step), None);
+}
+
+#[test]
+fn whatever_has_ended_is_settled_in_one_call() {
+    let mut machine = running(&[1, 2, 3]);
+    let events = [ended(1, End::Exited(0)), ended(2, End::Signalled(9))];
+    let step = machine.step(at(5), events);
+    let expected = [Outcome::Succeeded, Outcome::Signalled { signal: 9 }];
+    assert_eq!(outcomes(&step), expected);
+    assert_eq!(
+        limit(&step),
+        None,
+        "nothing is claimed before that is recorded"
+    );
+}
+
+#[test]
+fn a_refused_settle_is_repeated_until_it_is_recorded() {
+    let mut machine = running(&[1]);
+    machine.step(at(5), [ended(1, End::Exited(0))]);
+    let step = machine.step(at(5), [Event::Settled(Err(busy()))]);
+    assert_eq!(outcomes(&step), []);
+    let again = step.wake_at.unwrap();
+    assert!(again > at(5).boot);
+    let later = Now {
+        boot: again,
+        ..at(5)
+    };
+    assert_eq!(outcomes(&machine.step(later, [])), [Outcome::Succeeded]);
+    let recorded = vec![Settled::Recorded(State::Succeeded)];
+    let step = machine.step(later, [Event::Settled(Ok(recorded))]);
+    assert_eq!(limit(&step), Some(1));
+}
+
+#[test]
+fn a_timeout_terminates_then_kills() {
+    let mut machine = running(&[1]);
+    assert_eq!(signals(&machine.step(at(999), [])), []);
+    let step = machine.step(at(1_000), []);
+    assert_eq!(signals(&step), [(1, Ending::Terminate)]);
+    let grace = Config::default().grace;
+    let end = BootTime(1_000).after(grace);
+    let step = machine.step(at(end.0), []);
+    assert_eq!(signals(&step), [(1, Ending::Kill)]);
+    let step = machine.step(at(end.0), [ended(1, End::Signalled(9))]);
+    assert_eq!(outcomes(&step), [Outcome::TimedOut]);
+}
+
+#[test]
+fn a_lost_claim_is_killed_and_not_reported() {
+    let mut machine = running(&[1]);
+    let step = machine.step(at(1), [Event::CancelRequested]);
+    let asks = |action: &Action| matches!(action, Action::Heartbeat(_));
+    assert!(step.actions.iter().any(asks));
+    let step = machine.step(at(1), [Event::Heard(Ok(vec![Held::Lost]))]);
+    assert_eq!(signals(&step), [(1, Ending::Kill)]);
+    let step = machine.step(at(2), [ended(1, End::Signalled(9))]);
+    assert_eq!(outcomes(&step), []);
+    let lost = |action: &Action| {
+        matches!(
+            action,
+            Action::Report(WorkerEvent::Ended { state: None, .. })
+        )
+    };
+    assert!(step.actions.iter().any(lost));
+}
+
+#[test]
+fn a_stopping_worker_hands_back_within_its_grace_time() {
+    let mut machine = running(&[1, 2]);
+    let step = machine.step(at(10), [Event::Stop]);
+    assert_eq!(signals(&step), [], "tasks may finish first");
+    let step = machine.step(at(20), [ended(1, End::Exited(0))]);
+    assert_eq!(outcomes(&step), [Outcome::Succeeded]);
+    let recorded = vec![Settled::Recorded(State::Succeeded)];
+    let step = machine.step(at(20), [Event::Settled(Ok(recorded))]);
+    assert_eq!(limit(&step), None);
+    let end = BootTime(10).after(Config::default().grace);
+    let mut seen = Vec::new();
+    let mut now = at(900);
+    while seen.len() < 2 {
+        let step = machine.step(now, []);
+        seen.extend(signals(&step));
+        now = at(step.wake_at.unwrap().0.max(now.boot.0 + 1));
+    }
+    assert_eq!(seen, [(2, Ending::Terminate), (2, Ending::Kill)]);
+    assert!(now.boot <= end.after(Duration::from_millis(500)));
+}
+
+#[test]
+fn a_second_stop_ends_everything_at_once() {
+    let mut machine = running(&[1]);
+    let step = machine.step(at(10), [Event::Stop, Event::Stop]);
+    assert_eq!(signals(&step), [(1, Ending::Kill)]);
+    let step = machine.step(at(11), [ended(1, End::Signalled(9))]);
+    assert_eq!(outcomes(&step), [Outcome::Returned]);
+    let recorded = vec![Settled::Recorded(State::Queued)];
+    let step = machine.step(at(11), [Event::Settled(Ok(recorded))]);
+    assert!(step.finished);
+    assert!(machine.take_error().is_none());
+}
+
+#[test]
+fn what_a_claim_in_the_dark_took_is_handed_back() {
+    let mut machine = machine(2);
+    let unknown = Error::CommitUnknown {
+        source: "test".into(),
+    };
+    let step = machine.step(at(0), [Event::Claimed(Err(unknown))]);
+    assert_eq!(limit(&step), None);
+    let later = at(step.wake_at.unwrap().0);
+    let step = machine.step(later, []);
+    let lists = |action: &Action| matches!(action, Action::ListClaims);
+    assert!(step.actions.iter().any(lists));
+    let step = machine.step(later, [Event::OwnClaims(Ok(vec![task(1).claim]))]);
+    assert_eq!(outcomes(&step), [Outcome::Returned]);
+}
+
+#[test]
+fn an_unusable_database_ends_the_worker_after_its_children() {
+    let mut machine = running(&[1]);
+    let broken = Error::invalid("broken");
+    let step = machine.step(at(1), [Event::Counter(Err(broken))]);
+    assert_eq!(signals(&step), [(1, Ending::Kill)]);
+    assert!(!step.finished);
+    assert!(machine.step(at(2), [ended(1, End::Signalled(9))]).finished);
+    assert!(machine.take_error().is_some());
+}
+
+#[test]
+fn a_task_that_comes_due_is_claimed_then_and_not_before() {
+    let mut machine = machine(1);
+    machine.step(at(0), [claimed([])]);
+    let claims = Claims {
+        tasks: Vec::new(),
+        next_due: Some(at(300).wall),
+    };
+    let step = machine.step(at(0), [Event::Claimed(Ok(claims)), Event::Counter(Ok(1))]);
+    assert!(
+        limit(&step).is_some(),
+        "the counter was read for the first time"
+    );
+    let claims = Claims {
+        tasks: Vec::new(),
+        next_due: Some(at(300).wall),
+    };
+    let step = machine.step(at(0), [Event::Claimed(Ok(claims))]);
+    assert_eq!(step.wake_at, Some(at(300).boot));
+    assert_eq!(limit(&machine.step(at(299), [])), None);
+    assert_eq!(limit(&machine.step(at(300), [])), Some(1));
+}
+
+#[test]
+fn a_draining_worker_ends_when_nothing_is_left_anywhere() {
+    let config = Config {
+        drain: true,
+        ..Config::default()
+    };
+    let mut machine = Machine::new(config, at(0));
+    machine.step(at(0), []);
+    machine.step(at(0), [claimed([])]);
+    let step = machine.step(at(0), [claimed([])]);
+    let looks = |action: &Action| matches!(action, Action::LookForRest);
+    assert!(step.actions.iter().any(looks));
+    let step = machine.step(at(0), [Event::Rest(Ok(true))]);
+    assert!(!step.finished, "another worker has something left");
+    let step = machine.step(at(500), [Event::Counter(Ok(2))]);
+    assert!(limit(&step).is_some());
+    let step = machine.step(at(500), [claimed([])]);
+    assert!(step.actions.iter().any(looks));
+    assert!(machine.step(at(500), [Event::Rest(Ok(false))]).finished);
+}
