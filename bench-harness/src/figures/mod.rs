@@ -96,7 +96,7 @@ pub(crate) struct FiguresArgs {
     quick: bool,
     /// The form of what is printed
     #[arg(
-        short,
+        short = 'o',
         long = "output",
         value_enum,
         default_value = "table",
