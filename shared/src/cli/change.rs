@@ -63,7 +63,9 @@ pub(super) fn run<Q: Queue>(
         changes.extend(ids.iter().copied().zip(change(&queue, ids)?));
         Ok(())
     });
-    report(context, &changes, verb)?;
+    if visited.is_ok() || !changes.is_empty() {
+        report(context, &changes, verb)?;
+    }
     visited?;
     judge(&changes, verb)
 }

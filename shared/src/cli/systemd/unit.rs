@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::super::escape;
 use crate::error::{Error, Result};
 use crate::task::DEFAULT_QUEUE;
 
@@ -116,7 +117,7 @@ pub(super) fn quote(word: &str) -> String {
             '\n' => quoted += "\\n",
             '\r' => quoted += "\\r",
             '\t' => quoted += "\\t",
-            c if c.is_control() => {
+            c if escape::is_unsafe(c) => {
                 let mut buffer = [0; 4];
                 for byte in c.encode_utf8(&mut buffer).bytes() {
                     let _ = write!(quoted, "\\x{byte:02x}");
@@ -131,7 +132,7 @@ pub(super) fn quote(word: &str) -> String {
 
 /// A path within a description: one line, specifiers taken literally.
 fn describe(path: &str) -> String {
-    let line = super::escape::line(path).replace('%', "%%");
+    let line = escape::line(path).replace('%', "%%");
     // A line that ends in a backslash would go on with the next.
     if line.ends_with('\\') {
         line + "."

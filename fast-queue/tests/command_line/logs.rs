@@ -1,0 +1,80 @@
+//! `log`, whole and as it grows.
+
+use crate::program::{Place, until};
+
+#[test]
+fn follow_shows_what_is_written_while_the_task_runs_and_ends_with_it() {
+    let place = Place::new();
+    place.ok(&[
+        "add-task",
+        "talker",
+        "echo one; while ! test -e go; do sleep 0.02; done; echo two",
+    ]);
+    let mut follow = place.start(&["log", "1", "--follow"]);
+    let _worker = place.start(&["worker", "--slots", "1"]);
+    until("the first line is shown", || follow.stdout() == "one\n");
+    assert!(follow.child.try_wait().unwrap().is_none());
+    place.write("go", "");
+    assert_eq!(follow.ended(), Some(0));
+    until("all is shown", || follow.stdout() == "one\ntwo\n");
+}
+
+#[test]
+fn follow_goes_on_over_attempts_and_repeats_nothing() {
+    let place = Place::new();
+    let command = "echo attempt $QUEUE_ATTEMPT; test $QUEUE_ATTEMPT = 2";
+    place.ok(&["add-task", "again", command, "--backoff", "300ms"]);
+    let mut follow = place.start(&["log", "1", "--follow"]);
+    until("it follows", || place.path("queue.db.d/listening").exists());
+    let _worker = place.start(&["worker", "--slots", "1"]);
+    assert_eq!(follow.ended(), Some(0));
+    until("both are shown", || {
+        follow.stdout() == "attempt 1\nattempt 2\n"
+    });
+}
+
+#[test]
+fn the_last_attempt_is_shown_whether_it_was_kept_in_a_file_or_not() {
+    let place = Place::new();
+    // The first round is long enough for a file, the second too short.
+    let command = "if test -e second; then echo short; else head -c 40000 /dev/zero; fi";
+    place.ok(&["add-task", "both", command]);
+    place.ok(&[
+        "add-task",
+        "failed first",
+        "test -e second && echo short || { head -c 40000 /dev/zero; exit 1; }",
+        "--max-attempts",
+        "1",
+    ]);
+    place.run(&["worker", "--drain"]);
+    assert_eq!(place.run(&["log", "1"]).stdout().len(), 40_000);
+    assert_eq!(place.run(&["log", "2"]).stdout().len(), 40_000);
+    place.write("second", "");
+    place.ok(&["retry", "2"]);
+    place.run(&["worker", "--drain"]);
+    assert_eq!(place.ok(&["log", "2"]), "short\n");
+}
+
+#[test]
+fn both_streams_are_told_apart() {
+    let place = Place::new();
+    place.ok(&["add-task", "both", "printf 'o\\377'; printf e >&2"]);
+    place.ok(&["worker", "--drain"]);
+    assert_eq!(place.run(&["log", "1", "--stdout"]).0.stdout, b"o\xff");
+    assert_eq!(place.ok(&["log", "1", "--stderr"]), "e");
+}
+
+#[test]
+fn logs_go_with_their_tasks() {
+    let place = Place::new();
+    place.enqueue("head -c 40000 /dev/zero\nhead -c 40000 /dev/zero\n");
+    place.ok(&["worker", "--drain"]);
+    let logs = || {
+        std::fs::read_dir(place.path("queue.db.d/log"))
+            .unwrap()
+            .count()
+    };
+    assert_eq!(logs(), 2);
+    assert_eq!(place.ok(&["prune", "--older-than", "0"]), "Pruned 1 task\n");
+    assert_eq!(logs(), 1);
+}

@@ -1,0 +1,219 @@
+//! Runs the program on a database in a folder of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a condition may take on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder with a database and whatever a test puts beside it.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The program with these words as arguments, in the folder.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fast-queue"));
+        command
+            .args(words)
+            .current_dir(self.folder.path())
+            .env("FAST_QUEUE_DB", self.path("queue.db"))
+            .env("TZ", "UTC")
+            .env_remove("FAST_QUEUE_OUTPUT")
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, words: &[&str]) -> Done {
+        Done(self.command(words).output().unwrap())
+    }
+
+    /// Runs the program to its end and expects success.
+    pub(crate) fn ok(&self, words: &[&str]) -> String {
+        let done = self.run(words);
+        assert_eq!(done.code(), 0, "{words:?}: {}", done.stderr());
+        done.stdout()
+    }
+
+    /// The JSON value the program prints.
+    pub(crate) fn json(&self, words: &[&str]) -> Value {
+        let mut words = words.to_vec();
+        words.extend(["-o", "json"]);
+        serde_json::from_str(&self.ok(&words)).unwrap()
+    }
+
+    /// The state of a task.
+    pub(crate) fn state(&self, id: &str) -> String {
+        self.json(&["show", id])["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Starts the program and leaves it running.
+    pub(crate) fn start(&self, words: &[&str]) -> Running {
+        let mut child = self
+            .command(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = collect(child.stdout.take().unwrap());
+        let stderr = collect(child.stderr.take().unwrap());
+        Running {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Enqueues lines, a task each.
+    pub(crate) fn enqueue(&self, lines: &str) {
+        let mut child = self
+            .command(&["add-task", "--stdin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(lines.as_bytes())
+            .unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+/// A program that has ended.
+pub(crate) struct Done(pub(crate) Output);
+
+impl Done {
+    pub(crate) fn code(&self) -> i32 {
+        self.0.status.code().unwrap()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).unwrap()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).unwrap()
+    }
+}
+
+/// A program that runs. Dropped, it is killed.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    stdout: Collected,
+    stderr: Collected,
+}
+
+impl Running {
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it has ended; its exit code, none if a signal ended it.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let mut status = None;
+        until("the program ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a pipe has brought so far.
+struct Collected(std::sync::Arc<std::sync::Mutex<String>>);
+
+impl Collected {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn collect(pipe: impl Read + Send + 'static) -> Collected {
+    let text = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let writer = std::sync::Arc::clone(&text);
+    std::thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|count| count > 0)
+        {
+            writer
+                .lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    });
+    Collected(text)
+}
+
+/// Waits until a condition holds.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process of its own is watched by looking again"
+)]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process of that id exists and is no zombie.
+pub(crate) fn is_running(pid: u32) -> bool {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
+    status.is_ok_and(|text| !text.contains(") Z "))
+}

@@ -1,0 +1,91 @@
+//! The worker under systemd.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::program::Place;
+
+/// What systemd would hear next.
+fn heard(socket: &UnixDatagram) -> String {
+    let mut buffer = [0; 256];
+    let count = socket.recv(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..count]).into_owned()
+}
+
+#[test]
+fn systemd_hears_when_the_worker_is_ready_well_and_stopping() {
+    let place = Place::new();
+    let socket = UnixDatagram::bind(place.path("notify")).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let mut worker = place
+        .command(&["worker"])
+        .env("NOTIFY_SOCKET", place.path("notify"))
+        .env("WATCHDOG_USEC", "1000000")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(heard(&socket).trim(), "READY=1");
+    assert!(
+        !place.json(&["workers"]).as_array().unwrap().is_empty(),
+        "ready means registered"
+    );
+    assert_eq!(heard(&socket).trim(), "WATCHDOG=1");
+    let pid = rustix::process::Pid::from_child(&worker);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    while heard(&socket).trim() != "STOPPING=1" {}
+    assert!(worker.wait().unwrap().success());
+}
+
+#[test]
+fn systemd_accepts_the_unit_whatever_the_path() {
+    let place = Place::new();
+    for (number, database) in ["/tmp/plain.db", "/tmp/a %n $HOME \"b\" 'c' \\ d;\ne=f.db"]
+        .iter()
+        .enumerate()
+    {
+        let unit = place.ok(&["systemd", "print", "--system", "--db", database]);
+        let path = place.write(&format!("unit-{number}.service"), unit);
+        let verified = Command::new("systemd-analyze")
+            .args(["verify", "--man=no"])
+            .arg(&path)
+            .output();
+        let Ok(verified) = verified else {
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                b"skipped: there is no `systemd-analyze` to verify with\n",
+            );
+            return;
+        };
+        let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+        // Other units of the machine may be complained about.
+        let ours = path.file_name().unwrap().to_str().unwrap();
+        assert!(!said.contains(ours), "{said}");
+    }
+}
+
+#[test]
+fn install_and_uninstall_leave_nothing_behind() {
+    let place = Place::new();
+    let with_home = |words: &[&str]| {
+        let mut command = place.command(words);
+        command.env("XDG_CONFIG_HOME", place.path("config"));
+        // No systemd of this machine is to be touched.
+        command.env("PATH", place.path("nothing"));
+        command.output().unwrap()
+    };
+    assert!(with_home(&["systemd", "install"]).status.success());
+    let unit = place.path("config/systemd/user/fast-queue-worker.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    assert!(
+        text.contains("Type=notify") && text.contains(" worker --db "),
+        "{text}"
+    );
+    assert!(with_home(&["systemd", "uninstall"]).status.success());
+    assert!(!unit.exists());
+    assert_eq!(with_home(&["systemd", "uninstall"]).status.code(), Some(3));
+}

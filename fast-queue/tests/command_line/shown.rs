@@ -1,0 +1,135 @@
+//! Text of others is shown, never obeyed.
+
+use crate::program::Place;
+
+const EVIL: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
+
+#[test]
+fn what_a_terminal_would_obey_never_reaches_it_through_a_table_or_a_message() {
+    let place = Place::new();
+    place.ok(&[
+        "add-task",
+        EVIL,
+        EVIL,
+        "--key",
+        EVIL,
+        "--cwd",
+        "/",
+        "--env",
+        &format!("A={EVIL}"),
+    ]);
+    let file = place.write(
+        EVIL,
+        format!("exit 3 # {}\n", EVIL.replace(['\r', '\n'], "")),
+    );
+    let file = file.to_str().unwrap();
+    let runs: &[&[&str]] = &[
+        &["list"],
+        &["show", "1"],
+        &["why", "1"],
+        &["list", "-o", "json"],
+        &["pause", EVIL],
+        &["status"],
+        &["workers"],
+        &["doctor"],
+        &["worker", "--drain"],
+        &["wait", "1"],
+        &["run", file],
+        &["systemd", "print", "--queue", EVIL],
+        &["show", EVIL],
+        &["add-task", EVIL, "true", "--at", EVIL],
+        &["--db", EVIL, "status"],
+    ];
+    for words in runs {
+        let done = place.run(words);
+        for text in [done.stdout(), done.stderr()] {
+            for c in ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\r'] {
+                assert!(!text.contains(c), "{words:?} shows {c:?} in {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn json_gives_back_exactly_what_was_enqueued() {
+    let place = Place::new();
+    place.ok(&["add-task", EVIL, EVIL, "-7"]);
+    let task = place.json(&["show", "1"]);
+    assert_eq!(
+        (&task["name"], &task["command"]),
+        (&EVIL.into(), &EVIL.into())
+    );
+    assert_eq!(task["priority"], -7);
+}
+
+#[test]
+fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
+    let place = Place::new();
+    place.ok(&["add-task", "evil", "printf '\\033[31mred\\tx\\n'"]);
+    place.ok(&["worker", "--drain"]);
+    assert_eq!(
+        place.ok(&["log", "1"]),
+        "\u{1b}[31mred\tx\n",
+        "a pipe gets every byte"
+    );
+    let program = env!("CARGO_BIN_EXE_fast-queue");
+    let on_terminal = |option: &str| {
+        // `script` gives its command a terminal.
+        let line = format!("{program} log 1 {option}");
+        let mut command = std::process::Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]);
+        command.env("FAST_QUEUE_DB", place.path("queue.db"));
+        command
+            .output()
+            .map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let (Ok(safe), Ok(raw)) = (on_terminal(""), on_terminal("--raw")) else {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"skipped: there is no `script` program to make a terminal with\n",
+        );
+        return;
+    };
+    assert!(
+        safe.contains("\\x1b[31mred") && !safe.contains('\u{1b}'),
+        "{safe:?}"
+    );
+    assert!(raw.contains("\u{1b}[31mred"), "{raw:?}");
+}
+
+#[test]
+fn the_options_of_every_verb_may_stand_before_or_after_it() {
+    let place = Place::new();
+    place.ok(&["--db", "other.db", "add-task", "a", "true"]);
+    assert_eq!(
+        place.ok(&["add-task", "--db", "other.db", "b", "true"]),
+        "Added task 2\n"
+    );
+    let before = place.ok(&["-o", "json", "--db", "other.db", "list"]);
+    assert_eq!(
+        place.ok(&["list", "--db", "other.db", "-o", "json"]),
+        before
+    );
+    assert!(!place.path("queue.db").exists());
+}
+
+#[test]
+fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
+    let place = Place::new();
+    let mut command = place.command(&["add-task", "a", "true"]);
+    command.env_remove("FAST_QUEUE_DB");
+    command.env("XDG_DATA_HOME", place.path("data"));
+    assert!(command.output().unwrap().status.success());
+    assert!(place.path("data/fast-queue/fast-queue.db").exists());
+}
+
+#[test]
+fn a_hundred_thousand_lines_are_enqueued_in_one_go() {
+    let place = Place::new();
+    place.enqueue(&"true\n".repeat(100_000));
+    let status = place.json(&["status"]);
+    assert_eq!(
+        (&status["queued"], &status["total"]),
+        (&100_000.into(), &100_000.into())
+    );
+}
