@@ -155,7 +155,7 @@ impl Attempt<'_> {
             if served && !fast {
                 return Err(self.guard.promoted());
             }
-            if served && handler.is_empty() && self.only_lane().is_none() {
+            if served && handler.is_empty() && self.lanes.get(&self.request.queue, "").is_none() {
                 self.done.learned.push(Learned {
                     queue: self.request.queue.clone(),
                     handler: String::new(),

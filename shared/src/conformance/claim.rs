@@ -231,6 +231,18 @@ pub fn the_highest_priority_wins_across_commands_and_handlers<E: Engine>() {
     assert_eq!(claim(10), [1, 4].map(TaskId));
 }
 
+pub fn ties_across_commands_and_handlers_go_to_the_oldest<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let pair = || [prioritised(0), NewTask::handler("a", "")];
+    let tasks = (0..10).flat_map(|_| pair()).collect();
+    bench.queue.enqueue(tasks).unwrap();
+    let request = |limit| of(&["a"], true, limit);
+    let claim = |limit| ids(&bench.queue.claim(&request(limit)).unwrap().tasks);
+    assert_eq!(claim(3), [1, 2, 3].map(TaskId));
+    assert_eq!(claim(1), [4].map(TaskId));
+    assert!(claim(100).into_iter().eq((5..=20).map(TaskId)));
+}
+
 pub fn no_task_is_claimed_twice<E: Engine>() {
     const TASKS: usize = 400;
     let bench = Bench::<E>::default();

@@ -258,6 +258,7 @@ macro_rules! conformance_tests {
                 a_queue_gives_its_own_tasks_only
                 a_worker_gets_only_what_it_can_run
                 the_highest_priority_wins_across_commands_and_handlers
+                ties_across_commands_and_handlers_go_to_the_oldest
                 no_task_is_claimed_twice
                 a_clock_set_back_starts_nothing_early
             }
