@@ -39,7 +39,9 @@ fn victim() {
     };
     let queue = Arc::new(FastQueue::open(Path::new(&path)).unwrap());
     let options = WorkerOptions::commands(NonZeroU32::new(4).unwrap());
-    Worker::new(queue, options).unwrap().run(&mut ()).unwrap();
+    let worker = Worker::new(queue, options).unwrap();
+    let _signals = worker.stopper().on_signals().unwrap();
+    worker.run(&mut ()).unwrap();
 }
 
 /// Kills the worker however a test ends.
@@ -175,4 +177,76 @@ fn files_left_by_the_dead_are_swept_and_those_of_the_living_are_not() {
     assert!(queue.sidecar().worker_lock(one.id()).exists());
     assert!(queue.sidecar().worker_socket(one.id()).exists());
     assert!(queue.sidecar().worker_lock(two.id()).exists());
+}
+
+#[test]
+fn sigterm_lets_a_task_finish_and_the_worker_say_goodbye() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+    let started = folder.path().join("started");
+    let command = format!("touch {}; sleep 0.2", started.display());
+    let task = queue.enqueue(vec![NewTask::shell("t", command)]).unwrap()[0].id;
+    let mut victim = start_victim(&queue);
+    wait_until(|| started.exists());
+    let pid = rustix::process::Pid::from_child(&victim.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(victim.0.wait().unwrap().success());
+    assert_eq!(queue.get(task).unwrap().unwrap().state, State::Succeeded);
+    assert_eq!(queue.workers().unwrap(), vec![]);
+}
+
+/// Two workers, one of them killed again and again: every task ends well, no two runs of one task
+/// overlap, and there are no more runs than the kills explain.
+#[test]
+fn tasks_survive_workers_that_are_killed_over_and_over() {
+    const TASKS: usize = 150;
+    const KILLS: usize = 8;
+    const SLOTS: usize = 4;
+    let folder = tempfile::tempdir().unwrap();
+    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+    let log = folder.path().join("log");
+    let say = |word| {
+        format!(
+            "echo {word} $QUEUE_TASK_ID $QUEUE_TOKEN >> {}",
+            log.display()
+        )
+    };
+    let command = format!("{}; sleep 0.05; {}", say("start"), say("end"));
+    let options = queue_core::TaskOptions {
+        max_crashes: 100,
+        ..queue_core::TaskOptions::default()
+    };
+    let task = NewTask::shell("t", command).options(options);
+    queue.enqueue(vec![task; TASKS]).unwrap();
+    let lines = || std::fs::read_to_string(&log).unwrap_or_default();
+
+    let mut workers = [start_victim(&queue), start_victim(&queue)];
+    for kill in 0..KILLS {
+        let seen = lines().len();
+        wait_until(|| lines().len() > seen + 100 || lines().matches("end").count() >= TASKS);
+        workers[kill % 2] = start_victim(&queue);
+    }
+    wait_until(|| queue.stats().unwrap().count(State::Succeeded) == TASKS as u64);
+
+    let mut latest = std::collections::BTreeMap::new();
+    let mut starts = 0;
+    for line in lines().lines() {
+        let words: Vec<_> = line.split(' ').collect();
+        let token: i64 = words[2].parse().unwrap();
+        if words[0] == "start" {
+            starts += 1;
+            let before = latest.insert(words[1].to_owned(), token);
+            assert!(before.is_none_or(|before| before < token), "{line}");
+        } else {
+            assert_eq!(
+                latest.get(words[1]),
+                Some(&token),
+                "an overtaken run went on: {line}"
+            );
+        }
+    }
+    assert!(
+        starts <= TASKS + KILLS * SLOTS,
+        "{starts} runs of {TASKS} tasks"
+    );
 }
