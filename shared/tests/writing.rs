@@ -220,3 +220,41 @@ fn a_read_cannot_write() {
         one_shot.read(|connection| Ok(connection.execute("INSERT INTO numbers VALUES (1)", [])?));
     assert_eq!(numbers(&database), [0; 0]);
 }
+
+#[test]
+fn the_log_starts_over_while_writers_never_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let database = with_numbers(&path);
+    database
+        .write(|tx| Ok(tx.execute_batch("CREATE TABLE filled (bytes BLOB)")?))
+        .unwrap();
+    let log = folder.path().join("q.db-wal");
+    let mut rows: u32 = 0;
+    // Whoever checkpoints never finds a pause; a log that never starts over grows with each write.
+    loop {
+        database
+            .write(|tx| {
+                tx.prepare_cached("INSERT INTO filled VALUES (zeroblob(65536))")?
+                    .execute([])?;
+                Ok(())
+            })
+            .unwrap();
+        rows += 1;
+        let written = u64::from(rows) * 65_536;
+        let length = std::fs::metadata(&log).unwrap().len();
+        if written > 2 * length + 8 * 1024 * 1024 {
+            break;
+        }
+        assert!(
+            written < 2 << 30,
+            "the log is {length} bytes after {written}"
+        );
+    }
+    let found: u32 = database
+        .read(|connection| {
+            Ok(connection.query_row("SELECT count(*) FROM filled", [], |row| row.get(0))?)
+        })
+        .unwrap();
+    assert_eq!(found, rows);
+}
