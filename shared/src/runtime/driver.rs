@@ -195,12 +195,8 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     /// Whether any task that this worker serves waits or runs, here or elsewhere.
     fn anything_left(&self) -> Result<bool> {
         let mut query = ListQuery {
-            states: vec![
-                State::Scheduled,
-                State::Blocked,
-                State::Queued,
-                State::Running,
-            ],
+            // A blocked task goes on by itself only while one of these is left.
+            states: vec![State::Scheduled, State::Queued, State::Running],
             queue: Some(self.serves.queue.clone()),
             limit: 1,
             ..ListQuery::default()
