@@ -6,11 +6,11 @@ use clap::{CommandFactory, Parser};
 use fast_queue::{Durability, FastQueue};
 use queue_core::cli::{self, Common, Program, Verb};
 
-/// Durable shell commands in one `SQLite` file: enqueue them now, let workers run them.
-///
-/// Without a verb it shows how things stand.
+const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
+                     them. Without a verb, shows how things stand.";
+
 #[derive(Parser)]
-#[command(name = "fast-queue", version, max_term_width = 100)]
+#[command(name = "fast-queue", version, max_term_width = 100, about = ABOUT)]
 struct Arguments {
     #[command(flatten)]
     common: Common,

@@ -90,6 +90,7 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["worker", "--queue", ""], "must not be empty"),
     (&["--db", "", "status"], "--db"),
     (&["-o", "xml", "status"], "xml"),
+    (&["--durability", "some", "status"], "`fast` or `full`"),
     (&["nonsense"], "nonsense"),
 ];
 

@@ -114,6 +114,21 @@ fn the_options_of_every_verb_may_stand_before_or_after_it() {
 }
 
 #[test]
+fn the_durability_asked_for_is_that_of_the_connection() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    let synchronous = |words: &[&str]| {
+        let findings = place.json(words);
+        let mut findings = findings.as_array().unwrap().iter();
+        let finding = findings.find(|one| one["check"] == "synchronous").unwrap();
+        finding["found"].as_str().unwrap().to_owned()
+    };
+    let fast = synchronous(&["doctor"]);
+    assert_eq!(synchronous(&["doctor", "--durability", "fast"]), fast);
+    assert_ne!(synchronous(&["doctor", "--durability", "full"]), fast);
+}
+
+#[test]
 fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
     let place = Place::new();
     let mut command = place.command(&["add-task", "a", "true"]);

@@ -12,6 +12,7 @@ use super::{
     run, show, status, systemd, wait, why, worker, workers,
 };
 use crate::queue::Queue;
+use crate::sqlite::Durability;
 
 /// Options of every verb, before or after it.
 #[derive(Args, Debug)]
@@ -36,51 +37,55 @@ pub struct Common {
         help_heading = "Common options"
     )]
     pub(crate) output: Option<Format>,
+
+    /// What an acknowledged change survives: `fast`, the crash of any process; `full`, a power
+    /// cut too
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        value_parser = durability,
+        help_heading = "Common options"
+    )]
+    pub(crate) durability: Option<Durability>,
+}
+
+fn durability(word: &str) -> Result<Durability, String> {
+    match word {
+        "fast" => Ok(Durability::Fast),
+        "full" => Ok(Durability::Full),
+        _ => Err("a durability is `fast` or `full`".to_owned()),
+    }
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "clap shows what stands here in place of what stands at each verb's arguments"
+)]
 pub enum Verb {
-    /// Enqueue a command, or many from standard input
     AddTask(Box<add_task::Arguments>),
-    /// Enqueue a command, or many from standard input
     Enqueue(Box<add_task::Arguments>),
-    /// Run tasks
     Worker(worker::Arguments),
-    /// Run every line of a file as a command
     Run(run::Arguments),
-    /// Show how many tasks stand where
     #[command(visible_alias = "stats")]
     Status(status::Arguments),
-    /// List tasks, newest first
     List(list::Arguments),
-    /// Show everything about tasks
     Show(show::Arguments),
-    /// Show what tasks wrote
     Log(log::Arguments),
-    /// Wait until tasks have ended
     Wait(wait::Arguments),
-    /// Say what tasks wait for, or how they ended
     Why(why::Arguments),
-    /// Call tasks off
     Cancel(cancel::Arguments),
-    /// Queue failed, cancelled or skipped tasks again
     Retry(retry::Arguments),
-    /// Change the priority of waiting tasks
     Reprioritize(reprioritize::Arguments),
-    /// Stop starting tasks of a queue
     Pause(pause::Arguments),
     /// Let a paused queue go on
     Resume(pause::Arguments),
-    /// List the workers of this file
     Workers(workers::Arguments),
-    /// Delete old ended tasks, with their output
     Prune(prune::Arguments),
-    /// Look for what is wrong with the database, its file system and its tasks
     Doctor(doctor::Arguments),
-    /// Run the worker as a systemd service
     Systemd(systemd::Arguments),
-    /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
 

@@ -58,6 +58,7 @@ impl<Q: Queue> Program<Q> {
             path,
             by_option,
             by_default,
+            durability: common.durability,
         };
         verb.run(&context)
     }
@@ -123,6 +124,8 @@ pub(crate) struct Context<Q> {
     pub(crate) program: Program<Q>,
     pub(crate) screen: Screen,
     pub(crate) path: PathBuf,
+    /// The durability asked for, if it is not to be the program's.
+    durability: Option<Durability>,
     /// Whether the path came with `--db`, so that others of its commands need that too.
     by_option: bool,
     /// Whether the path is the default, whose folder is made if it is missing.
@@ -132,7 +135,7 @@ pub(crate) struct Context<Q> {
 impl<Q: Queue> Context<Q> {
     /// Opens the database. Nothing is read or created before.
     pub(crate) fn open(&self, access: Access) -> Result<Q> {
-        let mut options = OpenOptions::new(self.program.durability)?;
+        let mut options = OpenOptions::new(self.durability.unwrap_or(self.program.durability))?;
         let creates = matches!(access, Access::Create | Access::Serve);
         options.create = creates;
         options.read_only = access == Access::Read;
@@ -160,6 +163,14 @@ impl<Q: Queue> Context<Q> {
             .mode(0o700)
             .create(folder)
             .map_err(|error| Error::io(format!("cannot create {}", folder.display()), error))
+    }
+
+    /// The option that asks another process for the durability asked for here.
+    pub(crate) fn durability_option(&self) -> Option<&'static str> {
+        self.durability.map(|durability| match durability {
+            Durability::Fast => "--durability=fast",
+            Durability::Full => "--durability=full",
+        })
     }
 
     /// How a person calls this program with that verb on this file.
@@ -238,9 +249,11 @@ fn refuse(error: &clap::Error, format: Format) -> Result<(), Failure> {
         None => text,
     };
     // Programs get the sentence alone, people the usage too.
-    let sentence = match format {
-        Format::Json => text.lines().next().unwrap_or(text),
-        Format::Table => text,
-    };
-    Err(Failure::Usage(sentence.to_owned()))
+    Err(Failure::Usage(match format {
+        Format::Json => {
+            let sentence = text.split("\n\n").next().unwrap_or(text);
+            sentence.split_whitespace().collect::<Vec<_>>().join(" ")
+        }
+        Format::Table => text.to_owned(),
+    }))
 }

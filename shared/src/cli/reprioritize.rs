@@ -7,10 +7,10 @@ use super::{Failure, add_task};
 use crate::queue::Queue;
 use crate::state::State;
 
-/// Change the priority of waiting tasks
 /// The tasks of one selector argument.
 type Ids = Vec<Selector>;
 
+/// Change the priority of waiting tasks
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Which tasks: 7, 3,5-8, last or all

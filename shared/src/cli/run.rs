@@ -15,7 +15,7 @@ use super::add_task::bulk;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::{Failure, duration, escape, tasks, worker};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions};
 use crate::state::State;
@@ -87,7 +87,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
 fn lines(arguments: &Arguments, group: &Group) -> Result<Vec<Line>, Failure> {
     let shown = arguments.file.display();
     let text = std::fs::read(&arguments.file)
-        .map_err(|error| Error::io(format!("cannot read {shown}"), error))?;
+        .map_err(|error| Failure::Usage(format!("cannot read {shown}: {error}")))?;
     let mut template = NewTask::of("", Work::Shell(String::new()));
     template.options.max_attempts = arguments.max_attempts;
     template.options.timeout_ms = arguments.timeout.map(super::add_task::millis);

@@ -105,6 +105,7 @@ fn text<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<String> {
         run_as: service.run_as.as_deref(),
         slots: service.slots,
         queue: &service.queue,
+        option: context.durability_option(),
     }
     .render()
 }

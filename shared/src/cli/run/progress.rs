@@ -81,4 +81,10 @@ impl Observer for Progress {
             bar.set_message(format!("{} running, {} failed", self.running, self.failed));
         }
     }
+
+    fn beat(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.tick();
+        }
+    }
 }

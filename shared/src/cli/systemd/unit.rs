@@ -22,6 +22,8 @@ pub(super) struct Unit<'a> {
     pub(super) slots: Option<u32>,
     /// The queue worked.
     pub(super) queue: &'a str,
+    /// One more option.
+    pub(super) option: Option<&'static str>,
 }
 
 /// A worker hands tasks back within ten seconds; what is left in its group then is killed. An
@@ -86,6 +88,9 @@ impl Unit<'_> {
         }
         if self.queue != DEFAULT_QUEUE {
             let _ = write!(text, " --queue {}", quote(self.queue));
+        }
+        if let Some(option) = self.option {
+            let _ = write!(text, " {option}");
         }
         text.push('\n');
         if let Some(account) = self.run_as {
@@ -156,6 +161,7 @@ mod tests {
             run_as: None,
             slots: None,
             queue: "default",
+            option: None,
         }
     }
 

@@ -67,6 +67,7 @@ fn spawn<Q: Queue>(context: &Context<Q>, arguments: &Arguments, log: &File) -> R
     if let Some(slots) = arguments.slots {
         command.args(["--slots", &slots.to_string()]);
     }
+    command.args(context.durability_option());
     if arguments.drain {
         command.arg("--drain");
     }
