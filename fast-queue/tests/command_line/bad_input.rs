@@ -256,3 +256,20 @@ fn a_busy_database_is_said_to_be_busy() {
     connection.execute_batch("ROLLBACK").unwrap();
     assert_eq!(place.json(&["status"])["total"], 1);
 }
+
+#[test]
+fn a_write_that_finds_no_room_leaves_nothing_half_written() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    place.write("lines", "true\n".repeat(20_000));
+    // A limit on the size of files stands for a full disk.
+    let script = "trap '' XFSZ; ulimit -f 256; exec \"$0\" add-task --stdin < lines";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_fast-queue")]);
+    command.current_dir(place.path(""));
+    command.env("FAST_QUEUE_DB", place.path("queue.db"));
+    let done = Done(command.output().unwrap());
+    assert_refused(&done, 5, "", "no room");
+    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(place.ok(&["add-task", "b", "true"]), "Added task 2\n");
+}

@@ -149,3 +149,22 @@ fn a_drained_worker_waits_for_retries_and_tells_of_failures() {
     assert_eq!(place.run(&["worker", "--drain"]).code(), 0);
     assert_eq!(place.json(&["show", "1"])["attempt"], 2);
 }
+
+#[test]
+fn a_hook_hears_of_a_task_that_fails_because_its_worker_died() {
+    let place = Place::new();
+    place.ok(&[
+        "add-task",
+        "fatal",
+        "touch begun; exec sleep 1000",
+        "--max-crashes",
+        "1",
+    ]);
+    let mut worker = place.start(&["worker", "--slots", "1"]);
+    until("the task runs", || place.path("begun").exists());
+    worker.signal(Signal::KILL);
+    worker.ended();
+    let hook = "echo $QUEUE_TASK_ID $QUEUE_TASK_NAME $QUEUE_STATE >> hooks";
+    place.run(&["worker", "--drain", "--on-finish", hook]);
+    assert_eq!(place.read("hooks"), "1 fatal failed\n");
+}

@@ -143,7 +143,8 @@ impl<Q: Queue> Context<Q> {
         if creates && self.by_default {
             self.create_default_folder()?;
         }
-        if !creates && !self.path.exists() {
+        // What cannot be looked at is for the opening to complain of.
+        if !creates && self.path.try_exists().is_ok_and(|exists| !exists) {
             return Err(Error::not_found(format!(
                 "there is no database at {}; {} creates it with the first task",
                 self.path.display(),

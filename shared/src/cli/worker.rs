@@ -55,7 +55,7 @@ pub struct Arguments {
     grace: Duration,
 
     /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was
-    /// cancelled while it ran; told in its environment: `QUEUE_TASK_ID`, `QUEUE_TASK_NAME`,
+    /// cancelled while it ran or as its worker died; told in its environment: `QUEUE_TASK_ID`, `QUEUE_TASK_NAME`,
     /// `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT`, `QUEUE_DB`
     #[arg(long, value_name = "COMMAND")]
     on_finish: Option<String>,
@@ -83,6 +83,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         background::announce()?;
     }
     let mut reporter = Reporter {
+        queue: Arc::clone(&queue),
         service: Service::ready(),
         hooks: arguments
             .on_finish
@@ -158,12 +159,13 @@ fn report<Q: Queue>(
 }
 
 /// Tells people, systemd and hooks what the worker does.
-struct Reporter {
+struct Reporter<Q> {
+    queue: Arc<Q>,
     service: Service,
     hooks: Option<Hooks>,
 }
 
-impl Observer for Reporter {
+impl<Q: Queue> Observer for Reporter<Q> {
     fn on(&mut self, event: &WorkerEvent) {
         if let Some(line) = line(event) {
             let now = SystemClock.now().wall;
@@ -171,6 +173,14 @@ impl Observer for Reporter {
         }
         if let Some(hooks) = &self.hooks {
             hooks.on(event);
+            if let WorkerEvent::Recovered(recovered) = event {
+                for reaped in recovered.tasks.iter().filter(|one| one.state.is_terminal()) {
+                    // A task that cannot be read now was pruned, or the worker is about to end.
+                    if let Ok(Some(task)) = self.queue.get(reaped.claim.task) {
+                        hooks.on_reaped(task);
+                    }
+                }
+            }
         }
         if let WorkerEvent::Stopping { .. } = event {
             self.service.stopping();

@@ -17,7 +17,7 @@ use super::super::screen::note;
 use crate::outcome::Outcome;
 use crate::runtime::WorkerEvent;
 use crate::state::State;
-use crate::task::TaskId;
+use crate::task::{Task, TaskId};
 
 /// Hooks that run at once.
 const THREADS: usize = 4;
@@ -93,16 +93,32 @@ impl Hooks {
             )
             | None => (None, None),
         };
+        self.send(Ended {
+            task: claim.task,
+            name: name.clone(),
+            attempt: *attempt,
+            state: *state,
+            exit_code,
+            signal,
+        });
+    }
+
+    /// Hands on a task that the death of its worker ended.
+    pub(super) fn on_reaped(&self, task: Task) {
+        self.send(Ended {
+            task: task.id,
+            name: task.name,
+            attempt: task.attempt,
+            state: task.state,
+            exit_code: None,
+            signal: None,
+        });
+    }
+
+    fn send(&self, ended: Ended) {
         if let Some(sender) = &self.ended {
             // The threads live as long as this does.
-            let _ = sender.send(Ended {
-                task: claim.task,
-                name: name.clone(),
-                attempt: *attempt,
-                state: *state,
-                exit_code,
-                signal,
-            });
+            let _ = sender.send(ended);
         }
     }
 }
