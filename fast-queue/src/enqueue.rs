@@ -12,6 +12,7 @@ use crate::guard::Guard;
 use crate::lanes::{Lanes, Learned};
 
 pub(crate) const ENQUEUE: &str = statement(include_str!("../queries/enqueue.sql"));
+pub(crate) const ENQUEUE_ONE: &str = statement(include_str!("../queries/enqueue_one.sql"));
 pub(crate) const ID_OF_KEY: &str = statement(include_str!("../queries/id_of_key.sql"));
 pub(crate) const LANE_OPEN: &str = statement(include_str!("../queries/lane_open.sql"));
 
@@ -113,14 +114,31 @@ fn lane(
     Ok(lane.id)
 }
 
-/// Inserts a task unless its key is taken.
-fn insert(
+/// Inserts one task into a known lane in one statement; `None` where that is not enough, and then
+/// nothing is written.
+pub(crate) fn enqueue_one(
     connection: &Connection,
-    insert: &mut Statement<'_>,
     lane: i64,
     task: &NewTask,
     now: Timestamp,
-) -> Result<Enqueued> {
+) -> Result<Option<Done>> {
+    let mut insert = connection.prepare_cached(ENQUEUE_ONE)?;
+    if !execute(&mut insert, lane, task, now)? {
+        return Ok(None);
+    }
+    Ok(Some(Done {
+        enqueued: vec![Enqueued {
+            id: TaskId(connection.last_insert_rowid()),
+            existed: false,
+        }],
+        learned: Vec::new(),
+        scheduled: state(task, now) == State::Scheduled,
+        wakes: 1,
+    }))
+}
+
+/// Runs the inserting statement; false if it inserted nothing.
+fn execute(insert: &mut Statement<'_>, lane: i64, task: &NewTask, now: Timestamp) -> Result<bool> {
     let inserted = insert.execute((
         lane,
         state(task, now).code(),
@@ -133,7 +151,18 @@ fn insert(
         task.options.to_row()?,
         task.key.as_deref(),
     ))?;
-    if inserted == 1 {
+    Ok(inserted == 1)
+}
+
+/// Inserts a task unless its key is taken.
+fn insert(
+    connection: &Connection,
+    insert: &mut Statement<'_>,
+    lane: i64,
+    task: &NewTask,
+    now: Timestamp,
+) -> Result<Enqueued> {
+    if execute(insert, lane, task, now)? {
         return Ok(Enqueued {
             id: TaskId(connection.last_insert_rowid()),
             existed: false,

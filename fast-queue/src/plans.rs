@@ -8,10 +8,11 @@ use rusqlite::Connection;
 
 use crate::{FastQueue, NewTask, Queue};
 
-const OWN: [(&str, &str); 22] = [
+const OWN: [(&str, &str); 23] = [
     ("engine", crate::guard::ENGINE),
     ("lane_open", crate::enqueue::LANE_OPEN),
     ("enqueue", crate::enqueue::ENQUEUE),
+    ("enqueue_one", crate::enqueue::ENQUEUE_ONE),
     ("id_of_key", crate::enqueue::ID_OF_KEY),
     ("lanes_of", crate::claim::LANES_OF),
     ("next_due", crate::claim::NEXT_DUE),

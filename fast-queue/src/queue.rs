@@ -15,6 +15,7 @@ use queue_core::queue::{
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, read, write};
+use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use rusqlite::Connection;
 
@@ -77,6 +78,26 @@ impl FastQueue {
         })
     }
 
+    /// A lone task of a known lane in a lone statement, anything else in a transaction.
+    fn enqueue_valid(&self, tasks: Vec<NewTask>) -> Result<enqueue::Done> {
+        let now = self.database.now().wall;
+        let tasks = Arc::new(tasks);
+        if let [task] = tasks.as_slice()
+            && let Some(lane) = self.lanes.get(&task.queue, task.work.handler())
+        {
+            let tasks = Arc::clone(&tasks);
+            let one = move |connection: &Connection| {
+                enqueue::enqueue_one(connection, lane, &tasks[0], now)
+            };
+            if let Some(done) = self.database.write_statement(one)? {
+                return Ok(done);
+            }
+        }
+        let (guard, lanes) = (self.guard.clone(), Arc::clone(&self.lanes));
+        self.database
+            .write(move |connection| enqueue::enqueue(connection, &guard, &lanes, &tasks, now))
+    }
+
     /// The next claim looks for due tasks: something may have been scheduled.
     fn forget_due(&self) {
         *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Due::default();
@@ -97,11 +118,7 @@ impl Queue for FastQueue {
 
     fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
         enqueue::validate(&tasks)?;
-        let now = self.database.now().wall;
-        let (guard, lanes) = (self.guard.clone(), Arc::clone(&self.lanes));
-        let done = self
-            .database
-            .write(move |connection| enqueue::enqueue(connection, &guard, &lanes, &tasks, now))?;
+        let done = self.enqueue_valid(tasks)?;
         self.lanes.learn(done.learned);
         if done.scheduled {
             self.forget_due();
@@ -113,7 +130,6 @@ impl Queue for FastQueue {
     fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
         self.database.check_caller_connection(tx)?;
         enqueue::validate(tasks)?;
-        self.database.check_caller_connection(tx)?;
         let now = self.database.now().wall;
         let done = enqueue::enqueue(tx, &self.guard, &self.lanes, tasks, now)?;
         Ok((done.enqueued, self.wake(done.wakes)))
@@ -136,6 +152,14 @@ impl Queue for FastQueue {
 
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
         let now = self.database.now().wall;
+        if let [settlement] = settlements.as_slice()
+            && let Some(claim) = settle::lone_success(settlement)
+        {
+            let succeed = move |connection: &Connection| settle::succeed(connection, claim, now);
+            if self.database.write_statement(succeed)? {
+                return Ok(vec![Settled::Recorded(State::Succeeded)]);
+            }
+        }
         let random = self.database.random();
         let guard = self.guard.clone();
         let done = self.database.write(move |connection| {

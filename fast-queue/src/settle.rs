@@ -86,8 +86,18 @@ enum Decided {
     Lost,
 }
 
-/// The success of a claim that still holds; false where it does not.
-fn succeed(connection: &Connection, claim: Claim, now: Timestamp) -> Result<bool> {
+/// The claim of a settlement that [`succeed`] alone records: a success without output, and without
+/// an earlier attempt that may have left some.
+pub(crate) fn lone_success(settlement: &Settlement) -> Option<Claim> {
+    let lone = settlement.outcome == Outcome::Succeeded
+        && settlement.output.is_none()
+        && !has_earlier_output(settlement.claim);
+    lone.then_some(settlement.claim)
+}
+
+/// Records the success of a claim that still holds; false where it does not, and then nothing is
+/// written. One statement.
+pub(crate) fn succeed(connection: &Connection, claim: Claim, now: Timestamp) -> Result<bool> {
     let mut update = connection.prepare_cached(SETTLE_SUCCESS)?;
     let changed = update.execute((claim.task.0, claim.token, claim.worker.0, now.0))?;
     Ok(changed == 1)
@@ -153,13 +163,17 @@ fn record(connection: &Connection, claim: Claim, verdict: &Verdict, now: Timesta
     Ok(())
 }
 
-/// Keeps the output given, and only that: an earlier attempt's would pass for this one's. A first
-/// claim has no earlier attempt and so nothing to look for.
+/// Keeps the output given, and only that: an earlier attempt's would pass for this one's.
 fn store_output(connection: &Connection, settlement: &Settlement) -> Result<()> {
     let task = settlement.claim.task;
     match &settlement.output {
         Some(output) => write::store_output(connection, task, output),
-        None if settlement.claim.token > 1 => write::delete_output(connection, task),
+        None if has_earlier_output(settlement.claim) => write::delete_output(connection, task),
         None => Ok(()),
     }
+}
+
+/// Whether an earlier attempt may have left output: a first claim has none before it.
+fn has_earlier_output(claim: Claim) -> bool {
+    claim.token > 1
 }

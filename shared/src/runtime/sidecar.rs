@@ -67,20 +67,31 @@ impl Sidecar {
         self.logs().join(format!("{task}.{attempt}"))
     }
 
-    /// Creates the folder and those in it, private to the owner.
+    /// Creates the folder and what every process looks for in it, private to the owner.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) when the system refuses.
     pub fn create(&self) -> crate::Result<()> {
-        use std::os::unix::fs::DirBuilderExt;
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        let refused = |path: &Path| {
+            let what = format!("cannot create {}", path.display());
+            move |error| crate::Error::io(what, error)
+        };
         for folder in [self.folder.clone(), self.workers(), self.logs()] {
             std::fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(&folder)
-                .map_err(|error| {
-                    crate::Error::io(format!("cannot create {}", folder.display()), error)
-                })?;
+                .map_err(refused(&folder))?;
+        }
+        // A file that is missing would be looked for at every commit.
+        for file in [self.idle_file(), self.listening_file()] {
+            std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&file)
+                .map_err(refused(&file))?;
         }
         Ok(())
     }

@@ -51,6 +51,11 @@ impl Turns {
         taken
     }
 
+    /// Whether nobody waits: the leader's operation may be a transaction of its own.
+    pub(super) fn nobody_waits(&self) -> bool {
+        self.waiting == 0
+    }
+
     /// The leader is done. `HandOver` passes the lead on: if the one it goes to has given up
     /// meanwhile, this is called again in its place.
     pub(super) fn leave(&mut self) -> Next {
@@ -88,6 +93,9 @@ pub(super) enum Event {
     Ran(Result<(), Refusal>),
     /// COMMIT.
     Committed(Result<(), Refusal>),
+    /// The leader's operation as a transaction of its own. Without a refusal it failed in a way of
+    /// its own.
+    RanAlone(Result<(), Option<Refusal>>),
     /// ROLLBACK, or there was nothing to roll back any more.
     RolledBack(Result<(), Refusal>),
     /// The callers know.
@@ -97,6 +105,8 @@ pub(super) enum Event {
 /// What the shell has to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
+    /// Run the leader's operation, one statement, without BEGIN and COMMIT.
+    RunAlone,
     /// BEGIN IMMEDIATE.
     Begin,
     /// Collect who waits: the later, the larger the batch.
@@ -141,6 +151,7 @@ pub(super) struct Turn {
 
 #[derive(Debug)]
 enum Phase {
+    Alone,
     Opening,
     Gathering,
     Running(usize),
@@ -165,9 +176,24 @@ impl Turn {
         (turn, Action::Begin)
     }
 
+    /// As [`start`](Self::start) for an operation that is one statement and met nobody. `SQLite`
+    /// then begins and commits around the statement, with the same locks as BEGIN IMMEDIATE.
+    pub(super) fn alone() -> (Self, Action) {
+        let (turn, _) = Self::start();
+        let turn = Self {
+            phase: Phase::Alone,
+            ..turn
+        };
+        (turn, Action::RunAlone)
+    }
+
     /// Takes a result and says what follows.
     pub(super) fn step(&mut self, event: Event) -> Action {
         match (&self.phase, event) {
+            (Phase::Alone, Event::RanAlone(Ok(()))) => self.tell(self.total, Verdict::Committed),
+            (Phase::Alone, Event::RanAlone(Err(refusal))) => {
+                self.tell(self.total, refusal.map_or(Verdict::Failed, uncommitted))
+            }
             (Phase::Opening, Event::Began(Ok(()))) if self.gathered => self.run(self.current.start),
             (Phase::Opening, Event::Began(Ok(()))) => {
                 self.gathered = true;
@@ -205,10 +231,7 @@ impl Turn {
                 self.tell(self.current.end, Verdict::Committed)
             }
             (Phase::Committing, Event::Committed(Err(refusal))) => {
-                self.roll_back(Some(match refusal {
-                    Refusal::Busy | Refusal::Full => Verdict::Refused(refusal),
-                    Refusal::Error | Refusal::Fatal => Verdict::Unknown,
-                }))
+                self.roll_back(Some(uncommitted(refusal)))
             }
             (&Phase::RollingBack(Some(verdict)), Event::RolledBack(_)) => {
                 self.tell(self.current.end, verdict)
@@ -250,6 +273,14 @@ impl Turn {
     }
 }
 
+/// What a caller is told whose commit was refused.
+fn uncommitted(refusal: Refusal) -> Verdict {
+    match refusal {
+        Refusal::Busy | Refusal::Full => Verdict::Refused(refusal),
+        Refusal::Error | Refusal::Fatal => Verdict::Unknown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -268,6 +299,28 @@ mod tests {
             Action::Tell(0..1, Verdict::Committed)
         );
         assert_eq!(turn.step(Event::Told), Action::End);
+    }
+
+    #[test]
+    fn a_lone_statement_needs_neither_begin_nor_commit() {
+        let told = |ran| {
+            let (mut turn, first) = Turn::alone();
+            assert_eq!(first, Action::RunAlone);
+            let told = turn.step(Event::RanAlone(ran));
+            assert_eq!(turn.step(Event::Told), Action::End);
+            told
+        };
+        assert_eq!(told(Ok(())), Action::Tell(0..1, Verdict::Committed));
+        assert_eq!(told(Err(None)), Action::Tell(0..1, Verdict::Failed));
+        let verdicts = [
+            (Refusal::Busy, Verdict::Refused(Refusal::Busy)),
+            (Refusal::Full, Verdict::Refused(Refusal::Full)),
+            (Refusal::Error, Verdict::Unknown),
+            (Refusal::Fatal, Verdict::Unknown),
+        ];
+        for (refusal, verdict) in verdicts {
+            assert_eq!(told(Err(Some(refusal))), Action::Tell(0..1, verdict));
+        }
     }
 
     #[test]
@@ -357,7 +410,7 @@ mod tests {
                     }
                     Event::Told
                 }
-                Action::End => unreachable!("the driver stops here"),
+                Action::RunAlone | Action::End => unreachable!("the driver does not start so"),
             }
         }
 

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -31,6 +31,10 @@ pub(super) struct Told {
 pub(super) trait Operation {
     /// Runs it in the open transaction; `Fatal` where the disk did not confirm a write.
     fn run(&mut self, connection: &Connection) -> Result<(), Refusal>;
+    /// Runs it as a transaction of its own.
+    fn run_alone(&mut self, connection: &Connection) -> Result<(), Option<(Refusal, Shared)>>;
+    /// Whether it may run so: it is one statement.
+    fn is_statement(&self) -> bool;
     /// Keeps what the caller is told.
     fn tell(&mut self, told: Told);
 }
@@ -38,14 +42,16 @@ pub(super) trait Operation {
 /// An operation and what came of it.
 pub(super) struct Call<T, F> {
     operation: F,
+    is_statement: bool,
     result: Option<Result<Result<T>, Box<dyn Any + Send>>>,
     told: Option<Told>,
 }
 
 impl<T, F: FnMut(&Connection) -> Result<T>> Call<T, F> {
-    pub(super) fn new(operation: F) -> Self {
+    pub(super) fn new(operation: F, is_statement: bool) -> Self {
         Self {
             operation,
+            is_statement,
             result: None,
             told: None,
         }
@@ -90,6 +96,23 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
         };
         self.result = Some(result);
         judged
+    }
+
+    fn run_alone(&mut self, connection: &Connection) -> Result<(), Option<(Refusal, Shared)>> {
+        match catch_unwind(AssertUnwindSafe(|| (self.operation)(connection))) {
+            Ok(Err(Error::Sqlite(error))) if Fault::of(&error) != Fault::Statement => {
+                Err(Some((Fault::of_commit(&error), Shared(Arc::new(error)))))
+            }
+            result => {
+                let succeeded = matches!(result, Ok(Ok(_)));
+                self.result = Some(result);
+                if succeeded { Ok(()) } else { Err(None) }
+            }
+        }
+    }
+
+    fn is_statement(&self) -> bool {
+        self.is_statement
     }
 
     fn tell(&mut self, told: Told) {
@@ -233,6 +256,15 @@ pub(super) struct Adopted<'a>(pub(super) &'a dyn Job);
 impl Operation for Adopted<'_> {
     fn run(&mut self, connection: &Connection) -> Result<(), Refusal> {
         self.0.run(connection)
+    }
+
+    fn run_alone(&mut self, _: &Connection) -> Result<(), Option<(Refusal, Shared)>> {
+        unreachable!("it does not say that it is one statement")
+    }
+
+    /// Whoever had to wait for another process shares its transaction with those who came since.
+    fn is_statement(&self) -> bool {
+        false
     }
 
     fn tell(&mut self, told: Told) {

@@ -100,14 +100,15 @@ impl Writer {
         self.core.checkpointer.as_ref()?.trouble()
     }
 
-    /// Runs `operation` in a transaction and returns after its commit.
-    pub(super) fn write<T, F>(&self, operation: F) -> Result<T>
+    /// Runs `operation` in a transaction and returns after its commit. One that is a lone statement
+    /// may be its own transaction.
+    pub(super) fn write<T, F>(&self, operation: F, is_statement: bool) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T> + Send + 'static,
     {
         self.core.poison.check(&self.core.path)?;
-        let mut call = match self.core.arrive(Call::new(operation)) {
+        let mut call = match self.core.arrive(Call::new(operation, is_statement)) {
             Arrived::Leads(call) => call,
             Arrived::Waits(job) => match job.wait(self.core.busy_timeout) {
                 Waited::Lead(call) => call,
@@ -243,9 +244,14 @@ impl Core {
         let connection = lock(&self.connection);
         let mut joined: Vec<Arc<dyn Job>> = Vec::new();
         let mut source = None;
-        let (mut turn, mut action) = Turn::start();
+        let (mut turn, mut action) = if own.is_statement() && lock(&self.turns).nobody_waits() {
+            Turn::alone()
+        } else {
+            Turn::start()
+        };
         loop {
             let event = match action {
+                Action::RunAlone => Event::RanAlone(self.run_alone(own, &connection, &mut source)),
                 Action::Begin => Event::Began(self.begin(&connection, &mut source)),
                 Action::Gather => {
                     let most = lock(&self.turns).take();
@@ -305,6 +311,31 @@ impl Core {
         })
     }
 
+    fn run_alone(
+        &self,
+        operation: &mut dyn Operation,
+        connection: &Connection,
+        source: &mut Option<Shared>,
+    ) -> Result<(), Option<Refusal>> {
+        if self.poison.is_set() {
+            *source = self.poison.source();
+            return Err(Some(Refusal::Fatal));
+        }
+        operation.run_alone(connection).map_err(|refused| {
+            let (refusal, error) = refused?;
+            *source = Some(error);
+            Some(refusal)
+        })?;
+        self.committed();
+        Ok(())
+    }
+
+    fn committed(&self) {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.committed();
+        }
+    }
+
     /// Ends all writing of this process if the disk did not confirm a write, or a transaction
     /// cannot be ended.
     fn note(&self, verdict: Verdict, source: Option<&Shared>) {
@@ -321,9 +352,7 @@ impl Core {
             *source = Some(Shared(Arc::new(error)));
             refusal
         })?;
-        if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.committed();
-        }
+        self.committed();
         Ok(())
     }
 }
