@@ -220,7 +220,9 @@ fn open_to_write(
         };
         migrate(&mut connection, path, wanted, birth)?;
     }
-    if open.try_exclusive()? {
+    // The log of a file that was just made holds nothing old, and an emptied one costs the first
+    // commit a sync.
+    if open.try_exclusive()? && !applied.is_empty() {
         empty_log(&connection, path, options)?;
     }
     open.try_shared()?;
