@@ -4,16 +4,15 @@
 //! Whoever drives it performs all actions of a step, in order, before the next step, and hands
 //! their answers back as events.
 
+mod answers;
+
 use std::time::Duration;
 
 use super::execution::{Cause, Execution, Finished};
-use super::executor::Ended;
 use super::protocol::{Action, Config, Event, Step, WorkerEvent};
-use crate::claim::{Claim, ClaimedTask, Claims, Held};
+use crate::claim::Claim;
 use crate::clock::{BootTime, Now, Timestamp};
-use crate::error::{Error, Result};
-use crate::outcome::Settled;
-use crate::state::State;
+use crate::error::Error;
 
 /// The first delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
@@ -147,187 +146,6 @@ impl Machine {
     /// What ended the worker before its time.
     pub fn take_error(&mut self) -> Option<Error> {
         self.error.take()
-    }
-
-    fn take_in(&mut self, now: Now, event: Event) {
-        match event {
-            Event::Claimed(answer) => self.claimed(now, answer),
-            Event::OwnClaims(answer) => self.reviewed(now, answer),
-            Event::Settled(answer) => self.settled(now, answer),
-            Event::Heard(answer) => self.heard(now, answer),
-            Event::NotStarted { claim, message } => {
-                if let Some(execution) = self.take_running(claim) {
-                    self.unsettled.push(execution.not_started(message, now));
-                }
-            }
-            Event::Ended(ended) => self.ended(now, ended),
-            Event::TasksWaiting => self.want_claim = true,
-            Event::CancelRequested => self.want_heartbeat = true,
-            Event::PeersChanged => self.peers_at = now.boot,
-            Event::PeerTaken => self.peers_at = now.boot.after(TAKEN_INTERVAL),
-            Event::Counter(answer) => self.counted(now, answer),
-            Event::Rest(Ok(rest)) => self.nothing_left = !rest,
-            Event::Rest(Err(error)) => {
-                self.want_rest = true;
-                self.refused(now, error);
-            }
-            Event::Stop => self.stop(now),
-        }
-    }
-
-    fn claimed(&mut self, now: Now, answer: Result<Claims>) {
-        let claims = match answer {
-            Ok(claims) => claims,
-            Err(error) => {
-                self.want_claim = true;
-                self.want_review |= error.is_unknown();
-                self.claim_backoff.refused(now);
-                return self.claim_refused(now, error);
-            }
-        };
-        self.claim_backoff.over();
-        let filled = claims.tasks.len() >= self.asked_for;
-        for task in claims.tasks {
-            self.start(now, task);
-        }
-        if filled {
-            self.want_claim = true;
-            self.set_idle(false);
-            if !self.stopping() {
-                self.actions.push(Action::PassOn);
-            }
-            return;
-        }
-        self.next_due = claims.next_due;
-        self.due_from = now.boot.after(DUE_PAUSE);
-        self.want_rest = true;
-        // A task enqueued after the claim and before the mark woke nobody, so look once more. From
-        // then on the mark stays as long as there are free slots, and every enqueue wakes.
-        self.want_claim |= !self.idle;
-        self.set_idle(true);
-    }
-
-    fn claim_refused(&mut self, now: Now, error: Error) {
-        if !matches!(error, Error::Promoted { .. }) {
-            return self.refused(now, error);
-        }
-        // The new owner waits for the claims of this one, which may still be settled.
-        self.error.get_or_insert(error);
-        if !self.stopping() {
-            self.stop(now);
-        }
-    }
-
-    fn start(&mut self, now: Now, task: ClaimedTask) {
-        if self.stopping() {
-            self.unsettled.push(Finished::returned(task.claim));
-            return;
-        }
-        self.running.push(Execution::new(&task, now));
-        self.actions.push(Action::Report(WorkerEvent::Started {
-            claim: task.claim,
-            name: task.name.clone(),
-            attempt: task.attempt,
-        }));
-        self.actions.push(Action::Start(Box::new(task)));
-    }
-
-    /// After a claim of which nobody knows whether it was committed: what it claimed runs nowhere,
-    /// so it is handed back.
-    fn reviewed(&mut self, now: Now, answer: Result<Vec<Claim>>) {
-        match answer {
-            Ok(claims) => {
-                for claim in claims {
-                    let known = self
-                        .running
-                        .iter()
-                        .any(|execution| execution.claim == claim)
-                        || self.unsettled.iter().any(|done| done.claim == claim);
-                    if !known {
-                        self.unsettled.push(Finished::returned(claim));
-                    }
-                }
-            }
-            Err(error) => {
-                self.want_review = true;
-                self.claim_backoff.refused(now);
-                self.refused(now, error);
-            }
-        }
-    }
-
-    fn settled(&mut self, now: Now, answer: Result<Vec<Settled>>) {
-        let settled = match answer {
-            Ok(settled) => settled,
-            Err(error) => {
-                self.settle_backoff.refused(now);
-                return self.refused(now, error);
-            }
-        };
-        self.settle_backoff.over();
-        self.want_rest = true;
-        let count = settled.len().min(self.unsettled.len());
-        for (finished, settled) in self.unsettled.drain(..count).zip(settled) {
-            let state = match settled {
-                Settled::Recorded(state) => Some(state),
-                Settled::ClaimLost => None,
-            };
-            // It will run again, and the next claim tells when.
-            self.want_claim |= state.is_some_and(State::is_waiting);
-            self.actions.extend(finished.report(state));
-        }
-    }
-
-    fn heard(&mut self, now: Now, answer: Result<Vec<Held>>) {
-        let held = match answer {
-            Ok(held) => held,
-            Err(error) => {
-                self.counter = None;
-                return self.refused(now, error);
-            }
-        };
-        let grace = self.config.grace;
-        for (claim, held) in std::mem::take(&mut self.asked).into_iter().zip(held) {
-            let running = self.running.iter_mut();
-            let Some(execution) = running.into_iter().find(|run| run.claim == claim) else {
-                continue;
-            };
-            match held {
-                Held::Held => {}
-                Held::CancelRequested => {
-                    let action = execution.terminate(Cause::Cancel, now.boot.after(grace));
-                    self.actions.extend(action);
-                }
-                Held::Lost => self.actions.extend(execution.kill(Cause::Lost)),
-            }
-        }
-    }
-
-    fn ended(&mut self, now: Now, ended: Ended) {
-        let Some(execution) = self.take_running(ended.claim) else {
-            return;
-        };
-        match execution.end(ended, now) {
-            Ok(finished) => self.unsettled.push(finished),
-            Err(lost) => self.actions.push(Action::Report(lost)),
-        }
-    }
-
-    fn take_running(&mut self, claim: Claim) -> Option<Execution> {
-        let position = self.running.iter().position(|run| run.claim == claim)?;
-        Some(self.running.swap_remove(position))
-    }
-
-    fn counted(&mut self, now: Now, answer: Result<i64>) {
-        match answer {
-            Ok(counter) => {
-                if self.counter.replace(counter) != Some(counter) {
-                    self.want_claim = true;
-                    self.want_heartbeat = true;
-                }
-            }
-            Err(error) => self.refused(now, error),
-        }
     }
 
     fn stop(&mut self, now: Now) {
