@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fs::File;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{Arc, mpsc};
 
 use fast_queue::FastQueue;
+use queue_core::claim::WorkerId;
 use queue_core::runtime::presence::{boot_id, live_workers};
+use queue_core::runtime::wakeup::Waker;
 use queue_core::runtime::{Observer, Recovered, Worker, WorkerEvent, WorkerOptions, recover_once};
 use queue_core::{NewTask, Queue, State};
 
@@ -162,6 +165,43 @@ fn a_worker_of_an_earlier_boot_is_recovered_without_looking_at_processes() {
     let recovered = recover_once(&queue).unwrap();
     assert_eq!(recovered[0].tasks[0].claim, claim);
     assert_eq!(recovered[0].ended, 0);
+}
+
+/// How many descriptors of this process watch the process `pid`.
+fn watchers_of(pid: u32) -> usize {
+    let line = format!("Pid:\t{pid}");
+    let infos = std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
+    let watches = |text: &String| text.lines().any(|own| own == line);
+    let texts = infos.filter_map(|info| std::fs::read_to_string(info.path()).ok());
+    texts.filter(watches).count()
+}
+
+/// A process that has workers come and go, as a program that embeds the queue does, cost every
+/// other worker a descriptor for each of them as long as it lived.
+#[test]
+fn a_worker_that_has_left_is_watched_no_more_though_its_process_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
+    let options = WorkerOptions::commands(NonZeroU32::MIN);
+    let worker = Worker::new(Arc::clone(&queue), options).unwrap();
+    let (own, stopper) = (worker.id(), worker.stopper());
+    let running = std::thread::spawn(move || worker.run(&mut ()).unwrap());
+    let process = Victim(Command::new("sleep").arg("300").spawn().unwrap());
+    let waker = Waker::new(queue.sidecar().clone());
+    for id in [WorkerId(1), WorkerId(2)] {
+        let lock = File::create(queue.sidecar().worker_lock(id)).unwrap();
+        lock.lock().unwrap();
+        let mut guest = queue.workers().unwrap().remove(0);
+        (guest.id, guest.pid) = (id, process.0.id());
+        queue.register(&guest).unwrap();
+        waker.wake_peer(own);
+        wait_until(|| watchers_of(process.0.id()) == 1);
+        queue.deregister(id).unwrap();
+        waker.wake_peer(own);
+        wait_until(|| watchers_of(process.0.id()) == 0);
+    }
+    stopper.stop();
+    assert_eq!(running.join().unwrap().recovered, 0);
 }
 
 #[test]

@@ -218,6 +218,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
 
     fn look_at_peers(&mut self, now: Now, observer: &mut impl Observer) {
         let looked = self.queue.workers().and_then(|workers| {
+            self.shell.watch_only(&workers);
             for peer in workers {
                 let mine = peer.id == self.worker;
                 if mine

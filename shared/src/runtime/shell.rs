@@ -30,6 +30,9 @@ pub trait Shell {
     /// is taken and kept until [`release`](Self::release).
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer>;
 
+    /// Forgets the workers it watches that are not among these.
+    fn watch_only(&mut self, peers: &[WorkerInfo]);
+
     /// Scans for a dead worker's processes and ends what it finds.
     fn sweep(&mut self, dead: WorkerId) -> Result<Sweep>;
 

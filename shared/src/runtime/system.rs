@@ -191,6 +191,15 @@ impl Shell for System {
         Ok(if gone { Peer::Taken } else { Peer::Alive })
     }
 
+    /// A process may outlive its workers, so its end alone would not let go of them.
+    fn watch_only(&mut self, peers: &[WorkerInfo]) {
+        let left = |id: &&WorkerId| !peers.iter().any(|peer| peer.id == **id);
+        let left: Vec<_> = self.peers.keys().filter(left).copied().collect();
+        for peer in left {
+            self.forget(peer);
+        }
+    }
+
     fn sweep(&mut self, dead: WorkerId) -> Result<Sweep> {
         sweep(&ProcFs, dead)
     }

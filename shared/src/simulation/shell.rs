@@ -70,6 +70,11 @@ impl Shell for SimulatedShell {
         Ok(Peer::Alive)
     }
 
+    fn watch_only(&mut self, peers: &[WorkerInfo]) {
+        self.greeted
+            .retain(|id| peers.iter().any(|peer| peer.id == *id));
+    }
+
     fn sweep(&mut self, dead: WorkerId) -> Result<Sweep> {
         let now = self.clock.now().boot;
         Ok(self.world.lock().sweep(dead, now))
