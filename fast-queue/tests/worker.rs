@@ -7,6 +7,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use fast_queue::FastQueue;
+use queue_core::claim::{ClaimRequest, WorkerId};
+use queue_core::outcome::{Outcome, Settlement};
 use queue_core::runtime::handlers::{Done, Handlers};
 use queue_core::runtime::{Observer, Summary, Worker, WorkerEvent, WorkerOptions};
 use queue_core::{NewTask, Queue, State, TaskId, TaskOptions};
@@ -60,6 +62,18 @@ struct Events(mpsc::Sender<WorkerEvent>);
 impl Observer for Events {
     fn on(&mut self, event: &WorkerEvent) {
         let _ = self.0.send(event.clone());
+    }
+}
+
+/// Waits until `condition` holds, looking every few milliseconds; the test run's own time limit
+/// ends it if it never does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody tells this thread about files another one writes"
+)]
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -164,6 +178,35 @@ fn an_idle_worker_learns_of_tasks_from_another_queue_handle() {
     }
     stopper.stop();
     assert_eq!(running.join().unwrap().succeeded, 5);
+}
+
+#[test]
+fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
+    let bench = Bench::new(1);
+    bench.shell("true");
+    let request = ClaimRequest {
+        worker: WorkerId(5),
+        limit: 1,
+        queue: "default".to_owned(),
+        commands: true,
+        handlers: Vec::new(),
+    };
+    let claimed = bench.queue.claim(&request).unwrap().tasks.remove(0);
+    let worker = bench.worker();
+    let mark = worker.id().0.to_le_bytes();
+    let running = std::thread::spawn(move || worker.run(&mut ()).unwrap());
+    let board = bench.queue.sidecar().listening_file();
+    let listens = || std::fs::read(&board).unwrap().starts_with(&mark);
+    wait_until(listens);
+    let settlement = Settlement {
+        claim: claimed.claim,
+        outcome: Outcome::Succeeded,
+        output: None,
+    };
+    bench.queue.settle(vec![settlement]).unwrap();
+    bench.queue.database().waker().tell_settled();
+    assert_eq!(running.join().unwrap(), Summary::default());
+    assert!(!listens());
 }
 
 #[test]

@@ -175,6 +175,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             },
             Action::Signal { claim, ending } => return self.shell.signal(claim, ending),
             Action::SetIdle(idle) => return self.shell.set_idle(idle),
+            Action::Listen(listening) => return self.shell.set_listening(listening),
             Action::PassOn => return self.shell.pass_on(),
             Action::Report(event) => return observer.on(&event),
             Action::LookAtPeers => return self.look_at_peers(now, observer),

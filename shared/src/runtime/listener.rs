@@ -9,9 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::presence::{bind, open_private, receive, remove_files};
+use super::presence::{bind, open_private, receive, remove_socket};
 use super::sidecar::Sidecar;
-use super::wakeup::PLACE_BYTES;
+use super::wakeup::{PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -22,9 +22,9 @@ use crate::queue::Queue;
 #[derive(Debug)]
 pub struct Listener {
     id: WorkerId,
-    place: u64,
+    /// Taken until the listener is dropped.
+    place: Option<Place>,
     sidecar: Sidecar,
-    board: File,
     socket: OwnedFd,
 }
 
@@ -39,13 +39,11 @@ impl Listener {
         let id = WorkerId::from_bits(queue.random());
         let socket = bind(&sidecar, id)
             .map_err(|error| Error::io("cannot bind a socket to listen at", error))?;
-        let board = open_private(&sidecar.listening_file())?;
-        let place = take_place(&board, &sidecar, id)?;
+        let place = Some(Place::take(&sidecar, id)?);
         Ok(Self {
             id,
             place,
             sidecar,
-            board,
             socket,
         })
     }
@@ -74,10 +72,37 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // First the place: while it names this listener nobody else may be given it.
+        self.place = None;
+        remove_socket(&self.sidecar, self.id);
+    }
+}
+
+/// A place on the list of those who are told of settles, given back when dropped. Whoever has it
+/// is sent [`Signal::Settled`] at the socket of that name.
+#[derive(Debug)]
+pub(crate) struct Place {
+    board: File,
+    place: u64,
+}
+
+impl Place {
+    /// Takes the first free one.
+    ///
+    /// # Errors
+    /// When the system refuses the file.
+    pub(crate) fn take(sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
+        let board = open_private(&sidecar.listening_file())?;
+        let place = take_place(&board, sidecar, id)?;
+        Ok(Self { board, place })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
         let _ = self
             .board
             .write_all_at(&[0; PLACE_BYTES], self.place * PLACE_BYTES as u64);
-        remove_files(&self.sidecar, self.id);
     }
 }
 
@@ -105,33 +130,33 @@ fn take_place(board: &File, sidecar: &Sidecar, id: WorkerId) -> Result<u64> {
 }
 
 fn is_deserted(sidecar: &Sidecar, listener: WorkerId) -> bool {
-    let waker = super::wakeup::Waker::new(sidecar.clone());
-    let deserted = !waker.send(listener, super::wakeup::Signal::Settled);
+    let deserted = !Waker::new(sidecar.clone()).send(listener, Signal::Settled);
     if deserted {
-        remove_files(sidecar, listener);
+        remove_socket(sidecar, listener);
     }
     deserted
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Listener, Sidecar, take_place};
+    use super::{Listener, Place, Sidecar};
     use crate::claim::WorkerId;
-    use crate::runtime::presence::{bind, open_private};
+    use crate::runtime::presence::bind;
     use crate::runtime::wakeup::Waker;
 
     fn listener(sidecar: &Sidecar, id: i64) -> Listener {
         let id = WorkerId(id);
         let socket = bind(sidecar, id).unwrap();
-        let board = open_private(&sidecar.listening_file()).unwrap();
-        let place = take_place(&board, sidecar, id).unwrap();
         Listener {
             id,
-            place,
+            place: Some(Place::take(sidecar, id).unwrap()),
             sidecar: sidecar.clone(),
-            board,
             socket,
         }
+    }
+
+    fn place(listener: &Listener) -> Option<u64> {
+        listener.place.as_ref().map(|place| place.place)
     }
 
     #[test]
@@ -142,15 +167,15 @@ mod tests {
         let waker = Waker::new(sidecar.clone());
         waker.tell_settled();
         let (one, two) = (listener(&sidecar, 1), listener(&sidecar, 2));
-        assert_eq!((one.place, two.place), (0, 1));
+        assert_eq!((place(&one), place(&two)), (Some(0), Some(1)));
         waker.tell_settled();
         assert!(one.wait(std::time::Duration::ZERO).unwrap());
         assert!(two.wait(std::time::Duration::ZERO).unwrap());
         assert!(!two.wait(std::time::Duration::ZERO).unwrap());
         drop(one);
         let three = listener(&sidecar, 3);
-        assert_eq!(three.place, 0);
+        assert_eq!(place(&three), Some(0));
         std::fs::remove_file(sidecar.worker_socket(two.id)).unwrap();
-        assert_eq!(listener(&sidecar, 4).place, 1);
+        assert_eq!(place(&listener(&sidecar, 4)), Some(1));
     }
 }

@@ -45,6 +45,8 @@ pub struct Machine {
     want_review: bool,
     want_rest: bool,
     nothing_left: bool,
+    /// Draining, it is told when tasks end elsewhere: the last one may.
+    listening: bool,
     /// The mark that makes others wake this worker is set.
     idle: bool,
     counter: Option<i64>,
@@ -109,6 +111,7 @@ impl Machine {
             want_review: false,
             want_rest: true,
             nothing_left: false,
+            listening: false,
             idle: false,
             counter: None,
             next_due: None,
@@ -283,6 +286,13 @@ impl Machine {
         if self.idle != idle {
             self.idle = idle;
             self.actions.push(Action::SetIdle(idle));
+        }
+    }
+
+    fn set_listening(&mut self, listening: bool) {
+        if self.listening != listening {
+            self.listening = listening;
+            self.actions.push(Action::Listen(listening));
         }
     }
 

@@ -285,9 +285,15 @@ pub(super) fn receive(socket: &OwnedFd) -> Vec<Signal> {
     }
 }
 
-pub(super) fn remove_files(sidecar: &Sidecar, worker: WorkerId) {
+/// Removes what a listener has, and a worker besides its lock: whoever is about to recover a dead
+/// worker may hold that.
+pub(super) fn remove_socket(sidecar: &Sidecar, worker: WorkerId) {
     // What cannot be removed is swept by a later worker.
     let _ = std::fs::remove_file(sidecar.worker_socket(worker));
+}
+
+fn remove_files(sidecar: &Sidecar, worker: WorkerId) {
+    remove_socket(sidecar, worker);
     let _ = std::fs::remove_file(sidecar.worker_lock(worker));
 }
 

@@ -60,6 +60,8 @@ pub enum Event {
     Ended(Ended),
     /// Somebody made a task claimable.
     TasksWaiting,
+    /// Tasks ended elsewhere; told only after [`Action::Listen`].
+    TasksSettled,
     /// Somebody wants a running task ended.
     CancelRequested,
     /// A worker came, or a watched one went.
@@ -99,6 +101,8 @@ pub enum Action {
     },
     /// Say whether this worker has free slots and wants to be woken.
     SetIdle(bool),
+    /// Say whether this worker wants to be told when tasks end elsewhere.
+    Listen(bool),
     /// Wake another idle worker: more tasks may wait than this one can take.
     PassOn,
     /// Read the change counter.

@@ -20,6 +20,9 @@ pub trait Shell {
     /// Marks the worker as one to be woken, or takes the mark away.
     fn set_idle(&mut self, idle: bool);
 
+    /// Has the worker told when tasks end elsewhere, or not any more.
+    fn set_listening(&mut self, listening: bool);
+
     /// Wakes another idle worker.
     fn pass_on(&mut self);
 

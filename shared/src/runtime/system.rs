@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::executor::{Ended, Ending, Executor};
+use super::listener::Place;
 use super::orphans::{OrphanEnd, ProcFs, Processes};
 use super::presence::{DeadLock, Registration, boot_id};
 use super::protocol::Event;
@@ -37,6 +38,7 @@ pub struct System {
     stop: StopReceiver,
     sidecar: Sidecar,
     waker: Arc<Waker>,
+    listening: Option<Place>,
     peers: HashMap<WorkerId, Watched>,
     next_token: u64,
     dead: Vec<DeadLock>,
@@ -74,6 +76,7 @@ impl System {
             stop,
             sidecar,
             waker,
+            listening: None,
             peers: HashMap::new(),
             next_token: FIRST_PEER_TOKEN,
             dead: Vec::new(),
@@ -129,7 +132,7 @@ impl System {
                         Signal::Tasks => Event::TasksWaiting,
                         Signal::Cancel => Event::CancelRequested,
                         Signal::Peers => Event::PeersChanged,
-                        Signal::Settled => continue,
+                        Signal::Settled => Event::TasksSettled,
                     });
                 }
             }
@@ -164,6 +167,14 @@ impl Shell for System {
 
     fn set_idle(&mut self, idle: bool) {
         self.registration.set_idle(idle);
+    }
+
+    fn set_listening(&mut self, listening: bool) {
+        self.listening = None;
+        if listening {
+            // Without a place the slow poll tells.
+            self.listening = Place::take(&self.sidecar, self.registration.info().id).ok();
+        }
     }
 
     fn pass_on(&mut self) {

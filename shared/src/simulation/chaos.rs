@@ -187,12 +187,14 @@ impl<Q: Queue> Simulation<Q> {
             clock: Arc::clone(&self.clock),
             sidecar: queue.sidecar().clone(),
             waker: Arc::new(Waker::new(queue.sidecar().clone())),
+            listening: None,
             greeted: Vec::new(),
             dead: Vec::new(),
             stops: 0,
         };
         let config = WorkerConfig {
             slots: usize::try_from(slots).unwrap_or(1),
+            drain: self.draw(4) == 0,
             grace: Duration::from_millis(400),
             ..WorkerConfig::default()
         };

@@ -11,6 +11,7 @@ use crate::conformance::ManualClock;
 use crate::error::Result;
 use crate::queue::WorkerInfo;
 use crate::runtime::executor::Ending;
+use crate::runtime::listener::Place;
 use crate::runtime::presence::{DeadLock, Registration};
 use crate::runtime::protocol::Event;
 use crate::runtime::recovery::Sweep;
@@ -25,6 +26,7 @@ pub(super) struct SimulatedShell {
     pub(super) clock: Arc<ManualClock>,
     pub(super) sidecar: Sidecar,
     pub(super) waker: Arc<Waker>,
+    pub(super) listening: Option<Place>,
     pub(super) greeted: Vec<WorkerId>,
     pub(super) dead: Vec<DeadLock>,
     pub(super) stops: u32,
@@ -48,6 +50,13 @@ impl Shell for SimulatedShell {
 
     fn set_idle(&mut self, idle: bool) {
         self.registration.set_idle(idle);
+    }
+
+    fn set_listening(&mut self, listening: bool) {
+        self.listening = None;
+        if listening {
+            self.listening = Place::take(&self.sidecar, self.id()).ok();
+        }
     }
 
     fn pass_on(&mut self) {
@@ -104,7 +113,7 @@ impl Shell for SimulatedShell {
                 Signal::Tasks => events.push(Event::TasksWaiting),
                 Signal::Cancel => events.push(Event::CancelRequested),
                 Signal::Peers => events.push(Event::PeersChanged),
-                Signal::Settled => {}
+                Signal::Settled => events.push(Event::TasksSettled),
             }
         }
         if world.has_notice(self.id()) && !world.plant(Plant::NobodyDies) {

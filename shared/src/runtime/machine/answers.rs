@@ -24,17 +24,26 @@ impl Machine {
             }
             Event::Ended(ended) => self.ended(now, ended),
             Event::TasksWaiting => self.want_claim = true,
+            Event::TasksSettled => self.want_rest = true,
             Event::CancelRequested => self.want_heartbeat = true,
             Event::PeersChanged => self.peers_at = now.boot,
             Event::PeerTaken => self.peers_at = now.boot.after(TAKEN_INTERVAL),
             Event::Counter(answer) => self.counted(now, answer),
-            Event::Rest(Ok(rest)) => self.nothing_left = !rest,
+            Event::Rest(Ok(rest)) => self.looked_for_rest(rest),
             Event::Rest(Err(error)) => {
                 self.want_rest = true;
                 self.refused(now, error);
             }
             Event::Stop => self.stop(now),
         }
+    }
+
+    /// What ended after the look and before the worker listens is told to nobody, so it looks once
+    /// more.
+    fn looked_for_rest(&mut self, rest: bool) {
+        self.nothing_left = !rest;
+        self.want_rest |= rest && !self.listening;
+        self.set_listening(rest);
     }
 
     fn claimed(&mut self, now: Now, answer: Result<Claims>) {
@@ -49,6 +58,9 @@ impl Machine {
         };
         self.claim_backoff.over();
         let filled = claims.tasks.len() >= self.asked_for;
+        if !claims.tasks.is_empty() {
+            self.set_listening(false);
+        }
         for task in claims.tasks {
             self.start(now, task);
         }

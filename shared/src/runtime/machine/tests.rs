@@ -332,3 +332,40 @@ fn a_draining_worker_ends_when_nothing_is_left_anywhere() {
     assert!(step.actions.iter().any(looks));
     assert!(machine.step(at(500), [Event::Rest(Ok(false))]).finished);
 }
+
+/// It used to learn of that only at its next poll, half a second later.
+#[test]
+fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
+    let config = Config {
+        drain: true,
+        ..Config::default()
+    };
+    let mut machine = Machine::new(config, at(0));
+    for event in [None, Some(claimed([])), Some(claimed([]))] {
+        machine.step(at(0), event);
+    }
+    let looks = |action: &Action| matches!(action, Action::LookForRest);
+    let listens = |step: &Step| {
+        step.actions.iter().find_map(|action| {
+            if let Action::Listen(listening) = action {
+                Some(*listening)
+            } else {
+                None
+            }
+        })
+    };
+    let step = machine.step(at(1), [Event::Rest(Ok(true))]);
+    assert_eq!(listens(&step), Some(true));
+    assert!(
+        step.actions.iter().any(looks),
+        "the last task may have ended between the look and the listening"
+    );
+    let step = machine.step(at(1), [Event::Rest(Ok(true))]);
+    assert!(!step.actions.iter().any(looks), "now it waits");
+    let step = machine.step(at(2), [Event::TasksSettled]);
+    assert!(step.actions.iter().any(looks));
+    let step = machine.step(at(2), [Event::Rest(Ok(true)), Event::TasksWaiting]);
+    assert_eq!((listens(&step), limit(&step)), (None, Some(1)));
+    let step = machine.step(at(3), [claimed([1])]);
+    assert_eq!(listens(&step), Some(false), "it has a task of its own");
+}
