@@ -1,6 +1,7 @@
 //! The only place that reads a clock. Everything else is handed the time.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -62,6 +63,10 @@ pub trait Clock: Send + Sync + fmt::Debug {
 }
 
 /// The machine's clocks: `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
+///
+/// Wall time that is set back by at most 5 s, as when it is adjusted, stands still in this process
+/// until it has caught up; set back further it is followed, so that one wrong moment far ahead
+/// stops nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -72,8 +77,49 @@ impl Clock for SystemClock {
             time.tv_sec * 1000 + time.tv_nsec / 1_000_000
         };
         Now {
-            wall: Timestamp(millis(ClockId::Realtime)),
+            wall: Timestamp(smoothed(&LATEST, millis(ClockId::Realtime))),
             boot: BootTime(millis(ClockId::Boottime)),
         }
+    }
+}
+
+/// The wall time this process goes by, in milliseconds.
+static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
+/// A step back of more milliseconds is no adjustment.
+const SMALL_STEP_MS: i64 = 5_000;
+
+/// The time to go by where the clock shows `read` and it was `latest` before.
+fn smoothed(latest: &AtomicI64, read: i64) -> i64 {
+    let moves = |latest: i64| read > latest || latest - read > SMALL_STEP_MS;
+    let order = Ordering::Relaxed;
+    match latest.fetch_update(order, order, |latest| moves(latest).then_some(read)) {
+        Ok(_) => read,
+        Err(latest) => latest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicI64;
+
+    use super::smoothed;
+
+    #[test]
+    fn small_steps_back_are_smoothed_and_large_ones_accepted() {
+        let latest = AtomicI64::new(i64::MIN);
+        let shown = [10_000, 12_000, 7_000, 11_999, 12_001, 7_000, 7_001];
+        let given = shown.map(|read| smoothed(&latest, read));
+        assert_eq!(
+            given,
+            [10_000, 12_000, 12_000, 12_000, 12_001, 7_000, 7_001]
+        );
+    }
+
+    #[test]
+    fn one_wrong_second_in_2099_is_forgotten() {
+        let latest = AtomicI64::new(i64::MIN);
+        let in_2099 = 4_070_908_800_000;
+        let shown = [1_767_225_600_000, in_2099, 1_767_225_601_000];
+        assert_eq!(shown.map(|read| smoothed(&latest, read)), shown);
     }
 }

@@ -369,3 +369,49 @@ fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
     let step = machine.step(at(3), [claimed([1])]);
     assert_eq!(listens(&step), Some(false), "it has a task of its own");
 }
+
+/// A wall clock that shows another time than the intervals say.
+fn wall_at(boot: i64, wall: i64) -> Now {
+    Now {
+        wall: at(wall).wall,
+        ..at(boot)
+    }
+}
+
+#[test]
+fn a_due_task_follows_the_wall_clock_wherever_it_jumps() {
+    let due = |at: Now| {
+        Event::Claimed(Ok(Claims {
+            tasks: Vec::new(),
+            next_due: Some(at.wall),
+        }))
+    };
+    let idle = |machine: &mut Machine| {
+        machine.step(at(0), [claimed([])]);
+        machine.step(at(0), [due(at(60_000))])
+    };
+    let mut ahead = machine(1);
+    let step = idle(&mut ahead);
+    let polled = step.wake_at.unwrap();
+    assert!(polled < at(60_000).boot, "it looks at the clock meanwhile");
+    let step = ahead.step(wall_at(polled.0, 90_000), []);
+    assert_eq!(limit(&step), Some(1), "its time came with the jump");
+
+    let mut back = machine(1);
+    idle(&mut back);
+    let step = back.step(wall_at(60_000, 0), []);
+    assert_eq!(limit(&step), None, "its time lies ahead again");
+    let step = back.step(wall_at(61_000, 60_000), []);
+    assert_eq!(limit(&step), Some(1));
+}
+
+#[test]
+fn a_timeout_does_not_follow_the_wall_clock() {
+    let mut machine = running(&[1]);
+    let in_2099 = 2_300_000_000_000;
+    assert_eq!(signals(&machine.step(wall_at(999, in_2099), [])), []);
+    assert_eq!(
+        signals(&machine.step(wall_at(1_000, -in_2099), [])),
+        [(1, Ending::Terminate)]
+    );
+}
