@@ -410,8 +410,22 @@ mod tests {
                     }
                     Event::Told
                 }
-                Action::RunAlone | Action::End => unreachable!("the driver does not start so"),
+                Action::RunAlone => self.run_alone(),
+                Action::End => unreachable!("nothing is done after the end"),
             }
+        }
+
+        fn run_alone(&mut self) -> Event {
+            if self.faulty[0] {
+                return Event::RanAlone(Err(None));
+            }
+            self.open = Some(vec![0]);
+            let Event::Committed(result) = self.commit() else {
+                unreachable!("a commit is answered as one");
+            };
+            // SQLite undoes a statement whose commit failed.
+            self.open = None;
+            Event::RanAlone(result.map_err(Some))
         }
 
         fn commit(&mut self) -> Event {
@@ -435,6 +449,7 @@ mod tests {
             failures in 0_u8..60,
             more in 0_usize..20,
             broken in 0_u8..30,
+            lone: bool,
         ) {
             let mut rng = fastrand::Rng::with_seed(seed);
             let faulty: Vec<bool> = (0..=more).map(|_| rng.u8(..100) < broken).collect();
@@ -448,7 +463,7 @@ mod tests {
                 poisoned: false,
                 told: vec![None; more + 1],
             };
-            let (mut turn, mut action) = Turn::start();
+            let (mut turn, mut action) = if lone { Turn::alone() } else { Turn::start() };
             let mut gathered = 1;
             let mut steps = 0;
             while action != Action::End {

@@ -92,6 +92,7 @@ impl Database {
     /// As [`write`](Self::write), for an operation that executes one statement and nothing else
     /// (what it reads after that, another process may have changed). Where no other thread writes,
     /// the statement is a transaction of its own: that saves BEGIN and COMMIT, a tenth of a commit.
+    /// An error or a panic after the statement undoes nothing then, so there must be none.
     ///
     /// # Errors
     /// As [`write`](Self::write).

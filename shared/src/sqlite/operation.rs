@@ -2,6 +2,7 @@
 //! caller's own thread.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -14,6 +15,20 @@ use super::combine::{Refusal, Verdict};
 use super::fault::{Fault, Shared, relocated};
 use super::poison::poisoned;
 use crate::error::{Error, Result};
+
+thread_local! {
+    /// Whether a commit was begun by this thread since it last cleared this.
+    static COMMIT_BEGAN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has every commit on `connection` noted before it begins: where a statement is its own
+/// transaction, nothing else tells whether it failed, or its commit.
+pub(super) fn watch_commits(connection: &Connection) -> rusqlite::Result<()> {
+    connection.commit_hook(Some(|| {
+        COMMIT_BEGAN.set(true);
+        false
+    }))
+}
 
 /// Locks a mutex whose data is whole after a panic too: no operation runs under one unprotected.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -99,8 +114,12 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
     }
 
     fn run_alone(&mut self, connection: &Connection) -> Result<(), Option<(Refusal, Shared)>> {
+        COMMIT_BEGAN.set(false);
         match catch_unwind(AssertUnwindSafe(|| (self.operation)(connection))) {
-            Ok(Err(Error::Sqlite(error))) if Fault::of(&error) != Fault::Statement => {
+            // What fails before the commit has begun is the statement's own, and undone.
+            Ok(Err(Error::Sqlite(error)))
+                if COMMIT_BEGAN.get() || Fault::of(&error) == Fault::Sync =>
+            {
                 Err(Some((Fault::of_commit(&error), Shared(Arc::new(error)))))
             }
             result => {

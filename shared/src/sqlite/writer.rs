@@ -16,9 +16,9 @@ use rusqlite::Connection;
 
 use super::checkpointer::{Checkpointer, watch_log};
 use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
-use super::fault::{Fault, Shared};
+use super::fault::{Fault, Shared, located};
 use super::lock::{WriterLock, busy};
-use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock};
+use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits};
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
 use super::statement;
@@ -60,6 +60,7 @@ impl Writer {
         connection: Connection,
         options: &OpenOptions,
     ) -> Result<Self> {
+        watch_commits(&connection).map_err(|error| located(&path, error))?;
         let poison = Arc::new(Poison::default());
         let checkpointer = if options.one_shot {
             None
@@ -244,11 +245,9 @@ impl Core {
         let connection = lock(&self.connection);
         let mut joined: Vec<Arc<dyn Job>> = Vec::new();
         let mut source = None;
-        let (mut turn, mut action) = if own.is_statement() && lock(&self.turns).nobody_waits() {
-            Turn::alone()
-        } else {
-            Turn::start()
-        };
+        // BEGIN is where a poisoned writer refuses.
+        let alone = own.is_statement() && !self.poison.is_set() && lock(&self.turns).nobody_waits();
+        let (mut turn, mut action) = if alone { Turn::alone() } else { Turn::start() };
         loop {
             let event = match action {
                 Action::RunAlone => Event::RanAlone(self.run_alone(own, &connection, &mut source)),
@@ -317,10 +316,6 @@ impl Core {
         connection: &Connection,
         source: &mut Option<Shared>,
     ) -> Result<(), Option<Refusal>> {
-        if self.poison.is_set() {
-            *source = self.poison.source();
-            return Err(Some(Refusal::Fatal));
-        }
         operation.run_alone(connection).map_err(|refused| {
             let (refusal, error) = refused?;
             *source = Some(error);
@@ -370,4 +365,56 @@ fn roll_back(connection: &Connection, source: &mut Option<Shared>) -> Result<(),
 
 fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::Durability;
+
+    /// Until one operation waits behind the one that leads.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a caller that joined the queue sleeps; nothing tells when"
+    )]
+    fn until_one_waits(writer: &Writer) {
+        while writer.core.queued.is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_lone_statement_that_comes_to_lead_after_a_failed_sync_never_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        let options = OpenOptions::new(Durability::Fast).unwrap();
+        let lock_path = folder.path().join("writer.lock");
+        let path = folder.path().join("q.db");
+        let writer = Writer::new(path, lock_path, connection, &options).unwrap();
+        let (inside, entered) = crossbeam_channel::bounded(1);
+        let (leave, left) = crossbeam_channel::bounded::<()>(1);
+        std::thread::scope(|scope| {
+            let leader = scope.spawn(|| {
+                writer.write(
+                    move |_| {
+                        inside.send(()).unwrap();
+                        left.recv().unwrap();
+                        Ok(())
+                    },
+                    false,
+                )
+            });
+            entered.recv().unwrap();
+            let follower =
+                scope.spawn(|| writer.write(|_| -> Result<()> { panic!("it ran") }, true));
+            until_one_waits(&writer);
+            writer.core.poison.set(None);
+            leave.send(()).unwrap();
+            leader.join().unwrap().unwrap();
+            let refused = follower.join().unwrap().unwrap_err();
+            assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
+        });
+        let refused = writer.write(|_| Ok(()), true).unwrap_err();
+        assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
+    }
 }
