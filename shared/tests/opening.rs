@@ -140,6 +140,29 @@ fn what_cannot_be_a_database_is_refused_with_its_own_sentence() {
 }
 
 #[test]
+fn what_is_refused_stays_as_it_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("text"), "no database, though it is long enough").unwrap();
+    Connection::open(at("orders.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE orders (id INTEGER)")
+        .unwrap();
+    Connection::open(at("part.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE queue_tasks (id INTEGER)")
+        .unwrap();
+    fs::write(at("taken.db.d"), "a file where the folder has to be").unwrap();
+    let before = names(folder.path());
+    assert!(refusal(open(&at("text"))).contains("not an SQLite database"));
+    assert!(refusal(open_existing(&at("orders.db"))).contains("no queue in this file"));
+    assert!(refusal(open_read_only(&at("orders.db"))).contains("no queue in this file"));
+    assert!(refusal(open(&at("part.db"))).contains("only a part"));
+    assert!(refusal(open(&at("taken.db"))).contains("not a folder"));
+    assert_eq!(names(folder.path()), before);
+}
+
+#[test]
 fn a_missing_file_is_created_only_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");

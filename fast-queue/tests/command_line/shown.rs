@@ -129,6 +129,30 @@ fn the_durability_asked_for_is_that_of_the_connection() {
 }
 
 #[test]
+fn doctor_shows_what_a_writer_has_and_changes_nothing() {
+    let place = Place::new();
+    // Longer than a one-shot program that writes would leave it.
+    place.write("lines", "true\n".repeat(10_000));
+    let mut command = place.command(&["add-task", "--stdin"]);
+    let lines = std::fs::File::open(place.path("lines")).unwrap();
+    assert!(command.stdin(lines).output().unwrap().status.success());
+    std::fs::remove_dir_all(place.path("queue.db.d")).unwrap();
+    let log = || std::fs::metadata(place.path("queue.db-wal")).unwrap().len();
+    let before = log();
+    assert!(before > 512 * 1024, "{before}");
+    let findings = place.json(&["doctor"]);
+    let found = |check: &str| {
+        let mut findings = findings.as_array().unwrap().iter();
+        findings.find(|one| one["check"] == check).unwrap()["found"].clone()
+    };
+    assert_eq!(found("wal_autocheckpoint"), "0");
+    assert_eq!(found("foreign_keys"), "1");
+    assert_eq!(found("synchronous"), "1");
+    assert_eq!(log(), before);
+    assert!(!place.path("queue.db.d").exists());
+}
+
+#[test]
 fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
     let place = Place::new();
     let mut command = place.command(&["add-task", "a", "true"]);

@@ -33,12 +33,7 @@ const COLUMNS: [Column; 3] = [left("CHECK"), left("FOUND"), left("PROBLEM")];
 const MOST_RUNNING: usize = 100_000;
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
-    // What a writer's connection is set to is of interest; a file that cannot be written is looked
-    // at all the same.
-    let queue = match context.open(Access::Write) {
-        Err(Error::Unusable { .. }) => context.open(Access::Read)?,
-        opened => opened?,
-    };
+    let queue = context.open(Access::Read)?;
     let mut findings = vec![
         ok(
             "program",

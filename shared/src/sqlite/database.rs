@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::checkpointer::truncate;
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
-use super::location::{Location, locate, unusable};
+use super::location::{Location, locate, prepare_sidecar, unusable};
 use super::lock::LockFile;
 use super::migrate::{AppliedLine, Birth, Line, is_behind, lines, migrate};
 use super::operation::lock;
@@ -57,8 +57,7 @@ impl Database {
             let connection = open_to_read(&path, &options, lines)?;
             (Access::Read(Mutex::new(connection)), None)
         } else {
-            let open = LockFile::open(&sidecar.folder().join("open.lock"))?;
-            let writer = open_to_write(&path, &sidecar, &options, lines, &open)?;
+            let (writer, open) = open_to_write(&path, &sidecar, &options, lines)?;
             (Access::Write(writer), Some(open))
         };
         Ok(Self {
@@ -145,14 +144,18 @@ impl Database {
         }
     }
 
-    /// Looks at the connection whose pragmas matter: the writing one, where there is one.
+    /// Looks at the connection whose pragmas matter: the one that writes, or one as a write would
+    /// open it, which changes nothing. Only where that is refused, the one that reads.
     pub(super) fn on_the_connection<T>(
         &self,
         look: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
         match &self.access {
             Access::Write(writer) => look(&writer.connection()),
-            Access::Read(connection) => look(&lock(connection)),
+            Access::Read(connection) => match open_writer(&self.path, &self.options) {
+                Ok(writer) => look(&writer),
+                Err(_) => look(&lock(connection)),
+            },
         }
     }
 
@@ -201,8 +204,7 @@ fn open_to_write(
     sidecar: &Sidecar,
     options: &OpenOptions,
     wanted: &[Line],
-    open: &LockFile,
-) -> Result<Writer> {
+) -> Result<(Writer, LockFile)> {
     let mut connection = open_writer(path, options)?;
     let mode = journal_mode(&connection).map_err(|error| located(path, error))?;
     let applied = lines(&connection, path)?;
@@ -210,6 +212,8 @@ fn open_to_write(
     if behind_wanted && !options.create {
         return Err(behind(path, &applied));
     }
+    prepare_sidecar(path, sidecar)?;
+    let open = LockFile::open(&sidecar.folder().join("open.lock"))?;
     let lock_path = sidecar.writer_lock();
     if behind_wanted || !mode.eq_ignore_ascii_case("wal") {
         let lock = LockFile::open(&lock_path)?;
@@ -227,7 +231,8 @@ fn open_to_write(
         empty_log(&connection, path, options)?;
     }
     open.try_shared()?;
-    Writer::new(path.to_owned(), lock_path, connection, options)
+    let writer = Writer::new(path.to_owned(), lock_path, connection, options)?;
+    Ok((writer, open))
 }
 
 /// The first to open the file empties the log, so that after a power cut nothing rolled back

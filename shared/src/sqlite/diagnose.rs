@@ -33,7 +33,7 @@ fn wrong(what: &str, value: impl Into<String>, problem: &str) -> Finding {
 }
 
 impl Database {
-    /// Looks at the file and at this connection to it. `deep` also compares every index with its
+    /// Looks at the file and at the connection that writes to it. `deep` also compares every index with its
     /// table, which reads the whole file.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ pub(super) struct Location {
 }
 
 /// Finds the file at `path`, or creates an empty one, private to the owner, where `options` allow.
+/// The folder beside it is another matter: see [`prepare_sidecar`].
 pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Location> {
     let found = match fs::canonicalize(path) {
         Ok(real) => real,
@@ -31,13 +32,9 @@ pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Location> {
     if !options.force_network_fs {
         check_file_system(&found)?;
     }
-    let sidecar = Sidecar::of(&found);
-    if !options.read_only {
-        prepare_sidecar(&found, &sidecar)?;
-    }
     Ok(Location {
+        sidecar: Sidecar::of(&found),
         path: found,
-        sidecar,
     })
 }
 
@@ -101,6 +98,7 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
         check_file_system(&folder)?;
     }
     let file = folder.join(name);
+    check_folder(&file, Sidecar::of(&file).folder())?;
     let created = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -160,8 +158,11 @@ fn check_file_system(path: &Path) -> Result<()> {
     }
 }
 
-fn prepare_sidecar(path: &Path, sidecar: &Sidecar) -> Result<()> {
+/// Creates the folder beside the file at `path`. Not before that is known to be a database to be
+/// written to: what is refused stays as it was found.
+pub(super) fn prepare_sidecar(path: &Path, sidecar: &Sidecar) -> Result<()> {
     let folder = sidecar.folder();
+    check_folder(path, folder)?;
     // The last of the folders that `create` makes: where it is, the others are.
     if !sidecar.logs().is_dir() {
         sidecar.create().map_err(|error| Error::Unusable {
@@ -174,18 +175,23 @@ fn prepare_sidecar(path: &Path, sidecar: &Sidecar) -> Result<()> {
         })?;
     }
     let metadata = fs::symlink_metadata(folder).map_err(|error| unreachable_path(path, error))?;
-    if !metadata.is_dir() {
-        return Err(unusable(
-            path,
-            &format!("{} is not a folder; remove it", folder.display()),
-        ));
-    }
     if metadata.mode() & 0o077 != 0 {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(|error| {
             Error::io(format!("cannot make {} private", folder.display()), error)
         })?;
     }
     Ok(())
+}
+
+/// Refuses what is in the way of the folder; a link to one elsewhere is, too.
+fn check_folder(path: &Path, folder: &Path) -> Result<()> {
+    match fs::symlink_metadata(folder) {
+        Ok(metadata) if !metadata.is_dir() => Err(unusable(
+            path,
+            &format!("{} is not a folder; remove it", folder.display()),
+        )),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn unreachable_path(path: &Path, error: std::io::Error) -> Error {
