@@ -131,7 +131,7 @@ impl Attempt<'_> {
 
     /// Claims from one lane of commands. Only where it gives nothing is there a reason to ask for.
     fn take_from(&mut self, lane: i64) -> Result<()> {
-        if self.claim_found(CLAIM_NEXT, [lane], "")? == 0 && self.missing() > 0 {
+        if self.claim_found(CLAIM_NEXT, [lane], "")? == 0 {
             self.guard.check(self.connection, Phase::Accepting)?;
         }
         Ok(())

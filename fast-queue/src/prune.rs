@@ -20,6 +20,10 @@ const LOOK_AT_ONCE: u16 = 10_000;
 
 /// Deletes what the request names, or counts it.
 pub(crate) fn prune(database: &Database, guard: &Guard, request: &PruneRequest) -> Result<u64> {
+    if !request.dry_run {
+        // Logs are deleted outside the transactions that look.
+        database.read(|connection| guard.check(connection, Phase::Accepting))?;
+    }
     let states = mask(&request.states);
     let Some(last) = database.read(read::last_id)? else {
         return Ok(0);

@@ -6,7 +6,8 @@
 )]
 
 use fast_queue::{
-    ClaimRequest, Error, FastQueue, NewTask, Outcome, Queue, Settled, Settlement, State, WorkerId,
+    Claim, ClaimRequest, Error, FastQueue, NewTask, Outcome, PruneRequest, Queue, Serves, Settled,
+    Settlement, State, TaskId, Timestamp, WorkerId, WorkerInfo,
 };
 use rusqlite::Connection;
 
@@ -79,4 +80,109 @@ fn a_promoted_file_refuses_even_the_settle() {
         queue.get(claim.task).unwrap().unwrap().state,
         State::Running
     );
+}
+
+fn success(claim: Claim) -> Settlement {
+    Settlement {
+        claim,
+        outcome: Outcome::Succeeded,
+        output: None,
+    }
+}
+
+fn everything_old() -> PruneRequest {
+    PruneRequest {
+        finished_before: Timestamp(i64::MAX),
+        states: Vec::new(),
+        keep: 0,
+        dry_run: false,
+    }
+}
+
+fn worker() -> WorkerInfo {
+    WorkerInfo {
+        id: WorkerId(8),
+        pid: 1,
+        boot_id: "boot".to_owned(),
+        started_at: Timestamp(0),
+        slots: 1,
+        serves: Serves {
+            queue: "default".to_owned(),
+            commands: true,
+            handlers: Vec::new(),
+        },
+    }
+}
+
+/// Every row of every table of the queue but the mark itself, as text.
+fn rows(queue: &FastQueue) -> Vec<String> {
+    let other = Connection::open(queue.path()).unwrap();
+    let mut rows = Vec::new();
+    for table in [
+        "queue_queues",
+        "queue_tasks",
+        "queue_outputs",
+        "queue_workers",
+    ] {
+        let mut query = other.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = query.column_count();
+        let mut found = query.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let values = (0..columns).map(|index| format!("{:?}", row.get_ref(index).unwrap()));
+            rows.push(format!(
+                "{table}: {}",
+                values.collect::<Vec<_>>().join(", ")
+            ));
+        }
+    }
+    rows
+}
+
+#[test]
+fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
+    for engine in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+        let one = || vec![NewTask::shell("one", "true")];
+        let due = NewTask::shell("due", "true").run_at(Timestamp(queue.now().wall.0 + 1));
+        queue.enqueue(one()).unwrap();
+        queue.enqueue(one()).unwrap();
+        let request = ClaimRequest::commands(WORKER, 1);
+        let ended = queue.claim(&request).unwrap().tasks[0].claim;
+        queue.settle(vec![success(ended)]).unwrap();
+        let claim = queue.claim(&request).unwrap().tasks[0].claim;
+        queue.enqueue(vec![due]).unwrap();
+
+        mark(&queue, engine);
+        let before = rows(&queue);
+
+        assert!(refused(&queue.enqueue(one())), "alone, engine {engine}");
+        let keyed = NewTask::shell("keyed", "true").key("key");
+        assert!(refused(&queue.enqueue(vec![keyed])));
+        assert!(refused(&queue.enqueue([one(), one()].concat())));
+        for limit in [0, 1, 10] {
+            let request = ClaimRequest::commands(WORKER, limit);
+            assert!(refused(&queue.claim(&request)), "limit {limit}");
+        }
+        let mut own = Connection::open(queue.path()).unwrap();
+        let tx = own.transaction().unwrap();
+        assert!(refused(&queue.enqueue_in(&tx, &one())));
+        if engine == 2 {
+            assert!(refused(&queue.settle_in(&tx, &[success(claim)])));
+        }
+        drop(tx);
+        assert!(refused(&queue.retry(&[TaskId(1)])));
+        assert!(refused(&queue.reprioritize(&[TaskId(2)], 3)));
+        assert!(refused(&queue.set_paused("default", false)));
+        assert!(refused(&queue.prune(&everything_old())));
+        assert!(refused(&queue.register(&worker())));
+        if engine == 2 {
+            assert!(refused(&queue.settle(vec![success(claim)])));
+            assert!(refused(&queue.settle(vec![success(claim), success(claim)])));
+            assert!(refused(&queue.cancel(&[claim.task])));
+            assert!(refused(&queue.reap(WORKER)));
+            assert!(refused(&queue.deregister(WORKER)));
+        }
+        assert_eq!(rows(&queue), before, "engine {engine}");
+    }
 }
