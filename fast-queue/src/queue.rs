@@ -157,6 +157,7 @@ impl Queue for FastQueue {
         {
             let succeed = move |connection: &Connection| settle::succeed(connection, claim, now);
             if self.database.write_statement(succeed)? {
+                self.database.waker().tell_settled();
                 return Ok(vec![Settled::Recorded(State::Succeeded)]);
             }
         }
@@ -169,6 +170,7 @@ impl Queue for FastQueue {
             self.forget_due();
         }
         self.wake_workers(done.wakes);
+        self.database.waker().tell_settled();
         Ok(done.settled)
     }
 
@@ -181,7 +183,7 @@ impl Queue for FastQueue {
         let now = self.database.now().wall;
         let random = self.database.random();
         let done = settle::settle(tx, &self.guard, settlements, now, random)?;
-        Ok((done.settled, self.wake(done.wakes)))
+        Ok((done.settled, self.wake(done.wakes).after_settling()))
     }
 
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
@@ -217,6 +219,7 @@ impl Queue for FastQueue {
             reap::reap(connection, worker, now)
         })?;
         self.wake_workers(reap::requeued(&reaped));
+        self.database.waker().tell_settled();
         Ok(reaped)
     }
 

@@ -40,7 +40,9 @@ pub trait Queue: Send + Sync + 'static {
     /// counters. Scheduled tasks that came due are promoted on the way.
     fn claim(&self, request: &ClaimRequest) -> Result<Claims>;
 
-    /// Records outcomes, each on behalf of its claim.
+    /// Records outcomes, each on behalf of its claim, and tells those who wait for tasks to end
+    /// (see [`Listener`](crate::runtime::Listener)); so do [`reap`](Self::reap) and
+    /// [`cancel`](Self::cancel).
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
 
     /// As [`settle`](Self::settle) within the caller's transaction: the task is done together

@@ -264,6 +264,7 @@ macro_rules! conformance_tests {
             }
             settle {
                 a_success_ends_the_task
+                whoever_waits_for_tasks_to_end_is_told
                 a_failed_attempt_waits_for_its_backoff_and_is_claimed_again
                 a_task_out_of_attempts_has_failed
                 every_kind_of_failure_is_told_apart

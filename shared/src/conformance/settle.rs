@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use super::{Bench, Engine, OTHER, WORKER, settlement};
 use crate::claim::Claim;
 use crate::options::TaskOptions;
 use crate::outcome::{Outcome, Reason, Settled};
 use crate::queue::Queue;
+use crate::runtime::Listener;
 use crate::state::State;
 use crate::task::{NewTask, TaskId};
 
@@ -280,4 +283,32 @@ pub fn a_long_message_is_cut_between_characters<E: Engine>() {
 pub fn settling_nothing_does_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     assert_eq!(bench.queue.settle(Vec::new()).unwrap(), []);
+}
+
+pub fn whoever_waits_for_tasks_to_end_is_told<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let listener = Listener::new(&bench.another()).unwrap();
+    let told = || listener.wait(Duration::ZERO).unwrap();
+    let ids: Vec<_> = (0..6).map(|_| bench.shell("task")).collect();
+    let claims: Vec<_> = bench.claim(5).iter().map(|task| task.claim).collect();
+    assert!(!told(), "nothing has ended");
+    bench.settle(claims[0], Outcome::Succeeded);
+    assert!(told(), "alone");
+    let both = [
+        settlement(claims[1], Outcome::Succeeded, None),
+        settlement(claims[2], Outcome::Exited { code: 1 }, None),
+    ];
+    bench.queue.settle(both.to_vec()).unwrap();
+    assert!(told(), "together");
+    let (_, wake) = E::transaction(&bench.path(), true, |tx| {
+        let success = settlement(claims[3], Outcome::Succeeded, None);
+        bench.queue.settle_in(tx, &[success]).unwrap()
+    });
+    assert!(!told(), "the caller says when it has committed");
+    wake.fire();
+    assert!(told(), "in a transaction");
+    bench.queue.cancel(&[ids[5]]).unwrap();
+    assert!(told(), "called off");
+    bench.queue.reap(WORKER).unwrap();
+    assert!(told(), "its worker died");
 }

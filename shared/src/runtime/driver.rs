@@ -158,11 +158,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         let event = match action {
             Action::Claim { limit } => Event::Claimed(self.queue.claim(&self.request(limit))),
             Action::ListClaims => Event::OwnClaims(self.queue.claims_of(self.worker)),
-            Action::Settle(settlements) => {
-                let answer = self.queue.settle(settlements);
-                self.shell.tell_settled();
-                Event::Settled(answer)
-            }
+            Action::Settle(settlements) => Event::Settled(self.queue.settle(settlements)),
             Action::Heartbeat(claims) => Event::Heard(self.queue.heartbeat(&claims)),
             Action::ReadCounter => Event::Counter(self.queue.change_counter()),
             Action::LookForRest => Event::Rest(self.anything_left()),
@@ -285,7 +281,6 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Ok(recovered) => {
                 self.shell.release(dead, false);
                 self.events.push(Event::TasksWaiting);
-                self.shell.tell_settled();
                 observer.on(&WorkerEvent::Recovered(recovered));
             }
             // The row and the lock file stay, so that somebody tries again.

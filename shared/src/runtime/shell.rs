@@ -26,9 +26,6 @@ pub trait Shell {
     /// Wakes another idle worker.
     fn pass_on(&mut self);
 
-    /// Tells those who wait for tasks to end that some did.
-    fn tell_settled(&mut self);
-
     /// Looks whether another worker lives, and watches it from then on. If it is dead, its lock
     /// is taken and kept until [`release`](Self::release).
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer>;

@@ -181,10 +181,6 @@ impl Shell for System {
         self.waker.wake(1);
     }
 
-    fn tell_settled(&mut self) {
-        self.waker.tell_settled();
-    }
-
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer> {
         if let Some(lock) = DeadLock::take(&self.sidecar, peer.id)? {
             self.forget(peer.id);

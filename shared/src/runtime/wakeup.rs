@@ -227,22 +227,38 @@ pub(super) fn address(folder: &OwnedFd, worker: WorkerId) -> rustix::io::Result<
     ))
 }
 
-/// Wakes workers once fired. Holds nothing while it waits.
-#[must_use = "fire it after the commit, or idle workers learn of the tasks only at their next poll"]
+/// Wakes workers, and those who wait for tasks to end, once fired. Holds nothing while it waits.
+#[must_use = "fire it after the commit, or others learn of the tasks only at their next poll"]
 pub struct Wake {
     waker: Arc<Waker>,
     tasks: usize,
+    settled: bool,
 }
 
 impl Wake {
     /// A wake for that many new tasks.
     pub fn new(waker: Arc<Waker>, tasks: usize) -> Self {
-        Self { waker, tasks }
+        Self {
+            waker,
+            tasks,
+            settled: false,
+        }
     }
 
-    /// Wakes the workers. Call it after the commit.
+    /// The same, which also tells those who wait for tasks to end.
+    pub fn after_settling(self) -> Self {
+        Self {
+            settled: true,
+            ..self
+        }
+    }
+
+    /// Wakes them. Call it after the commit.
     pub fn fire(self) {
         self.waker.wake(self.tasks);
+        if self.settled {
+            self.waker.tell_settled();
+        }
     }
 }
 
