@@ -19,6 +19,8 @@ mod poison;
 pub mod read;
 mod readers;
 pub mod rows;
+#[cfg(test)]
+mod simulation;
 mod statement;
 pub mod write;
 mod writer;

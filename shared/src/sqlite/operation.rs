@@ -194,6 +194,12 @@ impl<T, F> Parked<T, F> {
         }
     }
 
+    /// Whether nobody took its operation, and it does not lead.
+    #[cfg(test)]
+    pub(super) fn is_queued(&self) -> bool {
+        lock(&self.stage).at == At::Queued
+    }
+
     /// Sleeps until told or given the lead, or until `timeout` has passed with the operation not
     /// taken. One that is taken is always told.
     pub(super) fn wait(&self, timeout: Duration) -> Waited<T, F> {

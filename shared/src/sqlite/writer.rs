@@ -37,9 +37,12 @@ pub(super) struct Writer {
     starting: Mutex<()>,
 }
 
+/// Executes BEGIN or COMMIT.
+type Perform = fn(&Connection, &str) -> rusqlite::Result<()>;
+
 /// What callers and the lock thread share.
 #[derive(Debug)]
-struct Core {
+pub(super) struct Core {
     path: PathBuf,
     lock_path: PathBuf,
     lock: WriterLock,
@@ -50,6 +53,8 @@ struct Core {
     queued: Receiver<Arc<dyn Job>>,
     poison: Arc<Poison>,
     checkpointer: Option<Checkpointer>,
+    /// Where the simulation puts its faults.
+    perform: Perform,
 }
 
 impl Writer {
@@ -81,10 +86,24 @@ impl Writer {
                 queued,
                 poison,
                 checkpointer,
+                perform,
             }),
             contended: OnceLock::new(),
             starting: Mutex::default(),
         })
+    }
+
+    /// The same with another way to begin and to commit.
+    #[cfg(test)]
+    pub(super) fn performing(mut self, perform: Perform) -> Self {
+        Arc::get_mut(&mut self.core).unwrap().perform = perform;
+        self
+    }
+
+    /// What the simulation drives in the threads' place.
+    #[cfg(test)]
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// The connection, outside any transaction; blocks while somebody writes.
@@ -177,13 +196,13 @@ impl Writer {
     }
 }
 
-enum Arrived<T, F> {
+pub(super) enum Arrived<T, F> {
     Leads(Call<T, F>),
     Waits(Arc<Parked<T, F>>),
 }
 
 impl Core {
-    fn arrive<T, F>(&self, call: Call<T, F>) -> Arrived<T, F>
+    pub(super) fn arrive<T, F>(&self, call: Call<T, F>) -> Arrived<T, F>
     where
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T> + Send + 'static,
@@ -203,7 +222,7 @@ impl Core {
     }
 
     /// Passes the lead on, or frees the connection.
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         while let Some(next) = self.successor() {
             if next.lead() {
                 return;
@@ -221,7 +240,7 @@ impl Core {
     }
 
     /// Leads on the lock thread, beginning with `job`, until nobody waits.
-    fn lead_contended(&self, job: Arc<dyn Job>) {
+    pub(super) fn lead_contended(&self, job: Arc<dyn Job>) {
         let mut next = Some(job);
         while let Some(job) = next {
             if self.lock.exclusive().is_ok() && job.take() {
@@ -241,7 +260,7 @@ impl Core {
 
     /// One turn on the connection, with the lock between processes held. Those who joined are
     /// told, but sleep on.
-    fn turn(&self, own: &mut dyn Operation) -> Vec<Arc<dyn Job>> {
+    pub(super) fn turn(&self, own: &mut dyn Operation) -> Vec<Arc<dyn Job>> {
         let connection = lock(&self.connection);
         let mut joined: Vec<Arc<dyn Job>> = Vec::new();
         let mut source = None;
@@ -293,7 +312,7 @@ impl Core {
             *source = self.poison.source();
             return Err(Refusal::Fatal);
         }
-        perform(connection, BEGIN).map_err(|error| {
+        (self.perform)(connection, BEGIN).map_err(|error| {
             let refusal = match Fault::of(&error) {
                 Fault::Busy => Refusal::Busy,
                 Fault::Sync => Refusal::Fatal,
@@ -325,6 +344,11 @@ impl Core {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poison.is_set()
+    }
+
     fn committed(&self) {
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.committed();
@@ -342,7 +366,7 @@ impl Core {
     }
 
     fn commit(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
-        perform(connection, COMMIT).map_err(|error| {
+        (self.perform)(connection, COMMIT).map_err(|error| {
             let refusal = Fault::of_commit(&error);
             *source = Some(Shared(Arc::new(error)));
             refusal
@@ -363,7 +387,7 @@ fn roll_back(connection: &Connection, source: &mut Option<Shared>) -> Result<(),
     })
 }
 
-fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+pub(super) fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
