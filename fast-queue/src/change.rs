@@ -1,15 +1,13 @@
 //! Cancel and retry: what a person or program changes about tasks.
 
 use queue_core::clock::Timestamp;
-use queue_core::error::{Error, Result};
+use queue_core::error::Result;
 use queue_core::queue::Change;
 use queue_core::sqlite::{statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-pub(crate) const CANCEL: &str = statement(include_str!("../queries/cancel.sql"));
-pub(crate) const CANCEL_REQUEST: &str = statement(include_str!("../queries/cancel_request.sql"));
 pub(crate) const RETRY: &str = statement(include_str!("../queries/retry.sql"));
 
 /// Calls tasks off, within the caller's transaction. One that was called off before stays so.
@@ -19,29 +17,8 @@ pub(crate) fn cancel(
     now: Timestamp,
 ) -> Result<Vec<Change>> {
     ids.iter()
-        .map(|id| cancel_one(connection, *id, now))
+        .map(|id| write::cancel(connection, *id, now))
         .collect()
-}
-
-fn cancel_one(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Change> {
-    let Some((state, worker)) = write::state_of(connection, id)? else {
-        return Ok(Change::NotFound);
-    };
-    match state {
-        State::Scheduled | State::Blocked | State::Queued => {
-            connection.prepare_cached(CANCEL)?.execute((id.0, now.0))?;
-            Ok(Change::Done(State::Cancelled))
-        }
-        State::Running => {
-            let mut update = connection.prepare_cached(CANCEL_REQUEST)?;
-            update.execute((id.0, now.0))?;
-            worker.map(Change::Requested).ok_or_else(|| Error::Bug {
-                what: format!("task {id} runs without a worker"),
-            })
-        }
-        State::Cancelled => Ok(Change::Done(State::Cancelled)),
-        State::Succeeded | State::Failed | State::Skipped => Ok(Change::Refused(state)),
-    }
 }
 
 /// Queues ended tasks again, within the caller's transaction.

@@ -3,21 +3,17 @@
 use std::cmp::Reverse;
 
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
-use queue_core::clock::{Now, Timestamp};
+use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::{read, rows, statement};
+use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement};
 use queue_core::task::{TaskId, Work};
 use rusqlite::{Connection, Params, Row};
 
-use crate::due::Due;
 use crate::guard::{Guard, Phase};
-use crate::lanes::{Lanes, Learned};
 
 pub(crate) const LANES_OF: &str = statement(include_str!("../queries/lanes_of.sql"));
-pub(crate) const NEXT_DUE: &str = statement(include_str!("../queries/next_due.sql"));
 pub(crate) const PROMOTE_DUE: &str = statement(include_str!("../queries/promote_due.sql"));
 pub(crate) const CLAIM_NEXT: &str = statement(include_str!("../queries/claim_next.sql"));
-pub(crate) const CLAIM_PEEK: &str = statement(include_str!("../queries/claim_peek.sql"));
 pub(crate) const CLAIM_READ: &str = statement(include_str!("../queries/claim_read.sql"));
 pub(crate) const CLAIM: &str = statement(include_str!("../queries/claim.sql"));
 
@@ -82,22 +78,16 @@ impl Attempt<'_> {
 
     /// Promotes what came due and remembers what comes next. Returns how many were promoted.
     fn look(&mut self) -> Result<usize> {
-        let mut next = self.next_due()?;
+        let mut next = read::next_due(self.connection)?;
         let mut promoted = 0;
         if next.is_some_and(|next| next <= self.now.wall) {
             let mut update = self.connection.prepare_cached(PROMOTE_DUE)?;
             promoted = update.execute((self.now.wall.0, PROMOTE_AT_MOST))?;
-            next = self.next_due()?;
+            next = read::next_due(self.connection)?;
         }
         self.done.looked = Some(Due::found(next, self.now));
         self.done.claims.next_due = next;
         Ok(promoted)
-    }
-
-    fn next_due(&self) -> Result<Option<Timestamp>> {
-        let mut query = self.connection.prepare_cached(NEXT_DUE)?;
-        let next: Option<i64> = query.query_row([], |row| row.get(0))?;
-        Ok(next.map(Timestamp))
     }
 
     /// Claims as many as are missing, the highest priority first.
@@ -111,14 +101,14 @@ impl Attempt<'_> {
         }
         let mut next = Vec::new();
         for (lane, handler) in &open {
-            for (priority, task) in self.peek(*lane)? {
+            for (priority, task) in read::claim_peek(self.connection, *lane, self.missing())? {
                 next.push((Reverse(priority), task, handler.as_str()));
             }
         }
         next.sort_unstable();
         next.truncate(self.missing());
         for (_, task, handler) in next {
-            self.claim_found(CLAIM_READ, [task], handler)?;
+            self.claim_found(CLAIM_READ, [task.0], handler)?;
         }
         Ok(())
     }
@@ -167,13 +157,6 @@ impl Attempt<'_> {
             }
         }
         Ok(open)
-    }
-
-    /// The next tasks of a lane, as many as are missing.
-    fn peek(&self, lane: i64) -> Result<Vec<(i32, i64)>> {
-        let mut query = self.connection.prepare_cached(CLAIM_PEEK)?;
-        let next = query.query_map([lane], |row| Ok((row.get(1)?, row.get(0)?)))?;
-        Ok(next.take(self.missing()).collect::<rusqlite::Result<_>>()?)
     }
 
     /// Claims what a query finds, as many as are missing. Returns how many that is.

@@ -1,15 +1,14 @@
 //! Enqueue: make tasks durable.
 
 use queue_core::clock::Timestamp;
-use queue_core::error::{Error, Result};
+use queue_core::error::Result;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{statement, write};
+use queue_core::sqlite::{Lanes, Learned, statement, write};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use rusqlite::{Connection, Statement};
 
 use crate::guard::Guard;
-use crate::lanes::{Lanes, Learned};
 
 pub(crate) const ENQUEUE: &str = statement(include_str!("../queries/enqueue.sql"));
 pub(crate) const ENQUEUE_ONE: &str = statement(include_str!("../queries/enqueue_one.sql"));
@@ -25,22 +24,6 @@ pub(crate) struct Done {
     pub(crate) scheduled: bool,
     /// How many workers may be wanted.
     pub(crate) wakes: usize,
-}
-
-/// Checks every task; the message about one of several says which.
-pub(crate) fn validate(tasks: &[NewTask]) -> Result<()> {
-    for (index, task) in tasks.iter().enumerate() {
-        let Err(error) = task.validate() else {
-            continue;
-        };
-        let several = tasks.len() > 1;
-        return Err(if let (true, Error::Invalid { what }) = (several, &error) {
-            Error::invalid(format!("task {} of {}: {what}", index + 1, tasks.len()))
-        } else {
-            error
-        });
-    }
-    Ok(())
 }
 
 /// Inserts every task in the order given, within the caller's transaction.

@@ -90,13 +90,10 @@
 
 mod change;
 mod claim;
-mod due;
 mod enqueue;
 mod guard;
-mod lanes;
 #[cfg(test)]
 mod plans;
-mod prune;
 mod queue;
 mod reap;
 mod settle;

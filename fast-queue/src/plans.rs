@@ -3,22 +3,20 @@
 
 use std::fmt::Write as _;
 
-use queue_core::sqlite::{read, write};
+use queue_core::sqlite::{prune, read, write};
 use rusqlite::Connection;
 
 use crate::{FastQueue, NewTask, Queue};
 
-const OWN: [(&str, &str); 23] = [
+const OWN: [(&str, &str); 16] = [
     ("engine", crate::guard::ENGINE),
     ("lane_open", crate::enqueue::LANE_OPEN),
     ("enqueue", crate::enqueue::ENQUEUE),
     ("enqueue_one", crate::enqueue::ENQUEUE_ONE),
     ("id_of_key", crate::enqueue::ID_OF_KEY),
     ("lanes_of", crate::claim::LANES_OF),
-    ("next_due", crate::claim::NEXT_DUE),
     ("promote_due", crate::claim::PROMOTE_DUE),
     ("claim_next", crate::claim::CLAIM_NEXT),
-    ("claim_peek", crate::claim::CLAIM_PEEK),
     ("claim_read", crate::claim::CLAIM_READ),
     ("claim", crate::claim::CLAIM),
     ("settle_success", crate::settle::SETTLE_SUCCESS),
@@ -26,12 +24,7 @@ const OWN: [(&str, &str); 23] = [
     ("settle", crate::settle::SETTLE),
     ("reap_rows", crate::reap::REAP_ROWS),
     ("reap", crate::reap::REAP),
-    ("cancel", crate::change::CANCEL),
-    ("cancel_request", crate::change::CANCEL_REQUEST),
     ("retry", crate::change::RETRY),
-    ("prune_keep", crate::prune::PRUNE_KEEP),
-    ("prune_find", crate::prune::PRUNE_FIND),
-    ("prune", crate::prune::PRUNE),
 ];
 
 /// The plan of every statement, under its file's name.
@@ -39,7 +32,8 @@ fn plans(connection: &Connection) -> Vec<String> {
     let statements = OWN
         .iter()
         .chain(&read::STATEMENTS)
-        .chain(&write::STATEMENTS);
+        .chain(&write::STATEMENTS)
+        .chain(&prune::STATEMENTS);
     statements
         .map(|(name, sql)| {
             let explain = format!("EXPLAIN QUERY PLAN {sql}");

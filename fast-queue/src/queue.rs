@@ -14,15 +14,13 @@ use queue_core::queue::{
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
-use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, read, write};
+use queue_core::sqlite::{CORE, Database, Due, Durability, Lanes, OpenOptions, prune, read, write};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use rusqlite::Connection;
 
-use crate::due::Due;
 use crate::guard::{Guard, Phase};
-use crate::lanes::Lanes;
-use crate::{change, claim, enqueue, prune, reap, settle};
+use crate::{change, claim, enqueue, reap, settle};
 
 /// How many workers a change wakes that lets an unknown number of tasks go.
 const MANY: usize = 1024;
@@ -117,7 +115,7 @@ impl Queue for FastQueue {
     type Tx<'a> = rusqlite::Transaction<'a>;
 
     fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
-        enqueue::validate(&tasks)?;
+        NewTask::validate_all(&tasks)?;
         let done = self.enqueue_valid(tasks)?;
         self.lanes.learn(done.learned);
         if done.scheduled {
@@ -129,7 +127,7 @@ impl Queue for FastQueue {
 
     fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
         self.database.check_caller_connection(tx)?;
-        enqueue::validate(tasks)?;
+        NewTask::validate_all(tasks)?;
         let now = self.database.now().wall;
         let done = enqueue::enqueue(tx, &self.guard, &self.lanes, tasks, now)?;
         Ok((done.enqueued, self.wake(done.wakes)))

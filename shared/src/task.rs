@@ -243,6 +243,30 @@ impl NewTask {
         }
         self.options.validate()
     }
+
+    /// Checks every task; the message about one of several says which.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn validate_all<'a>(
+        tasks: impl IntoIterator<IntoIter: ExactSizeIterator<Item = &'a Self>>,
+    ) -> Result<()> {
+        let tasks = tasks.into_iter();
+        let count = tasks.len();
+        for (index, task) in tasks.enumerate() {
+            let Err(error) = task.validate() else {
+                continue;
+            };
+            return Err(
+                if let (true, Error::Invalid { what }) = (count > 1, &error) {
+                    Error::invalid(format!("task {} of {count}: {what}", index + 1))
+                } else {
+                    error
+                },
+            );
+        }
+        Ok(())
+    }
 }
 
 fn check_arguments(arguments: &[String]) -> Result<()> {

@@ -24,6 +24,8 @@ const FEW_WAITING: &str = statement(include_str!("../../queries/few_waiting.sql"
 const LAST_ID: &str = statement(include_str!("../../queries/last_id.sql"));
 const STATS: &str = statement(include_str!("../../queries/stats.sql"));
 const QUEUES: &str = statement(include_str!("../../queries/queues.sql"));
+const NEXT_DUE: &str = statement(include_str!("../../queries/next_due.sql"));
+const CLAIM_PEEK: &str = statement(include_str!("../../queries/claim_peek.sql"));
 const OUTPUT: &str = statement(include_str!("../../queries/output.sql"));
 const WORKERS: &str = statement(include_str!("../../queries/workers.sql"));
 const CLAIMS_OF: &str = statement(include_str!("../../queries/claims_of.sql"));
@@ -33,7 +35,7 @@ const WAITS_BEHIND: &str = statement(include_str!("../../queries/waits_behind.sq
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 16] = [
+pub const STATEMENTS: [(&str, &str); 18] = [
     ("get", GET),
     ("list_ids", LIST_IDS),
     ("list_ids_unsuccessful", LIST_IDS_UNSUCCESSFUL),
@@ -44,6 +46,8 @@ pub const STATEMENTS: [(&str, &str); 16] = [
     ("last_id", LAST_ID),
     ("stats", STATS),
     ("queues", QUEUES),
+    ("next_due", NEXT_DUE),
+    ("claim_peek", CLAIM_PEEK),
     ("output", OUTPUT),
     ("workers", WORKERS),
     ("claims_of", CLAIMS_OF),
@@ -140,6 +144,20 @@ pub fn last_id(connection: &Connection) -> Result<Option<TaskId>> {
         .prepare_cached(LAST_ID)?
         .query_row([], |row| row.get(0))?;
     Ok(id.map(TaskId))
+}
+
+/// When the next scheduled task comes due.
+pub fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
+    let mut query = connection.prepare_cached(NEXT_DUE)?;
+    let next: Option<i64> = query.query_row([], |row| row.get(0))?;
+    Ok(next.map(Timestamp))
+}
+
+/// The next `limit` tasks that a claim from a lane would take, with their priorities.
+pub fn claim_peek(connection: &Connection, lane: i64, limit: usize) -> Result<Vec<(i32, TaskId)>> {
+    let mut query = connection.prepare_cached(CLAIM_PEEK)?;
+    let next = query.query_map([lane], |row| Ok((row.get(1)?, TaskId(row.get(0)?))))?;
+    Ok(next.take(limit).collect::<rusqlite::Result<_>>()?)
 }
 
 /// How many tasks stand where, given how many are blocked: the core line has no index of those.

@@ -20,12 +20,14 @@ const PAUSE: &str = statement(include_str!("../../queries/pause.sql"));
 const RESUME: &str = statement(include_str!("../../queries/resume.sql"));
 const REPRIORITIZE: &str = statement(include_str!("../../queries/reprioritize.sql"));
 const STATE_OF: &str = statement(include_str!("../../queries/state_of.sql"));
+const CANCEL: &str = statement(include_str!("../../queries/cancel.sql"));
+const CANCEL_REQUEST: &str = statement(include_str!("../../queries/cancel_request.sql"));
 const OUTPUT_STORE: &str = statement(include_str!("../../queries/output_store.sql"));
 const OUTPUT_DELETE: &str = statement(include_str!("../../queries/output_delete.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 11] = [
+pub const STATEMENTS: [(&str, &str); 13] = [
     ("register", REGISTER),
     ("deregister", DEREGISTER),
     ("count_claims", COUNT_CLAIMS),
@@ -35,6 +37,8 @@ pub const STATEMENTS: [(&str, &str); 11] = [
     ("resume", RESUME),
     ("reprioritize", REPRIORITIZE),
     ("state_of", STATE_OF),
+    ("cancel", CANCEL),
+    ("cancel_request", CANCEL_REQUEST),
     ("output_store", OUTPUT_STORE),
     ("output_delete", OUTPUT_DELETE),
 ];
@@ -165,6 +169,29 @@ pub fn state_of(connection: &Connection, id: TaskId) -> Result<Option<(State, Op
     found
         .map(|(code, worker)| Ok((rows::state(code)?, worker.map(WorkerId))))
         .transpose()
+}
+
+/// Calls a task off: a waiting one at once, a running one by a request to its worker. One that was
+/// called off before stays so.
+pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Change> {
+    let Some((state, worker)) = state_of(connection, id)? else {
+        return Ok(Change::NotFound);
+    };
+    match state {
+        State::Scheduled | State::Blocked | State::Queued => {
+            connection.prepare_cached(CANCEL)?.execute((id.0, now.0))?;
+            Ok(Change::Done(State::Cancelled))
+        }
+        State::Running => {
+            let mut update = connection.prepare_cached(CANCEL_REQUEST)?;
+            update.execute((id.0, now.0))?;
+            worker.map(Change::Requested).ok_or_else(|| Error::Bug {
+                what: format!("task {id} runs without a worker"),
+            })
+        }
+        State::Cancelled => Ok(Change::Done(State::Cancelled)),
+        State::Succeeded | State::Failed | State::Skipped => Ok(Change::Refused(state)),
+    }
 }
 
 /// Stores the output of a task's attempt in place of an earlier one's.

@@ -1,7 +1,7 @@
 //! When to look for scheduled tasks that came due. Looking costs a statement, so a claim looks only
 //! when a task it knows of is due, or when other processes may have scheduled one meanwhile.
 
-use queue_core::clock::{BootTime, Now, Timestamp};
+use crate::clock::{BootTime, Now, Timestamp};
 
 /// Milliseconds between looks while nothing known is due: how late a claim may notice what another
 /// process scheduled.
@@ -9,21 +9,22 @@ const LOOK_EVERY_MS: u128 = 100;
 
 /// What the last look found; the default is never to have looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Due {
+pub struct Due {
     looked_at: Option<BootTime>,
     next: Option<Timestamp>,
 }
 
 impl Due {
     /// A look at `now` that found `next` to come due next.
-    pub(crate) fn found(next: Option<Timestamp>, now: Now) -> Self {
+    pub fn found(next: Option<Timestamp>, now: Now) -> Self {
         Self {
             looked_at: Some(now.boot),
             next,
         }
     }
 
-    pub(crate) fn must_look(self, now: Now) -> bool {
+    /// Whether a claim at `now` has to look again.
+    pub fn must_look(self, now: Now) -> bool {
         self.next.is_some_and(|next| next <= now.wall)
             || self
                 .looked_at
@@ -34,7 +35,7 @@ impl Due {
 #[cfg(test)]
 mod tests {
     use super::Due;
-    use queue_core::clock::{BootTime, Now, Timestamp};
+    use crate::clock::{BootTime, Now, Timestamp};
 
     fn at(millis: i64) -> Now {
         Now {

@@ -6,24 +6,28 @@ use std::sync::{PoisonError, RwLock};
 
 /// A lane's number learned within a transaction: worth remembering once that has committed.
 #[derive(Clone, Debug)]
-pub(crate) struct Learned {
-    pub(crate) queue: String,
-    pub(crate) handler: String,
-    pub(crate) id: i64,
+pub struct Learned {
+    /// The queue.
+    pub queue: String,
+    /// The handler; '' for commands.
+    pub handler: String,
+    /// Its number in `queue_tasks.queue`.
+    pub id: i64,
 }
 
 /// Known numbers by queue and handler.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(RwLock<HashMap<String, HashMap<String, i64>>>);
+pub struct Lanes(RwLock<HashMap<String, HashMap<String, i64>>>);
 
 impl Lanes {
-    pub(crate) fn get(&self, queue: &str, handler: &str) -> Option<i64> {
+    /// The number of a lane, if it is remembered.
+    pub fn get(&self, queue: &str, handler: &str) -> Option<i64> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.get(queue)?.get(handler).copied()
     }
 
     /// Remembers what a committed transaction learned.
-    pub(crate) fn learn(&self, learned: Vec<Learned>) {
+    pub fn learn(&self, learned: Vec<Learned>) {
         if learned.is_empty() {
             return;
         }

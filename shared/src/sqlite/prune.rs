@@ -1,28 +1,48 @@
 //! Prune: delete old ended tasks, a step at a time.
 
-use queue_core::error::Result;
-use queue_core::queue::PruneRequest;
-use queue_core::sqlite::{Database, read, statement, write};
-use queue_core::state::State;
-use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-use crate::guard::{Guard, Phase};
+use crate::error::Result;
+use crate::queue::PruneRequest;
+use crate::state::State;
+use crate::task::TaskId;
 
-pub(crate) const PRUNE_KEEP: &str = statement(include_str!("../queries/prune_keep.sql"));
-pub(crate) const PRUNE_FIND: &str = statement(include_str!("../queries/prune_find.sql"));
-pub(crate) const PRUNE: &str = statement(include_str!("../queries/prune.sql"));
+use super::{Database, read, statement, write};
+
+const PRUNE_KEEP: &str = statement(include_str!("../../queries/prune_keep.sql"));
+const PRUNE_FIND: &str = statement(include_str!("../../queries/prune_find.sql"));
+const PRUNE: &str = statement(include_str!("../../queries/prune.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub const STATEMENTS: [(&str, &str); 3] = [
+    ("prune_keep", PRUNE_KEEP),
+    ("prune_find", PRUNE_FIND),
+    ("prune", PRUNE),
+];
 
 /// Rows deleted in one transaction: some milliseconds, in which nobody else writes.
 const DELETE_AT_ONCE: usize = 250;
 /// Ids looked at in one read: a longer one would keep the log from being reset.
 const LOOK_AT_ONCE: u16 = 10_000;
 
+/// What an engine adds to the deletion of tasks.
+pub trait Keeper: Clone + Send + 'static {
+    /// Refuses the deletion as a whole; asked in every transaction that deletes.
+    fn check(&self, connection: &Connection) -> Result<()>;
+
+    /// Whether an ended task must stay a while.
+    fn keeps(&self, connection: &Connection, task: TaskId) -> Result<bool>;
+
+    /// Deletes what the engine stored beside a task that was deleted just now.
+    fn clear(&self, connection: &Connection, task: TaskId) -> Result<()>;
+}
+
 /// Deletes what the request names, or counts it.
-pub(crate) fn prune(database: &Database, guard: &Guard, request: &PruneRequest) -> Result<u64> {
+pub fn prune(database: &Database, keeper: &impl Keeper, request: &PruneRequest) -> Result<u64> {
     if !request.dry_run {
         // Logs are deleted outside the transactions that look.
-        database.read(|connection| guard.check(connection, Phase::Accepting))?;
+        database.read(|connection| keeper.check(connection))?;
     }
     let states = mask(&request.states);
     let Some(last) = database.read(read::last_id)? else {
@@ -35,9 +55,9 @@ pub(crate) fn prune(database: &Database, guard: &Guard, request: &PruneRequest) 
         let (found, next) = find(database, request, states, from, end)?;
         for ids in found.chunks(DELETE_AT_ONCE) {
             pruned += if request.dry_run {
-                ids.len() as u64
+                count(database, keeper, ids)?
             } else {
-                delete(database, guard, ids.to_vec(), request, states)?
+                delete(database, keeper, ids.to_vec(), request, states)?
             };
         }
         from = next;
@@ -123,23 +143,36 @@ fn find(
     Ok((found.collect(), next))
 }
 
+/// How many of those would be deleted.
+fn count(database: &Database, keeper: &impl Keeper, ids: &[i64]) -> Result<u64> {
+    database.read(|connection| {
+        let mut count = 0;
+        for id in ids {
+            count += u64::from(!keeper.keeps(connection, TaskId(*id))?);
+        }
+        Ok(count)
+    })
+}
+
 /// Deletes in one transaction those that are still as they were found.
 fn delete(
     database: &Database,
-    guard: &Guard,
+    keeper: &impl Keeper,
     ids: Vec<i64>,
     request: &PruneRequest,
     states: i64,
 ) -> Result<u64> {
-    let guard = guard.clone();
+    let keeper = keeper.clone();
     let before = request.finished_before.0;
     database.write(move |connection| {
-        guard.check(connection, Phase::Accepting)?;
+        keeper.check(connection)?;
         let mut update = connection.prepare_cached(PRUNE)?;
         let mut deleted = 0;
         for id in &ids {
-            if update.execute((id, states, before))? == 1 {
-                write::delete_output(connection, TaskId(*id))?;
+            let task = TaskId(*id);
+            if !keeper.keeps(connection, task)? && update.execute((id, states, before))? == 1 {
+                write::delete_output(connection, task)?;
+                keeper.clear(connection, task)?;
                 deleted += 1;
             }
         }
