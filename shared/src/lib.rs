@@ -18,6 +18,7 @@ pub mod runtime;
 pub mod sqlite;
 pub mod state;
 pub mod task;
+pub mod workflow;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -36,3 +37,4 @@ pub use output::Output;
 pub use queue::{Enqueued, Queue};
 pub use state::State;
 pub use task::{NewTask, Task, TaskId, Work};
+pub use workflow::Condition;

@@ -71,11 +71,17 @@ pub enum Reason {
     Crash = 7,
     /// A person or program called it off.
     Cancel = 8,
+    /// The condition of a dependency can no longer hold.
+    Dependency = 9,
+    /// It did not start within the time it was given.
+    Late = 10,
+    /// It did not end within the time it was given, all attempts together.
+    Deadline = 11,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Exit,
         Self::Signal,
         Self::Timeout,
@@ -84,6 +90,9 @@ impl Reason {
         Self::HandlerPanic,
         Self::Crash,
         Self::Cancel,
+        Self::Dependency,
+        Self::Late,
+        Self::Deadline,
     ];
 
     /// The code stored in the database.
@@ -107,6 +116,9 @@ impl Reason {
             Self::HandlerPanic => "handler-panic",
             Self::Crash => "crash",
             Self::Cancel => "cancel",
+            Self::Dependency => "dependency",
+            Self::Late => "late",
+            Self::Deadline => "deadline",
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
+use crate::workflow::Condition;
 
 /// An engine over one database file. Every method is a whole operation: a batch in, a result per
 /// item out, one transaction; it returns after the commit.
@@ -71,6 +72,20 @@ pub trait Queue: Send + Sync + 'static {
     /// Returns the running tasks of a dead worker, counting a crash for each, and forgets the
     /// worker. Its orphaned processes must be gone by now.
     fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>>;
+
+    /// The claims whose lease has run out. Whoever ends their processes first, where they can be
+    /// reached, then returns their tasks with [`expire`](Self::expire). Without leases there are
+    /// none.
+    fn expired(&self) -> Result<Vec<Claim>> {
+        Ok(Vec::new())
+    }
+
+    /// Returns those of the tasks whose lease is still run out, counting a crash for each; a claim
+    /// that was extended or settled meanwhile is left alone.
+    fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
+        let _ = claims;
+        Ok(Vec::new())
+    }
 
     // What a person asks.
 
@@ -262,6 +277,22 @@ pub enum Waits {
     Behind {
         /// How many will be claimed first.
         tasks: u64,
+    },
+    /// A task it depends on has not ended.
+    Dependency {
+        /// That task.
+        task: TaskId,
+        /// Where that task stands.
+        state: State,
+        /// How it has to end.
+        condition: Condition,
+    },
+    /// As many of its queue or of its limit key run as may.
+    Limit {
+        /// The queue's name or the key.
+        name: Vec<u8>,
+        /// How many run.
+        running: u64,
     },
 }
 

@@ -40,6 +40,9 @@ pub(crate) fn ending(task: &Task) -> Option<String> {
         Reason::HandlerPanic => format!("its handler panicked: {message}"),
         Reason::Crash => "its worker died".to_owned(),
         Reason::Cancel => "cancelled".to_owned(),
+        Reason::Dependency => "a dependency ended otherwise than it asked for".to_owned(),
+        Reason::Late => "did not start in time".to_owned(),
+        Reason::Deadline => "did not end by its deadline".to_owned(),
     })
 }
 

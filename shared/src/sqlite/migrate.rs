@@ -32,6 +32,9 @@ pub struct Line {
     pub name: &'static str,
     /// Its steps, oldest first.
     pub migrations: &'static [Migration],
+    /// Whether its first step makes a file another engine's. Opening takes that step only in a
+    /// file without a queue; elsewhere it is a promotion, which is asked for.
+    pub promotes: bool,
 }
 
 /// What both engines read and write.
@@ -41,6 +44,17 @@ pub const CORE: Line = Line {
         version: 1,
         sql: include_str!("../../schema/sqlite/core/001_core.sql"),
     }],
+    promotes: false,
+};
+
+/// What workflow-queue has beyond that.
+pub const WORKFLOW: Line = Line {
+    name: "workflow",
+    migrations: &[Migration {
+        version: 1,
+        sql: include_str!("../../schema/sqlite/workflow/001_workflow.sql"),
+    }],
+    promotes: true,
 };
 
 impl Line {
@@ -95,24 +109,29 @@ pub(super) fn is_behind(path: &Path, applied: &[AppliedLine], wanted: &[Line]) -
                 source: None,
             });
         }
-        behind |= version < line.newest();
+        let promotion = line.promotes && version == 0 && !applied.is_empty();
+        behind |= version < line.newest() && !promotion;
     }
     Ok(behind)
 }
 
-/// Applies what is missing, each line in a transaction of its own. Whoever else migrates at the
-/// same time is waited for, and then has done the work.
+/// Applies what is missing, all of it in one transaction. Whoever else migrates at the same time is
+/// waited for, and then has done the work.
 pub(super) fn migrate(
     connection: &mut Connection,
     path: &Path,
     wanted: &[Line],
     birth: Birth,
 ) -> Result<()> {
-    for line in wanted {
-        let tx = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
+    let tx = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(|error| located(path, error))?;
+    let applied = lines(&tx, path)?;
+    if applied.is_empty() {
+        tx.execute(CREATE_SCHEMA, [])
             .map_err(|error| located(path, error))?;
-        let applied = lines(&tx, path)?;
+    }
+    for line in wanted {
         if is_behind(path, &applied, std::slice::from_ref(line))? {
             advance(&tx, line, &applied, birth).map_err(|error| {
                 if error.to_string().contains("already exists") {
@@ -122,9 +141,8 @@ pub(super) fn migrate(
                 }
             })?;
         }
-        tx.commit().map_err(|error| located(path, error))?;
     }
-    Ok(())
+    tx.commit().map_err(|error| located(path, error))
 }
 
 fn advance(
@@ -134,9 +152,6 @@ fn advance(
     birth: Birth,
 ) -> rusqlite::Result<()> {
     let version = version_of(applied, line);
-    if applied.is_empty() {
-        tx.execute(CREATE_SCHEMA, [])?;
-    }
     for migration in line.migrations {
         if migration.version > version {
             tx.execute_batch(migration.sql)?;

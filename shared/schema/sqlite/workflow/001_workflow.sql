@@ -1,0 +1,96 @@
+-- The workflow line: leases, dependencies, attempts, limits.
+-- Codes of conditions: shared/src/workflow.rs; of key scopes: workflow-queue/src/submission.rs.
+
+-- From here on the file is workflow-queue's, and every lane is closed to fast-queue.
+UPDATE queue_file SET engine = 2;
+UPDATE queue_queues SET fast = 0;
+
+-- 1 where claims have to look at queue_limits; the others learn from the lane's row that they
+-- need not.
+ALTER TABLE queue_queues ADD COLUMN limited INTEGER NOT NULL DEFAULT 0 CHECK (limited IN (0, 1));
+
+-- How many dependencies do not hold yet; a blocked task with none waits for its limit.
+ALTER TABLE queue_tasks ADD COLUMN pending INTEGER NOT NULL DEFAULT 0 CHECK (pending >= 0);
+-- Boot time in milliseconds; NULL where a claim was made without a lease. In no index: that would
+-- halve the claim, and expiry has only the running rows to look at.
+ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
+-- When the task fails if it still waits then; `deadline_at` is the part of it that also ends a
+-- running attempt.
+ALTER TABLE queue_tasks ADD COLUMN expires_at INTEGER;
+ALTER TABLE queue_tasks ADD COLUMN deadline_at INTEGER;
+-- The first task of its submission, if that was a workflow; and the task that added it while
+-- running.
+ALTER TABLE queue_tasks ADD COLUMN workflow INTEGER;
+ALTER TABLE queue_tasks ADD COLUMN spawner INTEGER;
+-- The dependency because of which it was skipped.
+ALTER TABLE queue_tasks ADD COLUMN cause INTEGER;
+-- How long its key stays taken.
+ALTER TABLE queue_tasks ADD COLUMN key_scope INTEGER;
+ALTER TABLE queue_tasks ADD COLUMN key_until INTEGER;
+-- The key it is limited by, and, while it runs, the limited queue it was claimed from.
+ALTER TABLE queue_tasks ADD COLUMN limit_key BLOB;
+ALTER TABLE queue_tasks ADD COLUMN gate INTEGER;
+
+-- Waiting tasks that fail at a time.
+CREATE INDEX queue_tasks_expiring ON queue_tasks (expires_at)
+WHERE expires_at IS NOT NULL AND state < 3;
+
+-- The tasks of a workflow; written once, in the order of the table.
+CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow) WHERE workflow IS NOT NULL;
+
+-- Limits by key: how many run, how many of a lane may be claimed, which waits next.
+CREATE INDEX queue_tasks_keyed ON queue_tasks (limit_key, state, queue, priority DESC, id)
+WHERE limit_key IS NOT NULL AND pending = 0 AND state BETWEEN 1 AND 3;
+
+-- Limits by queue: how many run.
+CREATE INDEX queue_tasks_gated ON queue_tasks (gate) WHERE gate IS NOT NULL AND state = 3;
+
+-- The edges, from the task depended on to those that wait for it.
+CREATE TABLE queue_dependencies (
+    task INTEGER NOT NULL,
+    dependent INTEGER NOT NULL CHECK (dependent <> task),
+    condition INTEGER NOT NULL CHECK (condition BETWEEN 0 AND 7),
+    PRIMARY KEY (task, dependent)
+) STRICT, WITHOUT ROWID;
+
+-- The same edges backwards, all of a dependent in one value (workflow-queue/src/upstream.rs): a
+-- second index would make inserting a workflow half as slow again, and in the task's own row the
+-- value would be written anew whenever a dependency ends.
+CREATE TABLE queue_upstream (
+    dependent INTEGER PRIMARY KEY,
+    tasks BLOB NOT NULL
+) STRICT;
+
+-- One row per attempt and per crash, written when it ends.
+CREATE TABLE queue_attempts (
+    task INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    worker INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    -- What the task became.
+    state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 15),
+    exit_code INTEGER,
+    signal INTEGER,
+    reason INTEGER,
+    message TEXT,
+    -- The end of what it wrote, unless it succeeded: a later attempt replaces the stored output.
+    tail BLOB,
+    PRIMARY KEY (task, token)
+) STRICT, WITHOUT ROWID;
+
+-- `kind`: 0 a queue (by name), 1 a limit key.
+CREATE TABLE queue_limits (
+    id INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL CHECK (kind IN (0, 1)),
+    name BLOB NOT NULL,
+    -- How many may run at once.
+    concurrency INTEGER CHECK (concurrency >= 0),
+    -- How many may start in every `rate_ms`, and when the bucket is full again (wall time).
+    rate INTEGER CHECK (rate >= 0),
+    rate_ms INTEGER CHECK (rate_ms > 0),
+    full_at INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (kind, name),
+    CHECK ((rate IS NULL) = (rate_ms IS NULL))
+) STRICT;
