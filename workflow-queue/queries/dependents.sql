@@ -1,0 +1,1 @@
+SELECT dependent, condition FROM queue_dependencies WHERE task = ?1

@@ -1,0 +1,1 @@
+UPDATE queue_tasks SET key = NULL WHERE id = ?1

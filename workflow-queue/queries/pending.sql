@@ -1,0 +1,1 @@
+UPDATE queue_tasks SET pending = ?2 WHERE id = ?1

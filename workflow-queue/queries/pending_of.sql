@@ -1,0 +1,1 @@
+SELECT state, pending FROM queue_tasks WHERE id = ?1

@@ -1,0 +1,1 @@
+UPDATE queue_queues SET limited = ?2 WHERE name = ?1

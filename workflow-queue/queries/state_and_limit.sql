@@ -1,0 +1,1 @@
+SELECT state, limit_key FROM queue_tasks WHERE id = ?1

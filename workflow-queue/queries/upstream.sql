@@ -1,0 +1,1 @@
+SELECT tasks FROM queue_upstream WHERE dependent = ?1

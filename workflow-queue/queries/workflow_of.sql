@@ -1,0 +1,1 @@
+SELECT coalesce(workflow, id) FROM queue_tasks WHERE id = ?1

@@ -1,0 +1,342 @@
+//! Claim: take tasks for one execution each, under a lease.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
+use queue_core::clock::{BootTime, Now, Timestamp};
+use queue_core::error::Result;
+use queue_core::outcome::Reason;
+use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement};
+use queue_core::state::State;
+use queue_core::task::{TaskId, Work};
+use rusqlite::{Params, Row};
+
+use super::limits::{self, Stored};
+use super::writing::Writing;
+
+const LANES_OF: &str = statement(include_str!("../../queries/lanes_of.sql"));
+const PROMOTE_DUE: &str = statement(include_str!("../../queries/promote_due.sql"));
+const NEXT_EXPIRY: &str = statement(include_str!("../../queries/next_expiry.sql"));
+const EXPIRING: &str = statement(include_str!("../../queries/expiring.sql"));
+const FAIL_WAITING: &str = statement(include_str!("../../queries/fail_waiting.sql"));
+const CLAIM_ONE: &str = statement(include_str!("../../queries/claim_one.sql"));
+const CLAIM_ID: &str = statement(include_str!("../../queries/claim_id.sql"));
+const UNCLAIM: &str = statement(include_str!("../../queries/unclaim.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("lanes_of", LANES_OF),
+    ("promote_due", PROMOTE_DUE),
+    ("next_expiry", NEXT_EXPIRY),
+    ("expiring", EXPIRING),
+    ("fail_waiting", FAIL_WAITING),
+    ("claim_one", CLAIM_ONE),
+    ("claim_id", CLAIM_ID),
+    ("unclaim", UNCLAIM),
+];
+
+/// Due or expired tasks dealt with by one claim at most, so that a million of them coming due
+/// together hold nobody up; the answer's `next_due` then lies in the past.
+const AT_MOST: i64 = 1000;
+
+/// What a claim did.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) claims: Claims,
+    /// What a look for due tasks found, if there was one.
+    pub(super) looked: Option<Due>,
+}
+
+/// One claim as it is carried out within a transaction.
+struct Taking<'w, 'c> {
+    writing: &'w mut Writing<'c>,
+    lanes: &'w Lanes,
+    request: &'w ClaimRequest,
+    lease_until: BootTime,
+    taken: Taken,
+}
+
+/// A lane that a claim may take from.
+struct Open {
+    lane: i64,
+    handler: String,
+}
+
+/// Claims up to the requested number.
+pub(super) fn claim(
+    writing: &mut Writing<'_>,
+    lanes: &Lanes,
+    request: &ClaimRequest,
+    due: Due,
+    lease: Duration,
+) -> Result<Taken> {
+    let now = writing.now;
+    let mut taking = Taking {
+        lease_until: now.boot.after(lease),
+        writing,
+        lanes,
+        request,
+        taken: Taken::default(),
+    };
+    if due.must_look(now) {
+        taking.look()?;
+    }
+    taking.take()?;
+    if taking.missing() > 0 && taking.taken.looked.is_none() && taking.look()? > 0 {
+        taking.take()?;
+        let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
+        taking.taken.claims.tasks.sort_by_key(order);
+    }
+    Ok(taking.taken)
+}
+
+impl Taking<'_, '_> {
+    fn missing(&self) -> usize {
+        self.request
+            .limit
+            .saturating_sub(self.taken.claims.tasks.len())
+    }
+
+    fn now(&self) -> Now {
+        self.writing.now
+    }
+
+    /// Promotes what came due, fails what came too late, and remembers what comes next. Returns how
+    /// many tasks that moved.
+    fn look(&mut self) -> Result<usize> {
+        let mut next = self.next()?;
+        let mut moved = 0;
+        if next.is_some_and(|next| next <= self.now().wall) {
+            moved = self.fail_late()? + self.promote()?;
+            self.writing.admit_freed()?;
+            next = self.next()?;
+        }
+        self.taken.looked = Some(Due::found(next, self.now()));
+        self.soon(next);
+        Ok(moved)
+    }
+
+    /// When time alone makes something happen.
+    fn next(&self) -> Result<Option<Timestamp>> {
+        let connection = self.writing.connection;
+        let mut query = connection.prepare_cached(NEXT_EXPIRY)?;
+        let expiry: Option<i64> = query.query_row([], |row| row.get(0))?;
+        let due = read::next_due(connection)?;
+        Ok(due.into_iter().chain(expiry.map(Timestamp)).min())
+    }
+
+    /// The worker may want to ask again then.
+    fn soon(&mut self, at: Option<Timestamp>) {
+        let next_due = &mut self.taken.claims.next_due;
+        *next_due = next_due.iter().copied().chain(at).min();
+    }
+
+    fn promote(&mut self) -> Result<usize> {
+        let mut promoted = 0;
+        let keys = read::all(
+            self.writing.connection,
+            PROMOTE_DUE,
+            (self.now().wall.0, AT_MOST),
+            |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
+        )?;
+        for key in keys {
+            promoted += 1;
+            self.writing.freed.extend(key);
+        }
+        Ok(promoted)
+    }
+
+    /// Ends waiting tasks that did not start, or not end, in the time they were given.
+    fn fail_late(&mut self) -> Result<usize> {
+        let now = self.now().wall;
+        let late = read::all(self.writing.connection, EXPIRING, (now.0, AT_MOST), |row| {
+            let key: Option<Vec<u8>> = row.get(2)?;
+            Ok((TaskId(row.get(0)?), rows::time(row, 1)?, key))
+        })?;
+        let count = late.len();
+        for (id, deadline, key) in late {
+            let reason = if deadline.is_some_and(|deadline| deadline <= now) {
+                Reason::Deadline
+            } else {
+                Reason::Late
+            };
+            // An earlier one of these may have been a dependency, and its end the end of this.
+            let mut update = self.writing.connection.prepare_cached(FAIL_WAITING)?;
+            if update.execute((id.0, reason.code(), now.0))? == 1 {
+                self.writing.ended(id, State::Failed)?;
+                self.writing.freed.extend(key);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Claims as many as are missing, the highest priority first. A claim that met a full key is
+    /// undone and replaced by the next.
+    fn take(&mut self) -> Result<()> {
+        loop {
+            let before = self.missing();
+            if before == 0 {
+                return Ok(());
+            }
+            let offered = match self.only_lane() {
+                Some(lane) if before == 1 => {
+                    let now = self.now().wall.0;
+                    let parameters = (lane, self.request.worker.0, now, self.lease_until.0);
+                    match self.claimed(CLAIM_ONE, parameters, "")? {
+                        0 => self.take_many()?,
+                        offered => offered,
+                    }
+                }
+                _ => self.take_many()?,
+            };
+            let claimed = before - self.missing();
+            if offered == claimed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The one lane a worker of commands claims from, if its number is known.
+    fn only_lane(&self) -> Option<i64> {
+        let only = self.request.commands && self.request.handlers.is_empty();
+        only.then(|| self.lanes.get(&self.request.queue, ""))?
+    }
+
+    /// Claims across the open lanes, within the queue's limit. Returns how many tasks were offered.
+    fn take_many(&mut self) -> Result<usize> {
+        let (open, limited) = self.open_lanes()?;
+        let limit = if limited {
+            limits::queue_limit(self.writing.connection, &self.request.queue)?
+        } else {
+            None
+        };
+        let mut wanted = self.missing();
+        if let Some(limit) = limit {
+            let allowance = self.writing.allowance(limit)?;
+            wanted = wanted.min(allowance.tasks);
+            if wanted < self.missing() {
+                self.soon(allowance.more_at);
+            }
+        }
+        let mut next = Vec::new();
+        for one in &open {
+            for (priority, task) in read::claim_peek(self.writing.connection, one.lane, wanted)? {
+                next.push((Reverse(priority), task, one.handler.as_str()));
+            }
+        }
+        if open.len() > 1 {
+            next.sort_unstable();
+            next.truncate(wanted);
+        }
+        let before = self.missing();
+        let offered = next.len();
+        for (_, task, handler) in next {
+            self.take_id(task, handler, limit)?;
+        }
+        if let Some(limit) = limit {
+            self.writing.spend(limit, before - self.missing())?;
+        }
+        Ok(offered)
+    }
+
+    fn take_id(&mut self, task: TaskId, handler: &str, limit: Option<Stored>) -> Result<()> {
+        let parameters = (
+            task.0,
+            self.request.worker.0,
+            self.now().wall.0,
+            self.lease_until.0,
+            limit.map(|limit| limit.id),
+        );
+        self.claimed(CLAIM_ID, parameters, handler)?;
+        Ok(())
+    }
+
+    /// The lanes that this worker serves and that are not paused, and whether they are limited.
+    fn open_lanes(&mut self) -> Result<(Vec<Open>, bool)> {
+        let queue = &self.request.queue;
+        let lanes = read::all(self.writing.connection, LANES_OF, [queue], |row| {
+            let (lane, handler): (i64, String) = (row.get(0)?, row.get(1)?);
+            let limited: bool = row.get(2)?;
+            Ok((
+                Open { lane, handler },
+                limited,
+                rows::time(row, 3)?.is_some(),
+            ))
+        })?;
+        let mut open = Vec::with_capacity(lanes.len());
+        let mut any_limited = false;
+        for (lane, limited, paused) in lanes {
+            let served = if lane.handler.is_empty() {
+                self.request.commands
+            } else {
+                self.request.handlers.contains(&lane.handler)
+            };
+            if served && lane.handler.is_empty() && self.lanes.get(queue, "").is_none() {
+                self.writing.effects.learned.push(Learned {
+                    queue: queue.clone(),
+                    handler: String::new(),
+                    id: lane.lane,
+                });
+            }
+            if served && !paused {
+                any_limited |= limited;
+                open.push(lane);
+            }
+        }
+        Ok((open, any_limited))
+    }
+
+    /// Runs a claiming statement to its end (reset before, it would keep the checkpoint from
+    /// running) and keeps what it returns, unless that runs over its key's limit. Returns how many
+    /// rows there were.
+    fn claimed(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<usize> {
+        let mut rows = Vec::new();
+        let mut update = self.writing.connection.prepare_cached(sql)?;
+        let mut claimed = update.query(parameters)?;
+        while let Some(row) = claimed.next()? {
+            let key: Option<Vec<u8>> = row.get(9)?;
+            rows.push((
+                claimed_task(row, self.request.worker, handler, self.now())?,
+                key,
+            ));
+        }
+        let count = rows.len();
+        for (task, key) in rows {
+            let over = match &key {
+                Some(key) => self.writing.is_over(key)?,
+                None => false,
+            };
+            if over {
+                let mut undo = self.writing.connection.prepare_cached(UNCLAIM)?;
+                undo.execute([task.claim.task.0])?;
+            } else {
+                self.taken.claims.tasks.push(task);
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// A claimed task. What is left until its deadline bounds its timeout, so that the worker ends it
+/// in time.
+fn claimed_task(row: &Row<'_>, worker: WorkerId, handler: &str, now: Now) -> Result<ClaimedTask> {
+    let mut options = rows::options(row, 7)?;
+    if let Some(deadline) = rows::time(row, 8)? {
+        let left = u64::try_from(deadline.since(now.wall)).unwrap_or(0).max(1);
+        options.timeout_ms = Some(options.timeout_ms.map_or(left, |timeout| timeout.min(left)));
+    }
+    Ok(ClaimedTask {
+        claim: Claim {
+            task: TaskId(row.get(0)?),
+            token: row.get(1)?,
+            worker,
+        },
+        name: row.get(2)?,
+        work: Work::from_row(row.get(3)?, handler, row.get(4)?)?,
+        priority: row.get(5)?,
+        attempt: row.get(6)?,
+        options,
+    })
+}

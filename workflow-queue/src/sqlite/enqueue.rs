@@ -1,0 +1,390 @@
+//! Enqueue: make tasks and their edges durable.
+
+use std::collections::HashMap;
+
+use queue_core::clock::Timestamp;
+use queue_core::error::{Error, Result};
+use queue_core::outcome::Reason;
+use queue_core::queue::Enqueued;
+use queue_core::sqlite::{Lanes, Learned, read, rows, statement, write};
+use queue_core::state::State;
+use queue_core::task::{NewTask, TaskId};
+use queue_core::workflow::Standing;
+use rusqlite::{OptionalExtension, params};
+
+use super::writing::Writing;
+use crate::graph::{self, Node};
+use crate::store::{Edge, Submission};
+use crate::submission::{OnConflict, Settings, WorkflowTask};
+
+const ENQUEUE: &str = statement(include_str!("../../queries/enqueue.sql"));
+const ENQUEUE_NODE: &str = statement(include_str!("../../queries/enqueue_node.sql"));
+const KEY_HOLDER: &str = statement(include_str!("../../queries/key_holder.sql"));
+const KEY_RELEASE: &str = statement(include_str!("../../queries/key_release.sql"));
+const LANE_LIMITED: &str = statement(include_str!("../../queries/lane_limited.sql"));
+const NEXT_ID: &str = statement(include_str!("../../queries/next_id.sql"));
+const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("enqueue", ENQUEUE),
+    ("enqueue_node", ENQUEUE_NODE),
+    ("key_holder", KEY_HOLDER),
+    ("key_release", KEY_RELEASE),
+    ("lane_limited", LANE_LIMITED),
+    ("next_id", NEXT_ID),
+    ("workflow_of", WORKFLOW_OF),
+];
+
+/// Who holds an idempotency key.
+struct Holder {
+    id: TaskId,
+    /// Whether the key is taken no longer.
+    lapsed: bool,
+}
+
+/// Where a task of a submission starts, beyond what it says of itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Start {
+    /// Dependencies that have not ended.
+    pending: u32,
+    /// A dependency because of which it can never start.
+    never: Option<TaskId>,
+    workflow: Option<TaskId>,
+    spawner: Option<TaskId>,
+}
+
+/// Carries out a submission within the transaction.
+pub(super) fn enqueue(
+    writing: &mut Writing<'_>,
+    lanes: &Lanes,
+    submission: &Submission,
+) -> Result<Vec<Enqueued>> {
+    let workflow = workflow(writing, submission)?;
+    let mut inserter = Inserter {
+        writing,
+        lanes,
+        current: None,
+    };
+    let enqueued = if submission.edges.is_empty() {
+        let start = Start {
+            workflow,
+            spawner: submission.spawner.map(|claim| claim.task),
+            ..Start::default()
+        };
+        let tasks = submission.tasks.iter();
+        tasks
+            .map(|task| inserter.insert(task, start))
+            .collect::<Result<Vec<_>>>()?
+    } else {
+        graph(&mut inserter, submission, workflow)?
+    };
+    if !submission.links.is_empty() {
+        super::link::link(
+            writing,
+            &submission.links,
+            workflow.filter(|_| submission.spawner.is_some()),
+        )?;
+    }
+    Ok(enqueued)
+}
+
+/// The workflow the tasks belong to: the spawner's, or their own.
+fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<TaskId>> {
+    let connection = writing.connection;
+    if let Some(claim) = submission.spawner {
+        let held = read::held(connection, &[claim])?;
+        if held == [queue_core::claim::Held::Lost] {
+            return Err(Error::ClaimLost { task: claim.task.0 });
+        }
+        let mut query = connection.prepare_cached(WORKFLOW_OF)?;
+        let id = query.query_row([claim.task.0], |row| row.get(0))?;
+        return Ok(Some(TaskId(id)));
+    }
+    if !submission.workflow || submission.tasks.len() < 2 {
+        return Ok(None);
+    }
+    let mut query = connection.prepare_cached(NEXT_ID)?;
+    Ok(Some(TaskId(query.query_row([], |row| row.get(0))?)))
+}
+
+/// Inserts tasks that depend on each other or on stored ones, and their edges.
+fn graph(
+    inserter: &mut Inserter<'_, '_>,
+    submission: &Submission,
+    workflow: Option<TaskId>,
+) -> Result<Vec<Enqueued>> {
+    let known = inserter.known(&submission.tasks)?;
+    let edges = resolve(&submission.tasks, &submission.edges, &known)?;
+    let mut starts = vec![
+        Start {
+            workflow,
+            spawner: submission.spawner.map(|claim| claim.task),
+            ..Start::default()
+        };
+        submission.tasks.len()
+    ];
+    for edge in &edges {
+        let start = &mut starts[edge.dependent];
+        let Node::Stored(on) = edge.on else {
+            start.pending += 1;
+            continue;
+        };
+        let Some((state, _)) = write::state_of(inserter.writing.connection, on)? else {
+            return Err(Error::not_found(format!(
+                "there is no task {on} to depend on; it may have been pruned"
+            )));
+        };
+        match edge.condition.standing(state) {
+            Standing::Open => start.pending += 1,
+            Standing::Met => {}
+            Standing::Impossible => start.never = start.never.or(Some(on)),
+        }
+    }
+    let mut enqueued = Vec::with_capacity(submission.tasks.len());
+    for (task, start) in submission.tasks.iter().zip(&starts) {
+        enqueued.push(inserter.insert(task, *start)?);
+    }
+    let id_of = |node| match node {
+        Node::Stored(id) => id,
+        Node::Place(place) => enqueued[place].id,
+    };
+    let stored = edges.iter().map(|edge| Edge {
+        dependent: enqueued[edge.dependent].id,
+        on: id_of(edge.on),
+        condition: edge.condition,
+    });
+    let writing = &mut *inserter.writing;
+    writing.store_edges(stored.collect())?;
+    for (one, start) in enqueued.iter().zip(&starts) {
+        if start.never.is_some() && !one.existed {
+            writing.ended(one.id, State::Skipped)?;
+        }
+    }
+    Ok(enqueued)
+}
+
+/// The edges with every task that is known already in its stored or first form: what such a task
+/// waits for was said when it was enqueued, so its own edges fall away.
+fn resolve(
+    tasks: &[WorkflowTask],
+    edges: &[graph::Edge],
+    known: &[Option<Node>],
+) -> Result<Vec<graph::Edge>> {
+    if known.iter().all(Option::is_none) {
+        return Ok(edges.to_vec());
+    }
+    let mut resolved: Vec<_> = edges
+        .iter()
+        .filter(|edge| known[edge.dependent].is_none())
+        .map(|edge| {
+            let on = match edge.on {
+                Node::Place(place) => known[place].unwrap_or(edge.on),
+                Node::Stored(_) => edge.on,
+            };
+            graph::Edge { on, ..*edge }
+        })
+        .collect();
+    graph::tidy(tasks, &mut resolved)?;
+    graph::check_cycles(tasks, &resolved)?;
+    Ok(resolved)
+}
+
+/// Inserts tasks one after the other; tasks of one lane often follow each other.
+struct Inserter<'w, 'c> {
+    writing: &'w mut Writing<'c>,
+    lanes: &'w Lanes,
+    current: Option<(String, String, i64)>,
+}
+
+impl Inserter<'_, '_> {
+    /// Of each task, where it stands already, if its key is taken or another here has the same.
+    fn known(&self, tasks: &[WorkflowTask]) -> Result<Vec<Option<Node>>> {
+        let mut known = vec![None; tasks.len()];
+        let mut first: HashMap<&[u8], usize> = HashMap::new();
+        for (place, task) in tasks.iter().enumerate() {
+            let Some(key) = task.task.key.as_deref() else {
+                continue;
+            };
+            if let Some(first) = first.get(key) {
+                known[place] = Some(known[*first].unwrap_or(Node::Place(*first)));
+                continue;
+            }
+            first.insert(key, place);
+            if let Some(holder) = self.holder(key)?
+                && !holder.lapsed
+            {
+                known[place] = Some(Node::Stored(holder.id));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Inserts a task unless its key is taken.
+    fn insert(&mut self, task: &WorkflowTask, start: Start) -> Result<Enqueued> {
+        let new = &task.task;
+        let lane = self.lane(&new.queue, new.work.handler())?;
+        let mut inserted = self.try_insert(lane, task, start)?;
+        if !inserted && let Some(key) = new.key.as_deref() {
+            let holder = self.holder(key)?.ok_or_else(|| Error::Bug {
+                what: "a key is taken by no task".to_owned(),
+            })?;
+            if !holder.lapsed {
+                return existing(new, task.settings.on_conflict, holder.id);
+            }
+            let mut release = self.writing.connection.prepare_cached(KEY_RELEASE)?;
+            release.execute([holder.id.0])?;
+            drop(release);
+            inserted = self.try_insert(lane, task, start)?;
+        }
+        if !inserted {
+            return Err(Error::Bug {
+                what: "a task was not inserted".to_owned(),
+            });
+        }
+        Ok(Enqueued {
+            id: TaskId(self.writing.connection.last_insert_rowid()),
+            existed: false,
+        })
+    }
+
+    fn try_insert(&mut self, lane: i64, task: &WorkflowTask, start: Start) -> Result<bool> {
+        let (new, settings) = (&task.task, &task.settings);
+        let now = self.writing.now.wall;
+        let limited = settings.limit_key.is_some();
+        let plain = *settings == Settings::default() && start.workflow.is_none();
+        let state = if start.never.is_some() {
+            State::Skipped
+        } else if start.pending > 0 || (limited && new.run_at.is_none_or(|at| at <= now)) {
+            State::Blocked
+        } else if new.run_at.is_some_and(|at| at > now) {
+            State::Scheduled
+        } else {
+            State::Queued
+        };
+        let payload = new.work.to_payload();
+        let connection = self.writing.connection;
+        let inserted = if plain && start.pending == 0 && start.never.is_none() {
+            connection.prepare_cached(ENQUEUE)?.execute((
+                lane,
+                state.code(),
+                new.priority,
+                new.work.kind(),
+                now.0,
+                new.run_at.map(|at| at.0),
+                &new.name,
+                &payload[..],
+                new.options.to_row()?,
+                new.key.as_deref(),
+            ))?
+        } else {
+            let from = new.run_at.map_or(now, |at| at.max(now));
+            let never = start.never.is_some();
+            connection.prepare_cached(ENQUEUE_NODE)?.execute(params![
+                lane,
+                state.code(),
+                new.priority,
+                new.work.kind(),
+                now.0,
+                new.run_at.map(|at| at.0),
+                &new.name,
+                &payload[..],
+                new.options.to_row()?,
+                new.key.as_deref(),
+                if never { 0 } else { start.pending },
+                settings.expires_at(from).map(|at| at.0),
+                settings.deadline_at(from).map(|at| at.0),
+                start.workflow.map(|id| id.0),
+                start.spawner.map(|id| id.0),
+                start.never.map(|id| id.0),
+                never.then_some(Reason::Dependency.code()),
+                never.then_some(now.0),
+                settings.key_scope.code(),
+                settings.key_scope.until(now).map(|at| at.0),
+                settings.limit_key.as_deref(),
+            ])?
+        };
+        if inserted == 1 {
+            self.account(state, settings, start);
+        }
+        Ok(inserted == 1)
+    }
+
+    /// What an inserted task leaves to do.
+    fn account(&mut self, state: State, settings: &Settings, start: Start) {
+        let effects = &mut self.writing.effects;
+        effects.ready += usize::from(state == State::Queued);
+        effects.scheduled |= state == State::Scheduled
+            || settings.start_within.is_some()
+            || settings.finish_within.is_some();
+        if let (State::Blocked, 0, Some(key)) = (state, start.pending, &settings.limit_key) {
+            self.writing.freed.insert(key.clone());
+        }
+    }
+
+    fn holder(&self, key: &[u8]) -> Result<Option<Holder>> {
+        let now = self.writing.now.wall;
+        let mut query = self.writing.connection.prepare_cached(KEY_HOLDER)?;
+        let found = query
+            .query_row([key], |row| {
+                Ok((
+                    TaskId(row.get(0)?),
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, Option<i64>>(2)?,
+                    row.get::<_, Option<i64>>(3)?.map(Timestamp),
+                ))
+            })
+            .optional()?;
+        let Some((id, state, scope, until)) = found else {
+            return Ok(None);
+        };
+        let lapsed = match scope {
+            None => false,
+            Some(1) => rows::state(state)?.is_terminal(),
+            Some(_) => until.is_some_and(|until| until <= now),
+        };
+        Ok(Some(Holder { id, lapsed }))
+    }
+
+    /// The number of a task's lane.
+    fn lane(&mut self, queue: &str, handler: &str) -> Result<i64> {
+        if let Some((same_queue, same_handler, id)) = &self.current
+            && same_queue == queue
+            && same_handler == handler
+        {
+            return Ok(*id);
+        }
+        let id = match self.lanes.get(queue, handler) {
+            Some(id) => id,
+            None => self.unknown_lane(queue, handler)?,
+        };
+        self.current = Some((queue.to_owned(), handler.to_owned(), id));
+        Ok(id)
+    }
+
+    fn unknown_lane(&mut self, queue: &str, handler: &str) -> Result<i64> {
+        let connection = self.writing.connection;
+        let lane = write::lane_or_create(connection, queue, handler)?;
+        connection
+            .prepare_cached(LANE_LIMITED)?
+            .execute([lane.id])?;
+        self.writing.effects.learned.push(Learned {
+            queue: queue.to_owned(),
+            handler: handler.to_owned(),
+            id: lane.id,
+        });
+        Ok(lane.id)
+    }
+}
+
+/// The answer to a task whose key is taken.
+fn existing(task: &NewTask, on_conflict: OnConflict, id: TaskId) -> Result<Enqueued> {
+    match on_conflict {
+        OnConflict::Existing => Ok(Enqueued { id, existed: true }),
+        OnConflict::Refuse => Err(Error::invalid(format!(
+            "the key of task \"{}\" is taken by task {id}",
+            task.name.escape_debug()
+        ))),
+    }
+}

@@ -1,0 +1,75 @@
+//! Leases: a claim's time-bounded ownership, on boot time, which no setting of a clock touches.
+
+use std::time::Duration;
+
+use queue_core::claim::{Claim, Held, WorkerId};
+use queue_core::clock::BootTime;
+use queue_core::error::Result;
+use queue_core::sqlite::{read, statement};
+use queue_core::task::TaskId;
+use rusqlite::Connection;
+
+use super::writing::Writing;
+
+const HEARTBEAT: &str = statement(include_str!("../../queries/heartbeat.sql"));
+const RUNNING_LEASES: &str = statement(include_str!("../../queries/running_leases.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] =
+    &[("heartbeat", HEARTBEAT), ("running_leases", RUNNING_LEASES)];
+
+/// The shortest lease: a heartbeat every third of it must be able to wait for another writer.
+pub(super) const SHORTEST: Duration = Duration::from_secs(1);
+/// The longest lease. One that ends later than this from now was given in another boot.
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Whether a lease has run out. A claim without one, made before leases were, is given up by the
+/// recovery of its worker alone.
+pub(super) fn is_over(lease_until: Option<BootTime>, now: BootTime) -> bool {
+    lease_until.is_some_and(|until| until <= now || until > now.after(LONGEST))
+}
+
+/// Extends the leases of claims that hold, and tells of each how it stands.
+pub(super) fn heartbeat(
+    writing: &Writing<'_>,
+    claims: &[Claim],
+    lease: Duration,
+) -> Result<Vec<Held>> {
+    let until = writing.now.boot.after(lease);
+    let mut update = writing.connection.prepare_cached(HEARTBEAT)?;
+    for claim in claims {
+        update.execute((claim.task.0, claim.token, claim.worker.0, until.0))?;
+    }
+    read::held(writing.connection, claims)
+}
+
+/// The claims whose lease has run out; only running rows are looked at.
+pub(super) fn expired(connection: &Connection, now: BootTime) -> Result<Vec<Claim>> {
+    let running = read::all(connection, RUNNING_LEASES, [], |row| {
+        let claim = Claim {
+            task: TaskId(row.get(0)?),
+            token: row.get(1)?,
+            worker: WorkerId(row.get(2)?),
+        };
+        Ok((claim, row.get::<_, Option<i64>>(3)?.map(BootTime)))
+    })?;
+    let over = |(claim, until): (Claim, Option<BootTime>)| is_over(until, now).then_some(claim);
+    Ok(running.into_iter().filter_map(over).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, is_over};
+    use queue_core::clock::BootTime;
+
+    #[test]
+    fn a_lease_is_over_when_its_time_is_and_after_a_reboot() {
+        let now = BootTime(1_000_000);
+        assert!(!is_over(None, now));
+        assert!(!is_over(Some(BootTime(1_000_001)), now));
+        assert!(is_over(Some(now), now));
+        let of_another_boot = now.after(LONGEST).after(LONGEST);
+        assert!(is_over(Some(of_another_boot), now));
+    }
+}

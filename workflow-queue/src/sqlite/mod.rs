@@ -1,0 +1,18 @@
+//! The store in one `SQLite` file: the core line and the workflow line of the schema.
+
+mod change;
+mod claim;
+mod edges;
+mod enqueue;
+mod lease;
+mod limits;
+mod link;
+mod settle;
+mod store;
+mod view;
+mod writing;
+
+pub use store::{SqliteOptions, SqliteStore};
+
+#[cfg(test)]
+mod plans;

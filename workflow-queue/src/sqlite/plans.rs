@@ -1,0 +1,52 @@
+//! Every statement is prepared against the schema, and its plan is a snapshot: an index that is
+//! added beside the others must not take over a statement unseen.
+
+use std::fmt::Write as _;
+
+use rusqlite::Connection;
+
+use super::{change, claim, edges, enqueue, lease, limits, link, settle, view};
+use crate::{SqliteOptions, SqliteStore};
+
+fn plan(connection: &Connection, sql: &str) -> String {
+    let mut statement = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    for index in 1..=statement.parameter_count() {
+        statement.raw_bind_parameter(index, 1).unwrap();
+    }
+    let mut rows = statement.raw_query();
+    let mut plan = String::new();
+    while let Some(row) = rows.next().unwrap() {
+        let step: String = row.get(3).unwrap();
+        writeln!(plan, "    {step}").unwrap();
+    }
+    plan
+}
+
+#[test]
+fn every_statement_has_the_plan_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("workflow.db");
+    let _store = SqliteStore::open(&path, SqliteOptions::new().unwrap()).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let modules = [
+        enqueue::STATEMENTS,
+        link::STATEMENTS,
+        edges::STATEMENTS,
+        claim::STATEMENTS,
+        settle::STATEMENTS,
+        lease::STATEMENTS,
+        change::STATEMENTS,
+        limits::STATEMENTS,
+        view::STATEMENTS,
+    ];
+    let mut plans = String::new();
+    for (name, sql) in modules.into_iter().flatten() {
+        let plan = plan(&connection, sql);
+        let sorts = plan.contains("TEMP B-TREE");
+        assert!(!sorts, "{name} sorts: {plan}");
+        writeln!(plans, "{name}\n{plan}").unwrap();
+    }
+    insta::assert_snapshot!(plans);
+}

@@ -1,0 +1,401 @@
+//! The store itself: what it remembers between calls, and how each operation gets its transaction.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::clock::Now;
+use queue_core::error::{Error, Result};
+use queue_core::outcome::{Settled, Settlement};
+use queue_core::output::Output;
+use queue_core::queue::{
+    Change, Enqueued, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats, Waits, WorkerInfo,
+};
+use queue_core::runtime::sidecar::Sidecar;
+use queue_core::runtime::wakeup::Waker;
+use queue_core::sqlite::prune::Keeper;
+use queue_core::sqlite::{
+    CORE, Database, Due, Durability, Lanes, OpenOptions, WORKFLOW, prune, read, write,
+};
+use queue_core::task::{Task, TaskId};
+use queue_core::workflow::Condition;
+use rusqlite::{Connection, Transaction};
+
+use super::writing::{Effects, Writing};
+use super::{claim, edges, enqueue, lease, limits, view};
+use crate::store::{Attempt, Done, Edge, Limit, Store, Submission};
+
+/// How to open a file.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// What both engines ask.
+    pub open: OpenOptions,
+    /// How long a claim is held without a heartbeat: one second to one day.
+    pub lease: Duration,
+}
+
+impl SqliteOptions {
+    /// Acknowledged means on disk; leases of 30 seconds.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            open: OpenOptions::new(Durability::Full)?,
+            lease: Duration::from_secs(30),
+        })
+    }
+}
+
+/// A file that holds tasks, edges, attempts and limits.
+#[derive(Debug)]
+pub struct SqliteStore {
+    database: Database,
+    lanes: Arc<Lanes>,
+    due: Mutex<Due>,
+    lease: Duration,
+    /// Whether the file is fast-queue's: it can be read, and asked to be promoted.
+    unpromoted: bool,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`. One that fast-queue made can be read, but every write is refused
+    /// until it is promoted.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the file cannot be used, with what to do; [`Error::Invalid`] for a
+    /// lease shorter than a second or longer than a day.
+    pub fn open(path: &Path, options: SqliteOptions) -> Result<Self> {
+        if !(lease::SHORTEST..=lease::LONGEST).contains(&options.lease) {
+            return Err(Error::invalid(
+                "a lease must last from one second to one day",
+            ));
+        }
+        let database = Database::open(path, options.open, &[CORE, WORKFLOW])?;
+        let lines = database.lines()?;
+        let unpromoted = !lines.iter().any(|line| line.name == WORKFLOW.name);
+        Ok(Self {
+            database,
+            lanes: Arc::default(),
+            due: Mutex::default(),
+            lease: options.lease,
+            unpromoted,
+        })
+    }
+
+    /// The file and what stands around it.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Carries out an operation in a write transaction, and what it leaves to do afterwards.
+    fn write<T, F>(&self, mut operation: F) -> Result<Done<T>>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
+    {
+        self.check_promoted()?;
+        let now = self.database.now();
+        let (value, effects) = self.database.write(move |connection| {
+            let mut writing = Writing::new(connection, now);
+            let value = operation(&mut writing)?;
+            Ok((value, writing.finish()?))
+        })?;
+        Ok(self.done(value, effects))
+    }
+
+    /// As [`write`](Self::write), in a transaction of the caller's. What it learns is not kept: the
+    /// transaction may yet be rolled back.
+    fn write_in<T>(
+        &self,
+        tx: &Transaction<'_>,
+        operation: impl FnOnce(&mut Writing<'_>) -> Result<T>,
+    ) -> Result<Done<T>> {
+        self.check_promoted()?;
+        let mut writing = Writing::new(tx, self.database.now());
+        let value = operation(&mut writing)?;
+        let ready = writing.finish()?.ready;
+        Ok(Done { value, ready })
+    }
+
+    fn done<T>(&self, value: T, effects: Effects) -> Done<T> {
+        self.lanes.learn(effects.learned);
+        if effects.scheduled {
+            *self.due() = Due::default();
+        }
+        Done {
+            value,
+            ready: effects.ready,
+        }
+    }
+
+    fn due(&self) -> std::sync::MutexGuard<'_, Due> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_promoted(&self) -> Result<()> {
+        if self.unpromoted {
+            return Err(Error::Unusable {
+                path: self.database.path().to_owned(),
+                what: "the file is fast-queue's; `workflow-queue promote` makes it this program's"
+                    .to_owned(),
+                source: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads what is only in promoted files.
+    fn view<T: Default>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        if self.unpromoted {
+            return Ok(T::default());
+        }
+        self.database.read(query)
+    }
+}
+
+/// What this engine adds to a prune: a task stays while a dependent may still read its output, and
+/// its edges and attempts go with it.
+#[derive(Clone, Debug)]
+struct Dependents;
+
+impl Keeper for Dependents {
+    fn check(&self, _: &Connection) -> Result<()> {
+        Ok(())
+    }
+
+    fn keeps(&self, connection: &Connection, task: TaskId) -> Result<bool> {
+        edges::is_needed(connection, task)
+    }
+
+    fn clear(&self, connection: &Connection, task: TaskId) -> Result<()> {
+        edges::forget(connection, task)?;
+        view::forget_attempts(connection, task)
+    }
+}
+
+impl Store for SqliteStore {
+    type Tx<'a> = Transaction<'a>;
+
+    fn enqueue(&self, submission: Submission) -> Result<Done<Vec<Enqueued>>> {
+        let lanes = Arc::clone(&self.lanes);
+        self.write(move |writing| enqueue::enqueue(writing, &lanes, &submission))
+    }
+
+    fn enqueue_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        submission: &Submission,
+    ) -> Result<Done<Vec<Enqueued>>> {
+        self.write_in(tx, |writing| {
+            enqueue::enqueue(writing, &self.lanes, submission)
+        })
+    }
+
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        let (due, lease) = (*self.due(), self.lease);
+        let (lanes, request) = (Arc::clone(&self.lanes), request.clone());
+        let taken = self
+            .write(move |writing| claim::claim(writing, &lanes, &request, due, lease))?
+            .value;
+        if let Some(looked) = taken.looked {
+            *self.due() = looked;
+        }
+        Ok(taken.claims)
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Done<Vec<Settled>>> {
+        let random = self.database.random();
+        self.write(move |writing| writing.settle(&settlements, random))
+    }
+
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<Done<Vec<Settled>>> {
+        let random = self.database.random();
+        self.write_in(tx, |writing| writing.settle(settlements, random))
+    }
+
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (claims, lease) = (claims.to_vec(), self.lease);
+        let done = self.write(move |writing| lease::heartbeat(writing, &claims, lease))?;
+        Ok(done.value)
+    }
+
+    fn expired(&self) -> Result<Vec<Claim>> {
+        let now = self.database.now().boot;
+        self.view(|connection| lease::expired(connection, now))
+    }
+
+    fn expire(&self, claims: &[Claim]) -> Result<Done<Vec<Reaped>>> {
+        let claims = claims.to_vec();
+        self.write(move |writing| {
+            let mut reaped = Vec::new();
+            for claim in &claims {
+                reaped.extend(writing.crash(*claim, true)?);
+            }
+            Ok(reaped)
+        })
+    }
+
+    fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        let worker = worker.clone();
+        let done = self.write(move |writing| write::register(writing.connection, &worker))?;
+        Ok(done.value)
+    }
+
+    fn deregister(&self, worker: WorkerId) -> Result<()> {
+        self.write(move |writing| write::deregister(writing.connection, worker))?;
+        Ok(())
+    }
+
+    fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.database.read(read::workers)
+    }
+
+    fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
+        self.database
+            .read(|connection| read::claims_of(connection, worker))
+    }
+
+    fn reap(&self, worker: WorkerId) -> Result<Done<Vec<Reaped>>> {
+        self.write(move |writing| {
+            let mut reaped = Vec::new();
+            for claim in read::claims_of(writing.connection, worker)? {
+                reaped.extend(writing.crash(claim, false)?);
+            }
+            write::forget(writing.connection, worker)?;
+            Ok(reaped)
+        })
+    }
+
+    fn get(&self, id: TaskId) -> Result<Option<Task>> {
+        self.database.read(|connection| read::get(connection, id))
+    }
+
+    fn output(&self, id: TaskId) -> Result<Option<Output>> {
+        self.database
+            .read(|connection| read::output(connection, id))
+    }
+
+    fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>> {
+        self.view(|connection| view::attempts(connection, id))
+    }
+
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let edge = |(on, condition): (TaskId, Condition)| Edge {
+            dependent: id,
+            on,
+            condition,
+        };
+        let found = self.view(|connection| edges::dependencies(connection, id))?;
+        Ok(found.into_iter().map(edge).collect())
+    }
+
+    fn dependents(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let edge = |(dependent, condition): (TaskId, Condition)| Edge {
+            dependent,
+            on: id,
+            condition,
+        };
+        let found = self.view(|connection| edges::dependents(connection, id))?;
+        Ok(found.into_iter().map(edge).collect())
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
+        self.database
+            .read(|connection| read::list(connection, query))
+    }
+
+    fn last_id(&self) -> Result<Option<TaskId>> {
+        self.database.read(read::last_id)
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        self.database.read(view::stats)
+    }
+
+    fn queues(&self) -> Result<Vec<QueueInfo>> {
+        self.database.read(read::queues)
+    }
+
+    fn limits(&self) -> Result<Vec<Limit>> {
+        self.view(limits::limits)
+    }
+
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        if self.unpromoted {
+            return self.database.read(|connection| read::waits(connection, id));
+        }
+        self.database.read(|connection| view::waits(connection, id))
+    }
+
+    fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.cancel(&ids))
+    }
+
+    fn retry(&self, ids: &[TaskId], downstream: bool) -> Result<Done<Vec<Change>>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.retry(&ids, downstream))
+    }
+
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        let done =
+            self.write(move |writing| write::reprioritize(writing.connection, &ids, priority))?;
+        Ok(done.value)
+    }
+
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
+        let queue = queue.to_owned();
+        let done = self.write(move |writing| {
+            write::set_paused(writing.connection, &queue, paused, writing.now.wall)
+        })?;
+        Ok(done.value)
+    }
+
+    fn set_limit(&self, limit: &Limit) -> Result<Done<()>> {
+        let limit = limit.clone();
+        self.write(move |writing| writing.set_limit(&limit))
+    }
+
+    fn prune(&self, request: &PruneRequest) -> Result<u64> {
+        self.check_promoted()?;
+        prune::prune(&self.database, &Dependents, request)
+    }
+
+    fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    fn sidecar(&self) -> &Sidecar {
+        self.database.sidecar()
+    }
+
+    fn waker(&self) -> &Arc<Waker> {
+        self.database.waker()
+    }
+
+    fn now(&self) -> Now {
+        self.database.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.database.random()
+    }
+
+    fn change_counter(&self) -> Result<i64> {
+        self.database.change_counter()
+    }
+
+    fn diagnose(&self) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,126 @@
+//! What is read beyond what both engines read.
+
+use queue_core::claim::WorkerId;
+use queue_core::clock::Timestamp;
+use queue_core::error::Result;
+use queue_core::queue::{Stats, Waits};
+use queue_core::sqlite::{read, rows, statement, write};
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use queue_core::workflow::Standing;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{edges, limits};
+use crate::store::Attempt;
+
+const ATTEMPTS: &str = statement(include_str!("../../queries/attempts.sql"));
+const ATTEMPTS_DELETE: &str = statement(include_str!("../../queries/attempts_delete.sql"));
+const BLOCKED: &str = statement(include_str!("../../queries/blocked.sql"));
+const WAITS: &str = statement(include_str!("../../queries/waits.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("attempts", ATTEMPTS),
+    ("attempts_delete", ATTEMPTS_DELETE),
+    ("blocked", BLOCKED),
+    ("waits", WAITS),
+];
+
+/// Unmet dependencies that `why` names at most.
+const NAMED_AT_MOST: usize = 100;
+
+/// How many tasks stand where.
+pub(super) fn stats(connection: &Connection) -> Result<Stats> {
+    let mut query = connection.prepare_cached(BLOCKED)?;
+    let blocked = query.query_row([], |row| rows::count(row, 0))?;
+    read::stats(connection, blocked)
+}
+
+/// What keeps a task waiting.
+pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
+    let mut waits = read::waits(connection, id)?;
+    let mut query = connection.prepare_cached(WAITS)?;
+    let found = query
+        .query_row([id.0], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, Option<Vec<u8>>>(2)?,
+                row.get::<_, String>(3)?,
+                row.get::<_, bool>(4)?,
+            ))
+        })
+        .optional()?;
+    let Some((state, pending, key, queue, limited)) = found else {
+        return Ok(waits);
+    };
+    let state = rows::state(state)?;
+    if !state.is_waiting() {
+        return Ok(waits);
+    }
+    if pending > 0 {
+        waits.extend(unmet(connection, id)?);
+    } else if let (State::Blocked, Some(name)) = (state, key) {
+        let running = limits::running_of_key(connection, &name)?;
+        waits.push(Waits::Limit { name, running });
+    }
+    if limited && let Some(limit) = limits::queue_limit(connection, &queue)? {
+        let running = limits::running_of_queue(connection, limit)?;
+        if limit
+            .concurrency
+            .is_some_and(|bound| running >= u64::from(bound))
+        {
+            let name = queue.into_bytes();
+            waits.push(Waits::Limit { name, running });
+        }
+    }
+    Ok(waits)
+}
+
+/// The dependencies that have not ended.
+fn unmet(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
+    let mut unmet = Vec::new();
+    for (task, condition) in edges::dependencies(connection, id)? {
+        if let Some((state, _)) = write::state_of(connection, task)?
+            && condition.standing(state) == Standing::Open
+        {
+            unmet.push(Waits::Dependency {
+                task,
+                state,
+                condition,
+            });
+        }
+        if unmet.len() == NAMED_AT_MOST {
+            break;
+        }
+    }
+    Ok(unmet)
+}
+
+/// The recorded attempts of a task, the oldest first.
+pub(super) fn attempts(connection: &Connection, id: TaskId) -> Result<Vec<Attempt>> {
+    read::all(connection, ATTEMPTS, [id.0], |row| {
+        Ok(Attempt {
+            token: row.get(0)?,
+            attempt: row.get(1)?,
+            worker: WorkerId(row.get(2)?),
+            started_at: Timestamp(row.get(3)?),
+            finished_at: Timestamp(row.get(4)?),
+            state: rows::state(row.get(5)?)?,
+            exit_code: row.get(6)?,
+            signal: row.get(7)?,
+            reason: rows::reason(row.get(8)?)?,
+            message: row.get(9)?,
+            tail: row.get(10)?,
+        })
+    })
+}
+
+/// Deletes the recorded attempts of a task.
+pub(super) fn forget_attempts(connection: &Connection, id: TaskId) -> Result<()> {
+    connection
+        .prepare_cached(ATTEMPTS_DELETE)?
+        .execute([id.0])?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! What a database has to do for this engine. Every method is a whole operation: a batch in, a
+//! result per item out, one transaction, and an answer after the commit. Inside, a store calls the
+//! pure functions on the rows it read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::clock::{Now, Timestamp};
+use queue_core::error::Result;
+use queue_core::outcome::{Reason, Settled, Settlement};
+use queue_core::output::Output;
+use queue_core::queue::{
+    Change, Enqueued, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats, Waits, WorkerInfo,
+};
+use queue_core::runtime::sidecar::Sidecar;
+use queue_core::runtime::wakeup::Waker;
+use queue_core::state::State;
+use queue_core::task::{Task, TaskId};
+use queue_core::workflow::Condition;
+
+use crate::graph;
+use crate::submission::WorkflowTask;
+
+/// A checked submission.
+#[derive(Clone, Debug, Default)]
+pub struct Submission {
+    /// The tasks, in the order of their ids.
+    pub tasks: Vec<WorkflowTask>,
+    /// Their edges.
+    pub edges: Vec<graph::Edge>,
+    /// Whether the tasks belong together.
+    pub workflow: bool,
+    /// The claim of the task that adds these while it runs, which must still hold.
+    pub spawner: Option<Claim>,
+    /// Edges between tasks that are stored already.
+    pub links: Vec<Edge>,
+}
+
+/// An answer, with what is to be done now that it is committed.
+#[derive(Clone, Debug, Default)]
+pub struct Done<T> {
+    /// The answer.
+    pub value: T,
+    /// How many tasks can be claimed that could not before.
+    pub ready: usize,
+}
+
+/// An edge as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The task that waits.
+    pub dependent: TaskId,
+    /// What it waits for.
+    pub on: TaskId,
+    /// How that has to end.
+    pub condition: Condition,
+}
+
+/// One attempt as recorded when it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its number, from 1; the crash of a worker does not count on.
+    pub attempt: u32,
+    /// The claim's fencing token.
+    pub token: i64,
+    /// Who ran it.
+    pub worker: WorkerId,
+    /// When its claim began.
+    pub started_at: Timestamp,
+    /// When it was settled or given up.
+    pub finished_at: Timestamp,
+    /// What the task became.
+    pub state: State,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Why it did not succeed.
+    pub reason: Option<Reason>,
+    /// What a handler or the spawn reported.
+    pub message: Option<String>,
+    /// The end of what it wrote; kept of attempts that did not succeed.
+    pub tail: Option<Vec<u8>>,
+}
+
+/// What a limit is set on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LimitKind {
+    /// All tasks of a queue.
+    Queue(String),
+    /// All tasks with this limit key, in whatever queue.
+    Key(Vec<u8>),
+}
+
+/// How many may start in a period: `starts` at once, made up for evenly over the period, so that
+/// in no stretch of that length more than twice as many start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many; 0 stops the queue.
+    pub starts: u32,
+    /// The period in milliseconds; at least 1.
+    pub period_ms: u32,
+}
+
+/// A limit as set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// What it is set on.
+    pub kind: LimitKind,
+    /// How many may run at once; 0 stops them, `None` sets no bound.
+    pub concurrency: Option<u32>,
+    /// How many may start in a period; for queues only.
+    pub rate: Option<Rate>,
+}
+
+/// A database that holds tasks, their edges, attempts and limits. Methods that share a name with
+/// one of [`queue_core::Queue`] promise what that promises.
+pub trait Store: Send + Sync + 'static {
+    /// A transaction of the caller's.
+    type Tx<'a>;
+
+    /// Makes a submission durable, all of it or nothing.
+    fn enqueue(&self, submission: Submission) -> Result<Done<Vec<Enqueued>>>;
+    /// As [`enqueue`](Self::enqueue) within the caller's transaction.
+    fn enqueue_in(&self, tx: &Self::Tx<'_>, submission: &Submission)
+    -> Result<Done<Vec<Enqueued>>>;
+
+    /// Claims under a lease.
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims>;
+    /// Records outcomes, and what they mean for dependents and limits.
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Done<Vec<Settled>>>;
+    /// As [`settle`](Self::settle) within the caller's transaction.
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<Done<Vec<Settled>>>;
+    /// Extends leases that are still held.
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>>;
+    /// The claims whose lease has run out.
+    fn expired(&self) -> Result<Vec<Claim>>;
+    /// Returns the tasks of those whose lease is still run out.
+    fn expire(&self, claims: &[Claim]) -> Result<Done<Vec<Reaped>>>;
+
+    /// Makes a worker known.
+    fn register(&self, worker: &WorkerInfo) -> Result<u32>;
+    /// Forgets a worker without claims.
+    fn deregister(&self, worker: WorkerId) -> Result<()>;
+    /// Every registered worker.
+    fn workers(&self) -> Result<Vec<WorkerInfo>>;
+    /// The running claims of a worker.
+    fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>>;
+    /// Returns the tasks of a dead worker and forgets it.
+    fn reap(&self, worker: WorkerId) -> Result<Done<Vec<Reaped>>>;
+
+    /// A task.
+    fn get(&self, id: TaskId) -> Result<Option<Task>>;
+    /// Its output.
+    fn output(&self, id: TaskId) -> Result<Option<Output>>;
+    /// Its recorded attempts, the oldest first.
+    fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>>;
+    /// The edges to what it waits or waited for.
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>>;
+    /// The edges from those that wait or waited for it.
+    fn dependents(&self, id: TaskId) -> Result<Vec<Edge>>;
+    /// A page of tasks.
+    fn list(&self, query: &ListQuery) -> Result<Vec<Task>>;
+    /// The highest id ever given out.
+    fn last_id(&self) -> Result<Option<TaskId>>;
+    /// How many tasks stand where.
+    fn stats(&self) -> Result<Stats>;
+    /// Every lane.
+    fn queues(&self) -> Result<Vec<QueueInfo>>;
+    /// Every limit.
+    fn limits(&self) -> Result<Vec<Limit>>;
+    /// What keeps a task waiting.
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
+
+    /// Calls tasks off; dependents follow.
+    fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>>;
+    /// Re-opens ended tasks and, if asked, what was skipped because of them.
+    fn retry(&self, ids: &[TaskId], downstream: bool) -> Result<Done<Vec<Change>>>;
+    /// Changes the priority of waiting tasks.
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>>;
+    /// Pauses or resumes a queue.
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool>;
+    /// Sets a limit; one without bounds is removed.
+    fn set_limit(&self, limit: &Limit) -> Result<Done<()>>;
+    /// Deletes ended tasks that nobody waiting needs.
+    fn prune(&self, request: &PruneRequest) -> Result<u64>;
+
+    /// The database file.
+    fn path(&self) -> &Path;
+    /// The folder beside it.
+    fn sidecar(&self) -> &Sidecar;
+    /// Wakes its workers.
+    fn waker(&self) -> &Arc<Waker>;
+    /// Its clocks.
+    fn now(&self) -> Now;
+    /// 64 random bits.
+    fn random(&self) -> u64;
+    /// A number that changes when another connection commits.
+    fn change_counter(&self) -> Result<i64>;
+    /// What stands between the engine and its file.
+    fn diagnose(&self) -> Result<Vec<Finding>>;
+}
