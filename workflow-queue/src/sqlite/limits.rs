@@ -85,8 +85,17 @@ impl Stored {
             / i64::from(rate.starts).max(1)
     }
 
-    /// What is left of the bucket, as starts. A clock that was set back finds it empty at most: a
-    /// bucket can never take longer than its period to fill.
+    /// Microseconds that the whole bucket takes to fill.
+    fn capacity(rate: Rate) -> i64 {
+        Self::interval(rate) * i64::from(rate.starts)
+    }
+
+    /// Whether the bucket would take longer to fill than it can: the clock was set back.
+    fn is_ahead(self, rate: Rate, now: Timestamp) -> bool {
+        self.full_at.saturating_sub(micros(now)) > Self::capacity(rate)
+    }
+
+    /// What is left of the bucket, as starts.
     fn starts_left(self, rate: Rate, now: Timestamp) -> Allowance {
         if rate.starts == 0 {
             return Allowance {
@@ -95,7 +104,7 @@ impl Stored {
             };
         }
         let interval = Self::interval(rate);
-        let capacity = interval * i64::from(rate.starts);
+        let capacity = Self::capacity(rate);
         let missing = (self.full_at - micros(now)).clamp(0, capacity);
         let left = (capacity - missing) / interval;
         let more = missing - (capacity - (left + 1) * interval);
@@ -108,8 +117,7 @@ impl Stored {
     /// When the bucket is full again once `tasks` more have started.
     fn spent(self, rate: Rate, tasks: usize, now: Timestamp) -> i64 {
         let interval = Self::interval(rate);
-        let capacity = interval * i64::from(rate.starts);
-        let missing = (self.full_at - micros(now)).clamp(0, capacity);
+        let missing = (self.full_at - micros(now)).clamp(0, Self::capacity(rate));
         micros(now) + missing + interval * i64::try_from(tasks).unwrap_or(i64::MAX / interval)
     }
 }
@@ -127,6 +135,10 @@ impl Writing<'_> {
         };
         if let Some(rate) = limit.rate {
             allowance = limit.starts_left(rate, self.now.wall);
+            if limit.is_ahead(rate, self.now.wall) {
+                // Left as it is, it would look empty until the old time comes again.
+                self.store_full_at(limit, limit.spent(rate, 0, self.now.wall))?;
+            }
         }
         if let Some(bound) = limit.concurrency {
             let running = count(self.connection, RUNNING_OF_GATE, [limit.id])?;
@@ -142,11 +154,15 @@ impl Writing<'_> {
         if let Some(rate) = limit.rate
             && tasks > 0
         {
-            let full_at = limit.spent(rate, tasks, self.now.wall);
-            self.connection
-                .prepare_cached(LIMIT_SPEND)?
-                .execute((limit.id, full_at))?;
+            self.store_full_at(limit, limit.spent(rate, tasks, self.now.wall))?;
         }
+        Ok(())
+    }
+
+    fn store_full_at(&self, limit: Stored, full_at: i64) -> Result<()> {
+        self.connection
+            .prepare_cached(LIMIT_SPEND)?
+            .execute((limit.id, full_at))?;
         Ok(())
     }
 

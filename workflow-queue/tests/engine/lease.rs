@@ -1,0 +1,188 @@
+//! Leases, heartbeats, expiry, fencing.
+
+use std::time::Duration;
+
+use queue_core::claim::Held;
+use queue_core::clock::BootTime;
+use queue_core::conformance::{OTHER, WORKER};
+use queue_core::outcome::{Outcome, Reason, Settled};
+use queue_core::queue::{Queue, Reaped};
+use queue_core::state::State;
+use queue_core::task::NewTask;
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+use crate::{Bench, Workflows};
+
+#[test]
+fn a_claim_expires_when_its_lease_has_run_out() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    bench.advance(29_999);
+    assert_eq!(bench.queue.expired().unwrap(), []);
+    bench.advance(1);
+    assert_eq!(bench.queue.expired().unwrap(), [claim]);
+}
+
+#[test]
+fn a_heartbeat_extends_the_lease() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    for _ in 0..10 {
+        bench.advance(20_000);
+        assert_eq!(bench.queue.heartbeat(&[claim]).unwrap(), [Held::Held]);
+        assert_eq!(bench.queue.expired().unwrap(), []);
+    }
+    bench.advance(30_000);
+    assert_eq!(bench.queue.expired().unwrap(), [claim]);
+}
+
+#[test]
+fn a_late_heartbeat_saves_a_claim_that_nobody_took() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    bench.advance(31_000);
+    let expired = bench.queue.expired().unwrap();
+    assert_eq!(bench.queue.heartbeat(&[claim]).unwrap(), [Held::Held]);
+    assert_eq!(bench.queue.expire(&expired).unwrap(), []);
+    assert_eq!(
+        bench.settle(claim, Outcome::Succeeded),
+        Settled::Recorded(State::Succeeded)
+    );
+}
+
+#[test]
+fn an_expired_claim_counts_a_crash_and_its_worker_writes_nothing_more() {
+    let bench = Bench::default();
+    let id = bench.shell("task");
+    let stale = bench.claim_only();
+    bench.advance(30_000);
+    let reaped = bench.queue.expire(&bench.queue.expired().unwrap()).unwrap();
+    assert_eq!(
+        reaped,
+        [Reaped {
+            claim: stale,
+            state: State::Queued
+        }]
+    );
+    let task = bench.task(id);
+    assert_eq!((task.attempt, task.crashes), (0, 1));
+    assert_eq!(bench.queue.heartbeat(&[stale]).unwrap(), [Held::Lost]);
+    assert_eq!(bench.settle(stale, Outcome::Succeeded), Settled::ClaimLost);
+    let claim = bench.claim_as(OTHER, 1)[0];
+    assert!(claim.token > stale.token);
+    assert_eq!(bench.settle(stale, Outcome::Succeeded), Settled::ClaimLost);
+    assert_eq!(
+        bench.queue.heartbeat(&[stale, claim]).unwrap(),
+        [Held::Lost, Held::Held]
+    );
+    assert_eq!(
+        bench.settle(claim, Outcome::Succeeded),
+        Settled::Recorded(State::Succeeded)
+    );
+    let attempts = bench.queue.attempts(id).unwrap();
+    let ends: Vec<_> = attempts
+        .iter()
+        .map(|one| (one.worker, one.reason, one.state))
+        .collect();
+    let crash = (WORKER, Some(Reason::Crash), State::Queued);
+    assert_eq!(ends, [crash, (OTHER, None, State::Succeeded)]);
+}
+
+#[test]
+fn leases_that_keep_running_out_spend_the_crashes() {
+    let bench = Bench::default();
+    let mut task = NewTask::shell("task", "true");
+    task.options.max_crashes = 3;
+    let id = bench.add(task);
+    for _ in 0..3 {
+        bench.claim_only();
+        bench.advance(30_000);
+        bench.queue.expire(&bench.queue.expired().unwrap()).unwrap();
+    }
+    let task = bench.task(id);
+    assert_eq!(
+        (task.state, task.reason),
+        (State::Failed, Some(Reason::Crash))
+    );
+    assert_eq!(bench.queue.attempts(id).unwrap().len(), 3);
+}
+
+#[test]
+fn setting_the_clock_moves_no_lease() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    for millis in [86_400_000 * 365 * 73, -86_400_000 * 365 * 80] {
+        bench.clock.jump(millis);
+        assert_eq!(bench.queue.expired().unwrap(), []);
+        assert_eq!(bench.queue.heartbeat(&[claim]).unwrap(), [Held::Held]);
+    }
+    bench.advance(30_000);
+    assert_eq!(bench.queue.expired().unwrap(), [claim]);
+}
+
+#[test]
+fn a_lease_of_another_boot_is_over() {
+    let bench = Bench::default();
+    bench.advance(90 * 86_400_000);
+    bench.shell("task");
+    let claim = bench.claim_only();
+    let rebooted = std::sync::Arc::new(At(BootTime(5_000)));
+    let mut options = SqliteOptions::new().unwrap();
+    options.open.clock = rebooted;
+    let another = WorkflowQueue::open_with(bench.path(), options).unwrap();
+    assert_eq!(another.expired().unwrap(), [claim]);
+}
+
+/// A clock that stands.
+#[derive(Debug)]
+struct At(BootTime);
+
+impl queue_core::clock::Clock for At {
+    fn now(&self) -> queue_core::clock::Now {
+        queue_core::clock::Now {
+            wall: queue_core::conformance::ManualClock::START,
+            boot: self.0,
+        }
+    }
+}
+
+#[test]
+fn a_lease_outside_its_bounds_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for lease in [Duration::from_millis(999), Duration::from_secs(86_401)] {
+        let options = SqliteOptions {
+            lease,
+            ..SqliteOptions::new().unwrap()
+        };
+        let error = WorkflowQueue::open_with(folder.path().join("w.db"), options).unwrap_err();
+        assert!(
+            error.to_string().contains("one second to one day"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_hand_back_is_no_attempt() {
+    let bench = Bench::default();
+    let id = bench.shell("task");
+    let until = bench.later(5_000);
+    bench.settle(bench.claim_only(), Outcome::Returned);
+    bench.settle(bench.claim_only(), Outcome::Snoozed { until });
+    assert_eq!(bench.queue.attempts(id).unwrap(), []);
+    bench.advance(5_000);
+    bench.settle_with(
+        bench.claim_only(),
+        Outcome::Exited { code: 3 },
+        Some("o3\nend"),
+    );
+    let attempts = bench.queue.attempts(id).unwrap();
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].exit_code, Some(3));
+    assert_eq!(attempts[0].tail.as_deref(), Some(&b"end"[..]));
+    assert_eq!(attempts[0].attempt, 1);
+}

@@ -1,0 +1,306 @@
+//! Limits by queue and by key.
+
+use queue_core::claim::ClaimRequest;
+use queue_core::conformance::{OTHER, WORKER};
+use queue_core::outcome::Outcome;
+use queue_core::queue::{Queue, Waits};
+use queue_core::state::State;
+use queue_core::task::NewTask;
+use queue_core::workflow::Condition;
+use workflow_queue::{Limit, LimitKind, Rate, Settings, WorkflowTask};
+
+use crate::{Bench, FAILED, Workflows, task};
+
+fn by_key(name: &str, key: &[u8]) -> WorkflowTask {
+    task(name).settings(Settings {
+        limit_key: Some(key.to_vec()),
+        ..Settings::default()
+    })
+}
+
+fn limit_key(bench: &Bench, key: &[u8], concurrency: Option<u32>) {
+    let kind = LimitKind::Key(key.to_vec());
+    bench
+        .queue
+        .set_limit(&Limit {
+            kind,
+            concurrency,
+            rate: None,
+        })
+        .unwrap();
+}
+
+fn limit_queue(bench: &Bench, concurrency: Option<u32>, rate: Option<Rate>) {
+    let kind = LimitKind::Queue("default".to_owned());
+    bench
+        .queue
+        .set_limit(&Limit {
+            kind,
+            concurrency,
+            rate,
+        })
+        .unwrap();
+}
+
+#[test]
+fn of_a_key_run_no_more_than_may() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(2));
+    let ids = bench.flow((0..5).map(|_| by_key("t", b"k")).collect());
+    let free = bench.shell("free");
+    let first = bench.claim(10);
+    let claimed: Vec<_> = first.iter().map(|task| task.claim.task).collect();
+    assert_eq!(claimed, [ids[0], ids[1], free]);
+    assert_eq!(bench.states(&ids[2..]), [State::Blocked; 3]);
+    assert_eq!(bench.claim(10), []);
+    bench.settle(first[0].claim, Outcome::Succeeded);
+    assert_eq!(bench.claim_ids(10), [ids[2]]);
+}
+
+#[test]
+fn every_end_of_a_run_frees_its_slot() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let ids = bench.flow((0..2).map(|_| by_key("t", b"k")).collect());
+    for outcome in [
+        FAILED,
+        Outcome::Returned,
+        Outcome::Snoozed {
+            until: bench.later(5),
+        },
+    ] {
+        bench.settle(bench.claim_only(), outcome);
+        bench.advance(600_000);
+    }
+    bench.claim_only();
+    bench.queue.reap(WORKER).unwrap();
+    let claim = bench.claim_only();
+    bench.advance(30_000);
+    bench.queue.expire(&[claim]).unwrap();
+    let claim = bench.claim_only();
+    bench.queue.cancel(&[claim.task]).unwrap();
+    bench.settle(claim, Outcome::Signalled { signal: 15 });
+    let left: Vec<_> = ids.into_iter().filter(|id| *id != claim.task).collect();
+    assert_eq!(bench.drain(), left);
+}
+
+#[test]
+fn a_waiting_task_that_is_called_off_gives_its_place_on() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let ids = bench.flow((0..3).map(|_| by_key("t", b"k")).collect());
+    bench.queue.cancel(&ids[..1]).unwrap();
+    assert_eq!(
+        bench.states(&ids),
+        [State::Cancelled, State::Queued, State::Blocked]
+    );
+    bench.queue.cancel(&ids[2..]).unwrap();
+    assert_eq!(bench.drain(), [ids[1]]);
+}
+
+#[test]
+fn a_key_holds_across_queues_and_an_unserved_queue_holds_nobody_up() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let elsewhere = WorkflowTask {
+        task: NewTask::shell("elsewhere", "true").queue("other"),
+        ..by_key("elsewhere", b"k")
+    };
+    let ids = bench.flow(vec![elsewhere, by_key("here", b"k"), by_key("here", b"k")]);
+    let here = bench.claim_only();
+    assert_eq!(here.task, ids[1], "nobody serves the other queue");
+    let other = ClaimRequest {
+        queue: "other".to_owned(),
+        ..ClaimRequest::commands(OTHER, 5)
+    };
+    assert_eq!(bench.queue.claim(&other).unwrap().tasks, []);
+    assert_eq!(bench.state(ids[0]), State::Blocked);
+    assert_eq!(bench.task(ids[0]).attempt, 0);
+    bench.settle(here, Outcome::Succeeded);
+    let there = bench.queue.claim(&other).unwrap().tasks;
+    assert_eq!(there[0].claim.task, ids[0]);
+    assert_eq!(bench.claim(5), []);
+    bench.settle(there[0].claim, Outcome::Succeeded);
+    assert_eq!(bench.drain(), [ids[2]]);
+}
+
+#[test]
+fn the_next_admitted_is_the_one_of_highest_priority() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let mut tasks: Vec<_> = (0..3).map(|_| by_key("t", b"k")).collect();
+    tasks[2].task.priority = 5;
+    let ids = bench.flow(tasks);
+    bench.queue.reprioritize(&ids[1..2], 9).unwrap();
+    assert_eq!(bench.drain(), [ids[2], ids[1], ids[0]]);
+}
+
+#[test]
+fn a_limit_can_be_raised_lowered_and_removed() {
+    let bench = Bench::default();
+    let ids = bench.flow((0..6).map(|_| by_key("t", b"k")).collect());
+    assert_eq!(
+        bench.states(&ids),
+        [State::Queued; 6],
+        "without a limit all may run"
+    );
+    limit_key(&bench, b"k", Some(2));
+    assert_eq!(bench.claim(10).len(), 2);
+    limit_key(&bench, b"k", Some(3));
+    assert_eq!(bench.claim(10).len(), 1);
+    limit_key(&bench, b"k", Some(0));
+    assert_eq!(bench.claim(10), []);
+    limit_key(&bench, b"k", None);
+    assert_eq!(bench.claim(10).len(), 3);
+    assert_eq!(bench.queue.limits().unwrap(), []);
+}
+
+#[test]
+fn dependencies_retries_and_times_heed_the_key() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let mut later = by_key("later", b"k");
+    later.task.run_at = Some(bench.later(60_000));
+    let ids = bench.flow(vec![
+        task("first"),
+        by_key("a", b"k").after("first", Condition::Success),
+        by_key("b", b"k").after("first", Condition::Success),
+        later,
+    ]);
+    bench.end(ids[0], Outcome::Succeeded);
+    assert_eq!(
+        bench.states(&ids[1..]),
+        [State::Queued, State::Blocked, State::Scheduled]
+    );
+    bench.advance(60_000);
+    let claim = bench.claim_only();
+    assert_eq!(
+        bench.states(&ids[1..]),
+        [State::Running, State::Blocked, State::Blocked]
+    );
+    bench.settle(
+        claim,
+        Outcome::HandlerFailed {
+            message: String::new(),
+            fatal: true,
+        },
+    );
+    bench.queue.retry(&ids[1..2]).unwrap();
+    assert_eq!(bench.drain().len(), 3);
+}
+
+#[test]
+fn a_task_kept_back_by_its_limit_says_so() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let ids = bench.flow(vec![by_key("a", b"k"), by_key("b", b"k")]);
+    bench.claim_only();
+    let expected = Waits::Limit {
+        name: b"k".to_vec(),
+        running: 1,
+    };
+    assert_eq!(bench.queue.waits_for(ids[1]).unwrap(), [expected]);
+}
+
+#[test]
+fn of_a_limited_queue_run_no_more_than_may() {
+    let bench = Bench::default();
+    for _ in 0..5 {
+        bench.shell("t");
+    }
+    let early = bench.claim(1)[0].claim;
+    limit_queue(&bench, Some(2), None);
+    let second = bench.claim(10);
+    assert_eq!(second.len(), 1, "what ran before counts");
+    assert_eq!(bench.claim(1), []);
+    let waits = bench.queue.waits_for(queue_core::TaskId(5)).unwrap();
+    assert!(
+        waits.contains(&Waits::Limit {
+            name: b"default".to_vec(),
+            running: 2
+        }),
+        "{waits:?}"
+    );
+    bench.settle(early, Outcome::Succeeded);
+    assert_eq!(bench.claim(10).len(), 1);
+    limit_queue(&bench, None, None);
+    assert_eq!(bench.claim(10).len(), 2);
+}
+
+#[test]
+fn handlers_that_join_a_limited_queue_later_are_limited_too() {
+    let bench = Bench::default();
+    limit_queue(&bench, Some(1), None);
+    bench.add(NewTask::handler("h", b"".to_vec()));
+    bench.add(NewTask::handler("h", b"".to_vec()));
+    bench.shell("command");
+    let request = ClaimRequest {
+        handlers: vec!["h".to_owned()],
+        ..ClaimRequest::commands(WORKER, 5)
+    };
+    assert_eq!(bench.queue.claim(&request).unwrap().tasks.len(), 1);
+    assert_eq!(bench.queue.claim(&request).unwrap().tasks, []);
+    assert_eq!(bench.claim(1), []);
+}
+
+#[test]
+fn of_a_queue_with_a_rate_start_no_more_than_may() {
+    let bench = Bench::default();
+    bench
+        .queue
+        .enqueue(vec![NewTask::shell("t", "true"); 50])
+        .unwrap();
+    let rate = Rate {
+        starts: 10,
+        period_ms: 1000,
+    };
+    limit_queue(&bench, None, Some(rate));
+    assert_eq!(bench.claim(50).len(), 10);
+    let request = ClaimRequest::commands(WORKER, 50);
+    let none = bench.queue.claim(&request).unwrap();
+    assert_eq!(none.tasks, []);
+    let next = none.next_due.unwrap();
+    assert!(next > bench.now() && next <= bench.later(101), "{next:?}");
+    bench.advance(500);
+    assert_eq!(bench.claim(50).len(), 5);
+    bench.clock.jump(-3_600_000);
+    assert_eq!(bench.claim(50), []);
+    bench.advance(1000);
+    assert_eq!(
+        bench.claim(50).len(),
+        10,
+        "a clock set back costs one period at most"
+    );
+    limit_queue(&bench, None, Some(Rate { starts: 0, ..rate }));
+    assert_eq!(bench.claim(50), []);
+}
+
+#[test]
+fn limits_that_cannot_be_meant_are_refused() {
+    let bench = Bench::default();
+    let rate = Some(Rate {
+        starts: 1,
+        period_ms: 1000,
+    });
+    let too_fine = Some(Rate {
+        starts: 1001,
+        period_ms: 1,
+    });
+    let refused = |kind, rate| {
+        let limit = Limit {
+            kind,
+            concurrency: Some(1),
+            rate,
+        };
+        bench.queue.set_limit(&limit).unwrap_err().to_string()
+    };
+    assert!(refused(LimitKind::Key(b"k".to_vec()), rate).contains("on a queue only"));
+    assert!(refused(LimitKind::Key(Vec::new()), None).contains("1 to 1024"));
+    assert!(refused(LimitKind::Queue(String::new()), None).contains("empty"));
+    assert!(refused(LimitKind::Queue("q".to_owned()), too_fine).contains("microsecond"));
+    let none = Rate {
+        starts: 1,
+        period_ms: 0,
+    };
+    assert!(refused(LimitKind::Queue("q".to_owned()), Some(none)).contains("microsecond"));
+}

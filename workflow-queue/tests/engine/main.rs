@@ -1,0 +1,141 @@
+//! The engine's tests, one module per subject, over a file and a clock that the test moves.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod conformance;
+mod dependency;
+mod key;
+mod lease;
+mod limit;
+mod model;
+mod prune;
+mod retry;
+mod spawn;
+mod time;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use queue_core::claim::{Claim, ClaimRequest, WorkerId};
+use queue_core::clock::Clock;
+use queue_core::conformance::Engine;
+use queue_core::error::Result;
+use queue_core::outcome::{Outcome, Settled};
+use queue_core::queue::Queue;
+use queue_core::random::Random;
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use rusqlite::{Connection, Transaction};
+use workflow_queue::{SqliteOptions, WorkflowQueue, WorkflowTask};
+
+/// The engine under test.
+struct Workflow;
+
+impl Engine for Workflow {
+    type Queue = WorkflowQueue;
+
+    fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {
+        let options = SqliteOptions {
+            open: OpenOptions {
+                clock,
+                random,
+                ..OpenOptions::new(Durability::Fast)?
+            },
+            ..SqliteOptions::new()?
+        };
+        WorkflowQueue::open_with(path, options)
+    }
+
+    fn transaction<T>(path: &Path, commit: bool, work: impl FnOnce(&Transaction<'_>) -> T) -> T {
+        let mut connection = Connection::open(path).unwrap();
+        let tx = connection.transaction().unwrap();
+        let value = work(&tx);
+        if commit {
+            tx.commit().unwrap();
+        } else {
+            tx.rollback().unwrap();
+        }
+        value
+    }
+}
+
+type Bench = queue_core::conformance::Bench<Workflow>;
+
+/// What this engine's tests do beyond those of every engine.
+trait Workflows {
+    /// Enqueues a workflow; the ids in its order.
+    fn flow(&self, tasks: Vec<WorkflowTask>) -> Vec<TaskId>;
+    /// Claims as another worker than the usual one.
+    fn claim_as(&self, worker: WorkerId, limit: usize) -> Vec<Claim>;
+    /// Claims and settles exactly this task, in whatever order it comes.
+    fn end(&self, id: TaskId, outcome: Outcome);
+    /// Claims the tasks that can be claimed, and ends each well, until there are none.
+    fn drain(&self) -> Vec<TaskId>;
+    /// Where each of the tasks stands.
+    fn states(&self, ids: &[TaskId]) -> Vec<State>;
+}
+
+impl Workflows for Bench {
+    fn flow(&self, tasks: Vec<WorkflowTask>) -> Vec<TaskId> {
+        let enqueued = self.queue.enqueue_workflow(tasks).unwrap();
+        enqueued.into_iter().map(|one| one.id).collect()
+    }
+
+    fn claim_as(&self, worker: WorkerId, limit: usize) -> Vec<Claim> {
+        let request = ClaimRequest::commands(worker, limit);
+        let claims = self.queue.claim(&request).unwrap();
+        claims.tasks.into_iter().map(|task| task.claim).collect()
+    }
+
+    fn end(&self, id: TaskId, outcome: Outcome) {
+        let claimed = self.claim(1000);
+        let mut outcome = Some(outcome);
+        for task in claimed {
+            let outcome = if task.claim.task == id {
+                outcome.take().unwrap()
+            } else {
+                Outcome::Returned
+            };
+            let settled = self.settle(task.claim, outcome);
+            assert!(matches!(settled, Settled::Recorded(_)), "{settled:?}");
+        }
+        assert!(outcome.is_none(), "task {id} can be claimed");
+    }
+
+    fn drain(&self) -> Vec<TaskId> {
+        let mut order = Vec::new();
+        loop {
+            let claimed = self.claim(100);
+            if claimed.is_empty() {
+                return order;
+            }
+            for task in claimed {
+                order.push(task.claim.task);
+                self.settle(task.claim, Outcome::Succeeded);
+            }
+        }
+    }
+
+    fn states(&self, ids: &[TaskId]) -> Vec<State> {
+        ids.iter().map(|id| self.state(*id)).collect()
+    }
+}
+
+/// A command that does nothing, by name.
+fn task(name: &str) -> WorkflowTask {
+    WorkflowTask::shell(name, "true")
+}
+
+/// A task of one attempt, so that its first failure is its end.
+fn once(name: &str) -> WorkflowTask {
+    let mut task = task(name);
+    task.task.options.max_attempts = 1;
+    task
+}
+
+/// An outcome that is a failure.
+const FAILED: Outcome = Outcome::Exited { code: 1 };

@@ -1,0 +1,83 @@
+//! Pruning beside dependencies.
+
+use queue_core::error::Error;
+use queue_core::outcome::Outcome;
+use queue_core::queue::{Change, PruneRequest, Queue};
+use queue_core::state::State;
+use queue_core::workflow::Condition;
+
+use crate::{Bench, FAILED, Workflows, once, task};
+
+fn prune(bench: &Bench) -> u64 {
+    let request = PruneRequest {
+        finished_before: bench.later(1),
+        states: Vec::new(),
+        keep: 0,
+        dry_run: true,
+    };
+    let count = bench.queue.prune(&request).unwrap();
+    let request = PruneRequest {
+        dry_run: false,
+        ..request
+    };
+    assert_eq!(
+        bench.queue.prune(&request).unwrap(),
+        count,
+        "dry and wet agree"
+    );
+    count
+}
+
+#[test]
+fn a_task_stays_while_a_dependent_may_read_its_output() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        task("a"),
+        task("b").after("a", Condition::Success),
+        task("c"),
+    ]);
+    bench.end(ids[0], Outcome::Succeeded);
+    assert_eq!(prune(&bench), 0);
+    bench.end(ids[1], Outcome::Succeeded);
+    assert_eq!(prune(&bench), 2);
+    assert_eq!(bench.queue.attempts(ids[0]).unwrap(), []);
+    assert_eq!(bench.queue.dependencies(ids[1]).unwrap(), []);
+    assert_eq!(bench.queue.dependents(ids[0]).unwrap(), []);
+}
+
+#[test]
+fn a_dependency_on_a_pruned_task_is_refused() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![task("a"), task("last")]);
+    bench.drain();
+    assert_eq!(prune(&bench), 1);
+    let late = vec![task("late").after(ids[0], Condition::Success)];
+    let error = bench.queue.enqueue_workflow(late).unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    assert!(
+        error.to_string().contains("may have been pruned"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_a_pruned_task_skipped_stays_skipped() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        once("a"),
+        task("b").after("a", Condition::Success),
+        task("c"),
+    ]);
+    bench.end(ids[0], FAILED);
+    let request = PruneRequest {
+        finished_before: bench.later(1),
+        states: vec![State::Failed],
+        keep: 0,
+        dry_run: false,
+    };
+    assert_eq!(bench.queue.prune(&request).unwrap(), 1);
+    assert_eq!(
+        bench.queue.retry(&ids[1..2]).unwrap(),
+        [Change::Refused(State::Skipped)]
+    );
+}

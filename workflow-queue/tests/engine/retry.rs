@@ -1,0 +1,170 @@
+//! Re-opening ended tasks, and what depends on them.
+
+use queue_core::outcome::Outcome;
+use queue_core::queue::{Change, Queue};
+use queue_core::state::State::{self, Blocked, Cancelled, Failed, Queued, Skipped, Succeeded};
+use queue_core::task::TaskId;
+use queue_core::workflow::Condition;
+
+use crate::{Bench, FAILED, Workflows, once, task};
+
+#[test]
+fn retry_alone_leaves_what_was_skipped() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Success)]);
+    bench.end(ids[0], FAILED);
+    assert_eq!(
+        bench.queue.retry(&ids[..1]).unwrap(),
+        [Change::Done(Queued)]
+    );
+    assert_eq!(bench.drain(), ids[..1]);
+    assert_eq!(bench.states(&ids), [Succeeded, Skipped]);
+}
+
+#[test]
+fn retry_downstream_re_opens_what_the_failure_skipped() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        once("a"),
+        task("b").after("a", Condition::Success),
+        task("c")
+            .after("b", Condition::Success)
+            .after("other", Condition::Success),
+        task("other"),
+        task("sorry").after("a", Condition::Failure),
+    ]);
+    bench.end(ids[0], FAILED);
+    assert_eq!(
+        bench.states(&ids),
+        [Failed, Skipped, Skipped, Queued, Queued]
+    );
+    let changes = bench.queue.retry_downstream(&ids[..1]).unwrap();
+    assert_eq!(changes, [Change::Done(Queued)]);
+    assert_eq!(
+        bench.states(&ids),
+        [Queued, Blocked, Blocked, Queued, Queued]
+    );
+    assert_eq!(bench.drain(), [ids[0], ids[3], ids[4], ids[1], ids[2]]);
+}
+
+#[test]
+fn what_another_failure_skipped_stays_until_that_is_re_opened_too() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        once("a"),
+        once("b"),
+        task("c")
+            .after("a", Condition::Success)
+            .after("b", Condition::Success),
+    ]);
+    bench.end(ids[0], FAILED);
+    bench.end(ids[1], FAILED);
+    bench.queue.retry_downstream(&ids[..1]).unwrap();
+    assert_eq!(bench.states(&ids), [Queued, Failed, Skipped]);
+    bench.queue.retry_downstream(&ids[1..2]).unwrap();
+    assert_eq!(bench.states(&ids), [Queued, Queued, Blocked]);
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
+fn a_skipped_task_is_re_opened_only_with_its_reason() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        once("a"),
+        task("b").after("a", Condition::Success),
+        task("c").after("b", Condition::Success),
+    ]);
+    bench.end(ids[0], FAILED);
+    assert_eq!(
+        bench.queue.retry(&ids[1..2]).unwrap(),
+        [Change::Refused(Skipped)]
+    );
+    let backwards: Vec<TaskId> = ids.iter().rev().copied().collect();
+    let changes = bench.queue.retry(&backwards).unwrap();
+    assert_eq!(
+        changes,
+        [
+            Change::Done(Blocked),
+            Change::Done(Blocked),
+            Change::Done(Queued)
+        ]
+    );
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
+fn a_dependent_that_still_waits_waits_for_the_new_end() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        once("a"),
+        task("b"),
+        task("join")
+            .after("a", Condition::Any)
+            .after("b", Condition::Any),
+    ]);
+    bench.end(ids[0], FAILED);
+    bench.queue.retry(&ids[..1]).unwrap();
+    bench.end(ids[0], FAILED);
+    assert_eq!(
+        bench.state(ids[2]),
+        Blocked,
+        "the end of one task counts once"
+    );
+    bench.queue.retry(&ids[..1]).unwrap();
+    bench.end(ids[1], Outcome::Succeeded);
+    assert_eq!(
+        bench.state(ids[2]),
+        Blocked,
+        "an end that was taken back does not count"
+    );
+    bench.end(ids[0], Outcome::Succeeded);
+    assert_eq!(bench.state(ids[2]), Queued);
+}
+
+#[test]
+fn a_cancelled_task_waits_again_for_what_has_not_ended() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![task("a"), task("b").after("a", Condition::Success)]);
+    bench.queue.cancel(&ids[1..]).unwrap();
+    assert_eq!(bench.state(ids[1]), Cancelled);
+    assert_eq!(
+        bench.queue.retry(&ids[1..]).unwrap(),
+        [Change::Done(Blocked)]
+    );
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
+fn cancelling_twice_counts_once() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        task("a"),
+        task("b"),
+        task("join")
+            .after("a", Condition::Any)
+            .after("b", Condition::Any),
+    ]);
+    for _ in 0..2 {
+        assert_eq!(
+            bench.queue.cancel(&ids[..1]).unwrap(),
+            [Change::Done(Cancelled)]
+        );
+    }
+    assert_eq!(bench.state(ids[2]), State::Blocked);
+}
+
+#[test]
+fn what_succeeded_or_waits_is_not_re_opened() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![task("a"), task("b").after("a", Condition::Success)]);
+    assert_eq!(
+        bench.queue.retry_downstream(&ids).unwrap(),
+        [Queued, Blocked].map(Change::Refused)
+    );
+    bench.drain();
+    assert_eq!(
+        bench.queue.retry(&ids[..1]).unwrap(),
+        [Change::Refused(Succeeded)]
+    );
+    assert_eq!(bench.queue.retry(&[TaskId(9)]).unwrap(), [Change::NotFound]);
+}

@@ -1,0 +1,184 @@
+//! Tasks that fail at a time: not started, or not ended.
+
+use std::time::Duration;
+
+use queue_core::outcome::{Outcome, Reason};
+use queue_core::queue::Queue;
+use queue_core::state::State;
+use queue_core::workflow::Condition;
+use workflow_queue::{Settings, WorkflowTask};
+
+use crate::{Bench, FAILED, Workflows, task};
+
+fn start_within(name: &str, seconds: u64) -> WorkflowTask {
+    task(name).settings(Settings {
+        start_within: Some(Duration::from_secs(seconds)),
+        ..Settings::default()
+    })
+}
+
+fn finish_within(name: &str, seconds: u64) -> WorkflowTask {
+    task(name).settings(Settings {
+        finish_within: Some(Duration::from_secs(seconds)),
+        ..Settings::default()
+    })
+}
+
+#[test]
+fn a_task_that_starts_too_late_has_failed() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        start_within("late", 60),
+        task("after").after("late", Condition::Failure),
+    ]);
+    bench.queue.set_paused("default", true).unwrap();
+    bench.advance(60_000);
+    assert_eq!(bench.claim(1), []);
+    assert_eq!(bench.states(&ids), [State::Failed, State::Queued]);
+    assert_eq!(bench.task(ids[0]).reason, Some(Reason::Late));
+    assert_eq!(bench.task(ids[0]).finished_at, Some(bench.now()));
+}
+
+#[test]
+fn a_task_that_started_in_time_may_go_on_trying() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![start_within("task", 60)]);
+    bench.end(ids[0], FAILED);
+    bench.advance(600_000);
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
+fn waiting_for_dependencies_counts_and_ends_all_together() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        start_within("a", 60),
+        start_within("b", 60).after("a", Condition::Success),
+        start_within("c", 60).after("b", Condition::Success),
+    ]);
+    bench.advance(60_000);
+    assert_eq!(bench.claim(1), []);
+    assert_eq!(
+        bench.states(&ids),
+        [State::Failed, State::Skipped, State::Skipped]
+    );
+}
+
+#[test]
+fn the_time_counts_from_run_at() {
+    let bench = Bench::default();
+    let mut later = start_within("later", 60);
+    later.task.run_at = Some(bench.later(100_000));
+    let ids = bench.flow(vec![later]);
+    bench.advance(159_999);
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
+fn the_claim_before_says_when_a_task_will_be_late() {
+    let bench = Bench::default();
+    bench.flow(vec![start_within("late", 60)]);
+    bench.queue.set_paused("default", true).unwrap();
+    let request = queue_core::ClaimRequest::commands(queue_core::conformance::WORKER, 1);
+    let claims = bench.queue.claim(&request).unwrap();
+    assert_eq!(claims.next_due, Some(bench.later(60_000)));
+}
+
+#[test]
+fn a_deadline_bounds_the_timeout_of_every_attempt() {
+    let bench = Bench::default();
+    let mut both = finish_within("both", 60);
+    both.task.options.timeout_ms = Some(10_000);
+    bench.flow(vec![both]);
+    let timeout = |bench: &Bench| bench.claim(1)[0].options.timeout_ms;
+    assert_eq!(timeout(&bench), Some(10_000));
+    bench.queue.reap(queue_core::conformance::WORKER).unwrap();
+    bench.advance(55_000);
+    assert_eq!(timeout(&bench), Some(5_000));
+}
+
+#[test]
+fn an_attempt_ended_by_the_deadline_is_the_last() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![finish_within("slow", 60)]);
+    let claim = bench.claim_only();
+    bench.advance(60_000);
+    bench.settle(claim, Outcome::TimedOut);
+    let task = bench.task(ids[0]);
+    assert_eq!(
+        (task.state, task.reason),
+        (State::Failed, Some(Reason::Deadline))
+    );
+}
+
+#[test]
+fn a_retry_that_would_come_after_the_deadline_is_not_waited_for() {
+    let bench = Bench::default();
+    let mut task = finish_within("task", 60);
+    task.task.options.backoff_ms = 1_000_000;
+    task.task.options.max_backoff_ms = 1_000_000;
+    let ids = bench.flow(vec![task]);
+    bench.end(ids[0], FAILED);
+    let task = bench.task(ids[0]);
+    assert_eq!(
+        (task.state, task.reason),
+        (State::Failed, Some(Reason::Deadline))
+    );
+    assert_eq!(task.exit_code, Some(1));
+}
+
+#[test]
+fn a_deadline_ends_what_waits_between_attempts() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![finish_within("task", 60)]);
+    bench.settle(
+        bench.claim_only(),
+        Outcome::Snoozed {
+            until: bench.later(59_000),
+        },
+    );
+    bench.advance(60_000);
+    assert_eq!(bench.claim(1), []);
+    let task = bench.task(ids[0]);
+    assert_eq!(
+        (task.state, task.reason),
+        (State::Failed, Some(Reason::Deadline))
+    );
+}
+
+#[test]
+fn a_success_after_the_deadline_is_a_success() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![finish_within("task", 60)]);
+    let claim = bench.claim_only();
+    bench.advance(61_000);
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(bench.state(ids[0]), State::Succeeded);
+}
+
+#[test]
+fn a_task_re_opened_after_its_time_has_no_deadline() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![start_within("late", 60)]);
+    bench.advance(60_000);
+    assert_eq!(bench.claim(1), []);
+    bench.queue.retry(&ids).unwrap();
+    bench.advance(600_000);
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
+fn durations_out_of_range_are_refused() {
+    let bench = Bench::default();
+    for seconds in [0, 101 * 366 * 86_400] {
+        let error = bench
+            .queue
+            .enqueue_workflow(vec![start_within("task", seconds)]);
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("a duration must be")
+        );
+    }
+}
