@@ -10,7 +10,7 @@ use queue_core::outcome::Reason;
 use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement};
 use queue_core::state::State;
 use queue_core::task::{TaskId, Work};
-use rusqlite::{Params, Row};
+use rusqlite::Row;
 
 use super::limits::{self, Stored};
 use super::writing::Writing;
@@ -21,7 +21,7 @@ const NEXT_EXPIRY: &str = statement(include_str!("../../queries/next_expiry.sql"
 const EXPIRING: &str = statement(include_str!("../../queries/expiring.sql"));
 const FAIL_WAITING: &str = statement(include_str!("../../queries/fail_waiting.sql"));
 const CLAIM_ONE: &str = statement(include_str!("../../queries/claim_one.sql"));
-const CLAIM_ID: &str = statement(include_str!("../../queries/claim_id.sql"));
+pub(super) const CLAIM_ID: &str = statement(include_str!("../../queries/claim_id.sql"));
 const UNCLAIM: &str = statement(include_str!("../../queries/unclaim.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
@@ -180,22 +180,32 @@ impl Taking<'_, '_> {
             if before == 0 {
                 return Ok(());
             }
-            let offered = match self.only_lane() {
-                Some(lane) if before == 1 => {
-                    let now = self.now().wall.0;
-                    let parameters = (lane, self.request.worker.0, now, self.lease_until.0);
-                    match self.claimed(CLAIM_ONE, parameters, "")? {
-                        0 => self.take_many()?,
-                        offered => offered,
-                    }
-                }
-                _ => self.take_many()?,
-            };
+            let mut offered = 0;
+            if let Some(lane) = self.only_lane()
+                && before == 1
+            {
+                offered = self.take_one(lane)?;
+            }
+            if offered == 0 {
+                offered = self.take_many()?;
+            }
             let claimed = before - self.missing();
             if offered == claimed {
                 return Ok(());
             }
         }
+    }
+
+    /// A lone task in a lone statement. Returns how many tasks were offered.
+    fn take_one(&mut self, lane: i64) -> Result<usize> {
+        let (worker, now) = (self.request.worker, self.now());
+        let parameters = (lane, worker.0, now.wall.0, self.lease_until.0);
+        let rows = read::all(self.writing.connection, CLAIM_ONE, parameters, |row| {
+            claimed_task(row, worker, "", now)
+        })?;
+        let offered = rows.len();
+        self.keep(rows)?;
+        Ok(offered)
     }
 
     /// The one lane a worker of commands claims from, if its number is known.
@@ -249,8 +259,13 @@ impl Taking<'_, '_> {
             self.lease_until.0,
             limit.map(|limit| limit.id),
         );
-        self.claimed(CLAIM_ID, parameters, handler)?;
-        Ok(())
+        let (worker, now) = (self.request.worker, self.now());
+        let rows = self
+            .writing
+            .hot
+            .claim_id
+            .all(parameters, |row| claimed_task(row, worker, handler, now))?;
+        self.keep(rows)
     }
 
     /// The lanes that this worker serves and that are not paused, and whether they are limited.
@@ -288,21 +303,8 @@ impl Taking<'_, '_> {
         Ok((open, any_limited))
     }
 
-    /// Runs a claiming statement to its end (reset before, it would keep the checkpoint from
-    /// running) and keeps what it returns, unless that runs over its key's limit. Returns how many
-    /// rows there were.
-    fn claimed(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<usize> {
-        let mut rows = Vec::new();
-        let mut update = self.writing.connection.prepare_cached(sql)?;
-        let mut claimed = update.query(parameters)?;
-        while let Some(row) = claimed.next()? {
-            let key: Option<Vec<u8>> = row.get(9)?;
-            rows.push((
-                claimed_task(row, self.request.worker, handler, self.now())?,
-                key,
-            ));
-        }
-        let count = rows.len();
+    /// Keeps what a claiming statement returned, unless that runs over its key's limit.
+    fn keep(&mut self, rows: Vec<(ClaimedTask, Option<Vec<u8>>)>) -> Result<()> {
         for (task, key) in rows {
             let over = match &key {
                 Some(key) => self.writing.is_over(key)?,
@@ -315,19 +317,24 @@ impl Taking<'_, '_> {
                 self.taken.claims.tasks.push(task);
             }
         }
-        Ok(count)
+        Ok(())
     }
 }
 
-/// A claimed task. What is left until its deadline bounds its timeout, so that the worker ends it
+/// A claimed task and its limit key. What is left until its deadline bounds its timeout, so that the worker ends it
 /// in time.
-fn claimed_task(row: &Row<'_>, worker: WorkerId, handler: &str, now: Now) -> Result<ClaimedTask> {
+fn claimed_task(
+    row: &Row<'_>,
+    worker: WorkerId,
+    handler: &str,
+    now: Now,
+) -> Result<(ClaimedTask, Option<Vec<u8>>)> {
     let mut options = rows::options(row, 7)?;
     if let Some(deadline) = rows::time(row, 8)? {
         let left = u64::try_from(deadline.since(now.wall)).unwrap_or(0).max(1);
         options.timeout_ms = Some(options.timeout_ms.map_or(left, |timeout| timeout.min(left)));
     }
-    Ok(ClaimedTask {
+    let task = ClaimedTask {
         claim: Claim {
             task: TaskId(row.get(0)?),
             token: row.get(1)?,
@@ -338,5 +345,6 @@ fn claimed_task(row: &Row<'_>, worker: WorkerId, handler: &str, now: Now) -> Res
         priority: row.get(5)?,
         attempt: row.get(6)?,
         options,
-    })
+    };
+    Ok((task, row.get(9)?))
 }

@@ -23,12 +23,13 @@ const UPSTREAM: &str = statement(include_str!("../../queries/upstream.sql"));
 const UPSTREAM_PUT: &str = statement(include_str!("../../queries/upstream_put.sql"));
 const UPSTREAM_DELETE: &str = statement(include_str!("../../queries/upstream_delete.sql"));
 const DEPENDENTS: &str = statement(include_str!("../../queries/dependents.sql"));
-const DEPENDENTS_WAITING: &str = statement(include_str!("../../queries/dependents_waiting.sql"));
+pub(super) const DEPENDENTS_WAITING: &str =
+    statement(include_str!("../../queries/dependents_waiting.sql"));
 const DEPENDENTS_SKIPPED: &str = statement(include_str!("../../queries/dependents_skipped.sql"));
 const DEPENDENTS_UNFINISHED: &str =
     statement(include_str!("../../queries/dependents_unfinished.sql"));
-const PENDING: &str = statement(include_str!("../../queries/pending.sql"));
-const RELEASE: &str = statement(include_str!("../../queries/release.sql"));
+pub(super) const PENDING: &str = statement(include_str!("../../queries/pending.sql"));
+pub(super) const RELEASE: &str = statement(include_str!("../../queries/release.sql"));
 const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
@@ -72,12 +73,12 @@ impl Writing<'_> {
     pub(super) fn ended(&mut self, task: TaskId, state: State) -> Result<()> {
         let mut work = vec![(task, state)];
         while let Some((task, state)) = work.pop() {
-            for dependent in read::all(self.connection, DEPENDENTS_WAITING, [task.0], waiting)? {
+            for dependent in self.hot.dependents_waiting.all([task.0], waiting)? {
                 match dependent.condition.standing(state) {
                     Standing::Open => {}
                     Standing::Met if dependent.pending > 1 => {
-                        self.connection
-                            .prepare_cached(PENDING)?
+                        self.hot
+                            .pending
                             .execute((dependent.id.0, dependent.pending - 1))?;
                     }
                     Standing::Met => self.release(dependent)?,
@@ -98,9 +99,7 @@ impl Writing<'_> {
     /// Lets a task go on whose last dependency holds.
     fn release(&mut self, task: Waiting) -> Result<()> {
         let state = self.waiting_state(task.run_at, task.limit_key);
-        self.connection
-            .prepare_cached(RELEASE)?
-            .execute((task.id.0, state.code()))?;
+        self.hot.release.execute((task.id.0, state.code()))?;
         Ok(())
     }
 
@@ -126,10 +125,10 @@ impl Writing<'_> {
     /// Takes back what the former end of a re-opened task meant to those that still wait: its
     /// condition has to hold anew. A dependent that was let go stays so.
     pub(super) fn unended(&mut self, task: TaskId, former: State) -> Result<()> {
-        for dependent in read::all(self.connection, DEPENDENTS_WAITING, [task.0], waiting)? {
+        for dependent in self.hot.dependents_waiting.all([task.0], waiting)? {
             if dependent.condition.standing(former) == Standing::Met {
-                self.connection
-                    .prepare_cached(PENDING)?
+                self.hot
+                    .pending
                     .execute((dependent.id.0, dependent.pending + 1))?;
             }
         }

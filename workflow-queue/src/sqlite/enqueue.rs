@@ -17,8 +17,8 @@ use crate::graph::{self, Node};
 use crate::store::{Edge, Submission};
 use crate::submission::{OnConflict, Settings, WorkflowTask};
 
-const ENQUEUE: &str = statement(include_str!("../../queries/enqueue.sql"));
-const ENQUEUE_NODE: &str = statement(include_str!("../../queries/enqueue_node.sql"));
+pub(super) const ENQUEUE: &str = statement(include_str!("../../queries/enqueue.sql"));
+pub(super) const ENQUEUE_NODE: &str = statement(include_str!("../../queries/enqueue_node.sql"));
 const KEY_HOLDER: &str = statement(include_str!("../../queries/key_holder.sql"));
 const KEY_RELEASE: &str = statement(include_str!("../../queries/key_release.sql"));
 const LANE_LIMITED: &str = statement(include_str!("../../queries/lane_limited.sql"));
@@ -264,9 +264,9 @@ impl Inserter<'_, '_> {
             State::Queued
         };
         let payload = new.work.to_payload();
-        let connection = self.writing.connection;
+        let hot = &mut self.writing.hot;
         let inserted = if plain && start.pending == 0 && start.never.is_none() {
-            connection.prepare_cached(ENQUEUE)?.execute((
+            hot.enqueue.execute((
                 lane,
                 state.code(),
                 new.priority,
@@ -281,7 +281,7 @@ impl Inserter<'_, '_> {
         } else {
             let from = new.run_at.map_or(now, |at| at.max(now));
             let never = start.never.is_some();
-            connection.prepare_cached(ENQUEUE_NODE)?.execute(params![
+            hot.enqueue_node.execute(params![
                 lane,
                 state.code(),
                 new.priority,

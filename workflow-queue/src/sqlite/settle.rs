@@ -13,13 +13,13 @@ use queue_core::queue::Reaped;
 use queue_core::sqlite::{rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use rusqlite::{Connection, params};
+use rusqlite::{Row, params};
 
 use super::writing::Writing;
 
-const RUNNING_READ: &str = statement(include_str!("../../queries/running_read.sql"));
-const CONCLUDE: &str = statement(include_str!("../../queries/conclude.sql"));
-const ATTEMPT_INSERT: &str = statement(include_str!("../../queries/attempt_insert.sql"));
+pub(super) const RUNNING_READ: &str = statement(include_str!("../../queries/running_read.sql"));
+pub(super) const CONCLUDE: &str = statement(include_str!("../../queries/conclude.sql"));
+pub(super) const ATTEMPT_INSERT: &str = statement(include_str!("../../queries/attempt_insert.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
@@ -91,7 +91,7 @@ impl Writing<'_> {
 
     fn settle_one(&mut self, settlement: &Settlement, random: u64) -> Result<Settled> {
         let claim = settlement.claim;
-        let Some(found) = find(self.connection, claim.task)? else {
+        let Some(found) = self.running(claim.task)? else {
             return Ok(Settled::ClaimLost);
         };
         if !found.is_of(claim) {
@@ -118,7 +118,7 @@ impl Writing<'_> {
     /// Returns the task of a claim whose worker is dead, or whose lease has run out where that is
     /// asked for. `None` if the claim holds no longer, or still.
     pub(super) fn crash(&mut self, claim: Claim, only_expired: bool) -> Result<Option<Reaped>> {
-        let Some(found) = find(self.connection, claim.task)? else {
+        let Some(found) = self.running(claim.task)? else {
             return Ok(None);
         };
         if found.state != State::Running || !found.is_of(claim) {
@@ -130,6 +130,10 @@ impl Writing<'_> {
         let verdict = decide_crash(found.running());
         let state = self.conclude(claim, &found, verdict, &Says::Other)?;
         Ok(Some(Reaped { claim, state }))
+    }
+
+    fn running(&mut self, task: TaskId) -> Result<Option<Found>> {
+        Ok(self.hot.running_read.all([task.0], found)?.pop())
     }
 
     /// Writes the end of an execution, and carries it on.
@@ -148,7 +152,7 @@ impl Writing<'_> {
                 verdict.state = State::Blocked;
             }
         }
-        self.connection.prepare_cached(CONCLUDE)?.execute((
+        self.hot.conclude.execute((
             claim.task.0,
             verdict.state.code(),
             verdict.run_at.map(|at| at.0),
@@ -171,7 +175,7 @@ impl Writing<'_> {
     }
 
     fn record_attempt(
-        &self,
+        &mut self,
         claim: Claim,
         found: &Found,
         verdict: &Verdict,
@@ -184,22 +188,20 @@ impl Writing<'_> {
             }
             Says::Worker { .. } | Says::Other => None,
         };
-        self.connection
-            .prepare_cached(ATTEMPT_INSERT)?
-            .execute(params![
-                claim.task.0,
-                claim.token,
-                found.attempt,
-                claim.worker.0,
-                found.started_at.map_or(self.now.wall.0, |at| at.0),
-                self.now.wall.0,
-                verdict.state.code(),
-                verdict.exit_code,
-                verdict.signal,
-                verdict.reason.map(Reason::code),
-                verdict.message.as_deref().map(rows::clip_message),
-                tail,
-            ])?;
+        self.hot.attempt_insert.execute(params![
+            claim.task.0,
+            claim.token,
+            found.attempt,
+            claim.worker.0,
+            found.started_at.map_or(self.now.wall.0, |at| at.0),
+            self.now.wall.0,
+            verdict.state.code(),
+            verdict.exit_code,
+            verdict.signal,
+            verdict.reason.map(Reason::code),
+            verdict.message.as_deref().map(rows::clip_message),
+            tail,
+        ])?;
         Ok(())
     }
 
@@ -256,13 +258,8 @@ fn tail(output: &Output) -> Option<Vec<u8>> {
     (!bytes.is_empty()).then_some(bytes)
 }
 
-fn find(connection: &Connection, task: TaskId) -> Result<Option<Found>> {
-    let mut query = connection.prepare_cached(RUNNING_READ)?;
-    let mut found = query.query([task.0])?;
-    let Some(row) = found.next()? else {
-        return Ok(None);
-    };
-    Ok(Some(Found {
+fn found(row: &Row<'_>) -> Result<Found> {
+    Ok(Found {
         state: rows::state(row.get(0)?)?,
         token: row.get(1)?,
         worker: row.get::<_, Option<i64>>(2)?.map(WorkerId),
@@ -275,7 +272,7 @@ fn find(connection: &Connection, task: TaskId) -> Result<Option<Found>> {
         limit_key: row.get(9)?,
         lease_until: row.get::<_, Option<i64>>(10)?.map(BootTime),
         gated: row.get::<_, Option<i64>>(11)?.is_some(),
-    }))
+    })
 }
 
 #[cfg(test)]

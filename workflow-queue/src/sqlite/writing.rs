@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use queue_core::clock::Now;
 use queue_core::error::Result;
 use queue_core::sqlite::Learned;
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection, Params, Row};
+
+use super::{claim, edges, enqueue, settle};
 
 /// One write transaction.
 pub(super) struct Writing<'a> {
@@ -15,6 +17,66 @@ pub(super) struct Writing<'a> {
     pub(super) effects: Effects,
     /// The limit keys whose slots this transaction freed.
     pub(super) freed: BTreeSet<Vec<u8>>,
+    /// The statements that run once or more per task.
+    pub(super) hot: Hot<'a>,
+}
+
+/// Statements that are kept from their first use to the end of the transaction: to look one up for
+/// every row costs as much as a short statement takes.
+pub(super) struct Hot<'a> {
+    pub(super) enqueue: Kept<'a>,
+    pub(super) enqueue_node: Kept<'a>,
+    pub(super) claim_id: Kept<'a>,
+    pub(super) running_read: Kept<'a>,
+    pub(super) conclude: Kept<'a>,
+    pub(super) attempt_insert: Kept<'a>,
+    pub(super) dependents_waiting: Kept<'a>,
+    pub(super) pending: Kept<'a>,
+    pub(super) release: Kept<'a>,
+}
+
+/// A statement, prepared once it is used.
+pub(super) struct Kept<'a> {
+    connection: &'a Connection,
+    sql: &'static str,
+    statement: Option<CachedStatement<'a>>,
+}
+
+impl<'a> Kept<'a> {
+    fn new(connection: &'a Connection, sql: &'static str) -> Self {
+        Self {
+            connection,
+            sql,
+            statement: None,
+        }
+    }
+
+    fn get(&mut self) -> Result<&mut CachedStatement<'a>> {
+        Ok(match &mut self.statement {
+            Some(statement) => statement,
+            none => none.insert(self.connection.prepare_cached(self.sql)?),
+        })
+    }
+
+    /// How many rows it changes.
+    pub(super) fn execute(&mut self, parameters: impl Params) -> Result<usize> {
+        Ok(self.get()?.execute(parameters)?)
+    }
+
+    /// Every row it returns, each made into a value. It is run to its end: reset before, it would
+    /// keep the checkpoint from running.
+    pub(super) fn all<T>(
+        &mut self,
+        parameters: impl Params,
+        make: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut found = self.get()?.query(parameters)?;
+        let mut values = Vec::new();
+        while let Some(row) = found.next()? {
+            values.push(make(row)?);
+        }
+        Ok(values)
+    }
 }
 
 /// What is to be done once the transaction has committed.
@@ -35,6 +97,17 @@ impl<'a> Writing<'a> {
             now,
             effects: Effects::default(),
             freed: BTreeSet::new(),
+            hot: Hot {
+                enqueue: Kept::new(connection, enqueue::ENQUEUE),
+                enqueue_node: Kept::new(connection, enqueue::ENQUEUE_NODE),
+                claim_id: Kept::new(connection, claim::CLAIM_ID),
+                running_read: Kept::new(connection, settle::RUNNING_READ),
+                conclude: Kept::new(connection, settle::CONCLUDE),
+                attempt_insert: Kept::new(connection, settle::ATTEMPT_INSERT),
+                dependents_waiting: Kept::new(connection, edges::DEPENDENTS_WAITING),
+                pending: Kept::new(connection, edges::PENDING),
+                release: Kept::new(connection, edges::RELEASE),
+            },
         }
     }
 
