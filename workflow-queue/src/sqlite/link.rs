@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use queue_core::error::{Error, Result};
-use queue_core::sqlite::{rows, statement, write};
+use queue_core::sqlite::{statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Standing};
@@ -15,12 +15,11 @@ use crate::store::Edge;
 
 const BLOCK: &str = statement(include_str!("../../queries/block.sql"));
 const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
-const PENDING_OF: &str = statement(include_str!("../../queries/pending_of.sql"));
 const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[("block", BLOCK), ("pending_of", PENDING_OF)];
+pub(super) const STATEMENTS: &[(&str, &str)] = &[("block", BLOCK)];
 
 /// Adds edges between stored tasks, within one workflow if that is given.
 pub(super) fn link(
@@ -36,7 +35,12 @@ pub(super) fn link(
             }
         }
         let of_one = of_dependent.entry(link.dependent).or_default();
-        of_one.insert(link.on, link.condition);
+        if *of_one.entry(link.on).or_insert(link.condition) != link.condition {
+            return Err(Error::invalid(format!(
+                "task {} is to depend on task {} in two ways; choose one",
+                link.dependent, link.on
+            )));
+        }
     }
     for (dependent, added) in of_dependent {
         add(writing, dependent, &added)?;
@@ -63,15 +67,9 @@ fn add(
     added: &BTreeMap<TaskId, Condition>,
 ) -> Result<()> {
     let connection = writing.connection;
-    let mut query = connection.prepare_cached(PENDING_OF)?;
-    let found: Option<(i64, u32)> = query
-        .query_row([dependent.0], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    drop(query);
-    let Some((state, mut pending)) = found else {
+    let Some((state, _)) = write::state_of(connection, dependent)? else {
         return Err(Error::not_found(format!("there is no task {dependent}")));
     };
-    let state = rows::state(state)?;
     if !state.is_waiting() {
         return Err(Error::invalid(format!(
             "task {dependent} is {state}; only a waiting task can be made to wait for more"
@@ -80,34 +78,29 @@ fn add(
     let had: BTreeMap<TaskId, Condition> = edges::dependencies(connection, dependent)?
         .into_iter()
         .collect();
-    let mut all = had.clone();
-    let mut never = None;
-    for (&on, &condition) in added {
-        if on == dependent {
-            return Err(Error::invalid(format!(
-                "task {dependent} depends on itself"
-            )));
-        }
-        match had.get(&on) {
-            Some(same) if *same == condition => continue,
-            Some(other) => {
-                return Err(Error::invalid(format!(
-                    "task {dependent} depends on task {on} already, with condition {other}"
+    let all = merged(dependent, &had, added)?;
+    if all.len() == had.len() {
+        return Ok(());
+    }
+    // It waits for all that is open, also for what was re-opened since it was let go: the end of
+    // that will be counted.
+    let (mut pending, mut never) = (0_u32, None);
+    for (&on, condition) in &all {
+        let fresh = !had.contains_key(&on);
+        let standing = match write::state_of(connection, on)? {
+            Some((state, _)) => condition.standing(state),
+            None if fresh => {
+                return Err(Error::not_found(format!(
+                    "there is no task {on} to depend on; it may have been pruned"
                 )));
             }
-            None => {}
-        }
-        let Some((state, _)) = write::state_of(connection, on)? else {
-            return Err(Error::not_found(format!(
-                "there is no task {on} to depend on; it may have been pruned"
-            )));
+            None => Standing::Met,
         };
-        match condition.standing(state) {
+        match standing {
             Standing::Open => pending += 1,
-            Standing::Met => {}
-            Standing::Impossible => never = never.or(Some(on)),
+            Standing::Impossible if fresh => never = never.or(Some(on)),
+            Standing::Met | Standing::Impossible => {}
         }
-        all.insert(on, condition);
     }
     check_cycle(connection, dependent, added.keys().copied())?;
     let fresh = all.iter().filter(|(on, _)| !had.contains_key(on));
@@ -128,6 +121,29 @@ fn add(
         writing.note_freed(dependent)?;
     }
     Ok(())
+}
+
+/// The dependencies of a task with those that are added.
+fn merged(
+    dependent: TaskId,
+    had: &BTreeMap<TaskId, Condition>,
+    added: &BTreeMap<TaskId, Condition>,
+) -> Result<BTreeMap<TaskId, Condition>> {
+    let mut all = had.clone();
+    for (&on, &condition) in added {
+        if on == dependent {
+            return Err(Error::invalid(format!(
+                "task {dependent} depends on itself"
+            )));
+        }
+        let known = *all.entry(on).or_insert(condition);
+        if known != condition {
+            return Err(Error::invalid(format!(
+                "task {dependent} depends on task {on} already, with condition {known}"
+            )));
+        }
+    }
+    Ok(all)
 }
 
 /// Refuses edges from `dependent` to tasks that themselves wait for it, however far up. Tasks that

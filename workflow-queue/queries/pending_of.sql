@@ -1,1 +1,0 @@
-SELECT state, pending FROM queue_tasks WHERE id = ?1
