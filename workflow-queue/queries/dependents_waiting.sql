@@ -1,6 +1,5 @@
--- Those that still wait for a task, with what deciding about them needs. CROSS JOIN keeps the edges
--- outermost: they are few, the tasks are many.
-SELECT d.dependent, d.condition, t.pending, t.run_at, t.limit_key
+-- Those that still wait for a task. CROSS JOIN keeps the edges outermost: they are few.
+SELECT d.dependent, d.condition, w.pending
 FROM queue_dependencies AS d
-CROSS JOIN queue_tasks AS t ON t.id = d.dependent
-WHERE d.task = ?1 AND t.state = 1 AND t.pending > 0
+CROSS JOIN queue_waiting AS w ON w.dependent = d.dependent
+WHERE d.task = ?1

@@ -1,6 +1,6 @@
 -- A task with whatever only this engine knows. Nothing is inserted where the key is taken.
 INSERT INTO queue_tasks (queue, state, priority, kind, created_at, run_at, name, payload, options,
-                         key, pending, expires_at, deadline_at, workflow, spawner, cause, reason,
+                         key, unmet, expires_at, deadline_at, workflow, spawner, cause, reason,
                          finished_at, key_scope, key_until, limit_key)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
         ?21)

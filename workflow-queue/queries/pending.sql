@@ -1,1 +1,1 @@
-UPDATE queue_tasks SET pending = ?2 WHERE id = ?1
+UPDATE queue_waiting SET pending = ?2 WHERE dependent = ?1

@@ -1,2 +1,2 @@
 -- Its last dependency holds.
-UPDATE queue_tasks SET pending = 0, state = ?2 WHERE id = ?1
+UPDATE queue_tasks SET unmet = 0, state = ?2 WHERE id = ?1

@@ -30,6 +30,7 @@ impl Writing<'_> {
         let change = write::cancel(self.connection, id, self.now.wall)?;
         if waited {
             self.note_freed(id)?;
+            self.waits_no_more(id)?;
             self.ended(id, State::Cancelled)?;
         }
         Ok(change)
@@ -110,7 +111,10 @@ impl Writing<'_> {
         };
         self.connection
             .prepare_cached(REOPEN)?
-            .execute((id.0, next.code(), pending))?;
+            .execute((id.0, next.code(), pending > 0))?;
+        if pending > 0 {
+            self.waits(id, pending)?;
+        }
         self.unended(id, state)?;
         Ok(true)
     }

@@ -165,6 +165,7 @@ impl Taking<'_, '_> {
             // An earlier one of these may have been a dependency, and its end the end of this.
             let mut update = self.writing.connection.prepare_cached(FAIL_WAITING)?;
             if update.execute((id.0, reason.code(), now.0))? == 1 {
+                self.writing.waits_no_more(id)?;
                 self.writing.ended(id, State::Failed)?;
                 self.writing.freed.extend(key);
             }

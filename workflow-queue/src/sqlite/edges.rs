@@ -30,6 +30,9 @@ const DEPENDENTS_UNFINISHED: &str =
     statement(include_str!("../../queries/dependents_unfinished.sql"));
 pub(super) const PENDING: &str = statement(include_str!("../../queries/pending.sql"));
 pub(super) const RELEASE: &str = statement(include_str!("../../queries/release.sql"));
+pub(super) const WAITING_PUT: &str = statement(include_str!("../../queries/waiting_put.sql"));
+pub(super) const WAITING_DELETE: &str = statement(include_str!("../../queries/waiting_delete.sql"));
+pub(super) const TIME_AND_LIMIT: &str = statement(include_str!("../../queries/time_and_limit.sql"));
 const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
@@ -46,6 +49,9 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("dependents_skipped", DEPENDENTS_SKIPPED),
     ("dependents_unfinished", DEPENDENTS_UNFINISHED),
     ("pending", PENDING),
+    ("waiting_put", WAITING_PUT),
+    ("waiting_delete", WAITING_DELETE),
+    ("time_and_limit", TIME_AND_LIMIT),
     ("release", RELEASE),
     ("skip", SKIP),
 ];
@@ -55,8 +61,6 @@ struct Waiting {
     id: TaskId,
     condition: Condition,
     pending: u32,
-    run_at: Option<Timestamp>,
-    limit_key: Option<Vec<u8>>,
 }
 
 /// How a task's dependencies stand together.
@@ -81,13 +85,9 @@ impl Writing<'_> {
                             .pending
                             .execute((dependent.id.0, dependent.pending - 1))?;
                     }
-                    Standing::Met => self.release(dependent)?,
+                    Standing::Met => self.release(dependent.id)?,
                     Standing::Impossible => {
-                        self.connection.prepare_cached(SKIP)?.execute((
-                            dependent.id.0,
-                            self.now.wall.0,
-                            task.0,
-                        ))?;
+                        self.skip(dependent.id, task)?;
                         work.push((dependent.id, State::Skipped));
                     }
                 }
@@ -97,9 +97,34 @@ impl Writing<'_> {
     }
 
     /// Lets a task go on whose last dependency holds.
-    fn release(&mut self, task: Waiting) -> Result<()> {
-        let state = self.waiting_state(task.run_at, task.limit_key);
-        self.hot.release.execute((task.id.0, state.code()))?;
+    fn release(&mut self, task: TaskId) -> Result<()> {
+        let found = self.hot.time_and_limit.all([task.0], |row| {
+            Ok((rows::time(row, 0)?, row.get::<_, Option<Vec<u8>>>(1)?))
+        })?;
+        for (run_at, limit_key) in found {
+            let state = self.waiting_state(run_at, limit_key);
+            self.hot.release.execute((task.0, state.code()))?;
+        }
+        self.waits_no_more(task)
+    }
+
+    /// Ends a waiting task because of one it depends on.
+    pub(super) fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()> {
+        self.connection
+            .prepare_cached(SKIP)?
+            .execute((task.0, self.now.wall.0, cause.0))?;
+        self.waits_no_more(task)
+    }
+
+    /// Notes that so many dependencies of a task do not hold yet.
+    pub(super) fn waits(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.hot.waiting_put.execute((task.0, pending))?;
+        Ok(())
+    }
+
+    /// Whatever becomes of a task, it does not wait for dependencies.
+    pub(super) fn waits_no_more(&mut self, task: TaskId) -> Result<()> {
+        self.hot.waiting_delete.execute([task.0])?;
         Ok(())
     }
 
@@ -180,8 +205,6 @@ fn waiting(row: &Row<'_>) -> Result<Waiting> {
         id: TaskId(row.get(0)?),
         condition: condition(row.get(1)?)?,
         pending: row.get(2)?,
-        run_at: rows::time(row, 3)?,
-        limit_key: row.get(4)?,
     })
 }
 

@@ -243,10 +243,11 @@ impl Inserter<'_, '_> {
                 what: "a task was not inserted".to_owned(),
             });
         }
-        Ok(Enqueued {
-            id: TaskId(self.writing.connection.last_insert_rowid()),
-            existed: false,
-        })
+        let id = TaskId(self.writing.connection.last_insert_rowid());
+        if start.pending > 0 && start.never.is_none() {
+            self.writing.waits(id, start.pending)?;
+        }
+        Ok(Enqueued { id, existed: false })
     }
 
     fn try_insert(&mut self, lane: i64, task: &WorkflowTask, start: Start) -> Result<bool> {
@@ -292,7 +293,7 @@ impl Inserter<'_, '_> {
                 &payload[..],
                 new.options.to_row()?,
                 new.key.as_deref(),
-                if never { 0 } else { start.pending },
+                !never && start.pending > 0,
                 settings.expires_at(from).map(|at| at.0),
                 settings.deadline_at(from).map(|at| at.0),
                 start.workflow.map(|id| id.0),

@@ -14,7 +14,6 @@ use super::writing::Writing;
 use crate::store::Edge;
 
 const BLOCK: &str = statement(include_str!("../../queries/block.sql"));
-const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
 const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
@@ -111,13 +110,12 @@ fn add(
     });
     writing.add_edges(dependent, edges.collect(), &all)?;
     if let Some(on) = never {
-        let parameters = (dependent.0, writing.now.wall.0, on.0);
-        connection.prepare_cached(SKIP)?.execute(parameters)?;
+        writing.skip(dependent, on)?;
         writing.note_freed(dependent)?;
         writing.ended(dependent, State::Skipped)?;
     } else if pending > 0 {
-        let parameters = (dependent.0, pending);
-        connection.prepare_cached(BLOCK)?.execute(parameters)?;
+        connection.prepare_cached(BLOCK)?.execute([dependent.0])?;
+        writing.waits(dependent, pending)?;
         writing.note_freed(dependent)?;
     }
     Ok(())

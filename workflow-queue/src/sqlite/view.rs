@@ -45,22 +45,22 @@ pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
         .query_row([id.0], |row| {
             Ok((
                 row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?,
+                row.get::<_, bool>(1)?,
                 row.get::<_, Option<Vec<u8>>>(2)?,
                 row.get::<_, String>(3)?,
                 row.get::<_, bool>(4)?,
             ))
         })
         .optional()?;
-    let Some((state, pending, key, queue, limited)) = found else {
+    let Some((state, unmet, key, queue, limited)) = found else {
         return Ok(waits);
     };
     let state = rows::state(state)?;
     if !state.is_waiting() {
         return Ok(waits);
     }
-    if pending > 0 {
-        waits.extend(unmet(connection, id)?);
+    if unmet {
+        waits.extend(unmet_dependencies(connection, id)?);
     } else if let (State::Blocked, Some(name)) = (state, key) {
         let running = limits::running_of_key(connection, &name)?;
         waits.push(Waits::Limit { name, running });
@@ -79,7 +79,7 @@ pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
 }
 
 /// The dependencies that have not ended.
-fn unmet(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
+fn unmet_dependencies(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
     let mut unmet = Vec::new();
     for (task, condition) in edges::dependencies(connection, id)? {
         if let Some((state, _)) = write::state_of(connection, task)?

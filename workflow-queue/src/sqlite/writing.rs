@@ -33,6 +33,9 @@ pub(super) struct Hot<'a> {
     pub(super) dependents_waiting: Kept<'a>,
     pub(super) pending: Kept<'a>,
     pub(super) release: Kept<'a>,
+    pub(super) time_and_limit: Kept<'a>,
+    pub(super) waiting_put: Kept<'a>,
+    pub(super) waiting_delete: Kept<'a>,
 }
 
 /// A statement, prepared once it is used.
@@ -107,6 +110,9 @@ impl<'a> Writing<'a> {
                 dependents_waiting: Kept::new(connection, edges::DEPENDENTS_WAITING),
                 pending: Kept::new(connection, edges::PENDING),
                 release: Kept::new(connection, edges::RELEASE),
+                time_and_limit: Kept::new(connection, edges::TIME_AND_LIMIT),
+                waiting_put: Kept::new(connection, edges::WAITING_PUT),
+                waiting_delete: Kept::new(connection, edges::WAITING_DELETE),
             },
         }
     }

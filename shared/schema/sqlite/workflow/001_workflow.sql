@@ -9,8 +9,8 @@ UPDATE queue_queues SET fast = 0;
 -- need not.
 ALTER TABLE queue_queues ADD COLUMN limited INTEGER NOT NULL DEFAULT 0 CHECK (limited IN (0, 1));
 
--- How many dependencies do not hold yet; a blocked task with none waits for its limit.
-ALTER TABLE queue_tasks ADD COLUMN pending INTEGER NOT NULL DEFAULT 0 CHECK (pending >= 0);
+-- 1 while a blocked task waits for dependencies; the others wait for their limit.
+ALTER TABLE queue_tasks ADD COLUMN unmet INTEGER NOT NULL DEFAULT 0 CHECK (unmet IN (0, 1));
 -- Boot time in milliseconds; NULL where a claim was made without a lease. In no index: that would
 -- halve the claim, and expiry has only the running rows to look at.
 ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
@@ -40,7 +40,7 @@ CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow) WHERE workflow IS NO
 
 -- Limits by key: how many run, how many of a lane may be claimed, which waits next.
 CREATE INDEX queue_tasks_keyed ON queue_tasks (limit_key, state, queue, priority DESC, id)
-WHERE limit_key IS NOT NULL AND pending = 0 AND state BETWEEN 1 AND 3;
+WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3;
 
 -- Limits by queue: how many run.
 CREATE INDEX queue_tasks_gated ON queue_tasks (gate) WHERE gate IS NOT NULL AND state = 3;
@@ -59,6 +59,13 @@ CREATE TABLE queue_dependencies (
 CREATE TABLE queue_upstream (
     dependent INTEGER PRIMARY KEY,
     tasks BLOB NOT NULL
+) STRICT;
+
+-- How many dependencies of a task do not hold yet; a row for each task that waits for any. It is
+-- written for every edge whose end comes, so it is kept apart from the task's own, wide row.
+CREATE TABLE queue_waiting (
+    dependent INTEGER PRIMARY KEY,
+    pending INTEGER NOT NULL CHECK (pending > 0)
 ) STRICT;
 
 -- One row per attempt and per crash, written when it ends.
