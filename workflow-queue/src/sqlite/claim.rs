@@ -21,6 +21,7 @@ const NEXT_EXPIRY: &str = statement(include_str!("../../queries/next_expiry.sql"
 const EXPIRING: &str = statement(include_str!("../../queries/expiring.sql"));
 const FAIL_WAITING: &str = statement(include_str!("../../queries/fail_waiting.sql"));
 const CLAIM_ONE: &str = statement(include_str!("../../queries/claim_one.sql"));
+pub(super) const CLAIM_READ: &str = statement(include_str!("../../queries/claim_read.sql"));
 pub(super) const CLAIM_ID: &str = statement(include_str!("../../queries/claim_id.sql"));
 const UNCLAIM: &str = statement(include_str!("../../queries/unclaim.sql"));
 
@@ -33,6 +34,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("expiring", EXPIRING),
     ("fail_waiting", FAIL_WAITING),
     ("claim_one", CLAIM_ONE),
+    ("claim_read", CLAIM_READ),
     ("claim_id", CLAIM_ID),
     ("unclaim", UNCLAIM),
 ];
@@ -264,8 +266,9 @@ impl Taking<'_, '_> {
         let rows = self
             .writing
             .hot
-            .claim_id
-            .all(parameters, |row| claimed_task(row, worker, handler, now))?;
+            .claim_read
+            .all([task.0], |row| claimed_task(row, worker, handler, now))?;
+        self.writing.hot.claim_id.execute(parameters)?;
         self.keep(rows)
     }
 

@@ -26,6 +26,7 @@ pub(super) struct Writing<'a> {
 pub(super) struct Hot<'a> {
     pub(super) enqueue: Kept<'a>,
     pub(super) enqueue_node: Kept<'a>,
+    pub(super) claim_read: Kept<'a>,
     pub(super) claim_id: Kept<'a>,
     pub(super) running_read: Kept<'a>,
     pub(super) conclude: Kept<'a>,
@@ -103,6 +104,7 @@ impl<'a> Writing<'a> {
             hot: Hot {
                 enqueue: Kept::new(connection, enqueue::ENQUEUE),
                 enqueue_node: Kept::new(connection, enqueue::ENQUEUE_NODE),
+                claim_read: Kept::new(connection, claim::CLAIM_READ),
                 claim_id: Kept::new(connection, claim::CLAIM_ID),
                 running_read: Kept::new(connection, settle::RUNNING_READ),
                 conclude: Kept::new(connection, settle::CONCLUDE),
