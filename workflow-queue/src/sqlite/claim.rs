@@ -20,10 +20,9 @@ const PROMOTE_DUE: &str = statement(include_str!("../../queries/promote_due.sql"
 const NEXT_EXPIRY: &str = statement(include_str!("../../queries/next_expiry.sql"));
 const EXPIRING: &str = statement(include_str!("../../queries/expiring.sql"));
 const FAIL_WAITING: &str = statement(include_str!("../../queries/fail_waiting.sql"));
-const CLAIM_ONE: &str = statement(include_str!("../../queries/claim_one.sql"));
+const CLAIM_NEXT: &str = statement(include_str!("../../queries/claim_next.sql"));
 pub(super) const CLAIM_READ: &str = statement(include_str!("../../queries/claim_read.sql"));
-pub(super) const CLAIM_ID: &str = statement(include_str!("../../queries/claim_id.sql"));
-const UNCLAIM: &str = statement(include_str!("../../queries/unclaim.sql"));
+pub(super) const CLAIM: &str = statement(include_str!("../../queries/claim.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
@@ -33,10 +32,9 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("next_expiry", NEXT_EXPIRY),
     ("expiring", EXPIRING),
     ("fail_waiting", FAIL_WAITING),
-    ("claim_one", CLAIM_ONE),
+    ("claim_next", CLAIM_NEXT),
     ("claim_read", CLAIM_READ),
-    ("claim_id", CLAIM_ID),
-    ("unclaim", UNCLAIM),
+    ("claim", CLAIM),
 ];
 
 /// Due or expired tasks dealt with by one claim at most, so that a million of them coming due
@@ -175,40 +173,41 @@ impl Taking<'_, '_> {
         Ok(count)
     }
 
-    /// Claims as many as are missing, the highest priority first. A claim that met a full key is
-    /// undone and replaced by the next.
+    /// Claims as many as are missing, the highest priority first. What met a full key waits for a
+    /// slot, and the next takes its place.
     fn take(&mut self) -> Result<()> {
         loop {
             let before = self.missing();
-            if before == 0 {
-                return Ok(());
-            }
             let mut offered = 0;
-            if let Some(lane) = self.only_lane()
-                && before == 1
-            {
-                offered = self.take_one(lane)?;
+            if let Some(lane) = self.only_lane() {
+                offered = self.take_from(lane)?;
             }
             if offered == 0 {
                 offered = self.take_many()?;
             }
-            let claimed = before - self.missing();
-            if offered == claimed {
+            if offered == before - self.missing() || self.missing() == 0 {
                 return Ok(());
             }
         }
     }
 
-    /// A lone task in a lone statement. Returns how many tasks were offered.
-    fn take_one(&mut self, lane: i64) -> Result<usize> {
-        let (worker, now) = (self.request.worker, self.now());
-        let parameters = (lane, worker.0, now.wall.0, self.lease_until.0);
-        let rows = read::all(self.writing.connection, CLAIM_ONE, parameters, |row| {
-            claimed_task(row, worker, "", now)
-        })?;
-        let offered = rows.len();
-        self.keep(rows)?;
-        Ok(offered)
+    /// Claims from a lane without limit. Returns how many tasks were offered.
+    fn take_from(&mut self, lane: i64) -> Result<usize> {
+        let mut query = self.writing.connection.prepare_cached(CLAIM_NEXT)?;
+        let mut found = query.query([lane])?;
+        let mut offered = Vec::new();
+        while offered.len() < self.missing()
+            && let Some(row) = found.next()?
+        {
+            offered.push(claimed_task(row, self.request.worker, "", self.now())?);
+        }
+        // Reset first: rows must not change under an open query.
+        drop(found);
+        let count = offered.len();
+        for (task, key) in offered {
+            self.keep(task, key, None)?;
+        }
+        Ok(count)
     }
 
     /// The one lane a worker of commands claims from, if its number is known.
@@ -255,21 +254,40 @@ impl Taking<'_, '_> {
     }
 
     fn take_id(&mut self, task: TaskId, handler: &str, limit: Option<Stored>) -> Result<()> {
-        let parameters = (
-            task.0,
-            self.request.worker.0,
-            self.now().wall.0,
-            self.lease_until.0,
-            limit.map(|limit| limit.id),
-        );
         let (worker, now) = (self.request.worker, self.now());
-        let rows = self
+        let found = self
             .writing
             .hot
             .claim_read
             .all([task.0], |row| claimed_task(row, worker, handler, now))?;
-        self.writing.hot.claim_id.execute(parameters)?;
-        self.keep(rows)
+        for (task, key) in found {
+            self.keep(task, key, limit)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a task that was found, or lets it wait if its key is full.
+    fn keep(
+        &mut self,
+        task: ClaimedTask,
+        key: Option<Vec<u8>>,
+        limit: Option<Stored>,
+    ) -> Result<()> {
+        let id = task.claim.task;
+        if let Some(key) = key
+            && self.writing.is_full(&key)?
+        {
+            return self.writing.park(id);
+        }
+        self.writing.hot.claim.execute((
+            id.0,
+            self.request.worker.0,
+            self.writing.now.wall.0,
+            self.lease_until.0,
+            limit.map(|limit| limit.id),
+        ))?;
+        self.taken.claims.tasks.push(task);
+        Ok(())
     }
 
     /// The lanes that this worker serves and that are not paused, and whether they are limited.
@@ -306,26 +324,9 @@ impl Taking<'_, '_> {
         }
         Ok((open, any_limited))
     }
-
-    /// Keeps what a claiming statement returned, unless that runs over its key's limit.
-    fn keep(&mut self, rows: Vec<(ClaimedTask, Option<Vec<u8>>)>) -> Result<()> {
-        for (task, key) in rows {
-            let over = match &key {
-                Some(key) => self.writing.is_over(key)?,
-                None => false,
-            };
-            if over {
-                let mut undo = self.writing.connection.prepare_cached(UNCLAIM)?;
-                undo.execute([task.claim.task.0])?;
-            } else {
-                self.taken.claims.tasks.push(task);
-            }
-        }
-        Ok(())
-    }
 }
 
-/// A claimed task and its limit key. What is left until its deadline bounds its timeout, so that the worker ends it
+/// A task as it will be once its counters are raised, and its limit key. What is left until its deadline bounds its timeout, so that the worker ends it
 /// in time.
 fn claimed_task(
     row: &Row<'_>,
@@ -341,13 +342,13 @@ fn claimed_task(
     let task = ClaimedTask {
         claim: Claim {
             task: TaskId(row.get(0)?),
-            token: row.get(1)?,
+            token: row.get::<_, i64>(1)? + 1,
             worker,
         },
         name: row.get(2)?,
         work: Work::from_row(row.get(3)?, handler, row.get(4)?)?,
         priority: row.get(5)?,
-        attempt: row.get(6)?,
+        attempt: row.get::<_, u32>(6)?.saturating_add(1),
         options,
     };
     Ok((task, row.get(9)?))

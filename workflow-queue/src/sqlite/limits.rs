@@ -166,12 +166,18 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Whether more run under a key than may.
-    pub(super) fn is_over(&self, key: &[u8]) -> Result<bool> {
+    /// Whether as many run under a key as may.
+    pub(super) fn is_full(&self, key: &[u8]) -> Result<bool> {
         let Some(bound) = key_bound(self.connection, key)? else {
             return Ok(false);
         };
-        Ok(count(self.connection, RUNNING_OF_KEY, [key])? > u64::from(bound))
+        Ok(count(self.connection, RUNNING_OF_KEY, [key])? >= u64::from(bound))
+    }
+
+    /// Lets a task that was offered a slot wait for the next.
+    pub(super) fn park(&self, task: TaskId) -> Result<()> {
+        self.connection.prepare_cached(PARK)?.execute([task.0])?;
+        Ok(())
     }
 
     /// Notes that a task stopped being offered or running, which may free a slot of its key.

@@ -113,6 +113,7 @@ impl SqliteStore {
         operation: impl FnOnce(&mut Writing<'_>) -> Result<T>,
     ) -> Result<Done<T>> {
         self.check_promoted()?;
+        self.database.check_caller_connection(tx)?;
         let mut writing = Writing::new(tx, self.database.now());
         let value = operation(&mut writing)?;
         let ready = writing.finish()?.ready;
@@ -396,6 +397,6 @@ impl Store for SqliteStore {
     }
 
     fn diagnose(&self) -> Result<Vec<Finding>> {
-        Ok(Vec::new())
+        self.database.diagnose(false)
     }
 }
