@@ -255,10 +255,12 @@ fn a_line_advances_from_every_older_version_and_keeps_the_rows() {
     const OLD: Line = Line {
         name: "own",
         migrations: STEPS.split_at(1).0,
+        promotes: false,
     };
     const NEW: Line = Line {
         name: "own",
         migrations: &STEPS,
+        promotes: false,
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");

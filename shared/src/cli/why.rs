@@ -12,6 +12,7 @@ use crate::queue::{Queue, Waits, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::{Task, Work};
+use crate::workflow::Condition;
 
 /// Say what tasks wait for, or how they ended
 #[derive(clap::Args, Debug)]
@@ -138,6 +139,25 @@ impl<Q: Queue> Scene<'_, Q> {
             Waits::Behind { tasks } => {
                 let number = tasks::count(*tasks);
                 because("behind", format!("{number} will be taken before it"))
+            }
+            Waits::Dependency {
+                task,
+                state,
+                condition,
+            } => {
+                let how = match condition {
+                    Condition::Success => "has to succeed",
+                    Condition::Failure => "has to fail",
+                    Condition::Any => "has to end",
+                };
+                let sentence = format!("task {task} {how} first; it is {state}");
+                because("dependency", sentence)
+            }
+            Waits::Limit { name, running } => {
+                let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
+                let number = tasks::count(*running);
+                let sentence = format!("limit {name} is reached: {number} run under it");
+                because("limit", sentence)
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::fault::located;
 use super::statement;
@@ -146,20 +146,36 @@ pub(super) fn migrate(
 }
 
 fn advance(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     line: &Line,
     applied: &[AppliedLine],
     birth: Birth,
 ) -> rusqlite::Result<()> {
-    let version = version_of(applied, line);
+    take_steps(tx, line, version_of(applied, line), birth.at)?;
+    if line.name == CORE.name && version_of(applied, line) == 0 {
+        tx.execute(PUT_FILE, params![birth.file_id, birth.at.0])?;
+    }
+    Ok(())
+}
+
+fn take_steps(tx: &Connection, line: &Line, from: u32, at: Timestamp) -> rusqlite::Result<()> {
     for migration in line.migrations {
-        if migration.version > version {
+        if migration.version > from {
             tx.execute_batch(migration.sql)?;
         }
     }
-    tx.execute(PUT_LINE, params![line.name, line.newest(), birth.at.0])?;
-    if line.name == CORE.name && version == 0 {
-        tx.execute(PUT_FILE, params![birth.file_id, birth.at.0])?;
+    tx.execute(PUT_LINE, params![line.name, line.newest(), at.0])?;
+    Ok(())
+}
+
+/// Takes every step of a line that promotes, within a transaction of the caller's. A file that has
+/// the line already is left as it is.
+///
+/// # Errors
+/// What `SQLite` refuses.
+pub fn promote(tx: &Connection, line: &Line, at: Timestamp) -> Result<()> {
+    if version_of(&read_lines(tx)?, line) == 0 {
+        take_steps(tx, line, 0, at)?;
     }
     Ok(())
 }

@@ -32,6 +32,6 @@ pub use database::Database;
 pub use due::Due;
 pub use fault::{Fault, located};
 pub use lanes::{Lanes, Learned};
-pub use migrate::{AppliedLine, CORE, Line, Migration, WORKFLOW};
+pub use migrate::{AppliedLine, CORE, Line, Migration, WORKFLOW, promote};
 pub use options::{Durability, OpenOptions};
 pub use statement::statement;

@@ -7,11 +7,13 @@ mod enqueue;
 mod lease;
 mod limits;
 mod link;
+mod promotion;
 mod settle;
 mod store;
 mod view;
 mod writing;
 
+pub use promotion::{Promotion, promote_file};
 pub use store::{SqliteOptions, SqliteStore};
 
 #[cfg(test)]

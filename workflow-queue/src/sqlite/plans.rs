@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rusqlite::Connection;
 
-use super::{change, claim, edges, enqueue, lease, limits, link, settle, view};
+use super::{change, claim, edges, enqueue, lease, limits, link, promotion, settle, view};
 use crate::{SqliteOptions, SqliteStore};
 
 fn plan(connection: &Connection, sql: &str) -> String {
@@ -40,6 +40,7 @@ fn every_statement_has_the_plan_it_had() {
         change::STATEMENTS,
         limits::STATEMENTS,
         view::STATEMENTS,
+        promotion::STATEMENTS,
     ];
     let mut plans = String::new();
     for (name, sql) in modules.into_iter().flatten() {

@@ -11,6 +11,7 @@ mod key;
 mod lease;
 mod limit;
 mod model;
+mod promotion;
 mod prune;
 mod retry;
 mod spawn;

@@ -1,0 +1,82 @@
+//! Promotion: a file of fast-queue's becomes this engine's, for good, also while fast-queue's workers
+//! run on it. Killed at any point it can be begun again.
+//!
+//! First the file is marked: every write of fast-queue looks for that within its own transaction,
+//! takes nothing on any more and finishes what it has. Once no worker of before lives, one
+//! transaction adds the workflow line and makes the file this engine's.
+
+use std::path::Path;
+use std::time::Duration;
+
+use queue_core::error::Result;
+use queue_core::queue::WorkerInfo;
+use queue_core::runtime::presence;
+use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, read, statement};
+
+const PROMOTE_MARK: &str = statement(include_str!("../../queries/promote_mark.sql"));
+const PROMOTE_CLOSE: &str = statement(include_str!("../../queries/promote_close.sql"));
+const PROMOTE_LEASE: &str = statement(include_str!("../../queries/promote_lease.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("promote_mark", PROMOTE_MARK),
+    ("promote_close", PROMOTE_CLOSE),
+    ("promote_lease", PROMOTE_LEASE),
+];
+
+/// The lease of what ran when the file was promoted.
+const LEASE: Duration = Duration::from_secs(30);
+/// How many workers learn of the mark at once; the others find it at their next claim.
+const MANY: usize = 1024;
+
+/// How far a promotion has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Promotion {
+    /// The file is marked, and these workers have yet to finish what they have and leave.
+    Waiting(Vec<WorkerInfo>),
+    /// The file is this engine's.
+    Done,
+}
+
+/// Promotes the file at `path` as far as that is possible now; call it again while it waits. A file
+/// that is promoted already is left alone.
+///
+/// # Errors
+/// [`Error::Unusable`](queue_core::Error::Unusable) for a file that is not there or holds no queue.
+pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
+    let options = OpenOptions {
+        create: false,
+        ..options
+    };
+    let database = Database::open(path, options, &[CORE])?;
+    let lines = database.lines()?;
+    if lines.iter().any(|line| line.name == WORKFLOW.name) {
+        return Ok(Promotion::Done);
+    }
+    database.write(|connection| {
+        connection.prepare_cached(PROMOTE_MARK)?.execute([])?;
+        connection.prepare_cached(PROMOTE_CLOSE)?.execute([])?;
+        Ok(())
+    })?;
+    database.waker().wake(MANY);
+    let mut living = Vec::new();
+    for worker in database.read(read::workers)? {
+        // Since the mark none can have joined, so those that live now are all there will be.
+        if presence::is_alive(database.sidecar(), worker.id)? {
+            living.push(worker);
+        }
+    }
+    if !living.is_empty() {
+        return Ok(Promotion::Waiting(living));
+    }
+    let now = database.now();
+    database.write(move |connection| {
+        promote(connection, &WORKFLOW, now.wall)?;
+        connection
+            .prepare_cached(PROMOTE_LEASE)?
+            .execute([now.boot.after(LEASE).0])?;
+        Ok(())
+    })?;
+    Ok(Promotion::Done)
+}

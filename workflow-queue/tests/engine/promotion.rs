@@ -1,0 +1,118 @@
+//! Files of fast-queue's: read, refused, promoted.
+
+use std::path::Path;
+
+use queue_core::claim::WorkerId;
+use queue_core::error::Error;
+use queue_core::queue::Queue;
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, write};
+use queue_core::state::State;
+use queue_core::task::{NewTask, TaskId};
+use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
+
+fn options() -> OpenOptions {
+    OpenOptions::new(Durability::Fast).unwrap()
+}
+
+fn open(path: &Path) -> WorkflowQueue {
+    WorkflowQueue::open_with(path, SqliteOptions::new().unwrap()).unwrap()
+}
+
+/// A file as fast-queue writes it: the core line alone, one task queued and one running.
+fn fast_file(path: &Path) -> Database {
+    let database = Database::open(path, options(), &[CORE]).unwrap();
+    database
+        .write(|connection| {
+            let lane = write::lane_or_create(connection, "default", "")?;
+            for _ in 0..2 {
+                connection.execute(
+                    "INSERT INTO queue_tasks (queue, state, priority, kind, created_at, name, payload)
+                     VALUES (?1, 2, 0, 0, 5, 't', CAST('true' AS BLOB))",
+                    [lane.id],
+                )?;
+            }
+            connection.execute(
+                "UPDATE queue_tasks
+                 SET state = 3, worker = 7, token = 1, attempt = 1, crashes = 1, started_at = 6
+                 WHERE id = 2",
+                [],
+            )?;
+            Ok(())
+        })
+        .unwrap();
+    database
+}
+
+#[test]
+fn a_file_of_fast_queues_is_read_but_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let fast = fast_file(&path);
+    let queue = open(&path);
+    assert_eq!(queue.stats().unwrap().total(), 2);
+    assert_eq!(queue.get(TaskId(1)).unwrap().unwrap().state, State::Queued);
+    assert_eq!(queue.waits_for(TaskId(1)).unwrap(), []);
+    assert_eq!(queue.attempts(TaskId(1)).unwrap(), []);
+    assert_eq!(queue.dependencies(TaskId(1)).unwrap(), []);
+    let error = queue
+        .enqueue(vec![NewTask::shell("t", "true")])
+        .unwrap_err();
+    assert!(matches!(error, Error::Unusable { .. }), "{error}");
+    assert!(
+        error.to_string().contains("workflow-queue promote"),
+        "{error}"
+    );
+    assert_eq!(fast.lines().unwrap().len(), 1, "opening changed nothing");
+}
+
+#[test]
+fn a_promoted_file_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    drop(fast_file(&path));
+    for _ in 0..2 {
+        assert_eq!(promote_file(&path, options()).unwrap(), Promotion::Done);
+    }
+    let queue = open(&path);
+    let worker = WorkerId(9);
+    let request = queue_core::ClaimRequest::commands(worker, 5);
+    let claimed = queue.claim(&request).unwrap().tasks;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].claim.task, TaskId(1));
+    let reaped = queue.reap(WorkerId(7)).unwrap();
+    assert_eq!(
+        (reaped[0].claim.task, reaped[0].state),
+        (TaskId(2), State::Queued)
+    );
+    assert_eq!(
+        queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap()[0].id,
+        TaskId(3)
+    );
+}
+
+#[test]
+fn every_file_made_here_is_closed_to_fast_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let queue = open(&path);
+    queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
+    let (engine, open): (i64, i64) = queue
+        .store()
+        .database()
+        .read(|connection| {
+            let sql = "SELECT engine, (SELECT count(*) FROM queue_queues WHERE fast = 1)
+                       FROM queue_file";
+            Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        })
+        .unwrap();
+    assert_eq!((engine, open), (2, 0));
+}
+
+#[test]
+fn what_is_not_there_is_not_promoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let error = promote_file(&path, options()).unwrap_err();
+    assert!(matches!(error, Error::Unusable { .. }), "{error}");
+    assert!(!path.exists());
+}
