@@ -2,6 +2,7 @@
 //! simulator know an engine only through this trait.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
@@ -72,6 +73,11 @@ pub trait Queue: Send + Sync + 'static {
     /// Returns the running tasks of a dead worker, counting a crash for each, and forgets the
     /// worker. Its orphaned processes must be gone by now.
     fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>>;
+
+    /// How long a claim is held without a heartbeat; `None` if it is held until its worker dies.
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
 
     /// The claims whose lease has run out. Whoever ends their processes first, where they can be
     /// reached, then returns their tasks with [`expire`](Self::expire). Without leases there are

@@ -1,14 +1,14 @@
 //! Performs what the machines say, on a queue and a system, one action at a time: between any two
 //! a simulation may end the worker.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::machine::Machine;
 use super::protocol::{Action, Config, Event, WorkerEvent};
 use super::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
 use super::shell::{Peer, Shell};
-use crate::claim::{ClaimRequest, WorkerId};
+use crate::claim::{Claim, ClaimRequest, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
 use crate::queue::{ListQuery, Queue, Serves};
@@ -62,6 +62,11 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     /// A driver for a worker that is registered under that name.
     pub fn new(queue: Arc<Q>, shell: S, worker: WorkerId, serves: Serves, config: Config) -> Self {
         let now = queue.now();
+        let third = || queue.lease().map(|lease| lease / 3);
+        let config = Config {
+            heartbeat: config.heartbeat.or_else(third),
+            ..config
+        };
         Self {
             queue,
             shell,
@@ -234,13 +239,33 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                     }
                 }
             }
-            Ok(())
+            self.look_at_leases(now)
         });
         if let Err(error) = looked {
             observer.on(&WorkerEvent::Refused {
                 message: error.to_string(),
             });
         }
+    }
+
+    /// Begins the recovery of workers that hold nothing but claims whose lease has run out. One
+    /// that extended any is at work; its others were settled meanwhile, or run out in turn.
+    fn look_at_leases(&mut self, now: Now) -> Result<()> {
+        let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
+        for claim in self.queue.expired()? {
+            of_worker.entry(claim.worker).or_default().push(claim);
+        }
+        for (worker, claims) in of_worker {
+            let known = |recovery: &Recovery| recovery.worker() == worker;
+            if worker != self.worker
+                && !self.recoveries.iter().any(known)
+                && self.queue.claims_of(worker)?.len() == claims.len()
+            {
+                self.recoveries
+                    .push(Recovery::of_expired(worker, claims, now));
+            }
+        }
+        Ok(())
     }
 
     /// Goes on with the first recovery that has something to do. Returns whether one had.
@@ -265,7 +290,10 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                 }
             },
             RecoveryAction::Reap => {
-                let reaped = self.queue.reap(dead);
+                let reaped = match recovery.expired() {
+                    Some(claims) => self.queue.expire(claims),
+                    None => self.queue.reap(dead),
+                };
                 recovery.answer(now, RecoveryAnswer::Reaped(reaped));
             }
             RecoveryAction::Wait(_) => {}

@@ -22,7 +22,7 @@ pub struct Config {
     pub grace: Duration,
     /// How often the change counter is read: the safety net under lost wakes.
     pub poll: Duration,
-    /// How often claims are extended, for engines with leases.
+    /// How often claims are extended; every third of a lease unless set, where the engine has any.
     pub heartbeat: Option<Duration>,
 }
 

@@ -1,10 +1,10 @@
-//! Recovery of one dead worker, as a pure machine: its orphaned processes are ended, and only when
+//! Recovery of one dead worker, or of one whose leases ran out, as a pure machine: its orphaned processes are ended, and only when
 //! none is left are its tasks returned. Whoever drives it holds the dead worker's lock, so that
 //! nobody else recovers the same worker meanwhile.
 
 use std::time::Duration;
 
-use crate::claim::WorkerId;
+use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
 use crate::queue::Reaped;
@@ -35,7 +35,7 @@ pub enum RecoveryAction {
     /// Look for the worker's processes and send KILL to each; answer with
     /// [`RecoveryAnswer::Swept`].
     Sweep,
-    /// Return the worker's tasks; answer with [`RecoveryAnswer::Reaped`].
+    /// Return the worker's tasks, or its expired claims; answer with [`RecoveryAnswer::Reaped`].
     Reap,
     /// Wait until then.
     Wait(BootTime),
@@ -72,6 +72,8 @@ pub struct Recovered {
 #[derive(Debug)]
 pub struct Recovery {
     recovered: Recovered,
+    /// The claims to return if the worker may yet live and only lost these.
+    expired: Option<Vec<Claim>>,
     seen: Vec<u32>,
     phase: Phase,
     pause: Duration,
@@ -106,11 +108,26 @@ impl Recovery {
                 unreachable: Vec::new(),
                 hidden: Vec::new(),
             },
+            expired: None,
             seen: Vec::new(),
             phase,
             pause: FIRST_PAUSE,
             give_up: now.boot.after(PATIENCE),
         }
+    }
+
+    /// Of a worker whose leases on all that it runs have run out: its processes are ended, and these
+    /// claims returned, unless it extends them meanwhile. It keeps its lock if it lives.
+    pub fn of_expired(worker: WorkerId, claims: Vec<Claim>, now: Now) -> Self {
+        Self {
+            expired: Some(claims),
+            ..Self::new(worker, true, now)
+        }
+    }
+
+    /// The claims to return instead of all that a dead worker has.
+    pub fn expired(&self) -> Option<&[Claim]> {
+        self.expired.as_deref()
     }
 
     /// Whose recovery this is.

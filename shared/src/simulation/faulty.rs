@@ -2,6 +2,7 @@
 //! hands out.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Plant;
 use super::world::{Fault, Shared};
@@ -205,6 +206,23 @@ impl<Q: Queue> Queue for Faulty<Q> {
         let now = self.inner.now().boot;
         let mut world = self.world.lock();
         world.note(format_args!("reaped {reaped:?}"));
+        world.reaped(&reaped, now);
+        Ok(reaped)
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        self.inner.lease()
+    }
+
+    fn expired(&self) -> Result<Vec<Claim>> {
+        self.read("expired", Q::expired)
+    }
+
+    fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
+        let reaped = self.write("expire", |queue| queue.expire(claims))?;
+        let now = self.inner.now().boot;
+        let mut world = self.world.lock();
+        world.note(format_args!("expired {reaped:?}"));
         world.reaped(&reaped, now);
         Ok(reaped)
     }
