@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::Now;
@@ -294,6 +295,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
     fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
         let done = self.store.reap(worker)?;
         Ok(self.woken(done))
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.store.lease())
     }
 
     fn expired(&self) -> Result<Vec<Claim>> {

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::{Now, Timestamp};
@@ -138,6 +139,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Done<Vec<Settled>>>;
     /// Extends leases that are still held.
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>>;
+    /// How long a claim is held without a heartbeat.
+    fn lease(&self) -> Duration;
     /// The claims whose lease has run out.
     fn expired(&self) -> Result<Vec<Claim>>;
     /// Returns the tasks of those whose lease is still run out.

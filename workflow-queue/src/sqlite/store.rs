@@ -229,6 +229,10 @@ impl Store for SqliteStore {
         Ok(done.value)
     }
 
+    fn lease(&self) -> Duration {
+        self.lease
+    }
+
     fn expired(&self) -> Result<Vec<Claim>> {
         let now = self.database.now().boot;
         self.view(|connection| lease::expired(connection, now))

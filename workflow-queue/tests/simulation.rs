@@ -1,0 +1,86 @@
+//! The shipped worker, recovery and engine, driven through kills, faults and jumping clocks on
+//! one thread. A seed that fails is replayed with `SIMULATION_SEED=… cargo test -p workflow-queue
+//! --test simulation`; `SIMULATION_SEEDS=…` runs so many.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use queue_core::clock::Clock;
+use queue_core::error::Result;
+use queue_core::random::Random;
+use queue_core::simulation::{Config, Counts, Plant, Report, run};
+use queue_core::sqlite::{Durability, OpenOptions};
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {
+    let options = SqliteOptions {
+        open: OpenOptions {
+            clock,
+            random,
+            ..OpenOptions::new(Durability::Fast)?
+        },
+        // Shorter than a stopped worker stays so.
+        lease: std::time::Duration::from_secs(1),
+    };
+    WorkflowQueue::open_with(path, options)
+}
+
+fn simulate(seed: u64, config: &Config) -> Report {
+    run(seed, config, open)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn nothing_is_lost_run_twice_or_stuck_whatever_dies_when() {
+    let seeds = match number("SIMULATION_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SIMULATION_SEEDS").unwrap_or(12),
+    };
+    let mut total = Counts::default();
+    for seed in seeds {
+        let report = simulate(seed, &Config::default());
+        assert!(
+            report.violations.is_empty(),
+            "replay with SIMULATION_SEED={seed} cargo test -p workflow-queue --test simulation\n\
+             violations: {:#?}\nlast: {:#?}",
+            report.violations,
+            report.last,
+        );
+        total.kills += report.counts.kills;
+        total.orphans += report.counts.orphans;
+        total.recoveries += report.counts.recoveries;
+        total.faults += report.counts.faults;
+    }
+    let seen = [total.kills, total.orphans, total.recoveries, total.faults];
+    let single = number("SIMULATION_SEED").is_some();
+    assert!(single || seen.iter().all(|count| *count > 0), "{total:?}");
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    let config = Config::default();
+    let (one, two, other) = (
+        simulate(7, &config),
+        simulate(7, &config),
+        simulate(8, &config),
+    );
+    assert_eq!(one, two);
+    assert_ne!(one.trace, other.trace);
+}
+
+#[test]
+fn every_planted_mistake_is_found() {
+    for plant in Plant::ALL {
+        let config = Config {
+            plant: Some(plant),
+            kills: 2,
+            faults: 250,
+            ..Config::default()
+        };
+        let found = (0..30).any(|seed| !simulate(seed, &config).violations.is_empty());
+        assert!(found, "{plant:?} was not found");
+    }
+}
