@@ -45,5 +45,5 @@ mod upstream;
 pub use queue::WorkflowQueue;
 pub use queue_core::workflow::Condition;
 pub use sqlite::{Promotion, SqliteOptions, SqliteStore, promote_file};
-pub use store::{Attempt, Edge, Limit, LimitKind, Rate, Store};
+pub use store::{Attempt, Edge, Input, Limit, LimitKind, Rate, Store};
 pub use submission::{Dependency, KeyScope, On, OnConflict, Settings, WorkflowTask};

@@ -19,7 +19,7 @@ use queue_core::task::{NewTask, Task, TaskId, check_name};
 
 use crate::graph;
 use crate::sqlite::{SqliteOptions, SqliteStore};
-use crate::store::{Attempt, Done, Edge, Limit, LimitKind, Store, Submission};
+use crate::store::{Attempt, Done, Edge, Input, Limit, LimitKind, Store, Submission};
 use crate::submission::{WorkflowTask, check_limit_key};
 
 /// How many workers a change wakes that lets an unknown number of tasks go.
@@ -148,6 +148,25 @@ impl<S: Store> WorkflowQueue<S> {
     /// Those of every reading method.
     pub fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
         self.store.dependencies(id)
+    }
+
+    /// The tasks that a task depends on, with what they wrote: a prune leaves them until it has
+    /// ended. One that was pruned afterwards is left out.
+    ///
+    /// # Errors
+    /// Those of every reading method.
+    pub fn inputs(&self, id: TaskId) -> Result<Vec<Input>> {
+        let mut inputs = Vec::new();
+        for edge in self.store.dependencies(id)? {
+            if let Some(task) = self.store.get(edge.on)? {
+                inputs.push(Input {
+                    task,
+                    condition: edge.condition,
+                    output: self.store.output(edge.on)?,
+                });
+            }
+        }
+        Ok(inputs)
     }
 
     /// The edges from those that wait or waited for a task.

@@ -58,6 +58,17 @@ pub struct Edge {
     pub condition: Condition,
 }
 
+/// What a task depends on, as its dependent may read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The task depended on.
+    pub task: Task,
+    /// How it had to end.
+    pub condition: Condition,
+    /// What its last attempt wrote, if that was kept in the database.
+    pub output: Option<Output>,
+}
+
 /// One attempt as recorded when it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {

@@ -197,6 +197,40 @@ fn a_waiting_task_names_what_it_waits_for() {
 }
 
 #[test]
+fn a_dependent_reads_what_its_dependencies_wrote() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        task("a"),
+        once("b"),
+        task("c")
+            .after("a", Condition::Success)
+            .after("b", Condition::Failure),
+    ]);
+    let claims = bench.claim(2);
+    bench.settle_with(claims[0].claim, Outcome::Succeeded, Some("o2\nhi"));
+    bench.settle(claims[1].claim, FAILED);
+    let inputs = bench.queue.inputs(ids[2]).unwrap();
+    let read: Vec<_> = inputs
+        .iter()
+        .map(|input| {
+            (
+                input.task.name.as_str(),
+                input.condition,
+                input.output.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        read,
+        [
+            ("a", Condition::Success, true),
+            ("b", Condition::Failure, false)
+        ]
+    );
+    assert_eq!(bench.queue.inputs(ids[0]).unwrap(), []);
+}
+
+#[test]
 fn a_wide_fan_opens_and_closes() {
     let bench = Bench::default();
     let width = 5_000;

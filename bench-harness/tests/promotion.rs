@@ -1,0 +1,106 @@
+//! A file that fast-queue works on becomes workflow-queue's. The engines do not know each other, so
+//! that this is tested where both are known.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::path::Path;
+
+use fast_queue::FastQueue;
+use queue_core::claim::{Claim, ClaimRequest, WorkerId};
+use queue_core::error::Error;
+use queue_core::outcome::{Outcome, Settled, Settlement};
+use queue_core::queue::{Queue, Serves};
+use queue_core::runtime::presence::Registration;
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::state::State;
+use queue_core::task::{NewTask, TaskId};
+use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
+
+fn promote(path: &Path) -> Promotion {
+    promote_file(path, OpenOptions::new(Durability::Fast).unwrap()).unwrap()
+}
+
+fn register(queue: &FastQueue) -> Registration {
+    let serves = Serves {
+        queue: "default".to_owned(),
+        commands: true,
+        handlers: Vec::new(),
+    };
+    Registration::new(queue, 1, serves).unwrap()
+}
+
+fn claim(queue: &impl Queue, worker: WorkerId) -> Claim {
+    let request = ClaimRequest::commands(worker, 1);
+    queue.claim(&request).unwrap().tasks[0].claim
+}
+
+fn succeeded(claim: Claim) -> Vec<Settlement> {
+    vec![Settlement {
+        claim,
+        outcome: Outcome::Succeeded,
+        output: None,
+    }]
+}
+
+#[test]
+fn a_promotion_waits_for_living_workers_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let fast = FastQueue::open(&path).unwrap();
+    fast.enqueue(vec![NewTask::shell("t", "true"); 3]).unwrap();
+    let registration = register(&fast);
+    let worker = registration.info().id;
+    let running = claim(&fast, worker);
+
+    assert_eq!(promote(&path), Promotion::Waiting(fast.workers().unwrap()));
+    let refused = fast.claim(&ClaimRequest::commands(worker, 1)).unwrap_err();
+    assert!(matches!(refused, Error::Promoted { .. }), "{refused}");
+    let refused = fast.enqueue(vec![NewTask::shell("t", "true")]).unwrap_err();
+    assert!(matches!(refused, Error::Promoted { .. }), "{refused}");
+    let settled = fast.settle(succeeded(running)).unwrap();
+    assert_eq!(
+        settled,
+        [Settled::Recorded(State::Succeeded)],
+        "what runs may end"
+    );
+
+    registration.close(&fast).unwrap();
+    assert_eq!(promote(&path), Promotion::Done);
+    let flow = WorkflowQueue::open_with(&path, SqliteOptions::new().unwrap()).unwrap();
+    let claimed = claim(&flow, WorkerId(9));
+    assert_eq!(claimed.task, TaskId(2));
+    flow.settle(succeeded(claimed)).unwrap();
+    let stats = flow.stats().unwrap();
+    assert_eq!(
+        (stats.count(State::Succeeded), stats.count(State::Queued)),
+        (2, 1)
+    );
+}
+
+#[test]
+fn a_program_that_had_the_file_open_writes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let fast = FastQueue::open(&path).unwrap();
+    fast.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
+    let stale = claim(&fast, WorkerId(5));
+    assert_eq!(promote(&path), Promotion::Done, "nobody is registered");
+    let refused = [
+        fast.settle(succeeded(stale)).map(drop),
+        fast.reap(WorkerId(5)).map(drop),
+        fast.retry(&[TaskId(1)]).map(drop),
+        fast.cancel(&[TaskId(1)]).map(drop),
+        fast.enqueue(vec![NewTask::shell("t", "true")]).map(drop),
+        fast.set_paused("default", true).map(drop),
+    ];
+    for result in refused {
+        assert!(matches!(result, Err(Error::Promoted { .. })), "{result:?}");
+    }
+    let reopened = FastQueue::open(&path).unwrap();
+    reopened
+        .enqueue(vec![NewTask::shell("t", "true")])
+        .unwrap_err();
+}
