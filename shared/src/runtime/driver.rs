@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::protocol::{Action, Config, Event, WorkerEvent};
 use super::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
 use super::shell::{Peer, Shell};
-use crate::claim::{Claim, ClaimRequest, WorkerId};
+use crate::claim::{Claim, ClaimRequest, ClaimedTask, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
 use crate::queue::{ListQuery, Queue, Serves};
@@ -56,6 +56,8 @@ pub struct Driver<Q, S> {
     events: Vec<Event>,
     wake_at: BootTime,
     finished: bool,
+    /// How long what was claimed last is held without a heartbeat, where the engine has leases.
+    held_until: Option<BootTime>,
 }
 
 impl<Q: Queue, S: Shell> Driver<Q, S> {
@@ -78,6 +80,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             events: Vec::new(),
             wake_at: now.boot,
             finished: false,
+            held_until: None,
         }
     }
 
@@ -161,13 +164,16 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
 
     fn perform(&mut self, now: Now, action: Action, observer: &mut impl Observer) {
         let event = match action {
-            Action::Claim { limit } => Event::Claimed(self.queue.claim(&self.request(limit))),
+            Action::Claim { limit } => {
+                self.held_until = self.queue.lease().map(|lease| now.boot.after(lease));
+                Event::Claimed(self.queue.claim(&self.request(limit)))
+            }
             Action::ListClaims => Event::OwnClaims(self.queue.claims_of(self.worker)),
             Action::Settle(settlements) => Event::Settled(self.queue.settle(settlements)),
             Action::Heartbeat(claims) => Event::Heard(self.queue.heartbeat(&claims)),
             Action::ReadCounter => Event::Counter(self.queue.change_counter()),
             Action::LookForRest => Event::Rest(self.anything_left()),
-            Action::Start(task) => match self.shell.start(&task, now) {
+            Action::Start(task) => match self.start(&task, now) {
                 Ok(()) => return,
                 Err(message) => Event::NotStarted {
                     claim: task.claim,
@@ -182,6 +188,19 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Action::LookAtPeers => return self.look_at_peers(now, observer),
         };
         self.events.push(event);
+    }
+
+    /// Starts a task whose claim holds. A worker that was stopped since its claim may have lost it:
+    /// others found no process of its to end, and the task may run elsewhere by now.
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
+        if self.held_until.is_some_and(|until| until <= now.boot) {
+            match self.queue.heartbeat(&[task.claim]) {
+                Ok(held) if held != [Held::Lost] => {}
+                Ok(_) => return Err("its lease ran out before it was started".to_owned()),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        self.shell.start(task, now)
     }
 
     fn request(&self, limit: usize) -> ClaimRequest {
