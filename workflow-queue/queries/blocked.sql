@@ -1,3 +1,5 @@
--- One pass over the table, as counting all of it is: an index of blocked tasks would cost every
--- workflow two writes a task.
-SELECT count(*) FROM queue_tasks WHERE state = 1
+-- Blocked tasks wait for dependencies or for the limit of their key; both have few rows beside the
+-- tasks.
+SELECT (SELECT count(*) FROM queue_waiting)
+     + (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_keyed
+        WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3 AND state = 1)

@@ -37,10 +37,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("claim", CLAIM),
 ];
 
-/// Due or expired tasks dealt with by one claim at most, so that a million of them coming due
-/// together hold nobody up; the answer's `next_due` then lies in the past.
-const AT_MOST: i64 = 1000;
-
 /// What a claim did.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
@@ -103,8 +99,8 @@ impl Taking<'_, '_> {
         self.writing.now
     }
 
-    /// Promotes what came due, fails what came too late, and remembers what comes next. Returns how
-    /// many tasks that moved.
+    /// Promotes what came due, fails what came too late, and remembers what comes next; where more
+    /// than one look handles is due, that lies in the past. Returns how many tasks that moved.
     fn look(&mut self) -> Result<usize> {
         let mut next = self.next()?;
         let mut moved = 0;
@@ -138,7 +134,7 @@ impl Taking<'_, '_> {
         let keys = read::all(
             self.writing.connection,
             PROMOTE_DUE,
-            (self.now().wall.0, AT_MOST),
+            [self.now().wall.0],
             |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
         )?;
         for key in keys {
@@ -151,7 +147,7 @@ impl Taking<'_, '_> {
     /// Ends waiting tasks that did not start, or not end, in the time they were given.
     fn fail_late(&mut self) -> Result<usize> {
         let now = self.now().wall;
-        let late = read::all(self.writing.connection, EXPIRING, (now.0, AT_MOST), |row| {
+        let late = read::all(self.writing.connection, EXPIRING, [now.0], |row| {
             let key: Option<Vec<u8>> = row.get(2)?;
             Ok((TaskId(row.get(0)?), rows::time(row, 1)?, key))
         })?;

@@ -213,9 +213,9 @@ impl Writing<'_> {
         }
         loop {
             let ready = count(self.connection, READY_OF_KEY, (key, lane))?;
-            let room = i64::try_from(free.saturating_sub(ready)).unwrap_or(i64::MAX);
+            let room = usize::try_from(free.saturating_sub(ready)).unwrap_or(usize::MAX);
             if room > 0 {
-                let next = ids(self.connection, PARKED_NEXT, (key, lane, room))?;
+                let next = ids(self.connection, PARKED_NEXT, (key, lane), room)?;
                 let mut update = self.connection.prepare_cached(ADMIT)?;
                 for id in &next {
                     update.execute([id])?;
@@ -235,7 +235,7 @@ impl Writing<'_> {
         while let Some(next) = next_lane(self.connection, READY_LANE, key, lane)? {
             lane = next;
             let mut update = self.connection.prepare_cached(PARK)?;
-            for id in ids(self.connection, READY_PAGE, (key, lane, bound))? {
+            for id in ids(self.connection, READY_PAGE, (key, lane, bound), usize::MAX)? {
                 update.execute([id])?;
             }
         }
@@ -353,12 +353,16 @@ fn count(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) 
     Ok(query.query_row(parameters, |row| rows::count(row, 0))?)
 }
 
+/// The first `limit` ids that a query finds.
 fn ids(
     connection: &Connection,
-    sql: &'static str,
+    sql: &str,
     parameters: impl rusqlite::Params,
+    limit: usize,
 ) -> Result<Vec<i64>> {
-    read::all(connection, sql, parameters, |row| Ok(row.get(0)?))
+    let mut query = connection.prepare_cached(sql)?;
+    let found = query.query_map(parameters, |row| row.get(0))?;
+    Ok(found.take(limit).collect::<rusqlite::Result<_>>()?)
 }
 
 /// The next lane after `lane` that a query finds.

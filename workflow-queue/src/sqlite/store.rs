@@ -323,6 +323,9 @@ impl Store for SqliteStore {
     }
 
     fn stats(&self) -> Result<Stats> {
+        if self.unpromoted {
+            return self.database.read(|connection| read::stats(connection, 0));
+        }
         self.database.read(view::stats)
     }
 
