@@ -221,6 +221,13 @@ impl<S: Store> WorkflowQueue<S> {
         done.value
     }
 
+    /// As [`woken`](Self::woken) where tasks may have ended: tells those who wait for that.
+    fn told<T>(&self, done: Done<T>) -> T {
+        let value = self.woken(done);
+        self.store.waker().tell_settled();
+        value
+    }
+
     fn to_wake<T>(&self, done: Done<T>) -> (T, Wake) {
         let wake = Wake::new(Arc::clone(self.store.waker()), done.ready);
         (done.value, wake)
@@ -279,7 +286,7 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
         let done = self.store.settle(settlements)?;
-        Ok(self.woken(done))
+        Ok(self.told(done))
     }
 
     fn settle_in(
@@ -288,7 +295,8 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         settlements: &[Settlement],
     ) -> Result<(Vec<Settled>, Wake)> {
         let done = self.store.settle_in(tx, settlements)?;
-        Ok(self.to_wake(done))
+        let (settled, wake) = self.to_wake(done);
+        Ok((settled, wake.after_settling()))
     }
 
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
@@ -313,7 +321,7 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
         let done = self.store.reap(worker)?;
-        Ok(self.woken(done))
+        Ok(self.told(done))
     }
 
     fn lease(&self) -> Option<Duration> {
@@ -326,7 +334,7 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
         let done = self.store.expire(claims)?;
-        Ok(self.woken(done))
+        Ok(self.told(done))
     }
 
     fn get(&self, id: TaskId) -> Result<Option<Task>> {
@@ -359,7 +367,7 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         let done = self.store.cancel(ids)?;
-        let changes = self.woken(done);
+        let changes = self.told(done);
         self.wake_cancelled(&changes);
         Ok(changes)
     }
