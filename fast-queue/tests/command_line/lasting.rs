@@ -59,6 +59,28 @@ fn wait_with_a_timeout_says_what_has_not_ended_with_a_code_of_its_own() {
 }
 
 #[test]
+fn what_only_reads_makes_no_folder() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    let folder = place.path("queue.db.d");
+    std::fs::remove_dir_all(&folder).unwrap();
+    for verb in ["status", "list", "workers", "doctor"] {
+        place.ok(&[verb]);
+    }
+    for verb in ["show", "log", "why"] {
+        place.ok(&[verb, "1"]);
+    }
+    place.ok(&["prune", "--dry-run", "--keep", "0"]);
+    let mut wait = place.start(&["wait", "1"]);
+    until("it waits", || {
+        wait.stderr().contains("no worker is running")
+    });
+    assert!(!folder.exists());
+    place.ok(&["cancel", "1"]);
+    assert_eq!(wait.ended(), Some(1));
+}
+
+#[test]
 fn wait_hears_of_a_task_that_is_called_off() {
     let place = Place::new();
     place.ok(&["add-task", "never", "true", "--delay", "1h"]);

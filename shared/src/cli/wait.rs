@@ -49,6 +49,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         deadline: arguments
             .timeout
             .map(|timeout| queue.now().boot.after(timeout)),
+        warned: false,
     };
     let (mut unsuccessful, mut open) = (0, Vec::new());
     for id in ids {
@@ -118,11 +119,12 @@ struct Wait<'a, Q> {
     listener: Option<Listener>,
     /// When to stop waiting; from then on each task is looked at once.
     deadline: Option<BootTime>,
+    warned: bool,
 }
 
 impl<Q: Queue> Wait<'_, Q> {
-    /// The task once it has ended; none if the deadline came first. Tasks are waited for one after the other, so that a wake costs
-    /// one look whatever their number.
+    /// The task once it has ended; none if the deadline came first. Tasks are waited for one after
+    /// the other, so that a wake costs one look whatever their number.
     fn until_ended(&mut self, id: TaskId) -> Result<Option<Task>> {
         loop {
             let task = self
@@ -140,10 +142,18 @@ impl<Q: Queue> Wait<'_, Q> {
             }
             if let Some(listener) = &self.listener {
                 listener.wait(left.min(POLL))?;
-            } else {
+                continue;
+            }
+            if !self.warned {
+                self.warn(&task)?;
+                self.warned = true;
+            }
+            if self.queue.sidecar().workers().is_dir() {
                 // Listen first, then look again: what ended in between is not told.
                 self.listener = Some(Listener::new(self.queue)?);
-                self.warn(&task)?;
+            } else {
+                // Nobody has written since the file came here, and waiting creates nothing.
+                pause(left.min(POLL));
             }
         }
     }
@@ -163,6 +173,14 @@ impl<Q: Queue> Wait<'_, Q> {
         }
         Ok(())
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "without a folder for a socket nothing tells that a task ended"
+)]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// How an ended task is said.
