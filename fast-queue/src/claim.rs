@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
+use queue_core::options::TaskOptions;
 use queue_core::sqlite::{read, rows, statement};
 use queue_core::task::{TaskId, Work};
 use rusqlite::{Connection, Params, Row};
@@ -16,6 +17,7 @@ use crate::lanes::{Lanes, Learned};
 pub(crate) const LANES_OF: &str = statement(include_str!("../queries/lanes_of.sql"));
 pub(crate) const NEXT_DUE: &str = statement(include_str!("../queries/next_due.sql"));
 pub(crate) const PROMOTE_DUE: &str = statement(include_str!("../queries/promote_due.sql"));
+pub(crate) const REBASE_RETRIES: &str = statement(include_str!("../queries/rebase_retries.sql"));
 pub(crate) const CLAIM_NEXT: &str = statement(include_str!("../queries/claim_next.sql"));
 pub(crate) const CLAIM_PEEK: &str = statement(include_str!("../queries/claim_peek.sql"));
 pub(crate) const CLAIM_READ: &str = statement(include_str!("../queries/claim_read.sql"));
@@ -41,6 +43,7 @@ struct Attempt<'a> {
     lanes: &'a Lanes,
     request: &'a ClaimRequest,
     now: Now,
+    is_set_back: bool,
     done: Done,
 }
 
@@ -59,6 +62,7 @@ pub(crate) fn claim(
         lanes,
         request,
         now,
+        is_set_back: due.is_set_back(now),
         done: Done::default(),
     };
     if due.must_look(now) {
@@ -82,6 +86,11 @@ impl Attempt<'_> {
 
     /// Promotes what came due and remembers what comes next. Returns how many were promoted.
     fn look(&mut self) -> Result<usize> {
+        if self.is_set_back {
+            let longest = TaskOptions::default().max_backoff_ms.cast_signed();
+            let mut update = self.connection.prepare_cached(REBASE_RETRIES)?;
+            update.execute((self.now.wall.0, longest))?;
+        }
         let mut next = self.next_due()?;
         let mut promoted = 0;
         if next.is_some_and(|next| next <= self.now.wall) {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::{FastQueue, NewTask, Queue};
 
-const OWN: [(&str, &str); 23] = [
+const OWN: [(&str, &str); 24] = [
     ("engine", crate::guard::ENGINE),
     ("lane_open", crate::enqueue::LANE_OPEN),
     ("enqueue", crate::enqueue::ENQUEUE),
@@ -17,6 +17,7 @@ const OWN: [(&str, &str); 23] = [
     ("lanes_of", crate::claim::LANES_OF),
     ("next_due", crate::claim::NEXT_DUE),
     ("promote_due", crate::claim::PROMOTE_DUE),
+    ("rebase_retries", crate::claim::REBASE_RETRIES),
     ("claim_next", crate::claim::CLAIM_NEXT),
     ("claim_peek", crate::claim::CLAIM_PEEK),
     ("claim_read", crate::claim::CLAIM_READ),
