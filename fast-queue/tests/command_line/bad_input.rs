@@ -181,6 +181,13 @@ fn a_folder_that_cannot_be_written_is_said_to_be_and_its_file_still_read() {
     }
     assert_eq!(place.json(&["status"])["total"], 1);
     assert_eq!(place.run(&["doctor"]).code(), 0);
+    std::fs::remove_file(place.path("queue.db.d/listening")).unwrap();
+    std::fs::create_dir(place.path("queue.db.d/listening")).unwrap();
+    for words in [&["wait", "1"][..], &["log", "1", "--follow"]] {
+        let done = place.run(words);
+        assert_eq!(done.code(), 5, "{words:?}");
+        assert!(done.stderr().contains("takes write permission"));
+    }
 }
 
 #[test]

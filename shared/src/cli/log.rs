@@ -14,7 +14,7 @@ use super::Failure;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
-use super::wait::POLL;
+use super::wait::{POLL, listen};
 use crate::error::{Error, Result};
 use crate::output::{Chunk, Output};
 use crate::queue::Queue;
@@ -153,7 +153,7 @@ fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, Failure
 
 /// Prints what the task writes until it has ended, over all attempts it still makes.
 fn follow<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), Failure> {
-    let listener = Listener::new(queue)?;
+    let listener = listen(queue)?;
     let watch = watch(&queue.sidecar().logs())?;
     // The claim that is followed: its token, and the log of its attempt.
     let mut followed: Option<(i64, LogReader)> = None;

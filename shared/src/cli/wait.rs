@@ -150,7 +150,7 @@ impl<Q: Queue> Wait<'_, Q> {
             }
             if self.queue.sidecar().workers().is_dir() {
                 // Listen first, then look again: what ended in between is not told.
-                self.listener = Some(Listener::new(self.queue)?);
+                self.listener = Some(listen(self.queue)?);
             } else {
                 // Nobody has written since the file came here, and waiting creates nothing.
                 pause(left.min(POLL));
@@ -181,6 +181,15 @@ impl<Q: Queue> Wait<'_, Q> {
 )]
 fn pause(time: Duration) {
     std::thread::sleep(time);
+}
+
+/// Listens for tasks that end, which takes a socket in the folder beside the file.
+pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Listener> {
+    Listener::new(queue).map_err(|error| Error::Unusable {
+        path: queue.path().to_owned(),
+        what: "to wait for tasks takes write permission on the folder beside it".to_owned(),
+        source: Some(Box::new(error)),
+    })
 }
 
 /// How an ended task is said.
