@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement};
+use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement, write};
 use queue_core::task::{TaskId, Work};
 use rusqlite::{Connection, Params, Row};
 
@@ -37,6 +37,7 @@ struct Attempt<'a> {
     lanes: &'a Lanes,
     request: &'a ClaimRequest,
     now: Now,
+    is_set_back: bool,
     done: Done,
 }
 
@@ -55,6 +56,7 @@ pub(crate) fn claim(
         lanes,
         request,
         now,
+        is_set_back: due.is_set_back(now),
         done: Done::default(),
     };
     if due.must_look(now) {
@@ -78,6 +80,9 @@ impl Attempt<'_> {
 
     /// Promotes what came due and remembers what comes next. Returns how many were promoted.
     fn look(&mut self) -> Result<usize> {
+        if self.is_set_back {
+            write::rebase_retries(self.connection, self.now.wall)?;
+        }
         let mut next = read::next_due(self.connection)?;
         let mut promoted = 0;
         if next.is_some_and(|next| next <= self.now.wall) {

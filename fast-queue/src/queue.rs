@@ -98,7 +98,9 @@ impl FastQueue {
 
     /// The next claim looks for due tasks: something may have been scheduled.
     fn forget_due(&self) {
-        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Due::default();
+        let now = self.database.now();
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        *due = due.scheduled(now);
     }
 
     /// Brings a request to end a running task to its worker.

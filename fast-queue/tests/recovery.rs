@@ -10,6 +10,7 @@ use std::sync::{Arc, mpsc};
 
 use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
+use queue_core::queue::{Serves, WorkerInfo};
 use queue_core::runtime::presence::{boot_id, live_workers};
 use queue_core::runtime::wakeup::Waker;
 use queue_core::runtime::{Observer, Recovered, Worker, WorkerEvent, WorkerOptions, recover_once};
@@ -141,25 +142,49 @@ fn a_program_that_is_no_worker_can_recover_a_dead_one() {
     assert_eq!(left.count(), 0);
 }
 
-#[test]
-fn a_worker_of_an_earlier_boot_is_recovered_without_looking_at_processes() {
-    let folder = tempfile::tempdir().unwrap();
-    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
-    queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
-    let worker = queue_core::WorkerId(77);
-    let info = queue_core::queue::WorkerInfo {
-        id: worker,
+/// A worker of an earlier boot, which nobody locks.
+fn long_dead(queue: &FastQueue, id: WorkerId) -> WorkerInfo {
+    let info = WorkerInfo {
+        id,
         pid: std::process::id(),
         boot_id: format!("not {}", boot_id().unwrap()),
         started_at: queue.now().wall,
         slots: 1,
-        serves: queue_core::queue::Serves {
+        serves: Serves {
             queue: "default".to_owned(),
             commands: true,
             handlers: Vec::new(),
         },
     };
     queue.register(&info).unwrap();
+    info
+}
+
+/// One lock that could not be opened, of a worker that another user had run, kept every worker
+/// registered after it from being recovered.
+#[test]
+fn a_worker_whose_lock_cannot_be_tried_keeps_nobody_from_being_recovered() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
+    queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
+    let foreign = long_dead(&queue, WorkerId(1)).id;
+    std::fs::create_dir(queue.sidecar().worker_lock(foreign)).unwrap();
+    let dead = long_dead(&queue, WorkerId(2)).id;
+    let request = queue_core::ClaimRequest::commands(dead, 1);
+    queue.claim(&request).unwrap();
+    let mut options = WorkerOptions::commands(NonZeroU32::MIN);
+    options.drain = true;
+    let worker = Worker::new(Arc::clone(&queue), options).unwrap();
+    let summary = worker.run(&mut ()).unwrap();
+    assert_eq!((summary.recovered, summary.succeeded), (1, 1));
+}
+
+#[test]
+fn a_worker_of_an_earlier_boot_is_recovered_without_looking_at_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+    queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
+    let worker = long_dead(&queue, WorkerId(77)).id;
     let request = queue_core::ClaimRequest::commands(worker, 1);
     let claim = queue.claim(&request).unwrap().tasks[0].claim;
     let recovered = recover_once(&queue).unwrap();

@@ -56,6 +56,14 @@ pub struct Now {
     pub boot: BootTime,
 }
 
+impl Now {
+    /// How far wall time is ahead of boot time, in milliseconds. Where this falls, the clock was
+    /// set back.
+    pub const fn ahead_ms(self) -> i64 {
+        self.wall.0.saturating_sub(self.boot.0)
+    }
+}
+
 /// Where time comes from: the system, or a test.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Reads both clocks.
@@ -85,8 +93,8 @@ impl Clock for SystemClock {
 
 /// The wall time this process goes by, in milliseconds.
 static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
-/// A step back of more milliseconds is no adjustment.
-const SMALL_STEP_MS: i64 = 5_000;
+/// A wall clock set back by more milliseconds was wrong before; by fewer, it was adjusted.
+pub const SMALL_STEP_MS: i64 = 5_000;
 
 /// The time to go by where the clock shows `read` and it was `latest` before.
 fn smoothed(latest: &AtomicI64, read: i64) -> i64 {

@@ -54,6 +54,7 @@ const WRONG: &[(&[&str], &str)] = &[
         "longer than zero",
     ),
     (&["add-task", "a", "true", "--timeout", "-5s"], "negative"),
+    (&["wait", "1", "--timeout", "NaN"], "not a duration"),
     (&["add-task", "a", "true", "--at", "soon"], "point in time"),
     (&["add-task", "a", "true", "--at", "@-5"], "point in time"),
     (
@@ -92,6 +93,7 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["-o", "xml", "status"], "xml"),
     (&["--durability", "some", "status"], "`fast` or `full`"),
     (&["nonsense"], "nonsense"),
+    (&["systemd"], "requires a subcommand"),
 ];
 
 #[test]
@@ -164,6 +166,27 @@ fn a_file_that_is_no_usable_database_is_said_to_be() {
         let done = place.run(&["--db", path, "add-task", "a", "true"]);
         assert_refused(&done, 5, words, path);
         assert_eq!(std::fs::read(place.path(path)).ok(), before, "{path}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_said_to_be_and_its_file_still_read() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    // A folder in the place of a file that every writer opens stands for a read-only disk.
+    std::fs::remove_file(place.path("queue.db.d/open.lock")).unwrap();
+    std::fs::create_dir(place.path("queue.db.d/open.lock")).unwrap();
+    for words in [&["add-task", "b", "true"][..], &["worker", "--drain"]] {
+        assert_refused(&place.run(words), 5, "cannot be used; give", words[0]);
+    }
+    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(place.run(&["doctor"]).code(), 0);
+    std::fs::remove_file(place.path("queue.db.d/listening")).unwrap();
+    std::fs::create_dir(place.path("queue.db.d/listening")).unwrap();
+    for words in [&["wait", "1"][..], &["log", "1", "--follow"]] {
+        let done = place.run(words);
+        assert_eq!(done.code(), 5, "{words:?}");
+        assert!(done.stderr().contains("takes write permission"));
     }
 }
 

@@ -29,6 +29,58 @@ fn wait_ends_when_the_tasks_have_and_says_whether_all_succeeded() {
 }
 
 #[test]
+fn wait_with_a_timeout_says_what_has_not_ended_with_a_code_of_its_own() {
+    let place = Place::new();
+    place.ok(&["add-task", "never", "true", "--delay", "1h"]);
+    place.ok(&["add-task", "fine", "true"]);
+    place.ok(&["add-task", "broken", "exit 3", "--max-attempts", "1"]);
+    for (timeout, ids) in [("0", "all"), ("50ms", "1-3")] {
+        let done = place.run(&["wait", ids, "--timeout", timeout]);
+        assert_eq!((done.code(), done.stdout()), (4, String::new()));
+        assert!(done.stderr().contains("3 tasks (1-3) had not ended"));
+    }
+    let mut worker = place.start(&["worker", "--slots", "1"]);
+    until("the last has failed", || place.state("3") == "failed");
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.ended(), Some(0));
+    // What has ended is told, whatever stands before it.
+    let done = place.run(&["wait", "1-3", "--timeout", "0"]);
+    assert_eq!((done.code(), done.stdout().lines().count()), (4, 2));
+    assert!(done.stderr().contains("1 task (1) had not ended"));
+    assert_eq!(place.run(&["wait", "2", "--timeout", "1h"]).code(), 0);
+    assert_eq!(place.run(&["wait", "2-3", "--timeout", "0"]).code(), 1);
+    let done = place.run(&["wait", "1", "--timeout", "0", "-o", "json"]);
+    assert_eq!(done.code(), 4);
+    assert!(
+        done.stderr().contains("\"kind\":\"busy\""),
+        "{}",
+        done.stderr()
+    );
+}
+
+#[test]
+fn what_only_reads_makes_no_folder() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    let folder = place.path("queue.db.d");
+    std::fs::remove_dir_all(&folder).unwrap();
+    for verb in ["status", "list", "workers", "doctor"] {
+        place.ok(&[verb]);
+    }
+    for verb in ["show", "log", "why"] {
+        place.ok(&[verb, "1"]);
+    }
+    place.ok(&["prune", "--dry-run", "--keep", "0"]);
+    let mut wait = place.start(&["wait", "1"]);
+    until("it waits", || {
+        wait.stderr().contains("no worker is running")
+    });
+    assert!(!folder.exists());
+    place.ok(&["cancel", "1"]);
+    assert_eq!(wait.ended(), Some(1));
+}
+
+#[test]
 fn wait_hears_of_a_task_that_is_called_off() {
     let place = Place::new();
     place.ok(&["add-task", "never", "true", "--delay", "1h"]);

@@ -56,6 +56,37 @@ fn the_last_attempt_is_shown_whether_it_was_kept_in_a_file_or_not() {
 }
 
 #[test]
+fn an_attempt_is_shown_only_what_it_wrote_itself() {
+    let place = Place::new();
+    // The first two attempts write little, the third nothing and runs until it is told to end.
+    let command = "case $QUEUE_ATTEMPT in 1) echo one; exit 1;; 2) echo two; exit 1;; esac; \
+                   while ! test -e go; do sleep 0.02; done";
+    place.ok(&["add-task", "thrice", command, "--backoff", "10ms"]);
+    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
+    until("the third attempt runs", || {
+        let task = place.json(&["show", "1"]);
+        task["state"] == "running" && task["attempt"] == 3
+    });
+    assert_eq!(place.ok(&["log", "1"]), "");
+    assert_eq!(place.ok(&["log", "1", "--attempt", "3"]), "");
+    assert_eq!(place.ok(&["log", "1", "--attempt", "2"]), "two\n");
+    place.write("go", "");
+    assert_eq!(worker.ended(), Some(0));
+    for (attempt, words) in [
+        ("0", "no attempt 0"),
+        ("1", "was not kept"),
+        ("4", "no attempt 4"),
+    ] {
+        let done = place.run(&["log", "1", "--attempt", attempt]);
+        assert_eq!(done.code(), 3);
+        assert!(done.stderr().contains(words), "{}", done.stderr());
+    }
+    place.ok(&["add-task", "once", "echo small"]);
+    place.ok(&["worker", "--drain"]);
+    assert_eq!(place.ok(&["log", "2", "--attempt", "1"]), "small\n");
+}
+
+#[test]
 fn both_streams_are_told_apart() {
     let place = Place::new();
     place.ok(&["add-task", "both", "printf 'o\\377'; printf e >&2"]);

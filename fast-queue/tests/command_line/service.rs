@@ -11,7 +11,13 @@ use crate::program::Place;
 /// What systemd would hear next.
 fn heard(socket: &UnixDatagram) -> String {
     let mut buffer = [0; 256];
-    let count = socket.recv(&mut buffer).unwrap();
+    // A wait with a timeout is interrupted by whatever stops the process for a moment.
+    let count = loop {
+        match socket.recv(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            received => break received.unwrap(),
+        }
+    };
     String::from_utf8_lossy(&buffer[..count]).into_owned()
 }
 

@@ -1,6 +1,6 @@
 //! Text of others is shown, never obeyed.
 
-use crate::program::Place;
+use crate::program::{Done, Place};
 
 const EVIL: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
 
@@ -160,6 +160,42 @@ fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
     command.env("XDG_DATA_HOME", place.path("data"));
     assert!(command.output().unwrap().status.success());
     assert!(place.path("data/fast-queue/fast-queue.db").exists());
+}
+
+#[test]
+fn before_the_first_task_status_shows_nothing_to_do_and_creates_nothing() {
+    let place = Place::new();
+    for words in [&["status"][..], &[], &["stats", "-o", "json"]] {
+        let mut command = place.command(words);
+        command.env_remove("FAST_QUEUE_DB");
+        command.env("XDG_DATA_HOME", place.path("data"));
+        let done = Done(command.output().unwrap());
+        assert_eq!(done.code(), 0, "{}", done.stderr());
+        assert!(done.stdout().contains("queued"), "{}", done.stdout());
+    }
+    assert!(!place.path("data").exists(), "reading creates nothing");
+    // A file that somebody named may be mistyped.
+    assert_eq!(place.run(&["status", "--db", "mistyped.db"]).code(), 3);
+}
+
+#[test]
+fn help_is_in_plain_words_and_about_this_program() {
+    let place = Place::new();
+    let help = place.ok(&["--help"]);
+    let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let verbs = verbs.take_while(|line| !line.is_empty());
+    let mut count = 0;
+    for verb in verbs.filter_map(|line| line.split_whitespace().next()) {
+        if verb == "help" {
+            continue;
+        }
+        let help = place.ok(&[verb, "--help"]);
+        assert!(!help.contains('`'), "{verb}: {help}");
+        assert!(!help.contains("<PROGRAM>_"), "{verb}: {help}");
+        assert!(help.contains("FAST_QUEUE_DB"), "{verb}: {help}");
+        count += 1;
+    }
+    assert!(count > 18, "only {count} verbs were found");
 }
 
 #[test]

@@ -128,13 +128,15 @@ fn judge(changes: &[(TaskId, Change)], verb: &Verb) -> Result<(), Failure> {
     match refusals.as_slice() {
         [] => Ok(()),
         [(id, state)] => Err(Failure::Tasks(format!(
-            "task {id} is {state} and cannot be {}",
+            "task {id} {} and cannot be {}",
+            tasks::standing(**state),
             verb.refused
         ))),
         [(id, state), ..] => Err(Failure::Tasks(format!(
-            "{} cannot be {}; task {id}, for one, is {state}",
+            "{} cannot be {}; task {id}, for one, {}",
             tasks::count(refusals.len() as u64),
-            verb.refused
+            verb.refused,
+            tasks::standing(**state)
         ))),
     }
 }

@@ -7,7 +7,7 @@ use super::screen::Screen;
 
 /// Print a completion script for a shell
 ///
-/// For bash, put `eval "$(PROGRAM completions bash)"` into ~/.bashrc.
+/// For bash, put `eval "$(<PROGRAM> completions bash)"` into ~/.bashrc.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The shell

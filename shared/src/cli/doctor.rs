@@ -68,7 +68,10 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     }
     Err(Failure::Error(Error::Unusable {
         path: queue.path().to_owned(),
-        what: format!("doctor found {problems} problems"),
+        what: format!(
+            "doctor found {problems} {}",
+            if problems == 1 { "problem" } else { "problems" }
+        ),
         source: None,
     }))
 }

@@ -11,7 +11,7 @@ pub(crate) const TASK_FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// There is no such task, file or queue.
 pub(crate) const NOT_FOUND: u8 = 3;
-/// Somebody else holds the database.
+/// Not now: somebody else holds the database, or tasks had not ended in the time given.
 pub(crate) const BUSY: u8 = 4;
 /// The database, or what it needs of the system, cannot be used.
 pub(crate) const UNUSABLE: u8 = 5;
@@ -25,6 +25,8 @@ pub(crate) const BUG: u8 = 70;
 pub enum Failure {
     /// Tasks failed or refused a change; the sentence may be empty if all is said already.
     Tasks(String),
+    /// Tasks had not ended in the time given.
+    Unfinished(String),
     /// The arguments are wrong.
     Usage(String),
     /// The engine said no.
@@ -38,6 +40,7 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Tasks(_) => TASK_FAILED,
+            Self::Unfinished(_) => BUSY,
             Self::Usage(_) => USAGE,
             Self::Error(error) => code_of(error),
             // Whoever reads has had enough; that is no error.
@@ -49,7 +52,9 @@ impl Failure {
     /// The sentence for people; empty if nothing is left to say.
     pub(crate) fn sentence(&self) -> String {
         match self {
-            Self::Tasks(sentence) | Self::Usage(sentence) => sentence.clone(),
+            Self::Tasks(sentence) | Self::Unfinished(sentence) | Self::Usage(sentence) => {
+                sentence.clone()
+            }
             Self::Error(error) => with_cause(error),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {error}"),
@@ -82,7 +87,7 @@ fn code_of(error: &Error) -> u8 {
 fn with_cause(error: &Error) -> String {
     let text = error.to_string();
     match std::error::Error::source(error).map(ToString::to_string) {
-        Some(cause) if !text.contains(&cause) => format!("{text}: {cause}"),
+        Some(cause) if !text.contains(&cause) => format!("{text} ({cause})"),
         _ => text,
     }
 }
@@ -154,6 +159,7 @@ mod tests {
             assert_eq!(Failure::from(error).code(), code);
         }
         assert_eq!(Failure::Tasks(String::new()).code(), 1);
+        assert_eq!(Failure::Unfinished(String::new()).code(), 4);
         assert_eq!(Failure::Usage(String::new()).code(), 2);
     }
 

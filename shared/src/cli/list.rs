@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::json::TaskView;
 use super::program::{Access, Context};
 use super::screen::note;
-use super::table::{Column, Table, left, right};
+use super::table::{Column, Table, left, right, text};
 use super::{Failure, tasks};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
@@ -58,7 +58,7 @@ const COLUMNS: [Column; 7] = [
     right("PRIORITY"),
     right("ATTEMPT"),
     left("WHEN"),
-    left("NAME"),
+    text("NAME"),
     left("COMMAND"),
 ];
 

@@ -14,7 +14,7 @@ use super::Failure;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
-use super::wait::POLL;
+use super::wait::{POLL, listen};
 use crate::error::{Error, Result};
 use crate::output::{Chunk, Output};
 use crate::queue::Queue;
@@ -54,7 +54,8 @@ pub struct Arguments {
     #[arg(long)]
     raw: bool,
 
-    /// This attempt, if its log is a file: it ran longer than 200 ms or wrote more than 16 KiB
+    /// This attempt; of earlier ones, only what ran longer than 200 ms or wrote more than 16 KiB is
+    /// kept
     #[arg(long, value_name = "NUMBER", conflicts_with = "follow")]
     attempt: Option<u32>,
 }
@@ -68,20 +69,22 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         }
         let task = find(&queue, id)?;
         match arguments.attempt {
-            Some(attempt) => attempt_log(&queue, id, attempt, &mut printer)?,
+            Some(attempt) => attempt_log(&queue, &task, attempt, &mut printer)?,
             None => last_log(&queue, &task, &mut printer)?,
         }
         printer.finish()
     })
 }
 
-/// The log file of one attempt.
+/// What one attempt wrote: its log file if it has one. Of smaller output only the last attempt's
+/// is kept.
 fn attempt_log<Q: Queue>(
     queue: &Q,
-    id: TaskId,
+    task: &Task,
     attempt: u32,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
+    let id = task.id;
     let mut reader = LogReader::new(queue.sidecar().log(id, attempt));
     if reader
         .read(|chunk| printer.chunk(&chunk))
@@ -89,17 +92,40 @@ fn attempt_log<Q: Queue>(
     {
         return Ok(());
     }
-    Err(Error::not_found(format!("task {id} has no log of attempt {attempt}")).into())
+    if attempt == 0 || attempt > task.attempt {
+        let made = task.attempt;
+        let sentence = format!("task {id} has no attempt {attempt}; it has begun {made}");
+        return Err(Error::not_found(sentence).into());
+    }
+    if attempt == task.attempt {
+        return last_log(queue, task, printer);
+    }
+    // While a task runs, what is stored is of the attempt before.
+    if task.state == State::Running && attempt + 1 == task.attempt {
+        return stored(queue, id, printer);
+    }
+    Err(Error::not_found(format!(
+        "what attempt {attempt} of task {id} wrote was not kept; of an attempt that ended within \
+         200 ms and wrote less than 16 KiB it is, until the next one ends"
+    ))
+    .into())
 }
 
-/// What the task's last claim wrote: its log file if it has one, else what was stored.
+/// What the task's last claim wrote: its log file if it has one, else what was stored. Of one that
+/// runs and has no file yet, nothing is known: what is stored is of the one before.
 fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut Printer) -> Result<(), Failure> {
     match claim_log(queue, task)? {
         Some(output) => printer.output(&output),
-        None => match queue.output(task.id)? {
-            Some(output) => printer.output(&output),
-            None => Ok(()),
-        },
+        None if task.state == State::Running => Ok(()),
+        None => stored(queue, task.id, printer),
+    }
+}
+
+/// The small output that was stored with the last claim that was settled.
+fn stored<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), Failure> {
+    match queue.output(id)? {
+        Some(output) => printer.output(&output),
+        None => Ok(()),
     }
 }
 
@@ -127,7 +153,7 @@ fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, Failure
 
 /// Prints what the task writes until it has ended, over all attempts it still makes.
 fn follow<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), Failure> {
-    let listener = Listener::new(queue)?;
+    let listener = listen(queue)?;
     let watch = watch(&queue.sidecar().logs())?;
     // The claim that is followed: its token, and the log of its attempt.
     let mut followed: Option<(i64, LogReader)> = None;

@@ -154,6 +154,12 @@ impl<Q: Queue> Context<Q> {
         (self.program.open)(&self.path, options)
     }
 
+    /// Whether this is a fresh machine: nobody named a file, and the default one is still missing.
+    /// A file that somebody named and that is missing may be mistyped, which is an error.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.by_default && self.path.try_exists().is_ok_and(|exists| !exists)
+    }
+
     fn create_default_folder(&self) -> Result<()> {
         use std::os::unix::fs::DirBuilderExt;
         let Some(folder) = self.path.parent() else {
@@ -163,7 +169,11 @@ impl<Q: Queue> Context<Q> {
             .recursive(true)
             .mode(0o700)
             .create(folder)
-            .map_err(|error| Error::io(format!("cannot create {}", folder.display()), error))
+            .map_err(|error| Error::Unusable {
+                path: self.path.clone(),
+                what: "its folder cannot be created; name another file with --db".to_owned(),
+                source: Some(Box::new(error)),
+            })
     }
 
     /// The option that asks another process for the durability asked for here.
@@ -203,7 +213,7 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
     report_panics(name, format);
     let result = catch_unwind(AssertUnwindSafe(|| match A::try_parse_from(arguments) {
         Ok(arguments) => run(arguments),
-        Err(error) => refuse(&error, format),
+        Err(error) => refuse(name, &error, format),
     }));
     let Ok(result) = result else {
         return ExitCode::from(exit::BUG);
@@ -233,11 +243,27 @@ fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
+/// Prints a help text or the version, for this program: the verbs' help is the same in both. What
+/// quotes code in the documentation is no part of the words on a terminal.
+fn help(name: &str, text: &clap::builder::StyledStr) -> Result<(), Failure> {
+    let screen = Screen::new(Format::Table);
+    let text = if screen.color() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    let text = text
+        .replace('`', "")
+        .replace("<PROGRAM>_", &variable_name(name, ""))
+        .replace("<PROGRAM> ", &format!("{name} "));
+    screen.raw(text.as_bytes())
+}
+
 /// Help and version are data; everything else that clap says is a usage error.
-fn refuse(error: &clap::Error, format: Format) -> Result<(), Failure> {
+fn refuse(name: &str, error: &clap::Error, format: Format) -> Result<(), Failure> {
     let kind = error.kind();
     if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return error.print().map_err(Failure::Output);
+        return help(name, &error.render());
     }
     if kind == ErrorKind::InvalidUtf8 {
         let sentence = "an argument is not valid UTF-8; only the path of a file may be";

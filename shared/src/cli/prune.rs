@@ -63,7 +63,11 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             "say what may go: --older-than DURATION, --keep NUMBER or both".to_owned(),
         ));
     }
-    let queue = context.open(Access::Write)?;
+    let queue = context.open(if arguments.dry_run {
+        Access::Read
+    } else {
+        Access::Write
+    })?;
     let now = queue.now().wall;
     let age = arguments.older_than.unwrap_or_default().as_millis();
     let age = i64::try_from(age).unwrap_or(i64::MAX);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::add_task::bulk;
 use super::program::{Access, Context};
 use super::screen::note;
-use super::{Failure, duration, escape, tasks, worker};
+use super::{Failure, duration, escape, select, tasks, worker};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions};
@@ -22,6 +22,9 @@ use crate::state::State;
 use crate::task::{NewTask, Work};
 use group::{Group, Line, Verdict};
 use progress::Progress;
+
+/// Bytes of ids in a command that is suggested; more make it unreadable.
+const LONGEST_IDS: usize = 40;
 
 /// Failed lines named in the summary.
 const MOST_FAILED: usize = 20;
@@ -80,7 +83,11 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }
     let verdict = group.judge(&*queue, &lines)?;
     let took = queue.now().boot.since(begun);
-    report(context, &verdict, before.ended(), took)
+    let result = report(context, &verdict, before.ended(), took);
+    if !context.screen.is_json() {
+        advise(context, arguments, &verdict);
+    }
+    result
 }
 
 /// The file's tasks.
@@ -142,6 +149,23 @@ struct LineView<'a> {
     id: i64,
     state: &'static str,
     ending: &'a str,
+}
+
+/// Says what can be done next.
+fn advise<Q: Queue>(context: &Context<Q>, arguments: &Arguments, verdict: &Verdict) {
+    if verdict.count(State::Failed) > 0 {
+        let file = Work::Argv(vec![arguments.file.to_string_lossy().into_owned()]);
+        let again = context.command(&format!("run --retry-failed {}", file.display()));
+        note(&format!("{again} runs what failed again"));
+    }
+    if verdict.unsuccessful.is_empty() && !verdict.ids.is_empty() {
+        let mut ids = verdict.ids.clone();
+        ids.sort_unstable();
+        let ids = select::show(&ids);
+        let which = if ids.len() > LONGEST_IDS { "ID" } else { &ids };
+        let log = context.command(&format!("log {which}"));
+        note(&format!("{log} shows what they wrote"));
+    }
 }
 
 /// Says how the lines stand, and fails unless all succeeded.

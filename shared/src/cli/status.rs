@@ -36,6 +36,9 @@ struct View {
 const COLUMNS: [Column; 2] = [left("STATE"), right("TASKS")];
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
+    if context.is_fresh() {
+        return fresh(context);
+    }
     let queue = context.open(Access::Read)?;
     let stats = queue.stats()?;
     let workers = live_workers(&queue)?;
@@ -49,15 +52,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     if context.screen.is_json() {
         return context.screen.json(&view(&stats, &workers, paused));
     }
-    let mut table = Table::new(&COLUMNS);
-    for state in State::ALL {
-        // What this file has never seen is left out, except for the states everybody knows.
-        let always = !matches!(state, State::Blocked | State::Skipped);
-        if always || stats.count(state) > 0 {
-            table.row([state.as_str(), &stats.count(state).to_string()]);
-        }
-    }
-    context.screen.table(&table)?;
+    context.screen.table(&table(&stats))?;
     let now = queue.now().wall;
     if let Some(due) = stats.next_due {
         note(&format!(
@@ -70,6 +65,33 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     }
     note(&workers_sentence(context, &workers));
     Ok(())
+}
+
+/// How things stand before the first task.
+fn fresh<Q: Queue>(context: &Context<Q>) -> Result<(), Failure> {
+    let stats = Stats::default();
+    if context.screen.is_json() {
+        return context.screen.json(&view(&stats, &[], Vec::new()));
+    }
+    context.screen.table(&table(&stats))?;
+    note(&format!(
+        "there is no database at {} yet; {} creates it with the first task",
+        context.path.display(),
+        context.command("add-task")
+    ));
+    Ok(())
+}
+
+fn table(stats: &Stats) -> Table {
+    let mut table = Table::new(&COLUMNS);
+    for state in State::ALL {
+        // What this file has never seen is left out, except for the states everybody knows.
+        let always = !matches!(state, State::Blocked | State::Skipped);
+        if always || stats.count(state) > 0 {
+            table.row([state.as_str(), &stats.count(state).to_string()]);
+        }
+    }
+    table
 }
 
 fn view(stats: &Stats, workers: &[WorkerInfo], paused: Vec<String>) -> View {

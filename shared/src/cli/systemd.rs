@@ -15,6 +15,7 @@ use unit::Unit;
 
 /// Run the worker as a systemd service
 #[derive(clap::Args, Debug)]
+#[command(arg_required_else_help = false)]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,

@@ -7,6 +7,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::escape;
 use crate::state::State;
 
+/// Columns of text are cut to no less than this.
+const READABLE: usize = 20;
+
 /// A table under construction. Every cell is made safe to show as it is added.
 pub(crate) struct Table {
     columns: &'static [Column],
@@ -17,21 +20,32 @@ pub(crate) struct Table {
 pub(crate) struct Column {
     heading: &'static str,
     right: bool,
+    /// Whether its cells may be cut where the terminal is too narrow for all columns.
+    shrinks: bool,
 }
 
-/// A column of text.
+/// A column of words.
 pub(crate) const fn left(heading: &'static str) -> Column {
     Column {
         heading,
         right: false,
+        shrinks: false,
+    }
+}
+
+/// A column of text, cut where the terminal is too narrow for all columns.
+pub(crate) const fn text(heading: &'static str) -> Column {
+    Column {
+        shrinks: true,
+        ..left(heading)
     }
 }
 
 /// A column of numbers.
 pub(crate) const fn right(heading: &'static str) -> Column {
     Column {
-        heading,
         right: true,
+        ..left(heading)
     }
 }
 
@@ -57,7 +71,7 @@ impl Table {
     /// The table's lines. The last column takes what `width` leaves, if there is one; the words
     /// of states are coloured where `color` allows.
     pub(crate) fn render(&self, width: Option<usize>, color: bool) -> String {
-        let widths: Vec<usize> = (0..self.columns.len())
+        let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|column| {
                 let cells = self.rows.iter().map(|row| row[column].width());
                 cells
@@ -66,6 +80,9 @@ impl Table {
                     .unwrap_or(0)
             })
             .collect();
+        if let Some(width) = width {
+            self.shrink(&mut widths, width);
+        }
         let headings = self.columns.iter().map(|column| column.heading);
         let mut text = String::new();
         self.push_line(&mut text, headings, &widths, width, |_| None);
@@ -76,6 +93,20 @@ impl Table {
             });
         }
         text
+    }
+
+    /// Takes from the columns that shrink what the last one lacks, down to a readable rest.
+    fn shrink(&self, widths: &mut [usize], width: usize) {
+        let last = widths.len() - 1;
+        let wanted: usize = widths[..last].iter().map(|width| width + 2).sum();
+        let mut lacking = (wanted + widths[last].min(READABLE)).saturating_sub(width);
+        for (column, own) in self.columns[..last].iter().zip(widths) {
+            if column.shrinks {
+                let given = own.saturating_sub(READABLE).min(lacking);
+                *own -= given;
+                lacking -= given;
+            }
+        }
     }
 
     fn push_line<'a>(
@@ -89,17 +120,13 @@ impl Table {
         let last = self.columns.len() - 1;
         let before: usize = widths[..last].iter().map(|width| width + 2).sum();
         for (column, cell) in cells.enumerate() {
-            let padding = " ".repeat(widths[column].saturating_sub(cell.width()));
+            let room = width.map_or(usize::MAX, |width| width.saturating_sub(before).max(8));
+            let shown = cut(cell, if column == last { room } else { widths[column] });
+            let padding = " ".repeat(widths[column].saturating_sub(shown.width()));
             let is_right = self.columns[column].right;
             if is_right {
                 *text += &padding;
             }
-            let room = width.map_or(usize::MAX, |width| width.saturating_sub(before).max(8));
-            let shown = if column == last {
-                cut(cell, room)
-            } else {
-                cell.into()
-            };
             match paint(cell) {
                 Some(code) => {
                     let _ = write!(text, "\x1b[{code}m{shown}\x1b[0m");
@@ -152,7 +179,7 @@ mod tests {
     use proptest::prelude::*;
     use unicode_width::UnicodeWidthStr;
 
-    use super::{Column, Table, cut, left, right};
+    use super::{Column, Table, cut, left, right, text};
 
     const COLUMNS: [Column; 3] = [right("ID"), left("STATE"), left("COMMAND")];
 
@@ -179,6 +206,22 @@ mod tests {
             text.contains("printf …\n") || text.contains("printf '…\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_column_of_text_leaves_room_for_the_last_one() {
+        const NAMED: [Column; 3] = [right("ID"), text("NAME"), left("COMMAND")];
+        let mut table = Table::new(&NAMED);
+        table.row(["1", &"n".repeat(60), &"c".repeat(60)]);
+        let shown = table.render(Some(50), false);
+        assert!(shown.lines().all(|line| line.width() <= 50), "{shown}");
+        let row = shown.lines().last().unwrap();
+        assert_eq!(
+            (row.matches('n').count(), row.matches('c').count()),
+            (23, 19)
+        );
+        assert!(!table.render(Some(200), false).contains('…'));
+        assert!(!table.render(None, false).contains('…'));
     }
 
     #[test]

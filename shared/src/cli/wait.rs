@@ -6,7 +6,8 @@ use super::json::TaskView;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::select::{self, Selector};
-use super::{Failure, escape, tasks};
+use super::{Failure, duration, escape, tasks};
+use crate::clock::BootTime;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::runtime::Listener;
@@ -20,13 +21,18 @@ pub(super) const POLL: Duration = Duration::from_millis(500);
 
 /// Wait until tasks have ended
 ///
-/// Says how each ended, in the order of their ids. `all` means all that are waiting or running
-/// now. The exit code is 1 unless all of them succeeded.
+/// Says how each ended, in the order of their ids. `all` stands for every task that is waiting or
+/// running now. The exit code is 1 unless all of them succeeded, and 4 if --timeout was over before all of
+/// them had ended.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Which tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
+
+    /// Wait no longer than this; 0 looks once
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
+    timeout: Option<Duration>,
 
     /// Say nothing; the exit code tells
     #[arg(short, long)]
@@ -40,10 +46,17 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         context,
         queue: &queue,
         listener: None,
+        deadline: arguments
+            .timeout
+            .map(|timeout| queue.now().boot.after(timeout)),
+        warned: false,
     };
-    let mut unsuccessful = 0;
+    let (mut unsuccessful, mut open) = (0, Vec::new());
     for id in ids {
-        let task = wait.until_ended(id)?;
+        let Some(task) = wait.until_ended(id)? else {
+            open.push(id);
+            continue;
+        };
         unsuccessful += u64::from(task.state != State::Succeeded);
         if !arguments.quiet {
             context
@@ -51,13 +64,26 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
                 .say(&sentence(&task), &TaskView::from(&task))?;
         }
     }
-    match unsuccessful {
-        0 => Ok(()),
-        number => Err(Failure::Tasks(format!(
+    match (unsuccessful, open.as_slice()) {
+        (0, []) => Ok(()),
+        (_, [_, ..]) => Err(Failure::Unfinished(unfinished(context, &open))),
+        (number, []) => Err(Failure::Tasks(format!(
             "{} did not succeed",
             tasks::count(number)
         ))),
     }
+}
+
+/// The sentence about tasks that had not ended in time.
+fn unfinished<Q: Queue>(context: &Context<Q>, open: &[TaskId]) -> String {
+    let some = &open[..open.len().min(MOST_NAMED)];
+    let more = if some.len() < open.len() { ", ..." } else { "" };
+    let which = select::show(some);
+    format!(
+        "{} ({which}{more}) had not ended in time; {} says what it waits for",
+        tasks::count(open.len() as u64),
+        context.command(&format!("why {}", open[0]))
+    )
 }
 
 /// The selected tasks' ids, ascending. `all` and ranges are those that have not ended.
@@ -83,31 +109,51 @@ fn chosen<Q: Queue>(queue: &Q, selectors: &[Selector]) -> Result<Vec<TaskId>> {
     Ok(ids)
 }
 
+/// Tasks named that had not ended in time.
+const MOST_NAMED: usize = 20;
+
 struct Wait<'a, Q> {
     context: &'a Context<Q>,
     queue: &'a Q,
     /// Only whoever has to wait listens.
     listener: Option<Listener>,
+    /// When to stop waiting; from then on each task is looked at once.
+    deadline: Option<BootTime>,
+    warned: bool,
 }
 
 impl<Q: Queue> Wait<'_, Q> {
-    /// The task once it has ended. Tasks are waited for one after the other, so that a wake costs
-    /// one look whatever their number.
-    fn until_ended(&mut self, id: TaskId) -> Result<Task> {
+    /// The task once it has ended; none if the deadline came first. Tasks are waited for one after
+    /// the other, so that a wake costs one look whatever their number.
+    fn until_ended(&mut self, id: TaskId) -> Result<Option<Task>> {
         loop {
             let task = self
                 .queue
                 .get(id)?
                 .ok_or_else(|| Error::not_found(format!("there is no task {id}")))?;
             if task.state.is_terminal() {
-                return Ok(task);
+                return Ok(Some(task));
+            }
+            let left = self
+                .deadline
+                .map_or(POLL, |deadline| deadline.since(self.queue.now().boot));
+            if left.is_zero() {
+                return Ok(None);
             }
             if let Some(listener) = &self.listener {
-                listener.wait(POLL)?;
-            } else {
-                // Listen first, then look again: what ended in between is not told.
-                self.listener = Some(Listener::new(self.queue)?);
+                listener.wait(left.min(POLL))?;
+                continue;
+            }
+            if !self.warned {
                 self.warn(&task)?;
+                self.warned = true;
+            }
+            if self.queue.sidecar().workers().is_dir() {
+                // Listen first, then look again: what ended in between is not told.
+                self.listener = Some(listen(self.queue)?);
+            } else {
+                // Nobody has written since the file came here, and waiting creates nothing.
+                pause(left.min(POLL));
             }
         }
     }
@@ -127,6 +173,23 @@ impl<Q: Queue> Wait<'_, Q> {
         }
         Ok(())
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "without a folder for a socket nothing tells that a task ended"
+)]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Listens for tasks that end, which takes a socket in the folder beside the file.
+pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Listener> {
+    Listener::new(queue).map_err(|error| Error::Unusable {
+        path: queue.path().to_owned(),
+        what: "to wait for tasks takes write permission on the folder beside it".to_owned(),
+        source: Some(Box::new(error)),
+    })
 }
 
 /// How an ended task is said.

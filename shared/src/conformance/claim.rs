@@ -3,6 +3,7 @@ use std::sync::Mutex;
 
 use super::{Bench, Engine, OTHER, WORKER, ids};
 use crate::claim::ClaimRequest;
+use crate::options::TaskOptions;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
 use crate::state::State;
@@ -278,4 +279,29 @@ pub fn a_clock_set_back_starts_nothing_early<E: Engine>() {
     assert_eq!(bench.claim_ids(1), []);
     bench.advance(500);
     assert_eq!(bench.claim_ids(1), [id]);
+}
+
+pub fn a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time<E: Engine>() {
+    const DECADES_MS: i64 = 73 * 365 * 86_400_000;
+    let bench = Bench::<E>::default();
+    let by_person = bench.add(prioritised(0).run_at(bench.later(86_400_000)));
+    let own = TaskOptions {
+        max_backoff_ms: 2_000,
+        ..TaskOptions::default()
+    };
+    let quick = bench.add(prioritised(0).options(own));
+    let usual = bench.add(prioritised(0));
+    let claimed = bench.claim(2);
+    bench.clock.jump(DECADES_MS);
+    for task in claimed {
+        bench.settle(task.claim, Outcome::Exited { code: 1 });
+    }
+    bench.clock.jump(-DECADES_MS);
+    assert_eq!(bench.claim_ids(3), []);
+    bench.advance(2_000);
+    assert_eq!(bench.claim_ids(3), [quick]);
+    bench.advance(298_000);
+    assert_eq!(bench.claim_ids(3), [usual]);
+    bench.advance(86_400_000);
+    assert_eq!(bench.claim_ids(3), [by_person]);
 }

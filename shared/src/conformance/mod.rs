@@ -261,6 +261,7 @@ macro_rules! conformance_tests {
                 ties_across_commands_and_handlers_go_to_the_oldest
                 no_task_is_claimed_twice
                 a_clock_set_back_starts_nothing_early
+                a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time
             }
             settle {
                 a_success_ends_the_task

@@ -10,7 +10,7 @@ use super::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
 use super::shell::{Peer, Shell};
 use crate::claim::{Claim, ClaimRequest, ClaimedTask, Held, WorkerId};
 use crate::clock::{BootTime, Now};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::queue::{ListQuery, Queue, Serves};
 use crate::state::State;
 
@@ -238,32 +238,33 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     }
 
     fn look_at_peers(&mut self, now: Now, observer: &mut impl Observer) {
-        let looked = self.queue.workers().and_then(|workers| {
-            self.shell.watch_only(&workers);
-            for peer in workers {
-                let mine = peer.id == self.worker;
-                if mine
-                    || self
-                        .recoveries
-                        .iter()
-                        .any(|known| known.worker() == peer.id)
-                {
-                    continue;
-                }
-                match self.shell.look_at(&peer)? {
-                    Peer::Alive => {}
-                    Peer::Taken => self.events.push(Event::PeerTaken),
-                    Peer::Dead { this_boot } => {
-                        self.recoveries.push(Recovery::new(peer.id, this_boot, now));
-                    }
-                }
-            }
-            self.look_at_leases(now)
-        });
-        if let Err(error) = looked {
+        let mut refused = |error: Error| {
             observer.on(&WorkerEvent::Refused {
                 message: error.to_string(),
             });
+        };
+        let workers = match self.queue.workers() {
+            Ok(workers) => workers,
+            Err(error) => return refused(error),
+        };
+        self.shell.watch_only(&workers);
+        for peer in workers {
+            let known = |recovery: &Recovery| recovery.worker() == peer.id;
+            if peer.id == self.worker || self.recoveries.iter().any(known) {
+                continue;
+            }
+            match self.shell.look_at(&peer) {
+                Ok(Peer::Alive) => {}
+                Ok(Peer::Taken) => self.events.push(Event::PeerTaken),
+                Ok(Peer::Dead { this_boot }) => {
+                    self.recoveries.push(Recovery::new(peer.id, this_boot, now));
+                }
+                // One whose lock cannot be tried keeps nobody from recovering the others.
+                Err(error) => refused(error),
+            }
+        }
+        if let Err(error) = self.look_at_leases(now) {
+            refused(error);
         }
     }
 

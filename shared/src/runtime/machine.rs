@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::execution::{Cause, Execution, Finished};
 use super::protocol::{Action, Config, Event, Step, WorkerEvent};
 use crate::claim::Claim;
-use crate::clock::{BootTime, Now, Timestamp};
+use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
 
 /// The first delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
@@ -51,6 +51,8 @@ pub struct Machine {
     idle: bool,
     counter: Option<i64>,
     next_due: Option<Timestamp>,
+    /// How far the wall clock was ahead at the last step.
+    ahead_ms: i64,
     due_from: BootTime,
     claim_backoff: Backoff,
     settle_backoff: Backoff,
@@ -115,6 +117,7 @@ impl Machine {
             idle: false,
             counter: None,
             next_due: None,
+            ahead_ms: now.ahead_ms(),
             due_from: now.boot,
             claim_backoff: Backoff::default(),
             settle_backoff: Backoff::default(),
@@ -134,6 +137,7 @@ impl Machine {
         for event in events {
             self.take_in(now, event);
         }
+        self.watch_clock(now);
         self.end_what_is_overdue(now);
         let finished = self.finished(now);
         if !finished {
@@ -149,6 +153,12 @@ impl Machine {
     /// What ended the worker before its time.
     pub fn take_error(&mut self) -> Option<Error> {
         self.error.take()
+    }
+
+    /// Where the wall clock was set back, a claim gives retries a new time.
+    fn watch_clock(&mut self, now: Now) {
+        let before = std::mem::replace(&mut self.ahead_ms, now.ahead_ms());
+        self.want_claim |= before.saturating_sub(self.ahead_ms) > SMALL_STEP_MS;
     }
 
     fn stop(&mut self, now: Now) {

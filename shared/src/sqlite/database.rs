@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::checkpointer::truncate;
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
-use super::location::{Location, locate, prepare_sidecar, unusable};
+use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
 use super::migrate::{AppliedLine, Birth, Line, is_behind, lines, migrate};
 use super::operation::lock;
@@ -213,7 +213,8 @@ fn open_to_write(
         return Err(behind(path, &applied));
     }
     prepare_sidecar(path, sidecar)?;
-    let open = LockFile::open(&sidecar.folder().join("open.lock"))?;
+    let open = LockFile::open(&sidecar.folder().join("open.lock"))
+        .map_err(|error| sidecar_refused(path, error))?;
     let lock_path = sidecar.writer_lock();
     if behind_wanted || !mode.eq_ignore_ascii_case("wal") {
         let lock = LockFile::open(&lock_path)?;

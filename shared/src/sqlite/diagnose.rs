@@ -13,8 +13,8 @@ use crate::queue::Finding;
 const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"));
 const INTEGRITY_CHECK: &str = statement(include_str!("../../queries/integrity_check.sql"));
 
-/// A log longer than this, in bytes, is kept by a reader that does not end, or by nobody
-/// checkpointing.
+/// A write-ahead log longer than this, in bytes, is kept by a reader that does not end, or by
+/// nobody checkpointing.
 const LONG_LOG: u64 = 64 * 1024 * 1024;
 
 fn fine(what: &str, value: impl Into<String>) -> Finding {
@@ -75,10 +75,10 @@ impl Database {
     fn log(&self) -> Finding {
         let size = log_size(self.path());
         if size <= LONG_LOG {
-            return fine("log bytes", size.to_string());
+            return fine("WAL bytes", size.to_string());
         }
         wrong(
-            "log bytes",
+            "WAL bytes",
             size.to_string(),
             "a reader keeps it from starting over; end long transactions, then restart a worker",
         )

@@ -1,7 +1,7 @@
 //! When to look for scheduled tasks that came due. Looking costs a statement, so a claim looks only
 //! when a task it knows of is due, or when other processes may have scheduled one meanwhile.
 
-use crate::clock::{BootTime, Now, Timestamp};
+use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 
 /// Milliseconds between looks while nothing known is due: how late a claim may notice what another
 /// process scheduled.
@@ -12,6 +12,8 @@ const LOOK_EVERY_MS: u128 = 100;
 pub struct Due {
     looked_at: Option<BootTime>,
     next: Option<Timestamp>,
+    /// How far the wall clock was ahead at most since the last look.
+    ahead_ms: Option<i64>,
 }
 
 impl Due {
@@ -20,12 +22,29 @@ impl Due {
         Self {
             looked_at: Some(now.boot),
             next,
+            ahead_ms: Some(now.ahead_ms()),
         }
+    }
+
+    /// Something was scheduled at `now`: the next claim looks.
+    #[must_use]
+    pub fn scheduled(self, now: Now) -> Self {
+        Self {
+            ahead_ms: self.ahead_ms.max(Some(now.ahead_ms())),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the wall clock was set back: what was scheduled by it may be far from its time.
+    pub fn is_set_back(self, now: Now) -> bool {
+        self.ahead_ms
+            .is_some_and(|before| before.saturating_sub(now.ahead_ms()) > SMALL_STEP_MS)
     }
 
     /// Whether a claim at `now` has to look again.
     pub fn must_look(self, now: Now) -> bool {
-        self.next.is_some_and(|next| next <= now.wall)
+        self.is_set_back(now)
+            || self.next.is_some_and(|next| next <= now.wall)
             || self
                 .looked_at
                 .is_none_or(|at| now.boot.since(at).as_millis() >= LOOK_EVERY_MS)

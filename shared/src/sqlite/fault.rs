@@ -83,13 +83,13 @@ impl Fault {
             Self::Busy | Self::Statement => return None,
             Self::Full => "no space is left on the disk; free some and repeat the command",
             Self::Corrupt => {
-                "the database is damaged; stop its workers, copy it with its -wal file, and run \
-                 `doctor` on the copy or restore a backup"
+                "the database is damaged; stop its workers, copy it with its -wal file, then \
+                 restore a backup, or save what can be read of the copy with `sqlite3 COPY .recover`"
             }
             Self::NotADatabase => "this is not an SQLite database; name another file",
             Self::ReadOnly => {
-                "the database cannot be written; give yourself write permission on the file and \
-                 its folder, or use a command that only reads"
+                "the database cannot be written, which even a reader must unless another program \
+                 has it open; give yourself write permission on the file and its folder"
             }
             Self::CannotOpen => {
                 "the database cannot be opened; check the permissions of the file, its -wal and \

@@ -111,13 +111,15 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
     }
 }
 
+const FULL: [ErrorKind; 2] = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+const NO_SPACE: &str = "no space is left on the disk; free some and repeat the command";
+
 fn cannot_create(path: &Path, error: std::io::Error) -> Error {
     let denied = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
-    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
     let what = if denied.contains(&error.kind()) {
         "its folder cannot be written; give yourself write permission or name another"
-    } else if full.contains(&error.kind()) {
-        "no space is left on the disk; free some and repeat the command"
+    } else if FULL.contains(&error.kind()) {
+        NO_SPACE
     } else {
         "the file cannot be created; name another"
     };
@@ -152,7 +154,7 @@ fn check_file_system(path: &Path) -> Result<()> {
             path,
             &format!(
                 "it is on a network file system ({name}), where locks cannot be relied on; use a \
-                 local disk, or force it if only one machine ever opens the file"
+                 local disk"
             ),
         )),
     }
@@ -165,19 +167,22 @@ pub(super) fn prepare_sidecar(path: &Path, sidecar: &Sidecar) -> Result<()> {
     check_folder(path, folder)?;
     // The last of the folders that `create` makes: where it is, the others are.
     if !sidecar.logs().is_dir() {
-        sidecar.create().map_err(|error| Error::Unusable {
-            path: path.to_owned(),
-            what: format!(
-                "the folder {} beside it cannot be created; give yourself write permission",
-                folder.display()
-            ),
-            source: Some(Box::new(error)),
-        })?;
+        sidecar
+            .create()
+            .map_err(|error| sidecar_refused(path, error))?;
     }
     let metadata = fs::symlink_metadata(folder).map_err(|error| unreachable_path(path, error))?;
     if metadata.mode() & 0o077 != 0 {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(|error| {
-            Error::io(format!("cannot make {} private", folder.display()), error)
+            Error::Unusable {
+                path: path.to_owned(),
+                what: format!(
+                    "the folder {} beside it is open to others and cannot be made private; run \
+                     this as its owner, or remove the others' permissions",
+                    folder.display()
+                ),
+                source: Some(Box::new(error)),
+            }
         })?;
     }
     Ok(())
@@ -191,6 +196,22 @@ fn check_folder(path: &Path, folder: &Path) -> Result<()> {
             &format!("{} is not a folder; remove it", folder.display()),
         )),
         Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// What a writer needs beside the file cannot be made or opened.
+pub(super) fn sidecar_refused(path: &Path, error: Error) -> Error {
+    let is_full = matches!(&error, Error::Io { source, .. } if FULL.contains(&source.kind()));
+    let what = if is_full {
+        NO_SPACE
+    } else {
+        "the folder beside it cannot be used; give yourself write permission, or use a command \
+         that only reads"
+    };
+    Error::Unusable {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        source: Some(Box::new(error)),
     }
 }
 

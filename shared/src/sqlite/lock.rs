@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Result};
 
 /// Turns that a process may take in a row before it looks whether another one waits.
-const QUOTA: u32 = 64;
+const QUOTA: u32 = 256;
 
 /// How long a process that had its quota leaves the lock alone if another one waits.
 const GIVE_WAY: Duration = Duration::from_micros(200);

@@ -6,6 +6,7 @@ use super::{rows, statement};
 use crate::claim::WorkerId;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::options::TaskOptions;
 use crate::output::Output;
 use crate::queue::{Change, WorkerInfo};
 use crate::state::State;
@@ -24,10 +25,11 @@ const CANCEL: &str = statement(include_str!("../../queries/cancel.sql"));
 const CANCEL_REQUEST: &str = statement(include_str!("../../queries/cancel_request.sql"));
 const OUTPUT_STORE: &str = statement(include_str!("../../queries/output_store.sql"));
 const OUTPUT_DELETE: &str = statement(include_str!("../../queries/output_delete.sql"));
+const REBASE_RETRIES: &str = statement(include_str!("../../queries/rebase_retries.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 13] = [
+pub const STATEMENTS: [(&str, &str); 14] = [
     ("register", REGISTER),
     ("deregister", DEREGISTER),
     ("count_claims", COUNT_CLAIMS),
@@ -41,6 +43,7 @@ pub const STATEMENTS: [(&str, &str); 13] = [
     ("cancel_request", CANCEL_REQUEST),
     ("output_store", OUTPUT_STORE),
     ("output_delete", OUTPUT_DELETE),
+    ("rebase_retries", REBASE_RETRIES),
 ];
 
 /// A row of `queue_queues`.
@@ -192,6 +195,15 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
         State::Cancelled => Ok(Change::Done(State::Cancelled)),
         State::Succeeded | State::Failed | State::Skipped => Ok(Change::Refused(state)),
     }
+}
+
+/// Gives retries a new time that were scheduled by a wall clock that was set back since.
+pub fn rebase_retries(connection: &Connection, now: Timestamp) -> Result<()> {
+    let longest = TaskOptions::default().max_backoff_ms.cast_signed();
+    connection
+        .prepare_cached(REBASE_RETRIES)?
+        .execute((now.0, longest))?;
+    Ok(())
 }
 
 /// Stores the output of a task's attempt in place of an earlier one's.

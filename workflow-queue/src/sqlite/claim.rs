@@ -7,7 +7,7 @@ use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
-use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement};
+use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::{TaskId, Work};
 use rusqlite::Row;
@@ -76,6 +76,9 @@ pub(super) fn claim(
         request,
         taken: Taken::default(),
     };
+    if due.is_set_back(now) {
+        write::rebase_retries(taking.writing.connection, now.wall)?;
+    }
     if due.must_look(now) {
         taking.look()?;
     }

@@ -123,7 +123,8 @@ impl SqliteStore {
     fn done<T>(&self, value: T, effects: Effects) -> Done<T> {
         self.lanes.learn(effects.learned);
         if effects.scheduled {
-            *self.due() = Due::default();
+            let mut due = self.due();
+            *due = due.scheduled(self.database.now());
         }
         Done {
             value,

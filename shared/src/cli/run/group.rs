@@ -150,6 +150,8 @@ pub(super) struct Verdict {
     by_state: [u64; 8],
     /// Lines that ended without success.
     pub(super) unsuccessful: Vec<Unsuccessful>,
+    /// The tasks of all lines.
+    pub(super) ids: Vec<TaskId>,
 }
 
 /// A line that ended without success.
@@ -165,6 +167,7 @@ pub(super) struct Unsuccessful {
 impl Verdict {
     fn add(&mut self, line: usize, task: &Task) {
         self.by_state[task.state as usize] += 1;
+        self.ids.push(task.id);
         if task.state.is_terminal() && task.state != State::Succeeded {
             self.unsuccessful.push(Unsuccessful {
                 line,

@@ -399,9 +399,15 @@ fn a_due_task_follows_the_wall_clock_wherever_it_jumps() {
 
     let mut back = machine(1);
     idle(&mut back);
-    let step = back.step(wall_at(60_000, 0), []);
+    let step = back.step(wall_at(50_000, 0), []);
+    assert_eq!(limit(&step), Some(1), "the engine gives retries a new time");
+    assert_eq!(
+        limit(&back.step(wall_at(50_000, 0), [due(at(60_000))])),
+        None
+    );
+    let step = back.step(wall_at(60_000, 10_000), []);
     assert_eq!(limit(&step), None, "its time lies ahead again");
-    let step = back.step(wall_at(61_000, 60_000), []);
+    let step = back.step(wall_at(110_000, 60_000), []);
     assert_eq!(limit(&step), Some(1));
 }
 
