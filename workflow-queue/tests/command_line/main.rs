@@ -1,8 +1,14 @@
-//! The program as its users meet it, and what only this one does.
+//! The program as its users meet it: processes, signals, files, exit codes.
 
 #[cfg(test)]
 #[path = "../../../shared/tests/command_line/mod.rs"]
 mod command_line;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod promotion;
+#[cfg(test)]
+mod workflows;
 
 /// The program under test.
 #[cfg(test)]
