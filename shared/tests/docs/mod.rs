@@ -1,28 +1,39 @@
-//! Runs every shell block of the README and of `docs/`. A page is a story: its blocks run in
-//! order, in one fresh folder, with the built program in PATH and a home of its own.
+//! Runs shell blocks of pages. A page is a story: its blocks run in order, in one fresh folder, with
+//! the built program in PATH and a home of its own.
 //!
 //! - `sh` blocks must exit 0.
 //! - `console` blocks are lines of `$ command`, each followed by what it prints, stdout and stderr
 //!   together; `…` stands for anything within a line, a line of `…` alone for any lines. A command
 //!   that ends with another code than 0 is followed by a line `# exit CODE`.
-//! - `rust` blocks are doc tests (`fast-queue/src/lib.rs`), `text` and `toml` blocks are not code.
+//! - `rust` blocks are doc tests (`src/lib.rs` of each program), `text`, `toml` and `json` blocks are
+//!   not code.
+//!
+//! The README and the pages are for fast-queue; those whose names begin with `workflow` are for
+//! workflow-queue.
 
 #![expect(clippy::unwrap_used, reason = "a page's helpers fail as its test does")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-#[test]
-fn every_shell_block_does_what_its_page_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+/// What the names of pages about workflow-queue begin with.
+const OF_WORKFLOWS: &str = "workflow";
+
+/// Runs every block of every page that is about the program.
+pub(crate) fn run_all(program: &Path, package: &Path) {
+    let root = package.parent().unwrap();
     let mut pages = vec![root.join("README.md")];
     for folder in ["guide", "concepts", "reference"] {
         pages.extend(markdown_in(&root.join("docs").join(folder)));
     }
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let is_wanted = name(program).starts_with(OF_WORKFLOWS);
+    pages.retain(|page| name(page).starts_with(OF_WORKFLOWS) == is_wanted);
+    assert!(!pages.is_empty(), "no page is about {}", program.display());
     let mut faults = Vec::new();
     for page in pages {
         let text = std::fs::read_to_string(&page).unwrap();
-        let stage = Stage::new(root);
+        let stage = Stage::new(root, program);
         for block in blocks(&text) {
             if let Err(fault) = stage.run(&block) {
                 let page = page.strip_prefix(root).unwrap();
@@ -143,13 +154,17 @@ fn line_matches(expected: &str, printed: &str) -> bool {
 /// A fresh folder with a copy of what the pages refer to.
 struct Stage {
     folder: tempfile::TempDir,
+    program: PathBuf,
 }
 
 impl Stage {
-    fn new(root: &Path) -> Self {
+    fn new(root: &Path, program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(root.join("docs"), folder.path().join("docs")).unwrap();
-        Self { folder }
+        Self {
+            folder,
+            program: program.to_owned(),
+        }
     }
 
     fn run(&self, block: &Block) -> Result<(), String> {
@@ -161,7 +176,7 @@ impl Stage {
             "console" => exchanges(&block.text)
                 .iter()
                 .try_for_each(|exchange| self.converse(exchange)),
-            "rust" | "text" | "toml" => Ok(()),
+            "rust" | "text" | "toml" | "json" => Ok(()),
             other => Err(format!("a block of language {other:?} is not tested")),
         }
     }
@@ -179,10 +194,9 @@ impl Stage {
 
     /// Runs a script and returns its exit code and what it printed.
     fn shell(&self, script: &str) -> (i32, String) {
-        let program = Path::new(env!("CARGO_BIN_EXE_fast-queue"));
         let path = format!(
             "{}:{}",
-            program.parent().unwrap().display(),
+            self.program.parent().unwrap().display(),
             std::env::var("PATH").unwrap()
         );
         let output = Command::new("/bin/sh")
