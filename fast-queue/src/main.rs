@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
-use queue_core::cli::{self, Common, Program, Verb};
+use queue_core::Queue;
+use queue_core::cli::{self, Access, Common, Context, Failure, Program, add_task, retry, worker};
 
 const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
                      them. Without a verb, shows how things stand.";
@@ -18,6 +19,31 @@ struct Arguments {
     verb: Option<Verb>,
 }
 
+#[derive(Subcommand)]
+enum Verb {
+    AddTask(Box<add_task::Arguments>),
+    Enqueue(Box<add_task::Arguments>),
+    Worker(worker::Arguments),
+    Retry(retry::Arguments),
+    #[command(flatten)]
+    Common(cli::Verb),
+}
+
+impl Verb {
+    fn run(self, context: &Context<FastQueue>) -> Result<(), Failure> {
+        match self {
+            Self::AddTask(task) => add_task::run(context, *task, &add_task::Plain, "Added"),
+            Self::Enqueue(task) => add_task::run(context, *task, &add_task::Plain, "Enqueued"),
+            Self::Worker(arguments) => {
+                let open = || context.open(Access::Serve);
+                worker::run(context, &arguments, &worker::Extras::default(), open)
+            }
+            Self::Retry(arguments) => retry::run(context, &arguments, FastQueue::retry),
+            Self::Common(verb) => verb.run(context),
+        }
+    }
+}
+
 const PROGRAM: Program<FastQueue> = Program {
     name: "fast-queue",
     durability: Durability::Fast,
@@ -27,6 +53,7 @@ const PROGRAM: Program<FastQueue> = Program {
 
 fn main() -> ExitCode {
     cli::main(PROGRAM.name, |arguments: Arguments| {
-        PROGRAM.run(arguments.common, arguments.verb.unwrap_or_default())
+        let verb = arguments.verb.unwrap_or(Verb::Common(cli::Verb::default()));
+        PROGRAM.run(arguments.common, |context| verb.run(context))
     })
 }

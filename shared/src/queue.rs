@@ -113,8 +113,8 @@ pub trait Queue: Send + Sync + 'static {
     /// Every queue and handler lane that was ever named.
     fn queues(&self) -> Result<Vec<QueueInfo>>;
 
-    /// Whatever of the engine's own keeps the task waiting (see [`Waits`]); empty if nothing
-    /// does or it does not wait.
+    /// Whatever of the engine's own keeps the task waiting (see [`Waits`]), or, of a skipped one,
+    /// the dependencies because of which it is; empty if nothing does or it does not wait.
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
 
     /// Calls tasks off: waiting ones at once, running ones by a request that their worker heeds.
@@ -284,7 +284,7 @@ pub enum Waits {
         /// How many will be claimed first.
         tasks: u64,
     },
-    /// A task it depends on has not ended.
+    /// A task it depends on has not ended, or not as it had to.
     Dependency {
         /// That task.
         task: TaskId,

@@ -1,16 +1,12 @@
 //! The program as its users meet it: processes, signals, files, exit codes.
 
 #[cfg(test)]
-mod bad_input;
+#[path = "../../../shared/tests/command_line/mod.rs"]
+mod command_line;
+
+/// The program under test.
 #[cfg(test)]
-mod interrupted_run;
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fast-queue");
+/// Whether it writes at `full` durability unless told otherwise.
 #[cfg(test)]
-mod lasting;
-#[cfg(test)]
-mod logs;
-#[cfg(test)]
-mod program;
-#[cfg(test)]
-mod service;
-#[cfg(test)]
-mod shown;
+const IS_FULL: bool = false;

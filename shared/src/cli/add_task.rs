@@ -1,6 +1,10 @@
 //! `add-task` and `enqueue`: one task from the arguments, or many from standard input.
 
 pub(super) mod bulk;
+mod extras;
+
+pub use bulk::Length;
+pub use extras::{Extras, Fields, Plain};
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -15,7 +19,7 @@ use super::{Failure, duration, moment, select, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
-use crate::queue::{Enqueued, Queue};
+use crate::queue::{Enqueued, Queue, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work};
 
@@ -45,7 +49,12 @@ pub struct Arguments {
     priority: Option<i32>,
 
     /// As --delay
-    #[arg(value_name = "DELAY", value_parser = duration::parse, hide = true)]
+    #[arg(
+        value_name = "DELAY",
+        allow_negative_numbers = true,
+        value_parser = duration::parse,
+        hide = true
+    )]
     positional_delay: Option<Duration>,
 
     /// The program and its arguments, started without a shell
@@ -169,34 +178,58 @@ struct View {
     existed: bool,
 }
 
-pub(crate) fn run<Q: Queue>(
+/// Enqueues what the arguments and `extras` say, and reports it with `verb` (`Added`).
+///
+/// # Errors
+/// Usage failures, in which nothing is enqueued; else as the engine.
+pub fn run<Q: Queue, X: Extras<Q>>(
     context: &Context<Q>,
     arguments: Arguments,
+    extras: &X,
     verb: &str,
 ) -> Result<(), Failure> {
     let (bulk, print) = (arguments.stdin, arguments.print);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
+    let mut lanes = Lanes::default();
     let tasks = if bulk {
-        let lines = bulk::read(&stdin()?, &template(&arguments, now)?, now)?;
-        lines.into_iter().map(|line| line.task).collect()
+        let template = template(&arguments, now)?;
+        bulk::read(&stdin()?, &template, X::FIELDS, now, |task, fields| {
+            lanes.note(&task);
+            extras.extend(task, fields)
+        })?
     } else {
-        vec![single(arguments, now)?]
-    };
-    for task in tasks.iter().filter(|_| !bulk) {
+        let task = single(arguments, now)?;
         task.validate()?;
-    }
-    let lanes = lanes(&tasks);
+        lanes.note(&task);
+        let task = extras.extend(task, Fields::new()).map_err(Failure::Usage)?;
+        vec![task]
+    };
     let queue = context.open(Access::Create)?;
     let enqueued = if tasks.is_empty() {
         Vec::new()
     } else {
-        queue.enqueue(tasks)?
+        extras.enqueue(&queue, tasks)?
     };
     report(context, &enqueued, bulk, print, verb)?;
-    if !enqueued.is_empty() {
-        advise(context, &queue, &lanes)?;
+    if enqueued.is_empty() {
+        return Ok(());
+    }
+    for (name, handler) in lanes.0 {
+        advise(context, &queue, &name, &handler)?;
     }
     Ok(())
+}
+
+/// Says what became of several tasks.
+///
+/// # Errors
+/// [`Failure::Output`].
+pub fn tell<Q: Queue>(
+    context: &Context<Q>,
+    enqueued: &[Enqueued],
+    verb: &str,
+) -> Result<(), Failure> {
+    report(context, enqueued, true, None, verb)
 }
 
 /// All of standard input.
@@ -274,6 +307,7 @@ fn set_backoff(options: &mut TaskOptions, backoff: Duration) {
     options.max_backoff_ms = options.max_backoff_ms.max(options.backoff_ms);
 }
 
+/// A duration in milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -288,18 +322,17 @@ pub(super) fn folder(path: &str) -> Result<String> {
 }
 
 /// The distinct queues and handlers of tasks.
-fn lanes(tasks: &[NewTask]) -> Vec<(String, String)> {
-    let mut lanes: Vec<(String, String)> = Vec::new();
-    for task in tasks {
+#[derive(Default)]
+struct Lanes(Vec<(String, String)>);
+
+impl Lanes {
+    fn note(&mut self, task: &NewTask) {
         let handler = task.work.handler();
-        if !lanes
-            .iter()
-            .any(|(queue, own)| *queue == task.queue && own == handler)
-        {
-            lanes.push((task.queue.clone(), handler.to_owned()));
+        let is_same = |(queue, own): &(String, String)| *queue == task.queue && own == handler;
+        if !self.0.iter().any(is_same) {
+            self.0.push((task.queue.clone(), handler.to_owned()));
         }
     }
-    lanes
 }
 
 fn report<Q: Queue>(
@@ -348,20 +381,19 @@ fn report<Q: Queue>(
     context.screen.raw(lines.as_bytes())
 }
 
-/// Says on standard error which of the tasks' queues no living worker serves.
-fn advise<Q: Queue>(
+/// Says on standard error if no living worker serves that queue and handler ('' is a command).
+///
+/// # Errors
+/// When the workers cannot be read.
+pub fn advise<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
-    lanes: &[(String, String)],
+    name: &str,
+    handler: &str,
 ) -> Result<(), Failure> {
     let workers = live_workers(queue)?;
-    for (name, handler) in lanes {
-        if workers
-            .iter()
-            .any(|worker| worker.serves.covers(name, handler))
-        {
-            continue;
-        }
+    let serves = |worker: &WorkerInfo| worker.serves.covers(name, handler);
+    if !workers.iter().any(serves) {
         note(&format!(
             "no worker is running that can run it; start one with {}",
             context.worker_command(name)

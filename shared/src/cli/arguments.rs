@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::program::Context;
 use super::screen::Format;
 use super::{
-    Failure, add_task, cancel, completions, doctor, list, log, pause, prune, reprioritize, retry,
-    run, show, status, systemd, wait, why, worker, workers,
+    Failure, cancel, completions, doctor, list, log, pause, prune, reprioritize, run, show, status,
+    systemd, wait, why, workers,
 };
 use crate::queue::Queue;
 use crate::sqlite::Durability;
@@ -58,16 +58,13 @@ fn durability(word: &str) -> Result<Durability, String> {
     }
 }
 
-/// What to do.
+/// What both programs do in the same way.
 #[derive(Debug, Subcommand)]
 #[expect(
     missing_docs,
     reason = "clap shows what stands here in place of what stands at each verb's arguments"
 )]
 pub enum Verb {
-    AddTask(Box<add_task::Arguments>),
-    Enqueue(Box<add_task::Arguments>),
-    Worker(worker::Arguments),
     Run(run::Arguments),
     #[command(visible_alias = "stats")]
     Status(status::Arguments),
@@ -77,7 +74,6 @@ pub enum Verb {
     Wait(wait::Arguments),
     Why(why::Arguments),
     Cancel(cancel::Arguments),
-    Retry(retry::Arguments),
     Reprioritize(reprioritize::Arguments),
     Pause(pause::Arguments),
     /// Let a paused queue go on
@@ -97,11 +93,12 @@ impl Default for Verb {
 }
 
 impl Verb {
-    pub(crate) fn run<Q: Queue>(self, context: &Context<Q>) -> Result<(), Failure> {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Whatever ends the verb, with its exit code.
+    pub fn run<Q: Queue>(self, context: &Context<Q>) -> Result<(), Failure> {
         match self {
-            Self::AddTask(arguments) => add_task::run(context, *arguments, "Added"),
-            Self::Enqueue(arguments) => add_task::run(context, *arguments, "Enqueued"),
-            Self::Worker(arguments) => worker::run(context, &arguments),
             Self::Run(arguments) => run::run(context, &arguments),
             Self::Status(arguments) => status::run(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments),
@@ -110,7 +107,6 @@ impl Verb {
             Self::Wait(arguments) => wait::run(context, &arguments),
             Self::Why(arguments) => why::run(context, &arguments),
             Self::Cancel(arguments) => cancel::run(context, &arguments),
-            Self::Retry(arguments) => retry::run(context, &arguments),
             Self::Reprioritize(arguments) => reprioritize::run(context, &arguments),
             Self::Pause(arguments) => pause::run(context, &arguments, true),
             Self::Resume(arguments) => pause::run(context, &arguments, false),

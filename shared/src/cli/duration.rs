@@ -21,7 +21,7 @@ const EXAMPLES: &str = "write seconds (90, 1.5) or units (500ms, 1h30m, 2d, 1w)"
 ///
 /// # Errors
 /// A sentence that says what is wrong and how to write it.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(format!("a duration must not be empty; {EXAMPLES}"));
@@ -90,7 +90,7 @@ fn scale(number: &str, unit: u64) -> Result<u128, String> {
 }
 
 /// A duration as [`parse`] reads it back: `1h30m`, `2.5s`, `0s`.
-pub(crate) fn show(duration: Duration) -> String {
+pub fn show(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if millis == 0 {
         return "0s".to_owned();

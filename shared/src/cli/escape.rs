@@ -5,18 +5,18 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Text for a table cell or a message: one line, nothing a terminal obeys.
-pub(crate) fn line(text: &str) -> Cow<'_, str> {
+pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, is_unsafe)
 }
 
 /// Text of several lines: line feeds and tabs are kept.
-pub(crate) fn block(text: &str) -> Cow<'_, str> {
+pub fn block(text: &str) -> Cow<'_, str> {
     escape(text, |c| is_unsafe(c) && c != '\n' && c != '\t')
 }
 
 /// A task's output for a terminal: as [`block`], with CRLF read as one line end and bytes that
 /// are not UTF-8 shown as `\xNN`.
-pub(crate) fn bytes(bytes: &[u8]) -> String {
+pub fn bytes(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid();
@@ -61,7 +61,7 @@ fn sequence(c: char) -> impl Iterator<Item = char> {
 
 /// Whether a terminal would obey the character, or it changes how its neighbours read: controls
 /// of both sets, line separators, bidirectional marks and overrides, invisible tags.
-pub(crate) fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -29,6 +29,8 @@ pub enum Failure {
     Unfinished(String),
     /// The arguments are wrong.
     Usage(String),
+    /// A worker's claims were given to others.
+    ClaimsLost(String),
     /// The engine said no.
     Error(Error),
     /// Standard output could not be written.
@@ -42,6 +44,7 @@ impl Failure {
             Self::Tasks(_) => TASK_FAILED,
             Self::Unfinished(_) => BUSY,
             Self::Usage(_) => USAGE,
+            Self::ClaimsLost(_) => CLAIM_LOST,
             Self::Error(error) => code_of(error),
             // Whoever reads has had enough; that is no error.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
@@ -52,9 +55,10 @@ impl Failure {
     /// The sentence for people; empty if nothing is left to say.
     pub(crate) fn sentence(&self) -> String {
         match self {
-            Self::Tasks(sentence) | Self::Unfinished(sentence) | Self::Usage(sentence) => {
-                sentence.clone()
-            }
+            Self::Tasks(sentence)
+            | Self::Unfinished(sentence)
+            | Self::Usage(sentence)
+            | Self::ClaimsLost(sentence) => sentence.clone(),
             Self::Error(error) => with_cause(error),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {error}"),
@@ -161,6 +165,7 @@ mod tests {
         assert_eq!(Failure::Tasks(String::new()).code(), 1);
         assert_eq!(Failure::Unfinished(String::new()).code(), 4);
         assert_eq!(Failure::Usage(String::new()).code(), 2);
+        assert_eq!(Failure::ClaimsLost(String::new()).code(), 6);
     }
 
     #[test]

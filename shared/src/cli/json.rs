@@ -14,7 +14,7 @@ use crate::task::{Task, Work};
 
 /// A value as one line of JSON. What a terminal would obey is escaped, which changes nothing for
 /// a program that reads it.
-pub(crate) fn text(value: &impl Serialize) -> Result<String, serde_json::Error> {
+pub fn text(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Safe(CompactFormatter));
     value.serialize(&mut serializer)?;
@@ -54,7 +54,8 @@ impl Formatter for Safe {
 }
 
 /// A point in time, as a field's value.
-pub(crate) struct Moment(pub(crate) Timestamp);
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(pub Timestamp);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -63,8 +64,8 @@ impl Serialize for Moment {
 }
 
 /// A task as programs read it.
-#[derive(Serialize)]
-pub(crate) struct TaskView<'a> {
+#[derive(Debug, Serialize)]
+pub struct TaskView<'a> {
     id: i64,
     name: &'a str,
     state: &'static str,
@@ -159,7 +160,7 @@ impl<'a> From<&'a Task> for TaskView<'a> {
 }
 
 /// A key as text; bytes that are not UTF-8 as `\xNN`.
-pub(crate) fn key(bytes: &[u8]) -> String {
+pub fn key(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => escape::bytes(bytes),

@@ -1,21 +1,23 @@
 //! The common half of both command lines: every verb that both programs have, said the same way.
 //!
 //! A program's `main` describes itself as a [`Program`], parses its arguments with [`main`] and
-//! hands [`Common`] options and a [`Verb`] to [`Program::run`]. Each verb is a file of its name.
+//! hands [`Common`] options and what to do to [`Program::run`]. Each verb is a file of its name.
+//! [`Verb`] holds those that are the same in every program; `add-task`, `worker` and `retry` are
+//! functions with a place for what a program adds to them.
 
 mod arguments;
-mod duration;
-mod escape;
+pub mod duration;
+pub mod escape;
 mod exit;
-mod json;
-mod moment;
+pub mod json;
+pub mod moment;
 mod program;
-mod screen;
-mod select;
-mod table;
-mod tasks;
+pub mod screen;
+pub mod select;
+pub mod table;
+pub mod tasks;
 
-mod add_task;
+pub mod add_task;
 mod cancel;
 mod change;
 mod completions;
@@ -25,17 +27,17 @@ mod log;
 mod pause;
 mod prune;
 mod reprioritize;
-mod retry;
+pub mod retry;
 mod run;
 mod show;
 mod status;
 mod systemd;
 mod wait;
 mod why;
-mod worker;
+pub mod worker;
 mod workers;
 
 pub use arguments::{Common, Verb};
 pub use exit::Failure;
-pub use program::{Program, main};
-pub use screen::Format;
+pub use program::{Access, Context, Program, main};
+pub use show::find;

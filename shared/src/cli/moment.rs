@@ -14,7 +14,7 @@ const EXAMPLES: &str = "write 2026-12-24T18:00:00Z, '2026-12-24 18:00' or 18:00 
 ///
 /// # Errors
 /// A sentence that says how to write it.
-pub(crate) fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
+pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
     let text = text.trim();
     let moment = if let Some(seconds) = text.strip_prefix('@') {
         unix(seconds)
@@ -76,7 +76,7 @@ fn zoned(moment: Timestamp, zone: &TimeZone) -> Option<ZonedDateTime> {
 }
 
 /// ISO 8601 in UTC with milliseconds: `2026-12-24T18:00:00.000Z`.
-pub(crate) fn iso(moment: Timestamp) -> String {
+pub fn iso(moment: Timestamp) -> String {
     match jiff::Timestamp::from_millisecond(moment.0) {
         Ok(timestamp) => format!("{timestamp:.3}"),
         Err(_) => format!("@{}", moment.0),
@@ -84,7 +84,7 @@ pub(crate) fn iso(moment: Timestamp) -> String {
 }
 
 /// Local date and time to the second, for tables.
-pub(crate) fn shown(moment: Timestamp, zone: &TimeZone) -> String {
+pub fn shown(moment: Timestamp, zone: &TimeZone) -> String {
     match zoned(moment, zone) {
         Some(zoned) => zoned.strftime("%Y-%m-%d %H:%M:%S").to_string(),
         None => format!("@{}", moment.0),
@@ -92,7 +92,7 @@ pub(crate) fn shown(moment: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// How long ago or ahead `moment` lies, in its two largest units: `3m12s ago`, `in 2d4h`.
-pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
+pub fn relative(moment: Timestamp, now: Timestamp) -> String {
     let away = SignedDuration::from_millis(moment.since(now));
     let text = rough(away.unsigned_abs());
     if away.is_positive() {
@@ -103,7 +103,7 @@ pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
 }
 
 /// A duration in its two largest units; below ten seconds with one decimal.
-pub(crate) fn rough(duration: std::time::Duration) -> String {
+pub fn rough(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
     let two = |unit: u64, lower: u64| {
         let kept = seconds / lower * lower;

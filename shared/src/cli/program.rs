@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
-use super::arguments::{Common, Verb, format_of};
+use super::arguments::{Common, format_of};
 use super::exit::{self, Failure};
 use super::screen::{self, Format, Screen};
 use crate::error::{Error, Result};
@@ -38,11 +38,15 @@ impl<Q> Clone for Program<Q> {
 impl<Q> Copy for Program<Q> {}
 
 impl<Q: Queue> Program<Q> {
-    /// Runs a verb.
+    /// Runs a verb: hands it what the common options and the environment say.
     ///
     /// # Errors
     /// Whatever ends the verb, with its exit code.
-    pub fn run(self, common: Common, verb: Verb) -> Result<(), Failure> {
+    pub fn run(
+        self,
+        common: Common,
+        verb: impl FnOnce(&Context<Q>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let by_option = common.db.is_some();
         let given = common.db.or_else(|| self.variable("DB").map(PathBuf::from));
         let (path, by_default) = match given {
@@ -60,7 +64,7 @@ impl<Q: Queue> Program<Q> {
             by_default,
             durability: common.durability,
         };
-        verb.run(&context)
+        verb(&context)
     }
 
     /// A variable of this program's environment, unless it is empty: `FAST_QUEUE_DB` for `DB`.
@@ -107,7 +111,7 @@ fn variable(program: &str, name: &str) -> Option<OsString> {
 
 /// What a verb may do to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// Read it.
     Read,
     /// Write to it.
@@ -120,10 +124,13 @@ pub(crate) enum Access {
 
 /// What every verb is handed.
 #[derive(Debug)]
-pub(crate) struct Context<Q> {
-    pub(crate) program: Program<Q>,
-    pub(crate) screen: Screen,
-    pub(crate) path: PathBuf,
+pub struct Context<Q> {
+    /// The program.
+    pub program: Program<Q>,
+    /// Where it prints.
+    pub screen: Screen,
+    /// The database file.
+    pub path: PathBuf,
     /// The durability asked for, if it is not to be the program's.
     durability: Option<Durability>,
     /// Whether the path came with `--db`, so that others of its commands need that too.
@@ -134,7 +141,18 @@ pub(crate) struct Context<Q> {
 
 impl<Q: Queue> Context<Q> {
     /// Opens the database. Nothing is read or created before.
-    pub(crate) fn open(&self, access: Access) -> Result<Q> {
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is no file and none is to be created; else as the engine.
+    pub fn open(&self, access: Access) -> Result<Q> {
+        (self.program.open)(&self.path, self.options(access)?)
+    }
+
+    /// How to open the database for that; its folder is made where it is the default one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn options(&self, access: Access) -> Result<OpenOptions> {
         let mut options = OpenOptions::new(self.durability.unwrap_or(self.program.durability))?;
         let creates = matches!(access, Access::Create | Access::Serve);
         options.create = creates;
@@ -151,7 +169,7 @@ impl<Q: Queue> Context<Q> {
                 self.command("add-task"),
             )));
         }
-        (self.program.open)(&self.path, options)
+        Ok(options)
     }
 
     /// Whether this is a fresh machine: nobody named a file, and the default one is still missing.
@@ -177,7 +195,7 @@ impl<Q: Queue> Context<Q> {
     }
 
     /// The option that asks another process for the durability asked for here.
-    pub(crate) fn durability_option(&self) -> Option<&'static str> {
+    pub fn durability_option(&self) -> Option<&'static str> {
         self.durability.map(|durability| match durability {
             Durability::Fast => "--durability=fast",
             Durability::Full => "--durability=full",
@@ -185,7 +203,7 @@ impl<Q: Queue> Context<Q> {
     }
 
     /// How a person calls this program with that verb on this file.
-    pub(crate) fn command(&self, verb: &str) -> String {
+    pub fn command(&self, verb: &str) -> String {
         if self.by_option {
             let path = Work::Argv(vec![self.path.to_string_lossy().into_owned()]);
             format!("`{} --db {} {verb}`", self.program.name, path.display())
@@ -195,7 +213,7 @@ impl<Q: Queue> Context<Q> {
     }
 
     /// How a person starts a worker for that queue of this file.
-    pub(crate) fn worker_command(&self, queue: &str) -> String {
+    pub fn worker_command(&self, queue: &str) -> String {
         if queue == DEFAULT_QUEUE {
             return self.command("worker");
         }

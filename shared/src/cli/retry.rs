@@ -4,8 +4,10 @@ use super::Failure;
 use super::change::{self, Verb};
 use super::program::Context;
 use super::select::{self, Selector};
-use crate::queue::Queue;
+use crate::error::Result;
+use crate::queue::{Change, Queue};
 use crate::state::State;
+use crate::task::TaskId;
 
 /// Queue failed, cancelled or skipped tasks again
 ///
@@ -23,6 +25,15 @@ const VERB: Verb = Verb {
     states: &[State::Failed, State::Cancelled, State::Skipped],
 };
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
-    change::run(context, &arguments.ids.concat(), &VERB, Q::retry)
+/// Queues them again with `retry`, which is [`Queue::retry`] or does more than that.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::Error::NotFound) for a task that does not exist, [`Failure::Tasks`]
+/// if one named by itself refused the change; the others are changed all the same.
+pub fn run<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    retry: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
+) -> Result<(), Failure> {
+    change::run(context, &arguments.ids.concat(), &VERB, retry)
 }

@@ -100,7 +100,7 @@ fn lines(arguments: &Arguments, group: &Group) -> Result<Vec<Line>, Failure> {
     template.options.timeout_ms = arguments.timeout.map(super::add_task::millis);
     template.options.cwd = Some(super::add_task::folder(".")?);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
-    let read = bulk::read(&text, &template, now)
+    let read = bulk::read_lines(&text, &template, now)
         .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))?;
     Ok(read
         .into_iter()

@@ -19,26 +19,29 @@ pub enum Format {
 
 /// Where a verb prints.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Screen {
-    pub(crate) format: Format,
+pub struct Screen {
+    /// The form of what it prints.
+    pub format: Format,
     /// Whether standard output is a terminal.
-    pub(crate) terminal: bool,
+    pub terminal: bool,
 }
 
 impl Screen {
-    pub(crate) fn new(format: Format) -> Self {
+    /// Standard output, in that form.
+    pub fn new(format: Format) -> Self {
         Self {
             format,
             terminal: io::stdout().is_terminal(),
         }
     }
 
-    pub(crate) fn is_json(self) -> bool {
+    /// Whether JSON is wanted.
+    pub fn is_json(self) -> bool {
         self.format == Format::Json
     }
 
     /// Prints a line of data, or `value` where JSON is wanted.
-    pub(crate) fn say(self, line: &str, value: &impl Serialize) -> Result<(), Failure> {
+    pub fn say(self, line: &str, value: &impl Serialize) -> Result<(), Failure> {
         match self.format {
             Format::Table => self.raw(format!("{line}\n").as_bytes()),
             Format::Json => self.json(value),
@@ -46,20 +49,19 @@ impl Screen {
     }
 
     /// Prints a value as one line of JSON.
-    pub(crate) fn json(self, value: &impl Serialize) -> Result<(), Failure> {
+    pub fn json(self, value: &impl Serialize) -> Result<(), Failure> {
         let mut text = json::text(value).map_err(|error| Failure::Output(error.into()))?;
         text.push('\n');
         self.raw(text.as_bytes())
     }
 
     /// Prints a table.
-    pub(crate) fn table(self, table: &Table) -> Result<(), Failure> {
+    pub fn table(self, table: &Table) -> Result<(), Failure> {
         self.raw(table.render(self.width(), self.color()).as_bytes())
     }
 
     /// Prints bytes as they are.
-    #[expect(clippy::unused_self, reason = "printing goes through the screen")]
-    pub(crate) fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         stdout
             .write_all(bytes)
@@ -68,7 +70,7 @@ impl Screen {
     }
 
     /// The terminal's width; none where output goes to a file or a pipe.
-    pub(crate) fn width(self) -> Option<usize> {
+    pub fn width(self) -> Option<usize> {
         if !self.terminal {
             return None;
         }
@@ -77,7 +79,7 @@ impl Screen {
     }
 
     /// Whether colours are wanted: on a terminal that has them, unless `NO_COLOR` is set.
-    pub(crate) fn color(self) -> bool {
+    pub fn color(self) -> bool {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         self.terminal
             && !is_set("NO_COLOR")
@@ -86,12 +88,12 @@ impl Screen {
 }
 
 /// Prints a message for people on standard error. Whether that can be written matters to nobody.
-pub(crate) fn note(text: &str) {
+pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{}", escape::block(text));
 }
 
 /// Prints why a verb failed on standard error.
-pub(crate) fn fail(program: &str, format: Format, failure: &Failure) {
+pub fn fail(program: &str, format: Format, failure: &Failure) {
     let sentence = failure.sentence();
     if sentence.is_empty() {
         return;

@@ -13,7 +13,7 @@ const CHUNK: usize = 1000;
 
 /// A selector as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Selector {
+pub enum Selector {
     /// One task, which must exist.
     One(TaskId),
     /// Every task that exists from one id to another.
@@ -28,7 +28,7 @@ pub(crate) enum Selector {
 ///
 /// # Errors
 /// A sentence that says how to write it.
-pub(crate) fn parse(text: &str) -> Result<Vec<Selector>, String> {
+pub fn parse(text: &str) -> Result<Vec<Selector>, String> {
     text.split(',').map(|part| parse_one(part.trim())).collect()
 }
 
@@ -66,7 +66,7 @@ fn number(text: &str) -> Option<i64> {
 ///
 /// # Errors
 /// [`Error::NotFound`] if a task named by itself does not exist, or a range holds none at all.
-pub(crate) fn visit<Q: Queue>(
+pub fn visit<Q: Queue>(
     queue: &Q,
     selectors: &[Selector],
     states: &[State],
@@ -110,7 +110,7 @@ pub(crate) fn visit<Q: Queue>(
 ///
 /// # Errors
 /// As [`visit`], and whatever the call returns.
-pub(crate) fn each<Q: Queue>(
+pub fn each<Q: Queue>(
     queue: &Q,
     selectors: &[Selector],
     mut call: impl FnMut(TaskId) -> Result<(), Failure>,
@@ -167,7 +167,7 @@ fn visit_range<Q: Queue>(
 }
 
 /// Ids as a selector that [`parse`] reads back, runs joined: `3,5-8`.
-pub(crate) fn show(ids: &[TaskId]) -> String {
+pub fn show(ids: &[TaskId]) -> String {
     let mut text = String::new();
     let mut rest = ids;
     while let [first, ..] = rest {

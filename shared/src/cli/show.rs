@@ -42,7 +42,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
 ///
 /// # Errors
 /// [`Error::NotFound`] if there is none.
-pub(crate) fn find<Q: Queue>(queue: &Q, id: TaskId) -> Result<Task, Error> {
+pub fn find<Q: Queue>(queue: &Q, id: TaskId) -> Result<Task, Error> {
     queue
         .get(id)?
         .ok_or_else(|| Error::not_found(format!("there is no task {id}")))

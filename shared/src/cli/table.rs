@@ -11,13 +11,15 @@ use crate::state::State;
 const READABLE: usize = 20;
 
 /// A table under construction. Every cell is made safe to show as it is added.
-pub(crate) struct Table {
+#[derive(Debug)]
+pub struct Table {
     columns: &'static [Column],
     rows: Vec<Vec<String>>,
 }
 
 /// A column's heading and side.
-pub(crate) struct Column {
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
     heading: &'static str,
     right: bool,
     /// Whether its cells may be cut where the terminal is too narrow for all columns.
@@ -25,7 +27,7 @@ pub(crate) struct Column {
 }
 
 /// A column of words.
-pub(crate) const fn left(heading: &'static str) -> Column {
+pub const fn left(heading: &'static str) -> Column {
     Column {
         heading,
         right: false,
@@ -34,7 +36,7 @@ pub(crate) const fn left(heading: &'static str) -> Column {
 }
 
 /// A column of text, cut where the terminal is too narrow for all columns.
-pub(crate) const fn text(heading: &'static str) -> Column {
+pub const fn text(heading: &'static str) -> Column {
     Column {
         shrinks: true,
         ..left(heading)
@@ -42,7 +44,7 @@ pub(crate) const fn text(heading: &'static str) -> Column {
 }
 
 /// A column of numbers.
-pub(crate) const fn right(heading: &'static str) -> Column {
+pub const fn right(heading: &'static str) -> Column {
     Column {
         right: true,
         ..left(heading)
@@ -50,7 +52,8 @@ pub(crate) const fn right(heading: &'static str) -> Column {
 }
 
 impl Table {
-    pub(crate) fn new(columns: &'static [Column]) -> Self {
+    /// A table without rows.
+    pub fn new(columns: &'static [Column]) -> Self {
         Self {
             columns,
             rows: Vec::new(),
@@ -58,19 +61,20 @@ impl Table {
     }
 
     /// Adds a row, a cell per column.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [&str; N]) {
+    pub fn row<const N: usize>(&mut self, cells: [&str; N]) {
         debug_assert_eq!(N, self.columns.len(), "a row has a cell per column");
         let cells = cells.map(|cell| escape::line(cell).into_owned());
         self.rows.push(cells.into());
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The table's lines. The last column takes what `width` leaves, if there is one; the words
     /// of states are coloured where `color` allows.
-    pub(crate) fn render(&self, width: Option<usize>, color: bool) -> String {
+    pub fn render(&self, width: Option<usize>, color: bool) -> String {
         let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|column| {
                 let cells = self.rows.iter().map(|row| row[column].width());
@@ -146,7 +150,7 @@ impl Table {
 }
 
 /// The SGR code of a state's colour.
-pub(crate) const fn paint(state: State) -> &'static str {
+pub const fn paint(state: State) -> &'static str {
     match state {
         State::Scheduled | State::Blocked => "36",
         State::Queued => "39",
@@ -159,7 +163,7 @@ pub(crate) const fn paint(state: State) -> &'static str {
 }
 
 /// As much of `text` as fits into `width` columns, with `…` where something is left out.
-pub(crate) fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
+pub fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
     if text.width() <= width {
         return text.into();
     }

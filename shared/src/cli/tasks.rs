@@ -9,7 +9,7 @@ use crate::state::State;
 use crate::task::Task;
 
 /// When things happened to a task, in a few words for a table.
-pub(crate) fn when(task: &Task, now: Timestamp) -> String {
+pub fn when(task: &Task, now: Timestamp) -> String {
     let ago = |at: Option<Timestamp>| at.map_or_else(String::new, |at| moment::relative(at, now));
     match task.state {
         State::Scheduled => ago(task.run_at),
@@ -22,7 +22,7 @@ pub(crate) fn when(task: &Task, now: Timestamp) -> String {
 }
 
 /// How the task's last attempt ended, if it did not succeed: `exit code 3`, `signal 9`.
-pub(crate) fn ending(task: &Task) -> Option<String> {
+pub fn ending(task: &Task) -> Option<String> {
     let reason = task.reason?;
     let message = task.message.as_deref().unwrap_or_default();
     Some(match reason {
@@ -57,13 +57,13 @@ pub(crate) fn standing(state: State) -> String {
 }
 
 /// How long the task's last attempt took, if it has ended.
-pub(crate) fn took(task: &Task) -> Option<Duration> {
+pub fn took(task: &Task) -> Option<Duration> {
     let millis = task.finished_at?.since(task.started_at?);
     u64::try_from(millis).ok().map(Duration::from_millis)
 }
 
 /// `1 task`, `2 tasks`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     if number == 1 {
         "1 task".to_owned()
     } else {

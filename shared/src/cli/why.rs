@@ -78,9 +78,8 @@ impl<Q: Queue> Scene<'_, Q> {
             State::Scheduled | State::Blocked | State::Queued => self.waiting(task)?,
             State::Running => self.running(task),
             State::Succeeded => vec![because("ended", succeeded(task))],
-            State::Failed | State::Cancelled | State::Skipped => {
-                vec![because("ended", self.ended(task))]
-            }
+            State::Failed | State::Cancelled => vec![because("ended", self.ended(task))],
+            State::Skipped => self.skipped(task)?,
         })
     }
 
@@ -146,11 +145,15 @@ impl<Q: Queue> Scene<'_, Q> {
                 condition,
             } => {
                 let how = match condition {
-                    Condition::Success => "has to succeed",
-                    Condition::Failure => "has to fail",
-                    Condition::Any => "has to end",
+                    Condition::Success => "succeed",
+                    Condition::Failure => "fail",
+                    Condition::Any => "end",
                 };
-                let sentence = format!("task {task} {how} first; it is {state}");
+                let sentence = if state.is_terminal() {
+                    format!("task {task} had to {how} first, but it is {state}")
+                } else {
+                    format!("task {task} has to {how} first; it is {state}")
+                };
                 because("dependency", sentence)
             }
             Waits::Limit { name, running } => {
@@ -184,6 +187,14 @@ impl<Q: Queue> Scene<'_, Q> {
             reasons.push(because("cancel", format!("it was asked to stop {ago}")));
         }
         reasons
+    }
+
+    fn skipped(&self, task: &Task) -> Result<Vec<Because>> {
+        let mut reasons = vec![because("ended", self.ended(task))];
+        for waits in self.queue.waits_for(task.id)? {
+            reasons.push(self.wait(task, &waits));
+        }
+        Ok(reasons)
     }
 
     fn ended(&self, task: &Task) -> String {

@@ -4,6 +4,7 @@ mod background;
 mod hooks;
 mod service;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::program::{Access, Context};
+use super::program::Context;
 use super::screen::note;
 use super::{Failure, duration, moment, tasks};
 use crate::clock::{Clock, SystemClock};
+use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
 use crate::runtime::{Observer, Recovered, Summary, Worker, WorkerEvent, WorkerOptions};
@@ -69,15 +71,37 @@ pub struct Arguments {
     detached: bool,
 }
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+/// What a program's worker has beyond those of every program.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// How many slots it has unless the arguments say; one for each core otherwise.
+    pub slots: Option<NonZeroU32>,
+    /// How many tasks it claims at a time at most.
+    pub batch: Option<NonZeroU32>,
+    /// The arguments that say all of this to a worker in the background.
+    pub arguments: Vec<OsString>,
+}
+
+/// Works, on the queue that `open` opens.
+///
+/// # Errors
+/// [`Failure::Tasks`] and [`Failure::ClaimsLost`] when draining; else as the engine.
+pub fn run<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    extras: &Extras,
+    open: impl FnOnce() -> Result<Q>,
+) -> Result<(), Failure> {
     if arguments.background {
-        return background::start(context, arguments);
+        return background::start(context, arguments, extras);
     }
     if arguments.detached {
         background::leave_terminal()?;
     }
-    let queue = Arc::new(context.open(Access::Serve)?);
-    let worker = Worker::new(Arc::clone(&queue), options(arguments))?;
+    let queue = Arc::new(open()?);
+    let options = options(arguments, extras);
+    let slots = options.slots.get();
+    let worker = Worker::new(Arc::clone(&queue), options)?;
     let _signals = worker.stopper().on_signals()?;
     if arguments.detached {
         background::announce()?;
@@ -94,7 +118,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         note(&format!(
             "worker {} runs up to {} at a time of {}",
             worker.id(),
-            tasks::count(slots(arguments.slots).get().into()),
+            tasks::count(slots.into()),
             queue.path().display()
         ));
     }
@@ -104,12 +128,15 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     report(context, arguments, summary)
 }
 
-fn options(arguments: &Arguments) -> WorkerOptions {
+fn options(arguments: &Arguments, extras: &Extras) -> WorkerOptions {
+    let asked = arguments.slots.and_then(NonZeroU32::new);
+    let slots = asked.or(extras.slots).unwrap_or_else(|| slots(None));
     WorkerOptions {
         queue: arguments.queue.clone(),
         drain: arguments.drain,
         grace: arguments.grace,
-        ..WorkerOptions::commands(slots(arguments.slots))
+        batch: extras.batch,
+        ..WorkerOptions::commands(slots)
     }
 }
 
@@ -155,6 +182,12 @@ fn report<Q: Queue>(
             tasks::count(summary.failed)
         )));
     }
+    if arguments.drain && summary.lost > 0 {
+        return Err(Failure::ClaimsLost(format!(
+            "the claims on {} were lost; whoever has them now records how they end",
+            tasks::count(summary.lost)
+        )));
+    }
     Ok(())
 }
 
@@ -193,7 +226,7 @@ impl<Q: Queue> Observer for Reporter<Q> {
 }
 
 /// An event as a line of the worker's log; a start is told by its end.
-pub(super) fn line(event: &WorkerEvent) -> Option<String> {
+pub fn line(event: &WorkerEvent) -> Option<String> {
     Some(match event {
         WorkerEvent::Ended {
             claim,

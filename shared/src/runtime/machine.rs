@@ -246,8 +246,10 @@ impl Machine {
         if self.claims_now(now) {
             self.want_claim = false;
             self.nothing_left = false;
-            self.asked_for = self.free();
-            self.actions.push(Action::Claim { limit: self.free() });
+            self.asked_for = self.free().min(self.config.batch);
+            self.actions.push(Action::Claim {
+                limit: self.asked_for,
+            });
         } else if self.config.drain && self.want_rest && self.at_rest() {
             self.want_rest = false;
             self.actions.push(Action::LookForRest);

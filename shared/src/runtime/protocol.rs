@@ -15,6 +15,8 @@ use crate::state::State;
 pub struct Config {
     /// How many tasks run at once; at least 1.
     pub slots: usize,
+    /// How many tasks are claimed at a time at most; at least 1.
+    pub batch: usize,
     /// Whether it ends once no task is left that it could run.
     pub drain: bool,
     /// Between TERM and KILL of a task, and from the first request to stop until the last task is
@@ -30,6 +32,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             slots: 1,
+            batch: usize::MAX,
             drain: false,
             grace: Duration::from_secs(10),
             poll: Duration::from_millis(500),

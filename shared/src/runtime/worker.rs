@@ -22,6 +22,8 @@ use crate::state::State;
 pub struct WorkerOptions {
     /// How many tasks it runs at once.
     pub slots: NonZeroU32,
+    /// How many tasks it claims at a time at most; as many as it has free slots unless set.
+    pub batch: Option<NonZeroU32>,
     /// The queue it claims from.
     pub queue: String,
     /// Whether it runs commands. Off unless set: a library's worker runs what its program
@@ -60,6 +62,7 @@ impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
             slots: NonZeroU32::MIN,
+            batch: None,
             queue: crate::task::DEFAULT_QUEUE.to_owned(),
             commands: false,
             handlers: Handlers::new(),
@@ -193,8 +196,10 @@ impl<Q: Queue> Worker<Q> {
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let system = System::new(executor, self.registration, self.stop, sidecar, waker)?;
+        let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
         let config = Config {
-            slots: usize::try_from(self.options.slots.get()).unwrap_or(usize::MAX),
+            slots: size(self.options.slots),
+            batch: self.options.batch.map_or(usize::MAX, size),
             drain: self.options.drain,
             grace: self.options.grace,
             ..Config::default()

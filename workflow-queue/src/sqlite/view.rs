@@ -56,11 +56,14 @@ pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
         return Ok(waits);
     };
     let state = rows::state(state)?;
+    if state == State::Skipped {
+        waits.extend(dependencies(connection, id, Standing::Impossible)?);
+    }
     if !state.is_waiting() {
         return Ok(waits);
     }
     if unmet {
-        waits.extend(unmet_dependencies(connection, id)?);
+        waits.extend(dependencies(connection, id, Standing::Open)?);
     } else if let (State::Blocked, Some(name)) = (state, key) {
         let running = limits::running_of_key(connection, &name)?;
         waits.push(Waits::Limit { name, running });
@@ -78,24 +81,24 @@ pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
     Ok(waits)
 }
 
-/// The dependencies that have not ended.
-fn unmet_dependencies(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
-    let mut unmet = Vec::new();
+/// The dependencies that stand so.
+fn dependencies(connection: &Connection, id: TaskId, standing: Standing) -> Result<Vec<Waits>> {
+    let mut found = Vec::new();
     for (task, condition) in edges::dependencies(connection, id)? {
         if let Some((state, _)) = write::state_of(connection, task)?
-            && condition.standing(state) == Standing::Open
+            && condition.standing(state) == standing
         {
-            unmet.push(Waits::Dependency {
+            found.push(Waits::Dependency {
                 task,
                 state,
                 condition,
             });
         }
-        if unmet.len() == NAMED_AT_MOST {
+        if found.len() == NAMED_AT_MOST {
             break;
         }
     }
-    Ok(unmet)
+    Ok(found)
 }
 
 /// The recorded attempts of a task, the oldest first.

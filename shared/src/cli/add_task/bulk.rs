@@ -1,14 +1,14 @@
 //! Many tasks from a text: a command a line, or a JSON object a line.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::super::table::cut;
 use super::super::{Failure, duration};
-use super::{at, folder, millis, set_backoff};
+use super::{Fields, at, folder, millis, set_backoff};
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::task::{MAX_NAME_BYTES, NewTask, Work};
 
 /// Columns of a command that serve as its name.
@@ -25,10 +25,29 @@ pub(in super::super) struct TaskLine {
     pub(in super::super) task: NewTask,
 }
 
+/// The fields of every program, as messages name them.
+const FIELDS: &[&str] = &[
+    "name",
+    "command",
+    "argv",
+    "priority",
+    "queue",
+    "delay",
+    "at",
+    "key",
+    "max_attempts",
+    "max_crashes",
+    "backoff",
+    "timeout",
+    "retry_codes",
+    "fatal_codes",
+    "cwd",
+    "env",
+];
+
 /// A line of JSON. The fields are named as the options of `add-task`; dashes may stand for the
 /// underscores.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Line {
     name: Option<String>,
     command: Option<String>,
@@ -51,64 +70,178 @@ struct Line {
     cwd: Option<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// Whatever else there is.
+    #[serde(flatten)]
+    rest: Rest,
+}
+
+/// Fields in the order they were written, one that is written twice included.
+#[derive(Default)]
+struct Rest(Vec<(String, serde_json::Value)>);
+
+impl<'de> Deserialize<'de> for Rest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> serde::de::Visitor<'de> for Pairs {
+            type Value = Rest;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("fields")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Rest, A::Error> {
+                let mut rest = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    rest.push(pair);
+                }
+                Ok(Rest(rest))
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
+    }
 }
 
 /// A duration: text as on the command line, or a number of seconds.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Length {
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a duration is a number of seconds or a text such as 1h30m"
+)]
+pub enum Length {
+    /// A number of seconds.
     Seconds(serde_json::Number),
+    /// As on the command line.
     Text(String),
 }
 
-/// Reads all tasks of a text; `template` says what a line does not.
+impl Length {
+    /// The duration that the field of that name says.
+    ///
+    /// # Errors
+    /// A sentence that names the field.
+    pub fn duration(&self, field: &str) -> Result<Duration, String> {
+        let parsed = match self {
+            Self::Seconds(number) => duration::parse(&number.to_string()),
+            Self::Text(text) => duration::parse(text),
+        };
+        parsed.map_err(|sentence| format!("{field}: {sentence}"))
+    }
+}
+
+/// Reads all tasks of a text; `template` says what a line does not. `extend` makes of each what is
+/// asked for, from the fields of its line that are among `others`.
 ///
 /// # Errors
 /// A usage failure that names the first wrong line.
-pub(in super::super) fn read(
+pub(super) fn read<T>(
+    bytes: &[u8],
+    template: &NewTask,
+    others: &'static [&'static str],
+    now: Timestamp,
+    mut extend: impl FnMut(NewTask, Fields) -> Result<T, String>,
+) -> Result<Vec<T>, Failure> {
+    let form = Form {
+        template,
+        others,
+        now,
+    };
+    let mut tasks = Vec::new();
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let task = form.parse(line).and_then(|parsed| {
+            let extended = parsed.map(|(_, task, fields)| extend(task, fields));
+            extended.transpose()
+        });
+        tasks.extend(task.map_err(|sentence| wrong(index, &sentence))?);
+    }
+    Ok(tasks)
+}
+
+/// Reads all tasks of a text with their lines, as [`read`] does.
+///
+/// # Errors
+/// As [`read`].
+pub(in super::super) fn read_lines(
     bytes: &[u8],
     template: &NewTask,
     now: Timestamp,
 ) -> Result<Vec<TaskLine>, Failure> {
+    let form = Form {
+        template,
+        others: &[],
+        now,
+    };
     let mut lines = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let number = index + 1;
-        let task = parse(line, template, now).map_err(|sentence| {
-            Failure::Usage(format!("line {number}: {sentence}; no line was enqueued"))
-        })?;
-        if let Some((text, task)) = task {
-            lines.push(TaskLine { number, text, task });
-        }
+        let task = form.parse(line);
+        let task = task.map_err(|sentence| wrong(index, &sentence))?;
+        lines.extend(task.map(|(text, task, _)| TaskLine {
+            number: index + 1,
+            text,
+            task,
+        }));
     }
     Ok(lines)
 }
 
-/// The task of a line; `None` for one that holds none.
-fn parse(
-    line: &[u8],
-    template: &NewTask,
+fn wrong(index: usize, sentence: &str) -> Failure {
+    let number = index + 1;
+    Failure::Usage(format!("line {number}: {sentence}; no line was enqueued"))
+}
+
+/// How lines are read.
+struct Form<'a> {
+    template: &'a NewTask,
+    others: &'static [&'static str],
     now: Timestamp,
-) -> Result<Option<(String, NewTask)>, String> {
-    let line = str::from_utf8(line).map_err(|_| "it is not valid UTF-8".to_owned())?;
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    let trimmed = line.trim();
-    if trimmed.is_empty() || trimmed.starts_with('#') {
-        return Ok(None);
+}
+
+impl Form<'_> {
+    /// A line's text, its task and its fields of the program's own; `None` for one that holds no
+    /// task.
+    fn parse(&self, line: &[u8]) -> Result<Option<(String, NewTask, Fields)>, String> {
+        let line = str::from_utf8(line).map_err(|_| "it is not valid UTF-8".to_owned())?;
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            return Ok(None);
+        }
+        let mut task = self.template.clone();
+        let mut fields = Fields::new();
+        if trimmed.starts_with('{') {
+            fields = self.fill(&mut task, trimmed)?;
+        } else {
+            task.work = Work::Shell(line.to_owned());
+        }
+        if task.name.is_empty() {
+            task.name = name_of(&task.work.display());
+        }
+        task.validate().map_err(|error| error.to_string())?;
+        Ok(Some((line.to_owned(), task, fields)))
     }
-    let mut task = template.clone();
-    if trimmed.starts_with('{') {
-        let line: Line = serde_json::from_str(trimmed).map_err(|error| {
-            format!("it begins with {{ and so must be a JSON object with known fields: {error}")
-        })?;
-        fill(&mut task, line, now)?;
-    } else {
-        task.work = Work::Shell(line.to_owned());
+
+    fn fill(&self, task: &mut NewTask, json: &str) -> Result<Fields, String> {
+        let refused = |why: &dyn std::fmt::Display| {
+            format!("it begins with {{ and so must be a JSON object with known fields: {why}")
+        };
+        let mut line: Line = serde_json::from_str(json).map_err(|error| refused(&error))?;
+        let mut fields = Fields::new();
+        for (name, value) in std::mem::take(&mut line.rest).0 {
+            // Dashes may stand for the underscores here too.
+            let plain = name.replace('-', "_");
+            if !self.others.contains(&plain.as_str()) {
+                let known = [FIELDS, self.others].concat().join("`, `");
+                let why = format!("unknown field `{name}`, expected one of `{known}`");
+                return Err(refused(&why));
+            }
+            if fields.insert(plain, value).is_some() {
+                return Err(refused(&format!("duplicate field `{name}`")));
+            }
+        }
+        fill(task, line, self.now)?;
+        Ok(fields)
     }
-    if task.name.is_empty() {
-        task.name = name_of(&task.work.display());
-    }
-    task.validate().map_err(|error| error.to_string())?;
-    Ok(Some((line.to_owned(), task)))
 }
 
 fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
@@ -127,10 +260,10 @@ fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
     replace(&mut options.fatal_codes, line.fatal_codes.map(codes));
     task.key = line.key.map(String::into_bytes);
     if let Some(backoff) = line.backoff {
-        set_backoff(options, length("backoff", &backoff)?);
+        set_backoff(options, backoff.duration("backoff")?);
     }
     if let Some(timeout) = line.timeout {
-        options.timeout_ms = Some(millis(length("timeout", &timeout)?));
+        options.timeout_ms = Some(millis(timeout.duration("timeout")?));
     }
     if let Some(cwd) = line.cwd {
         options.cwd = Some(folder(&cwd).map_err(|error| error.to_string())?);
@@ -144,7 +277,7 @@ fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
         (Some(text), None) => {
             task.run_at = Some(at(&text, now).map_err(|error| error.to_string())?);
         }
-        (None, Some(delay)) => task.run_at = Some(now.after(length("delay", &delay)?)),
+        (None, Some(delay)) => task.run_at = Some(now.after(delay.duration("delay")?)),
         (None, None) => {}
     }
     task.run_at = task.run_at.filter(|at| *at > now);
@@ -161,14 +294,6 @@ fn codes(codes: Vec<u8>) -> Vec<i32> {
     codes.into_iter().map(i32::from).collect()
 }
 
-fn length(field: &str, length: &Length) -> Result<std::time::Duration, String> {
-    let parsed = match length {
-        Length::Seconds(number) => duration::parse(&number.to_string()),
-        Length::Text(text) => duration::parse(text),
-    };
-    parsed.map_err(|sentence| format!("{field}: {sentence}"))
-}
-
 /// A command as a name: its first line, cut to what a table shows and a name holds.
 fn name_of(command: &str) -> String {
     let line = command.trim().lines().next().unwrap_or_default();
@@ -183,7 +308,7 @@ fn name_of(command: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{name_of, read};
+    use super::{name_of, read_lines};
     use crate::clock::Timestamp;
     use crate::task::{MAX_NAME_BYTES, NewTask, Work};
 
@@ -191,7 +316,8 @@ mod tests {
 
     fn tasks(input: &str) -> Result<Vec<NewTask>, String> {
         let template = NewTask::shell("", "").priority(2);
-        let lines = read(input.as_bytes(), &template, NOW).map_err(|failure| failure.sentence())?;
+        let lines =
+            read_lines(input.as_bytes(), &template, NOW).map_err(|failure| failure.sentence())?;
         Ok(lines.into_iter().map(|line| line.task).collect())
     }
 
@@ -263,7 +389,7 @@ mod tests {
             assert!(sentence.ends_with("no line was enqueued"), "{sentence}");
         }
         let bytes: &[u8] = b"true\n\xff\xfe\n";
-        let failure = read(bytes, &NewTask::shell("", ""), NOW).unwrap_err();
+        let failure = read_lines(bytes, &NewTask::shell("", ""), NOW).unwrap_err();
         assert!(
             failure
                 .sentence()
@@ -281,7 +407,7 @@ mod tests {
 
         #[test]
         fn no_input_panics(input: Vec<u8>) {
-            let _ = read(&input, &NewTask::shell("", ""), NOW);
+            let _ = read_lines(&input, &NewTask::shell("", ""), NOW);
         }
     }
 }

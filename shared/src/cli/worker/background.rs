@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::super::Failure;
 use super::super::program::{Access, Context};
-use super::{Arguments, duration};
+use super::{Arguments, Extras, duration};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 
@@ -25,7 +25,11 @@ struct View {
 }
 
 /// Starts the worker and waits until it is registered.
-pub(super) fn start<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+pub(super) fn start<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    extras: &Extras,
+) -> Result<(), Failure> {
     // What is wrong with the database is better said here than in a log.
     let log = context
         .open(Access::Create)?
@@ -44,7 +48,7 @@ pub(super) fn start<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Re
         .metadata()
         .map_err(|error| Error::io("cannot read the log's size", error))?
         .len();
-    let mut child = spawn(context, arguments, &file)?;
+    let mut child = spawn(context, arguments, extras, &file)?;
     if registered(child.stdout.take()) {
         let pid = child.id();
         return context.screen.say(&pid.to_string(), &View { pid, log });
@@ -55,7 +59,12 @@ pub(super) fn start<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Re
     Err(failure(status, &last_words(&mut file, before)))
 }
 
-fn spawn<Q: Queue>(context: &Context<Q>, arguments: &Arguments, log: &File) -> Result<Child> {
+fn spawn<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    extras: &Extras,
+    log: &File,
+) -> Result<Child> {
     let refused = |error| Error::io("cannot start the worker", error);
     let program = std::env::current_exe().map_err(refused)?;
     let database = std::path::absolute(&context.path).map_err(refused)?;
@@ -67,6 +76,7 @@ fn spawn<Q: Queue>(context: &Context<Q>, arguments: &Arguments, log: &File) -> R
     if let Some(slots) = arguments.slots {
         command.args(["--slots", &slots.to_string()]);
     }
+    command.args(&extras.arguments);
     command.args(context.durability_option());
     if arguments.drain {
         command.arg("--drain");

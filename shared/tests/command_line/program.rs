@@ -10,6 +10,17 @@ use serde_json::Value;
 /// How long a condition may take on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The program's name.
+pub(crate) fn name() -> &'static str {
+    let name = Path::new(crate::PROGRAM).file_name();
+    name.and_then(std::ffi::OsStr::to_str).unwrap()
+}
+
+/// A variable of the program's environment.
+pub(crate) fn variable(of: &str) -> String {
+    format!("{}_{of}", name().to_uppercase().replace('-', "_"))
+}
+
 /// A folder with a database and whatever a test puts beside it.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
@@ -38,13 +49,13 @@ impl Place {
 
     /// The program with these words as arguments, in the folder.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fast-queue"));
+        let mut command = Command::new(crate::PROGRAM);
         command
             .args(words)
             .current_dir(self.folder.path())
-            .env("FAST_QUEUE_DB", self.path("queue.db"))
+            .env(variable("DB"), self.path("queue.db"))
             .env("TZ", "UTC")
-            .env_remove("FAST_QUEUE_OUTPUT")
+            .env_remove(variable("OUTPUT"))
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null());
         command

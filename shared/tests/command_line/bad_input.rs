@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::program::{Done, Place};
+use super::program::{Done, Place, name, variable};
 
 /// Checks that a run failed as it should: nothing on stdout, one sentence on stderr.
 fn assert_refused(done: &Done, code: i32, words: &str, what: &str) {
@@ -15,7 +15,10 @@ fn assert_refused(done: &Done, code: i32, words: &str, what: &str) {
     assert_eq!(done.code(), code, "{what}: {stderr}");
     assert_eq!(done.stdout(), "", "{what}");
     assert!(stderr.contains(words), "{what}: {stderr}");
-    assert!(stderr.starts_with("fast-queue: "), "{what}: {stderr}");
+    assert!(
+        stderr.starts_with(&format!("{}: ", name())),
+        "{what}: {stderr}"
+    );
     assert!(!stderr.contains("panicked"), "{what}: {stderr}");
 }
 
@@ -288,9 +291,9 @@ fn a_write_that_finds_no_room_leaves_nothing_half_written() {
     // A limit on the size of files stands for a full disk.
     let script = "trap '' XFSZ; ulimit -f 256; exec \"$0\" add-task --stdin < lines";
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_fast-queue")]);
+    command.args(["-c", script, crate::PROGRAM]);
     command.current_dir(place.path(""));
-    command.env("FAST_QUEUE_DB", place.path("queue.db"));
+    command.env(variable("DB"), place.path("queue.db"));
     let done = Done(command.output().unwrap());
     assert_refused(&done, 5, "", "no room");
     assert_eq!(place.json(&["status"])["total"], 1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::Place;
+use super::program::{Place, name};
 
 /// What systemd would hear next.
 fn heard(socket: &UnixDatagram) -> String {
@@ -85,7 +85,7 @@ fn install_and_uninstall_leave_nothing_behind() {
         command.output().unwrap()
     };
     assert!(with_home(&["systemd", "install"]).status.success());
-    let unit = place.path("config/systemd/user/fast-queue-worker.service");
+    let unit = place.path(&format!("config/systemd/user/{}-worker.service", name()));
     let text = std::fs::read_to_string(&unit).unwrap();
     assert!(
         text.contains("Type=notify") && text.contains(" worker --db "),

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::program::{Place, is_running, until};
+use super::program::{Place, is_running, until};
 
 #[test]
 fn wait_ends_when_the_tasks_have_and_says_whether_all_succeeded() {

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::program::{Place, until};
+use super::program::{Place, until};
 
 /// How often each word was appended to the file `marks`.
 fn marks(place: &Place, word: &str) -> usize {

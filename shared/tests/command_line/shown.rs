@@ -1,6 +1,6 @@
 //! Text of others is shown, never obeyed.
 
-use crate::program::{Done, Place};
+use super::program::{Done, Place, name, variable};
 
 const EVIL: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
 
@@ -72,13 +72,13 @@ fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
         "\u{1b}[31mred\tx\n",
         "a pipe gets every byte"
     );
-    let program = env!("CARGO_BIN_EXE_fast-queue");
+    let program = crate::PROGRAM;
     let on_terminal = |option: &str| {
         // `script` gives its command a terminal.
         let line = format!("{program} log 1 {option}");
         let mut command = std::process::Command::new("script");
         command.args(["-qec", &line, "/dev/null"]);
-        command.env("FAST_QUEUE_DB", place.path("queue.db"));
+        command.env(variable("DB"), place.path("queue.db"));
         command
             .output()
             .map(|output| String::from_utf8(output.stdout).unwrap())
@@ -123,9 +123,11 @@ fn the_durability_asked_for_is_that_of_the_connection() {
         let finding = findings.find(|one| one["check"] == "synchronous").unwrap();
         finding["found"].as_str().unwrap().to_owned()
     };
-    let fast = synchronous(&["doctor"]);
-    assert_eq!(synchronous(&["doctor", "--durability", "fast"]), fast);
-    assert_ne!(synchronous(&["doctor", "--durability", "full"]), fast);
+    let fast = synchronous(&["doctor", "--durability", "fast"]);
+    let full = synchronous(&["doctor", "--durability", "full"]);
+    assert_ne!(full, fast);
+    let own = if crate::IS_FULL { full } else { fast };
+    assert_eq!(synchronous(&["doctor"]), own);
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn doctor_shows_what_a_writer_has_and_changes_nothing() {
     };
     assert_eq!(found("wal_autocheckpoint"), "0");
     assert_eq!(found("foreign_keys"), "1");
-    assert_eq!(found("synchronous"), "1");
+    assert_eq!(found("synchronous"), if crate::IS_FULL { "2" } else { "1" });
     assert_eq!(log(), before);
     assert!(!place.path("queue.db.d").exists());
 }
@@ -156,10 +158,10 @@ fn doctor_shows_what_a_writer_has_and_changes_nothing() {
 fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
     let place = Place::new();
     let mut command = place.command(&["add-task", "a", "true"]);
-    command.env_remove("FAST_QUEUE_DB");
+    command.env_remove(variable("DB"));
     command.env("XDG_DATA_HOME", place.path("data"));
     assert!(command.output().unwrap().status.success());
-    assert!(place.path("data/fast-queue/fast-queue.db").exists());
+    assert!(place.path(&format!("data/{0}/{0}.db", name())).exists());
 }
 
 #[test]
@@ -167,7 +169,7 @@ fn before_the_first_task_status_shows_nothing_to_do_and_creates_nothing() {
     let place = Place::new();
     for words in [&["status"][..], &[], &["stats", "-o", "json"]] {
         let mut command = place.command(words);
-        command.env_remove("FAST_QUEUE_DB");
+        command.env_remove(variable("DB"));
         command.env("XDG_DATA_HOME", place.path("data"));
         let done = Done(command.output().unwrap());
         assert_eq!(done.code(), 0, "{}", done.stderr());
@@ -192,7 +194,7 @@ fn help_is_in_plain_words_and_about_this_program() {
         let help = place.ok(&[verb, "--help"]);
         assert!(!help.contains('`'), "{verb}: {help}");
         assert!(!help.contains("<PROGRAM>_"), "{verb}: {help}");
-        assert!(help.contains("FAST_QUEUE_DB"), "{verb}: {help}");
+        assert!(help.contains(&variable("DB")), "{verb}: {help}");
         count += 1;
     }
     assert!(count > 18, "only {count} verbs were found");

@@ -1,6 +1,6 @@
 //! `log`, whole and as it grows.
 
-use crate::program::{Place, until};
+use super::program::{Place, until};
 
 #[test]
 fn follow_shows_what_is_written_while_the_task_runs_and_ends_with_it() {

@@ -1,0 +1,49 @@
+//! What a program's tasks have beyond those of every program.
+
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::queue::{Enqueued, Queue};
+use crate::task::NewTask;
+
+/// Fields of a line by their names.
+pub type Fields = Map<String, Value>;
+
+/// A program's own options of a task, as the arguments gave them.
+pub trait Extras<Q> {
+    /// A task with them.
+    type Task;
+
+    /// The names of the fields that say the same in a line of JSON.
+    const FIELDS: &'static [&'static str];
+
+    /// The task with what its line's `fields` say, and otherwise what the arguments do.
+    ///
+    /// # Errors
+    /// A sentence about the field that is wrong.
+    fn extend(&self, task: NewTask, fields: Fields) -> Result<Self::Task, String>;
+
+    /// Enqueues the tasks, all or none.
+    ///
+    /// # Errors
+    /// As the engine.
+    fn enqueue(&self, queue: &Q, tasks: Vec<Self::Task>) -> Result<Vec<Enqueued>>;
+}
+
+/// Nothing beyond.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl<Q: Queue> Extras<Q> for Plain {
+    type Task = NewTask;
+
+    const FIELDS: &'static [&'static str] = &[];
+
+    fn extend(&self, task: NewTask, _: Fields) -> Result<NewTask, String> {
+        Ok(task)
+    }
+
+    fn enqueue(&self, queue: &Q, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
+        queue.enqueue(tasks)
+    }
+}

@@ -1,0 +1,10 @@
+//! A program as its users meet it: processes, signals, files, exit codes. What stands here holds
+//! for every program; each names itself in `crate::PROGRAM`.
+
+mod bad_input;
+mod interrupted_run;
+mod lasting;
+mod logs;
+pub(crate) mod program;
+mod service;
+mod shown;

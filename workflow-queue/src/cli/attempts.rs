@@ -1,0 +1,113 @@
+//! `attempts`: how every execution of tasks ended.
+
+use queue_core::cli::json::Moment;
+use queue_core::cli::screen::note;
+use queue_core::cli::select::{self, Selector};
+use queue_core::cli::table::{Column, Table, left, right};
+use queue_core::cli::{Access, Context, Failure, escape, find, moment};
+use queue_core::queue::Queue;
+use queue_core::{Reason, TaskId};
+use serde::Serialize;
+use workflow_queue::{Attempt, WorkflowQueue};
+
+/// Show how every attempt of tasks ended, and who ran it
+///
+/// An attempt is recorded when it ends. With -o json, the end of what an unsuccessful one wrote is
+/// shown too.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// Which tasks: 7, 3,5-8, last or all
+    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    ids: Vec<Vec<Selector>>,
+}
+
+const COLUMNS: [Column; 7] = [
+    right("ID"),
+    right("ATTEMPT"),
+    left("BECAME"),
+    left("STARTED"),
+    right("TOOK"),
+    left("WORKER"),
+    left("ENDED BY"),
+];
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: i64,
+    attempt: u32,
+    token: i64,
+    worker: String,
+    state: &'static str,
+    started_at: Moment,
+    finished_at: Moment,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    reason: Option<&'static str>,
+    message: Option<&'a str>,
+    tail: Option<String>,
+}
+
+impl<'a> View<'a> {
+    fn new(id: TaskId, attempt: &'a Attempt) -> Self {
+        Self {
+            id: id.0,
+            attempt: attempt.attempt,
+            token: attempt.token,
+            worker: attempt.worker.to_string(),
+            state: attempt.state.as_str(),
+            started_at: Moment(attempt.started_at),
+            finished_at: Moment(attempt.finished_at),
+            exit_code: attempt.exit_code,
+            signal: attempt.signal,
+            reason: attempt.reason.map(Reason::as_str),
+            message: attempt.message.as_deref(),
+            tail: attempt.tail.as_deref().map(escape::bytes),
+        }
+    }
+}
+
+pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Read)?;
+    let now = queue.now().wall;
+    let mut found: Vec<(TaskId, Attempt)> = Vec::new();
+    select::each(&queue, &arguments.ids.concat(), |id| {
+        find(&queue, id)?;
+        found.extend(queue.attempts(id)?.into_iter().map(|one| (id, one)));
+        Ok(())
+    })?;
+    if context.screen.is_json() {
+        let views = found.iter().map(|(id, attempt)| View::new(*id, attempt));
+        return context.screen.json(&views.collect::<Vec<_>>());
+    }
+    if found.is_empty() {
+        note("no attempt has ended yet");
+        return Ok(());
+    }
+    let mut table = Table::new(&COLUMNS);
+    for (id, attempt) in &found {
+        let took = attempt.finished_at.since(attempt.started_at);
+        let took = std::time::Duration::from_millis(u64::try_from(took).unwrap_or(0));
+        table.row([
+            &id.to_string(),
+            &attempt.attempt.to_string(),
+            attempt.state.as_str(),
+            &moment::relative(attempt.started_at, now),
+            &moment::rough(took),
+            &attempt.worker.to_string(),
+            &ending(attempt),
+        ]);
+    }
+    context.screen.table(&table)
+}
+
+fn ending(attempt: &Attempt) -> String {
+    let Some(reason) = attempt.reason else {
+        return "-".to_owned();
+    };
+    match (reason, attempt.exit_code, attempt.signal, &attempt.message) {
+        (Reason::Exit, Some(code), _, _) => format!("exit code {code}"),
+        (Reason::Signal, _, Some(signal), _) => format!("signal {signal}"),
+        (_, _, _, Some(message)) => format!("{}: {message}", reason.as_str()),
+        (_, _, _, None) => reason.as_str().to_owned(),
+    }
+}

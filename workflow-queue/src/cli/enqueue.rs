@@ -1,0 +1,225 @@
+//! `add-task` and `enqueue`: tasks, and what they wait for.
+
+mod after;
+
+use std::time::Duration;
+
+use after::After;
+use queue_core::cli::add_task::{self, Extras, Fields, Length};
+use queue_core::cli::select;
+use queue_core::cli::{Context, Failure, duration};
+use queue_core::error::Result;
+use queue_core::queue::{Enqueued, Queue};
+use queue_core::task::NewTask;
+use serde::Deserialize;
+use serde_json::Value;
+use workflow_queue::{Dependency, KeyScope, On, OnConflict, Settings, WorkflowQueue, WorkflowTask};
+
+/// Enqueue a command, or many from standard input
+///
+/// COMMAND is run by `/bin/sh -c`; a program and its arguments after `--` are started without a
+/// shell. The command runs in the folder it was enqueued from, with the worker's environment.
+///
+/// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
+/// fields are named as these options (name, command, argv, priority, delay, after, ...). `after` is
+/// a list of ids and of names of other lines, each with an optional :success, :failure or :any.
+/// Options given here are the defaults of every line. A command's name is NAME, else the command
+/// itself. Empty lines and lines that begin with # are skipped. All lines are enqueued in one
+/// transaction: if one is wrong, none is.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    task: add_task::Arguments,
+
+    #[command(flatten)]
+    more: More,
+}
+
+const EXAMPLES: &str = "Examples:
+  enqueue build 'make -j4' 10
+  enqueue test 'make test' --after 1
+  enqueue report ./mail-me --after 1,2:any --limit-key mail
+  enqueue nightly ./run.sh --delay 1h30m --key nightly --key-scope unfinished
+  echo '{\"name\": \"b\", \"command\": \"true\", \"after\": [1, \"a:any\"]}' | enqueue --stdin";
+
+/// What goes beyond the tasks of every program.
+#[derive(clap::Args, Debug)]
+struct More {
+    /// Start it once these tasks have succeeded, or failed, or ended: 7, 3,5-8:any, last:failure;
+    /// may be repeated
+    #[arg(long, value_name = "ID[:CONDITION]", value_parser = After::parse)]
+    after: Vec<After>,
+
+    /// How long its key stays taken: as long as the task is kept (`forever`), until it has ended
+    /// (`unfinished`), or so long from now (1h) [default: forever]
+    #[arg(long, value_name = "SCOPE", value_parser = key_scope)]
+    key_scope: Option<KeyScope>,
+
+    /// What to do if its key is taken: keep the `existing` task, or `refuse` with an error
+    /// [default: existing]
+    #[arg(long, value_name = "WHAT", value_parser = on_conflict)]
+    on_conflict: Option<OnConflict>,
+
+    /// Fail it unless it has started so long after it could have
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
+    start_within: Option<Duration>,
+
+    /// Fail it unless it has ended so long after it could have started, retries included
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
+    finish_within: Option<Duration>,
+
+    /// The key whose limit it falls under; see `limit`
+    #[arg(long, value_name = "KEY")]
+    limit_key: Option<String>,
+}
+
+fn key_scope(text: &str) -> Result<KeyScope, String> {
+    match text {
+        "forever" => Ok(KeyScope::Forever),
+        "unfinished" => Ok(KeyScope::WhileUnfinished),
+        period => duration::parse(period)
+            .map(KeyScope::For)
+            .map_err(|_| "it is `forever`, `unfinished` or a duration such as 1h".to_owned()),
+    }
+}
+
+fn on_conflict(word: &str) -> Result<OnConflict, String> {
+    match word {
+        "existing" => Ok(OnConflict::Existing),
+        "refuse" => Ok(OnConflict::Refuse),
+        _ => Err("it is `existing` or `refuse`".to_owned()),
+    }
+}
+
+/// The same in a line of JSON.
+#[derive(Deserialize)]
+struct Line {
+    after: Option<Vec<after::Field>>,
+    key_scope: Option<Length>,
+    on_conflict: Option<String>,
+    start_within: Option<Length>,
+    finish_within: Option<Length>,
+    limit_key: Option<String>,
+}
+
+/// A task, and whether it waits for what the arguments say.
+#[derive(Debug)]
+struct Submitted {
+    task: WorkflowTask,
+    by_default: bool,
+}
+
+/// Sets what a line says. Returns whether the edges are left to the arguments.
+fn read(fields: Fields, task: &mut WorkflowTask) -> Result<bool, String> {
+    let line: Line =
+        serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+    let settings = &mut task.settings;
+    if let Some(scope) = line.key_scope {
+        settings.key_scope = match &scope {
+            Length::Text(text) => {
+                key_scope(text).map_err(|sentence| format!("key_scope: {sentence}"))?
+            }
+            Length::Seconds(_) => KeyScope::For(scope.duration("key_scope")?),
+        };
+    }
+    if let Some(word) = line.on_conflict {
+        settings.on_conflict =
+            on_conflict(&word).map_err(|sentence| format!("on_conflict: {sentence}"))?;
+    }
+    if let Some(length) = line.start_within {
+        settings.start_within = Some(length.duration("start_within")?);
+    }
+    if let Some(length) = line.finish_within {
+        settings.finish_within = Some(length.duration("finish_within")?);
+    }
+    if let Some(key) = line.limit_key {
+        settings.limit_key = Some(key.into_bytes());
+    }
+    let Some(after) = line.after else {
+        return Ok(true);
+    };
+    for field in after {
+        task.after.push(field.dependency()?);
+    }
+    Ok(false)
+}
+
+impl More {
+    fn settings(&self) -> Settings {
+        Settings {
+            key_scope: self.key_scope.unwrap_or_default(),
+            on_conflict: self.on_conflict.unwrap_or_default(),
+            start_within: self.start_within,
+            finish_within: self.finish_within,
+            limit_key: self.limit_key.clone().map(String::into_bytes),
+        }
+    }
+
+    /// The edges that the arguments ask for.
+    fn dependencies(&self, queue: &WorkflowQueue) -> Result<Vec<Dependency>> {
+        let mut dependencies = Vec::new();
+        for after in &self.after {
+            select::visit(queue, &after.tasks, &[], |ids| {
+                dependencies.extend(ids.iter().map(|id| Dependency {
+                    on: On::Task(*id),
+                    condition: after.condition,
+                }));
+                Ok(())
+            })?;
+        }
+        Ok(dependencies)
+    }
+}
+
+impl Extras<WorkflowQueue> for More {
+    type Task = Submitted;
+
+    const FIELDS: &'static [&'static str] = &[
+        "after",
+        "key_scope",
+        "on_conflict",
+        "start_within",
+        "finish_within",
+        "limit_key",
+    ];
+
+    fn extend(&self, task: NewTask, fields: Fields) -> Result<Submitted, String> {
+        let mut task = WorkflowTask::from(task).settings(self.settings());
+        let by_default = fields.is_empty() || read(fields, &mut task)?;
+        Ok(Submitted { task, by_default })
+    }
+
+    fn enqueue(&self, queue: &WorkflowQueue, tasks: Vec<Submitted>) -> Result<Vec<Enqueued>> {
+        let defaults = self.dependencies(queue)?;
+        let tasks: Vec<WorkflowTask> = tasks
+            .into_iter()
+            .map(
+                |Submitted {
+                     mut task,
+                     by_default,
+                 }| {
+                    if by_default {
+                        task.after.extend_from_slice(&defaults);
+                    }
+                    task
+                },
+            )
+            .collect();
+        let is_plain =
+            |task: &WorkflowTask| task.after.is_empty() && task.settings == Settings::default();
+        if tasks.iter().all(is_plain) {
+            return queue.enqueue(tasks.into_iter().map(|task| task.task).collect());
+        }
+        queue.enqueue_workflow(tasks)
+    }
+}
+
+pub(crate) fn run(
+    context: &Context<WorkflowQueue>,
+    arguments: Arguments,
+    verb: &str,
+) -> Result<(), Failure> {
+    add_task::run(context, arguments.task, &arguments.more, verb)
+}

@@ -1,0 +1,58 @@
+//! The verbs of this program alone, and what it adds to those of both. Each is a file of its name.
+
+mod attempts;
+mod enqueue;
+mod limit;
+mod promote;
+mod queues;
+mod retry;
+mod test;
+mod tree;
+mod worker;
+
+use clap::Subcommand;
+use queue_core::cli::{self, Context, Failure};
+use workflow_queue::WorkflowQueue;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    AddTask(Box<enqueue::Arguments>),
+    Enqueue(Box<enqueue::Arguments>),
+    Worker(worker::Arguments),
+    Retry(retry::Arguments),
+    Tree(tree::Arguments),
+    Attempts(attempts::Arguments),
+    Queues(queues::Arguments),
+    Limit(limit::Arguments),
+    Promote(promote::Arguments),
+    Test(test::Arguments),
+    #[command(flatten)]
+    Common(cli::Verb),
+}
+
+impl Default for Verb {
+    /// The bare command shows how things stand.
+    fn default() -> Self {
+        Self::Common(cli::Verb::default())
+    }
+}
+
+impl Verb {
+    /// Does it.
+    pub(crate) fn run(self, context: &Context<WorkflowQueue>) -> Result<(), Failure> {
+        match self {
+            Self::AddTask(arguments) => enqueue::run(context, *arguments, "Added"),
+            Self::Enqueue(arguments) => enqueue::run(context, *arguments, "Enqueued"),
+            Self::Worker(arguments) => worker::run(context, &arguments),
+            Self::Retry(arguments) => retry::run(context, &arguments),
+            Self::Tree(arguments) => tree::run(context, &arguments),
+            Self::Attempts(arguments) => attempts::run(context, &arguments),
+            Self::Queues(arguments) => queues::run(context, &arguments),
+            Self::Limit(arguments) => limit::run(context, &arguments),
+            Self::Promote(arguments) => promote::run(context, &arguments),
+            Self::Test(arguments) => test::run(context, &arguments),
+            Self::Common(verb) => verb.run(context),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `queues`: every queue with what waits in it and what bounds it.
+
+use queue_core::Queue;
+use queue_core::cli::json::Moment;
+use queue_core::cli::screen::note;
+use queue_core::cli::table::{Column, Table, left, right};
+use queue_core::cli::{Access, Context, Failure, moment};
+use serde::Serialize;
+use workflow_queue::{LimitKind, WorkflowQueue};
+
+use super::limit;
+
+/// Show every queue, what waits in it and what bounds it
+///
+/// The tasks of a handler have a line of their own within their queue.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {}
+
+const COLUMNS: [Column; 6] = [
+    left("QUEUE"),
+    left("HANDLER"),
+    right("QUEUED"),
+    right("CONCURRENCY"),
+    right("RATE"),
+    left("PAUSED"),
+];
+
+#[derive(Serialize)]
+struct View {
+    queue: String,
+    handler: Option<String>,
+    queued: u64,
+    concurrency: Option<u32>,
+    rate: Option<limit::RateView>,
+    paused_at: Option<Moment>,
+}
+
+pub(crate) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Read)?;
+    let limits = queue.limits()?;
+    let now = queue.now().wall;
+    let (mut table, mut views) = (Table::new(&COLUMNS), Vec::new());
+    for lane in queue.queues()? {
+        let is_its =
+            |kind: &LimitKind| matches!(kind, LimitKind::Queue(name) if *name == lane.name);
+        let limit = limits.iter().find(|limit| is_its(&limit.kind));
+        let concurrency = limit.and_then(|limit| limit.concurrency);
+        let rate = limit.and_then(|limit| limit.rate);
+        table.row([
+            &lane.name,
+            &lane.handler,
+            &lane.queued.to_string(),
+            &limit::shown(concurrency),
+            &rate.map_or_else(|| "-".to_owned(), limit::show_rate),
+            &lane
+                .paused_at
+                .map_or_else(|| "-".to_owned(), |since| moment::relative(since, now)),
+        ]);
+        views.push(View {
+            queue: lane.name,
+            handler: Some(lane.handler).filter(|handler| !handler.is_empty()),
+            queued: lane.queued,
+            concurrency,
+            rate: rate.map(limit::RateView::from),
+            paused_at: lane.paused_at.map(Moment),
+        });
+    }
+    if context.screen.is_json() {
+        return context.screen.json(&views);
+    }
+    if table.is_empty() {
+        note("no queue was named yet");
+        return Ok(());
+    }
+    context.screen.table(&table)
+}

@@ -1,0 +1,106 @@
+//! `test`: a small workflow to try things out with.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::cli::screen::note;
+use queue_core::cli::{Access, Context, Failure, add_task, find, tasks, worker};
+use queue_core::error::Result;
+use queue_core::queue::Queue;
+use queue_core::runtime::{Observer, Worker, WorkerEvent, WorkerOptions};
+use queue_core::state::State;
+use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
+use queue_core::workflow::Condition;
+use workflow_queue::{KeyScope, Settings, WorkflowQueue, WorkflowTask};
+
+use super::tree::Tree;
+
+/// Enqueue a small workflow: a setup, three tasks after it, and a delayed cleanup
+///
+/// The cleanup has a key, so that there is one at a time however often this is called.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// Work it to its end too, in a queue of its own, and show it as a tree; the exit code is 1
+    /// unless all of it succeeded
+    #[arg(long)]
+    run: bool,
+}
+
+/// The queue in which a test is worked by whoever asked for it.
+const OWN_QUEUE: &str = "workflow-test";
+/// How long the cleanup is put off.
+const DELAY: Duration = Duration::from_secs(1);
+/// Tasks that run at once.
+const SLOTS: NonZeroU32 = NonZeroU32::new(4).expect("4 is not zero");
+
+pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.run {
+        return run_it(context);
+    }
+    let queue = context.open(Access::Create)?;
+    let enqueued = queue.enqueue_workflow(workflow(&queue, DEFAULT_QUEUE))?;
+    add_task::tell(context, &enqueued, "Enqueued")?;
+    add_task::advise(context, &queue, DEFAULT_QUEUE, "")
+}
+
+fn workflow(queue: &WorkflowQueue, name: &str) -> Vec<WorkflowTask> {
+    let task = |label: &str, says: &str| {
+        WorkflowTask::from(NewTask::shell(label, format!("echo '{says}'")).queue(name))
+    };
+    let mut tasks = vec![task("setup", "Setting up")];
+    for number in 1..=3 {
+        let process = task(
+            &format!("process-{number}"),
+            &format!("Processing {number}"),
+        );
+        tasks.push(process.after("setup", Condition::Success));
+    }
+    let mut cleanup = task("cleanup", "Cleaning up");
+    cleanup.task.run_at = Some(queue.now().wall.after(DELAY));
+    cleanup.task.key = Some(format!("test-cleanup {name}").into_bytes());
+    tasks.push(cleanup.settings(Settings {
+        key_scope: KeyScope::WhileUnfinished,
+        ..Settings::default()
+    }));
+    tasks
+}
+
+/// Enqueues the workflow, works it to its end and shows it.
+fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
+    let queue = Arc::new(context.open(Access::Serve)?);
+    let options = WorkerOptions {
+        queue: OWN_QUEUE.to_owned(),
+        drain: true,
+        ..WorkerOptions::commands(SLOTS)
+    };
+    let enqueued = queue.enqueue_workflow(workflow(&queue, OWN_QUEUE))?;
+    let worker = Worker::new(Arc::clone(&queue), options)?;
+    let _signals = worker.stopper().on_signals()?;
+    worker.run(&mut Teller)?;
+    let ids: Vec<TaskId> = enqueued.iter().map(|one| one.id).collect();
+    let tree = Tree::grow(&queue, &ids, false, usize::MAX)?;
+    tree.show(context, queue.now().wall)?;
+    let mut unsuccessful = 0;
+    for id in ids {
+        unsuccessful += u64::from(find(&*queue, id)?.state != State::Succeeded);
+    }
+    match unsuccessful {
+        0 => Ok(()),
+        number => Err(Failure::Tasks(format!(
+            "{} did not succeed",
+            tasks::count(number)
+        ))),
+    }
+}
+
+/// Says on standard error how each execution ended.
+struct Teller;
+
+impl Observer for Teller {
+    fn on(&mut self, event: &WorkerEvent) {
+        if let Some(line) = worker::line(event) {
+            note(&line);
+        }
+    }
+}

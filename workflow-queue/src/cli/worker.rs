@@ -1,0 +1,52 @@
+//! `worker`: runs tasks under leases.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use queue_core::cli::{Access, Context, Failure, duration, worker};
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+/// Run tasks
+///
+/// Says how each execution ended on standard error. SIGTERM or SIGINT (Ctrl-C) stops it: it takes
+/// nothing more, lets tasks finish for the grace time and hands back what is left; a second
+/// signal makes it hand back at once. What a killed worker leaves behind is ended and returned by
+/// the next one; what a stopped worker holds beyond its lease, too.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    /// How many tasks it claims at a time, and runs at once unless --slots says otherwise
+    #[arg(value_name = "BATCH_SIZE", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch_size: Option<u32>,
+
+    #[command(flatten)]
+    common: worker::Arguments,
+
+    /// How long a claim is held without a sign of life: one second to one day
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    lease: Duration,
+}
+
+pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
+    let batch = arguments.batch_size.and_then(NonZeroU32::new);
+    let mut again = vec!["--lease".into(), duration::show(arguments.lease).into()];
+    again.extend(batch.map(|size| size.to_string().into()));
+    let extras = worker::Extras {
+        slots: batch,
+        batch,
+        arguments: again,
+    };
+    worker::run(context, &arguments.common, &extras, || {
+        let options = SqliteOptions {
+            open: context.options(Access::Serve)?,
+            lease: arguments.lease,
+        };
+        WorkflowQueue::open_with(&context.path, options)
+    })
+}

@@ -1,0 +1,44 @@
+//! The `workflow-queue` program.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use cli::Verb;
+use queue_core::cli::{Common, Program};
+use queue_core::sqlite::Durability;
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+const ABOUT: &str = "Durable workflows of shell commands in one SQLite file: tasks that depend on \
+                     each other, run by any number of workers. Without a verb, shows how things \
+                     stand.";
+
+#[derive(Parser)]
+#[command(name = "workflow-queue", version, max_term_width = 100, about = ABOUT)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+const PROGRAM: Program<WorkflowQueue> = Program {
+    name: "workflow-queue",
+    durability: Durability::Full,
+    open: |path, open| {
+        let options = SqliteOptions {
+            open,
+            ..SqliteOptions::new()?
+        };
+        WorkflowQueue::open_with(path, options)
+    },
+    command: Arguments::command,
+};
+
+fn main() -> ExitCode {
+    queue_core::cli::main(PROGRAM.name, |arguments: Arguments| {
+        let verb = arguments.verb.unwrap_or_default();
+        PROGRAM.run(arguments.common, |context| verb.run(context))
+    })
+}

@@ -1,0 +1,82 @@
+//! Files of fast-queue's: read, refused, promoted.
+
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, write};
+
+use crate::command_line::program::Place;
+
+/// A place whose database is as fast-queue writes it, with one task.
+fn fast_place() -> Place {
+    let place = Place::new();
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let database = Database::open(&place.path("queue.db"), options, &[CORE]).unwrap();
+    database
+        .write(|connection| {
+            let lane = write::lane_or_create(connection, "default", "")?;
+            connection.execute(
+                "INSERT INTO queue_tasks (queue, state, priority, kind, created_at, name, payload)
+                 VALUES (?1, 2, 0, 0, 5, 't', CAST('true' AS BLOB))",
+                [lane.id],
+            )?;
+            Ok(())
+        })
+        .unwrap();
+    place
+}
+
+#[test]
+fn verbs_that_write_refuse_an_unpromoted_file_and_name_the_command() {
+    let place = fast_place();
+    let lines = place.write("lines", "true\n");
+    let writing: &[&[&str]] = &[
+        &["enqueue", "a", "true"],
+        &["enqueue", "a", "true", "--after", "1"],
+        &["worker", "--drain"],
+        &["run", lines.to_str().unwrap()],
+        &["cancel", "1"],
+        &["retry", "1"],
+        &["retry", "1", "--downstream"],
+        &["reprioritize", "1", "5"],
+        &["pause"],
+        &["limit", "--key", "a", "--concurrency", "1"],
+        &["prune", "--older-than", "0"],
+        &["test"],
+        &["test", "--run"],
+    ];
+    for words in writing {
+        let done = place.run(words);
+        assert_eq!(done.code(), 5, "{words:?}: {}", done.stderr());
+        assert!(
+            done.stderr().contains("workflow-queue promote"),
+            "{words:?}: {}",
+            done.stderr()
+        );
+        assert_eq!(done.stdout(), "", "{words:?}");
+    }
+}
+
+#[test]
+fn verbs_that_read_show_an_unpromoted_file_as_it_is() {
+    let place = fast_place();
+    assert_eq!(place.json(&["status"])["queued"], 1);
+    assert_eq!(place.json(&["tree", "1"])["tasks"][0]["name"], "t");
+    assert_eq!(place.json(&["queues"])[0]["queued"], 1);
+    for words in [
+        ["attempts", "1"],
+        ["limit", "--queue=default"],
+        ["show", "1"],
+        ["why", "1"],
+    ] {
+        place.ok(&words);
+    }
+}
+
+#[test]
+fn two_promotions_at_once_both_succeed() {
+    let place = fast_place();
+    let mut both = [place.start(&["promote"]), place.start(&["promote"])];
+    for one in &mut both {
+        assert_eq!(one.ended(), Some(0), "{}", one.stderr());
+    }
+    assert_eq!(place.run(&["worker", "--drain"]).code(), 0);
+    assert_eq!(place.state("1"), "succeeded");
+}

@@ -1,0 +1,289 @@
+//! Workflows from the command line, right and wrong.
+
+use std::fmt::Write as _;
+
+use crate::command_line::program::{Done, Place};
+
+/// Enqueues lines of JSON.
+fn submit(place: &Place, lines: &str) -> Done {
+    place.write("lines", lines);
+    let mut command = place.command(&["enqueue", "--stdin"]);
+    command.stdin(std::fs::File::open(place.path("lines")).unwrap());
+    Done(command.output().unwrap())
+}
+
+/// Arguments, and what the sentence about them must say.
+const WRONG: &[(&[&str], &str)] = &[
+    (&["enqueue", "a", "true", "--after", ""], "selects no task"),
+    (&["enqueue", "a", "true", "--after", "x"], "selects no task"),
+    (&["enqueue", "a", "true", "--after", "1:"], "none of"),
+    (&["enqueue", "a", "true", "--after", "1:done"], "none of"),
+    (
+        &["enqueue", "a", "true", "--after", "all"],
+        "cannot wait for all",
+    ),
+    (
+        &["enqueue", "a", "true", "--after", "1:any", "--after", "1"],
+        "two ways",
+    ),
+    (
+        &["enqueue", "a", "true", "--key", "k", "--key-scope", "week"],
+        "`unfinished`",
+    ),
+    (
+        &[
+            "enqueue",
+            "a",
+            "true",
+            "--key",
+            "k",
+            "--on-conflict",
+            "fail",
+        ],
+        "`refuse`",
+    ),
+    (
+        &["enqueue", "a", "true", "--start-within", "0"],
+        "longer than zero",
+    ),
+    (
+        &["enqueue", "a", "true", "--finish-within", "-1"],
+        "negative",
+    ),
+    (
+        &["enqueue", "a", "true", "--limit-key", ""],
+        "1 to 1024 bytes",
+    ),
+    (&["enqueue", "a", "true", "0", "soon"], "not a duration"),
+    (&["enqueue", "a", "true", "0", "-1"], "negative"),
+    (&["worker", "0"], "1.."),
+    (&["worker", "-1"], "-1"),
+    (&["worker", "--lease", "1ms"], "one second to one day"),
+    (&["limit", "--concurrency", "1"], "--queue or --key"),
+    (
+        &["limit", "--queue", "", "--concurrency", "1"],
+        "must not be empty",
+    ),
+    (
+        &["limit", "--key", "", "--concurrency", "1"],
+        "1 to 1024 bytes",
+    ),
+    (&["limit", "--queue", "q", "--rate", "1/0"], "period"),
+    (&["tree", "0"], "selects no task"),
+    (&["promote", "--timeout", "-1"], "negative"),
+];
+
+#[test]
+fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
+    let place = Place::new();
+    place.ok(&["enqueue", "one", "true"]);
+    for (words, sentence) in WRONG {
+        let done = place.run(words);
+        let stderr = done.stderr();
+        assert_eq!(done.code(), 2, "{words:?}: {stderr}");
+        assert!(stderr.contains(sentence), "{words:?}: {stderr}");
+        assert_eq!(done.stdout(), "", "{words:?}");
+    }
+    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(place.json(&["limit"]), serde_json::json!([]));
+}
+
+#[test]
+fn one_wrong_line_keeps_out_all_others() {
+    let place = Place::new();
+    place.ok(&["enqueue", "one", "true"]);
+    let good: String = (0..1000).fold(String::new(), |mut text, number| {
+        let _ = writeln!(
+            text,
+            r#"{{"name":"{number}","command":"true","after":[1]}}"#
+        );
+        text
+    });
+    for (line, code, sentence) in [
+        (
+            r#"{"name":"x","command":"true","after":["x"]}"#,
+            2,
+            "depends on itself",
+        ),
+        (
+            r#"{"name":"x","command":"true","after":["y"]}"#,
+            2,
+            "no task here has that name",
+        ),
+        (
+            r#"{"name":"x","command":"true","after":[99]}"#,
+            3,
+            "there is no task 99",
+        ),
+        (
+            r#"{"name":"x","command":"true","after":[1.5]}"#,
+            2,
+            "an entry is an id or the name",
+        ),
+        (
+            r#"{"name":"x","command":"true","after":"y"}"#,
+            2,
+            "line 1001",
+        ),
+        (
+            r#"{"name":"x","command":"true","after":[1],"after":[1]}"#,
+            2,
+            "line 1001",
+        ),
+        (
+            r#"{"name":"x","command":"true","limit-key":"a","limit_key":"b"}"#,
+            2,
+            "duplicate field",
+        ),
+        (
+            r#"{"name":"x","command":"true","start_within":"soon"}"#,
+            2,
+            "start_within: ",
+        ),
+    ] {
+        let done = submit(&place, &format!("{good}{line}\n"));
+        assert_eq!(done.code(), code, "{line}: {}", done.stderr());
+        assert!(
+            done.stderr().contains(sentence),
+            "{line}: {}",
+            done.stderr()
+        );
+    }
+    assert_eq!(place.json(&["status"])["total"], 1);
+}
+
+#[test]
+fn a_cycle_is_refused_and_its_edges_are_named() {
+    let place = Place::new();
+    let lines = r#"{"name":"a","command":"true","after":["c"]}
+{"name":"b","command":"true","after":["a:any"]}
+{"name":"c","command":"true","after":["b"]}
+"#;
+    let done = submit(&place, lines);
+    assert_eq!(done.code(), 2);
+    for name in ["\"a\"", "\"b\"", "\"c\""] {
+        assert!(done.stderr().contains(name), "{}", done.stderr());
+    }
+}
+
+#[test]
+fn a_wide_fan_is_one_transaction_and_its_tree_is_cut() {
+    let place = Place::new();
+    let mut lines = "{\"name\":\"root\",\"command\":\"true\"}\n".to_owned();
+    for _ in 0..20_000 {
+        lines.push_str("{\"command\":\"true\",\"after\":[\"root\"]}\n");
+    }
+    lines.push_str("{\"name\":\"join\",\"command\":\"true\",\"after\":[\"root:any\"]}\n");
+    let done = submit(&place, &lines);
+    assert_eq!(done.code(), 0, "{}", done.stderr());
+    assert_eq!(done.stdout(), "Enqueued 20002 tasks: 1-20002\n");
+    let tree = place.run(&["tree", "1", "--limit", "5"]);
+    assert_eq!(tree.stdout().lines().count(), 6, "a heading and five tasks");
+    assert!(tree.stderr().contains("more follows"), "{}", tree.stderr());
+}
+
+#[test]
+fn a_pruned_task_cannot_be_depended_on() {
+    let place = Place::new();
+    place.ok(&["enqueue", "one", "true"]);
+    place.ok(&["enqueue", "two", "true"]);
+    place.ok(&["worker", "--drain"]);
+    place.ok(&["prune", "--older-than", "0"]);
+    let done = place.run(&["enqueue", "late", "true", "--after", "1"]);
+    assert_eq!(done.code(), 3);
+    assert!(
+        done.stderr().contains("there is no task 1"),
+        "{}",
+        done.stderr()
+    );
+}
+
+#[test]
+fn the_delay_of_the_original_form_is_seconds_with_fractions() {
+    let place = Place::new();
+    assert_eq!(
+        place.ok(&["enqueue", "soon", "true", "-5", "0.5"]),
+        "Enqueued task 1\n"
+    );
+    let task = place.json(&["show", "1"]);
+    assert_eq!(
+        (&task["state"], &task["priority"]),
+        (&"scheduled".into(), &(-5).into())
+    );
+    assert_eq!(place.run(&["worker", "1", "--drain"]).code(), 0);
+    assert_eq!(place.state("1"), "succeeded");
+}
+
+#[test]
+fn a_task_that_starts_too_late_or_takes_too_long_fails_with_that_reason() {
+    let place = Place::new();
+    place.ok(&["enqueue", "late", "true", "--start-within", "1ms"]);
+    place.ok(&["enqueue", "long", "sleep 1000", "--finish-within", "300ms"]);
+    assert_eq!(
+        place.run(&["worker", "--drain", "--grace", "100ms"]).code(),
+        1
+    );
+    assert_eq!(place.json(&["show", "1"])["reason"], "late");
+    assert_eq!(place.json(&["show", "2"])["reason"], "deadline");
+}
+
+#[test]
+fn what_a_terminal_would_obey_never_reaches_it() {
+    let place = Place::new();
+    let evil = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
+    let rate = "5/s";
+    let runs: &[&[&str]] = &[
+        &[
+            "enqueue",
+            evil,
+            "exit 3",
+            "--limit-key",
+            evil,
+            "--max-attempts",
+            "1",
+        ],
+        &["enqueue", evil, "true", "--queue", evil, "--after", "1"],
+        &["limit", "--key", evil, "--concurrency", "3"],
+        &["limit", "--queue", evil, "--rate", rate],
+        &["limit"],
+        &["queues"],
+        &["worker", "--drain"],
+        &["attempts", "all"],
+        &["why", "1-2"],
+        &["tree", "1"],
+        &["tree", "1", "-o", "json"],
+        &["queues", "-o", "json"],
+        &["limit", "--key", evil, "--remove"],
+        &["enqueue", "x", "true", "--after", evil],
+        &["promote", evil],
+    ];
+    for words in runs {
+        let done = place.run(words);
+        for text in [done.stdout(), done.stderr()] {
+            for c in ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\r'] {
+                assert!(!text.contains(c), "{words:?} shows {c:?} in {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
+    let place = Place::new();
+    place.ok(&["enqueue", "other", "true"]);
+    for _ in 0..2 {
+        let tree = place.json(&["test", "--run"]);
+        let tasks = tree["tasks"].as_array().unwrap();
+        assert_eq!(tasks.len(), 5);
+        assert!(
+            tasks.iter().all(|task| task["state"] == "succeeded"),
+            "{tree}"
+        );
+        assert_eq!(tree["edges"].as_array().unwrap().len(), 3);
+    }
+    assert_eq!(
+        place.state("1"),
+        "queued",
+        "what is not its own is left alone"
+    );
+}
