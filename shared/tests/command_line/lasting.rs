@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::program::{Place, is_running, until};
+use super::program::{Place, Process, until};
 
 #[test]
 fn wait_ends_when_the_tasks_have_and_says_whether_all_succeeded() {
@@ -98,11 +98,11 @@ fn cancel_ends_a_running_task_with_all_its_processes() {
     let _worker = place.start(&["worker", "--slots", "1", "--grace", "30s"]);
     place.ok(&["add-task", "family", "sleep 1000 & echo $! > child; wait"]);
     until("the child runs", || place.read("child").ends_with('\n'));
-    let child: u32 = place.read("child").trim().parse().unwrap();
+    let child = Process::of(place.read("child").trim().parse().unwrap());
     assert_eq!(place.ok(&["cancel", "1"]), "Asked to stop task 1\n");
     assert_eq!(place.run(&["wait", "1"]).code(), 1);
     assert_eq!(place.state("1"), "cancelled");
-    until("the child is gone", || !is_running(child));
+    until("the child is gone", || !child.is_running());
 }
 
 #[test]
@@ -132,6 +132,7 @@ fn a_worker_in_the_background_is_there_when_its_pid_is_printed() {
         .trim()
         .parse()
         .unwrap();
+    let worker = Process::of(pid);
     let workers = place.json(&["workers"]);
     assert_eq!(
         (&workers[0]["pid"], &workers[0]["alive"]),
@@ -150,7 +151,7 @@ fn a_worker_in_the_background_is_there_when_its_pid_is_printed() {
         "it has a session of its own"
     );
     rustix::process::kill_process(raw, Signal::TERM).unwrap();
-    until("it has ended", || !is_running(pid));
+    until("it has ended", || !worker.is_running());
     assert!(
         place
             .read("queue.db.d/worker.log")

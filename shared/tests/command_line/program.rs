@@ -223,8 +223,30 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process of that id exists and is no zombie.
-pub(crate) fn is_running(pid: u32) -> bool {
-    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    status.is_ok_and(|text| !text.contains(") Z "))
+/// A process, told by when it started from a later one of the same id: a busy machine goes round
+/// its ids within a minute.
+pub(crate) struct Process {
+    pid: u32,
+    started: String,
+}
+
+impl Process {
+    /// The process that has that id now.
+    pub(crate) fn of(pid: u32) -> Self {
+        let (_, started) = state_and_start(pid).expect("the process exists");
+        Self { pid, started }
+    }
+
+    /// Whether it still exists and is no zombie.
+    pub(crate) fn is_running(&self) -> bool {
+        state_and_start(self.pid)
+            .is_some_and(|(state, started)| state != "Z" && started == self.started)
+    }
+}
+
+/// Fields 3 and 22 of `/proc/PID/stat`; the second, the name, may contain anything.
+fn state_and_start(pid: u32) -> Option<(String, String)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
+    Some((fields.next()?, fields.nth(18)?))
 }

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::command_line::program::{Place, is_running, until};
+use crate::command_line::program::{Place, Process, until};
 
 #[test]
 fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
@@ -13,18 +13,12 @@ fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
     let starts = || place.read("starts").lines().count();
     let mut first = place.start(&worker);
     until("the first run begins", || starts() == 1);
+    let first_run = Process::of(place.read("starts").trim().parse().unwrap());
     first.signal(Signal::STOP);
     let mut second = place.start(&worker);
     until("the second run begins", || starts() == 2);
-    let pid: u32 = place
-        .read("starts")
-        .lines()
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
     assert!(
-        !is_running(pid),
+        !first_run.is_running(),
         "the first run was ended before the second began"
     );
     place.write("go", "");
