@@ -67,7 +67,8 @@ const NETWORK_FILE_SYSTEMS: [(i64, &str); 15] = [
 ];
 
 fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
-    if fs::symlink_metadata(path).is_ok() {
+    // Something else than a link is a file that another process has made meanwhile.
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
         return Err(unusable(
             path,
             "this is a symbolic link to a file that does not exist; create its target or remove it",
@@ -105,7 +106,11 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
         .mode(0o600)
         .open(&file);
     match created {
-        Ok(_) => Ok(file),
+        // Closed, it would take along the locks of a thread that has opened the file meanwhile.
+        Ok(created) => {
+            std::mem::forget(created);
+            Ok(file)
+        }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(file),
         Err(error) => Err(cannot_create(path, error)),
     }
