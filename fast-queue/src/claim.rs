@@ -2,12 +2,11 @@
 
 use std::cmp::Reverse;
 
-use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
+use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
 use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement, write};
-use queue_core::task::{TaskId, Work};
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params};
 
 use crate::guard::{Guard, Phase};
 
@@ -15,6 +14,7 @@ pub(crate) const LANES_OF: &str = statement(include_str!("../queries/lanes_of.sq
 pub(crate) const PROMOTE_DUE: &str = statement(include_str!("../queries/promote_due.sql"));
 pub(crate) const CLAIM_NEXT: &str = statement(include_str!("../queries/claim_next.sql"));
 pub(crate) const CLAIM_READ: &str = statement(include_str!("../queries/claim_read.sql"));
+pub(crate) const CLAIM_ONE: &str = statement(include_str!("../queries/claim_one.sql"));
 pub(crate) const CLAIM: &str = statement(include_str!("../queries/claim.sql"));
 
 /// Due tasks promoted by one claim at most, so that a million of them coming due together hold
@@ -39,6 +39,23 @@ struct Attempt<'a> {
     now: Now,
     is_set_back: bool,
     done: Done,
+}
+
+/// The one lane a worker of commands claims from, if its number is known.
+pub(crate) fn only_lane(request: &ClaimRequest, lanes: &Lanes) -> Option<i64> {
+    let only = request.commands && request.handlers.is_empty();
+    only.then(|| lanes.get(&request.queue, ""))?
+}
+
+/// Claims the next command of a lane in one statement; `None` where that gives nothing, for
+/// whatever reason, and then nothing is written.
+pub(crate) fn claim_one(
+    connection: &Connection,
+    lane: i64,
+    worker: WorkerId,
+    now: Now,
+) -> Result<Option<ClaimedTask>> {
+    queue_core::sqlite::claim_one(connection, CLAIM_ONE, (lane, worker.0, now.wall.0))
 }
 
 /// Claims up to the requested number, within the caller's transaction.
@@ -97,7 +114,7 @@ impl Attempt<'_> {
 
     /// Claims as many as are missing, the highest priority first.
     fn take(&mut self) -> Result<()> {
-        if let Some(lane) = self.only_lane() {
+        if let Some(lane) = only_lane(self.request, self.lanes) {
             return self.take_from(lane);
         }
         let open = self.open_lanes()?;
@@ -116,12 +133,6 @@ impl Attempt<'_> {
             self.claim_found(CLAIM_READ, [task.0], handler)?;
         }
         Ok(())
-    }
-
-    /// The one lane a worker of commands claims from, if its number is known.
-    fn only_lane(&self) -> Option<i64> {
-        let only = self.request.commands && self.request.handlers.is_empty();
-        only.then(|| self.lanes.get(&self.request.queue, ""))?
     }
 
     /// Claims from one lane of commands. Only where it gives nothing is there a reason to ask for.
@@ -172,7 +183,7 @@ impl Attempt<'_> {
         while self.missing() > 0
             && let Some(row) = found.next()?
         {
-            let task = claimed_task(row, self.request.worker, handler)?;
+            let task = rows::claimed_task(row, self.request.worker, handler)?;
             self.done.claims.tasks.push(task);
         }
         // Reset first: rows must not change under an open query.
@@ -184,20 +195,4 @@ impl Attempt<'_> {
         }
         Ok(found.len())
     }
-}
-
-/// The claim that raises the counters of a row as they are raised in the row.
-fn claimed_task(row: &Row<'_>, worker: WorkerId, handler: &str) -> Result<ClaimedTask> {
-    Ok(ClaimedTask {
-        claim: Claim {
-            task: TaskId(row.get(0)?),
-            token: row.get::<_, i64>(1)? + 1,
-            worker,
-        },
-        name: row.get(2)?,
-        work: Work::from_row(row.get(3)?, handler, row.get(4)?)?,
-        priority: row.get(5)?,
-        attempt: row.get::<_, u32>(6)?.saturating_add(1),
-        options: rows::options(row, 7)?,
-    })
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::{FastQueue, NewTask, Queue};
 
-const OWN: [(&str, &str); 16] = [
+const OWN: [(&str, &str); 17] = [
     ("engine", crate::guard::ENGINE),
     ("lane_open", crate::enqueue::LANE_OPEN),
     ("enqueue", crate::enqueue::ENQUEUE),
@@ -18,6 +18,7 @@ const OWN: [(&str, &str); 16] = [
     ("promote_due", crate::claim::PROMOTE_DUE),
     ("claim_next", crate::claim::CLAIM_NEXT),
     ("claim_read", crate::claim::CLAIM_READ),
+    ("claim_one", crate::claim::CLAIM_ONE),
     ("claim", crate::claim::CLAIM),
     ("settle_success", crate::settle::SETTLE_SUCCESS),
     ("settle_read", crate::settle::SETTLE_READ),

@@ -14,13 +14,23 @@ use queue_core::queue::{
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
-use queue_core::sqlite::{CORE, Database, Due, Durability, Lanes, OpenOptions, prune, read, write};
+use queue_core::sqlite::{CORE, Database, Due, Durability, OpenOptions, prune, read, write};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use rusqlite::Connection;
 
 use crate::guard::{Guard, Phase};
 use crate::{change, claim, enqueue, reap, settle};
+
+/// What producers and workers execute all the time.
+const HOT: &[&str] = &[
+    enqueue::ENQUEUE_ONE,
+    read::NEXT_DUE,
+    claim::CLAIM_ONE,
+    claim::CLAIM_NEXT,
+    claim::CLAIM,
+    settle::SETTLE_SUCCESS,
+];
 
 /// How many workers a change wakes that lets an unknown number of tasks go.
 const MANY: usize = 1024;
@@ -31,7 +41,6 @@ const MANY: usize = 1024;
 pub struct FastQueue {
     database: Database,
     guard: Guard,
-    lanes: Arc<Lanes>,
     due: Mutex<Due>,
 }
 
@@ -50,9 +59,9 @@ impl FastQueue {
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let database = Database::open(path.as_ref(), options, &[CORE])?;
+        database.prepare(HOT)?;
         Ok(Self {
             guard: Guard::new(database.path()),
-            lanes: Arc::default(),
             due: Mutex::default(),
             database,
         })
@@ -81,7 +90,7 @@ impl FastQueue {
         let now = self.database.now().wall;
         let tasks = Arc::new(tasks);
         if let [task] = tasks.as_slice()
-            && let Some(lane) = self.lanes.get(&task.queue, task.work.handler())
+            && let Some(lane) = self.database.lanes().get(&task.queue, task.work.handler())
         {
             let tasks = Arc::clone(&tasks);
             let one = move |connection: &Connection| {
@@ -91,7 +100,7 @@ impl FastQueue {
                 return Ok(done);
             }
         }
-        let (guard, lanes) = (self.guard.clone(), Arc::clone(&self.lanes));
+        let (guard, lanes) = (self.guard.clone(), Arc::clone(self.database.lanes()));
         self.database
             .write(move |connection| enqueue::enqueue(connection, &guard, &lanes, &tasks, now))
     }
@@ -119,7 +128,7 @@ impl Queue for FastQueue {
     fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
         NewTask::validate_all(&tasks)?;
         let done = self.enqueue_valid(tasks)?;
-        self.lanes.learn(done.learned);
+        self.database.lanes().learn(done.learned);
         if done.scheduled {
             self.forget_due();
         }
@@ -131,19 +140,33 @@ impl Queue for FastQueue {
         self.database.check_caller_connection(tx)?;
         NewTask::validate_all(tasks)?;
         let now = self.database.now().wall;
-        let done = enqueue::enqueue(tx, &self.guard, &self.lanes, tasks, now)?;
+        let done = enqueue::enqueue(tx, &self.guard, self.database.lanes(), tasks, now)?;
         Ok((done.enqueued, self.wake(done.wakes)))
     }
 
     fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
         let now = self.database.now();
         let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let (guard, lanes) = (self.guard.clone(), Arc::clone(&self.lanes));
+        if request.limit == 1
+            && !due.must_look(now)
+            && let Some(lane) = claim::only_lane(request, self.database.lanes())
+        {
+            let worker = request.worker;
+            let one =
+                move |connection: &Connection| claim::claim_one(connection, lane, worker, now);
+            if let Some(task) = self.database.write_statement(one)? {
+                return Ok(Claims {
+                    tasks: vec![task],
+                    next_due: None,
+                });
+            }
+        }
+        let (guard, lanes) = (self.guard.clone(), Arc::clone(self.database.lanes()));
         let request = request.clone();
         let done = self.database.write(move |connection| {
             claim::claim(connection, &guard, &lanes, &request, due, now)
         })?;
-        self.lanes.learn(done.learned);
+        self.database.lanes().learn(done.learned);
         if let Some(looked) = done.looked {
             *self.due.lock().unwrap_or_else(PoisonError::into_inner) = looked;
         }

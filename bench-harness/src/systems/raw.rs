@@ -43,6 +43,10 @@ impl Raw {
         let connection = connect(path, durability)?;
         connection.execute(ADD_QUEUE, [])?;
         let queue = connection.query_row(QUEUE_ID, [], |row| row.get(0))?;
+        // As the engine does when it opens a file.
+        for sql in [PUSH, CLAIM_ONE, SETTLE] {
+            connection.prepare_cached(sql)?;
+        }
         Ok(Self {
             connection,
             queue,

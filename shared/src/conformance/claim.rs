@@ -80,6 +80,28 @@ pub fn a_claim_carries_what_its_worker_needs<E: Engine>() {
     assert_eq!(task.started_at, Some(bench.now()));
 }
 
+pub fn claims_of_one_carry_the_same_as_claims_of_many<E: Engine>() {
+    let options = TaskOptions {
+        max_attempts: 7,
+        ..TaskOptions::default()
+    };
+    let tasks = vec![
+        NewTask::shell("shell", "echo 'a  b'"),
+        NewTask::argv("argv", ["echo", "", "ü"]).priority(-3),
+        NewTask::shell("options", "true")
+            .priority(-4)
+            .options(options),
+    ];
+    let (singly, together) = (Bench::<E>::default(), Bench::<E>::default());
+    singly.queue.enqueue(tasks.clone()).unwrap();
+    together.queue.enqueue(tasks).unwrap();
+    let one_by_one: Vec<_> = (0..4).flat_map(|_| singly.claim(1)).collect();
+    assert_eq!(one_by_one.len(), 3);
+    assert_eq!(one_by_one, together.claim(4));
+    let rows = |bench: &Bench<E>| [1, 2, 3].map(|id| bench.task(TaskId(id)));
+    assert_eq!(rows(&singly), rows(&together));
+}
+
 pub fn every_claim_raises_the_token<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.shell("again");

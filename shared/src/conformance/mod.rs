@@ -200,6 +200,12 @@ impl<E: Engine> Bench<E> {
     pub fn state(&self, id: TaskId) -> State {
         self.task(id).state
     }
+
+    /// The queues of the file, once for each lane.
+    pub fn queue_names(&self) -> Vec<String> {
+        let lanes = self.queue.queues().unwrap();
+        lanes.into_iter().map(|lane| lane.name).collect()
+    }
 }
 
 /// A settlement, with an output of that text.
@@ -248,6 +254,7 @@ macro_rules! conformance_tests {
                 a_large_claim_is_in_the_same_order
                 claim_never_takes_more_than_its_limit
                 a_claim_carries_what_its_worker_needs
+                claims_of_one_carry_the_same_as_claims_of_many
                 every_claim_raises_the_token
                 claim_skips_tasks_not_due
                 what_came_due_is_claimed_by_priority

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::outcome::{Outcome, Settled};
 use crate::queue::Queue;
 use crate::state::State;
-use crate::task::NewTask;
+use crate::task::{DEFAULT_QUEUE, NewTask};
 
 fn tasks() -> Vec<NewTask> {
     vec![
@@ -39,7 +39,7 @@ pub fn a_rolled_back_transaction_leaves_no_task<E: Engine>() {
         let (_, _wake) = bench.queue.enqueue_in(tx, &tasks()).unwrap();
     });
     assert_eq!(bench.queue.last_id().unwrap(), None);
-    assert_eq!(bench.queue.queues().unwrap(), []);
+    assert_eq!(bench.queue_names(), [DEFAULT_QUEUE]);
     let enqueued = bench.queue.enqueue(tasks()).unwrap();
     assert!(enqueued.iter().all(|one| !one.existed));
     assert_eq!(bench.task(enqueued[1].id).queue, "new queue");

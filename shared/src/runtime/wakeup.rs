@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -81,10 +81,16 @@ impl Waker {
         }
     }
 
+    /// Opens the files that say who waits, so that no commit has to.
+    pub fn open(&self) {
+        self.idle.open(|| self.sidecar.idle_file());
+        self.listening.open(|| self.sidecar.listening_file());
+    }
+
     /// Wakes up to `tasks` idle workers, one for each new task. Call it after the commit.
     pub fn wake(&self, tasks: usize) {
         let mut buffer = [0; PLACES_PER_READ * PLACE_BYTES];
-        let ids = self.idle.read(&self.sidecar.idle_file(), &mut buffer);
+        let ids = self.idle.read(|| self.sidecar.idle_file(), &mut buffer);
         if tasks == 0 || ids.is_empty() {
             return;
         }
@@ -114,8 +120,8 @@ impl Waker {
     /// Tells whoever waits for tasks to end that some did. Call it after the commit.
     pub fn tell_settled(&self) {
         let mut buffer = [0; PLACES_PER_READ * PLACE_BYTES];
-        let file = self.sidecar.listening_file();
-        for listener in self.listening.read(&file, &mut buffer) {
+        let path = || self.sidecar.listening_file();
+        for listener in self.listening.read(path, &mut buffer) {
             if listener != 0 {
                 self.send(WorkerId(listener), Signal::Settled);
             }
@@ -142,15 +148,18 @@ struct Board(OnceLock<File>);
 
 impl Board {
     /// The ids in the file; none if nobody ever waited.
-    fn read(&self, path: &Path, buffer: &mut [u8]) -> Vec<i64> {
-        let file = match self.0.get() {
-            Some(file) => file,
-            None => match File::open(path) {
-                Ok(file) => self.0.get_or_init(|| file),
-                Err(_) => return Vec::new(),
-            },
-        };
-        read_places(file, buffer)
+    fn read(&self, path: impl Fn() -> PathBuf, buffer: &mut [u8]) -> Vec<i64> {
+        self.open(path)
+            .map_or_else(Vec::new, |file| read_places(file, buffer))
+    }
+
+    /// The file; `None` as long as nobody made it.
+    fn open(&self, path: impl Fn() -> PathBuf) -> Option<&File> {
+        if let Some(file) = self.0.get() {
+            return Some(file);
+        }
+        let file = File::open(path()).ok()?;
+        Some(self.0.get_or_init(|| file))
     }
 }
 

@@ -8,13 +8,14 @@ use rusqlite::Connection;
 use super::checkpointer::truncate;
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
+use super::lanes::{Lanes, known};
 use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
 use super::migrate::{AppliedLine, Birth, Line, is_behind, lines, migrate};
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::readers::{Readers, snapshot};
-use super::writer::Writer;
+use super::writer::{TRANSACTION, Writer};
 use crate::clock::Now;
 use crate::error::{Error, Result};
 use crate::runtime::sidecar::Sidecar;
@@ -32,6 +33,7 @@ pub struct Database {
     access: Access,
     readers: Readers,
     waker: Arc<Waker>,
+    lanes: Arc<Lanes>,
     /// Shared by everybody who has the file open, so that one who opens it knows it is the first.
     _open: Option<LockFile>,
 }
@@ -53,16 +55,19 @@ impl Database {
     pub fn open(path: &Path, options: OpenOptions, lines: &[Line]) -> Result<Self> {
         check_version(path, rusqlite::version_number())?;
         let Location { path, sidecar } = locate(path, &options)?;
+        let numbers = Lanes::default();
         let (access, open) = if options.read_only {
             let connection = open_to_read(&path, &options, lines)?;
             (Access::Read(Mutex::new(connection)), None)
         } else {
             let (writer, open) = open_to_write(&path, &sidecar, &options, lines)?;
+            numbers.learn(known(&writer.connection()).map_err(|error| located(&path, error))?);
             (Access::Write(writer), Some(open))
         };
         Ok(Self {
             readers: Readers::new(&path, options.busy_timeout),
             waker: Arc::new(Waker::new(sidecar.clone())),
+            lanes: Arc::new(numbers),
             path,
             sidecar,
             options,
@@ -125,6 +130,25 @@ impl Database {
         }
     }
 
+    /// Prepares what every write needs and these statements, which [`write`](Self::write) will
+    /// execute through `prepare_cached`, so that the first execution takes no longer than the
+    /// next. One-shot programs, which execute few of them, and read-only ones skip that.
+    ///
+    /// # Errors
+    /// What `SQLite` refuses about a statement.
+    pub fn prepare(&self, statements: &[&str]) -> Result<()> {
+        if let Access::Write(writer) = &self.access
+            && !self.options.one_shot
+        {
+            let connection = writer.connection();
+            for sql in TRANSACTION.iter().chain(statements) {
+                connection.prepare_cached(sql)?;
+            }
+            self.waker.open();
+        }
+        Ok(())
+    }
+
     /// A number that changes when anybody commits, this process included. Compare it only with
     /// what the same `Database` returned.
     pub fn change_counter(&self) -> Result<i64> {
@@ -177,6 +201,11 @@ impl Database {
     /// Wakes the workers of this file.
     pub fn waker(&self) -> &Arc<Waker> {
         &self.waker
+    }
+
+    /// The numbers of queues and handlers that are known to this process.
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 
     /// The clocks.

@@ -2,7 +2,15 @@
 //! number that was committed stays right.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock};
+
+use rusqlite::Connection;
+
+use super::statement;
+use crate::task::DEFAULT_QUEUE;
+
+const LANES: &str = statement(include_str!("../../queries/lanes.sql"));
 
 /// A lane's number learned within a transaction: worth remembering once that has committed.
 #[derive(Clone, Debug)]
@@ -17,12 +25,21 @@ pub struct Learned {
 
 /// Known numbers by queue and handler.
 #[derive(Debug, Default)]
-pub struct Lanes(RwLock<HashMap<String, HashMap<String, i64>>>);
+pub struct Lanes {
+    /// Commands of the queue that tasks join unless they say otherwise; 0 until it is known. Found
+    /// without a search, since nearly every enqueue and claim asks for it.
+    default: AtomicI64,
+    named: RwLock<HashMap<String, HashMap<String, i64>>>,
+}
 
 impl Lanes {
     /// The number of a lane, if it is remembered.
     pub fn get(&self, queue: &str, handler: &str) -> Option<i64> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if queue == DEFAULT_QUEUE && handler.is_empty() {
+            let id = self.default.load(Ordering::Relaxed);
+            return (id != 0).then_some(id);
+        }
+        let known = self.named.read().unwrap_or_else(PoisonError::into_inner);
         known.get(queue)?.get(handler).copied()
     }
 
@@ -31,12 +48,30 @@ impl Lanes {
         if learned.is_empty() {
             return;
         }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.named.write().unwrap_or_else(PoisonError::into_inner);
         for lane in learned {
+            if lane.queue == DEFAULT_QUEUE && lane.handler.is_empty() {
+                self.default.store(lane.id, Ordering::Relaxed);
+                continue;
+            }
             known
                 .entry(lane.queue)
                 .or_default()
                 .insert(lane.handler, lane.id);
         }
     }
+}
+
+/// The lanes that a file has when it is opened; the others are learned when they are named.
+pub(super) fn known(connection: &Connection) -> rusqlite::Result<Vec<Learned>> {
+    connection
+        .prepare(LANES)?
+        .query_map([], |row| {
+            Ok(Learned {
+                id: row.get(0)?,
+                queue: row.get(1)?,
+                handler: row.get(2)?,
+            })
+        })?
+        .collect()
 }

@@ -5,6 +5,7 @@
 mod caller;
 mod checkpoint;
 mod checkpointer;
+mod claimed;
 mod combine;
 mod connection;
 mod database;
@@ -28,6 +29,7 @@ mod statement;
 pub mod write;
 mod writer;
 
+pub use claimed::claim_one;
 pub use database::Database;
 pub use due::Due;
 pub use fault::{Fault, located};

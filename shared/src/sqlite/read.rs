@@ -24,7 +24,8 @@ const FEW_WAITING: &str = statement(include_str!("../../queries/few_waiting.sql"
 const LAST_ID: &str = statement(include_str!("../../queries/last_id.sql"));
 const STATS: &str = statement(include_str!("../../queries/stats.sql"));
 const QUEUES: &str = statement(include_str!("../../queries/queues.sql"));
-const NEXT_DUE: &str = statement(include_str!("../../queries/next_due.sql"));
+/// The next time at which a scheduled task comes due.
+pub const NEXT_DUE: &str = statement(include_str!("../../queries/next_due.sql"));
 const CLAIM_PEEK: &str = statement(include_str!("../../queries/claim_peek.sql"));
 const OUTPUT: &str = statement(include_str!("../../queries/output.sql"));
 const WORKERS: &str = statement(include_str!("../../queries/workers.sql"));

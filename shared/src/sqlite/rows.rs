@@ -1,8 +1,9 @@
 //! Rows of the core line as domain types.
 
 use rusqlite::Row;
+use rusqlite::types::{FromSql, ValueRef};
 
-use crate::claim::{Claim, WorkerId};
+use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
@@ -46,6 +47,53 @@ pub fn reason(code: Option<i64>) -> Result<Option<Reason>> {
     .transpose()
 }
 
+/// The columns of a row, wherever it comes from.
+pub trait Columns {
+    /// The value in column `index`.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    fn value(&self, index: usize) -> rusqlite::Result<ValueRef<'_>>;
+}
+
+impl Columns for Row<'_> {
+    fn value(&self, index: usize) -> rusqlite::Result<ValueRef<'_>> {
+        self.get_ref(index)
+    }
+}
+
+fn get<T: FromSql>(columns: &impl Columns, index: usize) -> rusqlite::Result<T> {
+    let value = columns.value(index)?;
+    T::column_result(value).map_err(rusqlite::Error::from)
+}
+
+/// How many columns [`claimed_task`] reads.
+pub(super) const CLAIMED_COLUMNS: i32 = 8;
+
+/// A task as it is once a claim has raised its counters, of a row of id, token, name, kind,
+/// payload, priority, attempt and options from before that.
+///
+/// # Errors
+/// [`Error::Bug`] for a row that no version known to this program wrote.
+pub fn claimed_task(
+    columns: &impl Columns,
+    worker: WorkerId,
+    handler: &str,
+) -> Result<ClaimedTask> {
+    Ok(ClaimedTask {
+        claim: Claim {
+            task: TaskId(get(columns, 0)?),
+            token: get::<i64>(columns, 1)? + 1,
+            worker,
+        },
+        name: get(columns, 2)?,
+        work: Work::from_row(get(columns, 3)?, handler, get(columns, 4)?)?,
+        priority: get(columns, 5)?,
+        attempt: get::<u32>(columns, 6)?.saturating_add(1),
+        options: options(columns, 7)?,
+    })
+}
+
 /// A row of `queries/get.sql`.
 ///
 /// # Errors
@@ -81,8 +129,8 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
 ///
 /// # Errors
 /// [`Error::Bug`] for options this version cannot read.
-pub fn options(row: &Row<'_>, index: usize) -> Result<TaskOptions> {
-    let stored = row.get_ref(index)?.as_str_or_null();
+pub fn options(row: &impl Columns, index: usize) -> Result<TaskOptions> {
+    let stored = row.value(index)?.as_str_or_null();
     TaskOptions::from_row(stored.map_err(rusqlite::Error::from)?)
 }
 

@@ -28,6 +28,9 @@ const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
 const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
 const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
 
+/// What surrounds an operation, unless it is a lone statement.
+pub(super) const TRANSACTION: [&str; 2] = [BEGIN, COMMIT];
+
 /// The write connection of one database and everybody who wants it.
 #[derive(Debug)]
 pub(super) struct Writer {

@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, WorkerId};
+use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
 use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement, write};
 use queue_core::state::State;
-use queue_core::task::{TaskId, Work};
+use queue_core::task::TaskId;
 use rusqlite::Row;
 
 use super::limits::{self, Stored};
@@ -325,30 +325,19 @@ impl Taking<'_, '_> {
     }
 }
 
-/// A task as it will be once its counters are raised, and its limit key. What is left until its deadline bounds its timeout, so that the worker ends it
-/// in time.
+/// A task as it will be once its counters are raised, and its limit key. What is left until its
+/// deadline bounds its timeout, so that the worker ends it in time.
 fn claimed_task(
     row: &Row<'_>,
     worker: WorkerId,
     handler: &str,
     now: Now,
 ) -> Result<(ClaimedTask, Option<Vec<u8>>)> {
-    let mut options = rows::options(row, 7)?;
+    let mut task = rows::claimed_task(row, worker, handler)?;
     if let Some(deadline) = rows::time(row, 8)? {
         let left = u64::try_from(deadline.since(now.wall)).unwrap_or(0).max(1);
-        options.timeout_ms = Some(options.timeout_ms.map_or(left, |timeout| timeout.min(left)));
+        let timeout = &mut task.options.timeout_ms;
+        *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
     }
-    let task = ClaimedTask {
-        claim: Claim {
-            task: TaskId(row.get(0)?),
-            token: row.get::<_, i64>(1)? + 1,
-            worker,
-        },
-        name: row.get(2)?,
-        work: Work::from_row(row.get(3)?, handler, row.get(4)?)?,
-        priority: row.get(5)?,
-        attempt: row.get::<_, u32>(6)?.saturating_add(1),
-        options,
-    };
     Ok((task, row.get(9)?))
 }

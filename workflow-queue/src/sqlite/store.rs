@@ -16,7 +16,7 @@ use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
 use queue_core::sqlite::prune::Keeper;
 use queue_core::sqlite::{
-    CORE, Database, Due, Durability, Lanes, OpenOptions, WORKFLOW, prune, read, write,
+    CORE, Database, Due, Durability, OpenOptions, WORKFLOW, prune, read, write,
 };
 use queue_core::task::{Task, TaskId};
 use queue_core::workflow::Condition;
@@ -52,7 +52,6 @@ impl SqliteOptions {
 #[derive(Debug)]
 pub struct SqliteStore {
     database: Database,
-    lanes: Arc<Lanes>,
     due: Mutex<Due>,
     lease: Duration,
     /// Whether the file is fast-queue's: it can be read, and asked to be promoted.
@@ -77,7 +76,6 @@ impl SqliteStore {
         let unpromoted = !lines.iter().any(|line| line.name == WORKFLOW.name);
         Ok(Self {
             database,
-            lanes: Arc::default(),
             due: Mutex::default(),
             lease: options.lease,
             unpromoted,
@@ -121,7 +119,7 @@ impl SqliteStore {
     }
 
     fn done<T>(&self, value: T, effects: Effects) -> Done<T> {
-        self.lanes.learn(effects.learned);
+        self.database.lanes().learn(effects.learned);
         if effects.scheduled {
             let mut due = self.due();
             *due = due.scheduled(self.database.now());
@@ -181,7 +179,7 @@ impl Store for SqliteStore {
     type Tx<'a> = Transaction<'a>;
 
     fn enqueue(&self, submission: Submission) -> Result<Done<Vec<Enqueued>>> {
-        let lanes = Arc::clone(&self.lanes);
+        let lanes = Arc::clone(self.database.lanes());
         self.write(move |writing| enqueue::enqueue(writing, &lanes, &submission))
     }
 
@@ -191,13 +189,13 @@ impl Store for SqliteStore {
         submission: &Submission,
     ) -> Result<Done<Vec<Enqueued>>> {
         self.write_in(tx, |writing| {
-            enqueue::enqueue(writing, &self.lanes, submission)
+            enqueue::enqueue(writing, self.database.lanes(), submission)
         })
     }
 
     fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
         let (due, lease) = (*self.due(), self.lease);
-        let (lanes, request) = (Arc::clone(&self.lanes), request.clone());
+        let (lanes, request) = (Arc::clone(self.database.lanes()), request.clone());
         let taken = self
             .write(move |writing| claim::claim(writing, &lanes, &request, due, lease))?
             .value;

@@ -23,6 +23,10 @@ CREATE TABLE queue_queues (
     UNIQUE (name, handler)
 ) STRICT;
 
+-- Commands of the queue that tasks join unless they say otherwise: there from the start, so that
+-- the first of them is enqueued like every other.
+INSERT INTO queue_queues (name) VALUES ('default');
+
 CREATE TABLE queue_tasks (
     id INTEGER PRIMARY KEY,
     queue INTEGER NOT NULL,

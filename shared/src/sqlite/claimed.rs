@@ -1,0 +1,58 @@
+//! A claim in one statement: the SQL function `queue_claimed`, called by the statement that takes a
+//! row, keeps what the row holds for the program. RETURNING would make a table for its answer at
+//! every execution; a statement that reads the row first needs a transaction around both.
+
+use std::cell::Cell;
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Params};
+
+use super::rows::{self, Columns};
+use crate::claim::{ClaimedTask, WorkerId};
+use crate::error::Result;
+
+thread_local! {
+    /// The task that the statement under way on this thread takes.
+    static CLAIMED: Cell<Option<ClaimedTask>> = const { Cell::new(None) };
+}
+
+/// The function's arguments: its value, the worker, and the columns of [`rows::claimed_task`].
+const ARGUMENTS: i32 = 2 + rows::CLAIMED_COLUMNS;
+
+/// The columns of the row that is taken, among the arguments.
+struct Taken<'a, 'c>(&'a Context<'c>);
+
+impl Columns for Taken<'_, '_> {
+    fn value(&self, index: usize) -> rusqlite::Result<ValueRef<'_>> {
+        Ok(self.0.get_raw(index + 2))
+    }
+}
+
+/// Gives a connection the function. No schema may use it.
+pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("queue_claimed", ARGUMENTS, flags, |context| {
+        let worker = WorkerId(context.get(1)?);
+        let task = rows::claimed_task(&Taken(context), worker, "")
+            .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
+        CLAIMED.set(Some(task));
+        context.get::<i64>(0)
+    })
+}
+
+/// Executes a statement that takes at most one command by way of the function; `None` where it
+/// took none.
+///
+/// # Errors
+/// What `SQLite` refuses, and a row that no version known to this program wrote; nothing is taken
+/// then.
+pub fn claim_one(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+) -> Result<Option<ClaimedTask>> {
+    CLAIMED.set(None);
+    connection.prepare_cached(sql)?.execute(parameters)?;
+    Ok(CLAIMED.take())
+}
