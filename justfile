@@ -12,7 +12,7 @@ test:
 deny:
     cargo deny check
 
-# The 100 operations, raw SQLite against fast-queue.
+# The 100 operations, raw SQLite against the engines.
 compare *ARGS:
     cargo build --release
     target/release/bench-harness compare {{ARGS}}

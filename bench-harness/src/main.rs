@@ -26,7 +26,7 @@ pub(crate) enum Verdict {
     Missed(Vec<String>),
 }
 
-/// Measures fast-queue against bare `SQLite` on this machine.
+/// Measures both engines against bare `SQLite` and each other on this machine.
 ///
 /// Exit codes: 0 measured (and, with --check, every bar met) · 1 a bar was missed · 2 usage ·
 /// 70 something could not be measured.
@@ -39,9 +39,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// The 100 operations: 100 enqueues, 50 claims, 25 settles, raw against fast-queue
+    /// The 100 operations: 100 enqueues, 50 claims, 25 settles, raw against the engines
     Compare(compare::CompareArgs),
-    /// Everything the design promises of fast-queue, each figure beside its probe and its bar
+    /// Everything the design promises of the engines, each figure beside its probe and its bar
     Figures(figures::FiguresArgs),
     /// What a measurement runs in a process of its own
     #[command(subcommand, hide = true)]

@@ -32,6 +32,8 @@ pub(crate) fn tasks(count: usize) -> Vec<NewTask> {
 pub(crate) enum Commits {
     /// One for every operation.
     Each,
+    /// One for every enqueue, for every five tasks claimed, for every settle.
+    Fives,
     /// One for all operations of a kind.
     Batched,
 }
@@ -41,29 +43,132 @@ pub(crate) enum Commits {
 pub(crate) fn hundred(system: &dyn System, operations: usize, commits: Commits) -> Result<f64> {
     let tasks = tasks(operations);
     let (claims, settles) = (operations / 2, operations / 4);
+    let at_once = match commits {
+        Commits::Each => 1,
+        Commits::Fives => 5,
+        Commits::Batched => claims,
+    };
     let watch = Stopwatch::start();
     let mut claimed = Vec::with_capacity(claims);
-    match commits {
-        Commits::Each => {
-            for task in tasks {
-                system.enqueue(vec![task])?;
-            }
-            for _ in 0..claims {
-                claimed.extend(system.claim(1)?);
-            }
-            for claim in claimed.iter().take(settles) {
-                system.settle(std::slice::from_ref(claim))?;
-            }
-        }
-        Commits::Batched => {
-            system.enqueue(tasks)?;
-            claimed = system.claim(claims)?;
-            system.settle(claimed.get(..settles).unwrap_or(&claimed))?;
+    if commits == Commits::Batched {
+        system.enqueue(tasks)?;
+    } else {
+        for task in tasks {
+            system.enqueue(vec![task])?;
         }
     }
-    let seconds = watch.seconds();
-    if claimed.len() != claims {
-        return Err(format!("{} of {claims} tasks were claimed", claimed.len()).into());
+    while claimed.len() < claims {
+        let more = system.claim(at_once.min(claims - claimed.len()))?;
+        if more.is_empty() {
+            return Err(format!("{} of {claims} tasks were claimed", claimed.len()).into());
+        }
+        claimed.extend(more);
     }
-    Ok(seconds)
+    let ended = claimed.get(..settles).unwrap_or(&claimed);
+    if commits == Commits::Batched {
+        system.settle(ended)?;
+    } else {
+        for claim in ended {
+            system.settle(std::slice::from_ref(claim))?;
+        }
+    }
+    Ok(watch.seconds())
+}
+
+/// Tasks in layers of one width. Every task depends on five of the layer before it, spread over
+/// its width; every twentieth on six.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dag {
+    pub(crate) layers: usize,
+    /// Tasks in a layer; at least six, for dependencies to differ.
+    pub(crate) width: usize,
+}
+
+/// A system that knows dependencies.
+pub(crate) trait DagSystem: System {
+    /// A DAG in the form that [`insert`](Self::insert) takes.
+    type Prepared;
+
+    /// Makes it up, which is no part of a measurement.
+    fn prepare(&self, dag: &Dag) -> Self::Prepared;
+
+    /// Makes it durable in one commit.
+    fn insert(&self, prepared: Self::Prepared) -> Result<()>;
+}
+
+impl Dag {
+    /// How many tasks it has.
+    pub(crate) fn len(self) -> usize {
+        self.layers * self.width
+    }
+
+    /// Its tasks in an order in which each comes after its dependencies.
+    pub(crate) fn tasks(self) -> Vec<NewTask> {
+        (0..self.len())
+            .map(|i| NewTask::shell(format!("task {i}"), format!("echo {i}")))
+            .collect()
+    }
+
+    /// The tasks that one depends on, by their places in that order.
+    pub(crate) fn dependencies(self, task: usize) -> Vec<usize> {
+        let (layer, place) = (task / self.width, task % self.width);
+        let Some(before) = layer.checked_sub(1) else {
+            return Vec::new();
+        };
+        let degree = if place.is_multiple_of(20) { 6 } else { 5 };
+        (0..degree)
+            .map(|step| before * self.width + (place + step * self.width / 6) % self.width)
+            .collect()
+    }
+
+    /// How many edges it has.
+    pub(crate) fn edges(self) -> usize {
+        (0..self.len()).map(|i| self.dependencies(i).len()).sum()
+    }
+}
+
+/// Claims and settles up to `batch` tasks at a time until nothing is left to claim, and returns
+/// how many there were.
+pub(crate) fn drain(system: &dyn System, batch: usize) -> Result<usize> {
+    let mut done = 0;
+    loop {
+        let claims = system.claim(batch)?;
+        if claims.is_empty() {
+            return Ok(done);
+        }
+        system.settle(&claims)?;
+        done += claims.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Dag;
+
+    #[test]
+    fn tasks_of_a_dag_depend_on_different_ones_of_the_layer_before() {
+        let dag = Dag {
+            layers: 3,
+            width: 7,
+        };
+        assert!(dag.dependencies(6).is_empty());
+        assert_eq!(dag.dependencies(7).len(), 6);
+        for task in 7..dag.len() {
+            let all: HashSet<usize> = dag.dependencies(task).into_iter().collect();
+            assert_eq!(all.len(), dag.dependencies(task).len());
+            assert!(all.iter().all(|on| on / 7 == task / 7 - 1), "{all:?}");
+        }
+        assert_eq!(dag.edges(), 2 * (6 + 6 * 5));
+    }
+
+    #[test]
+    fn the_measured_dag_has_half_a_million_edges() {
+        let dag = Dag {
+            layers: 100,
+            width: 1_000,
+        };
+        assert_eq!((dag.len(), dag.edges()), (100_000, 499_950));
+    }
 }

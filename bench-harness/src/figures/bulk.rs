@@ -3,16 +3,18 @@
 use queue_core::sqlite::Durability;
 
 use super::figure::{Bar, Figure};
-use super::{Context, raw_and_fast};
+use super::{Context, in_turns};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, count};
 use crate::report::short;
+use crate::systems::{Engine, SystemName};
 use crate::workload::tasks;
 
 const TASKS: usize = 100_000;
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
-    let [raw, fast] = raw_and_fast(context, Durability::Fast, |system| {
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
+    let systems = [SystemName::Raw, E::NAME.into()];
+    let [raw, engine] = in_turns(context, Durability::Fast, systems, |system| {
         let tasks = tasks(TASKS);
         let watch = Stopwatch::start();
         system.enqueue(tasks)?;
@@ -20,13 +22,14 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
     })?;
     let figure = Figure::ratio(
         "bulk enqueue of 100k tasks",
-        Spread::of_ratios(&fast, &raw),
+        Spread::of_ratios(&engine, &raw),
         "× raw",
         Bar::AtLeast(0.5),
     );
     Ok(vec![figure.beside(format!(
-        "raw {}/s, fast-queue {}/s; one transaction, ten priorities",
+        "raw {}/s, {} {}/s; one transaction, ten priorities",
         short(Spread::of(&raw).median),
-        short(Spread::of(&fast).median)
+        E::NAME,
+        short(Spread::of(&engine).median)
     ))])
 }

@@ -1,11 +1,10 @@
 //! One-shot verbs as processes.
 
 use std::fs::File;
-use std::path::Path;
 use std::process::Command;
 
-use fast_queue::FastQueue;
-use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::sqlite::Durability;
+use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{NewTask, Queue, State};
 
 use super::figure::{Bar, Figure};
@@ -14,20 +13,25 @@ use super::process::verb;
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::short;
-use crate::systems::raw::connect;
+use crate::systems::Engine;
+use crate::systems::raw::{connect, lane_id};
 use crate::{Result, probe};
 
 const SHELL_PUSH: &str = include_str!("../../queries/shell_push.sql");
 const LINES: usize = 100_000;
 const FINISHED: i64 = 1_000_000;
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
-    Ok(vec![add_task(context)?, stdin(context)?, status(context)?])
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
+    Ok(vec![
+        add_task::<E>(context)?,
+        stdin::<E>(context)?,
+        status::<E>(context)?,
+    ])
 }
 
 /// `add-task` against the same insert by the `sqlite3` shell. A connection is held open beside
 /// both, as a worker would: the last one to close a file pays for a checkpoint.
-fn add_task(context: &Context) -> Result<Figure> {
+fn add_task<E: Engine>(context: &Context) -> Result<Figure> {
     let name = "`add-task` as a process";
     let bar = Bar::AtMost(1.5);
     if Command::new("sqlite3").arg("-version").output().is_err() {
@@ -39,12 +43,12 @@ fn add_task(context: &Context) -> Result<Figure> {
     }
     let folder = context.scratch()?;
     let path = database(folder.path());
-    let held = FastQueue::open_with(&path, OpenOptions::new(Durability::Fast)?)?;
+    let held = E::open(&path, Durability::Fast)?;
     held.enqueue(vec![NewTask::shell("first", "true")])?;
     let rounds = if context.quick { 50 } else { 300 };
     let subjects: Vec<Subject<'_>> = vec![
         Box::new(|| probe::process(Command::new("sqlite3").arg(&path).arg(SHELL_PUSH))),
-        Box::new(|| probe::process(&mut verb(&path, &["add-task", "add", "true"])?)),
+        Box::new(|| probe::process(&mut verb(E::NAME, &path, &["add-task", "add", "true"])?)),
         Box::new(|| probe::process(Command::new("/bin/sh").args(["-c", "true"]))),
     ];
     let samples = interleaved(rounds, subjects)?;
@@ -67,7 +71,7 @@ fn add_task(context: &Context) -> Result<Figure> {
     )))
 }
 
-fn stdin(context: &Context) -> Result<Figure> {
+fn stdin<E: Engine>(context: &Context) -> Result<Figure> {
     let folder = context.scratch()?;
     let lines = folder.path().join("lines");
     let text: Vec<String> = (0..LINES).map(|i| format!("echo {i}")).collect();
@@ -75,11 +79,11 @@ fn stdin(context: &Context) -> Result<Figure> {
     let mut seconds = Vec::new();
     for round in 0..context.rounds() {
         let path = folder.path().join(format!("{round}.db"));
-        let mut command = verb(&path, &["add-task", "--stdin"])?;
+        let mut command = verb(E::NAME, &path, &["add-task", "--stdin"])?;
         let watch = Stopwatch::start();
         let output = command.stdin(File::open(&lines)?).output()?;
         seconds.push(watch.seconds());
-        check_added(&path, &output.stderr)?;
+        check_added(&E::open(&path, Durability::Fast)?, &output.stderr)?;
     }
     let median = Spread::of(&seconds).median;
     let figure = Figure::ratio(
@@ -94,8 +98,7 @@ fn stdin(context: &Context) -> Result<Figure> {
     )))
 }
 
-fn check_added(path: &Path, said: &[u8]) -> Result<()> {
-    let queue = FastQueue::open_with(path, OpenOptions::new(Durability::Fast)?)?;
+fn check_added(queue: &impl Queue, said: &[u8]) -> Result<()> {
     let queued = queue.stats()?.count(State::Queued);
     if usize::try_from(queued)? == LINES {
         return Ok(());
@@ -104,18 +107,18 @@ fn check_added(path: &Path, said: &[u8]) -> Result<()> {
     Err(format!("{queued} of {LINES} lines became tasks: {said}").into())
 }
 
-fn status(context: &Context) -> Result<Figure> {
+fn status<E: Engine>(context: &Context) -> Result<Figure> {
     let folder = context.scratch()?;
     let path = database(folder.path());
-    let queue = FastQueue::open_with(&path, OpenOptions::new(Durability::Fast)?)?;
+    let queue = E::open(&path, Durability::Fast)?;
     queue.enqueue(vec![NewTask::shell("first", "true")])?;
     let connection = connect(&path, Durability::Fast)?;
-    let lane = connection.query_row("SELECT id FROM queue_queues", [], |row| row.get(0))?;
+    let lane = lane_id(&connection, DEFAULT_QUEUE, "")?;
     insert(&connection, FINISHED, lane, State::Succeeded, 0)?;
     connection.pragma_update(None, "wal_checkpoint", "truncate")?;
     let mut millis = Vec::new();
     for _ in 0..context.rounds() {
-        millis.push(probe::process(&mut verb(&path, &["status"])?)? * 1e3);
+        millis.push(probe::process(&mut verb(E::NAME, &path, &["status"])?)? * 1e3);
     }
     let figure = Figure::ratio(
         "`status` with 1 M finished tasks",

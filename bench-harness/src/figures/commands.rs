@@ -3,53 +3,60 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use fast_queue::FastQueue;
-use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State};
 
 use super::figure::{Bar, Figure};
 use super::process::verb;
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, interleaved};
+use crate::systems::{Engine, Fast, Workflow};
 use crate::{Result, probe};
 
 const COMMANDS: usize = 1_000;
 const AT_ONCE: usize = 8;
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+pub(super) fn measure_fast(context: &Context) -> Result<Vec<Figure>> {
+    measure::<Fast>(context, Bar::AtMost(1.15))
+}
+
+pub(super) fn measure_workflow(context: &Context) -> Result<Vec<Figure>> {
+    measure::<Workflow>(context, Bar::AtMost(1.25))
+}
+
+fn measure<E: Engine>(context: &Context, bar: Bar) -> Result<Vec<Figure>> {
     let subjects: Vec<Subject<'_>> = vec![
         Box::new(|| probe::spawns(COMMANDS, AT_ONCE)),
         Box::new(|| {
             let folder = context.scratch()?;
-            enqueue_to_settled(&database(folder.path()))
+            enqueue_to_settled::<E>(&database(folder.path()))
         }),
     ];
     let samples = interleaved(context.rounds(), subjects)?;
-    let (bare, fast) = (&samples[0], &samples[1]);
+    let (bare, engine) = (&samples[0], &samples[1]);
     let figure = Figure::ratio(
         "`true` × 1,000, 8 at a time",
-        Spread::of_ratios(fast, bare),
+        Spread::of_ratios(engine, bare),
         "× spawn",
-        Bar::AtMost(1.15),
+        bar,
     );
     Ok(vec![figure.beside(format!(
-        "bare loop of posix_spawn of /bin/sh -c true {:.3} s; fast-queue {:.3} s from enqueue to \
-         the end of `worker --drain`, its start and the capture of output included",
+        "bare loop of posix_spawn of /bin/sh -c true {:.3} s; {} {:.3} s from enqueue to the end \
+         of `worker --drain`, its start and the capture of output included",
         Spread::of(bare).median,
-        Spread::of(fast).median
+        E::NAME,
+        Spread::of(engine).median
     ))])
 }
 
 /// Seconds from the enqueue until a draining worker has settled everything and left.
-fn enqueue_to_settled(path: &Path) -> Result<f64> {
-    let queue = FastQueue::open_with(path, OpenOptions::new(Durability::Fast)?)?;
+fn enqueue_to_settled<E: Engine>(path: &Path) -> Result<f64> {
+    let queue = E::open(path, Durability::Fast)?;
     let tasks = (0..COMMANDS)
         .map(|_| NewTask::shell("true", "true"))
         .collect();
-    let mut worker = verb(
-        path,
-        &["worker", "--drain", "--slots", &AT_ONCE.to_string()],
-    )?;
+    let slots = AT_ONCE.to_string();
+    let mut worker = verb(E::NAME, path, &["worker", "--drain", "--slots", &slots])?;
     worker
         .stdin(Stdio::null())
         .stdout(Stdio::null())

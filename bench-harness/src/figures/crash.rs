@@ -1,7 +1,6 @@
 //! A worker dies; how soon its task runs elsewhere.
 
-use fast_queue::FastQueue;
-use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State, TaskId};
 
 use super::figure::{Bar, Figure};
@@ -9,11 +8,12 @@ use super::process::Worker;
 use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, wait_until};
+use crate::systems::Engine;
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     let rounds = if context.quick { 3 } else { 7 };
     let seconds: Vec<f64> = (0..rounds)
-        .map(|_| recovery(context))
+        .map(|_| recovery::<E>(context))
         .collect::<Result<_>>()?;
     let spread = Spread::of(&seconds);
     // The slowest round is judged: recovery is promised every time.
@@ -30,11 +30,11 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
 }
 
 /// Seconds from the kill to the second start of the task.
-fn recovery(context: &Context) -> Result<f64> {
+fn recovery<E: Engine>(context: &Context) -> Result<f64> {
     let folder = context.scratch()?;
-    let options = OpenOptions::new(Durability::Fast)?;
-    let queue = FastQueue::open_with(database(folder.path()), options)?;
-    let (one, other) = (Worker::start(&queue, 1)?, Worker::start(&queue, 1)?);
+    let queue = E::open(&database(folder.path()), Durability::Fast)?;
+    let start = || Worker::start::<E>(&queue, 1);
+    let (one, other) = (start()?, start()?);
     let starts = folder.path().join("starts");
     let command = format!("echo $PPID >> '{}'; exec sleep 600", starts.display());
     let id = queue.enqueue(vec![NewTask::shell("long", command)])?[0].id;
@@ -58,7 +58,7 @@ fn recovery(context: &Context) -> Result<f64> {
 }
 
 /// Calls the task off, so that its command does not outlive the measurement.
-fn end(queue: &FastQueue, id: TaskId) -> Result<()> {
+fn end(queue: &impl Queue, id: TaskId) -> Result<()> {
     queue.cancel(&[id])?;
     wait_until("the task is called off", || {
         let task = queue.get(id)?;

@@ -93,19 +93,14 @@ impl Figure {
             .is_some_and(|value| !self.bar.holds(value.median))
     }
 
-    /// A row of a Markdown table.
-    pub(crate) fn markdown(&self) -> String {
+    /// The value and the bar as two cells of a Markdown table.
+    pub(crate) fn cells(&self) -> String {
         let shown = match self.value {
             None => format!("not measured: {}", self.beside),
             Some(value) => format!("{} {}", short(value.median), self.unit),
         };
         let missed = if self.missed() { " (missed)" } else { "" };
-        format!(
-            "| {} | {} | {}{missed} |\n",
-            self.name,
-            shown.trim_end(),
-            self.bar
-        )
+        format!(" {} | {}{missed} |", shown.trim_end(), self.bar)
     }
 
     /// Two or more lines of text.
@@ -153,9 +148,9 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_when_its_bar_is_missed() {
+    fn cells_say_when_a_bar_is_missed() {
         let figure = Figure::value("kill -9", 1.5, "s", Bar::AtMost(1.0));
-        assert_eq!(figure.markdown(), "| kill -9 | 1.50 s | ≤ 1 (missed) |\n");
+        assert_eq!(figure.cells(), " 1.50 s | ≤ 1 (missed) |");
     }
 
     #[test]

@@ -7,24 +7,13 @@ use rusqlite::{Connection, params};
 use crate::Result;
 
 const FILL: &str = include_str!("../../queries/fill.sql");
-const ADD_LANE: &str = include_str!("../../queries/add_lane.sql");
-
-/// Adds a queue's lane for commands ('') or a handler and returns its id.
-pub(super) fn add_lane(
-    connection: &Connection,
-    queue: &str,
-    handler: &str,
-    paused_at: Option<Timestamp>,
-) -> Result<i64> {
-    let row = params![queue, handler, paused_at.map(|at| at.0)];
-    Ok(connection.query_row(ADD_LANE, row, |row| row.get(0))?)
-}
+const FILL_KEY: &str = include_str!("../../queries/fill_key.sql");
 
 /// Adds that many tasks of one state, of priorities from `priority` to nine above it.
 pub(super) fn insert(
     connection: &Connection,
     tasks: i64,
-    queue: i64,
+    lane: i64,
     state: State,
     priority: i32,
 ) -> Result<()> {
@@ -35,7 +24,7 @@ pub(super) fn insert(
         FILL,
         params![
             tasks,
-            queue,
+            lane,
             state.code(),
             priority,
             now.0,
@@ -43,5 +32,18 @@ pub(super) fn insert(
             finished_at
         ],
     )?;
+    Ok(())
+}
+
+/// Adds that many tasks that wait for a slot of a limit key, of priorities from `priority` on.
+pub(super) fn insert_keyed(
+    connection: &Connection,
+    tasks: i64,
+    lane: i64,
+    key: &[u8],
+    priority: i32,
+) -> Result<()> {
+    let now = SystemClock.now().wall.0;
+    connection.execute(FILL_KEY, params![tasks, lane, priority, now, key])?;
     Ok(())
 }

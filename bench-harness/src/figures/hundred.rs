@@ -3,32 +3,48 @@
 use queue_core::sqlite::Durability;
 
 use super::figure::{Bar, Figure};
-use super::{Context, raw_and_fast};
+use super::{Context, in_turns};
 use crate::Result;
 use crate::measure::Spread;
+use crate::systems::SystemName;
 use crate::workload::{Commits, System, hundred};
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
-    let [raw, fast] = raw_and_fast(context, Durability::Fast, sample)?;
-    let of = |samples: &[[f64; 2]], index: usize| -> Vec<f64> {
-        samples
-            .iter()
-            .filter_map(|sample| sample.get(index).copied())
-            .collect()
-    };
-    let (raw, each, batched) = (of(&raw, 0), of(&fast, 0), of(&fast, 1));
+pub(super) fn measure_fast(context: &Context) -> Result<Vec<Figure>> {
+    measure(context, [SystemName::Raw, SystemName::Fast], "× raw", 1.1)
+}
+
+pub(super) fn measure_workflow(context: &Context) -> Result<Vec<Figure>> {
+    let systems = [SystemName::Fast, SystemName::Workflow];
+    measure(context, systems, "× fast-queue", 1.7)
+}
+
+/// The second system beside the first.
+fn measure(
+    context: &Context,
+    systems: [SystemName; 2],
+    unit: &'static str,
+    bar: f64,
+) -> Result<Vec<Figure>> {
+    let [base, own] = in_turns(context, Durability::Fast, systems, sample)?;
+    let [base_each, base_fives, _] = columns(&base);
+    let [each, fives, batched] = columns(&own);
+    let [base_name, name] = systems.map(SystemName::as_str);
     let median = |samples: &[f64]| Spread::of(samples).median;
     Ok(vec![
         Figure::ratio(
             "100 operations, one commit each",
-            Spread::of_ratios(&each, &raw),
-            "× raw",
-            Bar::AtMost(1.1),
+            Spread::of_ratios(&each, &base_each),
+            unit,
+            Bar::AtMost(bar),
         )
         .beside(format!(
-            "raw {:.2} ms, fast-queue {:.2} ms",
-            median(&raw),
-            median(&each)
+            "{base_name} {:.2} ms, {name} {:.2} ms; with ten claims of five {:.2} and {:.2} ms, \
+             {:.2} {unit}",
+            median(&base_each),
+            median(&each),
+            median(&base_fives),
+            median(&fives),
+            Spread::of_ratios(&fives, &base_fives).median
         )),
         Figure::ratio(
             "100 operations, batched",
@@ -37,20 +53,29 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
             Bar::AtMost(0.25),
         )
         .beside(format!(
-            "fast-queue {:.2} ms in three commits",
+            "{name} {:.2} ms in three commits",
             median(&batched)
         )),
     ])
 }
 
-/// Milliseconds one by one, then batched: the median of several on the same file, because a
-/// single run of 100 is shorter than a time slice.
-fn sample(system: &dyn System) -> Result<[f64; 2]> {
+/// The samples of each way of committing.
+fn columns(samples: &[[f64; 3]]) -> [Vec<f64>; 3] {
+    [0, 1, 2].map(|column| samples.iter().map(|sample| sample[column]).collect())
+}
+
+/// Milliseconds one by one, with claims of five, then batched: the median of several on the same
+/// file, because a single run of 100 is shorter than a time slice.
+fn sample(system: &dyn System) -> Result<[f64; 3]> {
     let median = |commits| -> Result<f64> {
         let samples: Vec<f64> = (0..9)
             .map(|_| Ok(hundred(system, 100, commits)? * 1e3))
             .collect::<Result<_>>()?;
         Ok(Spread::of(&samples).median)
     };
-    Ok([median(Commits::Each)?, median(Commits::Batched)?])
+    Ok([
+        median(Commits::Each)?,
+        median(Commits::Fives)?,
+        median(Commits::Batched)?,
+    ])
 }

@@ -1,34 +1,37 @@
 //! Memory of the worker's own process.
 
-use fast_queue::FastQueue;
-use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State};
 
 use super::figure::{Bar, Figure};
 use super::process::Worker;
 use super::{Context, database};
 use crate::measure::wait_until;
+use crate::systems::Engine;
 use crate::{Result, probe};
 
 const CHILDREN: usize = 1_000;
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
+    let (idle, full) = (
+        megabytes::<E>(context, 0)?,
+        megabytes::<E>(context, CHILDREN)?,
+    );
+    let figure = |name, megabytes, bar| {
+        Figure::value(name, megabytes, "MB", Bar::AtMost(bar))
+            .beside("resident set of the worker's process, its children not counted")
+    };
     Ok(vec![
-        figure(context, "memory of an idle worker", 0, 12.0)?,
-        figure(
-            context,
-            "memory with 1,000 running children",
-            CHILDREN,
-            25.0,
-        )?,
+        figure("memory of an idle worker", idle, 12.0),
+        figure("memory with 1,000 running children", full, 25.0),
     ])
 }
 
-fn figure(context: &Context, name: &str, children: usize, megabytes: f64) -> Result<Figure> {
+/// What a worker occupies while that many children run.
+fn megabytes<E: Engine>(context: &Context, children: usize) -> Result<f64> {
     let folder = context.scratch()?;
-    let options = OpenOptions::new(Durability::Fast)?;
-    let queue = FastQueue::open_with(database(folder.path()), options)?;
-    let worker = Worker::start(&queue, children.max(8))?;
+    let queue = E::open(&database(folder.path()), Durability::Fast)?;
+    let worker = Worker::start::<E>(&queue, children.max(8))?;
     let sleeps = (0..children).map(|_| NewTask::argv("sleep", ["sleep", "600"]));
     queue.enqueue(sleeps.collect())?;
     wait_until("every child runs", || {
@@ -36,9 +39,7 @@ fn figure(context: &Context, name: &str, children: usize, megabytes: f64) -> Res
     })?;
     let spawned = || children_of(worker.pid());
     wait_until("every child is a process", || Ok(spawned() >= children))?;
-    let resident = probe::resident_megabytes(worker.pid()).ok_or("the worker has gone")?;
-    let figure = Figure::value(name, resident, "MB", Bar::AtMost(megabytes));
-    Ok(figure.beside("resident set of the worker's process, its children not counted"))
+    probe::resident_megabytes(worker.pid()).ok_or_else(|| "the worker has gone".into())
 }
 
 /// How many children a process has.

@@ -1,4 +1,4 @@
-//! `figures`: what the design promises of fast-queue, measured on this machine beside its bars.
+//! `figures`: what the design promises of the engines, measured on this machine beside its bars.
 //!
 //! Every figure is a ratio to something measured in the same run, in turns, or stands beside a
 //! probe of it: absolute times of another machine or another hour say nothing.
@@ -7,13 +7,16 @@ mod bulk;
 mod cli;
 mod commands;
 mod crash;
+mod dag;
 mod depth;
 mod figure;
 mod fill;
+mod groups;
 mod hundred;
 mod memory;
 mod process;
 mod processes;
+mod report;
 mod single;
 mod threads;
 mod wakeup;
@@ -21,77 +24,35 @@ mod wakeup;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use serde::Serialize;
+use queue_core::sqlite::Durability;
 
-use crate::measure::Spread;
-use crate::report::{short, wrap};
+use crate::measure::{Subject, interleaved};
+use crate::systems::{EngineName, SystemName};
+use crate::workload::System;
 use crate::{Result, Verdict, print, probe};
 use figure::Figure;
+use groups::GROUPS;
+use report::{Form, Measured, Report};
 
 pub(crate) use processes::{CycleArgs, run_cycle};
 pub(crate) use wakeup::{StampArgs, run_stamp};
-
-/// A group of figures: its name, what is in it, and how it is measured.
-type Group = (
-    &'static str,
-    &'static str,
-    fn(&Context) -> Result<Vec<Figure>>,
-);
-
-const GROUPS: &[Group] = &[
-    (
-        "single",
-        "push, claim, settle, one commit each",
-        single::measure,
-    ),
-    (
-        "hundred",
-        "the 100 operations, one by one and batched",
-        hundred::measure,
-    ),
-    ("bulk", "bulk enqueue", bulk::measure),
-    ("threads", "64 threads at full durability", threads::measure),
-    ("processes", "16 processes on one file", processes::measure),
-    ("depth", "claims before deep backlogs", depth::measure),
-    (
-        "commands",
-        "`true` a thousand times, 8 at a time",
-        commands::measure,
-    ),
-    (
-        "wakeup",
-        "a new task reaches an idle worker; what idling costs",
-        wakeup::measure,
-    ),
-    (
-        "crash",
-        "kill -9 of a worker until its task runs elsewhere",
-        crash::measure,
-    ),
-    (
-        "cli",
-        "add-task, --stdin and status as processes",
-        cli::measure,
-    ),
-    (
-        "memory",
-        "an idle worker, and one with 1,000 children",
-        memory::measure,
-    ),
-];
 
 /// Which figures to measure, and how.
 #[derive(Debug, clap::Args)]
 pub(crate) struct FiguresArgs {
     /// Groups to measure; all unless named
     #[arg(value_parser = PossibleValuesParser::new(
-        GROUPS.iter().map(|(name, what, _)| PossibleValue::new(*name).help(*what))
+        GROUPS.iter().map(|group| PossibleValue::new(group.name).help(group.what))
     ))]
     names: Vec<String>,
+    /// Whose figures
+    #[arg(long, value_enum, default_value = "both", value_name = "ENGINE")]
+    engine: Engines,
     /// Exit 1 if a bar was missed, naming the figures
     #[arg(long)]
     check: bool,
-    /// Smaller backlogs (1 M instead of 10 M pending) and fewer rounds
+    /// Fewer rounds, shorter windows, and smaller files where the figure's name says so: 1 M
+    /// instead of 10 M pending, a DAG of 20k tasks instead of 100k
     #[arg(long)]
     quick: bool,
     /// The form of what is printed
@@ -109,15 +70,24 @@ pub(crate) struct FiguresArgs {
     dir: Option<PathBuf>,
 }
 
-/// How figures are printed.
+/// Whose figures to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// Text of 80 columns, each group as soon as it is measured.
-    Table,
-    /// One JSON object.
-    Json,
-    /// A table for the README.
-    Markdown,
+enum Engines {
+    #[value(alias = "fast-queue")]
+    Fast,
+    #[value(alias = "workflow-queue")]
+    Workflow,
+    Both,
+}
+
+impl Engines {
+    fn names(self) -> &'static [EngineName] {
+        match self {
+            Self::Fast => &[EngineName::Fast],
+            Self::Workflow => &[EngineName::Workflow],
+            Self::Both => &[EngineName::Fast, EngineName::Workflow],
+        }
+    }
 }
 
 /// What every group is given.
@@ -139,12 +109,6 @@ impl Context {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Report {
-    disk_probe_us: Spread,
-    figures: Vec<Figure>,
-}
-
 /// Measures and prints.
 pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
     let folder = crate::folder(args.dir.as_deref())?;
@@ -152,48 +116,29 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
         folder: folder.path().to_owned(),
         quick: args.quick,
     };
-    let disk_probe_us = probe::disk(folder.path(), 100)?;
+    let mut report = Report {
+        disk_probe_us: probe::disk(folder.path(), 100)?,
+        figures: Vec::new(),
+    };
     if args.form == Form::Table {
-        print(&probe_text(disk_probe_us))?;
+        print(&report.probe_text())?;
     }
-    let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|own| own == name);
-    let (mut figures, mut failed) = (Vec::new(), Vec::new());
-    for (name, _, measure) in GROUPS.iter().filter(|(name, _, _)| wanted(name)) {
-        match measure(&context) {
-            Ok(measured) => {
-                if args.form == Form::Table {
-                    let text = measured.iter().map(Figure::text).collect::<String>();
-                    print(&text)?;
-                }
-                figures.extend(measured);
-            }
-            // The other groups are worth measuring all the same.
-            Err(error) => failed.push(format!("{name}: {error}")),
-        }
+    let mut failed = Vec::new();
+    for engine in args.engine.names() {
+        measure_engine(*engine, args, &context, &mut report, &mut failed)?;
     }
-    let missed: Vec<String> = figures
-        .iter()
-        .filter(|figure| figure.missed())
-        .map(|figure| figure.name.clone())
-        .collect();
     match args.form {
         Form::Table => {}
-        Form::Json => {
-            let report = Report {
-                disk_probe_us,
-                figures,
-            };
-            print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
-        }
-        Form::Markdown => {
-            let rows: String = figures.iter().map(Figure::markdown).collect();
-            print(&format!("| what | measured | bar |\n|---|---|---|\n{rows}"))?;
-            print(&format!("\n{}", probe_text(disk_probe_us)))?;
-        }
+        Form::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
+        Form::Markdown => print(&report.markdown(args.engine.names()))?,
     }
     if !failed.is_empty() {
         return Err(format!("not measured: {}", failed.join("; ")).into());
     }
+    if report.figures.is_empty() {
+        return Err("nothing of that is promised of that engine".into());
+    }
+    let missed = report.missed();
     Ok(if args.check && !missed.is_empty() {
         Verdict::Missed(missed)
     } else {
@@ -201,33 +146,53 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
     })
 }
 
-fn probe_text(disk: Spread) -> String {
-    let text = format!(
-        "disk probe: 4 KiB append + fdatasync {} us ({} to {})",
-        short(disk.median),
-        short(disk.min),
-        short(disk.max)
-    );
-    wrap(&text, "")
+/// Measures the wanted groups of one engine; a table shows each as soon as it is measured.
+fn measure_engine(
+    engine: EngineName,
+    args: &FiguresArgs,
+    context: &Context,
+    report: &mut Report,
+    failed: &mut Vec<String>,
+) -> Result<()> {
+    let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|own| own == name);
+    let groups = GROUPS.iter().filter(|group| wanted(group.name));
+    let mut heading = format!("{engine}\n");
+    for (group, measure) in groups.filter_map(|group| Some((group, group.of(engine)?))) {
+        match measure(context) {
+            Ok(figures) => {
+                if args.form == Form::Table {
+                    let text = figures.iter().map(Figure::text).collect::<String>();
+                    print(&format!("{}{text}", std::mem::take(&mut heading)))?;
+                }
+                let measured = figures
+                    .into_iter()
+                    .map(|figure| Measured { engine, figure });
+                report.figures.extend(measured);
+            }
+            // The other groups are worth measuring all the same.
+            Err(error) => failed.push(format!("{engine}, {}: {error}", group.name)),
+        }
+    }
+    Ok(())
 }
 
-/// Opens one system after the other on files of their own and lets `sample` measure them in turns,
-/// raw first.
-fn raw_and_fast<T>(
+/// Opens one system after the other on files of their own and lets `sample` measure them in turns.
+fn in_turns<T, const N: usize>(
     context: &Context,
-    durability: queue_core::sqlite::Durability,
-    sample: impl Fn(&dyn crate::workload::System) -> Result<T>,
-) -> Result<[Vec<T>; 2]> {
+    durability: Durability,
+    systems: [SystemName; N],
+    sample: impl Fn(&dyn System) -> Result<T>,
+) -> Result<[Vec<T>; N]> {
     let sample = &sample;
-    let subjects = crate::systems::SYSTEMS.map(|system| -> crate::measure::Subject<'_, T> {
+    let subjects = systems.map(|system| -> Subject<'_, T> {
         Box::new(move || {
             let folder = context.scratch()?;
             let system = system.open(&database(folder.path()), durability)?;
             sample(system.as_ref())
         })
     });
-    let samples = crate::measure::interleaved(context.rounds(), subjects.into())?;
-    <[Vec<T>; 2]>::try_from(samples).map_err(|_| "two systems give two rows of samples".into())
+    let samples = interleaved(context.rounds(), subjects.into())?;
+    <[Vec<T>; N]>::try_from(samples).map_err(|_| "every system gives a row of samples".into())
 }
 
 fn database(folder: &Path) -> PathBuf {

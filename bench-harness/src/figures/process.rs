@@ -1,18 +1,18 @@
-//! The real program, as its users run it.
+//! The real programs, as their users run them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use fast_queue::FastQueue;
 use queue_core::Queue;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Result;
 use crate::measure::wait_until;
+use crate::systems::{Engine, EngineName};
 
-/// The `fast-queue` program beside this one.
-pub(super) fn program() -> Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name("fast-queue");
+/// An engine's program, which lies beside this one.
+fn program(engine: EngineName) -> Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(engine.as_str());
     if path.is_file() {
         return Ok(path);
     }
@@ -20,21 +20,24 @@ pub(super) fn program() -> Result<PathBuf> {
     Err(format!("there is no {missing}; build it with `cargo build --release`").into())
 }
 
-/// A verb of the program on a file; the verb comes first, so that flags may follow.
-pub(super) fn verb(database: &Path, arguments: &[&str]) -> Result<Command> {
-    let mut command = Command::new(program()?);
-    command.args(arguments).arg("--db").arg(database);
+/// A verb of a program on a file, at the durability at which the engines are compared; the verb
+/// comes first, so that flags may follow.
+pub(super) fn verb(engine: EngineName, database: &Path, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(program(engine)?);
+    command.args(arguments).args(["--durability", "fast"]);
+    command.arg("--db").arg(database);
     Ok(command)
 }
 
-/// A running `fast-queue worker`. It and its commands end with the value.
+/// A running worker of the program. It and its commands end with the value.
 pub(super) struct Worker(Child);
 
 impl Worker {
     /// Starts one and returns once it is registered.
-    pub(super) fn start(queue: &FastQueue, slots: usize) -> Result<Self> {
+    pub(super) fn start<E: Engine>(queue: &E::Queue, slots: usize) -> Result<Self> {
         let known = queue.workers()?.len();
-        let child = verb(queue.path(), &["worker", "--slots", &slots.to_string()])?
+        let slots = slots.to_string();
+        let child = verb(E::NAME, queue.path(), &["worker", "--slots", &slots])?
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

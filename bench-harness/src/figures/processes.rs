@@ -12,7 +12,7 @@ use super::figure::{Bar, Figure};
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::short;
-use crate::systems::fast::Fast;
+use crate::systems::{Engine, EngineName, Fast, Library, Workflow};
 use crate::workload::{System, tasks};
 use crate::{Result, Verdict, print};
 
@@ -21,6 +21,8 @@ const PROCESSES: usize = 16;
 /// A process that claims and settles until its time is up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CycleArgs {
+    #[arg(long)]
+    engine: EngineName,
     #[arg(long)]
     db: PathBuf,
     #[arg(long)]
@@ -35,13 +37,13 @@ struct Cycles {
     busy: usize,
 }
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     let window = Duration::from_millis(if context.quick { 1_000 } else { 3_000 });
     let rounds = if context.quick { 3 } else { 5 };
     let subject = |processes| -> Subject<'_, Cycles> {
         Box::new(move || {
             let folder = context.scratch()?;
-            cycles(&database(folder.path()), processes, window)
+            cycles::<E>(&database(folder.path()), processes, window)
         })
     };
     let samples = interleaved(rounds, vec![subject(1), subject(PROCESSES)])?;
@@ -83,14 +85,14 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
 }
 
 /// Lets so many processes cycle over a fresh file and adds up what they report.
-fn cycles(path: &Path, processes: usize, window: Duration) -> Result<Cycles> {
+fn cycles<E: Engine>(path: &Path, processes: usize, window: Duration) -> Result<Cycles> {
     // More tasks than any machine works off in the window.
-    let fast = Fast::open(path, Durability::Fast)?;
+    let engine = Library::<E>::open(path, Durability::Fast)?;
     let backlog = 120_000 * (1 + window.as_millis() / 1_000);
-    fast.enqueue(tasks(usize::try_from(backlog)?))?;
+    engine.enqueue(tasks(usize::try_from(backlog)?))?;
     let mut children = Vec::with_capacity(processes);
     for _ in 0..processes {
-        children.push(spawn(path, window)?);
+        children.push(spawn(E::NAME, path, window)?);
     }
     let mut readers = Vec::with_capacity(processes);
     for child in &mut children {
@@ -125,9 +127,9 @@ fn cycles(path: &Path, processes: usize, window: Duration) -> Result<Cycles> {
     Ok(total)
 }
 
-fn spawn(path: &Path, window: Duration) -> Result<Child> {
+fn spawn(engine: EngineName, path: &Path, window: Duration) -> Result<Child> {
     Ok(Command::new(std::env::current_exe()?)
-        .args(["child", "cycle", "--millis"])
+        .args(["child", "cycle", "--engine", engine.as_str(), "--millis"])
         .arg(window.as_millis().to_string())
         .arg("--db")
         .arg(path)
@@ -138,7 +140,14 @@ fn spawn(path: &Path, window: Duration) -> Result<Child> {
 
 /// The process: opens the file, says that it is ready, waits for a line, cycles, reports.
 pub(crate) fn run_cycle(args: &CycleArgs) -> Result<Verdict> {
-    let fast = Fast::open(&args.db, Durability::Fast)?;
+    match args.engine {
+        EngineName::Fast => cycle::<Fast>(args),
+        EngineName::Workflow => cycle::<Workflow>(args),
+    }
+}
+
+fn cycle<E: Engine>(args: &CycleArgs) -> Result<Verdict> {
+    let engine = Library::<E>::open(&args.db, Durability::Fast)?;
     print("ready\n")?;
     std::io::stdin().lock().read_line(&mut String::new())?;
     let window = Duration::from_millis(args.millis);
@@ -149,10 +158,10 @@ pub(crate) fn run_cycle(args: &CycleArgs) -> Result<Verdict> {
     };
     let start = Stopwatch::start();
     while start.elapsed() < window {
-        if let Some(claims) = timed(&mut report, || fast.claim(1))?
+        if let Some(claims) = timed(&mut report, || engine.claim(1))?
             && !claims.is_empty()
         {
-            while timed(&mut report, || fast.settle(&claims))?.is_none() {}
+            while timed(&mut report, || engine.settle(&claims))?.is_none() {}
             report.done += 1;
         }
     }

@@ -11,13 +11,13 @@ use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::short;
-use crate::systems::fast::Fast;
 use crate::systems::raw::Raw;
+use crate::systems::{Engine, Library};
 use crate::workload::{System, tasks};
 
 const THREADS: usize = 64;
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     let window = Duration::from_millis(if context.quick { 500 } else { 2_000 });
     let rounds = if context.quick { 3 } else { 5 };
     let subjects: Vec<Subject<'_>> = vec![
@@ -27,21 +27,21 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
         }),
         Box::new(|| {
             let folder = context.scratch()?;
-            shared_engine(&database(folder.path()), window)
+            shared_engine::<E>(&database(folder.path()), window)
         }),
     ];
     let samples = interleaved(rounds, subjects)?;
-    let (raw, fast) = (&samples[0], &samples[1]);
+    let (raw, engine) = (&samples[0], &samples[1]);
     let figure = Figure::ratio(
         "64 threads at full, one push a commit",
-        Spread::of_ratios(fast, raw),
+        Spread::of_ratios(engine, raw),
         "× raw",
         Bar::AtLeast(10.0),
     );
     Ok(vec![figure.beside(format!(
         "a connection per thread {}/s, one engine {}/s; {} s each",
         short(Spread::of(raw).median),
-        short(Spread::of(fast).median),
+        short(Spread::of(engine).median),
         window.as_secs_f64()
     ))])
 }
@@ -57,9 +57,9 @@ fn connection_per_thread(path: &Path, window: Duration) -> Result<f64> {
 }
 
 /// Pushes per second of threads that share one engine.
-fn shared_engine(path: &Path, window: Duration) -> Result<f64> {
-    let fast = Fast::open(path, Durability::Full)?;
-    per_second(window, || Ok(|| fast.enqueue(tasks(1)).is_ok()))
+fn shared_engine<E: Engine>(path: &Path, window: Duration) -> Result<f64> {
+    let engine = Library::<E>::open(path, Durability::Full)?;
+    per_second(window, || Ok(|| engine.enqueue(tasks(1)).is_ok()))
 }
 
 /// How often the threads' operations succeed per second, over one window for all of them.

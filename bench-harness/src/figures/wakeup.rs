@@ -7,10 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fast_queue::FastQueue;
 use queue_core::runtime::handlers::{Done, Handlers};
 use queue_core::runtime::{Observer, Worker as LibraryWorker, WorkerEvent, WorkerOptions};
-use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -19,6 +18,7 @@ use super::process::Worker;
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, count, pause, percentile};
 use crate::report::short;
+use crate::systems::{Engine, EngineName, Fast, Workflow};
 use crate::{Result, Verdict, print, probe};
 
 /// A process with a worker that prints when it started a task.
@@ -26,26 +26,25 @@ use crate::{Result, Verdict, print, probe};
 pub(crate) struct StampArgs {
     #[arg(long, required_unless_present = "bare")]
     db: Option<PathBuf>,
+    #[arg(long, default_value = "fast")]
+    engine: EngineName,
     /// Without a queue: print when a line arrived on standard input
     #[arg(long)]
     bare: bool,
 }
 
-pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     let folder = context.scratch()?;
-    let options = OpenOptions::new(Durability::Fast)?;
-    let queue = FastQueue::open_with(database(folder.path()), options)?;
+    let queue = E::open(&database(folder.path()), Durability::Fast)?;
+    let (samples, seconds) = if context.quick { (100, 2) } else { (1_000, 10) };
     Ok(vec![
-        latency(&queue, if context.quick { 100 } else { 1_000 })?,
-        idle(
-            &queue,
-            Duration::from_secs(if context.quick { 2 } else { 10 }),
-        )?,
+        latency::<E>(&queue, samples)?,
+        idle::<E>(&queue, Duration::from_secs(seconds))?,
     ])
 }
 
-fn latency(queue: &FastQueue, samples: usize) -> Result<Figure> {
-    let mut worker = StampWorker::start(Some(queue.path()))?;
+fn latency<E: Engine>(queue: &E::Queue, samples: usize) -> Result<Figure> {
+    let mut worker = StampWorker::start(Some((E::NAME, queue.path())))?;
     let (mut reached, mut pushed) = (Vec::new(), Vec::new());
     for round in 0..=samples {
         // Long enough for the worker to have settled the last task and gone to sleep.
@@ -69,12 +68,21 @@ fn latency(queue: &FastQueue, samples: usize) -> Result<Figure> {
         Bar::AtMost(100.0),
     );
     Ok(figure.beside(format!(
-        "from the start of the push until the worker has claimed and started it; p99 {} us; the push itself {} us; \
-         waking a bare process by a pipe {} us",
+        "from the start of the push until the worker has claimed and started it; p99 {} us; \
+         the push itself {} us; waking a bare process by a pipe {} us; {}",
         short(p99),
         short(Spread::of(&pushed).median),
-        short(bare_wakeup(samples)?)
+        short(bare_wakeup(samples)?),
+        leases(queue)
     )))
+}
+
+/// What a worker does about leases.
+fn leases(queue: &impl Queue) -> String {
+    match queue.lease() {
+        Some(lease) => format!("leases of {} s", lease.as_secs()),
+        None => "no leases".to_owned(),
+    }
 }
 
 /// The probe: microseconds (p50) from a write into a pipe until the process that waits for it
@@ -92,8 +100,8 @@ fn bare_wakeup(samples: usize) -> Result<f64> {
     Ok(Spread::of(&woken).median)
 }
 
-fn idle(queue: &FastQueue, window: Duration) -> Result<Figure> {
-    let worker = Worker::start(queue, 2)?;
+fn idle<E: Engine>(queue: &E::Queue, window: Duration) -> Result<Figure> {
+    let worker = Worker::start::<E>(queue, 2)?;
     pause(Duration::from_secs(1));
     let used = || probe::processor_seconds(worker.pid()).ok_or("the idle worker has gone");
     let (before, watch) = (used()?, Stopwatch::start());
@@ -105,7 +113,8 @@ fn idle(queue: &FastQueue, window: Duration) -> Result<Figure> {
         "%",
         Bar::AtMost(0.2),
     );
-    Ok(figure.beside(format!("over {} s", window.as_secs())))
+    let beside = format!("over {} s; {}", window.as_secs(), leases(queue));
+    Ok(figure.beside(beside))
 }
 
 /// The other process, killed with the value.
@@ -116,11 +125,13 @@ struct StampWorker {
 
 impl StampWorker {
     /// With a worker on that file, or bare.
-    fn start(database: Option<&Path>) -> Result<Self> {
+    fn start(file: Option<(EngineName, &Path)>) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["child", "stamp"]);
-        match database {
-            Some(path) => command.arg("--db").arg(path),
+        match file {
+            Some((engine, path)) => command
+                .args(["--engine", engine.as_str(), "--db"])
+                .arg(path),
             None => command.arg("--bare"),
         };
         let mut child = command
@@ -169,7 +180,14 @@ pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
         }
         return Ok(Verdict::Passed);
     };
-    let queue = FastQueue::open_with(path, OpenOptions::new(Durability::Fast)?)?;
+    match args.engine {
+        EngineName::Fast => work::<Fast>(path),
+        EngineName::Workflow => work::<Workflow>(path),
+    }
+}
+
+fn work<E: Engine>(path: &Path) -> Result<Verdict> {
+    let queue = E::open(path, Durability::Fast)?;
     let handlers = Handlers::new().register("stamp", |_| Ok(Done::Succeeded));
     let options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
     LibraryWorker::new(Arc::new(queue), options)?.run(&mut Stamps)?;

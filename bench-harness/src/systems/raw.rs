@@ -12,6 +12,7 @@ use std::time::Duration;
 use queue_core::claim::WorkerId;
 use queue_core::clock::{Clock, SystemClock};
 use queue_core::sqlite::{CORE, Durability};
+use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{Claim, NewTask, TaskId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -22,19 +23,14 @@ const PUSH: &str = include_str!("../../queries/raw_push.sql");
 const CLAIM_ONE: &str = include_str!("../../queries/raw_claim_one.sql");
 const CLAIM_MANY: &str = include_str!("../../queries/raw_claim_many.sql");
 const SETTLE: &str = include_str!("../../queries/raw_settle.sql");
-const QUEUE_ID: &str = include_str!("../../queries/queue_id.sql");
+const LANE_ID: &str = include_str!("../../queries/lane_id.sql");
 const ADD_QUEUE: &str = include_str!("../../queries/add_queue.sql");
 
 /// A bare connection.
 pub(crate) struct Raw {
-    connection: Connection,
-    queue: i64,
+    pub(super) connection: Connection,
+    pub(super) queue: i64,
     worker: WorkerId,
-}
-
-/// Opens a [`Raw`] behind the common trait.
-pub(crate) fn open(path: &Path, durability: Durability) -> Result<Box<dyn System>> {
-    Ok(Box::new(Raw::open(path, durability)?))
 }
 
 impl Raw {
@@ -42,7 +38,7 @@ impl Raw {
     pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self> {
         let connection = connect(path, durability)?;
         connection.execute(ADD_QUEUE, [])?;
-        let queue = connection.query_row(QUEUE_ID, [], |row| row.get(0))?;
+        let queue = lane_id(&connection, DEFAULT_QUEUE, "")?;
         // As the engine does when it opens a file.
         for sql in [PUSH, CLAIM_ONE, SETTLE] {
             connection.prepare_cached(sql)?;
@@ -68,7 +64,7 @@ impl Raw {
         Ok(())
     }
 
-    fn settle_one(&self, claim: &Claim) -> Result<()> {
+    pub(super) fn settle_one(&self, claim: &Claim) -> Result<()> {
         let now = SystemClock.now().wall.0;
         let mut statement = self.connection.prepare_cached(SETTLE)?;
         let changed = statement.execute(params![claim.task.0, claim.token, claim.worker.0, now])?;
@@ -83,6 +79,11 @@ impl Raw {
         if statements == 1 {
             return operation();
         }
+        self.in_transaction(operation)
+    }
+
+    /// Runs `operation` in one transaction.
+    pub(super) fn in_transaction<T>(&self, operation: impl FnOnce() -> Result<T>) -> Result<T> {
         self.connection
             .prepare_cached("BEGIN IMMEDIATE")?
             .execute([])?;
@@ -148,6 +149,11 @@ pub(crate) fn connect(path: &Path, durability: Durability) -> Result<Connection>
     Ok(connection)
 }
 
+/// The number of a queue's lane for commands (`""`) or a handler.
+pub(crate) fn lane_id(connection: &Connection, queue: &str, handler: &str) -> Result<i64> {
+    Ok(connection.query_row(LANE_ID, [queue, handler], |row| row.get(0))?)
+}
+
 /// Reads what a worker needs of a claimed row, as an engine would.
 fn claim_of(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Claim> {
     let claim = Claim {
@@ -186,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_committing_end_in_the_same_rows() {
+    fn every_way_of_committing_ends_in_the_same_rows() {
         let folder = tempfile::tempdir().unwrap();
         let count = |commits| {
             let path = folder.path().join(format!("{commits:?}.db"));
@@ -204,6 +210,7 @@ mod tests {
             [count(2), count(3), count(4)]
         };
         assert_eq!(count(Commits::Each), [50, 25, 25]);
+        assert_eq!(count(Commits::Fives), [50, 25, 25]);
         assert_eq!(count(Commits::Batched), [50, 25, 25]);
     }
 }

@@ -1,0 +1,1 @@
+INSERT INTO raw_dependencies (task, dependent) VALUES (?1, ?2);

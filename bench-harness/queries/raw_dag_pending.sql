@@ -1,0 +1,1 @@
+UPDATE raw_waiting SET pending = ?2 WHERE dependent = ?1;

@@ -1,0 +1,1 @@
+UPDATE queue_tasks SET state = 2 WHERE id = ?1;

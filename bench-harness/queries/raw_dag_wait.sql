@@ -1,0 +1,1 @@
+INSERT INTO raw_waiting (dependent, pending) VALUES (?1, ?2);

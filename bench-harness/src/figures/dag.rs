@@ -1,0 +1,148 @@
+//! A workflow of many tasks, inserted at once and worked off in batches that do nothing.
+
+use queue_core::sqlite::Durability;
+
+use super::figure::{Bar, Figure};
+use super::{Context, database};
+use crate::Result;
+use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
+use crate::report::short;
+use crate::systems::raw_dag::RawDag;
+use crate::systems::{Library, Workflow};
+use crate::workload::{Dag, DagSystem, drain};
+
+/// Tasks claimed and settled at a time.
+const BATCH: usize = 100;
+
+/// What the graph is called, and how many seconds its insert may take.
+struct Graph {
+    dag: Dag,
+    name: &'static str,
+    seconds: f64,
+}
+
+/// Of one system on a file of its own.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    insert_seconds: f64,
+    drained_per_second: f64,
+}
+
+pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
+    let graph = if context.quick {
+        Graph {
+            dag: Dag {
+                layers: 20,
+                width: 1_000,
+            },
+            name: "DAG of 20k tasks, 96k edges",
+            seconds: 0.4,
+        }
+    } else {
+        Graph {
+            dag: Dag {
+                layers: 100,
+                width: 1_000,
+            },
+            name: "DAG of 100k tasks, 500k edges",
+            seconds: 2.0,
+        }
+    };
+    figures(context, &graph)
+}
+
+fn figures(context: &Context, graph: &Graph) -> Result<Vec<Figure>> {
+    let subjects: Vec<Subject<'_, Sample>> = vec![
+        Box::new(|| {
+            let folder = context.scratch()?;
+            let raw = RawDag::open(&database(folder.path()), Durability::Fast)?;
+            sample(&raw, &graph.dag)
+        }),
+        Box::new(|| {
+            let folder = context.scratch()?;
+            let path = database(folder.path());
+            sample(
+                &Library::<Workflow>::open(&path, Durability::Fast)?,
+                &graph.dag,
+            )
+        }),
+    ];
+    let samples = interleaved(context.rounds(), subjects)?;
+    let inserts = |index: usize| column(&samples[index], |sample| sample.insert_seconds);
+    let drains = |index: usize| column(&samples[index], |sample| sample.drained_per_second);
+    let [raw, own] = [0, 1].map(drains);
+    Ok(vec![
+        Figure::ratio(
+            format!("{}, insert", graph.name),
+            Spread::of(&inserts(1)),
+            "s",
+            Bar::AtMost(graph.seconds),
+        )
+        .beside(format!(
+            "{} edges in one transaction; bare statements {} s",
+            graph.dag.edges(),
+            short(Spread::of(&inserts(0)).median)
+        )),
+        Figure::ratio(
+            format!("{}, drain", graph.name),
+            Spread::of_ratios(&own, &raw),
+            "× raw",
+            Bar::AtLeast(0.5),
+        )
+        .beside(format!(
+            "{BATCH} at a time; bare statements with a counter {}/s, workflow-queue {}/s with \
+             leases and recorded attempts",
+            short(Spread::of(&raw).median),
+            short(Spread::of(&own).median)
+        )),
+    ])
+}
+
+fn column(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Vec<f64> {
+    samples.iter().map(of).collect()
+}
+
+fn sample(system: &impl DagSystem, dag: &Dag) -> Result<Sample> {
+    let prepared = system.prepare(dag);
+    let watch = Stopwatch::start();
+    system.insert(prepared)?;
+    let insert_seconds = watch.seconds();
+    let watch = Stopwatch::start();
+    let done = drain(system, BATCH)?;
+    let seconds = watch.seconds();
+    if done != dag.len() {
+        return Err(format!("{done} of {} tasks of the DAG were drained", dag.len()).into());
+    }
+    Ok(Sample {
+        insert_seconds,
+        drained_per_second: count(done) / seconds,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Context, Dag, Graph, figures};
+
+    #[test]
+    fn both_figures_of_a_dag_are_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Context {
+            folder: folder.path().to_owned(),
+            quick: true,
+        };
+        let graph = Graph {
+            dag: Dag {
+                layers: 3,
+                width: 120,
+            },
+            name: "DAG",
+            seconds: 2.0,
+        };
+        let figures = figures(&context, &graph).unwrap();
+        let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+        assert_eq!(names, ["DAG, insert", "DAG, drain"]);
+        for figure in figures {
+            assert!(figure.value.unwrap().min > 0.0, "{figure:?}");
+        }
+    }
+}

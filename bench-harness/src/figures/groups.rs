@@ -1,0 +1,118 @@
+//! The groups of figures: what is measured together, of which engine, and how.
+
+use super::figure::Figure;
+use super::{
+    Context, bulk, cli, commands, crash, dag, depth, hundred, memory, processes, single, threads,
+    wakeup,
+};
+use crate::Result;
+use crate::systems::{EngineName, Fast, Workflow};
+
+/// Measures a group.
+pub(super) type Measure = fn(&Context) -> Result<Vec<Figure>>;
+
+/// A group of figures.
+pub(super) struct Group {
+    /// What it is called by.
+    pub(super) name: &'static str,
+    /// What is in it.
+    pub(super) what: &'static str,
+    fast: Option<Measure>,
+    workflow: Option<Measure>,
+}
+
+impl Group {
+    /// How it is measured of an engine; `None` if nothing in it is promised of that one.
+    pub(super) fn of(&self, engine: EngineName) -> Option<Measure> {
+        match engine {
+            EngineName::Fast => self.fast,
+            EngineName::Workflow => self.workflow,
+        }
+    }
+}
+
+/// A group that is measured of both.
+const fn both(name: &'static str, what: &'static str, fast: Measure, workflow: Measure) -> Group {
+    Group {
+        name,
+        what,
+        fast: Some(fast),
+        workflow: Some(workflow),
+    }
+}
+
+/// Every group, in the order of measuring.
+pub(super) const GROUPS: &[Group] = &[
+    both(
+        "single",
+        "push, claim, settle, one commit each",
+        single::measure_fast,
+        single::measure_workflow,
+    ),
+    both(
+        "hundred",
+        "the 100 operations, one by one and batched",
+        hundred::measure_fast,
+        hundred::measure_workflow,
+    ),
+    both(
+        "bulk",
+        "bulk enqueue",
+        bulk::measure::<Fast>,
+        bulk::measure::<Workflow>,
+    ),
+    both(
+        "threads",
+        "64 threads at full durability",
+        threads::measure::<Fast>,
+        threads::measure::<Workflow>,
+    ),
+    both(
+        "processes",
+        "16 processes on one file",
+        processes::measure::<Fast>,
+        processes::measure::<Workflow>,
+    ),
+    both(
+        "depth",
+        "claims before deep backlogs",
+        depth::measure_fast,
+        depth::measure_workflow,
+    ),
+    Group {
+        name: "dag",
+        what: "a DAG of 100k tasks, inserted and drained",
+        fast: None,
+        workflow: Some(dag::measure),
+    },
+    both(
+        "commands",
+        "`true` a thousand times, 8 at a time",
+        commands::measure_fast,
+        commands::measure_workflow,
+    ),
+    both(
+        "wakeup",
+        "a new task reaches an idle worker; what idling costs",
+        wakeup::measure::<Fast>,
+        wakeup::measure::<Workflow>,
+    ),
+    both(
+        "crash",
+        "kill -9 of a worker until its task runs elsewhere",
+        crash::measure::<Fast>,
+        crash::measure::<Workflow>,
+    ),
+    both(
+        "cli",
+        "add-task, --stdin and status as processes",
+        cli::measure::<Fast>,
+        cli::measure::<Workflow>,
+    ),
+    both(
+        "memory",
+        "an idle worker, and one with 1,000 children",
+        memory::measure::<Fast>,
+        memory::measure::<Workflow>,
+    ),
+];

@@ -1,0 +1,54 @@
+//! An engine through its library.
+
+use std::path::Path;
+
+use queue_core::claim::WorkerId;
+use queue_core::sqlite::Durability;
+use queue_core::{Claim, ClaimRequest, NewTask, Outcome, Queue, Settled, Settlement};
+
+use super::Engine;
+use crate::Result;
+use crate::workload::System;
+
+/// An open engine and the worker in whose name it claims.
+pub(crate) struct Library<E: Engine> {
+    pub(super) queue: E::Queue,
+    worker: WorkerId,
+}
+
+impl<E: Engine> Library<E> {
+    /// Opens the file, creating it if it is missing.
+    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self> {
+        let queue = E::open(path, durability)?;
+        let worker = WorkerId::from_bits(queue.random());
+        Ok(Self { queue, worker })
+    }
+}
+
+impl<E: Engine> System for Library<E> {
+    fn enqueue(&self, tasks: Vec<NewTask>) -> Result<()> {
+        self.queue.enqueue(tasks)?;
+        Ok(())
+    }
+
+    fn claim(&self, limit: usize) -> Result<Vec<Claim>> {
+        let claims = self
+            .queue
+            .claim(&ClaimRequest::commands(self.worker, limit))?;
+        Ok(claims.tasks.into_iter().map(|task| task.claim).collect())
+    }
+
+    fn settle(&self, claims: &[Claim]) -> Result<()> {
+        let settlements = claims.iter().map(|claim| Settlement {
+            claim: *claim,
+            outcome: Outcome::Succeeded,
+            output: None,
+        });
+        for settled in self.queue.settle(settlements.collect())? {
+            if settled == Settled::ClaimLost {
+                return Err("a claim was lost although nobody else works the file".into());
+            }
+        }
+        Ok(())
+    }
+}
