@@ -53,7 +53,8 @@ impl Journal {
         Self::parse(&std::fs::read_to_string(path).unwrap_or_default())
     }
 
-    fn parse(text: &str) -> Self {
+    /// Reads what was written so far from a text.
+    pub(crate) fn parse(text: &str) -> Self {
         let mut journal = Self::default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         for (number, line) in whole.lines().enumerate() {
