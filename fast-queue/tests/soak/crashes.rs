@@ -34,7 +34,7 @@ fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
         killed.push(doomed.kill());
         doomed = stage.worker(&SLOTS);
     }
-    wait_until("every task has ended", || stage.unfinished() == 0);
+    stage.finish();
     stop(steady, doomed);
 
     let journal = Journal::read(&journal);

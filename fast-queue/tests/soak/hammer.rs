@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fast_queue::{FastQueue, Queue, State};
 
-use crate::soak::stage::{Stage, started, wait_until};
+use crate::soak::stage::{Stage, started};
 use crate::soak::{long, report};
 
 #[test]
@@ -25,7 +25,7 @@ fn no_busy_error_reaches_a_user() {
             .map(|thread| thread.join().unwrap())
             .collect()
     });
-    wait_until("every task has ended", || stage.unfinished() == 0);
+    stage.finish();
     for worker in workers {
         assert!(
             worker.stop(),

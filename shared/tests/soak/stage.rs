@@ -83,6 +83,19 @@ impl<Q: Queue> Stage<Q> {
             .sum()
     }
 
+    /// Waits until every task has ended. Patience begins anew with each that does.
+    pub(crate) fn finish(&self) {
+        let mut before = self.unfinished();
+        while before > 0 {
+            let mut now = before;
+            wait_until("another task has ended", || {
+                now = self.unfinished();
+                now < before
+            });
+            before = now;
+        }
+    }
+
     /// Processes that carry this database's mark: commands, and whatever they left behind.
     pub(crate) fn marked_processes(&self) -> Vec<String> {
         let mut mark = b"QUEUE_DB=".to_vec();
@@ -166,9 +179,14 @@ pub(crate) fn started() -> Instant {
 /// Waits until `condition` holds.
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = started();
-    while !condition() {
+    loop {
+        let looked = started();
+        if condition() {
+            return;
+        }
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        pause();
+        // Looking must not slow down what is looked at.
+        pause((looked.elapsed() * 4).max(Duration::from_millis(2)));
     }
 }
 
@@ -176,6 +194,6 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     clippy::disallowed_methods,
     reason = "the pause between two looks at a condition"
 )]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(2));
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }
