@@ -14,6 +14,7 @@ mod killed;
 mod running;
 #[path = "../../../shared/tests/soak/mod.rs"]
 mod soak;
+mod stopped;
 mod survivor;
 
 use std::path::{Path, PathBuf};
