@@ -71,7 +71,8 @@ fn sweep(has_worker: bool) -> Option<Tally> {
         }
     }
     report(&format!(
-        "of {} system calls every {stride} was the last, {}: {tally:?}",
+        "killed at {} of {} system calls, {}: {tally:?}",
+        tally.values().sum::<u32>(),
         calls.len(),
         if has_worker {
             "beside a worker"
