@@ -24,4 +24,4 @@ figures *ARGS:
 
 # The soaks at full length.
 soak:
-    SOAK=long cargo test --release -p fast-queue --test soak -- --nocapture
+    SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use fast_queue::{NewTask, State, TaskOptions};
+use fast_queue::{NewTask, State};
+
+use crate::soak::command;
+use crate::soak::journal::Verdicts;
 
 /// How a task has to end, however often its worker dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,16 @@ pub(crate) struct Expected {
     pub(crate) attempts: u32,
     pub(crate) exit_code: Option<i32>,
     pub(crate) signal: Option<i32>,
+}
+
+impl Expected {
+    /// What its runs have to come to.
+    pub(crate) fn verdicts(self) -> Verdicts {
+        Verdicts {
+            attempts: self.attempts,
+            exit_code: self.exit_code,
+        }
+    }
 }
 
 /// `count` tasks of all kinds in turn, each writing its own lines to the journal.
@@ -94,25 +107,10 @@ const KINDS: [Kind; 10] = [
     },
 ];
 
-/// Every line is one append to the journal: what, task, attempt, token, worker, time.
-const PROLOGUE: &str = r#"
-say() {
-    printf '%s %s %s %s %s %s\n' "$1" "$QUEUE_TASK_ID" "$QUEUE_ATTEMPT" "$QUEUE_TOKEN" \
-        "$QUEUE_WORKER" "$(date +%s%N)" >> "$JOURNAL"
-}
-leave() { say end; exit "$1"; }
-say start
-"#;
-
 impl Kind {
     fn task(&self, journal: &Path) -> (NewTask, Expected) {
-        let mut options = TaskOptions {
-            backoff_ms: 40,
-            // Every kill may hit the same task; what is examined is that none is lost to them.
-            max_crashes: 100,
-            env: vec![("JOURNAL".to_owned(), journal.to_str().unwrap().to_owned())],
-            ..TaskOptions::default()
-        };
+        let mut task = command(self.name, self.body, journal);
+        let options = &mut task.options;
         let expected = match self.end {
             End::SucceedsAt { attempt } => Expected {
                 state: State::Succeeded,
@@ -133,11 +131,7 @@ impl Kind {
                 failed(1, None, Some(signal))
             }
         };
-        let command = format!("{PROLOGUE}{}\nleave 0", self.body);
-        (
-            NewTask::shell(self.name, command).options(options),
-            expected,
-        )
+        (task, expected)
     }
 }
 

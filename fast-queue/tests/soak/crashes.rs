@@ -1,17 +1,19 @@
 //! Mixed commands through two workers, one of which dies again and again.
 
-use fast_queue::{Queue, TaskId};
+use fast_queue::{FastQueue, Queue, TaskId};
 
 use crate::commands::{Expected, mix};
-use crate::journal::{Journal, Kill};
-use crate::stage::{Stage, Worker, wait_until};
+use crate::soak::journal::Journal;
+use crate::soak::stage::{Stage, Worker, wait_until};
+use crate::soak::{long, report};
 
-const SLOTS: u32 = 4;
+const SLOTS: [&str; 2] = ["--slots", "4"];
 
 #[test]
 fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
-    let (count, kills) = if crate::long() { (1_000, 10) } else { (100, 3) };
-    let stage = Stage::new();
+    let (count, kills) = if long() { (1_000, 10) } else { (100, 3) };
+    let folder = tempfile::tempdir().unwrap();
+    let stage = crate::stage(folder.path());
     let journal = stage.file("journal");
     let (tasks, expected): (Vec<_>, Vec<Expected>) = mix(count, &journal).into_iter().unzip();
     let enqueued = stage.queue.enqueue(tasks).unwrap();
@@ -20,8 +22,8 @@ fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
         .map(|expected| expected.attempts as usize)
         .sum();
 
-    let steady = stage.worker(SLOTS);
-    let mut doomed = stage.worker(SLOTS);
+    let steady = stage.worker(&SLOTS);
+    let mut doomed = stage.worker(&SLOTS);
     let mut killed = Vec::new();
     for number in 1..=kills {
         let due = runs * number / (kills + 2);
@@ -29,20 +31,16 @@ fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
             let journal = Journal::read(&journal);
             journal.ended() >= due && journal.is_running(doomed.id())
         });
-        let worker = doomed.id();
-        killed.push(Kill {
-            worker,
-            at: doomed.kill(),
-        });
-        doomed = stage.worker(SLOTS);
+        killed.push(doomed.kill());
+        doomed = stage.worker(&SLOTS);
     }
-    wait_until("every task has ended", || stage.unfinished() == 0);
+    stage.finish();
     stop(steady, doomed);
 
     let journal = Journal::read(&journal);
     let mut faults = Vec::new();
     for (enqueued, expected) in enqueued.iter().zip(&expected) {
-        faults.extend(journal.faults(enqueued.id.0, expected.attempts, &killed));
+        faults.extend(journal.faults(enqueued.id.0, expected.verdicts(), &killed));
         faults.extend(state_fault(&stage, enqueued.id, *expected));
     }
     let recoveries: Vec<_> = killed
@@ -52,13 +50,13 @@ fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
     assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), stage.log());
     assert_eq!(stage.marked_processes(), [""; 0], "orphans are left");
     assert!(!recoveries.is_empty(), "no kill interrupted anything");
-    crate::report(&format!(
+    report(&format!(
         "{count} tasks, {} runs, {} of them repeated after {kills} kills; recovered in {recoveries:?} ms",
         journal.started(),
         journal.started() - runs,
     ));
     // Only the long form runs alone on an optimised program.
-    if crate::long() {
+    if long() {
         assert!(
             recoveries.iter().all(|millis| *millis < 1_000),
             "{recoveries:?} ms"
@@ -74,7 +72,7 @@ fn stop(steady: Worker, doomed: Worker) {
     );
 }
 
-fn state_fault(stage: &Stage, id: TaskId, expected: Expected) -> Option<String> {
+fn state_fault(stage: &Stage<FastQueue>, id: TaskId, expected: Expected) -> Option<String> {
     let task = stage.queue.get(id).unwrap().unwrap();
     let found = Expected {
         state: task.state,

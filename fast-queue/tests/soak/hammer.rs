@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use fast_queue::{Queue, State};
+use fast_queue::{FastQueue, Queue, State};
 
-use crate::stage::{Stage, started, wait_until};
+use crate::soak::stage::{Stage, started};
+use crate::soak::{long, report};
 
 #[test]
 fn no_busy_error_reaches_a_user() {
-    let window = Duration::from_secs(if crate::long() { 60 } else { 3 });
-    let stage = Stage::new();
-    let workers = [stage.worker(4), stage.worker(4)];
+    let window = Duration::from_secs(if long() { 60 } else { 3 });
+    let folder = tempfile::tempdir().unwrap();
+    let stage = crate::stage(folder.path());
+    let workers = [(); 2].map(|()| stage.worker(&["--slots", "4"]));
     let loops: Vec<Loop> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2)
             .map(|number| {
@@ -23,7 +25,7 @@ fn no_busy_error_reaches_a_user() {
             .map(|thread| thread.join().unwrap())
             .collect()
     });
-    wait_until("every task has ended", || stage.unfinished() == 0);
+    stage.finish();
     for worker in workers {
         assert!(
             worker.stop(),
@@ -46,7 +48,7 @@ fn no_busy_error_reaches_a_user() {
         "added and succeeded differ"
     );
     let verbs: u64 = loops.iter().map(|own| own.verbs).sum();
-    crate::report(&format!(
+    report(&format!(
         "{verbs} verbs in {} s, {added} tasks added and done",
         window.as_secs()
     ));
@@ -60,7 +62,7 @@ struct Loop {
 }
 
 /// One user's loop: adds, looks, adds.
-fn hammer(stage: &Stage, number: u32, window: Duration) -> Loop {
+fn hammer(stage: &Stage<FastQueue>, number: u32, window: Duration) -> Loop {
     let name = format!("loop {number}");
     let verbs: [&[&str]; 8] = [
         &["add-task", &name, "true"],
@@ -76,7 +78,7 @@ fn hammer(stage: &Stage, number: u32, window: Duration) -> Loop {
     let start = started();
     while start.elapsed() < window {
         for verb in verbs {
-            let output = stage.run(verb);
+            let output = stage.program(verb).output().unwrap();
             own.verbs += 1;
             let said = String::from_utf8_lossy(&output.stderr);
             if !output.status.success() || said.contains("busy") || said.contains("locked") {

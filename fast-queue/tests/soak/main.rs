@@ -12,16 +12,17 @@
 mod commands;
 mod crashes;
 mod hammer;
-mod journal;
-mod stage;
+#[path = "../../../shared/tests/soak/mod.rs"]
+mod soak;
 
-/// Whether the full length was asked for.
-fn long() -> bool {
-    std::env::var_os("SOAK").is_some_and(|length| length == "long")
-}
+use std::path::Path;
 
-/// Tells what was measured; shown with `--nocapture`.
-fn report(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "{text}");
+use fast_queue::FastQueue;
+
+use soak::stage::Stage;
+
+/// An empty database in that folder.
+fn stage(folder: &Path) -> Stage<FastQueue> {
+    let program = Path::new(env!("CARGO_BIN_EXE_fast-queue"));
+    Stage::new(folder, program, |path| FastQueue::open(path).unwrap())
 }

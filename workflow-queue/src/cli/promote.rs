@@ -13,6 +13,8 @@ use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
 
 /// How often it is looked whether the workers have left.
 const POLL: Duration = Duration::from_millis(200);
+/// How long all workers have to be stopped until it is no use to wait for them.
+const STOPPED: Duration = Duration::from_secs(2);
 
 /// Make a file of fast-queue's this program's, for good
 ///
@@ -24,7 +26,7 @@ pub(crate) struct Arguments {
     /// The file [default: the database]
     file: Option<PathBuf>,
 
-    /// How long to wait for the workers; without it, as long as they take
+    /// How long to wait for the workers; without it, as long as one of them goes on
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     timeout: Option<Duration>,
 }
@@ -66,20 +68,29 @@ fn wait(
     let queue = WorkflowQueue::open_with(file, options.clone())?;
     let until = timeout.map(|time| queue.now().boot.after(time));
     let listener = Listener::new(&queue)?;
-    let mut told = Vec::new();
+    let mut told = String::new();
+    let mut stopped_since = None;
     loop {
-        if workers != told {
-            let pids = pids(&workers);
+        let (pids, stopped) = pids(&workers);
+        if pids != told {
             note(&format!(
                 "waiting for workers to finish and leave: pid {pids}"
             ));
-            told.clone_from(&workers);
+            told.clone_from(&pids);
         }
-        if until.is_some_and(|until| until <= queue.now().boot) {
+        let now = queue.now().boot;
+        stopped_since = stopped.then(|| stopped_since.unwrap_or(now));
+        if stopped_since.is_some_and(|since| since.after(STOPPED) <= now) {
             let what = format!(
-                "workers of before still finish what they run (pid {}); fast-queue takes nothing \
-                 more on there",
-                pids(&workers)
+                "the workers waited for are stopped: pid {pids}; let them go on with `kill -CONT`, \
+                 or end them, and promote again"
+            );
+            return Err(Error::Busy { what });
+        }
+        if until.is_some_and(|until| until <= now) {
+            let what = format!(
+                "workers of before still finish what they run (pid {pids}); fast-queue takes \
+                 nothing more on there"
             );
             return Err(Error::Busy { what });
         }
@@ -91,7 +102,22 @@ fn wait(
     }
 }
 
-fn pids(workers: &[WorkerInfo]) -> String {
-    let pids: Vec<String> = workers.iter().map(|one| one.pid.to_string()).collect();
-    pids.join(", ")
+/// The processes of the workers, those that are stopped marked, and whether all of them are.
+fn pids(workers: &[WorkerInfo]) -> (String, bool) {
+    let mut all = true;
+    let pids = workers.iter().map(|worker| {
+        let stopped = is_stopped(worker.pid);
+        all &= stopped;
+        format!("{}{}", worker.pid, if stopped { " (stopped)" } else { "" })
+    });
+    let pids: Vec<String> = pids.collect();
+    (pids.join(", "), all)
+}
+
+/// Whether a signal holds the process. One that cannot be looked at counts as going on.
+fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before the state may contain anything.
+    let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    after_name.is_some_and(|rest| rest.starts_with('T'))
 }

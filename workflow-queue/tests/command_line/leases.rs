@@ -7,7 +7,13 @@ use crate::command_line::program::{Place, Process, until};
 #[test]
 fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
     let place = Place::new();
-    let command = "echo $$ >> starts; while ! test -e go; do sleep 0.02; done";
+    // Each run looks at those before it. One that was killed stays a zombie while its worker, its
+    // parent, is stopped.
+    let command = r"for pid in $(cat starts); do
+            case $(cat /proc/$pid/stat) in '' | *') Z '*) ;; *) echo $pid >> overlaps ;; esac
+        done
+        echo $$ >> starts
+        while ! test -e go; do sleep 0.02; done";
     place.ok(&["enqueue", "slow", command]);
     let worker = ["worker", "1", "--lease", "1s", "--drain"];
     let starts = || place.read("starts").lines().count();
@@ -17,10 +23,8 @@ fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
     first.signal(Signal::STOP);
     let mut second = place.start(&worker);
     until("the second run begins", || starts() == 2);
-    assert!(
-        !first_run.is_running(),
-        "the first run was ended before the second began"
-    );
+    assert_eq!(place.read("overlaps"), "", "the first run had ended");
+    assert!(!first_run.is_running());
     place.write("go", "");
     assert_eq!(second.ended(), Some(0));
     first.signal(Signal::CONT);
@@ -29,14 +33,49 @@ fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
         first.stderr().contains("claims on 1 task were lost")
     });
     assert_eq!(place.state("1"), "succeeded");
+    assert_eq!(
+        recorded(&place),
+        ["queued", "succeeded"],
+        "one success is recorded"
+    );
+}
+
+#[test]
+fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused() {
+    let place = Place::new();
+    let command = "echo $$ >> starts; ! test -e second || exit 0
+        while ! test -e go; do sleep 0.02; done; exit 7";
+    place.ok(&["enqueue", "once", command, "--max-attempts", "1"]);
+    let worker = ["worker", "1", "--lease", "1s", "--drain"];
+    let mut first = place.start(&worker);
+    until("the first run begins", || {
+        place.read("starts").ends_with('\n')
+    });
+    let first_run = Process::of(place.read("starts").trim().parse().unwrap());
+    first.signal(Signal::STOP);
+    place.write("second", "");
+    place.write("go", "");
+    until("the first run ends, unseen by its worker", || {
+        !first_run.is_running()
+    });
+    assert_eq!(place.start(&worker).ended(), Some(0));
+    first.signal(Signal::CONT);
+    assert_eq!(first.ended(), Some(6), "{}", first.stderr());
+    assert_eq!(place.read("starts").lines().count(), 2);
+    let task = place.json(&["show", "1"]);
+    assert_eq!(
+        (&task["state"], &task["exit_code"]),
+        (&"succeeded".into(), &0.into())
+    );
+    assert_eq!(recorded(&place), ["queued", "succeeded"]);
+}
+
+/// What the first task became by each of its attempts.
+fn recorded(place: &Place) -> Vec<String> {
     let attempts = place.json(&["attempts", "1"]);
-    let states: Vec<_> = attempts
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["state"])
-        .collect();
-    assert_eq!(states, ["queued", "succeeded"], "one success is recorded");
+    let states = attempts.as_array().unwrap().iter();
+    let states = states.map(|one| one["state"].as_str().unwrap().to_owned());
+    states.collect()
 }
 
 #[test]

@@ -1,68 +1,61 @@
-//! What every soak stands on: a file, workers on it, waiting for conditions.
+//! A file, workers on it, waiting for conditions.
 
 use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use fast_queue::{FastQueue, Queue, State, WorkerId};
+use queue_core::{Queue, State, WorkerId};
 use rustix::process::{Pid, Signal, kill_process};
+
+use super::journal::Kill;
 
 /// How long a condition may take before the soak gives up on it. Far above what any needs, so
 /// that only a hang meets it.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A database in a folder of its own.
-pub(crate) struct Stage {
-    folder: tempfile::TempDir,
+/// A database, the program that works on it, and the engine to look at it with.
+pub(crate) struct Stage<Q> {
     path: PathBuf,
-    pub(crate) queue: FastQueue,
+    program: PathBuf,
+    pub(crate) queue: Q,
 }
 
-impl Stage {
-    /// An empty database, under a name that a careless shell line would trip over.
-    pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().canonicalize().unwrap().join("soak 'ü' $x.db");
-        let queue = FastQueue::open(&path).unwrap();
+impl<Q: Queue> Stage<Q> {
+    /// The database of that folder, under a name that a careless shell line would trip over.
+    pub(crate) fn new(folder: &Path, program: &Path, open: impl FnOnce(&Path) -> Q) -> Self {
+        let path = folder.canonicalize().unwrap().join("soak 'ü' $x.db");
         Self {
-            folder,
+            queue: open(&path),
+            program: program.to_owned(),
             path,
-            queue,
         }
     }
 
     /// A file beside the database.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.path.with_file_name(name)
     }
 
     /// The program on this database.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fast-queue"));
+        let mut command = Command::new(&self.program);
         command.args(arguments).arg("--db").arg(&self.path);
+        command.stdin(Stdio::null());
         command
-    }
-
-    /// Runs a verb to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        self.program(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
     }
 
     /// Starts a worker and returns once it is registered; its log goes to a file beside the
     /// database.
-    pub(crate) fn worker(&self, slots: u32) -> Worker {
+    pub(crate) fn worker(&self, arguments: &[&str]) -> Worker {
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.file("workers.log"))
             .unwrap();
         let child = self
-            .program(&["worker", "--slots", &slots.to_string()])
-            .stdin(Stdio::null())
+            .program(&["worker"])
+            .args(arguments)
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -88,6 +81,19 @@ impl Stage {
             .filter(|state| !state.is_terminal())
             .map(|state| stats.count(state))
             .sum()
+    }
+
+    /// Waits until every task has ended. Patience begins anew with each that does.
+    pub(crate) fn finish(&self) {
+        let mut before = self.unfinished();
+        while before > 0 {
+            let mut now = before;
+            wait_until("another task has ended", || {
+                now = self.unfinished();
+                now < before
+            });
+            before = now;
+        }
     }
 
     /// Processes that carry this database's mark: commands, and whatever they left behind.
@@ -130,12 +136,15 @@ impl Worker {
         self.id
     }
 
-    /// Ends it as a crash of the machine's memory would, and returns when.
-    pub(crate) fn kill(mut self) -> u128 {
-        let at = wall_nanos();
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(mut self) -> Kill {
+        let at = since_boot();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        at
+        Kill {
+            worker: self.id,
+            at,
+        }
     }
 
     /// Asks it to stop and returns whether it left without an error.
@@ -154,16 +163,11 @@ impl Drop for Worker {
     }
 }
 
-/// Nanoseconds since 1970, on the clock of `date +%s%N`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "compared with what `date` prints in the commands"
-)]
-pub(crate) fn wall_nanos() -> u128 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_nanos()
+/// Hundredths of a second since the machine started, from where the commands read them.
+fn since_boot() -> u64 {
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+    let up = uptime.split(' ').next().unwrap();
+    up.replace('.', "").parse().unwrap()
 }
 
 /// A moment to measure real time from.
@@ -175,9 +179,14 @@ pub(crate) fn started() -> Instant {
 /// Waits until `condition` holds.
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = started();
-    while !condition() {
+    loop {
+        let looked = started();
+        if condition() {
+            return;
+        }
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        pause();
+        // Looking must not slow down what is looked at.
+        pause((looked.elapsed() * 4).max(Duration::from_millis(2)));
     }
 }
 
@@ -185,6 +194,6 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     clippy::disallowed_methods,
     reason = "the pause between two looks at a condition"
 )]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(2));
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }

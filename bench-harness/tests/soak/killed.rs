@@ -1,0 +1,210 @@
+//! A promotion that is killed leaves a file that is one engine's, or that the next one finishes.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fast_queue::FastQueue;
+use queue_core::Claim;
+use queue_core::queue::Serves;
+use queue_core::runtime::presence::Registration;
+
+use crate::soak::stage::started;
+use crate::soak::{long, report};
+use crate::survivor::{Copied, Left, Template, claim, settle, try_claim};
+
+/// How often a promotion left a file to whom.
+type Tally = BTreeMap<Left, u32>;
+
+#[test]
+fn a_promotion_killed_at_any_moment_can_be_begun_again() {
+    let rounds = if long() { 1_000 } else { 30 };
+    let template = Template::new();
+    let whole = template.copy();
+    let begun = started();
+    assert!(promote(&whole.path()).status().unwrap().success());
+    let span = begun.elapsed();
+    let mut tally = Tally::new();
+    for round in 0..rounds {
+        let copy = template.copy();
+        let begun = started();
+        let mut promotion = promote(&copy.path()).spawn().unwrap();
+        // A little longer than it took alone, since no two take the same time.
+        while begun.elapsed() * rounds < span * round * 5 / 4 {
+            std::thread::yield_now();
+        }
+        promotion.kill().unwrap();
+        promotion.wait().unwrap();
+        *tally.entry(template.check(&copy.path(), &[])).or_default() += 1;
+    }
+    report(&format!("killed at {rounds} moments: {tally:?}"));
+}
+
+#[test]
+fn a_promotion_killed_at_any_system_call_can_be_begun_again() {
+    let Some(tally) = sweep(false) else { return };
+    let seen: Vec<Left> = tally.into_keys().collect();
+    assert_eq!(seen, [Left::Fast, Left::Promoting, Left::Promoted]);
+}
+
+#[test]
+fn workers_finish_when_a_promotion_that_waits_for_them_is_killed_at_any_system_call() {
+    let Some(tally) = sweep(true) else { return };
+    let seen: Vec<Left> = tally.into_keys().collect();
+    assert_eq!(seen, [Left::Fast, Left::Promoting]);
+}
+
+/// Kills a promotion at each of its system calls, or in the short form at some of them, with a
+/// living worker of fast-queue on the file or without. Nothing where the system does not let
+/// processes be traced.
+fn sweep(has_worker: bool) -> Option<Tally> {
+    let template = Template::new();
+    let calls = calls(&Scene::new(&template, has_worker).promote())?;
+    let stride = if long() { 1 } else { 13 };
+    let mut tally = Tally::new();
+    // The last one ends the process, with everything done.
+    for call in calls.iter().step_by(stride).chain(calls.last()) {
+        let scene = Scene::new(&template, has_worker);
+        if call.kills(&scene.promote()) {
+            *tally.entry(scene.end(&template)).or_default() += 1;
+        }
+    }
+    report(&format!(
+        "killed at {} of {} system calls, {}: {tally:?}",
+        tally.values().sum::<u32>(),
+        calls.len(),
+        if has_worker {
+            "beside a worker"
+        } else {
+            "alone"
+        }
+    ));
+    Some(tally)
+}
+
+/// A file to promote, and perhaps a living worker of fast-queue with a task under way.
+struct Scene {
+    copy: Copied,
+    worker: Option<(FastQueue, Registration, Vec<Claim>)>,
+}
+
+impl Scene {
+    fn new(template: &Template, has_worker: bool) -> Self {
+        let copy = template.copy();
+        let worker = has_worker.then(|| {
+            let queue = FastQueue::open(copy.path()).unwrap();
+            let serves = Serves {
+                queue: "default".to_owned(),
+                commands: true,
+                handlers: Vec::new(),
+            };
+            let registration = Registration::new(&queue, 1, serves).unwrap();
+            let claims = claim(&queue, registration.info().id, 1);
+            (queue, registration, claims)
+        });
+        Self { copy, worker }
+    }
+
+    /// The promotion; it looks once whether the worker has left.
+    fn promote(&self) -> Command {
+        let mut command = promote(&self.copy.path());
+        if self.worker.is_some() {
+            command.args(["--timeout", "0"]);
+        }
+        command
+    }
+
+    /// What the killed promotion left. The worker finishes what it has, goes on if it may, and
+    /// leaves first.
+    fn end(self, template: &Template) -> Left {
+        let path = self.copy.path();
+        let Some((queue, registration, mut finished)) = self.worker else {
+            return template.check(&path, &[]);
+        };
+        settle(&queue, &finished);
+        let next = try_claim(&queue, registration.info().id, 1);
+        let goes_on = next.is_ok();
+        let next = next.unwrap_or_default();
+        settle(&queue, &next);
+        finished.extend(next);
+        registration.close(&queue).unwrap();
+        let left = template.check(&path, &finished);
+        assert_eq!(goes_on, left == Left::Fast);
+        left
+    }
+}
+
+fn promote(path: &Path) -> Command {
+    let mut command = Command::new(crate::program("workflow-queue"));
+    command.arg("promote").arg(path);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// A system call of a process: its name, and how many of that name there were by then.
+struct Call {
+    name: String,
+    number: usize,
+}
+
+/// The system calls of a command, in their order.
+fn calls(command: &Command) -> Option<Vec<Call>> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace");
+    // Without the program or the right to trace there is no file, or an empty one.
+    let _ = strace(command, &file, &[]).status();
+    let trace = std::fs::read_to_string(&file).unwrap_or_default();
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let calls: Vec<Call> = trace
+        .lines()
+        .filter_map(|line| {
+            // Lines read `4711 openat(AT_FDCWD, …) = 3`; others tell of ends and of signals.
+            let (name, _) = line.split_once(' ')?.1.trim_start().split_once('(')?;
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            if !name.bytes().all(is_name) {
+                return None;
+            }
+            let number = numbers.entry(name).or_default();
+            *number += 1;
+            Some(Call {
+                name: name.to_owned(),
+                number: *number,
+            })
+        })
+        .collect();
+    if calls.is_empty() {
+        report("skipped: without strace, or where it may not trace, no system call can be chosen");
+        return None;
+    }
+    Some(calls)
+}
+
+impl Call {
+    /// Runs a command that is killed as it makes this call; whether it did.
+    fn kills(&self, command: &Command) -> bool {
+        let trace = format!("trace={}", self.name);
+        let inject = format!("inject={}:signal=KILL:when={}", self.name, self.number);
+        let mut strace = strace(command, Path::new("/dev/null"), &[&trace, &inject]);
+        // It ends as the traced process did.
+        strace.status().unwrap().signal() == Some(9)
+    }
+}
+
+/// The command under strace, which writes to `file`.
+fn strace(command: &Command, file: &Path, expressions: &[&str]) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(file);
+    for expression in expressions {
+        strace.args(["-e", expression]);
+    }
+    strace.arg(command.get_program()).args(command.get_args());
+    strace
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    strace
+}

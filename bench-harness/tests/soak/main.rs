@@ -1,0 +1,52 @@
+//! Soaks of a promotion, which both programs have a part in: real commands and workers, real
+//! `kill -9`.
+//!
+//! `cargo test` runs them short. At full length (100,000 commands; a promotion killed at each of
+//! its system calls):
+//!
+//! ```text
+//! SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a soak's helpers fail as its tests do")]
+
+mod killed;
+mod running;
+#[path = "../../../shared/tests/soak/mod.rs"]
+mod soak;
+mod stopped;
+mod survivor;
+
+use std::path::{Path, PathBuf};
+
+use fast_queue::FastQueue;
+use workflow_queue::WorkflowQueue;
+
+use soak::stage::Stage;
+
+/// A program of this workspace. It lies beside the tests, where building the workspace's tests
+/// puts it.
+fn program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().unwrap().with_file_name(name);
+    assert!(
+        path.is_file(),
+        "there is no {}; test the whole workspace, or name package {name} too",
+        path.display()
+    );
+    path
+}
+
+/// The folder's database as fast-queue has it.
+fn fast_stage(folder: &Path) -> Stage<FastQueue> {
+    Stage::new(folder, &program("fast-queue"), |path| {
+        FastQueue::open(path).unwrap()
+    })
+}
+
+/// The folder's database as workflow-queue has it.
+fn flow_stage(folder: &Path) -> Stage<WorkflowQueue> {
+    Stage::new(folder, &program("workflow-queue"), |path| {
+        WorkflowQueue::open(path).unwrap()
+    })
+}

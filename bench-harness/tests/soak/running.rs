@@ -1,0 +1,190 @@
+//! A file is promoted while workers of fast-queue run commands from it.
+
+use std::fs::File;
+use std::process::Child;
+
+use fast_queue::FastQueue;
+use queue_core::error::Error;
+use queue_core::{NewTask, Queue, State};
+use workflow_queue::WorkflowQueue;
+
+use crate::soak::journal::{Journal, Kill, Verdicts};
+use crate::soak::stage::{Stage, Worker, started, wait_until};
+use crate::soak::{command, long, report};
+use crate::{fast_stage, flow_stage};
+
+/// The task that runs when the promotion begins, and until it is let go.
+const HELD: i64 = 1;
+const HOLD: &str = r#"until test -e "$JOURNAL.go"; do sleep 0.02; done"#;
+
+const WELL: Verdicts = Verdicts {
+    attempts: 1,
+    exit_code: Some(0),
+};
+
+/// What becomes of the worker that the promotion waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Finishes,
+    Dies,
+}
+
+#[test]
+fn a_file_with_running_workers_is_promoted_and_nothing_is_lost_or_run_twice() {
+    promote_under_way(Fate::Finishes);
+}
+
+#[test]
+fn a_worker_that_dies_while_its_file_is_promoted_costs_one_more_run_and_nothing_else() {
+    promote_under_way(Fate::Dies);
+}
+
+fn promote_under_way(fate: Fate) {
+    let count = if long() { 100_000 } else { 2_000 };
+    let folder = tempfile::tempdir().unwrap();
+    let fast = fast_stage(folder.path());
+    let path = fast.file("journal");
+    enqueue(&fast, count);
+
+    let begun = started();
+    let pair = [(); 2].map(|()| fast.worker(&["--slots", "4", "--grace", "1h"]));
+    wait_until("both work", || {
+        let journal = Journal::read(&path);
+        journal.ended() >= count / 20 && !journal.of(HELD).is_empty()
+    });
+    // Two at once, neither of which may stumble over the other.
+    let mut promotions = [(); 2].map(|()| promote(&fast));
+    // Dropped, it is killed: it may still be on its way out.
+    let (holder, _other) = leaving(&fast, pair);
+    let refused = fast.queue.enqueue(vec![NewTask::shell("late", "true")]);
+    assert!(
+        matches!(refused, Err(Error::Promoted { .. })),
+        "{refused:?}"
+    );
+
+    let mut kills = Vec::new();
+    match fate {
+        Fate::Dies => kills.push(holder.kill()),
+        Fate::Finishes => {
+            release(&fast);
+            wait_until("the last of the workers has left", || {
+                fast.queue.workers().unwrap().is_empty()
+            });
+        }
+    }
+    for promotion in &mut promotions {
+        let status = promotion.wait().unwrap();
+        assert!(status.success(), "{status}: {}", said(&fast));
+    }
+    let before = Journal::read(&path).ended();
+    let flow = flow_stage(folder.path());
+    finish(&flow, fate);
+    assert!(before < count, "nothing was left for the new workers");
+
+    let journal = Journal::read(&path);
+    check(&flow, count, &journal, &kills);
+    report(&format!(
+        "{count} tasks in {} s, {before} of them before the promotion was done; {} runs; {}",
+        begun.elapsed().as_secs(),
+        journal.started(),
+        match kills.first() {
+            Some(kill) => format!(
+                "a killed worker's task ran again after {:?} ms, promotion included",
+                journal.recovery_ms(*kill)
+            ),
+            None => "no kill".to_owned(),
+        },
+    ));
+}
+
+fn enqueue(fast: &Stage<FastQueue>, count: usize) {
+    let journal = fast.file("journal");
+    let mut tasks = vec![command("plain", ":", &journal); count];
+    tasks[0] = command("held", HOLD, &journal).priority(1);
+    let enqueued = fast.queue.enqueue(tasks).unwrap();
+    assert_eq!(enqueued[0].id.0, HELD);
+}
+
+/// Lets the held task end.
+fn release(fast: &Stage<FastQueue>) {
+    File::create(fast.file("journal.go")).unwrap();
+}
+
+/// Starts `promote`; it goes on until the workers have left.
+fn promote(fast: &Stage<FastQueue>) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(fast.file("promotions.log"))
+        .unwrap();
+    let mut command = std::process::Command::new(crate::program("workflow-queue"));
+    command.arg("promote").arg(fast.queue.path());
+    command.stdout(log.try_clone().unwrap()).stderr(log);
+    command.spawn().unwrap()
+}
+
+fn said(fast: &Stage<FastQueue>) -> String {
+    std::fs::read_to_string(fast.file("promotions.log")).unwrap_or_default()
+}
+
+/// Waits until the worker that holds nothing has left by itself and both promotions say for whom
+/// they wait still; which worker that is, and the other.
+fn leaving(fast: &Stage<FastQueue>, pair: [Worker; 2]) -> (Worker, Worker) {
+    wait_until("one worker has left", || {
+        fast.queue.workers().unwrap().len() == 1
+    });
+    let journal = Journal::read(&fast.file("journal"));
+    let [one, two] = pair;
+    let (holder, other) = if journal.is_running(one.id()) {
+        (one, two)
+    } else {
+        (two, one)
+    };
+    wait_until("both promotions tell for whom they wait", || {
+        let pid = fast.queue.workers().unwrap()[0].pid;
+        let line = format!("waiting for workers to finish and leave: pid {pid}");
+        said(fast).lines().filter(|said| **said == line).count() == 2
+    });
+    (holder, other)
+}
+
+/// Works off what is left.
+fn finish(flow: &Stage<WorkflowQueue>, fate: Fate) {
+    let workers = [(); 2].map(|()| flow.worker(&["4"]));
+    if fate == Fate::Dies {
+        let path = flow.file("journal");
+        wait_until("the dead worker's task runs again", || {
+            Journal::read(&path).of(HELD).len() == 2
+        });
+        File::create(flow.file("journal.go")).unwrap();
+    }
+    flow.finish();
+    for worker in workers {
+        let well = worker.stop();
+        assert!(well, "a worker left with an error\n{}", flow.log());
+    }
+}
+
+fn check(flow: &Stage<WorkflowQueue>, count: usize, journal: &Journal, kills: &[Kill]) {
+    let mut faults = Vec::new();
+    for task in 1..=i64::try_from(count).unwrap() {
+        faults.extend(journal.faults(task, WELL, kills));
+    }
+    let log = flow.log();
+    for word in ["busy", "locked", "was refused", "lost"] {
+        faults.extend(
+            log.lines()
+                .filter(|line| line.contains(word))
+                .map(str::to_owned),
+        );
+    }
+    faults.extend(flow.marked_processes());
+    assert!(faults.is_empty(), "{}\n{log}", faults.join("\n"));
+    let told = "this file was promoted; use workflow-queue on it";
+    wait_until("every worker that left has said why", || {
+        flow.log().matches(told).count() == 2 - kills.len()
+    });
+    let stats = flow.queue.stats().unwrap();
+    let succeeded = usize::try_from(stats.count(State::Succeeded)).unwrap();
+    assert_eq!((succeeded, stats.total()), (count, count as u64));
+}

@@ -1,0 +1,74 @@
+//! A worker that is stopped holds a promotion up; it says so, and does not hang.
+
+use std::process::{Command, Output, Stdio};
+
+use fast_queue::FastQueue;
+use queue_core::{Queue, State};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::soak::command;
+use crate::soak::stage::{Stage, Worker, wait_until};
+use crate::{fast_stage, flow_stage};
+
+#[test]
+fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let fast = fast_stage(folder.path());
+    let journal = fast.file("journal");
+    let held = command(
+        "held",
+        r#"until test -e "$JOURNAL.go"; do sleep 0.02; done"#,
+        &journal,
+    );
+    fast.queue
+        .enqueue(vec![held, command("next", ":", &journal)])
+        .unwrap();
+    let worker = fast.worker(&["--slots", "1", "--grace", "1h"]);
+    wait_until("its task runs", || {
+        fast.queue.stats().unwrap().count(State::Running) == 1
+    });
+    let pid = pid(&fast, &worker);
+    kill_process(pid, Signal::STOP).unwrap();
+
+    let name = format!("pid {} (stopped)", pid.as_raw_nonzero());
+    for (options, sentence) in [
+        (&["--timeout", "0"][..], "fast-queue takes nothing more on"),
+        (&[], "let them go on with `kill -CONT`"),
+    ] {
+        let output = promote(&fast, options);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        assert!(said.contains(&format!("leave: {name}")), "{said}");
+        assert!(said.contains(sentence), "{said}");
+        assert_eq!(output.stdout, b"", "{said}");
+    }
+
+    kill_process(pid, Signal::CONT).unwrap();
+    std::fs::write(fast.file("journal.go"), "").unwrap();
+    let output = promote(&fast, &[]);
+    assert!(output.status.success(), "{output:?}");
+    let flow = flow_stage(folder.path());
+    let stats = flow.queue.stats().unwrap();
+    let counts = [State::Succeeded, State::Queued].map(|state| stats.count(state));
+    assert_eq!(counts, [1, 1], "it finished what it had and took no more");
+}
+
+fn pid(fast: &Stage<FastQueue>, worker: &Worker) -> Pid {
+    let workers = fast.queue.workers().unwrap();
+    let own = workers.iter().find(|one| one.id == worker.id()).unwrap();
+    Pid::from_raw(i32::try_from(own.pid).unwrap()).unwrap()
+}
+
+/// Promotes the file and returns what the program said, unless it hangs.
+fn promote(fast: &Stage<FastQueue>, options: &[&str]) -> Output {
+    let mut child = Command::new(crate::program("workflow-queue"))
+        .arg("promote")
+        .args(options)
+        .arg(fast.queue.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("the promotion ends", || child.try_wait().unwrap().is_some());
+    child.wait_with_output().unwrap()
+}

@@ -1,0 +1,144 @@
+//! A small file of fast-queue's, and what has to hold for it after its promotion was killed.
+
+use std::path::{Path, PathBuf};
+
+use fast_queue::FastQueue;
+use queue_core::error::{Error, Result};
+use queue_core::queue::ListQuery;
+use queue_core::{
+    Claim, ClaimRequest, NewTask, Outcome, Queue, Settled, Settlement, State, Task, TaskId,
+    Timestamp, WorkerId,
+};
+use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
+
+/// Whose file a killed promotion left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Left {
+    /// Fast-queue's, as before.
+    Fast,
+    /// Nobody's for new work, until another promotion finishes.
+    Promoting,
+    /// Workflow-queue's.
+    Promoted,
+}
+
+/// A file with a task in every state that fast-queue knows. One runs for a worker that died.
+pub(crate) struct Template {
+    folder: tempfile::TempDir,
+    tasks: Vec<Task>,
+}
+
+const DEAD: WorkerId = WorkerId(5);
+const WORKER: WorkerId = WorkerId(9);
+
+impl Template {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+        let task = |name: &str| NewTask::shell(name, "true");
+        let late = task("late").run_at(Timestamp(queue.now().wall.0 + 86_400_000));
+        let all = ["one", "two", "three", "four", "five", "six"].map(task);
+        queue.enqueue([&all[..], &[late]].concat()).unwrap();
+        queue.cancel(&[TaskId(3)]).unwrap();
+        let ended = claim(&queue, WORKER, 1);
+        settle(&queue, &ended);
+        assert_eq!(claim(&queue, DEAD, 1)[0].task, TaskId(2));
+        let all = ListQuery {
+            limit: 100,
+            ..ListQuery::default()
+        };
+        let tasks = queue.list(&all).unwrap();
+        assert_eq!(tasks.len(), 7);
+        Self { folder, tasks }
+    }
+
+    /// A copy of the file in a folder of its own.
+    pub(crate) fn copy(&self) -> Copied {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(self.folder.path()).unwrap().flatten() {
+            if entry.file_type().unwrap().is_file() {
+                std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+            }
+        }
+        Copied { folder }
+    }
+
+    /// Checks that a file whose promotion was killed is usable by exactly whom it is left to, that
+    /// the next promotion finishes, and that every task is as it was, but for those that a worker
+    /// has finished since, and can be worked to its end.
+    pub(crate) fn check(&self, path: &Path, finished: &[Claim]) -> Left {
+        let left = left(path);
+        let promotion = promote_file(path, SqliteOptions::new().unwrap().open).unwrap();
+        assert_eq!(promotion, Promotion::Done, "{left:?}");
+        let flow = WorkflowQueue::open(path).unwrap();
+        let is_finished = |id: TaskId| finished.iter().any(|claim| claim.task == id);
+        for before in &self.tasks {
+            let now = flow.get(before.id).unwrap().unwrap();
+            if is_finished(before.id) {
+                assert_eq!(now.state, State::Succeeded, "{left:?}");
+            } else {
+                assert_eq!(now, *before, "{left:?}");
+            }
+        }
+        assert_eq!(flow.reap(DEAD).unwrap().len(), 1, "{left:?}");
+        let claims = claim(&flow, WORKER, 100);
+        let mut tasks: Vec<TaskId> = claims.iter().map(|claim| claim.task).collect();
+        tasks.sort_unstable();
+        // `left` adds a task where it can.
+        let last = flow.last_id().unwrap().unwrap().0;
+        let due = (2..=last).filter(|id| ![3, 7].contains(id)).map(TaskId);
+        let due: Vec<TaskId> = due.filter(|id| !is_finished(*id)).collect();
+        assert_eq!(tasks, due, "{left:?}");
+        settle(&flow, &claims);
+        left
+    }
+}
+
+/// A copy of the template's file.
+pub(crate) struct Copied {
+    folder: tempfile::TempDir,
+}
+
+impl Copied {
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("q.db")
+    }
+}
+
+/// Who takes work on, found out by asking for it.
+fn left(path: &Path) -> Left {
+    let new = || vec![NewTask::shell("new", "true")];
+    let fast = FastQueue::open(path).unwrap();
+    let to_fast = fast.enqueue(new());
+    let flow = WorkflowQueue::open(path).unwrap();
+    let to_flow = flow.enqueue(new());
+    match (to_fast, to_flow) {
+        (Ok(_), Err(Error::Unusable { .. })) => Left::Fast,
+        (Err(Error::Promoted { .. }), Err(Error::Unusable { .. })) => Left::Promoting,
+        (Err(Error::Promoted { .. }), Ok(_)) => Left::Promoted,
+        other => panic!("neither one's file nor the other's: {other:?}"),
+    }
+}
+
+/// Claims up to `limit` tasks.
+pub(crate) fn claim(queue: &impl Queue, worker: WorkerId, limit: usize) -> Vec<Claim> {
+    try_claim(queue, worker, limit).unwrap()
+}
+
+/// As [`claim`] on a file that may belong to somebody else by now.
+pub(crate) fn try_claim(queue: &impl Queue, worker: WorkerId, limit: usize) -> Result<Vec<Claim>> {
+    let claims = queue.claim(&ClaimRequest::commands(worker, limit))?;
+    Ok(claims.tasks.into_iter().map(|task| task.claim).collect())
+}
+
+/// Settles them as succeeded, which must be recorded.
+pub(crate) fn settle(queue: &impl Queue, claims: &[Claim]) {
+    let settlements = claims.iter().map(|claim| Settlement {
+        claim: *claim,
+        outcome: Outcome::Succeeded,
+        output: None,
+    });
+    for settled in queue.settle(settlements.collect()).unwrap() {
+        assert_eq!(settled, Settled::Recorded(State::Succeeded));
+    }
+}
