@@ -41,12 +41,6 @@ struct Attempt<'a> {
     done: Done,
 }
 
-/// The one lane a worker of commands claims from, if its number is known.
-pub(crate) fn only_lane(request: &ClaimRequest, lanes: &Lanes) -> Option<i64> {
-    let only = request.commands && request.handlers.is_empty();
-    only.then(|| lanes.get(&request.queue, ""))?
-}
-
 /// Claims the next command of a lane in one statement; `None` where that gives nothing, for
 /// whatever reason, and then nothing is written.
 pub(crate) fn claim_one(
@@ -114,7 +108,7 @@ impl Attempt<'_> {
 
     /// Claims as many as are missing, the highest priority first.
     fn take(&mut self) -> Result<()> {
-        if let Some(lane) = only_lane(self.request, self.lanes) {
+        if let Some(lane) = self.lanes.only(self.request) {
             return self.take_from(lane);
         }
         let open = self.open_lanes()?;

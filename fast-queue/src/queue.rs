@@ -149,7 +149,7 @@ impl Queue for FastQueue {
         let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
         if request.limit == 1
             && !due.must_look(now)
-            && let Some(lane) = claim::only_lane(request, self.database.lanes())
+            && let Some(lane) = self.database.lanes().only(request)
         {
             let worker = request.worker;
             let one =

@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use rusqlite::Connection;
 
 use super::statement;
+use crate::claim::ClaimRequest;
 use crate::task::DEFAULT_QUEUE;
 
 const LANES: &str = statement(include_str!("../../queries/lanes.sql"));
@@ -41,6 +42,12 @@ impl Lanes {
         }
         let known = self.named.read().unwrap_or_else(PoisonError::into_inner);
         known.get(queue)?.get(handler).copied()
+    }
+
+    /// The one lane a worker of commands claims from, if its number is known.
+    pub fn only(&self, request: &ClaimRequest) -> Option<i64> {
+        let only = request.commands && request.handlers.is_empty();
+        only.then(|| self.get(&request.queue, ""))?
     }
 
     /// Remembers what a committed transaction learned.

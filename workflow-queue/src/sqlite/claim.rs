@@ -10,17 +10,18 @@ use queue_core::outcome::Reason;
 use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 
 use super::limits::{self, Stored};
 use super::writing::Writing;
 
 const LANES_OF: &str = statement(include_str!("../../queries/lanes_of.sql"));
 const PROMOTE_DUE: &str = statement(include_str!("../../queries/promote_due.sql"));
-const NEXT_EXPIRY: &str = statement(include_str!("../../queries/next_expiry.sql"));
+pub(super) const NEXT_EXPIRY: &str = statement(include_str!("../../queries/next_expiry.sql"));
 const EXPIRING: &str = statement(include_str!("../../queries/expiring.sql"));
 const FAIL_WAITING: &str = statement(include_str!("../../queries/fail_waiting.sql"));
-const CLAIM_NEXT: &str = statement(include_str!("../../queries/claim_next.sql"));
+pub(super) const CLAIM_NEXT: &str = statement(include_str!("../../queries/claim_next.sql"));
+pub(super) const CLAIM_ONE: &str = statement(include_str!("../../queries/claim_one.sql"));
 pub(super) const CLAIM_READ: &str = statement(include_str!("../../queries/claim_read.sql"));
 pub(super) const CLAIM: &str = statement(include_str!("../../queries/claim.sql"));
 
@@ -33,6 +34,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("expiring", EXPIRING),
     ("fail_waiting", FAIL_WAITING),
     ("claim_next", CLAIM_NEXT),
+    ("claim_one", CLAIM_ONE),
     ("claim_read", CLAIM_READ),
     ("claim", CLAIM),
 ];
@@ -58,6 +60,20 @@ struct Taking<'w, 'c> {
 struct Open {
     lane: i64,
     handler: String,
+}
+
+/// Claims the next command of a lane in one statement; `None` where that gives nothing, for
+/// whatever reason, and then nothing is written.
+pub(super) fn claim_one(
+    connection: &Connection,
+    lane: i64,
+    worker: WorkerId,
+    now: Now,
+    lease: Duration,
+) -> Result<Option<ClaimedTask>> {
+    let lease_until = now.boot.after(lease);
+    let parameters = (lane, worker.0, now.wall.0, lease_until.0);
+    queue_core::sqlite::claim_one(connection, CLAIM_ONE, parameters)
 }
 
 /// Claims up to the requested number.
@@ -178,7 +194,7 @@ impl Taking<'_, '_> {
         loop {
             let before = self.missing();
             let mut offered = 0;
-            if let Some(lane) = self.only_lane() {
+            if let Some(lane) = self.lanes.only(self.request) {
                 offered = self.take_from(lane)?;
             }
             if offered == 0 {
@@ -207,12 +223,6 @@ impl Taking<'_, '_> {
             self.keep(task, key, None)?;
         }
         Ok(count)
-    }
-
-    /// The one lane a worker of commands claims from, if its number is known.
-    fn only_lane(&self) -> Option<i64> {
-        let only = self.request.commands && self.request.handlers.is_empty();
-        only.then(|| self.lanes.get(&self.request.queue, ""))?
     }
 
     /// Claims across the open lanes, within the queue's limit. Returns how many tasks were offered.

@@ -10,7 +10,7 @@ use queue_core::sqlite::{Lanes, Learned, read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::Standing;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::writing::Writing;
 use crate::graph::{self, Node};
@@ -53,6 +53,68 @@ struct Start {
     never: Option<TaskId>,
     workflow: Option<TaskId>,
     spawner: Option<TaskId>,
+}
+
+/// The lane of a submission that is one task with nothing but what every task has, if its number is
+/// known: [`enqueue_one`] may do.
+pub(super) fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
+    let [task] = submission.tasks.as_slice() else {
+        return None;
+    };
+    let plain = task.settings == Settings::default()
+        && submission.edges.is_empty()
+        && submission.links.is_empty()
+        && submission.spawner.is_none();
+    plain.then(|| lanes.get(&task.task.queue, task.task.work.handler()))?
+}
+
+/// Inserts one task into a known lane in one statement; `None` where its key is taken, and then
+/// nothing is written.
+pub(super) fn enqueue_one(
+    connection: &Connection,
+    lane: i64,
+    task: &NewTask,
+    now: Timestamp,
+) -> Result<Option<(Enqueued, State)>> {
+    let state = free_state(task, now);
+    let mut insert = connection.prepare_cached(ENQUEUE)?;
+    let inserted = insert.execute(plain_row(lane, state, task, now, &task.work.to_payload())?)?;
+    let enqueued = Enqueued {
+        id: TaskId(connection.last_insert_rowid()),
+        existed: false,
+    };
+    Ok((inserted == 1).then_some((enqueued, state)))
+}
+
+/// Where a task stands that waits for nothing but its time.
+fn free_state(task: &NewTask, now: Timestamp) -> State {
+    if task.run_at.is_some_and(|at| at > now) {
+        State::Scheduled
+    } else {
+        State::Queued
+    }
+}
+
+/// The parameters of enqueue.sql.
+fn plain_row<'a>(
+    lane: i64,
+    state: State,
+    task: &'a NewTask,
+    now: Timestamp,
+    payload: &'a [u8],
+) -> Result<impl Params + 'a> {
+    Ok((
+        lane,
+        state.code(),
+        task.priority,
+        task.work.kind(),
+        now.0,
+        task.run_at.map(|at| at.0),
+        &task.name,
+        payload,
+        task.options.to_row()?,
+        task.key.as_deref(),
+    ))
 }
 
 /// Carries out a submission within the transaction.
@@ -259,26 +321,14 @@ impl Inserter<'_, '_> {
             State::Skipped
         } else if start.pending > 0 || (limited && new.run_at.is_none_or(|at| at <= now)) {
             State::Blocked
-        } else if new.run_at.is_some_and(|at| at > now) {
-            State::Scheduled
         } else {
-            State::Queued
+            free_state(new, now)
         };
         let payload = new.work.to_payload();
         let hot = &mut self.writing.hot;
         let inserted = if plain && start.pending == 0 && start.never.is_none() {
-            hot.enqueue.execute((
-                lane,
-                state.code(),
-                new.priority,
-                new.work.kind(),
-                now.0,
-                new.run_at.map(|at| at.0),
-                &new.name,
-                &payload[..],
-                new.options.to_row()?,
-                new.key.as_deref(),
-            ))?
+            hot.enqueue
+                .execute(plain_row(lane, state, new, now, &payload)?)?
         } else {
             let from = new.run_at.map_or(now, |at| at.max(now));
             let never = start.never.is_some();

@@ -28,8 +28,12 @@ fn plan(connection: &Connection, sql: &str) -> String {
 fn every_statement_has_the_plan_it_had() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("workflow.db");
-    let _store = SqliteStore::open(&path, SqliteOptions::new().unwrap()).unwrap();
-    let connection = Connection::open(&path).unwrap();
+    let store = SqliteStore::open(&path, SqliteOptions::new().unwrap()).unwrap();
+    let plans = store.database().write(|connection| Ok(plans(connection)));
+    insta::assert_snapshot!(plans.unwrap());
+}
+
+fn plans(connection: &Connection) -> String {
     let modules = [
         enqueue::STATEMENTS,
         link::STATEMENTS,
@@ -44,10 +48,10 @@ fn every_statement_has_the_plan_it_had() {
     ];
     let mut plans = String::new();
     for (name, sql) in modules.into_iter().flatten() {
-        let plan = plan(&connection, sql);
+        let plan = plan(connection, sql);
         let sorts = plan.contains("TEMP B-TREE");
         assert!(!sorts, "{name} sorts: {plan}");
         writeln!(plans, "{name}\n{plan}").unwrap();
     }
-    insta::assert_snapshot!(plans);
+    plans
 }

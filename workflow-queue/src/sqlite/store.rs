@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
@@ -18,12 +18,13 @@ use queue_core::sqlite::prune::Keeper;
 use queue_core::sqlite::{
     CORE, Database, Due, Durability, OpenOptions, WORKFLOW, prune, read, write,
 };
+use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
 use queue_core::workflow::Condition;
 use rusqlite::{Connection, Transaction};
 
 use super::writing::{Effects, Writing};
-use super::{claim, edges, enqueue, lease, limits, view};
+use super::{claim, edges, enqueue, lease, limits, settle, view};
 use crate::store::{Attempt, Done, Edge, Limit, Store, Submission};
 
 /// How to open a file.
@@ -47,6 +48,20 @@ impl SqliteOptions {
         })
     }
 }
+
+/// What producers and workers execute all the time.
+const HOT: &[&str] = &[
+    enqueue::ENQUEUE,
+    read::NEXT_DUE,
+    claim::NEXT_EXPIRY,
+    claim::CLAIM_ONE,
+    claim::CLAIM_NEXT,
+    claim::CLAIM,
+    settle::RUNNING_READ,
+    settle::CONCLUDE,
+    settle::ATTEMPT_INSERT,
+    edges::DEPENDENTS_WAITING,
+];
 
 /// A file that holds tasks, edges, attempts and limits.
 #[derive(Debug)]
@@ -74,6 +89,9 @@ impl SqliteStore {
         let database = Database::open(path, options.open, &[CORE, WORKFLOW])?;
         let lines = database.lines()?;
         let unpromoted = !lines.iter().any(|line| line.name == WORKFLOW.name);
+        if !unpromoted {
+            database.prepare(HOT)?;
+        }
         Ok(Self {
             database,
             due: Mutex::default(),
@@ -116,6 +134,44 @@ impl SqliteStore {
         let value = operation(&mut writing)?;
         let ready = writing.finish()?.ready;
         Ok(Done { value, ready })
+    }
+
+    /// One task with nothing but what every task has, in a lone statement; `None` if its key is
+    /// taken.
+    fn enqueue_one(
+        &self,
+        lane: i64,
+        submission: &Arc<Submission>,
+    ) -> Result<Option<Done<Vec<Enqueued>>>> {
+        let submission = Arc::clone(submission);
+        let now = self.database.now().wall;
+        let enqueued = self.database.write_statement(move |connection| {
+            enqueue::enqueue_one(connection, lane, &submission.tasks[0].task, now)
+        })?;
+        Ok(enqueued.map(|(enqueued, state)| {
+            let effects = Effects {
+                ready: usize::from(state == State::Queued),
+                scheduled: state == State::Scheduled,
+                ..Effects::default()
+            };
+            self.done(vec![enqueued], effects)
+        }))
+    }
+
+    /// The next command of the only lane that is asked for, in a lone statement; `None` where that
+    /// gives nothing, or something else is to be done first.
+    fn claim_one(&self, request: &ClaimRequest, due: Due) -> Result<Option<ClaimedTask>> {
+        let now = self.database.now();
+        let Some(lane) = self.database.lanes().only(request) else {
+            return Ok(None);
+        };
+        if due.must_look(now) {
+            return Ok(None);
+        }
+        let (worker, lease) = (request.worker, self.lease);
+        self.database.write_statement(move |connection| {
+            claim::claim_one(connection, lane, worker, now, lease)
+        })
     }
 
     fn done<T>(&self, value: T, effects: Effects) -> Done<T> {
@@ -179,7 +235,14 @@ impl Store for SqliteStore {
     type Tx<'a> = Transaction<'a>;
 
     fn enqueue(&self, submission: Submission) -> Result<Done<Vec<Enqueued>>> {
+        self.check_promoted()?;
         let lanes = Arc::clone(self.database.lanes());
+        let submission = Arc::new(submission);
+        if let Some(lane) = enqueue::only_lane(&submission, &lanes)
+            && let Some(done) = self.enqueue_one(lane, &submission)?
+        {
+            return Ok(done);
+        }
         self.write(move |writing| enqueue::enqueue(writing, &lanes, &submission))
     }
 
@@ -194,7 +257,16 @@ impl Store for SqliteStore {
     }
 
     fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        self.check_promoted()?;
         let (due, lease) = (*self.due(), self.lease);
+        if request.limit == 1
+            && let Some(task) = self.claim_one(request, due)?
+        {
+            return Ok(Claims {
+                tasks: vec![task],
+                next_due: None,
+            });
+        }
         let (lanes, request) = (Arc::clone(self.database.lanes()), request.clone());
         let taken = self
             .write(move |writing| claim::claim(writing, &lanes, &request, due, lease))?
