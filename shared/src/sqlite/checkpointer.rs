@@ -71,7 +71,7 @@ impl Checkpointer {
         }
     }
 
-    /// This thread has committed. Only the leader calls it, so there is one thread to start.
+    /// This thread has committed.
     pub(super) fn committed(&self) {
         let frames = FRAMES.take();
         if frames == 0 || !lock(&self.shared.checkpoints).committed(frames) {

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::checkpointer::truncate;
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
+use super::heartbeats::Heartbeats;
 use super::lanes::{Lanes, known};
 use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
@@ -16,7 +18,7 @@ use super::operation::lock;
 use super::options::OpenOptions;
 use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
-use crate::clock::Now;
+use crate::clock::{Clock, Now};
 use crate::error::{Error, Result};
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Waker;
@@ -31,6 +33,7 @@ pub struct Database {
     sidecar: Sidecar,
     options: OpenOptions,
     access: Access,
+    heartbeats: Heartbeats,
     readers: Readers,
     waker: Arc<Waker>,
     lanes: Arc<Lanes>,
@@ -65,6 +68,7 @@ impl Database {
             (Access::Write(writer), Some(open))
         };
         Ok(Self {
+            heartbeats: Heartbeats::default(),
             readers: Readers::new(&path, options.busy_timeout),
             waker: Arc::new(Waker::new(sidecar.clone())),
             lanes: Arc::new(numbers),
@@ -106,6 +110,24 @@ impl Database {
         F: FnMut(&Connection) -> Result<T> + Send + 'static,
     {
         self.writer()?.write(operation, true)
+    }
+
+    /// Runs `operation` in a write transaction of its own, on a second connection that queues up
+    /// behind nothing of this process. It is for heartbeats alone: the commit survives any crash of
+    /// the process, but a power cut may undo it whatever the durability, which loses no more than
+    /// the time since the last one.
+    ///
+    /// # Errors
+    /// The operation's own (nothing is written then); [`Error::Busy`] once `patience` has passed;
+    /// [`Error::CommitUnknown`]; [`Error::Unusable`] for a full or failing disk.
+    pub fn beat<T>(
+        &self,
+        patience: Duration,
+        operation: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let writer = self.writer()?;
+        self.heartbeats
+            .beat(&self.path, &self.options, writer, patience, operation)
     }
 
     fn writer(&self) -> Result<&Writer> {
@@ -153,6 +175,11 @@ impl Database {
     /// what the same `Database` returned.
     pub fn change_counter(&self) -> Result<i64> {
         self.readers.change_counter()
+    }
+
+    /// How long a write waits for other processes.
+    pub fn busy_timeout(&self) -> Duration {
+        self.options.busy_timeout
     }
 
     /// How it was opened.
@@ -211,6 +238,11 @@ impl Database {
     /// The clocks.
     pub fn now(&self) -> Now {
         self.options.clock.now()
+    }
+
+    /// The clocks, for what reads them later.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.options.clock)
     }
 
     /// 64 random bits.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -24,11 +24,15 @@ const GIVE_WAY: Duration = Duration::from_micros(200);
 /// keeps the processors busy, and alone would let some wait for very long. So those who wait show
 /// it by a share of a second file's lock, and whoever has had its quota looks there and gives way.
 /// Nobody ever waits for that second lock: a process stopped while it waits stops no other.
+///
+/// A heartbeat of the same process is let in at once, whatever is left of the quota.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     lock: LockFile,
     waiting: LockFile,
     turns: AtomicU32,
+    /// A heartbeat of this process waits.
+    heartbeat_waits: AtomicBool,
 }
 
 impl WriterLock {
@@ -38,11 +42,15 @@ impl WriterLock {
             lock: LockFile::open(path)?,
             waiting: LockFile::open(&path.with_extension("waiting"))?,
             turns: AtomicU32::new(0),
+            heartbeat_waits: AtomicBool::new(false),
         })
     }
 
     /// Takes the lock if nobody holds it and it is not another's turn.
     pub(super) fn try_exclusive(&self) -> Result<bool> {
+        if self.heartbeat_waits.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         if self.turns.fetch_add(1, Ordering::Relaxed) >= QUOTA {
             if !self.waiting.try_exclusive()? {
                 return Ok(false);
@@ -59,7 +67,8 @@ impl WriterLock {
         reason = "giving way means leaving the lock alone for a time; no event tells its end"
     )]
     pub(super) fn exclusive(&self) -> Result<()> {
-        if self.turns.swap(0, Ordering::Relaxed) > QUOTA {
+        let had_quota = self.turns.swap(0, Ordering::Relaxed) > QUOTA;
+        if had_quota || self.heartbeat_waits.load(Ordering::Relaxed) {
             std::thread::sleep(GIVE_WAY);
         }
         // Refused only while another process looks, and then the next wait shows it.
@@ -72,6 +81,42 @@ impl WriterLock {
     /// Releases it.
     pub(super) fn release(&self) {
         self.lock.release();
+    }
+
+    /// Takes the lock on the file at `path`, which is this lock's, for a heartbeat: as if it were
+    /// another process's, but ahead of what queues up in this one. `None` once `patience` has passed.
+    /// Released when dropped.
+    pub(super) fn for_heartbeat(
+        &self,
+        path: &Path,
+        patience: Duration,
+    ) -> Result<Option<HeartbeatLock>> {
+        // Opened anew, so that a wait that was given up and ends later leaves nothing locked.
+        let lock = HeartbeatLock(LockFile::open(path)?);
+        if lock.0.try_exclusive()? {
+            return Ok(Some(lock));
+        }
+        let waiting = LockFile::open(&path.with_extension("waiting"))?;
+        waiting.try_shared()?;
+        self.heartbeat_waits.store(true, Ordering::Relaxed);
+        let locked = lock.0.exclusive_within(path, patience);
+        self.heartbeat_waits.store(false, Ordering::Relaxed);
+        match locked {
+            Ok(()) => Ok(Some(lock)),
+            Err(error) if error.is_busy() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The lock as a heartbeat holds it.
+#[derive(Debug)]
+pub(super) struct HeartbeatLock(LockFile);
+
+impl Drop for HeartbeatLock {
+    /// A child between `clone` and `exec` has the open file too, so closing it would not do.
+    fn drop(&mut self) {
+        self.0.release();
     }
 }
 
@@ -201,6 +246,43 @@ mod tests {
         assert!(two.try_shared().unwrap());
         assert!(one.try_shared().unwrap());
         assert_eq!(holder(&path), None);
+    }
+
+    #[test]
+    fn a_heartbeat_that_waits_is_let_in_ahead_of_its_own_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("writer.lock");
+        let own = WriterLock::open(&path).unwrap();
+        assert!(own.try_exclusive().unwrap());
+        let patience = Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            let heartbeat = scope.spawn(|| own.for_heartbeat(&path, patience).unwrap());
+            while !own.heartbeat_waits.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            own.release();
+            assert!(!own.try_exclusive().unwrap(), "not before the heartbeat");
+            let held = heartbeat.join().unwrap();
+            assert!(held.is_some());
+            assert!(!own.try_exclusive().unwrap(), "it holds the lock");
+            drop(held);
+        });
+        assert!(own.try_exclusive().unwrap());
+    }
+
+    #[test]
+    fn a_heartbeat_that_gave_up_leaves_nothing_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("writer.lock");
+        let (own, another) = (
+            WriterLock::open(&path).unwrap(),
+            WriterLock::open(&path).unwrap(),
+        );
+        assert!(another.try_exclusive().unwrap());
+        let held = own.for_heartbeat(&path, Duration::from_millis(1)).unwrap();
+        assert!(held.is_none());
+        another.release();
+        own.exclusive().unwrap();
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod database;
 mod diagnose;
 mod due;
 mod fault;
+mod heartbeats;
 mod lanes;
 mod location;
 mod lock;

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use super::checkpointer::{Checkpointer, watch_log};
 use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
 use super::fault::{Fault, Shared, located};
-use super::lock::{WriterLock, busy};
+use super::lock::{HeartbeatLock, WriterLock, busy};
 use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits};
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
@@ -112,6 +112,21 @@ impl Writer {
     /// The connection, outside any transaction; blocks while somebody writes.
     pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         lock(&self.core.connection)
+    }
+
+    /// The lock between processes, for a heartbeat; `None` if it could not be had so soon.
+    pub(super) fn lock_for_heartbeat(&self, patience: Duration) -> Result<Option<HeartbeatLock>> {
+        self.core.lock.for_heartbeat(&self.core.lock_path, patience)
+    }
+
+    /// The end of all writing, once the disk did not confirm a write.
+    pub(super) fn poison(&self) -> &Poison {
+        &self.core.poison
+    }
+
+    /// Another connection of this process has committed.
+    pub(super) fn committed(&self) {
+        self.core.committed();
     }
 
     /// What went wrong in the background: a write not confirmed, a checkpoint that failed.

@@ -1,0 +1,126 @@
+//! The second connection that writes: heartbeats, which must come in time whatever the first one
+//! is busy with.
+//!
+//! A heartbeat takes the lock between processes as another process would, and its own process
+//! lets it in between any two transactions. If it cannot have that lock in half of its time, it
+//! goes on without: the lock keeps order, and it is `SQLite`'s own that keeps the file sound. So a
+//! process stopped with the lock in its hand stops heartbeats only while it is in a transaction.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::checkpointer::watch_log;
+use super::combine::Refusal;
+use super::connection::open_writer;
+use super::fault::{Fault, Shared, located};
+use super::operation::lock;
+use super::options::{Durability, OpenOptions};
+use super::statement;
+use super::writer::{Writer, perform};
+use crate::error::{Error, Result};
+
+const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
+const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
+const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
+
+/// The connection, opened by the first heartbeat.
+#[derive(Debug, Default)]
+pub(super) struct Heartbeats(Mutex<Option<Connection>>);
+
+impl Heartbeats {
+    /// Runs `operation` in a transaction of its own.
+    pub(super) fn beat<T>(
+        &self,
+        path: &Path,
+        options: &OpenOptions,
+        writer: &Writer,
+        patience: Duration,
+        operation: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        let began = options.clock.now().boot;
+        let mut slot = lock(&self.0);
+        writer.poison().check(path)?;
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            none => none.insert(open(path, options)?),
+        };
+        let held = writer.lock_for_heartbeat(patience / 2)?;
+        let left = patience.saturating_sub(options.clock.now().boot.since(began));
+        connection.busy_timeout(left)?;
+        let result = transact(connection, path, operation);
+        drop(held);
+        match result {
+            Ok(value) => {
+                writer.committed();
+                Ok(value)
+            }
+            Err(refused) => {
+                if let Some(source) = refused.unconfirmed {
+                    writer.poison().set(Some(source));
+                }
+                // What cannot be ended cannot be used again.
+                if !connection.is_autocommit() && perform(connection, ROLLBACK).is_err() {
+                    *slot = None;
+                }
+                Err(refused.error)
+            }
+        }
+    }
+}
+
+/// A transaction that failed.
+struct Refused {
+    error: Error,
+    /// The disk did not confirm a write.
+    unconfirmed: Option<Shared>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            unconfirmed: None,
+        }
+    }
+}
+
+fn open(path: &Path, options: &OpenOptions) -> Result<Connection> {
+    let options = OpenOptions {
+        durability: Durability::Fast,
+        ..options.clone()
+    };
+    let connection = open_writer(path, &options)?;
+    watch_log(&connection);
+    Ok(connection)
+}
+
+fn transact<T>(
+    connection: &Connection,
+    path: &Path,
+    operation: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T, Refused> {
+    perform(connection, BEGIN).map_err(|error| failed(path, error, false))?;
+    let value = operation(connection)?;
+    perform(connection, COMMIT).map_err(|error| failed(path, error, true))?;
+    Ok(value)
+}
+
+fn failed(path: &Path, error: rusqlite::Error, committing: bool) -> Refused {
+    if Fault::of(&error) == Fault::Sync {
+        let source = Shared(Arc::new(error));
+        return Refused {
+            error: source.located(path),
+            unconfirmed: Some(source),
+        };
+    }
+    if committing && matches!(Fault::of_commit(&error), Refusal::Error) {
+        return Error::CommitUnknown {
+            source: Box::new(error),
+        }
+        .into();
+    }
+    located(path, error).into()
+}
