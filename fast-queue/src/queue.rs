@@ -209,7 +209,7 @@ impl Queue for FastQueue {
         Ok((done.settled, self.wake(done.wakes).after_settling()))
     }
 
-    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>> {
         self.database
             .read(|connection| read::held(connection, claims))
     }

@@ -55,8 +55,14 @@ pub trait Queue: Send + Sync + 'static {
         settlements: &[Settlement],
     ) -> Result<(Vec<Settled>, Wake)>;
 
-    /// Extends claims where the engine has leases; tells of each whether it is still held.
-    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>>;
+    /// Tells of each claim how it stands, and changes nothing.
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>>;
+
+    /// Extends claims where the engine has leases; tells of each how it stands. It waits for other
+    /// writers no longer than a lease allows, and not for those of this process that queue up.
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.held(claims)
+    }
 
     /// Makes a worker known, and gives it the lowest free place.
     fn register(&self, worker: &WorkerInfo) -> Result<u32>;

@@ -299,6 +299,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         Ok((settled, wake.after_settling()))
     }
 
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.store.held(claims)
+    }
+
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
         self.store.heartbeat(claims)
     }

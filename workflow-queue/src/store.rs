@@ -148,7 +148,9 @@ pub trait Store: Send + Sync + 'static {
         tx: &Self::Tx<'_>,
         settlements: &[Settlement],
     ) -> Result<Done<Vec<Settled>>>;
-    /// Extends leases that are still held.
+    /// Tells of claims how they stand.
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>>;
+    /// Extends leases that are still held, on a connection of its own.
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>>;
     /// How long a claim is held without a heartbeat.
     fn lease(&self) -> Duration;

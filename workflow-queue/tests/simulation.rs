@@ -8,7 +8,7 @@ use std::sync::Arc;
 use queue_core::clock::Clock;
 use queue_core::error::Result;
 use queue_core::random::Random;
-use queue_core::simulation::{Config, Counts, Plant, Report, run};
+use queue_core::simulation::{Config, Counts, Plant, Report, Stalls, run};
 use queue_core::sqlite::{Durability, OpenOptions};
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
@@ -53,8 +53,15 @@ fn nothing_is_lost_run_twice_or_stuck_whatever_dies_when() {
         total.orphans += report.counts.orphans;
         total.recoveries += report.counts.recoveries;
         total.faults += report.counts.faults;
+        total.expired += report.counts.expired;
     }
-    let seen = [total.kills, total.orphans, total.recoveries, total.faults];
+    let seen = [
+        total.kills,
+        total.orphans,
+        total.recoveries,
+        total.faults,
+        total.expired,
+    ];
     let single = number("SIMULATION_SEED").is_some();
     assert!(single || seen.iter().all(|count| *count > 0), "{total:?}");
 }
@@ -82,9 +89,8 @@ fn planted(plant: Plant) -> Config {
 
 #[test]
 fn every_planted_mistake_is_found() {
-    // Leases make up for a lock that is kept, and a heartbeat ends a stale execution before it
-    // settles; that stale settles are refused all the same is the model's to show.
-    let harmful = |plant: &Plant| !matches!(plant, Plant::NobodyDies | Plant::NoFence);
+    // Leases make up for a lock that is kept and for a claim that nobody knows of.
+    let harmful = |plant: &Plant| !matches!(plant, Plant::NobodyDies | Plant::HidesClaims);
     for plant in Plant::ALL.into_iter().filter(harmful) {
         let found = (0..30).any(|seed| !simulate(seed, &planted(plant)).violations.is_empty());
         assert!(found, "{plant:?} was not found");
@@ -92,9 +98,37 @@ fn every_planted_mistake_is_found() {
 }
 
 #[test]
-fn leases_return_what_the_lock_of_a_dead_worker_keeps() {
-    for seed in 0..10 {
-        let report = simulate(seed, &planted(Plant::NobodyDies));
-        assert_eq!(report.violations, Vec::<String>::new(), "seed {seed}");
+fn leases_return_what_nobody_else_would() {
+    for plant in [Plant::NobodyDies, Plant::HidesClaims] {
+        for seed in 0..10 {
+            let report = simulate(seed, &planted(plant));
+            assert_eq!(
+                report.violations,
+                Vec::<String>::new(),
+                "{plant:?}, seed {seed}"
+            );
+        }
     }
+}
+
+#[test]
+fn a_worker_that_is_held_up_loses_no_claim_while_its_heart_beats() {
+    let expired = |stalls| {
+        let config = Config {
+            faults: 0,
+            kills: 0,
+            stalls,
+            ..Config::default()
+        };
+        let reports = (0..12).map(|seed| simulate(seed, &config));
+        reports.fold(0, |expired, report| {
+            assert_eq!(report.violations, Vec::<String>::new());
+            expired + report.counts.expired
+        })
+    };
+    assert_eq!(expired(Stalls::WorkersAlone), 0);
+    assert!(
+        expired(Stalls::Any) > 0,
+        "nothing was held up beyond its lease"
+    );
 }

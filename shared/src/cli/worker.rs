@@ -298,8 +298,13 @@ fn reason(outcome: &Outcome) -> String {
 
 fn recovery(recovered: &Recovered) -> String {
     let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let what = if recovered.expired {
+        "let leases run out"
+    } else {
+        "had died"
+    };
     let mut text = format!(
-        "worker {} had died: {} returned, {} processes ended",
+        "worker {} {what}: {} returned, {} processes ended",
         recovered.worker,
         tasks::count(number(recovered.tasks.len())),
         recovered.ended

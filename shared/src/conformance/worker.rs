@@ -180,7 +180,9 @@ pub fn a_heartbeat_tells_of_each_claim_how_it_stands<E: Engine>() {
     };
     let asked = [claims[0], claims[1], claims[2], stale];
     let expected = [Held::Held, Held::CancelRequested, Held::Lost, Held::Lost];
+    assert_eq!(bench.queue.held(&asked).unwrap(), expected);
     assert_eq!(bench.queue.heartbeat(&asked).unwrap(), expected);
+    assert_eq!(bench.queue.held(&[]).unwrap(), []);
     assert_eq!(bench.queue.heartbeat(&[]).unwrap(), []);
     bench.queue.reap(WORKER).unwrap();
     assert_eq!(bench.queue.heartbeat(&claims[..1]).unwrap(), [Held::Lost]);

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::machine::Machine;
+use super::pacemaker::Pulse;
 use super::protocol::{Action, Config, Event, WorkerEvent};
 use super::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
 use super::shell::{Peer, Shell};
-use crate::claim::{Claim, ClaimRequest, ClaimedTask, Held, WorkerId};
+use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
+use crate::outcome::{Settled, Settlement};
 use crate::queue::{ListQuery, Queue, Serves};
 use crate::state::State;
 
@@ -56,19 +58,14 @@ pub struct Driver<Q, S> {
     events: Vec<Event>,
     wake_at: BootTime,
     finished: bool,
-    /// How long what was claimed last is held without a heartbeat, where the engine has leases.
-    held_until: Option<BootTime>,
+    /// What keeps the claims, where the engine has leases.
+    pulse: Option<Pulse>,
 }
 
 impl<Q: Queue, S: Shell> Driver<Q, S> {
     /// A driver for a worker that is registered under that name.
     pub fn new(queue: Arc<Q>, shell: S, worker: WorkerId, serves: Serves, config: Config) -> Self {
         let now = queue.now();
-        let third = || queue.lease().map(|lease| lease / 3);
-        let config = Config {
-            heartbeat: config.heartbeat.or_else(third),
-            ..config
-        };
         Self {
             queue,
             shell,
@@ -80,8 +77,14 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             events: Vec::new(),
             wake_at: now.boot,
             finished: false,
-            held_until: None,
+            pulse: None,
         }
+    }
+
+    /// The same with claims that `pulse` keeps.
+    #[must_use]
+    pub fn under_leases(self, pulse: Option<Pulse>) -> Self {
+        Self { pulse, ..self }
     }
 
     /// Runs the worker to its end.
@@ -149,7 +152,11 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     /// When the system refuses to wait.
     pub fn wait(&mut self, until: Option<BootTime>) -> Result<()> {
         let now = self.queue.now();
-        self.shell.wait(now, until, &mut self.events)
+        self.shell.wait(now, until, &mut self.events)?;
+        if let Some(pulse) = &self.pulse {
+            self.events.extend(pulse.news().map(Event::Told));
+        }
+        Ok(())
     }
 
     /// The system around the worker, which has ended.
@@ -164,43 +171,82 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
 
     fn perform(&mut self, now: Now, action: Action, observer: &mut impl Observer) {
         let event = match action {
-            Action::Claim { limit } => {
-                self.held_until = self.queue.lease().map(|lease| now.boot.after(lease));
-                Event::Claimed(self.queue.claim(&self.request(limit)))
-            }
+            Action::Claim { limit } => Event::Claimed(self.claim(now, limit)),
             Action::ListClaims => Event::OwnClaims(self.queue.claims_of(self.worker)),
-            Action::Settle(settlements) => Event::Settled(self.queue.settle(settlements)),
-            Action::Heartbeat(claims) => Event::Heard(self.queue.heartbeat(&claims)),
+            Action::Settle(settlements) => Event::Settled(self.settle(settlements)),
+            Action::AskAfter(claims) => Event::Heard(self.queue.held(&claims)),
             Action::ReadCounter => Event::Counter(self.queue.change_counter()),
             Action::LookForRest => Event::Rest(self.anything_left()),
             Action::Start(task) => match self.start(&task, now) {
-                Ok(()) => return,
-                Err(message) => Event::NotStarted {
-                    claim: task.claim,
-                    message,
-                },
+                None => return,
+                Some(event) => event,
             },
             Action::Signal { claim, ending } => return self.shell.signal(claim, ending),
             Action::SetIdle(idle) => return self.shell.set_idle(idle),
             Action::Listen(listening) => return self.shell.set_listening(listening),
             Action::PassOn => return self.shell.pass_on(),
-            Action::Report(event) => return observer.on(&event),
+            Action::Report(event) => return self.report(&event, observer),
             Action::LookAtPeers => return self.look_at_peers(now, observer),
         };
         self.events.push(event);
     }
 
-    /// Starts a task whose claim holds. A worker that was stopped since its claim may have lost it:
-    /// others found no process of its to end, and the task may run elsewhere by now.
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
-        if self.held_until.is_some_and(|until| until <= now.boot) {
-            match self.queue.heartbeat(&[task.claim]) {
-                Ok(held) if held != [Held::Lost] => {}
-                Ok(_) => return Err("its lease ran out before it was started".to_owned()),
-                Err(error) => return Err(error.to_string()),
-            }
+    fn claim(&self, now: Now, limit: usize) -> Result<Claims> {
+        let claims = self.queue.claim(&self.request(limit))?;
+        if let Some(pulse) = &self.pulse {
+            let held: Vec<Claim> = claims.tasks.iter().map(|task| task.claim).collect();
+            pulse.claimed(now.boot, &held);
         }
-        self.shell.start(task, now)
+        Ok(claims)
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+        let Some(pulse) = &self.pulse else {
+            return self.queue.settle(settlements);
+        };
+        let claims: Vec<Claim> = settlements.iter().map(|one| one.claim).collect();
+        let settled = self.queue.settle(settlements)?;
+        pulse.let_go(&claims);
+        Ok(settled)
+    }
+
+    fn report(&self, event: &WorkerEvent, observer: &mut impl Observer) {
+        // A claim that was lost is settled by nobody here.
+        if let (WorkerEvent::Ended { claim, .. }, Some(pulse)) = (event, &self.pulse) {
+            pulse.let_go(&[*claim]);
+        }
+        observer.on(event);
+    }
+
+    /// Starts a task whose claim holds.
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Option<Event> {
+        let claim = task.claim;
+        let started = match self.holds(claim, now) {
+            Ok(true) => self.shell.start(task, now),
+            Ok(false) => Err("its lease ran out before it was started".to_owned()),
+            Err(_) => return Some(Event::Unsure(claim)),
+        };
+        let message = started.err()?;
+        Some(Event::NotStarted { claim, message })
+    }
+
+    /// A worker that was stopped since its claim may have lost it: others found no process of its
+    /// to end, and the task may run elsewhere by now.
+    fn holds(&self, claim: Claim, now: Now) -> Result<bool> {
+        let Some(pulse) = &self.pulse else {
+            return Ok(true);
+        };
+        if pulse
+            .held_until(claim)
+            .is_some_and(|until| now.boot < until)
+        {
+            return Ok(true);
+        }
+        let holds = self.queue.heartbeat(&[claim])? != [Held::Lost];
+        if holds {
+            pulse.claimed(now.boot, &[claim]);
+        }
+        Ok(holds)
     }
 
     fn request(&self, limit: usize) -> ClaimRequest {
@@ -268,19 +314,19 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
-    /// Begins the recovery of workers that hold nothing but claims whose lease has run out. One
-    /// that extended any is at work; its others were settled meanwhile, or run out in turn.
+    /// Begins the recovery of claims whose lease has run out, whatever else their workers hold: one
+    /// that was left behind, by a commit in the dark for instance, is extended by nobody. What this
+    /// worker itself works at, its heart and its next settle see to.
     fn look_at_leases(&mut self, now: Now) -> Result<()> {
         let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
         for claim in self.queue.expired()? {
-            of_worker.entry(claim.worker).or_default().push(claim);
+            if claim.worker != self.worker || !self.machine.works_at(claim) {
+                of_worker.entry(claim.worker).or_default().push(claim);
+            }
         }
         for (worker, claims) in of_worker {
             let known = |recovery: &Recovery| recovery.worker() == worker;
-            if worker != self.worker
-                && !self.recoveries.iter().any(known)
-                && self.queue.claims_of(worker)?.len() == claims.len()
-            {
+            if !self.recoveries.iter().any(known) {
                 self.recoveries
                     .push(Recovery::of_expired(worker, claims, now));
             }
@@ -297,7 +343,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         let recovery = &mut self.recoveries[position];
         let dead = recovery.worker();
         match recovery.next(now) {
-            RecoveryAction::Sweep => match self.shell.sweep(dead) {
+            RecoveryAction::Sweep => match self.shell.sweep(recovery.whose()) {
                 Ok(sweep) => recovery.answer(now, RecoveryAnswer::Swept(sweep)),
                 Err(error) => {
                     recovery.answer(
@@ -329,7 +375,10 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Ok(recovered) => {
                 self.shell.release(dead, false);
                 self.events.push(Event::TasksWaiting);
-                observer.on(&WorkerEvent::Recovered(recovered));
+                // One that extended its claims after all is nothing to speak of.
+                if !recovered.expired || !recovered.tasks.is_empty() || recovered.ended > 0 {
+                    observer.on(&WorkerEvent::Recovered(recovered));
+                }
             }
             // The row and the lock file stay, so that somebody tries again.
             Err(error) => {

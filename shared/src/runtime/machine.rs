@@ -41,7 +41,8 @@ pub struct Machine {
     asked_for: usize,
     /// A claim may find something.
     want_claim: bool,
-    want_heartbeat: bool,
+    /// What somebody wrote may concern a running task.
+    want_word: bool,
     want_review: bool,
     want_rest: bool,
     nothing_left: bool,
@@ -58,7 +59,6 @@ pub struct Machine {
     settle_backoff: Backoff,
     poll_at: BootTime,
     peers_at: BootTime,
-    heartbeat_at: Option<BootTime>,
     stop: Stop,
     /// What ended the worker.
     error: Option<Error>,
@@ -109,7 +109,7 @@ impl Machine {
             asked: Vec::new(),
             asked_for: 0,
             want_claim: true,
-            want_heartbeat: false,
+            want_word: false,
             want_review: false,
             want_rest: true,
             nothing_left: false,
@@ -123,7 +123,6 @@ impl Machine {
             settle_backoff: Backoff::default(),
             poll_at: now.boot,
             peers_at: now.boot,
-            heartbeat_at: config.heartbeat.map(|every| now.boot.after(every)),
             stop: Stop::No,
             error: None,
             unusable: false,
@@ -148,6 +147,13 @@ impl Machine {
             wake_at: (!finished).then(|| self.wake_at(now)),
             finished,
         }
+    }
+
+    /// Whether the worker runs the task of that claim, or is about to record how it ended.
+    pub fn works_at(&self, claim: Claim) -> bool {
+        let running = self.running.iter().map(|run| run.claim);
+        let unsettled = self.unsettled.iter().map(|done| done.claim);
+        running.chain(unsettled).any(|own| own == claim)
     }
 
     /// What ended the worker before its time.
@@ -234,7 +240,7 @@ impl Machine {
             self.peers_at = now.boot.after(PEERS_INTERVAL);
             self.actions.push(Action::LookAtPeers);
         }
-        self.ask_after_claims(now);
+        self.ask_after_claims();
         if self.poll_at <= now.boot {
             self.poll_at = now.boot.after(self.config.poll);
             self.actions.push(Action::ReadCounter);
@@ -256,17 +262,10 @@ impl Machine {
         }
     }
 
-    fn ask_after_claims(&mut self, now: Now) {
-        if self.heartbeat_at.is_some_and(|at| at <= now.boot) {
-            self.want_heartbeat = true;
-            self.heartbeat_at = self.config.heartbeat.map(|every| now.boot.after(every));
-        }
-        if self.want_heartbeat {
-            self.want_heartbeat = false;
+    fn ask_after_claims(&mut self) {
+        if std::mem::take(&mut self.want_word) && !self.running.is_empty() {
             self.asked = self.running.iter().map(|run| run.claim).collect();
-            if !self.asked.is_empty() {
-                self.actions.push(Action::Heartbeat(self.asked.clone()));
-            }
+            self.actions.push(Action::AskAfter(self.asked.clone()));
         }
     }
 
@@ -339,7 +338,6 @@ impl Machine {
         for execution in &self.running {
             sooner(execution.acts_at());
         }
-        sooner(self.heartbeat_at);
         sooner((!self.unsettled.is_empty()).then_some(self.settle_backoff.until));
         let asks = self.may_claim() || self.want_review;
         sooner(asks.then_some(self.claim_backoff.until));

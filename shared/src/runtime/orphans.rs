@@ -1,6 +1,6 @@
-//! Orphans: what a dead worker's commands left running. Every command carries its worker's mark
-//! in its environment, and hands it on to whatever it starts, also to what left its process group
-//! or session.
+//! Orphans: what a dead worker's commands left running, or those of a claim that was lost. Every
+//! command carries its worker's mark and its claim's in its environment, and hands them on to
+//! whatever it starts, also to what left its process group or session.
 //!
 //! A process that clears its environment, changes its user or hides its memory is not found, or
 //! cannot be ended; that is reported, and is why tasks run *at least* once.
@@ -13,18 +13,27 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 
-use crate::claim::WorkerId;
+use crate::claim::{Claim, WorkerId};
 
 /// The processes of this machine: the real ones, or a simulation's.
 pub trait Processes: fmt::Debug {
-    /// Looks once at every process for the mark of `worker`. The caller itself is never found.
+    /// Looks once at every process for such a mark. The caller itself is never found.
     ///
     /// # Errors
     /// When the system does not list processes.
-    fn marked(&self, worker: WorkerId) -> io::Result<Scan>;
+    fn marked(&self, whose: Whose<'_>) -> io::Result<Scan>;
 
     /// Kills a process that was found, if it still carries the mark.
-    fn end(&self, process: &Found, worker: WorkerId) -> OrphanEnd;
+    fn end(&self, process: &Found, whose: Whose<'_>) -> OrphanEnd;
+}
+
+/// Whose processes are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// All that a worker started.
+    Worker(WorkerId),
+    /// What was started under these claims; the worker's others are left alone.
+    Claims(&'a [Claim]),
 }
 
 /// What a look at every process came to.
@@ -65,8 +74,8 @@ const READ_BYTES: usize = 32 << 10;
 pub struct ProcFs;
 
 impl Processes for ProcFs {
-    fn marked(&self, worker: WorkerId) -> io::Result<Scan> {
-        let mark = mark(worker);
+    fn marked(&self, whose: Whose<'_>) -> io::Result<Scan> {
+        let marks = Marks::new(whose);
         let mut buffer = Vec::new();
         let mut scan = Scan::default();
         let mut empty = Vec::new();
@@ -77,17 +86,17 @@ impl Processes for ProcFs {
             };
             // The first process is older than any worker, and often hides.
             if pid != 1 && pid != std::process::id() {
-                look(pid, &mark, &mut buffer, &mut scan, Some(&mut empty));
+                look(pid, &marks, &mut buffer, &mut scan, Some(&mut empty));
             }
         }
         // A process in the middle of an exec shows no environment for a moment.
         for pid in empty {
-            look(pid, &mark, &mut buffer, &mut scan, None);
+            look(pid, &marks, &mut buffer, &mut scan, None);
         }
         Ok(scan)
     }
 
-    fn end(&self, process: &Found, worker: WorkerId) -> OrphanEnd {
+    fn end(&self, process: &Found, whose: Whose<'_>) -> OrphanEnd {
         let Some(pid) = process.pid.try_into().ok().and_then(Pid::from_raw) else {
             return OrphanEnd::Gone;
         };
@@ -100,7 +109,7 @@ impl Processes for ProcFs {
         // seen here, and one given away later is not signalled.
         let mut buffer = Vec::new();
         match read_environment(process.pid, &mut buffer) {
-            Ok(()) if has(&buffer, &mark(worker)) => {}
+            Ok(()) if Marks::new(whose).are_on(&buffer) => {}
             Ok(()) => return OrphanEnd::Gone,
             Err(error) if is_gone(&error) => return OrphanEnd::Gone,
             Err(error) => return OrphanEnd::Refused(error),
@@ -115,7 +124,7 @@ impl Processes for ProcFs {
 
 fn look(
     pid: u32,
-    mark: &[u8],
+    marks: &Marks,
     buffer: &mut Vec<u8>,
     scan: &mut Scan,
     empty: Option<&mut Vec<u32>>,
@@ -126,7 +135,7 @@ fn look(
                 empty.push(pid);
             }
         }
-        Ok(()) if has(buffer, mark) => scan.found.push(Found {
+        Ok(()) if marks.are_on(buffer) => scan.found.push(Found {
             pid,
             task: value(buffer, b"QUEUE_TASK_ID="),
         }),
@@ -151,14 +160,33 @@ fn read_environment(pid: u32, buffer: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-fn mark(worker: WorkerId) -> Vec<u8> {
-    format!("QUEUE_WORKER={worker}").into_bytes()
-}
+/// The marks looked for: an environment carries one if it has all of its variables.
+struct Marks(Vec<Vec<Vec<u8>>>);
 
-fn has(environment: &[u8], mark: &[u8]) -> bool {
-    environment
-        .split(|byte| *byte == 0)
-        .any(|variable| variable == mark)
+impl Marks {
+    fn new(whose: Whose<'_>) -> Self {
+        let of_worker = |worker: WorkerId| format!("QUEUE_WORKER={worker}").into_bytes();
+        let of_claim = |claim: &Claim| {
+            vec![
+                of_worker(claim.worker),
+                format!("QUEUE_TASK_ID={}", claim.task).into_bytes(),
+                format!("QUEUE_TOKEN={}", claim.token).into_bytes(),
+            ]
+        };
+        Self(match whose {
+            Whose::Worker(worker) => vec![vec![of_worker(worker)]],
+            Whose::Claims(claims) => claims.iter().map(of_claim).collect(),
+        })
+    }
+
+    fn are_on(&self, environment: &[u8]) -> bool {
+        let has = |variable: &Vec<u8>| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|own| own == variable)
+        };
+        self.0.iter().any(|mark| mark.iter().all(has))
+    }
 }
 
 fn value(environment: &[u8], name: &[u8]) -> Option<i64> {

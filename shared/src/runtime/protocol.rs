@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::executor::{Ended, Ending};
+use super::heart::News;
 use super::recovery::Recovered;
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::BootTime;
@@ -24,8 +25,6 @@ pub struct Config {
     pub grace: Duration,
     /// How often the change counter is read: the safety net under lost wakes.
     pub poll: Duration,
-    /// How often claims are extended; every third of a lease unless set, where the engine has any.
-    pub heartbeat: Option<Duration>,
 }
 
 impl Default for Config {
@@ -36,7 +35,6 @@ impl Default for Config {
             drain: false,
             grace: Duration::from_secs(10),
             poll: Duration::from_millis(500),
-            heartbeat: None,
         }
     }
 }
@@ -50,8 +48,10 @@ pub enum Event {
     OwnClaims(Result<Vec<Claim>>),
     /// The answer to [`Action::Settle`].
     Settled(Result<Vec<Settled>>),
-    /// The answer to [`Action::Heartbeat`], in its order.
+    /// The answer to [`Action::AskAfter`], in its order.
     Heard(Result<Vec<Held>>),
+    /// What the heart tells of the claims it keeps.
+    Told(News),
     /// A task could not be started.
     NotStarted {
         /// Its claim.
@@ -59,6 +59,8 @@ pub enum Event {
         /// Why, in a sentence.
         message: String,
     },
+    /// A task was not started, because the file did not say whether its claim still holds.
+    Unsure(Claim),
     /// A task's execution ended.
     Ended(Ended),
     /// Somebody made a task claimable.
@@ -91,8 +93,8 @@ pub enum Action {
     ListClaims,
     /// Record these outcomes.
     Settle(Vec<Settlement>),
-    /// Ask after these claims.
-    Heartbeat(Vec<Claim>),
+    /// Ask how these claims stand.
+    AskAfter(Vec<Claim>),
     /// Start a task.
     Start(Box<ClaimedTask>),
     /// End a task's process group, or tell its handler.
@@ -158,7 +160,7 @@ pub enum WorkerEvent {
         /// Whether they are ended at once.
         at_once: bool,
     },
-    /// Another worker had died; its tasks were returned.
+    /// Another worker had died, or its leases had run out; its tasks were returned.
     Recovered(Recovered),
 }
 

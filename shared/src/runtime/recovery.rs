@@ -1,9 +1,11 @@
-//! Recovery of one dead worker, or of one whose leases ran out, as a pure machine: its orphaned processes are ended, and only when
-//! none is left are its tasks returned. Whoever drives it holds the dead worker's lock, so that
-//! nobody else recovers the same worker meanwhile.
+//! Recovery of a dead worker, or of claims whose leases ran out, as a pure machine: the processes
+//! are ended, and only when none is left are the tasks returned. Whoever drives it for a dead worker
+//! holds that worker's lock, so that nobody else recovers it meanwhile; of an expired claim the
+//! engine makes sure that it is returned once.
 
 use std::time::Duration;
 
+use super::orphans::Whose;
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
@@ -32,7 +34,7 @@ pub struct Sweep {
 /// What is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryAction {
-    /// Look for the worker's processes and send KILL to each; answer with
+    /// Look for the processes of [`Recovery::whose`] and send KILL to each; answer with
     /// [`RecoveryAnswer::Swept`].
     Sweep,
     /// Return the worker's tasks, or its expired claims; answer with [`RecoveryAnswer::Reaped`].
@@ -55,8 +57,10 @@ pub enum RecoveryAnswer {
 /// What came of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
-    /// The worker that had died.
+    /// The worker that had died, or that had let leases run out.
     pub worker: WorkerId,
+    /// Whether it only let leases run out: it may live, and keeps its other claims.
+    pub expired: bool,
     /// Its tasks, and what became of them.
     pub tasks: Vec<Reaped>,
     /// How many of its processes were ended.
@@ -103,6 +107,7 @@ impl Recovery {
         Self {
             recovered: Recovered {
                 worker,
+                expired: false,
                 tasks: Vec::new(),
                 ended: 0,
                 unreachable: Vec::new(),
@@ -116,12 +121,21 @@ impl Recovery {
         }
     }
 
-    /// Of a worker whose leases on all that it runs have run out: its processes are ended, and these
-    /// claims returned, unless it extends them meanwhile. It keeps its lock if it lives.
+    /// Of claims of one worker whose leases have run out: their processes are ended, and they are
+    /// returned unless the worker extends them meanwhile. It keeps its lock if it lives, and
+    /// whatever else it holds.
     pub fn of_expired(worker: WorkerId, claims: Vec<Claim>, now: Now) -> Self {
-        Self {
-            expired: Some(claims),
-            ..Self::new(worker, true, now)
+        let mut recovery = Self::new(worker, true, now);
+        recovery.recovered.expired = true;
+        recovery.expired = Some(claims);
+        recovery
+    }
+
+    /// Whose processes are to be ended.
+    pub fn whose(&self) -> Whose<'_> {
+        match &self.expired {
+            Some(claims) => Whose::Claims(claims),
+            None => Whose::Worker(self.worker()),
         }
     }
 
@@ -219,9 +233,11 @@ impl Recovery {
 #[cfg(test)]
 mod tests {
     use super::{PATIENCE, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
-    use crate::claim::WorkerId;
+    use crate::claim::{Claim, WorkerId};
     use crate::clock::{BootTime, Now};
     use crate::error::Error;
+    use crate::runtime::orphans::Whose;
+    use crate::task::TaskId;
 
     fn at(boot: i64) -> Now {
         Now {
@@ -314,5 +330,19 @@ mod tests {
         recovery.answer(later, RecoveryAnswer::Reaped(Err(Error::invalid("broken"))));
         assert_eq!(recovery.next(later), RecoveryAction::Release);
         assert!(recovery.into_result().is_err());
+    }
+
+    #[test]
+    fn only_the_expired_claims_of_a_worker_that_may_live_are_looked_for() {
+        let claim = Claim {
+            task: TaskId(1),
+            token: 1,
+            worker: WorkerId(7),
+        };
+        let recovery = Recovery::of_expired(WorkerId(7), vec![claim], at(0));
+        assert_eq!(recovery.whose(), Whose::Claims(&[claim]));
+        assert!(recovery.into_result().unwrap().expired);
+        let recovery = Recovery::new(WorkerId(7), true, at(0));
+        assert_eq!(recovery.whose(), Whose::Worker(WorkerId(7)));
     }
 }

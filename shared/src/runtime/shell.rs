@@ -2,6 +2,7 @@
 //! [`System`](super::system::System); the simulation has its own.
 
 use super::executor::Ending;
+use super::orphans::Whose;
 use super::protocol::Event;
 use super::recovery::Sweep;
 use crate::claim::{Claim, ClaimedTask, WorkerId};
@@ -33,8 +34,8 @@ pub trait Shell {
     /// Forgets the workers it watches that are not among these.
     fn watch_only(&mut self, peers: &[WorkerInfo]);
 
-    /// Scans for a dead worker's processes and ends what it finds.
-    fn sweep(&mut self, dead: WorkerId) -> Result<Sweep>;
+    /// Scans for processes that nobody is to run any more, and ends what it finds.
+    fn sweep(&mut self, whose: Whose<'_>) -> Result<Sweep>;
 
     /// Removes a dead worker's files and lets go of its lock; with `keep_files` only the latter.
     fn release(&mut self, dead: WorkerId, keep_files: bool);

@@ -11,7 +11,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::executor::{Ended, Ending, Executor};
 use super::listener::Place;
-use super::orphans::{OrphanEnd, ProcFs, Processes};
+use super::orphans::{OrphanEnd, ProcFs, Processes, Whose};
+use super::pacemaker::{Pulse, silence};
 use super::presence::{DeadLock, Registration, boot_id};
 use super::protocol::Event;
 use super::recovery::{Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
@@ -24,11 +25,12 @@ use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
 
-/// What the executor calls the wake socket and the requests to stop.
+/// What the executor calls the wake socket, the requests to stop and the heart's bell.
 const WAKE_TOKEN: u64 = 0;
 const STOP_TOKEN: u64 = 1;
+const HEART_TOKEN: u64 = 2;
 /// Other workers' processes are counted from here.
-const FIRST_PEER_TOKEN: u64 = 2;
+const FIRST_PEER_TOKEN: u64 = 3;
 
 /// The system as the worker registered with it sees it.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub struct System {
     executor: Executor,
     registration: Registration,
     stop: StopReceiver,
+    bell: Option<Arc<OwnedFd>>,
     sidecar: Sidecar,
     waker: Arc<Waker>,
     listening: Option<Place>,
@@ -74,6 +77,7 @@ impl System {
             executor,
             registration,
             stop,
+            bell: None,
             sidecar,
             waker,
             listening: None,
@@ -83,6 +87,17 @@ impl System {
             ended: Vec::new(),
             ready: Vec::new(),
         })
+    }
+
+    /// Ends a wait once the heart has news.
+    ///
+    /// # Errors
+    /// When the system refuses to watch a descriptor.
+    pub fn listen_to(&mut self, pulse: &Pulse) -> Result<()> {
+        let bell = pulse.bell();
+        self.executor.watch(bell.as_fd(), HEART_TOKEN)?;
+        self.bell = Some(bell);
+        Ok(())
     }
 
     /// The worker's registration, to be closed after it has ended.
@@ -139,6 +154,12 @@ impl System {
             STOP_TOKEN => {
                 for _ in 0..self.stop.received() {
                     events.push(Event::Stop);
+                }
+            }
+            // The driver takes the news after every wait.
+            HEART_TOKEN => {
+                if let Some(bell) = &self.bell {
+                    silence(bell);
                 }
             }
             token => {
@@ -207,8 +228,8 @@ impl Shell for System {
         }
     }
 
-    fn sweep(&mut self, dead: WorkerId) -> Result<Sweep> {
-        sweep(&ProcFs, dead)
+    fn sweep(&mut self, whose: Whose<'_>) -> Result<Sweep> {
+        sweep(&ProcFs, whose)
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {
@@ -234,13 +255,13 @@ impl Shell for System {
     }
 }
 
-/// Looks once for a dead worker's processes and ends what it finds.
+/// Looks once for processes that nobody is to run any more, and ends what it finds.
 ///
 /// # Errors
 /// When the system does not list processes.
-pub fn sweep(processes: &impl Processes, dead: WorkerId) -> Result<Sweep> {
+pub fn sweep(processes: &impl Processes, whose: Whose<'_>) -> Result<Sweep> {
     let scan = processes
-        .marked(dead)
+        .marked(whose)
         .map_err(|error| Error::io("cannot list processes", error))?;
     let mut sweep = Sweep {
         signalled: Vec::new(),
@@ -248,7 +269,7 @@ pub fn sweep(processes: &impl Processes, dead: WorkerId) -> Result<Sweep> {
         hidden: scan.hidden,
     };
     for found in scan.found {
-        match processes.end(&found, dead) {
+        match processes.end(&found, whose) {
             OrphanEnd::Killed => sweep.signalled.push(found.pid),
             OrphanEnd::Gone => {}
             OrphanEnd::Refused(_) => sweep.unreachable.push(found.pid),
@@ -281,7 +302,7 @@ fn recover<Q: Queue>(queue: &Q, mut recovery: Recovery) -> Result<Recovered> {
     loop {
         let now = queue.now();
         let answer = match recovery.next(now) {
-            RecoveryAction::Sweep => RecoveryAnswer::Swept(sweep(&ProcFs, dead)?),
+            RecoveryAction::Sweep => RecoveryAnswer::Swept(sweep(&ProcFs, recovery.whose())?),
             RecoveryAction::Reap => RecoveryAnswer::Reaped(queue.reap(dead)),
             RecoveryAction::Release => return recovery.into_result(),
             RecoveryAction::Wait(until) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
+use super::pacemaker;
 use super::presence::{Registration, sweep_strays};
 use super::protocol::{Config, WorkerEvent};
 use super::stop::{self, StopReceiver, Stopper};
@@ -105,8 +106,9 @@ impl Summary {
                 ) => &mut self.returned,
                 None => &mut self.lost,
             },
-            WorkerEvent::Recovered(_) => &mut self.recovered,
+            WorkerEvent::Recovered(recovered) if !recovered.expired => &mut self.recovered,
             WorkerEvent::Started { .. }
+            | WorkerEvent::Recovered(_)
             | WorkerEvent::Refused { .. }
             | WorkerEvent::Stopping { .. } => return,
         };
@@ -195,7 +197,15 @@ impl<Q: Queue> Worker<Q> {
         let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?;
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
-        let system = System::new(executor, self.registration, self.stop, sidecar, waker)?;
+        let mut system = System::new(executor, self.registration, self.stop, sidecar, waker)?;
+        let (pulse, _beating) = match queue.lease() {
+            Some(lease) => {
+                let (pulse, pacemaker) = pacemaker::pair(Arc::clone(&queue), lease)?;
+                system.listen_to(&pulse)?;
+                (Some(pulse), Some(pacemaker.start()?))
+            }
+            None => (None, None),
+        };
         let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
         let config = Config {
             slots: size(self.options.slots),
@@ -208,7 +218,8 @@ impl<Q: Queue> Worker<Q> {
             summary: Summary::default(),
             observer,
         };
-        let mut driver = Driver::new(Arc::clone(&queue), system, info.id, info.serves, config);
+        let driver = Driver::new(Arc::clone(&queue), system, info.id, info.serves, config);
+        let mut driver = driver.under_leases(pulse);
         let result = driver.run(&mut counting);
         let registration = driver.into_shell().into_registration();
         // A worker that cannot say goodbye is recovered by the next one.

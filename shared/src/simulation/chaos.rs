@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::actor::{Half, Heart, Pace, Worker};
 use super::faulty::Faulty;
 use super::shell::SimulatedShell;
 use super::world::Shared;
-use super::{Config, Plant, Report};
-use crate::claim::WorkerId;
+use super::{Config, Plant, Report, Stalls};
 use crate::clock::{BootTime, Clock};
 use crate::conformance::ManualClock;
 use crate::error::Result;
@@ -16,6 +16,7 @@ use crate::options::TaskOptions;
 use crate::queue::{ListQuery, Queue, Serves};
 use crate::random::{Random, SystemRandom};
 use crate::runtime::driver::{Driver, Observer, Turn};
+use crate::runtime::pacemaker;
 use crate::runtime::presence::Registration;
 use crate::runtime::protocol::{Config as WorkerConfig, WorkerEvent};
 use crate::runtime::wakeup::Waker;
@@ -40,16 +41,6 @@ pub(super) struct Simulation<Q: Queue> {
     undead: Vec<Driver<Faulty<Q>, SimulatedShell>>,
     keys: u64,
     _folder: tempfile::TempDir,
-}
-
-struct Worker<Q: Queue> {
-    id: WorkerId,
-    driver: Driver<Faulty<Q>, SimulatedShell>,
-    stopped_until: Option<BootTime>,
-    /// It has nothing to do until then, or until something happens.
-    waits_until: Option<BootTime>,
-    /// Turns since it last had nothing to do.
-    busy_turns: u32,
 }
 
 /// Takes a worker's events into the trace.
@@ -160,9 +151,7 @@ impl<Q: Queue> Simulation<Q> {
 
     /// Something happened, so everybody looks again.
     fn rouse(&mut self) {
-        for worker in &mut self.workers {
-            worker.waits_until = None;
-        }
+        self.workers.iter_mut().for_each(Worker::rouse);
     }
 
     fn start_worker(&mut self) {
@@ -201,12 +190,17 @@ impl<Q: Queue> Simulation<Q> {
         self.world
             .lock()
             .note(format_args!("worker {id} with {slots} slots"));
+        let (pulse, heart) = queue.lease().map_or((None, None), |lease| {
+            let (pulse, pacemaker) = pacemaker::pair(Arc::clone(&queue), lease).unwrap();
+            let pace = Pace::default();
+            (Some(pulse), Some(Heart { pacemaker, pace }))
+        });
         self.workers.push(Worker {
             id,
-            driver: Driver::new(queue, shell, id, serves, config),
-            stopped_until: None,
-            waits_until: None,
+            driver: Driver::new(queue, shell, id, serves, config).under_leases(pulse),
+            own: Pace::default(),
             busy_turns: 0,
+            heart,
         });
     }
 
@@ -227,8 +221,13 @@ impl<Q: Queue> Simulation<Q> {
     fn suspend(&mut self) {
         let time = Duration::from_millis(u64::from(self.draw(20_000)));
         let until = self.clock.now().boot.after(time);
+        let half = match (self.config.stalls, self.draw(3)) {
+            (Stalls::Any, 0) => None,
+            (Stalls::Any, 1) => Some(Half::Heart),
+            (Stalls::Any | Stalls::WorkersAlone, _) => Some(Half::Worker),
+        };
         if let Some(position) = self.pick(self.workers.len()) {
-            self.workers[position].stopped_until = Some(until);
+            self.workers[position].stop(half, until);
         }
     }
 
@@ -327,25 +326,26 @@ impl<Q: Queue> Simulation<Q> {
     /// One worker does one thing; if none has anything to do, time goes on.
     fn turn(&mut self) {
         let now = self.clock.now().boot;
-        for worker in &mut self.workers {
-            if worker.stopped_until.is_some_and(|until| until <= now) {
-                worker.stopped_until = None;
-                worker.waits_until = None;
-            }
+        let mut ready = Vec::new();
+        for (position, worker) in self.workers.iter_mut().enumerate() {
+            worker.go_on(now);
+            ready.extend(worker.ready(now).map(|half| (position, half)));
         }
-        let ready = |worker: &Worker<Q>| {
-            let due = worker.waits_until.is_none_or(|until| until <= now);
-            due && worker.stopped_until.is_none()
-        };
-        let workers = self.workers.iter().enumerate();
-        let ready: Vec<_> = workers.filter(|(_, worker)| ready(worker)).collect();
-        let ready: Vec<_> = ready.into_iter().map(|(position, _)| position).collect();
-        match self.pick(ready.len()) {
-            Some(lot) => self.turn_of(ready[lot]),
+        match self.pick(ready.len()).map(|lot| ready[lot]) {
+            Some((position, Half::Worker)) => self.turn_of(position),
+            Some((position, Half::Heart)) => self.beat(position),
             None => self.pass_time(now),
         }
         if self.draw(8) == 0 {
             self.clock.advance(Duration::from_millis(1));
+        }
+    }
+
+    fn beat(&mut self, position: usize) {
+        self.world.lock().counts.turns += 1;
+        let worker = &mut self.workers[position];
+        if worker.heart.as_mut().is_some_and(Heart::turn) {
+            self.rouse();
         }
     }
 
@@ -371,7 +371,7 @@ impl<Q: Queue> Simulation<Q> {
                         .violated(format!("a wait failed: {error}"));
                 }
                 if !worker.driver.has_events() {
-                    worker.waits_until = Some(until);
+                    worker.own.waits_until = Some(until);
                 }
             }
             Turn::Finished => self.finish(position),
@@ -400,10 +400,7 @@ impl<Q: Queue> Simulation<Q> {
 
     /// Nobody has anything to do before then.
     fn pass_time(&mut self, now: BootTime) {
-        let waits = self.workers.iter().filter_map(|worker| {
-            let until = worker.stopped_until.or(worker.waits_until);
-            until.filter(|until| *until > now)
-        });
+        let waits = self.workers.iter().filter_map(|worker| worker.next(now));
         let next = waits.chain(self.world.lock().next_end(now)).min();
         let next = next.unwrap_or_else(|| now.after(Duration::from_millis(500)));
         self.clock
@@ -428,7 +425,7 @@ impl<Q: Queue> Simulation<Q> {
     fn calm_down(&mut self) {
         self.world.lock().calm = true;
         for worker in &mut self.workers {
-            worker.stopped_until = None;
+            worker.go_on(BootTime(i64::MAX));
         }
         let _ = self.queue().set_paused(DEFAULT_QUEUE, false);
         self.rouse();

@@ -179,8 +179,12 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.settle_in(tx, settlements)
     }
 
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.read("held", |queue| queue.held(claims))
+    }
+
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
-        self.read("heartbeat", |queue| queue.heartbeat(claims))
+        self.write("heartbeat", |queue| queue.heartbeat(claims))
     }
 
     fn register(&self, worker: &WorkerInfo) -> Result<u32> {
@@ -223,6 +227,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
         let now = self.inner.now().boot;
         let mut world = self.world.lock();
         world.note(format_args!("expired {reaped:?}"));
+        world.counts.expired += reaped.len() as u64;
         world.reaped(&reaped, now);
         Ok(reaped)
     }

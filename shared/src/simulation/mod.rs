@@ -16,6 +16,7 @@
     reason = "a world that cannot begin is a test that fails"
 )]
 
+mod actor;
 mod chaos;
 mod faulty;
 mod shell;
@@ -41,6 +42,8 @@ pub struct Config {
     pub faults: u32,
     /// In how many of 1,000 steps of the wild phase a worker is killed; at most 6.
     pub kills: u32,
+    /// What is stopped now and then.
+    pub stalls: Stalls,
     /// A mistake put in on purpose, to see that it is found.
     pub plant: Option<Plant>,
 }
@@ -53,9 +56,19 @@ impl Default for Config {
             tasks: 100,
             faults: 120,
             kills: 6,
+            stalls: Stalls::Any,
             plant: None,
         }
     }
+}
+
+/// What is stopped now and then, for up to twenty seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stalls {
+    /// Whole workers, as by SIGSTOP; their hearts alone; or all but their hearts.
+    Any,
+    /// All but their hearts, as by an observer or a write that takes long.
+    WorkersAlone,
 }
 
 /// A mistake that a run has to find.
@@ -113,8 +126,10 @@ pub struct Counts {
     pub kills: u64,
     /// Executions that outlived their worker.
     pub orphans: u64,
-    /// Dead workers recovered.
+    /// Dead workers, and expired claims, recovered.
     pub recoveries: u64,
+    /// Claims returned because their leases had run out.
+    pub expired: u64,
     /// Calls refused or left in the dark.
     pub faults: u64,
     /// Steps in which a worker did something.

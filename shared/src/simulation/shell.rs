@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::queue::WorkerInfo;
 use crate::runtime::executor::Ending;
 use crate::runtime::listener::Place;
+use crate::runtime::orphans::Whose;
 use crate::runtime::presence::{DeadLock, Registration};
 use crate::runtime::protocol::Event;
 use crate::runtime::recovery::Sweep;
@@ -80,9 +81,9 @@ impl Shell for SimulatedShell {
             .retain(|id| peers.iter().any(|peer| peer.id == *id));
     }
 
-    fn sweep(&mut self, dead: WorkerId) -> Result<Sweep> {
+    fn sweep(&mut self, whose: Whose<'_>) -> Result<Sweep> {
         let now = self.clock.now().boot;
-        Ok(self.world.lock().sweep(dead, now))
+        Ok(self.world.lock().sweep(whose, now))
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {

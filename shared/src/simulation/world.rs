@@ -11,6 +11,7 @@ use crate::clock::BootTime;
 use crate::outcome::Outcome;
 use crate::queue::Reaped;
 use crate::runtime::executor::{End, Ended, Ending};
+use crate::runtime::orphans::Whose;
 use crate::runtime::recovery::Sweep;
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -283,14 +284,18 @@ impl World {
         self.notices.len() < before
     }
 
-    pub(super) fn sweep(&mut self, dead: WorkerId, now: BootTime) -> Sweep {
+    pub(super) fn sweep(&mut self, whose: Whose<'_>, now: BootTime) -> Sweep {
         let mut sweep = Sweep::default();
         if self.plant(Plant::NoSweep) {
             return sweep;
         }
         let delay = Duration::from_millis(self.rng.u64(0..30));
+        let carries = |claim: &Claim| match whose {
+            Whose::Worker(worker) => claim.worker == worker,
+            Whose::Claims(claims) => claims.contains(claim),
+        };
         for child in &mut self.children {
-            if child.claim.worker == dead && child.ends_at > now {
+            if carries(&child.claim) && child.ends_at > now {
                 child.ends_at = child.ends_at.min(now.after(delay));
                 sweep.signalled.push(child.pid);
             }

@@ -9,8 +9,6 @@ use queue_core::sqlite::{read, statement};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-use super::writing::Writing;
-
 const HEARTBEAT: &str = statement(include_str!("../../queries/heartbeat.sql"));
 const RUNNING_LEASES: &str = statement(include_str!("../../queries/running_leases.sql"));
 
@@ -32,16 +30,15 @@ pub(super) fn is_over(lease_until: Option<BootTime>, now: BootTime) -> bool {
 
 /// Extends the leases of claims that hold, and tells of each how it stands.
 pub(super) fn heartbeat(
-    writing: &Writing<'_>,
+    connection: &Connection,
     claims: &[Claim],
-    lease: Duration,
+    until: BootTime,
 ) -> Result<Vec<Held>> {
-    let until = writing.now.boot.after(lease);
-    let mut update = writing.connection.prepare_cached(HEARTBEAT)?;
+    let mut update = connection.prepare_cached(HEARTBEAT)?;
     for claim in claims {
         update.execute((claim.task.0, claim.token, claim.worker.0, until.0))?;
     }
-    read::held(writing.connection, claims)
+    read::held(connection, claims)
 }
 
 /// The claims whose lease has run out; only running rows are looked at.

@@ -112,9 +112,10 @@ impl SqliteStore {
         F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
     {
         self.check_promoted()?;
-        let now = self.database.now();
+        let clock = self.database.clock();
         let (value, effects) = self.database.write(move |connection| {
-            let mut writing = Writing::new(connection, now);
+            // Read here, a lease is whole however long the transaction had to wait.
+            let mut writing = Writing::new(connection, clock.now());
             let value = operation(&mut writing)?;
             Ok((value, writing.finish()?))
         })?;
@@ -291,13 +292,22 @@ impl Store for SqliteStore {
         self.write_in(tx, |writing| writing.settle(settlements, random))
     }
 
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.database
+            .read(|connection| read::held(connection, claims))
+    }
+
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
         if claims.is_empty() {
             return Ok(Vec::new());
         }
-        let (claims, lease) = (claims.to_vec(), self.lease);
-        let done = self.write(move |writing| lease::heartbeat(writing, &claims, lease))?;
-        Ok(done.value)
+        self.check_promoted()?;
+        let patience = self.database.busy_timeout().min(self.lease / 3);
+        self.database.beat(patience, |connection| {
+            // From now on, however long the transaction had to wait for its beginning.
+            let until = self.database.now().boot.after(self.lease);
+            lease::heartbeat(connection, claims, until)
+        })
     }
 
     fn lease(&self) -> Duration {

@@ -78,6 +78,53 @@ fn recorded(place: &Place) -> Vec<String> {
     states.collect()
 }
 
+/// Hooks that run or wait for their turn before the worker itself waits for them.
+const MOST_HOOKS: usize = 4 + 1024;
+
+#[test]
+fn a_worker_that_waits_for_its_hooks_beyond_the_lease_loses_no_claim() {
+    let place = Place::new();
+    place.ok(&[
+        "enqueue",
+        "long",
+        "echo run >> runs; while ! test -e go; do sleep 0.02; done",
+    ]);
+    place.enqueue(&"true\n".repeat(MOST_HOOKS + 1));
+    let hook = "while ! test -e go; do sleep 0.02; done";
+    let worker = [
+        "worker",
+        "--slots",
+        "8",
+        "--lease",
+        "1s",
+        "--drain",
+        "--on-finish",
+        hook,
+    ];
+    let mut held_up = place.start(&worker);
+    let file = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let number = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    until("the worker waits for its hooks", || {
+        held_up.stderr().matches("succeeded").count() > MOST_HOOKS
+    });
+    let mut other = place.start(&["worker", "--lease", "1s", "--drain"]);
+    let lease = "SELECT lease_until FROM queue_tasks WHERE id = 1 AND state = 3";
+    let first = number(lease);
+    // The other one looks for expired leases every two seconds.
+    until("its leases are extended", || number(lease) >= first + 5_000);
+    place.write("go", "");
+    assert_eq!(held_up.ended(), Some(0), "{}", held_up.stderr());
+    assert_eq!(other.ended(), Some(0), "{}", other.stderr());
+    assert_eq!(place.read("runs"), "run\n");
+    let attempts = place.json(&["attempts", "1"]);
+    assert_eq!(attempts.as_array().unwrap().len(), 1, "{attempts}");
+    assert!(
+        !other.stderr().contains("let leases run out"),
+        "{}",
+        other.stderr()
+    );
+}
+
 #[test]
 fn a_small_batch_does_not_leave_slots_empty() {
     let place = Place::new();

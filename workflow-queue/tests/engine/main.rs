@@ -7,6 +7,7 @@
 
 mod conformance;
 mod dependency;
+mod heartbeat;
 mod key;
 mod lease;
 mod limit;

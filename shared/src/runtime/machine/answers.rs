@@ -2,6 +2,7 @@
 
 use super::super::execution::{Cause, Execution, Finished};
 use super::super::executor::Ended;
+use super::super::heart::News;
 use super::super::protocol::{Action, Event, WorkerEvent};
 use super::{DUE_PAUSE, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
@@ -17,15 +18,25 @@ impl Machine {
             Event::OwnClaims(answer) => self.reviewed(now, answer),
             Event::Settled(answer) => self.settled(now, answer),
             Event::Heard(answer) => self.heard(now, answer),
+            Event::Told(News::Stands(claim, held)) => self.stands(now, claim, held),
+            Event::Told(News::Refused(message)) => {
+                self.actions
+                    .push(Action::Report(WorkerEvent::Refused { message }));
+            }
             Event::NotStarted { claim, message } => {
                 if let Some(execution) = self.take_running(claim) {
                     self.unsettled.push(execution.not_started(message, now));
                 }
             }
+            Event::Unsure(claim) => {
+                if self.take_running(claim).is_some() {
+                    self.unsettled.push(Finished::returned(claim));
+                }
+            }
             Event::Ended(ended) => self.ended(now, ended),
             Event::TasksWaiting => self.want_claim = true,
             Event::TasksSettled => self.want_rest = true,
-            Event::CancelRequested => self.want_heartbeat = true,
+            Event::CancelRequested => self.want_word = true,
             Event::PeersChanged => self.peers_at = now.boot,
             Event::PeerTaken => self.peers_at = now.boot.after(TAKEN_INTERVAL),
             Event::Counter(answer) => self.counted(now, answer),
@@ -112,12 +123,7 @@ impl Machine {
         match answer {
             Ok(claims) => {
                 for claim in claims {
-                    let known = self
-                        .running
-                        .iter()
-                        .any(|execution| execution.claim == claim)
-                        || self.unsettled.iter().any(|done| done.claim == claim);
-                    if !known {
+                    if !self.works_at(claim) {
                         self.unsettled.push(Finished::returned(claim));
                     }
                 }
@@ -160,21 +166,23 @@ impl Machine {
                 return self.refused(now, error);
             }
         };
-        let grace = self.config.grace;
         for (claim, held) in std::mem::take(&mut self.asked).into_iter().zip(held) {
-            let running = self.running.iter_mut();
-            let Some(execution) = running.into_iter().find(|run| run.claim == claim) else {
-                continue;
-            };
-            match held {
-                Held::Held => {}
-                Held::CancelRequested => {
-                    let action = execution.terminate(Cause::Cancel, now.boot.after(grace));
-                    self.actions.extend(action);
-                }
-                Held::Lost => self.actions.extend(execution.kill(Cause::Lost)),
-            }
+            self.stands(now, claim, held);
         }
+    }
+
+    /// What has ended meanwhile is passed over: its settle tells.
+    fn stands(&mut self, now: Now, claim: Claim, held: Held) {
+        let kill_at = now.boot.after(self.config.grace);
+        let Some(execution) = self.running.iter_mut().find(|run| run.claim == claim) else {
+            return;
+        };
+        let action = match held {
+            Held::Held => None,
+            Held::CancelRequested => execution.terminate(Cause::Cancel, kill_at),
+            Held::Lost => execution.kill(Cause::Lost),
+        };
+        self.actions.extend(action);
     }
 
     fn ended(&mut self, now: Now, ended: Ended) {
@@ -197,7 +205,7 @@ impl Machine {
             Ok(counter) => {
                 if self.counter.replace(counter) != Some(counter) {
                     self.want_claim = true;
-                    self.want_heartbeat = true;
+                    self.want_word = true;
                 }
             }
             Err(error) => self.refused(now, error),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::executor::{End, Ended, Ending};
+use super::super::heart::News;
 use super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
 use super::Machine;
 use crate::claim::{Claim, ClaimedTask, Claims, Held, WorkerId};
@@ -212,7 +213,7 @@ fn a_timeout_terminates_then_kills() {
 fn a_lost_claim_is_killed_and_not_reported() {
     let mut machine = running(&[1]);
     let step = machine.step(at(1), [Event::CancelRequested]);
-    let asks = |action: &Action| matches!(action, Action::Heartbeat(_));
+    let asks = |action: &Action| matches!(action, Action::AskAfter(_));
     assert!(step.actions.iter().any(asks));
     let step = machine.step(at(1), [Event::Heard(Ok(vec![Held::Lost]))]);
     assert_eq!(signals(&step), [(1, Ending::Kill)]);
@@ -225,6 +226,28 @@ fn a_lost_claim_is_killed_and_not_reported() {
         )
     };
     assert!(step.actions.iter().any(lost));
+}
+
+#[test]
+fn what_the_heart_tells_ends_a_task_as_an_answer_does() {
+    let mut machine = running(&[1, 2]);
+    let told = |id, held| Event::Told(News::Stands(task(id).claim, held));
+    let step = machine.step(at(1), [told(1, Held::Lost), told(2, Held::CancelRequested)]);
+    assert_eq!(signals(&step), [(1, Ending::Kill), (2, Ending::Terminate)]);
+    let step = machine.step(at(2), [told(3, Held::Lost)]);
+    assert_eq!(signals(&step), [], "one that has ended is passed over");
+}
+
+#[test]
+fn a_task_whose_claim_may_be_lost_is_handed_back_unstarted() {
+    let mut machine = running(&[1]);
+    assert!(machine.works_at(task(1).claim));
+    let step = machine.step(at(1), [Event::Unsure(task(1).claim)]);
+    assert_eq!(outcomes(&step), [Outcome::Returned]);
+    assert!(machine.works_at(task(1).claim), "until that is recorded");
+    let settled = Settled::Recorded(State::Queued);
+    machine.step(at(2), [Event::Settled(Ok(vec![settled]))]);
+    assert!(!machine.works_at(task(1).claim));
 }
 
 #[test]

@@ -1,0 +1,136 @@
+//! A worker that is busy otherwise, and its claims.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::claim::{Claim, ClaimRequest};
+use queue_core::clock::{Clock, SystemClock};
+use queue_core::outcome::Reason;
+use queue_core::queue::Queue;
+use queue_core::runtime::{Observer, Worker, WorkerEvent, WorkerOptions};
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::state::State;
+use queue_core::task::NewTask;
+use rusqlite::Connection;
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+fn open(path: &Path) -> Arc<WorkflowQueue> {
+    let options = SqliteOptions {
+        open: OpenOptions::new(Durability::Fast).unwrap(),
+        lease: Duration::from_secs(1),
+    };
+    Arc::new(WorkflowQueue::open_with(path, options).unwrap())
+}
+
+/// Does not come back from the first start until the lease it began under is long over.
+struct Dawdler {
+    file: Connection,
+    task: i64,
+}
+
+impl Dawdler {
+    fn lease_until(&self) -> i64 {
+        let sql = "SELECT lease_until FROM queue_tasks WHERE id = ?1 AND state = 3";
+        self.file
+            .query_row(sql, [self.task], |row| row.get(0))
+            .unwrap()
+    }
+}
+
+impl Observer for Dawdler {
+    fn on(&mut self, event: &WorkerEvent) {
+        if matches!(event, WorkerEvent::Started { .. }) {
+            let first = self.lease_until();
+            until(|| self.lease_until() >= first + 3_000);
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what another thread writes is seen by looking again"
+)]
+fn until(mut holds: impl FnMut() -> bool) {
+    let begun = SystemClock.now().boot;
+    while !holds() {
+        let waited = SystemClock.now().boot.since(begun);
+        assert!(
+            waited < Duration::from_secs(60),
+            "the lease is not extended"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_observer_that_takes_longer_than_a_lease_costs_no_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.db");
+    let queue = open(&path);
+    let task = queue.enqueue(vec![NewTask::shell("task", "true")]).unwrap()[0].id;
+    let mut dawdler = Dawdler {
+        file: Connection::open(&path).unwrap(),
+        task: task.0,
+    };
+    let options = WorkerOptions {
+        drain: true,
+        ..WorkerOptions::commands(NonZeroU32::MIN)
+    };
+    let worker = Worker::new(Arc::clone(&queue), options).unwrap();
+    let summary = worker.run(&mut dawdler).unwrap();
+    assert_eq!((summary.succeeded, summary.lost), (1, 0));
+    let attempts = queue.attempts(task).unwrap();
+    let states: Vec<_> = attempts.iter().map(|one| one.state).collect();
+    assert_eq!(states, [State::Succeeded]);
+}
+
+/// A claim that its worker does not know of, as after a commit in the dark, used to stay for as
+/// long as that worker extended any other: the task waited for ever.
+#[test]
+fn a_claim_left_behind_returns_while_its_worker_extends_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(&folder.path().join("w.db"));
+    let done = folder.path().join("done").display().to_string();
+    let left_behind = NewTask::shell("left behind", format!("touch '{done}'"));
+    let waits = format!("while ! test -e '{done}'; do sleep 0.02; done");
+    let added = queue
+        .enqueue(vec![
+            left_behind.priority(1),
+            NewTask::shell("waits", waits),
+        ])
+        .unwrap();
+    let options = WorkerOptions {
+        drain: true,
+        ..WorkerOptions::commands(NonZeroU32::new(2).unwrap())
+    };
+    let worker = Worker::new(Arc::clone(&queue), options).unwrap();
+    let claims = queue
+        .claim(&ClaimRequest::commands(worker.id(), 1))
+        .unwrap();
+    assert_eq!(claims.tasks[0].claim.task, added[0].id);
+    let mut expired = Vec::new();
+    let summary = worker.run(&mut Recoveries(&mut expired)).unwrap();
+    assert_eq!(
+        (summary.succeeded, summary.lost, summary.recovered),
+        (2, 0, 0)
+    );
+    assert_eq!(expired, [claims.tasks[0].claim]);
+    let attempts = queue.attempts(added[0].id).unwrap();
+    let ends: Vec<_> = attempts.iter().map(|one| (one.reason, one.state)).collect();
+    let crash = (Some(Reason::Crash), State::Queued);
+    assert_eq!(ends, [crash, (None, State::Succeeded)]);
+}
+
+/// Notes which claims were returned because their leases ran out.
+struct Recoveries<'a>(&'a mut Vec<Claim>);
+
+impl Observer for Recoveries<'_> {
+    fn on(&mut self, event: &WorkerEvent) {
+        if let WorkerEvent::Recovered(recovered) = event {
+            assert!(recovered.expired, "{recovered:?}");
+            self.0.extend(recovered.tasks.iter().map(|one| one.claim));
+        }
+    }
+}
