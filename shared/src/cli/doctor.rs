@@ -1,13 +1,15 @@
 //! `doctor`: what stands between the program and its file, and what is stuck in it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::program::{Access, Context};
-use super::select;
 use super::table::{Column, Table, left};
 use super::{Failure, tasks};
+use super::{moment, select};
+use crate::clock::SMALL_STEP_MS;
 use crate::error::{Error, Result};
 use crate::queue::{Finding, ListQuery, Queue};
 use crate::runtime::presence::live_workers;
@@ -44,6 +46,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     findings.extend(queue.diagnose()?);
     findings.extend(workers(context, &queue)?);
     findings.extend(paused(context, &queue)?);
+    findings.push(clock(&queue)?);
     let problems = findings.iter().filter(|one| one.problem.is_some()).count();
     if context.screen.is_json() {
         let views: Vec<View<'_>> = findings
@@ -128,6 +131,26 @@ fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
         )
     };
     Ok(vec![ok("paused queues", value)])
+}
+
+/// Whether the clock was set back since the newest task was added. That is followed, so it is no
+/// problem, but it explains times that lie ahead.
+fn clock<Q: Queue>(queue: &Q) -> Result<Finding> {
+    let newest = match queue.last_id()? {
+        Some(id) => queue.get(id)?,
+        None => None,
+    };
+    let ahead = newest.map_or(0, |task| task.created_at.since(queue.now().wall));
+    let value = if ahead > SMALL_STEP_MS {
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        format!(
+            "set back by {} or more since the newest task was added",
+            moment::rough(by)
+        )
+    } else {
+        "not behind the newest task".to_owned()
+    };
+    Ok(ok("clock", value))
 }
 
 fn ok(what: &str, value: String) -> Finding {

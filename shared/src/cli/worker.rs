@@ -259,6 +259,10 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
             }
         }
         WorkerEvent::Recovered(recovered) => recovery(recovered),
+        WorkerEvent::ClockSetBack { by } => format!(
+            "the clock was set back by {}; due tasks go by the new time",
+            moment::rough(*by)
+        ),
         WorkerEvent::Started { .. } => return None,
     })
 }
@@ -314,4 +318,43 @@ fn recovery(recovered: &Recovered) -> String {
         let _ = write!(text, "; still running may be {}", pids.join(", "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::line;
+    use crate::claim::WorkerId;
+    use crate::runtime::{Recovered, WorkerEvent};
+
+    #[test]
+    fn a_clock_that_was_set_back_is_in_the_log() {
+        let by = Duration::from_secs(3_600);
+        let line = line(&WorkerEvent::ClockSetBack { by }).unwrap();
+        assert_eq!(
+            line,
+            "the clock was set back by 1h; due tasks go by the new time"
+        );
+    }
+
+    #[test]
+    fn a_worker_whose_leases_ran_out_is_not_called_dead() {
+        let recovered = |expired| {
+            WorkerEvent::Recovered(Recovered {
+                worker: WorkerId(7),
+                expired,
+                tasks: Vec::new(),
+                ended: 1,
+                unreachable: Vec::new(),
+                hidden: Vec::new(),
+            })
+        };
+        assert!(
+            line(&recovered(true))
+                .unwrap()
+                .contains("let leases run out: ")
+        );
+        assert!(line(&recovered(false)).unwrap().contains("had died: "));
+    }
 }

@@ -164,7 +164,13 @@ impl Machine {
     /// Where the wall clock was set back, a claim gives retries a new time.
     fn watch_clock(&mut self, now: Now) {
         let before = std::mem::replace(&mut self.ahead_ms, now.ahead_ms());
-        self.want_claim |= before.saturating_sub(self.ahead_ms) > SMALL_STEP_MS;
+        let back = before.saturating_sub(self.ahead_ms);
+        if back > SMALL_STEP_MS {
+            self.want_claim = true;
+            let by = Duration::from_millis(back.unsigned_abs());
+            self.actions
+                .push(Action::Report(WorkerEvent::ClockSetBack { by }));
+        }
     }
 
     fn stop(&mut self, now: Now) {

@@ -162,6 +162,11 @@ pub enum WorkerEvent {
     },
     /// Another worker had died, or its leases had run out; its tasks were returned.
     Recovered(Recovered),
+    /// The wall clock was set back by more than is smoothed over. Due tasks go by the new time.
+    ClockSetBack {
+        /// By how much.
+        by: Duration,
+    },
 }
 
 /// What to do next.

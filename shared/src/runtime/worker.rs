@@ -110,6 +110,7 @@ impl Summary {
             WorkerEvent::Started { .. }
             | WorkerEvent::Recovered(_)
             | WorkerEvent::Refused { .. }
+            | WorkerEvent::ClockSetBack { .. }
             | WorkerEvent::Stopping { .. } => return,
         };
         *counter += 1;

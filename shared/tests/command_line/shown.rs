@@ -201,6 +201,28 @@ fn help_is_in_plain_words_and_about_this_program() {
 }
 
 #[test]
+fn doctor_tells_of_a_clock_that_was_set_back_and_finds_no_problem_in_it() {
+    let place = Place::new();
+    place.ok(&["add-task", "later", "true"]);
+    let clock = || {
+        let findings = place.json(&["doctor"]);
+        let findings = findings.as_array().unwrap();
+        let clock = findings.iter().find(|one| one["check"] == "clock").unwrap();
+        clock["found"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(clock(), "not behind the newest task");
+    // As if the task had been added before the clock was set back by two hours.
+    rusqlite::Connection::open(place.path("queue.db"))
+        .unwrap()
+        .execute(
+            "UPDATE queue_tasks SET created_at = created_at + 7200000",
+            [],
+        )
+        .unwrap();
+    assert!(clock().starts_with("set back by 1h59m"), "{}", clock());
+}
+
+#[test]
 fn a_hundred_thousand_lines_are_enqueued_in_one_go() {
     let place = Place::new();
     place.enqueue(&"true\n".repeat(100_000));

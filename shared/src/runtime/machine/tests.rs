@@ -251,6 +251,34 @@ fn a_task_whose_claim_may_be_lost_is_handed_back_unstarted() {
 }
 
 #[test]
+fn a_large_step_back_of_the_clock_is_reported_once() {
+    let mut machine = machine(1);
+    let reported = |step: &Step| {
+        let reports = step.actions.iter().filter_map(|action| {
+            if let Action::Report(WorkerEvent::ClockSetBack { by }) = action {
+                Some(by.as_millis())
+            } else {
+                None
+            }
+        });
+        reports.collect::<Vec<_>>()
+    };
+    let base = at(0).wall.0;
+    assert_eq!(
+        reported(&machine.step(wall_at(10, base - 4_990), [])),
+        [0; 0]
+    );
+    assert_eq!(
+        reported(&machine.step(wall_at(20, base - 90_000), [])),
+        [85_020]
+    );
+    assert_eq!(
+        reported(&machine.step(wall_at(30, base - 89_990), [])),
+        [0; 0]
+    );
+}
+
+#[test]
 fn a_stopping_worker_hands_back_within_its_grace_time() {
     let mut machine = running(&[1, 2]);
     let step = machine.step(at(10), [Event::Stop]);
