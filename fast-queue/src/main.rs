@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
 use queue_core::Queue;
-use queue_core::cli::{self, Access, Common, Context, Failure, Program, add_task, retry, worker};
+use queue_core::cli::{
+    self, Access, Common, Context, Failure, Program, add_task, retry, systemd, worker,
+};
 
 const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
                      them. Without a verb, shows how things stand.";
@@ -24,6 +26,7 @@ enum Verb {
     AddTask(Box<add_task::Arguments>),
     Enqueue(Box<add_task::Arguments>),
     Worker(worker::Arguments),
+    Systemd(systemd::Arguments),
     Retry(retry::Arguments),
     #[command(flatten)]
     Common(cli::Verb),
@@ -38,6 +41,7 @@ impl Verb {
                 let open = || context.open(Access::Serve);
                 worker::run(context, &arguments, &worker::Extras::default(), open)
             }
+            Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments, FastQueue::retry),
             Self::Common(verb) => verb.run(context),
         }

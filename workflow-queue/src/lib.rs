@@ -44,6 +44,6 @@ mod upstream;
 
 pub use queue::WorkflowQueue;
 pub use queue_core::workflow::Condition;
-pub use sqlite::{Promotion, SqliteOptions, SqliteStore, promote_file};
+pub use sqlite::{Promotion, SqliteOptions, SqliteStore, check_lease, promote_file};
 pub use store::{Attempt, Edge, Input, Limit, LimitKind, Rate, Store};
 pub use submission::{Dependency, KeyScope, On, OnConflict, Settings, WorkflowTask};

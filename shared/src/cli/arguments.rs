@@ -9,7 +9,7 @@ use super::program::Context;
 use super::screen::Format;
 use super::{
     Failure, cancel, completions, doctor, list, log, pause, prune, reprioritize, run, show, status,
-    systemd, wait, why, workers,
+    wait, why, workers,
 };
 use crate::queue::Queue;
 use crate::sqlite::Durability;
@@ -81,7 +81,6 @@ pub enum Verb {
     Workers(workers::Arguments),
     Prune(prune::Arguments),
     Doctor(doctor::Arguments),
-    Systemd(systemd::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -113,7 +112,6 @@ impl Verb {
             Self::Workers(arguments) => workers::run(context, &arguments),
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
-            Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Completions(arguments) => {
                 completions::run(context.screen, &arguments, (context.program.command)())
             }

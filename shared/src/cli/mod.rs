@@ -2,8 +2,8 @@
 //!
 //! A program's `main` describes itself as a [`Program`], parses its arguments with [`main`] and
 //! hands [`Common`] options and what to do to [`Program::run`]. Each verb is a file of its name.
-//! [`Verb`] holds those that are the same in every program; `add-task`, `worker` and `retry` are
-//! functions with a place for what a program adds to them.
+//! [`Verb`] holds those that are the same in every program; `add-task`, `worker`, `systemd` and
+//! `retry` are functions with a place for what a program adds to them.
 
 mod arguments;
 pub mod duration;
@@ -31,7 +31,7 @@ pub mod retry;
 mod run;
 mod show;
 mod status;
-mod systemd;
+pub mod systemd;
 mod wait;
 mod why;
 pub mod worker;

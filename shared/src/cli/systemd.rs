@@ -1,4 +1,5 @@
-//! `systemd print|install|uninstall`: the worker as a service.
+//! `systemd print|install|uninstall`: the worker as a service. What a program's worker has beyond
+//! those of every program, its service has too.
 
 mod unit;
 
@@ -16,19 +17,39 @@ use unit::Unit;
 /// Run the worker as a systemd service
 #[derive(clap::Args, Debug)]
 #[command(arg_required_else_help = false)]
-pub struct Arguments {
+pub struct Arguments<X: clap::Args = Plain> {
     #[command(subcommand)]
-    action: Action,
+    action: Action<X>,
 }
 
 #[derive(clap::Subcommand, Debug)]
-enum Action {
+enum Action<X: clap::Args> {
     /// Print the unit file
-    Print(Service),
+    Print(Worker<X>),
     /// Write the unit file and make systemd read it
-    Install(Install),
+    Install(Install<X>),
     /// Stop the service and remove its unit file
     Uninstall(Service),
+}
+
+/// What a program's worker is started with beyond what every program's is.
+pub trait Extra: clap::Args {
+    /// The words of the command line that say so, none of them secret.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what the worker would refuse: better said now than by a service that
+    /// does not start.
+    fn words(&self) -> Result<Vec<String>>;
+}
+
+/// A program whose worker has nothing more.
+#[derive(clap::Args, Debug)]
+pub struct Plain {}
+
+impl Extra for Plain {
+    fn words(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Which service it is.
@@ -42,6 +63,20 @@ struct Service {
     #[arg(long, value_name = "USER", requires = "system", value_parser = account)]
     run_as: Option<String>,
 
+    /// The unit's name [default: the program's with -worker]
+    #[arg(long, value_name = "NAME", value_parser = unit_name)]
+    unit: Option<String>,
+}
+
+/// What the service runs.
+#[derive(clap::Args, Debug)]
+struct Worker<X: clap::Args> {
+    #[command(flatten)]
+    extra: X,
+
+    #[command(flatten)]
+    service: Service,
+
     /// How many tasks run at once [default: the number of cores]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     slots: Option<u32>,
@@ -49,16 +84,12 @@ struct Service {
     /// The queue it works
     #[arg(long, default_value = DEFAULT_QUEUE)]
     queue: String,
-
-    /// The unit's name [default: the program's with -worker]
-    #[arg(long, value_name = "NAME", value_parser = unit_name)]
-    unit: Option<String>,
 }
 
 #[derive(clap::Args, Debug)]
-struct Install {
+struct Install<X: clap::Args> {
     #[command(flatten)]
-    service: Service,
+    worker: Worker<X>,
 
     /// Start it now and at every boot or login
     #[arg(long)]
@@ -83,17 +114,24 @@ fn unit_name(text: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+/// Prints, writes or removes the unit file.
+///
+/// # Errors
+/// [`Failure`] for what no unit file can name, and where the system refuses a file.
+pub fn run<Q: Queue, X: Extra>(
+    context: &Context<Q>,
+    arguments: &Arguments<X>,
+) -> Result<(), Failure> {
     match &arguments.action {
-        Action::Print(service) => context.screen.raw(text(context, service)?.as_bytes()),
+        Action::Print(worker) => context.screen.raw(text(context, worker)?.as_bytes()),
         Action::Install(install) => install_unit(context, install),
         Action::Uninstall(service) => uninstall(context, service),
     }
 }
 
 /// The unit file's text.
-fn text<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<String> {
-    check_name("a queue's name", &service.queue)?;
+fn text<Q: Queue, X: Extra>(context: &Context<Q>, worker: &Worker<X>) -> Result<String> {
+    check_name("a queue's name", &worker.queue)?;
     let program = std::env::current_exe()
         .map_err(|error| Error::io("cannot find this program's own file", error))?;
     let database = std::path::absolute(&context.path)
@@ -102,10 +140,11 @@ fn text<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<String> {
         name: context.program.name,
         program: utf8("this program's own path", &program)?,
         database: utf8("the database's path", &database)?,
-        system: service.system,
-        run_as: service.run_as.as_deref(),
-        slots: service.slots,
-        queue: &service.queue,
+        system: worker.service.system,
+        run_as: worker.service.run_as.as_deref(),
+        slots: worker.slots,
+        queue: &worker.queue,
+        extra: &worker.extra.words()?,
         option: context.durability_option(),
     }
     .render()
@@ -146,9 +185,12 @@ fn place<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<PathBuf> {
     Ok(folder.join(file_name(context, service)))
 }
 
-fn install_unit<Q: Queue>(context: &Context<Q>, install: &Install) -> Result<(), Failure> {
-    let service = &install.service;
-    let text = text(context, service)?;
+fn install_unit<Q: Queue, X: Extra>(
+    context: &Context<Q>,
+    install: &Install<X>,
+) -> Result<(), Failure> {
+    let service = &install.worker.service;
+    let text = text(context, &install.worker)?;
     let path = place(context, service)?;
     let name = file_name(context, service);
     write(&path, &text)?;

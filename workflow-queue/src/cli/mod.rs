@@ -11,7 +11,7 @@ mod tree;
 mod worker;
 
 use clap::Subcommand;
-use queue_core::cli::{self, Context, Failure};
+use queue_core::cli::{self, Context, Failure, systemd};
 use workflow_queue::WorkflowQueue;
 
 /// What to do.
@@ -20,6 +20,7 @@ pub(crate) enum Verb {
     AddTask(Box<enqueue::Arguments>),
     Enqueue(Box<enqueue::Arguments>),
     Worker(worker::Arguments),
+    Systemd(systemd::Arguments<worker::Leased>),
     Retry(retry::Arguments),
     Tree(tree::Arguments),
     Attempts(attempts::Arguments),
@@ -45,6 +46,7 @@ impl Verb {
             Self::AddTask(arguments) => enqueue::run(context, *arguments, "Added"),
             Self::Enqueue(arguments) => enqueue::run(context, *arguments, "Enqueued"),
             Self::Worker(arguments) => worker::run(context, &arguments),
+            Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments),
             Self::Tree(arguments) => tree::run(context, &arguments),
             Self::Attempts(arguments) => attempts::run(context, &arguments),

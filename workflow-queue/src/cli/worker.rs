@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use queue_core::cli::{Access, Context, Failure, duration, worker};
-use workflow_queue::{SqliteOptions, WorkflowQueue};
+use queue_core::cli::{Access, Context, Failure, duration, systemd, worker};
+use queue_core::error::Result;
+use workflow_queue::{SqliteOptions, WorkflowQueue, check_lease};
 
 /// Run tasks
 ///
@@ -15,27 +16,51 @@ use workflow_queue::{SqliteOptions, WorkflowQueue};
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub(crate) struct Arguments {
-    /// How many tasks it claims at a time, and runs at once unless --slots says otherwise
-    #[arg(value_name = "BATCH_SIZE", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    batch_size: Option<u32>,
+    #[command(flatten)]
+    leased: Leased,
 
     #[command(flatten)]
     common: worker::Arguments,
+}
+
+/// What this program's worker has beyond those of every program.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+pub(crate) struct Leased {
+    /// How many tasks it claims at a time, and runs at once unless --slots says otherwise
+    #[arg(value_name = "BATCH_SIZE", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch_size: Option<u32>,
 
     /// How long a claim is held without a sign of life: one second to one day
     #[arg(
         long,
         value_name = "DURATION",
-        default_value = "30s",
+        default_value = DEFAULT_LEASE,
         allow_hyphen_values = true,
         value_parser = duration::parse
     )]
     lease: Duration,
 }
 
+const DEFAULT_LEASE: &str = "30s";
+
+impl systemd::Extra for Leased {
+    fn words(&self) -> Result<Vec<String>> {
+        check_lease(self.lease)?;
+        let lease = duration::show(self.lease);
+        let mut words = Vec::new();
+        if lease != DEFAULT_LEASE {
+            words.extend(["--lease".to_owned(), lease]);
+        }
+        words.extend(self.batch_size.map(|size| size.to_string()));
+        Ok(words)
+    }
+}
+
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
-    let batch = arguments.batch_size.and_then(NonZeroU32::new);
-    let mut again = vec!["--lease".into(), duration::show(arguments.lease).into()];
+    let Leased { batch_size, lease } = arguments.leased;
+    let batch = batch_size.and_then(NonZeroU32::new);
+    let mut again = vec!["--lease".into(), duration::show(lease).into()];
     again.extend(batch.map(|size| size.to_string().into()));
     let extras = worker::Extras {
         slots: batch,
@@ -45,7 +70,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     worker::run(context, &arguments.common, &extras, || {
         let options = SqliteOptions {
             open: context.options(Access::Serve)?,
-            lease: arguments.lease,
+            lease,
         };
         WorkflowQueue::open_with(&context.path, options)
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use queue_core::claim::{Claim, Held, WorkerId};
 use queue_core::clock::BootTime;
-use queue_core::error::Result;
+use queue_core::error::{Error, Result};
 use queue_core::sqlite::{read, statement};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
@@ -18,9 +18,22 @@ pub(super) const STATEMENTS: &[(&str, &str)] =
     &[("heartbeat", HEARTBEAT), ("running_leases", RUNNING_LEASES)];
 
 /// The shortest lease: a heartbeat every third of it must be able to wait for another writer.
-pub(super) const SHORTEST: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest lease. One that ends later than this from now was given in another boot.
-pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// Refuses a lease that no worker may have.
+///
+/// # Errors
+/// [`Error::Invalid`] for one shorter than a second or longer than a day.
+pub fn check_lease(lease: Duration) -> Result<()> {
+    if (SHORTEST..=LONGEST).contains(&lease) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "a lease must last from one second to one day",
+    ))
+}
 
 /// Whether a lease has run out. A claim without one, made before leases were, is given up by the
 /// recovery of its worker alone.

@@ -13,6 +13,7 @@ mod store;
 mod view;
 mod writing;
 
+pub use lease::check_lease;
 pub use promotion::{Promotion, promote_file};
 pub use store::{SqliteOptions, SqliteStore};
 

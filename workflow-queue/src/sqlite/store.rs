@@ -81,11 +81,7 @@ impl SqliteStore {
     /// [`Error::Unusable`] when the file cannot be used, with what to do; [`Error::Invalid`] for a
     /// lease shorter than a second or longer than a day.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self> {
-        if !(lease::SHORTEST..=lease::LONGEST).contains(&options.lease) {
-            return Err(Error::invalid(
-                "a lease must last from one second to one day",
-            ));
-        }
+        lease::check_lease(options.lease)?;
         let database = Database::open(path, options.open, &[CORE, WORKFLOW])?;
         let lines = database.lines()?;
         let unpromoted = !lines.iter().any(|line| line.name == WORKFLOW.name);

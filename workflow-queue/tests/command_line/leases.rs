@@ -155,3 +155,19 @@ fn a_worker_in_the_background_has_the_batch_size_and_lease_it_was_asked_for() {
         place.ok(&["workers", "-o", "json"]) == "[]\n"
     });
 }
+
+#[test]
+fn an_installed_service_has_the_batch_size_and_lease_it_was_asked_for() {
+    let place = Place::new();
+    let installed = place
+        .command(&["systemd", "install", "2", "--lease", "5m"])
+        .env("XDG_CONFIG_HOME", place.path("config"))
+        // Without systemctl nothing beside the file is changed.
+        .env("PATH", place.path("nowhere"))
+        .output()
+        .unwrap();
+    assert!(installed.status.success(), "{installed:?}");
+    let unit = place.read("config/systemd/user/workflow-queue-worker.service");
+    let started = unit.lines().find(|line| line.starts_with("ExecStart="));
+    assert!(started.unwrap().ends_with(" --lease 5m 2"), "{unit}");
+}

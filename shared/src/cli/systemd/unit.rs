@@ -22,6 +22,8 @@ pub(super) struct Unit<'a> {
     pub(super) slots: Option<u32>,
     /// The queue worked.
     pub(super) queue: &'a str,
+    /// What the program's worker has beyond those of every program.
+    pub(super) extra: &'a [String],
     /// One more option.
     pub(super) option: Option<&'static str>,
 }
@@ -89,6 +91,10 @@ impl Unit<'_> {
         if self.queue != DEFAULT_QUEUE {
             let _ = write!(text, " --queue {}", quote(self.queue));
         }
+        for word in self.extra {
+            text.push(' ');
+            text += &plain_or_quoted(word);
+        }
         if let Some(option) = self.option {
             let _ = write!(text, " {option}");
         }
@@ -106,6 +112,15 @@ impl Unit<'_> {
         let _ = writeln!(text, "\n[Install]\nWantedBy={target}");
         Ok(text)
     }
+}
+
+/// A word of a command line, quoted where that says anything.
+fn plain_or_quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    quote(word)
 }
 
 /// A word of a command line as systemd reads it back: quoted, its escapes, specifiers (`%`) and
@@ -161,6 +176,7 @@ mod tests {
             run_as: None,
             slots: None,
             queue: "default",
+            extra: &[],
             option: None,
         }
     }
@@ -242,6 +258,19 @@ mod tests {
             assert!(text.lines().any(|one| one == line), "{line} in {text}");
         }
         assert_eq!(exec(&text)[4..], ["--slots", "4"]);
+    }
+
+    #[test]
+    fn what_a_program_adds_is_quoted_as_the_rest_is() {
+        let added = ["--lease", "1m", "3", "50% of $HOME\nUser=root", ""];
+        let text = Unit {
+            extra: &added.map(str::to_owned),
+            ..unit()
+        }
+        .render()
+        .unwrap();
+        assert_eq!(exec(&text)[4..], added);
+        assert!(text.contains(" --lease 1m 3 \"50%% of $$HOME\\nUser=root\" \"\"\n"));
     }
 
     #[test]
