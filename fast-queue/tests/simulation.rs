@@ -74,7 +74,7 @@ fn every_planted_mistake_is_found() {
             faults: 250,
             ..Config::default()
         };
-        let found = (0..30).any(|seed| !simulate(seed, &config).violations.is_empty());
+        let found = (0..150).any(|seed| !simulate(seed, &config).violations.is_empty());
         assert!(found, "{plant:?} was not found");
     }
 }

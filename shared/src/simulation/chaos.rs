@@ -221,10 +221,13 @@ impl<Q: Queue> Simulation<Q> {
     fn suspend(&mut self) {
         let time = Duration::from_millis(u64::from(self.draw(20_000)));
         let until = self.clock.now().boot.after(time);
-        let half = match (self.config.stalls, self.draw(3)) {
-            (Stalls::Any, 0) => None,
-            (Stalls::Any, 1) => Some(Half::Heart),
-            (Stalls::Any | Stalls::WorkersAlone, _) => Some(Half::Worker),
+        let leases = self.queues[0].lease().is_some();
+        let half = match self.config.stalls {
+            Stalls::WorkersAlone => Some(Half::Worker),
+            Stalls::Any if leases => {
+                [None, Some(Half::Worker), Some(Half::Heart)][self.world.lock().rng.usize(0..3)]
+            }
+            Stalls::Any => None,
         };
         if let Some(position) = self.pick(self.workers.len()) {
             self.workers[position].stop(half, until);
