@@ -158,16 +158,16 @@ impl SqliteStore {
     /// The next command of the only lane that is asked for, in a lone statement; `None` where that
     /// gives nothing, or something else is to be done first.
     fn claim_one(&self, request: &ClaimRequest, due: Due) -> Result<Option<ClaimedTask>> {
-        let now = self.database.now();
         let Some(lane) = self.database.lanes().only(request) else {
             return Ok(None);
         };
-        if due.must_look(now) {
+        if due.must_look(self.database.now()) {
             return Ok(None);
         }
-        let (worker, lease) = (request.worker, self.lease);
+        let (worker, lease, clock) = (request.worker, self.lease, self.database.clock());
         self.database.write_statement(move |connection| {
-            claim::claim_one(connection, lane, worker, now, lease)
+            // Read here, the lease is whole however long the statement had to wait.
+            claim::claim_one(connection, lane, worker, clock.now(), lease)
         })
     }
 
