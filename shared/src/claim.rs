@@ -79,6 +79,8 @@ pub struct ClaimedTask {
     pub attempt: u32,
     /// Budgets, timeout, directory, environment.
     pub options: TaskOptions,
+    /// Whether it depends or depended on others, whose outputs its command is given.
+    pub depends: bool,
 }
 
 /// The answer to a [`ClaimRequest`].

@@ -13,7 +13,7 @@ use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
-use crate::workflow::Condition;
+use crate::workflow::{Condition, Edge};
 
 /// An engine over one database file. Every method is a whole operation: a batch in, a result per
 /// item out, one transaction; it returns after the commit.
@@ -116,6 +116,12 @@ pub trait Queue: Send + Sync + 'static {
     /// Whatever of the engine's own keeps the task waiting (see [`Waits`]), or, of a skipped one,
     /// the dependencies because of which it is; empty if nothing does or it does not wait.
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
+
+    /// The edges to what a task waits or waited for; an engine without dependencies has none.
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let _ = id;
+        Ok(Vec::new())
+    }
 
     /// Calls tasks off: waiting ones at once, running ones by a request that their worker heeds.
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>>;

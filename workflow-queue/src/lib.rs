@@ -43,7 +43,7 @@ pub mod submission;
 mod upstream;
 
 pub use queue::WorkflowQueue;
-pub use queue_core::workflow::Condition;
+pub use queue_core::workflow::{Condition, Edge};
 pub use sqlite::{Promotion, SqliteOptions, SqliteStore, promote_file};
-pub use store::{Attempt, Edge, Input, Limit, LimitKind, Rate, Store};
+pub use store::{Attempt, Input, Limit, LimitKind, Rate, Store};
 pub use submission::{Dependency, KeyScope, On, OnConflict, Settings, WorkflowTask};

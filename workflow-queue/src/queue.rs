@@ -13,13 +13,15 @@ use queue_core::queue::{
     Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats, Waits,
     WorkerInfo,
 };
+use queue_core::runtime::log::last_output;
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
 use queue_core::task::{NewTask, Task, TaskId, check_name};
+use queue_core::workflow::Edge;
 
 use crate::graph;
 use crate::sqlite::{SqliteOptions, SqliteStore};
-use crate::store::{Attempt, Done, Edge, Input, Limit, LimitKind, Store, Submission};
+use crate::store::{Attempt, Done, Input, Limit, LimitKind, Store, Submission};
 use crate::submission::{WorkflowTask, check_limit_key};
 
 /// How many workers a change wakes that lets an unknown number of tasks go.
@@ -142,27 +144,19 @@ impl<S: Store> WorkflowQueue<S> {
         self.store.attempts(id)
     }
 
-    /// The edges to what a task waits or waited for.
-    ///
-    /// # Errors
-    /// Those of every reading method.
-    pub fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
-        self.store.dependencies(id)
-    }
-
     /// The tasks that a task depends on, with what they wrote: a prune leaves them until it has
     /// ended. One that was pruned afterwards is left out.
     ///
     /// # Errors
-    /// Those of every reading method.
+    /// Those of every reading method, and when a log file cannot be read.
     pub fn inputs(&self, id: TaskId) -> Result<Vec<Input>> {
         let mut inputs = Vec::new();
         for edge in self.store.dependencies(id)? {
             if let Some(task) = self.store.get(edge.on)? {
                 inputs.push(Input {
-                    task,
+                    output: last_output(self, &task)?,
                     condition: edge.condition,
-                    output: self.store.output(edge.on)?,
+                    task,
                 });
             }
         }
@@ -363,6 +357,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
         self.store.waits_for(id)
+    }
+
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        self.store.dependencies(id)
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

@@ -18,7 +18,7 @@ use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 
 use crate::graph;
 use crate::submission::WorkflowTask;
@@ -47,17 +47,6 @@ pub struct Done<T> {
     pub ready: usize,
 }
 
-/// An edge as stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edge {
-    /// The task that waits.
-    pub dependent: TaskId,
-    /// What it waits for.
-    pub on: TaskId,
-    /// How that has to end.
-    pub condition: Condition,
-}
-
 /// What a task depends on, as its dependent may read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
@@ -65,7 +54,7 @@ pub struct Input {
     pub task: Task,
     /// How it had to end.
     pub condition: Condition,
-    /// What its last attempt wrote, if that was kept in the database.
+    /// What its last attempt wrote, if anything.
     pub output: Option<Output>,
 }
 

@@ -24,6 +24,7 @@ use super::capture::MEMORY_MS;
 use super::child::{Process, Read, Surroundings};
 use super::handlers::{HandlerTask, Handlers, Pool};
 use super::inherited::{heed_sigchld, raise_descriptors};
+use super::inputs;
 use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
@@ -68,6 +69,7 @@ pub struct Ended {
 pub struct Executor {
     sidecar: Sidecar,
     surroundings: Surroundings,
+    inputs: Option<Arc<dyn inputs::Source>>,
     handlers: Arc<Handlers>,
     pool: Option<Pool>,
     epoll: OwnedFd,
@@ -148,12 +150,14 @@ impl Executor {
         let surroundings = Surroundings {
             database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
             descriptors: raise_descriptors(),
+            foreign: inputs::inherited(),
         };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
             sidecar,
             surroundings,
+            inputs: None,
             pool: (!handlers.is_empty()).then(Pool::new).transpose()?,
             handlers,
             epoll,
@@ -170,6 +174,21 @@ impl Executor {
                 .map_err(|error| Error::io("cannot watch the handlers", error))?;
         }
         Ok(executor)
+    }
+
+    /// Hands commands what the tasks wrote that theirs depend on.
+    #[must_use]
+    pub fn with_inputs(mut self, source: Arc<dyn inputs::Source>) -> Self {
+        self.inputs = Some(source);
+        self
+    }
+
+    /// Removes what killed workers' commands were given.
+    ///
+    /// # Errors
+    /// As [`inputs::Source::sweep`].
+    pub fn sweep_inputs(&self) -> Result<()> {
+        self.inputs.as_ref().map_or(Ok(()), |source| source.sweep())
     }
 
     /// Starts a claimed task.
@@ -312,7 +331,13 @@ impl Executor {
         slot: usize,
         now: BootTime,
     ) -> Result<Job, String> {
-        let process = Process::start(task, now, &self.surroundings)?;
+        let inputs = match &self.inputs {
+            Some(source) if task.depends => Some(source.prepare(task.claim).map_err(|error| {
+                format!("the outputs of its dependencies cannot be handed to it: {error}")
+            })?),
+            Some(_) | None => None,
+        };
+        let process = Process::start(task, now, &self.surroundings, inputs)?;
         if let Err(error) = self.add_process(&process, slot) {
             return Err(process.abandon(error));
         }

@@ -11,6 +11,7 @@ mod execution;
 pub mod executor;
 pub mod handlers;
 mod inherited;
+pub mod inputs;
 pub mod listener;
 pub mod log;
 pub mod machine;

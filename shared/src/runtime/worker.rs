@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
+use super::inputs;
 use super::presence::{Registration, sweep_strays};
 use super::protocol::{Config, WorkerEvent};
 use super::stop::{self, StopReceiver, Stopper};
@@ -162,6 +163,7 @@ impl<Q: Queue> Worker<Q> {
         let (stopper, stop) = stop::pair()?;
         let registration = Registration::new(&*queue, options.slots.get(), serves)?;
         sweep_strays(&*queue)?;
+        inputs::Source::sweep(&*queue)?;
         Ok(Self {
             queue,
             options,
@@ -192,7 +194,8 @@ impl<Q: Queue> Worker<Q> {
         let queue = self.queue;
         let sidecar = queue.sidecar().clone();
         let handlers = Arc::new(self.options.handlers);
-        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?;
+        let inputs: Arc<dyn inputs::Source> = queue.clone();
+        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?.with_inputs(inputs);
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let system = System::new(executor, self.registration, self.stop, sidecar, waker)?;

@@ -9,12 +9,12 @@ use queue_core::queue::Enqueued;
 use queue_core::sqlite::{Lanes, Learned, read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
-use queue_core::workflow::Standing;
+use queue_core::workflow::{Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::writing::Writing;
 use crate::graph::{self, Node};
-use crate::store::{Edge, Submission};
+use crate::store::Submission;
 use crate::submission::{OnConflict, Settings, WorkflowTask};
 
 pub(super) const ENQUEUE: &str = statement(include_str!("../../queries/enqueue.sql"));
@@ -51,6 +51,8 @@ struct Start {
     pending: u32,
     /// A dependency because of which it can never start.
     never: Option<TaskId>,
+    /// Whether it has dependencies, ended or not.
+    depends: bool,
     workflow: Option<TaskId>,
     spawner: Option<TaskId>,
 }
@@ -189,6 +191,7 @@ fn graph(
     ];
     for edge in &edges {
         let start = &mut starts[edge.dependent];
+        start.depends = true;
         let Node::Stored(on) = edge.on else {
             start.pending += 1;
             continue;
@@ -326,7 +329,7 @@ impl Inserter<'_, '_> {
         };
         let payload = new.work.to_payload();
         let hot = &mut self.writing.hot;
-        let inserted = if plain && start.pending == 0 && start.never.is_none() {
+        let inserted = if plain && !start.depends {
             hot.enqueue
                 .execute(plain_row(lane, state, new, now, &payload)?)?
         } else {
@@ -354,6 +357,7 @@ impl Inserter<'_, '_> {
                 settings.key_scope.code(),
                 settings.key_scope.until(now).map(|at| at.0),
                 settings.limit_key.as_deref(),
+                start.depends,
             ])?
         };
         if inserted == 1 {

@@ -6,19 +6,19 @@ use queue_core::error::{Error, Result};
 use queue_core::sqlite::{statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use queue_core::workflow::{Condition, Standing};
+use queue_core::workflow::{Condition, Edge, Standing};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::edges;
 use super::writing::Writing;
-use crate::store::Edge;
 
 const BLOCK: &str = statement(include_str!("../../queries/block.sql"));
+const DEPEND: &str = statement(include_str!("../../queries/depend.sql"));
 const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[("block", BLOCK)];
+pub(super) const STATEMENTS: &[(&str, &str)] = &[("block", BLOCK), ("depend", DEPEND)];
 
 /// Adds edges between stored tasks, within one workflow if that is given.
 pub(super) fn link(
@@ -109,6 +109,7 @@ fn add(
         condition,
     });
     writing.add_edges(dependent, edges.collect(), &all)?;
+    connection.prepare_cached(DEPEND)?.execute([dependent.0])?;
     if let Some(on) = never {
         writing.skip(dependent, on)?;
         writing.note_freed(dependent)?;

@@ -20,12 +20,12 @@ use queue_core::sqlite::{
 };
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 use rusqlite::{Connection, Transaction};
 
 use super::writing::{Effects, Writing};
 use super::{claim, edges, enqueue, lease, limits, settle, view};
-use crate::store::{Attempt, Done, Edge, Limit, Store, Submission};
+use crate::store::{Attempt, Done, Limit, Store, Submission};
 
 /// How to open a file.
 #[derive(Clone, Debug)]

@@ -4,6 +4,8 @@
 #[path = "../../../shared/tests/command_line/mod.rs"]
 mod command_line;
 #[cfg(test)]
+mod inputs;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod promotion;

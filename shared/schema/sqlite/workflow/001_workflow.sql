@@ -11,6 +11,9 @@ ALTER TABLE queue_queues ADD COLUMN limited INTEGER NOT NULL DEFAULT 0 CHECK (li
 
 -- 1 while a blocked task waits for dependencies; the others wait for their limit.
 ALTER TABLE queue_tasks ADD COLUMN unmet INTEGER NOT NULL DEFAULT 0 CHECK (unmet IN (0, 1));
+-- 1 where the task has edges to others: its worker learns with the claim that there are outputs to
+-- hand it, and asks for none anywhere else.
+ALTER TABLE queue_tasks ADD COLUMN depends INTEGER NOT NULL DEFAULT 0 CHECK (depends IN (0, 1));
 -- Boot time in milliseconds; NULL where a claim was made without a lease. In no index: that would
 -- halve the claim, and expiry has only the running rows to look at.
 ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
