@@ -123,6 +123,13 @@ pub trait Queue: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// What the engine alone knows of a task, always the same facts in the same order; an engine that
+    /// knows nothing more than [`get`](Self::get) has none.
+    fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
+        let _ = id;
+        Ok(Vec::new())
+    }
+
     /// Calls tasks off: waiting ones at once, running ones by a request that their worker heeds.
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
 
@@ -306,6 +313,26 @@ pub enum Waits {
         /// How many run.
         running: u64,
     },
+}
+
+/// Something that one engine alone knows of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Its name, as a field's.
+    pub name: &'static str,
+    /// `None` if it was never set.
+    pub value: Option<FactValue>,
+}
+
+/// What a [`Fact`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactValue {
+    /// Another task.
+    Task(TaskId),
+    /// A point in time.
+    Time(Timestamp),
+    /// A key: bytes of any kind.
+    Key(Vec<u8>),
 }
 
 /// What became of one task of a change.

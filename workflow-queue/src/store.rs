@@ -12,7 +12,8 @@ use queue_core::error::Result;
 use queue_core::outcome::{Reason, Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats, Waits, WorkerInfo,
+    Change, Enqueued, Fact, FactValue, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats,
+    Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
@@ -56,6 +57,32 @@ pub struct Input {
     pub condition: Condition,
     /// What its last attempt wrote, if anything.
     pub output: Option<Output>,
+}
+
+/// What this engine knows of a task beyond a [`Task`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The first task of the workflow it belongs to.
+    pub workflow: Option<TaskId>,
+    /// The task that added it while running.
+    pub spawner: Option<TaskId>,
+    /// The key whose limit it falls under.
+    pub limit_key: Option<Vec<u8>>,
+    /// When it fails for not having ended.
+    pub deadline_at: Option<Timestamp>,
+}
+
+impl Details {
+    /// The same under the names that people and programs read.
+    pub(crate) fn facts(self) -> Vec<Fact> {
+        let fact = |name, value| Fact { name, value };
+        vec![
+            fact("workflow", self.workflow.map(FactValue::Task)),
+            fact("spawner", self.spawner.map(FactValue::Task)),
+            fact("limit_key", self.limit_key.map(FactValue::Key)),
+            fact("deadline_at", self.deadline_at.map(FactValue::Time)),
+        ]
+    }
 }
 
 /// One attempt as recorded when it ended.
@@ -167,6 +194,10 @@ pub trait Store: Send + Sync + 'static {
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>>;
     /// The edges from those that wait or waited for it.
     fn dependents(&self, id: TaskId) -> Result<Vec<Edge>>;
+    /// What is known beyond the task itself; `None` if there is no such task.
+    fn details(&self, id: TaskId) -> Result<Option<Details>>;
+    /// The tasks that one added while running.
+    fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>>;
     /// A page of tasks.
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>>;
     /// The highest id ever given out.

@@ -50,10 +50,10 @@ impl WorkerOptions {
     }
 
     /// A worker that runs these handlers, for tasks of the default queue.
-    pub fn handlers(slots: NonZeroU32, handlers: Handlers) -> Self {
+    pub fn handlers(slots: NonZeroU32, handlers: impl Into<Handlers>) -> Self {
         Self {
             slots,
-            handlers,
+            handlers: handlers.into(),
             ..Self::default()
         }
     }

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats, Waits,
-    WorkerInfo,
+    Change, Enqueued, Fact, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats,
+    Waits, WorkerInfo,
 };
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
@@ -259,6 +259,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
         self.inner.dependencies(id)
+    }
+
+    fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
+        self.inner.facts(id)
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

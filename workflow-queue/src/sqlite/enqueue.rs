@@ -12,6 +12,7 @@ use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::{Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
+use super::link;
 use super::writing::Writing;
 use crate::graph::{self, Node};
 use crate::store::Submission;
@@ -23,7 +24,6 @@ const KEY_HOLDER: &str = statement(include_str!("../../queries/key_holder.sql"))
 const KEY_RELEASE: &str = statement(include_str!("../../queries/key_release.sql"));
 const LANE_LIMITED: &str = statement(include_str!("../../queries/lane_limited.sql"));
 const NEXT_ID: &str = statement(include_str!("../../queries/next_id.sql"));
-const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
@@ -34,7 +34,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("key_release", KEY_RELEASE),
     ("lane_limited", LANE_LIMITED),
     ("next_id", NEXT_ID),
-    ("workflow_of", WORKFLOW_OF),
 ];
 
 /// Who holds an idempotency key.
@@ -64,6 +63,7 @@ pub(super) fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
         return None;
     };
     let plain = task.settings == Settings::default()
+        && task.before.is_empty()
         && submission.edges.is_empty()
         && submission.links.is_empty()
         && submission.spawner.is_none();
@@ -126,6 +126,8 @@ pub(super) fn enqueue(
     submission: &Submission,
 ) -> Result<Vec<Enqueued>> {
     let workflow = workflow(writing, submission)?;
+    // Read first: the new tasks may wait for the spawner too.
+    let held = link::waiting_for_spawner(writing.connection, submission)?;
     let mut inserter = Inserter {
         writing,
         lanes,
@@ -144,17 +146,14 @@ pub(super) fn enqueue(
     } else {
         graph(&mut inserter, submission, workflow)?
     };
-    if !submission.links.is_empty() {
-        super::link::link(
-            writing,
-            &submission.links,
-            workflow.filter(|_| submission.spawner.is_some()),
-        )?;
-    }
+    let own = workflow.filter(|_| submission.spawner.is_some());
+    let links = link::links(writing.connection, submission, own, &enqueued, &held)?;
+    link::link(writing, &links)?;
     Ok(enqueued)
 }
 
-/// The workflow the tasks belong to: the spawner's, or their own.
+/// The workflow the tasks belong to: the spawner's, that of the first stored task they depend on, or
+/// their own.
 fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<TaskId>> {
     let connection = writing.connection;
     if let Some(claim) = submission.spawner {
@@ -162,9 +161,14 @@ fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<Tas
         if held == [queue_core::claim::Held::Lost] {
             return Err(Error::ClaimLost { task: claim.task.0 });
         }
-        let mut query = connection.prepare_cached(WORKFLOW_OF)?;
-        let id = query.query_row([claim.task.0], |row| row.get(0))?;
-        return Ok(Some(TaskId(id)));
+        return link::workflow_of(connection, claim.task);
+    }
+    let stored = submission.edges.iter().filter_map(|edge| match edge.on {
+        Node::Stored(task) => Some(task),
+        Node::Place(_) => None,
+    });
+    if let Some(first) = stored.min() {
+        return link::workflow_of(connection, first);
     }
     if !submission.workflow || submission.tasks.len() < 2 {
         return Ok(None);

@@ -25,7 +25,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::writing::{Effects, Writing};
 use super::{claim, edges, enqueue, lease, limits, settle, view};
-use crate::store::{Attempt, Done, Limit, Store, Submission};
+use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
 
 /// How to open a file.
 #[derive(Clone, Debug)]
@@ -382,6 +382,14 @@ impl Store for SqliteStore {
         };
         let found = self.view(|connection| edges::dependents(connection, id))?;
         Ok(found.into_iter().map(edge).collect())
+    }
+
+    fn details(&self, id: TaskId) -> Result<Option<Details>> {
+        self.view(|connection| view::details(connection, id))
+    }
+
+    fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>> {
+        self.view(|connection| view::spawned(connection, id))
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {

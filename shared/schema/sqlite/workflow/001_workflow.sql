@@ -21,8 +21,8 @@ ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
 -- running attempt.
 ALTER TABLE queue_tasks ADD COLUMN expires_at INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN deadline_at INTEGER;
--- The first task of its submission, if that was a workflow; and the task that added it while
--- running.
+-- The first task of the workflow it belongs to, unless it was enqueued alone; and the task that
+-- added it while running.
 ALTER TABLE queue_tasks ADD COLUMN workflow INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN spawner INTEGER;
 -- The dependency because of which it was skipped.
@@ -38,8 +38,9 @@ ALTER TABLE queue_tasks ADD COLUMN gate INTEGER;
 CREATE INDEX queue_tasks_expiring ON queue_tasks (expires_at)
 WHERE expires_at IS NOT NULL AND state < 3;
 
--- The tasks of a workflow; written once, in the order of the table.
-CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow) WHERE workflow IS NOT NULL;
+-- The tasks of a workflow, those first that no running task added; written once, in the order of
+-- the table.
+CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow, spawner) WHERE workflow IS NOT NULL;
 
 -- Limits by key: how many run, how many of a lane may be claimed, which waits next.
 CREATE INDEX queue_tasks_keyed ON queue_tasks (limit_key, state, queue, priority DESC, id)
