@@ -10,6 +10,8 @@ mod leases;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
+mod spawn;
+#[cfg(test)]
 mod workflows;
 
 /// The program under test.
