@@ -93,8 +93,8 @@ pub struct Settings {
     pub key_scope: KeyScope,
     /// What happens if the key is taken already.
     pub on_conflict: OnConflict,
-    /// The task fails if it has not started so long after it was enqueued, or after its `run_at`
-    /// where that is later. Waiting for dependencies counts.
+    /// The task fails if it has not started so long after it was enqueued or re-opened, or after its
+    /// `run_at` where that is later. Waiting for dependencies counts.
     pub start_within: Option<Duration>,
     /// The task fails if it has not ended so long after that, retries included.
     pub finish_within: Option<Duration>,

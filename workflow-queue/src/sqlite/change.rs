@@ -109,9 +109,14 @@ impl Writing<'_> {
         } else {
             self.waiting_state(None, limit_key)
         };
-        self.connection
-            .prepare_cached(REOPEN)?
-            .execute((id.0, next.code(), pending > 0))?;
+        self.connection.prepare_cached(REOPEN)?.execute((
+            id.0,
+            next.code(),
+            pending > 0,
+            self.now.wall.0,
+        ))?;
+        // It may have been given a time to start or end in, for which the next claim must look.
+        self.effects.scheduled = true;
         if pending > 0 {
             self.waits(id, pending)?;
         }

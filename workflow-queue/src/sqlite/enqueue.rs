@@ -1,6 +1,7 @@
 //! Enqueue: make tasks and their edges durable.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
@@ -362,6 +363,8 @@ impl Inserter<'_, '_> {
                 settings.key_scope.until(now).map(|at| at.0),
                 settings.limit_key.as_deref(),
                 start.depends,
+                settings.start_within.map(millis),
+                settings.finish_within.map(millis),
             ])?
         };
         if inserted == 1 {
@@ -435,6 +438,11 @@ impl Inserter<'_, '_> {
         });
         Ok(lane.id)
     }
+}
+
+/// A duration as stored; none is longer than a hundred years.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The answer to a task whose key is taken.

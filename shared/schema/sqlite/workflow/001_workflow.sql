@@ -21,6 +21,9 @@ ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
 -- running attempt.
 ALTER TABLE queue_tasks ADD COLUMN expires_at INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN deadline_at INTEGER;
+-- What these were reckoned from: both count anew when the task is re-opened.
+ALTER TABLE queue_tasks ADD COLUMN start_within_ms INTEGER;
+ALTER TABLE queue_tasks ADD COLUMN finish_within_ms INTEGER;
 -- The first task of the workflow it belongs to, unless it was enqueued alone; and the task that
 -- added it while running.
 ALTER TABLE queue_tasks ADD COLUMN workflow INTEGER;
