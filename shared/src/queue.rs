@@ -313,6 +313,13 @@ pub enum Waits {
         /// How many run.
         running: u64,
     },
+    /// As many of its queue have started as may for now.
+    Rate {
+        /// The queue's name.
+        name: Vec<u8>,
+        /// When the next may; `None` if none may at all.
+        more_at: Option<Timestamp>,
+    },
 }
 
 /// Something that one engine alone knows of a task.

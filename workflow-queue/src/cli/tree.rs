@@ -133,7 +133,11 @@ impl Tree {
                     } else {
                         queue.spawned(next.id)?
                     };
-                    open.extend(below(&next, neighbours(queue, &edges, others, up)?, limit));
+                    open.extend(below(
+                        &next,
+                        neighbours(queue, &edges, others, (up, limit))?,
+                        limit,
+                    ));
                     tree.edges.extend(edges);
                 }
                 tree.lines.push(Line {
@@ -151,19 +155,19 @@ impl Tree {
 }
 
 /// The tasks at the far ends of edges, and those that are related by having been added, in the order
-/// of their ids. A pruned one has nothing to show.
+/// of their ids; of many a few more than `limit`. A pruned one has nothing to show.
 fn neighbours(
     queue: &WorkflowQueue,
     edges: &[Edge],
     others: Vec<TaskId>,
-    up: bool,
+    (up, limit): (bool, usize),
 ) -> Result<Vec<(TaskId, Option<Condition>)>> {
     let mut found: BTreeMap<TaskId, Option<Condition>> =
         others.into_iter().map(|id| (id, None)).collect();
     let far = |edge: &Edge| if up { edge.on } else { edge.dependent };
     found.extend(edges.iter().map(|edge| (far(edge), Some(edge.condition))));
-    let mut neighbours = Vec::with_capacity(found.len());
-    for (id, condition) in found {
+    let mut neighbours = Vec::new();
+    for (id, condition) in found.into_iter().take(limit.saturating_add(1)) {
         // Only what is above may be gone: edges down go with the task they lead to.
         if !up || queue.get(id)?.is_some() {
             neighbours.push((id, condition));

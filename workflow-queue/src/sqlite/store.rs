@@ -420,7 +420,9 @@ impl Store for SqliteStore {
         if self.unpromoted {
             return self.database.read(|connection| read::waits(connection, id));
         }
-        self.database.read(|connection| view::waits(connection, id))
+        let now = self.database.now().wall;
+        self.database
+            .read(|connection| view::waits(connection, id, now))
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>> {

@@ -42,7 +42,7 @@ pub(super) fn stats(connection: &Connection) -> Result<Stats> {
 }
 
 /// What keeps a task waiting.
-pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
+pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Vec<Waits>> {
     let mut waits = read::waits(connection, id)?;
     let mut query = connection.prepare_cached(WAITS)?;
     let found = query
@@ -73,6 +73,12 @@ pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
         waits.push(Waits::Limit { name, running });
     }
     if limited && let Some(limit) = limits::queue_limit(connection, &queue)? {
+        if let Some(allowance) = limit.spent_rate(now) {
+            waits.push(Waits::Rate {
+                name: queue.clone().into_bytes(),
+                more_at: allowance.more_at,
+            });
+        }
         let running = limits::running_of_queue(connection, limit)?;
         if limit
             .concurrency
