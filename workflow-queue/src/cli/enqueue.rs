@@ -10,10 +10,12 @@ use after::After;
 use before::Before;
 use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length};
+use queue_core::cli::screen::note;
 use queue_core::cli::select;
-use queue_core::cli::{Access, Context, Failure, duration};
+use queue_core::cli::{Access, Context, Failure, duration, tasks};
 use queue_core::error::Result;
 use queue_core::queue::{Enqueued, Queue};
+use queue_core::state::State;
 use queue_core::task::NewTask;
 use serde::Deserialize;
 use serde_json::Value;
@@ -261,6 +263,26 @@ impl Extras<WorkflowQueue> for Submission {
             task
         };
         let tasks: Vec<WorkflowTask> = tasks.into_iter().map(with_defaults).collect();
+        let is_on_stored = |dependency: &Dependency| matches!(dependency.on, On::Task(_));
+        let on_stored = |task: &WorkflowTask| task.after.iter().any(is_on_stored);
+        let may_be_skipped: Vec<bool> = tasks.iter().map(on_stored).collect();
+        let enqueued = self.submit(queue, tasks)?;
+        let suspects = enqueued.iter().zip(may_be_skipped);
+        tell_skipped(queue, suspects.filter_map(|(one, may)| may.then_some(one)))?;
+        Ok(enqueued)
+    }
+
+    fn access(&self) -> Access {
+        match self.spawner {
+            // The file of a running task is there.
+            Some(_) => Access::Write,
+            None => Access::Create,
+        }
+    }
+}
+
+impl Submission {
+    fn submit(&self, queue: &WorkflowQueue, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
         if let Some(claim) = self.spawner {
             return queue.spawn(claim, tasks, Vec::new());
         }
@@ -272,14 +294,33 @@ impl Extras<WorkflowQueue> for Submission {
         }
         queue.enqueue_workflow(tasks)
     }
+}
 
-    fn access(&self) -> Access {
-        match self.spawner {
-            // The file of a running task is there.
-            Some(_) => Access::Write,
-            None => Access::Create,
+/// Says on standard error which of the tasks can never start: what they depend on had ended
+/// otherwise already.
+fn tell_skipped<'a>(
+    queue: &WorkflowQueue,
+    enqueued: impl Iterator<Item = &'a Enqueued>,
+) -> Result<()> {
+    let mut skipped = Vec::new();
+    for one in enqueued.filter(|one| !one.existed) {
+        let task = queue.get(one.id)?;
+        if task.is_some_and(|task| task.state == State::Skipped) {
+            skipped.push(one.id);
         }
     }
+    match skipped.as_slice() {
+        [] => {}
+        [id] => note(&format!(
+            "task {id} is skipped: what it was to wait for ended otherwise; `why {id}` says what"
+        )),
+        many => note(&format!(
+            "{} are skipped, as `why` says: {}",
+            tasks::count(many.len() as u64),
+            select::show(many)
+        )),
+    }
+    Ok(())
 }
 
 pub(crate) fn run(
