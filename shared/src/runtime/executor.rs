@@ -9,6 +9,8 @@
 //! One thread waits for everything with one epoll: a child by its pidfd, so that other children
 //! of the same process are never touched.
 
+mod source;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -32,6 +34,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::output::{Output, Stream};
 use crate::task::Work;
+use source::Source;
 
 /// How an execution is brought to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,47 +98,10 @@ enum Job {
     Handler(Arc<AtomicBool>),
 }
 
-/// What an epoll event is about, as the number it carries.
-#[derive(Clone, Copy)]
-enum Source {
-    Child(usize),
-    Pipe(usize, Stream),
-    Handlers,
-    Watched(u64),
-}
-
 /// Events taken from the system at a time.
 const EVENTS: usize = 256;
 /// Bytes read from a pipe at a time: all that an ordinary one holds.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Tokens of [`Executor::watch`] are below this.
-const WATCHED: u64 = 1 << 63;
-
-impl Source {
-    const fn code(self) -> u64 {
-        match self {
-            Self::Child(slot) => (slot as u64) << 2,
-            Self::Pipe(slot, Stream::Stdout) => (slot as u64) << 2 | 1,
-            Self::Pipe(slot, Stream::Stderr) => (slot as u64) << 2 | 2,
-            Self::Handlers => 3,
-            Self::Watched(token) => token | WATCHED,
-        }
-    }
-
-    fn of(code: u64) -> Self {
-        if code & WATCHED != 0 {
-            return Self::Watched(code & !WATCHED);
-        }
-        let slot = usize::try_from(code >> 2).unwrap_or(usize::MAX);
-        match code & 3 {
-            0 => Self::Child(slot),
-            1 => Self::Pipe(slot, Stream::Stdout),
-            2 => Self::Pipe(slot, Stream::Stderr),
-            _ => Self::Handlers,
-        }
-    }
-}
-
 impl Executor {
     /// An executor for one worker. Raises this process's limit on open files to the hard limit
     /// (commands get the old one), and stops ignoring SIGCHLD if it was started so, which would
