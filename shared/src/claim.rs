@@ -16,6 +16,13 @@ impl WorkerId {
     pub const fn from_bits(bits: u64) -> Self {
         Self((bits >> 1).cast_signed() | 1)
     }
+
+    /// Reads an id as it is shown; `None` for what is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = i64::from_str_radix(text, 16).ok().filter(|_| is_id)?;
+        Some(Self(number))
+    }
 }
 
 impl fmt::Display for WorkerId {
@@ -79,6 +86,8 @@ pub struct ClaimedTask {
     pub attempt: u32,
     /// Budgets, timeout, directory, environment.
     pub options: TaskOptions,
+    /// Whether it depends or depended on others, whose outputs its command is given.
+    pub depends: bool,
 }
 
 /// The answer to a [`ClaimRequest`].

@@ -37,4 +37,4 @@ pub use output::Output;
 pub use queue::{Enqueued, Queue};
 pub use state::State;
 pub use task::{NewTask, Task, TaskId, Work};
-pub use workflow::Condition;
+pub use workflow::{Condition, Edge};

@@ -13,7 +13,7 @@ use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
-use crate::workflow::Condition;
+use crate::workflow::{Condition, Edge};
 
 /// An engine over one database file. Every method is a whole operation: a batch in, a result per
 /// item out, one transaction; it returns after the commit.
@@ -122,6 +122,19 @@ pub trait Queue: Send + Sync + 'static {
     /// Whatever of the engine's own keeps the task waiting (see [`Waits`]), or, of a skipped one,
     /// the dependencies because of which it is; empty if nothing does or it does not wait.
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
+
+    /// The edges to what a task waits or waited for; an engine without dependencies has none.
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let _ = id;
+        Ok(Vec::new())
+    }
+
+    /// What the engine alone knows of a task, always the same facts in the same order; an engine that
+    /// knows nothing more than [`get`](Self::get) has none.
+    fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
+        let _ = id;
+        Ok(Vec::new())
+    }
 
     /// Calls tasks off: waiting ones at once, running ones by a request that their worker heeds.
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
@@ -306,6 +319,33 @@ pub enum Waits {
         /// How many run.
         running: u64,
     },
+    /// As many of its queue have started as may for now.
+    Rate {
+        /// The queue's name.
+        name: Vec<u8>,
+        /// When the next may; `None` if none may at all.
+        more_at: Option<Timestamp>,
+    },
+}
+
+/// Something that one engine alone knows of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Its name, as a field's.
+    pub name: &'static str,
+    /// `None` if it was never set.
+    pub value: Option<FactValue>,
+}
+
+/// What a [`Fact`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactValue {
+    /// Another task.
+    Task(TaskId),
+    /// A point in time.
+    Time(Timestamp),
+    /// A key: bytes of any kind.
+    Key(Vec<u8>),
 }
 
 /// What became of one task of a change.

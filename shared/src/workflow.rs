@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::state::State;
+use crate::task::TaskId;
 
 /// What the end of a task must be like for its dependent to start. The discriminant is the code in
 /// `queue_dependencies.condition`.
@@ -16,6 +17,17 @@ pub enum Condition {
     Failure = 1,
     /// It ended, however.
     Any = 2,
+}
+
+/// An edge as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The task that waits.
+    pub dependent: TaskId,
+    /// What it waits for.
+    pub on: TaskId,
+    /// How that has to end.
+    pub condition: Condition,
 }
 
 /// How an edge stands, given the state of the task depended on.

@@ -4,7 +4,8 @@
 -- own value is its first argument. A task with a limit key or a deadline is left to claim_next.sql.
 UPDATE queue_tasks
 SET state = 3, attempt = attempt + 1, crashes = crashes + 1, token = token + 1, worker = ?2,
-    started_at = queue_claimed(?3, ?2, id, token, name, kind, payload, priority, attempt, options),
+    started_at = queue_claimed(?3, ?2, id, token, name, kind, payload, priority, attempt, options,
+                               depends),
     lease_until = ?4
 WHERE id = (
     SELECT id FROM queue_tasks INDEXED BY queue_tasks_claim

@@ -2,10 +2,12 @@
 //! any number of workers.
 //!
 //! ```
-//! use queue_core::{ClaimRequest, Outcome, Queue, Settlement, State, WorkerId};
-//! use workflow_queue::{Condition, WorkflowQueue, WorkflowTask};
+//! use workflow_queue::{
+//!     ClaimRequest, Condition, Outcome, Queue, Settlement, State, WorkerId, WorkflowQueue,
+//!     WorkflowTask,
+//! };
 //!
-//! # fn main() -> queue_core::Result<()> {
+//! # fn main() -> workflow_queue::Result<()> {
 //! # let folder = tempfile::tempdir().expect("a folder for the example");
 //! # let path = folder.path().join("workflow.db");
 //! let queue = WorkflowQueue::open(&path)?;
@@ -33,17 +35,42 @@
 //!
 //! Reading order: [`submission`] says what is asked for, `graph` and `upstream` are the pure
 //! half of dependencies, [`store`] is what a database has to do, [`sqlite`] does it, [`queue`] is
-//! the engine over any store.
+//! the engine over any store, [`handlers`] are handed it with their tasks.
 
 mod graph;
+pub mod handlers;
 pub mod queue;
 pub mod sqlite;
 pub mod store;
 pub mod submission;
 mod upstream;
 
+pub use handlers::{Context, Handlers};
 pub use queue::WorkflowQueue;
-pub use queue_core::workflow::Condition;
+pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
+pub use queue_core::clock::Timestamp;
+pub use queue_core::error::{Error, Result};
+pub use queue_core::options::TaskOptions;
+pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
+pub use queue_core::output::Output;
+pub use queue_core::queue::{
+    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Serves, Stats,
+    Waits, WorkerInfo,
+};
+pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
+pub use queue_core::runtime::wakeup::Wake;
+pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};
+pub use queue_core::sqlite::{Durability, OpenOptions};
+pub use queue_core::state::State;
+pub use queue_core::task::{NewTask, Task, TaskId, Work};
+pub use queue_core::workflow::{Condition, Edge};
 pub use sqlite::{Promotion, SqliteOptions, SqliteStore, check_lease, promote_file};
-pub use store::{Attempt, Edge, Input, Limit, LimitKind, Rate, Store};
-pub use submission::{Dependency, KeyScope, On, OnConflict, Settings, WorkflowTask};
+pub use store::{Attempt, Details, Input, Limit, LimitKind, Rate, Store};
+pub use submission::{
+    Dependency, Dependent, KeyScope, On, OnConflict, Settings, Which, WorkflowTask,
+};
+
+#[cfg(doctest)]
+mod pages {
+    #![doc = include_str!("../../docs/guide/workflows-library.md")]
+}

@@ -10,17 +10,19 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats, Waits,
-    WorkerInfo,
+    Change, Enqueued, Fact, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats,
+    Waits, WorkerInfo,
 };
+use queue_core::runtime::log::last_output;
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
 use queue_core::task::{NewTask, Task, TaskId, check_name};
+use queue_core::workflow::Edge;
 
 use crate::graph;
 use crate::sqlite::{SqliteOptions, SqliteStore};
-use crate::store::{Attempt, Done, Edge, Input, Limit, LimitKind, Store, Submission};
-use crate::submission::{WorkflowTask, check_limit_key};
+use crate::store::{Attempt, Details, Done, Input, Limit, LimitKind, Store, Submission};
+use crate::submission::{Dependent, Which, WorkflowTask, check_limit_key};
 
 /// How many workers a change wakes that lets an unknown number of tasks go.
 const MANY: usize = 1024;
@@ -63,14 +65,14 @@ impl<S: Store> WorkflowQueue<S> {
     }
 
     /// Makes a workflow durable, all or none, and wakes workers. A task whose key is taken is not
-    /// enqueued and its edges are not added; what depends on it then depends on the task that
-    /// holds the key.
+    /// enqueued and what it waits for is not added; what depends on it then depends on the task
+    /// that holds the key. A workflow that depends on stored tasks is part of the first one's.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a task or edge that breaks a limit, a cycle, a name or place that is
     /// not there; [`Error::NotFound`] for a dependency on a task that is not stored (any more).
     pub fn enqueue_workflow(&self, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
-        let submission = workflow(tasks)?;
+        let submission = workflow(tasks, None)?;
         let done = self.store.enqueue(submission)?;
         Ok(self.woken(done))
     }
@@ -85,13 +87,13 @@ impl<S: Store> WorkflowQueue<S> {
         tx: &S::Tx<'_>,
         tasks: Vec<WorkflowTask>,
     ) -> Result<(Vec<Enqueued>, Wake)> {
-        let done = self.store.enqueue_in(tx, &workflow(tasks)?)?;
+        let done = self.store.enqueue_in(tx, &workflow(tasks, None)?)?;
         Ok(self.to_wake(done))
     }
 
     /// Adds tasks to the workflow of a running task, under its claim: if that is lost, nothing is
-    /// added. `links` make tasks that are stored already wait for others of the same workflow;
-    /// they must not have started.
+    /// added. Waiting tasks of the same workflow can be made to wait for them
+    /// ([`WorkflowTask::before`]); `links` make them wait for each other. They must not have started.
     ///
     /// # Errors
     /// [`Error::ClaimLost`]; otherwise as [`enqueue_workflow`](Self::enqueue_workflow) and
@@ -103,9 +105,8 @@ impl<S: Store> WorkflowQueue<S> {
         links: Vec<Edge>,
     ) -> Result<Vec<Enqueued>> {
         let done = self.store.enqueue(Submission {
-            spawner: Some(claim),
             links,
-            ..workflow(tasks)?
+            ..workflow(tasks, Some(claim))?
         })?;
         Ok(self.woken(done))
     }
@@ -142,27 +143,35 @@ impl<S: Store> WorkflowQueue<S> {
         self.store.attempts(id)
     }
 
-    /// The edges to what a task waits or waited for.
+    /// What is known of a task beyond [`get`](Queue::get); `None` if there is no such task.
     ///
     /// # Errors
     /// Those of every reading method.
-    pub fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
-        self.store.dependencies(id)
+    pub fn details(&self, id: TaskId) -> Result<Option<Details>> {
+        self.store.details(id)
+    }
+
+    /// The tasks that a task added while it ran, oldest first.
+    ///
+    /// # Errors
+    /// Those of every reading method.
+    pub fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>> {
+        self.store.spawned(id)
     }
 
     /// The tasks that a task depends on, with what they wrote: a prune leaves them until it has
     /// ended. One that was pruned afterwards is left out.
     ///
     /// # Errors
-    /// Those of every reading method.
+    /// Those of every reading method, and when a log file cannot be read.
     pub fn inputs(&self, id: TaskId) -> Result<Vec<Input>> {
         let mut inputs = Vec::new();
         for edge in self.store.dependencies(id)? {
             if let Some(task) = self.store.get(edge.on)? {
                 inputs.push(Input {
-                    task,
+                    output: last_output(self, &task)?,
                     condition: edge.condition,
-                    output: self.store.output(edge.on)?,
+                    task,
                 });
             }
         }
@@ -242,16 +251,23 @@ impl<S: Store> WorkflowQueue<S> {
     }
 }
 
-/// A checked workflow.
-fn workflow(tasks: Vec<WorkflowTask>) -> Result<Submission> {
+/// A checked workflow, or addition to that of a running task.
+fn workflow(tasks: Vec<WorkflowTask>, spawner: Option<Claim>) -> Result<Submission> {
     NewTask::validate_all(tasks.iter().map(|task| &task.task))?;
     for task in &tasks {
         task.validate()?;
+        let of_spawner = |dependent: &Dependent| dependent.which == Which::OfSpawner;
+        if spawner.is_none() && task.before.iter().any(of_spawner) {
+            return Err(Error::invalid(
+                "only what a running task adds can be put in front of that task's dependents",
+            ));
+        }
     }
     Ok(Submission {
         edges: graph::edges(&tasks)?,
         tasks,
         workflow: true,
+        spawner,
         ..Submission::default()
     })
 }
@@ -367,6 +383,14 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
         self.store.waits_for(id)
+    }
+
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        self.store.dependencies(id)
+    }
+
+    fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
+        Ok(self.store.details(id)?.unwrap_or_default().facts())
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

@@ -12,13 +12,14 @@ use queue_core::error::Result;
 use queue_core::outcome::{Reason, Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats, Waits, WorkerInfo,
+    Change, Enqueued, Fact, FactValue, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats,
+    Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 
 use crate::graph;
 use crate::submission::WorkflowTask;
@@ -47,17 +48,6 @@ pub struct Done<T> {
     pub ready: usize,
 }
 
-/// An edge as stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edge {
-    /// The task that waits.
-    pub dependent: TaskId,
-    /// What it waits for.
-    pub on: TaskId,
-    /// How that has to end.
-    pub condition: Condition,
-}
-
 /// What a task depends on, as its dependent may read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
@@ -65,8 +55,34 @@ pub struct Input {
     pub task: Task,
     /// How it had to end.
     pub condition: Condition,
-    /// What its last attempt wrote, if that was kept in the database.
+    /// What its last attempt wrote, if anything.
     pub output: Option<Output>,
+}
+
+/// What this engine knows of a task beyond a [`Task`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The first task of the workflow it belongs to.
+    pub workflow: Option<TaskId>,
+    /// The task that added it while running.
+    pub spawner: Option<TaskId>,
+    /// The key whose limit it falls under.
+    pub limit_key: Option<Vec<u8>>,
+    /// When it fails for not having ended.
+    pub deadline_at: Option<Timestamp>,
+}
+
+impl Details {
+    /// The same under the names that people and programs read.
+    pub(crate) fn facts(self) -> Vec<Fact> {
+        let fact = |name, value| Fact { name, value };
+        vec![
+            fact("workflow", self.workflow.map(FactValue::Task)),
+            fact("spawner", self.spawner.map(FactValue::Task)),
+            fact("limit_key", self.limit_key.map(FactValue::Key)),
+            fact("deadline_at", self.deadline_at.map(FactValue::Time)),
+        ]
+    }
 }
 
 /// One attempt as recorded when it ended.
@@ -180,6 +196,10 @@ pub trait Store: Send + Sync + 'static {
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>>;
     /// The edges from those that wait or waited for it.
     fn dependents(&self, id: TaskId) -> Result<Vec<Edge>>;
+    /// What is known beyond the task itself; `None` if there is no such task.
+    fn details(&self, id: TaskId) -> Result<Option<Details>>;
+    /// The tasks that one added while running.
+    fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>>;
     /// A page of tasks.
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>>;
     /// The highest id ever given out.

@@ -20,6 +20,32 @@ pub struct WorkflowTask {
     pub settings: Settings,
     /// What it waits for; it starts once all of it holds.
     pub after: Vec<Dependency>,
+    /// What is made to wait for it too.
+    pub before: Vec<Dependent>,
+}
+
+/// Stored tasks that are made to wait for a new one. They must not have started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependent {
+    /// Which tasks.
+    pub which: Which,
+    /// How the new one has to end for them.
+    pub condition: Condition,
+}
+
+/// Which stored tasks are made to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    Task(TaskId),
+    /// All that wait for the running task that adds the new one, to which alone this is open.
+    OfSpawner,
+}
+
+impl From<TaskId> for Which {
+    fn from(id: TaskId) -> Self {
+        Self::Task(id)
+    }
 }
 
 /// One edge of a submission.
@@ -67,8 +93,8 @@ pub struct Settings {
     pub key_scope: KeyScope,
     /// What happens if the key is taken already.
     pub on_conflict: OnConflict,
-    /// The task fails if it has not started so long after it was enqueued, or after its `run_at`
-    /// where that is later. Waiting for dependencies counts.
+    /// The task fails if it has not started so long after it was enqueued or re-opened, or after its
+    /// `run_at` where that is later. Waiting for dependencies counts.
     pub start_within: Option<Duration>,
     /// The task fails if it has not ended so long after that, retries included.
     pub finish_within: Option<Duration>,
@@ -133,6 +159,16 @@ impl WorkflowTask {
         self
     }
 
+    /// Makes stored tasks wait for it as well as for what they wait for already.
+    #[must_use]
+    pub fn before(mut self, which: impl Into<Which>, condition: Condition) -> Self {
+        self.before.push(Dependent {
+            which: which.into(),
+            condition,
+        });
+        self
+    }
+
     /// Sets what goes beyond a [`NewTask`].
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
@@ -159,6 +195,7 @@ impl From<NewTask> for WorkflowTask {
             task,
             settings: Settings::default(),
             after: Vec::new(),
+            before: Vec::new(),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::program::{Access, Context};
+use super::program::Context;
 use super::screen::note;
 use super::{Failure, duration, moment, select, tasks};
 use crate::clock::Timestamp;
@@ -204,7 +204,7 @@ pub fn run<Q: Queue, X: Extras<Q>>(
         let task = extras.extend(task, Fields::new()).map_err(Failure::Usage)?;
         vec![task]
     };
-    let queue = context.open(Access::Create)?;
+    let queue = context.open(extras.access())?;
     let enqueued = if tasks.is_empty() {
         Vec::new()
     } else {

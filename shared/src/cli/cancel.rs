@@ -27,6 +27,7 @@ const VERB: Verb = Verb {
         State::Queued,
         State::Running,
     ],
+    repeats: false,
 };
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::program::{Access, Context};
 use super::screen::note;
-use super::select::{self, Selector};
+use super::select::{self, CHUNK, Filter, Selector};
 use super::{Failure, tasks};
 use crate::error::{Error, Result};
 use crate::queue::{Change, Queue};
@@ -20,6 +20,9 @@ pub(super) struct Verb {
     pub(super) refused: &'static str,
     /// The states in which it applies; what a range or `all` holds beside them is passed over.
     pub(super) states: &'static [State],
+    /// Whether one can be refused because of another that is changed later: then the oldest come
+    /// first, and what was refused is asked again as long as that changes anything.
+    pub(super) repeats: bool,
 }
 
 #[derive(Serialize)]
@@ -57,17 +60,74 @@ pub(super) fn run<Q: Queue>(
     verb: &Verb,
     change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
 ) -> Result<(), Failure> {
+    run_matching(
+        context,
+        selectors,
+        &Filter::states(verb.states),
+        verb,
+        change,
+    )
+}
+
+/// As [`run`], of the selected tasks only those that the filter lets through.
+pub(super) fn run_matching<Q: Queue>(
+    context: &Context<Q>,
+    selectors: &[Selector],
+    filter: &Filter,
+    verb: &Verb,
+    change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
+) -> Result<(), Failure> {
     let queue = context.open(Access::Write)?;
+    let change = |ids: &[TaskId]| change(&queue, ids);
     let mut changes: Vec<(TaskId, Change)> = Vec::new();
-    let visited = select::visit(&queue, selectors, verb.states, |ids| {
-        changes.extend(ids.iter().copied().zip(change(&queue, ids)?));
-        Ok(())
-    });
+    let visited = if verb.repeats {
+        let mut ids = Vec::new();
+        let visited = select::visit_matching(&queue, selectors, filter, |some| {
+            ids.extend_from_slice(some);
+            Ok(())
+        });
+        visited.and(repeat(ids, &mut changes, change))
+    } else {
+        select::visit_matching(&queue, selectors, filter, |ids| {
+            changes.extend(ids.iter().copied().zip(change(ids)?));
+            Ok(())
+        })
+    };
     if visited.is_ok() || !changes.is_empty() {
         report(context, &changes, verb)?;
     }
     visited?;
     judge(&changes, verb)
+}
+
+/// Changes the tasks, the oldest first, and those that were refused again as long as any of them is
+/// changed.
+fn repeat(
+    mut ids: Vec<TaskId>,
+    changes: &mut Vec<(TaskId, Change)>,
+    change: impl Fn(&[TaskId]) -> Result<Vec<Change>>,
+) -> Result<()> {
+    ids.sort_unstable();
+    ids.dedup();
+    loop {
+        let mut refused = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            for (id, change) in chunk.iter().copied().zip(change(chunk)?) {
+                match change {
+                    Change::Refused(_) => refused.push((id, change)),
+                    Change::Done(_) | Change::Requested(_) | Change::NotFound => {
+                        changes.push((id, change));
+                    }
+                }
+            }
+        }
+        if refused.is_empty() || refused.len() == ids.len() {
+            changes.extend(refused);
+            return Ok(());
+        }
+        // The other way round: whichever way the edges run, one of the two meets them in order.
+        ids = refused.into_iter().rev().map(|(id, _)| id).collect();
+    }
 }
 
 fn report<Q>(

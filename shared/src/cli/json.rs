@@ -10,6 +10,7 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 use super::escape;
 use super::moment::iso;
 use crate::clock::Timestamp;
+use crate::queue::{Fact, FactValue};
 use crate::task::{Task, Work};
 
 /// A value as one line of JSON. What a terminal would obey is escaped, which changes nothing for
@@ -157,6 +158,51 @@ impl<'a> From<&'a Task> for TaskView<'a> {
             message: task.message.as_deref(),
         }
     }
+}
+
+/// A task with what its engine alone knows of it.
+#[derive(Debug, Serialize)]
+pub struct FullView<'a> {
+    #[serde(flatten)]
+    task: TaskView<'a>,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+}
+
+impl<'a> FullView<'a> {
+    /// The task with these facts.
+    pub fn new(task: &'a Task, facts: &'a [Fact]) -> Self {
+        Self {
+            task: TaskView::from(task),
+            facts: Facts(facts),
+        }
+    }
+}
+
+/// Facts as fields.
+#[derive(Debug)]
+struct Facts<'a>(&'a [Fact]);
+
+impl Serialize for Facts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|fact| {
+            let value = fact.value.as_ref().map(|value| match value {
+                FactValue::Task(id) => FactField::Task(id.0),
+                FactValue::Time(at) => FactField::Time(Moment(*at)),
+                FactValue::Key(bytes) => FactField::Key(key(bytes)),
+            });
+            (fact.name, value)
+        }))
+    }
+}
+
+/// A fact as a field's value.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum FactField {
+    Task(i64),
+    Time(Moment),
+    Key(String),
 }
 
 /// A key as text; bytes that are not UTF-8 as `\xNN`.

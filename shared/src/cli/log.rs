@@ -16,10 +16,9 @@ use super::select::{self, Selector};
 use super::show::find;
 use super::wait::{POLL, listen};
 use crate::error::{Error, Result};
-use crate::output::{Chunk, Output};
 use crate::queue::Queue;
 use crate::runtime::Listener;
-use crate::runtime::log::{LogError, LogReader};
+use crate::runtime::log::{LogReader, last_output, unreadable};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 use printer::Printer;
@@ -111,13 +110,11 @@ fn attempt_log<Q: Queue>(
     .into())
 }
 
-/// What the task's last claim wrote: its log file if it has one, else what was stored. Of one that
-/// runs and has no file yet, nothing is known: what is stored is of the one before.
+/// What the task's last claim wrote.
 fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut Printer) -> Result<(), Failure> {
-    match claim_log(queue, task)? {
+    match last_output(queue, task)? {
         Some(output) => printer.output(&output),
-        None if task.state == State::Running => Ok(()),
-        None => stored(queue, task.id, printer),
+        None => Ok(()),
     }
 }
 
@@ -127,28 +124,6 @@ fn stored<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), 
         Some(output) => printer.output(&output),
         None => Ok(()),
     }
-}
-
-/// The log file of the task's last claim. An attempt that did not count has left its log under
-/// the next number; whether a file is of this claim is told by the token it begins with.
-fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, Failure> {
-    for attempt in [task.attempt, task.attempt.saturating_add(1)] {
-        let mut reader = LogReader::new(queue.sidecar().log(task.id, attempt));
-        let mut output = Output::default();
-        reader
-            .read(|chunk| match chunk {
-                Chunk::Written { stream, bytes } => output.push(stream, &bytes),
-                Chunk::Omitted(bytes) => output.push_omitted(bytes),
-            })
-            .map_err(unreadable)?;
-        if reader
-            .token()
-            .is_some_and(|token| token == task.token.cast_unsigned())
-        {
-            return Ok(Some(output));
-        }
-    }
-    Ok(None)
 }
 
 /// Prints what the task writes until it has ended, over all attempts it still makes.
@@ -233,11 +208,4 @@ fn pause(listener: &Listener, watch: &OwnedFd) -> Result<()> {
 fn drain(watch: &OwnedFd) {
     let mut buffer = [0; 4096];
     while rustix::io::read(watch, &mut buffer).is_ok_and(|count| count > 0) {}
-}
-
-fn unreadable(error: LogError) -> Failure {
-    Failure::Error(Error::io(
-        "cannot read the log",
-        std::io::Error::other(error),
-    ))
 }

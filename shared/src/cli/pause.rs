@@ -4,14 +4,29 @@ use serde::Serialize;
 
 use super::Failure;
 use super::program::{Access, Context};
-use crate::queue::Queue;
+use crate::error::{Error, Result};
+use crate::queue::{Queue, WorkerInfo};
+use crate::runtime::presence::live_workers;
 use crate::task::{DEFAULT_QUEUE, check_name};
 
 /// Stop starting tasks of a queue
 ///
-/// What runs is left running; tasks can still be enqueued.
+/// What runs is left running; tasks can still be enqueued. A queue that no task was ever enqueued
+/// to, and that no worker serves, is taken for mistyped.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
+    /// The queue
+    #[arg(default_value = DEFAULT_QUEUE)]
+    queue: String,
+
+    /// Pause it even if nobody has used it yet
+    #[arg(long)]
+    create: bool,
+}
+
+/// Let a paused queue go on
+#[derive(clap::Args, Debug)]
+pub struct ResumeArguments {
     /// The queue
     #[arg(default_value = DEFAULT_QUEUE)]
     queue: String,
@@ -24,15 +39,51 @@ struct View<'a> {
     changed: bool,
 }
 
-/// Pauses the queue, or (`paused` false) lets it go on.
-pub(crate) fn run<Q: Queue>(
+pub(crate) fn pause<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let name = arguments.queue.as_str();
+    check_name("a queue's name", name)?;
+    if arguments.create {
+        let queue = context.open(Access::Create)?;
+        return set(context, &queue, name, true);
+    }
+    let queue = context.open(Access::Write)?;
+    if !is_known(&queue, name)? {
+        return Err(unknown(name, "; --create pauses it in advance"));
+    }
+    set(context, &queue, name, true)
+}
+
+pub(crate) fn resume<Q: Queue>(
     context: &Context<Q>,
-    arguments: &Arguments,
-    paused: bool,
+    arguments: &ResumeArguments,
 ) -> Result<(), Failure> {
     let name = arguments.queue.as_str();
     check_name("a queue's name", name)?;
-    let queue = context.open(Access::Create)?;
+    let queue = context.open(Access::Write)?;
+    if !is_known(&queue, name)? {
+        return Err(unknown(name, ""));
+    }
+    set(context, &queue, name, false)
+}
+
+/// Whether the queue is more than a name somebody typed.
+fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
+    let serves = |worker: &WorkerInfo| worker.serves.queue == name;
+    Ok(name == DEFAULT_QUEUE
+        || queue.queues()?.iter().any(|lane| lane.name == name)
+        || live_workers(queue)?.iter().any(serves))
+}
+
+fn unknown(name: &str, more: &str) -> Failure {
+    let shown = super::escape::line(name);
+    Error::not_found(format!(
+        "there is no queue {shown}: no task was ever enqueued to it, and no worker serves it{more}"
+    ))
+    .into()
+}
+
+/// Pauses the queue, or (`paused` false) lets it go on.
+fn set<Q: Queue>(context: &Context<Q>, queue: &Q, name: &str, paused: bool) -> Result<(), Failure> {
     let changed = queue.set_paused(name, paused)?;
     let shown = super::escape::line(name);
     let sentence = match (paused, changed) {

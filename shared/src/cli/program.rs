@@ -172,6 +172,28 @@ impl<Q: Queue> Context<Q> {
         Ok(options)
     }
 
+    /// The same on the file at `path`.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if `--db` names a different file.
+    pub fn on(&self, path: PathBuf) -> Result<Self, Failure> {
+        let file = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.by_option && file(&self.path) != file(&path) {
+            return Err(Failure::Usage(format!(
+                "--db names another file than {}; leave it out",
+                path.display()
+            )));
+        }
+        Ok(Self {
+            program: self.program,
+            screen: self.screen,
+            path,
+            by_option: self.by_option,
+            by_default: false,
+            durability: self.durability,
+        })
+    }
+
     /// Whether this is a fresh machine: nobody named a file, and the default one is still missing.
     /// A file that somebody named and that is missing may be mistyped, which is an error.
     pub(crate) fn is_fresh(&self) -> bool {

@@ -26,6 +26,7 @@ const VERB: Verb = Verb {
     done: "Reprioritized",
     refused: "reprioritized",
     states: &[State::Scheduled, State::Blocked, State::Queued],
+    repeats: false,
 };
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {

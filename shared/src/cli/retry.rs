@@ -1,29 +1,114 @@
 //! `retry`: queues ended tasks again.
 
-use super::Failure;
 use super::change::{self, Verb};
 use super::program::Context;
-use super::select::{self, Selector};
-use crate::error::Result;
+use super::select::{self, Filter, Selector};
+use super::{Failure, duration, list, moment};
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::error::{Error, Result};
 use crate::queue::{Change, Queue};
 use crate::state::State;
 use crate::task::TaskId;
 
 /// Queue failed, cancelled or skipped tasks again
 ///
-/// They get fresh attempts. A task that succeeded is not run again: enqueue it anew.
+/// They get fresh attempts. A task that succeeded is not run again: enqueue it anew. With options
+/// that say which tasks are meant, and no ID, all that match are.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Which tasks: 7, 3,5-8, last or all
-    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    #[arg(
+        value_name = "ID",
+        required_unless_present_any = ["states", "queue", "name", "since", "until"],
+        num_args = 1..,
+        value_parser = select::parse
+    )]
     ids: Vec<Vec<Selector>>,
+
+    /// Only tasks in these states: failed, cancelled, skipped
+    #[arg(short, long = "state", value_name = "STATE", value_delimiter = ',', value_parser = retried)]
+    states: Vec<State>,
+
+    /// Only tasks of this queue
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+
+    /// Only tasks whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+
+    /// Only tasks that ended since then: 2h (ago), 18:00 or '2026-12-24 18:00'
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+
+    /// Only tasks that ended before then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
 }
 
 const VERB: Verb = Verb {
     done: "Requeued",
     refused: "retried",
     states: &[State::Failed, State::Cancelled, State::Skipped],
+    repeats: true,
 };
+
+fn retried(word: &str) -> Result<State, String> {
+    let state = list::state(word)?;
+    if VERB.states.contains(&state) {
+        Ok(state)
+    } else {
+        Err("only failed, cancelled and skipped tasks are retried".to_owned())
+    }
+}
+
+impl Arguments {
+    fn selectors(&self) -> Vec<Selector> {
+        if self.ids.is_empty() {
+            vec![Selector::All]
+        } else {
+            self.ids.concat()
+        }
+    }
+
+    fn filter(&self, now: Timestamp) -> Result<Filter> {
+        let time = |option: &str, text: &Option<String>| {
+            let text = text.as_ref();
+            text.map(|text| past(option, text, now)).transpose()
+        };
+        let asked = Filter {
+            states: self.states.clone(),
+            queue: self.queue.clone(),
+            name: self.name.clone(),
+            since: time("--since", &self.since)?,
+            until: time("--until", &self.until)?,
+            strict: false,
+        };
+        let strict = asked != Filter::default();
+        let states = if asked.states.is_empty() {
+            VERB.states.to_vec()
+        } else {
+            asked.states.clone()
+        };
+        Ok(Filter {
+            states,
+            strict,
+            ..asked
+        })
+    }
+}
+
+/// A duration before now, or a point in time; of a time of day the last one.
+fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    if let Ok(ago) = duration::parse(text) {
+        let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+        return Ok(Timestamp(now.0.saturating_sub(ago)));
+    }
+    let yesterday = Timestamp(now.0.saturating_sub(DAY_MS));
+    moment::parse(text, yesterday, &jiff::tz::TimeZone::system())
+        .map_err(|sentence| Error::invalid(format!("{option} {text}: {sentence}, or 2h (ago)")))
+}
 
 /// Queues them again with `retry`, which is [`Queue::retry`] or does more than that.
 ///
@@ -35,5 +120,22 @@ pub fn run<Q: Queue>(
     arguments: &Arguments,
     retry: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
 ) -> Result<(), Failure> {
-    change::run(context, &arguments.ids.concat(), &VERB, retry)
+    let filter = arguments.filter(SystemClock.now().wall)?;
+    change::run_matching(context, &arguments.selectors(), &filter, &VERB, retry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::past;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn a_time_is_so_long_ago_or_a_moment() {
+        let now = Timestamp(10 * 86_400_000);
+        assert_eq!(past("", "2h", now).unwrap(), Timestamp(now.0 - 7_200_000));
+        assert_eq!(past("", "@5", now).unwrap(), Timestamp(5000));
+        let of_day = past("", "13:00", now).unwrap();
+        assert!(of_day <= now && of_day.0 > now.0 - 86_400_000);
+        assert!(past("--since", "then", now).is_err());
+    }
 }

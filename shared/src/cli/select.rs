@@ -3,13 +3,14 @@
 use std::ops::RangeInclusive;
 
 use super::exit::Failure;
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
-use crate::task::TaskId;
+use crate::task::{Task, TaskId};
 
-/// Tasks looked up at a time.
-const CHUNK: usize = 1000;
+/// Tasks looked up, or changed, at a time.
+pub(super) const CHUNK: usize = 1000;
 
 /// A selector as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,49 @@ pub enum Selector {
     Last,
     /// Every task to which the verb applies.
     All,
+}
+
+/// Which of the selected tasks are meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only these states; all if empty.
+    pub states: Vec<State>,
+    /// Only this queue.
+    pub queue: Option<String>,
+    /// Only names that contain this.
+    pub name: Option<String>,
+    /// Only those that ended from then on.
+    pub since: Option<Timestamp>,
+    /// Only those that ended before that.
+    pub until: Option<Timestamp>,
+    /// Whether it leaves out tasks that are named by themselves, too.
+    pub strict: bool,
+}
+
+impl Filter {
+    /// Of ranges and `all`, those in these states; all if empty.
+    pub fn states(states: &[State]) -> Self {
+        Self {
+            states: states.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    fn matches(&self, task: &Task) -> bool {
+        (self.states.is_empty() || self.states.contains(&task.state))
+            && self.queue.as_ref().is_none_or(|queue| *queue == task.queue)
+            && self
+                .name
+                .as_ref()
+                .is_none_or(|name| task.name.contains(name.as_str()))
+            && self.ended_in_time(task)
+    }
+
+    fn ended_in_time(&self, task: &Task) -> bool {
+        let after = |since| task.finished_at.is_some_and(|at| at >= since);
+        let before = |until| task.finished_at.is_some_and(|at| at < until);
+        self.since.is_none_or(after) && self.until.is_none_or(before)
+    }
 }
 
 /// Reads a comma-separated list of selectors.
@@ -70,8 +114,33 @@ pub fn visit<Q: Queue>(
     queue: &Q,
     selectors: &[Selector],
     states: &[State],
+    visit: impl FnMut(&[TaskId]) -> Result<()>,
+) -> Result<()> {
+    visit_matching(queue, selectors, &Filter::states(states), visit)
+}
+
+/// As [`visit`], those alone that the filter lets through.
+///
+/// # Errors
+/// As [`visit`].
+pub fn visit_matching<Q: Queue>(
+    queue: &Q,
+    selectors: &[Selector],
+    filter: &Filter,
     mut visit: impl FnMut(&[TaskId]) -> Result<()>,
 ) -> Result<()> {
+    let named = |id: TaskId| -> Result<Vec<TaskId>> {
+        if !filter.strict {
+            return Ok(vec![id]);
+        }
+        let missing = || Error::not_found(format!("there is no task {id}"));
+        let task = queue.get(id)?.ok_or_else(missing)?;
+        Ok(if filter.matches(&task) {
+            vec![id]
+        } else {
+            Vec::new()
+        })
+    };
     for (position, selector) in selectors.iter().enumerate() {
         let earlier = &selectors[..position];
         let mut fresh = |ids: Vec<TaskId>| {
@@ -82,14 +151,14 @@ pub fn visit<Q: Queue>(
             if ids.is_empty() { Ok(()) } else { visit(&ids) }
         };
         match selector {
-            Selector::One(id) => fresh(vec![*id])?,
+            Selector::One(id) => fresh(named(*id)?)?,
             Selector::Last => match queue.last_id()? {
-                Some(id) => fresh(vec![id])?,
+                Some(id) => fresh(named(id)?)?,
                 None => return Err(Error::not_found("there are no tasks")),
             },
             Selector::Range(range) => {
-                if visit_range(queue, range.clone(), states, &mut fresh)? == 0
-                    && visit_range(queue, range.clone(), &[], |_| Ok(()))? == 0
+                if visit_range(queue, range.clone(), filter, &mut fresh)? == 0
+                    && visit_range(queue, range.clone(), &Filter::default(), |_| Ok(()))? == 0
                 {
                     return Err(Error::not_found(format!(
                         "there is no task from {} to {}",
@@ -99,7 +168,7 @@ pub fn visit<Q: Queue>(
                 }
             }
             Selector::All => {
-                visit_range(queue, 1..=i64::MAX, states, &mut fresh)?;
+                visit_range(queue, 1..=i64::MAX, filter, &mut fresh)?;
             }
         }
     }
@@ -140,29 +209,29 @@ fn covers(selector: &Selector, id: TaskId) -> bool {
 fn visit_range<Q: Queue>(
     queue: &Q,
     range: RangeInclusive<i64>,
-    states: &[State],
+    filter: &Filter,
     mut visit: impl FnMut(Vec<TaskId>) -> Result<()>,
 ) -> Result<usize> {
     let mut before = range.end().checked_add(1).map(TaskId);
     let mut visited = 0;
     loop {
         let page = queue.list(&ListQuery {
-            states: states.to_vec(),
+            states: filter.states.clone(),
+            queue: filter.queue.clone(),
+            name: filter.name.clone(),
             from: Some(TaskId(*range.start())),
             before,
             limit: CHUNK,
-            ..ListQuery::default()
         })?;
-        let ids: Vec<TaskId> = page.iter().map(|task| task.id).collect();
-        let (Some(last), full) = (ids.last().copied(), ids.len() == CHUNK) else {
-            return Ok(visited);
-        };
+        let (last, full) = (page.last().map(|task| task.id), page.len() == CHUNK);
+        let ended_in_time = page.iter().filter(|task| filter.ended_in_time(task));
+        let ids: Vec<TaskId> = ended_in_time.map(|task| task.id).collect();
         visited += ids.len();
         visit(ids)?;
         if !full {
             return Ok(visited);
         }
-        before = Some(last);
+        before = last;
     }
 }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::json::{self, TaskView};
+use super::json::{self, FullView};
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::{Failure, duration, escape, moment, tasks};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::queue::Queue;
+use crate::queue::{Fact, FactValue, Queue};
 use crate::task::{Task, TaskId};
 
 /// Show everything about tasks
@@ -28,10 +28,11 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let mut separator = "";
     select::each(&queue, &arguments.ids.concat(), |id| {
         let task = find(&queue, id)?;
-        let text = format!("{separator}{}", describe(&task, &zone));
+        let facts = queue.facts(id)?;
+        let text = format!("{separator}{}", describe(&task, &facts, &zone));
         separator = "\n";
         if context.screen.is_json() {
-            context.screen.json(&TaskView::from(&task))
+            context.screen.json(&FullView::new(&task, &facts))
         } else {
             context.screen.raw(text.as_bytes())
         }
@@ -49,7 +50,7 @@ pub fn find<Q: Queue>(queue: &Q, id: TaskId) -> Result<Task, Error> {
 }
 
 /// A task as lines of label and value; what was never set is left out.
-fn describe(task: &Task, zone: &TimeZone) -> String {
+fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
         let _ = writeln!(text, "{label:<13} {}", escape::line(value));
@@ -96,6 +97,17 @@ fn describe(task: &Task, zone: &TimeZone) -> String {
     }
     if let Some(key) = &task.key {
         line("key", &json::key(key));
+    }
+    for fact in facts {
+        if let Some(value) = &fact.value {
+            let label = fact.name.strip_suffix("_at").unwrap_or(fact.name);
+            let value = match value {
+                FactValue::Task(id) => id.to_string(),
+                FactValue::Time(at) => moment::shown(*at, zone),
+                FactValue::Key(bytes) => json::key(bytes),
+            };
+            line(&label.replace('_', " "), &value);
+        }
     }
     for (label, at) in times(task) {
         if let Some(at) = at {

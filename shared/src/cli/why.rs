@@ -162,6 +162,17 @@ impl<Q: Queue> Scene<'_, Q> {
                 let sentence = format!("limit {name} is reached: {number} run under it");
                 because("limit", sentence)
             }
+            Waits::Rate { name, more_at } => {
+                let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
+                let sentence = match more_at {
+                    Some(at) => {
+                        let at = moment::relative(*at, self.now);
+                        format!("limit {name} lets no more start for now; the next may {at}")
+                    }
+                    None => format!("limit {name} lets none start"),
+                };
+                because("rate", sentence)
+            }
         }
     }
 

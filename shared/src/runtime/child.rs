@@ -15,6 +15,7 @@ use rustix::process::{
 
 use super::capture::{Capture, LogName};
 use super::executor::{End, Ending};
+use super::inputs::{self, Inputs};
 use super::resolve::{directory_problem, program, quoted};
 use super::sidecar::Sidecar;
 use crate::claim::ClaimedTask;
@@ -37,6 +38,9 @@ pub(super) struct Surroundings {
     pub(super) database: PathBuf,
     /// The limit on descriptors the worker was started with, if it has another now.
     pub(super) descriptors: Option<Rlimit>,
+    /// Variables of the worker's own that tell of another task's inputs: the worker was started by
+    /// a command of a worker.
+    pub(super) foreign: Vec<OsString>,
 }
 
 /// A command that runs, or has ended and is not reaped yet.
@@ -50,6 +54,8 @@ pub(super) struct Process {
     /// Whether the command itself has ended.
     pub(super) exited: bool,
     pub(super) capture: Capture,
+    /// What it was given; gone when the process is forgotten.
+    _inputs: Option<Inputs>,
 }
 
 /// What reading a pipe once came to.
@@ -72,6 +78,7 @@ impl Process {
         task: &ClaimedTask,
         now: BootTime,
         surroundings: &Surroundings,
+        inputs: Option<Inputs>,
     ) -> Result<Self, String> {
         let cwd = task.options.cwd.as_deref().map(Path::new);
         let mut command = match command(&task.work, &task.options, cwd) {
@@ -93,9 +100,11 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        let mut child = command
-            .spawn()
-            .map_err(|error| explain(&error, &command, cwd))?;
+        for variable in &surroundings.foreign {
+            command.env_remove(variable);
+        }
+        let mut child =
+            spawn(&mut command, inputs.as_ref()).map_err(|error| explain(&error, &command, cwd))?;
         let capture = Capture::new(LogName::of(task), now);
         match Self::adopt(&mut child, surroundings) {
             Ok((pidfd, [stdout, stderr])) => Ok(Self {
@@ -106,6 +115,7 @@ impl Process {
                 ending: None,
                 exited: false,
                 capture,
+                _inputs: inputs,
             }),
             Err(error) => {
                 let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
@@ -274,6 +284,26 @@ fn command(work: &Work, options: &TaskOptions, cwd: Option<&Path>) -> Result<Com
             Ok(command)
         }
         Work::Handler { handler, .. } => Err(format!("{handler:?} is a handler, not a command")),
+    }
+}
+
+/// Starts the command with what it is given. Where that is too long together with everything else,
+/// the short outputs are left to their files.
+fn spawn(command: &mut Command, inputs: Option<&Inputs>) -> io::Result<Child> {
+    let Some(inputs) = inputs else {
+        return command.spawn();
+    };
+    command.env(inputs::FOLDER, inputs.folder());
+    let variables = inputs.variables();
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    match command.spawn() {
+        Err(error) if error.raw_os_error() == Some(Errno::TOOBIG.raw_os_error()) => {
+            for (name, _) in variables {
+                command.env_remove(name);
+            }
+            command.spawn()
+        }
+        result => result,
     }
 }
 

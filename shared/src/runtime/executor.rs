@@ -9,6 +9,8 @@
 //! One thread waits for everything with one epoll: a child by its pidfd, so that other children
 //! of the same process are never touched.
 
+mod source;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,6 +26,7 @@ use super::capture::MEMORY_MS;
 use super::child::{Process, Read, Surroundings};
 use super::handlers::{HandlerTask, Handlers, Pool};
 use super::inherited::{heed_sigchld, raise_descriptors};
+use super::inputs;
 use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
@@ -31,6 +34,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::output::{Output, Stream};
 use crate::task::Work;
+use source::Source;
 
 /// How an execution is brought to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +72,7 @@ pub struct Ended {
 pub struct Executor {
     sidecar: Sidecar,
     surroundings: Surroundings,
+    inputs: Option<Arc<dyn inputs::Source>>,
     handlers: Arc<Handlers>,
     pool: Option<Pool>,
     epoll: OwnedFd,
@@ -93,47 +98,10 @@ enum Job {
     Handler(Arc<AtomicBool>),
 }
 
-/// What an epoll event is about, as the number it carries.
-#[derive(Clone, Copy)]
-enum Source {
-    Child(usize),
-    Pipe(usize, Stream),
-    Handlers,
-    Watched(u64),
-}
-
 /// Events taken from the system at a time.
 const EVENTS: usize = 256;
 /// Bytes read from a pipe at a time: all that an ordinary one holds.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Tokens of [`Executor::watch`] are below this.
-const WATCHED: u64 = 1 << 63;
-
-impl Source {
-    const fn code(self) -> u64 {
-        match self {
-            Self::Child(slot) => (slot as u64) << 2,
-            Self::Pipe(slot, Stream::Stdout) => (slot as u64) << 2 | 1,
-            Self::Pipe(slot, Stream::Stderr) => (slot as u64) << 2 | 2,
-            Self::Handlers => 3,
-            Self::Watched(token) => token | WATCHED,
-        }
-    }
-
-    fn of(code: u64) -> Self {
-        if code & WATCHED != 0 {
-            return Self::Watched(code & !WATCHED);
-        }
-        let slot = usize::try_from(code >> 2).unwrap_or(usize::MAX);
-        match code & 3 {
-            0 => Self::Child(slot),
-            1 => Self::Pipe(slot, Stream::Stdout),
-            2 => Self::Pipe(slot, Stream::Stderr),
-            _ => Self::Handlers,
-        }
-    }
-}
-
 impl Executor {
     /// An executor for one worker. Raises this process's limit on open files to the hard limit
     /// (commands get the old one), and stops ignoring SIGCHLD if it was started so, which would
@@ -148,12 +116,14 @@ impl Executor {
         let surroundings = Surroundings {
             database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
             descriptors: raise_descriptors(),
+            foreign: inputs::inherited(),
         };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
             sidecar,
             surroundings,
+            inputs: None,
             pool: (!handlers.is_empty()).then(Pool::new).transpose()?,
             handlers,
             epoll,
@@ -170,6 +140,21 @@ impl Executor {
                 .map_err(|error| Error::io("cannot watch the handlers", error))?;
         }
         Ok(executor)
+    }
+
+    /// Hands commands what the tasks wrote that theirs depend on.
+    #[must_use]
+    pub fn with_inputs(mut self, source: Arc<dyn inputs::Source>) -> Self {
+        self.inputs = Some(source);
+        self
+    }
+
+    /// Removes what killed workers' commands were given.
+    ///
+    /// # Errors
+    /// As [`inputs::Source::sweep`].
+    pub fn sweep_inputs(&self) -> Result<()> {
+        self.inputs.as_ref().map_or(Ok(()), |source| source.sweep())
     }
 
     /// Starts a claimed task.
@@ -312,7 +297,13 @@ impl Executor {
         slot: usize,
         now: BootTime,
     ) -> Result<Job, String> {
-        let process = Process::start(task, now, &self.surroundings)?;
+        let inputs = match &self.inputs {
+            Some(source) if task.depends => Some(source.prepare(task.claim).map_err(|error| {
+                format!("the outputs of its dependencies cannot be handed to it: {error}")
+            })?),
+            Some(_) | None => None,
+        };
+        let process = Process::start(task, now, &self.surroundings, inputs)?;
         if let Err(error) = self.add_process(&process, slot) {
             return Err(process.abandon(error));
         }

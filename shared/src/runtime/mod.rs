@@ -12,6 +12,7 @@ pub mod executor;
 pub mod handlers;
 pub mod heart;
 mod inherited;
+pub mod inputs;
 pub mod listener;
 pub mod log;
 pub mod machine;

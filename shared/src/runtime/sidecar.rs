@@ -67,6 +67,17 @@ impl Sidecar {
         self.logs().join(format!("{task}.{attempt}"))
     }
 
+    /// The folder of what running commands are given of the tasks theirs depend on; there only once
+    /// one was given something.
+    pub fn inputs(&self) -> PathBuf {
+        self.folder.join("inputs")
+    }
+
+    /// What the command of one claim is given; made of numbers only.
+    pub fn input_folder(&self, task: TaskId, token: i64) -> PathBuf {
+        self.inputs().join(format!("{task}.{token}"))
+    }
+
     /// Creates the folder and what every process looks for in it, private to the owner.
     ///
     /// # Errors

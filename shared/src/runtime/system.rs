@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::executor::{Ended, Ending, Executor};
+use super::inputs;
 use super::listener::Place;
 use super::orphans::{OrphanEnd, ProcFs, Processes, Whose};
 use super::pacemaker::{Pulse, silence};
@@ -233,6 +234,8 @@ impl Shell for System {
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {
+        // What is left is met again by the next one.
+        let _ = self.executor.sweep_inputs();
         let Some(position) = self.dead.iter().position(|lock| lock.worker() == dead) else {
             return;
         };
@@ -294,6 +297,7 @@ pub fn recover_once<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
             lock.remove(queue.sidecar());
         }
     }
+    inputs::Source::sweep(queue)?;
     Ok(recovered)
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
+use super::inputs;
 use super::pacemaker;
 use super::presence::{Registration, sweep_strays};
 use super::protocol::{Config, WorkerEvent};
@@ -50,10 +51,10 @@ impl WorkerOptions {
     }
 
     /// A worker that runs these handlers, for tasks of the default queue.
-    pub fn handlers(slots: NonZeroU32, handlers: Handlers) -> Self {
+    pub fn handlers(slots: NonZeroU32, handlers: impl Into<Handlers>) -> Self {
         Self {
             slots,
-            handlers,
+            handlers: handlers.into(),
             ..Self::default()
         }
     }
@@ -165,6 +166,7 @@ impl<Q: Queue> Worker<Q> {
         let (stopper, stop) = stop::pair()?;
         let registration = Registration::new(&*queue, options.slots.get(), serves)?;
         sweep_strays(&*queue)?;
+        inputs::Source::sweep(&*queue)?;
         Ok(Self {
             queue,
             options,
@@ -195,7 +197,8 @@ impl<Q: Queue> Worker<Q> {
         let queue = self.queue;
         let sidecar = queue.sidecar().clone();
         let handlers = Arc::new(self.options.handlers);
-        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?;
+        let inputs: Arc<dyn inputs::Source> = queue.clone();
+        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?.with_inputs(inputs);
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let mut system = System::new(executor, self.registration, self.stop, sidecar, waker)?;

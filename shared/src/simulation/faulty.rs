@@ -12,13 +12,14 @@ use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats, Waits,
-    WorkerInfo,
+    Change, Enqueued, Fact, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats,
+    Waits, WorkerInfo,
 };
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
+use crate::workflow::Edge;
 
 #[derive(Debug)]
 pub(super) struct Faulty<Q> {
@@ -105,6 +106,7 @@ impl<Q: Queue> Faulty<Q> {
                     priority: task.priority,
                     attempt: task.attempt,
                     options: task.options,
+                    depends: false,
                 });
             }
         }
@@ -258,6 +260,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
         self.inner.waits_for(id)
+    }
+
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        self.inner.dependencies(id)
+    }
+
+    fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
+        self.inner.facts(id)
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

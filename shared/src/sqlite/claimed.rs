@@ -17,8 +17,12 @@ thread_local! {
     static CLAIMED: Cell<Option<ClaimedTask>> = const { Cell::new(None) };
 }
 
-/// The function's arguments: its value, the worker, and the columns of [`rows::claimed_task`].
-const ARGUMENTS: i32 = 2 + rows::CLAIMED_COLUMNS;
+/// The function's arguments: its value, the worker, and the columns of [`rows::claimed_task`]. An
+/// engine with dependencies gives one more, whether the task has any.
+const ARGUMENTS: usize = 2 + rows::CLAIMED_COLUMNS;
+
+/// What `SQLite` calls a function of that.
+const ANY_NUMBER: i32 = -1;
 
 /// The columns of the row that is taken, among the arguments.
 struct Taken<'a, 'c>(&'a Context<'c>);
@@ -32,10 +36,13 @@ impl Columns for Taken<'_, '_> {
 /// Gives a connection the function. No schema may use it.
 pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    connection.create_scalar_function("queue_claimed", ARGUMENTS, flags, |context| {
+    connection.create_scalar_function("queue_claimed", ANY_NUMBER, flags, |context| {
         let worker = WorkerId(context.get(1)?);
-        let task = rows::claimed_task(&Taken(context), worker, "")
+        let mut task = rows::claimed_task(&Taken(context), worker, "")
             .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
+        if context.len() > ARGUMENTS {
+            task.depends = context.get(ARGUMENTS)?;
+        }
         CLAIMED.set(Some(task));
         context.get::<i64>(0)
     })

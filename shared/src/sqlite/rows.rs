@@ -68,7 +68,7 @@ fn get<T: FromSql>(columns: &impl Columns, index: usize) -> rusqlite::Result<T> 
 }
 
 /// How many columns [`claimed_task`] reads.
-pub(super) const CLAIMED_COLUMNS: i32 = 8;
+pub(super) const CLAIMED_COLUMNS: usize = 8;
 
 /// A task as it is once a claim has raised its counters, of a row of id, token, name, kind,
 /// payload, priority, attempt and options from before that.
@@ -91,6 +91,7 @@ pub fn claimed_task(
         priority: get(columns, 5)?,
         attempt: get::<u32>(columns, 6)?.saturating_add(1),
         options: options(columns, 7)?,
+        depends: false,
     })
 }
 

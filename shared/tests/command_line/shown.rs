@@ -28,7 +28,7 @@ fn what_a_terminal_would_obey_never_reaches_it_through_a_table_or_a_message() {
         &["show", "1"],
         &["why", "1"],
         &["list", "-o", "json"],
-        &["pause", EVIL],
+        &["pause", EVIL, "--create"],
         &["status"],
         &["workers"],
         &["doctor"],

@@ -71,6 +71,7 @@ impl Bench {
                 cwd: Some(self.folder.path().to_str().unwrap().to_owned()),
                 ..TaskOptions::default()
             },
+            depends: false,
         }
     }
 

@@ -1,19 +1,27 @@
 //! `add-task` and `enqueue`: tasks, and what they wait for.
 
 mod after;
+mod before;
+mod spawner;
 
 use std::time::Duration;
 
 use after::After;
+use before::Before;
+use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length};
+use queue_core::cli::screen::note;
 use queue_core::cli::select;
-use queue_core::cli::{Context, Failure, duration};
+use queue_core::cli::{Access, Context, Failure, duration, tasks};
 use queue_core::error::Result;
 use queue_core::queue::{Enqueued, Queue};
+use queue_core::state::State;
 use queue_core::task::NewTask;
 use serde::Deserialize;
 use serde_json::Value;
-use workflow_queue::{Dependency, KeyScope, On, OnConflict, Settings, WorkflowQueue, WorkflowTask};
+use workflow_queue::{
+    Dependency, Dependent, KeyScope, On, OnConflict, Settings, Which, WorkflowQueue, WorkflowTask,
+};
 
 /// Enqueue a command, or many from standard input
 ///
@@ -22,7 +30,8 @@ use workflow_queue::{Dependency, KeyScope, On, OnConflict, Settings, WorkflowQue
 ///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
 /// fields are named as these options (name, command, argv, priority, delay, after, ...). `after` is
-/// a list of ids and of names of other lines, each with an optional :success, :failure or :any.
+/// a list of ids and of names of other lines, each with an optional :success, :failure or :any;
+/// `before` is a list of ids of waiting tasks.
 /// Options given here are the defaults of every line. A command's name is NAME, else the command
 /// itself. Empty lines and lines that begin with # are skipped. All lines are enqueued in one
 /// transaction: if one is wrong, none is.
@@ -42,6 +51,7 @@ const EXAMPLES: &str = "Examples:
   enqueue test 'make test' --after 1
   enqueue report ./mail-me --after 1,2:any --limit-key mail
   enqueue nightly ./run.sh --delay 1h30m --key nightly --key-scope unfinished
+  enqueue part './work 1' --spawn --before dependents    # within a task's command
   echo '{\"name\": \"b\", \"command\": \"true\", \"after\": [1, \"a:any\"]}' | enqueue --stdin";
 
 /// What goes beyond the tasks of every program.
@@ -51,6 +61,16 @@ struct More {
     /// may be repeated
     #[arg(long, value_name = "ID[:CONDITION]", value_parser = After::parse)]
     after: Vec<After>,
+
+    /// Make these waiting tasks wait for it too: 7, 3,5-8:any, last, or `dependents` for all that
+    /// wait for the task that --spawn adds to; may be repeated
+    #[arg(long, value_name = "ID[:CONDITION]", value_parser = Before::parse)]
+    before: Vec<Before>,
+
+    /// Add it to the workflow of the running task whose command calls this, on its behalf: if its
+    /// worker has lost it, nothing is added
+    #[arg(long)]
+    spawn: bool,
 
     /// How long its key stays taken: as long as the task is kept (`forever`), until it has ended
     /// (`unfinished`), or so long from now (1h) [default: forever]
@@ -97,6 +117,7 @@ fn on_conflict(word: &str) -> Result<OnConflict, String> {
 #[derive(Deserialize)]
 struct Line {
     after: Option<Vec<after::Field>>,
+    before: Option<Vec<before::Field>>,
     key_scope: Option<Length>,
     on_conflict: Option<String>,
     start_within: Option<Length>,
@@ -104,17 +125,19 @@ struct Line {
     limit_key: Option<String>,
 }
 
-/// A task, and whether it waits for what the arguments say.
+/// A task, and whether its edges are those that the arguments say.
 #[derive(Debug)]
 struct Submitted {
     task: WorkflowTask,
-    by_default: bool,
+    after_by_default: bool,
+    before_by_default: bool,
 }
 
-/// Sets what a line says. Returns whether the edges are left to the arguments.
-fn read(fields: Fields, task: &mut WorkflowTask) -> Result<bool, String> {
+/// Sets what a line says.
+fn read(fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
     let line: Line =
         serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+    let task = &mut submitted.task;
     let settings = &mut task.settings;
     if let Some(scope) = line.key_scope {
         settings.key_scope = match &scope {
@@ -137,13 +160,15 @@ fn read(fields: Fields, task: &mut WorkflowTask) -> Result<bool, String> {
     if let Some(key) = line.limit_key {
         settings.limit_key = Some(key.into_bytes());
     }
-    let Some(after) = line.after else {
-        return Ok(true);
-    };
-    for field in after {
+    submitted.after_by_default = line.after.is_none();
+    for field in line.after.into_iter().flatten() {
         task.after.push(field.dependency()?);
     }
-    Ok(false)
+    submitted.before_by_default = line.before.is_none();
+    for field in line.before.into_iter().flatten() {
+        task.before.push(field.dependent()?);
+    }
+    Ok(())
 }
 
 impl More {
@@ -157,27 +182,54 @@ impl More {
         }
     }
 
-    /// The edges that the arguments ask for.
+    /// What the arguments say that the tasks wait for.
     fn dependencies(&self, queue: &WorkflowQueue) -> Result<Vec<Dependency>> {
         let mut dependencies = Vec::new();
-        for after in &self.after {
-            select::visit(queue, &after.tasks, &[], |ids| {
+        for After { tasks, condition } in &self.after {
+            select::visit(queue, tasks, &[], |ids| {
                 dependencies.extend(ids.iter().map(|id| Dependency {
                     on: On::Task(*id),
-                    condition: after.condition,
+                    condition: *condition,
                 }));
                 Ok(())
             })?;
         }
         Ok(dependencies)
     }
+
+    /// What the arguments say that waits for the tasks.
+    fn dependents(&self, queue: &WorkflowQueue) -> Result<Vec<Dependent>> {
+        let mut dependents = Vec::new();
+        for Before { tasks, condition } in &self.before {
+            let dependent = |which| Dependent {
+                which,
+                condition: *condition,
+            };
+            let Some(tasks) = tasks else {
+                dependents.push(dependent(Which::OfSpawner));
+                continue;
+            };
+            select::visit(queue, tasks, &[], |ids| {
+                dependents.extend(ids.iter().map(|id| dependent(Which::Task(*id))));
+                Ok(())
+            })?;
+        }
+        Ok(dependents)
+    }
 }
 
-impl Extras<WorkflowQueue> for More {
+/// How the arguments say that tasks are enqueued.
+struct Submission {
+    more: More,
+    spawner: Option<Claim>,
+}
+
+impl Extras<WorkflowQueue> for Submission {
     type Task = Submitted;
 
     const FIELDS: &'static [&'static str] = &[
         "after",
+        "before",
         "key_scope",
         "on_conflict",
         "start_within",
@@ -186,29 +238,57 @@ impl Extras<WorkflowQueue> for More {
     ];
 
     fn extend(&self, task: NewTask, fields: Fields) -> Result<Submitted, String> {
-        let mut task = WorkflowTask::from(task).settings(self.settings());
-        let by_default = fields.is_empty() || read(fields, &mut task)?;
-        Ok(Submitted { task, by_default })
+        let mut submitted = Submitted {
+            task: WorkflowTask::from(task).settings(self.more.settings()),
+            after_by_default: true,
+            before_by_default: true,
+        };
+        if !fields.is_empty() {
+            read(fields, &mut submitted)?;
+        }
+        Ok(submitted)
     }
 
     fn enqueue(&self, queue: &WorkflowQueue, tasks: Vec<Submitted>) -> Result<Vec<Enqueued>> {
-        let defaults = self.dependencies(queue)?;
-        let tasks: Vec<WorkflowTask> = tasks
-            .into_iter()
-            .map(
-                |Submitted {
-                     mut task,
-                     by_default,
-                 }| {
-                    if by_default {
-                        task.after.extend_from_slice(&defaults);
-                    }
-                    task
-                },
-            )
-            .collect();
-        let is_plain =
-            |task: &WorkflowTask| task.after.is_empty() && task.settings == Settings::default();
+        let dependencies = self.more.dependencies(queue)?;
+        let dependents = self.more.dependents(queue)?;
+        let with_defaults = |submitted: Submitted| {
+            let mut task = submitted.task;
+            if submitted.after_by_default {
+                task.after.extend_from_slice(&dependencies);
+            }
+            if submitted.before_by_default {
+                task.before.extend_from_slice(&dependents);
+            }
+            task
+        };
+        let tasks: Vec<WorkflowTask> = tasks.into_iter().map(with_defaults).collect();
+        let is_on_stored = |dependency: &Dependency| matches!(dependency.on, On::Task(_));
+        let on_stored = |task: &WorkflowTask| task.after.iter().any(is_on_stored);
+        let may_be_skipped: Vec<bool> = tasks.iter().map(on_stored).collect();
+        let enqueued = self.submit(queue, tasks)?;
+        let suspects = enqueued.iter().zip(may_be_skipped);
+        tell_skipped(queue, suspects.filter_map(|(one, may)| may.then_some(one)))?;
+        Ok(enqueued)
+    }
+
+    fn access(&self) -> Access {
+        match self.spawner {
+            // The file of a running task is there.
+            Some(_) => Access::Write,
+            None => Access::Create,
+        }
+    }
+}
+
+impl Submission {
+    fn submit(&self, queue: &WorkflowQueue, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
+        if let Some(claim) = self.spawner {
+            return queue.spawn(claim, tasks, Vec::new());
+        }
+        let is_plain = |task: &WorkflowTask| {
+            task.after.is_empty() && task.before.is_empty() && task.settings == Settings::default()
+        };
         if tasks.iter().all(is_plain) {
             return queue.enqueue(tasks.into_iter().map(|task| task.task).collect());
         }
@@ -216,10 +296,50 @@ impl Extras<WorkflowQueue> for More {
     }
 }
 
+/// Says on standard error which of the tasks can never start: what they depend on had ended
+/// otherwise already.
+fn tell_skipped<'a>(
+    queue: &WorkflowQueue,
+    enqueued: impl Iterator<Item = &'a Enqueued>,
+) -> Result<()> {
+    let mut skipped = Vec::new();
+    for one in enqueued.filter(|one| !one.existed) {
+        let task = queue.get(one.id)?;
+        if task.is_some_and(|task| task.state == State::Skipped) {
+            skipped.push(one.id);
+        }
+    }
+    match skipped.as_slice() {
+        [] => {}
+        [id] => note(&format!(
+            "task {id} is skipped: what it was to wait for ended otherwise; `why {id}` says what"
+        )),
+        many => note(&format!(
+            "{} are skipped, as `why` says: {}",
+            tasks::count(many.len() as u64),
+            select::show(many)
+        )),
+    }
+    Ok(())
+}
+
 pub(crate) fn run(
     context: &Context<WorkflowQueue>,
     arguments: Arguments,
     verb: &str,
 ) -> Result<(), Failure> {
-    add_task::run(context, arguments.task, &arguments.more, verb)
+    let Arguments { task, more } = arguments;
+    if !more.spawn {
+        let submission = Submission {
+            more,
+            spawner: None,
+        };
+        return add_task::run(context, task, &submission, verb);
+    }
+    let running = spawner::running()?;
+    let submission = Submission {
+        more,
+        spawner: Some(running.claim),
+    };
+    add_task::run(&context.on(running.database)?, task, &submission, verb)
 }

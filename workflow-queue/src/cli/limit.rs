@@ -5,6 +5,8 @@ use std::time::Duration;
 use queue_core::cli::screen::note;
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, duration, escape, json};
+use queue_core::queue::Queue;
+use queue_core::task::DEFAULT_QUEUE;
 use serde::Serialize;
 use workflow_queue::{Limit, LimitKind, Rate, WorkflowQueue};
 
@@ -209,6 +211,15 @@ fn set(
     context.screen.say(&sentence, &View::from(&limit))?;
     if limit.concurrency == Some(0) || limit.rate.is_some_and(|rate| rate.starts == 0) {
         note("none of its tasks start until the limit is raised");
+    }
+    if let LimitKind::Queue(queue_name) = &limit.kind
+        && !bounds.is_empty()
+        && queue_name != DEFAULT_QUEUE
+        && !queue.queues()?.iter().any(|lane| lane.name == *queue_name)
+    {
+        note(&format!(
+            "no task was ever enqueued to queue {name}; the limit waits for the first"
+        ));
     }
     Ok(())
 }

@@ -1,16 +1,16 @@
 //! `tree`: tasks with those that wait for them, or that they wait for.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
-use queue_core::cli::json::TaskView;
+use queue_core::cli::json::FullView;
 use queue_core::cli::screen::note;
 use queue_core::cli::select::{self, Selector};
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, find, moment, tasks};
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::queue::Queue;
+use queue_core::queue::{Fact, Queue};
 use queue_core::task::{Task, TaskId};
 use queue_core::workflow::Condition;
 use serde::Serialize;
@@ -19,7 +19,8 @@ use workflow_queue::{Edge, WorkflowQueue};
 /// Show tasks with all that waits for them
 ///
 /// A task that several others lead to stands below the first of them; further down it is only
-/// named. A condition other than success stands beside the name.
+/// named. A condition other than success stands beside the name. What a task added while it ran
+/// stands below it too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     /// Which tasks: 7, 3,5-8, last or all
@@ -69,9 +70,12 @@ pub(super) struct Tree {
 struct Line {
     /// The branches in front of it.
     branches: String,
-    /// How the task has to end or the one above it, unless it is a root.
+    /// How the task has to end or the one above it, unless no edge leads here.
     condition: Option<Condition>,
     task: Task,
+    facts: Vec<Fact>,
+    /// Who added it while running, and whether that is the line above.
+    spawner: Option<(TaskId, bool)>,
     /// Whether its own branches stand elsewhere.
     again: bool,
 }
@@ -79,6 +83,8 @@ struct Line {
 /// A task still to be visited.
 struct Next {
     id: TaskId,
+    /// The task in the line above.
+    above: Option<TaskId>,
     condition: Option<Condition>,
     /// What stands in front of its line, and in front of the lines below it.
     branches: String,
@@ -97,6 +103,7 @@ impl Tree {
         let mut seen = HashSet::new();
         let root = |id: &TaskId| Next {
             id: *id,
+            above: None,
             condition: None,
             branches: String::new(),
             below: String::new(),
@@ -114,23 +121,59 @@ impl Tree {
                 }
                 let again = !seen.insert(next.id);
                 let task = find(queue, next.id)?;
-                let edges = match (again, up) {
-                    (true, _) => Vec::new(),
-                    (false, true) => queue.dependencies(next.id)?,
-                    (false, false) => queue.dependents(next.id)?,
-                };
-                open.extend(below(&next, &edges, up, limit));
+                let details = queue.details(next.id)?.unwrap_or_default();
+                if !again {
+                    let edges = if up {
+                        queue.dependencies(next.id)?
+                    } else {
+                        queue.dependents(next.id)?
+                    };
+                    let others = if up {
+                        details.spawner.into_iter().collect()
+                    } else {
+                        queue.spawned(next.id)?
+                    };
+                    open.extend(below(
+                        &next,
+                        neighbours(queue, &edges, others, (up, limit))?,
+                        limit,
+                    ));
+                    tree.edges.extend(edges);
+                }
                 tree.lines.push(Line {
                     branches: next.branches,
                     condition: next.condition,
                     task,
+                    facts: queue.facts(next.id)?,
+                    spawner: details.spawner.map(|id| (id, next.above == Some(id))),
                     again,
                 });
-                tree.edges.extend(edges);
             }
         }
         Ok(tree)
     }
+}
+
+/// The tasks at the far ends of edges, and those that are related by having been added, in the order
+/// of their ids; of many a few more than `limit`. A pruned one has nothing to show.
+fn neighbours(
+    queue: &WorkflowQueue,
+    edges: &[Edge],
+    others: Vec<TaskId>,
+    (up, limit): (bool, usize),
+) -> Result<Vec<(TaskId, Option<Condition>)>> {
+    let mut found: BTreeMap<TaskId, Option<Condition>> =
+        others.into_iter().map(|id| (id, None)).collect();
+    let far = |edge: &Edge| if up { edge.on } else { edge.dependent };
+    found.extend(edges.iter().map(|edge| (far(edge), Some(edge.condition))));
+    let mut neighbours = Vec::new();
+    for (id, condition) in found.into_iter().take(limit.saturating_add(1)) {
+        // Only what is above may be gone: edges down go with the task they lead to.
+        if !up || queue.get(id)?.is_some() {
+            neighbours.push((id, condition));
+        }
+    }
+    Ok(neighbours)
 }
 
 impl Tree {
@@ -163,6 +206,13 @@ impl Tree {
             if let Some(condition) = line.condition.filter(|one| *one != Condition::Success) {
                 let _ = write!(label, " ({condition})");
             }
+            match line.spawner {
+                Some((_, true)) => label += " (spawned)",
+                Some((id, false)) => {
+                    let _ = write!(label, " (spawned by {id})");
+                }
+                None => {}
+            }
             if line.again {
                 label += " (above)";
             }
@@ -181,7 +231,9 @@ impl Tree {
     fn view(&self) -> View<'_> {
         let fresh = self.lines.iter().filter(|line| !line.again);
         View {
-            tasks: fresh.map(|line| TaskView::from(&line.task)).collect(),
+            tasks: fresh
+                .map(|line| FullView::new(&line.task, &line.facts))
+                .collect(),
             edges: self
                 .edges
                 .iter()
@@ -196,15 +248,9 @@ impl Tree {
 }
 
 /// What hangs below a task, the first on top of the stack.
-fn below(next: &Next, edges: &[Edge], up: bool, limit: usize) -> Vec<Next> {
-    let mut edges: Vec<(TaskId, Condition)> = edges
-        .iter()
-        .map(|edge| if up { edge.on } else { edge.dependent })
-        .zip(edges.iter().map(|edge| edge.condition))
-        .collect();
-    edges.sort_unstable();
-    let count = edges.len();
-    let nodes = edges.into_iter().enumerate().take(limit);
+fn below(next: &Next, nodes: Vec<(TaskId, Option<Condition>)>, limit: usize) -> Vec<Next> {
+    let count = nodes.len();
+    let nodes = nodes.into_iter().enumerate().take(limit);
     let mut nodes: Vec<Next> = nodes
         .map(|(index, (id, condition))| {
             let (branch, stem) = if index + 1 == count {
@@ -214,7 +260,8 @@ fn below(next: &Next, edges: &[Edge], up: bool, limit: usize) -> Vec<Next> {
             };
             Next {
                 id,
-                condition: Some(condition),
+                above: Some(next.id),
+                condition,
                 branches: format!("{}{branch}", next.below),
                 below: format!("{}{stem}", next.below),
             }
@@ -226,7 +273,7 @@ fn below(next: &Next, edges: &[Edge], up: bool, limit: usize) -> Vec<Next> {
 
 #[derive(Serialize)]
 struct View<'a> {
-    tasks: Vec<TaskView<'a>>,
+    tasks: Vec<FullView<'a>>,
     edges: Vec<EdgeView>,
 }
 

@@ -36,32 +36,23 @@ impl Writing<'_> {
         Ok(change)
     }
 
-    /// Re-opens ended tasks, in the order of their ids, so that one which waits for another of them
-    /// finds that one open.
+    /// Re-opens ended tasks. One that waits for another of them can be only after that: it is tried
+    /// again when that is re-opened.
     pub(super) fn retry(&mut self, ids: &[TaskId], downstream: bool) -> Result<Vec<Change>> {
-        let mut reopened = BTreeSet::new();
-        let mut left = BTreeSet::new();
+        let mut ended = BTreeSet::new();
         for id in ids {
             let found = self.find(*id)?;
             if found.is_some_and(|(state, _)| state.is_terminal()) {
-                left.insert(*id);
+                ended.insert(*id);
             }
         }
-        loop {
-            let mut progress = BTreeSet::new();
-            for id in &left {
-                if self.reopen(*id)? {
-                    progress.insert(*id);
+        for id in &ended {
+            let mut work = vec![*id];
+            while let Some(task) = work.pop() {
+                if self.reopen(task)? {
+                    work.extend(self.to_follow(task, &ended, downstream)?);
                 }
             }
-            if progress.is_empty() {
-                break;
-            }
-            left.retain(|id| !progress.contains(id));
-            if downstream {
-                self.reopen_skipped(&progress)?;
-            }
-            reopened.append(&mut progress);
         }
         ids.iter()
             .map(|id| {
@@ -69,8 +60,7 @@ impl Writing<'_> {
                     return Ok(Change::NotFound);
                 };
                 // What was skipped below another of them was re-opened with that.
-                let ended = reopened.contains(id) || left.contains(id);
-                Ok(if ended && state.is_waiting() {
+                Ok(if ended.contains(id) && state.is_waiting() {
                     Change::Done(state)
                 } else {
                     Change::Refused(state)
@@ -79,18 +69,30 @@ impl Writing<'_> {
             .collect()
     }
 
-    /// Re-opens what was skipped because of re-opened tasks, and so on down. A task with several
-    /// reasons is looked at again with each of them.
-    fn reopen_skipped(&mut self, reopened: &BTreeSet<TaskId>) -> Result<()> {
-        let mut work: Vec<TaskId> = reopened.iter().copied().collect();
-        while let Some(task) = work.pop() {
-            for dependent in edges::skipped_dependents(self.connection, task)? {
-                if self.reopen(dependent)? {
-                    work.push(dependent);
-                }
-            }
+    /// The dependents of a re-opened task that are to be re-opened now: those that were asked for,
+    /// and, `downstream`, what was skipped. One with several reasons is tried with each of them.
+    fn to_follow(
+        &self,
+        task: TaskId,
+        asked: &BTreeSet<TaskId>,
+        downstream: bool,
+    ) -> Result<Vec<TaskId>> {
+        if downstream {
+            let mut follow = edges::skipped_dependents(self.connection, task)?;
+            follow.extend(self.dependents_among(task, asked)?);
+            return Ok(follow);
         }
-        Ok(())
+        self.dependents_among(task, asked)
+    }
+
+    fn dependents_among(&self, task: TaskId, asked: &BTreeSet<TaskId>) -> Result<Vec<TaskId>> {
+        // A single task has no other to wait for.
+        if asked.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let dependents = edges::dependents(self.connection, task)?.into_iter();
+        let ids = dependents.map(|(dependent, _)| dependent);
+        Ok(ids.filter(|dependent| asked.contains(dependent)).collect())
     }
 
     /// Re-opens a task that did not succeed, unless its dependencies forbid that.
@@ -109,9 +111,14 @@ impl Writing<'_> {
         } else {
             self.waiting_state(None, limit_key)
         };
-        self.connection
-            .prepare_cached(REOPEN)?
-            .execute((id.0, next.code(), pending > 0))?;
+        self.connection.prepare_cached(REOPEN)?.execute((
+            id.0,
+            next.code(),
+            pending > 0,
+            self.now.wall.0,
+        ))?;
+        // It may have been given a time to start or end in, for which the next claim must look.
+        self.effects.scheduled = true;
         if pending > 0 {
             self.waits(id, pending)?;
         }

@@ -349,5 +349,6 @@ fn claimed_task(
         let timeout = &mut task.options.timeout_ms;
         *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
     }
+    task.depends = row.get(10)?;
     Ok((task, row.get(9)?))
 }

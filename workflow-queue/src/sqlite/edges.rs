@@ -9,11 +9,10 @@ use queue_core::error::{Error, Result};
 use queue_core::sqlite::{read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use queue_core::workflow::{Condition, Standing};
+use queue_core::workflow::{Condition, Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::writing::Writing;
-use crate::store::Edge;
 use crate::upstream;
 
 const EDGE_INSERT: &str = statement(include_str!("../../queries/edge_insert.sql"));

@@ -1,6 +1,7 @@
 //! Enqueue: make tasks and their edges durable.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
@@ -9,12 +10,13 @@ use queue_core::queue::Enqueued;
 use queue_core::sqlite::{Lanes, Learned, read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
-use queue_core::workflow::Standing;
+use queue_core::workflow::{Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
+use super::link;
 use super::writing::Writing;
 use crate::graph::{self, Node};
-use crate::store::{Edge, Submission};
+use crate::store::Submission;
 use crate::submission::{OnConflict, Settings, WorkflowTask};
 
 pub(super) const ENQUEUE: &str = statement(include_str!("../../queries/enqueue.sql"));
@@ -23,7 +25,6 @@ const KEY_HOLDER: &str = statement(include_str!("../../queries/key_holder.sql"))
 const KEY_RELEASE: &str = statement(include_str!("../../queries/key_release.sql"));
 const LANE_LIMITED: &str = statement(include_str!("../../queries/lane_limited.sql"));
 const NEXT_ID: &str = statement(include_str!("../../queries/next_id.sql"));
-const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
@@ -34,7 +35,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("key_release", KEY_RELEASE),
     ("lane_limited", LANE_LIMITED),
     ("next_id", NEXT_ID),
-    ("workflow_of", WORKFLOW_OF),
 ];
 
 /// Who holds an idempotency key.
@@ -51,6 +51,8 @@ struct Start {
     pending: u32,
     /// A dependency because of which it can never start.
     never: Option<TaskId>,
+    /// Whether it has dependencies, ended or not.
+    depends: bool,
     workflow: Option<TaskId>,
     spawner: Option<TaskId>,
 }
@@ -62,6 +64,7 @@ pub(super) fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
         return None;
     };
     let plain = task.settings == Settings::default()
+        && task.before.is_empty()
         && submission.edges.is_empty()
         && submission.links.is_empty()
         && submission.spawner.is_none();
@@ -124,6 +127,8 @@ pub(super) fn enqueue(
     submission: &Submission,
 ) -> Result<Vec<Enqueued>> {
     let workflow = workflow(writing, submission)?;
+    // Read first: the new tasks may wait for the spawner too.
+    let held = link::waiting_for_spawner(writing.connection, submission)?;
     let mut inserter = Inserter {
         writing,
         lanes,
@@ -142,17 +147,14 @@ pub(super) fn enqueue(
     } else {
         graph(&mut inserter, submission, workflow)?
     };
-    if !submission.links.is_empty() {
-        super::link::link(
-            writing,
-            &submission.links,
-            workflow.filter(|_| submission.spawner.is_some()),
-        )?;
-    }
+    let own = workflow.filter(|_| submission.spawner.is_some());
+    let links = link::links(writing.connection, submission, own, &enqueued, &held)?;
+    link::link(writing, &links)?;
     Ok(enqueued)
 }
 
-/// The workflow the tasks belong to: the spawner's, or their own.
+/// The workflow the tasks belong to: the spawner's, that of the first stored task they depend on, or
+/// their own.
 fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<TaskId>> {
     let connection = writing.connection;
     if let Some(claim) = submission.spawner {
@@ -160,9 +162,14 @@ fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<Tas
         if held == [queue_core::claim::Held::Lost] {
             return Err(Error::ClaimLost { task: claim.task.0 });
         }
-        let mut query = connection.prepare_cached(WORKFLOW_OF)?;
-        let id = query.query_row([claim.task.0], |row| row.get(0))?;
-        return Ok(Some(TaskId(id)));
+        return link::workflow_of(connection, claim.task);
+    }
+    let stored = submission.edges.iter().filter_map(|edge| match edge.on {
+        Node::Stored(task) => Some(task),
+        Node::Place(_) => None,
+    });
+    if let Some(first) = stored.min() {
+        return link::workflow_of(connection, first);
     }
     if !submission.workflow || submission.tasks.len() < 2 {
         return Ok(None);
@@ -189,6 +196,7 @@ fn graph(
     ];
     for edge in &edges {
         let start = &mut starts[edge.dependent];
+        start.depends = true;
         let Node::Stored(on) = edge.on else {
             start.pending += 1;
             continue;
@@ -326,7 +334,7 @@ impl Inserter<'_, '_> {
         };
         let payload = new.work.to_payload();
         let hot = &mut self.writing.hot;
-        let inserted = if plain && start.pending == 0 && start.never.is_none() {
+        let inserted = if plain && !start.depends {
             hot.enqueue
                 .execute(plain_row(lane, state, new, now, &payload)?)?
         } else {
@@ -354,6 +362,9 @@ impl Inserter<'_, '_> {
                 settings.key_scope.code(),
                 settings.key_scope.until(now).map(|at| at.0),
                 settings.limit_key.as_deref(),
+                start.depends,
+                settings.start_within.map(millis),
+                settings.finish_within.map(millis),
             ])?
         };
         if inserted == 1 {
@@ -427,6 +438,11 @@ impl Inserter<'_, '_> {
         });
         Ok(lane.id)
     }
+}
+
+/// A duration as stored; none is longer than a hundred years.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The answer to a task whose key is taken.

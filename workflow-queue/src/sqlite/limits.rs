@@ -114,6 +114,12 @@ impl Stored {
         }
     }
 
+    /// What a rate allows now, where that is nothing.
+    pub(super) fn spent_rate(self, now: Timestamp) -> Option<Allowance> {
+        let rate = self.rate.filter(|rate| !self.is_ahead(*rate, now))?;
+        Some(self.starts_left(rate, now)).filter(|allowance| allowance.tasks == 0)
+    }
+
     /// When the bucket is full again once `tasks` more have started.
     fn spent(self, rate: Rate, tasks: usize, now: Timestamp) -> i64 {
         let interval = Self::interval(rate);

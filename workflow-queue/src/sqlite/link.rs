@@ -3,36 +3,92 @@
 use std::collections::{BTreeMap, HashSet};
 
 use queue_core::error::{Error, Result};
+use queue_core::queue::Enqueued;
 use queue_core::sqlite::{statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use queue_core::workflow::{Condition, Standing};
+use queue_core::workflow::{Condition, Edge, Standing};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::edges;
 use super::writing::Writing;
-use crate::store::Edge;
+use crate::store::Submission;
+use crate::submission::{Dependent, Which, WorkflowTask};
 
 const BLOCK: &str = statement(include_str!("../../queries/block.sql"));
+const DEPEND: &str = statement(include_str!("../../queries/depend.sql"));
 const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[("block", BLOCK)];
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("block", BLOCK),
+    ("depend", DEPEND),
+    ("workflow_of", WORKFLOW_OF),
+];
 
-/// Adds edges between stored tasks, within one workflow if that is given.
-pub(super) fn link(
-    writing: &mut Writing<'_>,
-    links: &[Edge],
-    workflow: Option<TaskId>,
-) -> Result<()> {
-    let mut of_dependent: BTreeMap<TaskId, BTreeMap<TaskId, Condition>> = BTreeMap::new();
-    for link in links {
-        if let Some(workflow) = workflow {
-            for task in [link.dependent, link.on] {
-                check_workflow(writing.connection, task, workflow)?;
+/// The waiting tasks that depend on the spawner, if a task of the submission is put in front of
+/// them.
+pub(super) fn waiting_for_spawner(
+    connection: &Connection,
+    submission: &Submission,
+) -> Result<Vec<TaskId>> {
+    let of_spawner = |task: &WorkflowTask| {
+        let mut before = task.before.iter();
+        before.any(|dependent| dependent.which == Which::OfSpawner)
+    };
+    let mut waiting = Vec::new();
+    if let Some(claim) = submission.spawner
+        && submission.tasks.iter().any(of_spawner)
+    {
+        for (dependent, _) in edges::dependents(connection, claim.task)? {
+            let found = write::state_of(connection, dependent)?;
+            if found.is_some_and(|(state, _)| state.is_waiting()) {
+                waiting.push(dependent);
             }
         }
+    }
+    Ok(waiting)
+}
+
+/// The edges that a submission adds to stored tasks, which must be of the workflow `own` if that is
+/// given. `held` are those that wait for its spawner.
+pub(super) fn links(
+    connection: &Connection,
+    submission: &Submission,
+    own: Option<TaskId>,
+    enqueued: &[Enqueued],
+    held: &[TaskId],
+) -> Result<Vec<Edge>> {
+    let check = |task| own.map_or(Ok(()), |own| check_workflow(connection, task, own));
+    let mut links = submission.links.clone();
+    for link in &links {
+        check(link.dependent)?;
+        check(link.on)?;
+    }
+    for (task, one) in submission.tasks.iter().zip(enqueued) {
+        for Dependent { which, condition } in &task.before {
+            let edge = |dependent| Edge {
+                dependent,
+                on: one.id,
+                condition: *condition,
+            };
+            match which {
+                Which::Task(dependent) => {
+                    check(*dependent)?;
+                    links.push(edge(*dependent));
+                }
+                Which::OfSpawner => links.extend(held.iter().map(|held| edge(*held))),
+            }
+        }
+    }
+    Ok(links)
+}
+
+/// Adds edges between stored tasks.
+pub(super) fn link(writing: &mut Writing<'_>, links: &[Edge]) -> Result<()> {
+    let mut of_dependent: BTreeMap<TaskId, BTreeMap<TaskId, Condition>> = BTreeMap::new();
+    for link in links {
         let of_one = of_dependent.entry(link.dependent).or_default();
         if *of_one.entry(link.on).or_insert(link.condition) != link.condition {
             return Err(Error::invalid(format!(
@@ -47,13 +103,18 @@ pub(super) fn link(
     Ok(())
 }
 
-fn check_workflow(connection: &Connection, task: TaskId, workflow: TaskId) -> Result<()> {
+/// The workflow of a stored task; `None` if there is no such task.
+pub(super) fn workflow_of(connection: &Connection, task: TaskId) -> Result<Option<TaskId>> {
     let mut query = connection.prepare_cached(WORKFLOW_OF)?;
     let found: Option<i64> = query.query_row([task.0], |row| row.get(0)).optional()?;
-    match found {
-        Some(found) if found == workflow.0 => Ok(()),
+    Ok(found.map(TaskId))
+}
+
+fn check_workflow(connection: &Connection, task: TaskId, own: TaskId) -> Result<()> {
+    match workflow_of(connection, task)? {
+        Some(found) if found == own => Ok(()),
         Some(_) => Err(Error::invalid(format!(
-            "task {task} belongs to another workflow than {workflow}"
+            "task {task} belongs to another workflow than {own}"
         ))),
         None => Err(Error::not_found(format!("there is no task {task}"))),
     }
@@ -109,6 +170,7 @@ fn add(
         condition,
     });
     writing.add_edges(dependent, edges.collect(), &all)?;
+    connection.prepare_cached(DEPEND)?.execute([dependent.0])?;
     if let Some(on) = never {
         writing.skip(dependent, on)?;
         writing.note_freed(dependent)?;

@@ -25,7 +25,9 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("promote_lease", PROMOTE_LEASE),
 ];
 
-/// The lease of what ran when the file was promoted.
+/// The lease of what ran when the file was promoted. No worker holds it any more: it is of dead ones,
+/// which are recovered by their locks, or of programs that claimed without registering. So it has
+/// nothing to do with the leases that workers ask for.
 const LEASE: Duration = Duration::from_secs(30);
 /// How many workers learn of the mark at once; the others find it at their next claim.
 const MANY: usize = 1024;

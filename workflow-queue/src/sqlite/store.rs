@@ -20,12 +20,12 @@ use queue_core::sqlite::{
 };
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 use rusqlite::{Connection, Transaction};
 
 use super::writing::{Effects, Writing};
 use super::{claim, edges, enqueue, lease, limits, settle, view};
-use crate::store::{Attempt, Done, Edge, Limit, Store, Submission};
+use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
 
 /// How to open a file.
 #[derive(Clone, Debug)]
@@ -390,6 +390,14 @@ impl Store for SqliteStore {
         Ok(found.into_iter().map(edge).collect())
     }
 
+    fn details(&self, id: TaskId) -> Result<Option<Details>> {
+        self.view(|connection| view::details(connection, id))
+    }
+
+    fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>> {
+        self.view(|connection| view::spawned(connection, id))
+    }
+
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
         self.database
             .read(|connection| read::list(connection, query))
@@ -418,7 +426,9 @@ impl Store for SqliteStore {
         if self.unpromoted {
             return self.database.read(|connection| read::waits(connection, id));
         }
-        self.database.read(|connection| view::waits(connection, id))
+        let now = self.database.now().wall;
+        self.database
+            .read(|connection| view::waits(connection, id, now))
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>> {

@@ -11,11 +11,13 @@ use queue_core::workflow::Standing;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{edges, limits};
-use crate::store::Attempt;
+use crate::store::{Attempt, Details};
 
 const ATTEMPTS: &str = statement(include_str!("../../queries/attempts.sql"));
 const ATTEMPTS_DELETE: &str = statement(include_str!("../../queries/attempts_delete.sql"));
 const BLOCKED: &str = statement(include_str!("../../queries/blocked.sql"));
+const DETAILS: &str = statement(include_str!("../../queries/details.sql"));
+const SPAWNED: &str = statement(include_str!("../../queries/spawned.sql"));
 const WAITS: &str = statement(include_str!("../../queries/waits.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
@@ -24,6 +26,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("attempts", ATTEMPTS),
     ("attempts_delete", ATTEMPTS_DELETE),
     ("blocked", BLOCKED),
+    ("details", DETAILS),
+    ("spawned", SPAWNED),
     ("waits", WAITS),
 ];
 
@@ -38,7 +42,7 @@ pub(super) fn stats(connection: &Connection) -> Result<Stats> {
 }
 
 /// What keeps a task waiting.
-pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
+pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Vec<Waits>> {
     let mut waits = read::waits(connection, id)?;
     let mut query = connection.prepare_cached(WAITS)?;
     let found = query
@@ -69,6 +73,12 @@ pub(super) fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
         waits.push(Waits::Limit { name, running });
     }
     if limited && let Some(limit) = limits::queue_limit(connection, &queue)? {
+        if let Some(allowance) = limit.spent_rate(now) {
+            waits.push(Waits::Rate {
+                name: queue.clone().into_bytes(),
+                more_at: allowance.more_at,
+            });
+        }
         let running = limits::running_of_queue(connection, limit)?;
         if limit
             .concurrency
@@ -99,6 +109,24 @@ fn dependencies(connection: &Connection, id: TaskId, standing: Standing) -> Resu
         }
     }
     Ok(found)
+}
+
+/// What is known of a task beyond what both engines know.
+pub(super) fn details(connection: &Connection, id: TaskId) -> Result<Option<Details>> {
+    let found = read::all(connection, DETAILS, [id.0], |row| {
+        Ok(Details {
+            workflow: row.get::<_, Option<i64>>(0)?.map(TaskId),
+            spawner: row.get::<_, Option<i64>>(1)?.map(TaskId),
+            limit_key: row.get(2)?,
+            deadline_at: rows::time(row, 3)?,
+        })
+    })?;
+    Ok(found.into_iter().next())
+}
+
+/// The tasks that one added while running, in the order of their ids.
+pub(super) fn spawned(connection: &Connection, id: TaskId) -> Result<Vec<TaskId>> {
+    read::all(connection, SPAWNED, [id.0], |row| Ok(TaskId(row.get(0)?)))
 }
 
 /// The recorded attempts of a task, the oldest first.

@@ -4,9 +4,13 @@
 #[path = "../../../shared/tests/command_line/mod.rs"]
 mod command_line;
 #[cfg(test)]
+mod inputs;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod promotion;
+#[cfg(test)]
+mod spawn;
 #[cfg(test)]
 mod workflows;
 

@@ -287,3 +287,29 @@ fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
         "what is not its own is left alone"
     );
 }
+
+#[test]
+fn a_replay_of_everything_re_opens_what_was_skipped_whatever_the_order_of_ids() {
+    let place = Place::new();
+    // More than are changed at a time, and each in front of what it waits for.
+    let mut lines = String::new();
+    for number in 0..1200 {
+        let on = if number < 1199 {
+            format!("t{}", number + 1)
+        } else {
+            "gate".to_owned()
+        };
+        let _ = writeln!(
+            lines,
+            r#"{{"name":"t{number}","command":"true","after":["{on}"]}}"#
+        );
+    }
+    lines.push_str(r#"{"name":"gate","command":"test -e open","max_attempts":1}"#);
+    assert_eq!(submit(&place, &lines).code(), 0);
+    assert_eq!(place.run(&["worker", "--drain"]).code(), 1);
+    assert_eq!(place.json(&["status"])["skipped"], 1200);
+    place.write("open", "");
+    let said = place.ok(&["retry", "all"]);
+    assert_eq!(said, "Requeued 1201 tasks: 1-1201\n");
+    assert_eq!(place.json(&["status"])["blocked"], 1200);
+}

@@ -197,6 +197,42 @@ fn a_waiting_task_names_what_it_waits_for() {
 }
 
 #[test]
+fn a_claim_tells_whether_its_task_depends_on_others() {
+    let bench = Bench::default();
+    let alone = bench.shell("alone");
+    let ids = bench.flow(vec![
+        task("first"),
+        task("second").after("first", Condition::Success),
+        task("linked"),
+    ]);
+    bench
+        .queue
+        .add_dependencies(vec![link(ids[2], alone, Condition::Any)])
+        .unwrap();
+    let mut told = Vec::new();
+    // One at a time is claimed in another way than several.
+    let mut run = |at_once| {
+        for claimed in bench.claim(at_once) {
+            told.push((claimed.claim.task, claimed.depends));
+            bench.settle(claimed.claim, Outcome::Succeeded);
+        }
+    };
+    run(1);
+    run(1);
+    run(10);
+    let late = bench.flow(vec![task("late").after(alone, Condition::Success)]);
+    run(1);
+    let expected = [
+        (alone, false),
+        (ids[0], false),
+        (ids[1], true),
+        (ids[2], true),
+        (late[0], true),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_dependent_reads_what_its_dependencies_wrote() {
     let bench = Bench::default();
     let ids = bench.flow(vec![

@@ -304,3 +304,34 @@ fn limits_that_cannot_be_meant_are_refused() {
     };
     assert!(refused(LimitKind::Queue("q".to_owned()), Some(none)).contains("microsecond"));
 }
+
+#[test]
+fn a_task_that_waits_for_a_rate_says_until_when() {
+    let bench = Bench::default();
+    let rate = |starts| Limit {
+        kind: LimitKind::Queue("default".to_owned()),
+        concurrency: None,
+        rate: Some(Rate {
+            starts,
+            period_ms: 60_000,
+        }),
+    };
+    let waits = |id| bench.queue.waits_for(id).unwrap();
+    let of_rate = |more_at| Waits::Rate {
+        name: b"default".to_vec(),
+        more_at,
+    };
+    let ids = [bench.shell("one"), bench.shell("two")];
+    bench.queue.set_limit(&rate(1)).unwrap();
+    assert_eq!(waits(ids[0]), []);
+    assert_eq!(bench.claim(2).len(), 1);
+    let [Waits::Rate { more_at, .. }] = waits(ids[1])[..] else {
+        panic!("{:?}", waits(ids[1]));
+    };
+    let wait = more_at.unwrap().since(bench.now());
+    assert!((60_000..=60_001).contains(&wait), "{wait}");
+    bench.advance(wait.unsigned_abs());
+    assert_eq!(waits(ids[1]), []);
+    bench.queue.set_limit(&rate(0)).unwrap();
+    assert_eq!(waits(ids[1]), [of_rate(None)]);
+}

@@ -1,13 +1,18 @@
 //! A running task that adds to its own workflow.
 
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+
 use queue_core::error::Error;
 use queue_core::outcome::Outcome;
 use queue_core::queue::Queue;
 use queue_core::state::State;
 use queue_core::workflow::Condition;
-use workflow_queue::Edge;
+use workflow_queue::{
+    Details, Done, Edge, Handlers, NewTask, Which, Worker, WorkerOptions, WorkflowTask,
+};
 
-use crate::{Bench, Workflows, task};
+use crate::{Bench, FAILED, Workflows, once, task};
 
 #[test]
 fn a_running_task_fans_out_in_front_of_what_waits_for_it() {
@@ -72,4 +77,158 @@ fn edges_to_another_workflow_are_refused() {
     assert!(matches!(error, Error::Invalid { .. }), "{error}");
     assert!(error.to_string().contains("another workflow"), "{error}");
     assert_eq!(bench.queue.stats().unwrap().total(), 3);
+}
+
+/// A task that is put in front of whatever waits for its spawner.
+fn in_front(name: &str) -> WorkflowTask {
+    task(name).before(Which::OfSpawner, Condition::Success)
+}
+
+#[test]
+fn what_waits_for_the_spawner_waits_for_what_it_adds_if_that_is_asked_for() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        task("split"),
+        task("merge").after("split", Condition::Success),
+        task("sorry").after("split", Condition::Failure),
+    ]);
+    let claim = bench.claim_only();
+    bench.queue.cancel(&ids[2..]).unwrap();
+    let after_it = in_front("late").after(claim.task, Condition::Success);
+    let spawned = bench
+        .queue
+        .spawn(claim, vec![in_front("part"), after_it], Vec::new())
+        .unwrap();
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(bench.states(&ids[1..]), [State::Blocked, State::Cancelled]);
+    assert_eq!(bench.drain(), [spawned[0].id, spawned[1].id, ids[1]]);
+}
+
+#[test]
+fn a_named_task_is_made_to_wait_under_its_condition() {
+    let bench = Bench::default();
+    let waiting = bench.shell("waiting");
+    let first = bench.flow(vec![once("first").before(waiting, Condition::Failure)])[0];
+    assert_eq!(bench.state(waiting), State::Blocked);
+    bench.end(first, FAILED);
+    assert_eq!(bench.drain(), [waiting]);
+}
+
+#[test]
+fn what_has_begun_or_would_wait_for_itself_is_not_made_to_wait() {
+    let bench = Bench::default();
+    let running = bench.shell("running");
+    bench.claim_only();
+    let waiting = bench.shell("waiting");
+    for (before, after, sentence) in [
+        (running, None, "only a waiting task"),
+        (waiting, Some(waiting), "waits for task"),
+        (queue_core::TaskId(99), None, "there is no task 99"),
+    ] {
+        let mut new = task("new").before(before, Condition::Success);
+        if let Some(after) = after {
+            new = new.after(after, Condition::Success);
+        }
+        let error = bench.queue.enqueue_workflow(vec![new]).unwrap_err();
+        assert!(error.to_string().contains(sentence), "{error}");
+    }
+    let error = bench.queue.enqueue_workflow(vec![in_front("new")]);
+    let sentence = error.unwrap_err().to_string();
+    assert!(
+        sentence.contains("only what a running task adds"),
+        "{sentence}"
+    );
+    assert_eq!(bench.queue.stats().unwrap().total(), 2);
+}
+
+#[test]
+fn an_attempt_that_adds_again_what_has_a_key_adds_nothing_twice() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        task("split"),
+        task("merge").after("split", Condition::Success),
+    ]);
+    let parts = || {
+        let part = |name: &str| WorkflowTask {
+            task: NewTask::shell(name, "true").key(name),
+            ..in_front(name)
+        };
+        vec![part("one"), part("two")]
+    };
+    let claim = bench.claim_only();
+    bench.queue.spawn(claim, parts(), Vec::new()).unwrap();
+    bench.settle(claim, Outcome::Returned);
+    let claim = bench.claim(1)[0].claim;
+    assert_eq!(claim.task, ids[0]);
+    let again = bench.queue.spawn(claim, parts(), Vec::new()).unwrap();
+    assert!(again.iter().all(|one| one.existed));
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(bench.drain(), [again[0].id, again[1].id, ids[1]]);
+}
+
+#[test]
+fn tasks_enqueued_one_by_one_are_a_workflow_through_their_edges() {
+    let bench = Bench::default();
+    let split = bench.shell("split");
+    let merge = bench.flow(vec![task("merge").after(split, Condition::Success)])[0];
+    let other = bench.shell("other");
+    let claim = bench.claim(1)[0].claim;
+    let part = task("part").before(merge, Condition::Success);
+    let part = bench.queue.spawn(claim, vec![part], Vec::new()).unwrap()[0].id;
+    let foreign = task("part").before(other, Condition::Success);
+    let error = bench.queue.spawn(claim, vec![foreign], Vec::new());
+    let sentence = error.unwrap_err().to_string();
+    assert!(sentence.contains("another workflow"), "{sentence}");
+    let details = |id| bench.queue.details(id).unwrap().unwrap();
+    assert_eq!(details(merge).workflow, Some(split));
+    let of_part = details(part);
+    assert_eq!(
+        (of_part.workflow, of_part.spawner),
+        (Some(split), Some(split))
+    );
+    assert_eq!(bench.queue.spawned(split).unwrap(), [part]);
+    assert_eq!(bench.queue.spawned(merge).unwrap(), []);
+    assert_eq!(details(other), Details::default());
+}
+
+#[test]
+fn a_handler_adds_to_its_workflow_and_reads_what_that_wrote() {
+    let bench = Bench::default();
+    let queue = Arc::new(bench.queue);
+    let handled = |name: &str| WorkflowTask::from(NewTask::handler(name, b""));
+    let merge = handled("merge").after("split", Condition::Success);
+    queue
+        .enqueue_workflow(vec![handled("split"), merge])
+        .unwrap();
+    let read = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&read);
+    let handlers = Handlers::of(&queue)
+        .register("split", |task| {
+            let part = |name: &str| {
+                WorkflowTask::shell(name, format!("echo {name}"))
+                    .before(Which::OfSpawner, Condition::Success)
+            };
+            assert_eq!(task.spawn(vec![part("a"), part("b")])?.len(), 2);
+            Ok(Done::Succeeded)
+        })
+        .register("merge", move |task| {
+            for input in task.inputs()? {
+                let written = input.output.map(|output| output.chunks().count());
+                kept.lock().unwrap().push((input.task.name, written));
+            }
+            assert_eq!(task.queue().dependencies(task.id())?.len(), 3);
+            Ok(Done::Succeeded)
+        });
+    let options = WorkerOptions {
+        commands: true,
+        drain: true,
+        ..WorkerOptions::handlers(NonZeroU32::MIN, handlers)
+    };
+    let summary = Worker::new(queue, options).unwrap().run(&mut ()).unwrap();
+    assert_eq!((summary.succeeded, summary.failed), (4, 0));
+    let expected = [("split", None), ("a", Some(1)), ("b", Some(1))];
+    assert_eq!(
+        *read.lock().unwrap(),
+        expected.map(|(name, written)| (name.to_owned(), written))
+    );
 }

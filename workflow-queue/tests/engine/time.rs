@@ -157,17 +157,6 @@ fn a_success_after_the_deadline_is_a_success() {
 }
 
 #[test]
-fn a_task_re_opened_after_its_time_has_no_deadline() {
-    let bench = Bench::default();
-    let ids = bench.flow(vec![start_within("late", 60)]);
-    bench.advance(60_000);
-    assert_eq!(bench.claim(1), []);
-    bench.queue.retry(&ids).unwrap();
-    bench.advance(600_000);
-    assert_eq!(bench.drain(), ids);
-}
-
-#[test]
 fn durations_out_of_range_are_refused() {
     let bench = Bench::default();
     for seconds in [0, 101 * 366 * 86_400] {
@@ -181,4 +170,55 @@ fn durations_out_of_range_are_refused() {
                 .contains("a duration must be")
         );
     }
+}
+
+#[test]
+fn a_re_opened_task_is_given_its_time_anew() {
+    let bench = Bench::default();
+    let both = |name: &str, start: u64, finish: u64| {
+        task(name).settings(Settings {
+            start_within: Some(Duration::from_secs(start)),
+            finish_within: Some(Duration::from_secs(finish)),
+            ..Settings::default()
+        })
+    };
+    let ids = bench.flow(vec![
+        start_within("start", 60),
+        finish_within("finish", 60),
+        both("both", 60, 30),
+        task("first"),
+        start_within("behind", 60).after("first", Condition::Success),
+        task("plain"),
+    ]);
+    bench.queue.cancel(&ids).unwrap();
+    bench.advance(1_000_000);
+    bench.queue.retry(&ids).unwrap();
+    let reopened = bench.now();
+    let deadline = |id| bench.queue.details(id).unwrap().unwrap().deadline_at;
+    let after = |seconds| Some(reopened.after(Duration::from_secs(seconds)));
+    let deadlines = [None, after(60), after(30), None, None, None];
+    assert_eq!(
+        ids.iter().map(|id| deadline(*id)).collect::<Vec<_>>(),
+        deadlines
+    );
+
+    bench.queue.set_paused("default", true).unwrap();
+    bench.advance(29_999);
+    bench.claim(1);
+    assert_eq!(bench.state(ids[2]), State::Queued);
+    bench.advance(1);
+    bench.claim(1);
+    assert_eq!(bench.state(ids[2]), State::Failed);
+    bench.advance(29_999);
+    bench.claim(1);
+    assert_eq!(bench.states(&ids[..2]), [State::Queued; 2]);
+    bench.advance(1);
+    bench.claim(1);
+    let (failed, queued) = (State::Failed, State::Queued);
+    assert_eq!(
+        bench.states(&ids),
+        [failed, failed, failed, queued, failed, queued]
+    );
+    let reasons = [0, 1, 2].map(|place: usize| bench.task(ids[place]).reason.unwrap());
+    assert_eq!(reasons, [Reason::Late, Reason::Deadline, Reason::Deadline]);
 }

@@ -11,6 +11,9 @@ ALTER TABLE queue_queues ADD COLUMN limited INTEGER NOT NULL DEFAULT 0 CHECK (li
 
 -- 1 while a blocked task waits for dependencies; the others wait for their limit.
 ALTER TABLE queue_tasks ADD COLUMN unmet INTEGER NOT NULL DEFAULT 0 CHECK (unmet IN (0, 1));
+-- 1 where the task has edges to others: its worker learns with the claim that there are outputs to
+-- hand it, and asks for none anywhere else.
+ALTER TABLE queue_tasks ADD COLUMN depends INTEGER NOT NULL DEFAULT 0 CHECK (depends IN (0, 1));
 -- Boot time in milliseconds; NULL where a claim was made without a lease. In no index: that would
 -- halve the claim, and expiry has only the running rows to look at.
 ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
@@ -18,8 +21,11 @@ ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
 -- running attempt.
 ALTER TABLE queue_tasks ADD COLUMN expires_at INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN deadline_at INTEGER;
--- The first task of its submission, if that was a workflow; and the task that added it while
--- running.
+-- What these were reckoned from: both count anew when the task is re-opened.
+ALTER TABLE queue_tasks ADD COLUMN start_within_ms INTEGER;
+ALTER TABLE queue_tasks ADD COLUMN finish_within_ms INTEGER;
+-- The first task of the workflow it belongs to, unless it was enqueued alone; and the task that
+-- added it while running.
 ALTER TABLE queue_tasks ADD COLUMN workflow INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN spawner INTEGER;
 -- The dependency because of which it was skipped.
@@ -35,8 +41,9 @@ ALTER TABLE queue_tasks ADD COLUMN gate INTEGER;
 CREATE INDEX queue_tasks_expiring ON queue_tasks (expires_at)
 WHERE expires_at IS NOT NULL AND state < 3;
 
--- The tasks of a workflow; written once, in the order of the table.
-CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow) WHERE workflow IS NOT NULL;
+-- The tasks of a workflow, those first that no running task added; written once, in the order of
+-- the table.
+CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow, spawner) WHERE workflow IS NOT NULL;
 
 -- Limits by key: how many run, how many of a lane may be claimed, which waits next.
 CREATE INDEX queue_tasks_keyed ON queue_tasks (limit_key, state, queue, priority DESC, id)

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::program::Access;
 use crate::error::Result;
 use crate::queue::{Enqueued, Queue};
 use crate::task::NewTask;
@@ -28,6 +29,11 @@ pub trait Extras<Q> {
     /// # Errors
     /// As the engine.
     fn enqueue(&self, queue: &Q, tasks: Vec<Self::Task>) -> Result<Vec<Enqueued>>;
+
+    /// How the file is opened.
+    fn access(&self) -> Access {
+        Access::Create
+    }
 }
 
 /// Nothing beyond.

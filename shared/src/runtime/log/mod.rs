@@ -7,11 +7,15 @@
 //! the old file open sees that it has no name any more, and finds its place in the new one by
 //! position.
 
+mod kept;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use kept::last_output;
+#[cfg(feature = "cli")]
+pub(crate) use kept::unreadable;
 pub use reader::{LogError, LogReader};
 pub(super) use writer::LogWriter;
 

@@ -36,6 +36,7 @@ fn task(id: i64) -> ClaimedTask {
             timeout_ms: Some(1_000),
             ..TaskOptions::default()
         },
+        depends: false,
     }
 }
 

@@ -19,20 +19,28 @@ impl After {
     /// # Errors
     /// A sentence that says how to write it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (ids, condition) = match text.split_once(':') {
-            None => (text, Condition::Success),
-            Some((ids, word)) => {
-                let condition = Condition::parse(word).ok_or_else(|| {
-                    format!("the condition {word} is none of `success`, `failure` and `any`")
-                })?;
-                (ids, condition)
-            }
-        };
+        let (ids, condition) = split_condition(text)?;
         let tasks = select::parse(ids)?;
         if tasks.contains(&Selector::All) {
             return Err("a task cannot wait for all; name them, or a range".to_owned());
         }
         Ok(Self { tasks, condition })
+    }
+}
+
+/// What stands in front of the condition, and that.
+///
+/// # Errors
+/// A sentence about a word that is no condition.
+pub(super) fn split_condition(text: &str) -> Result<(&str, Condition), String> {
+    match text.split_once(':') {
+        None => Ok((text, Condition::Success)),
+        Some((ids, word)) => {
+            let condition = Condition::parse(word).ok_or_else(|| {
+                format!("the condition {word} is none of `success`, `failure` and `any`")
+            })?;
+            Ok((ids, condition))
+        }
     }
 }
 

@@ -1,0 +1,40 @@
+//! What the executor waits for.
+
+use crate::output::Stream;
+
+/// What an epoll event is about, as the number it carries.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    Child(usize),
+    Pipe(usize, Stream),
+    Handlers,
+    Watched(u64),
+}
+
+/// Tokens of [`Executor::watch`](super::Executor::watch) are below this.
+const WATCHED: u64 = 1 << 63;
+
+impl Source {
+    pub(super) const fn code(self) -> u64 {
+        match self {
+            Self::Child(slot) => (slot as u64) << 2,
+            Self::Pipe(slot, Stream::Stdout) => (slot as u64) << 2 | 1,
+            Self::Pipe(slot, Stream::Stderr) => (slot as u64) << 2 | 2,
+            Self::Handlers => 3,
+            Self::Watched(token) => token | WATCHED,
+        }
+    }
+
+    pub(super) fn of(code: u64) -> Self {
+        if code & WATCHED != 0 {
+            return Self::Watched(code & !WATCHED);
+        }
+        let slot = usize::try_from(code >> 2).unwrap_or(usize::MAX);
+        match code & 3 {
+            0 => Self::Child(slot),
+            1 => Self::Pipe(slot, Stream::Stdout),
+            2 => Self::Pipe(slot, Stream::Stderr),
+            _ => Self::Handlers,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a task wrote, from wherever it is kept: a log file, or the database.
+
+use super::{LogError, LogReader};
+use crate::error::{Error, Result};
+use crate::output::{Chunk, Output};
+use crate::queue::Queue;
+use crate::state::State;
+use crate::task::Task;
+
+/// What the task's last claim wrote: its log file if it has one, else what was stored. Of one that
+/// runs and has no file yet, nothing is known: what is stored is of the one before.
+///
+/// # Errors
+/// As [`Queue::output`], and when the log file cannot be read.
+pub fn last_output<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>> {
+    match claim_log(queue, task).map_err(unreadable)? {
+        Some(output) => Ok(Some(output)),
+        None if task.state == State::Running => Ok(None),
+        None => queue.output(task.id),
+    }
+}
+
+/// The log file of the task's last claim. An attempt that did not count has left its log under
+/// the next number; whether a file is of this claim is told by the token it begins with.
+fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, LogError> {
+    for attempt in [task.attempt, task.attempt.saturating_add(1)] {
+        let mut reader = LogReader::new(queue.sidecar().log(task.id, attempt));
+        let mut output = Output::default();
+        reader.read(|chunk| match chunk {
+            Chunk::Written { stream, bytes } => output.push(stream, &bytes),
+            Chunk::Omitted(bytes) => output.push_omitted(bytes),
+        })?;
+        let token = reader.token();
+        if token.is_some_and(|token| token == task.token.cast_unsigned()) {
+            return Ok(Some(output));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn unreadable(error: LogError) -> Error {
+    Error::io("cannot read the log", std::io::Error::other(error))
+}

@@ -1,0 +1,119 @@
+//! What is made to wait for a task, as people and programs write it: `7`, `3,5-8:any`, `dependents`.
+
+use queue_core::cli::select::{self, Selector};
+use queue_core::task::TaskId;
+use queue_core::workflow::Condition;
+use serde::Deserialize;
+use workflow_queue::{Dependent, Which};
+
+use super::after::split_condition;
+
+/// The word for all that wait for the spawner.
+const OF_SPAWNER: &str = "dependents";
+
+/// Tasks of one `--before`, and how the new one has to end for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Before {
+    /// `None` stands for all that wait for the spawner.
+    pub(super) tasks: Option<Vec<Selector>>,
+    pub(super) condition: Condition,
+}
+
+impl Before {
+    /// Reads ids, or the word for the spawner's dependents, with the condition that may follow.
+    ///
+    /// # Errors
+    /// A sentence that says how to write it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (ids, condition) = split_condition(text)?;
+        if ids == OF_SPAWNER {
+            return Ok(Self {
+                tasks: None,
+                condition,
+            });
+        }
+        let tasks = select::parse(ids)?;
+        if tasks.contains(&Selector::All) {
+            return Err("not all tasks can wait for it; name them, or a range".to_owned());
+        }
+        Ok(Self {
+            tasks: Some(tasks),
+            condition,
+        })
+    }
+}
+
+/// An entry of a line's `before`: an id, or text.
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "before: an entry is the id of a waiting task or `dependents`, with a condition or not"
+)]
+pub(super) enum Field {
+    Id(i64),
+    Text(String),
+}
+
+impl Field {
+    /// Which tasks it stands for.
+    ///
+    /// # Errors
+    /// A sentence about what is no id.
+    pub(super) fn dependent(&self) -> Result<Dependent, String> {
+        let shown = match self {
+            Self::Id(id) => id.to_string(),
+            Self::Text(text) => text.clone(),
+        };
+        let (id, condition) =
+            split_condition(&shown).map_err(|sentence| format!("before: {sentence}"))?;
+        let id_of = |text: &str| text.parse().ok().filter(|id| *id >= 1).map(TaskId);
+        let which = match id {
+            OF_SPAWNER => Which::OfSpawner,
+            id => Which::Task(id_of(id).ok_or_else(|| {
+                format!("before: it is the id of a waiting task or `{OF_SPAWNER}`, not {shown}")
+            })?),
+        };
+        Ok(Dependent { which, condition })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use queue_core::cli::select::Selector;
+    use queue_core::task::TaskId;
+    use queue_core::workflow::Condition;
+    use workflow_queue::{Dependent, Which};
+
+    use super::{Before, Field};
+
+    #[test]
+    fn an_option_is_ids_or_the_dependents_of_the_spawner() {
+        let before = Before::parse("3,5-8:any").unwrap();
+        let tasks = [Selector::One(TaskId(3)), Selector::Range(5..=8)];
+        assert_eq!(before.tasks.as_deref(), Some(&tasks[..]));
+        assert_eq!(before.condition, Condition::Any);
+        assert_eq!(Before::parse("dependents").unwrap().tasks, None);
+        for wrong in ["", "all", "x", "dependents:done", "dependents,7", "0"] {
+            assert!(Before::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_an_id_or_the_dependents_of_the_spawner() {
+        let read = |json: &str| {
+            let field: Field = serde_json::from_str(json).unwrap();
+            field.dependent()
+        };
+        let dependent = |which, condition| Ok(Dependent { which, condition });
+        let seven = Which::Task(TaskId(7));
+        assert_eq!(read("7"), dependent(seven, Condition::Success));
+        assert_eq!(read(r#""7:any""#), dependent(seven, Condition::Any));
+        assert_eq!(
+            read(r#""dependents:failure""#),
+            dependent(Which::OfSpawner, Condition::Failure)
+        );
+        for wrong in ["0", r#""name""#, r#""3,5""#, r#""7:done""#] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

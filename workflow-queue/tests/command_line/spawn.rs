@@ -1,0 +1,107 @@
+//! Commands that add tasks to their own workflow.
+
+use crate::command_line::program::Place;
+
+/// A line of a command that calls the program.
+fn call(words: &str) -> String {
+    format!("'{}' {words}\n", crate::PROGRAM)
+}
+
+#[test]
+fn a_command_fans_out_in_front_of_what_waits_for_it() {
+    let place = Place::new();
+    let split = call("enqueue one 'echo 1' --spawn --before dependents")
+        + &call("enqueue two 'echo 2' --spawn --before dependents --queue other");
+    place.ok(&["enqueue", "split", &split]);
+    let merge = "cat $QUEUE_INPUTS/*.out | sort -n | tail -n 2 > merged";
+    place.ok(&["enqueue", "merge", merge, "--after", "1"]);
+    place.ok(&["worker", "--drain"]);
+    assert_eq!(
+        place.ok(&["log", "1", "--stdout"]),
+        "Enqueued task 3\nEnqueued task 4\n"
+    );
+    assert_eq!(place.state("2"), "blocked", "task 4 is of another queue");
+    place.ok(&["worker", "--drain", "--queue", "other"]);
+    place.ok(&["worker", "--drain"]);
+    assert_eq!(place.state("2"), "succeeded");
+    assert_eq!(place.read("merged"), "1\n2\n");
+
+    let task = place.json(&["show", "3"]);
+    assert_eq!(
+        (&task["spawner"], &task["workflow"]),
+        (&1.into(), &1.into())
+    );
+    assert!(place.ok(&["show", "4"]).contains("\nspawner       1\n"));
+    let tree = place.json(&["tree", "1"]);
+    assert_eq!(tree["tasks"][1]["spawner"], serde_json::Value::Null);
+    assert_eq!(tree["tasks"][2]["spawner"], 1);
+    assert!(place.ok(&["tree", "1"]).contains("3 one (spawned)"));
+    assert!(
+        place
+            .ok(&["tree", "2", "--up"])
+            .contains("3 one (spawned by 1)")
+    );
+}
+
+#[test]
+fn many_lines_are_added_at_once_with_edges_of_their_own() {
+    let place = Place::new();
+    place.write(
+        "lines",
+        r#"{"name":"a","command":"echo a >> order"}
+{"name":"b","command":"echo b >> order","after":["a"],"before":["2:any"]}
+{"name":"c","command":"echo c >> order","after":["b"],"before":[]}
+"#,
+    );
+    let split = call("enqueue --stdin --spawn --before dependents --print id < lines");
+    place.ok(&["enqueue", "split", &split]);
+    let merge = "echo merge >> order";
+    place.ok(&["enqueue", "merge", merge, "--after", "1"]);
+    place.ok(&["worker", "1", "--drain"]);
+    assert_eq!(place.ok(&["log", "1", "--stdout"]), "3\n4\n5\n");
+    assert_eq!(place.read("order"), "a\nb\nmerge\nc\n");
+}
+
+#[test]
+fn outside_of_a_task_nothing_is_spawned() {
+    let place = Place::new();
+    place.ok(&["enqueue", "one", "true"]);
+    let done = place.run(&["enqueue", "two", "true", "--spawn"]);
+    assert_eq!(done.code(), 2);
+    let sentence = "--spawn is for the command of a running task, which this is not: \
+                    QUEUE_TASK_ID is not set";
+    assert!(done.stderr().contains(sentence), "{}", done.stderr());
+    let done = place.run(&["enqueue", "two", "true", "--before", "dependents"]);
+    assert_eq!(done.code(), 2);
+    assert!(done.stderr().contains("only what a running task adds"));
+    assert_eq!(place.json(&["status"])["total"], 1);
+}
+
+#[test]
+fn a_task_whose_claim_is_lost_adds_nothing() {
+    let place = Place::new();
+    place.ok(&["enqueue", "one", "true"]);
+    let spawn = |database: &str, words: &[&str]| {
+        let mut command = place.command(&[&["enqueue", "two", "true", "--spawn"], words].concat());
+        command
+            .env("QUEUE_TASK_ID", "1")
+            .env("QUEUE_TOKEN", "1")
+            .env("QUEUE_WORKER", "00000000000000a1")
+            .env("QUEUE_DB", place.path(database));
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), stderr)
+    };
+    let (code, stderr) = spawn("queue.db", &[]);
+    assert_eq!(code, Some(6), "{stderr}");
+    assert!(stderr.contains("the claim on task 1 is lost"), "{stderr}");
+    let (code, stderr) = spawn("queue.db", &["--db", "queue.db", "-o", "json"]);
+    assert_eq!(code, Some(6), "{stderr}");
+    let (code, stderr) = spawn("queue.db", &["--db", "other.db"]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("names another file"), "{stderr}");
+    let (code, stderr) = spawn("missing.db", &[]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(!place.path("missing.db").exists());
+    assert_eq!(place.json(&["status"])["total"], 1);
+}
