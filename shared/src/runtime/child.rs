@@ -3,11 +3,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::event::epoll;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open, prlimit,
@@ -53,6 +54,8 @@ pub(super) struct Process {
     ending: Option<Ending>,
     /// Whether the command itself has ended.
     pub(super) exited: bool,
+    /// Whether its pipes may be in the executor's epoll.
+    pub(super) watched: bool,
     pub(super) capture: Capture,
     /// What it was given; gone when the process is forgotten.
     _inputs: Option<Inputs>,
@@ -114,6 +117,7 @@ impl Process {
                 stderr,
                 ending: None,
                 exited: false,
+                watched: false,
                 capture,
                 _inputs: inputs,
             }),
@@ -170,11 +174,28 @@ impl Process {
         }
     }
 
-    pub(super) fn pipe_mut(&mut self, stream: Stream) -> &mut Option<OwnedFd> {
-        match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+    /// Closes a pipe that nobody can write to any more. A descriptor that another thread's fork
+    /// copied stays in the epoll when it is closed, so it is taken out first.
+    pub(super) fn close(&mut self, stream: Stream, watcher: &OwnedFd) {
+        let pipe = match stream {
+            Stream::Stdout => self.stdout.take(),
+            Stream::Stderr => self.stderr.take(),
+        };
+        if let Some(pipe) = pipe
+            && self.watched
+        {
+            let _ = epoll::delete(watcher, &pipe);
         }
+    }
+
+    /// Takes everything out of the epoll, as [`close`](Self::close) does.
+    pub(super) fn unwatch(&self, watcher: &OwnedFd) {
+        if self.watched {
+            for pipe in [&self.stdout, &self.stderr].into_iter().flatten() {
+                let _ = epoll::delete(watcher, pipe);
+            }
+        }
+        let _ = epoll::delete(watcher, &self.pidfd);
     }
 
     /// Takes what fits into `buffer` from a pipe.
@@ -250,15 +271,6 @@ impl Process {
     /// What is to be stored with the settle.
     pub(super) fn into_output(self) -> Option<Output> {
         self.capture.finish()
-    }
-
-    pub(super) fn fds(&self) -> impl Iterator<Item = std::os::fd::BorrowedFd<'_>> {
-        let pipes = [self.stdout.as_ref(), self.stderr.as_ref()];
-        pipes
-            .into_iter()
-            .flatten()
-            .chain(Some(&self.pidfd))
-            .map(AsFd::as_fd)
     }
 }
 

@@ -9,9 +9,10 @@
 //! One thread waits for everything with one epoll: a child by its pidfd, so that other children
 //! of the same process are never touched.
 
+mod ages;
+mod end;
 mod source;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -31,42 +32,11 @@ use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
 use crate::error::{Error, Result};
-use crate::outcome::Outcome;
-use crate::output::{Output, Stream};
+use crate::output::Stream;
 use crate::task::Work;
+use ages::{Line, Next};
+pub use end::{End, Ended, Ending};
 use source::Source;
-
-/// How an execution is brought to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It is asked to: SIGTERM to the command's process group, a flag for a handler.
-    Terminate,
-    /// It is made to: SIGKILL to the command's process group. A handler sees the same flag.
-    Kill,
-}
-
-/// How an execution ended by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The command exited with this code, 0 to 255.
-    Exited(i32),
-    /// This signal ended the command.
-    Signalled(i32),
-    /// The handler returned or panicked.
-    Handler(Outcome),
-}
-
-/// An execution that ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The claim it ran under.
-    pub claim: Claim,
-    /// How it ended.
-    pub end: End,
-    /// What it wrote, where that is to be stored with the settle: less than 16 KiB, and not in a
-    /// log file.
-    pub output: Option<Output>,
-}
 
 /// The commands and handlers that run in one worker.
 pub struct Executor {
@@ -78,8 +48,10 @@ pub struct Executor {
     epoll: OwnedFd,
     slots: Vec<Option<Running>>,
     free: Vec<usize>,
-    /// Which commands reach [`MEMORY_MS`] when, soonest first.
-    young: VecDeque<(BootTime, usize, Claim)>,
+    /// Commands that are not [`WATCH_MS`] old.
+    unwatched: Line,
+    /// Commands that are not [`MEMORY_MS`] old.
+    young: Line,
     /// Commands to end in the next wait, which their pidfd does not tell of any more.
     killed: Vec<usize>,
     events: Vec<epoll::Event>,
@@ -102,6 +74,10 @@ enum Job {
 const EVENTS: usize = 256;
 /// Bytes read from a pipe at a time: all that an ordinary one holds.
 const BUFFER_BYTES: usize = 64 << 10;
+/// A command's output is read while it runs once it has run so long, in milliseconds. Until then
+/// it has the room of its pipes, and one that is over by then ends with one event instead of three.
+const WATCH_MS: i64 = 5;
+
 impl Executor {
     /// An executor for one worker. Raises this process's limit on open files to the hard limit
     /// (commands get the old one), and stops ignoring SIGCHLD if it was started so, which would
@@ -129,7 +105,8 @@ impl Executor {
             epoll,
             slots: Vec::new(),
             free: Vec::new(),
-            young: VecDeque::new(),
+            unwatched: Line::default(),
+            young: Line::default(),
             killed: Vec::new(),
             events: Vec::with_capacity(EVENTS),
             buffer: vec![0; BUFFER_BYTES].into(),
@@ -249,7 +226,7 @@ impl Executor {
             self.end_command(slot, boot, ended);
         }
         loop {
-            let due = self.show_young(boot);
+            let due = self.come_of_age(boot);
             let reached = until.is_some_and(|until| until <= boot);
             let something = ended.len() + ready.len() > before;
             let wake = match (until, due) {
@@ -304,26 +281,16 @@ impl Executor {
             Some(_) | None => None,
         };
         let process = Process::start(task, now, &self.surroundings, inputs)?;
-        if let Err(error) = self.add_process(&process, slot) {
+        if let Err(error) = self.add(process.pidfd.as_fd(), Source::Child(slot)) {
             return Err(process.abandon(error));
         }
-        let due = BootTime(now.0.saturating_add(MEMORY_MS));
-        self.young.push_back((due, slot, task.claim));
+        self.unwatched.join(now, WATCH_MS, slot, task.claim);
+        self.young.join(now, MEMORY_MS, slot, task.claim);
         Ok(Job::Command(Box::new(process)))
     }
 
-    fn add_process(&self, process: &Process, slot: usize) -> rustix::io::Result<()> {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            if let Some(pipe) = process.pipe(stream) {
-                self.add(pipe.as_fd(), Source::Pipe(slot, stream))?;
-            }
-        }
-        self.add(process.pidfd.as_fd(), Source::Child(slot))
-    }
-
     fn add(&self, fd: BorrowedFd<'_>, source: Source) -> rustix::io::Result<()> {
-        let data = epoll::EventData::new_u64(source.code());
-        epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)
+        source.watch(&self.epoll, fd)
     }
 
     fn poll(&mut self, timeout: Option<std::time::Duration>) -> Result<()> {
@@ -338,35 +305,58 @@ impl Executor {
         }
     }
 
-    /// Moves the output of commands that are not young any more into files. Returns when the next
-    /// one comes of age.
-    fn show_young(&mut self, now: BootTime) -> Option<BootTime> {
-        while let Some(&(due, slot, claim)) = self.young.front() {
-            let process = self.process(slot).filter(|(own, _)| *own == claim);
-            let is_gone = process.is_none();
-            if !is_gone && due > now {
-                return Some(due);
-            }
-            self.young.pop_front();
-            let sidecar = &self.sidecar;
-            if let Some(Some(Running { job, .. })) = self.slots.get_mut(slot)
-                && let Job::Command(process) = job
-                && !is_gone
+    /// Does what commands have become old enough for. Returns when the next one does.
+    fn come_of_age(&mut self, now: BootTime) -> Option<BootTime> {
+        let watch_at = loop {
+            let slots = &self.slots;
+            match self
+                .unwatched
+                .next(now, |slot, claim| runs(slots, slot, claim))
             {
-                process.capture.came_due(sidecar);
+                Next::Aged(slot, claim) if !self.watch_pipes(slot, now) => {
+                    self.unwatched.join(now, WATCH_MS, slot, claim);
+                }
+                Next::Aged(..) => {}
+                Next::At(at) => break Some(at),
+                Next::Nobody => break None,
             }
-        }
-        None
+        };
+        let show_at = loop {
+            let slots = &self.slots;
+            match self.young.next(now, |slot, claim| runs(slots, slot, claim)) {
+                Next::Aged(slot, _) => {
+                    if let Some(process) = command(&mut self.slots, slot) {
+                        process.capture.came_due(&self.sidecar);
+                    }
+                }
+                Next::At(at) => break Some(at),
+                Next::Nobody => break None,
+            }
+        };
+        watch_at.into_iter().chain(show_at).min()
     }
 
-    fn process(&mut self, slot: usize) -> Option<(Claim, &mut Process)> {
-        match self.slots.get_mut(slot) {
-            Some(Some(Running {
-                claim,
-                job: Job::Command(process),
-            })) => Some((*claim, process)),
-            Some(_) | None => None,
+    /// Has a command's output read as it comes. False if the system does not watch more pipes: then
+    /// what is there is read now, and is to be asked for again.
+    fn watch_pipes(&mut self, slot: usize, now: BootTime) -> bool {
+        let Some(process) = command(&mut self.slots, slot) else {
+            return true;
+        };
+        process.watched = true;
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let Some(pipe) = process.pipe(stream) else {
+                continue;
+            };
+            match Source::Pipe(slot, stream).watch(&self.epoll, pipe.as_fd()) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(_) => {
+                    process.drain(Stream::Stdout, &mut self.buffer, now, &self.sidecar);
+                    process.drain(Stream::Stderr, &mut self.buffer, now, &self.sidecar);
+                    return false;
+                }
+            }
         }
+        true
     }
 
     fn handle(
@@ -405,16 +395,13 @@ impl Executor {
 
     fn read_pipe(&mut self, slot: usize, stream: Stream, now: BootTime, ended: &mut Vec<Ended>) {
         let (buffer, logs) = (&mut self.buffer, &self.sidecar);
-        let Some(Some(Running { job, .. })) = self.slots.get_mut(slot) else {
-            return;
-        };
-        let Job::Command(process) = job else {
+        let Some(process) = command(&mut self.slots, slot) else {
             return;
         };
         if process.read(stream, buffer, now, logs) != Read::Closed {
             return;
         }
-        close(&self.epoll, process.pipe_mut(stream));
+        process.close(stream, &self.epoll);
         if process.exited && !process.lingers() {
             self.end_command(slot, now, ended);
         }
@@ -422,15 +409,12 @@ impl Executor {
 
     fn child_exited(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
         let (buffer, logs) = (&mut self.buffer, &self.sidecar);
-        let Some(Some(Running { job, .. })) = self.slots.get_mut(slot) else {
-            return;
-        };
-        let Job::Command(process) = job else {
+        let Some(process) = command(&mut self.slots, slot) else {
             return;
         };
         for stream in [Stream::Stdout, Stream::Stderr] {
             if process.drain(stream, buffer, now, logs) {
-                close(&self.epoll, process.pipe_mut(stream));
+                process.close(stream, &self.epoll);
             }
         }
         if process.lingers() {
@@ -456,10 +440,7 @@ impl Executor {
         for stream in [Stream::Stdout, Stream::Stderr] {
             process.drain(stream, buffer, now, logs);
         }
-        // A descriptor that another thread's fork copied stays in the epoll when it is closed.
-        for fd in process.fds() {
-            let _ = epoll::delete(&self.epoll, fd);
-        }
+        process.unwatch(&self.epoll);
         self.free.push(slot);
         if let Some(Running {
             job: Job::Command(process),
@@ -492,8 +473,15 @@ impl Drop for Executor {
     }
 }
 
-fn close(epoll: &OwnedFd, pipe: &mut Option<OwnedFd>) {
-    if let Some(pipe) = pipe.take() {
-        let _ = epoll::delete(epoll, &pipe);
+/// The command in a slot, if one is there.
+fn command(slots: &mut [Option<Running>], slot: usize) -> Option<&mut Process> {
+    match &mut slots.get_mut(slot)?.as_mut()?.job {
+        Job::Command(process) => Some(process),
+        Job::Handler(_) => None,
     }
+}
+
+/// Whether the task of that claim is still in its slot.
+fn runs(slots: &[Option<Running>], slot: usize, claim: Claim) -> bool {
+    matches!(slots.get(slot), Some(Some(own)) if own.claim == claim)
 }

@@ -91,6 +91,13 @@ impl Bench {
         task.claim
     }
 
+    /// Starts a command that ages as usual, as one has to that writes more than a pipe holds.
+    fn flood(&mut self, command: &str) -> Claim {
+        let task = self.task(Work::Shell(command.to_owned()));
+        self.executor.start(&task, SystemClock.now()).unwrap();
+        task.claim
+    }
+
     fn shell(&mut self, command: &str) -> Claim {
         self.start(Work::Shell(command.to_owned()))
     }

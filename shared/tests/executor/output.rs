@@ -111,7 +111,8 @@ fn a_task_that_runs_again_under_the_same_attempt_does_not_show_the_old_log() {
 fn without_a_log_folder_the_head_is_kept_and_the_rest_counted() {
     let mut bench = Bench::new();
     std::fs::remove_dir(bench.path("tasks.db.d/log")).unwrap();
-    let ended = bench.run("head -c 100000 /dev/zero | tr '\\0' a");
+    let claim = bench.flood("head -c 100000 /dev/zero | tr '\\0' a");
+    let ended = bench.end_of(claim);
     assert_eq!(ended.end, End::Exited(0));
     let text = stdout(&ended);
     let kept = text.trim_start_matches('a');
@@ -132,7 +133,7 @@ fn resident() -> usize {
 fn a_flood_is_cut_to_head_and_tail_in_bounded_memory_and_file() {
     let mut bench = Bench::new();
     let before = resident();
-    let claim = bench.shell("echo HEAD; head -c 200M /dev/zero | tr '\\0' z; echo TAIL");
+    let claim = bench.flood("echo HEAD; head -c 200M /dev/zero | tr '\\0' z; echo TAIL");
     let log = bench.log(claim);
     let bound = TAIL_AREA_BYTES + 3 * 65_536 + 1024;
     let (mut largest, mut memory) = (0, 0);
@@ -168,7 +169,7 @@ fn a_flood_is_cut_to_head_and_tail_in_bounded_memory_and_file() {
 #[test]
 fn a_follower_keeps_its_place_while_a_flood_is_cut() {
     let mut bench = Bench::new();
-    let claim = bench.shell("seq 1 2000000");
+    let claim = bench.flood("seq 1 2000000");
     let mut reader = LogReader::new(bench.log(claim));
     let mut seen = Vec::new();
     let mut omitted = 0;

@@ -1,5 +1,9 @@
 //! What the executor waits for.
 
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::event::epoll;
+
 use crate::output::Stream;
 
 /// What an epoll event is about, as the number it carries.
@@ -15,7 +19,13 @@ pub(super) enum Source {
 const WATCHED: u64 = 1 << 63;
 
 impl Source {
-    pub(super) const fn code(self) -> u64 {
+    /// Has the epoll tell when `fd` is readable.
+    pub(super) fn watch(self, watcher: &OwnedFd, fd: BorrowedFd<'_>) -> rustix::io::Result<()> {
+        let data = epoll::EventData::new_u64(self.code());
+        epoll::add(watcher, fd, data, epoll::EventFlags::IN)
+    }
+
+    const fn code(self) -> u64 {
         match self {
             Self::Child(slot) => (slot as u64) << 2,
             Self::Pipe(slot, Stream::Stdout) => (slot as u64) << 2 | 1,

@@ -1,0 +1,37 @@
+//! How executions end.
+
+use crate::claim::Claim;
+use crate::outcome::Outcome;
+use crate::output::Output;
+
+/// How an execution is brought to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is asked to: SIGTERM to the command's process group, a flag for a handler.
+    Terminate,
+    /// It is made to: SIGKILL to the command's process group. A handler sees the same flag.
+    Kill,
+}
+
+/// How an execution ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The command exited with this code, 0 to 255.
+    Exited(i32),
+    /// This signal ended the command.
+    Signalled(i32),
+    /// The handler returned or panicked.
+    Handler(Outcome),
+}
+
+/// An execution that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The claim it ran under.
+    pub claim: Claim,
+    /// How it ended.
+    pub end: End,
+    /// What it wrote, where that is to be stored with the settle: less than 16 KiB, and not in a
+    /// log file.
+    pub output: Option<Output>,
+}
