@@ -276,6 +276,15 @@ impl Writing<'_> {
         }
     }
 
+    /// Puts lanes that were made just now under their queue's limit.
+    pub(super) fn limit_lanes(&self, queue: &str) -> Result<()> {
+        let limited = queue_limit(self.connection, queue)?.is_some();
+        self.connection
+            .prepare_cached(QUEUE_LIMITED)?
+            .execute((queue, limited))?;
+        Ok(())
+    }
+
     /// Makes claims from a queue look at its limit, and counts what runs of it.
     fn gate(&mut self, queue: &str, limited: bool) -> Result<()> {
         let id = queue_limit(self.connection, queue)?.map(|limit| limit.id);

@@ -227,6 +227,22 @@ fn of_a_limited_queue_run_no_more_than_may() {
     assert_eq!(bench.claim(10).len(), 2);
 }
 
+/// Bug: a queue that was first named by a limit and then by a pause was made without its limit, and
+/// whoever had claimed from it before its first task took it to be unlimited. Loss: all its tasks
+/// ran at once. Fix: a pause puts the queue it makes under its limit.
+#[test]
+fn a_queue_that_is_limited_and_paused_before_its_first_task_is_limited() {
+    let bench = Bench::default();
+    limit_queue(&bench, Some(1), None);
+    bench.queue.set_paused("default", true).unwrap();
+    assert_eq!(bench.claim(5), []);
+    bench.shell("a");
+    bench.shell("b");
+    bench.queue.set_paused("default", false).unwrap();
+    assert_eq!(bench.claim(5).len(), 1);
+    assert_eq!(bench.claim(5), []);
+}
+
 #[test]
 fn handlers_that_join_a_limited_queue_later_are_limited_too() {
     let bench = Bench::default();
