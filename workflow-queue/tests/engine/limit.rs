@@ -202,6 +202,20 @@ fn a_task_kept_back_by_its_limit_says_so() {
     assert_eq!(bench.queue.waits_for(ids[1]).unwrap(), [expected]);
 }
 
+/// Bug: a task whose key has a free slot that another task of its lane is offered was said to wait
+/// for its limit. Loss: `why` showed a limit as reached under which nothing ran, and whoever raised
+/// it changed nothing. Fix: it waits behind those that are offered the slots.
+#[test]
+fn a_task_behind_another_that_is_offered_the_slot_does_not_blame_the_limit() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let ids = bench.flow(vec![by_key("a", b"k"), by_key("b", b"k")]);
+    assert_eq!(
+        bench.queue.waits_for(ids[1]).unwrap(),
+        [Waits::Behind { tasks: 1 }]
+    );
+}
+
 #[test]
 fn of_a_limited_queue_run_no_more_than_may() {
     let bench = Bench::default();
