@@ -12,6 +12,7 @@ use super::shell::SimulatedShell;
 
 pub(super) struct Worker<Q: Queue> {
     pub(super) id: WorkerId,
+    pub(super) queue: String,
     pub(super) driver: Driver<Faulty<Q>, SimulatedShell>,
     pub(super) own: Pace,
     /// Turns since it last had nothing to do.
@@ -19,7 +20,7 @@ pub(super) struct Worker<Q: Queue> {
     pub(super) heart: Option<Heart<Q>>,
 }
 
-pub(super) struct Heart<Q> {
+pub(super) struct Heart<Q: Queue> {
     pub(super) pacemaker: Pacemaker<Faulty<Q>>,
     pub(super) pace: Pace,
 }
@@ -84,9 +85,14 @@ impl<Q: Queue> Worker<Q> {
         self.own.waits_until = None;
     }
 
-    /// Which halves could do something.
-    pub(super) fn ready(&self, now: BootTime) -> impl Iterator<Item = Half> + use<Q> {
-        let own = self.own.is_ready(now).then_some(Half::Worker);
+    /// Which halves could do something; `ended` are the workers with executions that have.
+    pub(super) fn ready(
+        &self,
+        now: BootTime,
+        ended: &[WorkerId],
+    ) -> impl Iterator<Item = Half> + use<Q> {
+        let news = self.own.stopped_until.is_none() && ended.contains(&self.id);
+        let own = (news || self.own.is_ready(now)).then_some(Half::Worker);
         let heart = self.heart.as_ref();
         let heart = heart.is_some_and(|heart| heart.pace.is_ready(now));
         own.into_iter().chain(heart.then_some(Half::Heart))

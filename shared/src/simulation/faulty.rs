@@ -2,9 +2,11 @@
 //! hands out.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Plant;
+use super::extension::{Call, Extension, Ledger};
 use super::world::{Fault, Shared};
 use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::Now;
@@ -21,14 +23,33 @@ use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
 use crate::workflow::Edge;
 
-#[derive(Debug)]
-pub(super) struct Faulty<Q> {
+pub(super) struct Faulty<Q: Queue> {
     pub(super) inner: Q,
     pub(super) world: Shared,
+    pub(super) extension: Arc<dyn Extension<Q>>,
+}
+
+/// Every task there is.
+pub(super) fn all_tasks<Q: Queue>(queue: &Q) -> Result<Vec<Task>> {
+    queue.list(&ListQuery {
+        limit: 10_000,
+        ..ListQuery::default()
+    })
 }
 
 impl<Q: Queue> Faulty<Q> {
-    fn write<T>(&self, call: &str, operation: impl FnOnce(&Q) -> Result<T>) -> Result<T> {
+    /// Tells the extension of a call that was committed, within the call: whoever made it may never
+    /// learn of it.
+    fn committed(&self, call: &Call<'_>) {
+        let ledger = Ledger { world: &self.world };
+        self.extension.committed(call, &self.inner, &ledger);
+    }
+
+    pub(super) fn write<T>(
+        &self,
+        call: &str,
+        operation: impl FnOnce(&Q) -> Result<T>,
+    ) -> Result<T> {
         let fault = self.world.lock().fault();
         let unknown = || {
             Err(Error::CommitUnknown {
@@ -113,6 +134,26 @@ impl<Q: Queue> Faulty<Q> {
         Ok(())
     }
 
+    /// What is gone was asked to go, and the highest id stays.
+    fn note_pruned(&self, before: &[Task], request: &PruneRequest) -> Result<()> {
+        let highest = before.iter().map(|task| task.id).max();
+        for task in before {
+            if self.inner.get(task.id)?.is_some() {
+                continue;
+            }
+            let old = task
+                .finished_at
+                .is_some_and(|at| at < request.finished_before);
+            let wanted = request.states.is_empty() || request.states.contains(&task.state);
+            let mut world = self.world.lock();
+            if request.dry_run || !old || !wanted || Some(task.id) == highest {
+                world.violated(format!("{} was pruned and was not to be", task.id));
+            }
+            world.pruned(task.id);
+        }
+        Ok(())
+    }
+
     /// An engine that forgets a task it acknowledged.
     fn forget(&self, enqueued: &mut [Enqueued]) {
         let forgets = self.world.lock().chance(100);
@@ -128,7 +169,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
     type Tx<'a> = Q::Tx<'a>;
 
     fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
-        let mut enqueued = self.write("enqueue", |queue| queue.enqueue(tasks))?;
+        let mut enqueued = self.write("enqueue", |queue| {
+            let enqueued = queue.enqueue(tasks.clone())?;
+            self.committed(&Call::Enqueue {
+                tasks: &tasks,
+                enqueued: &enqueued,
+            });
+            Ok(enqueued)
+        })?;
         if self.world.lock().plant(Plant::ForgetsTasks) {
             self.forget(&mut enqueued);
         }
@@ -145,7 +193,12 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
         let commits = self.world.lock().commits;
-        let mut claims = self.write("claim", |queue| queue.claim(request))?;
+        let mut claims = self.write("claim", |queue| {
+            let claims = queue.claim(request)?;
+            let claims = &claims;
+            self.committed(&Call::Claim { request, claims });
+            Ok(claims.clone())
+        })?;
         if claims.tasks.is_empty() {
             // Nothing was written.
             self.world.lock().commits = commits;
@@ -164,11 +217,19 @@ impl<Q: Queue> Queue for Faulty<Q> {
         Ok(claims)
     }
 
-    fn settle(&self, mut settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+        let mut recorded = settlements.clone();
         if self.world.lock().plant(Plant::NoFence) {
-            settlements = self.unfenced(settlements);
+            recorded = self.unfenced(recorded);
         }
-        let settled = self.write("settle", |queue| queue.settle(settlements))?;
+        let settled = self.write("settle", |queue| {
+            let settled = queue.settle(recorded)?;
+            self.committed(&Call::Settle {
+                settlements: &settlements,
+                settled: &settled,
+            });
+            Ok(settled)
+        })?;
         self.world.lock().note(format_args!("settled {settled:?}"));
         Ok(settled)
     }
@@ -186,7 +247,15 @@ impl<Q: Queue> Queue for Faulty<Q> {
     }
 
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
-        self.write("heartbeat", |queue| queue.heartbeat(claims))
+        self.write("heartbeat", |queue| {
+            let held = queue.heartbeat(claims)?;
+            let answer = &held;
+            self.committed(&Call::Heartbeat {
+                claims,
+                held: answer,
+            });
+            Ok(held)
+        })
     }
 
     fn register(&self, worker: &WorkerInfo) -> Result<u32> {
@@ -208,10 +277,17 @@ impl<Q: Queue> Queue for Faulty<Q> {
     }
 
     fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
-        let reaped = self.write("reap", |queue| queue.reap(worker))?;
+        let reaped = self.write("reap", |queue| {
+            let reaped = queue.reap(worker)?;
+            self.committed(&Call::Reap { reaped: &reaped });
+            Ok(reaped)
+        })?;
         let now = self.inner.now().boot;
         let mut world = self.world.lock();
         world.note(format_args!("reaped {reaped:?}"));
+        if world.lives(worker) {
+            world.violated(format!("{worker} was reaped and lives"));
+        }
         world.reaped(&reaped, now);
         Ok(reaped)
     }
@@ -225,7 +301,11 @@ impl<Q: Queue> Queue for Faulty<Q> {
     }
 
     fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
-        let reaped = self.write("expire", |queue| queue.expire(claims))?;
+        let reaped = self.write("expire", |queue| {
+            let reaped = queue.expire(claims)?;
+            self.committed(&Call::Expire { reaped: &reaped });
+            Ok(reaped)
+        })?;
         let now = self.inner.now().boot;
         let mut world = self.world.lock();
         world.note(format_args!("expired {reaped:?}"));
@@ -271,24 +351,52 @@ impl<Q: Queue> Queue for Faulty<Q> {
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
-        self.write("cancel", |queue| queue.cancel(ids))
+        self.write("cancel", |queue| {
+            let changes = queue.cancel(ids)?;
+            self.committed(&Call::Cancel {
+                ids,
+                changes: &changes,
+            });
+            Ok(changes)
+        })
     }
 
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         self.world.lock().reopened.extend(ids);
-        self.write("retry", |queue| queue.retry(ids))
+        self.write("retry", |queue| {
+            let changes = queue.retry(ids)?;
+            self.committed(&Call::Retry {
+                ids,
+                changes: &changes,
+            });
+            Ok(changes)
+        })
     }
 
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
-        self.write("reprioritize", |queue| queue.reprioritize(ids, priority))
+        self.write("reprioritize", |queue| {
+            let changes = queue.reprioritize(ids, priority)?;
+            self.committed(&Call::Reprioritize { ids, priority });
+            Ok(changes)
+        })
     }
 
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
-        self.write("set_paused", |inner| inner.set_paused(queue, paused))
+        self.write("set_paused", |inner| {
+            let changed = inner.set_paused(queue, paused)?;
+            self.committed(&Call::SetPaused { queue, paused });
+            Ok(changed)
+        })
     }
 
     fn prune(&self, request: &PruneRequest) -> Result<u64> {
-        self.write("prune", |queue| queue.prune(request))
+        self.write("prune", |queue| {
+            let before = all_tasks(queue)?;
+            let pruned = queue.prune(request)?;
+            self.note_pruned(&before, request)?;
+            self.committed(&Call::Prune { request });
+            Ok(pruned)
+        })
     }
 
     fn path(&self) -> &Path {

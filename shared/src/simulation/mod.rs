@@ -4,7 +4,8 @@
 //!
 //! A run has a wild phase (workers are killed between any two actions, stopped, paused; the
 //! database is busy or does not say whether it committed; datagrams get lost; wall time jumps;
-//! tasks are called off and retried) and a calm one in which everything has to end.
+//! tasks are called off and retried) and a calm one in which everything has to end. What only one
+//! engine can do, it adds as an [`Extension`].
 //!
 //! ```ignore
 //! let report = simulation::run(seed, &Config::default(), |path, clock, random| open(path, ..));
@@ -17,13 +18,20 @@
 )]
 
 mod actor;
+mod calm;
 mod chaos;
+mod crew;
+mod extension;
 mod faulty;
 mod shell;
+mod template;
 mod world;
 
 use std::path::Path;
 use std::sync::Arc;
+
+pub use extension::{Call, Extension, Ledger, Stage};
+pub use template::Template;
 
 use crate::clock::Clock;
 use crate::queue::Queue;
@@ -34,13 +42,32 @@ use crate::random::Random;
 pub struct Config {
     /// Steps of the wild phase.
     pub steps: u32,
+    /// Turns that the calm phase may take before it counts as stuck.
+    pub calm: u64,
+    /// In how many of 1,000 steps something is done to the workers or the tasks; in the others
+    /// the workers work.
+    pub actions: u32,
+    /// How often workers have a turn in one step, and things a worker does in one turn, at most.
+    pub burst: u32,
     /// Workers at once, at most.
     pub workers: usize,
+    /// How long a stopped worker stays so at most, in milliseconds.
+    pub stopped_ms: u32,
     /// Tasks enqueued, at most.
     pub tasks: usize,
+    /// How long most executions take, and tasks are put off, in milliseconds, at most.
+    pub usual_ms: u64,
+    /// How often a worker looks whether anything was committed, in milliseconds.
+    pub poll_ms: u64,
+    /// How long the longest executions take.
+    pub longest_ms: u64,
+    /// Handles on the file, as of several processes.
+    pub handles: usize,
+    /// How far wall time jumps at most, to either side, in milliseconds.
+    pub jump_ms: u32,
     /// How many of 1,000 calls to the engine are refused or left in the dark.
     pub faults: u32,
-    /// In how many of 1,000 steps of the wild phase a worker is killed; at most 6.
+    /// How many of 100 actions kill a worker; at most 8.
     pub kills: u32,
     /// What is stopped now and then.
     pub stalls: Stalls,
@@ -52,17 +79,48 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             steps: 3_000,
+            calm: 60_000,
+            actions: 80,
+            burst: 1,
             workers: 5,
+            stopped_ms: 20_000,
             tasks: 100,
+            usual_ms: 2_000,
+            poll_ms: 500,
+            longest_ms: 30_000,
+            handles: 3,
+            jump_ms: 60_000,
             faults: 120,
-            kills: 6,
+            kills: 8,
             stalls: Stalls::Any,
             plant: None,
         }
     }
 }
 
-/// What is stopped now and then, for up to twenty seconds.
+impl Config {
+    /// A run of some dozens of steps, for thousands of seeds: as much as can happen in it does.
+    pub fn short() -> Self {
+        Self {
+            steps: 80,
+            calm: 10_000,
+            actions: 400,
+            burst: 6,
+            workers: 3,
+            stopped_ms: 4_000,
+            tasks: 12,
+            usual_ms: 500,
+            poll_ms: 2_000,
+            longest_ms: 3_000,
+            handles: 2,
+            jump_ms: 3_000,
+            faults: 60,
+            ..Self::default()
+        }
+    }
+}
+
+/// What is stopped now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stalls {
     /// Whole workers, as by SIGSTOP; their hearts alone; or all but their hearts.
@@ -136,6 +194,19 @@ pub struct Counts {
     pub turns: u64,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.tasks += other.tasks;
+        self.starts += other.starts;
+        self.kills += other.kills;
+        self.orphans += other.orphans;
+        self.recoveries += other.recoveries;
+        self.expired += other.expired;
+        self.faults += other.faults;
+        self.turns += other.turns;
+    }
+}
+
 /// Runs one seed over a fresh file. `make` opens the engine on it; it is called several times, for
 /// several handles on one file.
 ///
@@ -146,5 +217,51 @@ pub fn run<Q: Queue>(
     config: &Config,
     make: impl Fn(&Path, Arc<dyn Clock>, Arc<dyn Random>) -> crate::Result<Q>,
 ) -> Report {
-    chaos::Simulation::new(seed, *config, make).run()
+    Setup::new(seed, config).run(make)
+}
+
+/// A run to be: what it may begin from, and what is added to it.
+#[derive(Clone)]
+pub struct Setup<'a, Q: Queue> {
+    seed: u64,
+    config: Config,
+    template: Option<&'a Template>,
+    extension: Arc<dyn Extension<Q>>,
+}
+
+impl<'a, Q: Queue> Setup<'a, Q> {
+    /// A run over a new file, with nothing added.
+    pub fn new(seed: u64, config: &Config) -> Self {
+        Self {
+            seed,
+            config: *config,
+            template: None,
+            extension: Arc::new(()),
+        }
+    }
+
+    /// Begins from a copy of that file.
+    #[must_use]
+    pub fn copy_of(mut self, template: &'a Template) -> Self {
+        self.template = Some(template);
+        self
+    }
+
+    /// Adds what an engine has of its own.
+    #[must_use]
+    pub fn with(mut self, extension: Arc<dyn Extension<Q>>) -> Self {
+        self.extension = extension;
+        self
+    }
+
+    /// Runs it, as [`run`] does.
+    ///
+    /// # Panics
+    /// When the file cannot be created or opened at all.
+    pub fn run(
+        self,
+        make: impl Fn(&Path, Arc<dyn Clock>, Arc<dyn Random>) -> crate::Result<Q>,
+    ) -> Report {
+        chaos::Simulation::new(self, make).run()
+    }
 }

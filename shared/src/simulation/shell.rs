@@ -41,7 +41,7 @@ impl SimulatedShell {
 
 impl Shell for SimulatedShell {
     fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
-        self.world.lock().start(task, now.boot)
+        self.world.lock().start(task, now)
     }
 
     fn signal(&mut self, claim: Claim, ending: Ending) {

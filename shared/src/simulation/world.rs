@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Config, Counts, Plant};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
-use crate::clock::BootTime;
+use crate::clock::{BootTime, Now};
 use crate::outcome::Outcome;
 use crate::queue::Reaped;
 use crate::runtime::executor::{End, Ended, Ending};
@@ -31,6 +31,7 @@ impl Shared {
             calm: false,
             commits: 0,
             children: Vec::new(),
+            living: BTreeSet::new(),
             notices: Vec::new(),
             tokens: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
@@ -67,6 +68,7 @@ pub(super) struct World {
     /// Grows with every write, as the change counter does.
     pub(super) commits: i64,
     children: Vec<Child>,
+    living: BTreeSet<WorkerId>,
     /// Workers that died, for those who watch them.
     notices: Vec<(WorkerId, WorkerId)>,
     tokens: BTreeMap<TaskId, i64>,
@@ -146,6 +148,12 @@ impl World {
         self.acknowledged.iter().copied().collect()
     }
 
+    /// A task is gone, and rightly.
+    pub(super) fn pruned(&mut self, task: TaskId) {
+        self.states.remove(&task);
+        self.acknowledged.remove(&task);
+    }
+
     /// A claim was handed out.
     pub(super) fn claimed(&mut self, task: &ClaimedTask, row: Option<&Task>) {
         let Claim {
@@ -180,8 +188,8 @@ impl World {
     }
 
     /// Begins an execution.
-    pub(super) fn start(&mut self, task: &ClaimedTask, now: BootTime) -> Result<(), String> {
-        let claim = task.claim;
+    pub(super) fn start(&mut self, task: &ClaimedTask, at: Now) -> Result<(), String> {
+        let (claim, now) = (task.claim, at.boot);
         self.counts.starts += 1;
         if self.is_running(claim.task, now) {
             self.violated(format!("{} runs twice at once", claim.task));
@@ -190,13 +198,17 @@ impl World {
             return Err("simulated".to_owned());
         }
         let is_handler = self.chance(150);
-        let longest = if self.chance(100) { 30_000 } else { 2_000 };
+        let longest = if self.chance(100) {
+            self.config.longest_ms
+        } else {
+            self.config.usual_ms
+        };
         let pid = u32::try_from(self.counts.starts).unwrap_or(u32::MAX);
         let child = Child {
             claim,
             pid,
             ends_at: now.after(Duration::from_millis(self.rng.u64(0..longest))),
-            end: self.draw_end(is_handler),
+            end: self.draw_end(is_handler, at),
             heeds_term: !self.chance(150),
             is_handler,
             is_orphan: false,
@@ -205,10 +217,15 @@ impl World {
         Ok(())
     }
 
-    fn draw_end(&mut self, is_handler: bool) -> End {
+    fn draw_end(&mut self, is_handler: bool, now: Now) -> End {
         let handler = |outcome| End::Handler(outcome);
         match (is_handler, self.rng.u32(0..100)) {
-            (true, 0..80) => handler(Outcome::Succeeded),
+            (true, 0..65) => handler(Outcome::Succeeded),
+            (true, 65..80) => handler(Outcome::Snoozed {
+                until: now.wall.after(Duration::from_millis(
+                    self.rng.u64(0..2 * self.config.usual_ms),
+                )),
+            }),
             (true, 80..90) => handler(Outcome::HandlerFailed {
                 message: "simulated".to_owned(),
                 fatal: self.rng.bool(),
@@ -259,8 +276,23 @@ impl World {
         ended.collect()
     }
 
+    /// A worker begins its life.
+    pub(super) fn born(&mut self, worker: WorkerId) {
+        self.living.insert(worker);
+    }
+
+    pub(super) fn lives(&self, worker: WorkerId) -> bool {
+        self.living.contains(&worker)
+    }
+
+    /// The claims under which something runs.
+    pub(super) fn executions(&self) -> Vec<Claim> {
+        self.children.iter().map(|child| child.claim).collect()
+    }
+
     /// A worker's process is gone, and its handlers with it; its commands live on.
     pub(super) fn died(&mut self, worker: WorkerId, watchers: &[WorkerId]) {
+        self.living.remove(&worker);
         self.children
             .retain(|child| child.claim.worker != worker || !child.is_handler);
         for child in &mut self.children {
@@ -312,6 +344,12 @@ impl World {
     pub(super) fn left_by(&self, worker: WorkerId, now: BootTime) -> usize {
         let left = |child: &&Child| child.claim.worker == worker && child.ends_at > now;
         self.children.iter().filter(left).count()
+    }
+
+    /// The workers with executions that have ended and that they have not noticed.
+    pub(super) fn with_ended(&self, now: BootTime) -> Vec<WorkerId> {
+        let ended = self.children.iter().filter(|child| child.ends_at <= now);
+        ended.map(|child| child.claim.worker).collect()
     }
 
     pub(super) fn next_end(&self, now: BootTime) -> Option<BootTime> {

@@ -212,9 +212,17 @@ fn graph(
             Standing::Impossible => start.never = start.never.or(Some(on)),
         }
     }
-    let mut enqueued = Vec::with_capacity(submission.tasks.len());
-    for (task, start) in submission.tasks.iter().zip(&starts) {
-        enqueued.push(inserter.insert(task, *start)?);
+    let mut enqueued: Vec<Enqueued> = Vec::with_capacity(submission.tasks.len());
+    for (place, task) in submission.tasks.iter().enumerate() {
+        // Asked for again, the key of one that is skipped from the start would have lapsed.
+        let holder = known[place].map(|known| match known {
+            Node::Stored(id) => id,
+            Node::Place(first) => enqueued[first].id,
+        });
+        enqueued.push(match holder {
+            Some(holder) => existing(&task.task, task.settings.on_conflict, holder)?,
+            None => inserter.insert(task, starts[place])?,
+        });
     }
     let id_of = |node| match node {
         Node::Stored(id) => id,

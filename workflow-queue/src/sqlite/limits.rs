@@ -8,6 +8,7 @@
 
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
+use queue_core::queue::Waits;
 use queue_core::sqlite::{read, rows, statement};
 use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension};
@@ -276,6 +277,15 @@ impl Writing<'_> {
         }
     }
 
+    /// Puts lanes that were made just now under their queue's limit.
+    pub(super) fn limit_lanes(&self, queue: &str) -> Result<()> {
+        let limited = queue_limit(self.connection, queue)?.is_some();
+        self.connection
+            .prepare_cached(QUEUE_LIMITED)?
+            .execute((queue, limited))?;
+        Ok(())
+    }
+
     /// Makes claims from a queue look at its limit, and counts what runs of it.
     fn gate(&mut self, queue: &str, limited: bool) -> Result<()> {
         let id = queue_limit(self.connection, queue)?.map(|limit| limit.id);
@@ -349,9 +359,16 @@ pub(super) fn running_of_queue(connection: &Connection, limit: Stored) -> Result
     count(connection, RUNNING_OF_GATE, [limit.id])
 }
 
-/// How many run under a key.
-pub(super) fn running_of_key(connection: &Connection, key: &[u8]) -> Result<u64> {
-    count(connection, RUNNING_OF_KEY, [key])
+/// What a task of a lane waits for that was not admitted under its key: a slot, or those of its
+/// lane that the free slots are offered to.
+pub(super) fn wait_for_slot(connection: &Connection, key: Vec<u8>, lane: i64) -> Result<Waits> {
+    let running = count(connection, RUNNING_OF_KEY, [&key])?;
+    let bound = key_bound(connection, &key)?;
+    if bound.is_some_and(|bound| running < u64::from(bound)) {
+        let tasks = count(connection, READY_OF_KEY, (&key, lane))?;
+        return Ok(Waits::Behind { tasks });
+    }
+    Ok(Waits::Limit { name: key, running })
 }
 
 fn count(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<u64> {

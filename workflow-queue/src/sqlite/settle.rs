@@ -181,8 +181,10 @@ impl Writing<'_> {
         verdict: &Verdict,
         says: &Says<'_>,
     ) -> Result<()> {
+        // A hand-back counts as no attempt, but one that ended its task is the answer to how it did.
+        let ended = verdict.state.is_terminal();
         let tail = match says {
-            Says::Worker { counted: false, .. } => return Ok(()),
+            Says::Worker { counted: false, .. } if !ended => return Ok(()),
             Says::Worker { output, .. } if verdict.state != State::Succeeded => {
                 output.and_then(tail)
             }

@@ -451,7 +451,11 @@ impl Store for SqliteStore {
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
         let queue = queue.to_owned();
         let done = self.write(move |writing| {
-            write::set_paused(writing.connection, &queue, paused, writing.now.wall)
+            let changed = write::set_paused(writing.connection, &queue, paused, writing.now.wall)?;
+            if changed && paused {
+                writing.limit_lanes(&queue)?;
+            }
+            Ok(changed)
         })?;
         Ok(done.value)
     }

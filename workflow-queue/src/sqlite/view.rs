@@ -53,10 +53,11 @@ pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Resu
                 row.get::<_, Option<Vec<u8>>>(2)?,
                 row.get::<_, String>(3)?,
                 row.get::<_, bool>(4)?,
+                row.get::<_, i64>(5)?,
             ))
         })
         .optional()?;
-    let Some((state, unmet, key, queue, limited)) = found else {
+    let Some((state, unmet, key, queue, limited, lane)) = found else {
         return Ok(waits);
     };
     let state = rows::state(state)?;
@@ -69,8 +70,7 @@ pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Resu
     if unmet {
         waits.extend(dependencies(connection, id, Standing::Open)?);
     } else if let (State::Blocked, Some(name)) = (state, key) {
-        let running = limits::running_of_key(connection, &name)?;
-        waits.push(Waits::Limit { name, running });
+        waits.push(limits::wait_for_slot(connection, name, lane)?);
     }
     if limited && let Some(limit) = limits::queue_limit(connection, &queue)? {
         if let Some(allowance) = limit.spent_rate(now) {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Enqueued, Queue};
+use queue_core::state::State;
 use queue_core::task::NewTask;
+use queue_core::workflow::Condition;
 use workflow_queue::{KeyScope, OnConflict, Settings, WorkflowTask};
 
-use crate::{Bench, FAILED, task};
+use crate::{Bench, FAILED, Workflows, once, task};
 
 fn keyed(scope: KeyScope, on_conflict: OnConflict) -> WorkflowTask {
     WorkflowTask {
@@ -107,4 +109,24 @@ fn a_lapsed_key_enqueued_by_many_at_once_makes_one_task() {
     });
     assert_eq!(ids.iter().filter(|one| !one.existed).count(), 1);
     assert!(ids.iter().all(|one| one.id.0 == 2), "{ids:?}");
+}
+
+/// Bug: a submission's second task of a key was inserted after all where the first was skipped from
+/// the start and held the key only while unfinished. Loss: it ran at once, without waiting for what
+/// it depends on. Fix: whose key another task of the submission holds is not inserted.
+#[test]
+fn of_two_tasks_with_one_key_the_second_is_none_even_if_the_first_is_skipped_at_once() {
+    let bench = Bench::default();
+    let failed = bench.flow(vec![once("failed")])[0];
+    bench.end(failed, FAILED);
+    let keyed = || keyed(KeyScope::WhileUnfinished, OnConflict::Existing);
+    let enqueued = bench.queue.enqueue_workflow(vec![
+        keyed().after(failed, Condition::Success),
+        keyed().after(failed, Condition::Failure),
+    ]);
+    let enqueued = enqueued.unwrap();
+    assert_eq!(enqueued[1].id, enqueued[0].id);
+    assert!(enqueued[1].existed);
+    assert_eq!(bench.state(enqueued[0].id), State::Skipped);
+    assert_eq!(bench.drain(), []);
 }

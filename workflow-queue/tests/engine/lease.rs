@@ -186,3 +186,23 @@ fn a_hand_back_is_no_attempt() {
     assert_eq!(attempts[0].tail.as_deref(), Some(&b"end"[..]));
     assert_eq!(attempts[0].attempt, 1);
 }
+
+/// Bug: an attempt that was handed back was never recorded, not even where that ended its task: it
+/// had been called off, or its deadline was past. Loss: `attempts` did not show who ran a cancelled
+/// task, nor when. Fix: whatever ends a task is recorded.
+#[test]
+fn an_attempt_that_is_handed_back_is_recorded_if_that_ends_its_task() {
+    let bench = Bench::default();
+    let id = bench.shell("t");
+    let claim = bench.claim_only();
+    bench.queue.cancel(&[id]).unwrap();
+    assert_eq!(
+        bench.settle(claim, Outcome::Returned),
+        Settled::Recorded(State::Cancelled)
+    );
+    let attempts = bench.queue.attempts(id).unwrap();
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].state, State::Cancelled);
+    assert_eq!(attempts[0].worker, claim.worker);
+    assert_eq!(attempts[0].reason, Some(Reason::Cancel));
+}

@@ -202,6 +202,20 @@ fn a_task_kept_back_by_its_limit_says_so() {
     assert_eq!(bench.queue.waits_for(ids[1]).unwrap(), [expected]);
 }
 
+/// Bug: a task whose key has a free slot that another task of its lane is offered was said to wait
+/// for its limit. Loss: `why` showed a limit as reached under which nothing ran, and whoever raised
+/// it changed nothing. Fix: it waits behind those that are offered the slots.
+#[test]
+fn a_task_behind_another_that_is_offered_the_slot_does_not_blame_the_limit() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let ids = bench.flow(vec![by_key("a", b"k"), by_key("b", b"k")]);
+    assert_eq!(
+        bench.queue.waits_for(ids[1]).unwrap(),
+        [Waits::Behind { tasks: 1 }]
+    );
+}
+
 #[test]
 fn of_a_limited_queue_run_no_more_than_may() {
     let bench = Bench::default();
@@ -225,6 +239,22 @@ fn of_a_limited_queue_run_no_more_than_may() {
     assert_eq!(bench.claim(10).len(), 1);
     limit_queue(&bench, None, None);
     assert_eq!(bench.claim(10).len(), 2);
+}
+
+/// Bug: a queue that was first named by a limit and then by a pause was made without its limit, and
+/// whoever had claimed from it before its first task took it to be unlimited. Loss: all its tasks
+/// ran at once. Fix: a pause puts the queue it makes under its limit.
+#[test]
+fn a_queue_that_is_limited_and_paused_before_its_first_task_is_limited() {
+    let bench = Bench::default();
+    limit_queue(&bench, Some(1), None);
+    bench.queue.set_paused("default", true).unwrap();
+    assert_eq!(bench.claim(5), []);
+    bench.shell("a");
+    bench.shell("b");
+    bench.queue.set_paused("default", false).unwrap();
+    assert_eq!(bench.claim(5).len(), 1);
+    assert_eq!(bench.claim(5), []);
 }
 
 #[test]

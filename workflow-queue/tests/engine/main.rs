@@ -15,6 +15,7 @@ mod model;
 mod promotion;
 mod prune;
 mod retry;
+mod sequences;
 mod spawn;
 mod time;
 

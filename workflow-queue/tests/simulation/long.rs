@@ -1,41 +1,16 @@
-//! The shipped worker, recovery and engine, driven through kills, faults and jumping clocks on
-//! one thread. A seed that fails is replayed with `SIMULATION_SEED=… cargo test -p workflow-queue
-//! --test simulation`; `SIMULATION_SEEDS=…` runs so many.
+//! Few long runs over many tasks.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use queue_core::clock::Clock;
-use queue_core::error::Result;
-use queue_core::random::Random;
 use queue_core::simulation::{Config, Counts, Plant, Report, Stalls, run};
-use queue_core::sqlite::{Durability, OpenOptions};
-use workflow_queue::{SqliteOptions, WorkflowQueue};
 
-fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {
-    let options = SqliteOptions {
-        open: OpenOptions {
-            clock,
-            random,
-            ..OpenOptions::new(Durability::Fast)?
-        },
-        // Shorter than a stopped worker stays so.
-        lease: std::time::Duration::from_secs(1),
-    };
-    WorkflowQueue::open_with(path, options)
-}
+use crate::{number, open};
 
 fn simulate(seed: u64, config: &Config) -> Report {
     run(seed, config, open)
 }
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 #[test]
 fn nothing_is_lost_run_twice_or_stuck_whatever_dies_when() {
-    let seeds = match number("SIMULATION_SEED") {
+    let seeds = match number::<u64>("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SIMULATION_SEEDS").unwrap_or(12),
     };
@@ -49,11 +24,7 @@ fn nothing_is_lost_run_twice_or_stuck_whatever_dies_when() {
             report.violations,
             report.last,
         );
-        total.kills += report.counts.kills;
-        total.orphans += report.counts.orphans;
-        total.recoveries += report.counts.recoveries;
-        total.faults += report.counts.faults;
-        total.expired += report.counts.expired;
+        total += report.counts;
     }
     let seen = [
         total.kills,
@@ -62,7 +33,7 @@ fn nothing_is_lost_run_twice_or_stuck_whatever_dies_when() {
         total.faults,
         total.expired,
     ];
-    let single = number("SIMULATION_SEED").is_some();
+    let single = number::<u64>("SIMULATION_SEED").is_some();
     assert!(single || seen.iter().all(|count| *count > 0), "{total:?}");
 }
 
@@ -81,7 +52,7 @@ fn a_seed_replays_exactly() {
 fn planted(plant: Plant) -> Config {
     Config {
         plant: Some(plant),
-        kills: 2,
+        kills: 3,
         faults: 250,
         ..Config::default()
     }

@@ -1,0 +1,237 @@
+//! The workers of a run: how they are born, take turns, and die.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::actor::{Half, Heart, Pace, Worker};
+use super::chaos::Simulation;
+use super::shell::SimulatedShell;
+use super::world::Shared;
+use super::{Plant, Stalls};
+use crate::clock::{BootTime, Clock};
+use crate::queue::{Queue, Serves};
+use crate::runtime::driver::{Driver, Observer, Turn};
+use crate::runtime::pacemaker;
+use crate::runtime::presence::Registration;
+use crate::runtime::protocol::{Config as WorkerConfig, WorkerEvent};
+use crate::runtime::wakeup::Waker;
+
+/// Turns a worker may take without ever waiting for something to happen.
+const MOST_BUSY_TURNS: u32 = 2_000;
+
+/// Takes a worker's events into the trace.
+struct Tracer(Shared);
+
+impl Observer for Tracer {
+    fn on(&mut self, event: &WorkerEvent) {
+        let mut world = self.0.lock();
+        if matches!(event, WorkerEvent::Recovered(_)) {
+            world.counts.recoveries += 1;
+        }
+        world.note(format_args!("{event:?}"));
+    }
+}
+
+impl<Q: Queue> Simulation<Q> {
+    /// Something happened, so everybody looks again.
+    pub(super) fn rouse(&mut self) {
+        self.workers.iter_mut().for_each(Worker::rouse);
+    }
+
+    /// A worker of one of the queues, if there may be one more.
+    pub(super) fn start_some_worker(&mut self) {
+        if self.workers.len() < self.config.workers {
+            let queues = self.extension.queues();
+            let queue = queues[self.draw_place(queues.len())].to_owned();
+            let drain = self.draw(4) == 0;
+            self.start_worker(&queue, drain);
+        }
+    }
+
+    pub(super) fn start_worker(&mut self, queue: &str, drain: bool) {
+        let name = queue.to_owned();
+        let queue = self.queue();
+        let slots = 1 + self.draw(4);
+        let serves = Serves {
+            queue: name.clone(),
+            commands: true,
+            handlers: Vec::new(),
+        };
+        // A worker that cannot register ends, and leaves whatever it did to be cleared up.
+        let Ok(registration) = Registration::new(&*queue, slots, serves.clone()) else {
+            return;
+        };
+        let id = registration.info().id;
+        let shell = SimulatedShell {
+            registration,
+            world: self.world.clone(),
+            clock: Arc::clone(&self.clock),
+            sidecar: queue.sidecar().clone(),
+            waker: Arc::new(Waker::new(queue.sidecar().clone())),
+            listening: None,
+            greeted: Vec::new(),
+            dead: Vec::new(),
+            stops: 0,
+        };
+        let config = WorkerConfig {
+            slots: usize::try_from(slots).unwrap_or(1),
+            drain,
+            grace: Duration::from_millis(400),
+            poll: Duration::from_millis(self.config.poll_ms),
+            ..WorkerConfig::default()
+        };
+        {
+            let mut world = self.world.lock();
+            world.note(format_args!("worker {id} of {name} with {slots} slots"));
+            world.born(id);
+        }
+        let (pulse, heart) = queue.lease().map_or((None, None), |lease| {
+            let (pulse, pacemaker) = pacemaker::pair(Arc::clone(&queue), lease).unwrap();
+            let pace = Pace::default();
+            (Some(pulse), Some(Heart { pacemaker, pace }))
+        });
+        self.workers.push(Worker {
+            id,
+            queue: name,
+            driver: Driver::new(queue, shell, id, serves, config).under_leases(pulse),
+            own: Pace::default(),
+            busy_turns: 0,
+            heart,
+        });
+    }
+
+    pub(super) fn kill(&mut self) {
+        if let Some(position) = self.pick(self.workers.len()) {
+            let worker = self.workers.swap_remove(position);
+            let mut world = self.world.lock();
+            world.counts.kills += 1;
+            world.note(format_args!("killed {}", worker.id));
+            let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
+            world.died(worker.id, &watchers);
+            if world.plant(Plant::NobodyDies) {
+                self.undead.push(worker.driver);
+            }
+        }
+    }
+
+    pub(super) fn suspend(&mut self) {
+        let time = Duration::from_millis(u64::from(self.draw(self.config.stopped_ms)));
+        let until = self.clock.now().boot.after(time);
+        let leases = self.queues[0].lease().is_some();
+        let half = match self.config.stalls {
+            Stalls::WorkersAlone => Some(Half::Worker),
+            Stalls::Any if leases => {
+                [None, Some(Half::Worker), Some(Half::Heart)][self.draw_place(3)]
+            }
+            Stalls::Any => None,
+        };
+        if let Some(position) = self.pick(self.workers.len()) {
+            self.workers[position].stop(half, until);
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        if let Some(position) = self.pick(self.workers.len()) {
+            self.workers[position].driver.shell_mut().stops += 1;
+        }
+    }
+
+    /// One worker or its heart does something; if none has anything to do, time goes on.
+    pub(super) fn turn(&mut self) {
+        let now = self.clock.now().boot;
+        let ended = self.world.lock().with_ended(now);
+        let mut ready = Vec::new();
+        for (position, worker) in self.workers.iter_mut().enumerate() {
+            worker.go_on(now);
+            ready.extend(worker.ready(now, &ended).map(|half| (position, half)));
+        }
+        match self.pick(ready.len()).map(|lot| ready[lot]) {
+            Some((position, Half::Worker)) => self.burst_of(position),
+            Some((position, Half::Heart)) => self.beat(position),
+            None => self.pass_time(now),
+        }
+        if self.draw(8) == 0 {
+            self.clock.advance(Duration::from_millis(1));
+        }
+    }
+
+    fn beat(&mut self, position: usize) {
+        self.world.lock().counts.turns += 1;
+        let worker = &mut self.workers[position];
+        if worker.heart.as_mut().is_some_and(Heart::turn) {
+            self.rouse();
+        }
+    }
+
+    /// A worker does one thing after the other, a few of them.
+    fn burst_of(&mut self, position: usize) {
+        let turns = 1 + self.draw(self.config.burst);
+        let mut busy = 0;
+        while busy < turns && self.turn_of(position) {
+            busy += 1;
+        }
+        if busy > 0 {
+            self.rouse();
+        }
+    }
+
+    /// Returns whether the worker has more to do.
+    fn turn_of(&mut self, position: usize) -> bool {
+        let mut tracer = Tracer(self.world.clone());
+        let worker = &mut self.workers[position];
+        self.world.lock().counts.turns += 1;
+        match worker.driver.turn(&mut tracer) {
+            Turn::Busy => {
+                worker.busy_turns += 1;
+                if worker.busy_turns == MOST_BUSY_TURNS {
+                    let what = format!("{} never comes to rest", worker.id);
+                    self.world.lock().violated(what);
+                }
+                return true;
+            }
+            Turn::Wait(until) => {
+                worker.busy_turns = 0;
+                let waited = worker.driver.wait(Some(until));
+                if let Err(error) = waited {
+                    self.world
+                        .lock()
+                        .violated(format!("a wait failed: {error}"));
+                }
+                if !worker.driver.has_events() {
+                    worker.own.waits_until = Some(until);
+                }
+            }
+            Turn::Finished => self.finish(position),
+        }
+        false
+    }
+
+    fn finish(&mut self, position: usize) {
+        let mut worker = self.workers.swap_remove(position);
+        let result = worker.driver.result();
+        let now = self.clock.now().boot;
+        let queue = self.queue();
+        let left = self.world.lock().left_by(worker.id, now);
+        {
+            let mut world = self.world.lock();
+            world.note(format_args!("{} ended, ok {}", worker.id, result.is_ok()));
+            if left > 0 {
+                world.violated(format!("{} ended and left {left} executions", worker.id));
+            }
+        }
+        // A worker that cannot say goodbye is recovered as if it had died.
+        let _ = worker.driver.into_shell().registration.close(&*queue);
+        let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
+        self.world.lock().died(worker.id, &watchers);
+        self.rouse();
+    }
+
+    /// Nobody has anything to do before then.
+    fn pass_time(&mut self, now: BootTime) {
+        let waits = self.workers.iter().filter_map(|worker| worker.next(now));
+        let next = waits.chain(self.world.lock().next_end(now)).min();
+        let next = next.unwrap_or_else(|| now.after(Duration::from_millis(500)));
+        self.clock
+            .advance(next.since(now).max(Duration::from_millis(1)));
+    }
+}

@@ -1,0 +1,456 @@
+//! What only this engine can be asked for, drawn by lot.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use queue_core::claim::Claim;
+use queue_core::options::TaskOptions;
+use queue_core::outcome::{Outcome, Settlement};
+use queue_core::queue::{Queue, Waits};
+use queue_core::simulation::{Call, Extension, Ledger, Stage};
+use queue_core::task::{NewTask, Task, TaskId};
+use queue_core::workflow::Condition;
+use workflow_queue::{
+    Dependency, Edge, KeyScope, Limit, LimitKind, OnConflict, Rate, Settings, Which, WorkflowQueue,
+    WorkflowTask,
+};
+
+use crate::checks::{At, Checks, MAX_BACKOFF_MS};
+use crate::file::Mistake;
+use crate::model::Phase;
+use crate::seen::{Seen, Sight};
+use crate::submissions::From;
+
+/// The queues of a run; nobody names the second before its first task, limit or pause.
+const QUEUES: [&str; 2] = ["default", "other"];
+/// The limit keys and the idempotency keys: few, so that tasks meet under them.
+const KEYS: [&[u8]; 2] = [b"k", b"\xff\0"];
+
+type Scene<'a> = Stage<'a, WorkflowQueue>;
+
+/// The engine's own actions, beside its model.
+#[derive(Debug, Default)]
+pub(crate) struct Workflows {
+    checks: Mutex<Checks>,
+}
+
+impl Workflows {
+    pub(crate) fn new(mistake: Option<Mistake>) -> Self {
+        Self {
+            checks: Mutex::new(Checks::new(mistake)),
+        }
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.checks().seen.clone()
+    }
+
+    fn checks(&self) -> MutexGuard<'_, Checks> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the model follow a call that was carried out just now, and compares.
+    fn follow(
+        &self,
+        queue: &WorkflowQueue,
+        ledger: Ledger<'_>,
+        apply: impl FnOnce(&mut Checks, At<'_>),
+    ) {
+        let now = queue.now();
+        let ledger = &ledger;
+        let at = At { now, queue, ledger };
+        let mut checks = self.checks();
+        checks.begin(at);
+        apply(&mut checks, at);
+        checks.compare(at);
+    }
+
+    /// Some tasks, the later ones after earlier ones and after stored ones.
+    fn submit(&self, scene: &Scene<'_>) {
+        let count = 1 + scene.ledger.draw(5) as usize;
+        if !scene.has_room(count) {
+            return;
+        }
+        let tasks = new_tasks(scene, count);
+        let answer = scene.write("workflow", |queue| {
+            let answer = queue.enqueue_workflow(tasks.clone());
+            self.follow(queue, scene.ledger, |checks, at| {
+                checks.submitted(&tasks, From::Workflow, answer.as_deref(), at);
+            });
+            answer
+        });
+        scene.acknowledge(&answer.unwrap_or_default());
+    }
+
+    fn lost_claims(&self) -> Vec<Claim> {
+        let checks = self.checks();
+        let lost = |claim: &&Claim| !checks.model.is_live(**claim);
+        checks.claims.iter().filter(lost).copied().collect()
+    }
+
+    /// What was believed dead reports after all, while its task runs elsewhere if one does.
+    fn settle_late(&self, scene: &Scene<'_>) {
+        let lost = self.lost_claims();
+        let again: Vec<Claim> = {
+            let checks = self.checks();
+            let runs = |claim: &&Claim| checks.model.phase(claim.task) == Phase::Runs;
+            lost.iter().filter(runs).copied().collect()
+        };
+        let claims = if again.is_empty() { lost } else { again };
+        if let Some(claim) = scene.ledger.pick(&claims) {
+            let succeeded = scene.ledger.chance(500);
+            let late = Settlement {
+                claim,
+                outcome: if succeeded {
+                    Outcome::Succeeded
+                } else {
+                    Outcome::Returned
+                },
+                output: None,
+            };
+            // What came of it is seen in the file.
+            let _ = scene.settle(vec![late]);
+        }
+    }
+
+    /// Tasks under a claim, which may be lost.
+    fn spawn(&self, scene: &Scene<'_>) {
+        let claims = if scene.ledger.chance(250) {
+            self.lost_claims()
+        } else {
+            scene.executions()
+        };
+        let Some(claim) = scene.ledger.pick(&claims) else {
+            return;
+        };
+        let count = 1 + scene.ledger.draw(2) as usize;
+        if !scene.has_room(count) {
+            return;
+        }
+        let mut tasks = new_tasks(scene, count);
+        if let Some(task) = tasks.pop() {
+            tasks.push(put_before(scene, task));
+        }
+        let answer = scene.write("spawn", |queue| {
+            let mut answer = queue.spawn(claim, tasks.clone(), Vec::new());
+            let mut checks = self.checks();
+            let live = checks.model.is_live(claim);
+            if checks.mistake == Some(Mistake::SpawnsUnfenced) && !live {
+                answer = queue.enqueue_workflow(tasks.clone());
+            }
+            checks
+                .seen
+                .saw(if live { Sight::Spawn } else { Sight::LostSpawn });
+            drop(checks);
+            self.follow(queue, scene.ledger, |checks, at| {
+                checks.submitted(&tasks, From::Spawner(claim), answer.as_deref(), at);
+            });
+            answer
+        });
+        scene.acknowledge(&answer.unwrap_or_default());
+    }
+
+    /// An edge between stored tasks; under a claim now and then, which keeps to its workflow.
+    fn link(&self, scene: &Scene<'_>) {
+        let known = scene.tasks();
+        let (Some(dependent), Some(on)) = (scene.ledger.pick(&known), scene.ledger.pick(&known))
+        else {
+            return;
+        };
+        let edge = Edge {
+            dependent,
+            on,
+            condition: condition(scene),
+        };
+        let claims = scene.executions();
+        let claim = scene
+            .ledger
+            .pick(&claims)
+            .filter(|_| scene.ledger.chance(300));
+        // What came of it is seen in the file.
+        let _ = scene.write("link", |queue| {
+            let answer = match claim {
+                Some(claim) => queue.spawn(claim, Vec::new(), vec![edge]).map(|_| ()),
+                None => queue.add_dependencies(vec![edge]),
+            };
+            self.follow(queue, scene.ledger, |checks, at| {
+                let model = &checks.model;
+                let of = |task: TaskId| model.nodes.get(&task).map(|node| node.workflow);
+                let fenced = claim.is_none_or(|claim| {
+                    let own = of(claim.task);
+                    model.is_live(claim) && of(edge.dependent) == own && of(edge.on) == own
+                });
+                let can = fenced && model.can_link(edge);
+                at.check(answer.is_ok() == can, || format!("{edge:?}: {answer:?}"));
+                if can {
+                    checks.model.link(edge);
+                    checks.seen.saw(Sight::Link);
+                }
+            });
+            answer
+        });
+    }
+
+    fn retry(&self, scene: &Scene<'_>) {
+        let known = scene.tasks();
+        let ended: Vec<_> = {
+            let checks = self.checks();
+            let again = |task: &&TaskId| checks.model.may_reopen(**task);
+            known.iter().filter(again).copied().collect()
+        };
+        let from = if scene.ledger.chance(800) {
+            &ended
+        } else {
+            &known
+        };
+        let count = 1 + scene.ledger.draw(2);
+        let ids: Vec<_> = (0..count).filter_map(|_| scene.ledger.pick(from)).collect();
+        let downstream = !scene.ledger.chance(300);
+        // Also tasks of which only the file knows are re-opened downstream.
+        let stored: Vec<TaskId> = self.checks().model.nodes.keys().copied().collect();
+        scene.ledger.reopens(stored);
+        // What came of it is seen in the file.
+        let _ = scene.write("retry", |queue| {
+            let changes = if downstream {
+                queue.retry_downstream(&ids)?
+            } else {
+                queue.retry(&ids)?
+            };
+            self.follow(queue, scene.ledger, |checks, at| {
+                checks.retried(&ids, &changes, downstream, at);
+            });
+            Ok(())
+        });
+    }
+
+    fn limit(&self, scene: &Scene<'_>) {
+        let small = |scene: &Scene<'_>| scene.ledger.pick(&[0, 1, 1, 2, 2, 3]).unwrap_or(1);
+        let some = |scene: &Scene<'_>| scene.ledger.chance(600);
+        let on_queue = scene.ledger.chance(500);
+        let kind = if on_queue {
+            LimitKind::Queue(queue_name(scene))
+        } else {
+            LimitKind::Key(key(scene))
+        };
+        let rate = Rate {
+            starts: small(scene),
+            period_ms: 100 + scene.ledger.draw(900),
+        };
+        let limit = Limit {
+            kind,
+            concurrency: some(scene).then(|| small(scene)),
+            rate: (on_queue && some(scene)).then_some(rate),
+        };
+        self.set_limit(scene, &limit);
+    }
+
+    fn set_limit(&self, scene: &Scene<'_>, limit: &Limit) {
+        // What came of it is seen in the file.
+        let _ = scene.write("limit", |queue| {
+            queue.set_limit(limit)?;
+            self.follow(queue, scene.ledger, |checks, _| {
+                checks.limits.set(limit);
+                checks.seen.saw(Sight::Limit);
+            });
+            Ok(())
+        });
+    }
+
+    fn set_paused(&self, scene: &Scene<'_>, name: &str, paused: bool) {
+        // What came of it is seen in the file.
+        let _ = scene.write("pause", |queue| {
+            queue.set_paused(name, paused)?;
+            self.follow(queue, scene.ledger, |checks, _| {
+                checks.limits.pause(name, paused);
+            });
+            Ok(())
+        });
+    }
+}
+
+impl Extension<WorkflowQueue> for Workflows {
+    fn queues(&self) -> &[&str] {
+        &QUEUES
+    }
+
+    fn share(&self) -> u32 {
+        60
+    }
+
+    fn act(&self, scene: &Scene<'_>) {
+        match scene.ledger.draw(100) {
+            0..36 => self.submit(scene),
+            36..50 => self.spawn(scene),
+            50..64 => self.link(scene),
+            64..80 => self.retry(scene),
+            80..91 => self.limit(scene),
+            91..94 => self.settle_late(scene),
+            _ => {
+                let paused = scene.ledger.chance(500);
+                self.set_paused(scene, &queue_name(scene), paused);
+            }
+        }
+    }
+
+    fn committed(&self, call: &Call<'_>, queue: &WorkflowQueue, ledger: &Ledger<'_>) {
+        self.follow(queue, *ledger, |checks, at| checks.core_call(call, at));
+    }
+
+    /// Some limits of zero and some pauses stay, so that what waits for them has to say so.
+    fn calm(&self, scene: &Scene<'_>) {
+        let (limits, paused) = self.checks().limits.stoppers();
+        for name in limits {
+            if scene.ledger.chance(700) {
+                let limit = Limit {
+                    kind: name.kind(),
+                    concurrency: None,
+                    rate: None,
+                };
+                self.set_limit(scene, &limit);
+            }
+        }
+        for queue in paused {
+            if scene.ledger.chance(700) {
+                self.set_paused(scene, &queue, false);
+            }
+        }
+    }
+
+    fn explains(&self, queue: &WorkflowQueue, task: &Task) -> bool {
+        let mut checks = self.checks();
+        let explained = is_explained(&checks, queue, task.id);
+        if explained {
+            checks.seen.saw(Sight::Explained);
+        }
+        explained
+    }
+}
+
+/// Whether one of the reasons that the engine gives keeps a task waiting; none may be untrue.
+fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
+    let node = &checks.model.nodes[&task];
+    if !node.phase.is_waiting() {
+        return false;
+    }
+    let mut explained = false;
+    for waits in queue.waits_for(task).unwrap_or_default() {
+        let is_true = match waits {
+            Waits::Time { .. }
+            | Waits::Rate {
+                more_at: Some(_), ..
+            } => return false,
+            Waits::Behind { .. } => continue,
+            Waits::Paused { .. } => checks.limits.is_paused(&node.queue),
+            Waits::Rate { more_at: None, .. } => checks.limits.never_starts(&node.queue),
+            Waits::Limit { name, .. } => checks.limits.stops(&checks.model, node, &name),
+            Waits::Dependency {
+                task: on,
+                condition,
+                ..
+            } => {
+                let edge = node.after.get(&on);
+                node.phase == Phase::Waits
+                    && edge.is_some_and(|edge| edge.condition == condition && !edge.met)
+                    && is_explained(checks, queue, on)
+            }
+        };
+        if !is_true {
+            return false;
+        }
+        explained = true;
+    }
+    explained
+}
+
+/// Has stored tasks wait for a new one of a running task, now and then.
+fn put_before(scene: &Scene<'_>, task: WorkflowTask) -> WorkflowTask {
+    let dependent = scene.ledger.pick(&scene.tasks());
+    match (scene.ledger.draw(6), dependent) {
+        (0..2, _) => task.before(Which::OfSpawner, condition(scene)),
+        (2, Some(dependent)) => task.before(dependent, condition(scene)),
+        _ => task,
+    }
+}
+
+/// Tasks of which the later ones may depend on earlier ones, and all on stored ones.
+fn new_tasks(scene: &Scene<'_>, count: usize) -> Vec<WorkflowTask> {
+    let known = scene.tasks();
+    (0..count)
+        .map(|place| {
+            let mut task = new_task(scene);
+            for _ in 0..scene.ledger.draw(4) {
+                let condition = condition(scene);
+                let lot = scene.ledger.draw(4);
+                task = match scene.ledger.pick(&known) {
+                    Some(on) if lot == 0 => task.after(on, condition),
+                    _ if place > 0 => {
+                        let on = scene.ledger.place(place);
+                        task.after(on, condition)
+                    }
+                    _ => task,
+                };
+            }
+            let mut seen = Vec::new();
+            task.after.retain(|Dependency { on, .. }| {
+                let fresh = !seen.contains(on);
+                seen.push(on.clone());
+                fresh
+            });
+            task
+        })
+        .collect()
+}
+
+fn new_task(scene: &Scene<'_>) -> WorkflowTask {
+    let draw = |below| scene.ledger.draw(below);
+    let millis = |least: u32, most: u32| {
+        Duration::from_millis(u64::from(least + scene.ledger.draw(most - least)))
+    };
+    let options = TaskOptions {
+        max_attempts: 1 + draw(3),
+        max_crashes: 1 + draw(3),
+        backoff_ms: u64::from(draw(2) * draw(500)),
+        max_backoff_ms: MAX_BACKOFF_MS,
+        timeout_ms: (draw(3) == 0).then(|| u64::from(100 + draw(1_000))),
+        ..TaskOptions::default()
+    };
+    let mut task = NewTask::shell("t", "true")
+        .queue(queue_name(scene))
+        .priority(i32::try_from(draw(4)).unwrap_or(0) - 1)
+        .options(options);
+    if draw(6) == 0 {
+        task = task.run_at(scene.now().wall.after(millis(0, 1_500)));
+    }
+    let mut settings = Settings {
+        start_within: (draw(8) == 0).then(|| millis(50, 3_000)),
+        finish_within: (draw(8) == 0).then(|| millis(50, 3_000)),
+        limit_key: (draw(3) == 0).then(|| key(scene)),
+        ..Settings::default()
+    };
+    if draw(3) == 0 {
+        task = task.key(key(scene));
+        settings.key_scope = match draw(3) {
+            0 => KeyScope::Forever,
+            1 => KeyScope::WhileUnfinished,
+            _ => KeyScope::For(millis(1, 1_500)),
+        };
+        if draw(4) == 0 {
+            settings.on_conflict = OnConflict::Refuse;
+        }
+    }
+    let task: WorkflowTask = task.into();
+    task.settings(settings)
+}
+
+fn condition(scene: &Scene<'_>) -> Condition {
+    let lot = scene.ledger.draw(4) as usize;
+    Condition::ALL.get(lot).copied().unwrap_or_default()
+}
+
+fn queue_name(scene: &Scene<'_>) -> String {
+    QUEUES[usize::from(scene.ledger.chance(350))].to_owned()
+}
+
+fn key(scene: &Scene<'_>) -> Vec<u8> {
+    KEYS[usize::from(scene.ledger.chance(400))].to_vec()
+}

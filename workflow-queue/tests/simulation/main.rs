@@ -1,0 +1,52 @@
+//! The shipped worker, recovery and engine, driven through kills, faults and jumping clocks on
+//! one thread: `long` by what every engine can do, in few long runs; `short` by everything this
+//! engine can do, against a model, in thousands of short ones. A run that fails prints the command
+//! that replays it; `SIMULATION_SEEDS=…` runs so many.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a file that cannot be read is a test that fails"
+)]
+
+mod actors;
+mod checks;
+mod ends;
+mod file;
+mod limits;
+mod long;
+mod model;
+mod seen;
+mod short;
+mod submissions;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue_core::clock::Clock;
+use queue_core::error::Result;
+use queue_core::random::Random;
+use queue_core::sqlite::{Durability, OpenOptions};
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+/// Shorter than a stopped worker stays so.
+const LEASE: Duration = Duration::from_secs(1);
+
+fn options(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<SqliteOptions> {
+    Ok(SqliteOptions {
+        open: OpenOptions {
+            clock,
+            random,
+            ..OpenOptions::new(Durability::Fast)?
+        },
+        lease: LEASE,
+    })
+}
+
+fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {
+    WorkflowQueue::open_with(path, options(clock, random)?)
+}
+
+fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    std::env::var(variable).ok()?.parse().ok()
+}

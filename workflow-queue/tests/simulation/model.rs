@@ -1,0 +1,331 @@
+//! What the promises about tasks and their dependencies come to: who waits, who may start, who is
+//! skipped. It knows ends only from what it was told of each call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use queue_core::claim::Claim;
+use queue_core::clock::{BootTime, Timestamp};
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use queue_core::workflow::{Condition, Standing};
+use workflow_queue::KeyScope;
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// A dependency does not hold yet.
+    Waits,
+    /// Nothing but time, limits and workers keep it from running.
+    Free,
+    /// Under the claim it had last.
+    Runs,
+    Ended(State),
+}
+
+impl Phase {
+    pub(crate) fn is_waiting(self) -> bool {
+        matches!(self, Self::Waits | Self::Free)
+    }
+
+    pub(crate) fn has_ended(self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edge {
+    pub(crate) condition: Condition,
+    /// It held when the task depended on ended last.
+    pub(crate) met: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) phase: Phase,
+    pub(crate) after: BTreeMap<TaskId, Edge>,
+    pub(crate) workflow: TaskId,
+    pub(crate) queue: String,
+    pub(crate) limit_key: Option<Vec<u8>>,
+    pub(crate) key_scope: KeyScope,
+    pub(crate) key_until: Option<Timestamp>,
+    pub(crate) priority: i32,
+    pub(crate) run_at: Option<Timestamp>,
+    pub(crate) start_within: Option<Duration>,
+    pub(crate) finish_within: Option<Duration>,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) deadline_at: Option<Timestamp>,
+    pub(crate) max_attempts: u32,
+    pub(crate) max_crashes: u32,
+    pub(crate) attempts: u32,
+    pub(crate) crashes: u32,
+    pub(crate) cancel_requested: bool,
+    /// The last claim, and how long it is held if it runs.
+    pub(crate) claim: Option<Claim>,
+    pub(crate) lease_until: BootTime,
+    /// The last claim was settled by its worker.
+    pub(crate) settled: bool,
+    /// Attempts that have to be on record.
+    pub(crate) recorded: usize,
+    pub(crate) pruned: bool,
+}
+
+impl Node {
+    /// What time it has to start and to end in counts from then.
+    pub(crate) fn give_time(&mut self, from: Timestamp) {
+        let start = self.start_within.map(|within| from.after(within));
+        self.deadline_at = self.finish_within.map(|within| from.after(within));
+        self.expires_at = start.into_iter().chain(self.deadline_at).min();
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) nodes: BTreeMap<TaskId, Node>,
+    /// Who holds an idempotency key.
+    pub(crate) keys: BTreeMap<Vec<u8>, TaskId>,
+}
+
+impl Model {
+    pub(crate) fn node(&mut self, task: TaskId) -> &mut Node {
+        self.nodes.get_mut(&task).expect("the model knows the task")
+    }
+
+    pub(crate) fn phase(&self, task: TaskId) -> Phase {
+        self.nodes[&task].phase
+    }
+
+    /// A stored task that was not pruned.
+    pub(crate) fn is_stored(&self, task: TaskId) -> bool {
+        self.nodes.get(&task).is_some_and(|node| !node.pruned)
+    }
+
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (TaskId, &Node)> {
+        let nodes = self.nodes.iter().filter(|(_, node)| !node.pruned);
+        nodes.map(|(task, node)| (*task, node))
+    }
+
+    /// The task that runs under a claim.
+    pub(crate) fn is_live(&self, claim: Claim) -> bool {
+        let node = self.nodes.get(&claim.task);
+        node.is_some_and(|node| node.phase == Phase::Runs && node.claim == Some(claim))
+    }
+
+    /// Who holds a key, unless it has lapsed.
+    pub(crate) fn holder(&self, key: &[u8], now: Timestamp) -> Option<TaskId> {
+        let holder = *self.keys.get(key)?;
+        let node = &self.nodes[&holder];
+        let lapsed = match node.key_scope {
+            KeyScope::Forever => false,
+            KeyScope::WhileUnfinished => node.phase.has_ended(),
+            KeyScope::For(_) => node.key_until.is_some_and(|until| until <= now),
+        };
+        (!lapsed).then_some(holder)
+    }
+
+    /// A task that is gone was taken to have held, unless the dependent may have been skipped for
+    /// it.
+    fn standing(&self, dependent: TaskId, on: TaskId, condition: Condition) -> Standing {
+        let node = &self.nodes[&on];
+        match node.phase {
+            _ if node.pruned => match self.phase(dependent) {
+                Phase::Ended(State::Skipped) => Standing::Impossible,
+                Phase::Waits | Phase::Free | Phase::Runs | Phase::Ended(_) => Standing::Met,
+            },
+            Phase::Ended(state) => condition.standing(state),
+            Phase::Waits | Phase::Free | Phase::Runs => Standing::Open,
+        }
+    }
+
+    /// Takes in the tasks of one submission, each free as yet, with edges to tasks of before and of
+    /// the submission, which are open as yet.
+    pub(crate) fn submit(&mut self, tasks: Vec<(TaskId, Node)>) {
+        let fresh: Vec<TaskId> = tasks.iter().map(|(task, _)| *task).collect();
+        self.nodes.extend(tasks);
+        let mut never = Vec::new();
+        for task in &fresh {
+            let stands = |on: &TaskId, edge: &Edge| {
+                if fresh.contains(on) {
+                    Standing::Open
+                } else {
+                    self.standing(*task, *on, edge.condition)
+                }
+            };
+            let after = &self.nodes[task].after;
+            let stands: Vec<_> = after.iter().map(|(on, edge)| stands(on, edge)).collect();
+            let node = self.node(*task);
+            for (edge, stands) in node.after.values_mut().zip(&stands) {
+                edge.met = *stands == Standing::Met;
+            }
+            node.phase = if stands.contains(&Standing::Impossible) {
+                never.push(*task);
+                Phase::Ended(State::Skipped)
+            } else if stands.contains(&Standing::Open) {
+                Phase::Waits
+            } else {
+                Phase::Free
+            };
+        }
+        for task in never {
+            self.carry_on(task);
+        }
+    }
+
+    fn waiting_for(&self, task: TaskId) -> Vec<TaskId> {
+        let waits = |node: &Node| node.phase == Phase::Waits && node.after.contains_key(&task);
+        let found = self.nodes.iter().filter(|(_, node)| waits(node));
+        found.map(|(dependent, _)| *dependent).collect()
+    }
+
+    /// Carries an end on to those that wait for it.
+    fn carry_on(&mut self, task: TaskId) {
+        for dependent in self.waiting_for(task) {
+            let condition = self.nodes[&dependent].after[&task].condition;
+            match self.standing(dependent, task, condition) {
+                Standing::Open => {}
+                Standing::Impossible => self.end(dependent, State::Skipped),
+                Standing::Met => {
+                    let node = self.node(dependent);
+                    if let Some(edge) = node.after.get_mut(&task) {
+                        edge.met = true;
+                    }
+                    if node.after.values().all(|edge| edge.met) {
+                        node.phase = Phase::Free;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn end(&mut self, task: TaskId, state: State) {
+        self.node(task).phase = Phase::Ended(state);
+        self.carry_on(task);
+    }
+
+    /// Whether a task ended, and not well.
+    pub(crate) fn may_reopen(&self, task: TaskId) -> bool {
+        let node = self.nodes.get(&task).map(|node| node.phase);
+        matches!(
+            node,
+            Some(Phase::Ended(
+                State::Failed | State::Cancelled | State::Skipped
+            ))
+        )
+    }
+
+    /// Re-opens an ended task, if its dependencies allow that.
+    fn reopen(&mut self, task: TaskId, now: Timestamp) -> bool {
+        if !self.may_reopen(task) || self.nodes[&task].pruned {
+            return false;
+        }
+        let after = &self.nodes[&task].after;
+        let stands: Vec<_> = after
+            .iter()
+            .map(|(on, edge)| self.standing(task, *on, edge.condition))
+            .collect();
+        if stands.contains(&Standing::Impossible) {
+            return false;
+        }
+        let node = self.node(task);
+        for (edge, stands) in node.after.values_mut().zip(&stands) {
+            edge.met = *stands == Standing::Met;
+        }
+        (node.attempts, node.crashes, node.cancel_requested) = (0, 0, false);
+        node.run_at = None;
+        node.give_time(now);
+        node.phase = if stands.contains(&Standing::Open) {
+            Phase::Waits
+        } else {
+            Phase::Free
+        };
+        for dependent in self.waiting_for(task) {
+            if let Some(edge) = self.node(dependent).after.get_mut(&task) {
+                edge.met = false;
+            }
+        }
+        true
+    }
+
+    /// Re-opens tasks, and what was skipped because of them. Returns which of those asked for wait
+    /// again.
+    pub(crate) fn retry(
+        &mut self,
+        tasks: &[TaskId],
+        downstream: bool,
+        now: Timestamp,
+    ) -> Vec<bool> {
+        let had_ended = |task: &TaskId| {
+            let node = self.nodes.get(task);
+            node.is_some_and(|node| node.phase.has_ended())
+        };
+        let had_ended: Vec<bool> = tasks.iter().map(had_ended).collect();
+        let wanted: BTreeSet<TaskId> = tasks.iter().copied().collect();
+        loop {
+            let mut work: Vec<TaskId> = wanted
+                .iter()
+                .copied()
+                .filter(|task| self.nodes.contains_key(task) && self.reopen(*task, now))
+                .collect();
+            if work.is_empty() {
+                break;
+            }
+            while downstream && let Some(task) = work.pop() {
+                let below = |node: &Node| {
+                    node.phase == Phase::Ended(State::Skipped) && node.after.contains_key(&task)
+                };
+                let found = self.nodes.iter().filter(|(_, node)| below(node));
+                let found: Vec<TaskId> = found.map(|(task, _)| *task).collect();
+                work.extend(found.into_iter().filter(|task| self.reopen(*task, now)));
+            }
+        }
+        let again =
+            |(task, had_ended): (&TaskId, bool)| had_ended && !self.phase(*task).has_ended();
+        tasks.iter().zip(had_ended).map(again).collect()
+    }
+
+    /// Whether `task` waits for `other`, however far up.
+    fn is_above(&self, other: TaskId, task: TaskId) -> bool {
+        let node = &self.nodes[&task];
+        let above = || node.after.keys().any(|on| self.is_above(other, *on));
+        task == other || (!node.pruned && above())
+    }
+
+    /// Whether an edge may be added.
+    pub(crate) fn can_link(&self, edge: workflow_queue::Edge) -> bool {
+        let Some(node) = self.nodes.get(&edge.dependent).filter(|node| !node.pruned) else {
+            return false;
+        };
+        let known = node.after.get(&edge.on);
+        let fresh = known.is_none();
+        node.phase.is_waiting()
+            && edge.dependent != edge.on
+            && known.is_none_or(|known| known.condition == edge.condition)
+            && !(fresh && (!self.is_stored(edge.on) || self.is_above(edge.dependent, edge.on)))
+    }
+
+    /// Adds an edge that may be added.
+    pub(crate) fn link(&mut self, edge: workflow_queue::Edge) {
+        let (task, condition) = (edge.dependent, edge.condition);
+        if self.nodes[&task].after.contains_key(&edge.on) {
+            return;
+        }
+        let met = false;
+        let after = &mut self.node(task).after;
+        after.insert(edge.on, Edge { condition, met });
+        if self.standing(task, edge.on, condition) == Standing::Impossible {
+            return self.end(task, State::Skipped);
+        }
+        let after = &self.nodes[&task].after;
+        let open: Vec<bool> = after
+            .iter()
+            .map(|(on, edge)| self.standing(task, *on, edge.condition) == Standing::Open)
+            .collect();
+        let node = self.node(task);
+        for (edge, open) in node.after.values_mut().zip(&open) {
+            edge.met = !open;
+        }
+        if open.contains(&true) {
+            node.phase = Phase::Waits;
+        }
+    }
+}
