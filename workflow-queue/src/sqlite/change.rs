@@ -10,6 +10,7 @@ use queue_core::task::TaskId;
 use rusqlite::OptionalExtension;
 
 use super::edges::{self, Prospect};
+use super::link;
 use super::writing::Writing;
 
 const STATE_AND_LIMIT: &str = statement(include_str!("../../queries/state_and_limit.sql"));
@@ -46,12 +47,19 @@ impl Writing<'_> {
                 ended.insert(*id);
             }
         }
+        let mut reopened = Vec::new();
         for id in &ended {
             let mut work = vec![*id];
             while let Some(task) = work.pop() {
                 if self.reopen(task)? {
                     work.extend(self.to_follow(task, &ended, downstream)?);
+                    reopened.push(task);
                 }
+            }
+        }
+        if reopened.len() > 1 {
+            for id in reopened {
+                self.hold_back(id)?;
             }
         }
         ids.iter()
@@ -67,6 +75,18 @@ impl Writing<'_> {
                 })
             })
             .collect()
+    }
+
+    /// A re-opened task waits for all that is open now, also for what was re-opened after it: in
+    /// whatever order they are, none starts before what it depends on has ended again.
+    fn hold_back(&mut self, id: TaskId) -> Result<()> {
+        let Some((state, _)) = self.find(id)? else {
+            return Ok(());
+        };
+        match edges::prospect(self.connection, id, state)? {
+            Prospect::Waits(0) | Prospect::Never(_) => Ok(()),
+            Prospect::Waits(pending) => link::block(self, id, pending),
+        }
     }
 
     /// The dependents of a re-opened task that are to be re-opened now: those that were asked for,

@@ -176,11 +176,17 @@ fn add(
         writing.note_freed(dependent)?;
         writing.ended(dependent, State::Skipped)?;
     } else if pending > 0 {
-        connection.prepare_cached(BLOCK)?.execute([dependent.0])?;
-        writing.waits(dependent, pending)?;
-        writing.note_freed(dependent)?;
+        block(writing, dependent, pending)?;
     }
     Ok(())
+}
+
+/// Has a waiting task wait for so many dependencies, also if it could have been claimed.
+pub(super) fn block(writing: &mut Writing<'_>, task: TaskId, pending: u32) -> Result<()> {
+    let connection = writing.connection;
+    connection.prepare_cached(BLOCK)?.execute([task.0])?;
+    writing.waits(task, pending)?;
+    writing.note_freed(task)
 }
 
 /// The dependencies of a task with those that are added.

@@ -145,9 +145,15 @@ impl Model {
                 break;
             }
         }
-        let reopened =
-            |task: &usize| before[*task].is_terminal() && !self.nodes[*task].state.is_terminal();
-        tasks.iter().map(reopened).collect()
+        let reopened = |model: &Self, task: usize| {
+            before[task].is_terminal() && !model.nodes[task].state.is_terminal()
+        };
+        for task in 0..self.nodes.len() {
+            if reopened(self, task) {
+                self.settle_in(task);
+            }
+        }
+        tasks.iter().map(|task| reopened(self, *task)).collect()
     }
 
     /// Whether `task` waits for `other`, however far up.

@@ -4,7 +4,7 @@ use queue_core::outcome::Outcome;
 use queue_core::queue::{Change, Queue};
 use queue_core::state::State::{self, Blocked, Cancelled, Failed, Queued, Skipped, Succeeded};
 use queue_core::task::TaskId;
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 
 use crate::{Bench, FAILED, Workflows, once, task};
 
@@ -167,4 +167,33 @@ fn what_succeeded_or_waits_is_not_re_opened() {
         [Change::Refused(Succeeded)]
     );
     assert_eq!(bench.queue.retry(&[TaskId(9)]).unwrap(), [Change::NotFound]);
+}
+
+/// Bug: of tasks that one retry re-opened, one that came before what it depends on was let go by
+/// the end that the same retry undid. Loss: it ran while its dependency was still to run. Fix: all
+/// that a retry re-opened waits for what is open in the end.
+#[test]
+fn what_is_re_opened_together_keeps_its_order_whatever_its_ids() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        once("last"),
+        once("first"),
+        task("middle").after("first", Condition::Success),
+    ]);
+    bench.queue.cancel(&ids[..1]).unwrap();
+    bench.end(ids[1], FAILED);
+    assert_eq!(bench.states(&ids), [Cancelled, Failed, Skipped]);
+    bench.queue.retry(&ids[..1]).unwrap();
+    bench
+        .queue
+        .add_dependencies(vec![Edge {
+            dependent: ids[0],
+            on: ids[2],
+            condition: Condition::Any,
+        }])
+        .unwrap();
+    bench.queue.cancel(&ids[..1]).unwrap();
+    bench.queue.retry_downstream(&ids[..2]).unwrap();
+    assert_eq!(bench.states(&ids), [Blocked, Queued, Blocked]);
+    assert_eq!(bench.drain(), [ids[1], ids[2], ids[0]]);
 }

@@ -227,23 +227,33 @@ impl Model {
             return false;
         }
         let node = self.node(task);
-        for (edge, stands) in node.after.values_mut().zip(&stands) {
-            edge.met = *stands == Standing::Met;
-        }
         (node.attempts, node.crashes, node.cancel_requested) = (0, 0, false);
         node.run_at = None;
         node.give_time(now);
-        node.phase = if stands.contains(&Standing::Open) {
-            Phase::Waits
-        } else {
-            Phase::Free
-        };
+        node.phase = Phase::Free;
+        self.look_up(task);
         for dependent in self.waiting_for(task) {
             if let Some(edge) = self.node(dependent).after.get_mut(&task) {
                 edge.met = false;
             }
         }
         true
+    }
+
+    /// A waiting task waits for all that is open now, and for nothing else.
+    fn look_up(&mut self, task: TaskId) {
+        let after = &self.nodes[&task].after;
+        let open: Vec<bool> = after
+            .iter()
+            .map(|(on, edge)| self.standing(task, *on, edge.condition) == Standing::Open)
+            .collect();
+        let node = self.node(task);
+        for (edge, open) in node.after.values_mut().zip(&open) {
+            edge.met = !open;
+        }
+        if open.contains(&true) {
+            node.phase = Phase::Waits;
+        }
     }
 
     /// Re-opens tasks, and what was skipped because of them. Returns which of those asked for wait
@@ -254,11 +264,8 @@ impl Model {
         downstream: bool,
         now: Timestamp,
     ) -> Vec<bool> {
-        let had_ended = |task: &TaskId| {
-            let node = self.nodes.get(task);
-            node.is_some_and(|node| node.phase.has_ended())
-        };
-        let had_ended: Vec<bool> = tasks.iter().map(had_ended).collect();
+        let ended = self.nodes.iter().filter(|(_, node)| node.phase.has_ended());
+        let ended: BTreeSet<TaskId> = ended.map(|(task, _)| *task).collect();
         let wanted: BTreeSet<TaskId> = tasks.iter().copied().collect();
         loop {
             let mut work: Vec<TaskId> = wanted
@@ -279,8 +286,13 @@ impl Model {
             }
         }
         let again =
-            |(task, had_ended): (&TaskId, bool)| had_ended && !self.phase(*task).has_ended();
-        tasks.iter().zip(had_ended).map(again).collect()
+            |model: &Self, task: &TaskId| ended.contains(task) && !model.phase(*task).has_ended();
+        for task in &ended {
+            if again(self, task) {
+                self.look_up(*task);
+            }
+        }
+        tasks.iter().map(|task| again(self, task)).collect()
     }
 
     /// Whether `task` waits for `other`, however far up.
@@ -315,17 +327,6 @@ impl Model {
         if self.standing(task, edge.on, condition) == Standing::Impossible {
             return self.end(task, State::Skipped);
         }
-        let after = &self.nodes[&task].after;
-        let open: Vec<bool> = after
-            .iter()
-            .map(|(on, edge)| self.standing(task, *on, edge.condition) == Standing::Open)
-            .collect();
-        let node = self.node(task);
-        for (edge, open) in node.after.values_mut().zip(&open) {
-            edge.met = !open;
-        }
-        if open.contains(&true) {
-            node.phase = Phase::Waits;
-        }
+        self.look_up(task);
     }
 }
