@@ -166,11 +166,7 @@ impl Queue for FastQueue {
         let done = self.database.write(move |connection| {
             claim::claim(connection, &guard, &lanes, &request, due, now)
         })?;
-        self.database.lanes().learn(done.learned);
-        if let Some(looked) = done.looked {
-            *self.due.lock().unwrap_or_else(PoisonError::into_inner) = looked;
-        }
-        Ok(done.claims)
+        Ok(self.claimed(done))
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
@@ -189,12 +185,42 @@ impl Queue for FastQueue {
         let done = self.database.write(move |connection| {
             settle::settle(connection, &guard, &settlements, now, random)
         })?;
-        if done.scheduled {
-            self.forget_due();
+        Ok(self.settled(done))
+    }
+
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<(Vec<Settled>, Result<Claims>)> {
+        let (now, random) = (self.database.now(), self.database.random());
+        let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let (guard, lanes) = (self.guard.clone(), Arc::clone(self.database.lanes()));
+        let settlements = Arc::new(settlements);
+        let (outcomes, wanted) = (Arc::clone(&settlements), request.clone());
+        let both = self.database.write(move |connection| {
+            let settled = settle::settle(connection, &guard, &outcomes, now.wall, random)?;
+            let due = if settled.scheduled {
+                due.scheduled(now)
+            } else {
+                due
+            };
+            let claimed = claim::claim(connection, &guard, &lanes, &wanted, due, now)?;
+            Ok((settled, claimed))
+        });
+        match both {
+            Ok((settled, claimed)) => {
+                let settled = self.settled(settled);
+                Ok((settled, Ok(self.claimed(claimed))))
+            }
+            Err(error) if error.is_busy() || error.is_unknown() => Err(error),
+            // Alone, one of them may succeed: a file that is being promoted takes outcomes and
+            // gives no tasks.
+            Err(_) => {
+                let settled = self.settle(Arc::unwrap_or_clone(settlements))?;
+                Ok((settled, self.claim(request)))
+            }
         }
-        self.wake_workers(done.wakes);
-        self.database.waker().tell_settled();
-        Ok(done.settled)
     }
 
     fn settle_in(
@@ -344,6 +370,25 @@ impl Queue for FastQueue {
 }
 
 impl FastQueue {
+    /// What is left to do after a claim was committed.
+    fn claimed(&self, done: claim::Done) -> Claims {
+        self.database.lanes().learn(done.learned);
+        if let Some(looked) = done.looked {
+            *self.due.lock().unwrap_or_else(PoisonError::into_inner) = looked;
+        }
+        done.claims
+    }
+
+    /// What is left to do after a settle was committed.
+    fn settled(&self, done: settle::Done) -> Vec<Settled> {
+        if done.scheduled {
+            self.forget_due();
+        }
+        self.wake_workers(done.wakes);
+        self.database.waker().tell_settled();
+        done.settled
+    }
+
     /// Wakes idle workers, if there is anything for them.
     fn wake_workers(&self, tasks: usize) {
         if tasks > 0 {

@@ -47,6 +47,18 @@ pub trait Queue: Send + Sync + 'static {
     /// [`cancel`](Self::cancel).
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
 
+    /// [`settle`](Self::settle), then [`claim`](Self::claim), in one transaction where the engine
+    /// can: a worker that ends tasks and wants others commits once. An error tells that nothing
+    /// was claimed, unless it leaves open whether the transaction was committed.
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<(Vec<Settled>, Result<Claims>)> {
+        let settled = self.settle(settlements)?;
+        Ok((settled, self.claim(request)))
+    }
+
     /// As [`settle`](Self::settle) within the caller's transaction: the task is done together
     /// with the caller's own rows. Fire the wake after the commit.
     fn settle_in(

@@ -305,6 +305,16 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         Ok(self.told(done))
     }
 
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<(Vec<Settled>, Result<Claims>)> {
+        let done = self.store.settle_and_claim(settlements, request)?;
+        let (settled, claims) = self.told(done);
+        Ok((settled, Ok(claims)))
+    }
+
     fn settle_in(
         &self,
         tx: &Self::Tx<'_>,

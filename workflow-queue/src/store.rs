@@ -158,6 +158,12 @@ pub trait Store: Send + Sync + 'static {
     fn claim(&self, request: &ClaimRequest) -> Result<Claims>;
     /// Records outcomes, and what they mean for dependents and limits.
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Done<Vec<Settled>>>;
+    /// [`settle`](Self::settle), then [`claim`](Self::claim), in one transaction.
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<Done<(Vec<Settled>, Claims)>>;
     /// As [`settle`](Self::settle) within the caller's transaction.
     fn settle_in(
         &self,

@@ -88,8 +88,10 @@ impl Screen {
 }
 
 /// Prints a message for people on standard error. Whether that can be written matters to nobody.
+/// One write, so that the lines of several workers do not mix.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", escape::block(text));
+    let line = format!("{}\n", escape::block(text));
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// Prints why a verb failed on standard error.

@@ -272,6 +272,7 @@ macro_rules! conformance_tests {
             }
             settle {
                 a_success_ends_the_task
+                a_settle_and_a_claim_in_one_call_are_both_done
                 whoever_waits_for_tasks_to_end_is_told
                 a_failed_attempt_waits_for_its_backoff_and_is_claimed_again
                 a_task_out_of_attempts_has_failed

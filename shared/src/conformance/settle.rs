@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Bench, Engine, OTHER, WORKER, settlement};
-use crate::claim::Claim;
+use crate::claim::{Claim, ClaimRequest};
 use crate::options::TaskOptions;
 use crate::outcome::{Outcome, Reason, Settled};
 use crate::queue::Queue;
@@ -185,6 +185,37 @@ pub fn a_settle_repeated_says_the_same_and_changes_nothing<E: Engine>() {
         assert_eq!(bench.task(id), before);
         bench.queue.cancel(&[id]).unwrap();
     }
+}
+
+pub fn a_settle_and_a_claim_in_one_call_are_both_done<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let ids = ["a", "b", "c", "d"].map(|name| bench.shell(name));
+    let held = bench.claim(2);
+    let stale = Claim {
+        token: held[1].claim.token + 1,
+        ..held[1].claim
+    };
+    let settlements = vec![
+        settlement(held[0].claim, Outcome::Returned, None),
+        settlement(stale, Outcome::Succeeded, None),
+    ];
+    let request = ClaimRequest::commands(WORKER, 2);
+    let (settled, claims) = bench.queue.settle_and_claim(settlements, &request).unwrap();
+    assert_eq!(
+        settled,
+        [Settled::Recorded(State::Queued), Settled::ClaimLost]
+    );
+    let claimed: Vec<_> = claims.unwrap().tasks;
+    let taken: Vec<_> = claimed.iter().map(|task| task.claim.task).collect();
+    assert_eq!(
+        taken,
+        [ids[0], ids[2]],
+        "what was handed back can be claimed with it"
+    );
+    assert_eq!(claimed[0].claim.token, 2);
+    let states = ids.map(|id| bench.state(id));
+    let running = State::Running;
+    assert_eq!(states, [running, running, running, State::Queued]);
 }
 
 pub fn a_stale_claim_writes_nothing<E: Engine>() {

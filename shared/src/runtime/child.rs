@@ -2,6 +2,7 @@
 //! on pipes that never block the worker.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -42,6 +43,16 @@ pub(super) struct Surroundings {
     /// Variables of the worker's own that tell of another task's inputs: the worker was started by
     /// a command of a worker.
     pub(super) foreign: Vec<OsString>,
+    /// `/dev/null`, opened once: what commands read.
+    pub(super) nothing: Option<File>,
+}
+
+impl Surroundings {
+    fn stdin(&self) -> Stdio {
+        let copy = self.nothing.as_ref().map(File::try_clone);
+        copy.and_then(io::Result::ok)
+            .map_or_else(Stdio::null, Stdio::from)
+    }
 }
 
 /// A command that runs, or has ended and is not reaped yet.
@@ -99,7 +110,7 @@ impl Process {
             .env("QUEUE_TOKEN", task.claim.token.to_string())
             .env("QUEUE_WORKER", task.claim.worker.to_string())
             .env("QUEUE_DB", &surroundings.database)
-            .stdin(Stdio::null())
+            .stdin(surroundings.stdin())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);

@@ -174,6 +174,9 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Action::Claim { limit } => Event::Claimed(self.claim(now, limit)),
             Action::ListClaims => Event::OwnClaims(self.queue.claims_of(self.worker)),
             Action::Settle(settlements) => Event::Settled(self.settle(settlements)),
+            Action::SettleAndClaim { settlements, limit } => {
+                return self.settle_and_claim(now, settlements, limit);
+            }
             Action::AskAfter(claims) => Event::Heard(self.queue.held(&claims)),
             Action::ReadCounter => Event::Counter(self.queue.change_counter()),
             Action::LookForRest => Event::Rest(self.anything_left()),
@@ -193,11 +196,16 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
 
     fn claim(&self, now: Now, limit: usize) -> Result<Claims> {
         let claims = self.queue.claim(&self.request(limit))?;
+        self.keep(now, &claims);
+        Ok(claims)
+    }
+
+    /// The heart keeps what was claimed.
+    fn keep(&self, now: Now, claims: &Claims) {
         if let Some(pulse) = &self.pulse {
             let held: Vec<Claim> = claims.tasks.iter().map(|task| task.claim).collect();
             pulse.claimed(now.boot, &held);
         }
-        Ok(claims)
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
@@ -208,6 +216,28 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         let settled = self.queue.settle(settlements)?;
         pulse.let_go(&claims);
         Ok(settled)
+    }
+
+    fn settle_and_claim(&mut self, now: Now, settlements: Vec<Settlement>, limit: usize) {
+        let settling: Vec<Claim> = settlements.iter().map(|one| one.claim).collect();
+        let request = self.request(limit);
+        match self.queue.settle_and_claim(settlements, &request) {
+            Ok((settled, claims)) => {
+                if let Some(pulse) = &self.pulse {
+                    pulse.let_go(&settling);
+                }
+                if let Ok(claims) = &claims {
+                    self.keep(now, claims);
+                }
+                self.events.push(Event::Settled(Ok(settled)));
+                self.events.push(Event::Claimed(claims));
+            }
+            Err(error) => {
+                let unknown = error.is_unknown();
+                self.events.push(Event::Settled(Err(error)));
+                self.events.push(Event::NotClaimed { unknown });
+            }
+        }
     }
 
     fn report(&self, event: &WorkerEvent, observer: &mut impl Observer) {

@@ -14,6 +14,7 @@ mod end;
 mod source;
 
 use std::fmt;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -93,6 +94,7 @@ impl Executor {
             database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
             descriptors: raise_descriptors(),
             foreign: inputs::inherited(),
+            nothing: File::open("/dev/null").ok(),
         };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create an epoll", error))?;

@@ -235,8 +235,14 @@ impl Machine {
 
     fn act(&mut self, now: Now) {
         if !self.unsettled.is_empty() && self.settle_backoff.until <= now.boot {
-            let batch = self.unsettled.iter().map(Finished::settlement).collect();
-            self.actions.push(Action::Settle(batch));
+            let settlements = self.unsettled.iter().map(Finished::settlement).collect();
+            // What is recorded leaves its slots.
+            let free = self.config.slots.saturating_sub(self.running.len());
+            let action = match self.asks_for(now, free) {
+                Some(limit) => Action::SettleAndClaim { settlements, limit },
+                None => Action::Settle(settlements),
+            };
+            self.actions.push(action);
         }
         if self.want_review && self.claim_backoff.until <= now.boot {
             self.want_review = false;
@@ -255,13 +261,8 @@ impl Machine {
             self.next_due = None;
             self.want_claim = true;
         }
-        if self.claims_now(now) {
-            self.want_claim = false;
-            self.nothing_left = false;
-            self.asked_for = self.free().min(self.config.batch);
-            self.actions.push(Action::Claim {
-                limit: self.asked_for,
-            });
+        if let Some(limit) = self.asks_for(now, self.free()) {
+            self.actions.push(Action::Claim { limit });
         } else if self.config.drain && self.want_rest && self.at_rest() {
             self.want_rest = false;
             self.actions.push(Action::LookForRest);
@@ -275,12 +276,19 @@ impl Machine {
         }
     }
 
-    fn claims_now(&self, now: Now) -> bool {
-        self.may_claim() && !self.want_review && self.claim_backoff.until <= now.boot
+    /// How many tasks to claim now for so many free slots; `None` if no claim is to be made.
+    fn asks_for(&mut self, now: Now, free: usize) -> Option<usize> {
+        if !self.may_claim(free) || self.want_review || self.claim_backoff.until > now.boot {
+            return None;
+        }
+        self.want_claim = false;
+        self.nothing_left = false;
+        self.asked_for = free.min(self.config.batch);
+        Some(self.asked_for)
     }
 
-    fn may_claim(&self) -> bool {
-        self.want_claim && !self.stopping() && self.free() > 0
+    fn may_claim(&self, free: usize) -> bool {
+        self.want_claim && !self.stopping() && free > 0
     }
 
     /// Slots without a task; what is not recorded yet still counts, so that a database that
@@ -345,7 +353,7 @@ impl Machine {
             sooner(execution.acts_at());
         }
         sooner((!self.unsettled.is_empty()).then_some(self.settle_backoff.until));
-        let asks = self.may_claim() || self.want_review;
+        let asks = self.may_claim(self.free()) || self.want_review;
         sooner(asks.then_some(self.claim_backoff.until));
         let due = self.next_due.filter(|_| !self.stopping());
         sooner(due.map(|due| {

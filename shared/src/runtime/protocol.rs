@@ -48,6 +48,11 @@ pub enum Event {
     OwnClaims(Result<Vec<Claim>>),
     /// The answer to [`Action::Settle`].
     Settled(Result<Vec<Settled>>),
+    /// The claim of an [`Action::SettleAndClaim`] whose outcomes were not recorded.
+    NotClaimed {
+        /// Nobody knows whether the transaction was committed.
+        unknown: bool,
+    },
     /// The answer to [`Action::AskAfter`], in its order.
     Heard(Result<Vec<Held>>),
     /// What the heart tells of the claims it keeps.
@@ -93,6 +98,13 @@ pub enum Action {
     ListClaims,
     /// Record these outcomes.
     Settle(Vec<Settlement>),
+    /// Record these outcomes, then claim; answered as both would be.
+    SettleAndClaim {
+        /// The outcomes.
+        settlements: Vec<Settlement>,
+        /// As many as there are free slots once they are recorded.
+        limit: usize,
+    },
     /// Ask how these claims stand.
     AskAfter(Vec<Claim>),
     /// Start a task.

@@ -75,6 +75,13 @@ pub enum Call<'a> {
         settlements: &'a [Settlement],
         settled: &'a [Settled],
     },
+    /// [`Queue::settle_and_claim`], likewise.
+    SettleAndClaim {
+        settlements: &'a [Settlement],
+        settled: &'a [Settled],
+        request: &'a ClaimRequest,
+        claims: &'a Claims,
+    },
     /// [`Queue::heartbeat`].
     Heartbeat {
         claims: &'a [Claim],

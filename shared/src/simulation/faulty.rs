@@ -134,6 +134,31 @@ impl<Q: Queue> Faulty<Q> {
         Ok(())
     }
 
+    /// What a claim gave, before the worker gets it.
+    fn hand_out(&self, request: &ClaimRequest, claims: &mut Claims) -> Result<()> {
+        if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
+            self.claim_again(claims)?;
+        }
+        for task in &claims.tasks {
+            let row = self.inner.get(task.claim.task)?;
+            self.world.lock().claimed(task, row.as_ref());
+        }
+        if claims.tasks.len() > request.limit {
+            let what = "a claim gave more than was asked for".to_owned();
+            self.world.lock().violated(what);
+        }
+        Ok(())
+    }
+
+    /// What is recorded of these settlements.
+    fn recorded(&self, settlements: &[Settlement]) -> Vec<Settlement> {
+        let recorded = settlements.to_vec();
+        if self.world.lock().plant(Plant::NoFence) {
+            return self.unfenced(recorded);
+        }
+        recorded
+    }
+
     /// What is gone was asked to go, and the highest id stays.
     fn note_pruned(&self, before: &[Task], request: &PruneRequest) -> Result<()> {
         let highest = before.iter().map(|task| task.id).max();
@@ -203,25 +228,35 @@ impl<Q: Queue> Queue for Faulty<Q> {
             // Nothing was written.
             self.world.lock().commits = commits;
         }
-        if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
-            self.claim_again(&mut claims)?;
-        }
-        for task in &claims.tasks {
-            let row = self.inner.get(task.claim.task)?;
-            self.world.lock().claimed(task, row.as_ref());
-        }
-        if claims.tasks.len() > request.limit {
-            let what = "a claim gave more than was asked for".to_owned();
-            self.world.lock().violated(what);
-        }
+        self.hand_out(request, &mut claims)?;
         Ok(claims)
     }
 
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<(Vec<Settled>, Result<Claims>)> {
+        let recorded = self.recorded(&settlements);
+        let (settled, claims) = self.write("settle and claim", |queue| {
+            let (settled, claims) = queue.settle_and_claim(recorded, request)?;
+            let claims = claims?;
+            self.committed(&Call::SettleAndClaim {
+                settlements: &settlements,
+                settled: &settled,
+                request,
+                claims: &claims,
+            });
+            Ok((settled, claims))
+        })?;
+        self.world.lock().note(format_args!("settled {settled:?}"));
+        let mut claims = claims;
+        let handed = self.hand_out(request, &mut claims);
+        Ok((settled, handed.map(|()| claims)))
+    }
+
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
-        let mut recorded = settlements.clone();
-        if self.world.lock().plant(Plant::NoFence) {
-            recorded = self.unfenced(recorded);
-        }
+        let recorded = self.recorded(&settlements);
         let settled = self.write("settle", |queue| {
             let settled = queue.settle(recorded)?;
             self.committed(&Call::Settle {

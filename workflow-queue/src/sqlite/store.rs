@@ -279,6 +279,36 @@ impl Store for SqliteStore {
         self.write(move |writing| writing.settle(&settlements, random))
     }
 
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<Done<(Vec<Settled>, Claims)>> {
+        let (due, lease) = (*self.due(), self.lease);
+        let random = self.database.random();
+        let (lanes, request) = (Arc::clone(self.database.lanes()), request.clone());
+        let done = self.write(move |writing| {
+            let settled = writing.settle(&settlements, random)?;
+            // The slots that were freed are given away before the claim sees who has them.
+            writing.admit_freed()?;
+            let due = if writing.effects.scheduled {
+                due.scheduled(writing.now)
+            } else {
+                due
+            };
+            let taken = claim::claim(writing, &lanes, &request, due, lease)?;
+            Ok((settled, taken))
+        })?;
+        let (settled, taken) = done.value;
+        if let Some(looked) = taken.looked {
+            *self.due() = looked;
+        }
+        Ok(Done {
+            value: (settled, taken.claims),
+            ready: done.ready,
+        })
+    }
+
     fn settle_in(
         &self,
         tx: &Self::Tx<'_>,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held};
 use queue_core::clock::{Now, Timestamp};
+use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{Change, Queue};
 use queue_core::simulation::{Call, Ledger};
 use queue_core::state::State;
@@ -84,10 +85,15 @@ impl Checks {
             Call::Settle {
                 settlements,
                 settled,
+            } => self.all_settled(settlements, settled, at),
+            Call::SettleAndClaim {
+                settlements,
+                settled,
+                request,
+                claims,
             } => {
-                for (settlement, settled) in settlements.iter().zip(settled) {
-                    self.settled(settlement, *settled, at);
-                }
+                self.all_settled(settlements, settled, at);
+                self.claimed(request, claims, at);
             }
             Call::Heartbeat { claims, held } => {
                 for (claim, held) in claims.iter().zip(held) {
@@ -120,6 +126,12 @@ impl Checks {
             }
             Call::SetPaused { queue, paused } => self.limits.pause(queue, paused),
             Call::Prune { .. } => self.pruned(at),
+        }
+    }
+
+    fn all_settled(&mut self, settlements: &[Settlement], settled: &[Settled], at: At<'_>) {
+        for (settlement, settled) in settlements.iter().zip(settled) {
+            self.settled(settlement, *settled, at);
         }
     }
 

@@ -17,6 +17,10 @@ impl Machine {
             Event::Claimed(answer) => self.claimed(now, answer),
             Event::OwnClaims(answer) => self.reviewed(now, answer),
             Event::Settled(answer) => self.settled(now, answer),
+            Event::NotClaimed { unknown } => {
+                self.want_claim = true;
+                self.want_review |= unknown;
+            }
             Event::Heard(answer) => self.heard(now, answer),
             Event::Told(News::Stands(claim, held)) => self.stands(now, claim, held),
             Event::Told(News::Refused(message)) => {

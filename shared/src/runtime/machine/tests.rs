@@ -83,7 +83,7 @@ fn running(ids: &[i64]) -> Machine {
 
 fn limit(step: &Step) -> Option<usize> {
     step.actions.iter().find_map(|action| {
-        if let Action::Claim { limit } = action {
+        if let Action::Claim { limit } | Action::SettleAndClaim { limit, .. } = action {
             Some(*limit)
         } else {
             None
@@ -115,7 +115,7 @@ fn signals(step: &Step) -> Vec<(i64, Ending)> {
 
 fn outcomes(step: &Step) -> Vec<Outcome> {
     let settlements = step.actions.iter().filter_map(|action| {
-        if let Action::Settle(settlements) = action {
+        if let Action::Settle(settlements) | Action::SettleAndClaim { settlements, .. } = action {
             Some(settlements.iter().map(|own| own.outcome.clone()))
         } else {
             None
@@ -173,9 +173,39 @@ fn whatever_has_ended_is_settled_in_one_call() {
     assert_eq!(outcomes(&step), expected);
     assert_eq!(
         limit(&step),
-        None,
-        "nothing is claimed before that is recorded"
+        Some(2),
+        "what that leaves is asked for with it"
     );
+    let both = |action: &Action| matches!(action, Action::SettleAndClaim { .. });
+    assert!(step.actions.iter().any(both));
+}
+
+#[test]
+fn a_claim_whose_outcomes_were_not_recorded_is_made_again_and_looked_for_if_in_the_dark() {
+    let mut machine = running(&[1, 2]);
+    machine.step(at(5), [ended(1, End::Exited(0))]);
+    let refused = Event::Settled(Err(busy()));
+    let step = machine.step(at(5), [refused, Event::NotClaimed { unknown: false }]);
+    assert_eq!(
+        limit(&step),
+        None,
+        "its slot is free only once that is recorded"
+    );
+    let later = Now {
+        boot: step.wake_at.unwrap(),
+        ..at(5)
+    };
+    assert_eq!(limit(&machine.step(later, [])), Some(1));
+    let unknown = Error::CommitUnknown {
+        source: "test".into(),
+    };
+    let dark = [
+        Event::Settled(Err(unknown)),
+        Event::NotClaimed { unknown: true },
+    ];
+    let step = machine.step(later, dark);
+    let lists = |action: &Action| matches!(action, Action::ListClaims);
+    assert!(step.actions.iter().any(lists));
 }
 
 #[test]
@@ -190,10 +220,16 @@ fn a_refused_settle_is_repeated_until_it_is_recorded() {
         boot: again,
         ..at(5)
     };
-    assert_eq!(outcomes(&machine.step(later, [])), [Outcome::Succeeded]);
+    let step = machine.step(later, []);
+    assert_eq!(outcomes(&step), [Outcome::Succeeded]);
+    assert_eq!(
+        limit(&step),
+        None,
+        "the claim that went with it is not answered yet"
+    );
     let recorded = vec![Settled::Recorded(State::Succeeded)];
-    let step = machine.step(later, [Event::Settled(Ok(recorded))]);
-    assert_eq!(limit(&step), Some(1));
+    let step = machine.step(later, [Event::Settled(Ok(recorded)), claimed([2])]);
+    assert_eq!(starts(&step), [2]);
 }
 
 #[test]
