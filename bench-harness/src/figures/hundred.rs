@@ -3,11 +3,11 @@
 use queue_core::sqlite::Durability;
 
 use super::figure::{Bar, Figure};
-use super::{Context, in_turns};
+use super::{Context, database};
 use crate::Result;
-use crate::measure::Spread;
+use crate::measure::{Spread, Subject, interleaved};
 use crate::systems::SystemName;
-use crate::workload::{Commits, System, hundred};
+use crate::workload::{Commits, hundred};
 
 pub(super) fn measure_fast(context: &Context) -> Result<Vec<Figure>> {
     measure(context, [SystemName::Raw, SystemName::Fast], "× raw", 1.1)
@@ -25,9 +25,11 @@ fn measure(
     unit: &'static str,
     bar: f64,
 ) -> Result<Vec<Figure>> {
-    let [base, own] = in_turns(context, Durability::Fast, systems, sample)?;
-    let [base_each, base_fives, _] = columns(&base);
-    let [each, fives, batched] = columns(&own);
+    let subjects = systems
+        .map(|system| -> Subject<'_, [f64; 3]> { Box::new(move || sample(context, system)) });
+    let samples = interleaved(context.rounds(), subjects.into())?;
+    let [base_each, base_fives, _] = columns(&samples[0]);
+    let [each, fives, batched] = columns(&samples[1]);
     let [base_name, name] = systems.map(SystemName::as_str);
     let median = |samples: &[f64]| Spread::of(samples).median;
     Ok(vec![
@@ -38,8 +40,8 @@ fn measure(
             Bar::AtMost(bar),
         )
         .beside(format!(
-            "{base_name} {:.2} ms, {name} {:.2} ms; with ten claims of five {:.2} and {:.2} ms, \
-             {:.2} {unit}",
+            "{base_name} {:.2} ms, {name} {:.2} ms, on fresh files; with ten claims of five {:.2} \
+             and {:.2} ms, {:.2} {unit}",
             median(&base_each),
             median(&each),
             median(&base_fives),
@@ -64,13 +66,16 @@ fn columns(samples: &[[f64; 3]]) -> [Vec<f64>; 3] {
     [0, 1, 2].map(|column| samples.iter().map(|sample| sample[column]).collect())
 }
 
-/// Milliseconds one by one, with claims of five, then batched: the median of several on the same
-/// file, because a single run of 100 is shorter than a time slice.
-fn sample(system: &dyn System) -> Result<[f64; 3]> {
+/// Milliseconds one by one, with claims of five, then batched: the median of several, each on a
+/// fresh file as in `compare`, because a single run of 100 is shorter than a time slice.
+fn sample(context: &Context, system: SystemName) -> Result<[f64; 3]> {
+    let run = |commits| -> Result<f64> {
+        let folder = context.scratch()?;
+        let system = system.open(&database(folder.path()), Durability::Fast)?;
+        Ok(hundred(system.as_ref(), 100, commits)? * 1e3)
+    };
     let median = |commits| -> Result<f64> {
-        let samples: Vec<f64> = (0..9)
-            .map(|_| Ok(hundred(system, 100, commits)? * 1e3))
-            .collect::<Result<_>>()?;
+        let samples: Vec<f64> = (0..9).map(|_| run(commits)).collect::<Result<_>>()?;
         Ok(Spread::of(&samples).median)
     };
     Ok([

@@ -180,10 +180,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Action::AskAfter(claims) => Event::Heard(self.queue.held(&claims)),
             Action::ReadCounter => Event::Counter(self.queue.change_counter()),
             Action::LookForRest => Event::Rest(self.anything_left()),
-            Action::Start(task) => match self.start(&task, now) {
-                None => return,
-                Some(event) => event,
-            },
+            Action::Start(task) => return self.start(*task, now),
             Action::Signal { claim, ending } => return self.shell.signal(claim, ending),
             Action::SetIdle(idle) => return self.shell.set_idle(idle),
             Action::Listen(listening) => return self.shell.set_listening(listening),
@@ -248,16 +245,33 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         observer.on(event);
     }
 
-    /// Starts a task whose claim holds.
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Option<Event> {
-        let claim = task.claim;
-        let started = match self.holds(claim, now) {
-            Ok(true) => self.shell.start(task, now),
-            Ok(false) => Err("its lease ran out before it was started".to_owned()),
-            Err(_) => return Some(Event::Unsure(claim)),
-        };
-        let message = started.err()?;
-        Some(Event::NotStarted { claim, message })
+    /// Starts a task, and those to be started after it that the system starts together with it, if
+    /// their claims hold.
+    fn start(&mut self, first: ClaimedTask, now: Now) {
+        let mut tasks = vec![first];
+        while tasks.len() < self.shell.together()
+            && let Some(Action::Start(_)) = self.pending.front()
+        {
+            if let Some(Action::Start(task)) = self.pending.pop_front() {
+                tasks.push(*task);
+            }
+        }
+        let mut held = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let claim = task.claim;
+            match self.holds(claim, now) {
+                Ok(true) => held.push(task),
+                Ok(false) => self.events.push(Event::NotStarted {
+                    claim,
+                    message: "its lease ran out before it was started".to_owned(),
+                }),
+                Err(_) => self.events.push(Event::Unsure(claim)),
+            }
+        }
+        let refused = self.shell.start_all(held, now);
+        let refused = refused.into_iter();
+        self.events
+            .extend(refused.map(|(claim, message)| Event::NotStarted { claim, message }));
     }
 
     /// A worker that was stopped since its claim may have lost it: others found no process of its

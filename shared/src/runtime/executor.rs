@@ -11,7 +11,9 @@
 
 mod ages;
 mod end;
+mod slots;
 mod source;
+mod spawner;
 
 use std::fmt;
 use std::fs::File;
@@ -37,12 +39,14 @@ use crate::output::Stream;
 use crate::task::Work;
 use ages::{Line, Next};
 pub use end::{End, Ended, Ending};
+use slots::{Job, Running, command, runs};
 use source::Source;
+use spawner::{Order, Spawner};
 
 /// The commands and handlers that run in one worker.
 pub struct Executor {
     sidecar: Sidecar,
-    surroundings: Surroundings,
+    spawner: Spawner,
     inputs: Option<Arc<dyn inputs::Source>>,
     handlers: Arc<Handlers>,
     pool: Option<Pool>,
@@ -57,18 +61,6 @@ pub struct Executor {
     killed: Vec<usize>,
     events: Vec<epoll::Event>,
     buffer: Box<[u8]>,
-}
-
-#[derive(Debug)]
-struct Running {
-    claim: Claim,
-    job: Job,
-}
-
-#[derive(Debug)]
-enum Job {
-    Command(Box<Process>),
-    Handler(Arc<AtomicBool>),
 }
 
 /// Events taken from the system at a time.
@@ -100,7 +92,7 @@ impl Executor {
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
             sidecar,
-            surroundings,
+            spawner: Spawner::new(Arc::new(surroundings)),
             inputs: None,
             pool: (!handlers.is_empty()).then(Pool::new).transpose()?,
             handlers,
@@ -139,32 +131,39 @@ impl Executor {
     /// Starts a claimed task.
     ///
     /// # Errors
-    /// A sentence for [`Outcome::NotStarted`]; nothing runs then.
+    /// A sentence for [`Outcome::NotStarted`](crate::Outcome::NotStarted); nothing runs then.
     pub fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
-        if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
-            // The same attempt ran before, and was handed back or died. Its log is not this
-            // run's, which may be too short to have one.
-            let _ = std::fs::remove_file(self.sidecar.log(task.claim.task, task.attempt));
+        let mut started = self.start_all(vec![task.clone()], now);
+        started.pop().map_or(Ok(()), |(_, problem)| Err(problem))
+    }
+
+    /// Starts claimed tasks, commands two at a time. Returns those that were not started, each with
+    /// a sentence for [`Outcome::NotStarted`](crate::Outcome::NotStarted).
+    pub fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
+        let mut refused = Vec::new();
+        let mut orders = Vec::with_capacity(tasks.len());
+        let claims: Vec<Claim> = tasks.iter().map(|task| task.claim).collect();
+        for (place, task) in tasks.into_iter().enumerate() {
+            let claim = task.claim;
+            let prepared = match &task.work {
+                Work::Handler { .. } => self.start_handler(&task),
+                Work::Shell(_) | Work::Argv(_) => self.prepare(&task).map(|inputs| {
+                    let now = now.boot;
+                    orders.push(Order {
+                        place,
+                        task,
+                        inputs,
+                        now,
+                    });
+                }),
+            };
+            refused.extend(prepared.err().map(|problem| (claim, problem)));
         }
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        let job = match &task.work {
-            Work::Handler { handler, payload } => self.start_handler(task, handler, payload),
-            Work::Shell(_) | Work::Argv(_) => self.start_command(task, slot, now.boot),
-        };
-        match job {
-            Ok(job) => {
-                let claim = task.claim;
-                self.slots[slot] = Some(Running { claim, job });
-                Ok(())
-            }
-            Err(problem) => {
-                self.free.push(slot);
-                Err(problem)
-            }
+        for (place, started) in self.spawner.start(orders) {
+            let adopted = started.and_then(|process| self.adopt(claims[place], process, now.boot));
+            refused.extend(adopted.err().map(|problem| (claims[place], problem)));
         }
+        refused
     }
 
     /// Asks for or enforces the end of what runs under `claim`; nothing happens if nothing does.
@@ -249,46 +248,66 @@ impl Executor {
         }
     }
 
-    fn start_handler(
-        &mut self,
-        task: &ClaimedTask,
-        handler: &str,
-        payload: &[u8],
-    ) -> Result<Job, String> {
+    fn start_handler(&mut self, task: &ClaimedTask) -> Result<(), String> {
+        let Work::Handler { handler, payload } = &task.work else {
+            return Err("it is a command".to_owned());
+        };
         let (Some(run), Some(pool)) = (self.handlers.get(handler), &mut self.pool) else {
             return Err(format!("this worker has no handler {handler:?}"));
         };
         let cancelled = Arc::new(AtomicBool::new(false));
-        let task = HandlerTask {
+        let for_handler = HandlerTask {
             claim: task.claim,
             name: task.name.clone(),
-            payload: payload.to_vec(),
+            payload: payload.clone(),
             attempt: task.attempt,
             cancelled: Arc::clone(&cancelled),
         };
-        pool.start(run, task)?;
-        Ok(Job::Handler(cancelled))
+        pool.start(run, for_handler)?;
+        let slot = self.free_slot();
+        self.slots[slot] = Some(Running {
+            claim: task.claim,
+            job: Job::Handler(cancelled),
+        });
+        Ok(())
     }
 
-    fn start_command(
-        &mut self,
-        task: &ClaimedTask,
-        slot: usize,
-        now: BootTime,
-    ) -> Result<Job, String> {
-        let inputs = match &self.inputs {
-            Some(source) if task.depends => Some(source.prepare(task.claim).map_err(|error| {
+    /// What a command needs before it is started.
+    fn prepare(&self, task: &ClaimedTask) -> Result<Option<inputs::Inputs>, String> {
+        if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
+            // The same attempt ran before, and was handed back or died. Its log is not this
+            // run's, which may be too short to have one.
+            let _ = std::fs::remove_file(self.sidecar.log(task.claim.task, task.attempt));
+        }
+        match &self.inputs {
+            Some(source) if task.depends => source.prepare(task.claim).map(Some).map_err(|error| {
                 format!("the outputs of its dependencies cannot be handed to it: {error}")
-            })?),
-            Some(_) | None => None,
-        };
-        let process = Process::start(task, now, &self.surroundings, inputs)?;
+            }),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Watches a command that was started.
+    fn adopt(&mut self, claim: Claim, process: Box<Process>, now: BootTime) -> Result<(), String> {
+        let slot = self.free_slot();
         if let Err(error) = self.add(process.pidfd.as_fd(), Source::Child(slot)) {
+            self.free.push(slot);
             return Err(process.abandon(error));
         }
-        self.unwatched.join(now, WATCH_MS, slot, task.claim);
-        self.young.join(now, MEMORY_MS, slot, task.claim);
-        Ok(Job::Command(Box::new(process)))
+        self.unwatched.join(now, WATCH_MS, slot, claim);
+        self.young.join(now, MEMORY_MS, slot, claim);
+        self.slots[slot] = Some(Running {
+            claim,
+            job: Job::Command(process),
+        });
+        Ok(())
+    }
+
+    fn free_slot(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        })
     }
 
     fn add(&self, fd: BorrowedFd<'_>, source: Source) -> rustix::io::Result<()> {
@@ -473,17 +492,4 @@ impl Drop for Executor {
             }
         }
     }
-}
-
-/// The command in a slot, if one is there.
-fn command(slots: &mut [Option<Running>], slot: usize) -> Option<&mut Process> {
-    match &mut slots.get_mut(slot)?.as_mut()?.job {
-        Job::Command(process) => Some(process),
-        Job::Handler(_) => None,
-    }
-}
-
-/// Whether the task of that claim is still in its slot.
-fn runs(slots: &[Option<Running>], slot: usize, claim: Claim) -> bool {
-    matches!(slots.get(slot), Some(Some(own)) if own.claim == claim)
 }

@@ -15,6 +15,17 @@ pub trait Shell {
     /// Starts a task. `Err` is a sentence for the person who enqueued it.
     fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String>;
 
+    /// Starts tasks, and returns those that were not started, each with such a sentence.
+    fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
+        let start = |task: ClaimedTask| Some((task.claim, self.start(&task, now).err()?));
+        tasks.into_iter().filter_map(start).collect()
+    }
+
+    /// How many tasks it starts together at most.
+    fn together(&self) -> usize {
+        1
+    }
+
     /// Sends a signal to a running task's process group, or tells its handler.
     fn signal(&mut self, claim: Claim, ending: Ending);
 

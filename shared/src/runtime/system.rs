@@ -30,6 +30,8 @@ use crate::queue::{Queue, WorkerInfo};
 const WAKE_TOKEN: u64 = 0;
 const STOP_TOKEN: u64 = 1;
 const HEART_TOKEN: u64 = 2;
+/// Commands started before anything else is looked at.
+const TOGETHER: usize = 16;
 /// Other workers' processes are counted from here.
 const FIRST_PEER_TOKEN: u64 = 3;
 
@@ -181,6 +183,14 @@ impl System {
 impl Shell for System {
     fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
         self.executor.start(task, now)
+    }
+
+    fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
+        self.executor.start_all(tasks, now)
+    }
+
+    fn together(&self) -> usize {
+        TOGETHER
     }
 
     fn signal(&mut self, claim: Claim, ending: Ending) {

@@ -76,9 +76,12 @@ impl Machine {
         if !claims.tasks.is_empty() {
             self.set_listening(false);
         }
-        for task in claims.tasks {
-            self.start(now, task);
-        }
+        let starts: Vec<_> = claims
+            .tasks
+            .into_iter()
+            .filter_map(|task| self.start(now, task))
+            .collect();
+        self.actions.extend(starts);
         if filled {
             self.want_claim = true;
             self.set_idle(false);
@@ -107,10 +110,11 @@ impl Machine {
         }
     }
 
-    fn start(&mut self, now: Now, task: ClaimedTask) {
+    /// Takes a task into a slot. Returns what is left to do, which is done together for several.
+    fn start(&mut self, now: Now, task: ClaimedTask) -> Option<Action> {
         if self.stopping() {
             self.unsettled.push(Finished::returned(task.claim));
-            return;
+            return None;
         }
         self.running.push(Execution::new(&task, now));
         self.actions.push(Action::Report(WorkerEvent::Started {
@@ -118,7 +122,7 @@ impl Machine {
             name: task.name.clone(),
             attempt: task.attempt,
         }));
-        self.actions.push(Action::Start(Box::new(task)));
+        Some(Action::Start(Box::new(task)))
     }
 
     /// After a claim of which nobody knows whether it was committed: what it claimed runs nowhere,

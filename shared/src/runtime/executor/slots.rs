@@ -1,0 +1,33 @@
+//! What runs in an executor's slots.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::super::child::Process;
+use crate::claim::Claim;
+
+/// An execution in its slot.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) claim: Claim,
+    pub(super) job: Job,
+}
+
+#[derive(Debug)]
+pub(super) enum Job {
+    Command(Box<Process>),
+    Handler(Arc<AtomicBool>),
+}
+
+/// The command in a slot, if one is there.
+pub(super) fn command(slots: &mut [Option<Running>], slot: usize) -> Option<&mut Process> {
+    match &mut slots.get_mut(slot)?.as_mut()?.job {
+        Job::Command(process) => Some(process),
+        Job::Handler(_) => None,
+    }
+}
+
+/// Whether the task of that claim is still in its slot.
+pub(super) fn runs(slots: &[Option<Running>], slot: usize, claim: Claim) -> bool {
+    matches!(slots.get(slot), Some(Some(own)) if own.claim == claim)
+}

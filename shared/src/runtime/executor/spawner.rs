@@ -1,0 +1,98 @@
+//! Starts several commands at the same time. The thread that starts a command sleeps until that
+//! command's program is loaded, and one thread leaves processors idle meanwhile.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::super::child::{Process, Surroundings};
+use super::super::inputs::Inputs;
+use crate::claim::ClaimedTask;
+use crate::clock::BootTime;
+
+/// A command to be started.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// Which of several it is.
+    pub(super) place: usize,
+    pub(super) task: ClaimedTask,
+    pub(super) inputs: Option<Inputs>,
+    pub(super) now: BootTime,
+}
+
+impl Order {
+    fn carry_out(self, surroundings: &Surroundings) -> Started {
+        let started = Process::start(&self.task, self.now, surroundings, self.inputs);
+        (self.place, started.map(Box::new))
+    }
+}
+
+/// What became of an [`Order`], by its place.
+type Started = (usize, Result<Box<Process>, String>);
+
+/// A second thread that starts commands beside the worker's own. It ends with the spawner.
+#[derive(Debug)]
+pub(super) struct Spawner {
+    surroundings: Arc<Surroundings>,
+    orders: Sender<Order>,
+    taken: Receiver<Order>,
+    done: Sender<Started>,
+    started: Receiver<Started>,
+    has_thread: bool,
+}
+
+impl Spawner {
+    pub(super) fn new(surroundings: Arc<Surroundings>) -> Self {
+        let (orders, taken) = unbounded();
+        let (done, started) = unbounded();
+        Self {
+            surroundings,
+            orders,
+            taken,
+            done,
+            started,
+            has_thread: false,
+        }
+    }
+
+    /// Starts all of them, and returns once all are started or refused, in no particular order.
+    pub(super) fn start(&mut self, orders: Vec<Order>) -> Vec<Started> {
+        let count = orders.len();
+        if count > 1 && !self.has_thread {
+            self.has_thread = self.add_thread();
+        }
+        for order in orders {
+            if self.orders.send(order).is_err() {
+                unreachable!("both ends of the channel are here");
+            }
+        }
+        let mut started = Vec::with_capacity(count);
+        // What is left in the channel belongs to whoever is free first.
+        while let Ok(order) = self.taken.try_recv() {
+            started.push(order.carry_out(&self.surroundings));
+        }
+        while started.len() < count {
+            match self.started.recv() {
+                Ok(one) => started.push(one),
+                Err(_) => unreachable!("both ends of the channel are here"),
+            }
+        }
+        started
+    }
+
+    /// Without a second thread the worker's own starts everything.
+    fn add_thread(&self) -> bool {
+        let surroundings = Arc::clone(&self.surroundings);
+        let (taken, done) = (self.taken.clone(), self.done.clone());
+        std::thread::Builder::new()
+            .name("queue-spawn".to_owned())
+            .spawn(move || {
+                for order in taken {
+                    if done.send(order.carry_out(&surroundings)).is_err() {
+                        return;
+                    }
+                }
+            })
+            .is_ok()
+    }
+}
