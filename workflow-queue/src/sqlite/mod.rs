@@ -4,6 +4,7 @@ mod change;
 mod claim;
 mod edges;
 mod enqueue;
+mod keeper;
 mod lease;
 mod limits;
 mod link;

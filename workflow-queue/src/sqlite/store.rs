@@ -14,7 +14,6 @@ use queue_core::queue::{
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
-use queue_core::sqlite::prune::Keeper;
 use queue_core::sqlite::{
     CORE, Database, Due, Durability, OpenOptions, WORKFLOW, prune, read, write,
 };
@@ -24,6 +23,7 @@ use queue_core::workflow::{Condition, Edge};
 use rusqlite::{Connection, Transaction};
 
 use super::writing::{Effects, Writing};
+use super::keeper::Dependents;
 use super::{claim, edges, enqueue, lease, limits, settle, view};
 use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
 
@@ -205,26 +205,6 @@ impl SqliteStore {
             return Ok(T::default());
         }
         self.database.read(query)
-    }
-}
-
-/// What this engine adds to a prune: a task stays while a dependent may still read its output, and
-/// its edges and attempts go with it.
-#[derive(Clone, Debug)]
-struct Dependents;
-
-impl Keeper for Dependents {
-    fn check(&self, _: &Connection) -> Result<()> {
-        Ok(())
-    }
-
-    fn keeps(&self, connection: &Connection, task: TaskId) -> Result<bool> {
-        edges::is_needed(connection, task)
-    }
-
-    fn clear(&self, connection: &Connection, task: TaskId) -> Result<()> {
-        edges::forget(connection, task)?;
-        view::forget_attempts(connection, task)
     }
 }
 

@@ -1,0 +1,28 @@
+//! What a prune leaves.
+
+use queue_core::error::Result;
+use queue_core::sqlite::prune::Keeper;
+use queue_core::task::TaskId;
+use rusqlite::Connection;
+
+use super::{edges, view};
+
+/// What this engine adds to a prune: a task stays while a dependent may still read its output, and
+/// its edges and attempts go with it.
+#[derive(Clone, Debug)]
+pub(super) struct Dependents;
+
+impl Keeper for Dependents {
+    fn check(&self, _: &Connection) -> Result<()> {
+        Ok(())
+    }
+
+    fn keeps(&self, connection: &Connection, task: TaskId) -> Result<bool> {
+        edges::is_needed(connection, task)
+    }
+
+    fn clear(&self, connection: &Connection, task: TaskId) -> Result<()> {
+        edges::forget(connection, task)?;
+        view::forget_attempts(connection, task)
+    }
+}
