@@ -44,7 +44,11 @@ fn megabytes<E: Engine>(context: &Context, children: usize) -> Result<f64> {
 
 /// How many children a process has.
 fn children_of(pid: u32) -> usize {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    let children = std::fs::read_to_string(path).unwrap_or_default();
-    children.split_whitespace().count()
+    // The system lists them by the thread that started them.
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let lists = threads.map(|thread| std::fs::read_to_string(thread.path().join("children")));
+    lists
+        .map(|list| list.map_or(0, |list| list.split_whitespace().count()))
+        .sum()
 }

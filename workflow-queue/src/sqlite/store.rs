@@ -22,8 +22,8 @@ use queue_core::task::{Task, TaskId};
 use queue_core::workflow::{Condition, Edge};
 use rusqlite::{Connection, Transaction};
 
-use super::writing::{Effects, Writing};
 use super::keeper::Dependents;
+use super::writing::{Effects, Writing};
 use super::{claim, edges, enqueue, lease, limits, settle, view};
 use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
 
