@@ -84,7 +84,8 @@ fn a_task_is_done_when_its_command_exits_whatever_it_left_running() {
 #[test]
 fn a_background_process_that_keeps_writing_does_not_keep_the_task() {
     let mut bench = Bench::new();
-    let ended = bench.run("yes & echo first; exit 3");
+    let claim = bench.flood("yes & echo first; exit 3");
+    let ended = bench.end_of(claim);
     assert_eq!(ended.end, End::Exited(3));
     assert_eq!(bench.executor.running(), 0);
 }
