@@ -251,6 +251,8 @@ impl Machine {
         if self.peers_at <= now.boot {
             self.peers_at = now.boot.after(PEERS_INTERVAL);
             self.actions.push(Action::LookAtPeers);
+            // One wake for both, or every second one would be a wake of its own.
+            self.poll_at = now.boot;
         }
         self.ask_after_claims();
         if self.poll_at <= now.boot {

@@ -8,8 +8,8 @@
 /// Frames (4 KiB pages) in the log from which on a checkpoint is due: some 4 MiB.
 pub(super) const DUE_AT: u32 = 1024;
 
-/// Frames from which on writers are kept out for the last pass: some 16 MiB.
-pub(super) const EXCLUSIVE_AT: u32 = 4 * DUE_AT;
+/// Frames from which on writers are kept out for the last pass: some 8 MiB.
+pub(super) const EXCLUSIVE_AT: u32 = 2 * DUE_AT;
 
 /// The checkpoints of one process.
 #[derive(Debug, Default)]

@@ -334,7 +334,7 @@ fn a_stopping_worker_hands_back_within_its_grace_time() {
         now = at(step.wake_at.unwrap().0.max(now.boot.0 + 1));
     }
     assert_eq!(seen, [(2, Ending::Terminate), (2, Ending::Kill)]);
-    assert!(now.boot <= end.after(Duration::from_millis(500)));
+    assert!(now.boot <= end.after(Config::default().poll));
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn a_draining_worker_ends_when_nothing_is_left_anywhere() {
     assert!(machine.step(at(500), [Event::Rest(Ok(false))]).finished);
 }
 
-/// It used to learn of that only at its next poll, half a second later.
+/// It used to learn of that only at its next poll.
 #[test]
 fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
     let config = Config {
