@@ -1,7 +1,5 @@
 //! The machine alone: events in, actions out.
 
-use std::time::Duration;
-
 use super::super::executor::{End, Ended, Ending};
 use super::super::heart::News;
 use super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
