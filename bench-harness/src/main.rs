@@ -43,6 +43,8 @@ enum Verb {
     Compare(compare::CompareArgs),
     /// Everything the design promises of the engines, each figure beside its probe and its bar
     Figures(figures::FiguresArgs),
+    /// Shows what verbs measured
+    Report(report::ReportArgs),
     /// What a measurement runs in a process of its own
     #[command(subcommand, hide = true)]
     Child(Child),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
     let done = match &arguments.verb {
         Verb::Compare(args) => compare::run(args),
         Verb::Figures(args) => figures::run(args),
+        Verb::Report(args) => report::run(args),
         Verb::Child(Child::Cycle(args)) => figures::run_cycle(args),
         Verb::Child(Child::Stamp(args)) => figures::run_stamp(args),
         Verb::Child(Child::Memory(args)) => compare::run_memory(args),

@@ -2,11 +2,10 @@
 
 use queue_core::sqlite::Durability;
 
-use super::figure::{Bar, Figure};
 use super::{Context, in_turns};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, count};
-use crate::report::short;
+use crate::report::{Bar, Figure, short};
 use crate::systems::{Engine, SystemName};
 use crate::workload::tasks;
 

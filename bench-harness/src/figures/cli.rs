@@ -7,12 +7,11 @@ use queue_core::sqlite::Durability;
 use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{NewTask, Queue, State};
 
-use super::figure::{Bar, Figure};
 use super::fill::insert;
 use super::process::verb;
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
-use crate::report::short;
+use crate::report::{Bar, Figure, short};
 use crate::systems::Engine;
 use crate::systems::raw::{connect, lane_id};
 use crate::{Result, probe};

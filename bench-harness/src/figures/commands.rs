@@ -6,10 +6,10 @@ use std::process::Stdio;
 use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State};
 
-use super::figure::{Bar, Figure};
 use super::process::verb;
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, interleaved};
+use crate::report::{Bar, Figure};
 use crate::systems::{Engine, Fast, Workflow};
 use crate::{Result, probe};
 

@@ -3,11 +3,11 @@
 use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State, TaskId};
 
-use super::figure::{Bar, Figure};
 use super::process::Worker;
 use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, wait_until};
+use crate::report::{Bar, Figure};
 use crate::systems::Engine;
 
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {

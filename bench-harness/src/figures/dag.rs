@@ -2,11 +2,10 @@
 
 use queue_core::sqlite::Durability;
 
-use super::figure::{Bar, Figure};
 use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
-use crate::report::short;
+use crate::report::{Bar, Figure, short};
 use crate::systems::raw_dag::RawDag;
 use crate::systems::{Library, Workflow};
 use crate::workload::{Dag, DagSystem, drain};

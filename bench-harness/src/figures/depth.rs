@@ -8,12 +8,11 @@ use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{ClaimRequest, NewTask, Outcome, Queue, Settlement, State};
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 
-use super::figure::{Bar, Figure};
 use super::fill::{insert, insert_keyed};
 use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
-use crate::report::short;
+use crate::report::{Bar, Figure, short};
 use crate::systems::raw::{connect, lane_id};
 use crate::systems::{Engine, Fast, Workflow};
 

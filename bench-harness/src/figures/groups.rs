@@ -1,11 +1,11 @@
 //! The groups of figures: what is measured together, of which engine, and how.
 
-use super::figure::Figure;
 use super::{
     Context, bulk, cli, commands, crash, dag, depth, hundred, memory, processes, single, threads,
     wakeup,
 };
 use crate::Result;
+use crate::report::Figure;
 use crate::systems::{EngineName, Fast, Workflow};
 
 /// Measures a group.

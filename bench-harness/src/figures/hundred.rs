@@ -2,10 +2,10 @@
 
 use queue_core::sqlite::Durability;
 
-use super::figure::{Bar, Figure};
 use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Subject, interleaved};
+use crate::report::{Bar, Figure};
 use crate::systems::SystemName;
 use crate::workload::{Commits, hundred};
 

@@ -3,10 +3,10 @@
 use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State};
 
-use super::figure::{Bar, Figure};
 use super::process::Worker;
 use super::{Context, database};
 use crate::measure::wait_until;
+use crate::report::{Bar, Figure};
 use crate::systems::Engine;
 use crate::{Result, probe};
 

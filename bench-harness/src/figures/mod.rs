@@ -9,14 +9,12 @@ mod commands;
 mod crash;
 mod dag;
 mod depth;
-mod figure;
 mod fill;
 mod groups;
 mod hundred;
 mod memory;
 mod process;
 mod processes;
-mod report;
 mod single;
 mod threads;
 mod wakeup;
@@ -27,12 +25,12 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use queue_core::sqlite::Durability;
 
 use crate::measure::{Subject, interleaved};
+use crate::report::document::{Failed, Kind, Measured};
+use crate::report::{Document, Figure, Form, Judgement};
 use crate::systems::{EngineName, SystemName};
 use crate::workload::System;
-use crate::{Result, Verdict, print, probe};
-use figure::Figure;
+use crate::{Result, Verdict, print};
 use groups::GROUPS;
-use report::{Form, Measured, Report};
 
 pub(crate) use processes::{CycleArgs, run_cycle};
 pub(crate) use wakeup::{StampArgs, run_stamp};
@@ -116,29 +114,27 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<Verdict> {
         folder: folder.path().to_owned(),
         quick: args.quick,
     };
-    let mut report = Report {
-        disk_probe_us: probe::disk(folder.path(), 100)?,
-        figures: Vec::new(),
-    };
+    let mut report = Document::begin(Kind::Suite, folder.path())?;
     if args.form == Form::Table {
         print(&report.probe_text())?;
     }
-    let mut failed = Vec::new();
     for engine in args.engine.names() {
-        measure_engine(*engine, args, &context, &mut report, &mut failed)?;
+        measure_engine(*engine, args, &context, &mut report)?;
     }
-    match args.form {
-        Form::Table => {}
-        Form::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
-        Form::Markdown => print(&report.markdown(args.engine.names()))?,
+    if args.form == Form::Json {
+        print(&report.json()?)?;
     }
-    if !failed.is_empty() {
+    if !report.failed.is_empty() {
+        let failed = report.failed.iter();
+        let failed: Vec<String> = failed
+            .map(|one| format!("{}: {}", one.case, one.why))
+            .collect();
         return Err(format!("not measured: {}", failed.join("; ")).into());
     }
     if report.figures.is_empty() {
         return Err("nothing of that is promised of that engine".into());
     }
-    let missed = report.missed();
+    let missed = report.judged(Judgement::Missed);
     Ok(if args.check && !missed.is_empty() {
         Verdict::Missed(missed)
     } else {
@@ -151,8 +147,7 @@ fn measure_engine(
     engine: EngineName,
     args: &FiguresArgs,
     context: &Context,
-    report: &mut Report,
-    failed: &mut Vec<String>,
+    report: &mut Document,
 ) -> Result<()> {
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|own| own == name);
     let groups = GROUPS.iter().filter(|group| wanted(group.name));
@@ -170,7 +165,10 @@ fn measure_engine(
                 report.figures.extend(measured);
             }
             // The other groups are worth measuring all the same.
-            Err(error) => failed.push(format!("{engine}, {}: {error}", group.name)),
+            Err(error) => report.failed.push(Failed {
+                case: format!("{engine}, {}", group.name),
+                why: error.to_string(),
+            }),
         }
     }
     Ok(())

@@ -8,10 +8,9 @@ use std::time::Duration;
 use queue_core::sqlite::Durability;
 use serde::{Deserialize, Serialize};
 
-use super::figure::{Bar, Figure};
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
-use crate::report::short;
+use crate::report::{Bar, Figure, short};
 use crate::systems::{Engine, EngineName, Fast, Library, Workflow};
 use crate::workload::{System, tasks};
 use crate::{Result, Verdict, print};

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use queue_core::sqlite::Durability;
 
-use super::figure::{Bar, Figure};
 use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
-use crate::report::short;
+use crate::report::{Bar, Figure, short};
 use crate::systems::raw::Raw;
 use crate::systems::{Engine, Library};
 use crate::workload::{System, tasks};

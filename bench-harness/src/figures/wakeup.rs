@@ -13,11 +13,10 @@ use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::figure::{Bar, Figure};
 use super::process::Worker;
 use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, count, pause, percentile};
-use crate::report::short;
+use crate::report::{Bar, Figure, short};
 use crate::systems::{Engine, EngineName, Fast, Workflow};
 use crate::{Result, Verdict, print, probe};
 
@@ -67,14 +66,17 @@ fn latency<E: Engine>(queue: &E::Queue, samples: usize) -> Result<Figure> {
         "us",
         Bar::AtMost(100.0),
     );
-    Ok(figure.beside(format!(
+    let beside = format!(
         "from the start of the push until the worker has claimed and started it; p99 {} us; \
-         the push itself {} us; waking a bare process by a pipe {} us; {}",
+         the push itself {} us; {}",
         short(p99),
         short(Spread::of(&pushed).median),
-        short(bare_wakeup(samples)?),
         leases(queue)
-    )))
+    );
+    let probe = bare_wakeup(samples)?;
+    Ok(figure
+        .probe("waking a bare process by a pipe", probe)
+        .beside(beside))
 }
 
 /// What a worker does about leases.

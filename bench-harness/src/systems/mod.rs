@@ -4,7 +4,7 @@ use std::path::Path;
 
 use queue_core::Queue;
 use queue_core::sqlite::Durability;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::workload::System;
@@ -31,13 +31,15 @@ pub(crate) trait Engine: 'static {
 }
 
 /// Which engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 pub(crate) enum EngineName {
     /// fast-queue.
     #[value(alias = "fast-queue")]
+    #[serde(rename = "fast-queue")]
     Fast,
     /// workflow-queue.
     #[value(alias = "workflow-queue")]
+    #[serde(rename = "workflow-queue")]
     Workflow,
 }
 
@@ -54,12 +56,6 @@ impl EngineName {
 impl std::fmt::Display for EngineName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for EngineName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tables that fit 80 columns.
+//! Text of 80 columns: tables, paragraphs, numbers.
 
 use std::fmt::Write as _;
 

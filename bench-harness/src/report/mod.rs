@@ -1,0 +1,16 @@
+//! What measuring verbs report: text of 80 columns for a terminal, and documents that can be kept
+//! and shown together.
+
+pub(crate) mod document;
+pub(crate) mod environment;
+mod figure;
+mod markdown;
+mod text;
+mod verb;
+
+pub(crate) use document::{Document, Form};
+pub(crate) use figure::{Bar, Figure, Judgement};
+#[cfg(test)]
+pub(crate) use text::WIDTH;
+pub(crate) use text::{short, table, wrap};
+pub(crate) use verb::{ReportArgs, run};
