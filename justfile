@@ -17,10 +17,10 @@ compare *ARGS:
     cargo build --release
     target/release/bench-harness compare {{ARGS}}
 
-# Every figure beside its bar.
-figures *ARGS:
+# Every figure beside its bar, and the charts.
+suite *ARGS:
     cargo build --release
-    target/release/bench-harness figures {{ARGS}}
+    target/release/bench-harness suite {{ARGS}}
 
 # The soaks at full length.
 soak:

@@ -1,10 +1,10 @@
 //! Puts the engines and bare `SQLite` through the same operations, in turns, and prints ratios.
 
 mod compare;
-mod figures;
 mod measure;
 mod probe;
 mod report;
+mod suite;
 mod systems;
 mod workload;
 
@@ -42,7 +42,7 @@ enum Verb {
     /// The 100 operations: 100 enqueues, 50 claims, 25 settles, raw against the engines
     Compare(compare::CompareArgs),
     /// Everything the design promises of the engines, each figure beside its probe and its bar
-    Figures(figures::FiguresArgs),
+    Suite(suite::SuiteArgs),
     /// Shows what verbs measured
     Report(report::ReportArgs),
     /// What a measurement runs in a process of its own
@@ -53,31 +53,36 @@ enum Verb {
 #[derive(Debug, Subcommand)]
 enum Child {
     Memory(compare::MemoryArgs),
-    Cycle(figures::CycleArgs),
-    Stamp(figures::StampArgs),
+    Cycle(suite::CycleArgs),
+    Stamp(suite::StampArgs),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.verb {
         Verb::Compare(args) => compare::run(args),
-        Verb::Figures(args) => figures::run(args),
+        Verb::Suite(args) => suite::run(args),
         Verb::Report(args) => report::run(args),
-        Verb::Child(Child::Cycle(args)) => figures::run_cycle(args),
-        Verb::Child(Child::Stamp(args)) => figures::run_stamp(args),
+        Verb::Child(Child::Cycle(args)) => suite::run_cycle(args),
+        Verb::Child(Child::Stamp(args)) => suite::run_stamp(args),
         Verb::Child(Child::Memory(args)) => compare::run_memory(args),
     };
     match done {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
         Ok(Verdict::Missed(figures)) => {
-            let _ = writeln!(std::io::stderr(), "missed: {}", figures.join("; "));
+            complain(&format!("missed: {}", figures.join("; ")));
             ExitCode::from(1)
         }
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "bench-harness: {error}");
+            complain(&format!("bench-harness: {error}"));
             ExitCode::from(70)
         }
     }
+}
+
+/// Writes a line to stderr.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Writes to stdout; a reader that has gone is not an error.
@@ -89,14 +94,19 @@ pub(crate) fn print(text: &str) -> Result<()> {
 }
 
 /// A folder of the run's own, gone with it.
+///
+/// # Errors
+/// When none can be made in `parent`.
 pub(crate) fn folder(parent: Option<&Path>) -> Result<tempfile::TempDir> {
     let builder = {
         let mut builder = tempfile::Builder::new();
         builder.prefix("bench-harness-");
         builder
     };
-    Ok(match parent {
-        Some(parent) => builder.tempdir_in(parent)?,
-        None => builder.tempdir()?,
+    let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
+    builder.tempdir_in(&parent).map_err(|error| {
+        let shown = parent.display();
+        format!("nothing can be measured in {shown}: {error}; name another folder with --dir")
+            .into()
     })
 }

@@ -75,13 +75,22 @@ pub(crate) fn hundred(system: &dyn System, operations: usize, commits: Commits) 
     Ok(watch.seconds())
 }
 
-/// Tasks in layers of one width. Every task depends on five of the layer before it, spread over
-/// its width; every twentieth on six.
+/// Tasks that depend on each other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Dag {
-    pub(crate) layers: usize,
-    /// Tasks in a layer; at least six, for dependencies to differ.
-    pub(crate) width: usize,
+pub(crate) enum Dag {
+    /// So many, each after the one before it.
+    Chain(usize),
+    /// So many, all after the first.
+    FanOut(usize),
+    /// So many, the last after all others.
+    FanIn(usize),
+    /// Layers of one width. Every task depends on five of the layer before it, spread over its
+    /// width; every twentieth on six.
+    Layers {
+        layers: usize,
+        /// Tasks in a layer; at least six, for dependencies to differ.
+        width: usize,
+    },
 }
 
 /// A system that knows dependencies.
@@ -99,7 +108,10 @@ pub(crate) trait DagSystem: System {
 impl Dag {
     /// How many tasks it has.
     pub(crate) fn len(self) -> usize {
-        self.layers * self.width
+        match self {
+            Self::Chain(tasks) | Self::FanOut(tasks) | Self::FanIn(tasks) => tasks,
+            Self::Layers { layers, width } => layers * width,
+        }
     }
 
     /// Its tasks in an order in which each comes after its dependencies.
@@ -111,14 +123,22 @@ impl Dag {
 
     /// The tasks that one depends on, by their places in that order.
     pub(crate) fn dependencies(self, task: usize) -> Vec<usize> {
-        let (layer, place) = (task / self.width, task % self.width);
-        let Some(before) = layer.checked_sub(1) else {
-            return Vec::new();
-        };
-        let degree = if place.is_multiple_of(20) { 6 } else { 5 };
-        (0..degree)
-            .map(|step| before * self.width + (place + step * self.width / 6) % self.width)
-            .collect()
+        match self {
+            Self::Chain(_) => task.checked_sub(1).into_iter().collect(),
+            Self::FanOut(_) if task > 0 => vec![0],
+            Self::FanIn(tasks) if task + 1 == tasks => (0..task).collect(),
+            Self::FanOut(_) | Self::FanIn(_) => Vec::new(),
+            Self::Layers { width, .. } => {
+                let (layer, place) = (task / width, task % width);
+                let Some(before) = layer.checked_sub(1) else {
+                    return Vec::new();
+                };
+                let degree = if place.is_multiple_of(20) { 6 } else { 5 };
+                (0..degree)
+                    .map(|step| before * width + (place + step * width / 6) % width)
+                    .collect()
+            }
+        }
     }
 
     /// How many edges it has.
@@ -149,7 +169,7 @@ mod tests {
 
     #[test]
     fn tasks_of_a_dag_depend_on_different_ones_of_the_layer_before() {
-        let dag = Dag {
+        let dag = Dag::Layers {
             layers: 3,
             width: 7,
         };
@@ -164,8 +184,18 @@ mod tests {
     }
 
     #[test]
+    fn chains_and_fans_have_an_edge_for_every_task_but_one() {
+        let all = |dag: Dag| -> Vec<Vec<usize>> {
+            (0..dag.len()).map(|task| dag.dependencies(task)).collect()
+        };
+        assert_eq!(all(Dag::Chain(3)), [vec![], vec![0], vec![1]]);
+        assert_eq!(all(Dag::FanOut(3)), [vec![], vec![0], vec![0]]);
+        assert_eq!(all(Dag::FanIn(3)), [vec![], vec![], vec![0, 1]]);
+    }
+
+    #[test]
     fn the_measured_dag_has_half_a_million_edges() {
-        let dag = Dag {
+        let dag = Dag::Layers {
             layers: 100,
             width: 1_000,
         };

@@ -62,8 +62,8 @@ fn compare_prints_a_table_of_at_most_eighty_columns() {
 }
 
 #[test]
-fn figures_judge_what_they_measured() {
-    let report = json(&["figures", "hundred", "--quick", "-o", "json"]);
+fn the_suite_judges_what_it_measured() {
+    let report = json(&["suite", "hundred", "--quick", "-o", "json"]);
     let figures = report["figures"].as_array().expect("figures");
     let engines: Vec<&str> = figures
         .iter()
@@ -78,10 +78,10 @@ fn figures_judge_what_they_measured() {
 }
 
 #[test]
-fn figures_make_a_table_for_the_readme() {
+fn a_report_makes_a_table_for_the_readme() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("suite.json");
-    let printed = harness(&["figures", "hundred", "--quick", "-o", "json"]);
+    let printed = harness(&["suite", "hundred", "--quick", "-o", "json"]);
     std::fs::write(&path, printed.stdout).expect("written");
     let path = path.to_str().expect("UTF-8");
     let table = harness(&["report", path, "--markdown"]);
@@ -109,13 +109,7 @@ fn a_report_names_the_file_that_is_none() {
 
 #[test]
 fn figures_are_shown_under_the_name_of_their_engine() {
-    let output = harness(&[
-        "figures",
-        "hundred",
-        "--quick",
-        "--engine",
-        "workflow-queue",
-    ]);
+    let output = harness(&["suite", "hundred", "--quick", "--engine", "workflow-queue"]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(text.lines().nth(1), Some("workflow-queue"), "{text}");
     for line in text.lines() {
@@ -125,7 +119,7 @@ fn figures_are_shown_under_the_name_of_their_engine() {
 
 #[test]
 fn what_is_not_promised_of_an_engine_is_said_not_to_be() {
-    let output = run(&["figures", "dag", "--engine", "fast"]);
+    let output = run(&["suite", "dag", "--engine", "fast"]);
     assert_eq!(output.status.code(), Some(70));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("promised"), "{said}");
@@ -163,7 +157,7 @@ impl Drop for Measuring {
     }
 }
 
-/// The processes of the figures on a file of an engine.
+/// The processes of the suite on a file of an engine.
 fn processes_work(queue: &impl Queue, engine: &str) {
     let arguments = ["cycle", "--engine", engine, "--millis", "200"];
     queue
@@ -180,7 +174,7 @@ fn processes_work(queue: &impl Queue, engine: &str) {
     let succeeded = queue.stats().expect("stats").count(State::Succeeded);
     assert_eq!(report["done"], succeeded, "{report}");
 
-    let mut stamp = Measuring::start(&["stamp", "--engine", engine], queue.path());
+    let mut stamp = Measuring::start(&["stamp", "worker", "--engine", engine], queue.path());
     let task = NewTask::handler("stamp", []);
     queue.enqueue(vec![task]).expect("enqueued");
     let stamped = stamp.lines().next().expect("a stamp");
@@ -188,7 +182,7 @@ fn processes_work(queue: &impl Queue, engine: &str) {
 }
 
 #[test]
-fn processes_of_the_figures_work_on_files_of_both_engines() {
+fn processes_of_the_suite_work_on_files_of_both_engines() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let open = OpenOptions::new(Durability::Fast).expect("options");
@@ -203,10 +197,10 @@ fn processes_of_the_figures_work_on_files_of_both_engines() {
 }
 
 #[test]
-fn unknown_figures_and_senseless_counts_are_usage_errors() {
+fn unknown_groups_and_senseless_counts_are_usage_errors() {
     for arguments in [
-        ["figures", "nothing-of-the-kind"].as_slice(),
-        &["figures", "--engine", "nobody's"],
+        ["suite", "nothing-of-the-kind"].as_slice(),
+        &["suite", "--engine", "nobody's"],
         &["compare", "--ops", "0"],
         &["compare", "--runs", "-1"],
     ] {

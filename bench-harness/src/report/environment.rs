@@ -105,6 +105,17 @@ impl Environment {
         })
     }
 
+    /// Whether it is the same machine, system and disk, whatever is measured there and when.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        let place = |environment: &Self| Self {
+            commit: None,
+            changed: false,
+            date: String::new(),
+            ..environment.clone()
+        };
+        place(self) == place(other)
+    }
+
     /// The commit in short, and whether the sources differ from it.
     pub(crate) fn sources(&self) -> String {
         let Some(commit) = &self.commit else {

@@ -1,6 +1,7 @@
 //! What measuring verbs report: text of 80 columns for a terminal, and documents that can be kept
 //! and shown together.
 
+mod chart_text;
 pub(crate) mod document;
 pub(crate) mod environment;
 mod figure;

@@ -8,7 +8,7 @@ use crate::{Result, Verdict, print};
 /// What to show.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Documents that `compare`, `figures`, `replay` or `peers` printed with `-o json`
+    /// Documents that `compare`, `suite`, `replay` or `peers` printed with `-o json`
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print the figures as the table of the README

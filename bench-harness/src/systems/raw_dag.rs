@@ -156,9 +156,10 @@ mod tests {
     use crate::systems::{Library, Workflow};
     use crate::workload::{Dag, DagSystem, drain};
 
-    const DAG: Dag = Dag {
+    const WIDTH: usize = 25;
+    const DAG: Dag = Dag::Layers {
         layers: 4,
-        width: 25,
+        width: WIDTH,
     };
 
     /// Inserts the DAG, looks that of its first layers nothing can be claimed too early, and
@@ -167,15 +168,15 @@ mod tests {
         system.insert(system.prepare(&DAG)).unwrap();
         for layer in 0..2_usize {
             let claims = system.claim(DAG.len()).unwrap();
-            let first = i64::try_from(layer * DAG.width).unwrap();
+            let first = i64::try_from(layer * WIDTH).unwrap();
             let ids: Vec<i64> = claims.iter().map(|claim| claim.task.0).collect();
-            assert_eq!(ids.len(), DAG.width);
+            assert_eq!(ids.len(), WIDTH);
             assert!(ids.iter().all(|id| (first + 1..=first + 25).contains(id)));
             let (last, others) = claims.split_last().unwrap();
             system.settle(others).unwrap();
             system.settle(std::slice::from_ref(last)).unwrap();
         }
-        assert_eq!(drain(system, 10).unwrap(), DAG.len() - 2 * DAG.width);
+        assert_eq!(drain(system, 10).unwrap(), DAG.len() - 2 * WIDTH);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use queue_core::sqlite::Durability;
 use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{NewTask, Queue, State};
 
+use super::context::{Context, database};
 use super::fill::insert;
 use super::process::verb;
-use super::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::{Bar, Figure, short};
 use crate::systems::Engine;
@@ -44,7 +44,7 @@ fn add_task<E: Engine>(context: &Context) -> Result<Figure> {
     let path = database(folder.path());
     let held = E::open(&path, Durability::Fast)?;
     held.enqueue(vec![NewTask::shell("first", "true")])?;
-    let rounds = if context.quick { 50 } else { 300 };
+    let rounds = context.either(50, 300);
     let subjects: Vec<Subject<'_>> = vec![
         Box::new(|| probe::process(Command::new("sqlite3").arg(&path).arg(SHELL_PUSH))),
         Box::new(|| probe::process(&mut verb(E::NAME, &path, &["add-task", "add", "true"])?)),

@@ -8,19 +8,25 @@ use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{ClaimRequest, NewTask, Outcome, Queue, Settlement, State};
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 
+use super::case::Findings;
+use super::chart::{self, Sampled};
+use super::context::{Context, database};
 use super::fill::{insert, insert_keyed};
-use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
+use crate::report::document::Curves;
 use crate::report::{Bar, Figure, short};
 use crate::systems::raw::{connect, lane_id};
-use crate::systems::{Engine, Fast, Workflow};
+use crate::systems::{Engine, EngineName, Fast, Workflow};
 
 /// Claims of one sample, one commit each.
 const CLAIMS: usize = 500;
 /// What every file has to hand out.
 const PENDING: i64 = 1_000;
 const MILLION: i64 = 1_000_000;
+/// What a task takes on disk while its file is filled: its row, its places in the indexes, and the
+/// log of all that.
+const BYTES_A_TASK: u64 = 300;
 const PAUSED: &str = "paused";
 const NOBODY: &str = "nobody";
 const KEY: &[u8] = b"full";
@@ -46,44 +52,53 @@ pub(super) fn measure_fast(context: &Context) -> Result<Vec<Figure>> {
 
 pub(super) fn measure_workflow(context: &Context) -> Result<Vec<Figure>> {
     let mut files = files(context).to_vec();
-    files.push((Load::FullKey, MILLION, "1 M of a full key"));
+    let name = context.either("100k of a full key", "1 M of a full key");
+    files.push((Load::FullKey, crowd(context), name));
     measure::<Workflow>(context, &files)
 }
 
 /// The files of both engines; the others are compared with the first.
 fn files(context: &Context) -> [File; 6] {
-    let (deep, deep_name) = if context.quick {
-        (MILLION, "1 M pending")
-    } else {
-        (10 * MILLION, "10 M pending")
-    };
+    let crowd = crowd(context);
+    let name = |quick, full| context.either(quick, full);
     [
         (Load::Nothing, 0, ""),
-        (Load::Pending, deep, deep_name),
-        (Load::Finished, MILLION, "1 M finished"),
-        (Load::Delayed, MILLION, "1 M delayed in front"),
-        (Load::Paused, MILLION, "1 M of a paused queue"),
-        (Load::Unserved, MILLION, "1 M nobody serves"),
+        (
+            Load::Pending,
+            context.either(crowd, 10 * crowd),
+            name("100k pending", "10 M pending"),
+        ),
+        (Load::Finished, crowd, name("100k finished", "1 M finished")),
+        (
+            Load::Delayed,
+            crowd,
+            name("100k delayed in front", "1 M delayed in front"),
+        ),
+        (
+            Load::Paused,
+            crowd,
+            name("100k of a paused queue", "1 M of a paused queue"),
+        ),
+        (
+            Load::Unserved,
+            crowd,
+            name("100k nobody serves", "1 M nobody serves"),
+        ),
     ]
+}
+
+/// How many stand in front, except for the deepest backlog.
+fn crowd(context: &Context) -> i64 {
+    context.either(MILLION / 10, MILLION)
 }
 
 fn measure<E: Engine>(context: &Context, files: &[File]) -> Result<Vec<Figure>> {
     let folder = context.scratch()?;
-    let mut queues = Vec::with_capacity(files.len());
-    for (load, crowd, _) in files {
-        let own = folder.path().join(format!("{load:?}"));
-        std::fs::create_dir(&own)?;
-        fill::<E>(&database(&own), *load, *crowd)?;
-        queues.push(E::open(&database(&own), Durability::Fast)?);
-    }
+    let queues = filled::<E>(context, folder.path(), files)?;
     let subjects = queues
         .iter()
         .map(|queue| -> Subject<'_> { Box::new(move || micros_a_claim(queue)) });
-    let mut samples = interleaved(context.rounds() + 1, subjects.collect())?;
-    for samples in &mut samples {
-        // The first round warms the page caches.
-        samples.remove(0);
-    }
+    let samples = interleaved(context.rounds(), subjects.collect())?;
     let base = &samples[0];
     let figure = |((_, _, name), samples): (&File, &Vec<f64>)| {
         Figure::ratio(
@@ -99,6 +114,66 @@ fn measure<E: Engine>(context: &Context, files: &[File]) -> Result<Vec<Figure>> 
         ))
     };
     Ok(files.iter().zip(&samples).skip(1).map(figure).collect())
+}
+
+/// Claims by the number of pending tasks.
+pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
+    let folder = context.scratch()?;
+    let places = context.either(
+        [1_000, 10_000, 100_000].as_slice(),
+        &[1_000, 10_000, 100_000, 1_000_000, 10_000_000],
+    );
+    let mut sampled = Vec::new();
+    for engine in engines {
+        let folder = folder.path();
+        sampled.push(match engine {
+            EngineName::Fast => pending::<Fast>(context, folder, places)?,
+            EngineName::Workflow => pending::<Workflow>(context, folder, places)?,
+        });
+    }
+    let curves = Curves {
+        title: "Claim before a backlog".to_owned(),
+        x: chart::log("pending tasks"),
+        y: chart::linear("us a claim"),
+        note: "one commit each, at `fast`".to_owned(),
+        lines: chart::lines(context.rounds(), places, &sampled)?,
+    };
+    Ok(curves.into())
+}
+
+/// An engine on a file for each number of pending tasks.
+fn pending<E: Engine>(
+    context: &Context,
+    folder: &Path,
+    places: &[usize],
+) -> Result<Sampled<'static>> {
+    let file = |place: &usize| -> Result<File> {
+        Ok((Load::Pending, i64::try_from(*place)? - PENDING, ""))
+    };
+    let files: Vec<File> = places.iter().map(file).collect::<Result<_>>()?;
+    let queues = filled::<E>(context, folder, &files)?;
+    let places = places.to_vec();
+    Ok(Sampled::new(E::NAME.as_str(), move |place| {
+        let index = places.iter().position(|one| *one == place);
+        let queue = index.and_then(|index| queues.get(index));
+        micros_a_claim(queue.ok_or("there is no file of that depth")?)
+    }))
+}
+
+/// Makes the files, each in a folder of its own, and opens them with their pages in the cache.
+fn filled<E: Engine>(context: &Context, folder: &Path, files: &[File]) -> Result<Vec<E::Queue>> {
+    let tasks: i64 = files.iter().map(|(_, crowd, _)| crowd + PENDING).sum();
+    context.need_bytes(BYTES_A_TASK * u64::try_from(tasks)?)?;
+    let mut queues = Vec::with_capacity(files.len());
+    for (load, crowd, _) in files {
+        let own = folder.join(format!("{}-{load:?}-{crowd}", E::NAME));
+        std::fs::create_dir(&own)?;
+        fill::<E>(&database(&own), *load, *crowd)?;
+        let queue = E::open(&database(&own), Durability::Fast)?;
+        micros_a_claim(&queue)?;
+        queues.push(queue);
+    }
+    Ok(queues)
 }
 
 /// Claims one by one, hands everything back, and returns the mean time of a claim.
@@ -147,6 +222,7 @@ fn fill<E: Engine>(path: &Path, load: Load, crowd: i64) -> Result<()> {
     insert(&connection, PENDING - 1, default, State::Queued, 0)?;
     match load {
         Load::Nothing => {}
+        Load::Pending if crowd == 0 => {}
         Load::Pending => insert(&connection, crowd, default, State::Queued, -20)?,
         Load::Finished => insert(&connection, crowd, default, State::Succeeded, 0)?,
         Load::Delayed => insert(&connection, crowd, default, State::Scheduled, 100)?,
@@ -190,7 +266,7 @@ mod tests {
     use super::*;
 
     /// A file of that load, and how many tasks a worker of commands can claim from it.
-    fn filled<E: Engine>(folder: &Path, load: Load) -> (E::Queue, usize) {
+    fn claimed<E: Engine>(folder: &Path, load: Load) -> (E::Queue, usize) {
         let path = folder.join(format!("{}-{load:?}.db", E::NAME));
         fill::<E>(&path, load, 50).unwrap();
         let queue = E::open(&path, Durability::Fast).unwrap();
@@ -209,7 +285,7 @@ mod tests {
             (Load::Paused, 1_000),
             (Load::Unserved, 1_000),
         ] {
-            assert_eq!(filled::<E>(folder.path(), load).1, claimable, "{load:?}");
+            assert_eq!(claimed::<E>(folder.path(), load).1, claimable, "{load:?}");
         }
     }
 
@@ -222,7 +298,7 @@ mod tests {
     #[test]
     fn the_tasks_of_a_full_key_wait_for_their_limit() {
         let folder = tempfile::tempdir().unwrap();
-        let (queue, claimed) = filled::<Workflow>(folder.path(), Load::FullKey);
+        let (queue, claimed) = claimed::<Workflow>(folder.path(), Load::FullKey);
         assert_eq!(claimed, 1_000);
         let last = queue.last_id().unwrap().unwrap();
         let waits = queue.waits_for(last).unwrap();

@@ -2,7 +2,7 @@
 
 use queue_core::sqlite::Durability;
 
-use super::{Context, database};
+use super::context::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Subject, interleaved};
 use crate::report::{Bar, Figure};

@@ -2,7 +2,7 @@
 
 use queue_core::sqlite::Durability;
 
-use super::{Context, in_turns};
+use super::context::{Context, in_turns};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, count};
 use crate::report::{Bar, Figure, short};

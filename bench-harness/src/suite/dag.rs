@@ -2,12 +2,14 @@
 
 use queue_core::sqlite::Durability;
 
-use super::{Context, database};
+use super::case::Findings;
+use super::context::{Context, database};
 use crate::Result;
-use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
+use crate::measure::{Spread, Stopwatch, count, interleaved};
+use crate::report::document::{BarEntry, Bars, Better};
 use crate::report::{Bar, Figure, short};
 use crate::systems::raw_dag::RawDag;
-use crate::systems::{Library, Workflow};
+use crate::systems::{Engine as _, EngineName, Library, Workflow};
 use crate::workload::{Dag, DagSystem, drain};
 
 /// Tasks claimed and settled at a time.
@@ -24,13 +26,14 @@ struct Graph {
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     insert_seconds: f64,
+    inserted_per_second: f64,
     drained_per_second: f64,
 }
 
 pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
     let graph = if context.quick {
         Graph {
-            dag: Dag {
+            dag: Dag::Layers {
                 layers: 20,
                 width: 1_000,
             },
@@ -39,7 +42,7 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
         }
     } else {
         Graph {
-            dag: Dag {
+            dag: Dag::Layers {
                 layers: 100,
                 width: 1_000,
             },
@@ -51,25 +54,16 @@ pub(super) fn measure(context: &Context) -> Result<Vec<Figure>> {
 }
 
 fn figures(context: &Context, graph: &Graph) -> Result<Vec<Figure>> {
-    let subjects: Vec<Subject<'_, Sample>> = vec![
-        Box::new(|| {
-            let folder = context.scratch()?;
-            let raw = RawDag::open(&database(folder.path()), Durability::Fast)?;
-            sample(&raw, &graph.dag)
-        }),
-        Box::new(|| {
-            let folder = context.scratch()?;
-            let path = database(folder.path());
-            sample(
-                &Library::<Workflow>::open(&path, Durability::Fast)?,
-                &graph.dag,
-            )
-        }),
-    ];
-    let samples = interleaved(context.rounds(), subjects)?;
+    let samples = interleaved(
+        context.rounds(),
+        vec![
+            Box::new(|| raw(context, &graph.dag)),
+            Box::new(|| own(context, &graph.dag)),
+        ],
+    )?;
     let inserts = |index: usize| column(&samples[index], |sample| sample.insert_seconds);
     let drains = |index: usize| column(&samples[index], |sample| sample.drained_per_second);
-    let [raw, own] = [0, 1].map(drains);
+    let [raw_drains, own_drains] = [0, 1].map(drains);
     Ok(vec![
         Figure::ratio(
             format!("{}, insert", graph.name),
@@ -84,21 +78,84 @@ fn figures(context: &Context, graph: &Graph) -> Result<Vec<Figure>> {
         )),
         Figure::ratio(
             format!("{}, drain", graph.name),
-            Spread::of_ratios(&own, &raw),
+            Spread::of_ratios(&own_drains, &raw_drains),
             "× raw",
             Bar::AtLeast(0.5),
         )
         .beside(format!(
             "{BATCH} at a time; bare statements with a counter {}/s, workflow-queue {}/s with \
              leases and recorded attempts",
-            short(Spread::of(&raw).median),
-            short(Spread::of(&own).median)
+            short(Spread::of(&raw_drains).median),
+            short(Spread::of(&own_drains).median)
         )),
     ])
 }
 
 fn column(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Vec<f64> {
     samples.iter().map(of).collect()
+}
+
+/// The bare statements on a file of their own.
+fn raw(context: &Context, dag: &Dag) -> Result<Sample> {
+    let folder = context.scratch()?;
+    let path = database(folder.path());
+    sample(&RawDag::open(&path, Durability::Fast)?, dag)
+}
+
+/// The engine on a file of its own.
+fn own(context: &Context, dag: &Dag) -> Result<Sample> {
+    let folder = context.scratch()?;
+    let path = database(folder.path());
+    sample(&Library::<Workflow>::open(&path, Durability::Fast)?, dag)
+}
+
+/// How fast DAGs of other shapes are inserted and drained.
+pub(super) fn chart(context: &Context, _engines: &[EngineName]) -> Result<Findings> {
+    let tasks = context.either(2_000, 100_000);
+    let layers = Dag::Layers {
+        layers: tasks / 1_000,
+        width: 1_000,
+    };
+    let shapes = [
+        ("chain", Dag::Chain(tasks)),
+        ("one before all", Dag::FanOut(tasks)),
+        ("all before one", Dag::FanIn(tasks)),
+        ("layers of a thousand", layers),
+    ];
+    let (mut inserts, mut drains) = (Vec::new(), Vec::new());
+    for (name, dag) in shapes {
+        let samples = interleaved(
+            context.either(1, 5),
+            vec![
+                Box::new(|| raw(context, &dag)),
+                Box::new(|| own(context, &dag)),
+            ],
+        )?;
+        for (system, samples) in ["raw", Workflow::NAME.as_str()].iter().zip(&samples) {
+            let entry = |of: fn(&Sample) -> f64| BarEntry {
+                label: format!("{name}, {system}"),
+                value: Spread::of(&column(samples, of)),
+                note: format!("{} edges", short(count(dag.edges()))),
+            };
+            inserts.push(entry(|sample| sample.inserted_per_second));
+            drains.push(entry(|sample| sample.drained_per_second));
+        }
+    }
+    let chart = |what: &str, note: String, bars| Bars {
+        title: format!("DAGs of {} tasks, {what}", short(count(tasks))),
+        unit: "tasks/s".to_owned(),
+        better: Better::Higher,
+        note,
+        bars,
+    };
+    let drained = format!("{BATCH} at a time where so many can run: of a chain one at a time");
+    Ok(Findings {
+        bars: vec![
+            chart("insert", "in one transaction".to_owned(), inserts),
+            chart("drain", drained, drains),
+        ],
+        ..Findings::default()
+    })
 }
 
 fn sample(system: &impl DagSystem, dag: &Dag) -> Result<Sample> {
@@ -114,6 +171,7 @@ fn sample(system: &impl DagSystem, dag: &Dag) -> Result<Sample> {
     }
     Ok(Sample {
         insert_seconds,
+        inserted_per_second: count(done) / insert_seconds,
         drained_per_second: count(done) / seconds,
     })
 }
@@ -130,7 +188,7 @@ mod tests {
             quick: true,
         };
         let graph = Graph {
-            dag: Dag {
+            dag: Dag::Layers {
                 layers: 3,
                 width: 120,
             },

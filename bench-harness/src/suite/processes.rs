@@ -8,8 +8,11 @@ use std::time::Duration;
 use queue_core::sqlite::Durability;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, database};
+use super::case::Findings;
+use super::chart::{self, Sampled};
+use super::context::{Context, database};
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
+use crate::report::document::Curves;
 use crate::report::{Bar, Figure, short};
 use crate::systems::{Engine, EngineName, Fast, Library, Workflow};
 use crate::workload::{System, tasks};
@@ -37,8 +40,8 @@ struct Cycles {
 }
 
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
-    let window = Duration::from_millis(if context.quick { 1_000 } else { 3_000 });
-    let rounds = if context.quick { 3 } else { 5 };
+    let window = Duration::from_millis(context.either(300, 3_000));
+    let rounds = context.either(3, 5);
     let subject = |processes| -> Subject<'_, Cycles> {
         Box::new(move || {
             let folder = context.scratch()?;
@@ -83,11 +86,38 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     ])
 }
 
+/// Cycles per second by the number of processes.
+pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
+    let window = Duration::from_millis(context.either(100, 2_000));
+    let sampled: Vec<Sampled<'_>> = engines
+        .iter()
+        .map(|engine| {
+            Sampled::new(engine.as_str(), move |processes| {
+                let folder = context.scratch()?;
+                let path = database(folder.path());
+                let cycles = match engine {
+                    EngineName::Fast => cycles::<Fast>(&path, processes, window),
+                    EngineName::Workflow => cycles::<Workflow>(&path, processes, window),
+                };
+                Ok(count(cycles?.done) / window.as_secs_f64())
+            })
+        })
+        .collect();
+    let curves = Curves {
+        title: "Processes on one file".to_owned(),
+        x: chart::log("processes"),
+        y: chart::linear("claimed and settled/s"),
+        note: "two commits each, at `fast`; what all processes do together".to_owned(),
+        lines: chart::lines(context.either(1, 3), &[1, 2, 4, 8, 16], &sampled)?,
+    };
+    Ok(curves.into())
+}
+
 /// Lets so many processes cycle over a fresh file and adds up what they report.
 fn cycles<E: Engine>(path: &Path, processes: usize, window: Duration) -> Result<Cycles> {
     // More tasks than any machine works off in the window.
     let engine = Library::<E>::open(path, Durability::Fast)?;
-    let backlog = 120_000 * (1 + window.as_millis() / 1_000);
+    let backlog = 5_000 + 120 * window.as_millis();
     engine.enqueue(tasks(usize::try_from(backlog)?))?;
     let mut children = Vec::with_capacity(processes);
     for _ in 0..processes {

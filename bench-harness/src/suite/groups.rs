@@ -1,7 +1,9 @@
 //! The groups of figures: what is measured together, of which engine, and how.
 
+use super::case::Findings;
+use super::context::Context;
 use super::{
-    Context, bulk, cli, commands, crash, dag, depth, hundred, memory, processes, single, threads,
+    bulk, cli, commands, crash, dag, depth, hundred, idle, memory, processes, single, threads,
     wakeup,
 };
 use crate::Result;
@@ -11,7 +13,10 @@ use crate::systems::{EngineName, Fast, Workflow};
 /// Measures a group.
 pub(super) type Measure = fn(&Context) -> Result<Vec<Figure>>;
 
-/// A group of figures.
+/// Draws charts of the engines.
+pub(super) type Draw = fn(&Context, &[EngineName]) -> Result<Findings>;
+
+/// A group of figures and charts.
 pub(super) struct Group {
     /// What it is called by.
     pub(super) name: &'static str,
@@ -19,6 +24,8 @@ pub(super) struct Group {
     pub(super) what: &'static str,
     fast: Option<Measure>,
     workflow: Option<Measure>,
+    /// How its charts are drawn, if it has any.
+    pub(super) charts: Option<Draw>,
 }
 
 impl Group {
@@ -27,6 +34,14 @@ impl Group {
         match engine {
             EngineName::Fast => self.fast,
             EngineName::Workflow => self.workflow,
+        }
+    }
+
+    /// With charts.
+    const fn with(self, draw: Draw) -> Self {
+        Self {
+            charts: Some(draw),
+            ..self
         }
     }
 }
@@ -38,6 +53,7 @@ const fn both(name: &'static str, what: &'static str, fast: Measure, workflow: M
         what,
         fast: Some(fast),
         workflow: Some(workflow),
+        charts: None,
     }
 }
 
@@ -60,42 +76,54 @@ pub(super) const GROUPS: &[Group] = &[
         "bulk enqueue",
         bulk::measure::<Fast>,
         bulk::measure::<Workflow>,
-    ),
+    )
+    .with(bulk::chart),
     both(
         "threads",
         "64 threads at full durability",
         threads::measure::<Fast>,
         threads::measure::<Workflow>,
-    ),
+    )
+    .with(threads::chart),
     both(
         "processes",
         "16 processes on one file",
         processes::measure::<Fast>,
         processes::measure::<Workflow>,
-    ),
+    )
+    .with(processes::chart),
     both(
         "depth",
         "claims before deep backlogs",
         depth::measure_fast,
         depth::measure_workflow,
-    ),
+    )
+    .with(depth::chart),
     Group {
         name: "dag",
         what: "a DAG of 100k tasks, inserted and drained",
         fast: None,
         workflow: Some(dag::measure),
+        charts: Some(dag::chart),
     },
     both(
         "commands",
         "`true` a thousand times, 8 at a time",
         commands::measure_fast,
         commands::measure_workflow,
-    ),
+    )
+    .with(commands::chart),
     both(
         "wakeup",
-        "a new task reaches an idle worker; what idling costs",
+        "a new task reaches an idle worker of another process",
         wakeup::measure::<Fast>,
         wakeup::measure::<Workflow>,
+    ),
+    both(
+        "idle",
+        "processor time of an idle worker",
+        idle::measure::<Fast>,
+        idle::measure::<Workflow>,
     ),
     both(
         "crash",

@@ -3,15 +3,15 @@
 use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State, TaskId};
 
+use super::context::{Context, database};
 use super::process::Worker;
-use super::{Context, database};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, wait_until};
 use crate::report::{Bar, Figure};
 use crate::systems::Engine;
 
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
-    let rounds = if context.quick { 3 } else { 7 };
+    let rounds = context.either(3, 7);
     let seconds: Vec<f64> = (0..rounds)
         .map(|_| recovery::<E>(context))
         .collect::<Result<_>>()?;

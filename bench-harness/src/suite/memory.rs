@@ -3,8 +3,8 @@
 use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State};
 
+use super::context::{Context, database};
 use super::process::Worker;
-use super::{Context, database};
 use crate::measure::wait_until;
 use crate::report::{Bar, Figure};
 use crate::systems::Engine;

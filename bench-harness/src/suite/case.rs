@@ -1,0 +1,165 @@
+//! A case: what is measured, and kept, as one piece.
+
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use super::groups::{GROUPS, Group};
+use crate::Result;
+use crate::report::document::{Bars, Curves, Measured};
+use crate::report::{Document, Figure};
+use crate::systems::EngineName;
+
+/// What a case found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Findings {
+    pub(super) figures: Vec<Measured>,
+    pub(super) bars: Vec<Bars>,
+    pub(super) curves: Vec<Curves>,
+}
+
+impl Findings {
+    /// Adds them to what is known.
+    pub(super) fn add_to(self, document: &mut Document) {
+        document.figures.extend(self.figures);
+        document.bars.extend(self.bars);
+        document.curves.extend(self.curves);
+    }
+
+    /// As text of 80 columns.
+    pub(super) fn text(&self) -> String {
+        let figures = self.figures.iter().map(|one| one.figure.text());
+        let bars = self.bars.iter().map(Bars::text);
+        let curves = self.curves.iter().map(Curves::text);
+        figures.chain(bars).chain(curves).collect()
+    }
+}
+
+impl From<Curves> for Findings {
+    fn from(curves: Curves) -> Self {
+        Self {
+            curves: vec![curves],
+            ..Self::default()
+        }
+    }
+}
+
+/// One group, of one engine or drawn of several.
+pub(super) struct Case {
+    group: &'static Group,
+    of: Of,
+}
+
+enum Of {
+    /// The figures of one.
+    Engine(EngineName),
+    /// The charts of all that are asked for, measured together.
+    Charts(Vec<EngineName>),
+}
+
+impl Case {
+    /// What there is to measure of `engines` in the groups called by `names`, or in all of them.
+    pub(super) fn all(engines: &[EngineName], names: &[String]) -> Vec<Self> {
+        let wanted = |group: &&Group| names.is_empty() || names.iter().any(|one| one == group.name);
+        let groups: Vec<&Group> = GROUPS.iter().filter(wanted).collect();
+        let promised = |group: &Group| {
+            let promised = engines.iter().filter(|engine| group.of(**engine).is_some());
+            promised.copied().collect::<Vec<EngineName>>()
+        };
+        let figures = engines.iter().flat_map(|engine| {
+            let own = groups.iter().filter(|group| group.of(*engine).is_some());
+            own.map(|group| Self {
+                group,
+                of: Of::Engine(*engine),
+            })
+        });
+        let charts = groups.iter().filter_map(|group| {
+            let engines = promised(group);
+            (group.charts.is_some() && !engines.is_empty()).then_some(Self {
+                group,
+                of: Of::Charts(engines),
+            })
+        });
+        figures.chain(charts).collect()
+    }
+
+    /// What it is called where it is kept or has failed.
+    pub(super) fn name(&self) -> String {
+        format!("{}, {}", self.heading(), self.group.name)
+    }
+
+    /// What it is listed under.
+    pub(super) fn heading(&self) -> String {
+        match &self.of {
+            Of::Engine(engine) => engine.to_string(),
+            Of::Charts(engines) => {
+                let names: Vec<&str> = engines.iter().map(|engine| engine.as_str()).collect();
+                format!("charts of {}", names.join(" and "))
+            }
+        }
+    }
+
+    /// Measures it.
+    pub(super) fn measure(&self, context: &Context) -> Result<Findings> {
+        match &self.of {
+            Of::Engine(engine) => {
+                let measure = self.group.of(*engine).ok_or("it is not promised")?;
+                let of = |figure: Figure| Measured {
+                    engine: *engine,
+                    figure,
+                };
+                Ok(Findings {
+                    figures: measure(context)?.into_iter().map(of).collect(),
+                    ..Findings::default()
+                })
+            }
+            Of::Charts(engines) => {
+                let draw = self.group.charts.ok_or("it has no charts")?;
+                draw(context, engines)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Case;
+    use crate::systems::EngineName;
+
+    const BOTH: [EngineName; 2] = [EngineName::Fast, EngineName::Workflow];
+
+    fn names(engines: &[EngineName], names: &[&str]) -> Vec<String> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Case::all(engines, &names).iter().map(Case::name).collect()
+    }
+
+    #[test]
+    fn figures_are_measured_of_each_engine_and_charts_of_both_at_once() {
+        assert_eq!(
+            names(&BOTH, &["threads"]),
+            [
+                "fast-queue, threads",
+                "workflow-queue, threads",
+                "charts of fast-queue and workflow-queue, threads"
+            ]
+        );
+        assert_eq!(names(&BOTH, &["crash"]).len(), 2);
+    }
+
+    #[test]
+    fn nothing_is_measured_that_an_engine_does_not_promise() {
+        assert!(names(&BOTH[..1], &["dag"]).is_empty());
+        assert_eq!(
+            names(&BOTH, &["dag"]),
+            ["workflow-queue, dag", "charts of workflow-queue, dag"]
+        );
+    }
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let mut all = names(&BOTH, &[]);
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

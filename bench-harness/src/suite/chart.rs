@@ -1,0 +1,89 @@
+//! Charts: several systems measured at several places, in turns.
+
+use crate::Result;
+use crate::measure::{Spread, count};
+use crate::report::document::{Axis, Line, Point};
+
+/// What becomes a line: its label, and how it is measured at a place.
+pub(super) struct Sampled<'a> {
+    label: String,
+    sample: Box<dyn Fn(usize) -> Result<f64> + 'a>,
+}
+
+impl<'a> Sampled<'a> {
+    /// A line of that label.
+    pub(super) fn new(
+        label: impl Into<String>,
+        sample: impl Fn(usize) -> Result<f64> + 'a,
+    ) -> Self {
+        Self {
+            label: label.into(),
+            sample: Box::new(sample),
+        }
+    }
+}
+
+/// Measures every line at every place `rounds` times: in a round, all lines at the first place,
+/// then all at the second.
+pub(super) fn lines(rounds: usize, places: &[usize], sampled: &[Sampled<'_>]) -> Result<Vec<Line>> {
+    let mut taken = vec![vec![Vec::with_capacity(rounds); places.len()]; sampled.len()];
+    for _ in 0..rounds {
+        for (index, place) in places.iter().enumerate() {
+            for (line, taken) in sampled.iter().zip(&mut taken) {
+                taken[index].push((line.sample)(*place)?);
+            }
+        }
+    }
+    let line = |(line, samples): (&Sampled<'_>, Vec<Vec<f64>>)| Line {
+        label: line.label.clone(),
+        points: places
+            .iter()
+            .zip(samples)
+            .map(|(place, samples)| Point {
+                x: count(*place),
+                value: Spread::of(&samples),
+            })
+            .collect(),
+    };
+    Ok(sampled.iter().zip(taken).map(line).collect())
+}
+
+/// A logarithmic axis.
+pub(super) fn log(label: &str) -> Axis {
+    Axis {
+        label: label.to_owned(),
+        log: true,
+    }
+}
+
+/// An axis from zero.
+pub(super) fn linear(label: &str) -> Axis {
+    Axis {
+        label: label.to_owned(),
+        log: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::{Sampled, lines};
+
+    #[test]
+    fn lines_take_turns_at_every_place() {
+        let order = RefCell::new(Vec::new());
+        let sampled = ["a", "b"].map(|name| {
+            let order = &order;
+            Sampled::new(name, move |place| {
+                order.borrow_mut().push(format!("{name}{place}"));
+                Ok(1.0)
+            })
+        });
+        let lines = lines(2, &[1, 64], &sampled).unwrap();
+        let round = ["a1", "b1", "a64", "b64"];
+        assert_eq!(*order.borrow(), [round, round].concat());
+        assert_eq!(lines[1].label, "b");
+        assert!((lines[1].points[1].x - 64.0).abs() < 1e-9);
+    }
+}

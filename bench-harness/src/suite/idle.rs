@@ -1,0 +1,53 @@
+//! What it costs a worker to be idle.
+
+use std::time::Duration;
+
+use queue_core::sqlite::Durability;
+
+use super::context::{Context, database};
+use super::process::Worker;
+use super::stamp::Sleeper;
+use super::wakeup::leases;
+use crate::measure::{Spread, Stopwatch, pause};
+use crate::report::{Bar, Figure};
+use crate::systems::Engine;
+use crate::{Result, probe};
+
+/// Judged over several windows: of one, whatever else ran beside it would decide.
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
+    let folder = context.scratch()?;
+    let queue = E::open(&database(folder.path()), Durability::Fast)?;
+    let worker = Worker::start::<E>(&queue, 2)?;
+    let bare = Sleeper::start()?;
+    // Until both have come to rest.
+    pause(Duration::from_secs(1));
+    let window = Duration::from_secs(context.either(1, 3));
+    let windows = context.either(2, 7);
+    let (mut idle, mut asleep) = (Vec::new(), Vec::new());
+    let used = |pid| probe::processor_seconds(pid).ok_or("a process that was to idle has gone");
+    for _ in 0..windows {
+        let (worker_before, bare_before) = (used(worker.pid())?, used(bare.pid())?);
+        let watch = Stopwatch::start();
+        pause(window);
+        let percent = 100.0 / watch.seconds();
+        idle.push((used(worker.pid())? - worker_before) * percent);
+        asleep.push((used(bare.pid())? - bare_before) * percent);
+    }
+    let figure = Figure::ratio(
+        "processor time of an idle worker",
+        Spread::of(&idle),
+        "%",
+        Bar::AtMost(0.2),
+    );
+    let figure = figure
+        .probe(
+            "a bare process that wakes once a second",
+            Spread::of(&asleep).median,
+        )
+        .beside(format!(
+            "{windows} windows of {} s; {}",
+            window.as_secs(),
+            leases(&queue)
+        ));
+    Ok(vec![figure])
+}

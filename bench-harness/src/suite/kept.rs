@@ -1,0 +1,202 @@
+//! Finished cases in a file, so that a run that was interrupted goes on where it was.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use super::case::Findings;
+use crate::Result;
+use crate::measure::Spread;
+use crate::report::Document;
+use crate::report::environment::Environment;
+
+/// A file of finished cases.
+pub(super) struct Kept {
+    path: PathBuf,
+    run: Run,
+}
+
+/// What the file holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Run {
+    quick: bool,
+    /// When the program was built, if its sources differ from their commit: then the commit does
+    /// not say what was measured.
+    built: Option<u128>,
+    environment: Environment,
+    disk_probe_us: Spread,
+    done: Vec<Done>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Done {
+    case: String,
+    findings: Findings,
+}
+
+impl Kept {
+    /// Goes on with the file at `path`, whose environment and probe `document` then takes, or
+    /// begins it.
+    ///
+    /// # Errors
+    /// When the file is of another commit, other options or another machine, or is no such file.
+    pub(super) fn open(path: &Path, quick: bool, document: &mut Document) -> Result<Self> {
+        let run = Run {
+            quick,
+            built: built(document.environment.changed)?,
+            environment: document.environment.clone(),
+            disk_probe_us: document.disk_probe_us,
+            done: Vec::new(),
+        };
+        let run = match std::fs::read_to_string(path) {
+            Ok(text) => run.go_on(path, &text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => run,
+            Err(error) => return Err(format!("{} cannot be read: {error}", path.display()).into()),
+        };
+        document.environment = run.environment.clone();
+        document.disk_probe_us = run.disk_probe_us;
+        let kept = Self {
+            path: path.to_owned(),
+            run,
+        };
+        // What cannot be kept is better known before measuring.
+        kept.write()?;
+        Ok(kept)
+    }
+
+    /// What was found of a case.
+    pub(super) fn findings(&self, case: &str) -> Option<&Findings> {
+        let done = self.run.done.iter().find(|done| done.case == case);
+        done.map(|done| &done.findings)
+    }
+
+    /// Keeps what was found of a case.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn add(&mut self, case: String, findings: Findings) -> Result<()> {
+        self.run.done.push(Done { case, findings });
+        self.write()
+    }
+
+    /// Replaces the file as a whole.
+    fn write(&self) -> Result<()> {
+        let replace = || -> Result<()> {
+            let folder = self
+                .path
+                .parent()
+                .filter(|path| !path.as_os_str().is_empty());
+            let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+            file.write_all(&serde_json::to_vec_pretty(&self.run)?)?;
+            file.as_file().sync_all()?;
+            file.persist(&self.path)?;
+            Ok(())
+        };
+        let shown = self.path.display();
+        replace().map_err(|error| {
+            format!("{shown} cannot be written: {error}; name another file with --resume").into()
+        })
+    }
+}
+
+impl Run {
+    /// The run that `text` holds, if it is one with this.
+    fn go_on(self, path: &Path, text: &str) -> Result<Self> {
+        let shown = path.display();
+        let old: Self = serde_json::from_str(text).map_err(|error| {
+            format!("{shown} is not the file of an interrupted run: {error}; name another file")
+        })?;
+        let other = if old.quick != self.quick {
+            "with other options"
+        } else if (old.environment.sources(), old.built) != (self.environment.sources(), self.built)
+        {
+            "of other sources"
+        } else if !old.environment.is_same_place(&self.environment) {
+            "on another machine, system or disk"
+        } else {
+            return Ok(old);
+        };
+        Err(
+            format!("{shown} was measured {other}; name another file, or remove it to begin anew")
+                .into(),
+        )
+    }
+}
+
+/// When the program was built, in nanoseconds, if that tells more than the commit.
+fn built(changed: bool) -> Result<Option<u128>> {
+    if !changed {
+        return Ok(None);
+    }
+    let modified = std::env::current_exe()?.metadata()?.modified()?;
+    Ok(Some(modified.duration_since(UNIX_EPOCH)?.as_nanos()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::report::document::Kind;
+
+    fn document(folder: &Path) -> Document {
+        Document::begin(Kind::Suite, folder).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.json");
+        let mut first = document(folder.path());
+        let mut kept = Kept::open(&path, true, &mut first).unwrap();
+        kept.add("bulk".to_owned(), Findings::default()).unwrap();
+        let mut second = document(folder.path());
+        let kept = Kept::open(&path, true, &mut second).unwrap();
+        assert_eq!(kept.findings("bulk"), Some(&Findings::default()));
+        assert_eq!(kept.findings("depth"), None);
+        assert_eq!(second, first, "the run began with the first start");
+    }
+
+    #[test]
+    fn a_run_does_not_go_on_with_what_was_measured_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.json");
+        Kept::open(&path, true, &mut document(folder.path())).unwrap();
+        let said = |quick, document: &mut Document| {
+            let error = Kept::open(&path, quick, document).err().unwrap();
+            error.to_string()
+        };
+        let mut own = document(folder.path());
+        assert!(said(false, &mut own).contains("with other options"));
+        own.environment.commit = Some("another".to_owned());
+        assert!(said(true, &mut own).contains("of other sources"));
+        let mut own = document(folder.path());
+        own.environment.cpu = "another".to_owned();
+        assert!(said(true, &mut own).contains("on another machine"));
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        fs::write(&path, "important").unwrap();
+        let error = Kept::open(&path, true, &mut document(folder.path())).err();
+        assert!(error.unwrap().to_string().contains("notes.txt is not"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "important");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named_before_measuring() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/run.json");
+        let error = Kept::open(&path, true, &mut document(folder.path())).err();
+        assert!(
+            error
+                .unwrap()
+                .to_string()
+                .contains("run.json cannot be written")
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! Which case is being measured, on a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{Result, print};
+
+/// A line on standard error that says how far the run is; nothing if that is no terminal.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Of a run of that many cases.
+    pub(super) fn start(cases: usize) -> Result<Self> {
+        let bar = ProgressBar::with_draw_target(
+            Some(u64::try_from(cases)?),
+            ProgressDrawTarget::stderr(),
+        );
+        bar.set_style(ProgressStyle::with_template(
+            "{spinner} {pos}/{len} {elapsed} {wide_msg}",
+        )?);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Ok(Self(bar))
+    }
+
+    /// A case begins.
+    pub(super) fn begin(&self, case: &str) {
+        self.0.set_message(case.to_owned());
+    }
+
+    /// It has ended.
+    pub(super) fn end(&self) {
+        self.0.inc(1);
+    }
+
+    /// Prints to standard output without mixing with the line.
+    pub(super) fn print(&self, text: &str) -> Result<()> {
+        self.0.suspend(|| print(text))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

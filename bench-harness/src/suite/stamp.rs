@@ -1,0 +1,188 @@
+//! Processes that wait to be woken, and say when they were.
+
+use std::io::{BufRead as _, BufReader};
+use std::num::NonZeroU32;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+
+use queue_core::runtime::handlers::{Done, Handlers};
+use queue_core::runtime::{Observer, Worker as LibraryWorker, WorkerEvent, WorkerOptions};
+use queue_core::sqlite::Durability;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::systems::raw::Raw;
+use crate::systems::{Engine, EngineName, Fast, Workflow};
+use crate::workload::System;
+use crate::{Result, Verdict, print};
+
+/// A process that waits.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StampArgs {
+    #[command(subcommand)]
+    how: How,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum How {
+    /// An engine's worker: prints when it has claimed and started a task
+    Worker {
+        #[arg(long)]
+        engine: EngineName,
+        #[arg(long)]
+        db: PathBuf,
+    },
+    /// A bare connection: waits for a datagram, claims a task, prints when it has read it
+    Bare {
+        #[arg(long)]
+        db: PathBuf,
+        #[arg(long)]
+        socket: PathBuf,
+    },
+    /// Nothing: wakes once a second
+    Sleep,
+}
+
+/// The other process, killed with the value.
+pub(super) struct Sleeper {
+    child: Child,
+    stamps: BufReader<ChildStdout>,
+}
+
+impl Sleeper {
+    /// A worker of an engine on its file.
+    pub(super) fn worker(engine: EngineName, db: &Path) -> Result<Self> {
+        Self::spawn(&["worker", "--engine", engine.as_str()], &[("--db", db)])
+    }
+
+    /// A bare connection to a file, once it listens at `socket`.
+    pub(super) fn bare(db: &Path, socket: &Path) -> Result<Self> {
+        let mut sleeper = Self::spawn(&["bare"], &[("--db", db), ("--socket", socket)])?;
+        sleeper.next()?;
+        Ok(sleeper)
+    }
+
+    /// One that only sleeps.
+    pub(super) fn start() -> Result<Self> {
+        Self::spawn(&["sleep"], &[])
+    }
+
+    fn spawn(how: &[&str], paths: &[(&str, &Path)]) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["child", "stamp"]).args(how);
+        for (flag, path) in paths {
+            command.arg(flag).arg(path);
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("no stdout")?;
+        Ok(Self {
+            child,
+            stamps: BufReader::new(stdout),
+        })
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// When it was woken, as [`monotonic_nanos`] has it.
+    pub(super) fn next(&mut self) -> Result<i64> {
+        let mut line = String::new();
+        self.stamps.read_line(&mut line)?;
+        let stamp = line.trim().parse();
+        stamp.map_err(|_| "the process that was to be woken has ended".into())
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The process: waits until it is killed or, where it can, until its standard input ends.
+pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
+    match &args.how {
+        How::Worker { engine, db } => match engine {
+            EngineName::Fast => work::<Fast>(db)?,
+            EngineName::Workflow => work::<Workflow>(db)?,
+        },
+        How::Bare { db, socket } => claim_when_told(db, socket)?,
+        How::Sleep => sleep()?,
+    }
+    Ok(Verdict::Passed)
+}
+
+fn work<E: Engine>(path: &Path) -> Result<()> {
+    let queue = E::open(path, Durability::Fast)?;
+    let handlers = Handlers::new().register("stamp", |_| Ok(Done::Succeeded));
+    let options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    LibraryWorker::new(Arc::new(queue), options)?.run(&mut Stamps)?;
+    Ok(())
+}
+
+/// Prints when the worker has claimed and started a task; it goes unsaid when that fails, and
+/// whoever waits for the line sees the process end.
+struct Stamps;
+
+impl Observer for Stamps {
+    fn on(&mut self, event: &WorkerEvent) {
+        if matches!(event, WorkerEvent::Started { .. }) {
+            let _ = stamp();
+        }
+    }
+}
+
+fn claim_when_told(db: &Path, socket: &Path) -> Result<()> {
+    let raw = Raw::open(db, Durability::Fast)?;
+    let socket = UnixDatagram::bind(socket)?;
+    stamp()?;
+    let stdin = std::io::stdin();
+    loop {
+        let mut ready = [
+            PollFd::new(&socket, PollFlags::IN),
+            PollFd::new(&stdin, PollFlags::IN),
+        ];
+        poll(&mut ready, None)?;
+        if !ready[1].revents().is_empty() {
+            return Ok(());
+        }
+        socket.recv(&mut [0])?;
+        let claims = raw.claim(1)?;
+        stamp()?;
+        raw.settle(&claims)?;
+    }
+}
+
+fn sleep() -> Result<()> {
+    let stdin = std::io::stdin();
+    let second = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
+    loop {
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&second)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn stamp() -> Result<()> {
+    print(&format!("{}\n", monotonic_nanos()))
+}
+
+/// The clock that all processes of a machine share and nothing sets.
+pub(super) fn monotonic_nanos() -> i64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}

@@ -1,0 +1,107 @@
+//! Waking an idle worker of another process.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use queue_core::sqlite::Durability;
+use queue_core::{NewTask, Queue};
+
+use super::context::{Context, database};
+use super::stamp::{Sleeper, monotonic_nanos};
+use crate::Result;
+use crate::measure::{Spread, count, pause, percentile};
+use crate::report::{Bar, Figure, short};
+use crate::systems::Engine;
+use crate::systems::raw::Raw;
+use crate::workload::{System, tasks};
+
+/// The engine and a bare connection take turns: the same pauses, a file and a sleeping process
+/// each.
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
+    let folder = context.scratch()?;
+    let queue = E::open(&database(folder.path()), Durability::Fast)?;
+    let mut worker = Sleeper::worker(E::NAME, queue.path())?;
+    let push = || -> Result<()> {
+        queue.enqueue(vec![NewTask::handler("stamp", [])])?;
+        Ok(())
+    };
+    let (bare_db, socket) = (folder.path().join("bare.db"), folder.path().join("socket"));
+    let raw = Raw::open(&bare_db, Durability::Fast)?;
+    let mut bare = Sleeper::bare(&bare_db, &socket)?;
+    let sender = UnixDatagram::unbound()?;
+    sender.connect(&socket)?;
+    let push_bare = || -> Result<()> {
+        raw.enqueue(tasks(1))?;
+        sender.send(&[0])?;
+        Ok(())
+    };
+    let (mut own, mut floor) = (Reached::default(), Reached::default());
+    for round in 0..=context.either(100, 1_000) {
+        let own_sample = wake(&mut worker, push)?;
+        let floor_sample = wake(&mut bare, push_bare)?;
+        // The first ones wait for their processes to come up.
+        if round > 0 {
+            own.add(own_sample);
+            floor.add(floor_sample);
+        }
+    }
+    let (own_p50, floor_p50) = (own.percentile(0.5), floor.percentile(0.5));
+    let figure = Figure::value(
+        "wakeup of an idle worker process, p50",
+        own_p50,
+        "us",
+        Bar::AtMost(100.0),
+    );
+    let probe = "a bare connection and a datagram wake a bare process that claims:";
+    Ok(vec![figure.probe(probe, floor_p50).beside(format!(
+        "{} × that; from the start of the push until the worker has claimed and started the task; \
+         p99 {} us, bare {} us; the push itself {} us, bare {} us; {}",
+        short(own_p50 / floor_p50),
+        short(own.percentile(0.99)),
+        short(floor.percentile(0.99)),
+        short(Spread::of(&own.pushed).median),
+        short(Spread::of(&floor.pushed).median),
+        leases(&queue)
+    ))])
+}
+
+/// Microseconds of every round.
+#[derive(Default)]
+struct Reached {
+    woken: Vec<f64>,
+    pushed: Vec<f64>,
+}
+
+impl Reached {
+    fn add(&mut self, [woken, pushed]: [f64; 2]) {
+        self.woken.push(woken);
+        self.pushed.push(pushed);
+    }
+
+    fn percentile(&self, share: f64) -> f64 {
+        let mut sorted = self.woken.clone();
+        sorted.sort_by(f64::total_cmp);
+        percentile(&sorted, share)
+    }
+}
+
+/// Microseconds from the start of a push until the sleeping process has the task, and until the
+/// push is done.
+fn wake(sleeper: &mut Sleeper, push: impl FnOnce() -> Result<()>) -> Result<[f64; 2]> {
+    // Long enough for the other process to have settled the last task and gone to sleep.
+    pause(Duration::from_millis(3));
+    let start = monotonic_nanos();
+    push()?;
+    let pushed = monotonic_nanos();
+    let woken = sleeper.next()?;
+    let micros = |end: i64| -> Result<f64> { Ok(count(usize::try_from(end - start)?) / 1e3) };
+    Ok([micros(woken)?, micros(pushed)?])
+}
+
+/// What a worker does about leases.
+pub(super) fn leases(queue: &impl Queue) -> String {
+    match queue.lease() {
+        Some(lease) => format!("leases of {} s", lease.as_secs()),
+        None => "no leases".to_owned(),
+    }
+}
