@@ -22,6 +22,10 @@ suite *ARGS:
     cargo build --release
     target/release/bench-harness suite {{ARGS}}
 
+# Everything anew into docs/benchmarks, with the page and the table of the README.
+report *ARGS:
+    .ci/report {{ARGS}}
+
 # The soaks at full length.
 soak:
     SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture

@@ -2,6 +2,7 @@
 //! measured by hand, never asserted here.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Output, Stdio};
 
 use fast_queue::FastQueue;
@@ -75,36 +76,6 @@ fn the_suite_judges_what_it_measured() {
         assert!(figure["value"]["median"].as_f64() > Some(0.0), "{figure}");
         assert!(figure["bar"].is_object(), "{figure}");
     }
-}
-
-#[test]
-fn a_report_makes_a_table_for_the_readme() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("suite.json");
-    let printed = harness(&["suite", "hundred", "--quick", "-o", "json"]);
-    std::fs::write(&path, printed.stdout).expect("written");
-    let path = path.to_str().expect("UTF-8");
-    let table = harness(&["report", path, "--markdown"]);
-    let text = String::from_utf8(table.stdout).expect("UTF-8");
-    let rows: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("| 100 operations"))
-        .collect();
-    assert_eq!(rows.len(), 2, "{text}");
-    for row in rows {
-        assert_eq!(row.matches('|').count(), 6, "{row}");
-    }
-}
-
-#[test]
-fn a_report_names_the_file_that_is_none() {
-    let output = run(&["report", "/nonexistent/suite.json", "--markdown"]);
-    assert_eq!(output.status.code(), Some(70));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("/nonexistent/suite.json cannot be read"),
-        "{said}"
-    );
 }
 
 #[test]
@@ -194,6 +165,30 @@ fn processes_of_the_suite_work_on_files_of_both_engines() {
     };
     let workflow = WorkflowQueue::open_with(path("workflow.db"), options).expect("a file");
     processes_work(&workflow, "workflow");
+}
+
+#[test]
+fn a_bare_process_claims_what_a_datagram_tells_it_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = OpenOptions::new(Durability::Fast).expect("options");
+    let queue = FastQueue::open_with(folder.path().join("tasks.db"), open).expect("a file");
+    let socket = folder.path().join("socket");
+    let arguments = ["stamp", "bare", "--socket", socket.to_str().expect("UTF-8")];
+    let mut bare = Measuring::start(&arguments, queue.path());
+    let mut stamps = bare
+        .lines()
+        .map(|line| line.parse::<i64>().expect("a time"));
+    let listening = stamps.next().expect("it listens");
+    queue
+        .enqueue(vec![NewTask::shell("task", "true")])
+        .expect("enqueued");
+    let sender = UnixDatagram::unbound().expect("a socket");
+    sender.send_to(&[0], &socket).expect("sent");
+    assert!(stamps.next().expect("it claimed") > listening);
+    drop(bare.0.stdin.take());
+    assert!(bare.0.wait().expect("it ends").success());
+    let stats = queue.stats().expect("stats");
+    assert_eq!(stats.count(State::Succeeded), 1);
 }
 
 #[test]

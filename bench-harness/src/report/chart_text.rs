@@ -51,7 +51,7 @@ impl Curves {
     }
 
     /// Every `x` that has a point, ascending.
-    fn xs(&self) -> Vec<f64> {
+    pub(super) fn xs(&self) -> Vec<f64> {
         let points = self.lines.iter().flat_map(|line| &line.points);
         let mut xs: Vec<f64> = points.map(|point| point.x).collect();
         xs.sort_by(f64::total_cmp);

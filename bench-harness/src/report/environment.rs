@@ -31,6 +31,10 @@ pub(crate) struct Environment {
     /// Processors this process may use.
     pub(crate) cores: usize,
     pub(crate) kernel: String,
+    /// The load average of the minute before the measurement: what else was to be done, as far as
+    /// it tells.
+    #[serde(default = "unknown")]
+    pub(crate) load: String,
     pub(crate) distribution: String,
     /// Of the measured folder.
     pub(crate) file_system: String,
@@ -83,6 +87,7 @@ impl Environment {
             cpu: known(value_in("/proc/cpuinfo", "model name", ':')),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel,
+            load: known(load()),
             distribution: known(value_in("/etc/os-release", "PRETTY_NAME", '=')),
             file_system: known(file_system(folder)),
             sqlite: rusqlite::version().to_owned(),
@@ -111,6 +116,7 @@ impl Environment {
             commit: None,
             changed: false,
             date: String::new(),
+            load: String::new(),
             ..environment.clone()
         };
         place(self) == place(other)
@@ -129,10 +135,16 @@ impl Environment {
 
 fn known(value: Option<String>) -> String {
     let value = value.filter(|value| !value.is_empty());
-    value.map_or_else(
-        || "unknown".to_owned(),
-        |value| escape::line(&value).into_owned(),
-    )
+    value.map_or_else(unknown, |value| escape::line(&value).into_owned())
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
+fn load() -> Option<String> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split(' ').next().map(str::to_owned)
 }
 
 /// The value of the first line of a file that begins with `key`.

@@ -35,7 +35,7 @@ impl Document {
         let environment = &self.environment;
         format!(
             "Measured at {} ({}) on {}, {} cores, {}, {}, {}, SQLite {}; appending 4 KiB and \
-             `fdatasync` took {} us ({} to {}).",
+             `fdatasync` took {} us ({} to {}). Load before: {}.",
             environment.date,
             environment.sources(),
             environment.cpu,
@@ -46,7 +46,8 @@ impl Document {
             environment.sqlite,
             short(self.disk_probe_us.median),
             short(self.disk_probe_us.min),
-            short(self.disk_probe_us.max)
+            short(self.disk_probe_us.max),
+            environment.load
         )
     }
 

@@ -6,6 +6,8 @@ pub(crate) mod document;
 pub(crate) mod environment;
 mod figure;
 mod markdown;
+mod page;
+mod readme;
 mod text;
 mod verb;
 

@@ -51,14 +51,18 @@ pub(crate) fn wrap(text: &str, indent: &str) -> String {
     lines
 }
 
-/// A number with three significant digits: `0.934`, `12.5`, `61.2k`, `1.24M`.
+/// A number with three significant digits: `0.934`, `12.5`, `61.2k`, `1.24M`, `3.00e14`.
 pub(crate) fn short(value: f64) -> String {
+    if value.abs() >= 1e12 {
+        return format!("{value:.2e}");
+    }
     let (scaled, suffix) = match value.abs() {
         size if size >= 999_500.0 => (value / 1e6, "M"),
         size if size >= 9_995.0 => (value / 1e3, "k"),
         _ => (value, ""),
     };
     let decimals = match scaled.abs() {
+        0.0 => 0,
         size if size >= 99.95 => 0,
         size if size >= 9.995 => 1,
         size if size >= 0.9995 => 2,
@@ -89,10 +93,23 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits() {
-        let shown = [0.9344, 1.0, 12.54, 158.4, 9_990.0, 61_234.0, 1_240_000.0].map(short);
+        let shown = [
+            0.0,
+            0.9344,
+            1.0,
+            12.54,
+            158.4,
+            9_990.0,
+            61_234.0,
+            1_240_000.0,
+            3e14,
+        ]
+        .map(short);
         assert_eq!(
             shown,
-            ["0.934", "1.00", "12.5", "158", "9990", "61.2k", "1.24M"]
+            [
+                "0", "0.934", "1.00", "12.5", "158", "9990", "61.2k", "1.24M", "3.00e14"
+            ]
         );
     }
 }

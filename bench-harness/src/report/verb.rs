@@ -1,19 +1,27 @@
 //! `report`: what verbs measured, shown together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::document::Document;
-use crate::{Result, Verdict, print};
+use super::{page, readme};
+use crate::{Result, Verdict, print, write_whole};
 
-/// What to show.
+/// What to show, and how.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("form").required(true).multiple(true))]
 pub(crate) struct ReportArgs {
     /// Documents that `compare`, `suite`, `replay` or `peers` printed with `-o json`
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Write one page that shows all of them and needs no other file
+    #[arg(long, value_name = "PAGE", group = "form")]
+    html: Option<PathBuf>,
     /// Print the figures as the table of the README
-    #[arg(long, required = true)]
+    #[arg(long, group = "form")]
     markdown: bool,
+    /// Put that table between the two comments of this README that mark its place
+    #[arg(long, value_name = "README", group = "form")]
+    readme: Option<PathBuf>,
 }
 
 /// Reads the documents and shows them.
@@ -23,10 +31,30 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Verdict> {
         .iter()
         .map(|path| Document::read(path))
         .collect::<Result<_>>()?;
+    let figures = documents.iter().filter(|one| !one.figures.is_empty());
+    let table: String = figures.map(Document::markdown).collect();
+    if let Some(path) = &args.html {
+        write_whole(path, page::page(&documents).as_bytes())?;
+    }
+    if let Some(path) = &args.readme {
+        update(path, &table)?;
+    }
     if args.markdown {
-        for document in documents.iter().filter(|one| !one.figures.is_empty()) {
-            print(&document.markdown())?;
-        }
+        print(&table)?;
     }
     Ok(Verdict::Passed)
+}
+
+fn update(path: &Path, table: &str) -> Result<()> {
+    let shown = path.display();
+    if table.is_empty() {
+        return Err(format!("{shown} is left as it is: these documents hold no figures").into());
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let text = readme::with_table(&text, table).ok_or_else(|| {
+        let (begin, end) = (readme::BEGIN, readme::END);
+        format!("{shown} has no place for the table; mark it with `{begin}` and `{end}`")
+    })?;
+    write_whole(path, text.as_bytes())
 }

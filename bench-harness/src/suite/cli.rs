@@ -8,7 +8,7 @@ use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{NewTask, Queue, State};
 
 use super::context::{Context, database};
-use super::fill::insert;
+use super::fill::{BYTES_A_TASK, insert};
 use super::process::verb;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::{Bar, Figure, short};
@@ -18,7 +18,6 @@ use crate::{Result, probe};
 
 const SHELL_PUSH: &str = include_str!("../../queries/shell_push.sql");
 const LINES: usize = 100_000;
-const FINISHED: i64 = 1_000_000;
 
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     Ok(vec![
@@ -107,20 +106,25 @@ fn check_added(queue: &impl Queue, said: &[u8]) -> Result<()> {
 }
 
 fn status<E: Engine>(context: &Context) -> Result<Figure> {
+    let finished: i64 = context.either(100_000, 1_000_000);
+    context.need_bytes(BYTES_A_TASK * finished.unsigned_abs())?;
     let folder = context.scratch()?;
     let path = database(folder.path());
     let queue = E::open(&path, Durability::Fast)?;
     queue.enqueue(vec![NewTask::shell("first", "true")])?;
     let connection = connect(&path, Durability::Fast)?;
     let lane = lane_id(&connection, DEFAULT_QUEUE, "")?;
-    insert(&connection, FINISHED, lane, State::Succeeded, 0)?;
+    insert(&connection, finished, lane, State::Succeeded, 0)?;
     connection.pragma_update(None, "wal_checkpoint", "truncate")?;
     let mut millis = Vec::new();
     for _ in 0..context.rounds() {
         millis.push(probe::process(&mut verb(E::NAME, &path, &["status"])?)? * 1e3);
     }
     let figure = Figure::ratio(
-        "`status` with 1 M finished tasks",
+        context.either(
+            "`status` with 100k finished tasks",
+            "`status` with 1 M finished tasks",
+        ),
         Spread::of(&millis),
         "ms",
         Bar::AtMost(200.0),

@@ -11,7 +11,7 @@ use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 use super::case::Findings;
 use super::chart::{self, Sampled};
 use super::context::{Context, database};
-use super::fill::{insert, insert_keyed};
+use super::fill::{BYTES_A_TASK, insert, insert_keyed};
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::document::Curves;
@@ -24,9 +24,6 @@ const CLAIMS: usize = 500;
 /// What every file has to hand out.
 const PENDING: i64 = 1_000;
 const MILLION: i64 = 1_000_000;
-/// What a task takes on disk while its file is filled: its row, its places in the indexes, and the
-/// log of all that.
-const BYTES_A_TASK: u64 = 300;
 const PAUSED: &str = "paused";
 const NOBODY: &str = "nobody";
 const KEY: &[u8] = b"full";

@@ -22,7 +22,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     // Until both have come to rest.
     pause(Duration::from_secs(1));
     let window = Duration::from_secs(context.either(1, 3));
-    let windows = context.either(2, 7);
+    let windows = context.either(3, 7);
     let (mut idle, mut asleep) = (Vec::new(), Vec::new());
     let used = |pid| probe::processor_seconds(pid).ok_or("a process that was to idle has gone");
     for _ in 0..windows {

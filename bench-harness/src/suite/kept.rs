@@ -1,16 +1,15 @@
 //! Finished cases in a file, so that a run that was interrupted goes on where it was.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
 use super::case::Findings;
-use crate::Result;
 use crate::measure::Spread;
 use crate::report::Document;
 use crate::report::environment::Environment;
+use crate::{Result, write_whole};
 
 /// A file of finished cases.
 pub(super) struct Kept {
@@ -83,21 +82,7 @@ impl Kept {
 
     /// Replaces the file as a whole.
     fn write(&self) -> Result<()> {
-        let replace = || -> Result<()> {
-            let folder = self
-                .path
-                .parent()
-                .filter(|path| !path.as_os_str().is_empty());
-            let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-            file.write_all(&serde_json::to_vec_pretty(&self.run)?)?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path)?;
-            Ok(())
-        };
-        let shown = self.path.display();
-        replace().map_err(|error| {
-            format!("{shown} cannot be written: {error}; name another file with --resume").into()
-        })
+        write_whole(&self.path, &serde_json::to_vec_pretty(&self.run)?)
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
 
 /// Pushes per second by the number of threads.
 pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
-    let window = Duration::from_millis(context.either(50, 1_000));
+    let window = Duration::from_millis(context.either(100, 1_000));
     let mut sampled = vec![Sampled::new("raw, a connection per thread", |threads| {
         connection_per_thread(context, threads, window)
     })];

@@ -1,0 +1,92 @@
+//! `report` as a program, on the figures that are kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn kept() -> PathBuf {
+    root().join("docs/benchmarks/suite.json")
+}
+
+fn report(file: &Path, form: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bench-harness"))
+        .arg("report")
+        .arg(file)
+        .args(form)
+        .output()
+        .expect("the harness starts")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn the_table_of_the_readme_is_made_from_the_kept_figures() {
+    let printed = report(&kept(), &["--markdown"]);
+    assert!(printed.status.success(), "{}", said(&printed));
+    let table = String::from_utf8(printed.stdout).expect("UTF-8");
+    assert!(table.lines().count() > 20, "{table}");
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let (_, rest) = readme
+        .split_once("<!-- figures: begin -->\n")
+        .expect("the mark before the table");
+    let (in_readme, _) = rest
+        .split_once("<!-- figures: end -->")
+        .expect("the mark after the table");
+    assert_eq!(
+        in_readme, table,
+        "`bench-harness report docs/benchmarks/suite.json --readme README.md` puts it right"
+    );
+}
+
+#[test]
+fn a_page_is_written_as_a_whole_and_a_readme_is_updated_in_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (page, readme) = (path("page.html"), path("README.md"));
+    let marked = "# Own\n<!-- figures: begin -->\n<!-- figures: end -->\nrest\n";
+    fs::write(&readme, marked).expect("written");
+    let output = report(&kept(), &["--html", &page, "--readme", &readme]);
+    assert!(output.status.success(), "{}", said(&output));
+    let page = fs::read_to_string(page).expect("a page");
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    let readme = fs::read_to_string(readme).expect("a README");
+    assert!(readme.starts_with("# Own\n<!-- figures: begin -->\n| what |"));
+    assert!(readme.ends_with("<!-- figures: end -->\nrest\n"));
+    let names = fs::read_dir(folder.path()).expect("listed").count();
+    assert_eq!(names, 2, "nothing is left over");
+}
+
+#[test]
+fn a_readme_without_a_place_is_left_alone() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), "# Own\n").expect("written");
+    let output = report(&kept(), &["--readme", file.path().to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(70));
+    assert!(
+        said(&output).contains("figures: begin"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(fs::read_to_string(file.path()).expect("there"), "# Own\n");
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_named() {
+    let missing = report(Path::new("/nonexistent/suite.json"), &["--markdown"]);
+    assert_eq!(missing.status.code(), Some(70));
+    assert!(said(&missing).contains("/nonexistent/suite.json cannot be read"));
+    let nowhere = report(&kept(), &["--html", "/nonexistent/page.html"]);
+    assert_eq!(nowhere.status.code(), Some(70));
+    assert!(said(&nowhere).contains("/nonexistent/page.html cannot be written"));
+    assert_eq!(
+        report(&kept(), &[]).status.code(),
+        Some(2),
+        "no form is asked for"
+    );
+}
