@@ -26,6 +26,11 @@ suite *ARGS:
 report *ARGS:
     .ci/report {{ARGS}}
 
+# Recorded workflows through workflow-queue.
+replay *ARGS:
+    cargo build --release
+    target/release/bench-harness replay {{ARGS}}
+
 # The soaks at full length.
 soak:
     SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture

@@ -3,6 +3,7 @@
 mod compare;
 mod measure;
 mod probe;
+mod replay;
 mod report;
 mod suite;
 mod systems;
@@ -26,12 +27,14 @@ pub(crate) enum Verdict {
     Passed,
     /// These figures missed their bars.
     Missed(Vec<String>),
+    /// What an engine did was wrong, told in these sentences.
+    Broken(Vec<String>),
 }
 
 /// Measures both engines against bare `SQLite` and each other on this machine.
 ///
-/// Exit codes: 0 measured (and, with --check, every bar met) · 1 a bar was missed · 2 usage ·
-/// 70 something could not be measured.
+/// Exit codes: 0 measured (and, with --check, every bar met) · 1 a bar was missed, or an engine
+/// did something wrong · 2 usage · 70 something could not be measured.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -45,6 +48,9 @@ enum Verb {
     Compare(compare::CompareArgs),
     /// Everything the design promises of the engines, each figure beside its probe and its bar
     Suite(suite::SuiteArgs),
+    /// Recorded workflows (`WfFormat`) through workflow-queue: what it adds, and whether every task
+    /// ran once and in order
+    Replay(replay::ReplayArgs),
     /// Shows what verbs measured
     Report(report::ReportArgs),
     /// What a measurement runs in a process of its own
@@ -64,6 +70,7 @@ fn main() -> ExitCode {
     let done = match &arguments.verb {
         Verb::Compare(args) => compare::run(args),
         Verb::Suite(args) => suite::run(args),
+        Verb::Replay(args) => replay::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Child(Child::Cycle(args)) => suite::run_cycle(args),
         Verb::Child(Child::Stamp(args)) => suite::run_stamp(args),
@@ -73,6 +80,10 @@ fn main() -> ExitCode {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
         Ok(Verdict::Missed(figures)) => {
             complain(&format!("missed: {}", figures.join("; ")));
+            ExitCode::from(1)
+        }
+        Ok(Verdict::Broken(faults)) => {
+            let _ = writeln!(std::io::stderr(), "{}", faults.join("\n"));
             ExitCode::from(1)
         }
         Err(error) => {

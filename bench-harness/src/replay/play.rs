@@ -1,0 +1,271 @@
+//! One run of a trace, in one of the ways that are compared.
+
+use std::fs::File;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use queue_core::sqlite::Durability;
+use workflow_queue::{
+    Condition, Done, Handlers, NewTask, TaskOptions, Worker, WorkerOptions, WorkflowQueue,
+    WorkflowTask,
+};
+
+use super::trace::Trace;
+use super::{bare, journal};
+use crate::Result;
+use crate::measure::Stopwatch;
+use crate::systems::{Engine as _, Workflow};
+
+/// The handler that does nothing but keep the journal.
+const HANDLER: &str = "pass";
+
+/// How the tasks of a trace are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Commands, by a loop without a queue.
+    Bare,
+    /// Commands, by a worker of workflow-queue.
+    Commands,
+    /// Handlers of a worker of workflow-queue.
+    Handlers,
+}
+
+impl Way {
+    /// As printed.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bare => "bare loop",
+            Self::Commands => "commands",
+            Self::Handlers => "handlers",
+        }
+    }
+}
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Play<'a> {
+    pub(super) trace: &'a Trace,
+    /// How long each task sleeps; they do nothing unless set.
+    pub(super) sleeps: Option<&'a [f64]>,
+    pub(super) slots: NonZeroU32,
+    pub(super) durability: Durability,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sample {
+    /// Seconds to enqueue the whole in one transaction; zero without a queue.
+    pub(super) enqueue: f64,
+    /// Seconds from the start of the worker until it has drained the queue and left.
+    pub(super) makespan: f64,
+    /// What the journal shows to be wrong.
+    pub(super) faults: Vec<String>,
+}
+
+impl Play<'_> {
+    /// Runs the trace in a fresh folder within `parent`.
+    ///
+    /// # Errors
+    /// When the folder, the queue or a command cannot be made or started.
+    pub(super) fn run(&self, way: Way, parent: &Path) -> Result<Sample> {
+        let folder = tempfile::tempdir_in(parent)?;
+        let folder = folder.path();
+        File::create(journal::path(folder))?;
+        let mut sample = match way {
+            Way::Bare => self.bare(folder)?,
+            Way::Commands => {
+                let options = WorkerOptions::commands(self.slots);
+                let queue = self.open(folder)?;
+                self.queued(&queue, self.commands(folder)?, options)?
+            }
+            Way::Handlers => {
+                let queue = self.open(folder)?;
+                let journal = journal::Writer::open(folder)?;
+                let handlers = Handlers::of(&queue).register(HANDLER, move |task| {
+                    journal.pass(std::str::from_utf8(task.payload())?)?;
+                    Ok(Done::Succeeded)
+                });
+                let options = WorkerOptions::handlers(self.slots, handlers);
+                self.queued(&queue, self.handlers(), options)?
+            }
+        };
+        let text = String::from_utf8_lossy(&std::fs::read(journal::path(folder))?).into_owned();
+        sample.faults = journal::faults(self.trace, &text);
+        Ok(sample)
+    }
+
+    fn open(&self, folder: &Path) -> Result<Arc<WorkflowQueue>> {
+        Ok(Arc::new(Workflow::open(
+            &folder.join("tasks.db"),
+            self.durability,
+        )?))
+    }
+
+    fn bare(&self, folder: &Path) -> Result<Sample> {
+        let commands: Vec<String> = (0..self.trace.tasks.len())
+            .map(|place| self.command(place))
+            .collect();
+        let slots = usize::try_from(self.slots.get())?;
+        let watch = Stopwatch::start();
+        bare::run(self.trace, &commands, folder, slots)?;
+        Ok(Sample {
+            makespan: watch.seconds(),
+            ..Sample::default()
+        })
+    }
+
+    fn queued(
+        &self,
+        queue: &Arc<WorkflowQueue>,
+        tasks: Vec<NewTask>,
+        options: WorkerOptions,
+    ) -> Result<Sample> {
+        let tasks = tasks.into_iter().zip(&self.trace.tasks);
+        let workflow = tasks.map(|(task, own)| {
+            own.dependencies
+                .iter()
+                .fold(WorkflowTask::from(task), |task, on| {
+                    task.after(*on, Condition::Success)
+                })
+        });
+        let workflow = workflow.collect();
+        let watch = Stopwatch::start();
+        queue.enqueue_workflow(workflow)?;
+        let enqueue = watch.seconds();
+        let options = WorkerOptions {
+            drain: true,
+            ..options
+        };
+        let watch = Stopwatch::start();
+        Worker::new(Arc::clone(queue), options)?.run(&mut ())?;
+        Ok(Sample {
+            enqueue,
+            makespan: watch.seconds(),
+            ..Sample::default()
+        })
+    }
+
+    /// The tasks as commands. One attempt each: a second one would hide that the first had failed.
+    fn commands(&self, folder: &Path) -> Result<Vec<NewTask>> {
+        let Some(cwd) = folder.to_str() else {
+            return Err(format!("{} is not UTF-8; name another --dir", folder.display()).into());
+        };
+        let options = TaskOptions {
+            cwd: Some(cwd.to_owned()),
+            max_attempts: 1,
+            ..TaskOptions::default()
+        };
+        let task = |place| {
+            NewTask::shell(format!("task {place}"), self.command(place)).options(options.clone())
+        };
+        Ok((0..self.trace.tasks.len()).map(task).collect())
+    }
+
+    fn handlers(&self) -> Vec<NewTask> {
+        let options = TaskOptions {
+            max_attempts: 1,
+            ..TaskOptions::default()
+        };
+        let task =
+            |place: usize| NewTask::handler(HANDLER, place.to_string()).options(options.clone());
+        (0..self.trace.tasks.len()).map(task).collect()
+    }
+
+    fn command(&self, place: usize) -> String {
+        let sleep = self
+            .sleeps
+            .map(|seconds| format!("sleep {:.6}", seconds[place]));
+        journal::command(place, sleep.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use queue_core::sqlite::Durability;
+
+    use super::{Play, Way, journal};
+    use crate::replay::trace::{Trace, TraceTask};
+
+    fn task(place: usize, dependencies: Vec<usize>) -> TraceTask {
+        TraceTask {
+            id: format!("'{place}\n\0"),
+            seconds: None,
+            dependencies,
+        }
+    }
+
+    /// Two layers of three, all of the first before all of the second.
+    fn layers() -> Trace {
+        let first = (0..3).map(|place| task(place, Vec::new()));
+        let second = (3..6).map(|place| task(place, vec![0, 1, 2]));
+        Trace {
+            tasks: first.chain(second).collect(),
+            order: (0..6).collect(),
+        }
+    }
+
+    fn play(trace: &Trace, slots: u32) -> Play<'_> {
+        Play {
+            trace,
+            sleeps: None,
+            slots: NonZeroU32::new(slots).unwrap(),
+            durability: Durability::Fast,
+        }
+    }
+
+    #[test]
+    fn every_way_runs_every_task_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let trace = layers();
+        let seconds = [0.001; 6];
+        for (way, sleeps) in [
+            (Way::Bare, None),
+            (Way::Bare, Some(seconds.as_slice())),
+            (Way::Commands, None),
+            (Way::Commands, Some(&seconds)),
+            (Way::Handlers, None),
+        ] {
+            let play = Play {
+                sleeps,
+                ..play(&trace, 2)
+            };
+            let sample = play.run(way, folder.path()).unwrap();
+            assert_eq!(sample.faults, Vec::<String>::new(), "{way:?}");
+            assert!(sample.makespan > 0.0);
+        }
+    }
+
+    #[test]
+    fn a_run_that_forgets_a_dependency_is_caught() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = Trace {
+            tasks: vec![task(0, vec![1]), task(1, vec![])],
+            order: vec![1, 0],
+        };
+        let forgetful = Trace {
+            tasks: vec![task(0, vec![]), task(1, vec![])],
+            order: vec![0, 1],
+        };
+        play(&forgetful, 1).bare(folder.path()).unwrap();
+        let text = std::fs::read_to_string(journal::path(folder.path())).unwrap();
+        let faults = journal::faults(&asked, &text);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+    }
+
+    #[test]
+    fn a_command_that_fails_is_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let trace = layers();
+        let play = Play {
+            // Which no `sleep` accepts.
+            sleeps: Some(&[f64::NEG_INFINITY; 6]),
+            ..play(&trace, 2)
+        };
+        let sample = play.run(Way::Commands, folder.path()).unwrap();
+        assert_eq!(sample.faults.len(), 6, "{:?}", sample.faults);
+        assert!(play.run(Way::Bare, folder.path()).is_err());
+    }
+}
