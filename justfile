@@ -31,6 +31,10 @@ replay *ARGS:
     cargo build --release
     target/release/bench-harness replay {{ARGS}}
 
+# The single operations of both libraries.
+bench *ARGS:
+    cargo bench -p bench-harness -- {{ARGS}}
+
 # The soaks at full length.
 soak:
     SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture

@@ -1,0 +1,103 @@
+//! A file that does not grow under the operations measured on it.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Duration;
+
+use queue_core::claim::WorkerId;
+use queue_core::queue::PruneRequest;
+use queue_core::{Claim, ClaimRequest, ClaimedTask, NewTask, Outcome, Queue, Settlement, State};
+
+/// Tasks that wait in the file.
+const WAITING: usize = 1_000;
+/// Tasks that operations may add or take before the file is made as it was.
+const DRIFT: usize = 500;
+
+/// An engine on a file of its own, in which 1,000 tasks wait, give or take 500, and few have ended.
+pub(crate) struct Steady<Q> {
+    pub(crate) queue: Q,
+    worker: WorkerId,
+    drift: Cell<usize>,
+    _folder: tempfile::TempDir,
+}
+
+impl<Q: Queue> Steady<Q> {
+    pub(crate) fn new(open: impl FnOnce(&Path) -> Q) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let queue = open(&folder.path().join("tasks.db"));
+        let steady = Self {
+            worker: WorkerId::from_bits(queue.random()),
+            queue,
+            drift: Cell::new(0),
+            _folder: folder,
+        };
+        steady.restore();
+        steady
+    }
+
+    /// Sees to it that an operation on so many tasks finds the file as every other did. Returns as
+    /// many tasks to enqueue.
+    pub(crate) fn make_room(&self, count: usize) -> Vec<NewTask> {
+        self.drift.set(self.drift.get() + count);
+        if self.drift.get() > DRIFT {
+            self.restore();
+            self.drift.set(count);
+        }
+        tasks(count)
+    }
+
+    /// Claims as many tasks as that.
+    pub(crate) fn claim(&self, count: usize) -> Vec<ClaimedTask> {
+        let request = ClaimRequest::commands(self.worker, count);
+        let claimed = self.queue.claim(&request).expect("claimed").tasks;
+        assert_eq!(claimed.len(), count, "so many tasks wait");
+        claimed
+    }
+
+    /// Settles what is claimed, brings what waits to its number, and removes what has ended.
+    fn restore(&self) {
+        let left = self.queue.claims_of(self.worker).expect("claims");
+        self.settle(left);
+        let queued = self.queue.stats().expect("stats").count(State::Queued);
+        let queued = usize::try_from(queued).expect("a number of tasks");
+        if queued > WAITING {
+            let surplus = self.claim(queued - WAITING);
+            self.settle(surplus.into_iter().map(|task| task.claim).collect());
+        } else {
+            let missing = tasks(WAITING - queued);
+            self.queue.enqueue(missing).expect("enqueued");
+        }
+        let ended = PruneRequest {
+            finished_before: self.queue.now().wall.after(Duration::from_secs(1)),
+            states: Vec::new(),
+            keep: 0,
+            dry_run: false,
+        };
+        self.queue.prune(&ended).expect("pruned");
+    }
+
+    fn settle(&self, claims: Vec<Claim>) {
+        let settlements = claims.into_iter().map(succeeded).collect();
+        self.queue.settle(settlements).expect("settled");
+    }
+}
+
+/// So many tasks to enqueue.
+pub(crate) fn tasks(count: usize) -> Vec<NewTask> {
+    (0..count)
+        .map(|i| NewTask::shell(format!("task {i}"), format!("echo {i}")))
+        .collect()
+}
+
+/// The settlements that end claimed tasks well.
+pub(crate) fn settlements(claimed: &[ClaimedTask]) -> Vec<Settlement> {
+    claimed.iter().map(|task| succeeded(task.claim)).collect()
+}
+
+fn succeeded(claim: Claim) -> Settlement {
+    Settlement {
+        claim,
+        outcome: Outcome::Succeeded,
+        output: None,
+    }
+}
