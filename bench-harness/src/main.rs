@@ -1,6 +1,8 @@
 //! Puts the engines and bare `SQLite` through the same operations, in turns, and prints ratios.
 
+mod choose;
 mod compare;
+mod features;
 mod measure;
 mod probe;
 mod replay;
@@ -44,8 +46,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// The 100 operations: 100 enqueues, 50 claims, 25 settles, raw against the engines
+    /// The engines side by side: 100 enqueues, 50 claims, 25 settles, and what else to choose by
     Compare(compare::CompareArgs),
+    /// Which engine to take, and why
+    Choose(choose::ChooseArgs),
     /// Everything the design promises of the engines, each figure beside its probe and its bar
     Suite(suite::SuiteArgs),
     /// Recorded workflows (`WfFormat`) through workflow-queue: what it adds, and whether every task
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.verb {
         Verb::Compare(args) => compare::run(args),
+        Verb::Choose(args) => choose::run(args),
         Verb::Suite(args) => suite::run(args),
         Verb::Replay(args) => replay::run(args),
         Verb::Report(args) => report::run(args),

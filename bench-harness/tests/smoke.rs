@@ -30,36 +30,68 @@ fn json(arguments: &[&str]) -> serde_json::Value {
 
 #[test]
 fn compare_measures_every_combination_beside_a_disk_probe() {
-    let report = json(&["compare", "--ops", "10", "--runs", "2", "--json"]);
-    let lines = report["lines"].as_array().expect("lines");
+    let report = json(&["compare", "--ops", "10", "--runs", "2", "-o", "json"]);
+    assert_eq!(report["kind"], "compare");
+    assert!(report["disk_probe_us"]["median"].as_f64() > Some(0.0));
+    let charts = report["bars"].as_array().expect("charts");
+    let operations = charts.iter().filter(|chart| {
+        let title = chart["title"].as_str().expect("a title");
+        title.starts_with("10 operations")
+    });
+    let bars: Vec<&serde_json::Value> = operations
+        .flat_map(|chart| chart["bars"].as_array().expect("bars"))
+        .collect();
     assert_eq!(
-        lines.len(),
+        bars.len(),
         18,
         "two durabilities, three cuts, three systems"
     );
-    for line in lines {
-        assert!(line["ms"]["min"].as_f64() > Some(0.0), "{line}");
-        for ratio in ["ratio_to_raw", "ratio_to_fast", "ratio_to_one_commit_each"] {
-            assert!(line[ratio].as_f64() > Some(0.0), "{line}");
+    for chart in charts {
+        for bar in chart["bars"].as_array().expect("bars") {
+            assert!(bar["value"]["min"].as_f64() > Some(0.0), "{bar}");
         }
-    }
-    assert!(report["disk_probe_us"]["median"].as_f64() > Some(0.0));
-    for memory in report["memory"].as_array().expect("memory") {
-        assert!(memory["peak_rss_mb"].as_f64() > Some(0.1), "{memory}");
     }
 }
 
 #[test]
-fn compare_prints_a_table_of_at_most_eighty_columns() {
+fn compare_prints_tables_of_at_most_eighty_columns() {
     let output = harness(&["compare", "--ops", "10", "--runs", "1"]);
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    for engine in ["fast-queue", "workflow-queue"] {
-        let rows = text.matches(engine).count();
-        assert_eq!(rows, 7, "six rows and its memory: {text}");
+    for system in ["raw", "fast-queue", "workflow-queue"] {
+        let rows = text.lines().filter(|line| {
+            let mut words = line.split_whitespace();
+            matches!(words.next(), Some("fast" | "full")) && words.nth(1) == Some(system)
+        });
+        assert_eq!(rows.count(), 6, "{system}: {text}");
     }
+}
+
+#[test]
+fn choose_decides_by_need_and_by_what_was_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("compare.json");
+    let printed = harness(&["compare", "--ops", "10", "--runs", "1", "-o", "json"]);
+    std::fs::write(&path, printed.stdout).expect("written");
+    let path = path.to_str().expect("UTF-8");
+    let output = harness(&["choose", "--needs", "deps,leases", "--from", path]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.starts_with("workflow-queue\n"), "{text}");
+    assert!(
+        text.contains("no deps") && text.contains("no leases"),
+        "{text}"
+    );
+    assert!(text.contains("times as long as fast-queue"), "{text}");
+}
+
+#[test]
+fn an_unknown_need_is_answered_with_those_that_are_known() {
+    let output = run(&["choose", "--needs", "deps,wings"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("wings") && said.contains("leases"), "{said}");
 }
 
 #[test]

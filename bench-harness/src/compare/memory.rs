@@ -1,0 +1,62 @@
+//! The most memory a process occupies that puts one system through the operations.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use queue_core::sqlite::Durability;
+
+use crate::systems::{SYSTEMS, SystemName};
+use crate::workload::{Commits, hundred};
+use crate::{Result, Verdict, print, probe};
+
+/// Memory of one system, measured in a process of its own.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MemoryArgs {
+    #[arg(long)]
+    system: SystemName,
+    #[arg(long)]
+    ops: usize,
+    #[arg(long)]
+    db: PathBuf,
+}
+
+/// What was measured of one system.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) system: SystemName,
+    pub(super) megabytes: f64,
+}
+
+/// Puts one system through the operations and prints the most memory the process occupied.
+pub(crate) fn run_memory(args: &MemoryArgs) -> Result<Verdict> {
+    let system = args.system.open(&args.db, Durability::Fast)?;
+    hundred(system.as_ref(), args.ops, Commits::Each)?;
+    print(&format!("{}\n", probe::own_peak_megabytes()))?;
+    Ok(Verdict::Passed)
+}
+
+/// Every system, one after the other.
+pub(super) fn measure(operations: u32, folder: &Path) -> Result<Vec<Memory>> {
+    let of = |system: SystemName| {
+        Ok(Memory {
+            system,
+            megabytes: memory_of(system, operations, folder)?,
+        })
+    };
+    SYSTEMS.into_iter().map(of).collect()
+}
+
+fn memory_of(system: SystemName, operations: u32, folder: &Path) -> Result<f64> {
+    let file = tempfile::tempdir_in(folder)?;
+    let output = Command::new(std::env::current_exe()?)
+        .args(["child", "memory", "--system", system.as_str(), "--ops"])
+        .arg(operations.to_string())
+        .arg("--db")
+        .arg(file.path().join("tasks.db"))
+        .output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("the memory of {} was not measured: {said}", system.as_str()).into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
