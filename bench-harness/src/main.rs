@@ -4,6 +4,7 @@ mod choose;
 mod compare;
 mod features;
 mod measure;
+mod peers;
 mod probe;
 mod replay;
 mod report;
@@ -55,6 +56,8 @@ enum Verb {
     /// Recorded workflows (`WfFormat`) through workflow-queue: what it adds, and whether every task
     /// ran once and in order
     Replay(replay::ReplayArgs),
+    /// Other queues and ways to run commands beside the engines
+    Peers(peers::PeersArgs),
     /// Shows what verbs measured
     Report(report::ReportArgs),
     /// What a measurement runs in a process of its own
@@ -66,6 +69,7 @@ enum Verb {
 enum Child {
     Memory(compare::MemoryArgs),
     Cycle(suite::CycleArgs),
+    Drive(peers::DriveArgs),
     Stamp(suite::StampArgs),
 }
 
@@ -76,8 +80,10 @@ fn main() -> ExitCode {
         Verb::Choose(args) => choose::run(args),
         Verb::Suite(args) => suite::run(args),
         Verb::Replay(args) => replay::run(args),
+        Verb::Peers(args) => peers::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Child(Child::Cycle(args)) => suite::run_cycle(args),
+        Verb::Child(Child::Drive(args)) => peers::run_drive(args),
         Verb::Child(Child::Stamp(args)) => suite::run_stamp(args),
         Verb::Child(Child::Memory(args)) => compare::run_memory(args),
     };

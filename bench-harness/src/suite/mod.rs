@@ -41,6 +41,7 @@ use groups::GROUPS;
 use kept::Kept;
 use progress::Progress;
 
+pub(crate) use process::verb;
 pub(crate) use processes::{CycleArgs, run_cycle};
 pub(crate) use stamp::{StampArgs, run_stamp};
 

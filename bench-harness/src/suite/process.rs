@@ -22,7 +22,7 @@ fn program(engine: EngineName) -> Result<PathBuf> {
 
 /// A verb of a program on a file, at the durability at which the engines are compared; the verb
 /// comes first, so that flags may follow.
-pub(super) fn verb(engine: EngineName, database: &Path, arguments: &[&str]) -> Result<Command> {
+pub(crate) fn verb(engine: EngineName, database: &Path, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(program(engine)?);
     command.args(arguments).args(["--durability", "fast"]);
     command.arg("--db").arg(database);

@@ -1,0 +1,157 @@
+//! Programs of others: run in a process group of their own, for a limited time, with their output
+//! in files, so that nothing they leave behind keeps the harness waiting.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use queue_core::cli::escape;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use crate::Result;
+
+/// What is read of an output, from its end.
+const KEPT: u64 = 64 * 1024;
+/// What is shown of an error.
+const SHOWN: usize = 300;
+
+/// Runs `command` on `input` and returns the end of its standard output, at most 64 KiB.
+///
+/// # Errors
+/// If it cannot be started, has not ended within `limit`, or does not exit 0. In every case all
+/// that is left of its process group is killed.
+pub(super) fn run(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command
+        .stdin(file_of(input)?)
+        .stdout(stdout.try_clone()?)
+        .stderr(stderr.try_clone()?);
+    let status = wait(command, limit)
+        .map_err(|error| format!("{name} could not be run: {error}"))?
+        .ok_or_else(|| {
+            let seconds = limit.as_secs_f64();
+            format!("{name} had not ended after {seconds} s and was killed")
+        })?;
+    if status.success() {
+        return tail(&mut stdout);
+    }
+    let said = tail(&mut stderr)?;
+    Err(format!("{name} ended with {status}: {}", last_words(&said)).into())
+}
+
+/// `None` if it had to be killed.
+fn wait(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
+    let mut child = command.process_group(0).spawn()?;
+    let pid = Pid::from_child(&child);
+    let ended = ends_within(pid, limit);
+    // The child is not waited for yet, so the number of the group is still its own.
+    let _ = kill_process_group(pid, Signal::KILL);
+    let status = child.wait()?;
+    Ok(ended?.then_some(status))
+}
+
+fn ends_within(pid: Pid, limit: Duration) -> Result<bool> {
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let mut watched = [PollFd::new(&pidfd, PollFlags::IN)];
+    let limit = Timespec::try_from(limit)?;
+    loop {
+        match poll(&mut watched, Some(&limit)) {
+            Err(rustix::io::Errno::INTR) => {}
+            ready => return Ok(ready? > 0),
+        }
+    }
+}
+
+fn file_of(input: &str) -> Result<Stdio> {
+    if input.is_empty() {
+        return Ok(Stdio::null());
+    }
+    let mut file = tempfile::tempfile()?;
+    file.write_all(input.as_bytes())?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+fn tail(file: &mut File) -> Result<String> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(KEPT)))?;
+    let mut bytes = Vec::new();
+    file.take(KEPT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The last line that says something, made safe to show.
+fn last_words(said: &str) -> String {
+    let line = said.lines().rev().find(|line| !line.trim().is_empty());
+    shown(line.unwrap_or("it said nothing"))
+}
+
+/// Text of others as part of a line: short, and nothing a terminal obeys.
+pub(super) fn shown(text: &str) -> String {
+    let short: String = text.trim().chars().take(SHOWN).collect();
+    escape::line(&short).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::run;
+
+    const AMPLE: Duration = Duration::from_secs(60);
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_program_reads_its_input_and_its_output_is_returned() {
+        let said = run(&mut shell("cat; echo done"), "line\n", AMPLE).unwrap();
+        assert_eq!(said, "line\ndone\n");
+    }
+
+    #[test]
+    fn what_a_failed_program_said_last_is_told_without_control_characters() {
+        let script = "printf 'first\\nbad \\033[31mthing\\n\\n' >&2; exit 3";
+        let error = run(&mut shell(script), "", AMPLE).unwrap_err().to_string();
+        assert!(
+            error.ends_with("exit status: 3: bad \\x1b[31mthing"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_killed_with_all_it_started() {
+        // Seconds are added up, so the second number is a mark that can be looked for.
+        let mark = format!("0.{}", std::process::id());
+        let script = format!("sleep 600 {mark} & sleep 600 {mark}");
+        let error = run(&mut shell(&script), "", Duration::from_millis(500)).unwrap_err();
+        assert!(error.to_string().contains("had not ended"), "{error}");
+        let marked = || {
+            let processes = std::fs::read_dir("/proc")?.flatten();
+            let lines = processes.map(|one| std::fs::read(one.path().join("cmdline")));
+            let words = |line: &[u8]| {
+                line.split(|&byte| byte == 0)
+                    .any(|word| word == mark.as_bytes())
+            };
+            Ok(lines.flatten().any(|line| words(&line)))
+        };
+        crate::measure::wait_until("nothing of it is left", || marked().map(|left| !left)).unwrap();
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = run(&mut Command::new("no-such-program"), "", AMPLE).unwrap_err();
+        assert!(
+            error.to_string().starts_with("no-such-program could not"),
+            "{error}"
+        );
+    }
+}
