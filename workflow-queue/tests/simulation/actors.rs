@@ -427,12 +427,12 @@ fn new_task(scene: &Scene<'_>) -> WorkflowTask {
         limit_key: (draw(3) == 0).then(|| key(scene)),
         ..Settings::default()
     };
-    if draw(3) == 0 {
+    if draw(2) == 0 {
         task = task.key(key(scene));
         settings.key_scope = match draw(3) {
             0 => KeyScope::Forever,
             1 => KeyScope::WhileUnfinished,
-            _ => KeyScope::For(millis(1, 1_500)),
+            _ => KeyScope::For(millis(1, 5_000)),
         };
         if draw(4) == 0 {
             settings.on_conflict = OnConflict::Refuse;
