@@ -106,8 +106,8 @@ pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::Output;
 pub use queue_core::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Serves, Stats,
-    Waits, WorkerInfo,
+    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
+    Repaired, Serves, Stats, Waits, WorkerInfo,
 };
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::wakeup::Wake;

@@ -9,12 +9,14 @@ use queue_core::error::Result;
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats, Waits,
-    WorkerInfo,
+    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
+    Repaired, Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
-use queue_core::sqlite::{CORE, Database, Due, Durability, OpenOptions, prune, read, write};
+use queue_core::sqlite::{
+    CORE, Database, Due, Durability, OpenOptions, prune, read, verify, write,
+};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use rusqlite::Connection;
@@ -366,6 +368,16 @@ impl Queue for FastQueue {
 
     fn diagnose(&self) -> Result<Vec<Finding>> {
         self.database.diagnose(false)
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        verify::verify(&self.database, &[], |_| Ok(Vec::new()))
+    }
+
+    fn repair(&self) -> Result<Vec<Repaired>> {
+        self.change(Phase::Accepting, |connection| {
+            verify::repair(connection, verify::CORE_CHECKS)
+        })
     }
 }
 

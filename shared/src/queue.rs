@@ -141,8 +141,8 @@ pub trait Queue: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// What the engine alone knows of a task, always the same facts in the same order; an engine that
-    /// knows nothing more than [`get`](Self::get) has none.
+    /// What the engine alone knows of a task, always the same facts in the same order; an engine
+    /// that knows nothing more than [`get`](Self::get) has none.
     fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
         let _ = id;
         Ok(Vec::new())
@@ -184,6 +184,14 @@ pub trait Queue: Send + Sync + 'static {
 
     /// What stands between the engine and its file, for `doctor`.
     fn diagnose(&self) -> Result<Vec<Finding>>;
+
+    /// Looks at every invariant of the file, reading all of it twice: how the write-ahead log fares
+    /// meanwhile, [`sqlite::verify`](crate::sqlite::verify) says. Nothing is changed.
+    fn verify(&self) -> Result<Vec<Invariant>>;
+
+    /// Computes anew what [`verify`](Self::verify) found wrong and other rows tell: counters, marks
+    /// and edges. Returns what it changed.
+    fn repair(&self) -> Result<Vec<Repaired>>;
 }
 
 /// What became of one task of an enqueue.
@@ -395,4 +403,41 @@ pub struct Finding {
     pub value: String,
     /// What is wrong with it and what to do; `None` if nothing is.
     pub problem: Option<String>,
+}
+
+/// An invariant of a file, as [`Queue::verify`] found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invariant {
+    /// What has to hold, in a few words.
+    pub name: &'static str,
+    /// How many rows break it; 0 where it holds.
+    pub violations: u64,
+    /// The first ten of them, in words. They may quote what a task or a caller chose.
+    pub examples: Vec<String>,
+    /// Whether [`Queue::repair`] puts it right.
+    pub repairable: bool,
+}
+
+impl Invariant {
+    /// Whether nothing breaks it.
+    pub fn holds(&self) -> bool {
+        self.violations == 0
+    }
+}
+
+/// What [`Queue::repair`] put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// The invariant, as [`Invariant::name`].
+    pub name: &'static str,
+    /// How many rows were changed.
+    pub rows: u64,
+}
+
+impl Repaired {
+    /// A repair that changed so many rows; `None` for none.
+    pub fn of(name: &'static str, rows: usize) -> Option<Self> {
+        let rows = rows as u64;
+        (rows > 0).then_some(Self { name, rows })
+    }
 }

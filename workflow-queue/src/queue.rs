@@ -10,8 +10,8 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Fact, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats,
-    Waits, WorkerInfo,
+    Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
+    Repaired, Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::log::last_output;
 use queue_core::runtime::sidecar::Sidecar;
@@ -454,5 +454,14 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn diagnose(&self) -> Result<Vec<Finding>> {
         self.store.diagnose()
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        self.store.verify()
+    }
+
+    fn repair(&self) -> Result<Vec<Repaired>> {
+        let done = self.store.repair()?;
+        Ok(self.told(done))
     }
 }

@@ -12,8 +12,8 @@ use queue_core::error::Result;
 use queue_core::outcome::{Reason, Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Fact, FactValue, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats,
-    Waits, WorkerInfo,
+    Change, Enqueued, Fact, FactValue, Finding, Invariant, ListQuery, PruneRequest, QueueInfo,
+    Reaped, Repaired, Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
@@ -246,4 +246,8 @@ pub trait Store: Send + Sync + 'static {
     fn change_counter(&self) -> Result<i64>;
     /// What stands between the engine and its file.
     fn diagnose(&self) -> Result<Vec<Finding>>;
+    /// Every invariant, and what breaks it.
+    fn verify(&self) -> Result<Vec<Invariant>>;
+    /// Computes anew what can be.
+    fn repair(&self) -> Result<Done<Vec<Repaired>>>;
 }

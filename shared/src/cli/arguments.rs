@@ -9,7 +9,7 @@ use super::program::Context;
 use super::screen::Format;
 use super::{
     Failure, cancel, completions, doctor, list, log, pause, prune, reprioritize, run, show, status,
-    wait, why, workers,
+    verify, wait, why, workers,
 };
 use crate::queue::Queue;
 use crate::sqlite::Durability;
@@ -80,6 +80,7 @@ pub enum Verb {
     Workers(workers::Arguments),
     Prune(prune::Arguments),
     Doctor(doctor::Arguments),
+    Verify(verify::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -111,6 +112,7 @@ impl Verb {
             Self::Workers(arguments) => workers::run(context, &arguments),
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
+            Self::Verify(arguments) => verify::run(context, &arguments),
             Self::Completions(arguments) => {
                 completions::run(context.screen, &arguments, (context.program.command)())
             }

@@ -32,6 +32,7 @@ mod run;
 mod show;
 mod status;
 pub mod systemd;
+mod verify;
 mod wait;
 mod why;
 pub mod worker;

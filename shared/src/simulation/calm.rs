@@ -7,6 +7,8 @@ use crate::queue::Queue;
 use crate::state::State;
 use crate::task::DEFAULT_QUEUE;
 
+/// Of so many runs the file of one is verified.
+const VERIFY_ONE_IN: u64 = 8;
 /// Turns between two looks at whether everything has ended.
 const LOOK_EVERY: u64 = 16;
 
@@ -29,7 +31,8 @@ impl<Q: Queue> Simulation<Q> {
             }
             if turns % LOOK_EVERY == 0 && self.at_rest() {
                 self.look();
-                return self.stop_everybody();
+                self.stop_everybody();
+                return self.verify();
             }
         }
         self.report_stuck();
@@ -77,6 +80,24 @@ impl<Q: Queue> Simulation<Q> {
                 || (task.state.is_waiting() && self.extension.explains(queue, task))
         };
         all_tasks(queue).is_ok_and(|tasks| tasks.iter().all(ended))
+    }
+
+    /// The file keeps every invariant that can be told from itself. That is looked at after one in
+    /// so many runs, since it takes as long as a short run does.
+    fn verify(&mut self) {
+        if !self.world.lock().trace().is_multiple_of(VERIFY_ONE_IN) {
+            return;
+        }
+        let verified = self.queues[0].inner.verify();
+        let mut world = self.world.lock();
+        match verified {
+            Ok(invariants) => {
+                for one in invariants.iter().filter(|one| !one.holds()) {
+                    world.violated(format!("{}: {}", one.name, one.examples.join("; ")));
+                }
+            }
+            Err(error) => world.violated(format!("verify: {error}")),
+        }
     }
 
     fn stop_everybody(&mut self) {

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::queue::{
-    Change, Enqueued, Fact, Finding, ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Stats,
-    Waits, WorkerInfo,
+    Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
+    Repaired, Stats, Waits, WorkerInfo,
 };
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
@@ -457,5 +457,13 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn diagnose(&self) -> Result<Vec<Finding>> {
         self.inner.diagnose()
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        self.inner.verify()
+    }
+
+    fn repair(&self) -> Result<Vec<Repaired>> {
+        self.inner.repair()
     }
 }

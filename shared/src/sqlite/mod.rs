@@ -27,6 +27,7 @@ pub mod rows;
 #[cfg(test)]
 mod simulation;
 mod statement;
+pub mod verify;
 pub mod write;
 mod writer;
 

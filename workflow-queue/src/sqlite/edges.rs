@@ -96,7 +96,7 @@ impl Writing<'_> {
     }
 
     /// Lets a task go on whose last dependency holds.
-    fn release(&mut self, task: TaskId) -> Result<()> {
+    pub(super) fn release(&mut self, task: TaskId) -> Result<()> {
         let found = self.hot.time_and_limit.all([task.0], |row| {
             Ok((rows::time(row, 0)?, row.get::<_, Option<Vec<u8>>>(1)?))
         })?;
@@ -188,6 +188,14 @@ impl Writing<'_> {
         self.insert_edges(fresh)
     }
 
+    /// Stores an edge at the end of the task depended on, in place of one with another condition.
+    pub(super) fn replace_edge(&self, edge: &Edge) -> Result<()> {
+        self.connection
+            .prepare_cached(EDGE_DELETE)?
+            .execute((edge.on.0, edge.dependent.0))?;
+        self.insert_edges(vec![*edge])
+    }
+
     /// Writes the edges in the order of their table.
     fn insert_edges(&self, mut edges: Vec<Edge>) -> Result<()> {
         edges.sort_unstable_by_key(|edge| (edge.on, edge.dependent));
@@ -207,7 +215,7 @@ fn waiting(row: &Row<'_>) -> Result<Waiting> {
     })
 }
 
-fn condition(code: i64) -> Result<Condition> {
+pub(super) fn condition(code: i64) -> Result<Condition> {
     Condition::from_code(code).ok_or_else(|| Error::Bug {
         what: format!("a stored edge has condition {code}, which this version does not know"),
     })

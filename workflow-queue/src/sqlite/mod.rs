@@ -11,6 +11,7 @@ mod link;
 mod promotion;
 mod settle;
 mod store;
+mod verify;
 mod view;
 mod writing;
 

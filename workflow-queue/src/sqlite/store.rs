@@ -10,10 +10,12 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Finding, ListQuery, PruneRequest, QueueInfo, Reaped, Stats, Waits, WorkerInfo,
+    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, QueueInfo, Reaped, Repaired,
+    Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
+use queue_core::sqlite::verify::verify as core_verify;
 use queue_core::sqlite::{
     CORE, Database, Due, Durability, OpenOptions, WORKFLOW, prune, read, write,
 };
@@ -24,7 +26,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::keeper::Dependents;
 use super::writing::{Effects, Writing};
-use super::{claim, edges, enqueue, lease, limits, settle, view};
+use super::{claim, edges, enqueue, lease, limits, settle, verify, view};
 use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
 
 /// How to open a file.
@@ -506,5 +508,16 @@ impl Store for SqliteStore {
 
     fn diagnose(&self) -> Result<Vec<Finding>> {
         self.database.diagnose(false)
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        if self.unpromoted {
+            return core_verify(&self.database, &[], |_| Ok(Vec::new()));
+        }
+        core_verify(&self.database, verify::CHECKS, verify::more)
+    }
+
+    fn repair(&self) -> Result<Done<Vec<Repaired>>> {
+        self.write(verify::repair)
     }
 }

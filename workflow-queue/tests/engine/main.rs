@@ -18,6 +18,7 @@ mod retry;
 mod sequences;
 mod spawn;
 mod time;
+mod verify;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,5 @@
+-- One row says whose the file is, and it is workflow-queue's exactly where the workflow line is.
+SELECT 'queue_file has ' || count(*) || ' rows' FROM queue_file HAVING count(*) <> 1
+UNION ALL
+SELECT 'the file says that it is of engine ' || engine FROM queue_file
+WHERE (engine = 2) <> EXISTS (SELECT 1 FROM queue_schema WHERE line = 'workflow') OR epoch < 0

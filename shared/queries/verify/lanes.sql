@@ -1,0 +1,4 @@
+-- A lane is open to fast-queue exactly where the file is.
+SELECT 'queue ' || name || ' is ' || iif(fast, 'open', 'closed') || ' to fast-queue'
+FROM queue_queues
+WHERE fast <> coalesce((SELECT engine = 0 FROM queue_file), 0)

@@ -1,0 +1,245 @@
+//! `verify`: every invariant of a file, each a statement that finds what breaks it, or a function
+//! where SQL does not reach. An engine adds those of its own tables.
+//!
+//! The invariants are looked at in one read transaction, since what is counted has to agree with
+//! the rows of the same moment; `SQLite`'s own check, which takes about as long, has another. As
+//! long as one of them lasts the write-ahead log grows with what others write; it starts over
+//! afterwards.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::database::Database;
+use super::fault::Fault;
+use super::migrate::{self, CORE, Line, WORKFLOW};
+use super::{rows, statement};
+use crate::error::{Error, Result};
+use crate::options::TaskOptions;
+use crate::queue::{Invariant, Repaired};
+use crate::state::State;
+use crate::task::Work;
+
+const INTEGRITY_CHECK: &str = statement(include_str!("../../queries/integrity_check.sql"));
+const CREATE_SCHEMA: &str = statement(include_str!("../../queries/create_schema.sql"));
+const SCHEMA_OBJECTS: &str = statement(include_str!("../../queries/verify/schema_objects.sql"));
+const STORED: &str = statement(include_str!("../../queries/verify/stored.sql"));
+
+/// Violations of one invariant that are put into words.
+const EXAMPLES: usize = 10;
+
+/// An invariant as statements.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// What has to hold, in a few words.
+    pub name: &'static str,
+    /// Returns a row for whatever breaks it; the first column says what.
+    pub finds: &'static str,
+    /// Puts right whatever `finds` returned, if that can be told from other rows.
+    pub repairs: Option<&'static str>,
+}
+
+/// A check of a `.sql` file, and of the one that repairs.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! checks {
+    ($folder:literal: $($name:literal => $file:literal $(repaired by $repair:literal)?),+ $(,)?) => {
+        &[$($crate::sqlite::verify::Check {
+            name: $name,
+            finds: $crate::sqlite::statement(include_str!(concat!($folder, $file, ".sql"))),
+            repairs: $crate::checks!(@repair $folder $($repair)?),
+        }),+]
+    };
+    (@repair $folder:literal) => { None };
+    (@repair $folder:literal $repair:literal) => {
+        Some($crate::sqlite::statement(include_str!(concat!($folder, $repair, ".sql"))))
+    };
+}
+
+/// The invariants of the core line.
+pub const CORE_CHECKS: &[Check] = checks! {
+    "../../queries/verify/":
+    "foreign keys lead somewhere" => "foreign_keys",
+    "the file says whose it is" => "file",
+    "lanes are open to fast-queue where the file is" => "lanes" repaired by "lanes_repair",
+    "a queue is paused in all its lanes" => "paused" repaired by "paused_repair",
+    "tasks are in lanes that can run them" => "tasks_in_lanes",
+    "ids, names and keys keep their limits" => "ids",
+    "states are known" => "states",
+    "running tasks have a whole claim" => "running",
+    "unclaimed tasks show no trace of a claim" => "unclaimed",
+    "budgets do not exceed the claims" => "budgets",
+    "exactly the ended tasks have an end" => "ended",
+    "outcomes fit their states" => "outcomes",
+    "outputs belong to tasks" => "outputs" repaired by "outputs_repair",
+};
+
+/// Looks at every invariant of the core line and at `own`, then at what `more` does, all of it in
+/// the same read transaction. Nothing is changed.
+///
+/// # Errors
+/// When the file cannot be read, for another reason than damage: that is a violation.
+pub fn verify(
+    database: &Database,
+    own: &[Check],
+    more: impl FnOnce(&Connection) -> Result<Vec<Invariant>>,
+) -> Result<Vec<Invariant>> {
+    let sound = database
+        .read(|connection| judged("SQLite finds the file whole", false, integrity(connection)))?;
+    let mut invariants = vec![sound];
+    database.read(|connection| {
+        let schema = schema(connection, database.path());
+        invariants.push(judged(
+            "the schema is what this program makes",
+            false,
+            schema,
+        )?);
+        for check in CORE_CHECKS.iter().chain(own) {
+            let found = texts(connection, check.finds);
+            invariants.push(judged(check.name, check.repairs.is_some(), found)?);
+        }
+        invariants.push(judged("tasks can be read", false, unreadable(connection))?);
+        invariants.extend(more(connection)?);
+        Ok(())
+    })?;
+    Ok(invariants)
+}
+
+/// Carries out the repairs of those checks that find something, within the caller's transaction.
+///
+/// # Errors
+/// What `SQLite` refuses.
+pub fn repair(connection: &Connection, checks: &[Check]) -> Result<Vec<Repaired>> {
+    let mut repaired = Vec::new();
+    for check in checks {
+        if let Some(repair) = check.repairs {
+            let rows = connection.prepare(repair)?.execute([])?;
+            repaired.extend(Repaired::of(check.name, rows));
+        }
+    }
+    Ok(repaired)
+}
+
+/// The invariant of that name, given what breaks it. Rows that are damaged break it too.
+///
+/// # Errors
+/// Those of `found` that do not tell of damage.
+pub fn judged(
+    name: &'static str,
+    repairable: bool,
+    found: Result<Vec<String>>,
+) -> Result<Invariant> {
+    let mut texts = match found {
+        Ok(texts) => texts,
+        Err(Error::Sqlite(error)) if is_damage(&error) => vec![error.to_string()],
+        Err(Error::Bug { what }) => vec![what],
+        Err(other) => return Err(other),
+    };
+    let violations = texts.len() as u64;
+    texts.truncate(EXAMPLES);
+    Ok(Invariant {
+        name,
+        violations,
+        examples: texts,
+        repairable,
+    })
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    // A table or column that is missing makes a statement fail.
+    matches!(Fault::of(error), Fault::Corrupt | Fault::Statement)
+}
+
+/// The first column of every row.
+fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>> {
+    let mut query = connection.prepare(sql)?;
+    let found = query.query_map([], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+fn integrity(connection: &Connection) -> Result<Vec<String>> {
+    let mut complaints = texts(connection, INTEGRITY_CHECK)?;
+    complaints.retain(|complaint| complaint != "ok");
+    Ok(complaints)
+}
+
+/// Every difference between the tables and indexes in the file and those that its lines make.
+fn schema(connection: &Connection, path: &Path) -> Result<Vec<String>> {
+    let applied = migrate::lines(connection, path)?;
+    let model = Connection::open_in_memory()?;
+    model.execute(CREATE_SCHEMA, [])?;
+    let mut wrong = Vec::new();
+    for line in &applied {
+        if ![CORE, WORKFLOW].iter().any(|known| known.name == line.name) {
+            wrong.push(format!("line {} is unknown", line.name));
+        }
+    }
+    for line in [CORE, WORKFLOW] {
+        let in_file = applied.iter().find(|applied| applied.name == line.name);
+        make(&model, &line, in_file.map_or(0, |applied| applied.version))?;
+    }
+    let (mut stored, wanted) = (objects(connection)?, objects(&model)?);
+    for (name, sql) in wanted {
+        match stored.remove(&name) {
+            Some(found) if found == sql => {}
+            Some(_) => wrong.push(format!("{name} is not as this program makes it")),
+            None => wrong.push(format!("{name} is missing")),
+        }
+    }
+    wrong.extend(
+        stored
+            .keys()
+            .map(|name| format!("{name} is not the queue's")),
+    );
+    Ok(wrong)
+}
+
+fn make(model: &Connection, line: &Line, version: u32) -> Result<()> {
+    for migration in line.migrations {
+        if migration.version <= version {
+            model.execute_batch(migration.sql)?;
+        }
+    }
+    Ok(())
+}
+
+fn objects(connection: &Connection) -> Result<BTreeMap<String, String>> {
+    let mut query = connection.prepare(SCHEMA_OBJECTS)?;
+    let found = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Tasks whose command or options cannot be read, or that go on with a budget spent.
+fn unreadable(connection: &Connection) -> Result<Vec<String>> {
+    let mut query = connection.prepare(STORED)?;
+    let mut found = query.query([])?;
+    let mut wrong = Vec::new();
+    while let Some(row) = found.next()? {
+        let id: i64 = row.get(0)?;
+        let handler: String = row.get(4)?;
+        let options = match rows::options(row, 5) {
+            Ok(options) => options,
+            Err(error) => {
+                wrong.push(format!("task {id}: {error}"));
+                continue;
+            }
+        };
+        if let Err(error) = Work::from_row(row.get(2)?, &handler, row.get(3)?) {
+            wrong.push(format!("task {id}: {error}"));
+        }
+        let spent = is_spent(&options, row.get(1)?, row.get(6)?, row.get(7)?);
+        if spent {
+            wrong.push(format!("task {id} goes on with a budget spent"));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Whether a task that is not over has no attempt or crash left; a claim counts ahead.
+fn is_spent(options: &TaskOptions, state: i64, attempt: i64, crashes: i64) -> bool {
+    let ahead = i64::from(state == State::Running.code());
+    State::from_code(state).is_some_and(|state| !state.is_terminal())
+        && (attempt - ahead >= i64::from(options.max_attempts)
+            || crashes - ahead >= i64::from(options.max_crashes))
+}

@@ -1,0 +1,21 @@
+-- Whoever waits for dependencies has a row that says for how many; nobody else has one.
+WITH open AS (
+    SELECT d.dependent, count(*) AS tasks
+    FROM queue_dependencies AS d JOIN queue_tasks AS t ON t.id = d.task
+    WHERE t.state < 4
+    GROUP BY d.dependent
+)
+SELECT 'task ' || w.dependent || ' waits for ' || coalesce(open.tasks, 0) || ' tasks, not for '
+       || w.pending, w.dependent
+FROM queue_waiting AS w LEFT JOIN open ON open.dependent = w.dependent
+WHERE w.pending <> coalesce(open.tasks, 0)
+UNION ALL
+SELECT 'task ' || t.id || ' waits for an unknown number of tasks', t.id
+FROM queue_tasks AS t
+WHERE t.state = 1 AND t.unmet = 1
+  AND t.id NOT IN (SELECT dependent FROM queue_waiting)
+UNION ALL
+SELECT 'task ' || w.dependent || ' does not wait, and has a number of tasks to wait for',
+       w.dependent
+FROM queue_waiting AS w LEFT JOIN queue_tasks AS t ON t.id = w.dependent
+WHERE (t.state = 1 AND t.unmet = 1) IS NOT TRUE

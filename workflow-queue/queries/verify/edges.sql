@@ -1,0 +1,6 @@
+-- Both ends of an edge are there: a prune takes the edges along.
+SELECT 'the edge from task ' || d.task || ' to task ' || d.dependent || ' has no end or no meaning'
+FROM queue_dependencies AS d
+LEFT JOIN queue_tasks AS t ON t.id = d.task
+LEFT JOIN queue_tasks AS w ON w.id = d.dependent
+WHERE t.id IS NULL OR w.id IS NULL OR d.condition > 2

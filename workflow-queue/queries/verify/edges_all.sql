@@ -1,0 +1,1 @@
+SELECT task, dependent, condition FROM queue_dependencies

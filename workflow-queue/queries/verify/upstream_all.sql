@@ -1,0 +1,1 @@
+SELECT dependent, tasks FROM queue_upstream

@@ -1,0 +1,6 @@
+-- A blocked task waits for dependencies or for a limit, and nothing else waits for dependencies;
+-- one that was called off keeps the mark.
+SELECT 'task ' || id || ' in state ' || state || ' is to wait for '
+       || iif(unmet, 'dependencies', 'nothing')
+FROM queue_tasks
+WHERE (state = 1 AND unmet = 0 AND limit_key IS NULL) OR (unmet = 1 AND state NOT IN (1, 6))

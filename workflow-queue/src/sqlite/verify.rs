@@ -1,0 +1,217 @@
+//! Verify and repair: the invariants of this engine's own tables, and what can be computed anew.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use queue_core::checks;
+use queue_core::error::Result;
+use queue_core::queue::{Invariant, Repaired};
+use queue_core::sqlite::verify::{self as core, CORE_CHECKS, Check, judged};
+use queue_core::sqlite::{read, statement, write};
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use queue_core::workflow::{Condition, Edge};
+use rusqlite::Connection;
+
+use super::edges::{self, Prospect};
+use super::writing::Writing;
+use crate::upstream;
+
+const COUNTED: &str = statement(include_str!("../../queries/verify/counted.sql"));
+const EDGES_ALL: &str = statement(include_str!("../../queries/verify/edges_all.sql"));
+const UPSTREAM_ALL: &str = statement(include_str!("../../queries/verify/upstream_all.sql"));
+const TASK_IDS: &str = statement(include_str!("../../queries/verify/task_ids.sql"));
+const UNMET: &str = statement(include_str!("../../queries/verify/unmet.sql"));
+const PARKED_KEYS: &str = statement(include_str!("../../queries/verify/parked_keys.sql"));
+
+/// The invariants that statements find the breaches of.
+pub(super) const CHECKS: &[Check] = checks! {
+    "../../queries/verify/":
+    "blocked tasks say what they wait for" => "waiting",
+    "edges have both ends" => "edges" repaired by "edges_repair",
+    "dependencies are of tasks that are there" => "upstream_orphans" repaired by "upstream_repair",
+    "tasks know whether they depend on others" => "depends" repaired by "depends_repair",
+    "what has to succeed first has" => "released",
+    "limited queues are marked" => "limited" repaired by "limited_repair",
+    "running tasks count towards limits" => "gates" repaired by "gates_repair",
+    "only running tasks have leases" => "leases" repaired by "leases_repair",
+    "deadlines end the wait" => "deadlines",
+    "skipped tasks have a cause, added ones a workflow" => "causes",
+    "attempts follow each other" => "attempts" repaired by "attempts_repair",
+    "a task succeeds once" => "successes",
+};
+
+/// Those whose repair takes more than a statement.
+const IS_COUNTED: &str = "open dependencies are counted";
+const SLOTS_OFFERED: &str = "free slots are offered";
+const SAME_EDGES: &str = "both ends of an edge know it";
+const SLOTS: &str = statement(include_str!("../../queries/verify/slots.sql"));
+
+/// What more has to hold than [`CHECKS`] find.
+pub(super) fn more(connection: &Connection) -> Result<Vec<Invariant>> {
+    let text = |sql| read::all(connection, sql, [], |row| Ok(row.get::<_, String>(0)?));
+    Ok(vec![
+        judged(IS_COUNTED, true, text(COUNTED))?,
+        judged(SLOTS_OFFERED, true, text(SLOTS))?,
+        judged(SAME_EDGES, true, lopsided(connection))?,
+        judged("no task waits for itself", false, cycles(connection))?,
+    ])
+}
+
+/// Every edge that is stored at one end only, or in two ways.
+fn lopsided(connection: &Connection) -> Result<Vec<String>> {
+    let (forwards, backwards) = (forwards(connection)?, backwards(connection)?);
+    let differs = |(ends, condition): (&Ends, &Condition), others: &Edges| {
+        others.get(ends) != Some(condition)
+    };
+    let (here, there) = (&forwards, &backwards);
+    let mut wrong: Vec<Ends> = here
+        .iter()
+        .filter(|edge| differs(*edge, there))
+        .chain(there.iter().filter(|edge| differs(*edge, here)))
+        .map(|(ends, _)| *ends)
+        .collect();
+    wrong.sort_unstable();
+    wrong.dedup();
+    let text = |(on, dependent)| {
+        format!("the edge from task {on} to task {dependent} is not the same at both ends")
+    };
+    Ok(wrong.into_iter().map(text).collect())
+}
+
+/// A task and one that waits for it.
+type Ends = (TaskId, TaskId);
+type Edges = HashMap<Ends, Condition>;
+
+/// The edges as the tasks depended on have them.
+fn forwards(connection: &Connection) -> Result<Edges> {
+    let found = read::all(connection, EDGES_ALL, [], |row| {
+        let condition = edges::condition(row.get(2)?)?;
+        Ok(((TaskId(row.get(0)?), TaskId(row.get(1)?)), condition))
+    })?;
+    Ok(found.into_iter().collect())
+}
+
+/// The edges as their dependents have them, without those to tasks that were pruned.
+fn backwards(connection: &Connection) -> Result<Edges> {
+    let stored = read::all(connection, TASK_IDS, [], |row| Ok(TaskId(row.get(0)?)))?;
+    let stored: HashSet<TaskId> = stored.into_iter().collect();
+    let found = read::all(connection, UPSTREAM_ALL, [], |row| {
+        Ok((TaskId(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
+    })?;
+    let mut edges = Edges::new();
+    for (dependent, bytes) in found {
+        let of_one = upstream::decode(dependent, &bytes)?;
+        let there = of_one.into_iter().filter(|(on, _)| stored.contains(on));
+        edges.extend(there.map(|(on, condition)| ((on, dependent), condition)));
+    }
+    Ok(edges)
+}
+
+/// What is left when tasks that wait for nothing are taken away again and again: a task that waits
+/// for itself by way of others, and whatever waits for that. No order of ids keeps it away, since a
+/// task can be made to wait for later ones.
+fn cycles(connection: &Connection) -> Result<Vec<String>> {
+    let mut dependents: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
+    let mut waits: BTreeMap<TaskId, usize> = BTreeMap::new();
+    for (on, dependent) in forwards(connection)?.into_keys() {
+        dependents.entry(on).or_default().push(dependent);
+        *waits.entry(dependent).or_default() += 1;
+    }
+    let free = |task: &TaskId| !waits.contains_key(task);
+    let mut work: Vec<TaskId> = dependents.keys().copied().filter(free).collect();
+    while let Some(task) = work.pop() {
+        for dependent in dependents.remove(&task).unwrap_or_default() {
+            if let Some(left) = waits.get_mut(&dependent) {
+                *left -= 1;
+                if *left == 0 {
+                    waits.remove(&dependent);
+                    work.push(dependent);
+                }
+            }
+        }
+    }
+    let text = |task| format!("task {task} waits for itself, or for one that does");
+    Ok(waits.into_keys().map(text).collect())
+}
+
+/// Computes anew what other rows tell.
+pub(super) fn repair(writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
+    let connection = writing.connection;
+    let mut repaired = core::repair(connection, CORE_CHECKS)?;
+    repaired.extend(Repaired::of(SAME_EDGES, writing.even_edges()?));
+    repaired.extend(core::repair(connection, CHECKS)?);
+    repaired.extend(Repaired::of(IS_COUNTED, writing.recount()?));
+    // Last, since tasks that are released may wait for a slot now.
+    let parked = read::all(connection, SLOTS, [], |_| Ok(()))?.len();
+    if parked > 0 {
+        let keys = read::all(connection, PARKED_KEYS, [], |row| Ok(row.get(0)?))?;
+        writing.freed.extend(keys);
+    }
+    repaired.extend(Repaired::of(SLOTS_OFFERED, parked));
+    Ok(repaired)
+}
+
+impl Writing<'_> {
+    /// Gives both ends of every edge what either knows. Where they disagree about the condition,
+    /// the dependent's is right.
+    fn even_edges(&self) -> Result<usize> {
+        let (forwards, backwards) = (forwards(self.connection)?, backwards(self.connection)?);
+        let stored =
+            |task| -> Result<bool> { Ok(write::state_of(self.connection, task)?.is_some()) };
+        let mut changed = 0;
+        for (&(on, dependent), &condition) in &backwards {
+            if forwards.get(&(on, dependent)) != Some(&condition) && stored(dependent)? {
+                self.replace_edge(&Edge {
+                    dependent,
+                    on,
+                    condition,
+                })?;
+                changed += 1;
+            }
+        }
+        let mut missing: BTreeMap<TaskId, Vec<(TaskId, Condition)>> = BTreeMap::new();
+        for (&(on, dependent), &condition) in &forwards {
+            let known = backwards.contains_key(&(on, dependent));
+            if !known && stored(on)? && stored(dependent)? {
+                missing.entry(dependent).or_default().push((on, condition));
+            }
+        }
+        for (dependent, fresh) in missing {
+            let mut all: BTreeMap<TaskId, Condition> =
+                edges::dependencies(self.connection, dependent)?
+                    .into_iter()
+                    .collect();
+            changed += fresh.len();
+            all.extend(fresh);
+            self.add_edges(dependent, Vec::new(), &all)?;
+        }
+        Ok(changed)
+    }
+
+    /// Counts anew the open dependencies of those tasks whose count is wrong, and lets go or skips
+    /// what has none.
+    fn recount(&mut self) -> Result<usize> {
+        let wrong = read::all(self.connection, COUNTED, [], |row| Ok(TaskId(row.get(1)?)))?;
+        for &task in &wrong {
+            if !self.is_unmet(task)? {
+                self.waits_no_more(task)?;
+                continue;
+            }
+            match edges::prospect(self.connection, task, State::Blocked)? {
+                Prospect::Waits(0) => self.release(task)?,
+                Prospect::Waits(pending) => self.waits(task, pending)?,
+                Prospect::Never(on) => {
+                    self.skip(task, on)?;
+                    self.ended(task, State::Skipped)?;
+                }
+            }
+        }
+        Ok(wrong.len())
+    }
+
+    /// Whether a task is there and waits for dependencies.
+    fn is_unmet(&self, task: TaskId) -> Result<bool> {
+        let mut query = self.connection.prepare_cached(UNMET)?;
+        Ok(query.exists([task.0])?)
+    }
+}
