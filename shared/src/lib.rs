@@ -8,6 +8,7 @@
 pub mod claim;
 pub mod clock;
 pub mod error;
+pub mod maintenance;
 pub mod options;
 pub mod outcome;
 pub mod output;

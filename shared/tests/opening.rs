@@ -320,3 +320,22 @@ fn the_first_to_open_empties_the_log_and_a_one_shot_program_leaves_a_short_one()
     let _second = open(&path).unwrap();
     assert!(length() > 0, "only the first does");
 }
+
+#[test]
+fn a_network_file_system_is_refused_unless_forced() {
+    const NFS: i64 = 0x6969;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let mut options = OpenOptions::new(Durability::Fast).unwrap();
+    options.file_system = |_| Some(NFS);
+    let what = refusal(Database::open(&path, options.clone(), &[CORE]));
+    assert!(what.contains("network file system (NFS)"), "{what}");
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+    options.force_network_fs = true;
+    let database = Database::open(&path, options, &[CORE]).unwrap();
+    let findings = database.diagnose(false).unwrap();
+    let told = |finding: &queue_core::queue::Finding| {
+        finding.value == "network (NFS)" && finding.problem.is_some()
+    };
+    assert!(findings.iter().any(told), "{findings:?}");
+}

@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::program::Context;
 use super::screen::Format;
 use super::{
-    Failure, cancel, completions, doctor, list, log, pause, prune, reprioritize, run, show, status,
-    verify, wait, why, workers,
+    Failure, backup, cancel, completions, doctor, list, log, pause, prune, reprioritize, restore,
+    run, salvage, show, status, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 use crate::sqlite::Durability;
@@ -81,6 +81,9 @@ pub enum Verb {
     Prune(prune::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
+    Backup(backup::Arguments),
+    Restore(restore::Arguments),
+    Salvage(salvage::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -113,6 +116,9 @@ impl Verb {
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),
+            Self::Backup(arguments) => backup::run(context, &arguments),
+            Self::Restore(arguments) => restore::run(context, &arguments),
+            Self::Salvage(arguments) => salvage::run(context, &arguments),
             Self::Completions(arguments) => {
                 completions::run(context.screen, &arguments, (context.program.command)())
             }

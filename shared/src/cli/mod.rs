@@ -18,6 +18,7 @@ pub mod table;
 pub mod tasks;
 
 pub mod add_task;
+mod backup;
 mod cancel;
 mod change;
 mod completions;
@@ -27,8 +28,10 @@ mod log;
 mod pause;
 mod prune;
 mod reprioritize;
+mod restore;
 pub mod retry;
 mod run;
+mod salvage;
 mod show;
 mod status;
 pub mod systemd;

@@ -158,6 +158,10 @@ impl<Q: Queue> Context<Q> {
         options.create = creates;
         options.read_only = access == Access::Read;
         options.one_shot = access != Access::Serve;
+        options.force_network_fs = self
+            .program
+            .variable("FORCE_NETWORK_FS")
+            .is_some_and(|value| value == "1");
         if creates && self.by_default {
             self.create_default_folder()?;
         }

@@ -32,6 +32,16 @@ impl Sidecar {
         self.folder.join("writer.lock")
     }
 
+    /// Locked by everybody who has the database open, and by who puts another in its place.
+    pub fn in_use_lock(&self) -> PathBuf {
+        self.folder.join("in-use.lock")
+    }
+
+    /// The folder in which a database is made that is to take this one's place.
+    pub fn staging(&self) -> PathBuf {
+        self.folder.join("restore")
+    }
+
     /// Which workers are idle: one 8-byte little-endian worker id per place, 0 where none is.
     pub fn idle_file(&self) -> PathBuf {
         self.folder.join("idle")

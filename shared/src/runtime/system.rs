@@ -1,7 +1,7 @@
 //! The real system around a worker: the executor with its processes, the worker's registration,
 //! its wake socket, and the other workers' processes and locks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -311,13 +311,39 @@ pub fn recover_once<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     Ok(recovered)
 }
 
+/// Recovers a worker that the caller knows to be dead. `is_local` says whether it may have left
+/// processes here.
+///
+/// # Errors
+/// As [`recover_once`].
+pub fn recover_dead<Q: Queue>(queue: &Q, worker: WorkerId, is_local: bool) -> Result<Recovered> {
+    recover(queue, Recovery::new(worker, is_local, queue.now()))
+}
+
+/// Returns claims whose lease has run out, after their processes were ended.
+///
+/// # Errors
+/// As [`recover_once`].
+pub fn recover_expired<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
+    let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
+    for claim in queue.expired()? {
+        of_worker.entry(claim.worker).or_default().push(claim);
+    }
+    let recover =
+        |(worker, claims)| recover(queue, Recovery::of_expired(worker, claims, queue.now()));
+    of_worker.into_iter().map(recover).collect()
+}
+
 fn recover<Q: Queue>(queue: &Q, mut recovery: Recovery) -> Result<Recovered> {
     let dead = recovery.worker();
     loop {
         let now = queue.now();
         let answer = match recovery.next(now) {
             RecoveryAction::Sweep => RecoveryAnswer::Swept(sweep(&ProcFs, recovery.whose())?),
-            RecoveryAction::Reap => RecoveryAnswer::Reaped(queue.reap(dead)),
+            RecoveryAction::Reap => RecoveryAnswer::Reaped(match recovery.expired() {
+                Some(claims) => queue.expire(claims),
+                None => queue.reap(dead),
+            }),
             RecoveryAction::Release => return recovery.into_result(),
             RecoveryAction::Wait(until) => {
                 let pause = until.since(now.boot);

@@ -10,12 +10,14 @@ use super::checkpointer::truncate;
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
 use super::heartbeats::Heartbeats;
+use super::in_use::Share;
 use super::lanes::{Lanes, known};
 use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
 use super::migrate::{AppliedLine, Birth, Line, is_behind, lines, migrate};
 use super::operation::lock;
 use super::options::OpenOptions;
+use super::place::{Identity, beside};
 use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
 use crate::clock::{Clock, Now};
@@ -37,8 +39,10 @@ pub struct Database {
     readers: Readers,
     waker: Arc<Waker>,
     lanes: Arc<Lanes>,
-    /// Shared by everybody who has the file open, so that one who opens it knows it is the first.
+    /// Shared by everybody who has the file open to write, so that one who opens it knows it is the
+    /// first.
     _open: Option<LockFile>,
+    _share: Share,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,7 @@ impl Database {
     pub fn open(path: &Path, options: OpenOptions, lines: &[Line]) -> Result<Self> {
         check_version(path, rusqlite::version_number())?;
         let Location { path, sidecar } = locate(path, &options)?;
+        let identity = Identity::at(&path);
         let numbers = Lanes::default();
         let (access, open) = if options.read_only {
             let connection = open_to_read(&path, &options, lines)?;
@@ -67,6 +72,7 @@ impl Database {
             numbers.learn(known(&writer.connection()).map_err(|error| located(&path, error))?);
             (Access::Write(writer), Some(open))
         };
+        let share = Share::take(&path, &sidecar, identity, options.busy_timeout)?;
         Ok(Self {
             heartbeats: Heartbeats::default(),
             readers: Readers::new(&path, options.busy_timeout),
@@ -77,6 +83,7 @@ impl Database {
             options,
             access,
             _open: open,
+            _share: share,
         })
     }
 
@@ -310,9 +317,7 @@ fn empty_log(connection: &Connection, path: &Path, options: &OpenOptions) -> Res
 
 /// Bytes in the write-ahead log.
 pub(super) fn log_size(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).map_or(0, |metadata| metadata.len())
+    std::fs::metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len())
 }
 
 /// A file that lacks the queue, or a part of it that this program needs.

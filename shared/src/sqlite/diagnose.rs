@@ -1,21 +1,31 @@
 //! What can be told about a file and the connection to it, for `doctor`.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
-use super::connection::OLDEST_SQLITE;
+use super::checkpointer::truncate;
+use super::connection::{OLDEST_SQLITE, open_writer};
 use super::database::{Database, log_size};
-use super::fault::located;
+use super::fault::{Fault, located};
 use super::location::network_file_system;
+use super::lock::LockFile;
+use super::options::OpenOptions;
+use super::processes::{locking_alone, named, reading, writing};
 use super::{migrate, statement};
 use crate::error::Result;
 use crate::queue::Finding;
 
+const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
 const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"));
 const INTEGRITY_CHECK: &str = statement(include_str!("../../queries/integrity_check.sql"));
 
 /// A write-ahead log longer than this, in bytes, is kept by a reader that does not end, or by
 /// nobody checkpointing.
 const LONG_LOG: u64 = 64 * 1024 * 1024;
+
+/// Whoever writes for longer than this does not finish.
+const STUCK: Duration = Duration::from_secs(1);
 
 fn fine(what: &str, value: impl Into<String>) -> Finding {
     Finding {
@@ -33,13 +43,14 @@ fn wrong(what: &str, value: impl Into<String>, problem: &str) -> Finding {
 }
 
 impl Database {
-    /// Looks at the file and at the connection that writes to it. `deep` also compares every index with its
-    /// table, which reads the whole file.
+    /// Looks at the file and at the connection that writes to it. `deep` also compares every index
+    /// with its table, which reads the whole file.
     ///
     /// # Errors
     /// Where the file cannot be read at all.
     pub fn diagnose(&self, deep: bool) -> Result<Vec<Finding>> {
         let mut findings = vec![sqlite_version(), self.file_system(), self.log()];
+        findings.push(self.stuck());
         if let Some(trouble) = self.trouble() {
             findings.push(wrong(
                 "checkpoints",
@@ -62,7 +73,7 @@ impl Database {
     }
 
     fn file_system(&self) -> Finding {
-        match network_file_system(self.path()) {
+        match network_file_system(self.path(), self.options()) {
             None => fine("file system", "local"),
             Some(name) => wrong(
                 "file system",
@@ -77,11 +88,63 @@ impl Database {
         if size <= LONG_LOG {
             return fine("WAL bytes", size.to_string());
         }
-        wrong(
-            "WAL bytes",
-            size.to_string(),
-            "a reader keeps it from starting over; end long transactions, then restart a worker",
-        )
+        let own = std::process::id();
+        let readers = reading(self.path()).into_iter().filter(|pid| *pid != own);
+        let readers: Vec<String> = readers.map(named).collect();
+        let problem = if readers.is_empty() {
+            "nobody reads now; `doctor --repair` empties it, or the next worker does".to_owned()
+        } else {
+            format!(
+                "it cannot start over while somebody reads: {}; end that, then `doctor --repair` \
+                 empties it",
+                readers.join(", ")
+            )
+        };
+        wrong("WAL bytes", size.to_string(), &problem)
+    }
+
+    /// Whether somebody writes and does not finish. Nothing is written for it.
+    fn stuck(&self) -> Finding {
+        match self.stuck_writer() {
+            None => fine("writer", "none stuck"),
+            Some(who) => wrong(
+                "writer",
+                who,
+                "it has been writing for more than a second, and others wait; if it is stopped, let \
+                 it go on with `kill -CONT`, or end it",
+            ),
+        }
+    }
+
+    fn stuck_writer(&self) -> Option<String> {
+        let path = self.sidecar().writer_lock();
+        if path.exists() {
+            let lock = LockFile::open(&path).ok()?;
+            if lock.exclusive_within(&path, STUCK).is_err() {
+                return locking_alone(&path).map(named);
+            }
+        }
+        // A program that does not know of that lock.
+        let options = OpenOptions {
+            busy_timeout: STUCK,
+            ..self.options().clone()
+        };
+        let connection = open_writer(self.path(), &options).ok()?;
+        match connection.execute(BEGIN, []) {
+            Err(error) if Fault::of(&error) == Fault::Busy => writing(self.path()).map(named),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// Moves the whole write-ahead log into the file and empties it; false if somebody reads or
+    /// writes.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`](crate::Error::Unusable) for a full or failing disk.
+    pub fn empty_log(&self) -> Result<bool> {
+        self.on_the_connection(|connection| {
+            truncate(connection).map_err(|error| located(self.path(), error))
+        })
     }
 }
 
@@ -141,7 +204,6 @@ fn check(connection: &Connection, deep: bool) -> Result<Finding> {
     Ok(wrong(
         name,
         complaints.join(", "),
-        "stop its workers, copy the file with its -wal, and restore a backup or run `sqlite3 FILE \
-         .recover` on the copy",
+        "stop its workers, then `restore` a backup, or `salvage` what can be read to a new file",
     ))
 }

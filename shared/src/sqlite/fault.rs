@@ -83,8 +83,8 @@ impl Fault {
             Self::Busy | Self::Statement => return None,
             Self::Full => "no space is left on the disk; free some and repeat the command",
             Self::Corrupt => {
-                "the database is damaged; stop its workers, copy it with its -wal file, then \
-                 restore a backup, or save what can be read of the copy with `sqlite3 COPY .recover`"
+                "the database is damaged; stop its workers, then put a backup in its place with \
+                 `restore`, or save what can be read to a new file with `salvage`"
             }
             Self::NotADatabase => "this is not an SQLite database; name another file",
             Self::ReadOnly => {

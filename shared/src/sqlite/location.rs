@@ -30,7 +30,7 @@ pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Location> {
     let metadata = fs::metadata(&found).map_err(|error| unreachable_path(path, error))?;
     check_kind(&found, &metadata)?;
     if !options.force_network_fs {
-        check_file_system(&found)?;
+        check_file_system(&found, options)?;
     }
     Ok(Location {
         sidecar: Sidecar::of(&found),
@@ -39,8 +39,8 @@ pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Location> {
 }
 
 /// The file system's name where locks and shared memory may lie to processes on other machines.
-pub(super) fn network_file_system(path: &Path) -> Option<&'static str> {
-    let kind = rustix::fs::statfs(path).ok()?.f_type & 0xffff_ffff;
+pub(super) fn network_file_system(path: &Path, options: &OpenOptions) -> Option<&'static str> {
+    let kind = (options.file_system)(path)?;
     NETWORK_FILE_SYSTEMS
         .iter()
         .find(|(magic, _)| *magic == kind)
@@ -96,7 +96,7 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
         ));
     }
     if !options.force_network_fs {
-        check_file_system(&folder)?;
+        check_file_system(&folder, options)?;
     }
     let file = folder.join(name);
     check_folder(&file, Sidecar::of(&file).folder())?;
@@ -152,14 +152,14 @@ fn check_kind(path: &Path, metadata: &Metadata) -> Result<()> {
     Ok(())
 }
 
-fn check_file_system(path: &Path) -> Result<()> {
-    match network_file_system(path) {
+fn check_file_system(path: &Path, options: &OpenOptions) -> Result<()> {
+    match network_file_system(path, options) {
         None => Ok(()),
         Some(name) => Err(unusable(
             path,
             &format!(
                 "it is on a network file system ({name}), where locks cannot be relied on; use a \
-                 local disk"
+                 local disk, or force it if no other machine ever opens the file"
             ),
         )),
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::processes::{locking_alone, named};
 use crate::error::{Error, Result};
 
 /// Turns that a process may take in a row before it looks whether another one waits.
@@ -160,6 +161,15 @@ impl LockFile {
         if self.try_exclusive()? {
             return Ok(());
         }
+        self.within(path, timeout, FlockOperation::LockExclusive)
+    }
+
+    /// As [`exclusive_within`](Self::exclusive_within), for a share of the lock.
+    pub(super) fn shared_within(&self, path: &Path, timeout: Duration) -> Result<()> {
+        self.within(path, timeout, FlockOperation::LockShared)
+    }
+
+    fn within(&self, path: &Path, timeout: Duration, operation: FlockOperation) -> Result<()> {
         let (locked, result) = crossbeam_channel::bounded(1);
         let waiter = Self {
             file: self
@@ -171,7 +181,7 @@ impl LockFile {
             .name("queue-lock".to_owned())
             .spawn(move || {
                 // The descriptors share the lock: it is kept as long as the caller's is open.
-                let _ = locked.send(waiter.exclusive());
+                let _ = locked.send(waiter.attempt(operation).map(|_| ()));
             })
             .map_err(|error| Error::io("cannot wait for a lock", error))?;
         match result.recv_timeout(timeout) {
@@ -199,31 +209,11 @@ impl LockFile {
 
 /// The error of a write that waited too long for the lock on the file at `path`.
 pub(super) fn busy(path: &Path) -> Error {
-    let what = match holder(path) {
-        Some(pid) => format!("process {pid} is writing and does not finish"),
+    let what = match locking_alone(path) {
+        Some(pid) => format!("{} is writing and does not finish", named(pid)),
         None => "other processes keep writing".to_owned(),
     };
     Error::Busy { what }
-}
-
-/// Who holds the lock on the file at `path`: the pid, where `/proc/locks` names it.
-fn holder(path: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    let inode = std::fs::metadata(path).ok()?.ino().to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    holder_in(&locks, &inode)
-}
-
-/// Lines read `1: FLOCK ADVISORY WRITE 4711 fe:00:262146 0 EOF`; one that waits has `->` second.
-fn holder_in(locks: &str, inode: &str) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", pid, file, ..] = words[..] else {
-            return None;
-        };
-        let same = file.rsplit(':').next() == Some(inode);
-        if same { pid.parse().ok() } else { None }
-    })
 }
 
 #[cfg(test)]
@@ -241,11 +231,11 @@ mod tests {
         assert!(one.try_exclusive().unwrap());
         assert!(!two.try_exclusive().unwrap());
         assert!(!two.try_shared().unwrap());
-        assert_eq!(holder(&path), Some(std::process::id()));
+        assert_eq!(locking_alone(&path), Some(std::process::id()));
         one.release();
         assert!(two.try_shared().unwrap());
         assert!(one.try_shared().unwrap());
-        assert_eq!(holder(&path), None);
+        assert_eq!(locking_alone(&path), None);
     }
 
     #[test]
@@ -283,16 +273,5 @@ mod tests {
         assert!(held.is_none());
         another.release();
         own.exclusive().unwrap();
-    }
-
-    #[test]
-    fn the_holder_is_told_apart_from_those_who_wait_and_from_other_files() {
-        let locks = "\
-            1: POSIX  ADVISORY  WRITE 10 fe:00:77 0 EOF\n\
-            2: FLOCK  ADVISORY  WRITE 11 fe:00:78 0 EOF\n\
-            3: FLOCK  ADVISORY  WRITE 12 fe:00:77 0 EOF\n\
-            3: -> FLOCK  ADVISORY  WRITE 13 fe:00:77 0 EOF\n";
-        assert_eq!(holder_in(locks, "77"), Some(12));
-        assert_eq!(holder_in(locks, "79"), None);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`read`] and [`write`] hold what both engines do with the core line in the same way.
 
+mod backup;
 mod caller;
 mod checkpoint;
 mod checkpointer;
@@ -11,19 +12,25 @@ mod connection;
 mod database;
 mod diagnose;
 mod due;
+mod epoch;
 mod fault;
 mod heartbeats;
+mod in_use;
 mod lanes;
 mod location;
 mod lock;
 mod migrate;
 mod operation;
 mod options;
+mod place;
 mod poison;
+mod processes;
 pub mod prune;
 pub mod read;
 mod readers;
+pub(crate) mod restore;
 pub mod rows;
+pub(crate) mod salvage;
 #[cfg(test)]
 mod simulation;
 mod statement;

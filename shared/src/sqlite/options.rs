@@ -1,5 +1,6 @@
 //! How to open a database.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +33,11 @@ pub struct OpenOptions {
     pub read_only: bool,
     /// How long a write waits for other processes before it is refused as busy.
     pub busy_timeout: Duration,
-    /// Open it even on a network file system, where locks may lie.
+    /// Open it even on a network file system, where locks may lie. That is safe only as long as no
+    /// other machine opens the file.
     pub force_network_fs: bool,
+    /// The magic number of the file system that holds a path, as statfs(2) knows it.
+    pub file_system: fn(&Path) -> Option<i64>,
     /// The process does one thing and ends: no pool of readers, no background thread, and the
     /// write-ahead log is left to others unless it has grown.
     pub one_shot: bool,
@@ -56,9 +60,16 @@ impl OpenOptions {
             read_only: false,
             busy_timeout: Duration::from_secs(5),
             force_network_fs: false,
+            file_system: magic_number,
             one_shot: false,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()?),
         })
     }
+}
+
+/// What the system says of the file system that holds `path`.
+fn magic_number(path: &Path) -> Option<i64> {
+    let found = rustix::fs::statfs(path).ok()?;
+    Some(found.f_type & 0xffff_ffff)
 }

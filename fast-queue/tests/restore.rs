@@ -1,0 +1,260 @@
+//! What a restore means to claims and ids from before.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::path::{Path, PathBuf};
+
+use fast_queue::{
+    Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions, Outcome, Queue,
+    Settled, Settlement, State, TaskId, WorkerId,
+};
+use queue_core::maintenance::{Restored, restore};
+
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn open(&self) -> FastQueue {
+        FastQueue::open(self.path("q.db")).unwrap()
+    }
+
+    fn restore(&self) -> fast_queue::Result<Restored> {
+        let options = OpenOptions::new(Durability::Fast).unwrap();
+        let open = |path: &Path, options| FastQueue::open_with(path, options);
+        restore(&self.path("q.db"), &self.path("copy.db"), &options, open)
+    }
+}
+
+/// One worker throughout, so that nothing but the token tells its claims apart.
+const WORKER: WorkerId = WorkerId(7);
+
+fn claim(queue: &FastQueue) -> Claim {
+    let request = ClaimRequest::commands(WORKER, 1);
+    queue.claim(&request).unwrap().tasks.remove(0).claim
+}
+
+fn settle(queue: &FastQueue, claim: Claim) -> Settled {
+    let settlement = Settlement {
+        claim,
+        outcome: Outcome::Succeeded,
+        output: None,
+    };
+    queue.settle(vec![settlement]).unwrap().remove(0)
+}
+
+fn add(queue: &FastQueue) -> TaskId {
+    queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap()[0].id
+}
+
+#[test]
+fn no_claim_from_before_a_restore_is_good_after_it() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    add(&queue);
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    let before = claim(&queue);
+    let later = add(&queue);
+    let of_later = claim(&queue);
+    drop(queue);
+    scene.restore().unwrap();
+    let queue = scene.open();
+    let after = claim(&queue);
+    assert_eq!((before.task, before.worker), (after.task, after.worker));
+    assert!(after.token > before.token);
+    assert_eq!(
+        queue.held(&[before, after]).unwrap(),
+        [Held::Lost, Held::Held]
+    );
+    assert_eq!(settle(&queue, before), Settled::ClaimLost);
+    // An id is no second task's, so a claim of the first cannot be taken for one of the second.
+    assert!(add(&queue) > later);
+    assert_eq!(settle(&queue, of_later), Settled::ClaimLost);
+    assert_eq!(settle(&queue, after), Settled::Recorded(State::Succeeded));
+}
+
+#[test]
+fn every_restore_is_an_epoch_of_its_own() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    add(&queue);
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    drop(queue);
+    let mut claims = Vec::new();
+    for _ in 0..3 {
+        scene.restore().unwrap();
+        claims.push(claim(&scene.open()));
+    }
+    assert!(claims.is_sorted_by_key(|claim| claim.token));
+    claims.dedup();
+    assert_eq!(claims.len(), 3);
+}
+
+#[test]
+fn a_claim_of_the_backup_is_void_and_its_task_returned() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    add(&queue);
+    let running = claim(&queue);
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    drop(queue);
+    let restored = scene.restore().unwrap();
+    assert_eq!(restored.recovered.len(), 1);
+    assert_eq!(restored.recovered[0].tasks[0].claim, running);
+    let queue = scene.open();
+    let task = queue.get(running.task).unwrap().unwrap();
+    assert_eq!((task.state, task.crashes), (State::Queued, 1));
+    assert_eq!(settle(&queue, running), Settled::ClaimLost);
+}
+
+#[test]
+fn a_restore_is_refused_while_the_database_is_open() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    let id = add(&queue);
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    assert!(scene.restore().unwrap_err().is_busy());
+    assert!(queue.get(id).unwrap().is_some());
+    drop(queue);
+    // A reader that knows nothing of the queue keeps it away, too.
+    let reader = rusqlite::Connection::open(scene.path("q.db")).unwrap();
+    let tasks = "SELECT count(*) FROM queue_tasks";
+    reader
+        .query_row(tasks, [], |row| row.get::<_, i64>(0))
+        .unwrap();
+    assert!(scene.restore().unwrap_err().is_busy());
+    drop(reader);
+    scene.restore().unwrap();
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_replaced_and_kept() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    let id = add(&queue);
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    drop(queue);
+    std::fs::write(scene.path("q.db"), vec![0xaa; 9000]).unwrap();
+    std::fs::write(scene.path("q.db-wal"), vec![0xbb; 9000]).unwrap();
+    let kept = scene.restore().unwrap().kept.unwrap();
+    assert_eq!(std::fs::read(&kept).unwrap(), vec![0xaa; 9000]);
+    let log = format!("{}-wal", kept.display());
+    assert_eq!(std::fs::read(log).unwrap(), vec![0xbb; 9000]);
+    let queue = scene.open();
+    assert!(queue.get(id).unwrap().is_some());
+    // How many ids were given out cannot be told.
+    assert!(add(&queue).0 > 1_000_000);
+    assert!(
+        queue
+            .verify()
+            .unwrap()
+            .iter()
+            .all(fast_queue::Invariant::holds)
+    );
+}
+
+#[test]
+fn a_database_that_is_gone_may_have_given_out_any_id() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    add(&queue);
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    drop(queue);
+    for name in ["q.db", "q.db-wal", "q.db-shm"] {
+        let _ = std::fs::remove_file(scene.path(name));
+    }
+    assert_eq!(scene.restore().unwrap().kept, None);
+    assert!(add(&scene.open()).0 > 1_000_000);
+    // Where there never was one, none was given out but those of the backup.
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let (new, copy) = (scene.path("new.db"), scene.path("copy.db"));
+    let open = |path: &Path, options| FastQueue::open_with(path, options);
+    restore(&new, &copy, &options, open).unwrap();
+    assert_eq!(add(&FastQueue::open(&new).unwrap()), TaskId(2));
+}
+
+#[test]
+fn what_is_no_backup_is_refused_and_changes_nothing() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    let id = add(&queue);
+    drop(queue);
+    assert!(matches!(
+        scene.restore(),
+        Err(fast_queue::Error::NotFound { .. })
+    ));
+    std::fs::write(
+        scene.path("copy.db"),
+        "not a database at all, but text".repeat(99),
+    )
+    .unwrap();
+    assert!(scene.restore().is_err());
+    std::fs::write(scene.path("copy.db"), "").unwrap();
+    assert!(scene.restore().is_err());
+    std::fs::remove_file(scene.path("copy.db")).unwrap();
+    std::os::unix::fs::symlink(scene.path("q.db"), scene.path("copy.db")).unwrap();
+    assert!(matches!(
+        scene.restore(),
+        Err(fast_queue::Error::Invalid { .. })
+    ));
+    assert!(scene.open().get(id).unwrap().is_some());
+}
+
+#[test]
+fn a_backup_spares_what_it_must_not_replace() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    add(&queue);
+    let backup = |name: &str, replace| queue.database().backup(&scene.path(name), replace);
+    backup("copy.db", false).unwrap();
+    assert!(backup("copy.db", false).is_err(), "it exists");
+    backup("copy.db", true).unwrap();
+    for name in [
+        "q.db",
+        "q.db-wal",
+        "q.db-shm",
+        "q.db-journal",
+        "no/copy.db",
+        ".",
+    ] {
+        assert!(backup(name, true).is_err(), "{name}");
+    }
+    std::os::unix::fs::symlink(scene.path("copy.db"), scene.path("link.db")).unwrap();
+    assert!(backup("link.db", true).is_err(), "a link");
+    std::fs::write(scene.path("copy.db-wal"), "a log").unwrap();
+    assert!(
+        backup("copy.db", true).is_err(),
+        "the log would be played into it"
+    );
+}

@@ -1,0 +1,1 @@
+UPDATE queue_file SET epoch = ?1

@@ -1,0 +1,80 @@
+//! `salvage FILE`: saves what can be read of a damaged database.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::program::{Access, Context};
+use super::screen::note;
+use super::table::{Column, Table, left, right};
+use super::{Failure, escape, restore};
+use crate::maintenance::salvage;
+use crate::queue::Queue;
+
+/// Copy what can be read of a damaged database to a new one
+///
+/// The old file is only read; nobody else may have it open. Tasks keep their ids. What ran is
+/// queued again, as after a crash, and claims from before are lost.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// The database to create
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct View {
+    table: &'static str,
+    saved: u64,
+    places: u64,
+    lost: Option<u64>,
+    refused: u64,
+}
+
+const COLUMNS: [Column; 5] = [
+    left("TABLE"),
+    right("SAVED"),
+    right("DAMAGED PLACES"),
+    right("LOST AT MOST"),
+    right("MAKE NO SENSE"),
+];
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let options = context.options(Access::Write)?;
+    let saved = salvage(
+        &context.path,
+        &arguments.file,
+        &options,
+        context.program.open,
+    )?;
+    restore::unreachable(&saved.recovered);
+    for one in &saved.repaired {
+        note(&format!("computed anew in {} rows: {}", one.rows, one.name));
+    }
+    let views = saved.tables.iter().map(|table| View {
+        table: table.table,
+        saved: table.saved,
+        places: table.places,
+        lost: table.lost,
+        refused: table.refused,
+    });
+    let views: Vec<View> = views.collect();
+    if context.screen.is_json() {
+        return context.screen.json(&views);
+    }
+    let mut table = Table::new(&COLUMNS);
+    for view in &views {
+        let [saved, places, refused] =
+            [view.saved, view.places, view.refused].map(|one| one.to_string());
+        let lost = view
+            .lost
+            .map_or("unknown".to_owned(), |lost| lost.to_string());
+        table.row([view.table, &saved, &places, &lost, &refused]);
+    }
+    context.screen.table(&table)?;
+    let file = arguments.file.to_string_lossy();
+    note(&format!(
+        "saved to {}; look at it before you use it in place of the old one",
+        escape::line(&file)
+    ));
+    Ok(())
+}

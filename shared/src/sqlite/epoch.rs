@@ -1,0 +1,100 @@
+//! Epochs: each life of a file that was put back to an earlier state. No claim of one life is good
+//! in another, however alike they are: tokens begin anew, far above those before, and ids go on
+//! above the highest that was given out.
+
+use rusqlite::{Connection, params};
+
+use super::statement;
+use crate::clock::Timestamp;
+use crate::error::Result;
+
+const PAST: &str = statement(include_str!("../../queries/restore/past.sql"));
+const EPOCH: &str = statement(include_str!("../../queries/restore/epoch.sql"));
+const HOLD_ID: &str = statement(include_str!("../../queries/restore/hold_id.sql"));
+const TOKENS: &str = statement(include_str!("../../queries/restore/tokens.sql"));
+
+/// Claims of one task in one epoch, at most: the epoch stands in the token's bits above these.
+const TOKEN_BITS: u32 = 32;
+
+/// Ids left out where the file does not tell which were given out.
+const UNKNOWN_IDS: i64 = 1_000_000;
+
+/// Epochs left out at most where the file does not tell in which it was.
+const UNKNOWN_EPOCHS: u64 = 1024;
+
+/// How far a file has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Past {
+    epoch: i64,
+    last_id: i64,
+}
+
+impl Past {
+    /// Of the file that a connection reads.
+    pub(super) fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        connection.query_row(PAST, [], |row| {
+            Ok(Self {
+                epoch: row.get(0)?,
+                last_id: row.get(1)?,
+            })
+        })
+    }
+
+    /// The epoch and the lowest last id of a file in this state that takes the place of one that
+    /// had come so far; of `None` it cannot be told.
+    fn after(self, replaced: Option<Self>, random: u64) -> Self {
+        let left_out = i64::try_from(random % UNKNOWN_EPOCHS).unwrap_or(0);
+        let before = replaced.unwrap_or(Self {
+            epoch: self.epoch.saturating_add(left_out),
+            last_id: self.last_id.saturating_add(UNKNOWN_IDS),
+        });
+        Self {
+            epoch: self.epoch.max(before.epoch).saturating_add(1),
+            last_id: self.last_id.max(before.last_id),
+        }
+    }
+}
+
+/// Begins a new epoch, within the caller's transaction, in a file that takes the place of one that
+/// had come so far (`None`: that cannot be told). Nothing may run in it. Returns the epoch.
+///
+/// # Errors
+/// What `SQLite` refuses.
+pub(super) fn begin(
+    connection: &Connection,
+    replaced: Option<Past>,
+    now: Timestamp,
+    random: u64,
+) -> Result<i64> {
+    let own = Past::of(connection)?;
+    let next = own.after(replaced, random);
+    connection.execute(EPOCH, [next.epoch])?;
+    if next.last_id > own.last_id {
+        connection.execute(HOLD_ID, params![next.last_id, now.0])?;
+    }
+    connection.execute(TOKENS, [next.epoch.saturating_mul(1 << TOKEN_BITS)])?;
+    Ok(next.epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Past;
+
+    const fn past(epoch: i64, last_id: i64) -> Past {
+        Past { epoch, last_id }
+    }
+
+    #[test]
+    fn neither_epochs_nor_ids_are_used_twice() {
+        assert_eq!(past(0, 10).after(Some(past(0, 10)), 7), past(1, 10));
+        assert_eq!(past(0, 10).after(Some(past(4, 25)), 7), past(5, 25));
+        assert_eq!(past(6, 30).after(Some(past(4, 25)), 7), past(7, 30));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_left_out_widely() {
+        let next = past(2, 10).after(None, 1023);
+        assert_eq!(next, past(2 + 1023 + 1, 10 + 1_000_000));
+        assert!(past(2, 10).after(None, 0).epoch > 2);
+    }
+}

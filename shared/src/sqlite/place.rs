@@ -1,0 +1,58 @@
+//! Files by name: which one stands at a path, what stands beside it, and how a name is made to
+//! last.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A file, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// Of the file at `path`; `None` if there is none that can be looked at.
+    pub(super) fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|found| Self::of(&found))
+    }
+
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+/// The path with `suffix` after it.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(suffix);
+    beside.into()
+}
+
+/// Puts the names in the folder of `path` on disk.
+///
+/// # Errors
+/// [`Error::Io`] when the system refuses.
+pub(super) fn sync_folder(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::io(format!("cannot sync {}", folder.display()), error))
+}
+
+/// Puts the file at `path` on disk, which no connection of this process has open: to close it here
+/// would drop `SQLite`'s locks.
+///
+/// # Errors
+/// [`Error::Io`] when the system refuses.
+pub(super) fn sync_file(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| Error::io(format!("cannot sync {}", path.display()), error))
+}

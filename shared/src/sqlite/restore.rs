@@ -1,0 +1,397 @@
+//! Puts another file in a database's place. It is made ready in a folder beside the database, and
+//! the two change places in one step; whoever is killed before or after that leaves a whole
+//! database.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::backup::{COMPANIONS, copy, is_whole};
+use super::checkpointer::truncate;
+use super::connection::{open_reader, open_writer};
+use super::epoch::{self, Past};
+use super::fault::located;
+use super::in_use::Whole;
+use super::location::{Location, locate, prepare_sidecar, unusable};
+use super::options::{Durability, OpenOptions};
+use super::place::{Identity, beside, sync_file, sync_folder};
+use super::processes::{named, reading};
+use super::{migrate, statement};
+use crate::claim::WorkerId;
+use crate::error::{Error, Result};
+use crate::runtime::sidecar::Sidecar;
+
+const WORKERS: &str = statement(include_str!("../../queries/restore/workers.sql"));
+
+/// A backup that is open.
+#[derive(Debug)]
+pub(crate) struct BackupFile {
+    path: PathBuf,
+    reader: Connection,
+}
+
+impl BackupFile {
+    /// Opens the backup in the file at `backup`, of the database at `path`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is not there; [`Error::Invalid`] if it is the database itself;
+    /// [`Error::Unusable`] if it is no database, or holds no queue.
+    pub(crate) fn open(backup: &Path, path: &Path, options: &OpenOptions) -> Result<Self> {
+        let Ok(found) = fs::canonicalize(backup) else {
+            let what = format!("there is no backup {}", backup.display());
+            return Err(Error::not_found(what));
+        };
+        if !found.is_file() {
+            return Err(unusable(&found, "this is not a regular file; name another"));
+        }
+        if Identity::at(&found) == Identity::at(path) {
+            return Err(Error::invalid(
+                "the backup is the database itself; name another file",
+            ));
+        }
+        let reader = open_reader(&found, options.busy_timeout)?;
+        if migrate::lines(&reader, &found)?.is_empty() {
+            return Err(unusable(
+                &found,
+                "there is no queue in this file; name a backup",
+            ));
+        }
+        Ok(Self {
+            path: found,
+            reader,
+        })
+    }
+}
+
+/// A file that is to take a database's place. Nobody else opens the database as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    /// The database whose place it takes, absolute.
+    path: PathBuf,
+    sidecar: Sidecar,
+    options: OpenOptions,
+    /// What is in that place now.
+    current: Current,
+    /// Whether the file was made here, empty, to take the place.
+    made: bool,
+    is_past_known: bool,
+    /// What an interrupted restore had set aside, now under a name that lasts.
+    pub(crate) found: Option<PathBuf>,
+    _whole: Whole,
+}
+
+/// What stands in the place.
+#[derive(Debug)]
+enum Current {
+    Nothing,
+    /// A database, how far it has come, and the workers it knows.
+    Sound(Past, Vec<WorkerId>),
+    /// Something that cannot be read.
+    Damaged,
+}
+
+impl Replacement {
+    /// Begins to replace the database at `path`, or to make one where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] with the processes that have it open; as
+    /// [`Database::open`](super::Database::open) for a place where no database may be.
+    pub(crate) fn begin(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let missing = path.try_exists().is_ok_and(|exists| !exists);
+        let options = OpenOptions {
+            create: true,
+            read_only: false,
+            one_shot: true,
+            durability: Durability::Full,
+            ..options.clone()
+        };
+        let Location { path, sidecar } = locate(path, &options)?;
+        prepare_sidecar(&path, &sidecar)?;
+        let whole = Whole::take(&sidecar)?;
+        let found = clear_staging(&path, &sidecar)?;
+        let empty = fs::metadata(&path).is_ok_and(|found| found.len() == 0);
+        let current = if missing || empty {
+            Current::Nothing
+        } else {
+            look(&path, &options)?
+        };
+        Ok(Self {
+            // Where somebody wrote there was a database that is gone.
+            is_past_known: !sidecar.writer_lock().exists(),
+            made: missing,
+            path,
+            sidecar,
+            options,
+            current,
+            found,
+            _whole: whole,
+        })
+    }
+
+    /// Where the new file is made.
+    pub(crate) fn staged(&self) -> PathBuf {
+        self.sidecar.staging().join("new.db")
+    }
+
+    /// How the new file is to be opened.
+    pub(crate) fn options(&self) -> &OpenOptions {
+        &self.options
+    }
+
+    /// Copies a backup to where the new file is made.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if it is damaged.
+    pub(crate) fn fill_from(&self, backup: BackupFile) -> Result<()> {
+        let staged = self.create_staged()?;
+        copy(backup.reader, &backup.path, &staged)
+    }
+
+    /// Creates the new file, empty.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn create_staged(&self) -> Result<PathBuf> {
+        let staged = self.staged();
+        create_private(&staged)?;
+        Ok(staged)
+    }
+
+    /// The workers that either file knows, and of each whether it may have left processes here: of
+    /// those in a backup of another database it is unknown whether they are dead.
+    ///
+    /// # Errors
+    /// When the staged file cannot be read.
+    pub(crate) fn workers(&self) -> Result<Vec<(WorkerId, bool)>> {
+        let staged = self.staged();
+        let reader = open_reader(&staged, self.options.busy_timeout)?;
+        let mut workers = workers(&reader).map_err(|error| located(&staged, error))?;
+        if let Current::Sound(_, known) = &self.current {
+            workers.extend(known);
+        }
+        workers.sort_unstable();
+        workers.dedup();
+        let was_here = |worker: &WorkerId| self.sidecar.worker_lock(*worker).exists();
+        Ok(workers.iter().map(|one| (*one, was_here(one))).collect())
+    }
+
+    /// Takes into account that the new file does not tell how far the old one had come.
+    pub(crate) fn forget_past(&mut self) {
+        self.is_past_known = false;
+    }
+
+    /// Begins a new epoch in the staged file, in which nothing runs, and has it take the place.
+    /// Returns where the file is kept that was there before.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if some program reads the database; [`Error::Unusable`], [`Error::Io`]. The
+    /// database is as it was before then.
+    pub(crate) fn finish(self) -> Result<Option<PathBuf>> {
+        self.begin_epoch()?;
+        let staged = self.staged();
+        sync_file(&staged)?;
+        match &self.current {
+            Current::Nothing => self.take_free_place(&staged).map(|()| None),
+            Current::Sound(..) => {
+                close(&self.path, &self.options)?;
+                self.exchange(&staged, false).map(Some)
+            }
+            Current::Damaged => self.exchange(&staged, true).map(Some),
+        }
+    }
+
+    fn begin_epoch(&self) -> Result<()> {
+        let staged = self.staged();
+        let refused = |error| located(&staged, error);
+        let mut connection = open_writer(&staged, &self.options)?;
+        let replaced = match &self.current {
+            Current::Nothing if !self.is_past_known => None,
+            Current::Nothing => Some(Past::of(&connection).map_err(refused)?),
+            Current::Sound(past, _) => Some(*past),
+            Current::Damaged => None,
+        };
+        let (now, random) = (self.options.clock.now().wall, self.options.random.bits());
+        let tx = connection.transaction().map_err(refused)?;
+        epoch::begin(&tx, replaced, now, random)?;
+        tx.commit().map_err(refused)?;
+        if !close_alone(connection, &staged)? {
+            return Err(unusable(
+                &staged,
+                "its log could not be closed; repeat the command",
+            ));
+        }
+        Ok(())
+    }
+
+    /// An empty file in the place was made by this, or by a program that has yet to create its
+    /// tables. A log without its database would be played into the new one.
+    fn take_free_place(&self, staged: &Path) -> Result<()> {
+        let kept = free_name(&self.path);
+        for suffix in COMPANIONS {
+            set_aside(&beside(&self.path, suffix), &beside(&kept, suffix))?;
+        }
+        rename(staged, &self.path)?;
+        sync_folder(&self.path)
+    }
+
+    /// Has the staged file and the database change places. A log of a damaged database goes first:
+    /// it would be played into the new one.
+    fn exchange(&self, staged: &Path, damaged: bool) -> Result<PathBuf> {
+        let kept = free_name(&self.path);
+        // By this name a later restore knows that it may be what was replaced.
+        let swap = self.sidecar.staging().join("swap.db");
+        rename(staged, &swap)?;
+        if damaged {
+            for suffix in COMPANIONS {
+                set_aside(&beside(&self.path, suffix), &beside(&kept, suffix))?;
+            }
+        }
+        renameat_with(CWD, &swap, CWD, &self.path, RenameFlags::EXCHANGE).map_err(|error| {
+            let what = format!(
+                "cannot exchange {} and {}; move the database away and restore again",
+                swap.display(),
+                self.path.display()
+            );
+            Error::io(what, error)
+        })?;
+        sync_folder(&self.path)?;
+        rename(&swap, &kept)?;
+        sync_folder(&kept)?;
+        Ok(kept)
+    }
+}
+
+impl Drop for Replacement {
+    /// What may be a database that was replaced is left for the next one to find.
+    fn drop(&mut self) {
+        if self.made && fs::metadata(&self.path).is_ok_and(|made| made.len() == 0) {
+            let _ = fs::remove_file(&self.path);
+        }
+        if !self.sidecar.staging().join("swap.db").exists() {
+            let _ = fs::remove_dir_all(self.sidecar.staging());
+        }
+    }
+}
+
+/// Empties the folder in which the new file is made, but keeps what an interrupted restore may have
+/// replaced.
+fn clear_staging(path: &Path, sidecar: &Sidecar) -> Result<Option<PathBuf>> {
+    use std::os::unix::fs::DirBuilderExt;
+    let staging = sidecar.staging();
+    let swap = staging.join("swap.db");
+    let mut found = None;
+    if swap.exists() {
+        let kept = free_name(path);
+        rename(&swap, &kept)?;
+        found = Some(kept);
+    }
+    let refused = |error| Error::io(format!("cannot empty {}", staging.display()), error);
+    match fs::remove_dir_all(&staging) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(refused(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let made = fs::DirBuilder::new().mode(0o700).create(&staging);
+    made.map_err(refused)?;
+    Ok(found)
+}
+
+/// What stands at `path`: how far it has come, if that can be read.
+fn look(path: &Path, options: &OpenOptions) -> Result<Current> {
+    let found = open_reader(path, options.busy_timeout).and_then(|reader| {
+        let past = Past::of(&reader).map_err(|error| located(path, error))?;
+        let workers = workers(&reader).map_err(|error| located(path, error))?;
+        let whole = is_whole(&reader).map_err(|error| located(path, error))?;
+        Ok(whole.then_some((past, workers)))
+    });
+    match found {
+        Ok(Some((past, workers))) => Ok(Current::Sound(past, workers)),
+        Err(error @ Error::Busy { .. }) => Err(error),
+        Ok(None) | Err(_) => Ok(Current::Damaged),
+    }
+}
+
+fn workers(reader: &Connection) -> rusqlite::Result<Vec<WorkerId>> {
+    let mut query = reader.prepare(WORKERS)?;
+    let found = query.query_map([], |row| row.get(0).map(WorkerId))?;
+    found.collect()
+}
+
+/// Makes the database complete without its log.
+///
+/// # Errors
+/// [`Error::Busy`] while some program has it open that takes no share of the lock.
+fn close(path: &Path, options: &OpenOptions) -> Result<()> {
+    if close_alone(open_writer(path, options)?, path)? {
+        return Ok(());
+    }
+    let readers: Vec<String> = reading(path).into_iter().map(named).collect();
+    Err(Error::Busy {
+        what: format!(
+            "another program has it open{}{}; stop that",
+            if readers.is_empty() { "" } else { ": " },
+            readers.join(", ")
+        ),
+    })
+}
+
+/// Closes a connection in a way that moves the whole log into the file and takes the log away.
+/// `SQLite` does that only for the last to close it; false if that was another.
+fn close_alone(connection: Connection, path: &Path) -> Result<bool> {
+    let refused = |error| located(path, error);
+    if !truncate(&connection).map_err(refused)? {
+        return Ok(false);
+    }
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        .map_err(refused)?;
+    connection.close().map_err(|(_, error)| refused(error))?;
+    Ok(COMPANIONS
+        .iter()
+        .all(|suffix| !beside(path, suffix).exists()))
+}
+
+/// Creates an empty file, private to the owner, for `SQLite` to fill.
+fn create_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
+        .map_err(|error| Error::io(format!("cannot create {}", path.display()), error))
+}
+
+/// A name beside the database that nothing has yet.
+fn free_name(path: &Path) -> PathBuf {
+    let name = |number| beside(path, &format!(".before-restore-{number}"));
+    let taken = |kept: &PathBuf| {
+        fs::symlink_metadata(kept).is_ok()
+            || COMPANIONS
+                .iter()
+                .any(|one| fs::symlink_metadata(beside(kept, one)).is_ok())
+    };
+    let mut number = 1_u64;
+    while taken(&name(number)) {
+        number += 1;
+    }
+    name(number)
+}
+
+fn set_aside(from: &Path, to: &Path) -> Result<()> {
+    if fs::symlink_metadata(from).is_err() {
+        return Ok(());
+    }
+    rename(from, to)
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| {
+        let what = format!("cannot rename {} to {}", from.display(), to.display());
+        Error::io(what, error)
+    })
+}

@@ -1,0 +1,281 @@
+//! `salvage`: every row that can be read of a damaged database, in a new one.
+//!
+//! Rows are read in the order of their key. Where a page cannot be read, the next key that can be
+//! is looked for, first in steps that double, then by halving the last of them. What hangs on other
+//! rows and can be computed anew is not read at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Row, Statement, params_from_iter};
+
+use super::database::Database;
+use super::fault::{Fault, located};
+use super::in_use::Whole;
+use super::migrate::{self, CORE, WORKFLOW};
+use super::options::OpenOptions;
+use super::statement;
+use crate::error::{Error, Result};
+use crate::runtime::sidecar::Sidecar;
+
+const LANES: &str = statement(include_str!("../../queries/salvage/lanes.sql"));
+const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.sql"));
+
+/// The tables that are read, each with the first column of its key. `queue_schema` is made with the
+/// new file, no worker lives, and what waits for dependencies is counted anew.
+const CORE_TABLES: [(&str, &str); 4] = [
+    ("queue_file", "id"),
+    ("queue_queues", "id"),
+    ("queue_tasks", "id"),
+    ("queue_outputs", "task"),
+];
+const WORKFLOW_TABLES: [(&str, &str); 4] = [
+    ("queue_limits", "id"),
+    ("queue_dependencies", "task"),
+    ("queue_upstream", "dependent"),
+    ("queue_attempts", "task"),
+];
+
+/// The longest stretch of keys that is jumped over.
+const LONGEST_JUMP: i64 = 1 << 40;
+
+/// What was saved of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Salvaged {
+    /// The table.
+    pub table: &'static str,
+    /// Rows that were copied.
+    pub saved: u64,
+    /// Stretches that could not be read.
+    pub places: u64,
+    /// Keys within them: no more rows are lost, unless a key has several. `None` where the last
+    /// stretch has no end that can be seen.
+    pub lost: Option<u64>,
+    /// Rows that were read and that no table takes.
+    pub refused: u64,
+}
+
+impl Salvaged {
+    /// Whether every row was copied.
+    pub fn is_whole(&self) -> bool {
+        self.places == 0 && self.refused == 0
+    }
+}
+
+/// A damaged database, open.
+#[derive(Debug)]
+pub(crate) struct Salvage {
+    path: PathBuf,
+    reader: Connection,
+    _whole: Option<Whole>,
+}
+
+impl Salvage {
+    /// Opens the database at `path`, of which a new one is to be made at `new`.
+    ///
+    /// # Errors
+    /// As [`salvage`](crate::maintenance::salvage).
+    pub(crate) fn open(path: &Path, new: &Path, options: &OpenOptions) -> Result<Self> {
+        if fs::symlink_metadata(new).is_ok() {
+            return Err(Error::invalid(format!(
+                "{} exists already; name a file that does not",
+                new.display()
+            )));
+        }
+        let path = fs::canonicalize(path)
+            .map_err(|_| Error::not_found(format!("there is no file {}", path.display())))?;
+        let sidecar = Sidecar::of(&path);
+        let whole = if sidecar.folder().is_dir() {
+            Some(Whole::take(&sidecar)?)
+        } else {
+            None
+        };
+        let refused = |error| located(&path, error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(&path, flags).map_err(refused)?;
+        reader.busy_timeout(options.busy_timeout)?;
+        reader
+            .pragma_update(None, "query_only", true)
+            .map_err(refused)?;
+        reader
+            .pragma_update(None, "trusted_schema", false)
+            .map_err(refused)?;
+        Ok(Self {
+            path,
+            reader,
+            _whole: whole,
+        })
+    }
+
+    /// Copies what can be read to a new database in the empty file at `to`.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if the old file holds no queue, or one of a newer program.
+    pub(crate) fn copy_to(&self, to: &Path, options: &OpenOptions) -> Result<Vec<Salvaged>> {
+        if !self.has("queue_tasks")? {
+            return Err(super::location::unusable(
+                &self.path,
+                "there is no table of tasks in it; restore a backup",
+            ));
+        }
+        let lines = if self.has("queue_attempts")? {
+            &[CORE, WORKFLOW][..]
+        } else {
+            &[CORE][..]
+        };
+        // Where the versions are lost, they are this program's.
+        if let Ok(applied) = migrate::lines(&self.reader, &self.path) {
+            migrate::is_behind(&self.path, &applied, lines)?;
+        }
+        let options = OpenOptions {
+            create: true,
+            read_only: false,
+            one_shot: true,
+            ..options.clone()
+        };
+        drop(Database::open(to, options.clone(), lines)?);
+        let mut writer = super::connection::open_writer(to, &options)?;
+        let mut salvaged = Vec::new();
+        for (table, key) in CORE_TABLES {
+            salvaged.push(self.copy_table(&mut writer, table, key)?);
+        }
+        if lines.len() > 1 {
+            for (table, key) in WORKFLOW_TABLES {
+                salvaged.push(self.copy_table(&mut writer, table, key)?);
+            }
+        }
+        writer.execute(LANES, [])?;
+        Ok(salvaged)
+    }
+
+    fn has(&self, table: &str) -> Result<bool> {
+        let found = self.reader.query_row(HAS_TABLE, [table], |row| row.get(0));
+        found.map_err(|error| located(&self.path, error))
+    }
+
+    fn copy_table(
+        &self,
+        writer: &mut Connection,
+        table: &'static str,
+        key: &str,
+    ) -> Result<Salvaged> {
+        let mut salvaged = Salvaged {
+            table,
+            saved: 0,
+            places: 0,
+            lost: Some(0),
+            refused: 0,
+        };
+        // The names are those above; what a file says is never made part of a statement.
+        let read =
+            format!("SELECT {key}, * FROM {table} NOT INDEXED WHERE {key} >= ?1 ORDER BY {key}");
+        let Ok(mut read) = self.reader.prepare(&read) else {
+            return Ok(salvaged.all_lost());
+        };
+        let columns = read.column_count() - 1;
+        let marks = vec!["?"; columns].join(", ");
+        let tx = writer.transaction()?;
+        let mut insert = tx.prepare(&format!("INSERT OR REPLACE INTO {table} VALUES ({marks})"))?;
+        let mut from = i64::MIN;
+        while let Some(last) = copy_from(&mut read, &mut insert, from, &mut salvaged)? {
+            salvaged.places += 1;
+            let Some(next) = next_readable(&mut read, last) else {
+                salvaged.lost = None;
+                break;
+            };
+            let lost = u64::try_from(next - last - 1).unwrap_or(0);
+            salvaged.lost = salvaged.lost.map(|so_far| so_far + lost);
+            from = next;
+        }
+        drop(insert);
+        tx.commit()?;
+        Ok(salvaged)
+    }
+}
+
+impl Salvaged {
+    fn all_lost(self) -> Self {
+        Self {
+            places: 1,
+            lost: None,
+            ..self
+        }
+    }
+}
+
+/// Copies rows from a key on. Returns the last key before one that cannot be read; `None` at the
+/// end.
+fn copy_from(
+    read: &mut Statement<'_>,
+    insert: &mut Statement<'_>,
+    from: i64,
+    salvaged: &mut Salvaged,
+) -> Result<Option<i64>> {
+    let mut last = from.max(0).saturating_sub(1);
+    let Ok(mut rows) = read.query([from]) else {
+        return Ok(Some(last));
+    };
+    loop {
+        match rows.next() {
+            Ok(None) => return Ok(None),
+            Ok(Some(row)) => {
+                last = row.get(0).unwrap_or(last);
+                if copy_row(row, insert)? {
+                    salvaged.saved += 1;
+                } else {
+                    salvaged.refused += 1;
+                }
+            }
+            Err(error) if Fault::of(&error) == Fault::Busy => return Err(error.into()),
+            Err(_) => return Ok(Some(last)),
+        }
+    }
+}
+
+/// Copies a row, but for the key in front of it; false if it makes no sense.
+fn copy_row(row: &Row<'_>, insert: &mut Statement<'_>) -> Result<bool> {
+    let mut values = Vec::new();
+    for column in 1..row.as_ref().column_count() {
+        let value = row.get_ref(column)?;
+        if let ValueRef::Text(text) = value
+            && std::str::from_utf8(text).is_err()
+        {
+            return Ok(false);
+        }
+        values.push(ToSqlOutput::Borrowed(value));
+    }
+    match insert.execute(params_from_iter(values)) {
+        Ok(_) => Ok(true),
+        Err(error) if Fault::of(&error) == Fault::Statement => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The first key after `last`, and after what cannot be read there, that can be.
+fn next_readable(read: &mut Statement<'_>, last: i64) -> Option<i64> {
+    let mut step = 1;
+    let mut found = loop {
+        match key_from(read, last.saturating_add(step)) {
+            Ok(found) => break found?,
+            Err(_) if step >= LONGEST_JUMP => return None,
+            Err(_) => step *= 2,
+        }
+    };
+    // From `low` on nothing can be read, from `high` on something can.
+    let (mut low, mut high) = (last.saturating_add(step / 2), last.saturating_add(step));
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        match key_from(read, middle) {
+            Ok(Some(earlier)) => (found, high) = (earlier, middle),
+            Ok(None) | Err(_) => low = middle,
+        }
+    }
+    Some(found)
+}
+
+/// The first key from `from` on.
+fn key_from(read: &mut Statement<'_>, from: i64) -> rusqlite::Result<Option<i64>> {
+    let mut rows = read.query([from])?;
+    rows.next()?.map(|row| row.get(0)).transpose()
+}
