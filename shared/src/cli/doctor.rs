@@ -1,5 +1,7 @@
 //! `doctor`: what stands between the program and its file, and what is stuck in it.
 
+mod repair;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use super::program::{Access, Context};
 use super::table::{Column, Table, left};
 use super::{Failure, tasks};
 use super::{moment, select};
+use crate::claim::WorkerId;
 use crate::clock::SMALL_STEP_MS;
 use crate::error::{Error, Result};
 use crate::queue::{Finding, ListQuery, Queue};
@@ -18,9 +21,19 @@ use crate::task::TaskId;
 
 /// Look for what is wrong with the database, its file system and its tasks
 ///
-/// Nothing is changed. The exit code is 5 if there is a problem.
+/// Nothing is changed unless that is asked for, and it is said what that would do. The exit code is
+/// 5 if there is a problem that is left.
 #[derive(clap::Args, Debug)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Repair what can be: return the tasks of dead workers and end their commands, compute
+    /// counters anew, empty the write-ahead log
+    #[arg(long)]
+    repair: bool,
+
+    /// Return also what programs hold that never registered as workers; none of them may run
+    #[arg(long, requires = "repair")]
+    unregistered: bool,
+}
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -34,8 +47,12 @@ const COLUMNS: [Column; 3] = [left("CHECK"), left("FOUND"), left("PROBLEM")];
 /// Running tasks looked at for one that no worker runs.
 const MOST_RUNNING: usize = 100_000;
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
-    let queue = context.open(Access::Read)?;
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(if arguments.repair {
+        Access::Write
+    } else {
+        Access::Read
+    })?;
     let mut findings = vec![
         ok(
             "program",
@@ -43,10 +60,14 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
         ),
         ok("file", queue.path().display().to_string()),
     ];
+    if arguments.repair {
+        findings.extend(repair::repair(context, &queue, arguments.unregistered)?);
+    }
     findings.extend(queue.diagnose()?);
     findings.extend(workers(context, &queue)?);
     findings.extend(paused(context, &queue)?);
     findings.push(clock(&queue)?);
+    findings.extend(invariants(context, &queue)?);
     let problems = findings.iter().filter(|one| one.problem.is_some()).count();
     if context.screen.is_json() {
         let views: Vec<View<'_>> = findings
@@ -79,30 +100,63 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     }))
 }
 
+/// What `verify` finds broken, and what helps.
+fn invariants<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
+    let invariants = queue.verify()?;
+    let broken = invariants.iter().filter(|one| !one.holds());
+    let findings: Vec<Finding> = broken
+        .map(|one| Finding {
+            what: "invariant".to_owned(),
+            value: format!("broken {} times: {}", one.violations, one.name),
+            problem: Some(format!(
+                "{}; {}",
+                one.examples.join("; "),
+                if one.repairable {
+                    format!("{} computes it anew", context.command("doctor --repair"))
+                } else {
+                    "keep a copy, and put a backup in its place with `restore`, or see what \
+                     `salvage` makes of it"
+                        .to_owned()
+                }
+            )),
+        })
+        .collect();
+    if findings.is_empty() {
+        return Ok(vec![ok("invariants", format!("{} hold", invariants.len()))]);
+    }
+    Ok(findings)
+}
+
 /// Whether every registered worker lives, and every running task has a living one.
 fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
-    let registered = queue.workers()?;
-    let living = live_workers(queue)?;
-    let alive: BTreeSet<_> = living.iter().map(|worker| worker.id).collect();
-    let dead = registered.len().saturating_sub(living.len());
     let running = queue.list(&ListQuery {
         states: vec![State::Running],
         limit: MOST_RUNNING,
         ..ListQuery::default()
     })?;
-    let stuck: Vec<TaskId> = running
-        .iter()
-        .filter(|task| task.worker.is_none_or(|worker| !alive.contains(&worker)))
-        .map(|task| task.id)
-        .rev()
-        .collect();
+    // Read afterwards, since a worker registers before it claims.
+    let registered = queue.workers()?;
+    let living = live_workers(queue)?;
+    let alive: BTreeSet<_> = living.iter().map(|worker| worker.id).collect();
+    let dead = registered.len().saturating_sub(living.len());
+    let known: BTreeSet<_> = registered.iter().map(|worker| worker.id).collect();
+    let of = |wanted: &dyn Fn(Option<WorkerId>) -> bool| -> Vec<TaskId> {
+        let wanted = running.iter().rev().filter(|task| wanted(task.worker));
+        wanted.map(|task| task.id).collect()
+    };
+    let is_known = |worker: Option<WorkerId>| worker.is_some_and(|id| known.contains(&id));
+    let lives = |worker: Option<WorkerId>| worker.is_some_and(|id| alive.contains(&id));
+    let stuck = of(&|worker| is_known(worker) && !lives(worker));
+    let foreign = of(&|worker| !is_known(worker));
+    let leased = queue.lease().is_some();
     let start = context.command("worker");
+    let repair = context.command("doctor --repair");
     Ok(vec![
         Finding {
             what: "workers".to_owned(),
             value: format!("{} alive, {dead} dead", living.len()),
             problem: (dead > 0 && living.is_empty())
-                .then(|| format!("nobody cleans up after the dead; start {start}")),
+                .then(|| format!("nobody cleans up after the dead; {start} or {repair} does")),
         },
         Finding {
             what: "running tasks".to_owned(),
@@ -110,8 +164,22 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
             problem: (!stuck.is_empty()).then(|| {
                 let number = tasks::count(stuck.len() as u64);
                 let ids = select::show(&stuck[..stuck.len().min(20)]);
-                format!("{number} ({ids}) wait to be returned; {start} does it")
+                format!("{number} ({ids}) wait to be returned; {start} or {repair} does it")
             }),
+        },
+        Finding {
+            what: "claims of programs".to_owned(),
+            value: match foreign.len() {
+                0 => "none".to_owned(),
+                _ if leased => format!("{} under leases", foreign.len()),
+                number => format!(
+                    "{number} by programs that are no workers ({}); if these are dead, {} returns \
+                     them",
+                    select::show(&foreign[..number.min(20)]),
+                    context.command("doctor --repair --unregistered")
+                ),
+            },
+            problem: None,
         },
     ])
 }

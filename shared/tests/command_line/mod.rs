@@ -6,5 +6,6 @@ mod interrupted_run;
 mod lasting;
 mod logs;
 pub(crate) mod program;
+mod safekeeping;
 mod service;
 mod shown;

@@ -1,0 +1,82 @@
+//! What `doctor --repair` does, each deed as a finding.
+
+use std::collections::BTreeSet;
+
+use super::super::program::{Access, Context};
+use super::super::restore::returned;
+use super::super::{select, tasks};
+use super::{MOST_RUNNING, ok};
+use crate::claim::WorkerId;
+use crate::error::Result;
+use crate::queue::{Finding, ListQuery, Queue};
+use crate::runtime::recover_once;
+use crate::runtime::recovery::Recovered;
+use crate::runtime::system::{recover_dead, recover_expired};
+use crate::sqlite::{CORE, Database};
+use crate::state::State;
+
+/// Repairs what can be, in the order in which one depends on another.
+pub(super) fn repair<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    unregistered: bool,
+) -> Result<Vec<Finding>> {
+    let mut recovered = recover_once(queue)?;
+    recovered.extend(recover_expired(queue)?);
+    if unregistered {
+        recovered.extend(recover_unregistered(queue)?);
+    }
+    let mut findings: Vec<Finding> = recovered.iter().map(of_worker).collect();
+    for one in queue.repair()? {
+        let deed = format!("computed anew in {} rows: {}", one.rows, one.name);
+        findings.push(ok("repaired", deed));
+    }
+    let database = Database::open(queue.path(), context.options(Access::Write)?, &[CORE])?;
+    let emptied = if database.empty_log()? {
+        "emptied the write-ahead log"
+    } else {
+        "left the write-ahead log as it is: somebody reads or writes"
+    };
+    findings.push(ok("repaired", emptied.to_owned()));
+    Ok(findings)
+}
+
+/// What became of a worker's tasks and commands.
+fn of_worker(recovered: &Recovered) -> Finding {
+    let ids = returned(std::slice::from_ref(recovered));
+    let number = tasks::count(ids.len() as u64);
+    let mut deed = format!("worker {}: returned {number}", recovered.worker);
+    if !ids.is_empty() {
+        deed = format!("{deed} ({})", select::show(&ids));
+    }
+    let finding = ok(
+        "repaired",
+        format!("{deed}, ended {} processes", recovered.ended),
+    );
+    let left: Vec<String> = recovered.unreachable.iter().map(u32::to_string).collect();
+    Finding {
+        problem: (!left.is_empty()).then(|| {
+            format!(
+                "these of its processes could not be ended: pid {}; end them yourself",
+                left.join(", ")
+            )
+        }),
+        ..finding
+    }
+}
+
+/// Returns what is held by whoever is no registered worker.
+fn recover_unregistered<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
+    let running = queue.list(&ListQuery {
+        states: vec![State::Running],
+        limit: MOST_RUNNING,
+        ..ListQuery::default()
+    })?;
+    // Read afterwards, since a worker registers before it claims.
+    let registered: BTreeSet<WorkerId> = queue.workers()?.iter().map(|one| one.id).collect();
+    let holders: BTreeSet<WorkerId> = running.iter().filter_map(|task| task.worker).collect();
+    let unknown = holders.difference(&registered);
+    unknown
+        .map(|worker| recover_dead(queue, *worker, true))
+        .collect()
+}
