@@ -14,7 +14,9 @@ use crate::queue::Reaped;
 /// The first pause between two scans; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// How long a process that was sent KILL may take to go before recovery goes on without it.
+/// How long processes that were sent KILL may take to go before recovery goes on without them. Of
+/// the time between two scans only [`LONGEST_PAUSE`] counts: a recoverer that was stopped, or slept
+/// with the machine, has not waited.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A child that was between `clone` and `exec` when its worker died carries no mark for a moment,
 /// so one empty scan proves nothing.
@@ -81,7 +83,8 @@ pub struct Recovery {
     seen: Vec<u32>,
     phase: Phase,
     pause: Duration,
-    give_up: BootTime,
+    patience: Duration,
+    scanned_at: Option<BootTime>,
 }
 
 #[derive(Debug)]
@@ -117,7 +120,8 @@ impl Recovery {
             seen: Vec::new(),
             phase,
             pause: FIRST_PAUSE,
-            give_up: now.boot.after(PATIENCE),
+            patience: PATIENCE,
+            scanned_at: None,
         }
     }
 
@@ -197,7 +201,11 @@ impl Recovery {
                 self.seen.push(*pid);
             }
         }
-        let impatient = self.give_up <= now.boot;
+        if let Some(before) = self.scanned_at.replace(now.boot) {
+            let waited = now.boot.since(before).min(LONGEST_PAUSE);
+            self.patience = self.patience.saturating_sub(waited);
+        }
+        let impatient = self.patience.is_zero();
         self.recovered.ended = self.seen.len();
         self.recovered.unreachable = sweep.unreachable;
         self.recovered.hidden = sweep.hidden;
@@ -296,6 +304,22 @@ mod tests {
         recovery.answer(now, RecoveryAnswer::Reaped(Ok(Vec::new())));
         let recovered = recovery.into_result().unwrap();
         assert_eq!((recovered.ended, recovered.unreachable), (0, vec![40]));
+    }
+
+    /// Patience was counted from the beginning of the recovery: a recoverer that was stopped for longer
+    /// before its first scan returned tasks whose commands it had sent KILL just then, so that they
+    /// could run twice for a moment. Only time between scans counts now.
+    #[test]
+    fn a_recoverer_that_was_stopped_still_waits_for_processes_to_go() {
+        let mut recovery = Recovery::new(WorkerId(7), true, at(0));
+        for stopped_until in [30_000, 60_000] {
+            recovery.answer(at(stopped_until), swept(&[40], &[]));
+            let next = recovery.next(at(stopped_until));
+            assert!(matches!(next, RecoveryAction::Wait(_)), "{next:?}");
+        }
+        recovery.answer(at(60_100), swept(&[], &[]));
+        recovery.answer(at(60_200), swept(&[], &[]));
+        assert_eq!(recovery.next(at(60_200)), RecoveryAction::Reap);
     }
 
     #[test]
