@@ -86,6 +86,13 @@ impl Checkpointer {
         let _ = thread.try_send(());
     }
 
+    /// Does on this thread what is due on the other. Returns what went wrong.
+    #[cfg(feature = "testing")]
+    pub(super) fn checkpoint(&self) -> Option<String> {
+        self.shared.checkpoint(&mut None);
+        self.trouble()
+    }
+
     /// What went wrong with the last checkpoint, if anything did.
     pub(super) fn trouble(&self) -> Option<String> {
         lock(&self.shared.trouble).clone()

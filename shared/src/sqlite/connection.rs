@@ -2,7 +2,6 @@
 //! unknown or refused one is silently ignored otherwise.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -42,7 +41,7 @@ pub(super) fn check_version(path: &Path, version: i32) -> Result<()> {
 /// The connection that writes. The journal mode is left as found.
 pub(super) fn open_writer(path: &Path, options: &OpenOptions) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = open(path, flags)?;
+    let connection = open(path, flags, options)?;
     prepare_writer(&connection, options).map_err(|error| located(path, error))??;
     if connection
         .is_readonly("main")
@@ -58,21 +57,15 @@ pub(super) fn open_writer(path: &Path, options: &OpenOptions) -> Result<Connecti
 }
 
 /// A connection that cannot write.
-pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connection> {
-    let connection = open(path, READER_FLAGS)?;
-    prepare_reader(&connection, busy_timeout).map_err(|error| located(path, error))?;
+pub(super) fn open_reader(path: &Path, options: &OpenOptions) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags, options)?;
+    prepare_reader(&connection, options).map_err(|error| located(path, error))?;
     Ok(connection)
 }
 
-pub(super) const READER_FLAGS: OpenFlags =
-    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
-
-/// Gives a fresh read-only connection what every reader has.
-pub(super) fn prepare_reader(
-    connection: &Connection,
-    busy_timeout: Duration,
-) -> rusqlite::Result<()> {
-    connection.busy_timeout(busy_timeout)?;
+fn prepare_reader(connection: &Connection, options: &OpenOptions) -> rusqlite::Result<()> {
+    connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "query_only", true)?;
@@ -112,8 +105,12 @@ impl Durability {
     }
 }
 
-fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
-    Connection::open_with_flags(path, flags).map_err(|error| located(path, error))
+fn open(path: &Path, flags: OpenFlags, options: &OpenOptions) -> Result<Connection> {
+    let opened = match &options.vfs {
+        None => Connection::open_with_flags(path, flags),
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
+    };
+    opened.map_err(|error| located(path, error))
 }
 
 fn prepare_writer(connection: &Connection, options: &OpenOptions) -> rusqlite::Result<Result<()>> {

@@ -75,7 +75,7 @@ impl Database {
         let share = Share::take(&path, &sidecar, identity, options.busy_timeout)?;
         Ok(Self {
             heartbeats: Heartbeats::default(),
-            readers: Readers::new(&path, options.busy_timeout),
+            readers: Readers::new(&path, &options),
             waker: Arc::new(Waker::new(sidecar.clone())),
             lanes: Arc::new(numbers),
             path,
@@ -178,6 +178,16 @@ impl Database {
         Ok(())
     }
 
+    /// Moves the log into the file as the background thread would, on this thread, so that a
+    /// simulation says when. Returns what went wrong, if anything did.
+    ///
+    /// # Errors
+    /// When it was opened for reading only.
+    #[cfg(feature = "testing")]
+    pub fn checkpoint(&self) -> Result<Option<String>> {
+        Ok(self.writer()?.checkpoint(&self.options))
+    }
+
     /// A number that changes when anybody commits, this process included. Compare it only with
     /// what the same `Database` returned.
     pub fn change_counter(&self) -> Result<i64> {
@@ -259,7 +269,7 @@ impl Database {
 }
 
 fn open_to_read(path: &Path, options: &OpenOptions, wanted: &[Line]) -> Result<Connection> {
-    let connection = open_reader(path, options.busy_timeout)?;
+    let connection = open_reader(path, options)?;
     let applied = lines(&connection, path)?;
     if is_behind(path, &applied, wanted)? {
         return Err(behind(path, &applied));
@@ -309,7 +319,12 @@ fn open_to_write(
 /// it back costs each of them more than emptying it.
 fn empty_log(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<()> {
     let tolerated = if options.one_shot { ONE_SHOT_LOG } else { 0 };
-    if log_size(path) > tolerated {
+    let is_long = match options.vfs {
+        None => log_size(path) > tolerated,
+        // Nobody but SQLite sees it there.
+        Some(_) => !options.one_shot,
+    };
+    if is_long {
         truncate(connection).map_err(|error| located(path, error))?;
     }
     Ok(())

@@ -41,6 +41,9 @@ pub struct OpenOptions {
     /// The process does one thing and ends: no pool of readers, no background thread, and the
     /// write-ahead log is left to others unless it has grown.
     pub one_shot: bool,
+    /// The registered `SQLite` VFS that the database and its log are opened on; `None` for the
+    /// system's. The folder beside the file is the system's in any case. For tests whose disk fails.
+    pub vfs: Option<String>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.
@@ -62,6 +65,7 @@ impl OpenOptions {
             force_network_fs: false,
             file_system: magic_number,
             one_shot: false,
+            vfs: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()?),
         })

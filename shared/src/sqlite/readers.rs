@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
 
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::connection::{READER_FLAGS, open_reader, prepare_reader};
+use super::connection::open_reader;
 use super::fault::{located, relocated};
 use super::operation::lock;
+use super::options::OpenOptions;
 use super::statement;
 use crate::error::{Error, Result};
 
@@ -21,19 +20,20 @@ const READERS: u32 = 8;
 /// A pool that is built by the first read, and a connection that watches for commits.
 #[derive(Debug)]
 pub(super) struct Readers {
-    path: PathBuf,
-    busy_timeout: Duration,
-    pool: OnceLock<r2d2::Pool<SqliteConnectionManager>>,
+    file: File,
+    pool: OnceLock<r2d2::Pool<File>>,
     building: Mutex<()>,
     watch: Mutex<Option<Connection>>,
 }
 
 impl Readers {
     /// Readers of the file at `path`; nothing is opened yet.
-    pub(super) fn new(path: &Path, busy_timeout: Duration) -> Self {
+    pub(super) fn new(path: &Path, options: &OpenOptions) -> Self {
         Self {
-            path: path.to_owned(),
-            busy_timeout,
+            file: File {
+                path: path.to_owned(),
+                options: options.clone(),
+            },
             pool: OnceLock::new(),
             building: Mutex::default(),
             watch: Mutex::default(),
@@ -43,12 +43,12 @@ impl Readers {
     /// Runs `query` on a snapshot.
     pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut connection = self.pool()?.get().map_err(|error| Error::Unusable {
-            path: self.path.clone(),
+            path: self.file.path.clone(),
             what: "no connection to read with; close programs that read it, or try again"
                 .to_owned(),
             source: Some(Box::new(error)),
         })?;
-        snapshot(&mut connection, &self.path, query)
+        snapshot(&mut connection, &self.file.path, query)
     }
 
     /// A number that changes with every commit of every other connection.
@@ -56,40 +56,66 @@ impl Readers {
         let mut watch = lock(&self.watch);
         let connection = match watch.take() {
             Some(connection) => connection,
-            None => open_reader(&self.path, self.busy_timeout)?,
+            None => self.file.open()?,
         };
         let counter = connection
             .prepare_cached(DATA_VERSION)
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(|error| located(&self.path, error))?;
+            .map_err(|error| located(&self.file.path, error))?;
         *watch = Some(connection);
         Ok(counter)
     }
 
-    fn pool(&self) -> Result<&r2d2::Pool<SqliteConnectionManager>> {
+    fn pool(&self) -> Result<&r2d2::Pool<File>> {
         let _building = lock(&self.building);
         if let Some(pool) = self.pool.get() {
             return Ok(pool);
         }
-        let timeout = self.busy_timeout;
-        let manager = SqliteConnectionManager::file(&self.path)
-            .with_flags(READER_FLAGS)
-            .with_init(move |connection| prepare_reader(connection, timeout));
         let pool = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(0))
             .idle_timeout(None)
             .max_lifetime(None)
             .test_on_check_out(false)
-            .connection_timeout(self.busy_timeout)
+            .connection_timeout(self.file.options.busy_timeout)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build(manager)
+            .build(self.file.clone())
             .map_err(|error| Error::Unusable {
-                path: self.path.clone(),
+                path: self.file.path.clone(),
                 what: "it cannot be opened for reading; check its permissions".to_owned(),
                 source: Some(Box::new(error)),
             })?;
         Ok(self.pool.get_or_init(|| pool))
+    }
+}
+
+/// The file that connections of the pool are opened on.
+#[derive(Clone, Debug)]
+struct File {
+    path: PathBuf,
+    options: OpenOptions,
+}
+
+impl File {
+    fn open(&self) -> Result<Connection> {
+        open_reader(&self.path, &self.options)
+    }
+}
+
+impl r2d2::ManageConnection for File {
+    type Connection = Connection;
+    type Error = Error;
+
+    fn connect(&self) -> Result<Connection> {
+        self.open()
+    }
+
+    fn is_valid(&self, _: &mut Connection) -> Result<()> {
+        Ok(())
+    }
+
+    fn has_broken(&self, _: &mut Connection) -> bool {
+        false
     }
 }
 

@@ -138,6 +138,18 @@ impl Writer {
         self.core.checkpointer.as_ref()?.trouble()
     }
 
+    /// Does on this thread what the checkpointer does on its own.
+    #[cfg(feature = "testing")]
+    pub(super) fn checkpoint(&self, options: &OpenOptions) -> Option<String> {
+        let Core {
+            path,
+            lock_path,
+            poison,
+            ..
+        } = &*self.core;
+        Checkpointer::new(path, lock_path, options, poison).checkpoint()
+    }
+
     /// Runs `operation` in a transaction and returns after its commit. One that is a lone statement
     /// may be its own transaction.
     pub(super) fn write<T, F>(&self, operation: F, is_statement: bool) -> Result<T>
