@@ -1,0 +1,7 @@
+//! Proof that the engines keep their promises when the machine does not: the shipped code, on real
+//! `SQLite`, over a disk that loses power, fails and fills up on purpose.
+
+pub mod disk;
+mod mix;
+pub mod rig;
+pub mod vfs;

@@ -1,0 +1,208 @@
+//! A queue's file on a machine that can fail, and the shipped engines on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fast_queue::FastQueue;
+use queue_core::clock::Clock;
+use queue_core::conformance::ManualClock;
+use queue_core::random::Random;
+use queue_core::runtime::sidecar::Sidecar;
+use queue_core::sqlite::{Database, Durability, OpenOptions};
+use queue_core::{Enqueued, NewTask, Queue, Result};
+use rusqlite::{Connection, OpenFlags};
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+use crate::disk::Image;
+use crate::vfs::{Machine, Vfs};
+
+/// Which of the shipped engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// fast-queue.
+    Fast,
+    /// workflow-queue.
+    Workflow,
+}
+
+/// How a program opens a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// What its acknowledgements survive.
+    pub durability: Durability,
+    /// It does one thing and ends; otherwise it stays, as a worker does.
+    pub one_shot: bool,
+}
+
+/// How long an engine waits for a lock, in the machine's time, or for a connection of a pool, in real
+/// time: longer than a machine with much to do takes to start a thread.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Chance that always comes out the same: an operation that is run again after its transaction has
+/// failed writes what it would have written.
+#[derive(Debug)]
+struct Constant(u64);
+
+impl Random for Constant {
+    fn bits(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// A machine, and beside it what the engines have outside of their database: locks and sockets,
+/// which are the real system's.
+#[derive(Debug)]
+pub struct Rig {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+    vfs: Vfs,
+    machine: Machine,
+    clock: Arc<ManualClock>,
+    random: Arc<Constant>,
+}
+
+impl Rig {
+    /// A rig whose machine has an empty disk.
+    ///
+    /// # Errors
+    /// When the system gives no folder.
+    pub fn new(seed: u64) -> std::io::Result<Self> {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
+        let rig = Self {
+            path: folder.path().join("q.db"),
+            folder,
+            vfs: Vfs::acquire(),
+            machine: Machine::default(),
+            clock: Arc::default(),
+            random: Arc::new(Constant(seed)),
+        };
+        rig.vfs.run_on(&rig.machine);
+        Ok(rig)
+    }
+
+    /// The database file's name on the disk.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.path.to_str().unwrap_or_default()
+    }
+
+    /// The machine that runs at the moment.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The clock of every engine.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<ManualClock> {
+        &self.clock
+    }
+
+    /// The process ends as by kill -9, and another one begins.
+    pub fn restart_process(&self) {
+        self.vfs.run_on(&self.machine);
+    }
+
+    /// Time begins again as it did for a new rig.
+    pub fn rewind(&mut self) {
+        self.clock = Arc::default();
+    }
+
+    /// The power comes back, and this is on the disk.
+    pub fn boot(&mut self, image: &Image) {
+        self.machine = Machine::start(image);
+        self.vfs.run_on(&self.machine);
+    }
+
+    /// What every engine is opened with.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn options(&self, manner: Manner) -> Result<OpenOptions> {
+        let clock = Arc::clone(&self.clock);
+        Ok(OpenOptions {
+            busy_timeout: PATIENCE,
+            one_shot: manner.one_shot,
+            vfs: Some(self.vfs.name().to_owned()),
+            clock: clock as Arc<dyn Clock>,
+            random: Arc::clone(&self.random) as Arc<dyn Random>,
+            ..OpenOptions::new(manner.durability)?
+        })
+    }
+
+    /// Opens the file with a shipped engine.
+    ///
+    /// # Errors
+    /// As the engine.
+    pub fn open(&self, engine: Engine, manner: Manner) -> Result<Opened> {
+        let options = self.options(manner)?;
+        Ok(match engine {
+            Engine::Fast => Opened::Fast(FastQueue::open_with(&self.path, options)?),
+            Engine::Workflow => {
+                let lease = Duration::from_secs(30);
+                let options = SqliteOptions {
+                    open: options,
+                    lease,
+                };
+                Opened::Workflow(WorkflowQueue::open_with(&self.path, options)?)
+            }
+        })
+    }
+
+    /// A connection that only looks, and leaves the log alone.
+    ///
+    /// # Errors
+    /// As `SQLite`.
+    pub fn look(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags_and_vfs(&self.path, flags, self.vfs.name())?;
+        let no_checkpoint = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(no_checkpoint, true)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    }
+
+    /// Where the file would be if it were the system's.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder beside the file.
+    #[must_use]
+    pub fn sidecar(&self) -> Sidecar {
+        Sidecar::of(&self.folder.path().join("q.db"))
+    }
+}
+
+/// An open file.
+#[derive(Debug)]
+pub enum Opened {
+    /// By fast-queue.
+    Fast(FastQueue),
+    /// By workflow-queue.
+    Workflow(WorkflowQueue),
+}
+
+impl Opened {
+    /// The file and what stands around it.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        match self {
+            Self::Fast(queue) => queue.database(),
+            Self::Workflow(queue) => queue.store().database(),
+        }
+    }
+
+    /// Enqueues one task.
+    ///
+    /// # Errors
+    /// As the engine.
+    pub fn enqueue(&self, task: NewTask) -> Result<Vec<Enqueued>> {
+        match self {
+            Self::Fast(queue) => queue.enqueue(vec![task]),
+            Self::Workflow(queue) => queue.enqueue(vec![task]),
+        }
+    }
+}
