@@ -10,7 +10,10 @@ use super::claimed;
 use super::fault::located;
 use super::location::unusable;
 use super::options::{Durability, OpenOptions};
+use super::statement;
 use crate::error::{Error, Result};
+
+const USE_WAL: &str = statement(include_str!("../../queries/use_wal.sql"));
 
 /// The oldest `SQLite` without the bug that damages a file when a checkpoint and a log reset meet.
 pub(super) const OLDEST_SQLITE: i32 = 3_051_003;
@@ -75,9 +78,7 @@ fn prepare_reader(connection: &Connection, options: &OpenOptions) -> rusqlite::R
 
 /// Makes the file one with a write-ahead log. Nobody else may be doing so at the same time.
 pub(super) fn use_wal(connection: &Connection, path: &Path) -> Result<()> {
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(|error| located(path, error))?;
+    let mode = switch(connection).map_err(|error| located(path, error))?;
     if mode.eq_ignore_ascii_case("wal") {
         return Ok(());
     }
@@ -88,6 +89,18 @@ pub(super) fn use_wal(connection: &Connection, path: &Path) -> Result<()> {
              file"
         ),
     ))
+}
+
+/// Returns the journal mode that comes of it. The statement is followed to its end: it commits only
+/// after its row, and an error of that commit leaves the file as it was.
+fn switch(connection: &Connection) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare(USE_WAL)?;
+    let mut rows = statement.query([])?;
+    let mut mode = String::new();
+    while let Some(row) = rows.next()? {
+        mode = row.get(0)?;
+    }
+    Ok(mode)
 }
 
 /// The journal mode in force.
