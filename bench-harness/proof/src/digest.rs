@@ -1,0 +1,80 @@
+//! What a file says, as one number: two files with the same number hold the same rows.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+use crate::mix::Mix;
+
+/// Every table of both engines, in a fixed order.
+const TABLES: [&str; 10] = [
+    "SELECT * FROM queue_tasks ORDER BY id",
+    "SELECT * FROM queue_outputs ORDER BY task",
+    "SELECT * FROM queue_workers ORDER BY id",
+    "SELECT * FROM queue_queues ORDER BY id",
+    "SELECT * FROM queue_file",
+    "SELECT * FROM queue_dependencies ORDER BY task, dependent",
+    "SELECT * FROM queue_upstream ORDER BY dependent",
+    "SELECT * FROM queue_waiting ORDER BY dependent",
+    "SELECT * FROM queue_attempts ORDER BY task, token",
+    "SELECT * FROM queue_limits ORDER BY id",
+];
+
+/// What a heartbeat moves on, which may be lost whatever the durability.
+const LEASE: &str = "lease_until";
+
+/// The number of what `connection` sees at one moment. A file without tables is 0.
+///
+/// # Errors
+/// As `SQLite`, for a file that is damaged among them.
+pub fn digest(connection: &Connection) -> rusqlite::Result<u64> {
+    // All of one moment, unless the caller sees to that.
+    let _transaction = if connection.is_autocommit() {
+        Some(connection.unchecked_transaction()?)
+    } else {
+        None
+    };
+    let mut mix = Mix::default();
+    let mut tables = 0;
+    for table in TABLES {
+        // A table that is not there counts as such: fast-queue has but the first five.
+        let mut query = match connection.prepare(table) {
+            Ok(query) => query,
+            Err(error) if error.to_string().starts_with("no such table") => continue,
+            Err(error) => return Err(error),
+        };
+        tables += 1;
+        let columns = query.column_names();
+        let counted: Vec<usize> = (0..columns.len())
+            .filter(|column| columns[*column] != LEASE)
+            .collect();
+        mix.bytes(table.as_bytes());
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            add(&mut mix, row, &counted)?;
+        }
+    }
+    Ok(if tables == 0 { 0 } else { mix.value() })
+}
+
+fn add(mix: &mut Mix, row: &Row<'_>, columns: &[usize]) -> rusqlite::Result<()> {
+    for column in columns {
+        match row.get_ref(*column)? {
+            ValueRef::Null => mix.word(u64::MAX),
+            ValueRef::Integer(number) => mix.word(number.cast_unsigned()),
+            ValueRef::Real(number) => mix.word(number.to_bits()),
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => mix.bytes(bytes),
+        }
+    }
+    Ok(())
+}
+
+/// What `PRAGMA integrity_check` complains about; empty is good.
+///
+/// # Errors
+/// As `SQLite`.
+pub fn complaints(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut query = connection.prepare("PRAGMA integrity_check")?;
+    let lines = query.query_map([], |row| row.get::<_, String>(0))?;
+    let lines = lines.filter(|line| !line.as_ref().is_ok_and(|line| line == "ok"));
+    lines.collect()
+}

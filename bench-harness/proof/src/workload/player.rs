@@ -1,0 +1,372 @@
+//! Makes the calls of a script on a shipped engine.
+
+use std::time::Duration;
+
+use queue_core::claim::{Claim, ClaimRequest, WorkerId};
+use queue_core::options::TaskOptions;
+use queue_core::outcome::{Outcome, Settlement};
+use queue_core::output::{Output, Stream};
+use queue_core::queue::{PruneRequest, Queue, Serves, WorkerInfo};
+use queue_core::sqlite::Database;
+use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
+use queue_core::workflow::{Condition, Edge};
+use queue_core::{Error, Result, Timestamp};
+use workflow_queue::{
+    Limit, LimitKind, Promotion, Rate, Settings, WorkflowQueue, WorkflowTask, promote_file,
+};
+
+use super::script::{Common, OfWorkflows, Step};
+use crate::rig::{Engine, Manner, Opened, Rig};
+
+/// Who plays the script: what it has open, and what it remembers of the answers.
+#[derive(Debug)]
+pub struct Player {
+    engine: Engine,
+    manner: Manner,
+    opened: Option<Opened>,
+    lots: fastrand::Rng,
+    worker: WorkerId,
+    workers: Vec<WorkerId>,
+    tasks: Vec<TaskId>,
+    claims: Vec<Claim>,
+    named: u64,
+}
+
+impl Player {
+    /// A player that has nothing open. What it draws depends on `seed` alone.
+    #[must_use]
+    pub fn new(seed: u64, engine: Engine, manner: Manner) -> Self {
+        Self {
+            engine,
+            manner,
+            opened: None,
+            lots: fastrand::Rng::with_seed(!seed),
+            worker: WorkerId(1),
+            workers: Vec::new(),
+            tasks: Vec::new(),
+            claims: Vec::new(),
+            named: 0,
+        }
+    }
+
+    /// The engine that has the file by now.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Has the connection that writes sync no more, in a program that does one thing and ends: in
+    /// another, reads have connections of their own.
+    ///
+    /// # Errors
+    /// As `SQLite`.
+    pub(crate) fn sync_off(&self) -> Result<()> {
+        let Some(opened) = &self.opened else {
+            return Ok(());
+        };
+        opened.database().read(|connection| {
+            // A transaction that reads is open.
+            connection.execute_batch("ROLLBACK; PRAGMA synchronous = OFF; BEGIN")?;
+            Ok(())
+        })
+    }
+
+    /// What is open.
+    #[must_use]
+    pub fn opened(&self) -> Option<&Opened> {
+        self.opened.as_ref()
+    }
+
+    /// Makes one call.
+    ///
+    /// # Errors
+    /// As the call. What a call refuses by rights, such as the retry of a task that succeeded, is
+    /// an error too.
+    pub fn play(&mut self, step: Step, rig: &Rig) -> Result<()> {
+        rig.clock()
+            .advance(Duration::from_millis(self.lots.u64(0..400)));
+        match step {
+            Step::Open => self.open(rig),
+            Step::Promote => {
+                self.opened = None;
+                self.engine = Engine::Workflow;
+                let options = rig.options(self.manner)?;
+                // Nobody holds the lock of a worker, so that none is waited for.
+                while promote_file(rig.path(), options.clone())? != Promotion::Done {}
+                self.open(rig)
+            }
+            Step::Checkpoint => match self.database().map(Database::checkpoint) {
+                Some(Ok(Some(what))) => Err(Error::invalid(what)),
+                Some(Ok(None)) | None => Ok(()),
+                Some(Err(error)) => Err(error),
+            },
+            Step::Both(call) => match self.opened.take() {
+                Some(opened) => {
+                    let answer = match &opened {
+                        Opened::Fast(queue) => self.call(call, queue),
+                        Opened::Workflow(queue) => self.call(call, queue),
+                    };
+                    self.opened = Some(opened);
+                    answer
+                }
+                None => Ok(()),
+            },
+            Step::Workflow(call) => match self.opened.take() {
+                Some(Opened::Workflow(queue)) => {
+                    let answer = self.call_workflow(call, &queue);
+                    self.opened = Some(Opened::Workflow(queue));
+                    answer.unwrap_or(Ok(()))
+                }
+                other => {
+                    self.opened = other;
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    fn open(&mut self, rig: &Rig) -> Result<()> {
+        self.opened = None;
+        self.opened = Some(rig.open(self.engine, self.manner)?);
+        Ok(())
+    }
+
+    fn database(&self) -> Option<&Database> {
+        self.opened.as_ref().map(Opened::database)
+    }
+
+    fn call<Q: Queue>(&mut self, call: Common, queue: &Q) -> Result<()> {
+        match call {
+            Common::Enqueue => {
+                let task = self.task(queue.now().wall);
+                self.enqueued(&queue.enqueue(vec![task])?);
+            }
+            Common::EnqueueMany => {
+                let count = self.lots.usize(2..24);
+                let tasks = (0..count).map(|_| self.task(queue.now().wall)).collect();
+                self.enqueued(&queue.enqueue(tasks)?);
+            }
+            Common::Claim => {
+                let claims = queue.claim(&self.request())?;
+                self.claims
+                    .extend(claims.tasks.iter().map(|task| task.claim));
+            }
+            Common::Settle => {
+                let settlements = self.settlements(queue.now().wall);
+                queue.settle(settlements)?;
+            }
+            Common::SettleAndClaim => {
+                let settlements = self.settlements(queue.now().wall);
+                let (_, claims) = queue.settle_and_claim(settlements, &self.request())?;
+                let claims = claims?.tasks;
+                self.claims.extend(claims.iter().map(|task| task.claim));
+            }
+            Common::Cancel => {
+                queue.cancel(&self.some_tasks())?;
+            }
+            Common::Retry => {
+                queue.retry(&self.some_tasks())?;
+            }
+            Common::Reprioritize => {
+                let priority = self.lots.i32(-3..4);
+                queue.reprioritize(&self.some_tasks(), priority)?;
+            }
+            Common::Pause => {
+                let paused = self.lots.u8(0..3) == 0;
+                queue.set_paused(DEFAULT_QUEUE, paused)?;
+            }
+            Common::Prune => {
+                queue.prune(&PruneRequest {
+                    finished_before: queue.now().wall,
+                    states: Vec::new(),
+                    keep: self.lots.u64(0..4),
+                    dry_run: false,
+                })?;
+            }
+            Common::Register => {
+                self.worker = WorkerId(self.worker.0 + 1);
+                self.workers.push(self.worker);
+                queue.register(&self.info(queue.now().wall))?;
+            }
+            Common::Reap => {
+                if let Some(worker) = self.workers.pop() {
+                    queue.reap(worker)?;
+                }
+            }
+            Common::Heartbeat => {
+                queue.heartbeat(&self.claims)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` where there is nothing yet to do it with.
+    fn call_workflow(&mut self, call: OfWorkflows, queue: &WorkflowQueue) -> Option<Result<()>> {
+        Some(match call {
+            OfWorkflows::Submit => {
+                let tasks = self.diamond(queue.now().wall);
+                let answer = queue.enqueue_workflow(tasks);
+                answer.map(|enqueued| self.enqueued(&enqueued))
+            }
+            OfWorkflows::Spawn => {
+                let claim = *self.claims.last()?;
+                let task = WorkflowTask::from(self.task(queue.now().wall));
+                let answer = queue.spawn(claim, vec![task], Vec::new());
+                answer.map(|enqueued| self.enqueued(&enqueued))
+            }
+            OfWorkflows::Link => {
+                let some = self.some_tasks();
+                let (on, dependent) = (*some.iter().min()?, *some.iter().max()?);
+                let condition = self.condition();
+                queue.add_dependencies(vec![Edge {
+                    dependent,
+                    on,
+                    condition,
+                }])
+            }
+            OfWorkflows::SetLimit => queue.set_limit(&self.limit()),
+            OfWorkflows::RetryDownstream => queue.retry_downstream(&self.some_tasks()).map(drop),
+            OfWorkflows::Expire => {
+                let expired = queue.expired();
+                expired.and_then(|claims| queue.expire(&claims)).map(drop)
+            }
+        })
+    }
+
+    fn enqueued(&mut self, enqueued: &[queue_core::Enqueued]) {
+        self.tasks.extend(enqueued.iter().map(|one| one.id));
+    }
+
+    fn request(&mut self) -> ClaimRequest {
+        ClaimRequest::commands(self.worker, self.lots.usize(1..6))
+    }
+
+    fn some_tasks(&mut self) -> Vec<TaskId> {
+        let count = self.lots.usize(1..4).min(self.tasks.len());
+        let mut some: Vec<_> = (0..count)
+            .filter_map(|_| self.lots.choice(&self.tasks).copied())
+            .collect();
+        some.sort_unstable();
+        some.dedup();
+        some
+    }
+
+    fn task(&mut self, now: Timestamp) -> NewTask {
+        self.named += 1;
+        let name = format!("task {}", self.named);
+        // Now and then one that spills over into pages of its own.
+        let length = if self.lots.u8(0..12) == 0 { 6_000 } else { 10 };
+        let command = "x".repeat(self.lots.usize(1..length));
+        let options = TaskOptions {
+            max_attempts: self.lots.u32(1..4),
+            backoff_ms: self.lots.u64(0..300),
+            ..TaskOptions::default()
+        };
+        let task = NewTask::shell(name, command)
+            .priority(self.lots.i32(-2..3))
+            .options(options);
+        let task = match self.lots.u8(0..4) {
+            0 => task.key(self.named.to_le_bytes()),
+            1 => task.run_at(now.after(Duration::from_millis(self.lots.u64(0..2_000)))),
+            _ => task,
+        };
+        if self.lots.u8(0..8) == 0 {
+            return task.queue("other");
+        }
+        task
+    }
+
+    fn settlements(&mut self, now: Timestamp) -> Vec<Settlement> {
+        let count = self.lots.usize(1..5).min(self.claims.len());
+        let claims: Vec<Claim> = self.claims.drain(..count).collect();
+        let settlements = claims.into_iter().map(|claim| Settlement {
+            claim,
+            outcome: self.outcome(now),
+            output: self.output(),
+        });
+        settlements.collect()
+    }
+
+    fn outcome(&mut self, now: Timestamp) -> Outcome {
+        match self.lots.u8(0..8) {
+            0 => Outcome::Exited { code: 3 },
+            1 => Outcome::TimedOut,
+            2 => Outcome::Returned,
+            3 => Outcome::Snoozed {
+                until: now.after(Duration::from_millis(300)),
+            },
+            _ => Outcome::Succeeded,
+        }
+    }
+
+    fn output(&mut self) -> Option<Output> {
+        if self.lots.bool() {
+            return None;
+        }
+        let mut output = Output::default();
+        let length = if self.lots.u8(0..8) == 0 { 9_000 } else { 80 };
+        let bytes = vec![b'o'; self.lots.usize(1..length)];
+        output.push(Stream::Stdout, &bytes);
+        Some(output)
+    }
+
+    fn info(&self, now: Timestamp) -> WorkerInfo {
+        WorkerInfo {
+            id: self.worker,
+            pid: 1,
+            boot_id: "boot".to_owned(),
+            started_at: now,
+            slots: 4,
+            serves: Serves {
+                queue: DEFAULT_QUEUE.to_owned(),
+                commands: true,
+                handlers: Vec::new(),
+            },
+        }
+    }
+
+    fn condition(&mut self) -> Condition {
+        match self.lots.u8(0..4) {
+            0 => Condition::Failure,
+            1 => Condition::Any,
+            _ => Condition::Success,
+        }
+    }
+
+    fn limit(&mut self) -> Limit {
+        if self.lots.bool() {
+            let kind = LimitKind::Key(b"key".to_vec());
+            let concurrency = Some(self.lots.u32(0..3));
+            return Limit {
+                kind,
+                concurrency,
+                rate: None,
+            };
+        }
+        Limit {
+            kind: LimitKind::Queue(DEFAULT_QUEUE.to_owned()),
+            concurrency: self.lots.bool().then_some(4),
+            rate: self.lots.bool().then_some(Rate {
+                starts: 3,
+                period_ms: 1_000,
+            }),
+        }
+    }
+
+    /// A task, two that wait for it, and one that waits for both.
+    fn diamond(&mut self, now: Timestamp) -> Vec<WorkflowTask> {
+        let mut tasks: Vec<WorkflowTask> = (0..4).map(|_| self.task(now).into()).collect();
+        for (place, on) in [(1, 0), (2, 0), (3, 1), (3, 2)] {
+            let condition = self.condition();
+            let task = tasks[place].clone();
+            tasks[place] = task.after(on, condition);
+        }
+        if self.lots.bool() {
+            tasks[0] = tasks[0].clone().settings(Settings {
+                limit_key: Some(b"key".to_vec()),
+                ..Settings::default()
+            });
+        }
+        tasks
+    }
+}
