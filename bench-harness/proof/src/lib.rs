@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod cuts;
 pub mod digest;
 pub mod disk;
+pub mod errors;
 mod mix;
 pub mod rig;
 pub mod vfs;

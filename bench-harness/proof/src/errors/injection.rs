@@ -1,0 +1,284 @@
+//! One script, played once without errors and then with one at a time.
+
+use queue_core::sqlite::Durability;
+use queue_core::{Error, NewTask, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Tally;
+use crate::digest::{complaints, digest};
+use crate::disk::{Fault, Guess, Image, Kind};
+use crate::rig::{Engine, Manner, Rig};
+use crate::workload::{Player, Script, Step};
+
+/// What a read never meets.
+const WRITING: [Kind; 5] = [
+    Kind::Write,
+    Kind::Full,
+    Kind::Sync,
+    Kind::Truncate,
+    Kind::Delete,
+];
+
+/// A script, and how it goes when nothing fails.
+pub(super) struct Injections {
+    seed: u64,
+    script: Script,
+    manner: Manner,
+    rig: Rig,
+    /// What is on the disk when the script begins.
+    start: Image,
+    /// What the file says after each call.
+    states: Vec<u64>,
+}
+
+/// What is wrong.
+type Answer<T> = std::result::Result<T, String>;
+
+/// How a script went until an error struck.
+struct Struck {
+    player: Player,
+    /// The call in which it did.
+    call: usize,
+    failed: bool,
+}
+
+impl Injections {
+    pub(super) fn new(seed: u64, calls: usize) -> Result<Self> {
+        let rig = Rig::new(seed).map_err(|error| Error::io("no folder", error))?;
+        let script = Script::new(seed, calls);
+        let manner = Manner {
+            durability: match (seed / 3) % 2 {
+                0 => Durability::Full,
+                _ => Durability::Fast,
+            },
+            one_shot: seed % 5 != 4,
+        };
+        // Every fourth script makes the file as well.
+        let mut start = Image::default();
+        if !seed.is_multiple_of(4) {
+            drop(rig.open(script.engine, manner)?);
+            start = rig
+                .machine()
+                .disk(|disk| disk.after_cut(&mut Guess::Everything));
+        }
+        let mut own = Self {
+            seed,
+            script,
+            manner,
+            rig,
+            start,
+            states: Vec::new(),
+        };
+        own.states = own.play_well()?;
+        Ok(own)
+    }
+
+    /// What can be made to fail. A program that stays reads on connections of a pool, which waits in
+    /// real time for one that the disk refuses: such failures are left to programs that have but
+    /// one connection.
+    pub(super) fn kinds(&self) -> &'static [Kind] {
+        if self.manner.one_shot {
+            &Kind::ALL
+        } else {
+            &WRITING
+        }
+    }
+
+    fn begin(&mut self) -> Player {
+        self.rig.rewind();
+        self.rig.boot(&self.start);
+        Player::new(self.seed, self.script.engine, self.manner)
+    }
+
+    /// Plays it on a disk that does not fail.
+    fn play_well(&mut self) -> Result<Vec<u64>> {
+        let mut player = self.begin();
+        let mut states = Vec::new();
+        for step in &self.script.steps {
+            let answer = player.play(*step, &self.rig);
+            if player.opened().is_none() {
+                answer?;
+            }
+            states.push(digest(&self.rig.look()?)?);
+        }
+        Ok(states)
+    }
+
+    /// How many operations of a kind it takes.
+    pub(super) fn operations(&mut self, kind: Kind) -> Result<u64> {
+        let mut player = self.begin();
+        let never = Fault::once(kind, u64::MAX);
+        self.rig.machine().disk(|disk| disk.fail(never));
+        for step in &self.script.steps {
+            let answer = player.play(*step, &self.rig);
+            if player.opened().is_none() {
+                answer?;
+            }
+        }
+        Ok(self.rig.machine().disk(|disk| disk.counted()))
+    }
+
+    /// Plays it until the error strikes, and looks what is left.
+    pub(super) fn inject(&mut self, fault: Fault) -> Answer<Tally> {
+        let injected = catch_unwind(AssertUnwindSafe(|| self.try_inject(fault)));
+        injected.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            Err(format!("a panic: {}", text.unwrap_or_default()))
+        })
+    }
+
+    fn try_inject(&mut self, fault: Fault) -> Answer<Tally> {
+        let Some(mut struck) = self.strike(fault) else {
+            return Ok(Tally::default());
+        };
+        let mut tally = Tally {
+            injections: 1,
+            failed: u64::from(struck.failed),
+            ..Tally::default()
+        };
+        let probes = self.probe(&mut struck, fault, &mut tally)?;
+        // The process dies, with whatever it has open.
+        self.rig.machine().disk(crate::disk::Disk::mend);
+        self.rig.restart_process();
+        let engine = struck.player.engine();
+        drop(struck.player);
+        let cuts = fault.nth % 2 == 1;
+        if cuts {
+            tally.cut = 1;
+            let image = self
+                .rig
+                .machine()
+                .disk(|disk| disk.after_cut(&mut Guess::Nothing));
+            self.rig.boot(&image);
+        }
+        let promised = !cuts || self.manner.durability == Durability::Full;
+        if probes.is_empty() && promised {
+            self.compare(struck.call, struck.failed)?;
+        }
+        self.reopen(engine, struck.call)?;
+        if promised {
+            self.find(&probes)?;
+        }
+        Ok(tally)
+    }
+
+    fn strike(&mut self, fault: Fault) -> Option<Struck> {
+        let mut player = self.begin();
+        self.rig.machine().disk(|disk| disk.fail(fault));
+        for (call, step) in self.script.steps.iter().enumerate() {
+            let answer = player.play(*step, &self.rig);
+            if self.rig.machine().disk(|disk| disk.struck()) > 0 {
+                let failed = answer.is_err();
+                return Some(Struck {
+                    player,
+                    call,
+                    failed,
+                });
+            }
+        }
+        None
+    }
+
+    /// Enqueues some more while the disk is as it is. After a failed sync that has to be refused.
+    fn probe(&self, struck: &mut Struck, fault: Fault, tally: &mut Tally) -> Answer<Vec<String>> {
+        let mut acknowledged = Vec::new();
+        // What is opened anew is another process.
+        let step = self.script.steps[struck.call];
+        let same = !matches!(step, Step::Open | Step::Promote);
+        let synced = fault.kind == Kind::Sync && same;
+        let Some(opened) = struck.player.opened() else {
+            return Ok(acknowledged);
+        };
+        if !synced && fault.nth % 4 < 2 {
+            return Ok(acknowledged);
+        }
+        for number in 0..2 {
+            let name = format!("probe {number}");
+            let task = NewTask::shell(name.clone(), "true");
+            if opened.enqueue(task).is_ok() {
+                acknowledged.push(name);
+            }
+        }
+        if synced && !acknowledged.is_empty() {
+            return Err("a sync had failed, and a write was answered for".to_owned());
+        }
+        tally.refused = u64::from(synced);
+        Ok(acknowledged)
+    }
+
+    /// The file says what it said before the call or what it was to say after it.
+    fn compare(&self, call: usize, failed: bool) -> Answer<()> {
+        let step = self.script.steps[call];
+        if failed && step.is_several() {
+            return Ok(());
+        }
+        let connection = self.rig.look().map_err(|error| error.to_string())?;
+        let state = digest(&connection).map_err(|error| error.to_string())?;
+        let before = call.checked_sub(1).map(|before| self.states[before]);
+        let after = self.states[call];
+        if state == after || (failed && Some(state) == before) {
+            return Ok(());
+        }
+        let answered = if failed { "failed" } else { "was answered for" };
+        let is_before = Some(state) == before;
+        Err(format!(
+            "call {call} ({step:?}) {answered}, and the file {}",
+            if is_before {
+                "does not hold it"
+            } else {
+                "holds something else"
+            }
+        ))
+    }
+
+    /// The next process opens the file, which is sound, and writes.
+    fn reopen(&self, engine: Engine, call: usize) -> Answer<()> {
+        let connection = self.rig.look().map_err(|error| error.to_string())?;
+        let complaints = complaints(&connection).map_err(|error| error.to_string())?;
+        if !complaints.is_empty() {
+            return Err(format!("damaged: {}", complaints.join("; ")));
+        }
+        let has_queue = digest(&connection).map_err(|error| error.to_string())? != 0;
+        drop(connection);
+        let opened = if self.script.steps[..=call].contains(&Step::Promote) && has_queue {
+            let options = self
+                .rig
+                .options(self.manner)
+                .map_err(|error| readably(&error))?;
+            workflow_queue::promote_file(self.rig.path(), options)
+                .map_err(|error| readably(&error))?;
+            self.rig.open(Engine::Workflow, self.manner)
+        } else {
+            self.rig.open(engine, self.manner)
+        };
+        let opened = opened.map_err(|error| format!("not opened: {}", readably(&error)))?;
+        let task = NewTask::shell("afterwards", "true");
+        let written = opened.enqueue(task);
+        written.map_err(|error| format!("not written: {}", readably(&error)))?;
+        Ok(())
+    }
+
+    /// Every task is there that was answered for.
+    fn find(&self, names: &[String]) -> Answer<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let connection = self.rig.look().map_err(|error| error.to_string())?;
+        for name in names {
+            let found = connection.query_row(
+                "SELECT count(*) FROM queue_tasks WHERE name = ?1",
+                [name],
+                |row| row.get::<_, i64>(0),
+            );
+            if found.map_err(|error| error.to_string())? != 1 {
+                return Err(format!("{name} was answered for and is not there"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn readably(error: &Error) -> String {
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    format!("{error} ({})", cause.unwrap_or_default())
+}
