@@ -12,6 +12,8 @@ use super::shell::SimulatedShell;
 
 pub(super) struct Worker<Q: Queue> {
     pub(super) id: WorkerId,
+    /// The number of the process it is a thread of.
+    pub(super) process: usize,
     pub(super) queue: String,
     pub(super) driver: Driver<Faulty<Q>, SimulatedShell>,
     pub(super) own: Pace,

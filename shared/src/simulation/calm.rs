@@ -12,10 +12,14 @@ const VERIFY_ONE_IN: u64 = 8;
 /// Turns between two looks at whether everything has ended.
 const LOOK_EVERY: u64 = 16;
 
-impl<Q: Queue> Simulation<Q> {
+impl<Q: Queue> Simulation<'_, Q> {
     /// No more faults: everything ends now, but for what the extension lets wait.
     pub(super) fn calm_down(&mut self) {
         self.world.lock().calm = true;
+        if self.config.blows > 0 {
+            self.ground.mend();
+            (0..self.queues.len()).for_each(|process| self.restart(process));
+        }
         for worker in &mut self.workers {
             worker.go_on(BootTime(i64::MAX));
         }

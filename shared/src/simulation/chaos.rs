@@ -1,6 +1,6 @@
 //! Who does what next: the part of the simulation that draws the lots.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::faulty::{Faulty, all_tasks};
 use super::shell::SimulatedShell;
 use super::template::folder;
 use super::world::Shared;
-use super::{Config, Report, Setup};
+use super::{Config, Ground, Report, Setup};
 use crate::clock::{Clock, Timestamp};
 use crate::conformance::ManualClock;
-use crate::error::Result;
+use crate::error::Error;
 use crate::options::TaskOptions;
 use crate::queue::{PruneRequest, Queue};
 use crate::random::{Random, SystemRandom};
@@ -23,10 +23,14 @@ use crate::task::{DEFAULT_QUEUE, NewTask, TaskId};
 /// Steps between two looks at every task.
 const LOOK_EVERY: u32 = 40;
 
-pub(super) struct Simulation<Q: Queue> {
+pub(super) struct Simulation<'a, Q: Queue> {
     pub(super) config: Config,
     pub(super) world: Shared,
+    pub(super) ground: &'a dyn Ground<Q>,
+    pub(super) path: PathBuf,
     pub(super) clock: Arc<ManualClock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) idle_ms: u64,
     pub(super) queues: Vec<Arc<Faulty<Q>>>,
     pub(super) extension: Arc<dyn Extension<Q>>,
     pub(super) workers: Vec<Worker<Q>>,
@@ -36,11 +40,8 @@ pub(super) struct Simulation<Q: Queue> {
     _folder: tempfile::TempDir,
 }
 
-impl<Q: Queue> Simulation<Q> {
-    pub(super) fn new(
-        setup: Setup<'_, Q>,
-        make: impl Fn(&Path, Arc<dyn Clock>, Arc<dyn Random>) -> Result<Q>,
-    ) -> Self {
+impl<'a, Q: Queue> Simulation<'a, Q> {
+    pub(super) fn new(setup: Setup<'_, Q>, ground: &'a dyn Ground<Q>) -> Self {
         let Setup {
             seed,
             config,
@@ -56,10 +57,10 @@ impl<Q: Queue> Simulation<Q> {
             template.put(&path);
         }
         let queues = (0..config.handles)
-            .map(|_| {
+            .map(|process| {
                 let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
                 Arc::new(Faulty {
-                    inner: make(&path, clock, Arc::clone(&random)).unwrap(),
+                    inner: ground.open(process, &path, &clock, &random).unwrap(),
                     world: world.clone(),
                     extension: Arc::clone(&extension),
                 })
@@ -68,7 +69,11 @@ impl<Q: Queue> Simulation<Q> {
         Self {
             config,
             world,
+            ground,
+            path,
             clock,
+            random,
+            idle_ms: 0,
             queues,
             extension,
             workers: Vec::new(),
@@ -80,6 +85,7 @@ impl<Q: Queue> Simulation<Q> {
 
     pub(super) fn run(mut self) -> Report {
         let began = self.clock.now().boot;
+        self.extension.begin(&self.stage());
         self.start_some_worker();
         for step in 0..self.config.steps {
             self.wild_step();
@@ -101,6 +107,7 @@ impl<Q: Queue> Simulation<Q> {
             last: world.last.drain(..).collect(),
             counts: world.counts,
             simulated_ms: u64::try_from(simulated_ms).unwrap_or(u64::MAX),
+            idle_ms: self.idle_ms,
         }
     }
 
@@ -109,6 +116,9 @@ impl<Q: Queue> Simulation<Q> {
     }
 
     fn wild_step(&mut self) {
+        if self.config.blows > 0 && self.draw(1000) < self.config.blows {
+            return self.strike();
+        }
         if self.draw(1000) >= self.config.actions {
             for _ in 0..=self.draw(self.config.burst) {
                 self.turn();
@@ -175,19 +185,26 @@ impl<Q: Queue> Simulation<Q> {
         if known + tasks.len() > self.config.tasks {
             return;
         }
-        let queue = self.queue();
+        let process = self.draw_place(self.queues.len());
+        let queue = Arc::clone(&self.queues[process]);
         let mut answer = queue.enqueue(tasks.clone());
-        // Whoever used keys may ask again until somebody knows.
-        while answer
-            .as_ref()
-            .is_err_and(|error| error.is_busy() || error.is_unknown())
+        // Whoever used keys may ask again until somebody knows, or the disk is past asking.
+        while !self.ground.is_broken()
+            && answer
+                .as_ref()
+                .is_err_and(|error| error.is_busy() || error.is_unknown())
         {
             answer = queue.enqueue(tasks.clone());
         }
-        if let Err(error) = answer {
-            self.world
-                .lock()
-                .violated(format!("an enqueue failed: {error}"));
+        match answer {
+            Ok(_) => {}
+            // Once the disk has not confirmed a write, only another process may write.
+            Err(Error::Unusable { .. }) if self.config.blows > 0 => self.restart(process),
+            Err(_) if self.ground.is_broken() => {}
+            Err(error) => {
+                let what = format!("an enqueue failed: {error}");
+                self.world.lock().violated(what);
+            }
         }
     }
 
@@ -200,7 +217,9 @@ impl<Q: Queue> Simulation<Q> {
             max_crashes: rng.u32(1..6),
             backoff_ms: if rng.bool() { 0 } else { rng.u64(0..500) },
             max_backoff_ms: self.config.usual_ms,
-            timeout_ms: rng.bool().then(|| rng.u64(200..3_000)),
+            timeout_ms: rng
+                .bool()
+                .then(|| rng.u64(self.config.usual_ms / 10..self.config.usual_ms * 3 / 2)),
             ..TaskOptions::default()
         };
         let mut task = NewTask::shell(format!("task {}", self.keys), "true")
@@ -275,6 +294,9 @@ impl<Q: Queue> Simulation<Q> {
     }
 
     pub(super) fn look(&mut self) {
+        if self.ground.is_broken() {
+            return;
+        }
         match all_tasks(&self.queues[0].inner) {
             Ok(tasks) => {
                 let now = self.clock.now().boot;

@@ -19,20 +19,25 @@ use crate::runtime::wakeup::Waker;
 /// Turns a worker may take without ever waiting for something to happen.
 const MOST_BUSY_TURNS: u32 = 2_000;
 
-/// Takes a worker's events into the trace.
-struct Tracer(Shared);
+/// Takes a worker's events into the trace. The file's place, which errors name, is another in every
+/// run and left out.
+struct Tracer {
+    world: Shared,
+    place: String,
+}
 
 impl Observer for Tracer {
     fn on(&mut self, event: &WorkerEvent) {
-        let mut world = self.0.lock();
+        let mut world = self.world.lock();
         if matches!(event, WorkerEvent::Recovered(_)) {
             world.counts.recoveries += 1;
         }
-        world.note(format_args!("{event:?}"));
+        let event = format!("{event:?}").replace(&self.place, "");
+        world.note(format_args!("{event}"));
     }
 }
 
-impl<Q: Queue> Simulation<Q> {
+impl<Q: Queue> Simulation<'_, Q> {
     /// Something happened, so everybody looks again.
     pub(super) fn rouse(&mut self) {
         self.workers.iter_mut().for_each(Worker::rouse);
@@ -50,7 +55,8 @@ impl<Q: Queue> Simulation<Q> {
 
     pub(super) fn start_worker(&mut self, queue: &str, drain: bool) {
         let name = queue.to_owned();
-        let queue = self.queue();
+        let process = self.draw_place(self.queues.len());
+        let queue = Arc::clone(&self.queues[process]);
         let slots = 1 + self.draw(4);
         let serves = Serves {
             queue: name.clone(),
@@ -92,6 +98,7 @@ impl<Q: Queue> Simulation<Q> {
         });
         self.workers.push(Worker {
             id,
+            process,
             queue: name,
             driver: Driver::new(queue, shell, id, serves, config).under_leases(pulse),
             own: Pace::default(),
@@ -102,15 +109,19 @@ impl<Q: Queue> Simulation<Q> {
 
     pub(super) fn kill(&mut self) {
         if let Some(position) = self.pick(self.workers.len()) {
-            let worker = self.workers.swap_remove(position);
-            let mut world = self.world.lock();
-            world.counts.kills += 1;
-            world.note(format_args!("killed {}", worker.id));
-            let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
-            world.died(worker.id, &watchers);
-            if world.plant(Plant::NobodyDies) {
-                self.undead.push(worker.driver);
-            }
+            self.kill_worker(position);
+        }
+    }
+
+    pub(super) fn kill_worker(&mut self, position: usize) {
+        let worker = self.workers.swap_remove(position);
+        let mut world = self.world.lock();
+        world.counts.kills += 1;
+        world.note(format_args!("killed {}", worker.id));
+        let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
+        world.died(worker.id, &watchers);
+        if world.plant(Plant::NobodyDies) {
+            self.undead.push(worker.driver);
         }
     }
 
@@ -150,6 +161,7 @@ impl<Q: Queue> Simulation<Q> {
             Some((position, Half::Heart)) => self.beat(position),
             None => self.pass_time(now),
         }
+        self.bury();
         if self.draw(8) == 0 {
             self.clock.advance(Duration::from_millis(1));
         }
@@ -177,7 +189,10 @@ impl<Q: Queue> Simulation<Q> {
 
     /// Returns whether the worker has more to do.
     fn turn_of(&mut self, position: usize) -> bool {
-        let mut tracer = Tracer(self.world.clone());
+        let mut tracer = Tracer {
+            world: self.world.clone(),
+            place: self.path.display().to_string(),
+        };
         let worker = &mut self.workers[position];
         self.world.lock().counts.turns += 1;
         match worker.driver.turn(&mut tracer) {
@@ -210,7 +225,7 @@ impl<Q: Queue> Simulation<Q> {
         let mut worker = self.workers.swap_remove(position);
         let result = worker.driver.result();
         let now = self.clock.now().boot;
-        let queue = self.queue();
+        let queue = Arc::clone(&self.queues[worker.process]);
         let left = self.world.lock().left_by(worker.id, now);
         {
             let mut world = self.world.lock();
@@ -223,6 +238,10 @@ impl<Q: Queue> Simulation<Q> {
         let _ = worker.driver.into_shell().registration.close(&*queue);
         let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
         self.world.lock().died(worker.id, &watchers);
+        if self.config.blows > 0 && result.is_err() {
+            // Whoever looks after it starts the process anew.
+            self.restart(worker.process);
+        }
         self.rouse();
     }
 
@@ -231,7 +250,10 @@ impl<Q: Queue> Simulation<Q> {
         let waits = self.workers.iter().filter_map(|worker| worker.next(now));
         let next = waits.chain(self.world.lock().next_end(now)).min();
         let next = next.unwrap_or_else(|| now.after(Duration::from_millis(500)));
-        self.clock
-            .advance(next.since(now).max(Duration::from_millis(1)));
+        let time = next.since(now).max(Duration::from_millis(1));
+        if self.world.lock().is_idle() {
+            self.idle_ms += u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        }
+        self.clock.advance(time);
     }
 }

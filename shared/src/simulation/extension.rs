@@ -22,6 +22,11 @@ pub trait Extension<Q: Queue>: Send + Sync + 'static {
         &[DEFAULT_QUEUE]
     }
 
+    /// The run begins, on a file that may hold tasks already.
+    fn begin(&self, stage: &Stage<'_, Q>) {
+        let _ = stage;
+    }
+
     /// How many of 100 actions of the wild phase are the extension's.
     fn share(&self) -> u32 {
         0
@@ -179,9 +184,14 @@ impl<Q: Queue> Stage<'_, Q> {
 
     /// From now on these must not vanish.
     pub fn acknowledge(&self, enqueued: &[Enqueued]) {
+        self.acknowledge_ids(&enqueued.iter().map(|one| one.id).collect::<Vec<_>>());
+    }
+
+    /// From now on these must not vanish, which were enqueued before the run.
+    pub fn acknowledge_ids(&self, ids: &[TaskId]) {
         let mut world = self.ledger.world.lock();
-        for one in enqueued {
-            world.acknowledge(one.id);
+        for id in ids {
+            world.acknowledge(*id);
         }
     }
 

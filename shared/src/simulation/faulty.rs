@@ -37,6 +37,14 @@ pub(super) fn all_tasks<Q: Queue>(queue: &Q) -> Result<Vec<Task>> {
     })
 }
 
+/// Whether a prune may take a task, unless it is kept for its id or its place.
+fn is_pruned(task: &Task, request: &PruneRequest) -> bool {
+    let finished = task.finished_at;
+    let old = finished.is_some_and(|at| at < request.finished_before);
+    let wanted = request.states.is_empty() || request.states.contains(&task.state);
+    old && wanted && !request.dry_run
+}
+
 impl<Q: Queue> Faulty<Q> {
     /// Tells the extension of a call that was committed, within the call: whoever made it may never
     /// learn of it.
@@ -140,7 +148,8 @@ impl<Q: Queue> Faulty<Q> {
             self.claim_again(claims)?;
         }
         for task in &claims.tasks {
-            let row = self.inner.get(task.claim.task)?;
+            // Where it cannot be read there is a check less; the claim stands.
+            let row = self.inner.get(task.claim.task).unwrap_or_default();
             self.world.lock().claimed(task, row.as_ref());
         }
         if claims.tasks.len() > request.limit {
@@ -160,23 +169,23 @@ impl<Q: Queue> Faulty<Q> {
     }
 
     /// What is gone was asked to go, and the highest id stays.
-    fn note_pruned(&self, before: &[Task], request: &PruneRequest) -> Result<()> {
+    fn note_pruned(&self, before: &[Task], request: &PruneRequest) {
         let highest = before.iter().map(|task| task.id).max();
         for task in before {
-            if self.inner.get(task.id)?.is_some() {
-                continue;
+            match self.inner.get(task.id) {
+                Ok(None) => {}
+                Err(_) if is_pruned(task, request) => {
+                    self.world.lock().pruned(task.id);
+                    continue;
+                }
+                Ok(Some(_)) | Err(_) => continue,
             }
-            let old = task
-                .finished_at
-                .is_some_and(|at| at < request.finished_before);
-            let wanted = request.states.is_empty() || request.states.contains(&task.state);
             let mut world = self.world.lock();
-            if request.dry_run || !old || !wanted || Some(task.id) == highest {
+            if !is_pruned(task, request) || Some(task.id) == highest {
                 world.violated(format!("{} was pruned and was not to be", task.id));
             }
             world.pruned(task.id);
         }
-        Ok(())
     }
 
     /// An engine that forgets a task it acknowledged.
@@ -427,8 +436,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
     fn prune(&self, request: &PruneRequest) -> Result<u64> {
         self.write("prune", |queue| {
             let before = all_tasks(queue)?;
-            let pruned = queue.prune(request)?;
-            self.note_pruned(&before, request)?;
+            let pruned = queue.prune(request).inspect_err(|_| {
+                let mut world = self.world.lock();
+                let wanted = |task: &&Task| is_pruned(task, request);
+                for task in before.iter().filter(wanted) {
+                    world.pruned(task.id);
+                }
+            })?;
+            self.note_pruned(&before, request);
             self.committed(&Call::Prune { request });
             Ok(pruned)
         })

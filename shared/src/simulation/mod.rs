@@ -23,6 +23,7 @@ mod chaos;
 mod crew;
 mod extension;
 mod faulty;
+mod ground;
 mod shell;
 mod template;
 mod world;
@@ -31,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use extension::{Call, Extension, Ledger, Stage};
+pub use ground::{Blow, Ground};
 pub use template::Template;
 
 use crate::clock::Clock;
@@ -67,6 +69,8 @@ pub struct Config {
     pub jump_ms: u32,
     /// How many of 1,000 calls to the engine are refused or left in the dark.
     pub faults: u32,
+    /// In how many of 1,000 steps the ground is struck.
+    pub blows: u32,
     /// How many of 100 actions kill a worker; at most 8.
     pub kills: u32,
     /// What is stopped now and then.
@@ -91,6 +95,7 @@ impl Default for Config {
             handles: 3,
             jump_ms: 60_000,
             faults: 120,
+            blows: 0,
             kills: 8,
             stalls: Stalls::Any,
             plant: None,
@@ -171,6 +176,8 @@ pub struct Report {
     pub counts: Counts,
     /// Simulated time, in milliseconds.
     pub simulated_ms: u64,
+    /// The part of it in which no task was open and nothing ran.
+    pub idle_ms: u64,
 }
 
 /// What happened how often.
@@ -182,6 +189,8 @@ pub struct Counts {
     pub starts: u64,
     /// Workers killed.
     pub kills: u64,
+    /// Power cuts.
+    pub cuts: u64,
     /// Executions that outlived their worker.
     pub orphans: u64,
     /// Dead workers, and expired claims, recovered.
@@ -199,6 +208,7 @@ impl std::ops::AddAssign for Counts {
         self.tasks += other.tasks;
         self.starts += other.starts;
         self.kills += other.kills;
+        self.cuts += other.cuts;
         self.orphans += other.orphans;
         self.recoveries += other.recoveries;
         self.expired += other.expired;
@@ -217,7 +227,7 @@ pub fn run<Q: Queue>(
     config: &Config,
     make: impl Fn(&Path, Arc<dyn Clock>, Arc<dyn Random>) -> crate::Result<Q>,
 ) -> Report {
-    Setup::new(seed, config).run(make)
+    Setup::new(seed, config).run(&make)
 }
 
 /// A run to be: what it may begin from, and what is added to it.
@@ -258,10 +268,7 @@ impl<'a, Q: Queue> Setup<'a, Q> {
     ///
     /// # Panics
     /// When the file cannot be created or opened at all.
-    pub fn run(
-        self,
-        make: impl Fn(&Path, Arc<dyn Clock>, Arc<dyn Random>) -> crate::Result<Q>,
-    ) -> Report {
-        chaos::Simulation::new(self, make).run()
+    pub fn run(self, ground: &impl Ground<Q>) -> Report {
+        chaos::Simulation::new(self, ground).run()
     }
 }

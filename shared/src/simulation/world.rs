@@ -316,6 +316,26 @@ impl World {
         self.notices.len() < before
     }
 
+    /// Every process is gone, commands and all.
+    pub(super) fn power_cut(&mut self) {
+        self.children.clear();
+        self.living.clear();
+        self.notices.clear();
+    }
+
+    /// The last moments may be gone, and what the file holds is what there is.
+    pub(super) fn rebase(&mut self, tasks: &[Task]) {
+        self.acknowledged = tasks.iter().map(|task| task.id).collect();
+        self.states = tasks.iter().map(|task| (task.id, task.state)).collect();
+        self.tokens = tasks.iter().map(|task| (task.id, task.token)).collect();
+        self.reopened.clear();
+    }
+
+    /// Whether nothing runs and no task is known to be open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.children.is_empty() && self.states.values().all(|state| state.is_terminal())
+    }
+
     pub(super) fn sweep(&mut self, whose: Whose<'_>, now: BootTime) -> Sweep {
         let mut sweep = Sweep::default();
         if self.plant(Plant::NoSweep) {

@@ -82,7 +82,7 @@ impl<'a> Runs<'a> {
         let report = Setup::new(seed, &config)
             .copy_of(self.template)
             .with(Arc::<Workflows>::clone(&workflows))
-            .run(open_one);
+            .run(&open_one);
         (report, workflows.seen())
     }
 
