@@ -9,5 +9,6 @@ pub mod disk;
 pub mod errors;
 mod mix;
 pub mod rig;
+pub mod sim;
 pub mod vfs;
 pub mod workload;

@@ -1,0 +1,148 @@
+//! Whole systems: the shipped worker, heart, recovery and engine, driven from one seed on one thread
+//! by [`queue_core::simulation`], on a disk that fails in machines that lose power.
+
+mod flows;
+mod prologue;
+mod shrink;
+mod stand;
+
+use std::ops::AddAssign;
+use std::sync::Arc;
+
+use fast_queue::FastQueue;
+use queue_core::Result;
+use queue_core::simulation::{Config, Counts, Plant, Report, Setup};
+use queue_core::sqlite::Durability;
+use workflow_queue::WorkflowQueue;
+
+use crate::budget::Budget;
+use crate::campaign::{self, Outcome, Violation};
+use flows::Flows;
+pub use shrink::{Size, shrink};
+use stand::{Begins, Stand, Struck};
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// How much happens; the seed's own unless set.
+    pub size: Option<Size>,
+    /// A mistake put in on purpose, to see that it is found.
+    pub plant: Option<Plant>,
+    /// The disk answers syncs and does not do them: another such mistake.
+    pub lies: bool,
+}
+
+/// How much was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Runs.
+    pub runs: u64,
+    /// Simulated milliseconds in which a task was open or something ran.
+    pub worked_ms: u64,
+    /// Simulated milliseconds that were skipped because nothing was open.
+    pub idle_ms: u64,
+    /// What happened in the runs.
+    pub counts: Counts,
+    /// What happened to the machines.
+    pub struck: Struck,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.worked_ms += other.worked_ms;
+        self.idle_ms += other.idle_ms;
+        self.counts += other.counts;
+        self.struck += other.struck;
+    }
+}
+
+impl campaign::Tally for Tally {
+    /// Whole hours in which there was work.
+    fn count(&self) -> u64 {
+        self.worked_ms / 3_600_000
+    }
+}
+
+/// Runs of minutes to hours, with commands of minutes and leases of half a minute.
+fn config(seed: u64, options: &Options) -> Config {
+    let Size { steps, tasks } = options.size.unwrap_or_else(|| Size::of(seed));
+    Config {
+        steps,
+        tasks,
+        calm: 400_000,
+        actions: 150,
+        burst: 3,
+        workers: 5,
+        stopped_ms: 300_000,
+        usual_ms: 120_000,
+        poll_ms: 10_000,
+        longest_ms: 1_800_000,
+        handles: 3,
+        jump_ms: 3_600_000,
+        faults: 20,
+        blows: 12,
+        kills: 6,
+        plant: options.plant,
+        ..Config::default()
+    }
+}
+
+/// What a seed is run with: either engine at either durability, and a file that was fast-queue's.
+fn begins(seed: u64) -> (Begins, Durability) {
+    let durability = match (seed / 3) % 2 {
+        0 => Durability::Full,
+        _ => Durability::Fast,
+    };
+    let begins = match seed % 3 {
+        0 => Begins::Fast,
+        1 => Begins::Workflow,
+        _ => Begins::Promoted,
+    };
+    (begins, durability)
+}
+
+/// Runs one seed.
+///
+/// # Panics
+/// When the system gives no folder, or a new file cannot be opened.
+#[must_use]
+pub fn simulate(seed: u64, options: &Options) -> (Report, Struck) {
+    let config = config(seed, options);
+    let (begins, durability) = begins(seed);
+    let stand = Stand::new(seed, begins, durability, config.handles, options.lies);
+    let report = if begins == Begins::Fast {
+        Setup::<FastQueue>::new(seed, &config).run(&stand)
+    } else {
+        let flows = Arc::new(Flows::new(stand.enqueued()));
+        Setup::<WorkflowQueue>::new(seed, &config)
+            .with(flows)
+            .run(&stand)
+    };
+    (report, stand.struck())
+}
+
+/// Runs one seed, and counts.
+#[must_use]
+pub fn one(seed: u64, options: &Options) -> (Tally, Vec<Violation>) {
+    let (report, struck) = simulate(seed, options);
+    let tally = Tally {
+        runs: 1,
+        worked_ms: report.simulated_ms - report.idle_ms,
+        idle_ms: report.idle_ms,
+        counts: report.counts,
+        struck,
+    };
+    let violations = report.violations.into_iter();
+    let violations = violations.map(|what| Violation { seed, what });
+    (tally, violations.collect())
+}
+
+/// Runs one seed after the other, from `first` on, on all processors, until the budget of hours with
+/// work is spent or something is found.
+///
+/// # Errors
+/// None: it has the form of the other proofs.
+pub fn run(first: u64, options: &Options, budget: &Budget) -> Result<Outcome<Tally>> {
+    campaign::run(first, budget, |seed, _| Ok(one(seed, options)))
+}

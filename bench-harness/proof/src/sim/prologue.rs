@@ -1,0 +1,83 @@
+//! What happened to a file before a run begins: fast-queue had it, and it was promoted while the
+//! power went.
+
+use std::path::Path;
+
+use fast_queue::{FastQueue, NewTask, Outcome, Queue, Settlement};
+use queue_core::claim::{ClaimRequest, WorkerId};
+use queue_core::queue::{Serves, WorkerInfo};
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::task::DEFAULT_QUEUE;
+use queue_core::{Result, TaskId};
+use workflow_queue::{Promotion, promote_file};
+
+use crate::disk::{Fault, Guess, Image, Kind};
+use crate::vfs::Machine;
+
+/// Tasks that fast-queue leaves behind.
+const TASKS: usize = 12;
+
+/// Has fast-queue begin the file, and promotes it. `boot` starts the machine with what is on the
+/// disk. Returns the tasks that have to be there.
+pub(super) fn promote(
+    seed: u64,
+    path: &Path,
+    options: &OpenOptions,
+    boot: &mut dyn FnMut(&Image) -> Machine,
+) -> Result<Vec<TaskId>> {
+    let mut lots = fastrand::Rng::with_seed(seed);
+    // Whatever the run is at: what is left behind here has to be there.
+    let options = OpenOptions {
+        durability: Durability::Full,
+        ..options.clone()
+    };
+    let mut machine = boot(&Image::default());
+    let enqueued = leave_tasks(&FastQueue::open_with(path, options.clone())?)?;
+    loop {
+        // The power goes when so much has been written, if the promotion takes that much.
+        let cut_at = lots.u64(1..60);
+        machine.disk(|disk| disk.fail(Fault::for_good(Kind::Write, cut_at)));
+        match promote_file(path, options.clone()) {
+            Ok(Promotion::Done) => {
+                machine.disk(crate::disk::Disk::mend);
+                return Ok(enqueued);
+            }
+            Ok(Promotion::Waiting(_)) | Err(_) => {
+                let mut guess = Guess::random(lots.u64(..));
+                let image = machine.disk(|disk| disk.after_cut(&mut guess));
+                machine = boot(&image);
+            }
+        }
+    }
+}
+
+/// Tasks that wait, that ended, and that a worker had which is dead.
+fn leave_tasks(queue: &FastQueue) -> Result<Vec<TaskId>> {
+    let tasks = (0..TASKS).map(|number| {
+        let task = NewTask::shell(format!("of fast-queue {number}"), "true");
+        task.key(format!("before {number}"))
+    });
+    let enqueued = queue.enqueue(tasks.collect())?;
+    let worker = WorkerId(77);
+    queue.register(&WorkerInfo {
+        id: worker,
+        pid: 1,
+        boot_id: "another boot".to_owned(),
+        started_at: queue.now().wall,
+        slots: 4,
+        serves: Serves {
+            queue: DEFAULT_QUEUE.to_owned(),
+            commands: true,
+            handlers: Vec::new(),
+        },
+    })?;
+    let claims = queue.claim(&ClaimRequest::commands(worker, 4))?.tasks;
+    if let Some(first) = claims.first() {
+        queue.settle(vec![Settlement {
+            claim: first.claim,
+            outcome: Outcome::Succeeded,
+            output: None,
+        }])?;
+    }
+    Ok(enqueued.iter().map(|one| one.id).collect())
+}

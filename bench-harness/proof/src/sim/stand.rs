@@ -1,0 +1,264 @@
+//! What a run stands on: a machine with a process for each handle.
+
+use std::ops::AddAssign;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fast_queue::FastQueue;
+use queue_core::clock::Clock;
+use queue_core::random::Random;
+use queue_core::simulation::{Blow, Ground};
+use queue_core::sqlite::{Database, Durability, OpenOptions};
+use queue_core::{Result, TaskId};
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+use super::prologue;
+use crate::disk::{Fault, Guess, Kind};
+use crate::vfs::{Machine, Vfs};
+
+/// How long a claim is held: the default.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// What a run begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// A new file of fast-queue's.
+    Fast,
+    /// A new file of workflow-queue's.
+    Workflow,
+    /// A file of fast-queue's with tasks in it, promoted while the power goes.
+    Promoted,
+}
+
+/// What happened to machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Struck {
+    /// The power went.
+    pub power: u64,
+    /// A process was killed between two system calls.
+    pub killed: u64,
+    /// A process was started anew between two calls.
+    pub restarted: u64,
+    /// An I/O error was armed.
+    pub errors: u64,
+    /// The disk was full.
+    pub full: u64,
+    /// A log was moved into the file.
+    pub checkpoints: u64,
+}
+
+impl AddAssign for Struck {
+    fn add_assign(&mut self, other: Self) {
+        self.power += other.power;
+        self.killed += other.killed;
+        self.restarted += other.restarted;
+        self.errors += other.errors;
+        self.full += other.full;
+        self.checkpoints += other.checkpoints;
+    }
+}
+
+/// The machine, and whoever runs on it.
+#[derive(Debug)]
+pub(super) struct Stand {
+    durability: Durability,
+    begins: Begins,
+    seed: u64,
+    lies: bool,
+    processes: Vec<Vfs>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    machine: Machine,
+    struck: Struck,
+    has_begun: bool,
+    enqueued: Arc<Mutex<Vec<TaskId>>>,
+}
+
+impl Stand {
+    pub(super) fn new(
+        seed: u64,
+        begins: Begins,
+        durability: Durability,
+        processes: usize,
+        lies: bool,
+    ) -> Self {
+        let machine = Machine::default();
+        machine.disk(|disk| disk.lies = lies);
+        Self {
+            durability,
+            begins,
+            seed,
+            lies,
+            processes: (0..processes).map(|_| Vfs::acquire()).collect(),
+            state: Mutex::new(State {
+                machine,
+                struck: Struck::default(),
+                has_begun: false,
+                enqueued: Arc::default(),
+            }),
+        }
+    }
+
+    pub(super) fn struck(&self) -> Struck {
+        self.state().struck
+    }
+
+    /// What was enqueued before the run begins, once it has begun.
+    pub(super) fn enqueued(&self) -> Arc<Mutex<Vec<TaskId>>> {
+        Arc::clone(&self.state().enqueued)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A process begins. Returns how it opens the file: reads and writes go through one connection,
+    /// and nothing has a thread of its own, so that a run depends on its seed alone.
+    fn start(
+        &self,
+        process: usize,
+        path: &Path,
+        clock: &Arc<dyn Clock>,
+        random: &Arc<dyn Random>,
+    ) -> Result<OpenOptions> {
+        let mut state = self.state();
+        let vfs = &self.processes[process];
+        vfs.run_on(&state.machine);
+        let options = OpenOptions {
+            one_shot: true,
+            vfs: Some(vfs.name().to_owned()),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            ..OpenOptions::new(self.durability)?
+        };
+        if !std::mem::replace(&mut state.has_begun, true) && self.begins == Begins::Promoted {
+            let enqueued = prologue::promote(self.seed, path, &options, &mut |image| {
+                let machine = Machine::start(image);
+                vfs.run_on(&machine);
+                state.machine = machine.clone();
+                machine
+            })?;
+            *state
+                .enqueued
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = enqueued;
+        }
+        Ok(options)
+    }
+
+    /// Breaks something; `lot` says what.
+    fn break_something(&self, lot: u64) -> Blow {
+        let mut lots = fastrand::Rng::with_seed(lot);
+        let mut state = self.state();
+        // What was broken for good is repaired one day.
+        if lots.bool() {
+            state.machine.disk(crate::disk::Disk::mend);
+        }
+        let process = lots.usize(0..self.processes.len());
+        match lots.u8(0..100) {
+            0..22 => {
+                state.struck.power += 1;
+                self.cut(&mut state, lots.u64(..));
+                Blow::Power {
+                    keeps: self.durability == Durability::Full,
+                }
+            }
+            22..44 => {
+                state.struck.killed += 1;
+                self.processes[process].kill_after(lots.u64(1..120));
+                Blow::Slight
+            }
+            44..54 => {
+                state.struck.restarted += 1;
+                Blow::Process(process)
+            }
+            54..74 => {
+                state.struck.errors += 1;
+                let kind = lots.choice(Kind::ALL).unwrap_or(Kind::Write);
+                let fault = Fault {
+                    kind,
+                    nth: lots.u64(1..60),
+                    for_good: lots.u8(0..6) == 0,
+                };
+                state.machine.disk(|disk| disk.fail(fault));
+                Blow::Slight
+            }
+            74..80 => {
+                state.struck.full += 1;
+                let full = Fault::for_good(Kind::Full, lots.u64(1..40));
+                state.machine.disk(|disk| disk.fail(full));
+                Blow::Slight
+            }
+            _ => {
+                state.struck.checkpoints += 1;
+                Blow::Slight
+            }
+        }
+    }
+
+    /// The power goes, and comes back.
+    fn cut(&self, state: &mut State, lot: u64) {
+        let image = state
+            .machine
+            .disk(|disk| disk.after_cut(&mut Guess::random(lot)));
+        state.machine = Machine::start(&image);
+        state.machine.disk(|disk| disk.lies = self.lies);
+        for process in &self.processes {
+            process.run_on(&state.machine);
+        }
+    }
+}
+
+/// What both engines have in common here.
+macro_rules! ground {
+    ($queue:ty, $open:expr, $database:expr) => {
+        impl Ground<$queue> for Stand {
+            fn open(
+                &self,
+                process: usize,
+                path: &Path,
+                clock: &Arc<dyn Clock>,
+                random: &Arc<dyn Random>,
+            ) -> Result<$queue> {
+                $open(path, self.start(process, path, clock, random)?)
+            }
+
+            fn strike(&self, lot: u64) -> Blow {
+                self.break_something(lot)
+            }
+
+            fn is_dead(&self, process: usize) -> bool {
+                !self.processes[process].is_running()
+            }
+
+            fn is_broken(&self) -> bool {
+                let broken = self.state().machine.disk(|disk| disk.is_armed());
+                broken || self.processes.iter().any(|process| process.is_dying())
+            }
+
+            fn mend(&self) {
+                self.state().machine.disk(|disk| disk.mend());
+            }
+
+            fn tend(&self, queue: &$queue) {
+                // What goes wrong is met again by the next write.
+                let _ = $database(queue).checkpoint();
+            }
+        }
+    };
+}
+
+fn open_workflow(path: &Path, open: OpenOptions) -> Result<WorkflowQueue> {
+    WorkflowQueue::open_with(path, SqliteOptions { open, lease: LEASE })
+}
+
+fn database_of(queue: &WorkflowQueue) -> &Database {
+    queue.store().database()
+}
+
+ground!(FastQueue, FastQueue::open_with, FastQueue::database);
+ground!(WorkflowQueue, open_workflow, database_of);

@@ -1,0 +1,70 @@
+//! Whole systems, in their short form.
+
+use queue_core::simulation::Plant;
+use queue_proof::sim::{Options, Size, Tally, one, shrink, simulate};
+
+#[test]
+fn nothing_is_lost_run_twice_or_stuck_whatever_fails_when() {
+    let mut total = Tally::default();
+    for seed in 0..30 {
+        let (tally, violations) = one(seed, &Options::default());
+        assert_eq!(violations, [], "prove sim --seed {seed}");
+        total += tally;
+    }
+    let (counts, struck) = (total.counts, total.struck);
+    let seen = [
+        counts.kills,
+        counts.orphans,
+        counts.recoveries,
+        struck.power,
+        struck.killed,
+        struck.errors,
+        struck.full,
+        struck.checkpoints,
+    ];
+    assert!(seen.iter().all(|count| *count > 0), "{total:?}");
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    // One of each kind.
+    for seed in 0..6 {
+        let run = || simulate(seed, &Options::default());
+        assert_eq!(run(), run(), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_planted_mistake_is_found() {
+    let planted = |plant| Options {
+        plant: Some(plant),
+        ..Options::default()
+    };
+    let lying = Options {
+        lies: true,
+        ..Options::default()
+    };
+    let mistakes = [
+        Plant::NoFence,
+        Plant::ForgetsTasks,
+        Plant::ClaimsTwice,
+        Plant::NoSweep,
+    ];
+    let missed = |options: &Options| (0..90).all(|seed| one(seed, options).1.is_empty());
+    let all = mistakes.map(planted).into_iter().chain([lying]);
+    assert_eq!(all.filter(missed).collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn a_failing_seed_is_shortened() {
+    let options = Options {
+        plant: Some(Plant::ForgetsTasks),
+        ..Options::default()
+    };
+    let mut least = (0..10).filter_map(|seed| shrink(seed, &options));
+    let Size { steps, tasks } = least.next().unwrap_or(Size {
+        steps: u32::MAX,
+        tasks: 0,
+    });
+    assert!(steps < 700 && tasks <= 30, "{steps} steps, {tasks} tasks");
+}
