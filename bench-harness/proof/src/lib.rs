@@ -7,6 +7,7 @@ pub mod cuts;
 pub mod digest;
 pub mod disk;
 pub mod errors;
+pub mod evidence;
 mod mix;
 pub mod rig;
 pub mod sim;
