@@ -45,7 +45,7 @@ impl Database {
     pub fn backup(&self, target: &Path, replace: bool) -> Result<u64> {
         let target = check_target(self.path(), target, replace)?;
         let partial = Partial::create(&target)?;
-        let source = open_reader(self.path(), self.busy_timeout())?;
+        let source = open_reader(self.path(), self.options())?;
         copy(source, self.path(), &partial.path)?;
         partial.publish(&target, replace)
     }

@@ -1,7 +1,10 @@
 //! Opening `SQLite` connections, and the pragmas each kind has. Every pragma is read back: an
 //! unknown or refused one is silently ignored otherwise.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -61,14 +64,20 @@ pub(super) fn open_writer(path: &Path, options: &OpenOptions) -> Result<Connecti
 
 /// A connection that cannot write.
 pub(super) fn open_reader(path: &Path, options: &OpenOptions) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = open(path, flags, options)?;
-    prepare_reader(&connection, options).map_err(|error| located(path, error))?;
+    let connection = open(path, READER_FLAGS, options)?;
+    prepare_reader(&connection, options.busy_timeout).map_err(|error| located(path, error))?;
     Ok(connection)
 }
 
-fn prepare_reader(connection: &Connection, options: &OpenOptions) -> rusqlite::Result<()> {
-    connection.busy_timeout(options.busy_timeout)?;
+pub(super) const READER_FLAGS: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Gives a fresh read-only connection what every reader has.
+pub(super) fn prepare_reader(
+    connection: &Connection,
+    busy_timeout: Duration,
+) -> rusqlite::Result<()> {
+    connection.busy_timeout(busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "query_only", true)?;
@@ -119,11 +128,32 @@ impl Durability {
 }
 
 fn open(path: &Path, flags: OpenFlags, options: &OpenOptions) -> Result<Connection> {
-    let opened = match &options.vfs {
-        None => Connection::open_with_flags(path, flags),
-        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
+    let (file, flags) = located_on(path, flags, options);
+    Connection::open_with_flags(file, flags).map_err(|error| located(path, error))
+}
+
+/// What opens the file on the VFS of `options`. Another than the system's is named in a URI, the one
+/// way that the pool of readers knows too.
+pub(super) fn located_on(
+    path: &Path,
+    flags: OpenFlags,
+    options: &OpenOptions,
+) -> (PathBuf, OpenFlags) {
+    let Some(vfs) = &options.vfs else {
+        return (path.to_owned(), flags);
     };
-    opened.map_err(|error| located(path, error))
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => {
+                let _ = write!(uri, "%{byte:02x}");
+            }
+        }
+    }
+    let _ = write!(uri, "?vfs={vfs}");
+    (uri.into(), flags | OpenFlags::SQLITE_OPEN_URI)
 }
 
 fn prepare_writer(connection: &Connection, options: &OpenOptions) -> rusqlite::Result<Result<()>> {

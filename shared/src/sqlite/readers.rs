@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
+use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::connection::open_reader;
+use super::connection::{READER_FLAGS, located_on, open_reader, prepare_reader};
 use super::fault::{located, relocated};
 use super::operation::lock;
 use super::options::OpenOptions;
@@ -20,8 +21,9 @@ const READERS: u32 = 8;
 /// A pool that is built by the first read, and a connection that watches for commits.
 #[derive(Debug)]
 pub(super) struct Readers {
-    file: File,
-    pool: OnceLock<r2d2::Pool<File>>,
+    path: PathBuf,
+    options: OpenOptions,
+    pool: OnceLock<r2d2::Pool<SqliteConnectionManager>>,
     building: Mutex<()>,
     watch: Mutex<Option<Connection>>,
 }
@@ -30,10 +32,8 @@ impl Readers {
     /// Readers of the file at `path`; nothing is opened yet.
     pub(super) fn new(path: &Path, options: &OpenOptions) -> Self {
         Self {
-            file: File {
-                path: path.to_owned(),
-                options: options.clone(),
-            },
+            path: path.to_owned(),
+            options: options.clone(),
             pool: OnceLock::new(),
             building: Mutex::default(),
             watch: Mutex::default(),
@@ -43,12 +43,12 @@ impl Readers {
     /// Runs `query` on a snapshot.
     pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let mut connection = self.pool()?.get().map_err(|error| Error::Unusable {
-            path: self.file.path.clone(),
+            path: self.path.clone(),
             what: "no connection to read with; close programs that read it, or try again"
                 .to_owned(),
             source: Some(Box::new(error)),
         })?;
-        snapshot(&mut connection, &self.file.path, query)
+        snapshot(&mut connection, &self.path, query)
     }
 
     /// A number that changes with every commit of every other connection.
@@ -56,66 +56,41 @@ impl Readers {
         let mut watch = lock(&self.watch);
         let connection = match watch.take() {
             Some(connection) => connection,
-            None => self.file.open()?,
+            None => open_reader(&self.path, &self.options)?,
         };
         let counter = connection
             .prepare_cached(DATA_VERSION)
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(|error| located(&self.file.path, error))?;
+            .map_err(|error| located(&self.path, error))?;
         *watch = Some(connection);
         Ok(counter)
     }
 
-    fn pool(&self) -> Result<&r2d2::Pool<File>> {
+    fn pool(&self) -> Result<&r2d2::Pool<SqliteConnectionManager>> {
         let _building = lock(&self.building);
         if let Some(pool) = self.pool.get() {
             return Ok(pool);
         }
+        let timeout = self.options.busy_timeout;
+        let (file, flags) = located_on(&self.path, READER_FLAGS, &self.options);
+        let manager = SqliteConnectionManager::file(file)
+            .with_flags(flags)
+            .with_init(move |connection| prepare_reader(connection, timeout));
         let pool = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(0))
             .idle_timeout(None)
             .max_lifetime(None)
             .test_on_check_out(false)
-            .connection_timeout(self.file.options.busy_timeout)
+            .connection_timeout(timeout)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build(self.file.clone())
+            .build(manager)
             .map_err(|error| Error::Unusable {
-                path: self.file.path.clone(),
+                path: self.path.clone(),
                 what: "it cannot be opened for reading; check its permissions".to_owned(),
                 source: Some(Box::new(error)),
             })?;
         Ok(self.pool.get_or_init(|| pool))
-    }
-}
-
-/// The file that connections of the pool are opened on.
-#[derive(Clone, Debug)]
-struct File {
-    path: PathBuf,
-    options: OpenOptions,
-}
-
-impl File {
-    fn open(&self) -> Result<Connection> {
-        open_reader(&self.path, &self.options)
-    }
-}
-
-impl r2d2::ManageConnection for File {
-    type Connection = Connection;
-    type Error = Error;
-
-    fn connect(&self) -> Result<Connection> {
-        self.open()
-    }
-
-    fn is_valid(&self, _: &mut Connection) -> Result<()> {
-        Ok(())
-    }
-
-    fn has_broken(&self, _: &mut Connection) -> bool {
-        false
     }
 }
 

@@ -53,7 +53,7 @@ impl BackupFile {
                 "the backup is the database itself; name another file",
             ));
         }
-        let reader = open_reader(&found, options.busy_timeout)?;
+        let reader = open_reader(&found, options)?;
         if migrate::lines(&reader, &found)?.is_empty() {
             return Err(unusable(
                 &found,
@@ -168,7 +168,7 @@ impl Replacement {
     /// When the staged file cannot be read.
     pub(crate) fn workers(&self) -> Result<Vec<(WorkerId, bool)>> {
         let staged = self.staged();
-        let reader = open_reader(&staged, self.options.busy_timeout)?;
+        let reader = open_reader(&staged, &self.options)?;
         let mut workers = workers(&reader).map_err(|error| located(&staged, error))?;
         if let Current::Sound(_, known) = &self.current {
             workers.extend(known);
@@ -301,7 +301,7 @@ fn clear_staging(path: &Path, sidecar: &Sidecar) -> Result<Option<PathBuf>> {
 
 /// What stands at `path`: how far it has come, if that can be read.
 fn look(path: &Path, options: &OpenOptions) -> Result<Current> {
-    let found = open_reader(path, options.busy_timeout).and_then(|reader| {
+    let found = open_reader(path, options).and_then(|reader| {
         let past = Past::of(&reader).map_err(|error| located(path, error))?;
         let workers = workers(&reader).map_err(|error| located(path, error))?;
         let whole = is_whole(&reader).map_err(|error| located(path, error))?;
