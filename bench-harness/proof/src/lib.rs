@@ -6,6 +6,7 @@
 
 pub mod figure;
 pub mod kills;
+pub mod planted;
 pub mod process;
 
 /// What keeps a proof from being carried out, as a sentence. A broken promise is no error: it is

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use queue_proof::figure::Figure;
-use queue_proof::{Result, kills};
+use queue_proof::{Result, kills, planted};
 
 /// Tries to break what the engines and their programs promise, and counts how often it did.
 ///
@@ -34,6 +34,8 @@ enum Form {
 enum Verb {
     /// Kill workers, producers and every verb that writes, at moments drawn by lot
     Kills(Kills),
+    /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
+    Planted(Planted),
     /// What a proof runs in a process of its own
     #[command(subcommand, hide = true)]
     Child(Child),
@@ -52,6 +54,13 @@ struct Kills {
     seed: u64,
 }
 
+#[derive(Debug, Args)]
+struct Planted {
+    /// Only faults whose name contains this
+    #[arg(default_value = "")]
+    part: String,
+}
+
 #[derive(Debug, Subcommand)]
 enum Child {
     Produce(kills::Produce),
@@ -61,6 +70,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let figures = match &arguments.verb {
         Verb::Kills(args) => run_kills(args),
+        Verb::Planted(args) => run_planted(args),
         Verb::Child(Child::Produce(args)) => kills::produce(args).map(|()| Vec::new()),
     };
     match figures.and_then(|figures| print(arguments.output, &figures)) {
@@ -85,6 +95,14 @@ fn run_kills(args: &Kills) -> Result<Vec<Figure>> {
         recovered.median, recovered.p99
     ));
     Ok(vec![killed.figure, recovered.figure])
+}
+
+fn run_planted(args: &Planted) -> Result<Vec<Figure>> {
+    let figure = planted::run(&args.part, |found| {
+        let by = found.by.as_deref().unwrap_or("NOT FOUND");
+        say(&format!("{:<60} {by}, {:.1} s", found.fault, found.seconds));
+    })?;
+    Ok(vec![figure])
 }
 
 /// Prints the figures and returns whether every promise was kept.
