@@ -11,6 +11,7 @@ use super::claimed;
 use super::fault::located;
 use super::location::unusable;
 use super::options::{Durability, OpenOptions};
+use super::statement;
 use crate::error::{Error, Result};
 
 /// The oldest `SQLite` without the bug that damages a file when a checkpoint and a log reset meet.
@@ -21,6 +22,8 @@ const WAL_LIMIT: i64 = 16 * 1024 * 1024;
 
 /// Statements kept prepared by each connection.
 const STATEMENTS: usize = 64;
+
+const USE_WAL: &str = statement(include_str!("../../queries/use_wal.sql"));
 
 /// Refuses an `SQLite` that damages files.
 pub(super) fn check_version(path: &Path, version: i32) -> Result<()> {
@@ -81,10 +84,16 @@ pub(super) fn prepare_reader(
 }
 
 /// Makes the file one with a write-ahead log. Nobody else may be doing so at the same time.
+///
+/// The answer comes before the commit that makes it true, so it is read to its end: a disk that does
+/// not confirm that commit is told of only there, and the file keeps its old journal.
 pub(super) fn use_wal(connection: &Connection, path: &Path) -> Result<()> {
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
-        .map_err(|error| located(path, error))?;
+    let modes = || -> rusqlite::Result<Vec<String>> {
+        let mut change = connection.prepare(USE_WAL)?;
+        let modes = change.query_map([], |row| row.get(0))?;
+        modes.collect()
+    };
+    let mode = modes().map_err(|error| located(path, error))?.concat();
     if mode.eq_ignore_ascii_case("wal") {
         return Ok(());
     }
