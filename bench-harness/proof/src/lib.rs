@@ -4,10 +4,15 @@
 //! often a promise was broken, from which seed and at which commit. `process` is what the proofs on
 //! real processes stand on.
 
+pub mod children;
 pub mod figure;
+pub mod full;
 pub mod kills;
 pub mod planted;
 pub mod process;
+pub mod scorecard;
+pub mod syscalls;
+pub mod zombies;
 
 /// What keeps a proof from being carried out, as a sentence. A broken promise is no error: it is
 /// counted.

@@ -1,11 +1,14 @@
 //! `prove`: every proof as a verb.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use queue_proof::figure::Figure;
-use queue_proof::{Result, kills, planted};
+use queue_proof::process::Program;
+use queue_proof::scorecard::{self, Line};
+use queue_proof::{Result, children, full, kills, planted, syscalls, zombies};
 
 /// Tries to break what the engines and their programs promise, and counts how often it did.
 ///
@@ -22,7 +25,7 @@ struct Arguments {
     verb: Verb,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Form {
     /// For people
     Table,
@@ -34,8 +37,18 @@ enum Form {
 enum Verb {
     /// Kill workers, producers and every verb that writes, at moments drawn by lot
     Kills(Kills),
+    /// Kill scripted scenarios at every system call, and have every fsync fail (needs strace)
+    Syscalls(Syscalls),
+    /// Stop workers beyond their lease and let them come back with their verdicts
+    Zombies(Zombies),
+    /// End commands that do not want to end, in every way, and look for what is left
+    Children,
+    /// Fill a small file system under the programs (needs the right to mount)
+    Full,
     /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
     Planted(Planted),
+    /// Put figures that were printed as JSON into the table of a page
+    Scorecard(Scorecard),
     /// What a proof runs in a process of its own
     #[command(subcommand, hide = true)]
     Child(Child),
@@ -55,25 +68,55 @@ struct Kills {
 }
 
 #[derive(Debug, Args)]
+struct Syscalls {
+    /// Only every so many calls
+    #[arg(long, default_value_t = 1)]
+    stride: usize,
+}
+
+#[derive(Debug, Args)]
+struct Zombies {
+    /// How many
+    #[arg(long, default_value_t = 20)]
+    count: usize,
+}
+
+#[derive(Debug, Args)]
 struct Planted {
     /// Only faults whose name contains this
     #[arg(default_value = "")]
     part: String,
 }
 
+#[derive(Debug, Args)]
+struct Scorecard {
+    /// Files of JSON lines
+    results: Vec<PathBuf>,
+    /// The page with the table
+    #[arg(long, default_value = "docs/concepts/reliability.md")]
+    page: PathBuf,
+}
+
 #[derive(Debug, Subcommand)]
 enum Child {
     Produce(kills::Produce),
+    Full(full::Full),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let figures = match &arguments.verb {
         Verb::Kills(args) => run_kills(args),
+        Verb::Syscalls(args) => run_syscalls(args),
+        Verb::Zombies(args) => zombies::run(args.count).map(told),
+        Verb::Children => children::run(&[Program::Fast, Program::Workflow]).map(told),
+        Verb::Full => run_full(),
         Verb::Planted(args) => run_planted(args),
+        Verb::Scorecard(args) => scorecard::update(&args.results, &args.page).map(|()| Vec::new()),
         Verb::Child(Child::Produce(args)) => kills::produce(args).map(|()| Vec::new()),
+        Verb::Child(Child::Full(args)) => fill(args),
     };
-    match figures.and_then(|figures| print(arguments.output, &figures)) {
+    match figures.and_then(|figures| print(arguments.output, figures)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -83,42 +126,97 @@ fn main() -> ExitCode {
     }
 }
 
+/// A figure whose broken promises were told.
+fn told((figure, faults): (Figure, Vec<String>)) -> Vec<Figure> {
+    for fault in &faults {
+        say(fault);
+    }
+    vec![figure]
+}
+
 fn run_kills(args: &Kills) -> Result<Vec<Figure>> {
     let killed = kills::run(args.count, args.seed)?;
     say(&format!("{} tasks were acknowledged", killed.acknowledged));
-    for fault in &killed.faults {
-        say(fault);
-    }
+    let mut figures = told((killed.figure, killed.faults));
     let recovered = kills::recoveries(args.recoveries)?;
     say(&format!(
         "recovery: median {:?}, p99 {:?}",
         recovered.median, recovered.p99
     ));
-    Ok(vec![killed.figure, recovered.figure])
+    figures.push(recovered.figure);
+    Ok(figures)
+}
+
+fn run_syscalls(args: &Syscalls) -> Result<Vec<Figure>> {
+    let Some(found) = syscalls::run(args.stride.max(1))? else {
+        say("skipped: without strace, or where it may not trace, no system call can be chosen");
+        return Ok(Vec::new());
+    };
+    for (scenario, calls) in &found.scenarios {
+        say(&format!("{scenario}: {calls} calls"));
+    }
+    let mut figures = told((found.kills, found.faults));
+    figures.push(found.syncs);
+    Ok(figures)
+}
+
+fn run_full() -> Result<Vec<Figure>> {
+    let Some(found) = full::run()? else {
+        say("skipped: this user may not mount a small file system");
+        return Ok(Vec::new());
+    };
+    Ok(told(found))
+}
+
+fn fill(args: &full::Full) -> Result<Vec<Figure>> {
+    let found = serde_json::to_string(&full::fill(args)?)?;
+    writeln!(std::io::stdout(), "{found}")?;
+    Ok(Vec::new())
 }
 
 fn run_planted(args: &Planted) -> Result<Vec<Figure>> {
     let figure = planted::run(&args.part, |found| {
         let by = found.by.as_deref().unwrap_or("NOT FOUND");
-        say(&format!("{:<60} {by}, {:.1} s", found.fault, found.seconds));
+        say(&format!("{:<55} {by}, {:.1} s", found.fault, found.seconds));
     })?;
     Ok(vec![figure])
 }
 
 /// Prints the figures and returns whether every promise was kept.
-fn print(form: Form, figures: &[Figure]) -> Result<bool> {
+fn print(form: Form, figures: Vec<Figure>) -> Result<bool> {
     let mut stdout = std::io::stdout();
+    let kept = figures.iter().all(|figure| figure.violations == 0);
     for figure in figures {
-        match form {
-            Form::Json => writeln!(stdout, "{}", serde_json::to_string(figure)?)?,
-            Form::Table => writeln!(
+        if form == Form::Json {
+            let command = command();
+            writeln!(
                 stdout,
-                "{} {}: {} violations, {:.1} s",
-                figure.count, figure.what, figure.violations, figure.seconds
-            )?,
+                "{}",
+                serde_json::to_string(&Line { figure, command })?
+            )?;
+            continue;
         }
+        let Figure {
+            what,
+            count,
+            violations,
+            seconds,
+            ..
+        } = figure;
+        writeln!(
+            stdout,
+            "{count} {what}: {violations} violations, {seconds:.1} s"
+        )?;
     }
-    Ok(figures.iter().all(|figure| figure.violations == 0))
+    Ok(kept)
+}
+
+/// The command that was given, without what says how to print.
+fn command() -> String {
+    let words = std::env::args().skip(1);
+    let told = words.filter(|word| !["-o", "--output", "json"].contains(&word.as_str()));
+    let words: Vec<String> = std::iter::once("prove".to_owned()).chain(told).collect();
+    words.join(" ")
 }
 
 /// Tells of progress and of what was broken.

@@ -26,6 +26,13 @@ const fn workflow(test: &'static str, filter: &'static str) -> Suite {
     }
 }
 
+/// Both programs on one file.
+const PROMOTION: Suite = Suite {
+    package: "bench-harness",
+    test: Some("promotion"),
+    filter: "",
+};
+
 /// Every fault, by layer from the writer up to the workflow.
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -82,7 +89,7 @@ pub const FAULTS: &[Fault] = &[
         file: "shared/src/runtime/presence.rs",
         find: "Err(Errno::WOULDBLOCK) => Ok(true)",
         replace: "Err(Errno::WOULDBLOCK) => Ok(false)",
-        suite: fast("promotion"),
+        suite: PROMOTION,
     },
     Fault {
         name: "an attempt beyond the budget",
@@ -139,6 +146,17 @@ pub const FAULTS: &[Fault] = &[
         find: "if !keeper.keeps(connection, task)? && update",
         replace: "if update",
         suite: workflow("engine", "prune"),
+    },
+    Fault {
+        name: "a refused change of the journal is passed over",
+        file: "shared/src/sqlite/connection.rs",
+        find: "modes.collect()",
+        replace: "modes.take(1).collect()",
+        suite: Suite {
+            package: "queue-core",
+            test: Some("opening"),
+            filter: "",
+        },
     },
     Fault {
         name: "no fence on a success",
@@ -285,7 +303,7 @@ pub const FAULTS: &[Fault] = &[
         file: "workflow-queue/src/sqlite/promotion.rs",
         find: "if !living.is_empty() {",
         replace: "if living.len() > MANY {",
-        suite: workflow("engine", "promotion"),
+        suite: PROMOTION,
     },
     Fault {
         name: "tasks that wait for each other in a circle",

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::patience::{Stopwatch, pause};
@@ -143,9 +145,7 @@ fn test(cargo: &mut Command, suite: Suite, output: &Path) -> Result<Option<Strin
         }
     };
     // What the rest would say is of no interest any more.
-    let _ = Command::new("kill")
-        .args(["-KILL", "--", &format!("-{}", running.id())])
-        .status();
+    let _ = kill_process_group(Pid::from_child(&running), Signal::KILL);
     running.wait()?;
     Ok(ended)
 }

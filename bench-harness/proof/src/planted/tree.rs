@@ -80,7 +80,7 @@ impl Tree {
     /// `cargo test` of a suite, in a process group of its own.
     pub(super) fn cargo(&self, suite: Suite) -> Command {
         let mut cargo = Command::new("cargo");
-        cargo.args(["test", "--quiet", "--package", suite.package]);
+        cargo.args(["test", "--package", suite.package]);
         match suite.test {
             Some(test) => cargo.args(["--test", test]),
             None => cargo.arg("--lib"),

@@ -1,6 +1,7 @@
 //! A database in a folder of its own, and the programs on it.
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -34,6 +35,21 @@ impl Arena {
             None => builder.tempdir()?,
         };
         Ok(Self { folder, durability })
+    }
+
+    /// The same database and the files beside it in another folder; nobody may use it meanwhile. The
+    /// folder of locks and logs is left out: the programs make it anew.
+    ///
+    /// # Errors
+    /// If a file cannot be copied.
+    pub fn copy(&self) -> Result<Self> {
+        let copy = Self::new(self.folder.path().parent(), self.durability)?;
+        for entry in std::fs::read_dir(self.folder.path())?.flatten() {
+            if entry.file_type()?.is_file() {
+                std::fs::copy(entry.path(), copy.folder.path().join(entry.file_name()))?;
+            }
+        }
+        Ok(copy)
     }
 
     /// The database file.
@@ -84,12 +100,13 @@ impl Arena {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// The database, to be looked at.
+    /// The database, to be looked at. It may write: what a killed process left is put right first, so
+    /// look at a copy where that is a program's business.
     ///
     /// # Errors
     /// If it cannot be opened.
     pub fn reader(&self) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Ok(Connection::open_with_flags(self.database(), flags)?)
     }
 
@@ -150,6 +167,27 @@ impl Running {
     /// Sends a signal. One that has ended hears nothing.
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process(Pid::from_child(&self.0), signal);
+    }
+
+    /// Waits for its end; what it wrote to pipes until then.
+    ///
+    /// # Errors
+    /// If a pipe cannot be read.
+    pub fn output(mut self) -> Result<Output> {
+        let read = |pipe: Option<&mut dyn Read>| -> Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            if let Some(pipe) = pipe {
+                pipe.read_to_end(&mut bytes)?;
+            }
+            Ok(bytes)
+        };
+        let stdout = read(self.0.stdout.as_mut().map(|pipe| pipe as _))?;
+        let stderr = read(self.0.stderr.as_mut().map(|pipe| pipe as _))?;
+        Ok(Output {
+            status: self.0.wait()?,
+            stdout,
+            stderr,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod arena;
 pub mod patience;
 pub mod program;
+pub mod trace;
 
 pub use arena::Arena;
 pub use program::Program;
