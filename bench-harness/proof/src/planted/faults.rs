@@ -134,10 +134,10 @@ pub const FAULTS: &[Fault] = &[
         suite: core("runtime::machine"),
     },
     Fault {
-        name: "a running task is called off as if it waited",
-        file: "shared/queries/cancel.sql",
-        find: "state IN (0, 1, 2)",
-        replace: "state IN (0, 1, 2, 3)",
+        name: "a worker does not hear that its task is called off",
+        file: "shared/src/sqlite/write.rs",
+        find: "update.execute((id.0, now.0))?;",
+        replace: "",
         suite: fast("conformance"),
     },
     Fault {
@@ -146,17 +146,6 @@ pub const FAULTS: &[Fault] = &[
         find: "if !keeper.keeps(connection, task)? && update",
         replace: "if update",
         suite: workflow("engine", "prune"),
-    },
-    Fault {
-        name: "a refused change of the journal is passed over",
-        file: "shared/src/sqlite/connection.rs",
-        find: "modes.collect()",
-        replace: "modes.take(1).collect()",
-        suite: Suite {
-            package: "queue-core",
-            test: Some("opening"),
-            filter: "",
-        },
     },
     Fault {
         name: "no fence on a success",
