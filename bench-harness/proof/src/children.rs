@@ -93,7 +93,7 @@ impl fmt::Display for Ending {
 /// # Errors
 /// If a process cannot be started, or a task does not end.
 pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
-    let watch = Stopwatch::start();
+    let (watch, commit) = (Stopwatch::start(), commit());
     let mut count = 0;
     let mut faults = Vec::new();
     for program in programs {
@@ -108,7 +108,7 @@ pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
         violations: faults.len() as u64,
         seeds: Vec::new(),
         seconds: watch.elapsed().as_secs_f64(),
-        commit: commit(),
+        commit,
     };
     Ok((figure, faults))
 }

@@ -26,7 +26,7 @@ const COMMAND: &str = "! test -e second || exit 0; echo $$ > first; \
 /// # Errors
 /// If a process cannot be started or does not get where it has to.
 pub fn run(count: usize) -> Result<(Figure, Vec<String>)> {
-    let watch = Stopwatch::start();
+    let (watch, commit) = (Stopwatch::start(), commit());
     let mut faults = Vec::new();
     let mut left = count;
     while left > 0 {
@@ -50,7 +50,7 @@ pub fn run(count: usize) -> Result<(Figure, Vec<String>)> {
         violations: faults.len() as u64,
         seeds: Vec::new(),
         seconds: watch.elapsed().as_secs_f64(),
-        commit: commit(),
+        commit,
     };
     Ok((figure, faults))
 }

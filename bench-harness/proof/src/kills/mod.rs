@@ -64,7 +64,7 @@ pub struct Kills {
 /// # Errors
 /// If a process cannot be started or a file cannot be read.
 pub fn run(kills: u64, seed: u64) -> Result<Kills> {
-    let watch = Stopwatch::start();
+    let (watch, commit) = (Stopwatch::start(), commit());
     let settings = settings();
     let mut total = Tally::default();
     let mut rounds = 0;
@@ -84,7 +84,7 @@ pub fn run(kills: u64, seed: u64) -> Result<Kills> {
             violations: total.faults.len() as u64,
             seeds: vec![seed],
             seconds: watch.elapsed().as_secs_f64(),
-            commit: commit(),
+            commit,
         },
         acknowledged: total.acknowledged,
         faults: total.faults,

@@ -30,7 +30,7 @@ pub struct Recoveries {
 /// # Errors
 /// If a process cannot be started, or a task does not run again at all.
 pub fn recoveries(kills: usize) -> Result<Recoveries> {
-    let watch = Stopwatch::start();
+    let (watch, commit) = (Stopwatch::start(), commit());
     let mut times = Vec::new();
     for program in [Program::Fast, Program::Workflow] {
         times.extend(of(program, kills.div_ceil(2))?);
@@ -44,7 +44,7 @@ pub fn recoveries(kills: usize) -> Result<Recoveries> {
             violations: times.iter().filter(|time| **time >= BAR).count() as u64,
             seeds: Vec::new(),
             seconds: watch.elapsed().as_secs_f64(),
-            commit: commit(),
+            commit,
         },
         median: at(50),
         p99: at(99),
