@@ -50,14 +50,15 @@ impl Tree {
         if !listed.status.success() {
             return Err("git cannot list the files of the workspace".into());
         }
-        for name in listed
-            .stdout
-            .split(|byte| *byte == 0)
-            .filter(|name| !name.is_empty())
-        {
-            let name = OsStr::from_bytes(name);
+        let before = std::fs::read(tree.file("names")).unwrap_or_default();
+        for name in names(&before).filter(|name| names(&listed.stdout).all(|one| one != *name)) {
+            // One that cannot be deleted is gone already.
+            let _ = std::fs::remove_file(tree.file("tree").join(name));
+        }
+        for name in names(&listed.stdout) {
             copy(&root.join(name), &tree.file("tree").join(name))?;
         }
+        std::fs::write(tree.file("names"), &listed.stdout)?;
         Ok(tree)
     }
 
@@ -100,6 +101,12 @@ impl Drop for Planted {
         // If it cannot be written, the next copy finds the difference.
         let _ = std::fs::write(&self.path, &self.whole);
     }
+}
+
+/// The names in a list that git made.
+fn names(list: &[u8]) -> impl Iterator<Item = &OsStr> {
+    let names = list.split(|byte| *byte == 0);
+    names.filter(|name| !name.is_empty()).map(OsStr::from_bytes)
 }
 
 /// Copies a file where it differs. One that was deleted since it was listed is left out.
