@@ -6,11 +6,11 @@ use queue_proof::{Result, syscalls};
 
 #[test]
 fn a_program_killed_at_a_system_call_leaves_the_file_as_before_or_as_after() -> Result<()> {
-    let Some(found) = syscalls::run(40)? else {
+    let Some(found) = syscalls::run(100)? else {
         let skipped = "skipped: there is no strace, or it may not trace";
         return Ok(writeln!(std::io::stderr(), "{skipped}")?);
     };
     assert_eq!(found.faults, [""; 0]);
-    assert!(found.kills.count > 50 && found.syncs.count > 0, "{found:?}");
+    assert!(found.kills.count > 30 && found.syncs.count > 0, "{found:?}");
     Ok(())
 }
