@@ -5,6 +5,7 @@
 //! ended, wherever it went.
 
 use std::fmt;
+use std::time::Duration;
 
 use queue_core::sqlite::Durability;
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,8 +13,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::arena::Running;
-use crate::process::patience::{Stopwatch, wait_until};
+use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::{Arena, Program};
+
+/// How long a process may take to go once it was killed.
+const DYING: Duration = Duration::from_secs(2);
 
 /// How a command misbehaves, in a shell; `$mark` is done once it does.
 struct Misbehaviour {
@@ -38,7 +42,7 @@ const fn stays(name: &'static str, command: &'static str) -> Misbehaviour {
     }
 }
 
-const MISBEHAVIOURS: [Misbehaviour; 8] = [
+static MISBEHAVIOURS: [Misbehaviour; 8] = [
     stays(
         "ignores TERM",
         "trap '' TERM; $mark; while :; do sleep 0.1; done",
@@ -185,26 +189,43 @@ fn unfinished(arena: &Arena) -> Result<i64> {
     )
 }
 
-/// Processes that are left and must not be. Ends all that are.
+/// Processes that are left and must not be, once those have gone that were killed just now. Ends all
+/// that are left.
 fn left_over(arena: &Arena, program: Program, ending: Ending) -> Result<Vec<String>> {
-    let mut faults = Vec::new();
-    for process in arena.marked()? {
-        let file = format!("/proc/{process}/environ");
-        let environment =
-            String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned();
-        let of =
-            |one: &&Misbehaviour| environment.contains(&format!("QUEUE_TASK_NAME={}\0", one.name));
-        let misbehaviour = MISBEHAVIOURS.iter().find(of);
-        if misbehaviour.is_none_or(|one| one.must_go(ending)) {
-            let name = misbehaviour.map_or("", |one| one.name);
-            let program = program.name();
-            faults.push(format!(
-                "{program}: one that {name} outlived {ending}: process {process}"
-            ));
-        }
-        if let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+    let watch = Stopwatch::start();
+    let must_go = |left: &Left| left.1.must_go(ending);
+    let mut left = left(arena)?;
+    while left.iter().any(must_go) && watch.elapsed() < DYING {
+        pause(Duration::from_millis(10));
+        left = self::left(arena)?;
+    }
+    for (process, _) in &left {
+        if let Some(pid) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, Signal::KILL);
         }
     }
-    Ok(faults)
+    left.retain(must_go);
+    let program = program.name();
+    let told = left.iter().map(|(process, one)| {
+        let name = one.name;
+        format!("{program}: one that {name} outlived {ending}: process {process}")
+    });
+    Ok(told.collect())
+}
+
+/// A process, and of which misbehaviour it is left.
+type Left = (u32, &'static Misbehaviour);
+
+/// What is left of the commands.
+fn left(arena: &Arena) -> Result<Vec<Left>> {
+    let mut left = Vec::new();
+    for process in arena.marked()? {
+        // One that has ended since has no environment any more.
+        let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        let is_of =
+            |one: &&Misbehaviour| environment.contains(&format!("QUEUE_TASK_NAME={}\0", one.name));
+        left.extend(MISBEHAVIOURS.iter().find(is_of).map(|one| (process, one)));
+    }
+    Ok(left)
 }
