@@ -38,3 +38,24 @@ bench *ARGS:
 # The soaks at full length.
 soak:
     SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture
+
+# Tries to break every promise, in some eight minutes, and writes the scorecard.
+prove:
+    cargo build --release --workspace
+    target/release/prove kills --count 5000 --recoveries 200 -o json > target/proof.jsonl
+    target/release/prove syscalls --stride 4 -o json >> target/proof.jsonl
+    target/release/prove zombies --count 50 -o json >> target/proof.jsonl
+    target/release/prove children -o json >> target/proof.jsonl
+    target/release/prove full -o json >> target/proof.jsonl
+    target/release/prove scorecard target/proof.jsonl
+
+# The same at full length, and every planted fault.
+prove-long:
+    cargo build --release --workspace
+    target/release/prove kills --count 20000 --recoveries 300 -o json > target/proof.jsonl
+    target/release/prove syscalls -o json >> target/proof.jsonl
+    target/release/prove zombies --count 100 -o json >> target/proof.jsonl
+    target/release/prove children -o json >> target/proof.jsonl
+    target/release/prove full -o json >> target/proof.jsonl
+    target/release/prove planted -o json >> target/proof.jsonl
+    target/release/prove scorecard target/proof.jsonl

@@ -8,6 +8,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 use queue_core::sqlite::{CORE, Database, Durability, Line, Migration, OpenOptions};
 use queue_core::{Error, Result};
@@ -211,6 +212,26 @@ fn a_damaged_file_is_called_damaged() {
     }
     fs::write(&path, bytes).unwrap();
     assert!(refusal(open(&path)).contains("damaged"));
+}
+
+#[test]
+fn a_file_that_another_process_reads_is_not_opened_without_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("CREATE TABLE kept (id); INSERT INTO kept VALUES (7); BEGIN")
+        .unwrap();
+    let kept = || other.query_row("SELECT id FROM kept", [], |row| row.get::<_, i64>(0));
+    assert_eq!(kept().unwrap(), 7);
+    let mut options = OpenOptions::new(Durability::Fast).unwrap();
+    options.busy_timeout = Duration::from_millis(1);
+    let opened = Database::open(&path, options, &[CORE]);
+    assert!(matches!(opened, Err(Error::Busy { .. })), "{opened:?}");
+    other.execute_batch("COMMIT").unwrap();
+    let findings = open(&path).unwrap().diagnose(false).unwrap();
+    let mode = findings.iter().find(|one| one.what == "journal_mode");
+    assert_eq!(mode.map(|one| one.value.as_str()), Some("wal"));
 }
 
 #[test]

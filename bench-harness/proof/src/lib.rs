@@ -1,15 +1,36 @@
-//! Proof that the engines keep their promises when the machine does not: the shipped code, on real
-//! `SQLite`, over a disk that loses power, fails and fills up on purpose.
+//! Tries to make the engines and their programs break a promise, and counts how often they did.
+//!
+//! Every proof is a verb of the program `prove` and ends in figures: what was tried, how often, how
+//! often a promise was broken, from which seed and at which commit.
+//!
+//! - The shipped engines, on real `SQLite`, over a disk that loses power, fails and fills up on
+//!   purpose: [`cuts`], [`errors`], [`sim`]. They stand on [`disk`], which says what a power cut may
+//!   leave, on [`vfs`], which has `SQLite` use it, and on [`rig`] and [`workload`].
+//! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`].
+//!   They stand on [`process`].
+//! - The tests themselves: [`planted`].
 
 pub mod budget;
 pub mod campaign;
+pub mod children;
 pub mod cuts;
 pub mod digest;
 pub mod disk;
 pub mod errors;
-pub mod evidence;
+pub mod figure;
+pub mod full;
+pub mod kills;
 mod mix;
+pub mod planted;
+pub mod process;
 pub mod rig;
+pub mod scorecard;
 pub mod sim;
+pub mod syscalls;
 pub mod vfs;
 pub mod workload;
+pub mod zombies;
+
+/// What keeps a proof from being carried out, as a sentence. A broken promise is no error: it is
+/// counted.
+pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -1,7 +1,6 @@
 //! A promotion that is killed leaves a file that is one engine's, or that the next one finishes.
 
 use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -9,6 +8,7 @@ use fast_queue::FastQueue;
 use queue_core::Claim;
 use queue_core::queue::Serves;
 use queue_core::runtime::presence::Registration;
+use queue_proof::process::trace::{Traced, was_killed};
 
 use crate::soak::stage::started;
 use crate::soak::{long, report};
@@ -60,13 +60,19 @@ fn workers_finish_when_a_promotion_that_waits_for_them_is_killed_at_any_system_c
 /// processes be traced.
 fn sweep(has_worker: bool) -> Option<Tally> {
     let template = Template::new();
-    let calls = calls(&Scene::new(&template, has_worker).promote())?;
+    let scene = Scene::new(&template, has_worker);
+    let calls = Traced::of(&scene.promote()).calls().unwrap();
+    if calls.is_empty() {
+        report("skipped: without strace, or where it may not trace, no system call can be chosen");
+        return None;
+    }
     let stride = if long() { 1 } else { 13 };
     let mut tally = Tally::new();
     // The last one ends the process, with everything done.
     for call in calls.iter().step_by(stride).chain(calls.last()) {
         let scene = Scene::new(&template, has_worker);
-        if call.kills(&scene.promote()) {
+        let output = Traced::of(&scene.promote()).killed_at(call).unwrap();
+        if was_killed(&output) {
             *tally.entry(scene.end(&template)).or_default() += 1;
         }
     }
@@ -143,68 +149,4 @@ fn promote(path: &Path) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
-}
-
-/// A system call of a process: its name, and how many of that name there were by then.
-struct Call {
-    name: String,
-    number: usize,
-}
-
-/// The system calls of a command, in their order.
-fn calls(command: &Command) -> Option<Vec<Call>> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("trace");
-    // Without the program or the right to trace there is no file, or an empty one.
-    let _ = strace(command, &file, &[]).status();
-    let trace = std::fs::read_to_string(&file).unwrap_or_default();
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let calls: Vec<Call> = trace
-        .lines()
-        .filter_map(|line| {
-            // Lines read `4711 openat(AT_FDCWD, …) = 3`; others tell of ends and of signals.
-            let (name, _) = line.split_once(' ')?.1.trim_start().split_once('(')?;
-            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            if !name.bytes().all(is_name) {
-                return None;
-            }
-            let number = numbers.entry(name).or_default();
-            *number += 1;
-            Some(Call {
-                name: name.to_owned(),
-                number: *number,
-            })
-        })
-        .collect();
-    if calls.is_empty() {
-        report("skipped: without strace, or where it may not trace, no system call can be chosen");
-        return None;
-    }
-    Some(calls)
-}
-
-impl Call {
-    /// Runs a command that is killed as it makes this call; whether it did.
-    fn kills(&self, command: &Command) -> bool {
-        let trace = format!("trace={}", self.name);
-        let inject = format!("inject={}:signal=KILL:when={}", self.name, self.number);
-        let mut strace = strace(command, Path::new("/dev/null"), &[&trace, &inject]);
-        // It ends as the traced process did.
-        strace.status().unwrap().signal() == Some(9)
-    }
-}
-
-/// The command under strace, which writes to `file`.
-fn strace(command: &Command, file: &Path, expressions: &[&str]) -> Command {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o"]).arg(file);
-    for expression in expressions {
-        strace.args(["-e", expression]);
-    }
-    strace.arg(command.get_program()).args(command.get_args());
-    strace
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    strace
 }

@@ -296,6 +296,20 @@ mod tests {
         assert_eq!((recovered.ended, recovered.unreachable), (2, vec![]));
     }
 
+    /// A process can start another one behind a scan that is under way, and end before the scan
+    /// comes to it.
+    #[test]
+    fn one_scan_that_finds_nothing_does_not_end_the_search() {
+        let mut recovery = Recovery::new(WorkerId(7), true, at(0));
+        let mut scans = 0;
+        sweep_until_done(&mut recovery, |scan| {
+            scans = scan + 1;
+            if scan == 1 { vec![41] } else { Vec::new() }
+        });
+        assert_eq!(scans, 4, "nothing, one, nothing, nothing");
+        assert_eq!(recovery.recovered.ended, 1);
+    }
+
     #[test]
     fn a_process_that_does_not_go_is_reported_and_recovery_goes_on() {
         let mut recovery = Recovery::new(WorkerId(7), true, at(0));

@@ -423,6 +423,10 @@ pub(super) fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use rusqlite::ffi;
+
     use super::*;
     use crate::sqlite::Durability;
 
@@ -437,14 +441,42 @@ mod tests {
         }
     }
 
+    fn writer(folder: &Path) -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        let options = OpenOptions::new(Durability::Fast).unwrap();
+        let lock_path = folder.join("writer.lock");
+        Writer::new(folder.join("q.db"), lock_path, connection, &options).unwrap()
+    }
+
+    /// A disk that confirms no commit.
+    fn unconfirmed(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+        if sql == COMMIT {
+            let failure = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+            return Err(rusqlite::Error::SqliteFailure(failure, None));
+        }
+        perform(connection, sql)
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(folder.path()).performing(unconfirmed);
+        let unknown = writer.write(|_| Ok(()), false).unwrap_err();
+        assert!(unknown.is_unknown(), "{unknown:?}");
+        for is_statement in [false, true] {
+            let refused = writer.write(|_| -> Result<()> { panic!("it ran") }, is_statement);
+            assert!(
+                matches!(refused, Err(Error::Unusable { .. })),
+                "{refused:?}"
+            );
+        }
+        assert!(writer.trouble().unwrap().contains("did not confirm"));
+    }
+
     #[test]
     fn a_lone_statement_that_comes_to_lead_after_a_failed_sync_never_runs() {
         let folder = tempfile::tempdir().unwrap();
-        let connection = Connection::open_in_memory().unwrap();
-        let options = OpenOptions::new(Durability::Fast).unwrap();
-        let lock_path = folder.path().join("writer.lock");
-        let path = folder.path().join("q.db");
-        let writer = Writer::new(path, lock_path, connection, &options).unwrap();
+        let writer = writer(folder.path());
         let (inside, entered) = crossbeam_channel::bounded(1);
         let (leave, left) = crossbeam_channel::bounded::<()>(1);
         std::thread::scope(|scope| {

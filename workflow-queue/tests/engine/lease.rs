@@ -92,6 +92,34 @@ fn an_expired_claim_counts_a_crash_and_its_worker_writes_nothing_more() {
 }
 
 #[test]
+fn a_heartbeat_of_a_lost_claim_does_not_extend_the_next_one() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let stale = bench.claim_only();
+    bench.advance(30_000);
+    bench.queue.expire(&[stale]).unwrap();
+    let claim = bench.claim_as(OTHER, 1)[0];
+    bench.advance(20_000);
+    assert_eq!(bench.queue.heartbeat(&[stale]).unwrap(), [Held::Lost]);
+    bench.advance(10_000);
+    assert_eq!(bench.queue.expired().unwrap(), [claim]);
+}
+
+#[test]
+fn a_heartbeat_for_a_shorter_lease_shortens_none() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    let mut options = SqliteOptions::new().unwrap();
+    options.lease = Duration::from_secs(1);
+    options.open.clock = std::sync::Arc::new(At(bench.queue.now().boot));
+    let short = WorkflowQueue::open_with(bench.path(), options).unwrap();
+    assert_eq!(short.heartbeat(&[claim]).unwrap(), [Held::Held]);
+    bench.advance(29_999);
+    assert_eq!(bench.queue.expired().unwrap(), []);
+}
+
+#[test]
 fn leases_that_keep_running_out_spend_the_crashes() {
     let bench = Bench::default();
     let mut task = NewTask::shell("task", "true");

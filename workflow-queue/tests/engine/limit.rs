@@ -301,6 +301,9 @@ fn of_a_queue_with_a_rate_start_no_more_than_may() {
         10,
         "a clock set back costs one period at most"
     );
+    bench.advance(1000);
+    let one_by_one: usize = (0..12).map(|_| bench.claim(1).len()).sum();
+    assert_eq!(one_by_one, 10);
     limit_queue(&bench, None, Some(Rate { starts: 0, ..rate }));
     assert_eq!(bench.claim(50), []);
 }

@@ -160,6 +160,8 @@ fn a_full_worker_takes_its_mark_away_and_passes_the_wake_on() {
     let passes = |action: &Action| matches!(action, Action::PassOn);
     assert!(step.actions.iter().any(passes));
     assert_eq!(limit(&step), None);
+    let step = self::machine(1).step(at(0), [Event::Stop]);
+    assert!(step.actions.iter().any(passes), "so does one that stops");
 }
 
 #[test]

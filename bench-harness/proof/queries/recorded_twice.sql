@@ -1,0 +1,1 @@
+SELECT task FROM queue_attempts WHERE state = 4 GROUP BY task HAVING count(*) > 1

@@ -1,0 +1,1 @@
+SELECT id, name, state FROM queue_tasks ORDER BY id

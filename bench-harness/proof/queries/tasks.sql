@@ -1,0 +1,1 @@
+SELECT id, name, state > 3 FROM queue_tasks

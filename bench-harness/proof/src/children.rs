@@ -1,0 +1,232 @@
+//! Commands that do not want to end, however they are to be ended; what is left of them.
+//!
+//! A cancel, a timeout and a worker that stops end a command's process group, as the documentation
+//! says; what has left the group goes on. After the death of a worker everything it started is
+//! ended, wherever it went.
+
+use std::fmt;
+use std::time::Duration;
+
+use queue_core::sqlite::Durability;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Result;
+use crate::figure::{Figure, commit};
+use crate::process::arena::Running;
+use crate::process::patience::{Stopwatch, pause, wait_until};
+use crate::process::{Arena, Program};
+
+/// How long a process may take to go once it was killed.
+const DYING: Duration = Duration::from_secs(2);
+
+/// How a command misbehaves, in a shell; `$mark` is done once it does.
+struct Misbehaviour {
+    name: &'static str,
+    command: &'static str,
+    /// Whether part of it leaves its process group.
+    escapes: bool,
+}
+
+impl Misbehaviour {
+    /// Whether nothing of it may be left after that ending.
+    fn must_go(&self, ending: Ending) -> bool {
+        ending == Ending::Kill || !self.escapes
+    }
+}
+
+const fn stays(name: &'static str, command: &'static str) -> Misbehaviour {
+    Misbehaviour {
+        name,
+        command,
+        escapes: false,
+    }
+}
+
+static MISBEHAVIOURS: [Misbehaviour; 8] = [
+    stays(
+        "ignores TERM",
+        "trap '' TERM; $mark; while :; do sleep 0.1; done",
+    ),
+    Misbehaviour {
+        name: "escapes with setsid",
+        command: "setsid sh -c 'sleep 300; :' & $mark; wait",
+        escapes: true,
+    },
+    stays(
+        "forks twice",
+        "( ( exec sleep 300 ) & ) ; $mark; exec sleep 300",
+    ),
+    stays(
+        "leaves its pipe to another",
+        "trap 'exit 0' TERM; sleep 300 & $mark; wait",
+    ),
+    stays("floods its output", "$mark; exec cat /dev/zero"),
+    stays("closes its output", "exec >&- 2>&-; $mark; exec sleep 300"),
+    stays(
+        "has children in the background",
+        "sleep 300 & sleep 300 & $mark; wait",
+    ),
+    stays("stops itself", "$mark; kill -STOP $$; sleep 300"),
+];
+
+/// How they are to be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Somebody calls the tasks off.
+    Cancel,
+    /// Their time is over.
+    Timeout,
+    /// Their worker is asked to stop.
+    Stop,
+    /// Their worker is killed, and another one comes.
+    Kill,
+}
+
+impl Ending {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Cancel, Self::Timeout, Self::Stop, Self::Kill];
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Cancel => "a cancel",
+            Self::Timeout => "a timeout",
+            Self::Stop => "SIGTERM to the worker",
+            Self::Kill => "SIGKILL to the worker",
+        })
+    }
+}
+
+/// Puts every misbehaviour to every ending, with the workers of `programs`. Returns how many pairs
+/// there were, and what was left over.
+///
+/// # Errors
+/// If a process cannot be started, or a task does not end.
+pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
+    let (watch, commit) = (Stopwatch::start(), commit());
+    let mut count = 0;
+    let mut faults = Vec::new();
+    for program in programs {
+        for ending in Ending::ALL {
+            count += MISBEHAVIOURS
+                .iter()
+                .filter(|one| one.must_go(ending))
+                .count() as u64;
+            faults.extend(end(*program, ending)?);
+        }
+    }
+    let figure = Figure {
+        what: "ways to misbehave and be ended, of which no process may be left".to_owned(),
+        count,
+        violations: faults.len() as u64,
+        seeds: Vec::new(),
+        seconds: watch.elapsed().as_secs_f64(),
+        commit,
+        ..Figure::default()
+    };
+    Ok((figure, faults))
+}
+
+fn end(program: Program, ending: Ending) -> Result<Vec<String>> {
+    let arena = Arena::new(None, Durability::Fast)?;
+    for (number, misbehaviour) in MISBEHAVIOURS.iter().enumerate() {
+        // A second run, after a kill, behaves.
+        let mark = format!("mark='touch begun-{number}'");
+        let command = format!(
+            "test -e begun-{number} && exit 0; {mark}; {}",
+            misbehaviour.command
+        );
+        let mut words = vec![
+            "add-task",
+            misbehaviour.name,
+            &command,
+            "--max-attempts",
+            "1",
+        ];
+        if ending == Ending::Timeout {
+            words.extend(["--timeout", "2s"]);
+        }
+        arena.ok(program, &words)?;
+    }
+    let worker = worker(&arena, program)?;
+    wait_until("all misbehave", || {
+        let begun = |number| arena.file(&format!("begun-{number}")).exists();
+        Ok((0..MISBEHAVIOURS.len()).all(begun))
+    })?;
+    let mut running = vec![worker];
+    match ending {
+        Ending::Cancel => arena.ok(program, &["cancel", "all"]).map(|_| ())?,
+        Ending::Timeout => {}
+        Ending::Stop => {
+            running[0].signal(Signal::TERM);
+            running[0].0.wait()?;
+        }
+        Ending::Kill => {
+            running.clear();
+            running.push(self::worker(&arena, program)?);
+        }
+    }
+    if ending != Ending::Stop {
+        wait_until("all tasks have ended", || {
+            unfinished(&arena).map(|count| count == 0)
+        })?;
+    }
+    left_over(&arena, program, ending)
+}
+
+fn worker(arena: &Arena, program: Program) -> Result<Running> {
+    let mut command = arena.command(program, &["worker", "--slots", "8", "--grace", "1s"])?;
+    let log = std::fs::File::create(arena.file("worker.log"))?;
+    Ok(Running(command.stderr(log).spawn()?))
+}
+
+fn unfinished(arena: &Arena) -> Result<i64> {
+    let reader = arena.reader()?;
+    Ok(
+        reader.query_row(include_str!("../queries/unfinished.sql"), [], |row| {
+            row.get(0)
+        })?,
+    )
+}
+
+/// Processes that are left and must not be, once those have gone that were killed just now. Ends all
+/// that are left.
+fn left_over(arena: &Arena, program: Program, ending: Ending) -> Result<Vec<String>> {
+    let watch = Stopwatch::start();
+    let must_go = |left: &Left| left.1.must_go(ending);
+    let mut left = left(arena)?;
+    while left.iter().any(must_go) && watch.elapsed() < DYING {
+        pause(Duration::from_millis(10));
+        left = self::left(arena)?;
+    }
+    for (process, _) in &left {
+        if let Some(pid) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+    left.retain(must_go);
+    let program = program.name();
+    let told = left.iter().map(|(process, one)| {
+        let name = one.name;
+        format!("{program}: one that {name} outlived {ending}: process {process}")
+    });
+    Ok(told.collect())
+}
+
+/// A process, and of which misbehaviour it is left.
+type Left = (u32, &'static Misbehaviour);
+
+/// What is left of the commands.
+fn left(arena: &Arena) -> Result<Vec<Left>> {
+    let mut left = Vec::new();
+    for process in arena.marked()? {
+        // One that has ended since has no environment any more.
+        let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        let is_of =
+            |one: &&Misbehaviour| environment.contains(&format!("QUEUE_TASK_NAME={}\0", one.name));
+        left.extend(MISBEHAVIOURS.iter().find(is_of).map(|one| (process, one)));
+    }
+    Ok(left)
+}

@@ -1,0 +1,203 @@
+//! The verbs that run the engines on a disk that fails: `cuts`, `errors`, `sim`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use queue_proof::budget::Budget;
+use queue_proof::campaign::{Outcome, Tally, Violation};
+use queue_proof::figure::{Figure, commit};
+use queue_proof::{Result, cuts, errors, sim};
+
+use crate::say;
+
+/// Calls of a script whose every operation fails once.
+const CALLS: usize = 10;
+/// How long a proof takes if nothing says when it ends.
+const USUAL_SECONDS: u64 = 60;
+
+#[derive(Debug, Args)]
+pub(crate) struct Cuts {
+    #[command(flatten)]
+    seeds: Seeds,
+    /// Stop after so many different images
+    #[arg(long)]
+    images: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Errors {
+    #[command(flatten)]
+    seeds: Seeds,
+    /// Stop after so many injected errors
+    #[arg(long)]
+    injections: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sim {
+    #[command(flatten)]
+    seeds: Seeds,
+    /// Stop after so many simulated hours in which there was work
+    #[arg(long)]
+    hours: Option<u64>,
+    /// Steps of a run instead of the seed's own, with --tasks
+    #[arg(long, requires = "tasks")]
+    steps: Option<u32>,
+    /// Tasks of a run at most, with --steps
+    #[arg(long, requires = "steps")]
+    tasks: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct Seeds {
+    /// Try this seed alone
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The first of many seeds
+    #[arg(long, default_value_t = 0, conflicts_with = "seed")]
+    from: u64,
+    /// Stop after so long; 60 if nothing else says when
+    #[arg(long)]
+    seconds: Option<u64>,
+}
+
+impl Seeds {
+    fn budget(self, count: Option<u64>) -> Budget {
+        let usual = count.is_none().then_some(USUAL_SECONDS);
+        Budget::new(count, self.seconds.or(usual))
+    }
+}
+
+pub(crate) fn run_cuts(args: &Cuts) -> Result<Figure> {
+    let (config, budget) = (cuts::Config::default(), args.seeds.budget(args.images));
+    // Taken at the start: it may have changed by the end.
+    let commit = commit();
+    let outcome = match args.seeds.seed {
+        Some(seed) => cuts::explore(seed, &config, &|_| false).map(single)?,
+        None => cuts::run(args.seeds.from, &config, &budget)?,
+    };
+    let tally = outcome.tally;
+    let details = [
+        ("moments", tally.moments),
+        ("images of a first cut", tally.images),
+        ("images of a second cut", tally.second),
+        ("images seen before", tally.repeated),
+    ];
+    tell("cuts", &outcome.violations);
+    let what = "images of what a power cut leaves";
+    Ok(figure(
+        what, args.seeds, &budget, commit, &outcome, &details,
+    ))
+}
+
+pub(crate) fn run_errors(args: &Errors) -> Result<Figure> {
+    let budget = args.seeds.budget(args.injections);
+    let commit = commit();
+    let outcome = match args.seeds.seed {
+        Some(seed) => errors::sweep(seed, CALLS, &|_| false).map(single)?,
+        None => errors::run(args.seeds.from, CALLS, &budget)?,
+    };
+    let tally = &outcome.tally;
+    let mut details = vec![
+        ("calls that failed", tally.failed),
+        ("power cuts afterwards", tally.cut),
+        ("writes refused after a failed sync", tally.refused),
+    ];
+    let kinds = tally.by_kind.iter();
+    details.extend(kinds.map(|(kind, count)| (kind.name(), *count)));
+    tell("errors", &outcome.violations);
+    let what = "I/O errors injected";
+    Ok(figure(
+        what, args.seeds, &budget, commit, &outcome, &details,
+    ))
+}
+
+pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
+    let size = args.steps.zip(args.tasks);
+    let size = size.map(|(steps, tasks)| sim::Size { steps, tasks });
+    let options = sim::Options {
+        size,
+        ..sim::Options::default()
+    };
+    let budget = args.seeds.budget(args.hours);
+    let commit = commit();
+    let outcome = match args.seeds.seed {
+        Some(seed) => single(sim::one(seed, &options)),
+        None => sim::run(args.seeds.from, &options, &budget)?,
+    };
+    let (tally, struck) = (&outcome.tally, outcome.tally.struck);
+    let details = [
+        (
+            "hours skipped because nothing was open",
+            tally.idle_ms / 3_600_000,
+        ),
+        ("minutes with work", tally.worked_ms / 60_000),
+        ("tasks", tally.counts.tasks),
+        ("executions", tally.counts.starts),
+        ("workers killed", tally.counts.kills),
+        ("claims expired", tally.counts.expired),
+        ("recoveries", tally.counts.recoveries),
+        ("turns", tally.counts.turns),
+        ("power cuts", struck.power),
+        ("processes killed between system calls", struck.killed),
+        ("I/O errors armed", struck.errors),
+        ("full disks", struck.full),
+        ("checkpoints", struck.checkpoints),
+    ];
+    let mut shortened = size;
+    for Violation { seed, what } in &outcome.violations {
+        // Shortened once: the first says how.
+        let size = match shortened {
+            Some(_) => size,
+            None => sim::shrink(*seed, &options),
+        };
+        shortened = shortened.or(size);
+        let size = size.map_or_else(String::new, |size| {
+            format!(" --steps {} --tasks {}", size.steps, size.tasks)
+        });
+        say(&format!("prove sim --seed {seed}{size}: {what}"));
+    }
+    let what = "simulated hours with work";
+    Ok(figure(
+        what, args.seeds, &budget, commit, &outcome, &details,
+    ))
+}
+
+fn single<T>((tally, violations): (T, Vec<Violation>)) -> Outcome<T> {
+    Outcome {
+        tally,
+        violations,
+        seeds: 1,
+    }
+}
+
+/// How each violation is seen again.
+fn tell(verb: &str, violations: &[Violation]) {
+    for Violation { seed, what } in violations {
+        say(&format!("prove {verb} --seed {seed}: {what}"));
+    }
+}
+
+fn figure<T: Tally>(
+    what: &str,
+    seeds: Seeds,
+    budget: &Budget,
+    commit: String,
+    outcome: &Outcome<T>,
+    details: &[(&str, u64)],
+) -> Figure {
+    let details = details.iter();
+    let mut details: BTreeMap<String, u64> = details
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect();
+    details.insert("seeds".to_owned(), outcome.seeds);
+    Figure {
+        what: what.to_owned(),
+        count: outcome.tally.count(),
+        violations: outcome.violations.len() as u64,
+        seeds: vec![seeds.seed.unwrap_or(seeds.from)],
+        seconds: budget.elapsed().as_secs_f64(),
+        commit,
+        details,
+    }
+}

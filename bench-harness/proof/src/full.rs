@@ -1,0 +1,149 @@
+//! A disk that is full: a small file system in memory, mounted where nobody else sees it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use queue_core::sqlite::Durability;
+
+use crate::Result;
+use crate::figure::{Figure, commit};
+use crate::process::arena::said;
+use crate::process::patience::Stopwatch;
+use crate::process::program::own;
+use crate::process::{Arena, Program};
+
+/// What the hidden verb is given.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Full {
+    /// A folder on a small file system
+    folder: PathBuf,
+}
+
+/// Bytes of each task's command: a few dozen of them fill the disk.
+const LARGE: usize = 16 << 10;
+
+/// Mounts the file system in a name space of its own and fills it there, with every program and at
+/// every durability. Nothing where this user may not mount.
+///
+/// # Errors
+/// If what is tried there cannot be tried.
+pub fn run() -> Result<Option<(Figure, Vec<String>)>> {
+    let watch = Stopwatch::start();
+    let mut figure = Figure {
+        what: "verbs refused by a full disk".to_owned(),
+        count: 0,
+        violations: 0,
+        seeds: Vec::new(),
+        seconds: 0.0,
+        commit: commit(),
+        ..Figure::default()
+    };
+    let folder = tempfile::tempdir()?;
+    let script = r#"mount -t tmpfs -o size=4m none "$1" || exit 99; exec "$2" child full "$1""#;
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            script,
+            "sh",
+        ])
+        .arg(folder.path())
+        .arg(own()?)
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = output else {
+        return Ok(None);
+    };
+    match output.status.code() {
+        Some(0) => {}
+        Some(1 | 99) => return Ok(None),
+        _ => return Err(said(&output).into()),
+    }
+    let (count, faults): (u64, Vec<String>) = serde_json::from_slice(&output.stdout)?;
+    figure.count = count;
+    figure.violations = faults.len() as u64;
+    figure.seconds = watch.elapsed().as_secs_f64();
+    Ok(Some((figure, faults)))
+}
+
+/// What is tried on the small file system: how many verbs were refused, and what was wrong.
+///
+/// # Errors
+/// If a program cannot be started, or the disk does not become full.
+pub fn fill(args: &Full) -> Result<(u64, Vec<String>)> {
+    let mut refused = 0;
+    let mut faults = Vec::new();
+    for program in [Program::Fast, Program::Workflow] {
+        for durability in [Durability::Fast, Durability::Full] {
+            let arena = Arena::new(Some(&args.folder), durability)?;
+            let (count, found) = fill_one(&arena, program)?;
+            refused += count;
+            let name = |fault| format!("{} at {durability:?}: {fault}", program.name());
+            faults.extend(found.into_iter().map(name));
+        }
+    }
+    Ok((refused, faults))
+}
+
+fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
+    let mut faults = Vec::new();
+    let command = format!("true # {}", "x".repeat(LARGE));
+    let add = ["add-task", "large", &command, "--print", "id"];
+    arena.ok(program, &add)?;
+    let ballast = arena.file("ballast");
+    fs::write(&ballast, vec![0; free(arena.database().parent())? / 4 * 3])?;
+    let mut acknowledged = 1;
+    loop {
+        let output = arena.run(program, &add)?;
+        if output.status.success() {
+            acknowledged += 1;
+            continue;
+        }
+        faults.extend(unclear(&output));
+        break;
+    }
+    // The rest of the verbs meet the full disk, too; some need no space.
+    let mut refused = 1;
+    for words in [&["cancel", "1"][..], &["worker", "--drain"], &add] {
+        let output = arena.run(program, words)?;
+        if !output.status.success() {
+            refused += 1;
+            faults.extend(unclear(&output));
+        }
+    }
+    fs::remove_file(ballast)?;
+    let there = arena.ok(program, &["status", "-o", "json"])?;
+    let status: serde_json::Value = serde_json::from_str(&there)?;
+    let stored = status["total"].as_u64().unwrap_or(0);
+    if stored != acknowledged {
+        faults.push(format!(
+            "{acknowledged} tasks were acknowledged, {stored} are there"
+        ));
+    }
+    let drained = arena.run(program, &["worker", "--drain"])?;
+    if drained.status.code() != Some(0) {
+        faults.push(format!(
+            "with space again the worker ended with {}",
+            said(&drained)
+        ));
+    }
+    faults.extend(arena.damage()?);
+    Ok((refused, faults))
+}
+
+/// A refusal that is not the one documented for a full disk.
+fn unclear(output: &std::process::Output) -> Option<String> {
+    let is_clear =
+        output.status.code() == Some(5) && String::from_utf8_lossy(&output.stderr).contains("full");
+    (!is_clear).then(|| format!("on a full disk a program ended with {}", said(output)))
+}
+
+/// Bytes that are left on a file system.
+fn free(folder: Option<&Path>) -> Result<usize> {
+    let system = rustix::fs::statvfs(folder.ok_or("the database has no folder")?)?;
+    Ok(usize::try_from(system.f_bavail * system.f_frsize)?)
+}

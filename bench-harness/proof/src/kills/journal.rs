@@ -1,0 +1,148 @@
+//! The journal of a round: one appended line for everything that happened, in one file, in the
+//! order in which it happened.
+//!
+//! Commands append the start and the end of every run; workers append their log; whoever kills or
+//! re-opens appends that *before* it does so. The checks read the journal beside the database.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::Result;
+use crate::process::arena::quoted;
+
+/// Something the journal tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A command began.
+    Start(Run),
+    /// A command is about to exit.
+    End(Run),
+    /// That process is about to be killed.
+    Kill(u32),
+    /// `retry` is about to re-open a task, or all of them.
+    Reopen(Option<i64>),
+    /// `cancel` is about to call a task off.
+    Cancel(i64),
+    /// A worker recorded that a task succeeded.
+    Succeeded(i64),
+}
+
+/// One execution of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The task's name.
+    pub(super) name: String,
+    /// The task's id.
+    pub(super) task: i64,
+    /// The fencing token of the claim.
+    pub(super) token: u64,
+    /// The worker's process.
+    pub(super) worker: u32,
+}
+
+/// Where lines are appended.
+#[derive(Clone, Debug)]
+pub(super) struct Journal(PathBuf);
+
+impl Journal {
+    /// The journal in that file; the first line creates it.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// A command line that tells of its start and its end, does `body` between the two, and exits
+    /// with `code`.
+    pub(super) fn command(&self, body: &str, code: u8) -> String {
+        let file = quoted(&self.0);
+        let run = "$QUEUE_TASK_NAME $QUEUE_TASK_ID $QUEUE_TOKEN $PPID";
+        format!("echo \"start {run}\" >> {file}; {body}; echo \"end {run}\" >> {file}; exit {code}")
+    }
+
+    /// The file, opened to append to.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(super) fn append(&self) -> Result<File> {
+        Ok(File::options().create(true).append(true).open(&self.0)?)
+    }
+
+    /// Appends a line.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn say(&self, entry: &Entry) -> Result<()> {
+        let line = match entry {
+            Entry::Kill(process) => format!("kill {process}\n"),
+            Entry::Reopen(Some(task)) => format!("reopen {task}\n"),
+            Entry::Reopen(None) => "reopen all\n".to_owned(),
+            Entry::Cancel(task) => format!("cancel {task}\n"),
+            Entry::Start(_) | Entry::End(_) | Entry::Succeeded(_) => {
+                return Err("commands and workers tell of runs themselves".into());
+            }
+        };
+        Ok(self.append()?.write_all(line.as_bytes())?)
+    }
+
+    /// Everything told so far.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(super) fn read(&self) -> Result<Vec<Entry>> {
+        read(&self.0)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<Entry>> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read?,
+    };
+    Ok(text.lines().filter_map(parse).collect())
+}
+
+/// The entry a line tells; none where a worker logs something else.
+pub(super) fn parse(line: &str) -> Option<Entry> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let run = |name: &str, task: &str, token: &str, worker: &str| {
+        Some(Run {
+            name: name.to_owned(),
+            task: task.parse().ok()?,
+            token: token.parse().ok()?,
+            worker: worker.parse().ok()?,
+        })
+    };
+    match words[..] {
+        ["start", name, task, token, worker] => run(name, task, token, worker).map(Entry::Start),
+        ["end", name, task, token, worker] => run(name, task, token, worker).map(Entry::End),
+        ["kill", process] => process.parse().ok().map(Entry::Kill),
+        ["reopen", "all"] => Some(Entry::Reopen(None)),
+        ["reopen", task] => task.parse().ok().map(|task| Entry::Reopen(Some(task))),
+        ["cancel", task] => task.parse().ok().map(Entry::Cancel),
+        // A worker's log: `TIME task 7 (NAME) succeeded after 0.0s, attempt 1`.
+        [_, "task", task, _, "succeeded", ..] => task.parse().ok().map(Entry::Succeeded),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Run, parse};
+
+    #[test]
+    fn a_workers_log_and_a_commands_lines_are_told_apart() {
+        let run = Run {
+            name: "t1".to_owned(),
+            task: 4,
+            token: 2,
+            worker: 99,
+        };
+        assert_eq!(parse("start t1 4 2 99"), Some(Entry::Start(run)));
+        let logged = "2026-11-26T14:39:33.811Z task 2 (t7) succeeded after 0.0s, attempt 1";
+        assert_eq!(parse(logged), Some(Entry::Succeeded(2)));
+        let failed =
+            "2026-11-26T14:39:33.811Z task 2 (t7) failed (exit code 1) after 0.0s, attempt 1";
+        assert_eq!(parse(failed), None);
+        assert_eq!(parse("reopen all"), Some(Entry::Reopen(None)));
+    }
+}

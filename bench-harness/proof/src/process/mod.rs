@@ -1,0 +1,9 @@
+//! The shipped programs as processes: where they lie, a database of their own, waiting and time.
+
+pub mod arena;
+pub mod patience;
+pub mod program;
+pub mod trace;
+
+pub use arena::Arena;
+pub use program::Program;

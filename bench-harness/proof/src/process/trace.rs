@@ -1,0 +1,150 @@
+//! System calls of a process, by strace: to list them, to be killed at one, to have one fail.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::Result;
+
+/// A command that can be started again and again under strace.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// Program and arguments.
+    pub words: Vec<PathBuf>,
+    /// The file it reads as its standard input; empty if none.
+    pub input: Option<PathBuf>,
+}
+
+/// A system call: its name, and how many of that name the same thread had made by then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    name: String,
+    number: usize,
+}
+
+impl Traced {
+    /// The program and the arguments of a command.
+    pub fn of(command: &Command) -> Self {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        Self {
+            words: words.map(PathBuf::from).collect(),
+            input: None,
+        }
+    }
+
+    /// Every call that it makes, in the order of their first occurrence; none where there is no
+    /// strace or processes may not be traced.
+    ///
+    /// # Errors
+    /// If there is no folder for what strace writes.
+    pub fn calls(&self) -> Result<Vec<Call>> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("trace");
+        // Without the program or the right to trace there is no file, or an empty one.
+        let _ = self.strace(&file, &[])?.output();
+        let trace = std::fs::read_to_string(&file).unwrap_or_default();
+        Ok(listed(&trace))
+    }
+
+    /// Runs it and has it killed as it makes `call`.
+    ///
+    /// # Errors
+    /// If strace cannot be started.
+    pub fn killed_at(&self, call: &Call) -> Result<Output> {
+        let trace = format!("trace={}", call.name);
+        let inject = format!("inject={}:signal=KILL:when={}", call.name, call.number);
+        Ok(self
+            .strace(Path::new("/dev/null"), &[&trace, &inject])?
+            .output()?)
+    }
+
+    /// Runs it and has its `number`th attempt to reach the disk fail, counted by thread. Returns the
+    /// file it was about too, or none if there were not so many.
+    ///
+    /// # Errors
+    /// If strace cannot be started, or tells what it did in another form.
+    pub fn with_failed_sync(&self, number: usize) -> Result<(Output, Option<PathBuf>)> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("trace");
+        let inject = format!("inject=fsync,fdatasync:error=EIO:when={number}");
+        let expressions = ["trace=fsync,fdatasync", &inject, "decode-fds=path"];
+        let output = self.strace(&file, &expressions)?.output()?;
+        let trace = std::fs::read_to_string(&file)?;
+        let Some(line) = trace.lines().find(|line| line.ends_with("(INJECTED)")) else {
+            return Ok((output, None));
+        };
+        // `4711 fsync(9</var/q.db-wal>) = -1 EIO (Input/output error) (INJECTED)`
+        let path = line
+            .split_once('<')
+            .and_then(|(_, rest)| rest.split_once(">)"));
+        let (path, _) = path.ok_or("strace does not name the files")?;
+        Ok((output, Some(path.into())))
+    }
+
+    fn strace(&self, file: &Path, expressions: &[&str]) -> Result<Command> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o"]).arg(file);
+        for expression in expressions {
+            strace.args(["-e", expression]);
+        }
+        strace.args(&self.words);
+        strace.stdin(match &self.input {
+            Some(path) => Stdio::from(std::fs::File::open(path)?),
+            None => Stdio::null(),
+        });
+        Ok(strace)
+    }
+}
+
+/// Whether a traced process was killed; strace ends as the process did.
+pub fn was_killed(output: &Output) -> bool {
+    output.status.signal() == Some(9)
+}
+
+/// Lines read `4711 openat(AT_FDCWD, …) = 3`; others tell of ends, of signals and of calls that are
+/// resumed.
+fn listed(trace: &str) -> Vec<Call> {
+    let mut made: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let Some((name, _)) = rest.trim_start().split_once('(') else {
+            continue;
+        };
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !name.bytes().all(is_name) {
+            continue;
+        }
+        let number = made.entry((thread, name)).or_default();
+        *number += 1;
+        let call = Call {
+            name: name.to_owned(),
+            number: *number,
+        };
+        // strace counts by thread: the first to come so far is the one that is met.
+        if !calls.contains(&call) {
+            calls.push(call);
+        }
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn calls_are_counted_by_name_and_thread() {
+        let trace = "7 openat(AT_FDCWD, \"a\") = 3\n7 close(3) = 0\n8 openat(AT_FDCWD) = 3\n\
+                     7 <... read resumed>) = 0\n7 +++ exited with 0 +++\n7 openat(AT_FDCWD) = 3\n";
+        let calls = listed(trace);
+        let named: Vec<_> = calls
+            .iter()
+            .map(|call| (&*call.name, call.number))
+            .collect();
+        assert_eq!(named, [("openat", 1), ("close", 1), ("openat", 2)]);
+    }
+}

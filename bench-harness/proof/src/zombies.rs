@@ -1,0 +1,114 @@
+//! Zombies: workers that are stopped for longer than their lease and come back with a verdict.
+
+use rustix::process::Signal;
+
+use queue_core::sqlite::Durability;
+
+use crate::Result;
+use crate::figure::{Figure, commit};
+use crate::process::arena::{Running, said};
+use crate::process::patience::{Stopwatch, wait_until};
+use crate::process::{Arena, Program};
+
+/// How many take place at the same time: each of them mostly waits.
+const AT_ONCE: usize = 10;
+
+/// A worker of workflow-queue that claims one task at a time, under the shortest lease.
+const WORKER: [&str; 5] = ["worker", "1", "--lease", "1s", "--drain"];
+
+/// The first run waits until it is let go and then fails for good; any other succeeds at once.
+const COMMAND: &str = "! test -e second || exit 0; echo $$ > first; \
+    while ! test -e go; do sleep 0.02; done; exit 7";
+
+/// Stops `count` workers beyond their leases and lets each go on when another one has finished its
+/// task. Returns how many verdicts came too late and what was not refused.
+///
+/// # Errors
+/// If a process cannot be started or does not get where it has to.
+pub fn run(count: usize) -> Result<(Figure, Vec<String>)> {
+    let (watch, commit) = (Stopwatch::start(), commit());
+    let mut faults = Vec::new();
+    let mut left = count;
+    while left > 0 {
+        let rounds = left.min(AT_ONCE);
+        let ends: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
+            let rounds: Vec<_> = (0..rounds).map(|_| scope.spawn(round)).collect();
+            let ends = rounds.into_iter().map(|round| match round.join() {
+                Ok(end) => end,
+                Err(_) => Err("a thread has panicked".into()),
+            });
+            ends.collect()
+        });
+        for end in ends {
+            faults.extend(end?);
+        }
+        left -= rounds;
+    }
+    let figure = Figure {
+        what: "verdicts of workers that were stopped beyond their lease".to_owned(),
+        count: count as u64,
+        violations: faults.len() as u64,
+        seeds: Vec::new(),
+        seconds: watch.elapsed().as_secs_f64(),
+        commit,
+        ..Figure::default()
+    };
+    Ok((figure, faults))
+}
+
+fn round() -> Result<Vec<String>> {
+    let arena = Arena::new(None, Durability::Full)?;
+    let program = Program::Workflow;
+    arena.ok(
+        program,
+        &["enqueue", "once", COMMAND, "--max-attempts", "1"],
+    )?;
+    let first = Running(arena.command(program, &WORKER)?.spawn()?);
+    wait_until("the first run begins", || Ok(arena.file("first").exists()))?;
+    stop_outside_a_write(&first, &arena)?;
+    for name in ["second", "go"] {
+        std::fs::write(arena.file(name), "")?;
+    }
+    let mut faults = Vec::new();
+    let second = arena.run(program, &WORKER)?;
+    if second.status.code() != Some(0) {
+        faults.push(format!("the second worker ended with {}", said(&second)));
+    }
+    first.signal(Signal::CONT);
+    let first = first.output()?;
+    if first.status.code() != Some(6) {
+        faults.push(format!("the stopped worker ended with {}", said(&first)));
+    }
+    let reader = arena.reader()?;
+    let verdict = reader.query_row(include_str!("../queries/verdict.sql"), [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
+    })?;
+    if verdict != (4, Some(0)) {
+        faults.push(format!("the task's state and exit code are {verdict:?}"));
+    }
+    faults.extend(arena.damage()?);
+    Ok(faults)
+}
+
+/// Stops a worker while it does not hold the lock of those who write: one that is stopped inside a
+/// write keeps every other one out.
+fn stop_outside_a_write(worker: &Running, arena: &Arena) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let lock = std::fs::metadata(arena.file("queue.db.d/writer.lock"))?;
+    let (pid, lock) = (worker.0.id(), format!(":{} ", lock.ino()));
+    wait_until("it is stopped between two writes", || {
+        worker.signal(Signal::STOP);
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten();
+        let mut stats = threads.map(|thread| std::fs::read_to_string(thread.path().join("stat")));
+        let all_stopped = stats.all(|stat| stat.is_ok_and(|stat| stat.contains(") T ")));
+        let locks = std::fs::read_to_string("/proc/locks")?;
+        let holder = format!(" {pid} ");
+        let writes = locks
+            .lines()
+            .any(|line| line.contains(&holder) && line.contains(&lock) && !line.contains("->"));
+        if all_stopped && writes {
+            worker.signal(Signal::CONT);
+        }
+        Ok(all_stopped && !writes)
+    })
+}

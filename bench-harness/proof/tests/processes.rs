@@ -1,0 +1,32 @@
+//! Stopped workers, commands that do not end and a full disk, in a short form.
+
+use std::io::Write as _;
+
+use queue_proof::process::Program;
+use queue_proof::{Result, children, full, zombies};
+
+#[test]
+fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused_each_time() -> Result<()> {
+    let (figure, faults) = zombies::run(5)?;
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(figure.count, 5);
+    Ok(())
+}
+
+#[test]
+fn no_process_outlives_the_end_of_its_task() -> Result<()> {
+    let (_, faults) = children::run(&[Program::Workflow])?;
+    assert_eq!(faults, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_full_disk_is_said_to_be_full_and_costs_nothing_acknowledged() -> Result<()> {
+    let Some((figure, faults)) = full::run()? else {
+        let skipped = "skipped: this user may not mount a small file system";
+        return Ok(writeln!(std::io::stderr(), "{skipped}")?);
+    };
+    assert_eq!(faults, [""; 0]);
+    assert!(figure.count >= 4, "{figure:?}");
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Scenarios killed at their system calls, in a short form.
+
+use std::io::Write as _;
+
+use queue_proof::{Result, syscalls};
+
+#[test]
+fn a_program_killed_at_a_system_call_leaves_the_file_as_before_or_as_after() -> Result<()> {
+    let Some(found) = syscalls::run(100)? else {
+        let skipped = "skipped: there is no strace, or it may not trace";
+        return Ok(writeln!(std::io::stderr(), "{skipped}")?);
+    };
+    assert_eq!(found.faults, [""; 0]);
+    assert!(found.kills.count > 30 && found.syncs.count > 0, "{found:?}");
+    Ok(())
+}
