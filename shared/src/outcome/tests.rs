@@ -59,6 +59,30 @@ fn fatal_and_unlisted_exit_codes_are_not_retried() {
 }
 
 #[test]
+fn a_fatal_error_of_a_handler_is_not_retried() {
+    let options = TaskOptions::default();
+    let state = |fatal| {
+        let message = "no".to_owned();
+        let outcome = Outcome::HandlerFailed { message, fatal };
+        decide(outcome, running(&options), NOW, 0).state
+    };
+    assert_eq!(state(true), State::Failed);
+    assert_eq!(state(false), State::Scheduled);
+}
+
+#[test]
+fn codes_of_reasons_lead_back_to_them_and_words_tell_them_apart() {
+    let mut words = Vec::new();
+    for (place, reason) in (1..).zip(Reason::ALL) {
+        assert_eq!(reason.code(), place);
+        assert_eq!(Reason::from_code(place), Some(reason));
+        assert!(!words.contains(&reason.as_str()), "{reason:?}");
+        words.push(reason.as_str());
+    }
+    assert_eq!(Reason::from_code(0), None);
+}
+
+#[test]
 fn a_hand_back_counts_as_neither_attempt_nor_crash() {
     let options = TaskOptions::default();
     let verdict = decide(Outcome::Returned, running(&options), NOW, 0);
@@ -105,7 +129,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
         }),
         Just(Outcome::Panicked { message: message() }),
         Just(Outcome::Returned),
-        any::<i64>().prop_map(|until| Outcome::Snoozed {
+        prop_oneof![Just(NOW.0), any::<i64>()].prop_map(|until| Outcome::Snoozed {
             until: Timestamp(until)
         }),
     ]
@@ -131,6 +155,8 @@ proptest! {
         let ended = outcome == Outcome::Succeeded;
         prop_assert_eq!(verdict.state == State::Succeeded, ended);
         prop_assert_eq!(verdict.state == State::Cancelled, cancel_requested && !ended);
+        let said = verdict.reason == Some(Reason::Cancel);
+        prop_assert_eq!(said, verdict.state == State::Cancelled);
         if verdict.state.is_waiting() && !uncounted {
             prop_assert!(attempt < options.max_attempts);
         }

@@ -94,6 +94,7 @@ mod tests {
         let mut checkpoints = Checkpoints::default();
         assert!(checkpoints.committed(DUE_AT));
         checkpoints.passed(Some(complete(DUE_AT)), false);
+        assert!(!checkpoints.committed(DUE_AT), "it stands where it did");
         assert!(!checkpoints.committed(3));
         assert!(checkpoints.committed(DUE_AT));
     }

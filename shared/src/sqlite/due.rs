@@ -97,7 +97,7 @@ mod tests {
         fn a_claim_looks_for_each_of_its_reasons_and_no_other(
             next in proptest::option::of(0..300_i64),
             later in 0..300_i64,
-            back in prop_oneof![Just(0), 0..2 * SMALL_STEP_MS],
+            back in prop_oneof![Just(0), SMALL_STEP_MS..=SMALL_STEP_MS + 1, 0..2 * SMALL_STEP_MS],
         ) {
             let found = Due::found(next.map(|next| Timestamp(1_000_000 + next)), at(0));
             let now = set_back(later, back);
