@@ -35,6 +35,10 @@ replay *ARGS:
 bench *ARGS:
     cargo bench -p bench-harness -- {{ARGS}}
 
+# A million inputs on everything that reads what others wrote.
+fuzz *ARGS:
+    cargo run -p queue-fuzz -- {{ARGS}}
+
 # The soaks at full length.
 soak:
     SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture

@@ -109,3 +109,33 @@ pub enum Held {
     /// It is not the worker's any more: end its processes, report nothing.
     Lost,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::WorkerId;
+
+    proptest! {
+        #[test]
+        fn an_id_of_any_bits_is_positive_and_reads_back(bits: u64) {
+            let id = WorkerId::from_bits(bits);
+            prop_assert!(id.0 > 0);
+            prop_assert_eq!(id.0.cast_unsigned(), bits >> 1 | 1);
+            prop_assert_eq!(WorkerId::parse(&id.to_string()), Some(id));
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_not_read() {
+        for text in [
+            "",
+            "7",
+            "+000000000000007",
+            "00000000000000007",
+            "000000000000000g",
+        ] {
+            assert_eq!(WorkerId::parse(text), None, "{text}");
+        }
+    }
+}

@@ -109,8 +109,11 @@ fn smoothed(latest: &AtomicI64, read: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicI64;
+    use std::time::Duration;
 
-    use super::smoothed;
+    use proptest::prelude::*;
+
+    use super::{BootTime, Now, SMALL_STEP_MS, Timestamp, smoothed};
 
     #[test]
     fn small_steps_back_are_smoothed_and_large_ones_accepted() {
@@ -129,5 +132,39 @@ mod tests {
         let in_2099 = 4_070_908_800_000;
         let shown = [1_767_225_600_000, in_2099, 1_767_225_601_000];
         assert_eq!(shown.map(|read| smoothed(&latest, read)), shown);
+    }
+
+    proptest! {
+        #[test]
+        fn smoothed_time_never_steps_back_by_little(
+            steps in proptest::collection::vec(-2 * SMALL_STEP_MS..2 * SMALL_STEP_MS, 1..40),
+        ) {
+            let latest = AtomicI64::new(i64::MIN);
+            let mut shown = 0;
+            let mut given = smoothed(&latest, shown);
+            for step in steps {
+                shown += step;
+                let next = smoothed(&latest, shown);
+                prop_assert!((0..=SMALL_STEP_MS).contains(&(next - shown)), "near the clock");
+                prop_assert!(next >= given || given - next > SMALL_STEP_MS, "or it was wrong before");
+                given = next;
+            }
+        }
+
+        #[test]
+        fn arithmetic_of_times_saturates(at: i64, other: i64, millis in 0..=i64::MAX.unsigned_abs()) {
+            let exact = i128::from(at) + i128::from(millis);
+            let later = Timestamp(at).after(Duration::from_millis(millis));
+            prop_assert_eq!(i128::from(later.0), exact.min(i128::from(Timestamp::MAX.0)));
+            let later = BootTime(at).after(Duration::from_millis(millis));
+            prop_assert_eq!(i128::from(later.0), exact.min(i128::from(i64::MAX)));
+            let away = i128::from(at) - i128::from(other);
+            let bounded = away.clamp(i64::MIN.into(), i64::MAX.into());
+            prop_assert_eq!(i128::from(Timestamp(at).since(Timestamp(other))), bounded);
+            let now = Now { wall: Timestamp(at), boot: BootTime(other) };
+            prop_assert_eq!(i128::from(now.ahead_ms()), bounded);
+            let since = BootTime(at).since(BootTime(other)).as_millis();
+            prop_assert_eq!(since, bounded.max(0).cast_unsigned());
+        }
     }
 }

@@ -147,7 +147,54 @@ impl TaskOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::TaskOptions;
+    use proptest::prelude::*;
+
+    use super::{MAX_DURATION_MS, TaskOptions};
+
+    fn duration() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            0..5_u64,
+            0..=MAX_DURATION_MS,
+            MAX_DURATION_MS - 1..=u64::MAX
+        ]
+    }
+
+    prop_compose! {
+        fn any_options()(
+            budgets in (0..4_u32, 0..4_u32),
+            backoff_ms in duration(), max_backoff_ms in duration(),
+            timeout_ms in proptest::option::of(duration()),
+            cwd in proptest::option::of("\\PC{0,8}"),
+            env in proptest::collection::vec(("[A-Z=]{0,3}", "\\PC{0,8}"), 0..3),
+            retry_codes in proptest::collection::vec(any::<i32>(), 0..3),
+            fatal_codes in proptest::collection::vec(any::<i32>(), 0..3),
+        ) -> TaskOptions {
+            let (max_attempts, max_crashes) = budgets;
+            TaskOptions {
+                max_attempts, max_crashes, backoff_ms, max_backoff_ms, timeout_ms, cwd, env,
+                retry_codes, fatal_codes,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_options_come_back_as_they_were(options in any_options()) {
+            let stored = options.to_row().unwrap();
+            prop_assert_eq!(TaskOptions::from_row(stored.as_deref()).unwrap(), options);
+        }
+
+        #[test]
+        fn exactly_what_breaks_a_limit_is_refused(options in any_options()) {
+            let durations = [options.backoff_ms, options.max_backoff_ms];
+            let valid = options.max_attempts > 0
+                && options.max_crashes > 0
+                && options.timeout_ms != Some(0)
+                && durations.into_iter().chain(options.timeout_ms).all(|ms| ms <= MAX_DURATION_MS)
+                && options.env.iter().all(|(name, _)| !name.is_empty() && !name.contains('='));
+            prop_assert_eq!(options.validate().is_ok(), valid);
+        }
+    }
 
     #[test]
     fn defaults_are_stored_as_nothing() {

@@ -110,6 +110,7 @@ mod tests {
             assert_eq!(State::from_code(state.code()), Some(state));
             assert_eq!(State::parse(state.as_str()), Some(state));
         }
+        assert_eq!(format!("{:>10}|", State::Running), "   running|");
         assert_eq!(State::from_code(8), None);
         assert_eq!(State::parse("done"), None);
     }

@@ -109,6 +109,7 @@ mod tests {
             assert_eq!(Condition::from_code(condition.code()), Some(condition));
             assert_eq!(Condition::parse(condition.as_str()), Some(condition));
         }
+        assert_eq!(format!("{:>8}|", Condition::Any), "     any|");
         assert_eq!(Condition::from_code(3), None);
         assert_eq!(Condition::parse("succeeded"), None);
     }

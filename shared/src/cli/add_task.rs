@@ -158,14 +158,14 @@ pub(super) fn priority(text: &str) -> Result<i32, String> {
     })
 }
 
-fn exit_code(text: &str) -> Result<i32, String> {
+pub(super) fn exit_code(text: &str) -> Result<i32, String> {
     text.parse()
         .ok()
         .filter(|code| (0..=255).contains(code))
         .ok_or_else(|| "an exit code is a number from 0 to 255".to_owned())
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a variable is written NAME=VALUE".to_owned()),

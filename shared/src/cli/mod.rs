@@ -32,6 +32,8 @@ mod restore;
 pub mod retry;
 mod run;
 mod salvage;
+#[cfg(feature = "testing")]
+pub mod seams;
 mod show;
 mod status;
 pub mod systemd;

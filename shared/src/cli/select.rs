@@ -242,8 +242,8 @@ pub fn show(ids: &[TaskId]) -> String {
     while let [first, ..] = rest {
         let run = rest
             .iter()
-            .zip(first.0..)
-            .take_while(|(id, expected)| id.0 == *expected)
+            .zip(0..)
+            .take_while(|(id, offset)| id.0.checked_sub(first.0) == Some(*offset))
             .count();
         if !text.is_empty() {
             text.push(',');
@@ -296,6 +296,14 @@ mod tests {
             assert!(parse(text).is_err(), "{text}");
         }
         assert_eq!(parse("8-5").unwrap_err(), "the range 8-5 runs backwards");
+    }
+
+    /// Runs were found by counting up from their first id, which after the last number there is
+    /// ended the program instead of the list; now the ids themselves are compared.
+    #[test]
+    fn the_last_id_there_is_can_be_shown() {
+        let ids = [i64::MAX - 1, i64::MAX].map(TaskId);
+        assert_eq!(show(&ids), "9223372036854775806-9223372036854775807");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! `systemd print|install|uninstall`: the worker as a service. What a program's worker has beyond
 //! those of every program, its service has too.
 
-mod unit;
+pub(super) mod unit;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -22,6 +22,8 @@ pub mod presence;
 pub mod protocol;
 pub mod recovery;
 mod resolve;
+#[cfg(feature = "testing")]
+pub mod seams;
 pub mod shell;
 pub mod sidecar;
 pub mod stop;

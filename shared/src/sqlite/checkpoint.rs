@@ -69,6 +69,8 @@ impl Checkpoints {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn complete(log: u32) -> Pass {
@@ -92,6 +94,7 @@ mod tests {
         let mut checkpoints = Checkpoints::default();
         assert!(checkpoints.committed(DUE_AT));
         checkpoints.passed(Some(complete(DUE_AT)), false);
+        assert!(!checkpoints.committed(DUE_AT), "it stands where it did");
         assert!(!checkpoints.committed(3));
         assert!(checkpoints.committed(DUE_AT));
     }
@@ -140,5 +143,39 @@ mod tests {
         assert_eq!(checkpoints.passed(None, false), Next::Rest);
         assert!(!checkpoints.committed(DUE_AT + 1));
         assert!(checkpoints.committed(2 * DUE_AT));
+    }
+
+    proptest! {
+        /// Commits and passes in any order: one checkpoint at a time, begun as soon as the log has
+        /// grown enough since the last, and writers are kept out at most once in each.
+        #[test]
+        fn a_checkpoint_is_begun_when_it_is_due_and_at_no_other_time(
+            events in proptest::collection::vec((0..4_u8, 0..4 * DUE_AT, 0..3 * DUE_AT), 1..60),
+        ) {
+            let mut checkpoints = Checkpoints::default();
+            let (mut at, mut tried_at) = (0, 0);
+            let mut running: Option<bool> = None;
+            for (kind, log, left) in events {
+                match running {
+                    Some(exclusive) if kind == 0 => {
+                        let pass = Pass { log, done: log.saturating_sub(left) };
+                        let again = !exclusive && log >= EXCLUSIVE_AT && left.min(log) < DUE_AT;
+                        let expected = if again { Next::Exclusive } else { Next::Rest };
+                        prop_assert_eq!(checkpoints.passed(Some(pass), exclusive), expected);
+                        tried_at = at;
+                        running = again.then_some(true);
+                    }
+                    _ => {
+                        at = log;
+                        if log < tried_at {
+                            tried_at = 0;
+                        }
+                        let due = running.is_none() && log - tried_at >= DUE_AT;
+                        prop_assert_eq!(checkpoints.committed(log), due);
+                        running = running.or(due.then_some(false));
+                    }
+                }
+            }
+        }
     }
 }

@@ -53,8 +53,10 @@ impl Due {
 
 #[cfg(test)]
 mod tests {
-    use super::Due;
-    use crate::clock::{BootTime, Now, Timestamp};
+    use proptest::prelude::*;
+
+    use super::{Due, LOOK_EVERY_MS};
+    use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 
     fn at(millis: i64) -> Now {
         Now {
@@ -72,5 +74,47 @@ mod tests {
         let nothing = Due::found(None, at(0));
         assert!(!nothing.must_look(at(99)));
         assert!(nothing.must_look(at(100)));
+    }
+
+    #[test]
+    fn what_was_scheduled_meanwhile_is_looked_for_at_once() {
+        let found = Due::found(None, at(0));
+        assert!(!found.must_look(at(1)));
+        assert!(found.scheduled(at(1)).must_look(at(1)));
+    }
+
+    /// The clock as it was set back by `back`, `later` milliseconds after the start.
+    fn set_back(later: i64, back: i64) -> Now {
+        let now = at(later);
+        Now {
+            wall: Timestamp(now.wall.0 - back),
+            ..now
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_claim_looks_for_each_of_its_reasons_and_no_other(
+            next in proptest::option::of(0..300_i64),
+            later in 0..300_i64,
+            back in prop_oneof![Just(0), SMALL_STEP_MS..=SMALL_STEP_MS + 1, 0..2 * SMALL_STEP_MS],
+        ) {
+            let found = Due::found(next.map(|next| Timestamp(1_000_000 + next)), at(0));
+            let now = set_back(later, back);
+            let is_due = next.is_some_and(|next| next <= later - back);
+            let is_set_back = back > SMALL_STEP_MS;
+            prop_assert_eq!(found.is_set_back(now), is_set_back);
+            let is_old = later.unsigned_abs() >= u64::try_from(LOOK_EVERY_MS).unwrap();
+            prop_assert_eq!(found.must_look(now), is_due || is_set_back || is_old);
+        }
+
+        #[test]
+        fn a_clock_set_back_is_measured_from_the_farthest_it_was(
+            earlier in 0..20_000_i64, back in 0..20_000_i64,
+        ) {
+            let ahead = Now { wall: Timestamp(at(0).wall.0 + earlier), ..at(0) };
+            let due = Due::found(None, at(0)).scheduled(ahead).scheduled(at(0));
+            prop_assert_eq!(due.is_set_back(set_back(0, back)), earlier + back > SMALL_STEP_MS);
+        }
     }
 }

@@ -32,11 +32,16 @@ pub(crate) mod restore;
 pub mod rows;
 pub(crate) mod salvage;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod simulation;
 mod statement;
+mod sync;
 pub mod verify;
 pub mod write;
 mod writer;
+#[cfg(test)]
+mod writer_tests;
 
 pub use claimed::claim_one;
 pub use database::Database;

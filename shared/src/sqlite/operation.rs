@@ -6,7 +6,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -14,6 +13,7 @@ use rusqlite::Connection;
 use super::combine::{Refusal, Verdict};
 use super::fault::{Fault, Shared, relocated};
 use super::poison::poisoned;
+use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 
 thread_local! {

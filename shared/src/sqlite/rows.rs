@@ -80,10 +80,15 @@ pub fn claimed_task(
     worker: WorkerId,
     handler: &str,
 ) -> Result<ClaimedTask> {
+    let task = TaskId(get(columns, 0)?);
+    let token = get::<i64>(columns, 1)?.checked_add(1);
+    let token = token.ok_or_else(|| Error::Bug {
+        what: format!("the fencing token of task {task} cannot rise any further"),
+    })?;
     Ok(ClaimedTask {
         claim: Claim {
-            task: TaskId(get(columns, 0)?),
-            token: get::<i64>(columns, 1)? + 1,
+            task,
+            token,
             worker,
         },
         name: get(columns, 2)?,
@@ -168,4 +173,37 @@ pub(super) fn worker(row: &Row<'_>) -> Result<WorkerInfo> {
         slots: row.get(4)?,
         serves,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::ValueRef;
+
+    use super::{Columns, claimed_task};
+    use crate::claim::WorkerId;
+
+    /// A row of a queued command with that token.
+    struct Row(i64);
+
+    impl Columns for Row {
+        fn value(&self, index: usize) -> rusqlite::Result<ValueRef<'_>> {
+            Ok(match index {
+                1 => ValueRef::Integer(self.0),
+                2 => ValueRef::Text(b"build"),
+                4 => ValueRef::Blob(b"make"),
+                7 => ValueRef::Null,
+                _ => ValueRef::Integer(0),
+            })
+        }
+    }
+
+    /// The token was raised without looking, which past the last number there is ended a program
+    /// with overflow checks and would have lowered the fence in others; now the row is refused.
+    #[test]
+    fn a_token_that_cannot_rise_is_refused() {
+        let claim = |token| claimed_task(&Row(token), WorkerId(1), "");
+        assert_eq!(claim(i64::MAX - 1).unwrap().claim.token, i64::MAX);
+        let refused = claim(i64::MAX).unwrap_err().to_string();
+        assert!(refused.contains("cannot rise any further"), "{refused}");
+    }
 }

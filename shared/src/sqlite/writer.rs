@@ -8,10 +8,8 @@
 //! its place, so that a caller's own wait can end.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 
 use super::checkpointer::{Checkpointer, watch_log};
@@ -22,10 +20,12 @@ use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
 use super::statement;
+use super::sync::channel::{Receiver, Sender, unbounded};
+use super::sync::{Arc, Mutex, MutexGuard, OnceLock, thread};
 use crate::error::{Error, Result};
 
 const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
-const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
+pub(super) const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
 const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
 
 /// What surrounds an operation, unless it is a lone statement.
@@ -76,7 +76,7 @@ impl Writer {
             watch_log(&connection);
             Some(Checkpointer::new(&path, &lock_path, options, &poison))
         };
-        let (queue, queued) = crossbeam_channel::unbounded();
+        let (queue, queued) = unbounded();
         Ok(Self {
             core: Arc::new(Core {
                 path,
@@ -101,6 +101,12 @@ impl Writer {
     pub(super) fn performing(mut self, perform: Perform) -> Self {
         Arc::get_mut(&mut self.core).unwrap().perform = perform;
         self
+    }
+
+    /// Whether an operation waits behind the one that leads.
+    #[cfg(test)]
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.core.queued.is_empty()
     }
 
     /// What the simulation drives in the threads' place.
@@ -212,9 +218,9 @@ impl Writer {
         if let Some(sender) = self.contended.get() {
             return Ok(sender);
         }
-        let (sender, receiver) = crossbeam_channel::unbounded::<Arc<dyn Job>>();
+        let (sender, receiver) = unbounded::<Arc<dyn Job>>();
         let core = Arc::clone(&self.core);
-        std::thread::Builder::new()
+        thread::Builder::new()
             .name("queue-lock".to_owned())
             .spawn(move || {
                 for job in receiver {
@@ -419,88 +425,4 @@ fn roll_back(connection: &Connection, source: &mut Option<Shared>) -> Result<(),
 
 pub(super) fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use rusqlite::ffi;
-
-    use super::*;
-    use crate::sqlite::Durability;
-
-    /// Until one operation waits behind the one that leads.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a caller that joined the queue sleeps; nothing tells when"
-    )]
-    fn until_one_waits(writer: &Writer) {
-        while writer.core.queued.is_empty() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn writer(folder: &Path) -> Writer {
-        let connection = Connection::open_in_memory().unwrap();
-        let options = OpenOptions::new(Durability::Fast).unwrap();
-        let lock_path = folder.join("writer.lock");
-        Writer::new(folder.join("q.db"), lock_path, connection, &options).unwrap()
-    }
-
-    /// A disk that confirms no commit.
-    fn unconfirmed(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-        if sql == COMMIT {
-            let failure = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
-            return Err(rusqlite::Error::SqliteFailure(failure, None));
-        }
-        perform(connection, sql)
-    }
-
-    #[test]
-    fn after_a_failed_sync_nothing_is_written_any_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = writer(folder.path()).performing(unconfirmed);
-        let unknown = writer.write(|_| Ok(()), false).unwrap_err();
-        assert!(unknown.is_unknown(), "{unknown:?}");
-        for is_statement in [false, true] {
-            let refused = writer.write(|_| -> Result<()> { panic!("it ran") }, is_statement);
-            assert!(
-                matches!(refused, Err(Error::Unusable { .. })),
-                "{refused:?}"
-            );
-        }
-        assert!(writer.trouble().unwrap().contains("did not confirm"));
-    }
-
-    #[test]
-    fn a_lone_statement_that_comes_to_lead_after_a_failed_sync_never_runs() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = writer(folder.path());
-        let (inside, entered) = crossbeam_channel::bounded(1);
-        let (leave, left) = crossbeam_channel::bounded::<()>(1);
-        std::thread::scope(|scope| {
-            let leader = scope.spawn(|| {
-                writer.write(
-                    move |_| {
-                        inside.send(()).unwrap();
-                        left.recv().unwrap();
-                        Ok(())
-                    },
-                    false,
-                )
-            });
-            entered.recv().unwrap();
-            let follower =
-                scope.spawn(|| writer.write(|_| -> Result<()> { panic!("it ran") }, true));
-            until_one_waits(&writer);
-            writer.core.poison.set(None);
-            leave.send(()).unwrap();
-            leader.join().unwrap().unwrap();
-            let refused = follower.join().unwrap().unwrap_err();
-            assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
-        });
-        let refused = writer.write(|_| Ok(()), true).unwrap_err();
-        assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
-    }
 }

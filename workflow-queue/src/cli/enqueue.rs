@@ -1,7 +1,7 @@
 //! `add-task` and `enqueue`: tasks, and what they wait for.
 
-mod after;
-mod before;
+pub(super) mod after;
+pub(super) mod before;
 mod spawner;
 
 use std::time::Duration;
@@ -95,7 +95,7 @@ struct More {
     limit_key: Option<String>,
 }
 
-fn key_scope(text: &str) -> Result<KeyScope, String> {
+pub(super) fn key_scope(text: &str) -> Result<KeyScope, String> {
     match text {
         "forever" => Ok(KeyScope::Forever),
         "unfinished" => Ok(KeyScope::WhileUnfinished),
@@ -113,7 +113,18 @@ fn on_conflict(word: &str) -> Result<OnConflict, String> {
     }
 }
 
-/// The same in a line of JSON.
+/// The fields that say the same in a line of JSON.
+pub(super) const FIELDS: &[&str] = &[
+    "after",
+    "before",
+    "key_scope",
+    "on_conflict",
+    "start_within",
+    "finish_within",
+    "limit_key",
+];
+
+/// What they say.
 #[derive(Deserialize)]
 struct Line {
     after: Option<Vec<after::Field>>,
@@ -127,14 +138,14 @@ struct Line {
 
 /// A task, and whether its edges are those that the arguments say.
 #[derive(Debug)]
-struct Submitted {
-    task: WorkflowTask,
-    after_by_default: bool,
-    before_by_default: bool,
+pub(super) struct Submitted {
+    pub(super) task: WorkflowTask,
+    pub(super) after_by_default: bool,
+    pub(super) before_by_default: bool,
 }
 
 /// Sets what a line says.
-fn read(fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
+pub(super) fn read(fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
     let line: Line =
         serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
     let task = &mut submitted.task;
@@ -227,15 +238,7 @@ struct Submission {
 impl Extras<WorkflowQueue> for Submission {
     type Task = Submitted;
 
-    const FIELDS: &'static [&'static str] = &[
-        "after",
-        "before",
-        "key_scope",
-        "on_conflict",
-        "start_within",
-        "finish_within",
-        "limit_key",
-    ];
+    const FIELDS: &'static [&'static str] = FIELDS;
 
     fn extend(&self, task: NewTask, fields: Fields) -> Result<Submitted, String> {
         let mut submitted = Submitted {

@@ -44,9 +44,9 @@ pub(crate) struct Arguments {
 
 /// A bound, or that there is to be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bound<T>(Option<T>);
+pub(super) struct Bound<T>(pub(super) Option<T>);
 
-fn concurrency(text: &str) -> Result<Bound<u32>, String> {
+pub(super) fn concurrency(text: &str) -> Result<Bound<u32>, String> {
     if text == "none" {
         return Ok(Bound(None));
     }
@@ -59,7 +59,7 @@ fn concurrency(text: &str) -> Result<Bound<u32>, String> {
     Ok(Bound(Some(number)))
 }
 
-fn rate(text: &str) -> Result<Bound<Rate>, String> {
+pub(super) fn rate(text: &str) -> Result<Bound<Rate>, String> {
     if text == "none" {
         return Ok(Bound(None));
     }

@@ -135,7 +135,7 @@ impl Length {
 ///
 /// # Errors
 /// A usage failure that names the first wrong line.
-pub(super) fn read<T>(
+pub(in super::super) fn read<T>(
     bytes: &[u8],
     template: &NewTask,
     others: &'static [&'static str],

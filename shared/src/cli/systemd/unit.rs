@@ -7,25 +7,25 @@ use crate::error::{Error, Result};
 use crate::task::DEFAULT_QUEUE;
 
 /// What a unit file depends on.
-pub(super) struct Unit<'a> {
+pub(in super::super) struct Unit<'a> {
     /// The program's name.
-    pub(super) name: &'a str,
+    pub(in super::super) name: &'a str,
     /// The program's absolute path.
-    pub(super) program: &'a str,
+    pub(in super::super) program: &'a str,
     /// The database's absolute path.
-    pub(super) database: &'a str,
+    pub(in super::super) database: &'a str,
     /// Whether it is for the system's manager, not a user's.
-    pub(super) system: bool,
+    pub(in super::super) system: bool,
     /// The account of a system service.
-    pub(super) run_as: Option<&'a str>,
+    pub(in super::super) run_as: Option<&'a str>,
     /// The worker's slots, if they are not the number of cores.
-    pub(super) slots: Option<u32>,
+    pub(in super::super) slots: Option<u32>,
     /// The queue worked.
-    pub(super) queue: &'a str,
+    pub(in super::super) queue: &'a str,
     /// What the program's worker has beyond those of every program.
-    pub(super) extra: &'a [String],
+    pub(in super::super) extra: &'a [String],
     /// One more option.
-    pub(super) option: Option<&'static str>,
+    pub(in super::super) option: Option<&'static str>,
 }
 
 /// A worker hands tasks back within ten seconds; what is left in its group then is killed. An
@@ -66,7 +66,7 @@ impl Unit<'_> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a path that no unit file can name.
-    pub(super) fn render(&self) -> Result<String> {
+    pub(in super::super) fn render(&self) -> Result<String> {
         if self.program.contains(['$', '\n', '\r']) {
             return Err(Error::invalid(
                 "systemd cannot start a program whose path contains `$` or a line end; move it",

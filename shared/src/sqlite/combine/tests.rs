@@ -65,6 +65,21 @@ fn the_lead_goes_round_until_nobody_waits() {
     assert_eq!(turns.arrive(), Role::Lead);
 }
 
+#[test]
+fn a_batch_holds_the_leader_and_what_fits_beside_it() {
+    let mut turns = Turns::default();
+    turns.arrive();
+    assert!(turns.nobody_waits());
+    for _ in 0..=MAX_BATCH {
+        turns.arrive();
+        assert!(!turns.nobody_waits());
+    }
+    assert_eq!(turns.take(), MAX_BATCH - 1);
+    assert!(!turns.nobody_waits());
+    assert_eq!(turns.take(), 2);
+    assert!(turns.nobody_waits());
+}
+
 /// A file and callers without threads: every operation adds its number.
 struct Model {
     rng: fastrand::Rng,

@@ -8,9 +8,9 @@ use workflow_queue::{Dependency, On};
 
 /// Tasks of one `--after`, and how they have to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct After {
-    pub(super) tasks: Vec<Selector>,
-    pub(super) condition: Condition,
+pub(in super::super) struct After {
+    pub(in super::super) tasks: Vec<Selector>,
+    pub(in super::super) condition: Condition,
 }
 
 impl After {
@@ -18,7 +18,7 @@ impl After {
     ///
     /// # Errors
     /// A sentence that says how to write it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(in super::super) fn parse(text: &str) -> Result<Self, String> {
         let (ids, condition) = split_condition(text)?;
         let tasks = select::parse(ids)?;
         if tasks.contains(&Selector::All) {

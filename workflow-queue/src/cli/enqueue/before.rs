@@ -13,10 +13,10 @@ const OF_SPAWNER: &str = "dependents";
 
 /// Tasks of one `--before`, and how the new one has to end for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Before {
+pub(in super::super) struct Before {
     /// `None` stands for all that wait for the spawner.
-    pub(super) tasks: Option<Vec<Selector>>,
-    pub(super) condition: Condition,
+    pub(in super::super) tasks: Option<Vec<Selector>>,
+    pub(in super::super) condition: Condition,
 }
 
 impl Before {
@@ -24,7 +24,7 @@ impl Before {
     ///
     /// # Errors
     /// A sentence that says how to write it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(in super::super) fn parse(text: &str) -> Result<Self, String> {
         let (ids, condition) = split_condition(text)?;
         if ids == OF_SPAWNER {
             return Ok(Self {

@@ -1,0 +1,66 @@
+//! The parsers of workflow-queue's command line, which are in no library: the program's own files,
+//! compiled into this package.
+
+pub(crate) use program::{
+    after, before, concurrency, key_scope, rate, show_rate, task_lines as workflow_lines,
+};
+
+#[path = "../../../workflow-queue/src/cli"]
+#[expect(dead_code, reason = "of the verbs only the parsers are called")]
+mod program {
+    mod enqueue;
+    mod limit;
+
+    use enqueue::Submitted;
+    use enqueue::after::After;
+    use enqueue::before::Before;
+    use queue_core::cli::seams;
+    use queue_core::cli::select::Selector;
+    use queue_core::clock::Timestamp;
+    use workflow_queue::{Rate, WorkflowTask};
+
+    /// The tasks of an `--after`.
+    pub(crate) fn after(text: &str) -> Result<Vec<Selector>, String> {
+        After::parse(text).map(|after| after.tasks)
+    }
+
+    /// The tasks of a `--before`; none for the word that stands for the spawner's dependents.
+    pub(crate) fn before(text: &str) -> Result<Vec<Selector>, String> {
+        Before::parse(text).map(|before| before.tasks.unwrap_or_default())
+    }
+
+    /// The rate of a `--rate`.
+    pub(crate) fn rate(text: &str) -> Result<Option<Rate>, String> {
+        limit::rate(text).map(|bound| bound.0)
+    }
+
+    /// A rate as it is shown.
+    pub(crate) fn show_rate(rate: Rate) -> String {
+        limit::show_rate(rate)
+    }
+
+    /// The bound of a `--concurrency`.
+    pub(crate) fn concurrency(text: &str) -> Result<Option<u32>, String> {
+        limit::concurrency(text).map(|bound| bound.0)
+    }
+
+    /// What a `--key-scope` refuses.
+    pub(crate) fn key_scope(text: &str) -> Result<(), String> {
+        enqueue::key_scope(text).map(drop)
+    }
+
+    /// The tasks of lines of `enqueue --stdin`.
+    pub(crate) fn task_lines(bytes: &[u8], now: Timestamp) -> Result<Vec<WorkflowTask>, String> {
+        let lines = seams::task_lines(bytes, enqueue::FIELDS, now)?;
+        let extended = lines.into_iter().map(|(task, fields)| {
+            let mut submitted = Submitted {
+                task: task.into(),
+                after_by_default: true,
+                before_by_default: true,
+            };
+            enqueue::read(fields, &mut submitted)?;
+            Ok(submitted.task)
+        });
+        extended.collect()
+    }
+}

@@ -1,0 +1,57 @@
+//! What must hold for any bytes at all, wherever the programs read what others wrote: arguments,
+//! standard input, files beside the database, datagrams, stored rows, recorded workflows.
+//!
+//! Each target is an ordinary function that panics where something does not hold. `cargo test` calls
+//! them with a committed corpus and with short random inputs; the fuzzer in `targets/` looks for
+//! inputs that reach new code.
+
+mod cli;
+mod lines;
+mod neighbours;
+mod replay;
+mod shown;
+mod stored;
+mod words;
+
+/// What the harness's files call their result.
+pub(crate) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// A check of any input.
+pub type Check = fn(&[u8]);
+
+/// Every target by its name, which is that of its folder in `corpus/`.
+pub const TARGETS: &[(&str, Check)] = &[
+    ("duration", words::duration),
+    ("moment", words::moment),
+    ("selectors", words::selectors),
+    ("conditions", words::conditions),
+    ("limits", words::limits),
+    ("variables", words::variables),
+    ("task-lines", lines::tasks),
+    ("workflow-lines", lines::workflow_tasks),
+    ("terminal", shown::terminal),
+    ("unit", shown::unit),
+    ("options", stored::options),
+    ("rows", stored::rows),
+    ("frames", stored::frames),
+    ("log", neighbours::log),
+    ("capture", neighbours::capture),
+    ("side-files", neighbours::side_files),
+    ("trace", replay::trace),
+];
+
+/// The check of that name.
+pub fn target(name: &str) -> Option<Check> {
+    let found = TARGETS.iter().find(|(own, _)| *own == name);
+    found.map(|(_, check)| *check)
+}
+
+/// A sentence must be one, whatever it is about.
+fn check_sentence(sentence: &str) {
+    assert!(!sentence.trim().is_empty(), "an error says something");
+    let shown = queue_core::cli::escape::line(sentence);
+    let unsafe_char = shown
+        .chars()
+        .find(|c| queue_core::cli::escape::is_unsafe(*c));
+    assert_eq!(unsafe_char, None, "in {shown:?}");
+}

@@ -1,0 +1,62 @@
+//! Standard input: a task a line, a command or a JSON object.
+
+use queue_core::cli::seams;
+use queue_core::clock::Timestamp;
+use queue_core::options::TaskOptions;
+use queue_core::task::NewTask;
+use workflow_queue::On;
+
+use crate::{check_sentence, cli};
+
+const NOW: Timestamp = Timestamp(1_798_129_800_000);
+
+/// Whatever is read is a task that an engine takes; whatever is not names its line.
+pub(crate) fn tasks(bytes: &[u8]) {
+    match seams::task_lines(bytes, &[], NOW) {
+        Ok(tasks) => {
+            assert!(tasks.len() <= bytes.split(|byte| *byte == b'\n').count());
+            for (task, fields) in tasks {
+                check_task(&task);
+                assert!(fields.is_empty(), "no field is passed over");
+            }
+        }
+        Err(sentence) => {
+            check_sentence(&sentence);
+            let lines = bytes.split(|byte| *byte == b'\n').count();
+            let named = sentence.strip_prefix("line ");
+            let named = named.and_then(|rest| rest.split(':').next()?.parse().ok());
+            assert!(
+                named.is_some_and(|line| (1..=lines).contains(&line)),
+                "{sentence}"
+            );
+        }
+    }
+}
+
+/// The same with what workflow-queue's tasks have beyond those of every program.
+pub(crate) fn workflow_tasks(bytes: &[u8]) {
+    match cli::workflow_lines(bytes, NOW) {
+        Ok(tasks) => {
+            for task in tasks {
+                check_task(&task.task);
+                for dependency in &task.after {
+                    if let On::Task(id) = dependency.on {
+                        assert!(id.0 >= 1, "{id} is no id");
+                    }
+                }
+            }
+        }
+        Err(sentence) => check_sentence(&sentence),
+    }
+}
+
+fn check_task(task: &NewTask) {
+    task.validate().expect("a task that was read is valid");
+    assert!(
+        task.run_at
+            .is_none_or(|at| NOW < at && at <= Timestamp::MAX)
+    );
+    let stored = task.options.to_row().expect("valid options are stored");
+    let read = TaskOptions::from_row(stored.as_deref()).expect("stored options are read");
+    assert_eq!(read, task.options);
+}

@@ -1,0 +1,220 @@
+//! What other processes of the same user can write into `<db>.d`, and what a command can write.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fast_queue::FastQueue;
+use queue_core::claim::WorkerId;
+use queue_core::output::{Chunk, Stream};
+use queue_core::queue::Queue;
+use queue_core::runtime::listener::Listener;
+use queue_core::runtime::log::{HEAD_BYTES, LogError, LogReader, TAIL_BYTES};
+use queue_core::runtime::seams;
+use queue_core::runtime::sidecar::Sidecar;
+use queue_core::runtime::wakeup::{Signal, Waker};
+use queue_core::task::TaskId;
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, sendto, socket};
+use tempfile::TempDir;
+
+use crate::check_sentence;
+
+/// Pieces of one command's output at most: enough to have its log shortened on the way.
+const MOST_PIECES: usize = 24;
+
+thread_local! {
+    static BESIDE: Beside = Beside::new();
+}
+
+/// A folder `<db>.d` to write into, in memory where the system has such a folder.
+struct Beside {
+    _folder: TempDir,
+    sidecar: Sidecar,
+    waker: Waker,
+    listener: Listener,
+    socket: PathBuf,
+}
+
+impl Beside {
+    fn new() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        let folder = folder.expect("a folder for files");
+        let queue = FastQueue::open(folder.path().join("q.db")).expect("a new file opens");
+        let listener = Listener::new(&queue).expect("a listener");
+        let sidecar = queue.sidecar().clone();
+        let mut sockets = fs::read_dir(sidecar.workers()).expect("the folder of sockets");
+        let socket = sockets.find_map(|entry| {
+            let path = entry.ok()?.path();
+            path.extension()
+                .is_some_and(|end| end == "sock")
+                .then_some(path)
+        });
+        Self {
+            socket: socket.expect("the listener's socket"),
+            waker: Waker::new(sidecar.clone()),
+            listener,
+            sidecar,
+            _folder: folder,
+        }
+    }
+}
+
+/// Whatever says who waits, a commit wakes those who can be woken, and ends; whatever datagram
+/// comes, it is a settle, another signal or nothing.
+pub(crate) fn side_files(bytes: &[u8]) {
+    let Some((what, rest)) = bytes.split_first() else {
+        return;
+    };
+    BESIDE.with(|beside| match what % 3 {
+        0 => {
+            fs::write(beside.sidecar.idle_file(), rest).expect("the file of the idle");
+            beside.waker.wake(usize::from(*what));
+            beside.waker.wake(1);
+        }
+        1 => {
+            fs::write(beside.sidecar.listening_file(), rest).expect("the file of listeners");
+            beside.waker.tell_settled();
+        }
+        _ => datagram(beside, rest),
+    });
+    if let Ok(text) = std::str::from_utf8(rest)
+        && let Some(id) = WorkerId::parse(text)
+    {
+        assert_eq!(WorkerId::parse(&id.to_string()), Some(id));
+    }
+}
+
+fn datagram(beside: &Beside, bytes: &[u8]) {
+    let socket = socket(AddressFamily::UNIX, SocketType::DGRAM, None).expect("a socket");
+    let address = SocketAddrUnix::new(&beside.socket).expect("a short path");
+    sendto(&socket, bytes, SendFlags::DONTWAIT, &address).expect("a datagram");
+    let woken = beside
+        .listener
+        .wait(Duration::ZERO)
+        .expect("a listener waits");
+    let known = bytes.first().and_then(|byte| Signal::from_byte(*byte));
+    assert_eq!(woken, known.is_some(), "of {bytes:?}");
+}
+
+/// A piece of a log as a reader hands it out.
+#[derive(Debug, PartialEq, Eq)]
+enum Piece {
+    Written(Stream, Vec<u8>),
+    Omitted(u64),
+}
+
+fn read(reader: &mut LogReader, pieces: &mut Vec<Piece>) -> Result<bool, LogError> {
+    reader.read(|chunk| {
+        pieces.push(match chunk {
+            Chunk::Written { stream, bytes } => Piece::Written(stream, bytes.into_owned()),
+            Chunk::Omitted(count) => Piece::Omitted(count),
+        });
+    })
+}
+
+/// A log file of any bytes is read the same at once and as it grows, and never hands out more than
+/// stands in it.
+pub(crate) fn log(bytes: &[u8]) {
+    let Some((cut, bytes)) = bytes.split_first() else {
+        return;
+    };
+    BESIDE.with(|beside| {
+        let path = beside.sidecar.log(TaskId(1), 1);
+        let cut = usize::from(*cut).min(bytes.len());
+        let (mut grown, mut whole) = (Vec::new(), Vec::new());
+        fs::write(&path, &bytes[..cut]).expect("a log");
+        let mut reader = LogReader::new(path.clone());
+        let mut ended = read(&mut reader, &mut grown);
+        if ended.is_ok() {
+            // Appended, as its writer does: a reader tells by the length that a file was replaced.
+            let file = fs::OpenOptions::new().append(true).open(&path);
+            let written =
+                file.and_then(|mut file| std::io::Write::write_all(&mut file, &bytes[cut..]));
+            written.expect("a log grows");
+            ended = read(&mut reader, &mut grown);
+        } else {
+            fs::write(&path, bytes).expect("a log");
+        }
+        let at_once = read(&mut LogReader::new(path), &mut whole);
+        assert_eq!(grown, whole);
+        assert_eq!(ended.is_ok(), at_once.is_ok());
+        if let Err(error) = at_once {
+            check_sentence(&error.to_string());
+        }
+        let handed_out: usize = whole.iter().map(length).sum();
+        assert!(handed_out <= bytes.len());
+    });
+}
+
+fn length(piece: &Piece) -> usize {
+    match piece {
+        Piece::Written(_, bytes) => bytes.len(),
+        Piece::Omitted(_) => 0,
+    }
+}
+
+/// Three bytes are a piece of output: its stream and moment, and how long it is. What is kept is the
+/// beginning and the end of what was written, and says how much it leaves out.
+pub(crate) fn capture(bytes: &[u8]) {
+    let mut wrote = Vec::new();
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    for code in bytes.chunks_exact(3).take(MOST_PIECES) {
+        let stream = if code[0] & 1 == 0 {
+            Stream::Stdout
+        } else {
+            Stream::Stderr
+        };
+        at += i64::from(code[0] >> 1);
+        // Up to 128 KiB, twice what a frame holds, and more of the short ones.
+        let length = (1 << (code[1] % 18)) + usize::from(code[2]);
+        let start = wrote.len();
+        // A period that no buffer's size is a multiple of, so that a shifted piece shows.
+        wrote.extend((start..start + length).map(|place| (place % 251).to_le_bytes()[0]));
+        pieces.push((stream, start..start + length, at));
+    }
+    BESIDE.with(|beside| {
+        let task = TaskId(2);
+        let path = beside.sidecar.log(task, 1);
+        let _ = fs::remove_file(&path);
+        let given = pieces
+            .into_iter()
+            .map(|(stream, range, at)| (stream, &wrote[range], at));
+        let mut kept = Vec::new();
+        match seams::capture(task, given, &beside.sidecar) {
+            Some(output) => kept.extend(output.chunks().map(|chunk| match chunk {
+                Ok(Chunk::Written { stream, bytes }) => Piece::Written(stream, bytes.into_owned()),
+                Ok(Chunk::Omitted(count)) => Piece::Omitted(count),
+                Err(damaged) => panic!("{damaged}"),
+            })),
+            None => {
+                read(&mut LogReader::new(path), &mut kept).expect("the log is whole");
+            }
+        }
+        check_kept(&wrote, &kept);
+    });
+}
+
+fn check_kept(wrote: &[u8], kept: &[Piece]) {
+    let mut position = 0;
+    let mut omissions = 0;
+    for piece in kept {
+        match piece {
+            Piece::Written(_, bytes) => {
+                assert_eq!(
+                    wrote.get(position..position + bytes.len()),
+                    Some(&bytes[..])
+                );
+                position += bytes.len();
+            }
+            Piece::Omitted(count) => {
+                omissions += 1;
+                assert!(position >= HEAD_BYTES, "the beginning is kept");
+                position += usize::try_from(*count).expect("no more than was written");
+                assert!(position + TAIL_BYTES <= wrote.len(), "the end is kept");
+            }
+        }
+    }
+    assert_eq!(position, wrote.len(), "what is left out is counted");
+    assert!(omissions <= 1, "{omissions} omissions");
+}

@@ -1,0 +1,353 @@
+//! The shipped worker and its wakes under a scheduler that chooses who goes on between any two
+//! things a worker, a producer or a command does. File, idle marks and datagrams are real; time
+//! stands still, so that no poll makes up for a lost wake: it shows as a deadlock.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fast_queue::FastQueue;
+use queue_core::claim::{Claim, ClaimedTask, WorkerId};
+use queue_core::clock::{BootTime, Now};
+use queue_core::conformance::ManualClock;
+use queue_core::queue::{ListQuery, Serves, WorkerInfo};
+use queue_core::runtime::driver::{Driver, Turn};
+use queue_core::runtime::executor::{End, Ended, Ending};
+use queue_core::runtime::orphans::Whose;
+use queue_core::runtime::presence::Registration;
+use queue_core::runtime::protocol::{Config, Event, WorkerEvent};
+use queue_core::runtime::recovery::Sweep;
+use queue_core::runtime::shell::{Peer, Shell};
+use queue_core::runtime::wakeup::{Signal, Waker};
+use queue_core::sqlite::{Durability, OpenOptions};
+use queue_core::{NewTask, Queue, Result, State};
+use rusqlite::Connection;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::sync::{Condvar, Mutex};
+use shuttle::{Runner, thread};
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug)]
+struct Cast {
+    workers: usize,
+    producers: usize,
+    /// Tasks of each producer.
+    tasks: usize,
+    /// Whether the first worker is told to stop at some moment.
+    stops: bool,
+}
+
+const ONE_OF_EACH: Cast = Cast {
+    workers: 1,
+    producers: 1,
+    tasks: 1,
+    stops: false,
+};
+const ONE_STOPS: Cast = Cast {
+    workers: 2,
+    stops: true,
+    ..ONE_OF_EACH
+};
+const SEVERAL: Cast = Cast {
+    producers: 2,
+    tasks: 2,
+    ..ONE_STOPS
+};
+/// Schedules of each kind.
+const SCHEDULES: usize = 200;
+/// For `SQLite`, which runs on the scheduler's own stacks.
+const STACK_BYTES: usize = 1 << 20;
+
+/// A mistake put in on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plant {
+    /// A worker marks itself idle after its last look, not before.
+    LateMark,
+    /// A worker that stops keeps the wake it will not act on.
+    KeptWake,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) };
+}
+
+impl Plant {
+    fn is_set(self) -> bool {
+        PLANTED.get() == Some(self)
+    }
+}
+
+/// What happens around the workers.
+struct World {
+    cast: Cast,
+    news: Mutex<News>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct News {
+    ended: Vec<Ended>,
+    stops: Vec<bool>,
+    succeeded: usize,
+}
+
+impl World {
+    fn of(cast: Cast) -> Self {
+        let news = News {
+            stops: vec![false; cast.workers],
+            ..News::default()
+        };
+        Self {
+            cast,
+            news: Mutex::new(news),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut News)) {
+        change(&mut self.news.lock().unwrap());
+        self.changed.notify_all();
+    }
+}
+
+/// The system around one worker.
+struct ScheduledShell {
+    place: usize,
+    registration: Registration,
+    waker: Waker,
+    world: Arc<World>,
+    /// A mark that is planted to be late.
+    mark: Option<bool>,
+}
+
+impl Shell for ScheduledShell {
+    fn start(&mut self, task: &ClaimedTask, _: Now) -> Result<(), String> {
+        let ended = Ended {
+            claim: task.claim,
+            end: End::Exited(0),
+            output: None,
+        };
+        let world = Arc::clone(&self.world);
+        thread::spawn(move || world.tell(|news| news.ended.push(ended)));
+        Ok(())
+    }
+
+    fn signal(&mut self, _: Claim, _: Ending) {}
+
+    fn set_idle(&mut self, idle: bool) {
+        if Plant::LateMark.is_set() && idle {
+            self.mark = Some(idle);
+        } else {
+            self.registration.set_idle(idle);
+        }
+    }
+
+    fn set_listening(&mut self, _: bool) {}
+
+    fn pass_on(&mut self) {
+        if !Plant::KeptWake.is_set() {
+            self.waker.wake(1);
+            self.world.tell(|_| {});
+        }
+    }
+
+    fn look_at(&mut self, _: &WorkerInfo) -> Result<Peer> {
+        Ok(Peer::Alive)
+    }
+
+    fn watch_only(&mut self, _: &[WorkerInfo]) {}
+
+    fn sweep(&mut self, _: Whose<'_>) -> Result<Sweep> {
+        Ok(Sweep::default())
+    }
+
+    fn release(&mut self, _: WorkerId, _: bool) {}
+
+    fn wait(&mut self, _: Now, _: Option<BootTime>, events: &mut Vec<Event>) -> Result<()> {
+        if let Some(mark) = self.mark.take() {
+            self.registration.set_idle(mark);
+        }
+        let own = self.registration.info().id;
+        let mut news = self.world.news.lock().unwrap();
+        loop {
+            for signal in self.registration.received() {
+                match signal {
+                    Signal::Tasks => events.push(Event::TasksWaiting),
+                    Signal::Cancel | Signal::Peers | Signal::Settled => {}
+                }
+            }
+            let is_own = |ended: &mut Ended| ended.claim.worker == own;
+            events.extend(news.ended.extract_if(.., is_own).map(Event::Ended));
+            if std::mem::take(&mut news.stops[self.place]) {
+                events.push(Event::Stop);
+            }
+            if !events.is_empty() {
+                return Ok(());
+            }
+            news = self.world.changed.wait(news).unwrap();
+        }
+    }
+}
+
+fn open(path: &Path) -> FastQueue {
+    let options = OpenOptions {
+        clock: Arc::new(ManualClock::default()),
+        ..OpenOptions::new(Durability::Fast).unwrap()
+    };
+    FastQueue::open_with(path, options).unwrap()
+}
+
+/// Works until it is told to stop. Whoever ends the last task tells all.
+fn work(path: &Path, place: usize, world: Arc<World>) {
+    let queue = Arc::new(open(path));
+    let serves = Serves {
+        queue: "default".to_owned(),
+        commands: true,
+        handlers: Vec::new(),
+    };
+    let registration = Registration::new(&*queue, 1, serves.clone()).unwrap();
+    let id = registration.info().id;
+    let shell = ScheduledShell {
+        place,
+        registration,
+        waker: Waker::new(queue.sidecar().clone()),
+        world: Arc::clone(&world),
+        mark: None,
+    };
+    let config = Config {
+        poll: Duration::from_secs(3600),
+        ..Config::default()
+    };
+    let mut driver = Driver::new(Arc::clone(&queue), shell, id, serves, config);
+    let mut observer = Counter(world);
+    loop {
+        match driver.turn(&mut observer) {
+            Turn::Busy => thread::yield_now(),
+            Turn::Wait(until) => driver.wait(Some(until)).unwrap(),
+            Turn::Finished => break,
+        }
+    }
+    driver.result().unwrap();
+    assert_eq!(queue.claims_of(id).unwrap(), [], "it leaves nothing behind");
+    driver.into_shell().registration.close(&*queue).unwrap();
+}
+
+struct Counter(Arc<World>);
+
+impl queue_core::runtime::Observer for Counter {
+    fn on(&mut self, event: &WorkerEvent) {
+        if let WorkerEvent::Ended {
+            state: Some(State::Succeeded),
+            ..
+        } = event
+        {
+            let all = self.0.cast.producers * self.0.cast.tasks;
+            self.0.tell(|news| {
+                news.succeeded += 1;
+                if news.succeeded == all {
+                    news.stops.fill(true);
+                }
+            });
+        }
+    }
+}
+
+fn produce(path: &Path, world: &World) {
+    let queue = open(path);
+    let mut connection = Connection::open(path).unwrap();
+    for _ in 0..world.cast.tasks {
+        let tx = connection.transaction().unwrap();
+        let tasks = [NewTask::shell("task", "true")];
+        let (_, wake) = queue.enqueue_in(&tx, &tasks).unwrap();
+        tx.commit().unwrap();
+        thread::yield_now();
+        wake.fire();
+        world.tell(|_| {});
+    }
+}
+
+/// Everything runs once, although a worker may be told to stop meanwhile.
+fn scenario(cast: Cast) {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let folder = folder.unwrap();
+    let path = folder.path().join("q.db");
+    let queue = open(&path);
+    let world = Arc::new(World::of(cast));
+    let mut threads = Vec::new();
+    for place in 0..cast.workers {
+        let (path, world) = (path.clone(), Arc::clone(&world));
+        threads.push(thread::spawn(move || work(&path, place, world)));
+    }
+    for _ in 0..cast.producers {
+        let (path, world) = (path.clone(), Arc::clone(&world));
+        threads.push(thread::spawn(move || produce(&path, &world)));
+    }
+    if cast.stops {
+        let world = Arc::clone(&world);
+        threads.push(thread::spawn(move || {
+            world.tell(|news| news.stops[0] = true);
+        }));
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let everything = ListQuery {
+        limit: usize::MAX,
+        ..ListQuery::default()
+    };
+    let tasks = queue.list(&everything).unwrap();
+    assert_eq!(tasks.len(), cast.producers * cast.tasks);
+    for task in tasks {
+        assert_eq!(
+            (task.state, task.attempt),
+            (State::Succeeded, 1),
+            "{}",
+            task.id
+        );
+    }
+}
+
+fn explore(scheduler: impl Scheduler + 'static, cast: Cast, planted: Option<Plant>) {
+    PLANTED.set(planted);
+    let mut config = shuttle::Config::new();
+    config.stack_size = STACK_BYTES;
+    config.failure_persistence = shuttle::FailurePersistence::None;
+    Runner::new(scheduler, config).run(move || scenario(cast));
+}
+
+/// What the scheduler said of the mistake.
+fn found(plant: Plant, cast: Cast) -> String {
+    let search = || {
+        let scheduler = RandomScheduler::new_from_seed(1, 5 * SCHEDULES);
+        explore(scheduler, cast, Some(plant));
+    };
+    let panic = catch_unwind(AssertUnwindSafe(search)).unwrap_err();
+    match panic.downcast::<String>() {
+        Ok(said) => *said,
+        Err(panic) => (*panic.downcast::<&str>().unwrap()).to_owned(),
+    }
+}
+
+#[test]
+fn no_schedule_loses_a_wake_or_a_task() {
+    for cast in [ONE_OF_EACH, ONE_STOPS, SEVERAL] {
+        explore(RandomScheduler::new_from_seed(1, SCHEDULES), cast, None);
+        explore(PctScheduler::new_from_seed(2, 3, SCHEDULES), cast, None);
+    }
+}
+
+#[test]
+fn a_mark_that_follows_the_last_look_is_found() {
+    let said = found(Plant::LateMark, ONE_OF_EACH);
+    assert!(said.contains("deadlock"), "{said}");
+}
+
+#[test]
+fn a_wake_that_a_stopping_worker_keeps_is_found() {
+    let said = found(Plant::KeptWake, ONE_STOPS);
+    assert!(said.contains("deadlock"), "{said}");
+}

@@ -1,0 +1,56 @@
+//! Parsers that are private, for tests that hand them anything at all.
+
+use super::add_task::{self, Fields, bulk};
+use super::systemd::unit::Unit;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::task::NewTask;
+
+/// The tasks of lines as `add-task --stdin` reads them, each with its fields among `others`.
+///
+/// # Errors
+/// The sentence that a person is shown.
+pub fn task_lines(
+    bytes: &[u8],
+    others: &'static [&'static str],
+    now: Timestamp,
+) -> Result<Vec<(NewTask, Fields)>, String> {
+    let template = NewTask::shell("", "");
+    let both = |task, fields| Ok((task, fields));
+    bulk::read(bytes, &template, others, now, both).map_err(|failure| failure.sentence())
+}
+
+/// A variable as `--env` reads it.
+///
+/// # Errors
+/// A sentence that says how to write it.
+pub fn variable(text: &str) -> Result<(String, String), String> {
+    add_task::variable(text)
+}
+
+/// An exit code as `--retry-codes` reads it.
+///
+/// # Errors
+/// A sentence that says how to write it.
+pub fn exit_code(text: &str) -> Result<i32, String> {
+    add_task::exit_code(text)
+}
+
+/// A unit file of a worker on `database` and `queue`, with more words.
+///
+/// # Errors
+/// [`Error::Invalid`](crate::Error::Invalid) for a path that no unit file can name.
+pub fn unit(program: &str, database: &str, queue: &str, extra: &[String]) -> Result<String> {
+    let unit = Unit {
+        name: "fast-queue",
+        program,
+        database,
+        system: false,
+        run_as: None,
+        slots: None,
+        queue,
+        extra,
+        option: None,
+    };
+    unit.render()
+}

@@ -1,0 +1,27 @@
+//! What a worker does with its commands' output, for tests that hand it anything at all.
+
+use super::capture::{Capture, LogName};
+use super::sidecar::Sidecar;
+use crate::clock::BootTime;
+use crate::output::{Output, Stream};
+use crate::task::TaskId;
+
+/// What is kept of a command's output, given as stream, bytes and milliseconds since its start.
+/// Returns what is stored with the settle; longer or later output is in the log of the task's
+/// attempt 1, under token 1.
+pub fn capture<'a>(
+    task: TaskId,
+    pieces: impl IntoIterator<Item = (Stream, &'a [u8], i64)>,
+    logs: &Sidecar,
+) -> Option<Output> {
+    let name = LogName {
+        task,
+        attempt: 1,
+        token: 1,
+    };
+    let mut capture = Capture::new(name, BootTime(0));
+    for (stream, bytes, at) in pieces {
+        capture.write(stream, bytes, BootTime(at), logs);
+    }
+    capture.finish()
+}

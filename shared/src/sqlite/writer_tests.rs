@@ -1,0 +1,81 @@
+//! The writer with threads.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ffi};
+
+use super::options::{Durability, OpenOptions};
+use super::writer::{COMMIT, Writer, perform};
+use crate::error::{Error, Result};
+
+/// Until one operation waits behind the one that leads.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a caller that joined the queue sleeps; nothing tells when"
+)]
+fn until_one_waits(writer: &Writer) {
+    while !writer.has_waiting() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn writer(folder: &Path) -> Writer {
+    let connection = Connection::open_in_memory().unwrap();
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let lock_path = folder.join("writer.lock");
+    Writer::new(folder.join("q.db"), lock_path, connection, &options).unwrap()
+}
+
+/// A disk that confirms no commit.
+fn unconfirmed(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    if sql == COMMIT {
+        let failure = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+        return Err(rusqlite::Error::SqliteFailure(failure, None));
+    }
+    perform(connection, sql)
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_written_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path()).performing(unconfirmed);
+    let unknown = writer.write(|_| Ok(()), false).unwrap_err();
+    assert!(unknown.is_unknown(), "{unknown:?}");
+    for is_statement in [false, true] {
+        let refused = writer.write(|_| -> Result<()> { panic!("it ran") }, is_statement);
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
+    }
+    assert!(writer.trouble().unwrap().contains("did not confirm"));
+}
+
+#[test]
+fn a_lone_statement_that_comes_to_lead_after_a_failed_sync_never_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(folder.path());
+    let (inside, entered) = crossbeam_channel::bounded(1);
+    let (leave, left) = crossbeam_channel::bounded::<()>(1);
+    std::thread::scope(|scope| {
+        let leader = scope.spawn(|| {
+            writer.write(
+                move |_| {
+                    inside.send(()).unwrap();
+                    left.recv().unwrap();
+                    Ok(())
+                },
+                false,
+            )
+        });
+        entered.recv().unwrap();
+        let follower = scope.spawn(|| writer.write(|_| -> Result<()> { panic!("it ran") }, true));
+        until_one_waits(&writer);
+        writer.poison().set(None);
+        leave.send(()).unwrap();
+        leader.join().unwrap().unwrap();
+        let refused = follower.join().unwrap().unwrap_err();
+        assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
+    });
+    let refused = writer.write(|_| Ok(()), true).unwrap_err();
+    assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
+}
