@@ -67,10 +67,11 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Asked twice, a worker ends its commands at once. One that was killed is gone already.
+        // Asked twice, a worker ends its commands at once; the same signal might come as one. One
+        // that was killed is gone already.
         if let Ok(None) = self.0.try_wait() {
-            for _ in 0..2 {
-                let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
+            for signal in [Signal::TERM, Signal::INT] {
+                let _ = kill_process(Pid::from_child(&self.0), signal);
             }
             let _ = self.0.wait();
         }

@@ -50,6 +50,11 @@ impl Raw {
         })
     }
 
+    /// Gives up on a write that others keep out for longer.
+    pub(crate) fn wait_at_most(&self, timeout: Duration) -> Result<()> {
+        Ok(self.connection.busy_timeout(timeout)?)
+    }
+
     fn push(&self, task: &NewTask) -> Result<()> {
         let now = SystemClock.now().wall.0;
         let mut statement = self.connection.prepare_cached(PUSH)?;
