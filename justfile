@@ -43,10 +43,13 @@ fuzz *ARGS:
 soak:
     SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture
 
-# Tries to break every promise, in some eight minutes, and writes the scorecard.
+# Tries to break every promise, in some minutes, and writes the scorecard.
 prove:
     cargo build --release --workspace
-    target/release/prove kills --count 5000 --recoveries 200 -o json > target/proof.jsonl
+    target/release/prove cuts --seconds 60 -o json > target/proof.jsonl
+    target/release/prove errors --seconds 60 -o json >> target/proof.jsonl
+    target/release/prove sim --seconds 60 -o json >> target/proof.jsonl
+    target/release/prove kills --count 5000 --recoveries 200 -o json >> target/proof.jsonl
     target/release/prove syscalls --stride 4 -o json >> target/proof.jsonl
     target/release/prove zombies --count 50 -o json >> target/proof.jsonl
     target/release/prove children -o json >> target/proof.jsonl
@@ -56,7 +59,10 @@ prove:
 # The same at full length, and every planted fault.
 prove-long:
     cargo build --release --workspace
-    target/release/prove kills --count 20000 --recoveries 300 -o json > target/proof.jsonl
+    target/release/prove cuts --images 1000000 -o json > target/proof.jsonl
+    target/release/prove errors --injections 50000 -o json >> target/proof.jsonl
+    target/release/prove sim --hours 5000 -o json >> target/proof.jsonl
+    target/release/prove kills --count 20000 --recoveries 300 -o json >> target/proof.jsonl
     target/release/prove syscalls -o json >> target/proof.jsonl
     target/release/prove zombies --count 100 -o json >> target/proof.jsonl
     target/release/prove children -o json >> target/proof.jsonl
