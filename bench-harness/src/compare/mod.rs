@@ -10,10 +10,8 @@ mod scale;
 mod summary;
 mod text;
 
-use std::path::PathBuf;
-
 use crate::report::document::Kind;
-use crate::report::{Document, Form};
+use crate::report::{Common, Document, Form};
 use crate::{Result, Verdict, print};
 use complexity::Complexity;
 use hundred::Hundred;
@@ -33,19 +31,8 @@ pub(crate) struct CompareArgs {
     /// seconds]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     runs: Option<u32>,
-    /// The form of what is printed
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_enum,
-        default_value = "table",
-        value_name = "FORM"
-    )]
-    form: Form,
-    /// Folder for the databases, on the disk to be measured [default: the system's for temporary
-    /// files]
-    #[arg(long)]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// All that was measured and counted.
@@ -60,7 +47,7 @@ struct Comparison {
 
 /// Measures and prints.
 pub(crate) fn run(args: &CompareArgs) -> Result<Verdict> {
-    let folder = crate::folder(args.dir.as_deref())?;
+    let folder = crate::folder(args.common.dir.as_deref())?;
     let document = Document::begin(Kind::Compare, folder.path())?;
     let probe_us = document.disk_probe_us.median;
     let comparison = Comparison {
@@ -69,7 +56,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Verdict> {
         scale: scale::measure(folder.path())?,
         complexity: complexity::count(folder.path())?,
     };
-    match args.form {
+    match args.common.form {
         Form::Table => print(&text::text(&comparison, &document))?,
         Form::Json => print(&document::fill(document, &comparison).json()?)?,
     }

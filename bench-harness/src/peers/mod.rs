@@ -19,7 +19,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 
 use crate::report::document::{Failed, Kind};
-use crate::report::{Document, Form};
+use crate::report::{Common, Document, Form};
 use crate::{Result, Verdict, print};
 use commands::{RUNNERS, Ran, Runner};
 use driver::{Driver, Plan};
@@ -62,19 +62,8 @@ pub(crate) struct PeersArgs {
     /// Seconds after which one run of a peer is killed
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     limit: u32,
-    /// The form of what is printed
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_enum,
-        default_value = "table",
-        value_name = "FORM"
-    )]
-    form: Form,
-    /// Folder for the databases, on the disk to be measured [default: the system's for temporary
-    /// files]
-    #[arg(long)]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// All that one run found out.
@@ -115,7 +104,7 @@ fn named(text: &str) -> Result<Driver, String> {
 
 /// Measures and prints.
 pub(crate) fn run(args: &PeersArgs) -> Result<Verdict> {
-    let folder = crate::folder(args.dir.as_deref())?;
+    let folder = crate::folder(args.common.dir.as_deref())?;
     let mut outcome = Outcome {
         document: Document::begin(Kind::Peers, folder.path())?,
         plan: Plan {
@@ -150,7 +139,7 @@ pub(crate) fn run(args: &PeersArgs) -> Result<Verdict> {
     let failed: Vec<String> = (outcome.document.failed.iter())
         .map(|one| format!("{}: {}", one.case, one.why))
         .collect();
-    match args.form {
+    match args.common.form {
         Form::Table => print(&text::text(&outcome))?,
         Form::Json => print(&document::document(outcome).json()?)?,
     }

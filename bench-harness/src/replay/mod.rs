@@ -17,6 +17,7 @@ use queue_core::cli::escape;
 use queue_core::sqlite::Durability;
 
 use crate::measure::{Subject, interleaved};
+use crate::report::Common;
 use crate::report::document::{Document, Failed, Form, Kind};
 use crate::{Result, Verdict, print};
 use play::{Play, Way};
@@ -44,19 +45,8 @@ pub(crate) struct ReplayArgs {
     /// How often each way of running a trace takes its turn
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
-    /// The form of what is printed
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_enum,
-        default_value = "table",
-        value_name = "FORM"
-    )]
-    form: Form,
-    /// Folder for the databases, on the disk to be measured [default: the system's for temporary
-    /// files]
-    #[arg(long)]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// The levels of durability, as they are asked for.
@@ -98,7 +88,7 @@ fn scale(text: &str) -> Result<f64> {
 /// Replays every trace and prints what it took. A file that cannot be replayed does not keep the
 /// others from it.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Verdict> {
-    let folder = crate::folder(args.dir.as_deref())?;
+    let folder = crate::folder(args.common.dir.as_deref())?;
     let slots = match args.slots {
         Some(slots) => slots,
         None => NonZeroU32::try_from(u32::try_from(available_parallelism()?.get())?)?,
@@ -110,7 +100,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Verdict> {
         durability: args.durability,
         rounds: args.rounds,
     };
-    let shows = args.form == Form::Table;
+    let shows = args.common.form == Form::Table;
     if shows {
         print(&setting.head(document.disk_probe_us))?;
     }

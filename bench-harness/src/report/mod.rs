@@ -2,6 +2,7 @@
 //! and shown together.
 
 mod chart_text;
+mod common;
 pub(crate) mod document;
 pub(crate) mod environment;
 mod figure;
@@ -11,6 +12,7 @@ mod readme;
 mod text;
 mod verb;
 
+pub(crate) use common::Common;
 pub(crate) use document::{Document, Form};
 pub(crate) use figure::{Bar, Figure, Judgement};
 #[cfg(test)]

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::report::document::{Failed, Kind};
-use crate::report::{Document, Form, Judgement};
+use crate::report::{Common, Document, Form, Judgement};
 use crate::systems::EngineName;
 use crate::{Result, Verdict, complain, print};
 use case::{Case, Findings};
@@ -66,19 +66,8 @@ pub(crate) struct SuiteArgs {
     /// Keep every finished case in this file, and measure only what is missing in it
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
-    /// The form of what is printed
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_enum,
-        default_value = "table",
-        value_name = "FORM"
-    )]
-    form: Form,
-    /// Folder for the databases, on the disk to be measured [default: the system's for temporary
-    /// files]
-    #[arg(long)]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Whose figures to measure.
@@ -107,7 +96,7 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<Verdict> {
     if cases.is_empty() {
         return Err("nothing of that is promised of that engine".into());
     }
-    let folder = crate::folder(args.dir.as_deref())?;
+    let folder = crate::folder(args.common.dir.as_deref())?;
     let context = Context {
         folder: folder.path().to_owned(),
         quick: args.quick,
@@ -117,11 +106,17 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<Verdict> {
         Some(path) => Some(Kept::open(path, args.quick, &mut document)?),
         None => None,
     };
-    if args.form == Form::Table {
+    if args.common.form == Form::Table {
         print(&document.probe_text())?;
     }
-    measure(&cases, &context, args.form, kept.as_mut(), &mut document)?;
-    if args.form == Form::Json {
+    measure(
+        &cases,
+        &context,
+        args.common.form,
+        kept.as_mut(),
+        &mut document,
+    )?;
+    if args.common.form == Form::Json {
         print(&document.json()?)?;
     }
     verdict(&document, args.check)

@@ -8,6 +8,7 @@ mod keeper;
 mod lease;
 mod limits;
 mod link;
+mod options;
 mod promotion;
 mod settle;
 mod store;
@@ -16,8 +17,9 @@ mod view;
 mod writing;
 
 pub use lease::check_lease;
+pub use options::SqliteOptions;
 pub use promotion::{Promotion, promote_file};
-pub use store::{SqliteOptions, SqliteStore};
+pub use store::SqliteStore;
 
 #[cfg(test)]
 mod plans;

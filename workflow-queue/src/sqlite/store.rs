@@ -16,40 +16,17 @@ use queue_core::queue::{
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
 use queue_core::sqlite::verify::verify as core_verify;
-use queue_core::sqlite::{
-    CORE, Database, Due, Durability, OpenOptions, WORKFLOW, prune, read, write,
-};
+use queue_core::sqlite::{CORE, Database, Due, WORKFLOW, prune, read, write};
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
 use queue_core::workflow::{Condition, Edge};
 use rusqlite::{Connection, Transaction};
 
 use super::keeper::Dependents;
+use super::options::SqliteOptions;
 use super::writing::{Effects, Writing};
 use super::{claim, edges, enqueue, lease, limits, settle, verify, view};
 use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
-
-/// How to open a file.
-#[derive(Clone, Debug)]
-pub struct SqliteOptions {
-    /// What both engines ask.
-    pub open: OpenOptions,
-    /// How long a claim is held without a heartbeat: one second to one day.
-    pub lease: Duration,
-}
-
-impl SqliteOptions {
-    /// Acknowledged means on disk; leases of 30 seconds.
-    ///
-    /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn new() -> Result<Self> {
-        Ok(Self {
-            open: OpenOptions::new(Durability::Full)?,
-            lease: Duration::from_secs(30),
-        })
-    }
-}
 
 /// What producers and workers execute all the time.
 const HOT: &[&str] = &[
