@@ -41,15 +41,16 @@ struct Attempt<'a> {
     done: Done,
 }
 
-/// Claims the next command of a lane in one statement; `None` where that gives nothing, for
+/// Claims the next task of a lane in one statement; `None` where that gives nothing, for
 /// whatever reason, and then nothing is written.
 pub(crate) fn claim_one(
     connection: &Connection,
-    lane: i64,
+    (lane, handler): (i64, &str),
     worker: WorkerId,
     now: Now,
 ) -> Result<Option<ClaimedTask>> {
-    queue_core::sqlite::claim_one(connection, CLAIM_ONE, (lane, worker.0, now.wall.0))
+    let parameters = (lane, worker.0, now.wall.0);
+    queue_core::sqlite::claim_one(connection, CLAIM_ONE, parameters, handler)
 }
 
 /// Claims up to the requested number, within the caller's transaction.
@@ -129,9 +130,9 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Claims from one lane of commands. Only where it gives nothing is there a reason to ask for.
-    fn take_from(&mut self, lane: i64) -> Result<()> {
-        if self.claim_found(CLAIM_NEXT, [lane], "")? == 0 {
+    /// Claims from one lane. Only where it gives nothing is there a reason to ask for.
+    fn take_from(&mut self, (lane, handler): (i64, &str)) -> Result<()> {
+        if self.claim_found(CLAIM_NEXT, [lane], handler)? == 0 {
             self.guard.check(self.connection, Phase::Accepting)?;
         }
         Ok(())
@@ -155,10 +156,10 @@ impl Attempt<'_> {
             if served && !fast {
                 return Err(self.guard.promoted());
             }
-            if served && handler.is_empty() && self.lanes.get(&self.request.queue, "").is_none() {
+            if served && self.lanes.get(&self.request.queue, &handler).is_none() {
                 self.done.learned.push(Learned {
                     queue: self.request.queue.clone(),
-                    handler: String::new(),
+                    handler: handler.clone(),
                     id,
                 });
             }

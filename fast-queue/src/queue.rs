@@ -153,9 +153,10 @@ impl Queue for FastQueue {
             && !due.must_look(now)
             && let Some(lane) = self.database.lanes().only(request)
         {
-            let worker = request.worker;
-            let one =
-                move |connection: &Connection| claim::claim_one(connection, lane, worker, now);
+            let (worker, (lane, handler)) = (request.worker, (lane.0, lane.1.to_owned()));
+            let one = move |connection: &Connection| {
+                claim::claim_one(connection, (lane, &handler), worker, now)
+            };
             if let Some(task) = self.database.write_statement(one)? {
                 return Ok(Claims {
                     tasks: vec![task],

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Params};
 use super::rows::{self, Columns};
 use crate::claim::{ClaimedTask, WorkerId};
 use crate::error::Result;
+use crate::task::Work;
 
 thread_local! {
     /// The task that the statement under way on this thread takes.
@@ -48,8 +49,8 @@ pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// Executes a statement that takes at most one command by way of the function; `None` where it
-/// took none.
+/// Executes a statement that takes at most one task of a lane by way of the function; `None` where
+/// it took none. The handler is the lane's, '' for commands.
 ///
 /// # Errors
 /// What `SQLite` refuses, and a row that no version known to this program wrote; nothing is taken
@@ -58,8 +59,17 @@ pub fn claim_one(
     connection: &Connection,
     sql: &str,
     parameters: impl Params,
+    handler: &str,
 ) -> Result<Option<ClaimedTask>> {
     CLAIMED.set(None);
     connection.prepare_cached(sql)?.execute(parameters)?;
-    Ok(CLAIMED.take())
+    let mut claimed = CLAIMED.take();
+    if let Some(ClaimedTask {
+        work: Work::Handler { handler: name, .. },
+        ..
+    }) = &mut claimed
+    {
+        handler.clone_into(name);
+    }
+    Ok(claimed)
 }

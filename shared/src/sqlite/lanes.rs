@@ -44,10 +44,15 @@ impl Lanes {
         known.get(queue)?.get(handler).copied()
     }
 
-    /// The one lane a worker of commands claims from, if its number is known.
-    pub fn only(&self, request: &ClaimRequest) -> Option<i64> {
-        let only = request.commands && request.handlers.is_empty();
-        only.then(|| self.get(&request.queue, ""))?
+    /// The one lane that a worker of commands, or of one handler, claims from, with the handler (''
+    /// for commands), if its number is known.
+    pub fn only<'r>(&self, request: &'r ClaimRequest) -> Option<(i64, &'r str)> {
+        let handler = match request.handlers.as_slice() {
+            [] if request.commands => "",
+            [handler] if !request.commands => handler,
+            _ => return None,
+        };
+        Some((self.get(&request.queue, handler)?, handler))
     }
 
     /// Remembers what a committed transaction learned.

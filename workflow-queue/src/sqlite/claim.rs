@@ -62,18 +62,18 @@ struct Open {
     handler: String,
 }
 
-/// Claims the next command of a lane in one statement; `None` where that gives nothing, for
+/// Claims the next task of a lane in one statement; `None` where that gives nothing, for
 /// whatever reason, and then nothing is written.
 pub(super) fn claim_one(
     connection: &Connection,
-    lane: i64,
+    (lane, handler): (i64, &str),
     worker: WorkerId,
     now: Now,
     lease: Duration,
 ) -> Result<Option<ClaimedTask>> {
     let lease_until = now.boot.after(lease);
     let parameters = (lane, worker.0, now.wall.0, lease_until.0);
-    queue_core::sqlite::claim_one(connection, CLAIM_ONE, parameters)
+    queue_core::sqlite::claim_one(connection, CLAIM_ONE, parameters, handler)
 }
 
 /// Claims up to the requested number.
@@ -207,14 +207,14 @@ impl Taking<'_, '_> {
     }
 
     /// Claims from a lane without limit. Returns how many tasks were offered.
-    fn take_from(&mut self, lane: i64) -> Result<usize> {
+    fn take_from(&mut self, (lane, handler): (i64, &str)) -> Result<usize> {
         let mut query = self.writing.connection.prepare_cached(CLAIM_NEXT)?;
         let mut found = query.query([lane])?;
         let mut offered = Vec::new();
         while offered.len() < self.missing()
             && let Some(row) = found.next()?
         {
-            offered.push(claimed_task(row, self.request.worker, "", self.now())?);
+            offered.push(claimed_task(row, self.request.worker, handler, self.now())?);
         }
         // Reset first: rows must not change under an open query.
         drop(found);
@@ -319,10 +319,10 @@ impl Taking<'_, '_> {
             } else {
                 self.request.handlers.contains(&lane.handler)
             };
-            if served && lane.handler.is_empty() && self.lanes.get(queue, "").is_none() {
+            if served && self.lanes.get(queue, &lane.handler).is_none() {
                 self.writing.effects.learned.push(Learned {
                     queue: queue.clone(),
-                    handler: String::new(),
+                    handler: lane.handler.clone(),
                     id: lane.lane,
                 });
             }

@@ -54,18 +54,19 @@ pub(super) fn heartbeat(
     read::held(connection, claims)
 }
 
-/// The claims whose lease has run out; only running rows are looked at.
-pub(super) fn expired(connection: &Connection, now: BootTime) -> Result<Vec<Claim>> {
-    let running = read::all(connection, RUNNING_LEASES, [], |row| {
+/// A claim and how long it is held; `None` for one made before leases were.
+pub(super) type Leased = (Claim, Option<BootTime>);
+
+/// The claims of all running tasks; only running rows are looked at.
+pub(super) fn running(connection: &Connection) -> Result<Vec<Leased>> {
+    read::all(connection, RUNNING_LEASES, [], |row| {
         let claim = Claim {
             task: TaskId(row.get(0)?),
             token: row.get(1)?,
             worker: WorkerId(row.get(2)?),
         };
         Ok((claim, row.get::<_, Option<i64>>(3)?.map(BootTime)))
-    })?;
-    let over = |(claim, until): (Claim, Option<BootTime>)| is_over(until, now).then_some(claim);
-    Ok(running.into_iter().filter_map(over).collect())
+    })
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub struct SqliteStore {
     database: Database,
     due: Mutex<Due>,
     lease: Duration,
+    /// The change counter at which no task ran.
+    at_rest: Mutex<Option<i64>>,
     /// Whether the file is fast-queue's: it can be read, and asked to be promoted.
     unpromoted: bool,
 }
@@ -71,6 +73,7 @@ impl SqliteStore {
             database,
             due: Mutex::default(),
             lease: options.lease,
+            at_rest: Mutex::default(),
             unpromoted,
         })
     }
@@ -134,19 +137,20 @@ impl SqliteStore {
         }))
     }
 
-    /// The next command of the only lane that is asked for, in a lone statement; `None` where that
+    /// The next task of the only lane that is asked for, in a lone statement; `None` where that
     /// gives nothing, or something else is to be done first.
     fn claim_one(&self, request: &ClaimRequest, due: Due) -> Result<Option<ClaimedTask>> {
-        let Some(lane) = self.database.lanes().only(request) else {
+        let Some((lane, handler)) = self.database.lanes().only(request) else {
             return Ok(None);
         };
         if due.must_look(self.database.now()) {
             return Ok(None);
         }
         let (worker, lease, clock) = (request.worker, self.lease, self.database.clock());
+        let handler = handler.to_owned();
         self.database.write_statement(move |connection| {
             // Read here, the lease is whole however long the statement had to wait.
-            claim::claim_one(connection, lane, worker, clock.now(), lease)
+            claim::claim_one(connection, (lane, &handler), worker, clock.now(), lease)
         })
     }
 
@@ -300,8 +304,18 @@ impl Store for SqliteStore {
     }
 
     fn expired(&self) -> Result<Vec<Claim>> {
+        let counter = Some(self.database.change_counter()?);
+        let mut at_rest = self.at_rest.lock().unwrap_or_else(PoisonError::into_inner);
+        if *at_rest == counter {
+            return Ok(Vec::new());
+        }
+        let running = self.view(lease::running)?;
+        if running.is_empty() {
+            *at_rest = counter;
+        }
         let now = self.database.now().boot;
-        self.view(|connection| lease::expired(connection, now))
+        let over = |(claim, until): lease::Leased| lease::is_over(until, now).then_some(claim);
+        Ok(running.into_iter().filter_map(over).collect())
     }
 
     fn expire(&self, claims: &[Claim]) -> Result<Done<Vec<Reaped>>> {
