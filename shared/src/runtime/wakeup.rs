@@ -12,10 +12,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with,
+    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with,
 };
 
 use super::sidecar::Sidecar;
@@ -183,36 +184,58 @@ fn read_places(file: &File, buffer: &mut [u8]) -> Vec<i64> {
     }
 }
 
-/// A socket to send from, and the folder of the sockets to send to. A socket's address has room
-/// for 107 bytes, less than a path may have, so the folder is named by its descriptor.
+/// Sockets kept connected at most; the one that was made first is given up for another.
+const MOST_CONNECTED: usize = 64;
+
+/// The folder of the sockets to send to, and a connection to each that was sent to lately: by its
+/// path, a socket is looked up at every datagram, which takes longer than to send one. A socket's
+/// address has room for 107 bytes, less than a path may have, so the folder is named by its
+/// descriptor.
 #[derive(Debug)]
 pub(super) struct Post {
-    socket: OwnedFd,
     folder: OwnedFd,
+    connected: Mutex<Vec<(WorkerId, OwnedFd)>>,
 }
 
 impl Post {
     fn open(sidecar: &Sidecar) -> rustix::io::Result<Self> {
         Ok(Self {
-            socket: datagram_socket()?,
             folder: open_folder(&sidecar.workers())?,
+            connected: Mutex::default(),
         })
     }
 
     fn send(&self, worker: WorkerId, signal: Signal) -> bool {
-        let Ok(address) = address(&self.folder, worker) else {
-            return false;
-        };
-        let sent = sendto(
-            &self.socket,
-            &[signal.byte()],
-            SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
-            &address,
-        );
-        match sent {
-            Ok(_) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::NOBUFS) => true,
-            Err(_) => false,
+        let mut connected = self
+            .connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = connected.iter().position(|(id, _)| *id == worker);
+        let place = known.unwrap_or(connected.len());
+        if known.is_none() {
+            let Ok(socket) = self.connect(worker) else {
+                return false;
+            };
+            connected.push((worker, socket));
         }
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let sent = match send(&connected[place].1, &[signal.byte()], flags) {
+            Ok(_) | Err(Errno::AGAIN | Errno::NOBUFS) => true,
+            Err(_) => {
+                connected.remove(place);
+                false
+            }
+        };
+        if connected.len() > MOST_CONNECTED {
+            connected.remove(0);
+        }
+        sent
+    }
+
+    fn connect(&self, worker: WorkerId) -> rustix::io::Result<OwnedFd> {
+        let socket = datagram_socket()?;
+        connect(&socket, &address(&self.folder, worker)?)?;
+        Ok(socket)
     }
 }
 
@@ -358,6 +381,32 @@ mod tests {
         let far = bench.worker(200, 1);
         bench.waker.wake(1);
         assert_eq!(receive(&far), [Signal::Tasks]);
+    }
+
+    #[test]
+    fn a_worker_that_died_after_it_was_sent_to_is_noticed() {
+        let bench = Bench::new();
+        let worker = bench.worker(0, 1);
+        assert!(bench.waker.send(WorkerId(1), Signal::Tasks));
+        assert_eq!(receive(&worker), [Signal::Tasks]);
+        drop(worker);
+        assert!(!bench.waker.send(WorkerId(1), Signal::Tasks));
+        std::fs::remove_file(bench.sidecar.worker_socket(WorkerId(1))).unwrap();
+        let again = bench.worker(0, 1);
+        assert!(bench.waker.send(WorkerId(1), Signal::Cancel));
+        assert_eq!(receive(&again), [Signal::Cancel]);
+    }
+
+    #[test]
+    fn more_workers_than_are_kept_connected_are_reached() {
+        let bench = Bench::new();
+        let workers: Vec<_> = (0_u64..150)
+            .map(|place| bench.worker(place, place.cast_signed() + 1))
+            .collect();
+        for _ in 0..2 {
+            bench.waker.wake(workers.len());
+            assert!(workers.iter().all(|own| receive(own) == [Signal::Tasks]));
+        }
     }
 
     #[test]
