@@ -13,7 +13,7 @@ use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
-use crate::queue::{ListQuery, Queue, Serves};
+use crate::queue::{ListQuery, Queue, Serves, WorkerInfo};
 use crate::state::State;
 
 /// A worker that is never out of work looks at what happened after so many turns.
@@ -25,7 +25,7 @@ pub trait Observer {
     /// Something happened.
     fn on(&mut self, event: &WorkerEvent);
 
-    /// The worker is well; called at least every half second or so.
+    /// The worker is well; called at least every two seconds or so.
     fn beat(&mut self) {}
 }
 
@@ -58,6 +58,8 @@ pub struct Driver<Q, S> {
     events: Vec<Event>,
     wake_at: BootTime,
     finished: bool,
+    /// The workers as they were listed last, and the change counter just before that.
+    listed: Option<(i64, Vec<WorkerInfo>)>,
     /// What keeps the claims, where the engine has leases.
     pulse: Option<Pulse>,
 }
@@ -77,6 +79,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             events: Vec::new(),
             wake_at: now.boot,
             finished: false,
+            listed: None,
             pulse: None,
         }
     }
@@ -333,17 +336,17 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                 message: error.to_string(),
             });
         };
-        let workers = match self.queue.workers() {
-            Ok(workers) => workers,
+        let (counter, workers) = match self.list_workers() {
+            Ok(listed) => listed,
             Err(error) => return refused(error),
         };
         self.shell.watch_only(&workers);
-        for peer in workers {
+        for peer in &workers {
             let known = |recovery: &Recovery| recovery.worker() == peer.id;
             if peer.id == self.worker || self.recoveries.iter().any(known) {
                 continue;
             }
-            match self.shell.look_at(&peer) {
+            match self.shell.look_at(peer) {
                 Ok(Peer::Alive) => {}
                 Ok(Peer::Taken) => self.events.push(Event::PeerTaken),
                 Ok(Peer::Dead { this_boot }) => {
@@ -353,8 +356,19 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                 Err(error) => refused(error),
             }
         }
+        self.listed = Some((counter, workers));
         if let Err(error) = self.look_at_leases(now) {
             refused(error);
+        }
+    }
+
+    /// The workers, and the change counter that they are right for. Read anew only after a commit:
+    /// an idle worker that looks at its peers touches little memory.
+    fn list_workers(&mut self) -> Result<(i64, Vec<WorkerInfo>)> {
+        let counter = self.queue.change_counter()?;
+        match self.listed.take() {
+            Some(listed) if listed.0 == counter => Ok(listed),
+            _ => Ok((counter, self.queue.workers()?)),
         }
     }
 

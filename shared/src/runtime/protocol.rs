@@ -34,7 +34,7 @@ impl Default for Config {
             batch: usize::MAX,
             drain: false,
             grace: Duration::from_secs(10),
-            poll: Duration::from_secs(1),
+            poll: Duration::from_secs(2),
         }
     }
 }

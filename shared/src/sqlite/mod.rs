@@ -19,6 +19,7 @@ mod in_use;
 mod lanes;
 mod location;
 mod lock;
+mod log_stamp;
 mod migrate;
 mod operation;
 mod options;

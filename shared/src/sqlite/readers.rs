@@ -8,9 +8,12 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::connection::{READER_FLAGS, located_on, open_reader, prepare_reader};
 use super::fault::{located, relocated};
+use super::log_stamp::LogStamp;
 use super::operation::lock;
 use super::options::OpenOptions;
+use super::place::beside;
 use super::statement;
+use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 
 const DATA_VERSION: &str = statement(include_str!("../../queries/data_version.sql"));
@@ -25,7 +28,15 @@ pub(super) struct Readers {
     options: OpenOptions,
     pool: OnceLock<r2d2::Pool<SqliteConnectionManager>>,
     building: Mutex<()>,
-    watch: Mutex<Option<Connection>>,
+    watch: Mutex<Watch>,
+}
+
+/// What watches for commits.
+#[derive(Debug, Default)]
+struct Watch {
+    connection: Option<Connection>,
+    /// The counter, and the log it was right for.
+    seen: Option<(LogStamp, i64)>,
 }
 
 impl Readers {
@@ -54,7 +65,17 @@ impl Readers {
     /// A number that changes with every commit of every other connection.
     pub(super) fn change_counter(&self) -> Result<i64> {
         let mut watch = lock(&self.watch);
-        let connection = match watch.take() {
+        let now = SystemClock.now().wall;
+        // Of a file that is not the system's, only SQLite knows.
+        let on_disk = self.options.vfs.is_none();
+        let stamp = on_disk.then(|| LogStamp::of(&beside(&self.path, "-wal")));
+        let stamp = stamp.flatten().filter(|stamp| stamp.is_settled(now));
+        if let (Some(stamp), Some((seen, counter))) = (stamp, watch.seen)
+            && stamp == seen
+        {
+            return Ok(counter);
+        }
+        let connection = match watch.connection.take() {
             Some(connection) => connection,
             None => open_reader(&self.path, &self.options)?,
         };
@@ -62,7 +83,10 @@ impl Readers {
             .prepare_cached(DATA_VERSION)
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
             .map_err(|error| located(&self.path, error))?;
-        *watch = Some(connection);
+        *watch = Watch {
+            connection: Some(connection),
+            seen: stamp.map(|stamp| (stamp, counter)),
+        };
         Ok(counter)
     }
 
@@ -104,4 +128,48 @@ pub(super) fn snapshot<T>(
         .transaction_with_behavior(TransactionBehavior::Deferred)
         .map_err(|error| located(path, error))?;
     query(&tx).map_err(|error| relocated(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::Readers;
+    use crate::sqlite::Durability;
+    use crate::sqlite::operation::lock;
+    use crate::sqlite::options::OpenOptions;
+    use crate::sqlite::place::beside;
+
+    #[test]
+    fn a_log_that_nobody_wrote_to_is_not_asked_about_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("q.db");
+        let writer = rusqlite::Connection::open(&path).unwrap();
+        writer
+            .execute_batch(
+                "PRAGMA journal_mode = wal; CREATE TABLE t (n); INSERT INTO t VALUES (1)",
+            )
+            .unwrap();
+        let grow_old = || {
+            let log = std::fs::File::open(beside(&path, "-wal")).unwrap();
+            log.set_modified(UNIX_EPOCH + Duration::from_secs(60))
+                .unwrap();
+        };
+        let readers = Readers::new(&path, &OpenOptions::new(Durability::Fast).unwrap());
+        grow_old();
+        let before = readers.change_counter().unwrap();
+        lock(&readers.watch).connection = None;
+        assert_eq!(readers.change_counter().unwrap(), before);
+        assert!(lock(&readers.watch).connection.is_none(), "it was asked");
+
+        writer.execute_batch("UPDATE t SET n = 2").unwrap();
+        readers.change_counter().unwrap();
+        let counter = readers.change_counter().unwrap();
+        assert!(
+            lock(&readers.watch).seen.is_none(),
+            "the write is too young"
+        );
+        writer.execute_batch("UPDATE t SET n = 3").unwrap();
+        assert_ne!(readers.change_counter().unwrap(), counter);
+    }
 }

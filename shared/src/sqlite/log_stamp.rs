@@ -1,0 +1,64 @@
+//! What the file system tells of the log, for those who only want to know whether anything was
+//! written: one `stat`, where the answer of `SQLite` takes locks and touches some fifty pages of
+//! memory. Nothing is opened: closing a file would drop the locks of this process on it.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::clock::Timestamp;
+
+/// How old the last write must be before the next one is sure to be seen: the time of a write is
+/// that of the kernel's last tick, so two within one tick look like one.
+const TICK_MS: i64 = 1000;
+
+/// The state of a log. Every commit changes it, and many other things do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogStamp {
+    inode: u64,
+    size: u64,
+    seconds: i64,
+    nanos: i64,
+}
+
+impl LogStamp {
+    /// Of the log at `path`; `None` if there is none.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self {
+            inode: metadata.ino(),
+            size: metadata.size(),
+            seconds: metadata.mtime(),
+            nanos: metadata.mtime_nsec(),
+        })
+    }
+
+    /// Whether a write after `now`, which the system's clock showed before this was read, is sure to
+    /// change it.
+    pub(super) const fn is_settled(self, now: Timestamp) -> bool {
+        let written = self
+            .seconds
+            .saturating_mul(1000)
+            .saturating_add(self.nanos / 1_000_000);
+        now.0.saturating_sub(written) >= TICK_MS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LogStamp;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn only_an_old_write_tells_itself_from_the_next() {
+        let stamp = LogStamp {
+            inode: 1,
+            size: 0,
+            seconds: 10,
+            nanos: 500_000_000,
+        };
+        assert!(!stamp.is_settled(Timestamp(10_500)));
+        assert!(!stamp.is_settled(Timestamp(11_499)));
+        assert!(stamp.is_settled(Timestamp(11_500)));
+        assert!(!stamp.is_settled(Timestamp(0)), "the clock was set back");
+    }
+}
