@@ -44,6 +44,7 @@ fn used() -> (Bench, Claim) {
             .after("b", Condition::Success)
             .after("c", Condition::Any),
     ]);
+    bench.advance(1);
     bench.settle(bench.claim_only(), Outcome::Succeeded);
     let claim = bench.claim_only();
     bench.flow(vec![by_key("e"), by_key("f")]);
