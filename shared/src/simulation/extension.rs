@@ -155,6 +155,12 @@ impl Ledger<'_> {
     pub fn reopens(&self, ids: impl IntoIterator<Item = TaskId>) {
         self.world.lock().reopened.extend(ids);
     }
+
+    /// Every ended task may be open again by the next look, those included that are in the file
+    /// and were never acknowledged.
+    pub fn reopens_any(&self) {
+        self.world.lock().reopen_all();
+    }
 }
 
 /// What an action of an extension has at hand.

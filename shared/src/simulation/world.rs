@@ -331,6 +331,10 @@ impl World {
         self.reopened.clear();
     }
 
+    pub(super) fn reopen_all(&mut self) {
+        self.reopened.extend(self.states.keys());
+    }
+
     /// Whether nothing runs and no task is known to be open.
     pub(super) fn is_idle(&self) -> bool {
         self.children.is_empty() && self.states.values().all(|state| state.is_terminal())

@@ -122,7 +122,7 @@ impl Flows {
             return;
         };
         // Whatever was skipped because of it is re-opened too.
-        scene.ledger.reopens(known);
+        scene.ledger.reopens_any();
         // What came of it is seen in the file.
         let _ = scene.write("retry", |queue| queue.retry_downstream(&[task]));
     }
