@@ -284,6 +284,11 @@ impl Queue for FastQueue {
             .read(|connection| read::output(connection, id))
     }
 
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
+        self.database
+            .read(|connection| read::with_outputs(connection, ids))
+    }
+
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
         self.database
             .read(|connection| read::list(connection, query))

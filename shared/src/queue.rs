@@ -119,6 +119,10 @@ pub trait Queue: Send + Sync + 'static {
     /// The output stored with a task's last settle, if any was.
     fn output(&self, id: TaskId) -> Result<Option<Output>>;
 
+    /// Those of these tasks that there are, in this order, each with what [`output`](Self::output)
+    /// says of it. All of it is held in memory: ask for some dozens at a time.
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>>;
+
     /// A page of tasks, newest first.
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>>;
 

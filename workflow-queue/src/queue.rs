@@ -13,7 +13,7 @@ use queue_core::queue::{
     Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Stats, Waits, WorkerInfo,
 };
-use queue_core::runtime::log::last_output;
+use queue_core::runtime::log::last_outputs;
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
 use queue_core::task::{NewTask, Task, TaskId, check_name};
@@ -165,17 +165,19 @@ impl<S: Store> WorkflowQueue<S> {
     /// # Errors
     /// Those of every reading method, and when a log file cannot be read.
     pub fn inputs(&self, id: TaskId) -> Result<Vec<Input>> {
-        let mut inputs = Vec::new();
-        for edge in self.store.dependencies(id)? {
-            if let Some(task) = self.store.get(edge.on)? {
-                inputs.push(Input {
-                    output: last_output(self, &task)?,
-                    condition: edge.condition,
-                    task,
-                });
-            }
-        }
-        Ok(inputs)
+        let edges = self.store.dependencies(id)?;
+        let ids: Vec<TaskId> = edges.iter().map(|edge| edge.on).collect();
+        let found = last_outputs(self, &ids)?;
+        let mut edges = edges.into_iter();
+        let inputs = found.into_iter().filter_map(|(task, output)| {
+            let edge = edges.find(|edge| edge.on == task.id)?;
+            Some(Input {
+                task,
+                condition: edge.condition,
+                output,
+            })
+        });
+        Ok(inputs.collect())
     }
 
     /// The edges from those that wait or waited for a task.
@@ -373,6 +375,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn output(&self, id: TaskId) -> Result<Option<Output>> {
         self.store.output(id)
+    }
+
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
+        self.store.with_outputs(ids)
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {

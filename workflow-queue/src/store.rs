@@ -196,6 +196,8 @@ pub trait Store: Send + Sync + 'static {
     fn get(&self, id: TaskId) -> Result<Option<Task>>;
     /// Its output.
     fn output(&self, id: TaskId) -> Result<Option<Output>>;
+    /// Those of these tasks that there are, in this order, each with its output.
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>>;
     /// Its recorded attempts, the oldest first.
     fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>>;
     /// The edges to what it waits or waited for.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::executor::Ending;
 use super::machine::Machine;
 use super::pacemaker::Pulse;
 use super::protocol::{Action, Config, Event, WorkerEvent};
@@ -263,13 +264,18 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         for task in tasks {
             let claim = task.claim;
             match self.holds(claim, now) {
-                Ok(true) => held.push(task),
+                Ok(true) => {
+                    held.push(task);
+                    continue;
+                }
                 Ok(false) => self.events.push(Event::NotStarted {
                     claim,
                     message: "its lease ran out before it was started".to_owned(),
                 }),
                 Err(_) => self.events.push(Event::Unsure(claim)),
             }
+            // What was prepared for it is nobody's now.
+            self.shell.signal(claim, Ending::Kill);
         }
         let refused = self.shell.start_all(held, now);
         let refused = refused.into_iter();

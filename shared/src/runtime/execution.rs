@@ -75,6 +75,11 @@ impl Execution {
         first.then(|| self.signal(Ending::Kill))
     }
 
+    /// Whether it was told to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.cause.is_some()
+    }
+
     /// What its timeout, or the end of its grace time, demands.
     pub(super) fn overdue(&mut self, now: Now, kill_at: BootTime) -> Option<Action> {
         if self.kill_at.is_some_and(|at| at <= now.boot) {
@@ -147,9 +152,12 @@ impl Execution {
 fn outcome(cause: Option<Cause>, end: End) -> Outcome {
     match (cause, end) {
         (_, End::Handler(outcome)) => outcome,
-        (Some(Cause::Timeout), End::Exited(_) | End::Signalled(_)) => Outcome::TimedOut,
+        (Some(Cause::Timeout), End::Exited(_) | End::Signalled(_) | End::Unstarted) => {
+            Outcome::TimedOut
+        }
         (Some(Cause::Stop | Cause::Lost), End::Exited(_) | End::Signalled(_))
-        | (Some(Cause::Cancel), End::Exited(0)) => Outcome::Returned,
+        | (Some(Cause::Cancel), End::Exited(0))
+        | (_, End::Unstarted) => Outcome::Returned,
         (None, End::Exited(0)) => Outcome::Succeeded,
         (None | Some(Cause::Cancel), End::Exited(code)) => Outcome::Exited { code },
         (None | Some(Cause::Cancel), End::Signalled(signal)) => Outcome::Signalled { signal },

@@ -11,6 +11,8 @@
 
 mod ages;
 mod end;
+mod given;
+pub(super) mod preparer;
 mod slots;
 mod source;
 mod spawner;
@@ -39,9 +41,10 @@ use crate::output::Stream;
 use crate::task::Work;
 use ages::{Line, Next};
 pub use end::{End, Ended, Ending};
+use preparer::Preparer;
 use slots::{Job, Running, command, runs};
 use source::Source;
-use spawner::{Order, Spawner};
+use spawner::{Began, Order, Spawner};
 
 /// The commands and handlers that run in one worker.
 pub struct Executor {
@@ -59,8 +62,14 @@ pub struct Executor {
     young: Line,
     /// Commands to end in the next wait, which their pidfd does not tell of any more.
     killed: Vec<usize>,
+    /// What was ended before it was started, for the next wait to tell of.
+    withdrawn: Vec<Ended>,
+    /// Commands whose inputs are there.
+    prepared: Vec<ClaimedTask>,
     events: Vec<epoll::Event>,
     buffer: Box<[u8]>,
+    /// Below the slots: it removes what their commands were given.
+    preparer: Preparer,
 }
 
 /// Events taken from the system at a time.
@@ -102,9 +111,15 @@ impl Executor {
             unwatched: Line::default(),
             young: Line::default(),
             killed: Vec::new(),
+            withdrawn: Vec::new(),
+            prepared: Vec::new(),
             events: Vec::with_capacity(EVENTS),
             buffer: vec![0; BUFFER_BYTES].into(),
+            preparer: Preparer::new()?,
         };
+        executor
+            .add(executor.preparer.bell(), Source::Inputs)
+            .map_err(|error| Error::io("cannot watch an eventfd", error))?;
         if let Some(pool) = &executor.pool {
             executor
                 .add(pool.bell(), Source::Handlers)
@@ -139,6 +154,10 @@ impl Executor {
 
     /// Starts claimed tasks, commands two at a time. Returns those that were not started, each with
     /// a sentence for [`Outcome::NotStarted`](crate::Outcome::NotStarted).
+    ///
+    /// A command that depends on very many tasks is prepared first:
+    /// [`take_ready`](Self::take_ready) tells when it is to be started again. Until then it can be
+    /// ended as any other.
     pub fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
         let mut refused = Vec::new();
         let mut orders = Vec::with_capacity(tasks.len());
@@ -147,12 +166,12 @@ impl Executor {
             let claim = task.claim;
             let prepared = match &task.work {
                 Work::Handler { .. } => self.start_handler(&task),
-                Work::Shell(_) | Work::Argv(_) => self.prepare(&task).map(|inputs| {
+                Work::Shell(_) | Work::Argv(_) => self.given(&task).map(|given| {
                     let now = now.boot;
                     orders.push(Order {
                         place,
                         task,
-                        inputs,
+                        given,
                         now,
                     });
                 }),
@@ -160,10 +179,19 @@ impl Executor {
             refused.extend(prepared.err().map(|problem| (claim, problem)));
         }
         for (place, started) in self.spawner.start(orders) {
-            let adopted = started.and_then(|process| self.adopt(claims[place], process, now.boot));
+            let adopted = started.and_then(|began| match began {
+                Began::Runs(process) => self.adopt(claims[place], process, now.boot),
+                Began::Waits(task) => self.postpone(*task),
+            });
             refused.extend(adopted.err().map(|problem| (claims[place], problem)));
         }
         refused
+    }
+
+    /// Commands that were prepared during the last [`wait`](Self::wait), to be started if their
+    /// claims still hold, or ended.
+    pub fn take_ready(&mut self) -> Vec<ClaimedTask> {
+        std::mem::take(&mut self.prepared)
     }
 
     /// Asks for or enforces the end of what runs under `claim`; nothing happens if nothing does.
@@ -185,6 +213,7 @@ impl Executor {
                     self.killed.push(slot);
                 }
             }
+            Job::Preparing(_) | Job::Prepared(_) => self.withdraw(slot),
         }
     }
 
@@ -208,8 +237,8 @@ impl Executor {
         let _ = epoll::delete(&self.epoll, fd);
     }
 
-    /// Blocks until an execution has ended, a watched descriptor is readable, or `until` (boot
-    /// time) has come; for ever if none of that happens. What ended is appended to `ended`, the
+    /// Blocks until an execution has ended, a command is prepared, a watched descriptor is readable,
+    /// or `until` (boot time) has come; for ever if none of that happens. What ended is appended to `ended`, the
     /// tokens of readable descriptors to `ready`.
     ///
     /// # Errors
@@ -223,13 +252,14 @@ impl Executor {
     ) -> Result<()> {
         let before = ended.len() + ready.len();
         let mut boot = now.boot;
+        ended.append(&mut self.withdrawn);
         for slot in std::mem::take(&mut self.killed) {
             self.end_command(slot, boot, ended);
         }
         loop {
             let due = self.come_of_age(boot);
             let reached = until.is_some_and(|until| until <= boot);
-            let something = ended.len() + ready.len() > before;
+            let something = ended.len() + ready.len() > before || !self.prepared.is_empty();
             let wake = match (until, due) {
                 _ if reached || something => Some(boot),
                 (Some(until), Some(due)) => Some(until.min(due)),
@@ -242,7 +272,7 @@ impl Executor {
                 self.handle(Source::of(event.data.u64()), boot, ended, ready);
             }
             self.events = events;
-            if reached || ended.len() + ready.len() > before {
+            if reached || ended.len() + ready.len() > before || !self.prepared.is_empty() {
                 return Ok(());
             }
         }
@@ -270,21 +300,6 @@ impl Executor {
             job: Job::Handler(cancelled),
         });
         Ok(())
-    }
-
-    /// What a command needs before it is started.
-    fn prepare(&self, task: &ClaimedTask) -> Result<Option<inputs::Inputs>, String> {
-        if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
-            // The same attempt ran before, and was handed back or died. Its log is not this
-            // run's, which may be too short to have one.
-            let _ = std::fs::remove_file(self.sidecar.log(task.claim.task, task.attempt));
-        }
-        match &self.inputs {
-            Some(source) if task.depends => source.prepare(task.claim).map(Some).map_err(|error| {
-                format!("the outputs of its dependencies cannot be handed to it: {error}")
-            }),
-            Some(_) | None => Ok(None),
-        }
     }
 
     /// Watches a command that was started.
@@ -390,6 +405,7 @@ impl Executor {
         match source {
             Source::Watched(token) => ready.push(token),
             Source::Handlers => self.end_handlers(ended),
+            Source::Inputs => self.take_prepared(),
             Source::Pipe(slot, stream) => self.read_pipe(slot, stream, now, ended),
             Source::Child(slot) => self.child_exited(slot, now, ended),
         }
@@ -487,8 +503,11 @@ impl Drop for Executor {
     fn drop(&mut self) {
         for running in self.slots.iter_mut().flatten() {
             match &mut running.job {
-                Job::Handler(cancelled) => cancelled.store(true, Ordering::Relaxed),
+                Job::Handler(cancelled) | Job::Preparing(cancelled) => {
+                    cancelled.store(true, Ordering::Relaxed);
+                }
                 Job::Command(process) => process.end_now(),
+                Job::Prepared(_) => {}
             }
         }
     }

@@ -247,18 +247,19 @@ fn run(handler: &Handler, task: &HandlerTask) -> Outcome {
             fatal,
         },
         Err(panic) => Outcome::Panicked {
-            message: shortened(panic_message(&*panic)),
+            message: shortened(panicked(&*panic)),
         },
     }
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
     if let Some(message) = panic.downcast_ref::<&str>() {
         (*message).to_owned()
     } else if let Some(message) = panic.downcast_ref::<String>() {
         message.clone()
     } else {
-        "the handler panicked without a message".to_owned()
+        "a panic without a message".to_owned()
     }
 }
 

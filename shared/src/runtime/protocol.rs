@@ -66,6 +66,8 @@ pub enum Event {
     },
     /// A task was not started, because the file did not say whether its claim still holds.
     Unsure(Claim),
+    /// A task that was to be started is ready for it: what its command is given took a while.
+    Prepared(Box<ClaimedTask>),
     /// A task's execution ended.
     Ended(Ended),
     /// Somebody made a task claimable.

@@ -15,7 +15,8 @@ pub trait Shell {
     /// Starts a task. `Err` is a sentence for the person who enqueued it.
     fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String>;
 
-    /// Starts tasks, and returns those that were not started, each with such a sentence.
+    /// Starts tasks, and returns those that were not started, each with such a sentence. One that
+    /// takes long to prepare is started once more after [`Event::Prepared`], unless it is signalled.
     fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
         let start = |task: ClaimedTask| Some((task.claim, self.start(&task, now).err()?));
         tasks.into_iter().filter_map(start).collect()

@@ -259,6 +259,8 @@ impl Shell for System {
         self.executor
             .wait(now, until, &mut self.ended, &mut self.ready)?;
         events.extend(self.ended.drain(..).map(Event::Ended));
+        let prepared = self.executor.take_ready().into_iter();
+        events.extend(prepared.map(|task| Event::Prepared(Box::new(task))));
         let mut ready = std::mem::take(&mut self.ready);
         for token in ready.drain(..) {
             self.happened(token, events);

@@ -366,6 +366,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.output(id)
     }
 
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
+        self.inner.with_outputs(ids)
+    }
+
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
         self.inner.list(query)
     }

@@ -215,6 +215,20 @@ pub fn output(connection: &Connection, id: TaskId) -> Result<Option<Output>> {
     Ok(frames.map(Output))
 }
 
+/// Those of these tasks that there are, each with the output stored with its last settle.
+pub fn with_outputs(
+    connection: &Connection,
+    ids: &[TaskId],
+) -> Result<Vec<(Task, Option<Output>)>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(task) = get(connection, *id)? {
+            found.push((task, output(connection, *id)?));
+        }
+    }
+    Ok(found)
+}
+
 /// Every registered worker, by place.
 pub fn workers(connection: &Connection) -> Result<Vec<WorkerInfo>> {
     all(connection, WORKERS, [], rows::worker)

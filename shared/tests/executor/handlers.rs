@@ -19,7 +19,7 @@ fn outcome(bench: &mut Bench, handler: &str, payload: &[u8]) -> Outcome {
     let claim = bench.start(work(handler, payload));
     match bench.end_of(claim).end {
         End::Handler(outcome) => outcome,
-        end @ (End::Exited(_) | End::Signalled(_)) => panic!("{end:?}"),
+        end @ (End::Exited(_) | End::Signalled(_) | End::Unstarted) => panic!("{end:?}"),
     }
 }
 

@@ -369,6 +369,11 @@ impl Store for SqliteStore {
             .read(|connection| read::output(connection, id))
     }
 
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
+        self.database
+            .read(|connection| read::with_outputs(connection, ids))
+    }
+
     fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>> {
         self.view(|connection| view::attempts(connection, id))
     }

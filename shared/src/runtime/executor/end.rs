@@ -13,13 +13,15 @@ pub enum Ending {
     Kill,
 }
 
-/// How an execution ended by itself.
+/// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// The command exited with this code, 0 to 255.
     Exited(i32),
     /// This signal ended the command.
     Signalled(i32),
+    /// It was ended before its command was started.
+    Unstarted,
     /// The handler returned or panicked.
     Handler(Outcome),
 }

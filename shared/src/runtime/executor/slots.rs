@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::super::child::Process;
+use super::super::inputs::Inputs;
 use crate::claim::Claim;
 
 /// An execution in its slot.
@@ -17,13 +18,17 @@ pub(super) struct Running {
 pub(super) enum Job {
     Command(Box<Process>),
     Handler(Arc<AtomicBool>),
+    /// A command whose inputs are being written, unless this is set.
+    Preparing(Arc<AtomicBool>),
+    /// A command that is to be started with these, or not for that reason.
+    Prepared(Result<Inputs, String>),
 }
 
 /// The command in a slot, if one is there.
 pub(super) fn command(slots: &mut [Option<Running>], slot: usize) -> Option<&mut Process> {
     match &mut slots.get_mut(slot)?.as_mut()?.job {
         Job::Command(process) => Some(process),
-        Job::Handler(_) => None,
+        Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) => None,
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) enum Source {
     Child(usize),
     Pipe(usize, Stream),
     Handlers,
+    Inputs,
     Watched(u64),
 }
 
@@ -31,6 +32,7 @@ impl Source {
             Self::Pipe(slot, Stream::Stdout) => (slot as u64) << 2 | 1,
             Self::Pipe(slot, Stream::Stderr) => (slot as u64) << 2 | 2,
             Self::Handlers => 3,
+            Self::Inputs => 1 << 2 | 3,
             Self::Watched(token) => token | WATCHED,
         }
     }
@@ -44,7 +46,8 @@ impl Source {
             0 => Self::Child(slot),
             1 => Self::Pipe(slot, Stream::Stdout),
             2 => Self::Pipe(slot, Stream::Stderr),
-            _ => Self::Handlers,
+            _ if slot == 0 => Self::Handlers,
+            _ => Self::Inputs,
         }
     }
 }

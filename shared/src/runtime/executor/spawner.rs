@@ -6,29 +6,48 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::child::{Process, Surroundings};
-use super::super::inputs::Inputs;
+use super::given::Given;
 use crate::claim::ClaimedTask;
 use crate::clock::BootTime;
 
 /// A command to be started.
-#[derive(Debug)]
 pub(super) struct Order {
     /// Which of several it is.
     pub(super) place: usize,
     pub(super) task: ClaimedTask,
-    pub(super) inputs: Option<Inputs>,
+    pub(super) given: Given,
     pub(super) now: BootTime,
 }
 
 impl Order {
     fn carry_out(self, surroundings: &Surroundings) -> Started {
-        let started = Process::start(&self.task, self.now, surroundings, self.inputs);
-        (self.place, started.map(Box::new))
+        (self.place, self.begin(surroundings))
+    }
+
+    fn begin(self, surroundings: &Surroundings) -> Result<Began, String> {
+        let inputs = match self.given {
+            Given::Nothing => None,
+            Given::Inputs(inputs) => Some(inputs),
+            Given::Outputs(outputs) => match outputs.few(self.task.claim)? {
+                Some(inputs) => Some(inputs),
+                None => return Ok(Began::Waits(Box::new(self.task))),
+            },
+        };
+        let process = Process::start(&self.task, self.now, surroundings, inputs)?;
+        Ok(Began::Runs(Box::new(process)))
     }
 }
 
+/// How far a command has come.
+#[derive(Debug)]
+pub(super) enum Began {
+    Runs(Box<Process>),
+    /// Its inputs are yet to be prepared.
+    Waits(Box<ClaimedTask>),
+}
+
 /// What became of an [`Order`], by its place.
-type Started = (usize, Result<Box<Process>, String>);
+type Started = (usize, Result<Began, String>);
 
 /// A second thread that starts commands beside the worker's own. It ends with the spawner.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::output::{Chunk, Output};
 use crate::queue::Queue;
 use crate::state::State;
-use crate::task::Task;
+use crate::task::{Task, TaskId};
 
 /// What the task's last claim wrote: its log file if it has one, else what was stored. Of one that
 /// runs and has no file yet, nothing is known: what is stored is of the one before.
@@ -18,6 +18,22 @@ pub fn last_output<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>> {
         None if task.state == State::Running => Ok(None),
         None => queue.output(task.id),
     }
+}
+
+/// Those of these tasks that there are, in this order, each with its [`last_output`].
+///
+/// # Errors
+/// As [`last_output`].
+pub fn last_outputs<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
+    let mut found = queue.with_outputs(ids)?;
+    for (task, output) in &mut found {
+        match claim_log(queue, task).map_err(unreadable)? {
+            Some(logged) => *output = Some(logged),
+            None if task.state == State::Running => *output = None,
+            None => {}
+        }
+    }
+    Ok(found)
 }
 
 /// The log file of the task's last claim. An attempt that did not count has left its log under

@@ -13,9 +13,9 @@ mod reader;
 mod tests;
 mod writer;
 
-pub use kept::last_output;
 #[cfg(feature = "cli")]
 pub(crate) use kept::unreadable;
+pub use kept::{last_output, last_outputs};
 pub use reader::{LogError, LogReader};
 pub(super) use writer::LogWriter;
 

@@ -37,6 +37,7 @@ impl Machine {
                     self.unsettled.push(Finished::returned(claim));
                 }
             }
+            Event::Prepared(task) => self.prepared(task),
             Event::Ended(ended) => self.ended(now, ended),
             Event::TasksWaiting => self.want_claim = true,
             Event::TasksSettled => self.want_rest = true,
@@ -123,6 +124,14 @@ impl Machine {
             attempt: task.attempt,
         }));
         Some(Action::Start(Box::new(task)))
+    }
+
+    /// What was told to end meanwhile, the system ends without having started it.
+    fn prepared(&mut self, task: Box<ClaimedTask>) {
+        let runs = |run: &Execution| run.claim == task.claim && !run.is_ending();
+        if self.running.iter().any(runs) {
+            self.actions.push(Action::Start(task));
+        }
     }
 
     /// After a claim of which nobody knows whether it was committed: what it claimed runs nowhere,

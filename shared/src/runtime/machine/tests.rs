@@ -290,6 +290,20 @@ fn a_task_whose_claim_may_be_lost_is_handed_back_unstarted() {
 }
 
 #[test]
+fn a_task_is_started_once_it_is_prepared_unless_it_was_told_to_end() {
+    let mut machine = running(&[1, 2]);
+    let prepared = |id| Event::Prepared(Box::new(task(id)));
+    let step = machine.step(at(1), [prepared(1)]);
+    assert_eq!(starts(&step), [1]);
+    let told = Event::Told(News::Stands(task(2).claim, Held::CancelRequested));
+    let step = machine.step(at(2), [told, prepared(2)]);
+    assert_eq!(starts(&step), [0; 0]);
+    let step = machine.step(at(3), [ended(2, End::Unstarted), prepared(3)]);
+    assert_eq!(outcomes(&step), [Outcome::Returned]);
+    assert_eq!(starts(&step), [0; 0], "nobody claimed it");
+}
+
+#[test]
 fn a_large_step_back_of_the_clock_is_reported_once() {
     let mut machine = machine(1);
     let reported = |step: &Step| {

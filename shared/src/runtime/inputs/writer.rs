@@ -1,0 +1,316 @@
+//! Fills a folder of inputs.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, mkdirat, openat};
+use rustix::io::Errno;
+use serde::Serialize;
+
+use super::{Inputs, VARIABLE, VARIABLE_BYTES, VARIABLES_BYTES};
+use crate::output::{Chunk, Output, Stream};
+use crate::task::{Task, TaskId};
+use crate::workflow::Condition;
+
+/// An entry of `index.json`.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: i64,
+    name: &'a str,
+    state: &'static str,
+    condition: &'static str,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    reason: Option<&'static str>,
+    stdout_bytes: usize,
+    stderr_bytes: usize,
+    /// What was left out of both when they were kept.
+    omitted_bytes: u64,
+}
+
+/// A folder that is being filled.
+pub(super) struct Writer {
+    inputs: Inputs,
+    folder: OwnedFd,
+    index: BufWriter<File>,
+    /// What goes before the next entry.
+    separator: &'static str,
+    /// A file that holds nothing, once there is one.
+    empty: Option<String>,
+    /// Bytes that variables may still take.
+    room: usize,
+}
+
+impl Writer {
+    /// Makes the folder, and the one it lies in if that is the first.
+    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+        match mkdirat(CWD, &path, Mode::RWXU) {
+            Err(Errno::NOENT) => {
+                if let Some(parent) = path.parent()
+                    && let Err(error) = mkdirat(CWD, parent, Mode::RWXU)
+                    && error != Errno::EXIST
+                {
+                    return Err(error.into());
+                }
+                mkdirat(CWD, &path, Mode::RWXU)?;
+            }
+            made => made?,
+        }
+        let inputs = Inputs {
+            folder: path,
+            variables: Vec::new(),
+            remover: None,
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(CWD, &inputs.folder, flags, Mode::empty())?;
+        let index = create(&folder, "index.json")?;
+        Ok(Self {
+            inputs,
+            folder,
+            index: BufWriter::new(index),
+            separator: "[\n",
+            empty: None,
+            room: VARIABLES_BYTES,
+        })
+    }
+
+    pub(super) fn add(
+        &mut self,
+        task: &Task,
+        condition: Condition,
+        output: &Output,
+    ) -> io::Result<()> {
+        let mut parts = Parts::default();
+        for chunk in output.chunks() {
+            parts.take(chunk.map_err(io::Error::other)?);
+        }
+        self.write(format!("{}.out", task.id), &parts.stdout)?;
+        self.write(format!("{}.err", task.id), &parts.stderr)?;
+        self.index.write_all(self.separator.as_bytes())?;
+        self.separator = ",\n";
+        let entry = Entry {
+            id: task.id.0,
+            name: &task.name,
+            state: task.state.as_str(),
+            condition: condition.as_str(),
+            exit_code: task.exit_code,
+            signal: task.signal,
+            reason: task.reason.map(crate::outcome::Reason::as_str),
+            stdout_bytes: parts.stdout.len(),
+            stderr_bytes: parts.stderr.len(),
+            omitted_bytes: parts.omitted,
+        };
+        serde_json::to_writer(&mut self.index, &entry)?;
+        self.add_variable(task.id, parts);
+        Ok(())
+    }
+
+    /// Files without content are one file with many names: most commands write to one stream at
+    /// most, and a name costs a quarter of a file.
+    fn write(&mut self, name: String, content: &[u8]) -> io::Result<()> {
+        if !content.is_empty() {
+            return create(&self.folder, &name)?.write_all(content);
+        }
+        if let Some(empty) = &self.empty
+            && linkat(&self.folder, empty, &self.folder, &name, AtFlags::empty()).is_ok()
+        {
+            return Ok(());
+        }
+        // The first one, or one more name than a file may have.
+        create(&self.folder, &name)?;
+        self.empty = Some(name);
+        Ok(())
+    }
+
+    /// A variable holds what `$(…)` would: everything but the newlines at the end. What it cannot
+    /// hold whole has none.
+    fn add_variable(&mut self, task: TaskId, parts: Parts) {
+        let mut value = parts.stdout;
+        let end = value.iter().rposition(|byte| *byte != b'\n');
+        value.truncate(end.map_or(0, |last| last + 1));
+        let name = format!("{VARIABLE}{task}");
+        let size = name.len() + value.len() + "=\0".len();
+        let fits = value.len() <= VARIABLE_BYTES && size <= self.room;
+        if parts.omitted == 0 && fits && !value.contains(&0) {
+            self.room -= size;
+            let value = OsString::from_vec(value);
+            self.inputs.variables.push((name, value));
+        }
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<Inputs> {
+        let end = if self.separator == "[\n" {
+            "[]\n"
+        } else {
+            "\n]\n"
+        };
+        self.index.write_all(end.as_bytes())?;
+        self.index.flush()?;
+        Ok(self.inputs)
+    }
+}
+
+/// An output's two streams.
+#[derive(Default)]
+struct Parts {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    omitted: u64,
+}
+
+impl Parts {
+    fn take(&mut self, chunk: Chunk<'_>) {
+        match chunk {
+            Chunk::Written { stream, bytes } => match stream {
+                Stream::Stdout => self.stdout.extend_from_slice(&bytes),
+                Stream::Stderr => self.stderr.extend_from_slice(&bytes),
+            },
+            Chunk::Omitted(bytes) => self.omitted = self.omitted.saturating_add(bytes),
+        }
+    }
+}
+
+fn create(folder: &OwnedFd, name: &str) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?;
+    Ok(File::from(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::options::TaskOptions;
+    use crate::outcome::Reason;
+    use crate::state::State;
+    use crate::task::Work;
+
+    fn stdout(bytes: &[u8]) -> Output {
+        let mut output = Output::default();
+        output.push(Stream::Stdout, bytes);
+        output
+    }
+
+    fn task(id: i64) -> Task {
+        Task {
+            id: TaskId(id),
+            name: "../a\n\"b\"".to_owned(),
+            work: Work::Shell("true".to_owned()),
+            queue: "default".to_owned(),
+            state: State::Failed,
+            priority: 0,
+            attempt: 1,
+            crashes: 0,
+            token: 1,
+            worker: None,
+            created_at: Timestamp(0),
+            run_at: None,
+            started_at: None,
+            finished_at: None,
+            cancel_requested_at: None,
+            exit_code: Some(3),
+            signal: None,
+            reason: Some(Reason::Exit),
+            message: None,
+            key: None,
+            options: TaskOptions::default(),
+        }
+    }
+
+    /// Folder and variables for these outputs, of tasks 1, 2 and so on.
+    fn prepared(place: &Path, outputs: &[Output]) -> Inputs {
+        let mut writer = Writer::create(place.join("inputs/9.1")).unwrap();
+        for (id, output) in (1..).zip(outputs) {
+            writer.add(&task(id), Condition::Any, output).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn variables(outputs: &[Output]) -> Vec<(String, Vec<u8>)> {
+        let place = tempfile::tempdir().unwrap();
+        let inputs = prepared(place.path(), outputs);
+        let variables = inputs.variables().iter();
+        variables
+            .map(|(name, value)| (name.clone(), value.as_bytes().to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn files_hold_every_byte_and_the_index_says_the_rest() {
+        let place = tempfile::tempdir().unwrap();
+        let mut output = stdout(b"a\0\xff\n");
+        output.push(Stream::Stderr, b"oops");
+        output.push_omitted(7);
+        output.push(Stream::Stdout, b"z");
+        let inputs = prepared(place.path(), &[output, Output::default()]);
+        let read = |name: &str| std::fs::read(inputs.folder().join(name)).unwrap();
+        assert_eq!(read("1.out"), b"a\0\xff\nz");
+        assert_eq!(read("1.err"), b"oops");
+        assert_eq!((read("2.out"), read("2.err")), (Vec::new(), Vec::new()));
+        let file = |name: &str| std::fs::metadata(inputs.folder().join(name)).unwrap();
+        assert_eq!(file("2.out").ino(), file("2.err").ino());
+        assert_eq!(file("1.err").mode() & 0o777, 0o600);
+        let index: serde_json::Value = serde_json::from_slice(&read("index.json")).unwrap();
+        let expected = serde_json::json!({
+            "id": 1, "name": "../a\n\"b\"", "state": "failed", "condition": "any",
+            "exit_code": 3, "signal": null, "reason": "exit",
+            "stdout_bytes": 5, "stderr_bytes": 4, "omitted_bytes": 7,
+        });
+        assert_eq!(index[0], expected);
+        assert_eq!(index.as_array().unwrap().len(), 2);
+        let names = std::fs::read_dir(inputs.folder()).unwrap();
+        assert_eq!(names.count(), 5, "a name is made of numbers only");
+        let folder = inputs.folder().to_owned();
+        drop(inputs);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn without_dependencies_left_the_index_is_empty() {
+        let place = tempfile::tempdir().unwrap();
+        let inputs = prepared(place.path(), &[]);
+        let index = std::fs::read_to_string(inputs.folder().join("index.json"));
+        assert_eq!(index.unwrap(), "[]\n");
+    }
+
+    #[test]
+    fn a_variable_is_what_command_substitution_would_give() {
+        let found = variables(&[stdout(b"one\ntwo\n\n"), Output::default(), stdout(b"\xff")]);
+        let expected = [("1", &b"one\ntwo"[..]), ("2", b""), ("3", b"\xff")]
+            .map(|(id, value)| (format!("QUEUE_INPUT_{id}"), value.to_owned()));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_a_variable_cannot_hold_whole_has_none() {
+        let mut cut = stdout(b"head");
+        cut.push_omitted(1);
+        let long = stdout(&[b'x'; VARIABLE_BYTES + 1]);
+        let longest = stdout(&[b'x'; VARIABLE_BYTES]);
+        let found = variables(&[stdout(b"a\0b"), cut, long, longest]);
+        let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["QUEUE_INPUT_4"]);
+    }
+
+    #[test]
+    fn all_variables_together_stay_small_however_many_dependencies_there_are() {
+        let outputs = vec![stdout(&[b'x'; 1000]); 100];
+        let found = variables(&outputs);
+        let bytes: usize = found
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        assert!(
+            (VARIABLES_BYTES - 1100..=VARIABLES_BYTES).contains(&bytes),
+            "{bytes}"
+        );
+    }
+}
