@@ -4,6 +4,7 @@
 mod commands;
 mod endings;
 mod handlers;
+mod inputs;
 mod orphans;
 mod output;
 

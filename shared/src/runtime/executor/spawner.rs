@@ -1,11 +1,14 @@
 //! Starts several commands at the same time. The thread that starts a command sleeps until that
 //! command's program is loaded, and one thread leaves processors idle meanwhile.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::child::{Process, Surroundings};
+use super::super::handlers::panicked;
 use super::given::Given;
 use crate::claim::ClaimedTask;
 use crate::clock::BootTime;
@@ -21,7 +24,16 @@ pub(super) struct Order {
 
 impl Order {
     fn carry_out(self, surroundings: &Surroundings) -> Started {
-        (self.place, self.begin(surroundings))
+        let place = self.place;
+        // A thread that ended here would be waited for without an end.
+        let began = catch_unwind(AssertUnwindSafe(|| self.begin(surroundings)));
+        let said = |panic: Box<dyn Any + Send>| {
+            Err(format!(
+                "to start it failed with a bug: {}",
+                panicked(&*panic)
+            ))
+        };
+        (place, began.unwrap_or_else(said))
     }
 
     fn begin(self, surroundings: &Surroundings) -> Result<Began, String> {
