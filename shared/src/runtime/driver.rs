@@ -59,6 +59,8 @@ pub struct Driver<Q, S> {
     events: Vec<Event>,
     wake_at: BootTime,
     finished: bool,
+    /// It looked at its peers after its own work was done.
+    looked_last: bool,
     /// The workers as they were listed last, and the change counter just before that.
     listed: Option<(i64, Vec<WorkerInfo>)>,
     /// What keeps the claims, where the engine has leases.
@@ -80,6 +82,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             events: Vec::new(),
             wake_at: now.boot,
             finished: false,
+            looked_last: false,
             listed: None,
             pulse: None,
         }
@@ -135,7 +138,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             return Turn::Busy;
         }
         if self.finished {
-            return self.abandon_recoveries();
+            return self.leave(now, observer);
         }
         if self.recover(now, observer) {
             return Turn::Busy;
@@ -454,21 +457,41 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
-    /// A worker that has ended leaves its recoveries to others: they begin anew.
-    fn abandon_recoveries(&mut self) -> Turn {
-        for recovery in self.recoveries.drain(..) {
-            self.shell.release(recovery.worker(), true);
+    /// A worker that has drained its queue may be the last one, so it recovers the dead before it
+    /// leaves. One that was told to end, or had to, leaves them to others, who begin anew.
+    fn leave(&mut self, now: Now, observer: &mut impl Observer) -> Turn {
+        let stopped = self.events.iter().any(|event| matches!(event, Event::Stop));
+        self.events.clear();
+        if stopped || !self.machine.has_drained() {
+            for recovery in self.recoveries.drain(..) {
+                self.shell.release(recovery.worker(), true);
+            }
+            return Turn::Finished;
         }
-        Turn::Finished
+        if !std::mem::replace(&mut self.looked_last, true) {
+            self.look_at_peers(now, observer);
+            return Turn::Busy;
+        }
+        if self.recover(now, observer) {
+            return Turn::Busy;
+        }
+        self.next_recovery(now).map_or(Turn::Finished, Turn::Wait)
+    }
+
+    /// When the first recovery that waits goes on.
+    fn next_recovery(&self, now: Now) -> Option<BootTime> {
+        let waits = self.recoveries.iter().filter_map(|recovery| {
+            if let RecoveryAction::Wait(until) = recovery.next(now) {
+                Some(until)
+            } else {
+                None
+            }
+        });
+        waits.min()
     }
 
     fn next_wake(&self, now: Now) -> BootTime {
-        let mut wake_at = self.wake_at;
-        for recovery in &self.recoveries {
-            if let RecoveryAction::Wait(until) = recovery.next(now) {
-                wake_at = wake_at.min(until);
-            }
-        }
-        wake_at
+        let recovery = self.next_recovery(now).unwrap_or(self.wake_at);
+        self.wake_at.min(recovery)
     }
 }

@@ -156,6 +156,11 @@ impl Machine {
         running.chain(unsettled).any(|own| own == claim)
     }
 
+    /// Whether the worker ended because nothing was left for it to run.
+    pub fn has_drained(&self) -> bool {
+        self.config.drain && self.nothing_left && !self.stopping() && !self.unusable
+    }
+
     /// What ended the worker before its time.
     pub fn take_error(&mut self) -> Option<Error> {
         self.error.take()

@@ -98,6 +98,22 @@ fn repair_returns_the_tasks_of_the_dead_and_ends_their_commands() {
     assert_eq!(place.state("1"), "queued");
 }
 
+/// It used to end before it had looked twice for the dead one's processes, and left its row: then
+/// `doctor` found fault with a file on which nothing was left to do.
+#[test]
+fn a_worker_that_drains_leaves_no_dead_one_behind() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    let mut worker = place.start(&["worker"]);
+    until("it is done", || place.state("1") == "succeeded");
+    worker.signal(Signal::KILL);
+    worker.ended();
+    assert_eq!(place.run(&["doctor"]).code(), 5);
+    place.ok(&["worker", "--drain"]);
+    let found = place.ok(&["doctor"]);
+    assert!(found.contains("0 alive, 0 dead"), "{found}");
+}
+
 #[test]
 fn what_no_worker_claimed_is_returned_only_when_that_is_asked_for() {
     let place = Place::new();
