@@ -172,7 +172,9 @@ fn end(program: Program, ending: Ending) -> Result<Vec<String>> {
             unfinished(&arena).map(|count| count == 0)
         })?;
     }
-    left_over(&arena, program, ending)
+    let mut faults = left_over(&arena, program, ending)?;
+    faults.extend(arena.broken(program)?);
+    Ok(faults)
 }
 
 fn worker(arena: &Arena, program: Program) -> Result<Running> {

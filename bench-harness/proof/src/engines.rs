@@ -82,6 +82,7 @@ pub(crate) fn run_cuts(args: &Cuts) -> Result<Figure> {
         ("images of a first cut", tally.images),
         ("images of a second cut", tally.second),
         ("images seen before", tally.repeated),
+        ("images verified", tally.verified),
     ];
     tell("cuts", &outcome.violations);
     let what = "images of what a power cut leaves";
@@ -102,6 +103,7 @@ pub(crate) fn run_errors(args: &Errors) -> Result<Figure> {
         ("calls that failed", tally.failed),
         ("power cuts afterwards", tally.cut),
         ("writes refused after a failed sync", tally.refused),
+        ("files verified", tally.verified),
     ];
     let kinds = tally.by_kind.iter();
     details.extend(kinds.map(|(kind, count)| (kind.name(), *count)));
@@ -138,6 +140,7 @@ pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
         ("claims expired", tally.counts.expired),
         ("recoveries", tally.counts.recoveries),
         ("turns", tally.counts.turns),
+        ("files verified", tally.counts.verified),
         ("power cuts", struck.power),
         ("processes killed between system calls", struck.killed),
         ("I/O errors armed", struck.errors),

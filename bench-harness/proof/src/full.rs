@@ -131,7 +131,7 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
             said(&drained)
         ));
     }
-    faults.extend(arena.damage()?);
+    faults.extend(arena.broken(program)?);
     Ok((refused, faults))
 }
 

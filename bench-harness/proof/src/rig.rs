@@ -195,6 +195,21 @@ impl Opened {
         }
     }
 
+    /// The invariants of the file that do not hold, in words; empty if all do.
+    ///
+    /// # Errors
+    /// As the engine.
+    pub fn broken(&self) -> Result<Vec<String>> {
+        let invariants = match self {
+            Self::Fast(queue) => queue.verify()?,
+            Self::Workflow(queue) => queue.verify()?,
+        };
+        let broken = invariants.iter().filter(|one| !one.holds());
+        Ok(broken
+            .map(|one| format!("{}: {}", one.name, one.examples.join("; ")))
+            .collect())
+    }
+
     /// Enqueues one task.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ fn round() -> Result<Vec<String>> {
     if verdict != (4, Some(0)) {
         faults.push(format!("the task's state and exit code are {verdict:?}"));
     }
-    faults.extend(arena.damage()?);
+    faults.extend(arena.broken(program)?);
     Ok(faults)
 }
 

@@ -94,6 +94,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
         let verified = self.queues[0].inner.verify();
         let mut world = self.world.lock();
+        world.counts.verified += 1;
         match verified {
             Ok(invariants) => {
                 for one in invariants.iter().filter(|one| !one.holds()) {

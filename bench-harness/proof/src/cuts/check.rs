@@ -20,6 +20,8 @@ pub(super) struct Ask {
     pub(super) promotes: bool,
     /// As a worker does, which empties the log, and written down.
     pub(super) observed: bool,
+    /// Every invariant is verified once it has taken another task.
+    pub(super) verified: bool,
 }
 
 /// What a file said.
@@ -101,6 +103,12 @@ impl Check {
         self.rig.machine().disk(|disk| disk.mark(0));
         let task = NewTask::shell("after the cut", "true");
         opened.enqueue(task).map_err(told("not written"))?;
+        if ask.verified {
+            let broken = opened.broken().map_err(told("not verified"))?;
+            if !broken.is_empty() {
+                return Err(format!("this does not hold: {}", broken.join("; ")));
+            }
+        }
         let recovery = if ask.observed {
             Some(self.recovered(seen)?)
         } else {

@@ -29,7 +29,12 @@ pub(super) struct Injections {
     start: Image,
     /// What the file says after each call.
     states: Vec<u64>,
+    /// Files opened again so far.
+    reopened: u64,
 }
+
+/// One file of so many has its every invariant verified once it was opened again.
+const VERIFY_ONE_IN: u64 = 4;
 
 /// What is wrong.
 type Answer<T> = std::result::Result<T, String>;
@@ -68,6 +73,7 @@ impl Injections {
             rig,
             start,
             states: Vec::new(),
+            reopened: 0,
         };
         own.states = own.play_well()?;
         Ok(own)
@@ -155,7 +161,7 @@ impl Injections {
         if probes.is_empty() && promised {
             self.compare(struck.call, struck.failed)?;
         }
-        self.reopen(engine, struck.call)?;
+        tally.verified = u64::from(self.reopen(engine, struck.call)?);
         if promised {
             self.find(&probes)?;
         }
@@ -231,8 +237,9 @@ impl Injections {
         ))
     }
 
-    /// The next process opens the file, which is sound, and writes.
-    fn reopen(&self, engine: Engine, call: usize) -> Answer<()> {
+    /// The next process opens the file, which is sound, and writes. Whether every invariant was
+    /// verified besides.
+    fn reopen(&mut self, engine: Engine, call: usize) -> Answer<bool> {
         let connection = self.rig.look().map_err(|error| error.to_string())?;
         let complaints = complaints(&connection).map_err(|error| error.to_string())?;
         if !complaints.is_empty() {
@@ -255,7 +262,16 @@ impl Injections {
         let task = NewTask::shell("afterwards", "true");
         let written = opened.enqueue(task);
         written.map_err(|error| format!("not written: {}", readably(&error)))?;
-        Ok(())
+        let verifies = self.reopened.is_multiple_of(VERIFY_ONE_IN);
+        self.reopened += 1;
+        if verifies {
+            let broken = opened.broken();
+            let broken = broken.map_err(|error| format!("not verified: {}", readably(&error)))?;
+            if !broken.is_empty() {
+                return Err(format!("this does not hold: {}", broken.join("; ")));
+            }
+        }
+        Ok(verifies)
     }
 
     /// Every task is there that was answered for.

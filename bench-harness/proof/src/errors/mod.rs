@@ -25,6 +25,8 @@ pub struct Tally {
     pub cut: u64,
     /// Runs in which a sync failed, and everything later was refused.
     pub refused: u64,
+    /// Files whose every invariant was verified afterwards.
+    pub verified: u64,
     /// Runs by kind.
     pub by_kind: BTreeMap<Kind, u64>,
 }
@@ -35,6 +37,7 @@ impl AddAssign for Tally {
         self.failed += other.failed;
         self.cut += other.cut;
         self.refused += other.refused;
+        self.verified += other.verified;
         for (kind, count) in other.by_kind {
             *self.by_kind.entry(kind).or_default() += count;
         }

@@ -62,7 +62,7 @@ pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
     if program == Program::Workflow {
         faults.extend(check::recorded_twice(&arena)?);
     }
-    faults.extend(arena.damage()?);
+    faults.extend(arena.broken(program)?);
     let tally = Tally {
         kills: round.killed.into_inner(),
         acknowledged: ledger.acknowledged.len() as u64,

@@ -67,11 +67,24 @@ impl Arena {
     /// # Errors
     /// If the program is not there.
     pub fn command(&self, program: Program, arguments: &[&str]) -> Result<Command> {
+        self.command_on(&self.database(), program, arguments)
+    }
+
+    /// A verb of a program on another database, in the same folder.
+    ///
+    /// # Errors
+    /// If the program is not there.
+    pub fn command_on(
+        &self,
+        database: &Path,
+        program: Program,
+        arguments: &[&str],
+    ) -> Result<Command> {
         let mut command = Command::new(program.path()?);
         let (verb, rest) = arguments.split_at(1);
         command.args(verb);
         command.args(["--durability", word(self.durability), "--db"]);
-        command.arg(self.database()).args(rest);
+        command.arg(database).args(rest);
         command.current_dir(self.folder.path());
         command
             .stdin(Stdio::null())
@@ -110,17 +123,30 @@ impl Arena {
         Ok(Connection::open_with_flags(self.database(), flags)?)
     }
 
-    /// What `SQLite` finds wrong with the file; empty if nothing.
+    /// What a program's `verify` finds broken in the database; empty if every invariant holds.
     ///
     /// # Errors
-    /// If the check cannot be made.
-    pub fn damage(&self) -> Result<Vec<String>> {
-        let reader = self.reader()?;
-        let mut check = reader.prepare(include_str!("../../queries/integrity_check.sql"))?;
-        let lines = check.query_map([], |row| row.get(0))?;
-        let mut lines: Vec<String> = lines.collect::<rusqlite::Result<_>>()?;
-        lines.retain(|line| line != "ok");
-        Ok(lines)
+    /// If the program cannot be started.
+    pub fn broken(&self, program: Program) -> Result<Vec<String>> {
+        self.broken_in(&self.database(), program)
+    }
+
+    /// What a program's `verify` finds broken in another database beside that one.
+    ///
+    /// # Errors
+    /// If the program cannot be started.
+    pub fn broken_in(&self, database: &Path, program: Program) -> Result<Vec<String>> {
+        let mut verify = self.command_on(database, program, &["verify", "-o", "json"])?;
+        let output = verify.output()?;
+        if output.status.success() {
+            return Ok(Vec::new());
+        }
+        let mut found: Vec<serde_json::Value> =
+            serde_json::from_slice(&output.stdout).unwrap_or_default();
+        found.retain(|invariant| invariant["holds"] != true);
+        let mut broken = vec![format!("verify ended with {}", said(&output))];
+        broken.extend(found.iter().map(ToString::to_string));
+        Ok(broken)
     }
 
     /// Processes that carry this database's mark: commands, and what they left behind.

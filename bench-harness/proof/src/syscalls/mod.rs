@@ -135,7 +135,7 @@ impl Stage {
             self.check(&arena, self.has_said_so(&output))?
         } else {
             // It met the worker's command, as often as that was tried.
-            arena.damage()?
+            arena.broken(self.scenario.finisher)?
         };
         let named = faults
             .into_iter()
@@ -177,7 +177,11 @@ impl Stage {
 
     fn check(&self, arena: &Arena, has_said_so: bool) -> Result<Vec<String>> {
         let mut faults = Vec::new();
-        let left = rows(&arena.copy()?)?;
+        let copy = arena.copy()?;
+        let left = rows(&copy)?;
+        if self.scenario.is_atomic && !left.is_empty() {
+            faults.extend(copy.broken(self.scenario.finisher)?);
+        }
         if has_said_so && left != self.after {
             faults.push(format!(
                 "it had said {:?}, but left {left:?}",
@@ -199,7 +203,7 @@ impl Stage {
                 self.finished
             ));
         }
-        faults.extend(arena.damage()?);
+        faults.extend(arena.broken(self.scenario.finisher)?);
         Ok(faults)
     }
 
