@@ -308,10 +308,11 @@ pub fn a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time<E: Eng
     let bench = Bench::<E>::default();
     let by_person = bench.add(prioritised(0).run_at(bench.later(86_400_000)));
     let own = TaskOptions {
+        backoff_ms: 86_400_000,
         max_backoff_ms: 2_000,
         ..TaskOptions::default()
     };
-    let quick = bench.add(prioritised(0).options(own));
+    let bounded = bench.add(prioritised(0).options(own));
     let usual = bench.add(prioritised(0));
     let claimed = bench.claim(2);
     bench.clock.jump(DECADES_MS);
@@ -320,10 +321,25 @@ pub fn a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time<E: Eng
     }
     bench.clock.jump(-DECADES_MS);
     assert_eq!(bench.claim_ids(3), []);
-    bench.advance(2_000);
-    assert_eq!(bench.claim_ids(3), [quick]);
-    bench.advance(298_000);
+    bench.advance(1_000);
     assert_eq!(bench.claim_ids(3), [usual]);
+    bench.advance(1_000);
+    assert_eq!(bench.claim_ids(3), [bounded]);
     bench.advance(86_400_000);
     assert_eq!(bench.claim_ids(3), [by_person]);
+}
+
+/// The longest backoff alone bounded what a retry waits once the clock was set back: one due in a
+/// second waited for five minutes. Its own backoff, doubled for every attempt, bounds it too.
+pub fn a_clock_set_back_by_little_leaves_a_retry_its_own_backoff<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.add(prioritised(0));
+    for waits_ms in [1_000, 2_000] {
+        let claimed = bench.claim(1).remove(0);
+        bench.settle(claimed.claim, Outcome::Exited { code: 1 });
+        bench.clock.jump(-60_000);
+        assert_eq!(bench.claim_ids(1), []);
+        bench.advance(waits_ms);
+    }
+    assert_eq!(bench.claim_ids(1), [id]);
 }

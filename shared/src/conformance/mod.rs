@@ -269,6 +269,7 @@ macro_rules! conformance_tests {
                 no_task_is_claimed_twice
                 a_clock_set_back_starts_nothing_early
                 a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time
+                a_clock_set_back_by_little_leaves_a_retry_its_own_backoff
             }
             settle {
                 a_success_ends_the_task

@@ -199,10 +199,16 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
 
 /// Gives retries a new time that were scheduled by a wall clock that was set back since.
 pub fn rebase_retries(connection: &Connection, now: Timestamp) -> Result<()> {
-    let longest = TaskOptions::default().max_backoff_ms.cast_signed();
-    connection
-        .prepare_cached(REBASE_RETRIES)?
-        .execute((now.0, longest))?;
+    let TaskOptions {
+        backoff_ms,
+        max_backoff_ms,
+        ..
+    } = TaskOptions::default();
+    connection.prepare_cached(REBASE_RETRIES)?.execute((
+        now.0,
+        max_backoff_ms.cast_signed(),
+        backoff_ms.cast_signed(),
+    ))?;
     Ok(())
 }
 
