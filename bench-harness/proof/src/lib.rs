@@ -6,13 +6,14 @@
 //! - The shipped engines, on real `SQLite`, over a disk that loses power, fails and fills up on
 //!   purpose: [`cuts`], [`errors`], [`sim`]. They stand on [`disk`], which says what a power cut may
 //!   leave, on [`vfs`], which has `SQLite` use it, and on [`rig`] and [`workload`].
-//! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`].
-//!   They stand on [`process`].
+//! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`],
+//!   [`clock`]. They stand on [`process`].
 //! - The tests themselves: [`planted`].
 
 pub mod budget;
 pub mod campaign;
 pub mod children;
+pub mod clock;
 pub mod cuts;
 pub mod digest;
 pub mod disk;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use queue_proof::figure::Figure;
 use queue_proof::process::Program;
 use queue_proof::scorecard::{self, Line};
-use queue_proof::{Result, children, full, kills, planted, syscalls, zombies};
+use queue_proof::{Result, children, clock, full, kills, planted, syscalls, zombies};
 
 /// Tries to break what the engines and their programs promise, and counts how often it did.
 ///
@@ -53,6 +53,8 @@ enum Verb {
     Children,
     /// Fill a small file system under the programs (needs the right to mount)
     Full,
+    /// Set the wall clock under running workers (needs libfaketime)
+    Clock(Clock),
     /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
     Planted(Planted),
     /// Put figures that were printed as JSON into the table of a page
@@ -90,6 +92,13 @@ struct Zombies {
 }
 
 #[derive(Debug, Args)]
+struct Clock {
+    /// How often to take every step in each setting
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
+}
+
+#[derive(Debug, Args)]
 struct Planted {
     /// Only faults whose name contains this
     #[arg(default_value = "")]
@@ -122,6 +131,7 @@ fn main() -> ExitCode {
         Verb::Zombies(args) => zombies::run(args.count).map(told),
         Verb::Children => children::run(&[Program::Fast, Program::Workflow]).map(told),
         Verb::Full => run_full(),
+        Verb::Clock(args) => run_clock(args),
         Verb::Planted(args) => run_planted(args),
         Verb::Scorecard(args) => scorecard::update(&args.results, &args.page).map(|()| Vec::new()),
         Verb::Child(Child::Produce(args)) => kills::produce(args).map(|()| Vec::new()),
@@ -174,6 +184,16 @@ fn run_syscalls(args: &Syscalls) -> Result<Vec<Figure>> {
 fn run_full() -> Result<Vec<Figure>> {
     let Some(found) = full::run()? else {
         say("skipped: this user may not mount a small file system");
+        return Ok(Vec::new());
+    };
+    Ok(told(found))
+}
+
+fn run_clock(args: &Clock) -> Result<Vec<Figure>> {
+    let Some(found) = clock::run(args.rounds, &clock::STEPS)? else {
+        say(
+            "skipped: libfaketime is not installed, so that the clock can be set for everybody only",
+        );
         return Ok(Vec::new());
     };
     Ok(told(found))

@@ -141,6 +141,20 @@ pub const FAULTS: &[Fault] = &[
         suite: fast("conformance"),
     },
     Fault {
+        name: "leases by the wall clock",
+        file: "workflow-queue/src/sqlite/claim.rs",
+        find: "lease_until: now.boot.after(lease)",
+        replace: "lease_until: BootTime(now.wall.0).after(lease)",
+        suite: workflow("engine", "lease"),
+    },
+    Fault {
+        name: "a retry keeps the time of a clock that was set back",
+        file: "fast-queue/src/claim.rs",
+        find: "if self.is_set_back {",
+        replace: "if false {",
+        suite: fast("conformance"),
+    },
+    Fault {
         name: "prune takes what a dependent needs",
         file: "shared/src/sqlite/prune.rs",
         find: "if !keeper.keeps(connection, task)? && update",

@@ -1,9 +1,11 @@
 //! The shipped programs as processes: where they lie, a database of their own, waiting and time.
 
 pub mod arena;
+pub mod fake_clock;
 pub mod patience;
 pub mod program;
 pub mod trace;
 
 pub use arena::Arena;
+pub use fake_clock::FakeClock;
 pub use program::Program;

@@ -1,0 +1,1 @@
+SELECT created_at FROM queue_tasks WHERE name = ?1

@@ -1,0 +1,301 @@
+//! One file, two workers, and a clock that is set under them.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use queue_core::clock::{Clock as _, SystemClock};
+use queue_core::sqlite::Durability;
+use queue_core::state::State;
+use rustix::process::Signal;
+
+use super::{Governed, HOUR, MINUTE};
+use crate::Result;
+use crate::process::arena::{Running, said};
+use crate::process::patience::{Stopwatch, pause, wait_until};
+use crate::process::{Arena, FakeClock, Program};
+
+/// How soon after a step has to happen what no step may keep from happening: a backoff, two looks of
+/// an idle worker, and far more than that for a machine with much to do. The shortest step is longer.
+const BAR: Duration = Duration::from_secs(60);
+
+/// Tasks that run while the clock is set, each longer than its lease.
+const HELD: [&str; 2] = ["held-0", "held-1"];
+
+/// A task whose time is over in a few seconds, however often the clock is set back.
+const OVERDUE: &str = "overdue";
+
+/// One file and those who use it.
+struct Round {
+    arena: Arena,
+    clock: FakeClock,
+    program: Program,
+    governed: Governed,
+    /// How far the clock is ahead, in seconds.
+    ahead: i64,
+    /// How often the workers have seen it set back.
+    set_back: usize,
+    /// How often each task has to begin.
+    expected: BTreeMap<String, usize>,
+    faults: Vec<String>,
+}
+
+/// Takes the steps one by one, then all at once, and lets everything end. Returns what was wrong.
+///
+/// # Errors
+/// If a process cannot be started, or the clock does not move it.
+pub(super) fn run(program: Program, governed: Governed, steps: &[i64]) -> Result<Vec<String>> {
+    let arena = Arena::new(None, Durability::Fast)?;
+    let clock = FakeClock::new(arena.file("clock"))?.ok_or("libfaketime is gone")?;
+    let mut round = Round {
+        arena,
+        clock,
+        program,
+        governed,
+        ahead: 0,
+        set_back: 0,
+        expected: BTreeMap::new(),
+        faults: Vec::new(),
+    };
+    let workers = round.begin()?;
+    for (number, by) in steps.iter().enumerate() {
+        round.step(number, *by)?;
+    }
+    for by in steps {
+        round.set(round.ahead + by)?;
+        pause(Duration::from_millis(20));
+    }
+    round.end(workers)?;
+    let name = program.name();
+    let told = round.faults.into_iter();
+    Ok(told
+        .map(|fault| format!("{name}, {governed:?} by the clock: {fault}"))
+        .collect())
+}
+
+impl Round {
+    /// Two workers, and the tasks that run throughout.
+    fn begin(&mut self) -> Result<Vec<Running>> {
+        for name in HELD {
+            let body = "while ! test -e go; do sleep 0.05; done";
+            self.add(name, body, &["--timeout", "10m", "--max-attempts", "1"])?;
+        }
+        let body = "exec sleep 600";
+        self.add(OVERDUE, body, &["--timeout", "5s", "--max-attempts", "1"])?;
+        let workers = vec![self.worker(0)?, self.worker(1)?];
+        wait_until("the tasks run", || {
+            let begun = self.begun()?;
+            Ok(HELD.iter().all(|name| begun.contains_key(*name)))
+        })?;
+        Ok(workers)
+    }
+
+    /// Sets the clock once, with tasks that wait, and looks whether all goes on.
+    fn step(&mut self, number: usize, by: i64) -> Result<()> {
+        let [retry, later, soon, plain] =
+            ["retry", "later", "soon", "plain"].map(|kind| format!("{kind}-{number}"));
+        let moves_workers = self.governed != Governed::Others;
+        // The other clock is the true one, which is not set.
+        let shown = match self.governed {
+            Governed::Everybody => by,
+            Governed::Workers => by.min(self.ahead + by),
+            Governed::Others => 0,
+        };
+        let comes_due = shown >= HOUR;
+        if comes_due {
+            self.add(&later, ":", &["--delay", "30m"])?;
+        }
+        // By a clock that only the others go by, it is due once the true one shows the same.
+        let is_due_in_time = moves_workers || self.ahead <= 0;
+        if is_due_in_time {
+            self.add(&soon, ":", &["--delay", "1s"])?;
+        }
+        let fails_once = format!("mkdir {retry} 2> mkdir.log && exit 1; exit 0");
+        self.add(&retry, &fails_once, &["--backoff", "2s"])?;
+        self.expected.insert(retry.clone(), 2);
+        wait_until("the first attempt has failed", || self.has_failed(&retry))?;
+        if comes_due && self.begun()?.contains_key(&later) {
+            self.faults.push(format!("{later} began before its time"));
+        }
+        self.set(self.ahead + by)?;
+        self.add(&plain, ":", &[])?;
+        self.created_by_the_clock(&plain)?;
+        self.has_to_begin(&plain, 1)?;
+        self.has_to_begin(&retry, 2)?;
+        if comes_due {
+            self.has_to_begin(&later, 1)?;
+        }
+        if moves_workers && by < -MINUTE {
+            self.set_back += 1;
+            self.workers_have_said_so()?;
+        }
+        Ok(())
+    }
+
+    /// Everything that is left has to end now.
+    fn end(&mut self, workers: Vec<Running>) -> Result<()> {
+        // What was delayed by a clock that was set back since is due by now.
+        self.set(self.ahead.abs() + 48 * HOUR)?;
+        std::fs::write(self.arena.file("go"), "")?;
+        let unfinished = include_str!("../../queries/unfinished.sql");
+        wait_until("all tasks have ended", || {
+            let count: i64 = self
+                .arena
+                .reader()?
+                .query_row(unfinished, [], |row| row.get(0))?;
+            Ok(count == 0)
+        })?;
+        for worker in workers {
+            worker.signal(Signal::TERM);
+            let ended = worker.output()?;
+            if ended.status.code() != Some(0) {
+                self.faults
+                    .push(format!("a worker ended with {}", said(&ended)));
+            }
+        }
+        let begun = self.begun()?;
+        for (name, times) in &self.expected {
+            let found = begun.get(name).copied().unwrap_or(0);
+            if found != *times {
+                let fault = format!("{name} began {found} times, not {times}");
+                self.faults.push(fault);
+            }
+        }
+        for (name, state) in self.states()? {
+            let expected = match name.as_str() {
+                OVERDUE => State::Failed,
+                _ => State::Succeeded,
+            };
+            if state != expected.code() {
+                self.faults
+                    .push(format!("{name} ended in state {state}, not {expected}"));
+            }
+        }
+        self.faults.extend(self.arena.broken(self.program)?);
+        Ok(())
+    }
+
+    fn set(&mut self, ahead: i64) -> Result<()> {
+        self.ahead = ahead;
+        self.clock.set(ahead)
+    }
+
+    /// Enqueues a task that tells of its start, by the program.
+    fn add(&mut self, name: &str, body: &str, options: &[&str]) -> Result<()> {
+        let command = format!("echo {name} >> begun; {body}");
+        let words = [&["add-task", name, &command], options].concat();
+        let mut add = self.arena.command(self.program, &words)?;
+        self.govern(&mut add, Governed::Others);
+        let output = add.output()?;
+        if !output.status.success() {
+            return Err(format!("{name} was not added: {}", said(&output)).into());
+        }
+        self.expected.insert(name.to_owned(), 1);
+        Ok(())
+    }
+
+    fn worker(&self, number: usize) -> Result<Running> {
+        let mut words = vec!["worker", "--slots", "4"];
+        if self.program == Program::Workflow {
+            words.extend(["--lease", "10s"]);
+        }
+        let mut worker = self.arena.command(self.program, &words)?;
+        self.govern(&mut worker, Governed::Workers);
+        worker.stderr(std::fs::File::create(self.log(number))?);
+        Ok(Running(worker.spawn()?))
+    }
+
+    fn log(&self, number: usize) -> std::path::PathBuf {
+        self.arena.file(&format!("worker-{number}.log"))
+    }
+
+    fn govern(&self, command: &mut Command, kind: Governed) {
+        if self.governed == kind || self.governed == Governed::Everybody {
+            self.clock.govern(command);
+        }
+    }
+
+    /// How often each task has begun.
+    fn begun(&self) -> Result<BTreeMap<String, usize>> {
+        let mut begun = BTreeMap::new();
+        for name in std::fs::read_to_string(self.arena.file("begun"))
+            .unwrap_or_default()
+            .lines()
+        {
+            *begun.entry(name.to_owned()).or_default() += 1;
+        }
+        Ok(begun)
+    }
+
+    fn states(&self) -> Result<Vec<(String, i64)>> {
+        let reader = self.arena.reader()?;
+        let mut statement = reader.prepare(include_str!("../../queries/states.sql"))?;
+        let rows = statement.query_map([], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Whether an attempt of that task has failed and is to be made again.
+    fn has_failed(&self, name: &str) -> Result<bool> {
+        let begun = self.begun()?.contains_key(name);
+        let running = State::Running.code();
+        let states = self.states()?;
+        Ok(begun && !states.contains(&(name.to_owned(), running)))
+    }
+
+    fn has_to_begin(&mut self, name: &str, times: usize) -> Result<()> {
+        let begins = || Ok(self.begun()?.get(name).is_some_and(|begun| *begun >= times));
+        if !soon(begins)? {
+            let ahead = self.ahead;
+            self.faults.push(format!(
+                "a minute after the clock was set {ahead} s ahead {name} had not begun {times} times"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Both workers have said that the clock was set back, each time.
+    fn workers_have_said_so(&mut self) -> Result<()> {
+        for number in 0..2 {
+            let log = self.log(number);
+            let said = || {
+                let log = std::fs::read_to_string(&log)?;
+                Ok(log.matches("the clock was set back").count() >= self.set_back)
+            };
+            if !soon(said)? {
+                self.faults
+                    .push(format!("worker {number} did not say that it was set back"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the clock moves those who enqueue, which is the premise of all this.
+    fn created_by_the_clock(&self, name: &str) -> Result<()> {
+        let created: i64 = self.arena.reader()?.query_row(
+            include_str!("../../queries/created.sql"),
+            [name],
+            |row| row.get(0),
+        )?;
+        let moved = match self.governed {
+            Governed::Everybody | Governed::Others => self.ahead * 1000,
+            Governed::Workers => 0,
+        };
+        let expected = SystemClock.now().wall.0 + moved;
+        if created.abs_diff(expected) > MINUTE.unsigned_abs() * 1000 {
+            return Err(format!("{name} was created at {created}, not at {expected}").into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether it holds before the bar.
+fn soon(mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
+    let watch = Stopwatch::start();
+    while !condition()? {
+        if watch.elapsed() > BAR {
+            return Ok(false);
+        }
+        pause(Duration::from_millis(5));
+    }
+    Ok(true)
+}
