@@ -53,6 +53,7 @@ prove:
     target/release/prove syscalls --stride 4 -o json >> target/proof.jsonl
     target/release/prove zombies --count 50 -o json >> target/proof.jsonl
     target/release/prove clock -o json >> target/proof.jsonl
+    target/release/prove backup --count 300 -o json >> target/proof.jsonl
     target/release/prove children -o json >> target/proof.jsonl
     target/release/prove full -o json >> target/proof.jsonl
     target/release/prove scorecard target/proof.jsonl
@@ -67,6 +68,7 @@ prove-long:
     target/release/prove syscalls -o json >> target/proof.jsonl
     target/release/prove zombies --count 100 -o json >> target/proof.jsonl
     target/release/prove clock --rounds 5 -o json >> target/proof.jsonl
+    target/release/prove backup --count 3000 -o json >> target/proof.jsonl
     target/release/prove children -o json >> target/proof.jsonl
     target/release/prove full -o json >> target/proof.jsonl
     target/release/prove planted -o json >> target/proof.jsonl

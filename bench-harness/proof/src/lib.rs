@@ -7,9 +7,10 @@
 //!   purpose: [`cuts`], [`errors`], [`sim`]. They stand on [`disk`], which says what a power cut may
 //!   leave, on [`vfs`], which has `SQLite` use it, and on [`rig`] and [`workload`].
 //! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`],
-//!   [`clock`]. They stand on [`process`].
+//!   [`clock`], [`backup`]. They stand on [`process`].
 //! - The tests themselves: [`planted`].
 
+pub mod backup;
 pub mod budget;
 pub mod campaign;
 pub mod children;

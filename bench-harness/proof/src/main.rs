@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use queue_proof::figure::Figure;
 use queue_proof::process::Program;
 use queue_proof::scorecard::{self, Line};
-use queue_proof::{Result, children, clock, full, kills, planted, syscalls, zombies};
+use queue_proof::{Result, backup, children, clock, full, kills, planted, syscalls, zombies};
 
 /// Tries to break what the engines and their programs promise, and counts how often it did.
 ///
@@ -55,6 +55,8 @@ enum Verb {
     Full,
     /// Set the wall clock under running workers (needs libfaketime)
     Clock(Clock),
+    /// Kill backups while others work, and look at what they leave
+    Backup(Backup),
     /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
     Planted(Planted),
     /// Put figures that were printed as JSON into the table of a page
@@ -99,6 +101,16 @@ struct Clock {
 }
 
 #[derive(Debug, Args)]
+struct Backup {
+    /// How many
+    #[arg(long, default_value_t = 200)]
+    count: u64,
+    /// Where the lots begin
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
 struct Planted {
     /// Only faults whose name contains this
     #[arg(default_value = "")]
@@ -132,6 +144,7 @@ fn main() -> ExitCode {
         Verb::Children => children::run(&[Program::Fast, Program::Workflow]).map(told),
         Verb::Full => run_full(),
         Verb::Clock(args) => run_clock(args),
+        Verb::Backup(args) => backup::run(args.count, args.seed).map(told),
         Verb::Planted(args) => run_planted(args),
         Verb::Scorecard(args) => scorecard::update(&args.results, &args.page).map(|()| Vec::new()),
         Verb::Child(Child::Produce(args)) => kills::produce(args).map(|()| Vec::new()),

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use queue_proof::process::Program;
-use queue_proof::{Result, children, clock, full, zombies};
+use queue_proof::{Result, backup, children, clock, full, zombies};
 
 #[test]
 fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused_each_time() -> Result<()> {
@@ -39,5 +39,13 @@ fn a_clock_that_is_set_loses_nothing_and_runs_nothing_twice() -> Result<()> {
     };
     assert_eq!(faults, [""; 0]);
     assert_eq!(figure.count, 48);
+    Ok(())
+}
+
+#[test]
+fn a_backup_that_has_its_name_is_whole_and_holds_what_was_acknowledged() -> Result<()> {
+    let (figure, faults) = backup::run(24, 1)?;
+    assert_eq!(faults, [""; 0]);
+    assert!(figure.count >= 24, "{figure:?}");
     Ok(())
 }

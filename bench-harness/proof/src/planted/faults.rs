@@ -141,6 +141,24 @@ pub const FAULTS: &[Fault] = &[
         suite: fast("conformance"),
     },
     Fault {
+        name: "a backup has its name before it is complete",
+        file: "shared/src/sqlite/backup.rs",
+        find: "copy(source, self.path(), &partial.path)?;\n        partial.publish(&target, replace)",
+        replace: "partial.publish(&target, replace)?;\n        copy(source, self.path(), &target).map(|()| 0)",
+        suite: Suite {
+            package: "fast-queue",
+            test: Some("command_line"),
+            filter: "a_backup_killed",
+        },
+    },
+    Fault {
+        name: "a restore goes on in the epoch of the backup",
+        file: "shared/src/sqlite/restore.rs",
+        find: "epoch::begin(&tx, replaced, now, random)?;",
+        replace: "let _ = (replaced, now, random);",
+        suite: fast("restore"),
+    },
+    Fault {
         name: "leases by the wall clock",
         file: "workflow-queue/src/sqlite/claim.rs",
         find: "lease_until: now.boot.after(lease)",

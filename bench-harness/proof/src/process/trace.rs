@@ -14,6 +14,7 @@ pub struct Traced {
     pub words: Vec<PathBuf>,
     /// The file it reads as its standard input; empty if none.
     pub input: Option<PathBuf>,
+    folder: Option<PathBuf>,
 }
 
 /// A system call: its name, and how many of that name the same thread had made by then.
@@ -24,12 +25,13 @@ pub struct Call {
 }
 
 impl Traced {
-    /// The program and the arguments of a command.
+    /// The program, the arguments and the folder of a command.
     pub fn of(command: &Command) -> Self {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         Self {
             words: words.map(PathBuf::from).collect(),
             input: None,
+            folder: command.get_current_dir().map(Path::to_owned),
         }
     }
 
@@ -89,6 +91,9 @@ impl Traced {
             strace.args(["-e", expression]);
         }
         strace.args(&self.words);
+        if let Some(folder) = &self.folder {
+            strace.current_dir(folder);
+        }
         strace.stdin(match &self.input {
             Some(path) => Stdio::from(std::fs::File::open(path)?),
             None => Stdio::null(),

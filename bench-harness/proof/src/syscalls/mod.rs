@@ -6,6 +6,9 @@
 
 mod scenario;
 mod snapshot;
+mod stale;
+
+use queue_core::Claim;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
@@ -93,14 +96,19 @@ struct Stage {
     before: Vec<Row>,
     after: Vec<Row>,
     finished: Vec<Row>,
+    /// A claim that has to be lost once the scenario has run.
+    stale: Option<Claim>,
 }
 
 impl Stage {
     fn new(scenario: &'static Scenario) -> Result<Self> {
         let template = Arena::new(None, scenario.durability)?;
         (scenario.prepare)(&template, scenario.program)?;
+        let stale = scenario.restores();
+        let stale = stale.then(|| stale::claim(&template, scenario.program));
         let mut stage = Self {
             scenario,
+            stale: stale.transpose()?,
             before: rows(&template)?,
             template,
             after: Vec::new(),
@@ -192,6 +200,7 @@ impl Stage {
         }
         if let Err(error) = self
             .again(arena)
+            .and_then(|()| self.refuse_stale(arena))
             .and_then(|()| finish(arena, self.scenario.finisher))
         {
             faults.push(format!("it could not be finished: {error}"));
@@ -205,6 +214,16 @@ impl Stage {
         }
         faults.extend(arena.broken(self.scenario.finisher)?);
         Ok(faults)
+    }
+
+    fn refuse_stale(&self, arena: &Arena) -> Result<()> {
+        let Some(stale) = self.stale else {
+            return Ok(());
+        };
+        if stale::settles(arena, self.scenario.program, stale)? {
+            return Err("a claim from before was settled".into());
+        }
+        Ok(())
     }
 
     /// Runs the scenario to its end. What was done before the kill is not done again; a program may

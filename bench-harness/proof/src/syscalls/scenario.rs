@@ -31,7 +31,15 @@ pub(super) struct Scenario {
 }
 
 const ADD: &[&str] = &["add-task", "new", "true", "--key", "k", "--print", "id"];
+const RESTORE: &[&str] = &["restore", "backup.db"];
 const WORK: &[&str] = &["worker", "--drain", "--slots", "1"];
+
+impl Scenario {
+    /// Whether it begins a new epoch, in which no claim from before is good.
+    pub(super) fn restores(&self) -> bool {
+        self.words == RESTORE
+    }
+}
 
 /// A verb of fast-queue at `fast`, in one transaction.
 const VERB: Scenario = Scenario {
@@ -155,6 +163,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..VERB
     },
     Scenario {
+        name: "fast-queue restore",
+        prepare: a_backup,
+        words: RESTORE,
+        says: "Restored",
+        ..VERB
+    },
+    Scenario {
+        name: "workflow-queue restore",
+        prepare: a_backup,
+        words: RESTORE,
+        says: "Restored",
+        ..FLOW
+    },
+    Scenario {
         name: "workflow-queue promotes a file",
         prepare: fast_file,
         words: &["promote"],
@@ -196,6 +218,14 @@ fn one_waits(arena: &Arena, program: Program) -> Result<()> {
 fn many_ended(arena: &Arena, program: Program) -> Result<()> {
     add(arena, program, &"true\n".repeat(30))?;
     arena.ok(program, &["worker", "--drain"])?;
+    Ok(())
+}
+
+/// A backup, and a task that is not in it.
+fn a_backup(arena: &Arena, program: Program) -> Result<()> {
+    a_few(arena, program)?;
+    arena.ok(program, &["backup", "backup.db"])?;
+    arena.ok(program, &["add-task", "later", "true"])?;
     Ok(())
 }
 

@@ -1,0 +1,86 @@
+//! Claims of an earlier epoch: whether one is still good after a restore.
+
+use fast_queue::FastQueue;
+use queue_core::sqlite::OpenOptions;
+use queue_core::{Claim, ClaimRequest, Outcome, Queue, Settled, Settlement, WorkerId};
+use workflow_queue::{SqliteOptions, WorkflowQueue};
+
+use crate::Result;
+use crate::process::{Arena, Program};
+
+/// Who claims, before and after: nothing but the token tells its claims apart.
+const WORKER: WorkerId = WorkerId(7);
+
+/// Claims the next task.
+///
+/// # Errors
+/// If there is none, or the file cannot be opened.
+pub(super) fn claim(arena: &Arena, program: Program) -> Result<Claim> {
+    with_queue(arena, program, next)
+}
+
+/// Claims the next task anew, and tries to settle it by the claim from before. Returns whether that
+/// was recorded; the new claim is handed back.
+///
+/// # Errors
+/// As [`claim`].
+pub(super) fn settles(arena: &Arena, program: Program, before: Claim) -> Result<bool> {
+    with_queue(arena, program, |queue| {
+        let fresh = next(queue)?;
+        if fresh.task != before.task {
+            return Err(format!("{} is the next task, not {}", fresh.task, before.task).into());
+        }
+        let settled = settle(queue, before, Outcome::Succeeded)?;
+        settle(queue, fresh, Outcome::Returned)?;
+        Ok(settled != Settled::ClaimLost)
+    })
+}
+
+fn with_queue<T>(
+    arena: &Arena,
+    program: Program,
+    work: impl FnOnce(&dyn Claims) -> Result<T>,
+) -> Result<T> {
+    let open = OpenOptions::new(arena.durability)?;
+    match program {
+        Program::Fast => work(&FastQueue::open_with(arena.database(), open)?),
+        Program::Workflow => {
+            let options = SqliteOptions {
+                open,
+                ..SqliteOptions::new()?
+            };
+            work(&WorkflowQueue::open_with(arena.database(), options)?)
+        }
+    }
+}
+
+/// The part of a queue that this needs.
+trait Claims {
+    fn claim_one(&self) -> queue_core::Result<Option<Claim>>;
+    fn settle_one(&self, settlement: Settlement) -> queue_core::Result<Vec<Settled>>;
+}
+
+impl<Q: Queue> Claims for Q {
+    fn claim_one(&self) -> queue_core::Result<Option<Claim>> {
+        let claims = self.claim(&ClaimRequest::commands(WORKER, 1))?;
+        Ok(claims.tasks.first().map(|task| task.claim))
+    }
+
+    fn settle_one(&self, settlement: Settlement) -> queue_core::Result<Vec<Settled>> {
+        self.settle(vec![settlement])
+    }
+}
+
+fn next(queue: &dyn Claims) -> Result<Claim> {
+    let claimed = queue.claim_one()?;
+    Ok(claimed.ok_or("there is no task to claim")?)
+}
+
+fn settle(queue: &dyn Claims, claim: Claim, outcome: Outcome) -> Result<Settled> {
+    let settled = queue.settle_one(Settlement {
+        claim,
+        outcome,
+        output: None,
+    })?;
+    Ok(settled.into_iter().next().ok_or("a settle has no answer")?)
+}
