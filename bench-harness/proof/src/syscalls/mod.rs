@@ -160,7 +160,8 @@ impl Stage {
             return Ok(None);
         };
         let mut faults = self.check(&arena, self.has_said_so(&output))?;
-        let is_file = !path.is_dir();
+        // A folder in which a restore makes its file ready is gone by now; files have an extension.
+        let is_file = !path.is_dir() && path.extension().is_some();
         let owned_up = output.status.code() == Some(5) && !output.stderr.is_empty();
         // After its last task a worker only says goodbye. If that is lost, the next one recovers it.
         let is_goodbye = !self.scenario.is_atomic && self.has_said_so(&output);
