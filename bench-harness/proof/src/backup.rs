@@ -211,10 +211,10 @@ fn wrong(
         faults.push(format!("a backup lacks {lacking:?}"));
     }
     // Ids are given out in order, one commit each.
-    let last = there.last().copied().unwrap_or(0);
-    if there.len() as u64 != last.unsigned_abs() {
+    let highest = there.last().copied().unwrap_or(0);
+    if there.len() as u64 != highest.unsigned_abs() {
         faults.push(format!(
-            "a backup holds {} of {last} tasks: that was never committed",
+            "a backup holds {} of {highest} tasks: that was never committed",
             there.len()
         ));
     }

@@ -107,24 +107,24 @@ impl Join {
         (ended, self.executor.take_ready())
     }
 
-    fn start(&mut self, task: ClaimedTask) {
+    fn start(&mut self, task: &ClaimedTask) {
         // Young for long: what it writes is handed over.
         let mut now = SystemClock.now();
         now.boot = now.boot.after(Duration::from_secs(3600));
-        assert_eq!(self.executor.start(&task, now), Ok(()));
+        assert_eq!(self.executor.start(task, now), Ok(()));
     }
 }
 
 #[test]
 fn other_commands_run_and_end_while_a_wide_join_is_prepared() {
     let mut join = Join::new();
-    join.start(join.task.clone());
+    join.start(&join.task.clone());
     join.began.recv_timeout(PATIENCE).unwrap();
     let mut other = join.task.clone();
     other.claim.task = TaskId(5000);
     other.depends = false;
     other.work = queue_core::Work::Shell("true".to_owned());
-    join.start(other.clone());
+    join.start(&other);
     let (ended, ready) = join.next();
     assert_eq!(ended[0].claim, other.claim);
     assert_eq!((ended.len(), ready.len()), (1, 0));
@@ -133,7 +133,7 @@ fn other_commands_run_and_end_while_a_wide_join_is_prepared() {
     join.go.send(()).unwrap();
     let (ended, ready) = join.next();
     assert_eq!((ended, ready.len()), (Vec::new(), 1));
-    join.start(ready[0].clone());
+    join.start(&ready[0]);
     let (ended, _) = join.next();
     assert_eq!(
         (ended[0].claim, &ended[0].end),
@@ -151,7 +151,7 @@ fn other_commands_run_and_end_while_a_wide_join_is_prepared() {
 fn a_wide_join_is_ended_before_it_is_started_and_leaves_nothing() {
     for ready in [false, true] {
         let mut join = Join::new();
-        join.start(join.task.clone());
+        join.start(&join.task.clone());
         join.began.recv_timeout(PATIENCE).unwrap();
         if ready {
             join.go.send(()).unwrap();
@@ -176,7 +176,7 @@ fn what_cannot_be_prepared_is_not_started() {
     let mut join = Join::new();
     let sidecar = join.bench.queue.sidecar().clone();
     std::fs::write(sidecar.inputs(), "in the way").unwrap();
-    join.start(join.task.clone());
+    join.start(&join.task.clone());
     join.go.send(()).unwrap();
     let (_, ready) = join.next();
     let problem = join.executor.start(&ready[0], SystemClock.now());

@@ -84,7 +84,7 @@ impl Round {
         self.add(OVERDUE, body, &["--timeout", "5s", "--max-attempts", "1"])?;
         let workers = vec![self.worker(0)?, self.worker(1)?];
         wait_until("the tasks run", || {
-            let begun = self.begun()?;
+            let begun = self.begun();
             Ok(HELD.iter().all(|name| begun.contains_key(*name)))
         })?;
         Ok(workers)
@@ -114,7 +114,7 @@ impl Round {
         self.add(&retry, &fails_once, &["--backoff", "2s"])?;
         self.expected.insert(retry.clone(), 2);
         wait_until("the first attempt has failed", || self.has_failed(&retry))?;
-        if comes_due && self.begun()?.contains_key(&later) {
+        if comes_due && self.begun().contains_key(&later) {
             self.faults.push(format!("{later} began before its time"));
         }
         self.set(self.ahead + by)?;
@@ -153,7 +153,7 @@ impl Round {
                     .push(format!("a worker ended with {}", said(&ended)));
             }
         }
-        let begun = self.begun()?;
+        let begun = self.begun();
         for (name, times) in &self.expected {
             let found = begun.get(name).copied().unwrap_or(0);
             if found != *times {
@@ -216,15 +216,13 @@ impl Round {
     }
 
     /// How often each task has begun.
-    fn begun(&self) -> Result<BTreeMap<String, usize>> {
+    fn begun(&self) -> BTreeMap<String, usize> {
         let mut begun = BTreeMap::new();
-        for name in std::fs::read_to_string(self.arena.file("begun"))
-            .unwrap_or_default()
-            .lines()
-        {
+        let journal = std::fs::read_to_string(self.arena.file("begun")).unwrap_or_default();
+        for name in journal.lines() {
             *begun.entry(name.to_owned()).or_default() += 1;
         }
-        Ok(begun)
+        begun
     }
 
     fn states(&self) -> Result<Vec<(String, i64)>> {
@@ -236,14 +234,14 @@ impl Round {
 
     /// Whether an attempt of that task has failed and is to be made again.
     fn has_failed(&self, name: &str) -> Result<bool> {
-        let begun = self.begun()?.contains_key(name);
+        let begun = self.begun().contains_key(name);
         let running = State::Running.code();
         let states = self.states()?;
         Ok(begun && !states.contains(&(name.to_owned(), running)))
     }
 
     fn has_to_begin(&mut self, name: &str, times: usize) -> Result<()> {
-        let begins = || Ok(self.begun()?.get(name).is_some_and(|begun| *begun >= times));
+        let begins = || Ok(self.begun().get(name).is_some_and(|begun| *begun >= times));
         if !soon(begins)? {
             let ahead = self.ahead;
             self.faults.push(format!(

@@ -104,11 +104,11 @@ impl Stage {
     fn new(scenario: &'static Scenario) -> Result<Self> {
         let template = Arena::new(None, scenario.durability)?;
         (scenario.prepare)(&template, scenario.program)?;
-        let stale = scenario.restores();
-        let stale = stale.then(|| stale::claim(&template, scenario.program));
+        let restores = scenario.restores();
+        let claimed = restores.then(|| stale::claim(&template, scenario.program));
         let mut stage = Self {
             scenario,
-            stale: stale.transpose()?,
+            stale: claimed.transpose()?,
             before: rows(&template)?,
             template,
             after: Vec::new(),
