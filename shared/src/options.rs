@@ -149,7 +149,7 @@ impl TaskOptions {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{MAX_DURATION_MS, TaskOptions};
+    use super::{MAX_DURATION_MS, MAX_ENVIRONMENT_BYTES, TaskOptions};
 
     fn duration() -> impl Strategy<Value = u64> {
         prop_oneof![
@@ -200,6 +200,46 @@ mod tests {
     fn defaults_are_stored_as_nothing() {
         assert_eq!(TaskOptions::default().to_row().unwrap(), None);
         assert_eq!(TaskOptions::from_row(None).unwrap(), TaskOptions::default());
+    }
+
+    #[test]
+    fn only_what_differs_is_stored() {
+        let options = TaskOptions {
+            fatal_codes: vec![2],
+            ..TaskOptions::default()
+        };
+        let stored = options.to_row().unwrap();
+        assert_eq!(stored.as_deref(), Some(r#"{"fatal_codes":[2]}"#));
+    }
+
+    #[test]
+    fn a_duration_may_be_the_longest() {
+        let of = |ms| TaskOptions {
+            backoff_ms: ms,
+            max_backoff_ms: ms,
+            timeout_ms: Some(ms),
+            ..TaskOptions::default()
+        };
+        assert!(of(MAX_DURATION_MS).validate().is_ok());
+        assert!(of(MAX_DURATION_MS + 1).validate().is_err());
+    }
+
+    #[test]
+    fn an_environment_is_as_long_as_the_system_passes_it() {
+        let variable = |name: &str, length| (name.to_owned(), "v".repeat(length));
+        let of = |cwd, first, second| TaskOptions {
+            cwd: Some("d".repeat(cwd)),
+            env: vec![variable("NAME", first), variable("A", second)],
+            ..TaskOptions::default()
+        };
+        // Between a name and its value is one byte, and after it another.
+        let left = MAX_ENVIRONMENT_BYTES - "NAME=\0A=\0".len();
+        for (cwd, first, second) in [(left, 0, 0), (0, left, 0), (0, 0, left), (7, left - 7, 0)] {
+            assert!(of(cwd, first, second).validate().is_ok());
+            assert!(of(cwd + 1, first, second).validate().is_err());
+            assert!(of(cwd, first + 1, second).validate().is_err());
+            assert!(of(cwd, first, second + 1).validate().is_err());
+        }
     }
 
     #[test]

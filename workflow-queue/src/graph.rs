@@ -261,6 +261,38 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_cycle_is_found_wherever_it_stands() {
+        let message = refusal(&tasks(&[
+            ("a", &[]),
+            ("b", &["c"]),
+            ("c", &["b"]),
+            ("d", &["b"]),
+        ]));
+        let circle = "task 2 \"b\", which waits for task 3 \"c\", which waits for task 2 \"b\"";
+        assert!(message.contains(circle), "{message}");
+    }
+
+    #[test]
+    fn a_long_cycle_is_named_in_part() {
+        let ring = |length: usize| -> Vec<_> {
+            let after = |place: usize| On::Index((place + 1) % length);
+            (0..length)
+                .map(|place| WorkflowTask::shell("t", "true").after(after(place), Condition::Any))
+                .collect()
+        };
+        let links = |message: &str| message.matches("which waits for task").count();
+        let whole = refusal(&ring(12));
+        assert!(!whole.contains("more"), "{whole}");
+        assert_eq!(links(&whole), 12);
+        let longer = refusal(&ring(14));
+        assert!(
+            longer.contains("which waits for 2 more, which waits for task 1"),
+            "{longer}"
+        );
+        assert_eq!(links(&longer), 12);
+    }
+
     proptest! {
         #[test]
         fn exactly_what_can_be_ordered_is_accepted(

@@ -8,6 +8,9 @@ use queue_core::error::{Error, Result};
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
 
+/// Where the last byte of the longest number begins: 64 bits of distance above three of condition.
+const LAST_SHIFT: u32 = 63;
+
 /// The stored form of a task's dependencies.
 pub(crate) fn encode(
     dependent: TaskId,
@@ -36,7 +39,7 @@ pub(crate) fn decode(dependent: TaskId, bytes: &[u8]) -> Result<Vec<(TaskId, Con
     let mut number = 0_u128;
     let mut shift = 0;
     for byte in bytes {
-        if shift > 70 {
+        if shift > LAST_SHIFT {
             return Err(damaged(dependent));
         }
         number |= u128::from(byte & 0x7f) << shift;
@@ -92,6 +95,19 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let _ = decode(TaskId(7), &bytes);
+        }
+    }
+
+    #[test]
+    fn what_no_edge_is_stored_as_is_refused() {
+        let longest = encode(TaskId(0), [(TaskId(i64::MIN), Condition::Any)]);
+        assert_eq!(longest.len(), 10);
+        let (last, rest) = longest.split_last().unwrap();
+        let longer = [rest, &[last | 0x80, 0]].concat();
+        let wider = [rest, &[last | 0x10]].concat();
+        for bytes in [&longest[..9], &longer, &wider, &[7]] {
+            let error = decode(TaskId(0), bytes).unwrap_err();
+            assert!(error.to_string().contains("of task 0"), "{error}");
         }
     }
 

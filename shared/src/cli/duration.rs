@@ -173,7 +173,27 @@ mod tests {
             let parsed = parse(text);
             assert_eq!(parsed.is_err(), text != "101w1d", "{text}: {parsed:?}");
         }
+        assert!(parse("3162240000").is_ok());
         assert!(parse("3162240000.001").is_err());
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_people_write_it() {
+        for (millis, text) in [
+            (0, "0s"),
+            (999, "999ms"),
+            (1_000, "1s"),
+            (2_500, "2.5s"),
+            (20_000, "20s"),
+            (59_999, "59.999s"),
+            (60_000, "1m"),
+            (60_500, "1m500ms"),
+            (62_500, "1m2.5s"),
+            (5_400_000, "1h30m"),
+            (8 * 86_400_000, "1w1d"),
+        ] {
+            assert_eq!(show(Duration::from_millis(millis)), text);
+        }
     }
 
     proptest! {

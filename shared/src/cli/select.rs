@@ -271,6 +271,7 @@ mod tests {
         assert_eq!(parse("7"), Ok(vec![one(7)]));
         assert_eq!(parse("3,5-8"), Ok(vec![one(3), Selector::Range(5..=8)]));
         assert_eq!(parse("3, 5"), Ok(vec![one(3), one(5)]));
+        assert_eq!(parse("5-5"), Ok(vec![Selector::Range(5..=5)]));
         assert_eq!(parse("last"), Ok(vec![Selector::Last]));
         assert_eq!(parse("all,1"), Ok(vec![Selector::All, one(1)]));
     }
@@ -296,6 +297,14 @@ mod tests {
             assert!(parse(text).is_err(), "{text}");
         }
         assert_eq!(parse("8-5").unwrap_err(), "the range 8-5 runs backwards");
+    }
+
+    #[test]
+    fn runs_of_ids_are_shown_as_ranges() {
+        let shown = |ids: &[i64]| show(&ids.iter().copied().map(TaskId).collect::<Vec<_>>());
+        assert_eq!(shown(&[]), "");
+        assert_eq!(shown(&[3]), "3");
+        assert_eq!(shown(&[1, 2, 4, 6, 7, 8]), "1-2,4,6-8");
     }
 
     /// Runs were found by counting up from their first id, which after the last number there is
