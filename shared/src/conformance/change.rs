@@ -89,8 +89,11 @@ pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.add(once().run_at(bench.later(10)));
     bench.advance(10);
+    bench.claim_only();
+    bench.queue.reap(WORKER).unwrap();
     let claim = bench.claim_only();
     bench.settle_with(claim, Outcome::Exited { code: 9 }, Some("o3\nold"));
+    assert_eq!(bench.task(id).crashes, 1);
     let done = [Change::Done(State::Queued)];
     assert_eq!(bench.queue.retry(&[id]).unwrap(), done);
     let task = bench.task(id);
@@ -109,6 +112,23 @@ pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
     assert!(again.claim.token > claim.token, "tokens never repeat");
     bench.settle(again.claim, Outcome::Succeeded);
     assert_eq!(bench.queue.output(id).unwrap(), None);
+}
+
+pub fn retry_takes_every_trace_of_the_end_away<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let message = "no".to_owned();
+    for outcome in [
+        Outcome::Exited { code: 9 },
+        Outcome::Signalled { signal: 9 },
+        Outcome::Panicked { message },
+    ] {
+        let id = bench.ended(once(), outcome);
+        bench.queue.retry(&[id]).unwrap();
+        let task = bench.task(id);
+        let traces = (task.exit_code, task.signal, task.reason, task.message);
+        assert_eq!(traces, (None, None, None, None));
+        bench.queue.cancel(&[id]).unwrap();
+    }
 }
 
 pub fn a_cancelled_task_can_be_retried_and_is_not_cancelled_again<E: Engine>() {

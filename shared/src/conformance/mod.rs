@@ -261,6 +261,7 @@ macro_rules! conformance_tests {
                 what_another_handle_scheduled_is_claimed_within_a_tenth_of_a_second
                 a_claim_that_got_too_little_says_when_the_next_comes_due
                 thousands_coming_due_together_are_all_claimed
+                of_more_than_one_claim_takes_in_the_earliest_come_first
                 a_paused_queue_gives_nothing
                 a_queue_gives_its_own_tasks_only
                 a_worker_gets_only_what_it_can_run
@@ -273,8 +274,10 @@ macro_rules! conformance_tests {
             }
             settle {
                 a_success_ends_the_task
+                a_success_leaves_no_trace_of_earlier_attempts_but_their_count
                 a_settle_and_a_claim_in_one_call_are_both_done
                 whoever_waits_for_tasks_to_end_is_told
+                a_settle_keeps_the_time_a_task_was_scheduled_for
                 a_failed_attempt_waits_for_its_backoff_and_is_claimed_again
                 a_task_out_of_attempts_has_failed
                 every_kind_of_failure_is_told_apart
@@ -296,6 +299,7 @@ macro_rules! conformance_tests {
                 a_worker_with_claims_is_not_forgotten
                 the_claims_of_a_worker_are_its_running_tasks
                 reap_queues_the_tasks_of_a_dead_worker_again
+                a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended
                 reap_leaves_other_workers_alone
                 a_task_that_kills_its_workers_fails_when_its_crashes_are_spent
                 crashes_do_not_spend_attempts_nor_attempts_crashes
@@ -309,6 +313,7 @@ macro_rules! conformance_tests {
                 a_cancelled_task_handed_back_is_not_queued_again
                 cancel_refuses_what_has_ended
                 retry_queues_ended_tasks_with_fresh_budgets
+                retry_takes_every_trace_of_the_end_away
                 a_cancelled_task_can_be_retried_and_is_not_cancelled_again
                 retry_refuses_successes_and_what_has_not_ended
                 reprioritize_moves_waiting_tasks

@@ -31,6 +31,38 @@ pub fn a_success_ends_the_task<E: Engine>() {
     assert_eq!(bench.claim(1), []);
 }
 
+pub fn a_success_leaves_no_trace_of_earlier_attempts_but_their_count<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let message = "no".to_owned();
+    for earlier in [
+        Outcome::Signalled { signal: 9 },
+        Outcome::Panicked { message },
+    ] {
+        let id = bench.shell("task");
+        bench.claim_only();
+        bench.queue.reap(WORKER).unwrap();
+        bench.settle(bench.claim_only(), earlier);
+        bench.advance(600_000);
+        bench.settle(bench.claim_only(), Outcome::Succeeded);
+        let task = bench.task(id);
+        assert_eq!((task.state, task.exit_code), (State::Succeeded, Some(0)));
+        assert_eq!((task.attempt, task.crashes), (2, 1));
+        assert_eq!((task.reason, task.signal, task.message), (None, None, None));
+    }
+}
+
+pub fn a_settle_keeps_the_time_a_task_was_scheduled_for<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let failed = Outcome::Exited { code: 1 };
+    for outcome in [Outcome::Succeeded, failed, Outcome::Returned] {
+        let run_at = bench.later(10);
+        let id = bench.add(attempts(1).run_at(run_at));
+        bench.advance(10);
+        bench.settle(bench.claim_only(), outcome);
+        assert_eq!(bench.task(id).run_at, Some(run_at));
+    }
+}
+
 pub fn a_failed_attempt_waits_for_its_backoff_and_is_claimed_again<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");

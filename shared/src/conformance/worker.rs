@@ -109,6 +109,29 @@ pub fn reap_queues_the_tasks_of_a_dead_worker_again<E: Engine>() {
     assert!(bench.task(claims[0].task).token > claims[0].token);
 }
 
+pub fn a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let message = || "no".to_owned();
+    for outcome in [
+        Outcome::Exited { code: 7 },
+        Outcome::Signalled { signal: 9 },
+        Outcome::NotStarted { message: message() },
+    ] {
+        bench.settle(bench.claim_only(), outcome);
+        bench.advance(600_000);
+        if bench.state(id) == State::Failed {
+            bench.queue.retry(&[id]).unwrap();
+        }
+        bench.claim_only();
+        bench.queue.reap(WORKER).unwrap();
+        let task = bench.task(id);
+        assert_eq!(task.reason, Some(Reason::Crash));
+        let traces = (task.exit_code, task.signal, task.message);
+        assert_eq!(traces, (None, None, None));
+    }
+}
+
 pub fn reap_leaves_other_workers_alone<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.queue.register(&info(OTHER)).unwrap();
