@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use queue_core::claim::Held;
+use queue_core::claim::{Claim, Held};
 use queue_core::clock::BootTime;
 use queue_core::conformance::{OTHER, WORKER};
 use queue_core::outcome::{Outcome, Reason, Settled};
-use queue_core::queue::{Queue, Reaped};
+use queue_core::queue::{Invariant, Queue, Reaped};
 use queue_core::state::State;
 use queue_core::task::NewTask;
+use rusqlite::Connection;
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
 use crate::{Bench, Workflows};
@@ -102,6 +103,52 @@ fn a_heartbeat_of_a_lost_claim_does_not_extend_the_next_one() {
     bench.advance(20_000);
     assert_eq!(bench.queue.heartbeat(&[stale]).unwrap(), [Held::Lost]);
     bench.advance(10_000);
+    assert_eq!(bench.queue.expired().unwrap(), [claim]);
+}
+
+#[test]
+fn only_the_claim_itself_extends_its_lease() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let stale = bench.claim_only();
+    bench.settle(stale, Outcome::Returned);
+    let claim = bench.claim_only();
+    bench.advance(20_000);
+    let of_other = Claim {
+        worker: OTHER,
+        ..claim
+    };
+    let held = bench.queue.heartbeat(&[stale, of_other]).unwrap();
+    assert_eq!(held, [Held::Lost, Held::Lost]);
+    bench.advance(10_000);
+    assert_eq!(bench.queue.expired().unwrap(), [claim]);
+}
+
+#[test]
+fn a_heartbeat_that_comes_after_the_end_leases_nothing() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(bench.queue.heartbeat(&[claim]).unwrap(), [Held::Lost]);
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
+}
+
+/// A claim that fast-queue made has none.
+#[test]
+fn a_heartbeat_leases_a_claim_that_had_no_lease() {
+    let bench = Bench::default();
+    bench.shell("task");
+    let claim = bench.claim_only();
+    Connection::open(bench.path())
+        .unwrap()
+        .execute("UPDATE queue_tasks SET lease_until = NULL", [])
+        .unwrap();
+    bench.advance(40_000);
+    assert_eq!(bench.queue.expired().unwrap(), []);
+    assert_eq!(bench.queue.heartbeat(&[claim]).unwrap(), [Held::Held]);
+    bench.advance(30_000);
     assert_eq!(bench.queue.expired().unwrap(), [claim]);
 }
 

@@ -3,13 +3,13 @@
 use queue_core::claim::ClaimRequest;
 use queue_core::conformance::{OTHER, WORKER};
 use queue_core::outcome::Outcome;
-use queue_core::queue::{Queue, Waits};
+use queue_core::queue::{Invariant, Queue, Waits};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
 use workflow_queue::{Limit, LimitKind, Rate, Settings, WorkflowTask};
 
-use crate::{Bench, FAILED, Workflows, task};
+use crate::{Bench, FAILED, Workflows, once, task};
 
 fn by_key(name: &str, key: &[u8]) -> WorkflowTask {
     task(name).settings(Settings {
@@ -125,6 +125,25 @@ fn a_key_holds_across_queues_and_an_unserved_queue_holds_nobody_up() {
 }
 
 #[test]
+fn claims_of_one_heed_the_key_too() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let mut elsewhere = by_key("elsewhere", b"k");
+    elsewhere.task = elsewhere.task.queue("other");
+    let ids = bench.flow(vec![elsewhere, by_key("here", b"k")]);
+    bench.add(NewTask::shell("first", "true").priority(9));
+    // A claim that need not look for what came due takes one in a single statement.
+    bench.claim(1);
+    assert_eq!(bench.claim_ids(1), ids[1..]);
+    let other = ClaimRequest {
+        queue: "other".to_owned(),
+        ..ClaimRequest::commands(OTHER, 1)
+    };
+    assert_eq!(bench.queue.claim(&other).unwrap().tasks, []);
+    assert_eq!(bench.state(ids[0]), State::Blocked);
+}
+
+#[test]
 fn the_next_admitted_is_the_one_of_highest_priority() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
@@ -190,6 +209,21 @@ fn dependencies_retries_and_times_heed_the_key() {
 }
 
 #[test]
+fn a_re_opened_task_under_a_key_waits_for_its_dependencies_first() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let ids = bench.flow(vec![
+        once("a"),
+        by_key("b", b"k").after("a", Condition::Success),
+    ]);
+    bench.end(ids[0], FAILED);
+    bench.queue.retry_downstream(&ids[..1]).unwrap();
+    limit_key(&bench, b"k", Some(2));
+    assert_eq!(bench.states(&ids), [State::Queued, State::Blocked]);
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
 fn a_task_kept_back_by_its_limit_says_so() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
@@ -236,6 +270,8 @@ fn of_a_limited_queue_run_no_more_than_may() {
         "{waits:?}"
     );
     bench.settle(early, Outcome::Succeeded);
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
     assert_eq!(bench.claim(10).len(), 1);
     limit_queue(&bench, None, None);
     assert_eq!(bench.claim(10).len(), 2);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use queue_core::outcome::{Outcome, Reason};
 use queue_core::queue::Queue;
 use queue_core::state::State;
+use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
 use workflow_queue::{Settings, WorkflowTask};
 
@@ -37,6 +38,21 @@ fn a_task_that_starts_too_late_has_failed() {
     assert_eq!(bench.states(&ids), [State::Failed, State::Queued]);
     assert_eq!(bench.task(ids[0]).reason, Some(Reason::Late));
     assert_eq!(bench.task(ids[0]).finished_at, Some(bench.now()));
+}
+
+#[test]
+fn of_more_than_one_claim_ends_the_earliest_end_first() {
+    let bench = Bench::default();
+    let tasks = (0..1_100).map(|index| start_within("late", 1_100 - index));
+    let ids = bench.flow(tasks.collect());
+    bench.queue.set_paused("default", true).unwrap();
+    bench.advance(1_100_000);
+    assert_eq!(bench.claim(1), []);
+    let in_time = bench.states(&ids).into_iter();
+    let in_time = in_time.take_while(|state| *state == State::Queued).count();
+    assert!(in_time > 0, "so many at once hold nobody up");
+    let late = vec![State::Failed; ids.len() - in_time];
+    assert_eq!(bench.states(&ids[in_time..]), late, "the last end first");
 }
 
 #[test]
@@ -95,6 +111,16 @@ fn a_deadline_bounds_the_timeout_of_every_attempt() {
     bench.queue.reap(queue_core::conformance::WORKER).unwrap();
     bench.advance(55_000);
     assert_eq!(timeout(&bench), Some(5_000));
+}
+
+#[test]
+fn a_deadline_bounds_the_timeout_of_a_claim_of_one_too() {
+    let bench = Bench::default();
+    bench.flow(vec![finish_within("task", 60)]);
+    bench.add(NewTask::shell("first", "true").priority(9));
+    // A claim that need not look for what came due takes one in a single statement.
+    bench.claim(1);
+    assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(60_000));
 }
 
 #[test]
