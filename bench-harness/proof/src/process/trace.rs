@@ -107,6 +107,10 @@ pub fn was_killed(output: &Output) -> bool {
     output.status.signal() == Some(9)
 }
 
+/// The call that ends a process. It leaves nothing to break off, and the first to come to it is a
+/// command that the process started, not the process.
+const LAST: &str = "exit_group";
+
 /// Lines read `4711 openat(AT_FDCWD, …) = 3`; others tell of ends, of signals and of calls that are
 /// resumed.
 fn listed(trace: &str) -> Vec<Call> {
@@ -120,7 +124,7 @@ fn listed(trace: &str) -> Vec<Call> {
             continue;
         };
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if !name.bytes().all(is_name) {
+        if !name.bytes().all(is_name) || name == LAST {
             continue;
         }
         let number = made.entry((thread, name)).or_default();
@@ -144,7 +148,8 @@ mod tests {
     #[test]
     fn calls_are_counted_by_name_and_thread() {
         let trace = "7 openat(AT_FDCWD, \"a\") = 3\n7 close(3) = 0\n8 openat(AT_FDCWD) = 3\n\
-                     7 <... read resumed>) = 0\n7 +++ exited with 0 +++\n7 openat(AT_FDCWD) = 3\n";
+                     7 <... read resumed>) = 0\n7 +++ exited with 0 +++\n7 openat(AT_FDCWD) = 3\n\
+                     7 exit_group(0) = ?\n";
         let calls = listed(trace);
         let named: Vec<_> = calls
             .iter()
