@@ -224,6 +224,21 @@ fn a_re_opened_task_under_a_key_waits_for_its_dependencies_first() {
 }
 
 #[test]
+fn a_task_re_opened_after_its_dependencies_have_ended_is_admitted() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let ids = bench.flow(vec![
+        task("a"),
+        by_key("b", b"k").after("a", Condition::Success),
+        by_key("c", b"k"),
+    ]);
+    bench.queue.cancel(&ids[1..2]).unwrap();
+    bench.end(ids[0], Outcome::Succeeded);
+    bench.queue.retry(&ids[1..2]).unwrap();
+    assert_eq!(bench.drain(), [ids[2], ids[1]]);
+}
+
+#[test]
 fn a_task_kept_back_by_its_limit_says_so() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
