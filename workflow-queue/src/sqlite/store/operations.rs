@@ -1,0 +1,354 @@
+//! Every operation of a store, each in its transaction or on a snapshot.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::clock::Now;
+use queue_core::error::Result;
+use queue_core::outcome::{Settled, Settlement};
+use queue_core::output::Output;
+use queue_core::queue::{
+    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, QueueInfo, Reaped, Repaired,
+    Stats, Waits, WorkerInfo,
+};
+use queue_core::runtime::sidecar::Sidecar;
+use queue_core::runtime::wakeup::Waker;
+use queue_core::sqlite::verify::verify as core_verify;
+use queue_core::sqlite::{prune, read, write};
+use queue_core::task::{Task, TaskId};
+use queue_core::workflow::{Condition, Edge};
+use rusqlite::Transaction;
+
+use super::super::keeper::Dependents;
+use super::super::{claim, edges, enqueue, lease, limits, verify, view};
+use super::SqliteStore;
+use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
+
+impl Store for SqliteStore {
+    type Tx<'a> = Transaction<'a>;
+
+    fn enqueue(&self, submission: Submission) -> Result<Done<Vec<Enqueued>>> {
+        self.check_promoted()?;
+        let lanes = Arc::clone(self.database.lanes());
+        let submission = Arc::new(submission);
+        if let Some(lane) = enqueue::only_lane(&submission, &lanes)
+            && let Some(done) = self.enqueue_one(lane, &submission)?
+        {
+            return Ok(done);
+        }
+        self.write(move |writing| enqueue::enqueue(writing, &lanes, &submission))
+    }
+
+    fn enqueue_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        submission: &Submission,
+    ) -> Result<Done<Vec<Enqueued>>> {
+        self.write_in(tx, |writing| {
+            enqueue::enqueue(writing, self.database.lanes(), submission)
+        })
+    }
+
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        self.check_promoted()?;
+        let (due, lease) = (*self.due(), self.lease);
+        if request.limit == 1
+            && let Some(task) = self.claim_one(request, due)?
+        {
+            return Ok(Claims {
+                tasks: vec![task],
+                next_due: None,
+            });
+        }
+        let (lanes, request) = (Arc::clone(self.database.lanes()), request.clone());
+        let taken = self
+            .write(move |writing| claim::claim(writing, &lanes, &request, due, lease))?
+            .value;
+        if let Some(looked) = taken.looked {
+            *self.due() = looked;
+        }
+        Ok(taken.claims)
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Done<Vec<Settled>>> {
+        let random = self.database.random();
+        self.write(move |writing| writing.settle(&settlements, random))
+    }
+
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<Done<(Vec<Settled>, Claims)>> {
+        let (due, lease) = (*self.due(), self.lease);
+        let random = self.database.random();
+        let (lanes, request) = (Arc::clone(self.database.lanes()), request.clone());
+        let done = self.write(move |writing| {
+            let settled = writing.settle(&settlements, random)?;
+            // The slots that were freed are given away before the claim sees who has them.
+            writing.admit_freed()?;
+            let due = if writing.effects.scheduled {
+                due.scheduled(writing.now)
+            } else {
+                due
+            };
+            let taken = claim::claim(writing, &lanes, &request, due, lease)?;
+            Ok((settled, taken))
+        })?;
+        let (settled, taken) = done.value;
+        if let Some(looked) = taken.looked {
+            *self.due() = looked;
+        }
+        Ok(Done {
+            value: (settled, taken.claims),
+            ready: done.ready,
+        })
+    }
+
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<Done<Vec<Settled>>> {
+        let random = self.database.random();
+        self.write_in(tx, |writing| writing.settle(settlements, random))
+    }
+
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.database
+            .read(|connection| read::held(connection, claims))
+    }
+
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check_promoted()?;
+        let patience = self.database.busy_timeout().min(self.lease / 3);
+        self.database.beat(patience, |connection| {
+            // From now on, however long the transaction had to wait for its beginning.
+            let until = self.database.now().boot.after(self.lease);
+            lease::heartbeat(connection, claims, until)
+        })
+    }
+
+    fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    fn expired(&self) -> Result<Vec<Claim>> {
+        let counter = Some(self.database.change_counter()?);
+        let mut at_rest = self.at_rest.lock().unwrap_or_else(PoisonError::into_inner);
+        if *at_rest == counter {
+            return Ok(Vec::new());
+        }
+        let running = self.view(lease::running)?;
+        if running.is_empty() {
+            *at_rest = counter;
+        }
+        let now = self.database.now().boot;
+        let over = |(claim, until): lease::Leased| lease::is_over(until, now).then_some(claim);
+        Ok(running.into_iter().filter_map(over).collect())
+    }
+
+    fn expire(&self, claims: &[Claim]) -> Result<Done<Vec<Reaped>>> {
+        let claims = claims.to_vec();
+        self.write(move |writing| {
+            let mut reaped = Vec::new();
+            for claim in &claims {
+                reaped.extend(writing.crash(*claim, true)?);
+            }
+            Ok(reaped)
+        })
+    }
+
+    fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        let worker = worker.clone();
+        let done = self.write(move |writing| write::register(writing.connection, &worker))?;
+        Ok(done.value)
+    }
+
+    fn deregister(&self, worker: WorkerId) -> Result<()> {
+        self.write(move |writing| write::deregister(writing.connection, worker))?;
+        Ok(())
+    }
+
+    fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.database.read(read::workers)
+    }
+
+    fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
+        self.database
+            .read(|connection| read::claims_of(connection, worker))
+    }
+
+    fn reap(&self, worker: WorkerId) -> Result<Done<Vec<Reaped>>> {
+        self.write(move |writing| {
+            let mut reaped = Vec::new();
+            for claim in read::claims_of(writing.connection, worker)? {
+                reaped.extend(writing.crash(claim, false)?);
+            }
+            write::forget(writing.connection, worker)?;
+            Ok(reaped)
+        })
+    }
+
+    fn get(&self, id: TaskId) -> Result<Option<Task>> {
+        self.database.read(|connection| read::get(connection, id))
+    }
+
+    fn output(&self, id: TaskId) -> Result<Option<Output>> {
+        self.database
+            .read(|connection| read::output(connection, id))
+    }
+
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
+        self.database
+            .read(|connection| read::with_outputs(connection, ids))
+    }
+
+    fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>> {
+        self.view(|connection| view::attempts(connection, id))
+    }
+
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let edge = |(on, condition): (TaskId, Condition)| Edge {
+            dependent: id,
+            on,
+            condition,
+        };
+        let found = self.view(|connection| edges::dependencies(connection, id))?;
+        Ok(found.into_iter().map(edge).collect())
+    }
+
+    fn dependents(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let edge = |(dependent, condition): (TaskId, Condition)| Edge {
+            dependent,
+            on: id,
+            condition,
+        };
+        let found = self.view(|connection| edges::dependents(connection, id))?;
+        Ok(found.into_iter().map(edge).collect())
+    }
+
+    fn details(&self, id: TaskId) -> Result<Option<Details>> {
+        self.view(|connection| view::details(connection, id))
+    }
+
+    fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>> {
+        self.view(|connection| view::spawned(connection, id))
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
+        self.database
+            .read(|connection| read::list(connection, query))
+    }
+
+    fn last_id(&self) -> Result<Option<TaskId>> {
+        self.database.read(read::last_id)
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        if self.unpromoted {
+            return self.database.read(|connection| read::stats(connection, 0));
+        }
+        self.database.read(view::stats)
+    }
+
+    fn queues(&self) -> Result<Vec<QueueInfo>> {
+        self.database.read(read::queues)
+    }
+
+    fn limits(&self) -> Result<Vec<Limit>> {
+        self.view(limits::limits)
+    }
+
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        if self.unpromoted {
+            return self.database.read(|connection| read::waits(connection, id));
+        }
+        let now = self.database.now().wall;
+        self.database
+            .read(|connection| view::waits(connection, id, now))
+    }
+
+    fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.cancel(&ids))
+    }
+
+    fn retry(&self, ids: &[TaskId], downstream: bool) -> Result<Done<Vec<Change>>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.retry(&ids, downstream))
+    }
+
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        let done =
+            self.write(move |writing| write::reprioritize(writing.connection, &ids, priority))?;
+        Ok(done.value)
+    }
+
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
+        let queue = queue.to_owned();
+        let done = self.write(move |writing| {
+            let changed = write::set_paused(writing.connection, &queue, paused, writing.now.wall)?;
+            if changed && paused {
+                writing.limit_lanes(&queue)?;
+            }
+            Ok(changed)
+        })?;
+        Ok(done.value)
+    }
+
+    fn set_limit(&self, limit: &Limit) -> Result<Done<()>> {
+        let limit = limit.clone();
+        self.write(move |writing| writing.set_limit(&limit))
+    }
+
+    fn prune(&self, request: &PruneRequest) -> Result<u64> {
+        self.check_promoted()?;
+        prune::prune(&self.database, &Dependents, request)
+    }
+
+    fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    fn sidecar(&self) -> &Sidecar {
+        self.database.sidecar()
+    }
+
+    fn waker(&self) -> &Arc<Waker> {
+        self.database.waker()
+    }
+
+    fn now(&self) -> Now {
+        self.database.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.database.random()
+    }
+
+    fn change_counter(&self) -> Result<i64> {
+        self.database.change_counter()
+    }
+
+    fn diagnose(&self) -> Result<Vec<Finding>> {
+        self.database.diagnose(false)
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        if self.unpromoted {
+            return core_verify(&self.database, &[], |_| Ok(Vec::new()));
+        }
+        core_verify(&self.database, verify::CHECKS, verify::more)
+    }
+
+    fn repair(&self) -> Result<Done<Vec<Repaired>>> {
+        self.write(verify::repair)
+    }
+}
