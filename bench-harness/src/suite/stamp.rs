@@ -12,6 +12,7 @@ use queue_core::runtime::{Observer, Worker as LibraryWorker, WorkerEvent, Worker
 use queue_core::sqlite::Durability;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::systems::raw::Raw;
@@ -44,6 +45,11 @@ enum How {
     },
     /// Nothing: wakes once a second
     Sleep,
+    /// Keeps a processor from halting, at the priority it was started with
+    Spin {
+        #[arg(long)]
+        processor: usize,
+    },
 }
 
 /// The other process, killed with the value.
@@ -76,6 +82,10 @@ impl Sleeper {
         for (flag, path) in paths {
             command.arg(flag).arg(path);
         }
+        Self::run(&mut command)
+    }
+
+    fn run(command: &mut Command) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -108,6 +118,31 @@ impl Drop for Sleeper {
     }
 }
 
+/// Processes that keep every processor from halting, and give way to whatever else wants to run:
+/// killed with the value.
+pub(super) struct KeptAwake(#[expect(dead_code, reason = "killed with the value")] Vec<Sleeper>);
+
+impl KeptAwake {
+    /// One for each processor this process may use; `None` if no program starts them at the
+    /// priority of idleness.
+    pub(super) fn start() -> Result<Option<Self>> {
+        let allowed = sched_getaffinity(None)?;
+        let mut spinning = Vec::new();
+        for processor in (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)) {
+            let mut command = Command::new("chrt");
+            command.args(["--idle", "0"]).arg(std::env::current_exe()?);
+            command.args(["child", "stamp", "spin", "--processor"]);
+            let Ok(mut sleeper) = Sleeper::run(command.arg(processor.to_string())) else {
+                return Ok(None);
+            };
+            // It says so once it spins.
+            sleeper.next()?;
+            spinning.push(sleeper);
+        }
+        Ok(Some(Self(spinning)))
+    }
+}
+
 /// The process: waits until it is killed or, where it can, until its standard input ends.
 pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
     match &args.how {
@@ -117,6 +152,7 @@ pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
         },
         How::Bare { db, socket } => claim_when_told(db, socket)?,
         How::Sleep => sleep()?,
+        How::Spin { processor } => spin(*processor)?,
     }
     Ok(Verdict::Passed)
 }
@@ -171,6 +207,22 @@ fn sleep() -> Result<()> {
     loop {
         match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&second)) {
             Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn spin(processor: usize) -> Result<()> {
+    let mut one = CpuSet::new();
+    one.set(processor);
+    sched_setaffinity(None, &one)?;
+    stamp()?;
+    let stdin = std::io::stdin();
+    let now = Timespec::default();
+    loop {
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&now)) {
+            Ok(0) | Err(Errno::INTR) => (0..10_000).for_each(|_| std::hint::spin_loop()),
             Ok(_) => return Ok(()),
             Err(error) => return Err(error.into()),
         }

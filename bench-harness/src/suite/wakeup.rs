@@ -7,7 +7,7 @@ use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue};
 
 use super::context::{Context, database};
-use super::stamp::{Sleeper, monotonic_nanos};
+use super::stamp::{KeptAwake, Sleeper, monotonic_nanos};
 use crate::Result;
 use crate::measure::{Spread, count, pause, percentile};
 use crate::report::{Bar, Figure, short};
@@ -15,9 +15,27 @@ use crate::systems::Engine;
 use crate::systems::raw::Raw;
 use crate::workload::{System, tasks};
 
+/// What the figure is called.
+const NAME: &str = "wakeup of an idle worker process, p50";
+/// What it is called where no processor halts.
+const NAME_AWAKE: &str = "the same, processors kept awake, p50";
+/// Microseconds.
+const BAR: Bar = Bar::AtMost(100.0);
+
+/// As it is found, and with processors that do not halt between two tasks: to wake a halted one is
+/// the machine's part, which a virtual one makes far longer than all the rest.
+pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
+    let found = reach::<E>(context, NAME)?;
+    let awake = match KeptAwake::start()? {
+        Some(_awake) => reach::<E>(context, NAME_AWAKE)?,
+        None => Figure::skipped(NAME_AWAKE, BAR, "needs chrt, of util-linux"),
+    };
+    Ok(vec![found, awake])
+}
+
 /// The engine and a bare connection take turns: the same pauses, a file and a sleeping process
 /// each.
-pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
+fn reach<E: Engine>(context: &Context, name: &str) -> Result<Figure> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;
     let mut worker = Sleeper::worker(E::NAME, queue.path())?;
@@ -46,14 +64,9 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
         }
     }
     let (own_p50, floor_p50) = (own.percentile(0.5), floor.percentile(0.5));
-    let figure = Figure::value(
-        "wakeup of an idle worker process, p50",
-        own_p50,
-        "us",
-        Bar::AtMost(100.0),
-    );
+    let figure = Figure::value(name, own_p50, "us", BAR);
     let probe = "a bare connection and a datagram wake a bare process that claims:";
-    Ok(vec![figure.probe(probe, floor_p50).beside(format!(
+    Ok(figure.probe(probe, floor_p50).beside(format!(
         "{} × that; from the start of the push until the worker has claimed and started the task; \
          p99 {} us, bare {} us; the push itself {} us, bare {} us; {}",
         short(own_p50 / floor_p50),
@@ -62,7 +75,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
         short(Spread::of(&own.pushed).median),
         short(Spread::of(&floor.pushed).median),
         leases(&queue)
-    ))])
+    )))
 }
 
 /// Microseconds of every round.
