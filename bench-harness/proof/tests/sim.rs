@@ -44,9 +44,12 @@ fn every_planted_mistake_is_found() {
         lies: true,
         ..Options::default()
     };
-    // A settle without its fence needs a worker that is stopped between its last look and its settle:
-    // the simulation of workflow-queue, whose stops are shorter and more, finds that one.
-    let mistakes = [Plant::ForgetsTasks, Plant::ClaimsTwice, Plant::NoSweep];
+    let mistakes = [
+        Plant::NoFence,
+        Plant::ForgetsTasks,
+        Plant::ClaimsTwice,
+        Plant::NoSweep,
+    ];
     let missed = |options: &Options| (0..500).all(|seed| one(seed, options).1.is_empty());
     let all = mistakes.map(planted).into_iter().chain([lying]);
     assert_eq!(all.filter(missed).collect::<Vec<_>>(), []);

@@ -122,6 +122,15 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         !self.events.is_empty()
     }
 
+    /// Whether the next thing it does is to record how tasks ended.
+    pub fn settles_next(&self) -> bool {
+        let next = self.pending.front();
+        matches!(
+            next,
+            Some(Action::Settle(_) | Action::SettleAndClaim { .. })
+        )
+    }
+
     /// How the worker ended.
     ///
     /// # Errors

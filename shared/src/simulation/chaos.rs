@@ -116,6 +116,9 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
     }
 
     fn wild_step(&mut self) {
+        if self.workers.len() < self.config.fewest && self.draw(4) == 0 {
+            self.start_some_worker();
+        }
         if self.config.blows > 0 && self.draw(1000) < self.config.blows {
             return self.strike();
         }

@@ -126,8 +126,7 @@ impl<Q: Queue> Simulation<'_, Q> {
     }
 
     pub(super) fn suspend(&mut self) {
-        let time = Duration::from_millis(u64::from(self.draw(self.config.stopped_ms)));
-        let until = self.clock.now().boot.after(time);
+        let until = self.stopped_until();
         let leases = self.queues[0].lease().is_some();
         let half = match self.config.stalls {
             Stalls::WorkersAlone => Some(Half::Worker),
@@ -181,10 +180,32 @@ impl<Q: Queue> Simulation<'_, Q> {
         let mut busy = 0;
         while busy < turns && self.turn_of(position) {
             busy += 1;
+            if self.stops_at_settle(position) {
+                break;
+            }
         }
         if busy > 0 {
             self.rouse();
         }
+    }
+
+    /// Stops a worker between its decision and its settle, now and then.
+    fn stops_at_settle(&mut self, position: usize) -> bool {
+        let share = self.config.stops_at_settle;
+        let stops = share > 0
+            && !self.world.lock().calm
+            && self.workers[position].driver.settles_next()
+            && self.draw(1000) < share;
+        if stops {
+            let until = self.stopped_until();
+            self.workers[position].stop(None, until);
+        }
+        stops
+    }
+
+    fn stopped_until(&self) -> BootTime {
+        let time = Duration::from_millis(u64::from(self.draw(self.config.stopped_ms)));
+        self.clock.now().boot.after(time)
     }
 
     /// Returns whether the worker has more to do.

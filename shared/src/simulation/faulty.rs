@@ -258,7 +258,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
             });
             Ok((settled, claims))
         })?;
-        self.world.lock().note(format_args!("settled {settled:?}"));
+        self.world.lock().settled(&settlements, &settled);
         let mut claims = claims;
         let handed = self.hand_out(request, &mut claims);
         Ok((settled, handed.map(|()| claims)))
@@ -274,7 +274,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
             });
             Ok(settled)
         })?;
-        self.world.lock().note(format_args!("settled {settled:?}"));
+        self.world.lock().settled(&settlements, &settled);
         Ok(settled)
     }
 

@@ -53,8 +53,12 @@ pub struct Config {
     pub burst: u32,
     /// Workers at once, at most.
     pub workers: usize,
+    /// With fewer workers than so many, another is started soon.
+    pub fewest: usize,
     /// How long a stopped worker stays so at most, in milliseconds.
     pub stopped_ms: u32,
+    /// Before how many of 1,000 settles the worker is stopped.
+    pub stops_at_settle: u32,
     /// Tasks enqueued, at most.
     pub tasks: usize,
     /// How long most executions take, and tasks are put off, in milliseconds, at most.
@@ -87,7 +91,9 @@ impl Default for Config {
             actions: 80,
             burst: 1,
             workers: 5,
+            fewest: 0,
             stopped_ms: 20_000,
+            stops_at_settle: 0,
             tasks: 100,
             usual_ms: 2_000,
             poll_ms: 500,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Config, Counts, Plant};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Settled, Settlement};
 use crate::queue::Reaped;
 use crate::runtime::executor::{End, Ended, Ending};
 use crate::runtime::orphans::Whose;
@@ -175,6 +175,17 @@ impl World {
             && row.crashes > task.options.max_crashes
         {
             self.violated(format!("{id} has crashed {} times", row.crashes - 1));
+        }
+    }
+
+    /// Outcomes were recorded, or refused: those of a claim that was followed by another have to be.
+    pub(super) fn settled(&mut self, settlements: &[Settlement], settled: &[Settled]) {
+        self.note(format_args!("settled {settled:?}"));
+        for (Settlement { claim, .. }, settled) in settlements.iter().zip(settled) {
+            let is_stale = self.tokens.get(&claim.task) > Some(&claim.token);
+            if is_stale && *settled != Settled::ClaimLost {
+                self.violated(format!("a stale claim of {} was settled", claim.task));
+            }
         }
     }
 
