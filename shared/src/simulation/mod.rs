@@ -118,6 +118,7 @@ impl Config {
             actions: 400,
             burst: 6,
             workers: 3,
+            fewest: 2,
             stopped_ms: 4_000,
             tasks: 12,
             usual_ms: 500,
