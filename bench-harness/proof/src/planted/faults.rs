@@ -33,6 +33,13 @@ const PROMOTION: Suite = Suite {
     filter: "",
 };
 
+/// An engine on a disk that fails.
+const FAILED_SYNC: Suite = Suite {
+    package: "queue-proof",
+    test: Some("errors"),
+    filter: "a_failed_sync",
+};
+
 /// Every fault, by layer from the writer up to the workflow.
 pub const FAULTS: &[Fault] = &[
     Fault {
@@ -248,6 +255,14 @@ pub const FAULTS: &[Fault] = &[
         find: "self.token == claim.token && self.worker == Some(claim.worker)",
         replace: "self.token >= claim.token || self.worker == Some(claim.worker)",
         suite: workflow("engine", "settle"),
+    },
+    Fault {
+        name: "heartbeats that no sync has made durable",
+        file: "shared/src/sqlite/heartbeats.rs",
+        find: "open_writer(path, options)?",
+        replace: "open_writer(path, &OpenOptions { durability: super::options::Durability::Fast, \
+                  ..options.clone() })?",
+        suite: FAILED_SYNC,
     },
     Fault {
         name: "no fence on a heartbeat",
