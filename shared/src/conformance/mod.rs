@@ -323,6 +323,7 @@ macro_rules! conformance_tests {
             }
             read {
                 an_unknown_task_is_none
+                tasks_come_with_their_outputs_as_they_were_asked_for
                 stats_count_every_state
                 last_id_is_the_highest_given_out
                 list_pages_through_all_tasks_newest_first

@@ -53,6 +53,24 @@ pub fn an_unknown_task_is_none<E: Engine>() {
     }
 }
 
+pub fn tasks_come_with_their_outputs_as_they_were_asked_for<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let [with, without] = ["with", "without"].map(|name| {
+        let id = bench.shell(name);
+        let output = (name == "with").then_some("o5\nlines");
+        bench.settle_with(bench.claim_only(), Outcome::Succeeded, output);
+        id
+    });
+    let asked = [without, TaskId(i64::MAX), with, without];
+    let found = bench.queue.with_outputs(&asked).unwrap();
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|(task, output)| (task.id, output.map(|output| output.0)))
+        .collect();
+    let output = Some(b"o5\nlines".to_vec());
+    assert_eq!(found, [(without, None), (with, output), (without, None)]);
+}
+
 pub fn stats_count_every_state<E: Engine>() {
     let bench = Bench::<E>::default();
     assert_eq!(bench.queue.stats().unwrap().total(), 0);
