@@ -71,5 +71,6 @@ prove-long:
     target/release/prove backup --count 3000 -o json >> target/proof.jsonl
     target/release/prove children -o json >> target/proof.jsonl
     target/release/prove full -o json >> target/proof.jsonl
+    target/release/prove fuzz -o json >> target/proof.jsonl
     target/release/prove planted -o json >> target/proof.jsonl
     target/release/prove scorecard target/proof.jsonl

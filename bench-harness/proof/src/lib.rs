@@ -8,6 +8,7 @@
 //!   leave, on [`vfs`], which has `SQLite` use it, and on [`rig`] and [`workload`].
 //! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`],
 //!   [`clock`], [`backup`]. They stand on [`process`].
+//! - What reads what others wrote, with inputs by the million: [`fuzz`].
 //! - The tests themselves: [`planted`].
 
 pub mod backup;
@@ -21,6 +22,7 @@ pub mod disk;
 pub mod errors;
 pub mod figure;
 pub mod full;
+pub mod fuzz;
 pub mod kills;
 mod mix;
 pub mod planted;

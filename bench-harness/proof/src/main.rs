@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use queue_proof::figure::Figure;
 use queue_proof::process::Program;
 use queue_proof::scorecard::{self, Line};
-use queue_proof::{Result, backup, children, clock, full, kills, planted, syscalls, zombies};
+use queue_proof::{Result, backup, children, clock, full, fuzz, kills, planted, syscalls, zombies};
 
 /// Tries to break what the engines and their programs promise, and counts how often it did.
 ///
@@ -57,6 +57,8 @@ enum Verb {
     Clock(Clock),
     /// Kill backups while others work, and look at what they leave
     Backup(Backup),
+    /// Try inputs on whatever reads what others wrote (needs a C++ compiler)
+    Fuzz(Fuzz),
     /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
     Planted(Planted),
     /// Put figures that were printed as JSON into the table of a page
@@ -111,6 +113,15 @@ struct Backup {
 }
 
 #[derive(Debug, Args)]
+struct Fuzz {
+    /// Inputs tried on each target
+    #[arg(long, default_value_t = 1_000_000)]
+    runs: u64,
+    /// The targets; all of them unless named
+    targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 struct Planted {
     /// Only faults whose name contains this
     #[arg(default_value = "")]
@@ -145,6 +156,7 @@ fn main() -> ExitCode {
         Verb::Full => run_full(),
         Verb::Clock(args) => run_clock(args),
         Verb::Backup(args) => backup::run(args.count, args.seed).map(told),
+        Verb::Fuzz(args) => fuzz::run(args.runs, &args.targets, say).map(|figure| vec![figure]),
         Verb::Planted(args) => run_planted(args),
         Verb::Scorecard(args) => scorecard::update(&args.results, &args.page).map(|()| Vec::new()),
         Verb::Child(Child::Produce(args)) => kills::produce(args).map(|()| Vec::new()),

@@ -1,0 +1,54 @@
+//! The fuzz targets, run by their own program: it builds them with libFuzzer.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::Result;
+use crate::figure::{Figure, commit};
+use crate::process::patience::Stopwatch;
+
+/// What that program says of a target.
+#[derive(Debug, Deserialize)]
+struct Target {
+    what: String,
+    count: u64,
+    violations: u64,
+}
+
+/// Tries so many inputs on each of these targets, on all if none is named, from the root of the
+/// workspace. Tells of each target as soon as it is done.
+///
+/// # Errors
+/// If the targets cannot be built or run; the program has said why.
+pub fn run(runs: u64, targets: &[String], mut tell: impl FnMut(&str)) -> Result<Figure> {
+    let watch = Stopwatch::start();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut fuzzer = Command::new(cargo)
+        .args(["run", "--quiet", "--package", "queue-fuzz", "--", "--runs"])
+        .arg(runs.to_string())
+        .args(targets)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut figure = Figure {
+        commit: commit(),
+        ..Figure::default()
+    };
+    let stdout = fuzzer.stdout.take().ok_or("no output")?;
+    for line in BufReader::new(stdout).lines() {
+        let target: Target = serde_json::from_str(&line?)?;
+        tell(&format!("{}: {} inputs", target.what, target.count));
+        figure.count += target.count;
+        figure.violations += target.violations;
+        figure.details.insert(target.what, target.count);
+    }
+    let status = fuzzer.wait()?;
+    // An input that breaks a promise ends it with 1.
+    if !status.success() && figure.violations == 0 {
+        return Err(format!("the fuzzer has ended with {status}").into());
+    }
+    figure.what = format!("inputs to {} fuzz targets", figure.details.len());
+    figure.seconds = watch.elapsed().as_secs_f64();
+    Ok(figure)
+}
