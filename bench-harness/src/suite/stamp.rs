@@ -222,7 +222,9 @@ fn spin(processor: usize) -> Result<()> {
     let now = Timespec::default();
     loop {
         match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&now)) {
-            Ok(0) | Err(Errno::INTR) => (0..10_000).for_each(|_| std::hint::spin_loop()),
+            Ok(0) | Err(Errno::INTR) => (0..100_000).for_each(|step| {
+                std::hint::black_box(step);
+            }),
             Ok(_) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
