@@ -354,7 +354,41 @@ pub fn a_clock_set_back_by_little_leaves_a_retry_its_own_backoff<E: Engine>() {
         bench.settle(claimed.claim, Outcome::Exited { code: 1 });
         bench.clock.jump(-60_000);
         assert_eq!(bench.claim_ids(1), []);
-        bench.advance(waits_ms);
+        bench.advance(waits_ms - 1);
+        assert_eq!(bench.claim_ids(1), []);
+        bench.advance(1);
     }
     assert_eq!(bench.claim_ids(1), [id]);
+}
+
+pub fn a_clock_set_back_leaves_alone_what_waits_no_longer_than_it_may<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let own = |backoff_ms, max_backoff_ms| {
+        prioritised(0).options(TaskOptions {
+            backoff_ms,
+            max_backoff_ms,
+            ..TaskOptions::default()
+        })
+    };
+    let ids =
+        [own(20_000, 90_000), own(86_400_000, 20_000), prioritised(0)].map(|task| bench.add(task));
+    let doubled = bench.add(own(10_000, 90_000).priority(1));
+    bench.settle(bench.claim(1)[0].claim, Outcome::Exited { code: 1 });
+    bench.advance(10_000);
+    let claimed = bench.claim(4);
+    assert_eq!(claimed.len(), 4);
+    for task in claimed {
+        bench.settle(task.claim, Outcome::Exited { code: 1 });
+    }
+    bench.queue.cancel(&ids[2..]).unwrap();
+    let run_at = || [doubled, ids[0], ids[1], ids[2]].map(|id| bench.task(id).run_at.unwrap());
+    let before = run_at();
+    bench.advance(10_000);
+    bench.clock.jump(-6_000);
+    assert_eq!(bench.claim_ids(5), []);
+    assert_eq!(run_at(), before);
+    bench.clock.jump(-30_000);
+    assert_eq!(bench.claim_ids(5), []);
+    let longest = bench.later(20_000);
+    assert_eq!(run_at(), [longest, longest, longest, before[3]]);
 }

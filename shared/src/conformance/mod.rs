@@ -271,6 +271,7 @@ macro_rules! conformance_tests {
                 a_clock_set_back_starts_nothing_early
                 a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time
                 a_clock_set_back_by_little_leaves_a_retry_its_own_backoff
+                a_clock_set_back_leaves_alone_what_waits_no_longer_than_it_may
             }
             settle {
                 a_success_ends_the_task
@@ -330,6 +331,7 @@ macro_rules! conformance_tests {
                 list_filters_by_any_set_of_states
                 list_finds_few_and_many_waiting_tasks_alike
                 list_filters_by_queue_and_name_and_state_together
+                a_list_of_any_state_heeds_queue_name_and_range
                 queues_name_every_lane_and_what_waits_in_it
                 a_waiting_task_says_what_it_waits_for
                 a_task_between_attempts_waits_for_its_retry

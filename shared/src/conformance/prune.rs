@@ -77,9 +77,15 @@ pub fn prune_keeps_what_is_young_enough<E: Engine>() {
         finished_before: Timestamp(start.0 + millis),
         ..everything()
     };
-    assert_eq!(bench.queue.prune(&request(0)).unwrap(), 0);
-    assert_eq!(bench.queue.prune(&request(1_000)).unwrap(), 1);
-    assert_eq!(bench.queue.prune(&request(2_001)).unwrap(), 2);
+    for (millis, count) in [(0, 0), (1_000, 1), (2_001, 2)] {
+        let request = request(millis);
+        let dry = PruneRequest {
+            dry_run: true,
+            ..request.clone()
+        };
+        assert_eq!(bench.queue.prune(&dry).unwrap(), count);
+        assert_eq!(bench.queue.prune(&request).unwrap(), count);
+    }
     assert_eq!(left(&bench), [4, 5]);
 }
 
@@ -117,6 +123,14 @@ pub fn prune_keeps_as_many_of_the_newest_as_asked<E: Engine>() {
         [3, 4, 5],
         "the newest of the chosen states stays"
     );
+    let bench = Bench::<E>::default();
+    four(&bench);
+    let succeeded = PruneRequest {
+        states: vec![State::Succeeded],
+        ..keep(1)
+    };
+    assert_eq!(bench.queue.prune(&succeeded).unwrap(), 1);
+    assert_eq!(left(&bench), [2, 3, 4]);
 }
 
 pub fn a_dry_prune_counts_and_deletes_nothing<E: Engine>() {
@@ -145,11 +159,20 @@ pub fn prune_deletes_outputs_and_frees_keys<E: Engine>() {
 
 pub fn prune_gets_through_more_than_one_step<E: Engine>() {
     let bench = Bench::<E>::default();
-    bench.queue.enqueue(vec![once(); 1_501]).unwrap();
-    let ids: Vec<_> = (1..=1_501).map(TaskId).collect();
+    let last = 20_002;
+    let ids: Vec<_> = (1..=last).map(TaskId).collect();
+    bench.queue.enqueue(vec![once(); ids.len()]).unwrap();
     bench.queue.cancel(&ids).unwrap();
-    assert_eq!(bench.queue.prune(&everything()).unwrap(), 1_500);
-    assert_eq!(left(&bench), [1_501]);
+    let dry = PruneRequest {
+        dry_run: true,
+        ..everything()
+    };
+    assert_eq!(bench.queue.prune(&dry).unwrap(), ids.len() as u64 - 1);
+    assert_eq!(
+        bench.queue.prune(&everything()).unwrap(),
+        ids.len() as u64 - 1
+    );
+    assert_eq!(left(&bench), [last]);
 }
 
 pub fn prune_deletes_the_logs_of_what_is_gone<E: Engine>() {

@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+
 use super::{Bench, Engine, WORKER};
+use crate::claim::ClaimRequest;
 use crate::options::TaskOptions;
 use crate::outcome::Outcome;
 use crate::queue::{ListQuery, Queue, QueueInfo, Waits};
 use crate::state::State;
-use crate::task::{NewTask, TaskId};
+use crate::task::{NewTask, Task, TaskId};
 
 fn once(name: &str) -> NewTask {
     NewTask::shell(name, "true").options(TaskOptions {
@@ -75,8 +78,11 @@ pub fn stats_count_every_state<E: Engine>() {
     let bench = Bench::<E>::default();
     assert_eq!(bench.queue.stats().unwrap().total(), 0);
     one_in_each(&bench);
+    let cancelled = bench.shell("cancelled");
+    bench.queue.cancel(&[cancelled]).unwrap();
+    bench.add(once("later").run_at(bench.later(2_000)));
     let stats = bench.queue.stats().unwrap();
-    assert_eq!(stats.by_state, [1, 0, 1, 1, 1, 1, 1, 0]);
+    assert_eq!(stats.by_state, [2, 0, 1, 1, 1, 1, 2, 0]);
     assert_eq!(stats.next_due, Some(bench.later(1_000)));
 }
 
@@ -229,10 +235,87 @@ pub fn list_filters_by_queue_and_name_and_state_together<E: Engine>() {
     assert_eq!(list(&bench, &both), [TaskId(5)]);
 }
 
+/// Tasks of two queues and two names in each state that the core line knows.
+fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
+    let states = [
+        State::Running,
+        State::Failed,
+        State::Succeeded,
+        State::Cancelled,
+        State::Scheduled,
+        State::Queued,
+    ];
+    for state in states {
+        for (queue, name) in [("a", "x"), ("b", "x"), ("a", "y"), ("a", "x"), ("b", "y")] {
+            let mut task = once(name).queue(queue);
+            task.run_at = (state == State::Scheduled).then(|| bench.later(1_000));
+            let id = bench.add(task);
+            let claim = || {
+                let request = ClaimRequest {
+                    queue: queue.to_owned(),
+                    ..ClaimRequest::commands(WORKER, 1)
+                };
+                bench.queue.claim(&request).unwrap().tasks[0].claim
+            };
+            if state == State::Cancelled {
+                bench.queue.cancel(&[id]).unwrap();
+            } else if state == State::Running {
+                claim();
+            } else if state == State::Failed {
+                bench.settle(claim(), Outcome::TimedOut);
+            } else if state == State::Succeeded {
+                bench.settle(claim(), Outcome::Succeeded);
+            }
+            assert_eq!(bench.state(id), state);
+        }
+    }
+    bench.queue.list(&all()).unwrap()
+}
+
+pub fn a_list_of_any_state_heeds_queue_name_and_range<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let tasks = several_in_each(&bench);
+    for state in tasks.iter().map(|task| task.state).collect::<BTreeSet<_>>() {
+        let of_state: Vec<_> = tasks.iter().filter(|task| task.state == state).collect();
+        let ends = || of_state.iter().map(|task| Some(task.id)).chain([None]);
+        for queue in [None, Some("a"), Some("b")] {
+            for name in [None, Some("x"), Some("y")] {
+                for (from, before) in ends()
+                    .map(|from| (from, None))
+                    .chain(ends().map(|before| (None, before)))
+                {
+                    let query = ListQuery {
+                        states: vec![state],
+                        queue: queue.map(str::to_owned),
+                        name: name.map(str::to_owned),
+                        from,
+                        before,
+                        limit: 4,
+                    };
+                    let wanted = |task: &&&Task| {
+                        queue.is_none_or(|queue| task.queue == queue)
+                            && name.is_none_or(|name| task.name == name)
+                            && from.is_none_or(|from| task.id >= from)
+                            && before.is_none_or(|before| task.id < before)
+                    };
+                    let expected: Vec<_> = of_state
+                        .iter()
+                        .filter(wanted)
+                        .map(|task| task.id)
+                        .take(4)
+                        .collect();
+                    assert_eq!(list(&bench, &query), expected, "{query:?}");
+                }
+            }
+        }
+    }
+}
+
 pub fn queues_name_every_lane_and_what_waits_in_it<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.queue.enqueue(vec![once("t").queue("b"); 3]).unwrap();
     bench.add(once("later").queue("b").run_at(bench.later(1)));
+    bench.add(NewTask::handler("print", "").queue("a"));
     bench.add(NewTask::handler("mail", "").queue("a"));
     bench.queue.set_paused("a", true).unwrap();
     let lane = |name: &str, handler: &str, paused_at, queued| QueueInfo {
@@ -244,7 +327,12 @@ pub fn queues_name_every_lane_and_what_waits_in_it<E: Engine>() {
     let since = Some(bench.now());
     let mut lanes = bench.queue.queues().unwrap();
     lanes.retain(|lane| lane.queued > 0);
-    assert_eq!(lanes, [lane("a", "mail", since, 1), lane("b", "", None, 3)]);
+    let expected = [
+        lane("a", "mail", since, 1),
+        lane("a", "print", since, 1),
+        lane("b", "", None, 3),
+    ];
+    assert_eq!(lanes, expected);
 }
 
 pub fn a_waiting_task_says_what_it_waits_for<E: Engine>() {
@@ -259,10 +347,11 @@ pub fn a_waiting_task_says_what_it_waits_for<E: Engine>() {
             retry: false
         }]
     );
+    let elsewhere = bench.add(once("elsewhere").queue("other"));
     let first = bench.shell("first");
     let second = bench.shell("second");
     let urgent = bench.add(once("urgent").priority(1));
-    bench.add(once("elsewhere").priority(9).queue("other"));
+    bench.add(once("elsewhere").priority(9).queue("third"));
     assert_eq!(waits(urgent), []);
     assert_eq!(waits(first), [Waits::Behind { tasks: 1 }]);
     assert_eq!(waits(second), [Waits::Behind { tasks: 2 }]);
@@ -271,6 +360,7 @@ pub fn a_waiting_task_says_what_it_waits_for<E: Engine>() {
     assert_eq!(waits(urgent), [Waits::Paused { since }]);
     let expected = [Waits::Paused { since }, Waits::Behind { tasks: 1 }];
     assert_eq!(waits(first), expected);
+    assert_eq!(waits(elsewhere), []);
 }
 
 pub fn a_task_between_attempts_waits_for_its_retry<E: Engine>() {

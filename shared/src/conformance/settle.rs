@@ -317,6 +317,8 @@ pub fn a_lost_claim_does_not_touch_its_neighbours<E: Engine>() {
 
 pub fn output_is_kept_with_the_last_settle_only<E: Engine>() {
     let bench = Bench::<E>::default();
+    let other = bench.shell("other");
+    bench.settle_with(bench.claim_only(), Outcome::Succeeded, Some("o2\nhi"));
     let id = bench.shell("task");
     let output = || bench.queue.output(id).unwrap().map(|output| output.0);
     assert_eq!(output(), None);
@@ -332,6 +334,7 @@ pub fn output_is_kept_with_the_last_settle_only<E: Engine>() {
         None,
         "an earlier attempt's output would pass for this one's"
     );
+    assert!(bench.queue.output(other).unwrap().is_some());
 }
 
 pub fn a_long_message_is_cut_between_characters<E: Engine>() {

@@ -37,14 +37,28 @@ pub fn a_repeated_registration_keeps_its_place<E: Engine>() {
     let places = [WORKER, OTHER, WORKER].map(|id| bench.queue.register(&info(id)).unwrap());
     assert_eq!(places, [0, 1, 0]);
     assert_eq!(bench.queue.workers().unwrap().len(), 2);
+    let again = WorkerInfo {
+        id: OTHER,
+        pid: 7,
+        boot_id: "next-boot".to_owned(),
+        started_at: bench.later(1),
+        slots: 3,
+        serves: Serves {
+            queue: "other".to_owned(),
+            commands: false,
+            handlers: vec!["c".to_owned()],
+        },
+    };
+    assert_eq!(bench.queue.register(&again).unwrap(), 1);
+    assert_eq!(bench.queue.workers().unwrap(), [info(WORKER), again]);
 }
 
 pub fn registered_workers_are_listed_as_they_are<E: Engine>() {
     let bench = Bench::<E>::default();
-    bench.queue.register(&info(WORKER)).unwrap();
     bench.queue.register(&info(OTHER)).unwrap();
+    bench.queue.register(&info(WORKER)).unwrap();
     let another = bench.another();
-    assert_eq!(another.workers().unwrap(), [info(WORKER), info(OTHER)]);
+    assert_eq!(another.workers().unwrap(), [info(OTHER), info(WORKER)]);
     another.deregister(WORKER).unwrap();
     another.deregister(WORKER).unwrap();
     assert_eq!(bench.queue.workers().unwrap(), [info(OTHER)]);
@@ -55,6 +69,8 @@ pub fn a_worker_with_claims_is_not_forgotten<E: Engine>() {
     bench.queue.register(&info(WORKER)).unwrap();
     bench.shell("task");
     let claim = bench.claim_only();
+    bench.queue.register(&info(OTHER)).unwrap();
+    bench.queue.deregister(OTHER).unwrap();
     let error = bench.queue.deregister(WORKER).unwrap_err();
     assert!(matches!(error, Error::Invalid { .. }), "{error}");
     assert_eq!(bench.queue.workers().unwrap(), [info(WORKER)]);
