@@ -179,3 +179,63 @@ fn delete(
         Ok(deleted)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{Keeper, prune};
+    use crate::clock::Timestamp;
+    use crate::error::Result;
+    use crate::queue::PruneRequest;
+    use crate::sqlite::{CORE, Database, Durability, OpenOptions, write};
+    use crate::task::TaskId;
+
+    /// Changes a task between the look that finds it and its deletion.
+    #[derive(Clone)]
+    struct Meanwhile(&'static str);
+
+    impl Keeper for Meanwhile {
+        fn check(&self, _: &Connection) -> Result<()> {
+            Ok(())
+        }
+
+        fn keeps(&self, connection: &Connection, task: TaskId) -> Result<bool> {
+            connection.execute(self.0, [task.0])?;
+            Ok(false)
+        }
+
+        fn clear(&self, _: &Connection, _: TaskId) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_changed_since_it_was_found_is_not_deleted() {
+        for (meanwhile, deleted) in [
+            ("UPDATE queue_tasks SET priority = 1 WHERE id = ?1", 1),
+            ("UPDATE queue_tasks SET finished_at = 9 WHERE id = ?1", 1),
+            ("UPDATE queue_tasks SET finished_at = 10 WHERE id = ?1", 0),
+            ("UPDATE queue_tasks SET state = 2 WHERE id = ?1", 0),
+            ("DELETE FROM queue_tasks WHERE id > ?1", 0),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let options = OpenOptions::new(Durability::Fast).unwrap();
+            let database = Database::open(&folder.path().join("q.db"), options, &[CORE]).unwrap();
+            let tasks = "INSERT INTO queue_tasks
+                         (queue, state, priority, kind, created_at, finished_at, name, payload)
+                         VALUES (1, 4, 0, 0, 1, 5, 'old', x''), (1, 2, 0, 0, 1, NULL, 'new', x'')";
+            database.write(|tx| Ok(tx.execute_batch(tasks)?)).unwrap();
+            let request = PruneRequest {
+                finished_before: Timestamp(10),
+                states: Vec::new(),
+                keep: 0,
+                dry_run: false,
+            };
+            let pruned = prune(&database, &Meanwhile(meanwhile), &request).unwrap();
+            let found = database.read(|connection| write::state_of(connection, TaskId(1)));
+            let is_left = found.unwrap().is_some();
+            assert_eq!((pruned, is_left), (deleted, deleted == 0), "{meanwhile}");
+        }
+    }
+}
