@@ -6,7 +6,7 @@
 )]
 
 use fast_queue::{
-    ClaimRequest, FastQueue, NewTask, Outcome, Output, Queue, Settlement, State, WorkerId,
+    ClaimRequest, FastQueue, NewTask, Outcome, Output, Queue, Settlement, TaskId, WorkerId,
 };
 use rusqlite::Connection;
 
@@ -34,7 +34,7 @@ impl Used {
         let settle = |(task, outcome): (&fast_queue::ClaimedTask, Outcome)| Settlement {
             claim: task.claim,
             outcome,
-            output: Some(Output::default()),
+            output: Some(Output(b"o2\nhi".to_vec())),
         };
         let settlements = claims.tasks.iter().zip(outcomes).map(settle).collect();
         queue.settle(settlements).unwrap();
@@ -50,9 +50,9 @@ impl Used {
 
     fn spoil(&self, sql: &str) {
         let connection = Connection::open(self.folder.path().join("q.db")).unwrap();
-        connection
-            .pragma_update(None, "ignore_check_constraints", true)
-            .unwrap();
+        for (pragma, on) in [("ignore_check_constraints", true), ("foreign_keys", false)] {
+            connection.pragma_update(None, pragma, on).unwrap();
+        }
         connection.execute_batch(sql).unwrap();
     }
 }
@@ -64,96 +64,264 @@ fn nothing_is_broken_in_a_queue_that_was_used() {
     assert_eq!(used.queue.repair().unwrap(), vec![]);
 }
 
+/// Invariants, each with what breaks it.
+const BREACHES: &[(&str, &[&str])] = &[
+    (
+        "foreign keys lead somewhere",
+        &["CREATE TABLE queue_mine (task REFERENCES queue_tasks);
+               INSERT INTO queue_mine VALUES (99)"],
+    ),
+    (
+        "the file says whose it is",
+        &[
+            "UPDATE queue_file SET engine = 2",
+            "UPDATE queue_file SET epoch = -1",
+            "DELETE FROM queue_file",
+        ],
+    ),
+    (
+        "lanes are open to fast-queue where the file is",
+        &["UPDATE queue_file SET engine = 1", "DELETE FROM queue_file"],
+    ),
+    (
+        "tasks are in lanes that can run them",
+        &[
+            "DELETE FROM queue_queues WHERE handler <> ''",
+            "UPDATE queue_tasks SET kind = 2 WHERE id = 4",
+            "UPDATE queue_tasks SET kind = 0 WHERE id = 5",
+        ],
+    ),
+    (
+        "ids, names and keys keep their limits",
+        &[
+            "UPDATE queue_tasks SET id = 0 WHERE id = 4",
+            "UPDATE queue_tasks SET name = printf('%.201c', 'n') WHERE id = 4",
+            "UPDATE queue_tasks SET name = replace(printf('%.101c', 'n'), 'n', 'ö') WHERE id = 4",
+            "UPDATE queue_tasks SET key = x'' WHERE id = 4",
+            "UPDATE queue_tasks SET key = zeroblob(1025) WHERE id = 4",
+        ],
+    ),
+    (
+        "states are known",
+        &[
+            "UPDATE queue_tasks SET state = 1 WHERE id = 4",
+            "UPDATE queue_tasks SET state = 7, finished_at = 1, reason = 9 WHERE id = 4",
+            "UPDATE queue_tasks SET state = 8 WHERE id = 4",
+        ],
+    ),
+    (
+        "running tasks have a whole claim",
+        &[
+            "UPDATE queue_tasks SET worker = NULL WHERE state = 3",
+            "UPDATE queue_tasks SET token = 0 WHERE state = 3",
+            "UPDATE queue_tasks SET started_at = NULL WHERE state = 3",
+            "UPDATE queue_tasks SET attempt = 0 WHERE state = 3",
+            "UPDATE queue_tasks SET crashes = 0 WHERE state = 3",
+            "UPDATE queue_tasks SET finished_at = 1 WHERE state = 3",
+        ],
+    ),
+    (
+        "unclaimed tasks show no trace of a claim",
+        &[
+            "UPDATE queue_tasks SET state = 3 WHERE id = 4",
+            "UPDATE queue_tasks SET state = 4 WHERE id = 4",
+            "UPDATE queue_tasks SET worker = 7 WHERE id = 4",
+            "UPDATE queue_tasks SET started_at = 1 WHERE id = 4",
+            "UPDATE queue_tasks SET attempt = 1 WHERE id = 4",
+            "UPDATE queue_tasks SET crashes = 1 WHERE id = 4",
+        ],
+    ),
+    (
+        "budgets do not exceed the claims",
+        &[
+            "UPDATE queue_tasks SET attempt = 3 WHERE id = 2",
+            "UPDATE queue_tasks SET crashes = 1 WHERE id = 2",
+            "UPDATE queue_tasks SET crashes = 2 WHERE id = 3",
+        ],
+    ),
+    (
+        "exactly the ended tasks have an end",
+        &[
+            "UPDATE queue_tasks SET finished_at = NULL WHERE id = 1",
+            "UPDATE queue_tasks SET finished_at = 1 WHERE id = 4",
+            "UPDATE queue_tasks SET cancel_requested_at = 1 WHERE id = 4",
+        ],
+    ),
+    (
+        "outcomes fit their states",
+        &[
+            "UPDATE queue_tasks SET reason = 0 WHERE id = 2",
+            "UPDATE queue_tasks SET reason = 12 WHERE id = 2",
+            "UPDATE queue_tasks SET reason = 1 WHERE id = 1",
+            "UPDATE queue_tasks SET exit_code = 1 WHERE id = 1",
+            "UPDATE queue_tasks SET exit_code = NULL WHERE id = 1",
+            "UPDATE queue_tasks SET state = 5, finished_at = 1, reason = NULL WHERE id = 2",
+            "UPDATE queue_tasks SET state = 5, finished_at = 1, reason = 8 WHERE id = 2",
+            "UPDATE queue_tasks SET state = 5, finished_at = 1, reason = 9 WHERE id = 2",
+            "UPDATE queue_tasks SET state = 6, finished_at = 1, reason = 9 WHERE id = 2",
+            "UPDATE queue_tasks SET state = 7, finished_at = 1, reason = 8 WHERE id = 2",
+        ],
+    ),
+    (
+        "tasks can be read",
+        &[
+            "UPDATE queue_tasks SET options = '{' WHERE id = 4",
+            "UPDATE queue_tasks SET payload = x'ff' WHERE id = 4",
+            "UPDATE queue_tasks SET options = '{' WHERE id = 5;
+                 DELETE FROM queue_queues WHERE handler <> ''",
+        ],
+    ),
+    (
+        "the schema is what this program makes",
+        &[
+            "DROP INDEX queue_tasks_due",
+            "CREATE INDEX queue_tasks_mine ON queue_tasks (name)",
+        ],
+    ),
+];
+
 #[test]
 fn whatever_breaks_an_invariant_is_found_under_its_name() {
-    for (sql, name) in [
-        (
-            "UPDATE queue_file SET engine = 2",
-            "the file says whose it is",
-        ),
-        ("DELETE FROM queue_file", "the file says whose it is"),
-        (
-            "DELETE FROM queue_queues WHERE handler <> ''",
-            "tasks are in lanes that can run them",
-        ),
-        (
-            "UPDATE queue_tasks SET state = 1 WHERE id = 4",
-            "states are known",
-        ),
-        (
-            "UPDATE queue_tasks SET worker = NULL WHERE state = 3",
-            "running tasks have a whole claim",
-        ),
-        (
-            "UPDATE queue_tasks SET token = 0 WHERE id = 1",
-            "unclaimed tasks show no trace of a claim",
-        ),
-        (
-            "UPDATE queue_tasks SET attempt = 3 WHERE id = 2",
-            "budgets do not exceed the claims",
-        ),
-        (
-            "UPDATE queue_tasks SET finished_at = 1 WHERE id = 4",
-            "exactly the ended tasks have an end",
-        ),
-        (
-            "UPDATE queue_tasks SET exit_code = 1 WHERE id = 1",
-            "outcomes fit their states",
-        ),
-        (
-            "UPDATE queue_tasks SET options = '{' WHERE id = 4",
-            "tasks can be read",
-        ),
-        (
-            "UPDATE queue_tasks SET payload = x'ff' WHERE id = 4",
-            "tasks can be read",
-        ),
-        (
-            "UPDATE queue_tasks SET key = zeroblob(2000) WHERE id = 4",
-            "ids, names and keys keep their limits",
-        ),
-        (
-            "DROP INDEX queue_tasks_due",
-            "the schema is what this program makes",
-        ),
-        (
-            "CREATE INDEX queue_tasks_mine ON queue_tasks (name)",
-            "the schema is what this program makes",
-        ),
-    ] {
-        let used = Used::new();
-        used.spoil(sql);
-        let broken = used.broken();
-        assert!(broken.contains(&name), "{sql}: {broken:?}");
+    for (name, breaches) in BREACHES {
+        for sql in *breaches {
+            let used = Used::new();
+            used.spoil(sql);
+            let broken = used.broken();
+            assert!(broken.contains(name), "{sql}: {broken:?}");
+        }
     }
 }
 
 #[test]
-fn what_other_rows_tell_is_computed_anew() {
+fn what_only_just_keeps_an_invariant_breaks_none() {
     for sql in [
-        "UPDATE queue_queues SET fast = 0",
-        "UPDATE queue_queues SET paused_at = 5 WHERE handler = ''",
-        "INSERT INTO queue_outputs VALUES (99, x'')",
+        "UPDATE queue_tasks SET name = printf('%.200c', 'n') WHERE id = 4",
+        "UPDATE queue_tasks SET key = x'00' WHERE id = 4",
+        "UPDATE queue_tasks SET key = zeroblob(1024) WHERE id = 4",
+        "UPDATE queue_tasks SET cancel_requested_at = 1 WHERE state >= 3",
+        "UPDATE queue_tasks SET state = 5, finished_at = 1, reason = 1 WHERE id = 2",
+        "UPDATE queue_tasks SET state = 5, finished_at = 1, reason = 11 WHERE id = 2",
+        "UPDATE queue_tasks SET state = 6, finished_at = 1, reason = 8 WHERE id = 2",
+        "UPDATE queue_queues SET paused_at = id",
+        "CREATE TABLE mine (task REFERENCES queue_tasks);
+         INSERT INTO mine VALUES (99)",
     ] {
         let used = Used::new();
         used.spoil(sql);
-        assert_eq!(used.broken().len(), 1, "{sql}");
-        assert_eq!(used.queue.repair().unwrap().len(), 1, "{sql}");
         assert_eq!(used.broken(), Vec::<&str>::new(), "{sql}");
     }
 }
 
 #[test]
-fn an_example_says_which_task_and_how() {
+fn what_other_rows_tell_is_computed_anew() {
+    for (sql, rows) in [
+        ("UPDATE queue_queues SET fast = 0", 2),
+        ("UPDATE queue_queues SET fast = 0 WHERE handler = ''", 1),
+        (
+            "UPDATE queue_queues SET paused_at = 5 WHERE handler = ''",
+            1,
+        ),
+        ("INSERT INTO queue_outputs VALUES (99, x'')", 1),
+    ] {
+        let used = Used::new();
+        used.spoil(sql);
+        assert_eq!(used.broken().len(), 1, "{sql}");
+        let repaired = used.queue.repair().unwrap();
+        assert_eq!(repaired.len(), 1, "{sql}");
+        assert_eq!(repaired[0].rows, rows, "{sql}");
+        assert_eq!(used.broken(), Vec::<&str>::new(), "{sql}");
+        assert!(used.queue.output(TaskId(1)).unwrap().is_some(), "{sql}");
+    }
+}
+
+#[test]
+fn a_lane_that_was_missed_by_a_pause_joins_the_latest_of_its_own_queue() {
     let used = Used::new();
-    used.spoil("UPDATE queue_tasks SET worker = NULL WHERE state = 3");
-    let invariants = used.queue.verify().unwrap();
-    let broken: Vec<_> = invariants.iter().filter(|one| !one.holds()).collect();
-    // SQLite itself complains too, of the CHECK that forbids this.
-    let ours = broken.iter().find(|one| one.name.starts_with("running"));
-    assert_eq!(
-        ours.unwrap().examples,
-        ["task 3 runs without a whole claim"]
+    used.queue
+        .enqueue(vec![NewTask::shell("t", "true").queue("other")])
+        .unwrap();
+    used.spoil(
+        "INSERT INTO queue_queues (name, handler, paused_at) VALUES
+         ('default', 'a', 5), ('default', 'b', 9), ('elsewhere', '', 99)",
     );
-    assert_eq!(used.queue.stats().unwrap().count(State::Running), 1);
+    let repaired = used.queue.repair().unwrap();
+    assert_eq!(repaired.iter().map(|one| one.rows).sum::<u64>(), 2);
+    let lanes = used.queue.queues().unwrap();
+    let paused: Vec<_> = lanes
+        .iter()
+        .map(|lane| (&*lane.name, &*lane.handler, lane.paused_at.map(|at| at.0)))
+        .collect();
+    let expected = [
+        ("default", "", Some(9)),
+        ("default", "a", Some(5)),
+        ("default", "b", Some(9)),
+        ("default", "resize", Some(9)),
+        ("elsewhere", "", Some(99)),
+        ("other", "", None),
+    ];
+    assert_eq!(paused, expected);
+}
+
+#[test]
+fn a_file_that_does_not_say_whose_it_is_is_closed_to_all() {
+    let used = Used::new();
+    used.spoil("DELETE FROM queue_file");
+    let open = "lanes are open to fast-queue where the file is";
+    assert!(used.broken().contains(&open));
+    assert_eq!(used.queue.repair().unwrap()[0].rows, 2);
+    assert!(!used.broken().contains(&open));
+}
+
+#[test]
+fn an_example_says_which_task_and_how() {
+    for (sql, example) in [
+        (
+            "UPDATE queue_tasks SET worker = NULL WHERE state = 3",
+            "task 3 runs without a whole claim",
+        ),
+        (
+            "UPDATE queue_tasks SET finished_at = NULL WHERE id = 1",
+            "task 1 in state 4 has no end",
+        ),
+        (
+            "UPDATE queue_tasks SET finished_at = 1 WHERE id = 4",
+            "task 4 in state 2 waits or runs, and has an end or is called off",
+        ),
+        (
+            "UPDATE queue_tasks SET state = 5, finished_at = 1 WHERE id = 4",
+            "task 4 in state 5 has reason none",
+        ),
+        (
+            "UPDATE queue_tasks SET reason = 1 WHERE id = 1",
+            "task 1 in state 4 has reason 1",
+        ),
+        (
+            "UPDATE queue_queues SET fast = 0 WHERE handler = ''",
+            "queue default is closed to fast-queue",
+        ),
+        (
+            "UPDATE queue_file SET engine = 1;
+             UPDATE queue_queues SET fast = 0 WHERE handler = ''",
+            "queue default is open to fast-queue",
+        ),
+        (
+            "CREATE TABLE queue_mine (task REFERENCES queue_tasks);
+             INSERT INTO queue_mine VALUES (99)",
+            "row 1 of queue_mine names a row of queue_tasks that is not there",
+        ),
+        (
+            "CREATE TABLE queue_mine (task PRIMARY KEY REFERENCES queue_tasks) WITHOUT ROWID;
+             INSERT INTO queue_mine VALUES (99)",
+            "row ? of queue_mine names a row of queue_tasks that is not there",
+        ),
+    ] {
+        let used = Used::new();
+        used.spoil(sql);
+        let invariants = used.queue.verify().unwrap();
+        let examples: Vec<_> = invariants.iter().flat_map(|one| &one.examples).collect();
+        assert!(
+            examples.iter().any(|one| *one == example),
+            "{sql}: {examples:?}"
+        );
+    }
 }
