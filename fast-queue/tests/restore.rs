@@ -11,7 +11,7 @@ use fast_queue::{
     Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions, Outcome, Queue,
     Settled, Settlement, State, TaskId, WorkerId,
 };
-use queue_core::maintenance::{Restored, restore};
+use queue_core::maintenance::{Restored, restore, salvage};
 
 struct Scene {
     folder: tempfile::TempDir,
@@ -83,6 +83,14 @@ fn no_claim_from_before_a_restore_is_good_after_it() {
         [Held::Lost, Held::Held]
     );
     assert_eq!(settle(&queue, before), Settled::ClaimLost);
+    let held = queue.get(later).unwrap().unwrap();
+    assert_eq!(held.state, State::Cancelled);
+    assert_eq!((&*held.name, held.priority), ("restored", 0));
+    assert_eq!(held.work, NewTask::shell("restored", "true").work);
+    assert_eq!(
+        queue.get(TaskId(later.0 - 1)).unwrap().unwrap().queue,
+        held.queue
+    );
     // An id is no second task's, so a claim of the first cannot be taken for one of the second.
     assert!(add(&queue) > later);
     assert_eq!(settle(&queue, of_later), Settled::ClaimLost);
@@ -127,6 +135,99 @@ fn a_claim_of_the_backup_is_void_and_its_task_returned() {
     let task = queue.get(running.task).unwrap().unwrap();
     assert_eq!((task.state, task.crashes), (State::Queued, 1));
     assert_eq!(settle(&queue, running), Settled::ClaimLost);
+}
+
+#[test]
+fn an_empty_queue_can_be_restored() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    drop(queue);
+    scene.restore().unwrap();
+    assert_eq!(add(&scene.open()), TaskId(1));
+}
+
+#[test]
+fn of_what_has_ended_only_a_success_keeps_its_token() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    let ids = [add(&queue), add(&queue)];
+    let done = claim(&queue);
+    settle(&queue, done);
+    let called_off = claim(&queue);
+    queue.cancel(&ids[1..]).unwrap();
+    queue
+        .settle(vec![Settlement {
+            claim: called_off,
+            outcome: Outcome::Returned,
+            output: None,
+        }])
+        .unwrap();
+    queue
+        .database()
+        .backup(&scene.path("copy.db"), false)
+        .unwrap();
+    drop(queue);
+    scene.restore().unwrap();
+    let queue = scene.open();
+    let [done_now, called_off_now] = ids.map(|id| queue.get(id).unwrap().unwrap());
+    assert_eq!(done_now.token, done.token);
+    assert_eq!(called_off_now.state, State::Cancelled);
+    assert!(called_off_now.token > called_off.token);
+}
+
+#[test]
+fn tasks_of_a_lost_lane_are_salvaged_into_one_that_is_paused() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    let kept = add(&queue);
+    let tasks = vec![
+        NewTask::shell("t", "true").queue("b"),
+        NewTask::shell("t", "true").queue("b"),
+        NewTask::handler("resize", b"".to_vec()),
+    ];
+    queue.enqueue(tasks).unwrap();
+    drop(queue);
+    let connection = rusqlite::Connection::open(scene.path("q.db")).unwrap();
+    connection
+        .execute("DELETE FROM queue_queues WHERE id > 1", [])
+        .unwrap();
+    drop(connection);
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let open = |path: &Path, options| FastQueue::open_with(path, options);
+    salvage(&scene.path("q.db"), &scene.path("new.db"), &options, open).unwrap();
+    let queue = FastQueue::open(scene.path("new.db")).unwrap();
+    let lanes = queue.queues().unwrap();
+    let told: Vec<_> = lanes
+        .iter()
+        .map(|lane| {
+            (
+                &*lane.name,
+                &*lane.handler,
+                lane.paused_at.is_some(),
+                lane.queued,
+            )
+        })
+        .collect();
+    let expected = [
+        ("default", "", false, 1),
+        ("lost-2", "", true, 2),
+        ("lost-3", "lost", true, 1),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(claim(&queue).task, kept);
+    let broken = queue.verify().unwrap();
+    assert!(
+        broken.iter().all(fast_queue::Invariant::holds),
+        "{broken:?}"
+    );
+    let now = options.clock.now().wall;
+    let since = lanes[1].paused_at.unwrap();
+    assert!((0..60_000).contains(&now.since(since)), "{since:?}");
+    queue.set_paused("lost-2", false).unwrap();
 }
 
 #[test]
