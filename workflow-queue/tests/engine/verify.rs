@@ -1,15 +1,17 @@
 //! What `verify` finds broken in a workflow, and what `repair` puts right.
 
-use queue_core::claim::Claim;
+use queue_core::claim::{Claim, ClaimRequest};
+use queue_core::conformance::OTHER;
 use queue_core::outcome::Outcome;
 use queue_core::queue::Queue;
 use queue_core::state::State;
-use queue_core::task::TaskId;
+use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::Condition;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 
-use crate::{Bench, Workflows, task};
+use crate::{Bench, FAILED, Workflows, once, task};
 
 fn limited(kind: LimitKind) -> Limit {
     Limit {
@@ -26,12 +28,14 @@ fn by_key(name: &str) -> WorkflowTask {
     })
 }
 
-/// A workflow of which the first task succeeded and the second runs, two tasks under a key, and a
-/// limited queue.
+/// A workflow of which the first task succeeded and the second runs, two tasks under a key, and two
+/// of a limited queue, one of which runs. A key has the name of a queue that is not limited.
 fn used() -> (Bench, Claim) {
     let bench = Bench::default();
     for kind in [
         LimitKind::Key(b"disk".to_vec()),
+        LimitKind::Key(b"default".to_vec()),
+        LimitKind::Queue("disk".to_owned()),
         LimitKind::Queue("slow".to_owned()),
     ] {
         bench.queue.set_limit(&limited(kind)).unwrap();
@@ -41,6 +45,7 @@ fn used() -> (Bench, Claim) {
         task("b").after("a", Condition::Success),
         task("c").after("b", Condition::Success),
         task("d")
+            .after("a", Condition::Success)
             .after("b", Condition::Success)
             .after("c", Condition::Any),
     ]);
@@ -48,6 +53,13 @@ fn used() -> (Bench, Claim) {
     bench.settle(bench.claim_only(), Outcome::Succeeded);
     let claim = bench.claim_only();
     bench.flow(vec![by_key("e"), by_key("f")]);
+    bench.add(NewTask::shell("g", "true").queue("slow"));
+    bench.add(NewTask::shell("h", "true").queue("slow"));
+    let slow = ClaimRequest {
+        queue: "slow".to_owned(),
+        ..ClaimRequest::commands(OTHER, 5)
+    };
+    assert_eq!(bench.queue.claim(&slow).unwrap().tasks.len(), 1);
     (bench, claim)
 }
 
@@ -67,6 +79,259 @@ fn nothing_is_broken_in_a_queue_that_was_used() {
     let (bench, _) = used();
     assert_eq!(broken(&bench), Vec::<&str>::new());
     assert_eq!(bench.queue.repair().unwrap(), vec![]);
+}
+
+#[test]
+fn nothing_is_broken_by_what_tasks_may_come_to() {
+    let bench = Bench::default();
+    bench
+        .queue
+        .set_limit(&limited(LimitKind::Key(b"disk".to_vec())))
+        .unwrap();
+    let ids = bench.flow(vec![
+        once("a"),
+        task("skipped").after("a", Condition::Success),
+        task("runs").after("a", Condition::Any),
+        by_key("called off").after("a", Condition::Success),
+        by_key("waits").after("runs", Condition::Success),
+    ]);
+    bench.queue.cancel(&ids[3..4]).unwrap();
+    assert_eq!(broken(&bench), Vec::<&str>::new());
+    bench.end(ids[0], FAILED);
+    bench.claim_only();
+    let free = bench.flow(vec![by_key("e")]);
+    assert_eq!(
+        bench.states(&[&ids[..], &free[..]].concat()),
+        [
+            State::Failed,
+            State::Skipped,
+            State::Running,
+            State::Cancelled,
+            State::Blocked,
+            State::Queued
+        ]
+    );
+    assert_eq!(broken(&bench), Vec::<&str>::new());
+    bench.claim_only();
+    bench.flow(vec![by_key("f")]);
+    assert_eq!(broken(&bench), Vec::<&str>::new());
+}
+
+#[test]
+fn what_only_just_keeps_an_invariant_breaks_none() {
+    for sql in [
+        "UPDATE queue_tasks SET expires_at = 5, deadline_at = 5 WHERE id = 4",
+        "UPDATE queue_tasks SET expires_at = 5 WHERE id = 4",
+        "UPDATE queue_tasks SET deadline_at = 5 WHERE id = 1",
+        "UPDATE queue_tasks SET workflow = NULL WHERE id = 5",
+        "UPDATE queue_tasks SET spawner = 2 WHERE id = 5",
+        // Attempts begin anew with a retry.
+        "UPDATE queue_tasks SET token = 5, attempt = 1 WHERE id = 2;
+         WITH attempts (token, attempt) AS (VALUES (1, 1), (2, 2), (3, 3), (4, 1))
+         INSERT INTO queue_attempts
+         SELECT 2, token, attempt, 1, 1, 1, 0, 1, NULL, 1, NULL, NULL FROM attempts",
+        // Nobody was told of a limit that is gone, but nothing waits for it.
+        "DELETE FROM queue_limits WHERE name = CAST('disk' AS BLOB);
+         UPDATE queue_tasks SET state = 2 WHERE id = 6",
+        // What fast-queue ended has no attempts.
+        "DELETE FROM queue_attempts;
+         UPDATE queue_schema SET migrated_at = migrated_at - 1 WHERE line = 'core'",
+        "DELETE FROM queue_attempts;
+         UPDATE queue_schema SET migrated_at = (SELECT finished_at FROM queue_tasks WHERE id = 1)",
+    ] {
+        let (bench, _) = used();
+        spoil(&bench, sql);
+        assert_eq!(broken(&bench), Vec::<&str>::new(), "{sql}");
+    }
+}
+
+/// What a breach is said to be, and what makes it.
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "task 4 in state 1 is to wait for nothing",
+        "UPDATE queue_tasks SET unmet = 0 WHERE id = 4",
+    ),
+    (
+        "task 5 in state 2 is to wait for dependencies",
+        "UPDATE queue_tasks SET unmet = 1 WHERE id = 5",
+    ),
+    (
+        "the edge from task 98 to task 4 has no end or no meaning",
+        "INSERT INTO queue_dependencies VALUES (98, 4, 0)",
+    ),
+    (
+        "the edge from task 1 to task 99 has no end or no meaning",
+        "INSERT INTO queue_dependencies VALUES (1, 99, 0)",
+    ),
+    (
+        "the edge from task 3 to task 4 has no end or no meaning",
+        "UPDATE queue_dependencies SET condition = 3 WHERE task = 3",
+    ),
+    (
+        "task 2 says not to depend on others",
+        "UPDATE queue_tasks SET depends = 0 WHERE id = 2",
+    ),
+    (
+        "task 1 says to depend on others",
+        "UPDATE queue_tasks SET depends = 1 WHERE id = 1",
+    ),
+    (
+        "task 3 did not wait for the success of task 2",
+        "UPDATE queue_tasks SET state = 0, run_at = 1 WHERE id = 3",
+    ),
+    (
+        "task 3 did not wait for the success of task 2",
+        "UPDATE queue_tasks SET state = 2 WHERE id = 3",
+    ),
+    (
+        "task 3 did not wait for the success of task 2",
+        "UPDATE queue_tasks SET state = 3, worker = 1, started_at = 1 WHERE id = 3",
+    ),
+    (
+        "task 3 did not wait for the success of task 2",
+        "UPDATE queue_tasks SET state = 4, finished_at = 1 WHERE id = 3",
+    ),
+    (
+        "task 3 did not wait for the success of task 2",
+        "UPDATE queue_tasks SET unmet = 0 WHERE id = 3",
+    ),
+    (
+        "task 3 waits in vain for the success of task 2",
+        "UPDATE queue_tasks SET state = 5, finished_at = 1 WHERE id = 2",
+    ),
+    (
+        "task 3 waits in vain for the success of task 2",
+        "UPDATE queue_tasks SET state = 7, finished_at = 1 WHERE id = 2",
+    ),
+    (
+        "queue slow is not marked as limited",
+        "UPDATE queue_queues SET limited = 0 WHERE name = 'slow'",
+    ),
+    (
+        "queue default is marked as limited",
+        "UPDATE queue_queues SET limited = 1 WHERE name = 'default'",
+    ),
+    (
+        "task 5 counts towards limit 9, not none",
+        "UPDATE queue_tasks SET gate = 9 WHERE id = 5",
+    ),
+    (
+        "task 7 counts towards limit none, not 4",
+        "UPDATE queue_tasks SET gate = NULL WHERE id = 7",
+    ),
+    (
+        "task 5 in state 2 has a lease",
+        "UPDATE queue_tasks SET lease_until = 1 WHERE id = 5",
+    ),
+    (
+        "task 4 would miss its deadline waiting",
+        "UPDATE queue_tasks SET deadline_at = 5 WHERE id = 4",
+    ),
+    (
+        "task 2 would miss its deadline waiting",
+        "UPDATE queue_tasks SET expires_at = 6, deadline_at = 5 WHERE id = 2",
+    ),
+    (
+        "task 4 in state 1 has a cause or none",
+        "UPDATE queue_tasks SET cause = 1 WHERE id = 4",
+    ),
+    (
+        "task 5 in state 2 is in no workflow",
+        "UPDATE queue_tasks SET spawner = 1, workflow = NULL WHERE id = 5",
+    ),
+    (
+        "attempt 1 of task 99 under token 1: there is no such task",
+        "INSERT INTO queue_attempts VALUES (99, 1, 1, 1, 1, 1, 5, 1, NULL, 1, NULL, NULL)",
+    ),
+    (
+        "attempt 1 of task 1 under token 9: there is no such claim",
+        "UPDATE queue_attempts SET token = 9",
+    ),
+    (
+        "attempt 1 of task 1 under token 0 does not follow the one before",
+        "UPDATE queue_attempts SET token = 0",
+    ),
+    (
+        "attempt 0 of task 1 under token 1 does not follow the one before",
+        "UPDATE queue_attempts SET attempt = 0",
+    ),
+    (
+        "attempt 3 of task 1 under token 2 does not follow the one before",
+        "UPDATE queue_tasks SET token = 2 WHERE id = 1;
+             INSERT INTO queue_attempts VALUES (1, 2, 3, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
+    ),
+    (
+        "task 1 has 2 successes and is in state 4",
+        "UPDATE queue_tasks SET token = 2 WHERE id = 1;
+             INSERT INTO queue_attempts VALUES (1, 2, 2, 1, 1, 1, 4, 0, NULL, NULL, NULL, NULL)",
+    ),
+    (
+        "task 1 has 1 successes and is in state 4",
+        "UPDATE queue_tasks SET token = 2 WHERE id = 1",
+    ),
+    (
+        "task 2 has 1 successes and is in state 3",
+        "UPDATE queue_attempts SET task = 2",
+    ),
+    (
+        "task 99 has 1 successes and is in state none",
+        "UPDATE queue_attempts SET task = 99",
+    ),
+    (
+        "task 1 succeeded and no attempt did",
+        "UPDATE queue_attempts SET state = 5",
+    ),
+    (
+        "task 1 succeeded and no attempt did",
+        "UPDATE queue_tasks SET token = 2 WHERE id = 1",
+    ),
+    (
+        "task 4 waits for 2 tasks, not for 7",
+        "UPDATE queue_waiting SET pending = 7 WHERE dependent = 4",
+    ),
+    (
+        "task 4 waits for 0 tasks, not for 2",
+        "DELETE FROM queue_dependencies WHERE dependent = 4",
+    ),
+    (
+        "task 4 waits for an unknown number of tasks",
+        "DELETE FROM queue_waiting WHERE dependent = 4",
+    ),
+    (
+        "task 6 does not wait, and has a number of tasks to wait for",
+        "INSERT INTO queue_waiting VALUES (6, 1)",
+    ),
+    (
+        "task 4 does not wait, and has a number of tasks to wait for",
+        "UPDATE queue_tasks SET state = 6, finished_at = 1, reason = 8 WHERE id = 4",
+    ),
+    (
+        "task 99 does not wait, and has a number of tasks to wait for",
+        "INSERT INTO queue_waiting VALUES (99, 1)",
+    ),
+    (
+        "1 tasks of lane 1 wait for a free slot of key X'6469736B'",
+        "DELETE FROM queue_tasks WHERE id = 5",
+    ),
+    (
+        "1 tasks of lane 1 wait for a free slot of key X'6469736B'",
+        "DELETE FROM queue_limits WHERE kind = 1",
+    ),
+    (
+        "there are dependencies of task 99, which is not there",
+        "INSERT INTO queue_upstream VALUES (99, x'')",
+    ),
+];
+
+#[test]
+fn an_example_says_which_task_and_how() {
+    for (example, sql) in EXAMPLES {
+        let (bench, _) = used();
+        spoil(&bench, sql);
+        let invariants = bench.queue.verify().unwrap();
+        let mut examples = invariants.iter().flat_map(|one| &one.examples);
+        assert!(examples.any(|one| one == example), "{sql}: {invariants:?}");
+    }
 }
 
 #[test]
@@ -114,6 +379,14 @@ fn whatever_breaks_an_invariant_is_found_under_its_name() {
 fn counters_marks_and_edges_are_computed_anew() {
     for sql in [
         "UPDATE queue_waiting SET pending = pending + 5",
+        "UPDATE queue_tasks SET depends = 0 WHERE id = 2",
+        "UPDATE queue_tasks SET depends = 1 WHERE id = 1",
+        "UPDATE queue_queues SET limited = 0 WHERE name = 'slow'",
+        "UPDATE queue_tasks SET gate = NULL WHERE id = 7",
+        "UPDATE queue_tasks SET gate = 9 WHERE id = 5",
+        "INSERT INTO queue_dependencies VALUES (98, 4, 0)",
+        "INSERT INTO queue_dependencies VALUES (1, 99, 0)",
+        "INSERT INTO queue_waiting VALUES (6, 1)",
         "DELETE FROM queue_waiting",
         "INSERT INTO queue_waiting VALUES (1, 3), (99, 1)",
         "UPDATE queue_tasks SET depends = 1 - depends",
@@ -138,4 +411,64 @@ fn counters_marks_and_edges_are_computed_anew() {
         let states = [3, 4].map(|id| bench.state(TaskId(id)));
         assert_eq!(states, [State::Queued, State::Blocked], "{sql}");
     }
+}
+
+#[test]
+fn a_repair_touches_only_what_is_broken() {
+    let (bench, claim) = used();
+    let rows = |table: &str, order: &str| {
+        let connection = Connection::open(bench.queue.path()).unwrap();
+        let sql = format!("SELECT * FROM {table} ORDER BY {order}");
+        let mut query = connection.prepare(&sql).unwrap();
+        let columns = query.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            (0..columns)
+                .map(|column| row.get(column))
+                .collect::<rusqlite::Result<Vec<Value>>>()
+        };
+        let found = query.query_map([], row).unwrap();
+        found.collect::<rusqlite::Result<Vec<_>>>().unwrap()
+    };
+    let all = || {
+        [
+            rows("queue_tasks", "id"),
+            rows("queue_queues", "id"),
+            rows("queue_dependencies", "task, dependent"),
+            rows("queue_upstream", "dependent"),
+            rows("queue_waiting", "dependent"),
+            rows("queue_attempts", "task, token"),
+        ]
+    };
+    let before = all();
+    for sql in [
+        "UPDATE queue_tasks SET lease_until = 77 WHERE id = 5",
+        "UPDATE queue_tasks SET gate = 9 WHERE id = 5",
+        "UPDATE queue_tasks SET depends = 0 WHERE id = 2",
+        "UPDATE queue_queues SET limited = 1 WHERE name = 'default'",
+        "UPDATE queue_waiting SET pending = 7 WHERE dependent = 4",
+        "INSERT INTO queue_attempts VALUES (99, 1, 1, 1, 1, 1, 5, 1, NULL, 1, NULL, NULL)",
+        "INSERT INTO queue_dependencies VALUES (98, 4, 0), (1, 99, 0)",
+        "INSERT INTO queue_upstream VALUES (99, x'')",
+    ] {
+        spoil(&bench, sql);
+        assert_ne!(all(), before, "{sql}");
+        let repaired = bench.queue.repair().unwrap();
+        assert_eq!(repaired.len(), 1, "{sql}: {repaired:?}");
+        let edges = if sql.contains("dependencies") { 2 } else { 1 };
+        assert_eq!(repaired[0].rows, edges, "{sql}");
+        assert_eq!(all(), before, "{sql}");
+    }
+    bench.settle(claim, Outcome::Succeeded);
+}
+
+#[test]
+fn a_count_of_what_waits_no_more_is_taken_away() {
+    let (bench, _) = used();
+    spoil(
+        &bench,
+        "UPDATE queue_tasks SET state = 6, finished_at = 1, reason = 8 WHERE id = 4",
+    );
+    assert_eq!(bench.queue.repair().unwrap().len(), 1);
+    assert_eq!(broken(&bench), Vec::<&str>::new());
+    assert_eq!(bench.state(TaskId(4)), State::Cancelled);
 }
