@@ -3,7 +3,7 @@
 use queue_core::conformance::{Engine, WORKER};
 use queue_core::error::Error;
 use queue_core::outcome::{Outcome, Reason};
-use queue_core::queue::{Queue, Waits};
+use queue_core::queue::{Invariant, Queue, Waits};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::{Condition, Standing};
@@ -352,6 +352,8 @@ fn a_waiting_task_can_be_made_to_wait_for_more() {
         ])
         .unwrap();
     assert_eq!(bench.state(a), State::Blocked);
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
     assert_eq!(bench.drain(), [b, c, a]);
 }
 

@@ -77,6 +77,23 @@ fn a_key_taken_for_a_period_is_free_after_it_even_if_its_task_waits() {
 }
 
 #[test]
+fn a_lapsed_key_frees_no_other() {
+    let bench = Bench::default();
+    let other = bench.add(
+        NewTask::shell("other", "true")
+            .key("other")
+            .run_at(bench.later(1)),
+    );
+    add(&bench, KeyScope::WhileUnfinished);
+    bench.settle(bench.claim_only(), Outcome::Succeeded);
+    assert!(!add(&bench, KeyScope::WhileUnfinished).existed);
+    assert_eq!(
+        bench.add(NewTask::shell("again", "true").key("other")),
+        other
+    );
+}
+
+#[test]
 fn the_holders_scope_decides_not_the_newcomers() {
     let bench = Bench::default();
     let first = add(&bench, KeyScope::Forever);

@@ -262,6 +262,31 @@ fn a_hand_back_is_no_attempt() {
     assert_eq!(attempts[0].attempt, 1);
 }
 
+#[test]
+fn an_attempt_tells_how_it_ended() {
+    let bench = Bench::default();
+    let id = bench.shell("task");
+    let message = || "no".to_owned();
+    for outcome in [
+        Outcome::Exited { code: 3 },
+        Outcome::Signalled { signal: 9 },
+        Outcome::Panicked { message: message() },
+    ] {
+        bench.settle(bench.claim_only(), outcome);
+        bench.advance(600_000);
+    }
+    let attempts = bench.queue.attempts(id).unwrap().into_iter();
+    let told: Vec<_> = attempts
+        .map(|one| (one.exit_code, one.signal, one.message))
+        .collect();
+    let expected = [
+        (Some(3), None, None),
+        (None, Some(9), None),
+        (None, None, Some(message())),
+    ];
+    assert_eq!(told, expected);
+}
+
 /// Bug: an attempt that was handed back was never recorded, not even where that ended its task: it
 /// had been called off, or its deadline was past. Loss: `attempts` did not show who ran a cancelled
 /// task, nor when. Fix: whatever ends a task is recorded.

@@ -30,8 +30,12 @@ fn limit_key(bench: &Bench, key: &[u8], concurrency: Option<u32>) {
         .unwrap();
 }
 
-fn limit_queue(bench: &Bench, concurrency: Option<u32>, rate: Option<Rate>) {
-    let kind = LimitKind::Queue("default".to_owned());
+pub(crate) fn limit_queue(bench: &Bench, concurrency: Option<u32>, rate: Option<Rate>) {
+    set(bench, "default", concurrency, rate);
+}
+
+pub(crate) fn set(bench: &Bench, queue: &str, concurrency: Option<u32>, rate: Option<Rate>) {
+    let kind = LimitKind::Queue(queue.to_owned());
     bench
         .queue
         .set_limit(&Limit {
@@ -152,6 +156,22 @@ fn the_next_admitted_is_the_one_of_highest_priority() {
     let ids = bench.flow(tasks);
     bench.queue.reprioritize(&ids[1..2], 9).unwrap();
     assert_eq!(bench.drain(), [ids[2], ids[1], ids[0]]);
+}
+
+#[test]
+fn a_freed_slot_goes_to_a_task_of_its_own_key() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    limit_key(&bench, b"other", Some(1));
+    let keys = [b"other", b"other", &b"k"[..], b"k"];
+    let ids = bench.flow(keys.map(|key| by_key("t", key)).to_vec());
+    let claimed = bench.claim(5);
+    assert_eq!(claimed.len(), 2);
+    bench.settle(claimed[1].claim, Outcome::Succeeded);
+    assert_eq!(
+        bench.states(&ids[1..]),
+        [State::Blocked, State::Succeeded, State::Queued]
+    );
 }
 
 #[test]
@@ -319,44 +339,79 @@ fn handlers_that_join_a_limited_queue_later_are_limited_too() {
         handlers: vec!["h".to_owned()],
         ..ClaimRequest::commands(WORKER, 5)
     };
-    assert_eq!(bench.queue.claim(&request).unwrap().tasks.len(), 1);
+    let alone = ClaimRequest {
+        commands: false,
+        ..request.clone()
+    };
+    assert_eq!(bench.queue.claim(&alone).unwrap().tasks.len(), 1);
+    assert_eq!(bench.queue.claim(&alone).unwrap().tasks, []);
     assert_eq!(bench.queue.claim(&request).unwrap().tasks, []);
     assert_eq!(bench.claim(1), []);
 }
 
+fn holds(bench: &Bench) {
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
+}
+
 #[test]
-fn of_a_queue_with_a_rate_start_no_more_than_may() {
+fn limits_of_one_name_and_two_kinds_are_two() {
     let bench = Bench::default();
-    bench
-        .queue
-        .enqueue(vec![NewTask::shell("t", "true"); 50])
-        .unwrap();
-    let rate = Rate {
-        starts: 10,
-        period_ms: 1000,
+    limit_key(&bench, b"default", Some(1));
+    limit_key(&bench, b"a", Some(1));
+    set(&bench, "slow", Some(1), None);
+    let ids = bench.flow((0..4).map(|_| by_key("t", b"default")).collect());
+    assert_eq!(bench.states(&ids[..2]), [State::Queued, State::Blocked]);
+    bench.add(NewTask::handler("h", b"".to_vec()));
+    holds(&bench);
+    assert_eq!(bench.claim_ids(2), ids[..1]);
+    limit_queue(&bench, Some(3), None);
+    let told = || -> Vec<_> {
+        let limits = bench.queue.limits().unwrap().into_iter();
+        limits
+            .map(|limit| (limit.kind, limit.concurrency))
+            .collect()
     };
-    limit_queue(&bench, None, Some(rate));
-    assert_eq!(bench.claim(50).len(), 10);
-    let request = ClaimRequest::commands(WORKER, 50);
-    let none = bench.queue.claim(&request).unwrap();
-    assert_eq!(none.tasks, []);
-    let next = none.next_due.unwrap();
-    assert!(next > bench.now() && next <= bench.later(101), "{next:?}");
-    bench.advance(500);
-    assert_eq!(bench.claim(50).len(), 5);
-    bench.clock.jump(-3_600_000);
-    assert_eq!(bench.claim(50), []);
-    bench.advance(1000);
+    let queue = |name: &str, bound| (LimitKind::Queue(name.to_owned()), Some(bound));
+    let key = |name: &[u8]| (LimitKind::Key(name.to_vec()), Some(1));
     assert_eq!(
-        bench.claim(50).len(),
-        10,
-        "a clock set back costs one period at most"
+        told(),
+        [
+            queue("default", 3),
+            queue("slow", 1),
+            key(b"a"),
+            key(b"default")
+        ]
     );
-    bench.advance(1000);
-    let one_by_one: usize = (0..12).map(|_| bench.claim(1).len()).sum();
-    assert_eq!(one_by_one, 10);
-    limit_queue(&bench, None, Some(Rate { starts: 0, ..rate }));
-    assert_eq!(bench.claim(50), []);
+    for _ in 0..3 {
+        bench.shell("free");
+    }
+    assert_eq!(bench.claim(5).len(), 2);
+    limit_queue(&bench, None, None);
+    assert_eq!(told(), [queue("slow", 1), key(b"a"), key(b"default")]);
+    assert_eq!(bench.claim(5).len(), 1);
+    holds(&bench);
+}
+
+#[test]
+fn stats_count_what_waits_for_dependencies_and_for_slots_as_blocked() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(2));
+    let mut tasks: Vec<_> = (0..5).map(|_| by_key("t", b"k")).collect();
+    tasks.push(once("a"));
+    tasks.push(task("b").after("a", Condition::Success));
+    tasks.push(task("c").after("a", Condition::Success));
+    let ids = bench.flow(tasks);
+    bench.claim(1);
+    assert_eq!(
+        bench.queue.stats().unwrap().by_state,
+        [0, 5, 2, 1, 0, 0, 0, 0]
+    );
+    bench.end(ids[5], FAILED);
+    assert_eq!(
+        bench.queue.stats().unwrap().by_state,
+        [0, 3, 1, 1, 0, 1, 0, 2]
+    );
 }
 
 #[test]
@@ -387,35 +442,4 @@ fn limits_that_cannot_be_meant_are_refused() {
         period_ms: 0,
     };
     assert!(refused(LimitKind::Queue("q".to_owned()), Some(none)).contains("microsecond"));
-}
-
-#[test]
-fn a_task_that_waits_for_a_rate_says_until_when() {
-    let bench = Bench::default();
-    let rate = |starts| Limit {
-        kind: LimitKind::Queue("default".to_owned()),
-        concurrency: None,
-        rate: Some(Rate {
-            starts,
-            period_ms: 60_000,
-        }),
-    };
-    let waits = |id| bench.queue.waits_for(id).unwrap();
-    let of_rate = |more_at| Waits::Rate {
-        name: b"default".to_vec(),
-        more_at,
-    };
-    let ids = [bench.shell("one"), bench.shell("two")];
-    bench.queue.set_limit(&rate(1)).unwrap();
-    assert_eq!(waits(ids[0]), []);
-    assert_eq!(bench.claim(2).len(), 1);
-    let [Waits::Rate { more_at, .. }] = waits(ids[1])[..] else {
-        panic!("{:?}", waits(ids[1]));
-    };
-    let wait = more_at.unwrap().since(bench.now());
-    assert!((60_000..=60_001).contains(&wait), "{wait}");
-    bench.advance(wait.unsigned_abs());
-    assert_eq!(waits(ids[1]), []);
-    bench.queue.set_limit(&rate(0)).unwrap();
-    assert_eq!(waits(ids[1]), [of_rate(None)]);
 }

@@ -15,6 +15,7 @@ mod limit;
 mod model;
 mod promotion;
 mod prune;
+mod rate;
 mod retry;
 mod sequences;
 mod spawn;

@@ -4,7 +4,7 @@ use queue_core::error::Error;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Change, PruneRequest, Queue};
 use queue_core::state::State;
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 
 use crate::{Bench, FAILED, Workflows, once, task};
 
@@ -43,6 +43,31 @@ fn a_task_stays_while_a_dependent_may_read_its_output() {
     assert_eq!(bench.queue.attempts(ids[0]).unwrap(), []);
     assert_eq!(bench.queue.dependencies(ids[1]).unwrap(), []);
     assert_eq!(bench.queue.dependents(ids[0]).unwrap(), []);
+}
+
+#[test]
+fn a_prune_leaves_edges_and_attempts_of_what_stays() {
+    let bench = Bench::default();
+    let gone = bench.flow(vec![
+        task("gone"),
+        task("too").after("gone", Condition::Success),
+    ]);
+    let kept = bench.flow(vec![task("a"), task("b").after("a", Condition::Success)]);
+    for id in [gone[0], gone[1], kept[0]] {
+        bench.end(id, Outcome::Succeeded);
+    }
+    let attempts = bench.queue.attempts(kept[0]).unwrap();
+    assert_ne!(attempts, []);
+    assert_eq!(prune(&bench), 2);
+    assert_eq!(bench.queue.attempts(kept[0]).unwrap(), attempts);
+    let edge = Edge {
+        dependent: kept[1],
+        on: kept[0],
+        condition: Condition::Success,
+    };
+    assert_eq!(bench.queue.dependents(kept[0]).unwrap(), [edge]);
+    assert_eq!(bench.queue.dependencies(kept[1]).unwrap(), [edge]);
+    assert_eq!(bench.drain(), kept[1..]);
 }
 
 #[test]

@@ -48,6 +48,31 @@ fn retry_downstream_re_opens_what_the_failure_skipped() {
 }
 
 #[test]
+fn retry_downstream_re_opens_nothing_that_ended_otherwise_or_elsewhere() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        once("a"),
+        task("skipped").after("a", Condition::Success),
+        once("failed").after("a", Condition::Failure),
+        once("elsewhere"),
+        task("too").after("elsewhere", Condition::Success),
+    ]);
+    for id in [ids[0], ids[3], ids[2]] {
+        bench.end(id, FAILED);
+    }
+    bench.queue.retry(&ids[3..4]).unwrap();
+    assert_eq!(
+        bench.states(&ids),
+        [Failed, Skipped, Failed, Queued, Skipped]
+    );
+    bench.queue.retry_downstream(&ids[..1]).unwrap();
+    assert_eq!(
+        bench.states(&ids),
+        [Queued, Blocked, Failed, Queued, Skipped]
+    );
+}
+
+#[test]
 fn what_another_failure_skipped_stays_until_that_is_re_opened_too() {
     let bench = Bench::default();
     let ids = bench.flow(vec![

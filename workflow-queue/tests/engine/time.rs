@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::outcome::{Outcome, Reason};
-use queue_core::queue::Queue;
+use queue_core::queue::{Invariant, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
@@ -38,6 +38,18 @@ fn a_task_that_starts_too_late_has_failed() {
     assert_eq!(bench.states(&ids), [State::Failed, State::Queued]);
     assert_eq!(bench.task(ids[0]).reason, Some(Reason::Late));
     assert_eq!(bench.task(ids[0]).finished_at, Some(bench.now()));
+}
+
+#[test]
+fn what_failed_while_it_waited_for_another_waits_no_more() {
+    let bench = Bench::default();
+    let late = start_within("late", 60).after("a", Condition::Success);
+    let ids = bench.flow(vec![task("a"), late]);
+    bench.advance(60_000);
+    assert_eq!(bench.claim_ids(5), ids[..1]);
+    assert_eq!(bench.state(ids[1]), State::Failed);
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
 }
 
 #[test]
