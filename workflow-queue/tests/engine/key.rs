@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use queue_core::outcome::Outcome;
-use queue_core::queue::{Enqueued, Queue};
+use queue_core::queue::{Enqueued, Invariant, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
@@ -146,4 +146,6 @@ fn of_two_tasks_with_one_key_the_second_is_none_even_if_the_first_is_skipped_at_
     assert!(enqueued[1].existed);
     assert_eq!(bench.state(enqueued[0].id), State::Skipped);
     assert_eq!(bench.drain(), []);
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
 }
