@@ -4,7 +4,7 @@ use super::super::execution::{Cause, Execution, Finished};
 use super::super::executor::Ended;
 use super::super::heart::News;
 use super::super::protocol::{Action, Event, WorkerEvent};
-use super::{DUE_PAUSE, Machine, TAKEN_INTERVAL};
+use super::{DUE_PAUSE, LAST_WRITES, Machine, Stop, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
 use crate::error::{Error, Result};
@@ -206,6 +206,10 @@ impl Machine {
         let Some(execution) = self.take_running(ended.claim) else {
             return;
         };
+        // Nothing is left to recovery that was never tried to be recorded.
+        if let Stop::Ending { give_up } = &mut self.stop {
+            *give_up = (*give_up).max(now.boot.after(LAST_WRITES));
+        }
         match execution.end(ended, now) {
             Ok(finished) => self.unsettled.push(finished),
             Err(lost) => self.actions.push(Action::Report(lost)),

@@ -1,13 +1,20 @@
 //! How a worker ends: told to, drained, or because its file became unusable.
 
+use std::time::Duration;
+
 use super::super::super::executor::{End, Ending};
-use super::super::super::protocol::{Action, Config, Event, Step};
+use super::super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
 use super::super::Machine;
-use super::{at, claimed, ended, limit, outcomes, running, signals};
+use super::{at, claimed, ended, idle, limit, outcomes, running, signals, starts, task};
+use crate::claim::Claims;
 use crate::clock::BootTime;
 use crate::error::Error;
 use crate::outcome::{Outcome, Settled};
 use crate::state::State;
+
+fn recorded() -> Event {
+    Event::Settled(Ok(vec![Settled::Recorded(State::Succeeded)]))
+}
 
 #[test]
 fn a_stopping_worker_hands_back_within_its_grace_time() {
@@ -26,6 +33,7 @@ fn a_stopping_worker_hands_back_within_its_grace_time() {
         let step = machine.step(now, []);
         seen.extend(signals(&step));
         now = at(step.wake_at.unwrap().0.max(now.boot.0 + 1));
+        assert!(now.boot <= end.after(Config::default().poll), "{seen:?}");
     }
     assert_eq!(seen, [(2, Ending::Terminate), (2, Ending::Kill)]);
     assert!(now.boot <= end.after(Config::default().poll));
@@ -111,4 +119,181 @@ fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
     assert_eq!((listens(&step), limit(&step)), (None, Some(1)));
     let step = machine.step(at(3), [claimed([1])]);
     assert_eq!(listens(&step), Some(false), "it has a task of its own");
+}
+
+/// The signals to the task and when they come, after a request to stop at 10.
+fn ended_by_a_stop(grace: Duration) -> Vec<(i64, Ending)> {
+    let config = Config {
+        grace,
+        ..Config::default()
+    };
+    let mut machine = Machine::new(config, at(0));
+    machine.step(at(0), []);
+    let mut endless = task(1);
+    endless.options.timeout_ms = None;
+    let claims = Claims {
+        tasks: vec![endless],
+        next_due: None,
+    };
+    machine.step(at(0), [Event::Claimed(Ok(claims))]);
+    let mut now = at(10);
+    let mut step = machine.step(now, [Event::Stop]);
+    let mut seen = Vec::new();
+    while seen.len() < 2 {
+        let next = step.wake_at.unwrap().0;
+        assert!((now.boot.0 + 1..60_000).contains(&next), "{next} {seen:?}");
+        now = at(next);
+        step = machine.step(now, []);
+        let ending = signals(&step).into_iter().map(|(_, ending)| ending);
+        seen.extend(ending.map(|ending| (now.boot.0, ending)));
+    }
+    seen
+}
+
+#[test]
+fn the_last_part_of_the_grace_time_lies_between_term_and_kill() {
+    let ends = |term, kill| [(term, Ending::Terminate), (kill, Ending::Kill)];
+    assert_eq!(
+        ended_by_a_stop(Duration::from_secs(10)),
+        ends(8_010, 10_010)
+    );
+    assert_eq!(ended_by_a_stop(Duration::from_secs(1)), ends(510, 1_010));
+}
+
+#[test]
+fn what_a_stop_ends_may_be_recorded_for_five_seconds_after_the_kill() {
+    let mut machine = running(&[1]);
+    machine.step(at(0), [Event::Stop]);
+    let stubborn = Config::default().grace + Duration::from_secs(4);
+    let end = BootTime(0).after(stubborn).0;
+    machine.step(at(8_000), []);
+    machine.step(at(10_000), []);
+    machine.step(at(end), [ended(1, End::Signalled(9))]);
+    let step = machine.step(at(end), [Event::Settled(Err(super::busy()))]);
+    assert!(!step.finished);
+    assert!(!machine.step(at(end + 4_999), []).finished);
+    assert!(machine.step(at(end + 5_000), []).finished);
+}
+
+#[test]
+fn each_request_to_stop_is_told_with_what_still_runs() {
+    let told = |step: &Step| {
+        step.actions.iter().find_map(|action| {
+            if let Action::Report(WorkerEvent::Stopping { running, at_once }) = action {
+                Some((*running, *at_once))
+            } else {
+                None
+            }
+        })
+    };
+    let mut machine = running(&[1, 2]);
+    assert_eq!(told(&machine.step(at(1), [Event::Stop])), Some((2, false)));
+    assert_eq!(told(&machine.step(at(2), [Event::Stop])), Some((2, true)));
+    assert_eq!(told(&machine.step(at(3), [Event::Stop])), Some((2, true)));
+}
+
+#[test]
+fn what_a_claim_took_before_the_stop_is_handed_back_and_no_wake_is_kept() {
+    let mut machine = super::machine(1);
+    machine.step(at(0), [claimed([])]);
+    let step = machine.step(at(1), [Event::TasksWaiting]);
+    assert_eq!(limit(&step), Some(1));
+    let step = machine.step(at(2), [Event::Stop]);
+    assert_eq!(idle(&step), Some(false));
+    let step = machine.step(at(3), [claimed([1])]);
+    assert_eq!((starts(&step), idle(&step)), (Vec::new(), None));
+    assert_eq!(outcomes(&step), [Outcome::Returned]);
+    let recorded = vec![Settled::Recorded(State::Queued)];
+    let step = machine.step(at(3), [Event::Settled(Ok(recorded))]);
+    assert!(step.finished && step.wake_at.is_none());
+    assert!(!machine.has_drained(), "it was told to");
+}
+
+#[test]
+fn a_stopping_worker_does_not_wake_for_tasks_that_come_due() {
+    let due = || {
+        Event::Claimed(Ok(Claims {
+            tasks: vec![task(1)],
+            next_due: Some(at(300).wall),
+        }))
+    };
+    let mut machine = super::machine(2);
+    let step = machine.step(at(0), [due()]);
+    assert_eq!(starts(&step), [1]);
+    let step = machine.step(at(0), [claimed([])]);
+    assert!(step.wake_at > Some(at(300).boot), "the last answer counts");
+    let mut machine = super::machine(2);
+    machine.step(at(0), [due()]);
+    let step = machine.step(at(1), [Event::Stop]);
+    assert_eq!(step.wake_at, Some(at(1_000).boot), "that is its timeout");
+    assert_eq!(limit(&machine.step(at(300), [])), None);
+}
+
+#[test]
+fn only_a_worker_that_found_nothing_left_has_drained() {
+    let machine = |drain| {
+        let config = Config {
+            drain,
+            ..Config::default()
+        };
+        let mut machine = Machine::new(config, at(0));
+        for event in [None, Some(claimed([])), Some(claimed([]))] {
+            machine.step(at(0), event);
+        }
+        machine
+    };
+    let mut drained = machine(true);
+    assert!(!drained.has_drained());
+    assert!(drained.step(at(1), [Event::Rest(Ok(false))]).finished);
+    assert!(drained.has_drained());
+    let mut lasting = machine(false);
+    assert!(!lasting.step(at(1), [Event::Rest(Ok(false))]).finished);
+    assert!(!lasting.has_drained());
+    let mut stopped = machine(true);
+    let step = stopped.step(at(1), [Event::Rest(Ok(false)), Event::Stop]);
+    assert!(step.finished && !stopped.has_drained());
+    let mut broken = machine(true);
+    let events = [
+        Event::Rest(Ok(false)),
+        Event::Counter(Err(Error::invalid("broken"))),
+    ];
+    assert!(broken.step(at(1), events).finished && !broken.has_drained());
+}
+
+#[test]
+fn a_look_for_what_is_left_is_made_by_a_draining_worker_at_rest_and_repeated_if_refused() {
+    let looks = |step: &Step| {
+        let looks = |action: &Action| matches!(action, Action::LookForRest);
+        step.actions.iter().any(looks)
+    };
+    let config = Config {
+        drain: true,
+        slots: 2,
+        ..Config::default()
+    };
+    let mut machine = Machine::new(config, at(0));
+    assert!(!looks(&machine.step(at(0), [])), "it wants to claim");
+    assert!(!looks(&machine.step(at(0), [claimed([1])])));
+    assert!(!looks(&machine.step(at(0), [claimed([])])), "it runs one");
+    let step = machine.step(at(1), [ended(1, End::Exited(0))]);
+    assert!(!looks(&step), "one is not recorded yet");
+    assert!(looks(&machine.step(at(1), [recorded()])));
+    assert!(looks(
+        &machine.step(at(2), [Event::Rest(Err(super::busy()))])
+    ));
+    assert!(!looks(&machine.step(at(3), [])), "it waits for the answer");
+    let mut lasting = running(&[1]);
+    lasting.step(at(1), [ended(1, End::Exited(0))]);
+    for event in [recorded(), claimed([]), claimed([])] {
+        assert!(!looks(&lasting.step(at(1), [event])));
+    }
+}
+
+#[test]
+fn the_first_error_is_the_one_that_ended_the_worker() {
+    let mut machine = running(&[1]);
+    let broken = |what: &str| Event::Counter(Err(Error::invalid(what)));
+    machine.step(at(1), [broken("the first"), broken("the second")]);
+    let error = machine.take_error().unwrap().to_string();
+    assert!(error.contains("the first"), "{error}");
 }
