@@ -150,6 +150,8 @@ mod tests {
         assert_eq!(millis("0.0001"), 1);
         assert_eq!(millis("0.0000000000000000000000001w"), 1);
         assert_eq!(millis("1.0000"), 1000);
+        assert_eq!(millis("0.0000000000001"), 1, "the digit after the twelfth");
+        assert_eq!(millis("1.0000000000000"), 1000);
     }
 
     #[test]

@@ -262,8 +262,104 @@ pub fn show(ids: &[TaskId]) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Selector, parse, show};
-    use crate::task::TaskId;
+    use super::{Filter, Selector, covers, parse, show};
+    use crate::clock::Timestamp;
+    use crate::options::TaskOptions;
+    use crate::state::State;
+    use crate::task::{Task, TaskId, Work};
+
+    /// A failed task of queue `q` that ended at 100.
+    fn task() -> Task {
+        Task {
+            id: TaskId(1),
+            name: "nightly build".to_owned(),
+            work: Work::Shell("true".to_owned()),
+            queue: "q".to_owned(),
+            state: State::Failed,
+            priority: 0,
+            attempt: 1,
+            crashes: 0,
+            token: 1,
+            worker: None,
+            created_at: Timestamp(0),
+            run_at: None,
+            started_at: None,
+            finished_at: Some(Timestamp(100)),
+            cancel_requested_at: None,
+            exit_code: None,
+            signal: None,
+            reason: None,
+            message: None,
+            key: None,
+            options: TaskOptions::default(),
+        }
+    }
+
+    #[test]
+    fn a_filter_lets_through_what_fulfils_all_of_it() {
+        let states = Filter::states(&[State::Cancelled, State::Failed]);
+        let fits = Filter {
+            queue: Some("q".to_owned()),
+            name: Some("build".to_owned()),
+            since: Some(Timestamp(100)),
+            until: Some(Timestamp(101)),
+            ..states.clone()
+        };
+        for filter in [Filter::default(), states, fits.clone()] {
+            assert!(filter.matches(&task()), "{filter:?}");
+        }
+        for filter in [
+            Filter::states(&[State::Cancelled, State::Succeeded]),
+            Filter {
+                states: vec![State::Cancelled],
+                ..fits.clone()
+            },
+            Filter {
+                queue: Some("other".to_owned()),
+                ..fits.clone()
+            },
+            Filter {
+                name: Some("Build".to_owned()),
+                ..fits.clone()
+            },
+            Filter {
+                since: Some(Timestamp(101)),
+                ..fits.clone()
+            },
+            Filter {
+                until: Some(Timestamp(100)),
+                ..fits.clone()
+            },
+        ] {
+            assert!(!filter.matches(&task()), "{filter:?}");
+        }
+        let mut open = task();
+        open.finished_at = None;
+        for (since, until) in [(Some(Timestamp(0)), None), (None, Some(Timestamp(1_000)))] {
+            let filter = Filter {
+                since,
+                until,
+                ..Filter::default()
+            };
+            assert!(filter.matches(&task()));
+            assert!(!filter.matches(&open), "it has not ended: {filter:?}");
+        }
+        assert!(Filter::default().matches(&open));
+    }
+
+    #[test]
+    fn a_selector_covers_what_it_took_and_nothing_that_moves_on() {
+        let covered = |text: &str| {
+            let selectors = parse(text).unwrap();
+            (1..=5)
+                .filter(|id| covers(&selectors[0], TaskId(*id)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(covered("3"), [3]);
+        assert_eq!(covered("2-4"), [2, 3, 4]);
+        assert_eq!(covered("all"), [1, 2, 3, 4, 5]);
+        assert_eq!(covered("last"), [0; 0]);
+    }
 
     #[test]
     fn every_documented_form_is_read() {

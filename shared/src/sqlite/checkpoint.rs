@@ -137,6 +137,19 @@ mod tests {
     }
 
     #[test]
+    fn writers_are_kept_out_only_where_less_is_left_than_is_due() {
+        let next = |left| {
+            let pass = Pass {
+                log: EXCLUSIVE_AT,
+                done: EXCLUSIVE_AT - left,
+            };
+            Checkpoints::default().passed(Some(pass), false)
+        };
+        assert_eq!(next(DUE_AT), Next::Rest);
+        assert_eq!(next(DUE_AT - 1), Next::Exclusive);
+    }
+
+    #[test]
     fn a_pass_that_failed_or_met_another_process_is_tried_again_when_the_log_has_grown() {
         let mut checkpoints = Checkpoints::default();
         assert!(checkpoints.committed(DUE_AT));
