@@ -50,7 +50,7 @@ prove:
     target/release/prove errors --seconds 60 -o json >> target/proof.jsonl
     target/release/prove sim --seconds 60 -o json >> target/proof.jsonl
     target/release/prove kills --count 5000 --recoveries 200 -o json >> target/proof.jsonl
-    target/release/prove syscalls --stride 4 -o json >> target/proof.jsonl
+    target/release/prove syscalls --stride 6 -o json >> target/proof.jsonl
     target/release/prove zombies --count 50 -o json >> target/proof.jsonl
     target/release/prove clock -o json >> target/proof.jsonl
     target/release/prove backup --count 300 -o json >> target/proof.jsonl
