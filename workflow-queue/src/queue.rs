@@ -226,8 +226,8 @@ impl<S: Store> WorkflowQueue<S> {
 
     /// Wakes as many workers as there is new work for.
     fn woken<T>(&self, done: Done<T>) -> T {
-        if done.ready > 0 {
-            self.store.waker().wake(done.ready);
+        if done.wakes > 0 {
+            self.store.waker().wake(done.wakes);
         }
         done.value
     }
@@ -240,7 +240,7 @@ impl<S: Store> WorkflowQueue<S> {
     }
 
     fn to_wake<T>(&self, done: Done<T>) -> (T, Wake) {
-        let wake = Wake::new(Arc::clone(self.store.waker()), done.ready);
+        let wake = Wake::new(Arc::clone(self.store.waker()), done.wakes);
         (done.value, wake)
     }
 

@@ -44,8 +44,9 @@ pub struct Submission {
 pub struct Done<T> {
     /// The answer.
     pub value: T,
-    /// How many tasks can be claimed that could not before.
-    pub ready: usize,
+    /// How many idle workers to wake: one for each task that can be claimed and could not before,
+    /// and at least one if a task waits for a time that nobody knows yet.
+    pub wakes: usize,
 }
 
 /// What a task depends on, as its dependent may read it.

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::options::TaskOptions;
 use crate::outcome::Outcome;
 use crate::queue::{Enqueued, ListQuery, Queue};
+use crate::runtime::wakeup::Signal;
 use crate::state::State;
 use crate::task::{
     DEFAULT_QUEUE, MAX_ARGUMENT_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, NewTask, TaskId, Work,
@@ -235,4 +236,27 @@ pub fn many_tasks_are_enqueued_in_one_call<E: Engine>() {
     lanes.retain(|lane| lane.name != DEFAULT_QUEUE);
     assert_eq!(lanes.len(), 50);
     assert!(lanes.iter().all(|lane| lane.queued == 40));
+}
+
+/// workflow-queue woke nobody for a task with a delay, which began at an idle worker's next poll, up
+/// to two seconds late. One worker is woken, and sleeps no longer than until then.
+pub fn what_is_to_run_now_or_later_wakes_an_idle_worker<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let idle = bench.idle_worker();
+    let later = || NewTask::shell("later", "true").run_at(bench.later(300));
+    let submissions = [
+        vec![NewTask::shell("now", "true")],
+        vec![later()],
+        vec![later(), later()],
+    ];
+    for tasks in submissions {
+        bench.queue.enqueue(tasks.clone()).unwrap();
+        assert_eq!(idle.received(), [Signal::Tasks], "{tasks:?}");
+        let (_, wake) = E::transaction(&bench.path(), true, |tx| {
+            bench.queue.enqueue_in(tx, &tasks).unwrap()
+        });
+        assert_eq!(idle.received(), []);
+        wake.fire();
+        assert_eq!(idle.received(), [Signal::Tasks], "{tasks:?}");
+    }
 }

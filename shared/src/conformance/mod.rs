@@ -19,10 +19,11 @@ use crate::clock::{BootTime, Clock, Now, Timestamp};
 use crate::error::Result;
 use crate::outcome::{Outcome, Settled, Settlement};
 use crate::output::Output;
-use crate::queue::Queue;
+use crate::queue::{Queue, Serves};
 use crate::random::{Random, SystemRandom};
+use crate::runtime::presence::Registration;
 use crate::state::State;
-use crate::task::{NewTask, Task, TaskId};
+use crate::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 
 pub mod change;
 pub mod claim;
@@ -155,6 +156,18 @@ impl<E: Engine> Bench<E> {
         self.add(NewTask::shell(name, "true"))
     }
 
+    /// A worker of another process that has nothing to do.
+    pub fn idle_worker(&self) -> Registration {
+        let serves = Serves {
+            queue: DEFAULT_QUEUE.to_owned(),
+            commands: true,
+            handlers: Vec::new(),
+        };
+        let idle = Registration::new(&self.another(), 1, serves).unwrap();
+        idle.set_idle(true);
+        idle
+    }
+
     /// Claims commands of the default queue.
     pub fn claim(&self, limit: usize) -> Vec<ClaimedTask> {
         let request = ClaimRequest::commands(WORKER, limit);
@@ -239,6 +252,7 @@ macro_rules! conformance_tests {
                 what_breaks_a_limit_is_refused_and_leaves_nothing
                 what_just_meets_a_limit_is_stored_whole
                 many_tasks_are_enqueued_in_one_call
+                what_is_to_run_now_or_later_wakes_an_idle_worker
             }
             transaction {
                 tasks_enqueued_in_a_transaction_appear_with_its_commit
@@ -277,6 +291,8 @@ macro_rules! conformance_tests {
                 a_success_ends_the_task
                 a_success_leaves_no_trace_of_earlier_attempts_but_their_count
                 a_settle_and_a_claim_in_one_call_are_both_done
+                what_waits_again_wakes_an_idle_worker
+                what_fails_together_is_not_tried_again_together
                 whoever_waits_for_tasks_to_end_is_told
                 a_settle_keeps_the_time_a_task_was_scheduled_for
                 a_failed_attempt_waits_for_its_backoff_and_is_claimed_again

@@ -6,6 +6,7 @@ use crate::options::TaskOptions;
 use crate::outcome::{Outcome, Reason, Settled};
 use crate::queue::Queue;
 use crate::runtime::Listener;
+use crate::runtime::wakeup::Signal;
 use crate::state::State;
 use crate::task::{NewTask, TaskId};
 
@@ -349,6 +350,46 @@ pub fn a_long_message_is_cut_between_characters<E: Engine>() {
 pub fn settling_nothing_does_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     assert_eq!(bench.queue.settle(Vec::new()).unwrap(), []);
+}
+
+pub fn what_waits_again_wakes_an_idle_worker<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let idle = bench.idle_worker();
+    for _ in 0..4 {
+        bench.add(attempts(1));
+    }
+    let claims: Vec<_> = bench.claim(4).iter().map(|task| task.claim).collect();
+    idle.received();
+    let wakes = |claim, outcome| {
+        bench.settle(claim, outcome);
+        idle.received() == [Signal::Tasks]
+    };
+    assert!(!wakes(claims[0], Outcome::Succeeded));
+    assert!(!wakes(claims[1], Outcome::Exited { code: 1 }), "it failed");
+    assert!(wakes(claims[2], Outcome::Returned));
+    let until = bench.later(5_000);
+    assert!(wakes(claims[3], Outcome::Snoozed { until }), "a time");
+}
+
+pub fn what_fails_together_is_not_tried_again_together<E: Engine>() {
+    let bench = Bench::<E>::default();
+    for _ in 0..4 {
+        bench.add(NewTask::shell("task", "true").options(TaskOptions {
+            backoff_ms: 3_600_000,
+            max_backoff_ms: 3_600_000,
+            ..TaskOptions::default()
+        }));
+    }
+    let failed = bench.claim(4).into_iter().map(|task| {
+        let outcome = Outcome::Exited { code: 1 };
+        settlement(task.claim, outcome, None)
+    });
+    let ids: Vec<_> = (1..=4).map(TaskId).collect();
+    bench.queue.settle(failed.collect()).unwrap();
+    let mut times: Vec<_> = ids.iter().map(|id| bench.task(*id).run_at).collect();
+    times.sort_unstable();
+    times.dedup();
+    assert_eq!(times.len(), 4, "{times:?}");
 }
 
 pub fn whoever_waits_for_tasks_to_end_is_told<E: Engine>() {

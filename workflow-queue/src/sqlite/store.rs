@@ -101,8 +101,8 @@ impl SqliteStore {
         self.database.check_caller_connection(tx)?;
         let mut writing = Writing::new(tx, self.database.now());
         let value = operation(&mut writing)?;
-        let ready = writing.finish()?.ready;
-        Ok(Done { value, ready })
+        let wakes = writing.finish()?.wakes();
+        Ok(Done { value, wakes })
     }
 
     /// One task with nothing but what every task has, in a lone statement; `None` if its key is
@@ -145,15 +145,13 @@ impl SqliteStore {
     }
 
     fn done<T>(&self, value: T, effects: Effects) -> Done<T> {
+        let wakes = effects.wakes();
         self.database.lanes().learn(effects.learned);
         if effects.scheduled {
             let mut due = self.due();
             *due = due.scheduled(self.database.now());
         }
-        Done {
-            value,
-            ready: effects.ready,
-        }
+        Done { value, wakes }
     }
 
     fn due(&self) -> std::sync::MutexGuard<'_, Due> {

@@ -94,6 +94,14 @@ pub(super) struct Effects {
     pub(super) learned: Vec<Learned>,
 }
 
+impl Effects {
+    /// How many idle workers to wake. Whoever is the first to look at what waits for a time sleeps
+    /// no longer than until then.
+    pub(super) fn wakes(&self) -> usize {
+        self.ready.max(usize::from(self.scheduled))
+    }
+}
+
 impl<'a> Writing<'a> {
     pub(super) fn new(connection: &'a Connection, now: Now) -> Self {
         Self {

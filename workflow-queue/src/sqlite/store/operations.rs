@@ -103,7 +103,7 @@ impl Store for SqliteStore {
         }
         Ok(Done {
             value: (settled, taken.claims),
-            ready: done.ready,
+            wakes: done.wakes,
         })
     }
 
