@@ -332,7 +332,7 @@ pub const FAULTS: &[Fault] = &[
         file: "workflow-queue/src/sqlite/limits.rs",
         find: "micros(now) + missing + interval",
         replace: "micros(now) + interval",
-        suite: workflow("engine", "limit"),
+        suite: workflow("engine", "rate"),
     },
     Fault {
         name: "a promotion that does not wait for workers",
