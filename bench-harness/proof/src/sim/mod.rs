@@ -76,7 +76,7 @@ fn config(seed: u64, options: &Options) -> Config {
         workers: 5,
         fewest: 3,
         stopped_ms: 300_000,
-        stops_at_settle: 30,
+        stops_at_settle: 250,
         usual_ms: 120_000,
         poll_ms: 10_000,
         longest_ms: 1_800_000,
