@@ -1,7 +1,6 @@
 //! Starting commands, and how they end by themselves.
 
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
@@ -93,9 +92,15 @@ fn what_cannot_be_started_is_refused_with_a_sentence_that_names_it() {
         };
         std::fs::write(bench.path(name), text).unwrap();
     }
+    // Copied by another process: what this one has open for writing, a command that is started just
+    // then has open too, and then the file cannot be executed.
     for name in ["script", "no-interpreter"] {
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(bench.path(name), mode).unwrap();
+        let plain = bench.path(&format!("{name}.text"));
+        std::fs::rename(bench.path(name), &plain).unwrap();
+        let copied = std::process::Command::new("install")
+            .args([&plain, &bench.path(name)])
+            .status();
+        assert!(copied.unwrap().success());
     }
     let huge = "x".repeat(131_072);
     for (work, sentence) in [
