@@ -132,11 +132,13 @@ impl KeptAwake {
             let mut command = Command::new("chrt");
             command.args(["--idle", "0"]).arg(std::env::current_exe()?);
             command.args(["child", "stamp", "spin", "--processor"]);
-            let Ok(mut sleeper) = Sleeper::run(command.arg(processor.to_string())) else {
+            command.arg(processor.to_string());
+            // It says so once it spins.
+            let spins =
+                Sleeper::run(&mut command).and_then(|mut sleeper| sleeper.next().map(|_| sleeper));
+            let Ok(sleeper) = spins else {
                 return Ok(None);
             };
-            // It says so once it spins.
-            sleeper.next()?;
             spinning.push(sleeper);
         }
         Ok(Some(Self(spinning)))
