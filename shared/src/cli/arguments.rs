@@ -17,7 +17,7 @@ use crate::sqlite::Durability;
 /// Options of every verb, before or after it.
 #[derive(Args, Debug)]
 pub struct Common {
-    /// The database file; else the environment's <PROGRAM>_DB, else a file under
+    /// The database file; else the environment's `<PROGRAM>_DB`, else a file under
     /// `$XDG_DATA_HOME`
     #[arg(
         long,
@@ -27,7 +27,7 @@ pub struct Common {
     )]
     pub(crate) db: Option<PathBuf>,
 
-    /// The form of what is printed; else the environment's <PROGRAM>_OUTPUT, else a table
+    /// The form of what is printed; else the environment's `<PROGRAM>_OUTPUT`, else a table
     #[arg(
         short,
         long,

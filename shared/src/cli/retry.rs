@@ -113,7 +113,7 @@ fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
 /// Queues them again with `retry`, which is [`Queue::retry`] or does more than that.
 ///
 /// # Errors
-/// [`Error::NotFound`](crate::Error::NotFound) for a task that does not exist, [`Failure::Tasks`]
+/// [`Error::NotFound`] for a task that does not exist, [`Failure::Tasks`]
 /// if one named by itself refused the change; the others are changed all the same.
 pub fn run<Q: Queue>(
     context: &Context<Q>,

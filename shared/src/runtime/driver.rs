@@ -1,18 +1,20 @@
 //! Performs what the machines say, on a queue and a system, one action at a time: between any two
 //! a simulation may end the worker.
 
-use std::collections::{BTreeMap, VecDeque};
+mod peers;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::executor::Ending;
 use super::machine::Machine;
 use super::pacemaker::Pulse;
 use super::protocol::{Action, Config, Event, WorkerEvent};
-use super::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
-use super::shell::{Peer, Shell};
+use super::recovery::Recovery;
+use super::shell::Shell;
 use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use crate::clock::{BootTime, Now};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outcome::{Settled, Settlement};
 use crate::queue::{ListQuery, Queue, Serves, WorkerInfo};
 use crate::state::State;
@@ -348,124 +350,6 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
-    fn look_at_peers(&mut self, now: Now, observer: &mut impl Observer) {
-        let mut refused = |error: Error| {
-            observer.on(&WorkerEvent::Refused {
-                message: error.to_string(),
-            });
-        };
-        let (counter, workers) = match self.list_workers() {
-            Ok(listed) => listed,
-            Err(error) => return refused(error),
-        };
-        self.shell.watch_only(&workers);
-        for peer in &workers {
-            let known = |recovery: &Recovery| recovery.worker() == peer.id;
-            if peer.id == self.worker || self.recoveries.iter().any(known) {
-                continue;
-            }
-            match self.shell.look_at(peer) {
-                Ok(Peer::Alive) => {}
-                Ok(Peer::Taken) => self.events.push(Event::PeerTaken),
-                Ok(Peer::Dead { this_boot }) => {
-                    self.recoveries.push(Recovery::new(peer.id, this_boot, now));
-                }
-                // One whose lock cannot be tried keeps nobody from recovering the others.
-                Err(error) => refused(error),
-            }
-        }
-        self.listed = Some((counter, workers));
-        if let Err(error) = self.look_at_leases(now) {
-            refused(error);
-        }
-    }
-
-    /// The workers, and the change counter that they are right for. Read anew only after a commit:
-    /// an idle worker that looks at its peers touches little memory.
-    fn list_workers(&mut self) -> Result<(i64, Vec<WorkerInfo>)> {
-        let counter = self.queue.change_counter()?;
-        match self.listed.take() {
-            Some(listed) if listed.0 == counter => Ok(listed),
-            _ => Ok((counter, self.queue.workers()?)),
-        }
-    }
-
-    /// Begins the recovery of claims whose lease has run out, whatever else their workers hold: one
-    /// that was left behind, by a commit in the dark for instance, is extended by nobody. What this
-    /// worker itself works at, its heart and its next settle see to.
-    fn look_at_leases(&mut self, now: Now) -> Result<()> {
-        let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
-        for claim in self.queue.expired()? {
-            if claim.worker != self.worker || !self.machine.works_at(claim) {
-                of_worker.entry(claim.worker).or_default().push(claim);
-            }
-        }
-        for (worker, claims) in of_worker {
-            let known = |recovery: &Recovery| recovery.worker() == worker;
-            if !self.recoveries.iter().any(known) {
-                self.recoveries
-                    .push(Recovery::of_expired(worker, claims, now));
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on with the first recovery that has something to do. Returns whether one had.
-    fn recover(&mut self, now: Now, observer: &mut impl Observer) -> bool {
-        let due = |recovery: &Recovery| !matches!(recovery.next(now), RecoveryAction::Wait(_));
-        let Some(position) = self.recoveries.iter().position(due) else {
-            return false;
-        };
-        let recovery = &mut self.recoveries[position];
-        let dead = recovery.worker();
-        match recovery.next(now) {
-            RecoveryAction::Sweep => match self.shell.sweep(recovery.whose()) {
-                Ok(sweep) => recovery.answer(now, RecoveryAnswer::Swept(sweep)),
-                Err(error) => {
-                    recovery.answer(
-                        now,
-                        RecoveryAnswer::Swept(super::recovery::Sweep::default()),
-                    );
-                    observer.on(&WorkerEvent::Refused {
-                        message: error.to_string(),
-                    });
-                }
-            },
-            RecoveryAction::Reap => {
-                let reaped = match recovery.expired() {
-                    Some(claims) => self.queue.expire(claims),
-                    None => self.queue.reap(dead),
-                };
-                recovery.answer(now, RecoveryAnswer::Reaped(reaped));
-            }
-            RecoveryAction::Wait(_) => {}
-            RecoveryAction::Release => self.recovered(position, observer),
-        }
-        true
-    }
-
-    fn recovered(&mut self, position: usize, observer: &mut impl Observer) {
-        let recovery = self.recoveries.swap_remove(position);
-        let dead = recovery.worker();
-        match recovery.into_result() {
-            Ok(recovered) => {
-                self.shell.release(dead, false);
-                self.events.push(Event::TasksWaiting);
-                // One that extended its claims after all is nothing to speak of.
-                if !recovered.expired || !recovered.tasks.is_empty() || recovered.ended > 0 {
-                    observer.on(&WorkerEvent::Recovered(recovered));
-                }
-            }
-            // The row and the lock file stay, so that somebody tries again.
-            Err(error) => {
-                self.shell.release(dead, true);
-                observer.on(&WorkerEvent::Refused {
-                    message: error.to_string(),
-                });
-            }
-        }
-    }
-
     /// A worker that has drained its queue may be the last one, so it recovers the dead before it
     /// leaves. One that was told to end, or had to, leaves them to others, who begin anew.
     fn leave(&mut self, now: Now, observer: &mut impl Observer) -> Turn {
@@ -485,18 +369,6 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             return Turn::Busy;
         }
         self.next_recovery(now).map_or(Turn::Finished, Turn::Wait)
-    }
-
-    /// When the first recovery that waits goes on.
-    fn next_recovery(&self, now: Now) -> Option<BootTime> {
-        let waits = self.recoveries.iter().filter_map(|recovery| {
-            if let RecoveryAction::Wait(until) = recovery.next(now) {
-                Some(until)
-            } else {
-                None
-            }
-        });
-        waits.min()
     }
 
     fn next_wake(&self, now: Now) -> BootTime {

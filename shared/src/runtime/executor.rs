@@ -11,6 +11,7 @@
 
 mod ages;
 mod end;
+mod follow;
 mod given;
 pub(super) mod preparer;
 mod slots;
@@ -29,7 +30,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use super::capture::MEMORY_MS;
-use super::child::{Process, Read, Surroundings};
+use super::child::{Process, Surroundings};
 use super::handlers::{HandlerTask, Handlers, Pool};
 use super::inherited::{heed_sigchld, raise_descriptors};
 use super::inputs;
@@ -37,12 +38,11 @@ use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
 use crate::error::{Error, Result};
-use crate::output::Stream;
 use crate::task::Work;
-use ages::{Line, Next};
+use ages::Line;
 pub use end::{End, Ended, Ending};
 use preparer::Preparer;
-use slots::{Job, Running, command, runs};
+use slots::{Job, Running};
 use source::Source;
 use spawner::{Began, Order, Spawner};
 
@@ -238,8 +238,8 @@ impl Executor {
     }
 
     /// Blocks until an execution has ended, a command is prepared, a watched descriptor is readable,
-    /// or `until` (boot time) has come; for ever if none of that happens. What ended is appended to `ended`, the
-    /// tokens of readable descriptors to `ready`.
+    /// or `until` (boot time) has come; for ever if none of that happens. What ended is appended to
+    /// `ended`, the tokens of readable descriptors to `ready`.
     ///
     /// # Errors
     /// [`Error::Io`] when the system cannot wait.
@@ -341,60 +341,6 @@ impl Executor {
         }
     }
 
-    /// Does what commands have become old enough for. Returns when the next one does.
-    fn come_of_age(&mut self, now: BootTime) -> Option<BootTime> {
-        let watch_at = loop {
-            let slots = &self.slots;
-            match self
-                .unwatched
-                .next(now, |slot, claim| runs(slots, slot, claim))
-            {
-                Next::Aged(slot, claim) if !self.watch_pipes(slot, now) => {
-                    self.unwatched.join(now, WATCH_MS, slot, claim);
-                }
-                Next::Aged(..) => {}
-                Next::At(at) => break Some(at),
-                Next::Nobody => break None,
-            }
-        };
-        let show_at = loop {
-            let slots = &self.slots;
-            match self.young.next(now, |slot, claim| runs(slots, slot, claim)) {
-                Next::Aged(slot, _) => {
-                    if let Some(process) = command(&mut self.slots, slot) {
-                        process.capture.came_due(&self.sidecar);
-                    }
-                }
-                Next::At(at) => break Some(at),
-                Next::Nobody => break None,
-            }
-        };
-        watch_at.into_iter().chain(show_at).min()
-    }
-
-    /// Has a command's output read as it comes. False if the system does not watch more pipes: then
-    /// what is there is read now, and is to be asked for again.
-    fn watch_pipes(&mut self, slot: usize, now: BootTime) -> bool {
-        let Some(process) = command(&mut self.slots, slot) else {
-            return true;
-        };
-        process.watched = true;
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            let Some(pipe) = process.pipe(stream) else {
-                continue;
-            };
-            match Source::Pipe(slot, stream).watch(&self.epoll, pipe.as_fd()) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(_) => {
-                    process.drain(Stream::Stdout, &mut self.buffer, now, &self.sidecar);
-                    process.drain(Stream::Stderr, &mut self.buffer, now, &self.sidecar);
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
     fn handle(
         &mut self,
         source: Source,
@@ -408,84 +354,6 @@ impl Executor {
             Source::Inputs => self.take_prepared(),
             Source::Pipe(slot, stream) => self.read_pipe(slot, stream, now, ended),
             Source::Child(slot) => self.child_exited(slot, now, ended),
-        }
-    }
-
-    fn end_handlers(&mut self, ended: &mut Vec<Ended>) {
-        let Some(pool) = &mut self.pool else {
-            return;
-        };
-        let (slots, free) = (&mut self.slots, &mut self.free);
-        pool.take_done(&mut |claim, outcome| {
-            let running = |slot: &Option<Running>| matches!(slot, Some(own) if own.claim == claim);
-            if let Some(slot) = slots.iter().position(running) {
-                slots[slot] = None;
-                free.push(slot);
-                ended.push(Ended {
-                    claim,
-                    end: End::Handler(outcome),
-                    output: None,
-                });
-            }
-        });
-    }
-
-    fn read_pipe(&mut self, slot: usize, stream: Stream, now: BootTime, ended: &mut Vec<Ended>) {
-        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
-        let Some(process) = command(&mut self.slots, slot) else {
-            return;
-        };
-        if process.read(stream, buffer, now, logs) != Read::Closed {
-            return;
-        }
-        process.close(stream, &self.epoll);
-        if process.exited && !process.lingers() {
-            self.end_command(slot, now, ended);
-        }
-    }
-
-    fn child_exited(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
-        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
-        let Some(process) = command(&mut self.slots, slot) else {
-            return;
-        };
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            if process.drain(stream, buffer, now, logs) {
-                process.close(stream, &self.epoll);
-            }
-        }
-        if process.lingers() {
-            process.exited = true;
-            let _ = epoll::delete(&self.epoll, &process.pidfd);
-        } else {
-            self.end_command(slot, now, ended);
-        }
-    }
-
-    fn end_command(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
-        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
-        let Some(Some(Running { claim, job })) = self.slots.get_mut(slot) else {
-            return;
-        };
-        let Job::Command(process) = job else {
-            return;
-        };
-        let Some(end) = process.reap() else {
-            return;
-        };
-        let claim = *claim;
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            process.drain(stream, buffer, now, logs);
-        }
-        process.unwatch(&self.epoll);
-        self.free.push(slot);
-        if let Some(Running {
-            job: Job::Command(process),
-            ..
-        }) = self.slots[slot].take()
-        {
-            let output = process.into_output();
-            ended.push(Ended { claim, end, output });
         }
     }
 }

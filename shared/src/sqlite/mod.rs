@@ -1,6 +1,6 @@
 //! The `SQLite` store: one file, one write connection per process, short readers.
 //!
-//! [`read`] and [`write`] hold what both engines do with the core line in the same way.
+//! [`read`] and [`write`](mod@write) hold what both engines do with the core line in the same way.
 
 mod backup;
 mod caller;

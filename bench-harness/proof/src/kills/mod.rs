@@ -1,7 +1,7 @@
 //! `kill -9` of everything that works on a file: workers, producers, every verb that writes.
 //!
 //! Processes start on one file, eight at a time, and each is killed after a time drawn by lot from
-//! its seed. What a producer printed is acknowledged; commands and workers keep a [`journal`]. In
+//! its seed. What a producer printed is acknowledged; commands and workers keep a journal. In
 //! the end one worker is left alone and must finish the rest.
 
 mod check;
