@@ -32,6 +32,11 @@ impl Scene {
         FastQueue::open(self.path("q.db")).unwrap()
     }
 
+    fn backup(&self, queue: &FastQueue) {
+        let copy = self.path("copy.db");
+        queue.database().backup(&copy, false).unwrap();
+    }
+
     fn restore(&self) -> fast_queue::Result<Restored> {
         let options = OpenOptions::new(Durability::Fast).unwrap();
         let open = |path: &Path, options| FastQueue::open_with(path, options);
@@ -65,10 +70,7 @@ fn no_claim_from_before_a_restore_is_good_after_it() {
     let scene = Scene::new();
     let queue = scene.open();
     add(&queue);
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     let before = claim(&queue);
     let later = add(&queue);
     let of_later = claim(&queue);
@@ -102,10 +104,7 @@ fn every_restore_is_an_epoch_of_its_own() {
     let scene = Scene::new();
     let queue = scene.open();
     add(&queue);
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     drop(queue);
     let mut claims = Vec::new();
     for _ in 0..3 {
@@ -123,10 +122,7 @@ fn a_claim_of_the_backup_is_void_and_its_task_returned() {
     let queue = scene.open();
     add(&queue);
     let running = claim(&queue);
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     drop(queue);
     let restored = scene.restore().unwrap();
     assert_eq!(restored.recovered.len(), 1);
@@ -141,10 +137,7 @@ fn a_claim_of_the_backup_is_void_and_its_task_returned() {
 fn an_empty_queue_can_be_restored() {
     let scene = Scene::new();
     let queue = scene.open();
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     drop(queue);
     scene.restore().unwrap();
     assert_eq!(add(&scene.open()), TaskId(1));
@@ -166,10 +159,7 @@ fn of_what_has_ended_only_a_success_keeps_its_token() {
             output: None,
         }])
         .unwrap();
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     drop(queue);
     scene.restore().unwrap();
     let queue = scene.open();
@@ -235,10 +225,7 @@ fn a_restore_is_refused_while_the_database_is_open() {
     let scene = Scene::new();
     let queue = scene.open();
     let id = add(&queue);
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     assert!(scene.restore().unwrap_err().is_busy());
     assert!(queue.get(id).unwrap().is_some());
     drop(queue);
@@ -258,10 +245,7 @@ fn a_database_that_cannot_be_read_is_replaced_and_kept() {
     let scene = Scene::new();
     let queue = scene.open();
     let id = add(&queue);
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     drop(queue);
     std::fs::write(scene.path("q.db"), vec![0xaa; 9000]).unwrap();
     std::fs::write(scene.path("q.db-wal"), vec![0xbb; 9000]).unwrap();
@@ -287,10 +271,7 @@ fn a_database_that_is_gone_may_have_given_out_any_id() {
     let scene = Scene::new();
     let queue = scene.open();
     add(&queue);
-    queue
-        .database()
-        .backup(&scene.path("copy.db"), false)
-        .unwrap();
+    scene.backup(&queue);
     drop(queue);
     for name in ["q.db", "q.db-wal", "q.db-shm"] {
         let _ = std::fs::remove_file(scene.path(name));

@@ -120,7 +120,6 @@ pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
         what: "ways to misbehave and be ended, of which no process may be left".to_owned(),
         count,
         violations: faults.len() as u64,
-        seeds: Vec::new(),
         seconds: watch.elapsed().as_secs_f64(),
         commit,
         ..Figure::default()

@@ -32,10 +32,6 @@ pub fn run() -> Result<Option<(Figure, Vec<String>)>> {
     let watch = Stopwatch::start();
     let mut figure = Figure {
         what: "verbs refused by a full disk".to_owned(),
-        count: 0,
-        violations: 0,
-        seeds: Vec::new(),
-        seconds: 0.0,
         commit: commit(),
         ..Figure::default()
     };

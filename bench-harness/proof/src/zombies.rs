@@ -48,7 +48,6 @@ pub fn run(count: usize) -> Result<(Figure, Vec<String>)> {
         what: "verdicts of workers that were stopped beyond their lease".to_owned(),
         count: count as u64,
         violations: faults.len() as u64,
-        seeds: Vec::new(),
         seconds: watch.elapsed().as_secs_f64(),
         commit,
         ..Figure::default()

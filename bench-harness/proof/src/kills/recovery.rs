@@ -42,7 +42,6 @@ pub fn recoveries(kills: usize) -> Result<Recoveries> {
             what: "kills of a worker whose task runs elsewhere within a second".to_owned(),
             count: times.len() as u64,
             violations: times.iter().filter(|time| **time >= BAR).count() as u64,
-            seeds: Vec::new(),
             seconds: watch.elapsed().as_secs_f64(),
             commit,
             ..Figure::default()

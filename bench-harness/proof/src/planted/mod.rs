@@ -69,10 +69,6 @@ pub fn run(part: &str, mut tell: impl FnMut(&Found)) -> Result<Figure> {
     let tree = Tree::new()?;
     let mut figure = Figure {
         what: "faults planted in the code, each to be found by a test within a minute".to_owned(),
-        count: 0,
-        violations: 0,
-        seeds: Vec::new(),
-        seconds: 0.0,
         commit: commit(),
         ..Figure::default()
     };

@@ -80,10 +80,6 @@ pub fn run(stride: usize) -> Result<Option<Syscalls>> {
 fn figure(what: &str) -> Figure {
     Figure {
         what: what.to_owned(),
-        count: 0,
-        violations: 0,
-        seeds: Vec::new(),
-        seconds: 0.0,
         commit: commit(),
         ..Figure::default()
     }
