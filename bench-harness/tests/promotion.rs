@@ -11,13 +11,16 @@ use std::path::Path;
 use fast_queue::FastQueue;
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::error::Error;
+use queue_core::maintenance::restore;
 use queue_core::outcome::{Outcome, Settled, Settlement};
 use queue_core::queue::{Queue, Serves};
 use queue_core::runtime::presence::Registration;
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
-use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
+use workflow_queue::{
+    Condition, Promotion, SqliteOptions, WorkflowQueue, WorkflowTask, promote_file,
+};
 
 fn promote(path: &Path) -> Promotion {
     promote_file(path, OpenOptions::new(Durability::Fast).unwrap()).unwrap()
@@ -103,4 +106,51 @@ fn a_program_that_had_the_file_open_writes_nothing_more() {
     reopened
         .enqueue(vec![NewTask::shell("t", "true")])
         .unwrap_err();
+}
+
+#[test]
+fn fast_queue_counts_what_is_blocked_in_a_file_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let workflow = WorkflowQueue::open_with(&path, SqliteOptions::new().unwrap()).unwrap();
+    let first = workflow.enqueue(vec![NewTask::shell("a", "true")]).unwrap()[0].id;
+    let after = || WorkflowTask::shell("b", "true").after(first, Condition::Success);
+    workflow.enqueue_workflow(vec![after(), after()]).unwrap();
+    let mut options = OpenOptions::new(Durability::Fast).unwrap();
+    options.read_only = true;
+    let fast = FastQueue::open_with(&path, options).unwrap();
+    assert_eq!(fast.stats().unwrap(), workflow.stats().unwrap());
+    assert_eq!(fast.stats().unwrap().count(State::Blocked), 2);
+}
+
+#[test]
+fn what_a_backup_of_the_other_program_makes_of_a_database_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let [fast, flow] = ["fast.db", "flow.db"].map(|name| folder.path().join(name));
+    drop(FastQueue::open(&fast).unwrap());
+    let workflow = WorkflowQueue::open_with(&flow, SqliteOptions::new().unwrap()).unwrap();
+    drop(workflow);
+    let options = || OpenOptions::new(Durability::Fast).unwrap();
+    let open_fast = |path: &Path, options| FastQueue::open_with(path, options);
+    for (backup, foreign) in [(&flow, true), (&fast, false)] {
+        let to = folder.path().join("restored.db");
+        let restored = restore(&to, backup, &options(), open_fast).unwrap();
+        assert_eq!(restored.foreign, foreign);
+        let queue = FastQueue::open_with(&to, options()).unwrap();
+        assert_eq!(queue.refuses().unwrap().is_some(), foreign);
+        let enqueued = queue.enqueue(vec![NewTask::shell("t", "true")]);
+        assert_eq!(enqueued.is_err(), foreign);
+    }
+    let open = |path: &Path, open| {
+        WorkflowQueue::open_with(
+            path,
+            SqliteOptions {
+                open,
+                ..SqliteOptions::new()?
+            },
+        )
+    };
+    let to = folder.path().join("second.db");
+    assert!(restore(&to, &fast, &options(), open).unwrap().foreign);
+    assert!(!restore(&to, &flow, &options(), open).unwrap().foreign);
 }

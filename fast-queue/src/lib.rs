@@ -97,6 +97,7 @@ mod plans;
 mod queue;
 mod reap;
 mod settle;
+mod view;
 
 pub use queue::FastQueue;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::{FastQueue, NewTask, Queue};
 
-const OWN: [(&str, &str); 17] = [
+const OWN: [(&str, &str); 18] = [
     ("engine", crate::guard::ENGINE),
     ("lane_open", crate::enqueue::LANE_OPEN),
     ("enqueue", crate::enqueue::ENQUEUE),
@@ -26,6 +26,7 @@ const OWN: [(&str, &str); 17] = [
     ("reap_rows", crate::reap::REAP_ROWS),
     ("reap", crate::reap::REAP),
     ("retry", crate::change::RETRY),
+    ("blocked", crate::view::BLOCKED),
 ];
 
 /// The plan of every statement, under its file's name.

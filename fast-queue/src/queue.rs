@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::Now;
-use queue_core::error::Result;
+use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
@@ -22,7 +22,7 @@ use queue_core::task::{NewTask, Task, TaskId};
 use rusqlite::Connection;
 
 use crate::guard::{Guard, Phase};
-use crate::{change, claim, enqueue, reap, settle};
+use crate::{change, claim, enqueue, reap, settle, view};
 
 /// What producers and workers execute all the time.
 const HOT: &[&str] = &[
@@ -299,7 +299,17 @@ impl Queue for FastQueue {
     }
 
     fn stats(&self) -> Result<Stats> {
-        self.database.read(|connection| read::stats(connection, 0))
+        self.database.read(view::stats)
+    }
+
+    fn refuses(&self) -> Result<Option<Error>> {
+        let checked = self
+            .database
+            .read(|connection| self.guard.check(connection, Phase::Accepting));
+        match checked {
+            Err(error @ Error::Promoted { .. }) => Ok(Some(error)),
+            checked => checked.map(|()| None),
+        }
     }
 
     fn queues(&self) -> Result<Vec<QueueInfo>> {

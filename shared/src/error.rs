@@ -57,7 +57,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The file belongs to `workflow-queue` now, or is on its way there.
-    #[error("{}: this file was promoted; use workflow-queue on it", path.display())]
+    #[error("{}: the file is workflow-queue's; use that program on it", path.display())]
     Promoted {
         /// The database file.
         path: PathBuf,

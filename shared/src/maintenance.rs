@@ -21,6 +21,8 @@ pub struct Restored {
     pub found: Option<PathBuf>,
     /// What became of the tasks that ran when the backup was made.
     pub recovered: Vec<Recovered>,
+    /// The backup is of another engine, which alone can work on it.
+    pub foreign: bool,
 }
 
 /// Puts a backup in the place of the database at `path`, with a new epoch: no claim made before is
@@ -45,12 +47,14 @@ pub fn restore<Q: Queue>(
     replacement.fill_from(backup)?;
     let queue = open(&replacement.staged(), replacement.options().clone())?;
     let recovered = void_claims(&queue, &replacement)?;
+    let refusal = queue.refuses()?;
     drop(queue);
     let found = replacement.found.clone();
     Ok(Restored {
         kept: replacement.finish()?,
         found,
         recovered,
+        foreign: refusal.is_some(),
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::runtime::sidecar::Sidecar;
@@ -131,6 +131,14 @@ pub trait Queue: Send + Sync + 'static {
 
     /// How many tasks stand where.
     fn stats(&self) -> Result<Stats>;
+
+    /// Why this engine takes no tasks in the file, where it is another engine's.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn refuses(&self) -> Result<Option<Error>> {
+        Ok(None)
+    }
 
     /// Every queue and handler lane that was ever named.
     fn queues(&self) -> Result<Vec<QueueInfo>>;

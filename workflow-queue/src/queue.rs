@@ -393,6 +393,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         self.store.stats()
     }
 
+    fn refuses(&self) -> Result<Option<Error>> {
+        Ok(self.store.refuses())
+    }
+
     fn queues(&self) -> Result<Vec<QueueInfo>> {
         self.store.queues()
     }

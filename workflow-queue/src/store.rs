@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::{Now, Timestamp};
-use queue_core::error::Result;
+use queue_core::error::{Error, Result};
 use queue_core::outcome::{Reason, Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
@@ -215,6 +215,8 @@ pub trait Store: Send + Sync + 'static {
     fn last_id(&self) -> Result<Option<TaskId>>;
     /// How many tasks stand where.
     fn stats(&self) -> Result<Stats>;
+    /// Why nothing can be written, where the file is another engine's.
+    fn refuses(&self) -> Option<Error>;
     /// Every lane.
     fn queues(&self) -> Result<Vec<QueueInfo>>;
     /// Every limit.

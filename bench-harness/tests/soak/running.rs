@@ -180,7 +180,7 @@ fn check(flow: &Stage<WorkflowQueue>, count: usize, journal: &Journal, kills: &[
     }
     faults.extend(flow.marked_processes());
     assert!(faults.is_empty(), "{}\n{log}", faults.join("\n"));
-    let told = "this file was promoted; use workflow-queue on it";
+    let told = "the file is workflow-queue's; use that program on it";
     wait_until("every worker that left has said why", || {
         flow.log().matches(told).count() == 2 - kills.len()
     });

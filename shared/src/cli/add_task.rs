@@ -395,8 +395,8 @@ pub fn advise<Q: Queue>(
     let serves = |worker: &WorkerInfo| worker.serves.covers(name, handler);
     if !workers.iter().any(serves) {
         note(&format!(
-            "no worker is running that can run it; start one with {}",
-            context.worker_command(name)
+            "no worker is running that can run it; {}",
+            context.how_to_serve(queue, name)?
         ));
     }
     Ok(())

@@ -195,7 +195,7 @@ fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
         format!(
             "{}; {} lets one go on",
             names.join(", "),
-            context.command("resume")
+            context.command("resume QUEUE")
         )
     };
     Ok(vec![ok("paused queues", value)])

@@ -10,6 +10,7 @@ use clap::{Parser, ValueEnum};
 
 use super::arguments::{Common, format_of};
 use super::exit::{self, Failure};
+use super::run;
 use super::screen::{self, Format, Screen};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -236,6 +237,24 @@ impl<Q: Queue> Context<Q> {
         } else {
             format!("`{} {verb}`", self.program.name)
         }
+    }
+
+    /// How a queue of this file gets a worker: a clause that says what to start, or why this program
+    /// has none for it.
+    ///
+    /// # Errors
+    /// As [`Queue::refuses`].
+    pub fn how_to_serve(&self, queue: &Q, name: &str) -> crate::Result<String> {
+        if let Some(refusal) = queue.refuses()? {
+            return Ok(refusal.to_string());
+        }
+        Ok(match run::file_of(name) {
+            Some(file) => {
+                let file = Work::Argv(vec![file.to_owned()]).display();
+                format!("{} goes on with it", self.command(&format!("run {file}")))
+            }
+            None => format!("start one with {}", self.worker_command(name)),
+        })
     }
 
     /// How a person starts a worker for that queue of this file.

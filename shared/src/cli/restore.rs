@@ -46,6 +46,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         ));
     }
     unreachable(&restored.recovered);
+    if restored.foreign {
+        note("the backup is of the other program, which alone can work on it");
+    }
     let shown = |path: &Path| path.to_string_lossy().into_owned();
     let view = View {
         restored: shown(&context.path),

@@ -23,6 +23,11 @@ use crate::task::{NewTask, Work};
 use group::{Group, Line, Verdict};
 use progress::Progress;
 
+/// The name of the file whose lines are in that queue, if it is the queue of one.
+pub(super) fn file_of(queue: &str) -> Option<&str> {
+    Group::file_of(queue)
+}
+
 /// Bytes of ids in a command that is suggested; more make it unreadable.
 const LONGEST_IDS: usize = 40;
 

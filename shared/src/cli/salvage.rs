@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::program::{Access, Context};
-use super::screen::note;
+use super::screen::{Screen, note};
 use super::table::{Column, Table, left, right};
 use super::{Failure, escape, restore};
-use crate::maintenance::salvage;
+use crate::error::Error;
+use crate::maintenance::{Salvaged, salvage};
 use crate::queue::Queue;
 
 /// Copy what can be read of a damaged database to a new one
 ///
 /// The old file is only read; nobody else may have it open. Tasks keep their ids. What ran is
-/// queued again, as after a crash, and claims from before are lost.
+/// queued again, as after a crash, and claims from before are lost. The exit code is 5 where rows
+/// were lost.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The database to create
@@ -59,10 +61,28 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     });
     let views: Vec<View> = views.collect();
     if context.screen.is_json() {
-        return context.screen.json(&views);
+        context.screen.json(&views)?;
+    } else {
+        show(context.screen, &views)?;
     }
+    let file = arguments.file.to_string_lossy();
+    note(&format!(
+        "saved to {}; look at it before you use it in place of the old one",
+        escape::line(&file)
+    ));
+    if saved.tables.iter().all(Salvaged::is_whole) {
+        return Ok(());
+    }
+    Err(Failure::Error(Error::Unusable {
+        path: context.path.clone(),
+        what: "not everything in it could be saved".to_owned(),
+        source: None,
+    }))
+}
+
+fn show(screen: Screen, views: &[View]) -> Result<(), Failure> {
     let mut table = Table::new(&COLUMNS);
-    for view in &views {
+    for view in views {
         let [saved, places, refused] =
             [view.saved, view.places, view.refused].map(|one| one.to_string());
         let lost = view
@@ -70,11 +90,5 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             .map_or("unknown".to_owned(), |lost| lost.to_string());
         table.row([view.table, &saved, &places, &lost, &refused]);
     }
-    context.screen.table(&table)?;
-    let file = arguments.file.to_string_lossy();
-    note(&format!(
-        "saved to {}; look at it before you use it in place of the old one",
-        escape::line(&file)
-    ));
-    Ok(())
+    screen.table(&table)
 }

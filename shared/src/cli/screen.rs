@@ -60,8 +60,17 @@ impl Screen {
         self.raw(table.render(self.width(), self.color()).as_bytes())
     }
 
-    /// Prints bytes as they are.
+    /// Prints bytes as they are. A reader that has gone has had enough: the verb goes on, and its
+    /// exit code says what it always says.
     pub fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.stream(bytes) {
+            Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            printed => printed,
+        }
+    }
+
+    /// The same for what has no end of its own: without a reader the verb is over.
+    pub fn stream(self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         stdout
             .write_all(bytes)

@@ -34,7 +34,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         if context.screen.is_json() {
             context.screen.json(&FullView::new(&task, &facts))
         } else {
-            context.screen.raw(text.as_bytes())
+            context.screen.stream(text.as_bytes())
         }
     })
 }

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::Failure;
 use super::json::Moment;
-use super::moment;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right};
+use super::{Failure, escape, moment};
 use crate::queue::{Queue, Stats, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::state::State;
+use crate::task::DEFAULT_QUEUE;
 
 /// Show how many tasks stand where
 #[derive(clap::Args, Debug)]
@@ -61,9 +61,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
         ));
     }
     for name in paused {
-        note(&format!("queue {name} is paused"));
+        note(&format!("queue {} is paused", escape::line(&name)));
     }
-    note(&workers_sentence(context, &workers));
+    note(&workers_sentence(context, &queue, &workers)?);
     Ok(())
 }
 
@@ -116,16 +116,26 @@ fn slots(workers: &[WorkerInfo]) -> u64 {
     workers.iter().map(|worker| u64::from(worker.slots)).sum()
 }
 
-fn workers_sentence<Q: Queue>(context: &Context<Q>, workers: &[WorkerInfo]) -> String {
-    match workers.len() {
-        0 => format!(
-            "no worker is running; start one with {}",
-            context.command("worker")
-        ),
+/// Who works, or how that would begin: for the first queue in which tasks wait.
+fn workers_sentence<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    workers: &[WorkerInfo],
+) -> Result<String, Failure> {
+    Ok(match workers.len() {
+        0 => {
+            let lanes = queue.queues()?;
+            let waits = lanes.iter().find(|lane| lane.queued > 0);
+            let name = waits.map_or(DEFAULT_QUEUE, |lane| &lane.name);
+            format!(
+                "no worker is running; {}",
+                context.how_to_serve(queue, name)?
+            )
+        }
         1 => format!("1 worker is running, with {} slots", slots(workers)),
         number => format!(
             "{number} workers are running, with {} slots",
             slots(workers)
         ),
-    }
+    })
 }

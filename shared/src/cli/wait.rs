@@ -166,9 +166,9 @@ impl<Q: Queue> Wait<'_, Q> {
             .any(|worker| worker.serves.covers(&task.queue, handler));
         if !served {
             note(&format!(
-                "no worker is running that can run task {}; start one with {}",
+                "no worker is running that can run task {}; {}",
                 task.id,
-                self.context.worker_command(&task.queue)
+                self.context.how_to_serve(self.queue, &task.queue)?
             ));
         }
         Ok(())

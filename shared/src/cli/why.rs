@@ -40,10 +40,12 @@ struct View<'a> {
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
     let living = live_workers(&queue)?;
+    let known = queue.workers()?;
     let scene = Scene {
         context,
         queue: &queue,
         living: &living,
+        known: &known,
         now: queue.now().wall,
     };
     select::each(&queue, &arguments.ids.concat(), |id| {
@@ -69,6 +71,8 @@ struct Scene<'a, Q> {
     context: &'a Context<Q>,
     queue: &'a Q,
     living: &'a [WorkerInfo],
+    /// The registered workers, living or dead.
+    known: &'a [WorkerInfo],
     now: Timestamp,
 }
 
@@ -98,10 +102,7 @@ impl<Q: Queue> Scene<'_, Q> {
                     format!("start the program that has the handler {handler}")
                 }
                 Work::Shell(_) | Work::Argv(_) => {
-                    format!(
-                        "start one with {}",
-                        self.context.worker_command(&task.queue)
-                    )
+                    self.context.how_to_serve(self.queue, &task.queue)?
                 }
             };
             let sentence = format!("no worker is running that can run it; {start}");
@@ -149,7 +150,12 @@ impl<Q: Queue> Scene<'_, Q> {
                     Condition::Failure => "fail",
                     Condition::Any => "end",
                 };
-                let sentence = if state.is_terminal() {
+                let sentence = if matches!(state, State::Failed | State::Cancelled) {
+                    let retry = self.context.command(&format!("retry {task} --downstream"));
+                    format!(
+                        "task {task} had to {how} first, but it is {state}; {retry} queues both again"
+                    )
+                } else if state.is_terminal() {
                     format!("task {task} had to {how} first, but it is {state}")
                 } else {
                     format!("task {task} has to {how} first; it is {state}")
@@ -185,11 +191,19 @@ impl<Q: Queue> Scene<'_, Q> {
                 "running",
                 format!("worker {} (pid {}) took it {since}", worker.id, worker.pid),
             ),
-            None => because(
+            None if self.known.iter().any(|one| Some(one.id) == task.worker) => because(
                 "worker_dead",
                 format!(
                     "its worker took it {since} and is dead; {} returns it",
                     self.context.worker_command(&task.queue)
+                ),
+            ),
+            None => because(
+                "worker_unknown",
+                format!(
+                    "a program that is no registered worker took it {since}; if none such runs, {} \
+                     returns it",
+                    self.context.command("doctor --repair --unregistered")
                 ),
             ),
         }];
@@ -221,7 +235,13 @@ impl<Q: Queue> Scene<'_, Q> {
             String::new()
         };
         let retry = self.context.command(&format!("retry {}", task.id));
-        format!("it ended {when}{budget}: {how}; {retry} queues it again")
+        let again = if task.state == State::Skipped {
+            // It goes on with what it waited for.
+            String::new()
+        } else {
+            format!("; {retry} queues it again")
+        };
+        format!("it ended {when}{budget}: {how}{again}")
     }
 }
 

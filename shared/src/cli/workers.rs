@@ -9,6 +9,7 @@ use super::table::{Column, Table, left, right};
 use super::{Failure, moment};
 use crate::queue::{Queue, WorkerInfo};
 use crate::runtime::presence::is_alive;
+use crate::task::DEFAULT_QUEUE;
 
 /// List the workers of this file
 ///
@@ -64,8 +65,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     }
     if table.is_empty() {
         note(&format!(
-            "no worker is running; start one with {}",
-            context.command("worker")
+            "no worker is running; {}",
+            context.how_to_serve(&queue, DEFAULT_QUEUE)?
         ));
         return Ok(());
     }

@@ -102,7 +102,8 @@ pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
         (State::Queued, 0, 0)
     );
     assert_eq!((task.exit_code, task.reason), (None, None));
-    assert_eq!((task.finished_at, task.run_at), (None, None));
+    let times = (task.started_at, task.finished_at, task.run_at);
+    assert_eq!(times, (None, None, None));
     assert!(
         bench.queue.output(id).unwrap().is_some(),
         "until overwritten"

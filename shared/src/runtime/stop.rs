@@ -6,6 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::inherited::is_ignored;
 use crate::error::{Error, Result};
 
 /// Stops a worker. Clones stop the same one.
@@ -33,15 +36,18 @@ impl Stopper {
         let _ = (&*self.0).write(&[1]);
     }
 
-    /// Makes SIGTERM and SIGINT stop the worker for as long as the guard lives. For programs that
-    /// own their signals; a library should leave them to its user.
+    /// Makes SIGTERM, SIGINT and, unless the process was started to ignore it as by `nohup`, SIGHUP
+    /// stop the worker for as long as the guard lives. For programs that own their signals; a
+    /// library should leave them to its user.
     ///
     /// # Errors
     /// When the system refuses a signal handler.
     pub fn on_signals(&self) -> Result<SignalGuard> {
         let refused = |error| Error::io("cannot handle signals", error);
         let mut guard = SignalGuard(Vec::new());
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        let mut signals = vec![SIGTERM, SIGINT];
+        signals.extend((!is_ignored(SIGHUP)).then_some(SIGHUP));
+        for signal in signals {
             let sender = self.0.try_clone().map_err(refused)?;
             let id = signal_hook::low_level::pipe::register(signal, sender).map_err(refused)?;
             guard.0.push(id);

@@ -101,6 +101,10 @@ impl Salvage {
         reader
             .pragma_update(None, "trusted_schema", false)
             .map_err(refused)?;
+        // Else a file that was cut off, or one table's damaged schema, would keep all of it back.
+        reader
+            .pragma_update(None, "writable_schema", true)
+            .map_err(refused)?;
         Ok(Self {
             path,
             reader,
@@ -220,12 +224,14 @@ fn copy_from(
         match rows.next() {
             Ok(None) => return Ok(None),
             Ok(Some(row)) => {
-                last = row.get(0).unwrap_or(last);
-                if copy_row(row, insert)? {
+                // Half a page may hold anything, keys that stand where they do not belong too.
+                let key = row.get(0).ok().filter(|key| *key >= last);
+                if key.is_some() && copy_row(row, insert)? {
                     salvaged.saved += 1;
                 } else {
                     salvaged.refused += 1;
                 }
+                last = key.unwrap_or(last);
             }
             Err(error) if Fault::of(&error) == Fault::Busy => return Err(error.into()),
             Err(_) => return Ok(Some(last)),
@@ -274,8 +280,13 @@ fn next_readable(read: &mut Statement<'_>, last: i64) -> Option<i64> {
     Some(found)
 }
 
-/// The first key from `from` on.
+/// The first key from `from` on. One before that, which a damaged page may give, is none that could
+/// be read: the search has to go forward.
 fn key_from(read: &mut Statement<'_>, from: i64) -> rusqlite::Result<Option<i64>> {
     let mut rows = read.query([from])?;
-    rows.next()?.map(|row| row.get(0)).transpose()
+    let found: Option<i64> = rows.next()?.map(|row| row.get(0)).transpose()?;
+    if found.is_some_and(|key| key < from) {
+        return Err(rusqlite::Error::IntegralValueOutOfRange(0, from));
+    }
+    Ok(found)
 }

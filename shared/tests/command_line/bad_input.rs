@@ -251,6 +251,29 @@ fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_none() {
 }
 
 #[test]
+fn a_verdict_does_not_depend_on_whether_anybody_reads() {
+    let place = Place::new();
+    place.enqueue("exit 3\n");
+    let failed = [
+        (&["worker", "--drain", "--on-finish", "true"][..], 1),
+        (&["wait", "1"][..], 1),
+        (&["retry", "9"], 3),
+        (&["log", "1"], 0),
+    ];
+    for (words, code) in failed {
+        let mut child = place
+            .command(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let done = Done(child.wait_with_output().unwrap());
+        assert_eq!(done.code(), code, "{words:?}: {}", done.stderr());
+    }
+}
+
+#[test]
 fn in_json_an_error_is_one_object_on_standard_error() {
     let place = Place::new();
     for (words, code, kind) in [

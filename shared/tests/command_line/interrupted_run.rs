@@ -58,6 +58,12 @@ fn a_stopped_run_hands_back_and_says_how_much_is_left() {
         run.stderr().contains("2 tasks left; run it again")
     });
     assert!(!place.path("second").exists());
+    let goes_on = format!("`{} run tasks` goes on with it", super::program::name());
+    for words in [&["status"][..], &["why", "1"]] {
+        let done = place.run(words);
+        let said = done.stdout() + &done.stderr();
+        assert!(said.contains(&goes_on), "{words:?}: {said}");
+    }
 }
 
 #[test]

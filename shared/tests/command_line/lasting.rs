@@ -59,6 +59,31 @@ fn wait_with_a_timeout_says_what_has_not_ended_with_a_code_of_its_own() {
 }
 
 #[test]
+fn a_closed_terminal_stops_a_worker_as_a_request_does() {
+    let place = Place::new();
+    place.ok(&[
+        "add-task",
+        "slow",
+        "touch began; while ! test -e go; do sleep 0.02; done",
+    ]);
+    let mut worker = place.start(&["worker", "--slots", "1"]);
+    until("it runs", || place.path("began").exists());
+    worker.signal(Signal::HUP);
+    place.write("go", "");
+    assert_eq!(worker.ended(), Some(0));
+    assert_eq!(place.state("1"), "succeeded");
+    // One that was started to outlive its terminal does.
+    place.ok(&["add-task", "second", "touch again"]);
+    let mut worker = place.start_after("trap '' HUP", &["worker"]);
+    until("it works", || place.path("again").exists());
+    worker.signal(Signal::HUP);
+    place.ok(&["add-task", "third", "touch third"]);
+    until("it goes on", || place.path("third").exists());
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.ended(), Some(0));
+}
+
+#[test]
 fn what_only_reads_makes_no_folder() {
     let place = Place::new();
     place.ok(&["add-task", "a", "true"]);

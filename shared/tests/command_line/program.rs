@@ -90,8 +90,29 @@ impl Place {
 
     /// Starts the program and leaves it running.
     pub(crate) fn start(&self, words: &[&str]) -> Running {
-        let mut child = self
-            .command(words)
+        Self::begin(&mut self.command(words))
+    }
+
+    /// Starts the program from a shell that runs `first` before.
+    pub(crate) fn start_after(&self, first: &str, words: &[&str]) -> Running {
+        let program = self.command(words);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("{first}; exec \"$0\" \"$@\"")])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(self.folder.path())
+            .envs(
+                program
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null());
+        Self::begin(&mut shell)
+    }
+
+    fn begin(command: &mut Command) -> Running {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

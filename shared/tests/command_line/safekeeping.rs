@@ -161,12 +161,7 @@ fn a_page_that_cannot_be_read_costs_its_own_rows_and_no_others() {
     let refused = place.run(&["backup", "copy.db"]);
     assert_eq!(refused.code(), 5, "{}", refused.stderr());
     assert!(!place.path("copy.db").exists() && !place.path("copy.db.partial").exists());
-    let saved = place.json(&["salvage", "new.db"]);
-    let tasks = saved.as_array().unwrap().iter();
-    let tasks = tasks
-        .clone()
-        .find(|one| one["table"] == "queue_tasks")
-        .unwrap();
+    let tasks = salvaged_in_part(&place);
     let number = |field: &str| tasks[field].as_u64().unwrap();
     assert_eq!((number("places"), number("refused")), (1, 0), "{tasks}");
     assert_eq!(number("saved") + number("lost"), 2_000, "{tasks}");
@@ -178,6 +173,31 @@ fn a_page_that_cannot_be_read_costs_its_own_rows_and_no_others() {
     );
     verified(&place, "new.db");
     place.ok(&["--db", "new.db", "worker", "--drain"]);
+}
+
+#[test]
+fn of_a_file_that_was_cut_off_what_is_left_is_saved() {
+    let place = Place::new();
+    place.enqueue(&lines("echo of a task", 2_000));
+    place.ok(&["doctor", "--repair"]);
+    let path = place.path("queue.db");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() * 7 / 10]).unwrap();
+    let tasks = salvaged_in_part(&place);
+    let saved = tasks["saved"].as_u64().unwrap();
+    assert!((100..2_000).contains(&saved), "{tasks}");
+    assert!(tasks["places"].as_u64().unwrap() > 0, "{tasks}");
+    verified(&place, "new.db");
+}
+
+/// Salvages the database to `new.db`, of which not all can be read, and returns what is said of its
+/// tasks.
+fn salvaged_in_part(place: &Place) -> serde_json::Value {
+    let done = place.run(&["salvage", "new.db", "-o", "json"]);
+    assert_eq!(done.code(), 5, "{}", done.stderr());
+    let saved: Vec<serde_json::Value> = serde_json::from_str(&done.stdout()).unwrap();
+    let mut tables = saved.into_iter();
+    tables.find(|one| one["table"] == "queue_tasks").unwrap()
 }
 
 /// Overwrites the middle one of the pages of 4 KiB that hold such text, but for its kind.

@@ -159,15 +159,17 @@ impl SqliteStore {
     }
 
     fn check_promoted(&self) -> Result<()> {
-        if self.unpromoted {
-            return Err(Error::Unusable {
-                path: self.database.path().to_owned(),
-                what: "the file is fast-queue's; `workflow-queue promote` makes it this program's"
-                    .to_owned(),
-                source: None,
-            });
-        }
-        Ok(())
+        self.unpromoted().map_or(Ok(()), Err)
+    }
+
+    /// Why nothing can be written, where the file is fast-queue's.
+    fn unpromoted(&self) -> Option<Error> {
+        self.unpromoted.then(|| Error::Unusable {
+            path: self.database.path().to_owned(),
+            what: "the file is fast-queue's; `workflow-queue promote FILE` makes it this program's"
+                .to_owned(),
+            source: None,
+        })
     }
 
     /// Reads what is only in promoted files.

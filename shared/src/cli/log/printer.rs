@@ -141,7 +141,7 @@ impl Printer {
         if self.ready.is_empty() {
             return Ok(());
         }
-        self.screen.raw(&std::mem::take(&mut self.ready))
+        self.screen.stream(&std::mem::take(&mut self.ready))
     }
 
     /// Prints everything: no more follows.

@@ -58,6 +58,13 @@ impl Group {
         })
     }
 
+    /// The name of the file whose group's queue this is, if it is one.
+    pub(super) fn file_of(queue: &str) -> Option<&str> {
+        let (fingerprint, name) = queue.strip_prefix("run:")?.split_once(':')?;
+        let is_hex = fingerprint.len() == 16 && fingerprint.bytes().all(|c| c.is_ascii_hexdigit());
+        is_hex.then_some(name)
+    }
+
     /// A line's task, in this group's queue and under the line's key.
     pub(super) fn line(&self, number: usize, text: &str, mut task: NewTask) -> Line {
         let content = fnv128(text.as_bytes());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::Now;
-use queue_core::error::Result;
+use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
@@ -255,6 +255,10 @@ impl Store for SqliteStore {
             return self.database.read(|connection| read::stats(connection, 0));
         }
         self.database.read(view::stats)
+    }
+
+    fn refuses(&self) -> Option<Error> {
+        self.unpromoted()
     }
 
     fn queues(&self) -> Result<Vec<QueueInfo>> {
