@@ -189,14 +189,14 @@ fn judge(changes: &[(TaskId, Change)], verb: &Verb) -> Result<(), Failure> {
         [] => Ok(()),
         [(id, state)] => Err(Failure::Tasks(format!(
             "task {id} {} and cannot be {}",
-            tasks::standing(**state),
+            state.standing(),
             verb.refused
         ))),
         [(id, state), ..] => Err(Failure::Tasks(format!(
             "{} cannot be {}; task {id}, for one, {}",
             tasks::count(refusals.len() as u64),
             verb.refused,
-            tasks::standing(**state)
+            state.standing()
         ))),
     }
 }

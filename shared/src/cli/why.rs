@@ -150,9 +150,12 @@ impl<Q: Queue> Scene<'_, Q> {
                     Condition::Any => "end",
                 };
                 let sentence = if state.is_terminal() {
-                    format!("task {task} had to {how} first, but it is {state}")
+                    format!(
+                        "task {task} had to {how} first, but it {}",
+                        state.standing()
+                    )
                 } else {
-                    format!("task {task} has to {how} first; it is {state}")
+                    format!("task {task} has to {how} first; it {}", state.standing())
                 };
                 because("dependency", sentence)
             }
