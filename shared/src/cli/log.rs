@@ -10,11 +10,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 
-use super::Failure;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
 use super::wait::{POLL, listen};
+use super::{Failure, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::runtime::Listener;
@@ -55,7 +55,12 @@ pub struct Arguments {
 
     /// This attempt; of earlier ones, only what ran longer than 200 ms or wrote more than 16 KiB is
     /// kept
-    #[arg(long, value_name = "NUMBER", conflicts_with = "follow")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = number::within(0..=u32::MAX),
+        conflicts_with = "follow"
+    )]
     attempt: Option<u32>,
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::add_task::bulk;
 use super::program::{Access, Context};
 use super::screen::note;
-use super::{Failure, duration, escape, select, tasks, worker};
+use super::{Failure, duration, escape, number, select, tasks, worker};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions};
@@ -33,16 +33,21 @@ const MOST_FAILED: usize = 20;
 ///
 /// Stopped or killed and run again, it goes on where it was: a line that ended is not run again,
 /// one that was cut off in the middle is. A line is known by its file, number and content, so
-/// after an edit the new lines run, and old ones that were still waiting are cancelled. The lines
-/// have the forms that `add-task --stdin` reads, and a queue of their own, so that neither other
-/// tasks nor other workers mix with them. The exit code is 1 unless every line succeeded.
+/// after an edit the new lines run, and old ones that were still waiting are cancelled. A line whose
+/// task `prune` has deleted counts as never run. The lines have a queue of their own, so that neither
+/// other tasks nor other workers mix with them. The exit code is 1 unless every line succeeded.
+///
+/// A line is a command or, if it begins with `{`, a JSON object with these fields: name, command,
+/// argv, priority, delay, at, `max_attempts`, `max_crashes`, backoff, timeout, `retry_codes`,
+/// `fatal_codes`, cwd, env. Its queue and its key are set by `run`; further fields, such as `after`,
+/// are refused.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The file: a command a line, or a JSON object a line
     file: PathBuf,
 
     /// How many lines run at once [default: the number of cores]
-    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
     /// Run lines that failed in an earlier run again
@@ -54,7 +59,7 @@ pub struct Arguments {
         long,
         value_name = "NUMBER",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u32).range(1..)
+        value_parser = number::within(1..=u32::MAX)
     )]
     max_attempts: u32,
 

@@ -96,6 +96,11 @@ fn parse_one(part: &str) -> Result<Selector, String> {
     number(part).map_or_else(refused, |id| Ok(Selector::One(TaskId(id))))
 }
 
+/// Reads one id.
+pub(super) fn id(text: &str) -> Result<i64, String> {
+    number(text).ok_or_else(|| "an id is a whole number from 1 up".to_owned())
+}
+
 /// An id: digits alone, at least 1.
 fn number(text: &str) -> Option<i64> {
     let text = text.trim();
