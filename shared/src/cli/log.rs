@@ -26,7 +26,8 @@ use printer::Printer;
 /// Show what tasks wrote
 ///
 /// Standard output and standard error are shown together, in the order they arrived, of the
-/// last attempt unless one is chosen. On a terminal, what it would obey is shown as escapes.
+/// last attempt unless one is chosen. Of several tasks, a line with the id and the name stands above
+/// the output of each. On a terminal, what it would obey is shown as escapes.
 #[derive(clap::Args, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -66,18 +67,33 @@ pub struct Arguments {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
-    select::each(&queue, &arguments.ids.concat(), |id| {
-        let mut printer = Printer::new(context.screen, arguments);
-        if arguments.follow {
-            return follow(&queue, id, &mut printer);
+    let ids = select::ids(&queue, &arguments.ids.concat())?;
+    for (position, id) in ids.iter().enumerate() {
+        let mut printer = Printer::new(context.screen, arguments, *id);
+        if ids.len() > 1 {
+            printer.head(&find(&queue, *id)?.name, position == 0);
         }
-        let task = find(&queue, id)?;
-        match arguments.attempt {
-            Some(attempt) => attempt_log(&queue, &task, attempt, &mut printer)?,
-            None => last_log(&queue, &task, &mut printer)?,
-        }
-        printer.finish()
-    })
+        show(&queue, *id, arguments, &mut printer)?;
+    }
+    Ok(())
+}
+
+/// Prints what one task wrote.
+fn show<Q: Queue>(
+    queue: &Q,
+    id: TaskId,
+    arguments: &Arguments,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    if arguments.follow {
+        return follow(queue, id, printer);
+    }
+    let task = find(queue, id)?;
+    match arguments.attempt {
+        Some(attempt) => attempt_log(queue, &task, attempt, printer)?,
+        None => last_log(queue, &task, printer)?,
+    }
+    printer.finish()
 }
 
 /// What one attempt wrote: its log file if it has one. Of smaller output only the last attempt's
