@@ -90,6 +90,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let took = queue.now().boot.since(begun);
     let result = report(context, &verdict, before.ended(), took);
     if !context.screen.is_json() {
+        tell_more(context, &group, &verdict);
         advise(context, arguments, &verdict);
     }
     result
@@ -154,6 +155,27 @@ struct LineView<'a> {
     id: i64,
     state: &'static str,
     ending: &'a str,
+}
+
+/// Says how many lines that did not succeed are not named, and what lists them.
+fn tell_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
+    let all = verdict.unsuccessful.len();
+    if all <= MOST_FAILED {
+        return;
+    }
+    let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
+    let states = ended.filter(|state| *state != State::Succeeded && verdict.count(*state) > 0);
+    let states: Vec<&str> = states.map(State::as_str).collect();
+    let queue = Work::Argv(vec![group.queue.clone()]).display();
+    let list = format!(
+        "list --state {} --queue {queue} --limit {all}",
+        states.join(",")
+    );
+    note(&format!(
+        "{} more did not succeed; {} lists them all",
+        all - MOST_FAILED,
+        context.command(&list)
+    ));
 }
 
 /// Says what can be done next.

@@ -159,6 +159,7 @@ impl<Q: Queue> Scene<'_, Q> {
                 };
                 because("dependency", sentence)
             }
+            Waits::Dependencies { more } => self.further(task, *more),
             Waits::Limit { name, running } => {
                 let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
                 let number = tasks::count(*running);
@@ -177,6 +178,18 @@ impl<Q: Queue> Scene<'_, Q> {
                 because("rate", sentence)
             }
         }
+    }
+
+    /// Dependencies beside those that are named.
+    fn further(&self, task: &Task, more: u64) -> Because {
+        let tree = self.context.command(&format!("tree --up {}", task.id));
+        let how = if task.state.is_terminal() {
+            "ended otherwise than it asked for"
+        } else {
+            "have to end first"
+        };
+        let sentence = format!("{more} more {how}; {tree} shows all it depends on");
+        because("dependencies", sentence)
     }
 
     fn running(&self, task: &Task) -> Vec<Because> {

@@ -352,3 +352,21 @@ fn the_scope_of_keys_may_be_said_for_all_lines() {
     assert_eq!(done.code(), 0, "{}", done.stderr());
     assert_eq!(done.stdout(), "Enqueued 2 tasks: 1-2\n");
 }
+
+/// Of a hundred dependencies and more a hundred were named, as if there were no others.
+#[test]
+fn of_many_dependencies_the_rest_is_counted() {
+    let place = Place::new();
+    place.enqueue(&"true\n".repeat(103));
+    place.ok(&["enqueue", "join", "true", "--after", "1-103"]);
+    let text = place.ok(&["why", "104"]);
+    let sentence = "\n  3 more have to end first; `workflow-queue tree --up 104` shows all";
+    assert!(text.contains(sentence), "{text}");
+    assert_eq!(text.matches("has to succeed first").count(), 100, "{text}");
+    place.ok(&["cancel", "1-102"]);
+    let text = place.ok(&["why", "104"]);
+    let sentence = "\n  2 more ended otherwise than it asked for; `workflow-queue tree --up 104`";
+    assert!(text.contains(sentence), "{text}");
+    place.ok(&["enqueue", "few", "true", "--after", "101-103:any"]);
+    assert!(!place.ok(&["why", "105"]).contains(" more "));
+}
