@@ -344,6 +344,11 @@ pub enum Waits {
         /// How it has to end.
         condition: Condition,
     },
+    /// Further tasks it depends on that have not ended, or not as they had to.
+    Dependencies {
+        /// How many, beside those that are named.
+        more: u64,
+    },
     /// As many of its queue or of its limit key run as may.
     Limit {
         /// The queue's name or the key.

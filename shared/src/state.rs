@@ -61,6 +61,16 @@ impl State {
         }
     }
 
+    /// How a task in that state stands, to follow its name: `has succeeded`, `is running`.
+    pub fn standing(self) -> String {
+        let verb = match self {
+            Self::Succeeded | Self::Failed => "has",
+            Self::Cancelled | Self::Skipped => "was",
+            Self::Scheduled | Self::Blocked | Self::Queued | Self::Running => "is",
+        };
+        format!("{verb} {self}")
+    }
+
     /// The state of a word, as [`as_str`](Self::as_str) gives it.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)

@@ -3,7 +3,7 @@
 pub(super) mod bulk;
 mod extras;
 
-pub use bulk::Length;
+pub use bulk::{Length, field};
 pub use extras::{Extras, Fields, Plain};
 
 use std::fmt::Write as _;
@@ -15,13 +15,13 @@ use serde::Serialize;
 
 use super::program::Context;
 use super::screen::note;
-use super::{Failure, duration, moment, select, tasks};
+use super::{Failure, duration, moment, number, select, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
 use crate::queue::{Enqueued, Queue, WorkerInfo};
 use crate::runtime::presence::live_workers;
-use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work};
+use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 
 /// Enqueue a command, or many from standard input
 ///
@@ -48,12 +48,11 @@ pub struct Arguments {
     #[arg(allow_negative_numbers = true, value_parser = priority)]
     priority: Option<i32>,
 
-    /// As --delay
+    /// Seconds until it may start, fractions allowed: 10, 1.5; as --delay
     #[arg(
         value_name = "DELAY",
         allow_negative_numbers = true,
-        value_parser = duration::parse,
-        hide = true
+        value_parser = duration::parse
     )]
     positional_delay: Option<Duration>,
 
@@ -90,11 +89,11 @@ pub struct Arguments {
     at: Option<String>,
 
     /// Exits and timeouts before it is failed [default: 3]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u32::MAX))]
     max_attempts: Option<u32>,
 
     /// Deaths of its worker before it is failed [default: 5]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u32::MAX))]
     max_crashes: Option<u32>,
 
     /// Delay before the first retry, doubling after [default: 1s]
@@ -149,13 +148,8 @@ enum Print {
 
 /// Reads a priority.
 pub(super) fn priority(text: &str) -> Result<i32, String> {
-    text.parse().map_err(|_| {
-        format!(
-            "a priority is a whole number from {} to {}",
-            i32::MIN,
-            i32::MAX
-        )
-    })
+    let refused = |_| format!("a priority is {}", number::form(&(i32::MIN..=i32::MAX)));
+    text.parse().map_err(refused)
 }
 
 pub(super) fn exit_code(text: &str) -> Result<i32, String> {
@@ -259,6 +253,9 @@ fn single(arguments: Arguments, now: Timestamp) -> Result<NewTask, Failure> {
 
 /// A task with everything the arguments say but its work.
 fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
+    if let Some(name) = &arguments.name {
+        check_name("a task's name", name)?;
+    }
     let mut options = TaskOptions {
         timeout_ms: arguments.timeout.map(millis),
         env: arguments.env.clone(),
@@ -314,8 +311,18 @@ pub(super) fn millis(duration: Duration) -> u64 {
 
 /// A folder as an absolute path, so that it means the same to a worker started elsewhere.
 pub(super) fn folder(path: &str) -> Result<String> {
-    let absolute = std::path::absolute(Path::new(path))
-        .map_err(|error| Error::io(format!("cannot find the folder {path}"), error))?;
+    if path.is_empty() {
+        return Err(Error::invalid(
+            "the folder to run in is empty; name one, or leave it out for the current one",
+        ));
+    }
+    let absolute = std::path::absolute(Path::new(path)).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            Error::invalid("the current folder was deleted; call this from one that exists")
+        } else {
+            Error::io(format!("cannot find the folder {path}"), error)
+        }
+    })?;
     absolute.into_os_string().into_string().map_err(|_| {
         Error::invalid("the folder's path is not valid UTF-8; choose another with --cwd")
     })

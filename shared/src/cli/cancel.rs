@@ -27,6 +27,7 @@ const VERB: Verb = Verb {
         State::Queued,
         State::Running,
     ],
+    already: Some(State::Cancelled),
     repeats: false,
 };
 

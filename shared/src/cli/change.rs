@@ -20,9 +20,20 @@ pub(super) struct Verb {
     pub(super) refused: &'static str,
     /// The states in which it applies; what a range or `all` holds beside them is passed over.
     pub(super) states: &'static [State],
+    /// The state it leads to, if a task that is in it already is not refused.
+    pub(super) already: Option<State>,
     /// Whether one can be refused because of another that is changed later: then the oldest come
     /// first, and what was refused is asked again as long as that changes anything.
     pub(super) repeats: bool,
+}
+
+impl Verb {
+    /// The states in which it is refused.
+    fn refusing(&self) -> Vec<State> {
+        let mut states = State::ALL.to_vec();
+        states.retain(|state| !self.states.contains(state) && self.already != Some(*state));
+        states
+    }
 }
 
 #[derive(Serialize)]
@@ -79,6 +90,11 @@ pub(super) fn run_matching<Q: Queue>(
 ) -> Result<(), Failure> {
     let queue = context.open(Access::Write)?;
     let change = |ids: &[TaskId]| change(&queue, ids);
+    let left = if filter.strict {
+        Vec::new()
+    } else {
+        select::of_ranges(&queue, selectors, &verb.refusing())?
+    };
     let mut changes: Vec<(TaskId, Change)> = Vec::new();
     let visited = if verb.repeats {
         let mut ids = Vec::new();
@@ -95,6 +111,7 @@ pub(super) fn run_matching<Q: Queue>(
     };
     if visited.is_ok() || !changes.is_empty() {
         report(context, &changes, verb)?;
+        tell_left(&left, changes.is_empty() && !context.screen.is_json(), verb);
     }
     visited?;
     judge(&changes, verb)
@@ -167,10 +184,34 @@ fn report<Q>(
         text.push_str(&line);
         text.push('\n');
     }
-    if changes.is_empty() {
-        note(&format!("no task can be {}", verb.refused));
-    }
     context.screen.raw(text.as_bytes())
+}
+
+/// Says what ranges hold that cannot be changed, or, if `nothing` was, that nothing can.
+fn tell_left(left: &[(TaskId, State)], nothing: bool, verb: &Verb) {
+    let refused = verb.refused;
+    match left {
+        [] if nothing => note(&format!("no task can be {refused}")),
+        [] => {}
+        [(id, state)] => note(&format!(
+            "task {id} {} and cannot be {refused}; it is left as it was",
+            state.standing()
+        )),
+        many => {
+            let of = |state: State| many.iter().filter(|(_, own)| *own == state).count();
+            let counts: Vec<String> = State::ALL
+                .into_iter()
+                .map(|state| (of(state), state))
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, state)| format!("{count} {state}"))
+                .collect();
+            note(&format!(
+                "{} cannot be {refused} and are left as they were: {}",
+                tasks::count(many.len() as u64),
+                counts.join(", ")
+            ));
+        }
+    }
 }
 
 /// The failure that the least fortunate of the changes makes of it all.
@@ -189,14 +230,14 @@ fn judge(changes: &[(TaskId, Change)], verb: &Verb) -> Result<(), Failure> {
         [] => Ok(()),
         [(id, state)] => Err(Failure::Tasks(format!(
             "task {id} {} and cannot be {}",
-            tasks::standing(**state),
+            state.standing(),
             verb.refused
         ))),
         [(id, state), ..] => Err(Failure::Tasks(format!(
             "{} cannot be {}; task {id}, for one, {}",
             tasks::count(refusals.len() as u64),
             verb.refused,
-            tasks::standing(**state)
+            state.standing()
         ))),
     }
 }

@@ -6,7 +6,7 @@ use super::json::TaskView;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right, text};
-use super::{Failure, tasks};
+use super::{Failure, number, select, tasks};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -30,7 +30,7 @@ pub struct Arguments {
     name: Option<String>,
 
     /// Only tasks with an id below this: the next page
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..))]
+    #[arg(long, value_name = "ID", value_parser = select::id)]
     before: Option<i64>,
 
     /// At most so many tasks
@@ -39,7 +39,7 @@ pub struct Arguments {
         long,
         value_name = "NUMBER",
         default_value_t = 50,
-        value_parser = clap::value_parser!(u32).range(1..=100_000)
+        value_parser = number::within(1..=100_000_u32)
     )]
     limit: u32,
 }

@@ -10,11 +10,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 
-use super::Failure;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
 use super::wait::{POLL, listen};
+use super::{Failure, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::runtime::Listener;
@@ -26,7 +26,8 @@ use printer::Printer;
 /// Show what tasks wrote
 ///
 /// Standard output and standard error are shown together, in the order they arrived, of the
-/// last attempt unless one is chosen. On a terminal, what it would obey is shown as escapes.
+/// last attempt unless one is chosen. Of several tasks, a line with the id and the name stands above
+/// the output of each. On a terminal, what it would obey is shown as escapes.
 #[derive(clap::Args, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -55,24 +56,44 @@ pub struct Arguments {
 
     /// This attempt; of earlier ones, only what ran longer than 200 ms or wrote more than 16 KiB is
     /// kept
-    #[arg(long, value_name = "NUMBER", conflicts_with = "follow")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = number::within(0..=u32::MAX),
+        conflicts_with = "follow"
+    )]
     attempt: Option<u32>,
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
-    select::each(&queue, &arguments.ids.concat(), |id| {
-        let mut printer = Printer::new(context.screen, arguments);
-        if arguments.follow {
-            return follow(&queue, id, &mut printer);
+    let ids = select::ids(&queue, &arguments.ids.concat())?;
+    for (position, id) in ids.iter().enumerate() {
+        let mut printer = Printer::new(context.screen, arguments, *id);
+        if ids.len() > 1 {
+            printer.head(&find(&queue, *id)?.name, position == 0);
         }
-        let task = find(&queue, id)?;
-        match arguments.attempt {
-            Some(attempt) => attempt_log(&queue, &task, attempt, &mut printer)?,
-            None => last_log(&queue, &task, &mut printer)?,
-        }
-        printer.finish()
-    })
+        show(&queue, *id, arguments, &mut printer)?;
+    }
+    Ok(())
+}
+
+/// Prints what one task wrote.
+fn show<Q: Queue>(
+    queue: &Q,
+    id: TaskId,
+    arguments: &Arguments,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
+    if arguments.follow {
+        return follow(queue, id, printer);
+    }
+    let task = find(queue, id)?;
+    match arguments.attempt {
+        Some(attempt) => attempt_log(queue, &task, attempt, printer)?,
+        None => last_log(queue, &task, printer)?,
+    }
+    printer.finish()
 }
 
 /// What one attempt wrote: its log file if it has one. Of smaller output only the last attempt's

@@ -11,6 +11,7 @@ pub mod escape;
 mod exit;
 pub mod json;
 pub mod moment;
+pub mod number;
 mod program;
 pub mod screen;
 pub mod select;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::program::{Access, Context};
-use super::{Failure, duration, list, tasks};
+use super::{Failure, duration, list, number, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, Queue};
@@ -17,7 +17,8 @@ use crate::task::TaskId;
 /// Delete old ended tasks, with their output
 ///
 /// Waiting and running tasks are never deleted, nor is the newest task: its id must not be given
-/// out again. Workers go on meanwhile.
+/// out again. Workers go on meanwhile. A line of `run` whose task was deleted counts as never run:
+/// `run` of the same file runs it again.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Only tasks that ended longer ago than this: 30d, 12h
@@ -30,7 +31,7 @@ pub struct Arguments {
     older_than: Option<Duration>,
 
     /// Keep so many of the newest ended tasks, whatever their age
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::within(0..=u64::MAX))]
     keep: Option<u64>,
 
     /// Only tasks in these states; several are separated by commas

@@ -26,6 +26,7 @@ const VERB: Verb = Verb {
     done: "Reprioritized",
     refused: "reprioritized",
     states: &[State::Scheduled, State::Blocked, State::Queued],
+    already: None,
     repeats: false,
 };
 

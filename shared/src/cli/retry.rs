@@ -50,6 +50,7 @@ const VERB: Verb = Verb {
     done: "Requeued",
     refused: "retried",
     states: &[State::Failed, State::Cancelled, State::Skipped],
+    already: None,
     repeats: true,
 };
 

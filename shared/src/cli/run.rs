@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::add_task::bulk;
 use super::program::{Access, Context};
 use super::screen::note;
-use super::{Failure, duration, escape, select, tasks, worker};
+use super::{Failure, duration, escape, number, select, tasks, worker};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions};
@@ -38,16 +38,21 @@ const MOST_FAILED: usize = 20;
 ///
 /// Stopped or killed and run again, it goes on where it was: a line that ended is not run again,
 /// one that was cut off in the middle is. A line is known by its file, number and content, so
-/// after an edit the new lines run, and old ones that were still waiting are cancelled. The lines
-/// have the forms that `add-task --stdin` reads, and a queue of their own, so that neither other
-/// tasks nor other workers mix with them. The exit code is 1 unless every line succeeded.
+/// after an edit the new lines run, and old ones that were still waiting are cancelled. A line whose
+/// task `prune` has deleted counts as never run. The lines have a queue of their own, so that neither
+/// other tasks nor other workers mix with them. The exit code is 1 unless every line succeeded.
+///
+/// A line is a command or, if it begins with `{`, a JSON object with these fields: name, command,
+/// argv, priority, delay, at, `max_attempts`, `max_crashes`, backoff, timeout, `retry_codes`,
+/// `fatal_codes`, cwd, env. Its queue and its key are set by `run`; further fields, such as `after`,
+/// are refused.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The file: a command a line, or a JSON object a line
     file: PathBuf,
 
     /// How many lines run at once [default: the number of cores]
-    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
     /// Run lines that failed in an earlier run again
@@ -59,7 +64,7 @@ pub struct Arguments {
         long,
         value_name = "NUMBER",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u32).range(1..)
+        value_parser = number::within(1..=u32::MAX)
     )]
     max_attempts: u32,
 
@@ -90,6 +95,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let took = queue.now().boot.since(begun);
     let result = report(context, &verdict, before.ended(), took);
     if !context.screen.is_json() {
+        tell_more(context, &group, &verdict);
         advise(context, arguments, &verdict);
     }
     result
@@ -154,6 +160,27 @@ struct LineView<'a> {
     id: i64,
     state: &'static str,
     ending: &'a str,
+}
+
+/// Says how many lines that did not succeed are not named, and what lists them.
+fn tell_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
+    let all = verdict.unsuccessful.len();
+    if all <= MOST_FAILED {
+        return;
+    }
+    let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
+    let states = ended.filter(|state| *state != State::Succeeded && verdict.count(*state) > 0);
+    let states: Vec<&str> = states.map(State::as_str).collect();
+    let queue = Work::Argv(vec![group.queue.clone()]).display();
+    let list = format!(
+        "list --state {} --queue {queue} --limit {all}",
+        states.join(",")
+    );
+    note(&format!(
+        "{} more did not succeed; {} lists them all",
+        all - MOST_FAILED,
+        context.command(&list)
+    ));
 }
 
 /// Says what can be done next.

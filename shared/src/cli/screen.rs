@@ -13,7 +13,8 @@ use super::{escape, json};
 pub enum Format {
     /// For people.
     Table,
-    /// One JSON value for programs; errors are one JSON object on standard error.
+    /// JSON for programs: one value, but one a line where `show`, `why`, `wait` and `log` print
+    /// several; errors are one JSON object on standard error.
     Json,
 }
 

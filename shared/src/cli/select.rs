@@ -96,6 +96,11 @@ fn parse_one(part: &str) -> Result<Selector, String> {
     number(part).map_or_else(refused, |id| Ok(Selector::One(TaskId(id))))
 }
 
+/// Reads one id.
+pub(super) fn id(text: &str) -> Result<i64, String> {
+    number(text).ok_or_else(|| "an id is a whole number from 1 up".to_owned())
+}
+
 /// An id: digits alone, at least 1.
 fn number(text: &str) -> Option<i64> {
     let text = text.trim();
@@ -143,21 +148,21 @@ pub fn visit_matching<Q: Queue>(
     };
     for (position, selector) in selectors.iter().enumerate() {
         let earlier = &selectors[..position];
-        let mut fresh = |ids: Vec<TaskId>| {
+        let mut fresh = |ids: &mut dyn Iterator<Item = TaskId>| {
             let ids: Vec<TaskId> = ids
-                .into_iter()
                 .filter(|id| !earlier.iter().any(|selector| covers(selector, *id)))
                 .collect();
             if ids.is_empty() { Ok(()) } else { visit(&ids) }
         };
         match selector {
-            Selector::One(id) => fresh(named(*id)?)?,
+            Selector::One(id) => fresh(&mut named(*id)?.into_iter())?,
             Selector::Last => match queue.last_id()? {
-                Some(id) => fresh(named(id)?)?,
+                Some(id) => fresh(&mut named(id)?.into_iter())?,
                 None => return Err(Error::not_found("there are no tasks")),
             },
             Selector::Range(range) => {
-                if visit_range(queue, range.clone(), filter, &mut fresh)? == 0
+                let fresh = |tasks: Vec<Task>| fresh(&mut tasks.iter().map(|task| task.id));
+                if visit_range(queue, range.clone(), filter, fresh)? == 0
                     && visit_range(queue, range.clone(), &Filter::default(), |_| Ok(()))? == 0
                 {
                     return Err(Error::not_found(format!(
@@ -168,7 +173,9 @@ pub fn visit_matching<Q: Queue>(
                 }
             }
             Selector::All => {
-                visit_range(queue, 1..=i64::MAX, filter, &mut fresh)?;
+                visit_range(queue, 1..=i64::MAX, filter, |tasks| {
+                    fresh(&mut tasks.iter().map(|task| task.id))
+                })?;
             }
         }
     }
@@ -184,6 +191,14 @@ pub fn each<Q: Queue>(
     selectors: &[Selector],
     mut call: impl FnMut(TaskId) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    ids(queue, selectors)?.into_iter().try_for_each(&mut call)
+}
+
+/// The selected tasks' ids, ascending.
+///
+/// # Errors
+/// As [`visit`].
+pub(super) fn ids<Q: Queue>(queue: &Q, selectors: &[Selector]) -> Result<Vec<TaskId>> {
     let mut ids = Vec::new();
     visit(queue, selectors, &[], |some| {
         ids.extend_from_slice(some);
@@ -191,7 +206,34 @@ pub fn each<Q: Queue>(
     })?;
     ids.sort_unstable();
     ids.dedup();
-    ids.into_iter().try_for_each(&mut call)
+    Ok(ids)
+}
+
+/// What ranges hold of these states, each once; what is named by itself or by `all` too is left out.
+pub(super) fn of_ranges<Q: Queue>(
+    queue: &Q,
+    selectors: &[Selector],
+    states: &[State],
+) -> Result<Vec<(TaskId, State)>> {
+    let mut found = Vec::new();
+    for (position, selector) in selectors.iter().enumerate() {
+        let Selector::Range(range) = selector else {
+            continue;
+        };
+        let is_elsewhere = |id: TaskId| {
+            let mut others = selectors.iter().enumerate();
+            others.any(|(at, other)| {
+                let counts = at < position || !matches!(other, Selector::Range(_));
+                at != position && counts && covers(other, id)
+            })
+        };
+        visit_range(queue, range.clone(), &Filter::states(states), |tasks| {
+            let own = tasks.iter().filter(|task| !is_elsewhere(task.id));
+            found.extend(own.map(|task| (task.id, task.state)));
+            Ok(())
+        })?;
+    }
+    Ok(found)
 }
 
 /// Whether a selector visited earlier took that id already. `last` may move on, so it is asked
@@ -210,12 +252,12 @@ fn visit_range<Q: Queue>(
     queue: &Q,
     range: RangeInclusive<i64>,
     filter: &Filter,
-    mut visit: impl FnMut(Vec<TaskId>) -> Result<()>,
+    mut visit: impl FnMut(Vec<Task>) -> Result<()>,
 ) -> Result<usize> {
     let mut before = range.end().checked_add(1).map(TaskId);
     let mut visited = 0;
     loop {
-        let page = queue.list(&ListQuery {
+        let mut page = queue.list(&ListQuery {
             states: filter.states.clone(),
             queue: filter.queue.clone(),
             name: filter.name.clone(),
@@ -224,10 +266,9 @@ fn visit_range<Q: Queue>(
             limit: CHUNK,
         })?;
         let (last, full) = (page.last().map(|task| task.id), page.len() == CHUNK);
-        let ended_in_time = page.iter().filter(|task| filter.ended_in_time(task));
-        let ids: Vec<TaskId> = ended_in_time.map(|task| task.id).collect();
-        visited += ids.len();
-        visit(ids)?;
+        page.retain(|task| filter.ended_in_time(task));
+        visited += page.len();
+        visit(page)?;
         if !full {
             return Ok(visited);
         }

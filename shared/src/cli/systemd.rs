@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::program::Context;
 use super::screen::note;
-use super::{Failure, escape};
+use super::{Failure, escape, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::task::{DEFAULT_QUEUE, check_name};
@@ -78,7 +78,7 @@ struct Worker<X: clap::Args> {
     service: Service,
 
     /// How many tasks run at once [default: the number of cores]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
     /// The queue it works

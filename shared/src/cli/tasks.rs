@@ -46,16 +46,6 @@ pub fn ending(task: &Task) -> Option<String> {
     })
 }
 
-/// How a task stands, after its name: `has succeeded`, `is running`.
-pub(crate) fn standing(state: State) -> String {
-    let verb = match state {
-        State::Succeeded | State::Failed => "has",
-        State::Cancelled | State::Skipped => "was",
-        State::Scheduled | State::Blocked | State::Queued | State::Running => "is",
-    };
-    format!("{verb} {state}")
-}
-
 /// How long the task's last attempt took, if it has ended.
 pub fn took(task: &Task) -> Option<Duration> {
     let millis = task.finished_at?.since(task.started_at?);

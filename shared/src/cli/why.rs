@@ -150,18 +150,23 @@ impl<Q: Queue> Scene<'_, Q> {
                     Condition::Failure => "fail",
                     Condition::Any => "end",
                 };
-                let sentence = if matches!(state, State::Failed | State::Cancelled) {
-                    let retry = self.context.command(&format!("retry {task} --downstream"));
+                let sentence = if state.is_terminal() {
+                    let again = if matches!(state, State::Failed | State::Cancelled) {
+                        let retry = format!("retry {task} --downstream");
+                        format!("; {} queues both again", self.context.command(&retry))
+                    } else {
+                        String::new()
+                    };
                     format!(
-                        "task {task} had to {how} first, but it is {state}; {retry} queues both again"
+                        "task {task} had to {how} first, but it {}{again}",
+                        state.standing()
                     )
-                } else if state.is_terminal() {
-                    format!("task {task} had to {how} first, but it is {state}")
                 } else {
-                    format!("task {task} has to {how} first; it is {state}")
+                    format!("task {task} has to {how} first; it {}", state.standing())
                 };
                 because("dependency", sentence)
             }
+            Waits::Dependencies { more } => self.further(task, *more),
             Waits::Limit { name, running } => {
                 let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
                 let number = tasks::count(*running);
@@ -180,6 +185,18 @@ impl<Q: Queue> Scene<'_, Q> {
                 because("rate", sentence)
             }
         }
+    }
+
+    /// Dependencies beside those that are named.
+    fn further(&self, task: &Task, more: u64) -> Because {
+        let tree = self.context.command(&format!("tree --up {}", task.id));
+        let how = if task.state.is_terminal() {
+            "ended otherwise than it asked for"
+        } else {
+            "have to end first"
+        };
+        let sentence = format!("{more} more {how}; {tree} shows all it depends on");
+        because("dependencies", sentence)
     }
 
     fn running(&self, task: &Task) -> Vec<Because> {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::program::Context;
 use super::screen::note;
-use super::{Failure, duration, moment, tasks};
+use super::{Failure, duration, moment, number, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
@@ -34,7 +34,7 @@ use service::Service;
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// How many tasks run at once [default: the number of cores]
-    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     pub(super) slots: Option<u32>,
 
     /// The queue to work

@@ -28,7 +28,12 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["add-task", "a"], "nothing to run"),
     (&["add-task", "", "true"], "name must not be empty"),
     (&["add-task", "  ", "true"], "name must not be empty"),
+    (&["add-task", "", "--stdin"], "name must not be empty"),
     (&["add-task", "a", ""], "command must not be empty"),
+    (
+        &["add-task", "a", "true", "--cwd", ""],
+        "the folder to run in is empty",
+    ),
     (&["add-task", "a", "--", ""], "command must not be empty"),
     (&["add-task", "a", "true", "2147483648"], "whole number"),
     (&["add-task", "a", "true", "-2147483649"], "whole number"),
@@ -64,7 +69,10 @@ const WRONG: &[(&[&str], &str)] = &[
         &["add-task", "a", "true", "--at", "18:00", "--delay", "1"],
         "cannot be used",
     ),
-    (&["add-task", "a", "true", "--max-attempts", "0"], "1.."),
+    (
+        &["add-task", "a", "true", "--max-attempts", "0"],
+        "whole number from 1 to 4294967295",
+    ),
     (&["add-task", "a", "true", "--max-crashes", "x"], "invalid"),
     (
         &["add-task", "a", "true", "--retry-codes", "1,256"],
@@ -86,11 +94,15 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["show", "8-5"], "backwards"),
     (&["show", "99999999999999999999"], "selects no task"),
     (&["list", "--state", "done"], "not a state"),
-    (&["list", "--limit", "0"], "1.."),
+    (&["list", "--limit", "0"], "whole number from 1 to 100000"),
+    (&["list", "--before", "last"], "an id is a whole number"),
+    (&["log", "1", "--attempt", "first"], "a whole number from 0"),
+    (&["prune", "--keep", "some"], "a whole number from 0"),
     (&["prune"], "say what may go"),
     (&["prune", "--older-than", "-1d"], "negative"),
-    (&["worker", "--slots", "0"], "1.."),
-    (&["worker", "--slots", "1000000"], "1.."),
+    (&["worker", "--slots", "0"], "whole number from 1 to 10000"),
+    (&["worker", "--slots", "1000000"], "from 1 to 10000"),
+    (&["worker", "--slots", "all"], "from 1 to 10000"),
     (&["worker", "--queue", ""], "must not be empty"),
     (&["--db", "", "status"], "--db"),
     (&["-o", "xml", "status"], "xml"),
@@ -138,6 +150,10 @@ fn text_that_is_not_utf_8_is_refused_in_arguments_and_lines() {
     assert_refused(&done, 2, "not valid UTF-8", "argument");
     for (lines, sentence) in [
         (&b"true\n\xff\n"[..], "line 2: it is not valid UTF-8"),
+        (
+            b"{\"name\":\"\",\"command\":\"true\"}\n",
+            "line 1: a task's name must not be empty",
+        ),
         (b"tr\0ue\n", "line 1: a command must not contain a NUL"),
         (b"true\n{\"command\":1}\n", "line 2:"),
         (b"{\"command\":\"x\",\"priority\":1e99}", "line 1:"),
@@ -191,6 +207,22 @@ fn a_folder_that_cannot_be_written_is_said_to_be_and_its_file_still_read() {
         assert_eq!(done.code(), 5, "{words:?}");
         assert!(done.stderr().contains("takes write permission"));
     }
+}
+
+/// A command that was to run in a folder that somebody had deleted meanwhile was told that the
+/// database cannot be used.
+#[test]
+fn a_current_folder_that_was_deleted_is_said_to_be() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("gone")).unwrap();
+    let script = "cd gone && rmdir ../gone && exec \"$0\" add-task a true";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, crate::PROGRAM]);
+    command.current_dir(place.path(""));
+    command.env(variable("DB"), place.path("queue.db"));
+    let done = Done(command.output().unwrap());
+    assert_refused(&done, 2, "the current folder was deleted; call", "deleted");
+    assert!(!place.path("queue.db").exists(), "nothing was enqueued");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::program::{Place, until};
+use super::program::{Place, until, variable};
 
 /// How often each word was appended to the file `marks`.
 fn marks(place: &Place, word: &str) -> usize {
@@ -85,6 +85,31 @@ fn only_the_lines_of_the_file_are_worked_and_judged() {
         "the file has a queue of its own"
     );
     assert_eq!(place.state("1"), "queued");
+}
+
+/// Of many failures twenty were named, and nothing said that there were more.
+#[test]
+fn of_many_failures_the_rest_is_counted_and_can_be_listed() {
+    let place = Place::new();
+    place.write("tasks 'n' all", "exit 3\n".repeat(23));
+    let done = place.run(&["run", "tasks 'n' all"]);
+    assert_eq!(done.code(), 1);
+    let stderr = done.stderr();
+    let (_, rest) = stderr
+        .split_once("\n3 more did not succeed; `")
+        .expect(&stderr);
+    let (list, _) = rest.split_once("` lists them all\n").expect(&stderr);
+    let (_, words) = list.split_once(' ').unwrap();
+    let line = format!("exec \"$0\" {words} -o json");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &line, crate::PROGRAM]);
+    command.env(variable("DB"), place.path("queue.db"));
+    let listed: Vec<serde_json::Value> =
+        serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    assert_eq!(listed.len(), 23);
+    place.write("few", "exit 3\n".repeat(20));
+    let done = place.run(&["run", "few"]);
+    assert!(!done.stderr().contains("more did not succeed"));
 }
 
 #[test]

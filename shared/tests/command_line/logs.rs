@@ -1,5 +1,7 @@
 //! `log`, whole and as it grows.
 
+use serde_json::Value;
+
 use super::program::{Place, until};
 
 #[test]
@@ -93,6 +95,40 @@ fn both_streams_are_told_apart() {
     place.ok(&["worker", "--drain"]);
     assert_eq!(place.run(&["log", "1", "--stdout"]).0.stdout, b"o\xff");
     assert_eq!(place.ok(&["log", "1", "--stderr"]), "e");
+}
+
+/// What several tasks wrote followed one on the other, and nobody could tell which wrote what.
+#[test]
+fn the_outputs_of_several_tasks_are_told_apart() {
+    let place = Place::new();
+    place.ok(&["add-task", "a\u{1b}b", "printf one"]);
+    place.ok(&["add-task", "silent", "true"]);
+    place.ok(&["add-task", "wide", "head -c 200000 /dev/zero | tr '\\0' x"]);
+    place.ok(&["worker", "--drain", "--slots", "1"]);
+    assert_eq!(
+        place.ok(&["log", "2,1"]),
+        "--- task 1 (a\\x1bb) ---\none\n--- task 2 (silent) ---\n"
+    );
+    assert_eq!(place.ok(&["log", "1"]), "one");
+    let done = place.run(&["log", "1,3"]);
+    assert!(done.stdout().contains("one\n--- task 3 (wide) ---\nxxx"));
+    let stderr = done.stderr();
+    assert!(stderr.contains("bytes of task 3 were not kept"), "{stderr}");
+    let lines = place.ok(&["log", "1,3", "-o", "json"]);
+    let pieces: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&pieces[0]["id"], &pieces[0]["text"]),
+        (&1.into(), &"one".into())
+    );
+    assert!(pieces[1..].iter().all(|piece| piece["id"] == 3));
+    assert!(
+        pieces
+            .iter()
+            .any(|piece| piece["omitted_bytes"].is_number())
+    );
 }
 
 #[test]

@@ -201,6 +201,19 @@ fn help_is_in_plain_words_and_about_this_program() {
 }
 
 #[test]
+fn help_shows_every_argument_and_what_json_is_printed() {
+    let place = Place::new();
+    for verb in ["add-task", "enqueue"] {
+        let help = place.ok(&[verb, "--help"]);
+        let usage = help.lines().find(|line| line.starts_with("Usage:"));
+        assert!(usage.unwrap().contains("[PRIORITY] [DELAY]"), "{help}");
+        assert!(help.contains("fractions allowed"), "{help}");
+    }
+    let help = place.ok(&["show", "--help"]);
+    assert!(help.contains("one a line where show, why"), "{help}");
+}
+
+#[test]
 fn doctor_tells_of_a_clock_that_was_set_back_and_finds_no_problem_in_it() {
     let place = Place::new();
     place.ok(&["add-task", "later", "true"]);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use after::After;
 use before::Before;
 use queue_core::claim::Claim;
-use queue_core::cli::add_task::{self, Extras, Fields, Length};
+use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
 use queue_core::cli::screen::note;
 use queue_core::cli::select;
 use queue_core::cli::{Access, Context, Failure, duration, tasks};
@@ -17,8 +17,6 @@ use queue_core::error::Result;
 use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
-use serde::Deserialize;
-use serde_json::Value;
 use workflow_queue::{
     Dependency, Dependent, KeyScope, On, OnConflict, Settings, Which, WorkflowQueue, WorkflowTask,
 };
@@ -37,6 +35,7 @@ use workflow_queue::{
 /// transaction: if one is wrong, none is.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("keyed").args(["key", "stdin"]).multiple(true))]
 #[group(skip)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -74,12 +73,12 @@ struct More {
 
     /// How long its key stays taken: as long as the task is kept (`forever`), until it has ended
     /// (`unfinished`), or so long from now (1h) [default: forever]
-    #[arg(long, value_name = "SCOPE", value_parser = key_scope)]
+    #[arg(long, value_name = "SCOPE", value_parser = key_scope, requires = "keyed")]
     key_scope: Option<KeyScope>,
 
     /// What to do if its key is taken: keep the `existing` task, or `refuse` with an error
     /// [default: existing]
-    #[arg(long, value_name = "WHAT", value_parser = on_conflict)]
+    #[arg(long, value_name = "WHAT", value_parser = on_conflict, requires = "keyed")]
     on_conflict: Option<OnConflict>,
 
     /// Fail it unless it has started so long after it could have
@@ -124,18 +123,6 @@ pub(super) const FIELDS: &[&str] = &[
     "limit_key",
 ];
 
-/// What they say.
-#[derive(Deserialize)]
-struct Line {
-    after: Option<Vec<after::Field>>,
-    before: Option<Vec<before::Field>>,
-    key_scope: Option<Length>,
-    on_conflict: Option<String>,
-    start_within: Option<Length>,
-    finish_within: Option<Length>,
-    limit_key: Option<String>,
-}
-
 /// A task, and whether its edges are those that the arguments say.
 #[derive(Debug)]
 pub(super) struct Submitted {
@@ -145,39 +132,60 @@ pub(super) struct Submitted {
 }
 
 /// Sets what a line says.
-pub(super) fn read(fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
-    let line: Line =
-        serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+pub(super) fn read(mut fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
+    const AFTER: &str = "a list; an entry is an id or the name of a line, with a condition or not";
+    const BEFORE: &str =
+        "a list; an entry is the id of a waiting task or `dependents`, with a condition or not";
+    let fields = &mut fields;
     let task = &mut submitted.task;
+    read_key(fields, task)?;
     let settings = &mut task.settings;
-    if let Some(scope) = line.key_scope {
-        settings.key_scope = match &scope {
+    if let Some(length) = field::<Length>(fields, "start_within", Length::FORM)? {
+        settings.start_within = Some(length.duration("start_within")?);
+    }
+    if let Some(length) = field::<Length>(fields, "finish_within", Length::FORM)? {
+        settings.finish_within = Some(length.duration("finish_within")?);
+    }
+    if let Some(key) = field::<String>(fields, "limit_key", "a text")? {
+        settings.limit_key = Some(key.into_bytes());
+    }
+    let after: Option<Vec<after::Field>> = field(fields, "after", AFTER)?;
+    submitted.after_by_default = after.is_none();
+    for field in after.into_iter().flatten() {
+        task.after.push(field.dependency()?);
+    }
+    let before: Option<Vec<before::Field>> = field(fields, "before", BEFORE)?;
+    submitted.before_by_default = before.is_none();
+    for field in before.into_iter().flatten() {
+        task.before.push(field.dependent()?);
+    }
+    Ok(())
+}
+
+/// Sets what a line says of its key.
+fn read_key(fields: &mut Fields, task: &mut WorkflowTask) -> Result<(), String> {
+    const SCOPE: &str = "`forever`, `unfinished` or a duration such as 1h";
+    let has_key = task.task.key.is_some();
+    let keyed = |name: &str| {
+        if has_key {
+            Ok(())
+        } else {
+            Err(format!("{name}: it needs a `key`"))
+        }
+    };
+    if let Some(scope) = field::<Length>(fields, "key_scope", SCOPE)? {
+        task.settings.key_scope = match &scope {
             Length::Text(text) => {
                 key_scope(text).map_err(|sentence| format!("key_scope: {sentence}"))?
             }
             Length::Seconds(_) => KeyScope::For(scope.duration("key_scope")?),
         };
+        keyed("key_scope")?;
     }
-    if let Some(word) = line.on_conflict {
-        settings.on_conflict =
+    if let Some(word) = field::<String>(fields, "on_conflict", "`existing` or `refuse`")? {
+        task.settings.on_conflict =
             on_conflict(&word).map_err(|sentence| format!("on_conflict: {sentence}"))?;
-    }
-    if let Some(length) = line.start_within {
-        settings.start_within = Some(length.duration("start_within")?);
-    }
-    if let Some(length) = line.finish_within {
-        settings.finish_within = Some(length.duration("finish_within")?);
-    }
-    if let Some(key) = line.limit_key {
-        settings.limit_key = Some(key.into_bytes());
-    }
-    submitted.after_by_default = line.after.is_none();
-    for field in line.after.into_iter().flatten() {
-        task.after.push(field.dependency()?);
-    }
-    submitted.before_by_default = line.before.is_none();
-    for field in line.before.into_iter().flatten() {
-        task.before.push(field.dependent()?);
+        keyed("on_conflict")?;
     }
     Ok(())
 }

@@ -5,14 +5,16 @@ use queue_core::cli::json::Moment;
 use queue_core::cli::screen::note;
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, moment};
+use queue_core::queue::QueueInfo;
 use serde::Serialize;
-use workflow_queue::{LimitKind, WorkflowQueue};
+use workflow_queue::{Limit, LimitKind, WorkflowQueue};
 
 use super::limit;
 
 /// Show every queue, what waits in it and what bounds it
 ///
-/// The tasks of a handler have a line of their own within their queue.
+/// The tasks of a handler have a line of their own within their queue. Counted are the tasks that can
+/// be claimed; `list --queue` shows those that are scheduled or blocked too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {}
 
@@ -40,7 +42,10 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
     let limits = queue.limits()?;
     let now = queue.now().wall;
     let (mut table, mut views) = (Table::new(&COLUMNS), Vec::new());
-    for lane in queue.queues()? {
+    let mut lanes = queue.queues()?;
+    lanes.extend(lanes_to_come(&lanes, &limits));
+    lanes.sort_by(|one, other| (&one.name, &one.handler).cmp(&(&other.name, &other.handler)));
+    for lane in lanes {
         let is_its =
             |kind: &LimitKind| matches!(kind, LimitKind::Queue(name) if *name == lane.name);
         let limit = limits.iter().find(|limit| is_its(&limit.kind));
@@ -73,4 +78,21 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
         return Ok(());
     }
     context.screen.table(&table)
+}
+
+/// Queues that have a limit already and no task yet.
+fn lanes_to_come(lanes: &[QueueInfo], limits: &[Limit]) -> Vec<QueueInfo> {
+    let names = limits.iter().filter_map(|limit| match &limit.kind {
+        LimitKind::Queue(name) => Some(name),
+        LimitKind::Key(_) => None,
+    });
+    names
+        .filter(|name| !lanes.iter().any(|lane| lane.name == **name))
+        .map(|name| QueueInfo {
+            name: name.clone(),
+            handler: String::new(),
+            paused_at: None,
+            queued: 0,
+        })
+        .collect()
 }

@@ -7,7 +7,7 @@ use queue_core::cli::json::FullView;
 use queue_core::cli::screen::note;
 use queue_core::cli::select::{self, Selector};
 use queue_core::cli::table::{Column, Table, left, right};
-use queue_core::cli::{Access, Context, Failure, find, moment, tasks};
+use queue_core::cli::{Access, Context, Failure, find, moment, number, tasks};
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::queue::{Fact, Queue};
@@ -32,7 +32,12 @@ pub(crate) struct Arguments {
     up: bool,
 
     /// Lines shown at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1000,
+        value_parser = number::within(1..=usize::MAX)
+    )]
     limit: usize,
 }
 

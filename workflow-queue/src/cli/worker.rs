@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use queue_core::cli::{Access, Context, Failure, duration, systemd, worker};
+use queue_core::cli::{Access, Context, Failure, duration, number, systemd, worker};
 use queue_core::error::Result;
 use workflow_queue::{SqliteOptions, WorkflowQueue, check_lease};
 
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 #[group(skip)]
 pub(crate) struct Leased {
     /// How many tasks it claims at a time, and runs at once unless --slots says otherwise
-    #[arg(value_name = "BATCH_SIZE", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(value_name = "BATCH_SIZE", value_parser = number::within(1..=10_000_u32))]
     batch_size: Option<u32>,
 
     /// How long a claim is held without a sign of life: one second to one day

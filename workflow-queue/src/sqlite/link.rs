@@ -132,7 +132,8 @@ fn add(
     };
     if !state.is_waiting() {
         return Err(Error::invalid(format!(
-            "task {dependent} is {state}; only a waiting task can be made to wait for more"
+            "task {dependent} {}; only a waiting task can be made to wait for more",
+            state.standing()
         )));
     }
     let had: BTreeMap<TaskId, Condition> = edges::dependencies(connection, dependent)?

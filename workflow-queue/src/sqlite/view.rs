@@ -54,21 +54,22 @@ pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Resu
                 row.get::<_, String>(3)?,
                 row.get::<_, bool>(4)?,
                 row.get::<_, i64>(5)?,
+                row.get::<_, Option<u32>>(6)?,
             ))
         })
         .optional()?;
-    let Some((state, unmet, key, queue, limited, lane)) = found else {
+    let Some((state, unmet, key, queue, limited, lane, pending)) = found else {
         return Ok(waits);
     };
     let state = rows::state(state)?;
     if state == State::Skipped {
-        waits.extend(dependencies(connection, id, Standing::Impossible)?);
+        waits.extend(dependencies(connection, id, Standing::Impossible, None)?);
     }
     if !state.is_waiting() {
         return Ok(waits);
     }
     if unmet {
-        waits.extend(dependencies(connection, id, Standing::Open)?);
+        waits.extend(dependencies(connection, id, Standing::Open, pending)?);
     } else if let (State::Blocked, Some(name)) = (state, key) {
         waits.push(limits::wait_for_slot(connection, name, lane)?);
     }
@@ -91,22 +92,36 @@ pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Resu
     Ok(waits)
 }
 
-/// The dependencies that stand so.
-fn dependencies(connection: &Connection, id: TaskId, standing: Standing) -> Result<Vec<Waits>> {
-    let mut found = Vec::new();
+/// The dependencies that stand so; of many, how many more there are, which `total` tells without
+/// looking at all of them.
+fn dependencies(
+    connection: &Connection,
+    id: TaskId,
+    standing: Standing,
+    total: Option<u32>,
+) -> Result<Vec<Waits>> {
+    let (mut found, mut more) = (Vec::new(), 0);
     for (task, condition) in edges::dependencies(connection, id)? {
         if let Some((state, _)) = write::state_of(connection, task)?
             && condition.standing(state) == standing
         {
+            if found.len() == NAMED_AT_MOST {
+                if let Some(total) = total {
+                    more = u64::from(total).saturating_sub(NAMED_AT_MOST as u64);
+                    break;
+                }
+                more += 1;
+                continue;
+            }
             found.push(Waits::Dependency {
                 task,
                 state,
                 condition,
             });
         }
-        if found.len() == NAMED_AT_MOST {
-            break;
-        }
+    }
+    if more > 0 {
+        found.push(Waits::Dependencies { more });
     }
     Ok(found)
 }

@@ -16,6 +16,16 @@ fn submit(place: &Place, lines: &str) -> Done {
 const WRONG: &[(&[&str], &str)] = &[
     (&["enqueue", "a", "true", "--after", ""], "selects no task"),
     (&["enqueue", "a", "true", "--after", "x"], "selects no task"),
+    (
+        &["enqueue", "a", "true", "--key-scope", "unfinished"],
+        "--key <KEY>",
+    ),
+    (
+        &["enqueue", "a", "true", "--on-conflict", "refuse"],
+        "--key <KEY>",
+    ),
+    (&["worker", "abc"], "a whole number from 1 to 10000"),
+    (&["tree", "1", "--limit", "0"], "a whole number from 1 to"),
     (&["enqueue", "a", "true", "--after", "1:"], "none of"),
     (&["enqueue", "a", "true", "--after", "1:done"], "none of"),
     (
@@ -56,7 +66,7 @@ const WRONG: &[(&[&str], &str)] = &[
     ),
     (&["enqueue", "a", "true", "0", "soon"], "not a duration"),
     (&["enqueue", "a", "true", "0", "-1"], "negative"),
-    (&["worker", "0"], "1.."),
+    (&["worker", "0"], "from 1 to 10000"),
     (&["worker", "-1"], "-1"),
     (&["worker", "--lease", "1ms"], "one second to one day"),
     (&["limit", "--concurrency", "1"], "--queue or --key"),
@@ -88,6 +98,65 @@ fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
     assert_eq!(place.json(&["limit"]), serde_json::json!([]));
 }
 
+/// Lines, the exit code, and what the sentence about them must say.
+const WRONG_LINES: &[(&str, i32, &str)] = &[
+    (
+        r#"{"name":"x","command":"true","after":["x"]}"#,
+        2,
+        "depends on itself",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":["y"]}"#,
+        2,
+        "no task here has that name",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":[99]}"#,
+        3,
+        "there is no task 99",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":[1.5]}"#,
+        2,
+        "an entry is an id or the name",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":"y"}"#,
+        2,
+        "line 1001: after: it must be a list;",
+    ),
+    (
+        r#"{"name":"x","command":"true","key_scope":"1h"}"#,
+        2,
+        "key_scope: it needs a `key`",
+    ),
+    (
+        r#"{"name":"x","command":"true","on-conflict":"refuse"}"#,
+        2,
+        "on_conflict: it needs a `key`",
+    ),
+    (
+        r#"{"name":"x","command":"true","limit_key":5}"#,
+        2,
+        "limit_key: it must be a text;",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":[1],"after":[1]}"#,
+        2,
+        "line 1001",
+    ),
+    (
+        r#"{"name":"x","command":"true","limit-key":"a","limit_key":"b"}"#,
+        2,
+        "duplicate field",
+    ),
+    (
+        r#"{"name":"x","command":"true","start_within":"soon"}"#,
+        2,
+        "start_within: ",
+    ),
+];
+
 #[test]
 fn one_wrong_line_keeps_out_all_others() {
     let place = Place::new();
@@ -99,50 +168,9 @@ fn one_wrong_line_keeps_out_all_others() {
         );
         text
     });
-    for (line, code, sentence) in [
-        (
-            r#"{"name":"x","command":"true","after":["x"]}"#,
-            2,
-            "depends on itself",
-        ),
-        (
-            r#"{"name":"x","command":"true","after":["y"]}"#,
-            2,
-            "no task here has that name",
-        ),
-        (
-            r#"{"name":"x","command":"true","after":[99]}"#,
-            3,
-            "there is no task 99",
-        ),
-        (
-            r#"{"name":"x","command":"true","after":[1.5]}"#,
-            2,
-            "an entry is an id or the name",
-        ),
-        (
-            r#"{"name":"x","command":"true","after":"y"}"#,
-            2,
-            "line 1001",
-        ),
-        (
-            r#"{"name":"x","command":"true","after":[1],"after":[1]}"#,
-            2,
-            "line 1001",
-        ),
-        (
-            r#"{"name":"x","command":"true","limit-key":"a","limit_key":"b"}"#,
-            2,
-            "duplicate field",
-        ),
-        (
-            r#"{"name":"x","command":"true","start_within":"soon"}"#,
-            2,
-            "start_within: ",
-        ),
-    ] {
+    for (line, code, sentence) in WRONG_LINES {
         let done = submit(&place, &format!("{good}{line}\n"));
-        assert_eq!(done.code(), code, "{line}: {}", done.stderr());
+        assert_eq!(done.code(), *code, "{line}: {}", done.stderr());
         assert!(
             done.stderr().contains(sentence),
             "{line}: {}",
@@ -312,4 +340,33 @@ fn a_replay_of_everything_re_opens_what_was_skipped_whatever_the_order_of_ids() 
     let said = place.ok(&["retry", "all"]);
     assert_eq!(said, "Requeued 1201 tasks: 1-1201\n");
     assert_eq!(place.json(&["status"])["blocked"], 1200);
+}
+
+#[test]
+fn the_scope_of_keys_may_be_said_for_all_lines() {
+    let place = Place::new();
+    place.write("lines", "true\n{\"command\":\"true\",\"key\":\"k\"}\n");
+    let mut command = place.command(&["enqueue", "--stdin", "--key-scope", "unfinished"]);
+    command.stdin(std::fs::File::open(place.path("lines")).unwrap());
+    let done = Done(command.output().unwrap());
+    assert_eq!(done.code(), 0, "{}", done.stderr());
+    assert_eq!(done.stdout(), "Enqueued 2 tasks: 1-2\n");
+}
+
+/// Of a hundred dependencies and more a hundred were named, as if there were no others.
+#[test]
+fn of_many_dependencies_the_rest_is_counted() {
+    let place = Place::new();
+    place.enqueue(&"true\n".repeat(103));
+    place.ok(&["enqueue", "join", "true", "--after", "1-103"]);
+    let text = place.ok(&["why", "104"]);
+    let sentence = "\n  3 more have to end first; `workflow-queue tree --up 104` shows all";
+    assert!(text.contains(sentence), "{text}");
+    assert_eq!(text.matches("has to succeed first").count(), 100, "{text}");
+    place.ok(&["cancel", "1-102"]);
+    let text = place.ok(&["why", "104"]);
+    let sentence = "\n  2 more ended otherwise than it asked for; `workflow-queue tree --up 104`";
+    assert!(text.contains(sentence), "{text}");
+    place.ok(&["enqueue", "few", "true", "--after", "101-103:any"]);
+    assert!(!place.ok(&["why", "105"]).contains(" more "));
 }

@@ -385,7 +385,7 @@ fn edges_are_not_added_to_what_runs_or_has_ended() {
     };
     assert!(refused(running, other).contains("is running"));
     bench.settle(claim, Outcome::Succeeded);
-    assert!(refused(running, other).contains("is succeeded"));
+    assert!(refused(running, other).contains("has succeeded"));
     assert!(refused(other, other).contains("depends on itself"));
     assert!(refused(other, TaskId(77)).contains("no task 77"));
     assert!(refused(TaskId(77), other).contains("no task 77"));

@@ -339,7 +339,7 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
             | Waits::Rate {
                 more_at: Some(_), ..
             } => return false,
-            Waits::Behind { .. } => continue,
+            Waits::Behind { .. } | Waits::Dependencies { .. } => continue,
             Waits::Paused { .. } => checks.limits.is_paused(&node.queue),
             Waits::Rate { more_at: None, .. } => checks.limits.never_starts(&node.queue),
             Waits::Limit { name, .. } => checks.limits.stops(&checks.model, node, &name),

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::super::table::cut;
-use super::super::{Failure, duration};
+use super::super::{Failure, duration, number};
 use super::{Fields, at, folder, millis, set_backoff};
 use crate::clock::Timestamp;
-use crate::task::{MAX_NAME_BYTES, NewTask, Work};
+use crate::task::{MAX_NAME_BYTES, NewTask, Work, check_name};
 
 /// Columns of a command that serve as its name.
 const NAME_COLUMNS: usize = 60;
@@ -47,7 +48,6 @@ const FIELDS: &[&str] = &[
 
 /// A line of JSON. The fields are named as the options of `add-task`; dashes may stand for the
 /// underscores.
-#[derive(Deserialize)]
 struct Line {
     name: Option<String>,
     command: Option<String>,
@@ -57,45 +57,86 @@ struct Line {
     delay: Option<Length>,
     at: Option<String>,
     key: Option<String>,
-    #[serde(alias = "max-attempts")]
     max_attempts: Option<u32>,
-    #[serde(alias = "max-crashes")]
     max_crashes: Option<u32>,
     backoff: Option<Length>,
     timeout: Option<Length>,
-    #[serde(alias = "retry-codes")]
     retry_codes: Option<Vec<u8>>,
-    #[serde(alias = "fatal-codes")]
     fatal_codes: Option<Vec<u8>>,
     cwd: Option<String>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    /// Whatever else there is.
-    #[serde(flatten)]
-    rest: Rest,
+    env: Option<BTreeMap<String, String>>,
+}
+
+impl Line {
+    /// Takes its fields; the others are left.
+    fn take(fields: &mut Fields) -> Result<Self, String> {
+        const CODES: &str = "a list of numbers from 0 to 255";
+        let priority = number::form(&(i32::MIN..=i32::MAX));
+        let attempts = number::form(&(1..=u32::MAX));
+        Ok(Self {
+            name: field(fields, "name", TEXT)?,
+            command: field(fields, "command", TEXT)?,
+            argv: field(fields, "argv", "a list of texts")?,
+            priority: field(fields, "priority", &priority)?,
+            queue: field(fields, "queue", TEXT)?,
+            delay: field(fields, "delay", Length::FORM)?,
+            at: field(fields, "at", TEXT)?,
+            key: field(fields, "key", TEXT)?,
+            max_attempts: field(fields, "max_attempts", &attempts)?,
+            max_crashes: field(fields, "max_crashes", &attempts)?,
+            backoff: field(fields, "backoff", Length::FORM)?,
+            timeout: field(fields, "timeout", Length::FORM)?,
+            retry_codes: field(fields, "retry_codes", CODES)?,
+            fatal_codes: field(fields, "fatal_codes", CODES)?,
+            cwd: field(fields, "cwd", TEXT)?,
+            env: field(fields, "env", "an object whose values are texts")?,
+        })
+    }
+}
+
+/// What a field that is no number and no list is called.
+const TEXT: &str = "a text";
+
+/// Takes the field of that name, if it is there and not null; `form` says what it is.
+///
+/// # Errors
+/// A sentence that names the field and its form.
+pub fn field<T: DeserializeOwned>(
+    fields: &mut Fields,
+    name: &str,
+    form: &str,
+) -> Result<Option<T>, String> {
+    match fields.remove(name) {
+        Some(value) => {
+            serde_json::from_value(value).map_err(|_| format!("{name}: it must be {form}"))
+        }
+        None => Ok(None),
+    }
 }
 
 /// Fields in the order they were written, one that is written twice included.
-#[derive(Default)]
-struct Rest(Vec<(String, serde_json::Value)>);
+struct Written(Vec<(String, serde_json::Value)>);
 
-impl<'de> Deserialize<'de> for Rest {
+impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Pairs;
 
         impl<'de> serde::de::Visitor<'de> for Pairs {
-            type Value = Rest;
+            type Value = Written;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("fields")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Rest, A::Error> {
-                let mut rest = Vec::new();
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Written, A::Error> {
+                let mut written = Vec::new();
                 while let Some(pair) = map.next_entry()? {
-                    rest.push(pair);
+                    written.push(pair);
                 }
-                Ok(Rest(rest))
+                Ok(Written(written))
             }
         }
 
@@ -105,10 +146,7 @@ impl<'de> Deserialize<'de> for Rest {
 
 /// A duration: text as on the command line, or a number of seconds.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a duration is a number of seconds or a text such as 1h30m"
-)]
+#[serde(untagged)]
 pub enum Length {
     /// A number of seconds.
     Seconds(serde_json::Number),
@@ -117,6 +155,9 @@ pub enum Length {
 }
 
 impl Length {
+    /// What a field of this type is called.
+    pub const FORM: &str = "a number of seconds or a text such as 1h30m";
+
     /// The duration that the field of that name says.
     ///
     /// # Errors
@@ -225,12 +266,13 @@ impl Form<'_> {
         let refused = |why: &dyn std::fmt::Display| {
             format!("it begins with {{ and so must be a JSON object with known fields: {why}")
         };
-        let mut line: Line = serde_json::from_str(json).map_err(|error| refused(&error))?;
+        let written: Written =
+            serde_json::from_str(json).map_err(|error| refused(&without_line(&error)))?;
         let mut fields = Fields::new();
-        for (name, value) in std::mem::take(&mut line.rest).0 {
-            // Dashes may stand for the underscores here too.
+        for (name, value) in written.0 {
+            // Dashes may stand for the underscores.
             let plain = name.replace('-', "_");
-            if !self.others.contains(&plain.as_str()) {
+            if !FIELDS.contains(&plain.as_str()) && !self.others.contains(&plain.as_str()) {
                 let known = [FIELDS, self.others].concat().join("`, `");
                 let why = format!("unknown field `{name}`, expected one of `{known}`");
                 return Err(refused(&why));
@@ -239,17 +281,40 @@ impl Form<'_> {
                 return Err(refused(&format!("duplicate field `{name}`")));
             }
         }
-        fill(task, line, self.now)?;
+        fill(task, Line::take(&mut fields)?, self.now)?;
         Ok(fields)
+    }
+}
+
+/// What is wrong with a text that is a line of its own: where it stands is said by whoever knows
+/// the lines.
+fn without_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&place) {
+        Some(what) => format!("{what} at column {}", error.column()),
+        None => text,
     }
 }
 
 fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
     task.work = match (line.command, line.argv) {
+        (Some(command), None) if command.trim().is_empty() => {
+            return Err("a command must not be empty".to_owned());
+        }
         (Some(command), None) => Work::Shell(command),
+        (None, Some(argv)) if argv.is_empty() => {
+            return Err("`argv` is empty; it begins with the program".to_owned());
+        }
         (None, Some(argv)) => Work::Argv(argv),
-        _ => return Err("it needs either `command` or `argv`".to_owned()),
+        (Some(_), Some(_)) => {
+            return Err("it has both `command` and `argv`; give one of them".to_owned());
+        }
+        (None, None) => return Err("it needs either `command` or `argv`".to_owned()),
     };
+    if let Some(name) = &line.name {
+        check_name("a task's name", name).map_err(|error| error.to_string())?;
+    }
     let options = &mut task.options;
     replace(&mut task.name, line.name);
     replace(&mut task.queue, line.queue);
@@ -268,7 +333,7 @@ fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
     if let Some(cwd) = line.cwd {
         options.cwd = Some(folder(&cwd).map_err(|error| error.to_string())?);
     }
-    for (name, value) in line.env {
+    for (name, value) in line.env.unwrap_or_default() {
         options.env.retain(|(own, _)| *own != name);
         options.env.push((name, value));
     }
@@ -368,8 +433,31 @@ mod tests {
             ("{}", "line 1: it needs either"),
             (
                 r#"{"command":"x","argv":["y"]}"#,
-                "either `command` or `argv`",
+                "it has both `command` and `argv`; give one of them",
             ),
+            (
+                r#"{"argv":[]}"#,
+                "`argv` is empty; it begins with the program",
+            ),
+            (r#"{"command":" "}"#, "a command must not be empty"),
+            (
+                r#"{"name":"","command":"x"}"#,
+                "a task's name must not be empty",
+            ),
+            (
+                r#"{"command":"x","priority":"5"}"#,
+                "line 1: priority: it must be a whole number from -2147483648 to 2147483647;",
+            ),
+            (
+                r#"{"command":"x","env":{"A":1}}"#,
+                "line 1: env: it must be an object whose values are texts;",
+            ),
+            (
+                r#"{"command":"x","cwd":""}"#,
+                "the folder to run in is empty",
+            ),
+            (r#"{"command":}"#, "expected value at column 12;"),
+            (r#"{"command":"x","command":"y"}"#, "duplicate field"),
             (r#"{"command":"x","nmae":"y"}"#, "nmae"),
             (r#"{"command":""}"#, "must not be empty"),
             (r#"{"command":"x\u0000"}"#, "NUL"),
@@ -379,8 +467,11 @@ mod tests {
             ),
             (r#"{"command":"x","delay":1e300}"#, "delay: "),
             (r#"{"command":"x","timeout":"NaN"}"#, "timeout: "),
-            (r#"{"command":"x","priority":2147483648}"#, "line 1:"),
-            (r#"{"command":"x","retry_codes":[256]}"#, "line 1:"),
+            (
+                r#"{"command":"x","priority":2147483648}"#,
+                "priority: it must",
+            ),
+            (r#"{"command":"x","retry-codes":[256]}"#, "0 to 255"),
             (r#"{"command":"x","at":"later"}"#, "point in time"),
             (r#"{"command":"x","max_attempts":0}"#, "at least 1"),
         ] {

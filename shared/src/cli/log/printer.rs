@@ -7,6 +7,7 @@ use super::super::{Failure, escape};
 use super::Arguments;
 use crate::error::Error;
 use crate::output::{Chunk, Output, Stream};
+use crate::task::TaskId;
 
 /// How bytes are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,7 @@ enum Form {
 /// Prints one task's output.
 pub(super) struct Printer {
     screen: Screen,
+    task: TaskId,
     form: Form,
     only: Option<Stream>,
     /// What is to be printed next.
@@ -29,17 +31,19 @@ pub(super) struct Printer {
 
 #[derive(Serialize)]
 struct Piece<'a> {
+    id: i64,
     stream: &'static str,
     text: &'a str,
 }
 
 #[derive(Serialize)]
 struct Gap {
+    id: i64,
     omitted_bytes: u64,
 }
 
 impl Printer {
-    pub(super) fn new(screen: Screen, arguments: &Arguments) -> Self {
+    pub(super) fn new(screen: Screen, arguments: &Arguments, task: TaskId) -> Self {
         let form = if screen.is_json() {
             Form::Json
         } else if screen.terminal && !arguments.raw {
@@ -54,11 +58,22 @@ impl Printer {
         };
         Self {
             screen,
+            task,
             form,
             only,
             ready: Vec::new(),
             partial: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// Says whose output follows, of several tasks'; in JSON every object does.
+    pub(super) fn head(&mut self, name: &str, is_first: bool) {
+        if self.form == Form::Json {
+            return;
+        }
+        let gap = if is_first { "" } else { "\n" };
+        let head = format!("{gap}--- task {} ({}) ---\n", self.task, escape::line(name));
+        self.ready.extend_from_slice(head.as_bytes());
     }
 
     /// Takes a whole stored output.
@@ -107,6 +122,7 @@ impl Printer {
                 .ready
                 .extend_from_slice(escape::bytes(bytes).as_bytes()),
             Form::Json => self.line(&Piece {
+                id: self.task.0,
                 stream: match stream {
                     Stream::Stdout => "stdout",
                     Stream::Stderr => "stderr",
@@ -117,13 +133,15 @@ impl Printer {
     }
 
     fn omitted(&mut self, bytes: u64) {
+        let task = self.task;
         match self.form {
-            Form::Raw => note(&format!("{bytes} bytes were not kept")),
+            Form::Raw => note(&format!("{bytes} bytes of task {task} were not kept")),
             Form::Safe => {
-                let text = format!("\n[{bytes} bytes were not kept]\n");
+                let text = format!("\n[{bytes} bytes of task {task} were not kept]\n");
                 self.ready.extend_from_slice(text.as_bytes());
             }
             Form::Json => self.line(&Gap {
+                id: task.0,
                 omitted_bytes: bytes,
             }),
         }

@@ -46,10 +46,7 @@ pub(super) fn split_condition(text: &str) -> Result<(&str, Condition), String> {
 
 /// An entry of a line's `after`: an id, or text.
 #[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "after: an entry is an id or the name of a line, with a condition or not"
-)]
+#[serde(untagged)]
 pub(super) enum Field {
     Id(i64),
     Text(String),

@@ -45,10 +45,7 @@ impl Before {
 
 /// An entry of a line's `before`: an id, or text.
 #[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "before: an entry is the id of a waiting task or `dependents`, with a condition or not"
-)]
+#[serde(untagged)]
 pub(super) enum Field {
     Id(i64),
     Text(String),
