@@ -104,3 +104,20 @@ fn a_program_that_had_the_file_open_writes_nothing_more() {
         .enqueue(vec![NewTask::shell("t", "true")])
         .unwrap_err();
 }
+
+#[test]
+fn a_file_that_is_further_than_marked_is_not_marked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let fast = FastQueue::open(&path).unwrap();
+    let registration = register(&fast);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute("UPDATE queue_file SET engine = 2", [])
+        .unwrap();
+    assert!(matches!(promote(&path), Promotion::Waiting(_)));
+    let engine = "SELECT engine FROM queue_file";
+    let engine: i64 = other.query_row(engine, [], |row| row.get(0)).unwrap();
+    assert_eq!(engine, 2);
+    drop(registration);
+}

@@ -232,6 +232,15 @@ pub fn a_queue_gives_its_own_tasks_only<E: Engine>() {
     assert_eq!(bench.queue.claim(&request).unwrap().tasks, []);
 }
 
+pub fn claims_of_one_take_from_their_own_queue_only<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let first = bench.shell("first");
+    bench.add(NewTask::shell("elsewhere", "true").queue("other"));
+    // A claim that need not look for what came due takes one in a single statement.
+    assert_eq!(bench.claim_ids(1), [first]);
+    assert_eq!(bench.claim_ids(1), []);
+}
+
 pub fn a_worker_gets_only_what_it_can_run<E: Engine>() {
     let bench = Bench::<E>::default();
     let mail = bench.add(NewTask::handler("mail", "a").priority(9));

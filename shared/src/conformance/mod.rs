@@ -278,6 +278,7 @@ macro_rules! conformance_tests {
                 of_more_than_one_claim_takes_in_the_earliest_come_first
                 a_paused_queue_gives_nothing
                 a_queue_gives_its_own_tasks_only
+                claims_of_one_take_from_their_own_queue_only
                 a_worker_gets_only_what_it_can_run
                 the_highest_priority_wins_across_commands_and_handlers
                 ties_across_commands_and_handlers_go_to_the_oldest

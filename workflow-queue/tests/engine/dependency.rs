@@ -26,6 +26,17 @@ fn bring(bench: &Bench, id: TaskId, end: State) {
 }
 
 #[test]
+fn a_workflow_bears_the_id_of_its_first_task() {
+    let bench = Bench::default();
+    let workflow = |id| bench.queue.details(id).unwrap().unwrap().workflow;
+    for _ in 0..2 {
+        let ids = bench.flow(vec![task("a"), task("b")]);
+        assert_eq!([0, 1].map(|place| workflow(ids[place])), [Some(ids[0]); 2]);
+        assert_eq!(workflow(bench.shell("alone")), None);
+    }
+}
+
+#[test]
 fn each_condition_holds_after_its_own_ends() {
     for end in [State::Succeeded, State::Failed, State::Cancelled] {
         for condition in Condition::ALL {

@@ -26,6 +26,17 @@ fn a_claim_expires_when_its_lease_has_run_out() {
 }
 
 #[test]
+fn a_claim_of_one_has_a_lease_too() {
+    let bench = Bench::default();
+    bench.shell("first");
+    bench.shell("second");
+    // A claim that need not look for what came due takes one in a single statement.
+    let claims = [bench.claim(1)[0].claim, bench.claim(1)[0].claim];
+    bench.advance(30_000);
+    assert_eq!(bench.queue.expired().unwrap(), claims);
+}
+
+#[test]
 fn a_heartbeat_extends_the_lease() {
     let bench = Bench::default();
     bench.shell("task");
@@ -84,6 +95,9 @@ fn an_expired_claim_counts_a_crash_and_its_worker_writes_nothing_more() {
         Settled::Recorded(State::Succeeded)
     );
     let attempts = bench.queue.attempts(id).unwrap();
+    let began = bench.now().0 - 30_000;
+    assert_eq!(attempts[0].started_at.0, began);
+    assert_eq!(attempts[0].finished_at, bench.now());
     let ends: Vec<_> = attempts
         .iter()
         .map(|one| (one.worker, one.reason, one.state))

@@ -1,7 +1,7 @@
 //! Re-opening ended tasks, and what depends on them.
 
 use queue_core::outcome::Outcome;
-use queue_core::queue::{Change, Queue};
+use queue_core::queue::{Change, Invariant, Queue};
 use queue_core::state::State::{self, Blocked, Cancelled, Failed, Queued, Skipped, Succeeded};
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
@@ -44,6 +44,8 @@ fn retry_downstream_re_opens_what_the_failure_skipped() {
         bench.states(&ids),
         [Queued, Blocked, Blocked, Queued, Queued]
     );
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
     assert_eq!(bench.drain(), [ids[0], ids[3], ids[4], ids[1], ids[2]]);
 }
 

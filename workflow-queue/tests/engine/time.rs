@@ -7,8 +7,9 @@ use queue_core::queue::{Invariant, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
-use workflow_queue::{Settings, WorkflowTask};
+use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 
+use crate::limit::limit_queue;
 use crate::{Bench, FAILED, Workflows, task};
 
 fn start_within(name: &str, seconds: u64) -> WorkflowTask {
@@ -133,6 +134,42 @@ fn a_deadline_bounds_the_timeout_of_a_claim_of_one_too() {
     // A claim that need not look for what came due takes one in a single statement.
     bench.claim(1);
     assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(60_000));
+}
+
+#[test]
+fn a_deadline_bounds_the_timeout_of_a_claim_from_a_limited_queue_too() {
+    let bench = Bench::default();
+    limit_queue(&bench, Some(9), None);
+    let mut both = finish_within("both", 60);
+    both.task.options.timeout_ms = Some(10_000);
+    bench.flow(vec![both]);
+    assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(10_000));
+    bench.queue.reap(queue_core::conformance::WORKER).unwrap();
+    bench.advance(55_000);
+    assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(5_000));
+}
+
+#[test]
+fn a_slot_that_was_offered_to_a_task_that_is_late_goes_to_the_next() {
+    let bench = Bench::default();
+    let kind = LimitKind::Key(b"k".to_vec());
+    let limit = Limit {
+        kind,
+        concurrency: Some(1),
+        rate: None,
+    };
+    bench.queue.set_limit(&limit).unwrap();
+    let by_key = |start_within| {
+        task("t").settings(Settings {
+            limit_key: Some(b"k".to_vec()),
+            start_within,
+            ..Settings::default()
+        })
+    };
+    let late = by_key(Some(Duration::from_secs(60)));
+    let ids = bench.flow(vec![late, by_key(None)]);
+    bench.advance(60_000);
+    assert_eq!(bench.claim_ids(5), ids[1..]);
 }
 
 #[test]
