@@ -102,6 +102,28 @@ pub fn claims_of_one_carry_the_same_as_claims_of_many<E: Engine>() {
     assert_eq!(rows(&singly), rows(&together));
 }
 
+pub fn claims_across_lanes_carry_the_same_as_claims_of_one_lane<E: Engine>() {
+    let options = TaskOptions {
+        max_attempts: 7,
+        ..TaskOptions::default()
+    };
+    let task = NewTask::shell("options", "true")
+        .priority(-4)
+        .options(options);
+    let benches = [Bench::<E>::default(), Bench::<E>::default()];
+    let [across, alone] = benches.each_ref().map(|bench| {
+        bench.add(task.clone());
+        bench.add(NewTask::handler("resize", b"photo".to_vec()));
+        bench
+    });
+    let both = across.queue.claim(&of(&["resize"], true, 2)).unwrap().tasks;
+    let one = |handlers: &[&str]| {
+        let request = of(handlers, handlers.is_empty(), 2);
+        alone.queue.claim(&request).unwrap().tasks
+    };
+    assert_eq!(both, [one(&["resize"]), one(&[])].concat());
+}
+
 pub fn every_claim_raises_the_token<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.shell("again");
