@@ -364,14 +364,20 @@ fn of_a_limited_queue_run_no_more_than_may() {
 #[test]
 fn a_queue_that_is_limited_and_paused_before_its_first_task_is_limited() {
     let bench = Bench::default();
-    limit_queue(&bench, Some(1), None);
-    bench.queue.set_paused("default", true).unwrap();
-    assert_eq!(bench.claim(5), []);
-    bench.shell("a");
-    bench.shell("b");
-    bench.queue.set_paused("default", false).unwrap();
-    assert_eq!(bench.claim(5).len(), 1);
-    assert_eq!(bench.claim(5), []);
+    let of_slow = ClaimRequest {
+        queue: "slow".to_owned(),
+        ..ClaimRequest::commands(WORKER, 5)
+    };
+    let claim = || bench.queue.claim(&of_slow).unwrap().tasks.len();
+    set(&bench, "slow", Some(1), None);
+    bench.queue.set_paused("slow", true).unwrap();
+    assert_eq!(claim(), 0);
+    for name in ["a", "b"] {
+        bench.add(NewTask::shell(name, "true").queue("slow"));
+    }
+    bench.queue.set_paused("slow", false).unwrap();
+    assert_eq!(claim(), 1);
+    assert_eq!(claim(), 0);
 }
 
 #[test]

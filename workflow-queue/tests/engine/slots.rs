@@ -10,7 +10,7 @@ use queue_core::task::NewTask;
 use workflow_queue::WorkflowTask;
 
 use crate::limit::{by_key, limit_key, limit_queue, set};
-use crate::{Bench, Workflows};
+use crate::{Bench, Workflows, task};
 
 #[test]
 fn what_runs_counts_towards_the_limit_of_its_own_queue_alone() {
@@ -58,7 +58,25 @@ fn a_claim_from_a_limited_queue_heeds_the_key_too() {
 }
 
 #[test]
-fn a_slot_of_a_queue_that_is_free_again_wakes_an_idle_worker() {
+fn what_meets_a_full_key_makes_way_for_the_next_within_one_claim() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let elsewhere = WorkflowTask {
+        task: NewTask::shell("elsewhere", "true").queue("other"),
+        ..by_key("elsewhere", b"k")
+    };
+    let ids = bench.flow(vec![elsewhere, by_key("here", b"k"), task("free")]);
+    let other = ClaimRequest {
+        queue: "other".to_owned(),
+        ..ClaimRequest::commands(OTHER, 1)
+    };
+    assert_eq!(bench.queue.claim(&other).unwrap().tasks.len(), 1);
+    assert_eq!(bench.claim_ids(1), ids[2..]);
+    assert_eq!(bench.state(ids[1]), State::Blocked);
+}
+
+#[test]
+fn a_slot_that_is_free_again_wakes_an_idle_worker() {
     let bench = Bench::default();
     limit_queue(&bench, Some(1), None);
     bench.shell("a");
@@ -66,5 +84,15 @@ fn a_slot_of_a_queue_that_is_free_again_wakes_an_idle_worker() {
     let claim = bench.claim_only();
     let idle = bench.idle_worker();
     bench.settle(claim, Outcome::Succeeded);
-    assert_eq!(idle.received(), [Signal::Tasks]);
+    assert_eq!(idle.received(), [Signal::Tasks], "a queue's");
+    limit_queue(&bench, Some(2), None);
+    assert_eq!(idle.received(), [Signal::Tasks], "a limit that was raised");
+    bench.claim(5);
+    limit_key(&bench, b"k", Some(1));
+    bench.flow(vec![by_key("a", b"k"), by_key("b", b"k")]);
+    limit_queue(&bench, None, None);
+    let claim = bench.claim_only();
+    idle.received();
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(idle.received(), [Signal::Tasks], "a key's");
 }

@@ -94,6 +94,19 @@ fn waiting_for_dependencies_counts_and_ends_all_together() {
 }
 
 #[test]
+fn a_scheduled_task_of_a_workflow_is_looked_for_when_its_time_has_come() {
+    let bench = Bench::default();
+    bench.shell("first");
+    bench.shell("second");
+    bench.claim(1);
+    let mut urgent = task("urgent");
+    urgent.task = urgent.task.priority(5).run_at(bench.later(50));
+    let ids = bench.flow(vec![urgent, task("third")]);
+    bench.advance(50);
+    assert_eq!(bench.claim_ids(1), ids[..1]);
+}
+
+#[test]
 fn the_time_counts_from_run_at() {
     let bench = Bench::default();
     let mut later = start_within("later", 60);
