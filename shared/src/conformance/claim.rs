@@ -271,7 +271,10 @@ pub fn a_worker_gets_only_what_it_can_run<E: Engine>() {
     assert_eq!(bench.claim_ids(10), [command]);
     let claim = |request| bench.queue.claim(&request).unwrap().tasks;
     assert_eq!(claim(of(&["unknown"], true, 10)), []);
-    assert_eq!(claim(of(&[], false, 10)), []);
+    bench.shell("another command");
+    for limit in [1, 10] {
+        assert_eq!(claim(of(&[], false, limit)), []);
+    }
     let claimed = claim(of(&["mail"], false, 10));
     assert_eq!(ids(&claimed), [mail]);
     let Work::Handler { handler, payload } = &claimed[0].work else {

@@ -107,6 +107,22 @@ fn an_expired_claim_counts_a_crash_and_its_worker_writes_nothing_more() {
 }
 
 #[test]
+fn a_claim_that_holds_no_more_expires_nothing() {
+    let bench = Bench::default();
+    let id = bench.shell("task");
+    let stale = bench.claim_only();
+    bench.advance(30_000);
+    bench.queue.expire(&[stale]).unwrap();
+    let claim = bench.claim_as(OTHER, 1)[0];
+    bench.advance(30_000);
+    assert_eq!(bench.queue.expire(&[stale]).unwrap(), []);
+    assert_eq!(bench.state(id), State::Running);
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(bench.queue.expire(&[claim]).unwrap(), []);
+    assert_eq!(bench.state(id), State::Succeeded);
+}
+
+#[test]
 fn a_heartbeat_of_a_lost_claim_does_not_extend_the_next_one() {
     let bench = Bench::default();
     bench.shell("task");
@@ -274,6 +290,10 @@ fn a_hand_back_is_no_attempt() {
     assert_eq!(attempts[0].exit_code, Some(3));
     assert_eq!(attempts[0].tail.as_deref(), Some(&b"end"[..]));
     assert_eq!(attempts[0].attempt, 1);
+    bench.advance(600_000);
+    bench.settle_with(bench.claim_only(), Outcome::Succeeded, Some("o3\nend"));
+    let attempts = bench.queue.attempts(id).unwrap();
+    assert_eq!(attempts[1].tail, None, "a success leaves its output whole");
 }
 
 #[test]

@@ -94,6 +94,26 @@ fn what_another_failure_skipped_stays_until_that_is_re_opened_too() {
 }
 
 #[test]
+fn what_was_skipped_is_re_opened_with_a_reason_that_came_later() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![
+        task("first"),
+        task("waits").after("first", Condition::Any),
+    ]);
+    let reason = bench.flow(vec![once("reason")])[0];
+    let edge = Edge {
+        dependent: ids[1],
+        on: reason,
+        condition: Condition::Success,
+    };
+    bench.queue.add_dependencies(vec![edge]).unwrap();
+    bench.end(reason, FAILED);
+    assert_eq!(bench.state(ids[1]), Skipped);
+    let changes = bench.queue.retry(&[ids[1], reason]).unwrap();
+    assert_eq!(changes, [Change::Done(Blocked), Change::Done(Queued)]);
+}
+
+#[test]
 fn a_skipped_task_is_re_opened_only_with_its_reason() {
     let bench = Bench::default();
     let ids = bench.flow(vec![

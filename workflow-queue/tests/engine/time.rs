@@ -200,6 +200,24 @@ fn an_attempt_ended_by_the_deadline_is_the_last() {
 }
 
 #[test]
+fn a_last_attempt_failed_by_the_deadline_only_if_that_ended_it() {
+    for (ran, outcome, reason) in [
+        (60_000, Outcome::TimedOut, Reason::Deadline),
+        (59_999, Outcome::TimedOut, Reason::Timeout),
+        (60_000, FAILED, Reason::Exit),
+    ] {
+        let bench = Bench::default();
+        let mut last = finish_within("last", 60);
+        last.task.options.max_attempts = 1;
+        let ids = bench.flow(vec![last]);
+        let claim = bench.claim_only();
+        bench.advance(ran);
+        bench.settle(claim, outcome);
+        assert_eq!(bench.task(ids[0]).reason, Some(reason), "{ran} ms");
+    }
+}
+
+#[test]
 fn a_retry_that_would_come_after_the_deadline_is_not_waited_for() {
     let bench = Bench::default();
     let mut task = finish_within("task", 60);
