@@ -59,6 +59,20 @@ fn what_is_let_go_wakes_an_idle_worker_and_is_queued_from_its_time_on() {
 }
 
 #[test]
+fn a_skipped_task_names_the_dependency_that_did_not_hold() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Success)]);
+    bench.end(ids[0], FAILED);
+    let expected = Waits::Dependency {
+        task: ids[0],
+        state: State::Failed,
+        condition: Condition::Success,
+    };
+    let waits = bench.queue.waits_for(ids[1]).unwrap();
+    assert!(waits.contains(&expected), "{waits:?}");
+}
+
+#[test]
 fn each_condition_holds_after_its_own_ends() {
     for end in [State::Succeeded, State::Failed, State::Cancelled] {
         for condition in Condition::ALL {
