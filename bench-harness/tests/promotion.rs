@@ -154,3 +154,20 @@ fn what_a_backup_of_the_other_program_makes_of_a_database_is_said() {
     assert!(restore(&to, &fast, &options(), open).unwrap().foreign);
     assert!(!restore(&to, &flow, &options(), open).unwrap().foreign);
 }
+
+#[test]
+fn a_file_that_is_further_than_marked_is_not_marked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let fast = FastQueue::open(&path).unwrap();
+    let registration = register(&fast);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute("UPDATE queue_file SET engine = 2", [])
+        .unwrap();
+    assert!(matches!(promote(&path), Promotion::Waiting(_)));
+    let engine = "SELECT engine FROM queue_file";
+    let engine: i64 = other.query_row(engine, [], |row| row.get(0)).unwrap();
+    assert_eq!(engine, 2);
+    drop(registration);
+}

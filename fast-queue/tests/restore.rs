@@ -8,10 +8,11 @@
 use std::path::{Path, PathBuf};
 
 use fast_queue::{
-    Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions, Outcome, Queue,
+    Claim, ClaimRequest, Durability, FastQueue, Held, NewTask, OpenOptions, Outcome, Queue, Serves,
     Settled, Settlement, State, TaskId, WorkerId,
 };
 use queue_core::maintenance::{Restored, restore, salvage};
+use queue_core::runtime::presence::Registration;
 
 struct Scene {
     folder: tempfile::TempDir,
@@ -140,7 +141,28 @@ fn an_empty_queue_can_be_restored() {
     scene.backup(&queue);
     drop(queue);
     scene.restore().unwrap();
-    assert_eq!(add(&scene.open()), TaskId(1));
+    let queue = scene.open();
+    assert_eq!(add(&queue), TaskId(1));
+    drop(queue);
+    scene.restore().unwrap();
+    assert_eq!(add(&scene.open()), TaskId(2), "no id is given out twice");
+}
+
+#[test]
+fn a_worker_of_the_backup_without_claims_is_forgotten() {
+    let scene = Scene::new();
+    let queue = scene.open();
+    let serves = Serves {
+        queue: "default".to_owned(),
+        commands: true,
+        handlers: Vec::new(),
+    };
+    let registration = Registration::new(&queue, 1, serves).unwrap();
+    scene.backup(&queue);
+    registration.close(&queue).unwrap();
+    drop(queue);
+    assert_eq!(scene.restore().unwrap().recovered, []);
+    assert_eq!(scene.open().workers().unwrap(), []);
 }
 
 #[test]

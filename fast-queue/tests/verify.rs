@@ -193,6 +193,25 @@ fn whatever_breaks_an_invariant_is_found_under_its_name() {
 }
 
 #[test]
+fn a_state_that_nobody_knows_breaks_nothing_else() {
+    let used = Used::new();
+    used.spoil("UPDATE queue_tasks SET state = 8 WHERE id = 4");
+    assert_eq!(used.broken(), ["states are known"]);
+}
+
+#[test]
+fn a_task_that_cannot_be_read_is_one_in_a_file_of_many_lanes() {
+    let used = Used::new();
+    used.spoil(
+        "UPDATE queue_tasks SET options = '{' WHERE id = 4;
+         INSERT INTO queue_queues (name) VALUES ('a'), ('b')",
+    );
+    let invariants = used.queue.verify().unwrap();
+    let found = invariants.iter().map(|one| one.violations).sum::<u64>();
+    assert_eq!(found, 1, "{invariants:?}");
+}
+
+#[test]
 fn what_only_just_keeps_an_invariant_breaks_none() {
     for sql in [
         "UPDATE queue_tasks SET name = printf('%.200c', 'n') WHERE id = 4",
@@ -272,49 +291,80 @@ fn a_file_that_does_not_say_whose_it_is_is_closed_to_all() {
     assert!(!used.broken().contains(&open));
 }
 
+/// What makes a breach, and what it is said to be.
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "UPDATE queue_tasks SET worker = NULL WHERE state = 3",
+        "task 3 runs without a whole claim",
+    ),
+    (
+        "UPDATE queue_tasks SET finished_at = NULL WHERE id = 1",
+        "task 1 in state 4 has no end",
+    ),
+    (
+        "UPDATE queue_tasks SET finished_at = 1 WHERE id = 4",
+        "task 4 in state 2 waits or runs, and has an end or is called off",
+    ),
+    (
+        "UPDATE queue_tasks SET state = 5, finished_at = 1 WHERE id = 4",
+        "task 4 in state 5 has reason none",
+    ),
+    (
+        "UPDATE queue_tasks SET reason = 1 WHERE id = 1",
+        "task 1 in state 4 has reason 1",
+    ),
+    (
+        "UPDATE queue_queues SET fast = 0 WHERE handler = ''",
+        "queue default is closed to fast-queue",
+    ),
+    (
+        "UPDATE queue_file SET engine = 1;
+         UPDATE queue_queues SET fast = 0 WHERE handler = ''",
+        "queue default is open to fast-queue",
+    ),
+    (
+        "CREATE TABLE queue_mine (task REFERENCES queue_tasks);
+         INSERT INTO queue_mine VALUES (99)",
+        "row 1 of queue_mine names a row of queue_tasks that is not there",
+    ),
+    (
+        "CREATE TABLE queue_mine (task PRIMARY KEY REFERENCES queue_tasks) WITHOUT ROWID;
+         INSERT INTO queue_mine VALUES (99)",
+        "row ? of queue_mine names a row of queue_tasks that is not there",
+    ),
+    (
+        "UPDATE queue_queues SET paused_at = 5 WHERE handler = ''",
+        "queue default is paused in 1 of 2 lanes",
+    ),
+    (
+        "UPDATE queue_tasks SET kind = 2 WHERE id = 4",
+        "task 4 of kind 2 is in lane 1",
+    ),
+    (
+        "UPDATE queue_tasks SET key = x'' WHERE id = 4",
+        "task 4 breaks a limit",
+    ),
+    (
+        "UPDATE queue_tasks SET state = 8 WHERE id = 4",
+        "task 4 is in state 8",
+    ),
+    (
+        "UPDATE queue_tasks SET attempt = 1 WHERE id = 4",
+        "task 4 was claimed without a token",
+    ),
+    (
+        "UPDATE queue_tasks SET attempt = 3 WHERE id = 2",
+        "task 2 has had 3 attempts and 0 crashes in 1 claims",
+    ),
+    (
+        "INSERT INTO queue_outputs VALUES (99, x'')",
+        "there is output of task 99, which is not there",
+    ),
+];
+
 #[test]
 fn an_example_says_which_task_and_how() {
-    for (sql, example) in [
-        (
-            "UPDATE queue_tasks SET worker = NULL WHERE state = 3",
-            "task 3 runs without a whole claim",
-        ),
-        (
-            "UPDATE queue_tasks SET finished_at = NULL WHERE id = 1",
-            "task 1 in state 4 has no end",
-        ),
-        (
-            "UPDATE queue_tasks SET finished_at = 1 WHERE id = 4",
-            "task 4 in state 2 waits or runs, and has an end or is called off",
-        ),
-        (
-            "UPDATE queue_tasks SET state = 5, finished_at = 1 WHERE id = 4",
-            "task 4 in state 5 has reason none",
-        ),
-        (
-            "UPDATE queue_tasks SET reason = 1 WHERE id = 1",
-            "task 1 in state 4 has reason 1",
-        ),
-        (
-            "UPDATE queue_queues SET fast = 0 WHERE handler = ''",
-            "queue default is closed to fast-queue",
-        ),
-        (
-            "UPDATE queue_file SET engine = 1;
-             UPDATE queue_queues SET fast = 0 WHERE handler = ''",
-            "queue default is open to fast-queue",
-        ),
-        (
-            "CREATE TABLE queue_mine (task REFERENCES queue_tasks);
-             INSERT INTO queue_mine VALUES (99)",
-            "row 1 of queue_mine names a row of queue_tasks that is not there",
-        ),
-        (
-            "CREATE TABLE queue_mine (task PRIMARY KEY REFERENCES queue_tasks) WITHOUT ROWID;
-             INSERT INTO queue_mine VALUES (99)",
-            "row ? of queue_mine names a row of queue_tasks that is not there",
-        ),
-    ] {
+    for (sql, example) in EXAMPLES {
         let used = Used::new();
         used.spoil(sql);
         let invariants = used.queue.verify().unwrap();

@@ -287,6 +287,10 @@ fn a_line_advances_from_every_older_version_and_keeps_the_rows() {
     let path = folder.path().join("q.db");
     let options = || OpenOptions::new(Durability::Fast).unwrap();
     drop(Database::open(&path, options(), &[CORE, OLD]).unwrap());
+    Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE queue_schema SET migrated_at = 0", [])
+        .unwrap();
     let mut read_only = options();
     read_only.read_only = true;
     assert!(
@@ -302,7 +306,18 @@ fn a_line_advances_from_every_older_version_and_keeps_the_rows() {
         })
         .unwrap();
     assert_eq!(row, (1, 5));
-    assert_eq!(database.lines().unwrap().len(), 2);
+    let migrated: Vec<bool> = database
+        .read(|connection| {
+            let mut query =
+                connection.prepare("SELECT migrated_at > 0 FROM queue_schema ORDER BY line")?;
+            let found = query.query_map([], |row| row.get(0))?;
+            Ok(found.collect::<rusqlite::Result<_>>()?)
+        })
+        .unwrap();
+    assert_eq!(migrated, [false, true]);
+    let lines = database.lines().unwrap().into_iter();
+    let lines: Vec<_> = lines.map(|line| (line.name, line.version)).collect();
+    assert_eq!(lines, [("core".to_owned(), 1), ("own".to_owned(), 2)]);
 }
 
 #[test]

@@ -102,6 +102,28 @@ pub fn claims_of_one_carry_the_same_as_claims_of_many<E: Engine>() {
     assert_eq!(rows(&singly), rows(&together));
 }
 
+pub fn claims_across_lanes_carry_the_same_as_claims_of_one_lane<E: Engine>() {
+    let options = TaskOptions {
+        max_attempts: 7,
+        ..TaskOptions::default()
+    };
+    let task = NewTask::shell("options", "true")
+        .priority(-4)
+        .options(options);
+    let benches = [Bench::<E>::default(), Bench::<E>::default()];
+    let [across, alone] = benches.each_ref().map(|bench| {
+        bench.add(task.clone());
+        bench.add(NewTask::handler("resize", b"photo".to_vec()));
+        bench
+    });
+    let both = across.queue.claim(&of(&["resize"], true, 2)).unwrap().tasks;
+    let one = |handlers: &[&str]| {
+        let request = of(handlers, handlers.is_empty(), 2);
+        alone.queue.claim(&request).unwrap().tasks
+    };
+    assert_eq!(both, [one(&["resize"]), one(&[])].concat());
+}
+
 pub fn every_claim_raises_the_token<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.shell("again");
@@ -232,6 +254,15 @@ pub fn a_queue_gives_its_own_tasks_only<E: Engine>() {
     assert_eq!(bench.queue.claim(&request).unwrap().tasks, []);
 }
 
+pub fn claims_of_one_take_from_their_own_queue_only<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let first = bench.shell("first");
+    bench.add(NewTask::shell("elsewhere", "true").queue("other"));
+    // A claim that need not look for what came due takes one in a single statement.
+    assert_eq!(bench.claim_ids(1), [first]);
+    assert_eq!(bench.claim_ids(1), []);
+}
+
 pub fn a_worker_gets_only_what_it_can_run<E: Engine>() {
     let bench = Bench::<E>::default();
     let mail = bench.add(NewTask::handler("mail", "a").priority(9));
@@ -240,7 +271,10 @@ pub fn a_worker_gets_only_what_it_can_run<E: Engine>() {
     assert_eq!(bench.claim_ids(10), [command]);
     let claim = |request| bench.queue.claim(&request).unwrap().tasks;
     assert_eq!(claim(of(&["unknown"], true, 10)), []);
-    assert_eq!(claim(of(&[], false, 10)), []);
+    bench.shell("another command");
+    for limit in [1, 10] {
+        assert_eq!(claim(of(&[], false, limit)), []);
+    }
     let claimed = claim(of(&["mail"], false, 10));
     assert_eq!(ids(&claimed), [mail]);
     let Work::Handler { handler, payload } = &claimed[0].work else {

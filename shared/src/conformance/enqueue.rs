@@ -75,6 +75,17 @@ pub fn a_task_comes_back_as_it_was_asked_for<E: Engine>() {
     }
 }
 
+pub fn a_task_keeps_a_time_that_is_over<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let past = Timestamp(bench.now().0 - 5_000);
+    // The lane of the second is known, so that one statement may do.
+    for _ in 0..2 {
+        let id = bench.add(NewTask::shell("past", "true").run_at(past));
+        assert_eq!(bench.task(id).run_at, Some(past));
+        assert_eq!(bench.state(id), State::Queued);
+    }
+}
+
 pub fn a_task_is_scheduled_only_while_its_time_lies_ahead<E: Engine>() {
     let bench = Bench::<E>::default();
     let now = bench.now();

@@ -244,6 +244,7 @@ macro_rules! conformance_tests {
                 enqueue_of_nothing_does_nothing
                 a_task_comes_back_as_it_was_asked_for
                 a_task_is_scheduled_only_while_its_time_lies_ahead
+                a_task_keeps_a_time_that_is_over
                 a_taken_key_returns_the_first_task
                 a_key_given_twice_in_one_batch_makes_one_task
                 a_key_stays_taken_when_its_task_has_ended
@@ -269,6 +270,7 @@ macro_rules! conformance_tests {
                 claim_never_takes_more_than_its_limit
                 a_claim_carries_what_its_worker_needs
                 claims_of_one_carry_the_same_as_claims_of_many
+                claims_across_lanes_carry_the_same_as_claims_of_one_lane
                 every_claim_raises_the_token
                 claim_skips_tasks_not_due
                 what_came_due_is_claimed_by_priority
@@ -278,6 +280,7 @@ macro_rules! conformance_tests {
                 of_more_than_one_claim_takes_in_the_earliest_come_first
                 a_paused_queue_gives_nothing
                 a_queue_gives_its_own_tasks_only
+                claims_of_one_take_from_their_own_queue_only
                 a_worker_gets_only_what_it_can_run
                 the_highest_priority_wins_across_commands_and_handlers
                 ties_across_commands_and_handlers_go_to_the_oldest

@@ -127,7 +127,12 @@ pub fn reap_queues_the_tasks_of_a_dead_worker_again<E: Engine>() {
 
 pub fn a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended<E: Engine>() {
     let bench = Bench::<E>::default();
-    let id = bench.shell("task");
+    let options = TaskOptions {
+        max_attempts: 9,
+        max_crashes: 9,
+        ..TaskOptions::default()
+    };
+    let id = bench.add(NewTask::shell("task", "true").options(options));
     let message = || "no".to_owned();
     for outcome in [
         Outcome::Exited { code: 7 },
@@ -136,9 +141,6 @@ pub fn a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended<E: Engine>() {
     ] {
         bench.settle(bench.claim_only(), outcome);
         bench.advance(600_000);
-        if bench.state(id) == State::Failed {
-            bench.queue.retry(&[id]).unwrap();
-        }
         bench.claim_only();
         bench.queue.reap(WORKER).unwrap();
         let task = bench.task(id);

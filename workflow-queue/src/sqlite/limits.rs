@@ -429,6 +429,36 @@ mod tests {
         assert_eq!(limit(zero, 0).starts_left(zero, now).tasks, 0);
     }
 
+    #[test]
+    fn a_bucket_says_when_it_holds_one_more_and_nothing_once_it_is_full() {
+        let rate = Rate {
+            starts: 3,
+            period_ms: 1000,
+        };
+        let now = Timestamp(1_000_000);
+        let full = limit(rate, 0);
+        assert_eq!(full.starts_left(rate, now).more_at, None);
+        for taken in 1..=3 {
+            let more_at = 1_000_334;
+            let used = limit(rate, full.spent(rate, taken, now));
+            let left = used.starts_left(rate, now);
+            assert_eq!(left.more_at, Some(Timestamp(more_at)), "{taken} taken");
+            let later = used.starts_left(rate, Timestamp(more_at));
+            assert_eq!(later.tasks, left.tasks + 1, "{taken} taken");
+        }
+    }
+
+    #[test]
+    fn a_bucket_takes_no_less_than_its_period_to_fill() {
+        for starts in [1, 3, 7, 1000] {
+            let rate = Rate {
+                starts,
+                period_ms: 1000,
+            };
+            assert!(Stored::capacity(rate) >= 1_000_000, "{starts} starts");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_clock_set_back_waits_one_period_at_most(

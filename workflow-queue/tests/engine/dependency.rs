@@ -4,6 +4,7 @@ use queue_core::conformance::{Engine, WORKER};
 use queue_core::error::Error;
 use queue_core::outcome::{Outcome, Reason};
 use queue_core::queue::{Invariant, Queue, Waits};
+use queue_core::runtime::wakeup::Signal;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::{Condition, Standing};
@@ -23,6 +24,52 @@ fn bring(bench: &Bench, id: TaskId, end: State) {
             unreachable!("not an end to be brought about")
         }
     }
+}
+
+#[test]
+fn a_workflow_bears_the_id_of_its_first_task() {
+    let bench = Bench::default();
+    let workflow = |id| bench.queue.details(id).unwrap().unwrap().workflow;
+    for size in 2..4 {
+        let ids = bench.flow(vec![task("a"); size]);
+        assert!(ids.iter().all(|id| workflow(*id) == Some(ids[0])));
+        assert_eq!(workflow(bench.shell("alone")), None);
+        assert_eq!(workflow(bench.flow(vec![task("alone")])[0]), None);
+        let plain = vec![NewTask::shell("plain", "true"); 3];
+        assert_eq!(workflow(bench.queue.enqueue(plain).unwrap()[0].id), None);
+    }
+}
+
+#[test]
+fn what_is_let_go_wakes_an_idle_worker_and_is_queued_from_its_time_on() {
+    let bench = Bench::default();
+    let mut due = task("due").after("a", Condition::Success);
+    due.task.run_at = Some(bench.later(1_000));
+    let ids = bench.flow(vec![
+        task("a"),
+        task("b").after("a", Condition::Success),
+        due,
+    ]);
+    let claim = bench.claim_only();
+    let idle = bench.idle_worker();
+    bench.advance(1_000);
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(idle.received(), [Signal::Tasks]);
+    assert_eq!(bench.states(&ids[1..]), [State::Queued; 2]);
+}
+
+#[test]
+fn a_skipped_task_names_the_dependency_that_did_not_hold() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Success)]);
+    bench.end(ids[0], FAILED);
+    let expected = Waits::Dependency {
+        task: ids[0],
+        state: State::Failed,
+        condition: Condition::Success,
+    };
+    let waits = bench.queue.waits_for(ids[1]).unwrap();
+    assert!(waits.contains(&expected), "{waits:?}");
 }
 
 #[test]

@@ -26,6 +26,17 @@ fn a_claim_expires_when_its_lease_has_run_out() {
 }
 
 #[test]
+fn a_claim_of_one_has_a_lease_too() {
+    let bench = Bench::default();
+    bench.shell("first");
+    bench.shell("second");
+    // A claim that need not look for what came due takes one in a single statement.
+    let claims = [bench.claim(1)[0].claim, bench.claim(1)[0].claim];
+    bench.advance(30_000);
+    assert_eq!(bench.queue.expired().unwrap(), claims);
+}
+
+#[test]
 fn a_heartbeat_extends_the_lease() {
     let bench = Bench::default();
     bench.shell("task");
@@ -84,12 +95,31 @@ fn an_expired_claim_counts_a_crash_and_its_worker_writes_nothing_more() {
         Settled::Recorded(State::Succeeded)
     );
     let attempts = bench.queue.attempts(id).unwrap();
+    let began = bench.now().0 - 30_000;
+    assert_eq!(attempts[0].started_at.0, began);
+    assert_eq!(attempts[0].finished_at, bench.now());
     let ends: Vec<_> = attempts
         .iter()
         .map(|one| (one.worker, one.reason, one.state))
         .collect();
     let crash = (WORKER, Some(Reason::Crash), State::Queued);
     assert_eq!(ends, [crash, (OTHER, None, State::Succeeded)]);
+}
+
+#[test]
+fn a_claim_that_holds_no_more_expires_nothing() {
+    let bench = Bench::default();
+    let id = bench.shell("task");
+    let stale = bench.claim_only();
+    bench.advance(30_000);
+    bench.queue.expire(&[stale]).unwrap();
+    let claim = bench.claim_as(OTHER, 1)[0];
+    bench.advance(30_000);
+    assert_eq!(bench.queue.expire(&[stale]).unwrap(), []);
+    assert_eq!(bench.state(id), State::Running);
+    bench.settle(claim, Outcome::Succeeded);
+    assert_eq!(bench.queue.expire(&[claim]).unwrap(), []);
+    assert_eq!(bench.state(id), State::Succeeded);
 }
 
 #[test]
@@ -260,6 +290,10 @@ fn a_hand_back_is_no_attempt() {
     assert_eq!(attempts[0].exit_code, Some(3));
     assert_eq!(attempts[0].tail.as_deref(), Some(&b"end"[..]));
     assert_eq!(attempts[0].attempt, 1);
+    bench.advance(600_000);
+    bench.settle_with(bench.claim_only(), Outcome::Succeeded, Some("o3\nend"));
+    let attempts = bench.queue.attempts(id).unwrap();
+    assert_eq!(attempts[1].tail, None, "a success leaves its output whole");
 }
 
 #[test]

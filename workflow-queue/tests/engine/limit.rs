@@ -11,14 +11,14 @@ use workflow_queue::{Limit, LimitKind, Rate, Settings, WorkflowTask};
 
 use crate::{Bench, FAILED, Workflows, once, task};
 
-fn by_key(name: &str, key: &[u8]) -> WorkflowTask {
+pub(crate) fn by_key(name: &str, key: &[u8]) -> WorkflowTask {
     task(name).settings(Settings {
         limit_key: Some(key.to_vec()),
         ..Settings::default()
     })
 }
 
-fn limit_key(bench: &Bench, key: &[u8], concurrency: Option<u32>) {
+pub(crate) fn limit_key(bench: &Bench, key: &[u8], concurrency: Option<u32>) {
     let kind = LimitKind::Key(key.to_vec());
     bench
         .queue
@@ -195,6 +195,50 @@ fn a_limit_can_be_raised_lowered_and_removed() {
 }
 
 #[test]
+fn a_lowered_limit_takes_back_what_each_lane_was_offered_beyond_it() {
+    let bench = Bench::default();
+    let elsewhere = WorkflowTask {
+        task: NewTask::shell("elsewhere", "true").queue("other"),
+        ..by_key("elsewhere", b"k")
+    };
+    let mut tasks: Vec<_> = (0..3).map(|_| by_key("t", b"k")).collect();
+    tasks.extend([elsewhere.clone(), elsewhere]);
+    tasks.extend([by_key("free", b"other"), by_key("free", b"other")]);
+    tasks[1].task.priority = 3;
+    tasks[2].task.priority = 5;
+    let ids = bench.flow(tasks);
+    assert_eq!(bench.claim_ids(1), ids[2..3]);
+    limit_key(&bench, b"k", Some(1));
+    assert_eq!(
+        bench.states(&ids),
+        [
+            State::Blocked,
+            State::Queued,
+            State::Running,
+            State::Queued,
+            State::Blocked,
+            State::Queued,
+            State::Queued
+        ]
+    );
+    limit_key(&bench, b"other", Some(1));
+    assert_eq!(bench.states(&ids[5..]), [State::Queued, State::Blocked]);
+}
+
+#[test]
+fn of_what_comes_due_under_a_key_only_what_has_a_slot_is_queued() {
+    let bench = Bench::default();
+    limit_key(&bench, b"k", Some(1));
+    let mut later = by_key("later", b"k");
+    later.task.run_at = Some(bench.later(1_000));
+    let ids = bench.flow(vec![later.clone(), later]);
+    let first = bench.add(NewTask::shell("first", "true").priority(9));
+    bench.advance(1_000);
+    assert_eq!(bench.claim_ids(1), [first]);
+    assert_eq!(bench.states(&ids), [State::Queued, State::Blocked]);
+}
+
+#[test]
 fn dependencies_retries_and_times_heed_the_key() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
@@ -269,6 +313,8 @@ fn a_task_kept_back_by_its_limit_says_so() {
         running: 1,
     };
     assert_eq!(bench.queue.waits_for(ids[1]).unwrap(), [expected]);
+    let details = bench.queue.details(ids[1]).unwrap().unwrap();
+    assert_eq!(details.limit_key.as_deref(), Some(&b"k"[..]));
 }
 
 /// Bug: a task whose key has a free slot that another task of its lane is offered was said to wait
@@ -318,14 +364,20 @@ fn of_a_limited_queue_run_no_more_than_may() {
 #[test]
 fn a_queue_that_is_limited_and_paused_before_its_first_task_is_limited() {
     let bench = Bench::default();
-    limit_queue(&bench, Some(1), None);
-    bench.queue.set_paused("default", true).unwrap();
-    assert_eq!(bench.claim(5), []);
-    bench.shell("a");
-    bench.shell("b");
-    bench.queue.set_paused("default", false).unwrap();
-    assert_eq!(bench.claim(5).len(), 1);
-    assert_eq!(bench.claim(5), []);
+    let of_slow = ClaimRequest {
+        queue: "slow".to_owned(),
+        ..ClaimRequest::commands(WORKER, 5)
+    };
+    let claim = || bench.queue.claim(&of_slow).unwrap().tasks.len();
+    set(&bench, "slow", Some(1), None);
+    bench.queue.set_paused("slow", true).unwrap();
+    assert_eq!(claim(), 0);
+    for name in ["a", "b"] {
+        bench.add(NewTask::shell(name, "true").queue("slow"));
+    }
+    bench.queue.set_paused("slow", false).unwrap();
+    assert_eq!(claim(), 1);
+    assert_eq!(claim(), 0);
 }
 
 #[test]

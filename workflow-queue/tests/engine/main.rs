@@ -18,6 +18,7 @@ mod prune;
 mod rate;
 mod retry;
 mod sequences;
+mod slots;
 mod spawn;
 mod time;
 mod verify;

@@ -1,8 +1,12 @@
 //! Files of fast-queue's: read, refused, promoted.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use queue_core::claim::WorkerId;
+use queue_core::clock::Clock;
+use queue_core::conformance::ManualClock;
 use queue_core::error::Error;
 use queue_core::queue::Queue;
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, write};
@@ -88,6 +92,36 @@ fn a_promoted_file_goes_on_where_it_was() {
         queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap()[0].id,
         TaskId(3)
     );
+}
+
+#[test]
+fn what_runs_at_a_promotion_gets_a_lease_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let clock = Arc::<ManualClock>::default();
+    let options = || OpenOptions {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        ..options()
+    };
+    drop(fast_file(&path));
+    assert_eq!(promote_file(&path, options()).unwrap(), Promotion::Done);
+    let queue = WorkflowQueue::open_with(
+        &path,
+        SqliteOptions {
+            open: options(),
+            ..SqliteOptions::new().unwrap()
+        },
+    )
+    .unwrap();
+    let invariants = queue.verify().unwrap();
+    let broken: Vec<_> = invariants.iter().filter(|one| !one.holds()).collect();
+    assert!(broken.is_empty(), "{broken:?}");
+    clock.advance(Duration::from_millis(29_999));
+    assert_eq!(queue.expired().unwrap(), []);
+    clock.advance(Duration::from_millis(1));
+    let expired = queue.expired().unwrap();
+    assert_eq!(expired.len(), 1);
+    assert_eq!(expired[0].task, TaskId(2));
 }
 
 #[test]

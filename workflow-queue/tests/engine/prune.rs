@@ -46,6 +46,30 @@ fn a_task_stays_while_a_dependent_may_read_its_output() {
 }
 
 #[test]
+fn what_depended_on_a_task_that_is_pruned_can_be_tried_again() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![task("a"), once("b").after("a", Condition::Success)]);
+    bench.end(ids[0], Outcome::Succeeded);
+    bench.advance(10);
+    bench.end(ids[1], FAILED);
+    let request = PruneRequest {
+        finished_before: bench.now(),
+        states: Vec::new(),
+        keep: 0,
+        dry_run: false,
+    };
+    assert_eq!(bench.queue.prune(&request).unwrap(), 1);
+    bench.queue.retry(&ids[1..]).unwrap();
+    let more = Edge {
+        dependent: ids[1],
+        on: bench.shell("c"),
+        condition: Condition::Success,
+    };
+    bench.queue.add_dependencies(vec![more]).unwrap();
+    assert_eq!(bench.drain(), [more.on, ids[1]]);
+}
+
+#[test]
 fn a_prune_leaves_edges_and_attempts_of_what_stays() {
     let bench = Bench::default();
     let gone = bench.flow(vec![

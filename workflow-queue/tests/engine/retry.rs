@@ -1,7 +1,7 @@
 //! Re-opening ended tasks, and what depends on them.
 
 use queue_core::outcome::Outcome;
-use queue_core::queue::{Change, Queue};
+use queue_core::queue::{Change, Invariant, Queue};
 use queue_core::state::State::{self, Blocked, Cancelled, Failed, Queued, Skipped, Succeeded};
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
@@ -44,6 +44,8 @@ fn retry_downstream_re_opens_what_the_failure_skipped() {
         bench.states(&ids),
         [Queued, Blocked, Blocked, Queued, Queued]
     );
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
     assert_eq!(bench.drain(), [ids[0], ids[3], ids[4], ids[1], ids[2]]);
 }
 
@@ -88,6 +90,61 @@ fn what_another_failure_skipped_stays_until_that_is_re_opened_too() {
     assert_eq!(bench.states(&ids), [Queued, Failed, Skipped]);
     bench.queue.retry_downstream(&ids[1..2]).unwrap();
     assert_eq!(bench.states(&ids), [Queued, Queued, Blocked]);
+    assert_eq!(bench.drain(), ids);
+}
+
+#[test]
+fn what_was_skipped_is_re_opened_with_a_reason_that_came_later() {
+    for others in 0..2 {
+        let bench = Bench::default();
+        let ids = bench.flow(vec![
+            task("first"),
+            task("waits").after("first", Condition::Any),
+        ]);
+        let late = bench.flow(vec![once("reason"), once("other")]);
+        let edge = Edge {
+            dependent: ids[1],
+            on: late[0],
+            condition: Condition::Success,
+        };
+        bench.queue.add_dependencies(vec![edge]).unwrap();
+        bench.end(late[0], FAILED);
+        bench.end(late[1], FAILED);
+        assert_eq!(bench.state(ids[1]), Skipped);
+        let asked = [&ids[1..], &late[..=others]].concat();
+        let changes = bench.queue.retry(&asked).unwrap();
+        assert_eq!(changes[..2], [Change::Done(Blocked), Change::Done(Queued)]);
+    }
+}
+
+#[test]
+fn what_was_let_go_and_is_made_to_wait_for_more_is_not_skipped_for_what_let_it_go() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Failure)]);
+    bench.end(ids[0], FAILED);
+    bench.queue.retry(&ids[..1]).unwrap();
+    bench.end(ids[0], Outcome::Succeeded);
+    let more = Edge {
+        dependent: ids[1],
+        on: bench.shell("c"),
+        condition: Condition::Success,
+    };
+    bench.queue.add_dependencies(vec![more]).unwrap();
+    assert_eq!(bench.drain(), [more.on, ids[1]]);
+}
+
+#[test]
+fn a_task_that_is_re_opened_alone_waits_for_what_is_open_again() {
+    let bench = Bench::default();
+    let ids = bench.flow(vec![once("a"), once("b").after("a", Condition::Any)]);
+    for id in &ids {
+        bench.end(*id, FAILED);
+    }
+    bench.queue.retry(&ids[..1]).unwrap();
+    bench.queue.retry(&ids[1..]).unwrap();
+    assert_eq!(bench.states(&ids), [Queued, Blocked]);
+    let invariants = bench.queue.verify().unwrap();
+    assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
     assert_eq!(bench.drain(), ids);
 }
 

@@ -192,6 +192,23 @@ fn tasks_enqueued_one_by_one_are_a_workflow_through_their_edges() {
 }
 
 #[test]
+fn what_a_task_added_is_listed_in_the_order_of_ids() {
+    let bench = Bench::default();
+    bench.flow(vec![task("a"), task("b")]);
+    let ids = bench.flow(vec![task("first"), task("second")]);
+    let claims: Vec<_> = bench.claim(4).iter().map(|task| task.claim).collect();
+    let spawn = |claim| {
+        let parts = vec![task("part"), task("part")];
+        let spawned = bench.queue.spawn(claim, parts, Vec::new()).unwrap();
+        spawned.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    for (place, id) in ids.into_iter().enumerate() {
+        let parts = spawn(claims[2 + place]);
+        assert_eq!(bench.queue.spawned(id).unwrap(), parts);
+    }
+}
+
+#[test]
 fn a_handler_adds_to_its_workflow_and_reads_what_that_wrote() {
     let bench = Bench::default();
     let queue = Arc::new(bench.queue);

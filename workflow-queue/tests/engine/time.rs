@@ -7,8 +7,9 @@ use queue_core::queue::{Invariant, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
-use workflow_queue::{Settings, WorkflowTask};
+use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 
+use crate::limit::limit_queue;
 use crate::{Bench, FAILED, Workflows, task};
 
 fn start_within(name: &str, seconds: u64) -> WorkflowTask {
@@ -93,6 +94,19 @@ fn waiting_for_dependencies_counts_and_ends_all_together() {
 }
 
 #[test]
+fn a_scheduled_task_of_a_workflow_is_looked_for_when_its_time_has_come() {
+    let bench = Bench::default();
+    bench.shell("first");
+    bench.shell("second");
+    bench.claim(1);
+    let mut urgent = task("urgent");
+    urgent.task = urgent.task.priority(5).run_at(bench.later(50));
+    let ids = bench.flow(vec![urgent, task("third")]);
+    bench.advance(50);
+    assert_eq!(bench.claim_ids(1), ids[..1]);
+}
+
+#[test]
 fn the_time_counts_from_run_at() {
     let bench = Bench::default();
     let mut later = start_within("later", 60);
@@ -136,6 +150,42 @@ fn a_deadline_bounds_the_timeout_of_a_claim_of_one_too() {
 }
 
 #[test]
+fn a_deadline_bounds_the_timeout_of_a_claim_from_a_limited_queue_too() {
+    let bench = Bench::default();
+    limit_queue(&bench, Some(9), None);
+    let mut both = finish_within("both", 60);
+    both.task.options.timeout_ms = Some(10_000);
+    bench.flow(vec![both]);
+    assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(10_000));
+    bench.queue.reap(queue_core::conformance::WORKER).unwrap();
+    bench.advance(55_000);
+    assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(5_000));
+}
+
+#[test]
+fn a_slot_that_was_offered_to_a_task_that_is_late_goes_to_the_next() {
+    let bench = Bench::default();
+    let kind = LimitKind::Key(b"k".to_vec());
+    let limit = Limit {
+        kind,
+        concurrency: Some(1),
+        rate: None,
+    };
+    bench.queue.set_limit(&limit).unwrap();
+    let by_key = |start_within| {
+        task("t").settings(Settings {
+            limit_key: Some(b"k".to_vec()),
+            start_within,
+            ..Settings::default()
+        })
+    };
+    let late = by_key(Some(Duration::from_secs(60)));
+    let ids = bench.flow(vec![late, by_key(None)]);
+    bench.advance(60_000);
+    assert_eq!(bench.claim_ids(5), ids[1..]);
+}
+
+#[test]
 fn an_attempt_ended_by_the_deadline_is_the_last() {
     let bench = Bench::default();
     let ids = bench.flow(vec![finish_within("slow", 60)]);
@@ -147,6 +197,24 @@ fn an_attempt_ended_by_the_deadline_is_the_last() {
         (task.state, task.reason),
         (State::Failed, Some(Reason::Deadline))
     );
+}
+
+#[test]
+fn a_last_attempt_failed_by_the_deadline_only_if_that_ended_it() {
+    for (ran, outcome, reason) in [
+        (60_000, Outcome::TimedOut, Reason::Deadline),
+        (59_999, Outcome::TimedOut, Reason::Timeout),
+        (60_000, FAILED, Reason::Exit),
+    ] {
+        let bench = Bench::default();
+        let mut last = finish_within("last", 60);
+        last.task.options.max_attempts = 1;
+        let ids = bench.flow(vec![last]);
+        let claim = bench.claim_only();
+        bench.advance(ran);
+        bench.settle(claim, outcome);
+        assert_eq!(bench.task(ids[0]).reason, Some(reason), "{ran} ms");
+    }
 }
 
 #[test]

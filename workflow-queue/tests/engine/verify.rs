@@ -3,7 +3,7 @@
 use queue_core::claim::{Claim, ClaimRequest};
 use queue_core::conformance::OTHER;
 use queue_core::outcome::Outcome;
-use queue_core::queue::Queue;
+use queue_core::queue::{Invariant, Queue};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::Condition;
@@ -84,16 +84,24 @@ fn nothing_is_broken_in_a_queue_that_was_used() {
 #[test]
 fn nothing_is_broken_by_what_tasks_may_come_to() {
     let bench = Bench::default();
-    bench
-        .queue
-        .set_limit(&limited(LimitKind::Key(b"disk".to_vec())))
-        .unwrap();
+    for limit in [
+        limited(LimitKind::Key(b"disk".to_vec())),
+        Limit {
+            concurrency: Some(9),
+            ..limited(LimitKind::Key(b"wide".to_vec()))
+        },
+    ] {
+        bench.queue.set_limit(&limit).unwrap();
+    }
     let ids = bench.flow(vec![
         once("a"),
         task("skipped").after("a", Condition::Success),
         task("runs").after("a", Condition::Any),
         by_key("called off").after("a", Condition::Success),
         by_key("waits").after("runs", Condition::Success),
+        task("waits still")
+            .after("a", Condition::Any)
+            .after("runs", Condition::Success),
     ]);
     bench.queue.cancel(&ids[3..4]).unwrap();
     assert_eq!(broken(&bench), Vec::<&str>::new());
@@ -107,6 +115,7 @@ fn nothing_is_broken_by_what_tasks_may_come_to() {
             State::Skipped,
             State::Running,
             State::Cancelled,
+            State::Blocked,
             State::Blocked,
             State::Queued
         ]
@@ -220,6 +229,14 @@ const EXAMPLES: &[(&str, &str)] = &[
         "UPDATE queue_tasks SET gate = NULL WHERE id = 7",
     ),
     (
+        "task 2 counts towards limit 9, not none",
+        "UPDATE queue_tasks SET gate = 9 WHERE id = 2",
+    ),
+    (
+        "task 7 counts towards limit 4, not none",
+        "DELETE FROM queue_queues WHERE name = 'slow'",
+    ),
+    (
         "task 5 in state 2 has a lease",
         "UPDATE queue_tasks SET lease_until = 1 WHERE id = 5",
     ),
@@ -234,6 +251,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "task 4 in state 1 has a cause or none",
         "UPDATE queue_tasks SET cause = 1 WHERE id = 4",
+    ),
+    (
+        "task 3 in state 7 has a cause or none",
+        "UPDATE queue_tasks SET state = 7, finished_at = 1 WHERE id = 3",
     ),
     (
         "task 5 in state 2 is in no workflow",
@@ -286,8 +307,22 @@ const EXAMPLES: &[(&str, &str)] = &[
         "UPDATE queue_tasks SET token = 2 WHERE id = 1",
     ),
     (
+        "task 5 succeeded and no attempt did",
+        "UPDATE queue_tasks SET (state, token, finished_at) =
+             (SELECT state, token, finished_at FROM queue_tasks WHERE id = 1) WHERE id = 5",
+    ),
+    (
+        "task 1 succeeded and no attempt did",
+        "DELETE FROM queue_attempts;
+             INSERT INTO queue_schema VALUES ('another', 1, (SELECT max(finished_at) FROM queue_tasks))",
+    ),
+    (
         "task 4 waits for 2 tasks, not for 7",
         "UPDATE queue_waiting SET pending = 7 WHERE dependent = 4",
+    ),
+    (
+        "task 3 waits for 0 tasks, not for 1",
+        "DELETE FROM queue_dependencies WHERE dependent = 3",
     ),
     (
         "task 4 waits for 0 tasks, not for 2",
@@ -332,6 +367,25 @@ fn an_example_says_which_task_and_how() {
         let mut examples = invariants.iter().flat_map(|one| &one.examples);
         assert!(examples.any(|one| one == example), "{sql}: {invariants:?}");
     }
+}
+
+#[test]
+fn a_success_that_was_missed_is_told_once_for_each_task() {
+    let (bench, _) = used();
+    spoil(
+        &bench,
+        "UPDATE queue_tasks SET state = 5, finished_at = 1 WHERE id = 2;
+         UPDATE queue_tasks SET unmet = 0 WHERE id = 3",
+    );
+    let invariants = bench.queue.verify().unwrap();
+    let named = |one: &&Invariant| one.name == "what has to succeed first has";
+    assert_eq!(
+        invariants.iter().find(named).unwrap().examples,
+        [
+            "task 3 did not wait for the success of task 2",
+            "task 4 waits in vain for the success of task 2"
+        ]
+    );
 }
 
 #[test]
@@ -471,4 +525,12 @@ fn a_count_of_what_waits_no_more_is_taken_away() {
     assert_eq!(bench.queue.repair().unwrap().len(), 1);
     assert_eq!(broken(&bench), Vec::<&str>::new());
     assert_eq!(bench.state(TaskId(4)), State::Cancelled);
+}
+
+#[test]
+fn what_runs_in_a_lane_that_is_lost_counts_towards_no_limit() {
+    let (bench, _) = used();
+    spoil(&bench, "DELETE FROM queue_queues WHERE name = 'slow'");
+    assert_eq!(bench.queue.repair().unwrap().len(), 1);
+    assert_eq!(broken(&bench), ["tasks are in lanes that can run them"]);
 }
