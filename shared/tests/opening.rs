@@ -10,7 +10,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use queue_core::sqlite::{CORE, Database, Durability, Line, Migration, OpenOptions};
+use queue_core::sqlite::{
+    CORE, Database, Durability, Line, Migration, OpenOptions, WORKFLOW, promote,
+};
 use queue_core::{Error, Result};
 use rusqlite::Connection;
 
@@ -374,4 +376,15 @@ fn a_network_file_system_is_refused_unless_forced() {
         finding.value == "network (NFS)" && finding.problem.is_some()
     };
     assert!(findings.iter().any(told), "{findings:?}");
+}
+
+#[test]
+fn a_line_that_promotes_is_taken_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    let database = Database::open(&folder.path().join("q.db"), options, &[CORE]).unwrap();
+    let at = database.now().wall;
+    let take = || database.write(move |connection| promote(connection, &WORKFLOW, at));
+    assert!(take().unwrap());
+    assert!(!take().unwrap(), "somebody was first");
 }

@@ -169,15 +169,16 @@ fn take_steps(tx: &Connection, line: &Line, from: u32, at: Timestamp) -> rusqlit
 }
 
 /// Takes every step of a line that promotes, within a transaction of the caller's. A file that has
-/// the line already is left as it is.
+/// the line already is left as it is. Returns whether it took them.
 ///
 /// # Errors
 /// What `SQLite` refuses.
-pub fn promote(tx: &Connection, line: &Line, at: Timestamp) -> Result<()> {
-    if version_of(&read_lines(tx)?, line) == 0 {
+pub fn promote(tx: &Connection, line: &Line, at: Timestamp) -> Result<bool> {
+    let is_missing = version_of(&read_lines(tx)?, line) == 0;
+    if is_missing {
         take_steps(tx, line, 0, at)?;
     }
-    Ok(())
+    Ok(is_missing)
 }
 
 fn version_of(applied: &[AppliedLine], line: &Line) -> u32 {

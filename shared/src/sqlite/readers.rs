@@ -1,8 +1,12 @@
 //! Connections that read. They see every commit that returned before they began.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender};
+use r2d2::ManageConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -20,15 +24,69 @@ const DATA_VERSION: &str = statement(include_str!("../../queries/data_version.sq
 
 /// How many reads run at the same time; more wait.
 const READERS: u32 = 8;
+/// How long whoever drops the readers waits for the pool's own thread to let go of them.
+const LET_GO: Duration = Duration::from_secs(1);
 
 /// A pool that is built by the first read, and a connection that watches for commits.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
     options: OpenOptions,
-    pool: OnceLock<r2d2::Pool<SqliteConnectionManager>>,
+    pool: OnceLock<Pool>,
     building: Mutex<()>,
     watch: Mutex<Watch>,
+}
+
+/// A pool, and what tells when nothing of it is left.
+#[derive(Debug)]
+struct Pool {
+    connections: r2d2::Pool<Manager>,
+    gone: Receiver<Infallible>,
+}
+
+/// Opens the pool's connections.
+#[derive(Debug)]
+struct Manager {
+    inner: SqliteConnectionManager,
+    left: Sender<Infallible>,
+}
+
+/// A connection of the pool. Dropped, it is closed before its sender is gone.
+#[derive(Debug)]
+struct Reader {
+    connection: Connection,
+    _left: Sender<Infallible>,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Reader;
+    type Error = rusqlite::Error;
+
+    fn connect(&self) -> rusqlite::Result<Reader> {
+        Ok(Reader {
+            connection: self.inner.connect()?,
+            _left: self.left.clone(),
+        })
+    }
+
+    fn is_valid(&self, reader: &mut Reader) -> rusqlite::Result<()> {
+        self.inner.is_valid(&mut reader.connection)
+    }
+
+    fn has_broken(&self, reader: &mut Reader) -> bool {
+        self.inner.has_broken(&mut reader.connection)
+    }
+}
+
+/// The thread on which the pool opens a connection holds all of them for a moment longer than the
+/// read that asked for it. Who drops the last of a database has closed the file, so this waits.
+impl Drop for Readers {
+    fn drop(&mut self) {
+        if let Some(Pool { connections, gone }) = self.pool.take() {
+            drop(connections);
+            let _ = gone.recv_timeout(LET_GO);
+        }
+    }
 }
 
 /// What watches for commits.
@@ -53,13 +111,17 @@ impl Readers {
 
     /// Runs `query` on a snapshot.
     pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let mut connection = self.pool()?.get().map_err(|error| Error::Unusable {
-            path: self.path.clone(),
-            what: "no connection to read with; close programs that read it, or try again"
-                .to_owned(),
-            source: Some(Box::new(error)),
-        })?;
-        snapshot(&mut connection, &self.path, query)
+        let mut reader = self
+            .pool()?
+            .connections
+            .get()
+            .map_err(|error| Error::Unusable {
+                path: self.path.clone(),
+                what: "no connection to read with; close programs that read it, or try again"
+                    .to_owned(),
+                source: Some(Box::new(error)),
+            })?;
+        snapshot(&mut reader.connection, &self.path, query)
     }
 
     /// A number that changes with every commit of every other connection.
@@ -90,17 +152,21 @@ impl Readers {
         Ok(counter)
     }
 
-    fn pool(&self) -> Result<&r2d2::Pool<SqliteConnectionManager>> {
+    fn pool(&self) -> Result<&Pool> {
         let _building = lock(&self.building);
         if let Some(pool) = self.pool.get() {
             return Ok(pool);
         }
         let timeout = self.options.busy_timeout;
         let (file, flags) = located_on(&self.path, READER_FLAGS, &self.options);
-        let manager = SqliteConnectionManager::file(file)
-            .with_flags(flags)
-            .with_init(move |connection| prepare_reader(connection, timeout));
-        let pool = r2d2::Pool::builder()
+        let (left, gone) = crossbeam_channel::bounded(0);
+        let manager = Manager {
+            inner: SqliteConnectionManager::file(file)
+                .with_flags(flags)
+                .with_init(move |connection| prepare_reader(connection, timeout)),
+            left,
+        };
+        let connections = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(0))
             .idle_timeout(None)
@@ -114,7 +180,7 @@ impl Readers {
                 what: "it cannot be opened for reading; check its permissions".to_owned(),
                 source: Some(Box::new(error)),
             })?;
-        Ok(self.pool.get_or_init(|| pool))
+        Ok(self.pool.get_or_init(|| Pool { connections, gone }))
     }
 }
 
@@ -139,6 +205,27 @@ mod tests {
     use crate::sqlite::operation::lock;
     use crate::sqlite::options::OpenOptions;
     use crate::sqlite::place::beside;
+
+    #[test]
+    fn readers_that_are_dropped_have_closed_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("q.db");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (n)")
+            .unwrap();
+        let path = path.canonicalize().unwrap();
+        for _ in 0..200 {
+            let readers = Readers::new(&path, &OpenOptions::new(Durability::Fast).unwrap());
+            readers
+                .read(|connection| Ok(connection.execute_batch("SELECT * FROM t")?))
+                .unwrap();
+            drop(readers);
+            let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let open = descriptors.filter_map(|one| std::fs::read_link(one.path()).ok());
+            assert_eq!(open.filter(|file| *file == path).count(), 0);
+        }
+    }
 
     #[test]
     fn a_log_that_nobody_wrote_to_is_not_asked_about_again() {

@@ -74,10 +74,12 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
     }
     let now = database.now();
     database.write(move |connection| {
-        promote(connection, &WORKFLOW, now.wall)?;
-        connection
-            .prepare_cached(PROMOTE_LEASE)?
-            .execute([now.boot.after(LEASE).0])?;
+        // Where another process was first, what runs has leases of its own by now.
+        if promote(connection, &WORKFLOW, now.wall)? {
+            connection
+                .prepare_cached(PROMOTE_LEASE)?
+                .execute([now.boot.after(LEASE).0])?;
+        }
         Ok(())
     })?;
     Ok(Promotion::Done)
