@@ -274,4 +274,28 @@ mod tests {
         another.release();
         own.exclusive().unwrap();
     }
+
+    #[test]
+    fn whoever_had_its_quota_gives_way_as_long_as_another_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("writer.lock");
+        let (own, another) = (
+            WriterLock::open(&path).unwrap(),
+            WriterLock::open(&path).unwrap(),
+        );
+        assert!(another.waiting.try_shared().unwrap());
+        for _ in 0..QUOTA {
+            assert!(own.try_exclusive().unwrap());
+        }
+        assert!(!own.try_exclusive().unwrap(), "it is the other's turn");
+        own.exclusive().unwrap();
+        for _ in 0..QUOTA {
+            assert!(own.try_exclusive().unwrap());
+        }
+        assert!(!own.try_exclusive().unwrap(), "again");
+        another.waiting.release();
+        for _ in 0..2 * QUOTA {
+            assert!(own.try_exclusive().unwrap(), "nobody waits");
+        }
+    }
 }

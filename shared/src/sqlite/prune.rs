@@ -186,7 +186,7 @@ mod tests {
 
     use super::{Keeper, prune};
     use crate::clock::Timestamp;
-    use crate::error::Result;
+    use crate::error::{Error, Result};
     use crate::queue::PruneRequest;
     use crate::sqlite::{CORE, Database, Durability, OpenOptions, write};
     use crate::task::TaskId;
@@ -237,5 +237,48 @@ mod tests {
             let is_left = found.unwrap().is_some();
             assert_eq!((pruned, is_left), (deleted, deleted == 0), "{meanwhile}");
         }
+    }
+
+    /// Refuses every deletion.
+    #[derive(Clone)]
+    struct Refusing;
+
+    impl Keeper for Refusing {
+        fn check(&self, _: &Connection) -> Result<()> {
+            let what = "not now".to_owned();
+            Err(Error::Busy { what })
+        }
+
+        fn keeps(&self, _: &Connection, _: TaskId) -> Result<bool> {
+            Ok(false)
+        }
+
+        fn clear(&self, _: &Connection, _: TaskId) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_refused_prune_can_be_counted_and_deletes_no_logs() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = OpenOptions::new(Durability::Fast).unwrap();
+        let database = Database::open(&folder.path().join("q.db"), options, &[CORE]).unwrap();
+        // Task 1 is gone, and the last one always stays.
+        let task = "INSERT INTO queue_tasks
+                    (id, queue, state, priority, kind, created_at, finished_at, name, payload)
+                    VALUES (2, 1, 4, 0, 0, 1, 5, 'last', x'')";
+        database.write(|tx| Ok(tx.execute_batch(task)?)).unwrap();
+        std::fs::create_dir_all(database.sidecar().logs()).unwrap();
+        let log = database.sidecar().log(TaskId(1), 1);
+        std::fs::write(&log, "").unwrap();
+        let request = |dry_run| PruneRequest {
+            finished_before: Timestamp(10),
+            states: Vec::new(),
+            keep: 0,
+            dry_run,
+        };
+        assert_eq!(prune(&database, &Refusing, &request(true)).unwrap(), 0);
+        prune(&database, &Refusing, &request(false)).unwrap_err();
+        assert!(log.exists());
     }
 }

@@ -309,3 +309,45 @@ pub fn all<T>(
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{FEW, indexed_lists};
+    use crate::sqlite::{CORE, Database, Durability, OpenOptions};
+    use crate::state::State;
+
+    /// Adds so many tasks in a state.
+    fn add(database: &Database, count: i64, state: State) {
+        let tasks = "WITH RECURSIVE numbers(n) AS
+                     (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)
+                     INSERT INTO queue_tasks
+                     (queue, state, priority, kind, created_at, run_at, name, payload)
+                     SELECT 1, ?2, 0, 0, 1, iif(?2 = 0, 1, NULL), 'task', x'' FROM numbers";
+        let insert = move |tx: &Connection| Ok(tx.execute(tasks, (count, state.code()))?);
+        database.write(insert).unwrap();
+    }
+
+    #[test]
+    fn only_a_state_of_many_tasks_is_read_along_the_table() {
+        for (many, few) in [
+            (State::Queued, State::Scheduled),
+            (State::Scheduled, State::Queued),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let options = OpenOptions::new(Durability::Fast).unwrap();
+            let database = Database::open(&folder.path().join("q.db"), options, &[CORE]).unwrap();
+            let is_indexed = |states: &[State]| {
+                let lists = database.read(|connection| indexed_lists(connection, states));
+                lists.unwrap().is_some()
+            };
+            add(&database, FEW, many);
+            assert!(is_indexed(&[many, few]), "{many}");
+            add(&database, 1, many);
+            assert!(!is_indexed(&[many]), "{many}");
+            assert!(!is_indexed(&[many, few]), "{many}");
+            assert!(is_indexed(&[few, State::Running]), "{many}");
+        }
+    }
+}

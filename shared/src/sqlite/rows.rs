@@ -179,7 +179,7 @@ pub(super) fn worker(row: &Row<'_>) -> Result<WorkerInfo> {
 mod tests {
     use rusqlite::types::ValueRef;
 
-    use super::{Columns, claimed_task};
+    use super::{Columns, MAX_MESSAGE_BYTES, claimed_task, clip_message};
     use crate::claim::WorkerId;
 
     /// A row of a queued command with that token.
@@ -205,5 +205,13 @@ mod tests {
         assert_eq!(claim(i64::MAX - 1).unwrap().claim.token, i64::MAX);
         let refused = claim(i64::MAX).unwrap_err().to_string();
         assert!(refused.contains("cannot rise any further"), "{refused}");
+    }
+
+    #[test]
+    fn a_message_is_cut_in_front_of_the_character_that_does_not_fit() {
+        for (head, kept) in [("", MAX_MESSAGE_BYTES), ("a", MAX_MESSAGE_BYTES - 1)] {
+            let message = head.to_owned() + &"\u{e9}".repeat(MAX_MESSAGE_BYTES);
+            assert_eq!(clip_message(&message), &message[..kept]);
+        }
     }
 }
