@@ -18,10 +18,8 @@ use crate::workflow::{Condition, Edge};
 /// An engine over one database file. Every method is a whole operation: a batch in, a result per
 /// item out, one transaction; it returns after the commit.
 ///
-/// Every method may fail with [`Error::Busy`] (nothing was written) and
-/// [`Error::Unusable`]; every writing one with
-/// [`Error::CommitUnknown`] and
-/// [`Error::Promoted`].
+/// Every method may fail with [`Error::Busy`] (nothing was written) and [`Error::Unusable`]; every
+/// writing one with [`Error::CommitUnknown`] and [`Error::Promoted`].
 pub trait Queue: Send + Sync + 'static {
     /// A transaction of the caller's on the same file.
     type Tx<'a>;

@@ -7,7 +7,7 @@ use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right};
 use super::{Failure, escape, moment};
-use crate::queue::{Queue, Stats, WorkerInfo};
+use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::DEFAULT_QUEUE;
@@ -42,12 +42,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     let queue = context.open(Access::Read)?;
     let stats = queue.stats()?;
     let workers = live_workers(&queue)?;
-    let mut paused: Vec<String> = queue
-        .queues()?
-        .into_iter()
-        .filter(|lane| lane.paused_at.is_some())
-        .map(|lane| lane.name)
-        .collect();
+    let lanes = queue.queues()?;
+    let paused = lanes.iter().filter(|lane| lane.paused_at.is_some());
+    let mut paused: Vec<String> = paused.map(|lane| lane.name.clone()).collect();
     paused.dedup();
     if context.screen.is_json() {
         return context.screen.json(&view(&stats, &workers, paused));
@@ -63,7 +60,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     for name in paused {
         note(&format!("queue {} is paused", escape::line(&name)));
     }
-    note(&workers_sentence(context, &queue, &workers)?);
+    note(&workers_sentence(context, &queue, &lanes, &workers)?);
     Ok(())
 }
 
@@ -120,11 +117,11 @@ fn slots(workers: &[WorkerInfo]) -> u64 {
 fn workers_sentence<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
+    lanes: &[QueueInfo],
     workers: &[WorkerInfo],
 ) -> Result<String, Failure> {
     Ok(match workers.len() {
         0 => {
-            let lanes = queue.queues()?;
             let waits = lanes.iter().find(|lane| lane.queued > 0);
             let name = waits.map_or(DEFAULT_QUEUE, |lane| &lane.name);
             format!(

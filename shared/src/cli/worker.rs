@@ -27,10 +27,10 @@ use service::Service;
 
 /// Run tasks
 ///
-/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed terminal) stops it: it takes
-/// nothing more, lets tasks finish for the grace time and hands back what is left; a second
-/// signal makes it hand back at once. What a killed worker leaves behind is ended and returned by
-/// the next one.
+/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
+/// terminal) stops it: it takes nothing more, lets tasks finish for the grace time and hands back
+/// what is left; a second signal makes it hand back at once. What a killed worker leaves behind is
+/// ended and returned by the next one.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// How many tasks run at once [default: the number of cores]

@@ -9,10 +9,10 @@ use workflow_queue::{SqliteOptions, WorkflowQueue, check_lease};
 
 /// Run tasks
 ///
-/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed terminal) stops it: it takes
-/// nothing more, lets tasks finish for the grace time and hands back what is left; a second
-/// signal makes it hand back at once. What a killed worker leaves behind is ended and returned by
-/// the next one; what a stopped worker holds beyond its lease, too.
+/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
+/// terminal) stops it: it takes nothing more, lets tasks finish for the grace time and hands back
+/// what is left; a second signal makes it hand back at once. What a killed worker leaves behind is
+/// ended and returned by the next one; what a stopped worker holds beyond its lease, too.
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub(crate) struct Arguments {

@@ -159,11 +159,11 @@ impl SqliteStore {
     }
 
     fn check_promoted(&self) -> Result<()> {
-        self.unpromoted().map_or(Ok(()), Err)
+        self.refusal().map_or(Ok(()), Err)
     }
 
     /// Why nothing can be written, where the file is fast-queue's.
-    fn unpromoted(&self) -> Option<Error> {
+    fn refusal(&self) -> Option<Error> {
         self.unpromoted.then(|| Error::Unusable {
             path: self.database.path().to_owned(),
             what: "the file is fast-queue's; `workflow-queue promote FILE` makes it this program's"

@@ -258,7 +258,7 @@ impl Store for SqliteStore {
     }
 
     fn refuses(&self) -> Option<Error> {
-        self.unpromoted()
+        self.refusal()
     }
 
     fn queues(&self) -> Result<Vec<QueueInfo>> {
