@@ -2,9 +2,10 @@
 
 pub(super) mod bulk;
 mod extras;
+mod field;
 
-pub use bulk::{Length, field};
 pub use extras::{Extras, Fields, Plain};
+pub use field::{Length, field};
 
 use std::fmt::Write as _;
 use std::io::Read as _;

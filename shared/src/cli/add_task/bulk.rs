@@ -1,13 +1,10 @@
 //! Many tasks from a text: a command a line, or a JSON object a line.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::super::table::cut;
-use super::super::{Failure, duration, number};
+use super::super::{Failure, number};
+use super::field::{Length, TEXT, Written, field, without_line};
 use super::{Fields, at, folder, millis, set_backoff};
 use crate::clock::Timestamp;
 use crate::task::{MAX_NAME_BYTES, NewTask, Work, check_name};
@@ -91,83 +88,6 @@ impl Line {
             cwd: field(fields, "cwd", TEXT)?,
             env: field(fields, "env", "an object whose values are texts")?,
         })
-    }
-}
-
-/// What a field that is no number and no list is called.
-const TEXT: &str = "a text";
-
-/// Takes the field of that name, if it is there and not null; `form` says what it is.
-///
-/// # Errors
-/// A sentence that names the field and its form.
-pub fn field<T: DeserializeOwned>(
-    fields: &mut Fields,
-    name: &str,
-    form: &str,
-) -> Result<Option<T>, String> {
-    match fields.remove(name) {
-        Some(value) => {
-            serde_json::from_value(value).map_err(|_| format!("{name}: it must be {form}"))
-        }
-        None => Ok(None),
-    }
-}
-
-/// Fields in the order they were written, one that is written twice included.
-struct Written(Vec<(String, serde_json::Value)>);
-
-impl<'de> Deserialize<'de> for Written {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-
-        impl<'de> serde::de::Visitor<'de> for Pairs {
-            type Value = Written;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("fields")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Written, A::Error> {
-                let mut written = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    written.push(pair);
-                }
-                Ok(Written(written))
-            }
-        }
-
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
-/// A duration: text as on the command line, or a number of seconds.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Length {
-    /// A number of seconds.
-    Seconds(serde_json::Number),
-    /// As on the command line.
-    Text(String),
-}
-
-impl Length {
-    /// What a field of this type is called.
-    pub const FORM: &str = "a number of seconds or a text such as 1h30m";
-
-    /// The duration that the field of that name says.
-    ///
-    /// # Errors
-    /// A sentence that names the field.
-    pub fn duration(&self, field: &str) -> Result<Duration, String> {
-        let parsed = match self {
-            Self::Seconds(number) => duration::parse(&number.to_string()),
-            Self::Text(text) => duration::parse(text),
-        };
-        parsed.map_err(|sentence| format!("{field}: {sentence}"))
     }
 }
 
@@ -283,17 +203,6 @@ impl Form<'_> {
         }
         fill(task, Line::take(&mut fields)?, self.now)?;
         Ok(fields)
-    }
-}
-
-/// What is wrong with a text that is a line of its own: where it stands is said by whoever knows
-/// the lines.
-fn without_line(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&place) {
-        Some(what) => format!("{what} at column {}", error.column()),
-        None => text,
     }
 }
 
