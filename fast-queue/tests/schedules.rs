@@ -16,7 +16,7 @@ use queue_core::clock::{BootTime, Now};
 use queue_core::conformance::ManualClock;
 use queue_core::queue::{ListQuery, Serves, WorkerInfo};
 use queue_core::runtime::driver::{Driver, Turn};
-use queue_core::runtime::executor::{End, Ended, Ending};
+use queue_core::runtime::executor::{End, Ended, Ending, StartError};
 use queue_core::runtime::orphans::Whose;
 use queue_core::runtime::presence::Registration;
 use queue_core::runtime::protocol::{Config, Event, WorkerEvent};
@@ -125,10 +125,11 @@ struct ScheduledShell {
 }
 
 impl Shell for ScheduledShell {
-    fn start(&mut self, task: &ClaimedTask, _: Now) -> Result<(), String> {
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError> {
         let ended = Ended {
             claim: task.claim,
             end: End::Exited(0),
+            at: now.boot,
             output: None,
         };
         let world = Arc::clone(&self.world);

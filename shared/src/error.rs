@@ -111,6 +111,12 @@ impl Error {
         matches!(self, Self::ClaimLost { .. })
     }
 
+    /// Whether the same call may succeed later without anybody changing the call: the database was
+    /// busy, or it is unknown whether the write happened.
+    pub fn may_pass(&self) -> bool {
+        self.is_busy() || self.is_unknown()
+    }
+
     /// Whether it is unknown if the write happened.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::CommitUnknown { .. })

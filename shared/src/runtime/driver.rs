@@ -284,7 +284,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                 }
                 Ok(false) => self.events.push(Event::NotStarted {
                     claim,
-                    message: "its lease ran out before it was started".to_owned(),
+                    error: "its lease ran out before it was started".to_owned().into(),
                 }),
                 Err(_) => self.events.push(Event::Unsure(claim)),
             }
@@ -294,7 +294,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         let refused = self.shell.start_all(held, now);
         let refused = refused.into_iter();
         self.events
-            .extend(refused.map(|(claim, message)| Event::NotStarted { claim, message }));
+            .extend(refused.map(|(claim, error)| Event::NotStarted { claim, error }));
     }
 
     /// A worker that was stopped since its claim may have lost it: others found no process of its

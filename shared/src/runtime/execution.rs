@@ -101,8 +101,8 @@ impl Execution {
     }
 
     /// What is to be recorded; what is to be reported where nothing may be.
-    pub(super) fn end(self, ended: Ended, now: Now) -> Result<Finished, WorkerEvent> {
-        let took = now.boot.since(self.started_at);
+    pub(super) fn end(self, ended: Ended) -> Result<Finished, WorkerEvent> {
+        let took = ended.at.since(self.started_at);
         if self.cause == Some(Cause::Lost) {
             return Err(WorkerEvent::Ended {
                 claim: self.claim,

@@ -40,7 +40,7 @@ use crate::clock::{BootTime, Clock, Now, SystemClock};
 use crate::error::{Error, Result};
 use crate::task::Work;
 use ages::Line;
-pub use end::{End, Ended, Ending};
+pub use end::{End, Ended, Ending, StartError};
 use preparer::Preparer;
 use slots::{Job, Running};
 use source::Source;
@@ -146,19 +146,19 @@ impl Executor {
     /// Starts a claimed task.
     ///
     /// # Errors
-    /// A sentence for [`Outcome::NotStarted`](crate::Outcome::NotStarted); nothing runs then.
-    pub fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
+    /// [`StartError`]; nothing runs then.
+    pub fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError> {
         let mut started = self.start_all(vec![task.clone()], now);
         started.pop().map_or(Ok(()), |(_, problem)| Err(problem))
     }
 
     /// Starts claimed tasks, commands two at a time. Returns those that were not started, each with
-    /// a sentence for [`Outcome::NotStarted`](crate::Outcome::NotStarted).
+    /// the reason.
     ///
     /// A command that depends on very many tasks is prepared first:
     /// [`take_ready`](Self::take_ready) tells when it is to be started again. Until then it can be
     /// ended as any other.
-    pub fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
+    pub fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, StartError)> {
         let mut refused = Vec::new();
         let mut orders = Vec::with_capacity(tasks.len());
         let claims: Vec<Claim> = tasks.iter().map(|task| task.claim).collect();
@@ -278,12 +278,12 @@ impl Executor {
         }
     }
 
-    fn start_handler(&mut self, task: &ClaimedTask) -> Result<(), String> {
+    fn start_handler(&mut self, task: &ClaimedTask) -> Result<(), StartError> {
         let Work::Handler { handler, payload } = &task.work else {
-            return Err("it is a command".to_owned());
+            return Err("it is a command".to_owned().into());
         };
         let (Some(run), Some(pool)) = (self.handlers.get(handler), &mut self.pool) else {
-            return Err(format!("this worker has no handler {handler:?}"));
+            return Err(format!("this worker has no handler {handler:?}").into());
         };
         let cancelled = Arc::new(AtomicBool::new(false));
         let for_handler = HandlerTask {
@@ -303,11 +303,16 @@ impl Executor {
     }
 
     /// Watches a command that was started.
-    fn adopt(&mut self, claim: Claim, process: Box<Process>, now: BootTime) -> Result<(), String> {
+    fn adopt(
+        &mut self,
+        claim: Claim,
+        process: Box<Process>,
+        now: BootTime,
+    ) -> Result<(), StartError> {
         let slot = self.free_slot();
         if let Err(error) = self.add(process.pidfd.as_fd(), Source::Child(slot)) {
             self.free.push(slot);
-            return Err(process.abandon(error));
+            return Err(process.abandon(error).into());
         }
         self.unwatched.join(now, WATCH_MS, slot, claim);
         self.young.join(now, MEMORY_MS, slot, claim);
@@ -350,7 +355,7 @@ impl Executor {
     ) {
         match source {
             Source::Watched(token) => ready.push(token),
-            Source::Handlers => self.end_handlers(ended),
+            Source::Handlers => self.end_handlers(now, ended),
             Source::Inputs => self.take_prepared(),
             Source::Pipe(slot, stream) => self.read_pipe(slot, stream, now, ended),
             Source::Child(slot) => self.child_exited(slot, now, ended),

@@ -331,7 +331,7 @@ impl Machine {
     /// A call that failed is repeated if it may succeed later; anything else ends the worker. A
     /// file that is being promoted still takes the outcomes of what was claimed before.
     fn refused(&mut self, now: Now, error: Error) {
-        if error.is_busy() || error.is_unknown() {
+        if error.may_pass() {
             self.actions.push(Action::Report(WorkerEvent::Refused {
                 message: error.to_string(),
             }));

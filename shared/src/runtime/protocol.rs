@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::executor::{Ended, Ending};
+use super::executor::{Ended, Ending, StartError};
 use super::heart::News;
 use super::recovery::Recovered;
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
@@ -61,8 +61,8 @@ pub enum Event {
     NotStarted {
         /// Its claim.
         claim: Claim,
-        /// Why, in a sentence.
-        message: String,
+        /// Why.
+        error: StartError,
     },
     /// A task was not started, because the file did not say whether its claim still holds.
     Unsure(Claim),

@@ -173,7 +173,7 @@ impl Recovery {
                 self.recovered.tasks = tasks;
                 self.phase = Phase::Done;
             }
-            RecoveryAnswer::Reaped(Err(error)) if error.is_busy() || error.is_unknown() => {
+            RecoveryAnswer::Reaped(Err(error)) if error.may_pass() => {
                 self.phase = Phase::Reaping {
                     from: self.wait(now),
                 };

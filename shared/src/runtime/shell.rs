@@ -1,7 +1,7 @@
 //! What a worker needs of the system around it: processes, sockets, locks. The real one is
 //! [`System`](super::system::System); the simulation has its own.
 
-use super::executor::Ending;
+use super::executor::{Ending, StartError};
 use super::orphans::Whose;
 use super::protocol::Event;
 use super::recovery::Sweep;
@@ -12,12 +12,12 @@ use crate::queue::WorkerInfo;
 
 /// The system, as a worker sees it.
 pub trait Shell {
-    /// Starts a task. `Err` is a sentence for the person who enqueued it.
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String>;
+    /// Starts a task.
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError>;
 
-    /// Starts tasks, and returns those that were not started, each with such a sentence. One that
+    /// Starts tasks, and returns those that were not started, each with the reason. One that
     /// takes long to prepare is started once more after [`Event::Prepared`], unless it is signalled.
-    fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
+    fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, StartError)> {
         let start = |task: ClaimedTask| Some((task.claim, self.start(&task, now).err()?));
         tasks.into_iter().filter_map(start).collect()
     }

@@ -9,7 +9,7 @@ use rustix::event::Timespec;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::executor::{Ended, Ending, Executor};
+use super::executor::{Ended, Ending, Executor, StartError};
 use super::inputs;
 use super::listener::Place;
 use super::orphans::{OrphanEnd, ProcFs, Processes, Whose};
@@ -181,11 +181,11 @@ impl System {
 }
 
 impl Shell for System {
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError> {
         self.executor.start(task, now)
     }
 
-    fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, String)> {
+    fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, StartError)> {
         self.executor.start_all(tasks, now)
     }
 

@@ -230,7 +230,7 @@ impl<Q: Queue> Worker<Q> {
         let closed = registration.close(&*queue);
         result?;
         match closed {
-            Err(error) if !error.is_busy() && !error.is_unknown() => Err(error),
+            Err(error) if !error.may_pass() => Err(error),
             Ok(()) | Err(_) => Ok(counting.summary),
         }
     }

@@ -10,7 +10,7 @@ use crate::clock::{BootTime, Clock, Now};
 use crate::conformance::ManualClock;
 use crate::error::Result;
 use crate::queue::WorkerInfo;
-use crate::runtime::executor::Ending;
+use crate::runtime::executor::{Ending, StartError};
 use crate::runtime::listener::Place;
 use crate::runtime::orphans::Whose;
 use crate::runtime::presence::{DeadLock, Registration};
@@ -40,7 +40,7 @@ impl SimulatedShell {
 }
 
 impl Shell for SimulatedShell {
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), String> {
+    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError> {
         self.world.lock().start(task, now)
     }
 

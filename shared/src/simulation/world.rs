@@ -10,7 +10,7 @@ use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::outcome::{Outcome, Settled, Settlement};
 use crate::queue::Reaped;
-use crate::runtime::executor::{End, Ended, Ending};
+use crate::runtime::executor::{End, Ended, Ending, StartError};
 use crate::runtime::orphans::Whose;
 use crate::runtime::recovery::Sweep;
 use crate::state::State;
@@ -199,14 +199,14 @@ impl World {
     }
 
     /// Begins an execution.
-    pub(super) fn start(&mut self, task: &ClaimedTask, at: Now) -> Result<(), String> {
+    pub(super) fn start(&mut self, task: &ClaimedTask, at: Now) -> Result<(), StartError> {
         let (claim, now) = (task.claim, at.boot);
         self.counts.starts += 1;
         if self.is_running(claim.task, now) {
             self.violated(format!("{} runs twice at once", claim.task));
         }
         if self.chance(10) {
-            return Err("simulated".to_owned());
+            return Err("simulated".to_owned().into());
         }
         let is_handler = self.chance(150);
         let longest = if self.chance(100) {
@@ -282,6 +282,7 @@ impl World {
         let ended = ended.into_iter().map(|child| Ended {
             claim: child.claim,
             end: child.end,
+            at: child.ends_at,
             output: None,
         });
         ended.collect()

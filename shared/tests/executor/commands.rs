@@ -12,7 +12,7 @@ fn argv(arguments: &[&str]) -> Work {
 fn refusal(bench: &mut Bench, task: &ClaimedTask) -> String {
     let problem = bench.executor.start(task, SystemClock.now()).unwrap_err();
     assert_eq!(bench.executor.running(), 0);
-    problem
+    problem.to_string()
 }
 
 #[test]

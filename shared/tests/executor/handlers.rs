@@ -123,7 +123,7 @@ fn a_task_of_a_handler_nobody_registered_is_refused() {
     let mut bench = Bench::with(Handlers::new().register("one", |_| Ok(Done::Succeeded)));
     let task = bench.task(work("other", b""));
     let problem = bench.executor.start(&task, SystemClock.now()).unwrap_err();
-    assert_eq!(problem, "this worker has no handler \"other\"");
+    assert_eq!(problem.to_string(), "this worker has no handler \"other\"");
 }
 
 #[test]

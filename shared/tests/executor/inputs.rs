@@ -51,7 +51,7 @@ fn a_start_that_panics_is_refused_and_others_go_on() {
     let (refused, running, end) = started.recv_timeout(PATIENCE).unwrap();
     assert_eq!(refused.len(), 2);
     for (_, problem) in refused {
-        assert!(problem.contains("planted"), "{problem}");
+        assert!(problem.to_string().contains("planted"), "{problem}");
     }
     assert_eq!((running, end), (0, End::Exited(0)));
 }

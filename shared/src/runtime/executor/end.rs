@@ -1,6 +1,7 @@
 //! How executions end.
 
 use crate::claim::Claim;
+use crate::clock::BootTime;
 use crate::outcome::Outcome;
 use crate::output::Output;
 
@@ -33,7 +34,28 @@ pub struct Ended {
     pub claim: Claim,
     /// How it ended.
     pub end: End,
+    /// When the command exited or the handler returned, as the worker saw it.
+    pub at: BootTime,
     /// What it wrote, where that is to be stored with the settle: less than 16 KiB, and not in a
     /// log file.
     pub output: Option<Output>,
+}
+
+/// Why a task was not started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The task itself cannot be started, now or later: a sentence for
+    /// [`Outcome::NotStarted`](crate::Outcome::NotStarted).
+    #[error("{0}")]
+    Refused(String),
+    /// The machine is short of something (descriptors, processes, memory, disk), which the sentence
+    /// names. Nothing is said of the task: it is handed back without an attempt.
+    #[error("{0}")]
+    Shortage(String),
+}
+
+impl From<String> for StartError {
+    fn from(sentence: String) -> Self {
+        Self::Refused(sentence)
+    }
 }

@@ -69,7 +69,7 @@ impl Executor {
         true
     }
 
-    pub(super) fn end_handlers(&mut self, ended: &mut Vec<Ended>) {
+    pub(super) fn end_handlers(&mut self, now: BootTime, ended: &mut Vec<Ended>) {
         let Some(pool) = &mut self.pool else {
             return;
         };
@@ -82,6 +82,7 @@ impl Executor {
                 ended.push(Ended {
                     claim,
                     end: End::Handler(outcome),
+                    at: now,
                     output: None,
                 });
             }
@@ -149,7 +150,12 @@ impl Executor {
         }) = self.slots[slot].take()
         {
             let output = process.into_output();
-            ended.push(Ended { claim, end, output });
+            ended.push(Ended {
+                claim,
+                end,
+                at: now,
+                output,
+            });
         }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::inputs::{Inputs, Source};
 use super::preparer::{Remover, not_given};
 use super::slots::{Job, Running};
-use super::{End, Ended, Executor};
+use super::{End, Ended, Executor, StartError};
 use crate::claim::{Claim, ClaimedTask};
+use crate::clock::{Clock, SystemClock};
 
 /// Tasks that a command may depend on for its folder to be written as it is started: a millisecond
 /// or two of work. Where there are more, nothing else waits for it.
@@ -29,7 +30,7 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// The inputs of one claim; `None` if that takes longer than starting a command may.
-    pub(super) fn few(&self, claim: Claim) -> Result<Option<Inputs>, String> {
+    pub(super) fn few(&self, claim: Claim) -> Result<Option<Inputs>, StartError> {
         let edges = self.source.edges(claim.task).map_err(not_given)?;
         if edges.len() > FEW {
             return Ok(None);
@@ -44,7 +45,7 @@ impl Outputs {
 
 impl Executor {
     /// What a command is given, or where its inputs are found.
-    pub(super) fn given(&mut self, task: &ClaimedTask) -> Result<Given, String> {
+    pub(super) fn given(&mut self, task: &ClaimedTask) -> Result<Given, StartError> {
         if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
             // The same attempt ran before, and was handed back or died. Its log is not this
             // run's, which may be too short to have one.
@@ -61,7 +62,7 @@ impl Executor {
             }) = self.slots[slot].take()
         {
             self.free.push(slot);
-            return prepared.map(Given::Inputs);
+            return Ok(Given::Inputs(prepared?));
         }
         Ok(Given::Outputs(Outputs {
             source: Arc::clone(source),
@@ -70,7 +71,7 @@ impl Executor {
     }
 
     /// Has the inputs of a command prepared, which is started after that.
-    pub(super) fn postpone(&mut self, task: ClaimedTask) -> Result<(), String> {
+    pub(super) fn postpone(&mut self, task: ClaimedTask) -> Result<(), StartError> {
         let Some(source) = &self.inputs else {
             return Ok(());
         };
@@ -114,6 +115,7 @@ impl Executor {
         self.withdrawn.push(Ended {
             claim,
             end: End::Unstarted,
+            at: SystemClock.now().boot,
             output: None,
         });
     }

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::child::{Process, Surroundings};
 use super::super::handlers::panicked;
+use super::StartError;
 use super::given::Given;
 use crate::claim::ClaimedTask;
 use crate::clock::BootTime;
@@ -28,15 +29,13 @@ impl Order {
         // A thread that ended here would be waited for without an end.
         let began = catch_unwind(AssertUnwindSafe(|| self.begin(surroundings)));
         let said = |panic: Box<dyn Any + Send>| {
-            Err(format!(
-                "to start it failed with a bug: {}",
-                panicked(&*panic)
-            ))
+            let what = panicked(&*panic);
+            Err(format!("to start it failed with a bug: {what}").into())
         };
         (place, began.unwrap_or_else(said))
     }
 
-    fn begin(self, surroundings: &Surroundings) -> Result<Began, String> {
+    fn begin(self, surroundings: &Surroundings) -> Result<Began, StartError> {
         let inputs = match self.given {
             Given::Nothing => None,
             Given::Inputs(inputs) => Some(inputs),
@@ -59,7 +58,7 @@ pub(super) enum Began {
 }
 
 /// What became of an [`Order`], by its place.
-type Started = (usize, Result<Began, String>);
+type Started = (usize, Result<Began, StartError>);
 
 /// A second thread that starts commands beside the worker's own. It ends with the spawner.
 #[derive(Debug)]

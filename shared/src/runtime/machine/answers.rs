@@ -1,7 +1,7 @@
 //! What the machine makes of what it is told: answers to what it asked for, and news.
 
 use super::super::execution::{Cause, Execution, Finished};
-use super::super::executor::Ended;
+use super::super::executor::{Ended, StartError};
 use super::super::heart::News;
 use super::super::protocol::{Action, Event, WorkerEvent};
 use super::{DUE_PAUSE, LAST_WRITES, Machine, Stop, TAKEN_INTERVAL};
@@ -27,9 +27,12 @@ impl Machine {
                 self.actions
                     .push(Action::Report(WorkerEvent::Refused { message }));
             }
-            Event::NotStarted { claim, message } => {
+            Event::NotStarted { claim, error } => {
                 if let Some(execution) = self.take_running(claim) {
-                    self.unsettled.push(execution.not_started(message, now));
+                    self.unsettled.push(match error {
+                        StartError::Refused(message) => execution.not_started(message, now),
+                        StartError::Shortage(_) => Finished::returned(claim),
+                    });
                 }
             }
             Event::Unsure(claim) => {
@@ -210,7 +213,7 @@ impl Machine {
         if let Stop::Ending { give_up } = &mut self.stop {
             *give_up = (*give_up).max(now.boot.after(LAST_WRITES));
         }
-        match execution.end(ended, now) {
+        match execution.end(ended) {
             Ok(finished) => self.unsettled.push(finished),
             Err(lost) => self.actions.push(Action::Report(lost)),
         }

@@ -53,6 +53,7 @@ fn ended(id: i64, end: End) -> Event {
     Event::Ended(Ended {
         claim: task(id).claim,
         end,
+        at: BootTime::default(),
         output: None,
     })
 }

@@ -127,7 +127,7 @@ fn a_task_that_could_not_be_started_is_settled_as_that() {
     let mut machine = running(&[1]);
     let event = |id| Event::NotStarted {
         claim: super::task(id).claim,
-        message: "no such directory".to_owned(),
+        error: "no such directory".to_owned().into(),
     };
     let step = machine.step(at(1), [event(2)]);
     assert_eq!(outcomes(&step), [], "nobody claimed it");
