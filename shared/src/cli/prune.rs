@@ -11,6 +11,7 @@ use super::{Failure, duration, list, number, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, Queue};
+use crate::runtime::sidecar::files;
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -122,7 +123,7 @@ fn remove_logs<Q: Queue>(queue: &Q) -> Result<()> {
             continue;
         }
         for path in paths {
-            match std::fs::remove_file(&path) {
+            match files::remove(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     let what = format!("cannot remove {}", path.display());
                     return Err(Error::io(what, error));

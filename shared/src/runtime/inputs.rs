@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::executor::preparer::Remover;
 use super::log::last_outputs;
+use super::sidecar::files;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -122,7 +123,7 @@ impl<Q: Queue> Source for Q {
             let holds = |task: Task| task.state == State::Running && task.token == token;
             if !self.get(task)?.is_some_and(holds) {
                 // What cannot be removed now is met again by the next sweep.
-                let _ = std::fs::remove_dir_all(&path);
+                let _ = files::remove_folder(&path);
             }
         }
         Ok(())
@@ -169,7 +170,7 @@ impl Drop for Inputs {
             .map(|thread| thread.remove(&self.folder));
         if removed != Some(true) {
             // What cannot be removed is swept later.
-            let _ = std::fs::remove_dir_all(&self.folder);
+            let _ = files::remove_folder(&self.folder);
         }
     }
 }

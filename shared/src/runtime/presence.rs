@@ -1,16 +1,18 @@
 //! How a worker is known to live: by a lock on a file of its own, which the system drops however
 //! its process ends. Whoever gets the lock of a registered worker is its only recoverer.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::sidecar::Sidecar;
+use super::sidecar::files::{self, Folder};
 use super::wakeup::{self, PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
@@ -147,7 +149,7 @@ impl DeadLock {
 /// # Errors
 /// When the system refuses to look at the lock.
 pub fn is_alive(sidecar: &Sidecar, worker: WorkerId) -> Result<bool> {
-    match File::open(sidecar.worker_lock(worker)) {
+    match files::read(&sidecar.worker_lock(worker)) {
         Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(false),
             Err(Errno::WOULDBLOCK) => Ok(true),
@@ -201,7 +203,7 @@ pub fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
             _ => false,
         };
         if deserted {
-            let _ = std::fs::remove_file(folder.join(&name));
+            let _ = files::remove(&folder.join(&name));
         }
     }
     Ok(())
@@ -248,21 +250,14 @@ fn try_lock(file: &File) -> Result<bool> {
 }
 
 pub(super) fn open_private(path: &Path) -> Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)
-        .map_err(|error| Error::io(format!("cannot open {}", path.display()), error))
+    files::open(path).map_err(|error| Error::io(format!("cannot open {}", path.display()), error))
 }
 
-pub(super) fn bind(sidecar: &Sidecar, id: WorkerId) -> rustix::io::Result<OwnedFd> {
-    let folder = wakeup::open_folder(&sidecar.workers())?;
+pub(super) fn bind(sidecar: &Sidecar, id: WorkerId) -> io::Result<OwnedFd> {
+    let folder = Folder::open(&sidecar.workers())?;
     let socket = wakeup::datagram_socket()?;
     rustix::net::bind(&socket, &wakeup::address(&folder, id)?)?;
+    folder.give_socket(OsStr::new(&wakeup::name(id)))?;
     Ok(socket)
 }
 
@@ -289,20 +284,16 @@ pub(super) fn receive(socket: &OwnedFd) -> Vec<Signal> {
 /// worker may hold that.
 pub(super) fn remove_socket(sidecar: &Sidecar, worker: WorkerId) {
     // What cannot be removed is swept by a later worker.
-    let _ = std::fs::remove_file(sidecar.worker_socket(worker));
+    let _ = files::remove(&sidecar.worker_socket(worker));
 }
 
 fn remove_files(sidecar: &Sidecar, worker: WorkerId) {
     remove_socket(sidecar, worker);
-    let _ = std::fs::remove_file(sidecar.worker_lock(worker));
+    let _ = files::remove(&sidecar.worker_lock(worker));
 }
 
 fn clear_mark(sidecar: &Sidecar, worker: WorkerId) {
-    let Ok(file) = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(sidecar.idle_file())
-    else {
+    let Ok(file) = files::open(&sidecar.idle_file()) else {
         return;
     };
     let mut mark = [0; PLACE_BYTES];

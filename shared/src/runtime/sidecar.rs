@@ -1,8 +1,12 @@
 //! The folder beside the database, `<db>.d/`: locks, sockets and logs. Never the database itself:
 //! closing any descriptor of that file drops `SQLite`'s POSIX locks on it.
 
+pub(crate) mod files;
+
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use self::files::{Folder, Owner};
 use crate::claim::WorkerId;
 use crate::task::TaskId;
 
@@ -88,32 +92,35 @@ impl Sidecar {
         self.inputs().join(format!("{task}.{token}"))
     }
 
-    /// Creates the folder and what every process looks for in it, private to the owner.
+    /// The database that the folder is beside.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.with_extension("")
+    }
+
+    /// Creates the folder and what every process looks for in it, private to the owner of the
+    /// database.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) when the system refuses.
+    /// [`Error::Io`](crate::Error::Io) when the system refuses, or something is in the way.
     pub fn create(&self) -> crate::Result<()> {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
         let refused = |path: &Path| {
             let what = format!("cannot create {}", path.display());
             move |error| crate::Error::io(what, error)
         };
-        for folder in [self.folder.clone(), self.workers(), self.logs()] {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)
-                .map_err(refused(&folder))?;
+        let owner = Owner::at(&self.database());
+        let folder = Folder::open_or_make(&self.folder, owner).map_err(refused(&self.folder))?;
+        for path in [self.workers(), self.logs()] {
+            folder.folder(name_of(&path)).map_err(refused(&path))?;
         }
         // A file that is missing would be looked for at every commit.
-        for file in [self.idle_file(), self.listening_file()] {
-            std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o600)
-                .open(&file)
-                .map_err(refused(&file))?;
+        for path in [self.idle_file(), self.listening_file()] {
+            folder.file(name_of(&path)).map_err(refused(&path))?;
         }
         Ok(())
     }
+}
+
+/// The name of something in the folder.
+fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
 }

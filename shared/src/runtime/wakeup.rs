@@ -5,12 +5,13 @@
 //! file, looks once more, and from then on is sent a datagram for whatever is enqueued, until its
 //! slots are full. In a file nobody waits for, a wake is one read of 8 bytes.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -20,6 +21,7 @@ use rustix::net::{
 };
 
 use super::sidecar::Sidecar;
+use super::sidecar::files::{self, Folder};
 use crate::claim::WorkerId;
 
 /// Bytes of one id in the files that say who waits.
@@ -159,7 +161,7 @@ impl Board {
         if let Some(file) = self.0.get() {
             return Some(file);
         }
-        let file = File::open(path()).ok()?;
+        let file = files::read(&path()).ok()?;
         Some(self.0.get_or_init(|| file))
     }
 }
@@ -193,14 +195,14 @@ const MOST_CONNECTED: usize = 64;
 /// descriptor.
 #[derive(Debug)]
 pub(super) struct Post {
-    folder: OwnedFd,
+    folder: Folder,
     connected: Mutex<Vec<(WorkerId, OwnedFd)>>,
 }
 
 impl Post {
-    fn open(sidecar: &Sidecar) -> rustix::io::Result<Self> {
+    fn open(sidecar: &Sidecar) -> std::io::Result<Self> {
         Ok(Self {
-            folder: open_folder(&sidecar.workers())?,
+            folder: Folder::open(&sidecar.workers())?,
             connected: Mutex::default(),
         })
     }
@@ -239,24 +241,19 @@ impl Post {
     }
 }
 
-pub(super) fn open_folder(path: &Path) -> rustix::io::Result<OwnedFd> {
-    use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    open(path, flags, Mode::empty())
-}
-
 pub(super) fn datagram_socket() -> rustix::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
 }
 
+/// The name of a worker's socket in its folder.
+pub(super) fn name(worker: WorkerId) -> String {
+    format!("{worker}.sock")
+}
+
 /// The address of a worker's socket in `folder`.
-pub(super) fn address(folder: &OwnedFd, worker: WorkerId) -> rustix::io::Result<SocketAddrUnix> {
-    use std::os::fd::AsRawFd;
-    SocketAddrUnix::new(format!(
-        "/proc/self/fd/{}/{worker}.sock",
-        folder.as_raw_fd()
-    ))
+pub(super) fn address(folder: &Folder, worker: WorkerId) -> rustix::io::Result<SocketAddrUnix> {
+    SocketAddrUnix::new(folder.path_of(OsStr::new(&name(worker))))
 }
 
 /// Wakes workers, and those who wait for tasks to end, once fired. Holds nothing while it waits.
@@ -323,6 +320,7 @@ mod tests {
             // Longer than a socket's address has room for.
             let deep = folder.path().join("d".repeat(120));
             let sidecar = Sidecar::of(&deep.join("q.db"));
+            std::fs::create_dir(&deep).unwrap();
             sidecar.create().unwrap();
             Self {
                 _folder: folder,

@@ -21,6 +21,7 @@ use super::location::unusable;
 use super::place::{Identity, beside, sync_folder};
 use super::statement;
 use crate::error::{Error, Result};
+use crate::runtime::sidecar::files;
 
 const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"));
 
@@ -178,6 +179,7 @@ impl Partial {
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)
             .map_err(refused)?;
+        files::check_own(&file).map_err(refused)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
         // The one before may have been done, and have given the file its name, in between.
         let is_ours = file.metadata().ok().map(|found| Identity::of(&found)) == Identity::at(&path);

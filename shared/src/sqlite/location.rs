@@ -4,12 +4,14 @@
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::options::OpenOptions;
 use crate::error::{Error, Result};
 use crate::runtime::sidecar::Sidecar;
+use crate::runtime::sidecar::files::{self, Owner};
 
 /// A checked place.
 #[derive(Debug)]
@@ -99,7 +101,9 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
         check_file_system(&folder, options)?;
     }
     let file = folder.join(name);
-    check_folder(&file, Sidecar::of(&file).folder())?;
+    let sidecar = Sidecar::of(&file);
+    check_folder(&file, sidecar.folder())?;
+    let owner = owner_of_missing(&file, &folder, sidecar.folder())?;
     let created = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -108,12 +112,26 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
     match created {
         // Closed, it would take along the locks of a thread that has opened the file meanwhile.
         Ok(created) => {
+            let given = owner.map_or(Ok(()), |owner| owner.take_over(created.as_fd()));
             std::mem::forget(created);
+            given.map_err(|error| cannot_create(path, error))?;
             Ok(file)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(file),
         Err(error) => Err(cannot_create(path, error)),
     }
+}
+
+/// Whose the file is to be that is made at `file`, beside the folder of an earlier one: that of the
+/// same user, who could put anything in its place anyway.
+fn owner_of_missing(file: &Path, parent: &Path, folder: &Path) -> Result<Option<Owner>> {
+    let Some(owner) = Owner::at(folder).filter(|owner| owner.is_another()) else {
+        return Ok(None);
+    };
+    if Owner::at(parent).is_some_and(|parent| parent.uid == owner.uid) {
+        return Ok(Some(owner));
+    }
+    Err(foreign_folder(file, folder))
 }
 
 const FULL: [ErrorKind; 2] = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
@@ -170,27 +188,45 @@ fn check_file_system(path: &Path, options: &OpenOptions) -> Result<()> {
 pub(super) fn prepare_sidecar(path: &Path, sidecar: &Sidecar) -> Result<()> {
     let folder = sidecar.folder();
     check_folder(path, folder)?;
+    make_private(path, folder)?;
     // The last of the folders that `create` makes: where it is, the others are.
     if !sidecar.logs().is_dir() {
         sidecar
             .create()
             .map_err(|error| sidecar_refused(path, error))?;
     }
-    let metadata = fs::symlink_metadata(folder).map_err(|error| unreachable_path(path, error))?;
-    if metadata.mode() & 0o077 != 0 {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(|error| {
-            Error::Unusable {
-                path: path.to_owned(),
-                what: format!(
-                    "the folder {} beside it is open to others and cannot be made private; run \
-                     this as its owner, or remove the others' permissions",
-                    folder.display()
-                ),
-                source: Some(Box::new(error)),
-            }
-        })?;
+    let owner = Owner::at(path).zip(Owner::at(folder));
+    // Root may act for the owner of the database, and for nobody else.
+    if owner.is_some_and(|(own, found)| found.is_another() && found.uid != own.uid) {
+        return Err(foreign_folder(path, folder));
     }
     Ok(())
+}
+
+/// Takes the permissions of others off the folder, if it is there.
+fn make_private(path: &Path, folder: &Path) -> Result<()> {
+    let is_open = |found: Metadata| found.mode() & 0o077 != 0;
+    if !fs::symlink_metadata(folder).is_ok_and(is_open) {
+        return Ok(());
+    }
+    files::make_private(folder).map_err(|error| Error::Unusable {
+        path: path.to_owned(),
+        what: format!(
+            "the folder {} beside it is open to others and cannot be made private; run this as \
+             its owner, or remove the others' permissions",
+            folder.display()
+        ),
+        source: Some(Box::new(error)),
+    })
+}
+
+fn foreign_folder(path: &Path, folder: &Path) -> Error {
+    let what = format!(
+        "the folder {} beside it is another user's; remove it, or give it to the owner of the \
+         database",
+        folder.display()
+    );
+    unusable(path, &what)
 }
 
 /// Refuses what is in the way of the folder; a link to one elsewhere is, too.

@@ -2,7 +2,6 @@
 //! kernel queues those who wait for it and drops it however its holder dies.
 
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use rustix::io::Errno;
 
 use super::processes::{locking_alone, named};
 use crate::error::{Error, Result};
+use crate::runtime::sidecar::files;
 
 /// Turns that a process may take in a row before it looks whether another one waits.
 const QUOTA: u32 = 256;
@@ -130,12 +130,7 @@ pub(super) struct LockFile {
 impl LockFile {
     /// Opens or creates the file at `path`, private to the owner.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
+        let file = files::open(path)
             .map_err(|error| Error::io(format!("cannot open {}", path.display()), error))?;
         Ok(Self { file })
     }

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use crate::error::Result;
 use crate::queue::PruneRequest;
+use crate::runtime::sidecar::files;
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -84,7 +85,7 @@ fn delete_logs(database: &Database, last: TaskId) -> Result<()> {
         let gone = |connection: &Connection| Ok(write::state_of(connection, id)?.is_none());
         if id <= last && database.read(gone)? {
             // One that cannot be deleted now is met again by the next prune.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = files::remove(&entry.path());
         }
     }
     Ok(())

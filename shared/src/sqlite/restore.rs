@@ -24,6 +24,7 @@ use super::{migrate, statement};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::runtime::sidecar::Sidecar;
+use crate::runtime::sidecar::files;
 
 const WORKERS: &str = statement(include_str!("../../queries/restore/workers.sql"));
 
@@ -272,7 +273,7 @@ impl Drop for Replacement {
             let _ = fs::remove_file(&self.path);
         }
         if !self.sidecar.staging().join("swap.db").exists() {
-            let _ = fs::remove_dir_all(self.sidecar.staging());
+            let _ = files::remove_folder(&self.sidecar.staging());
         }
     }
 }
@@ -280,7 +281,6 @@ impl Drop for Replacement {
 /// Empties the folder in which the new file is made, but keeps what an interrupted restore may have
 /// replaced.
 fn clear_staging(path: &Path, sidecar: &Sidecar) -> Result<Option<PathBuf>> {
-    use std::os::unix::fs::DirBuilderExt;
     let staging = sidecar.staging();
     let swap = staging.join("swap.db");
     let mut found = None;
@@ -290,12 +290,11 @@ fn clear_staging(path: &Path, sidecar: &Sidecar) -> Result<Option<PathBuf>> {
         found = Some(kept);
     }
     let refused = |error| Error::io(format!("cannot empty {}", staging.display()), error);
-    match fs::remove_dir_all(&staging) {
+    match files::remove_folder(&staging) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(refused(error)),
         Ok(()) | Err(_) => {}
     }
-    let made = fs::DirBuilder::new().mode(0o700).create(&staging);
-    made.map_err(refused)?;
+    files::new_folder(&staging).map_err(refused)?;
     Ok(found)
 }
 
@@ -354,14 +353,9 @@ fn close_alone(connection: Connection, path: &Path) -> Result<bool> {
         .all(|suffix| !beside(path, suffix).exists()))
 }
 
-/// Creates an empty file, private to the owner, for `SQLite` to fill.
+/// Creates an empty file, private to the owner of the database, for `SQLite` to fill.
 fn create_private(path: &Path) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    files::new_file(path)
         .map(|_| ())
         .map_err(|error| Error::io(format!("cannot create {}", path.display()), error))
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod interrupted_run;
 mod lasting;
 mod logs;
+mod ownership;
 pub(crate) mod program;
 mod safekeeping;
 mod service;

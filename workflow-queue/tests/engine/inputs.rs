@@ -182,7 +182,9 @@ fn what_cannot_be_prepared_is_not_started() {
     let problem = join.executor.start(&ready[0], SystemClock.now());
     let problem = problem.unwrap_err();
     assert!(
-        problem.to_string().contains("cannot be handed to it: cannot write to"),
+        problem
+            .to_string()
+            .contains("cannot be handed to it: cannot write to"),
         "{problem}"
     );
     assert_eq!(join.executor.running(), 0);

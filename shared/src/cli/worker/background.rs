@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
@@ -14,6 +13,7 @@ use super::super::program::{Access, Context};
 use super::{Arguments, Extras, duration};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
+use crate::runtime::sidecar::files;
 
 /// Bytes of the log that are repeated when the worker could not start.
 const LAST_WORDS: u64 = 4096;
@@ -36,13 +36,7 @@ pub(super) fn start<Q: Queue>(
         .sidecar()
         .folder()
         .join("worker.log");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(&log)
+    let mut file = files::open_to_append(&log)
         .map_err(|error| Error::io(format!("cannot open {}", log.display()), error))?;
     let before = file
         .metadata()

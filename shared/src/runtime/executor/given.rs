@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::inputs::{Inputs, Source};
+use super::super::sidecar::files;
 use super::preparer::{Remover, not_given};
 use super::slots::{Job, Running};
 use super::{End, Ended, Executor, StartError};
@@ -49,7 +50,7 @@ impl Executor {
         if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
             // The same attempt ran before, and was handed back or died. Its log is not this
             // run's, which may be too short to have one.
-            let _ = std::fs::remove_file(self.sidecar.log(task.claim.task, task.attempt));
+            let _ = files::remove(&self.sidecar.log(task.claim.task, task.attempt));
         }
         let Some(source) = self.inputs.as_ref().filter(|_| task.depends) else {
             return Ok(Given::Nothing);

@@ -14,6 +14,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::super::handlers::panicked;
 use super::super::inputs::{Inputs, Source};
 use super::super::pacemaker::silence;
+use super::super::sidecar::files;
 use crate::claim::ClaimedTask;
 use crate::error::{Error, Result};
 
@@ -117,7 +118,7 @@ impl Preparer {
                         let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
                     }
                     // What cannot be removed is swept later.
-                    Work::Remove(folder) => drop(std::fs::remove_dir_all(folder)),
+                    Work::Remove(folder) => drop(files::remove_folder(&folder)),
                     Work::End => return,
                 }
             }

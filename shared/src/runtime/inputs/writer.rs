@@ -1,18 +1,17 @@
 //! Fills a folder of inputs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, mkdirat, openat};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, linkat};
 use serde::Serialize;
 
 use super::{Inputs, VARIABLE, VARIABLE_BYTES, VARIABLES_BYTES};
 use crate::output::{Chunk, Output, Stream};
+use crate::runtime::sidecar::files::{Folder, split};
 use crate::task::{Task, TaskId};
 use crate::workflow::Condition;
 
@@ -35,7 +34,7 @@ struct Entry<'a> {
 /// A folder that is being filled.
 pub(super) struct Writer {
     inputs: Inputs,
-    folder: OwnedFd,
+    folder: Folder,
     index: BufWriter<File>,
     /// What goes before the next entry.
     separator: &'static str,
@@ -48,26 +47,15 @@ pub(super) struct Writer {
 impl Writer {
     /// Makes the folder, and the one it lies in if that is the first.
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
-        match mkdirat(CWD, &path, Mode::RWXU) {
-            Err(Errno::NOENT) => {
-                if let Some(parent) = path.parent()
-                    && let Err(error) = mkdirat(CWD, parent, Mode::RWXU)
-                    && error != Errno::EXIST
-                {
-                    return Err(error.into());
-                }
-                mkdirat(CWD, &path, Mode::RWXU)?;
-            }
-            made => made?,
-        }
+        let (parent, name) = split(&path)?;
+        let (sidecar, parent) = split(parent)?;
+        let folder = Folder::open(sidecar)?.folder(parent)?.new_folder(name)?;
         let inputs = Inputs {
             folder: path,
             variables: Vec::new(),
             remover: None,
         };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = openat(CWD, &inputs.folder, flags, Mode::empty())?;
-        let index = create(&folder, "index.json")?;
+        let index = folder.new_file(OsStr::new("index.json"))?;
         Ok(Self {
             inputs,
             folder,
@@ -113,7 +101,7 @@ impl Writer {
     /// most, and a name costs a quarter of a file.
     fn write(&mut self, name: String, content: &[u8]) -> io::Result<()> {
         if !content.is_empty() {
-            return create(&self.folder, &name)?.write_all(content);
+            return self.folder.new_file(name.as_ref())?.write_all(content);
         }
         if let Some(empty) = &self.empty
             && linkat(&self.folder, empty, &self.folder, &name, AtFlags::empty()).is_ok()
@@ -121,7 +109,7 @@ impl Writer {
             return Ok(());
         }
         // The first one, or one more name than a file may have.
-        create(&self.folder, &name)?;
+        self.folder.new_file(name.as_ref())?;
         self.empty = Some(name);
         Ok(())
     }
@@ -172,12 +160,6 @@ impl Parts {
             Chunk::Omitted(bytes) => self.omitted = self.omitted.saturating_add(bytes),
         }
     }
-}
-
-fn create(folder: &OwnedFd, name: &str) -> io::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?;
-    Ok(File::from(file))
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Reading a log file while it grows and is replaced.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use rustix::fs::OFlags;
-
+use super::super::sidecar::files;
 use crate::output::{Chunk, Damaged, Frame, MAX_FRAME_BYTES, Parsed, parse};
 
 /// Reads a log file, whole or as it grows, from any process.
@@ -94,11 +93,7 @@ impl LogReader {
     }
 
     fn open(&mut self) -> Result<bool, LogError> {
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-            .open(&self.path);
-        match opened {
+        match files::read(&self.path) {
             Ok(file) => self.file = Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(self.io(source)),

@@ -1,13 +1,15 @@
 //! Writing a log file and keeping it short.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
-use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::fs::{OFlags, fcntl_setfl};
 
 use super::super::capture::Pieces;
+use super::super::sidecar::files::{Folder, split};
 use super::{HEAD_BYTES, TAIL_AREA_BYTES, TAIL_BYTES};
 use crate::output::{
     Chunk, Chunks, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Output, Stream, push_header,
@@ -45,7 +47,8 @@ struct Mark {
 impl LogWriter {
     /// Creates the file, in the place of an earlier one.
     pub(in crate::runtime) fn create(path: PathBuf, token: i64) -> io::Result<Self> {
-        let file = create_private(&path)?;
+        let (folder, name) = split(&path)?;
+        let file = create(&Folder::open(folder)?, name)?;
         let mut log = Self {
             path,
             file,
@@ -159,15 +162,16 @@ impl LogWriter {
         };
         let area = self.frames(from.offset, self.length)?;
         frames.extend_from_slice(&last(&area, drop.saturating_sub(from.tail))?.0);
-        let mut path = self.path.clone().into_os_string();
-        path.push(".new");
-        let path = PathBuf::from(path);
-        let mut file = create_private(&path)?;
+        let (folder, name) = split(&self.path)?;
+        let folder = Folder::open(folder)?;
+        let mut new = name.to_owned();
+        new.push(".new");
+        let mut file = create(&folder, &new)?;
         let placed = file
             .write_all(&frames)
-            .and_then(|()| put_in_place(&path, &self.path));
+            .and_then(|()| folder.replace(&new, name));
         if let Err(error) = placed {
-            let _ = std::fs::remove_file(&path);
+            let _ = folder.remove(&new);
             return Err(error);
         }
         self.file = file;
@@ -181,19 +185,6 @@ impl LogWriter {
         let mut frames = vec![0; length];
         self.file.read_exact_at(&mut frames, from)?;
         Ok(frames)
-    }
-}
-
-/// Gives `new` the name `path` in one step and takes the old file's away. Where the system can,
-/// the two change names first: replacing a file makes some file systems write the new one to disk
-/// at once.
-fn put_in_place(new: &Path, path: &Path) -> io::Result<()> {
-    match renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE) {
-        Ok(()) => {
-            let _ = std::fs::remove_file(new);
-            Ok(())
-        }
-        Err(_) => std::fs::rename(new, path),
     }
 }
 
@@ -223,21 +214,15 @@ fn last(area: &[u8], drop: u64) -> io::Result<Output> {
     Ok(kept)
 }
 
-fn create_private(path: &Path) -> io::Result<File> {
-    let create = || {
-        OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(path)
-    };
-    create().or_else(|error| {
+/// Creates the file, in the place of an earlier one. It may be cut while it is written to.
+fn create(folder: &Folder, name: &OsStr) -> io::Result<File> {
+    let created = folder.new_file(name).or_else(|error| {
         if error.kind() != io::ErrorKind::AlreadyExists {
             return Err(error);
         }
-        std::fs::remove_file(path)?;
-        create()
-    })
+        folder.remove(name)?;
+        folder.new_file(name)
+    })?;
+    fcntl_setfl(&created, OFlags::APPEND)?;
+    Ok(created)
 }

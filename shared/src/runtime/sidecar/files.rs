@@ -1,0 +1,443 @@
+//! Opening, making and removing what lies beside a database. Its owner may put anything there, and
+//! another user, root above all, may be at work on it. So no symbolic link is followed in any part
+//! of a path, only regular files with one name are used, and what root makes in another user's
+//! folder is given to that user before it is used.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, chownat, fchmod, fstat,
+    mkdirat, openat, openat2, renameat, renameat_with, statat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid, geteuid};
+
+const FOLDER: OFlags = OFlags::PATH
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// A named pipe in a file's place would keep its opener waiting.
+const FILE: OFlags = OFlags::NOFOLLOW
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+/// A user and a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl Owner {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        }
+    }
+
+    /// Of what stands at `path`, which is not followed if it is a link.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let found = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(Self::of(&found))
+    }
+
+    /// Whether what this process makes here has to be given away.
+    pub(crate) fn is_another(self) -> bool {
+        geteuid().is_root() && self.uid != 0
+    }
+
+    /// Gives away what this process has just made, through a descriptor of it.
+    pub(crate) fn take_over(self, made: BorrowedFd<'_>) -> io::Result<()> {
+        if self.is_another() {
+            let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+            chownat(made, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
+        }
+        Ok(())
+    }
+}
+
+/// A folder that was looked at: a real one, of this user or one that root may act for, and not open
+/// to everybody. Names below it are looked up in this very folder, whatever its path leads to since.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    descriptor: OwnedFd,
+    /// Whose it is, and so whatever is made in it.
+    owner: Owner,
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl Folder {
+    /// Opens the folder at `path`, without links in any part of it.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Self::checked(open_without_links(path).map_err(refused_link)?)
+    }
+
+    /// Opens the folder at `path`, making it if it is missing: then it is `owner`'s.
+    pub(crate) fn open_or_make(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
+        let (parent, name) = split(path)?;
+        let parent = open_without_links(parent).map_err(refused_link)?;
+        open_or_make(parent.as_fd(), name, owner)
+    }
+
+    /// Opens the folder of that name in this one, making it if it is missing.
+    pub(crate) fn folder(&self, name: &OsStr) -> io::Result<Self> {
+        open_or_make(self.as_fd(), name, Some(self.owner))
+    }
+
+    /// Makes a folder that is not there yet.
+    pub(crate) fn new_folder(&self, name: &OsStr) -> io::Result<Self> {
+        make(self.as_fd(), name, Some(self.owner))
+    }
+
+    fn checked(descriptor: OwnedFd) -> io::Result<Self> {
+        let stat = fstat(&descriptor)?;
+        let (own, owner) = (geteuid(), Owner::of(&stat));
+        if !own.is_root() && ![0, own.as_raw()].contains(&owner.uid) {
+            return Err(refused("the folder is another user's"));
+        }
+        if Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH) {
+            return Err(refused(
+                "everybody may write to the folder; make it private",
+            ));
+        }
+        Ok(Self { descriptor, owner })
+    }
+
+    /// Opens a file to read and write, making it, private to its owner, if it is missing.
+    pub(crate) fn file(&self, name: &OsStr) -> io::Result<File> {
+        loop {
+            match self.existing(name, OFlags::RDWR) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened,
+            }
+            match self.new_file(name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made,
+            }
+        }
+    }
+
+    /// Opens a file that is there.
+    fn existing(&self, name: &OsStr, access: OFlags) -> io::Result<File> {
+        let opened = openat(self, name, access | FILE, Mode::empty());
+        let opened = File::from(opened.map_err(refused_link)?);
+        self.check(&fstat(&opened)?)?;
+        Ok(opened)
+    }
+
+    /// Makes a file that is not there yet, private to its owner, to read and write.
+    pub(crate) fn new_file(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | FILE;
+        let file = openat(self, name, flags, Mode::RUSR | Mode::WUSR)?;
+        if let Err(error) = self.owner.take_over(file.as_fd()) {
+            let _ = self.remove(name);
+            return Err(error);
+        }
+        Ok(file.into())
+    }
+
+    /// A file under another name would be written to with the rights of whoever opens it here.
+    fn check(&self, stat: &Stat) -> io::Result<()> {
+        check(stat, &[0, geteuid().as_raw(), self.owner.uid])
+    }
+
+    /// Gives a socket that this process has just made to the owner of the folder.
+    pub(crate) fn give_socket(&self, name: &OsStr) -> io::Result<()> {
+        if !self.owner.is_another() {
+            return Ok(());
+        }
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let socket = openat(self, name, flags, Mode::empty())?;
+        let stat = fstat(&socket)?;
+        let is_own = FileType::from_raw_mode(stat.st_mode) == FileType::Socket
+            && stat.st_nlink == 1
+            && stat.st_uid == geteuid().as_raw();
+        if !is_own {
+            return Err(refused("the socket was replaced"));
+        }
+        self.owner.take_over(socket.as_fd())
+    }
+
+    /// Removes a file, a link or a socket.
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(self, name, AtFlags::empty())?)
+    }
+
+    /// Removes a folder with all that is in it.
+    pub(crate) fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        std::fs::remove_dir_all(self.path_of(name))
+    }
+
+    /// Gives `new` the name `name` in one step and takes the old file's away. Where the system can,
+    /// the two change names first: replacing a file makes some file systems write the new one to
+    /// disk at once.
+    pub(crate) fn replace(&self, new: &OsStr, name: &OsStr) -> io::Result<()> {
+        match renameat_with(self, new, self, name, RenameFlags::EXCHANGE) {
+            Ok(()) => {
+                let _ = self.remove(new);
+                Ok(())
+            }
+            Err(_) => Ok(renameat(self, new, self, name)?),
+        }
+    }
+
+    /// A path to that name in this folder, as long as this is open.
+    pub(crate) fn path_of(&self, name: &OsStr) -> PathBuf {
+        let folder = format!("/proc/self/fd/{}", self.descriptor.as_raw_fd());
+        Path::new(&folder).join(name)
+    }
+}
+
+/// Opens the file at `path` to read and write, making it, private to its owner, if it is missing.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let (folder, name) = split(path)?;
+    Folder::open(folder)?.file(name)
+}
+
+/// As [`open`], for what is always written at its end.
+#[cfg(feature = "cli")]
+pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
+    let file = open(path)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
+}
+
+/// Makes a file that is not there yet, private to its owner.
+pub(crate) fn new_file(path: &Path) -> io::Result<File> {
+    let (folder, name) = split(path)?;
+    Folder::open(folder)?.new_file(name)
+}
+
+/// Makes a folder that is not there yet, private to its owner.
+pub(crate) fn new_folder(path: &Path) -> io::Result<Folder> {
+    let (folder, name) = split(path)?;
+    Folder::open(folder)?.new_folder(name)
+}
+
+/// Opens the file at `path` to read it.
+pub(crate) fn read(path: &Path) -> io::Result<File> {
+    let (folder, name) = split(path)?;
+    Folder::open(folder)?.existing(name, OFlags::RDONLY)
+}
+
+/// Makes the folder at `path` private to its owner.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = openat(CWD, path, flags, Mode::empty()).map_err(refused_link)?;
+    Ok(fchmod(&folder, Mode::RWXU)?)
+}
+
+/// Removes the file at `path`.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let (folder, name) = split(path)?;
+    Folder::open(folder)?.remove(name)
+}
+
+/// Removes the folder at `path` with all that is in it.
+pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
+    let (folder, name) = split(path)?;
+    Folder::open(folder)?.remove_folder(name)
+}
+
+/// Whether a file that was opened, or made, outside such a folder is a plain one of this user's.
+pub(crate) fn check_own(file: &File) -> io::Result<()> {
+    check(&fstat(file)?, &[geteuid().as_raw()])
+}
+
+fn check(stat: &Stat, owners: &[u32]) -> io::Result<()> {
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(refused("this is not a regular file; remove it"));
+    }
+    if stat.st_nlink > 1 {
+        return Err(refused(
+            "the file has a second name (a hard link); remove it",
+        ));
+    }
+    if !owners.contains(&stat.st_uid) {
+        return Err(refused("the file is another user's; remove it"));
+    }
+    Ok(())
+}
+
+/// The folder that something lies in, and its name there.
+pub(crate) fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => Ok((Path::new("."), name)),
+        (Some(parent), Some(name)) => Ok((parent, name)),
+        (None | Some(_), None) | (None, Some(_)) => Err(refused("this does not name a file")),
+    }
+}
+
+fn open_or_make(parent: BorrowedFd<'_>, name: &OsStr, owner: Option<Owner>) -> io::Result<Folder> {
+    loop {
+        match openat(parent, name, FOLDER, Mode::empty()) {
+            Ok(found) => return Folder::checked(found),
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(refused_link(error)),
+        }
+        match make(parent, name, owner) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made,
+        }
+    }
+}
+
+fn make(parent: BorrowedFd<'_>, name: &OsStr, owner: Option<Owner>) -> io::Result<Folder> {
+    mkdirat(parent, name, Mode::RWXU)?;
+    let made = openat(parent, name, FOLDER, Mode::empty()).map_err(refused_link)?;
+    if let Some(owner) = owner {
+        if fstat(&made)?.st_uid != geteuid().as_raw() {
+            return Err(refused("the folder was replaced while it was made"));
+        }
+        owner.take_over(made.as_fd())?;
+    }
+    Folder::checked(made)
+}
+
+/// A path to a database is followed once, when it is opened; whatever turned into a link since does
+/// not count.
+fn open_without_links(path: &Path) -> rustix::io::Result<OwnedFd> {
+    match openat2(CWD, path, FOLDER, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // An older kernel, or a container that forbids calls it does not know.
+        Err(Errno::NOSYS | Errno::PERM) => walk(path),
+        opened => opened,
+    }
+}
+
+fn walk(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let start = if path.is_absolute() { "/" } else { "." };
+    let mut folder = openat(CWD, start, FOLDER, Mode::empty())?;
+    for component in path.components() {
+        match component {
+            Component::Normal(_) | Component::ParentDir => {
+                folder = openat(&folder, component.as_os_str(), FOLDER, Mode::empty())?;
+            }
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    Ok(folder)
+}
+
+fn refused(what: &str) -> io::Error {
+    io::Error::other(what.to_owned())
+}
+
+/// A link is refused with `ELOOP`, or, where a folder is opened, as what is no folder.
+fn refused_link(error: Errno) -> io::Error {
+    match error {
+        Errno::LOOP => refused("a symbolic link is in its place or in its path; remove it"),
+        Errno::NOTDIR => refused("something that is not a folder is in its path; remove it"),
+        // A socket in a file's place.
+        Errno::NXIO => refused("this is not a regular file; remove it"),
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::path::Path;
+
+    use super::{Folder, open, open_without_links, read, remove, walk};
+
+    fn refusal<T: std::fmt::Debug>(result: std::io::Result<T>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_is_made_private_and_found_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("lock");
+        let made = open(&path).unwrap().metadata().unwrap();
+        assert_eq!(made.mode() & 0o777, 0o600);
+        assert_eq!(open(&path).unwrap().metadata().unwrap().ino(), made.ino());
+        assert_eq!(read(&path).unwrap().metadata().unwrap().ino(), made.ino());
+        remove(&path).unwrap();
+        assert_eq!(
+            read(&path).unwrap_err().kind(),
+            std::io::ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_neither_opened_nor_waited_for() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        std::fs::write(at("precious"), "x").unwrap();
+        symlink(at("precious"), at("link")).unwrap();
+        symlink(at("nothing"), at("dangling")).unwrap();
+        std::fs::hard_link(at("precious"), at("second")).unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        let fifo = rustix::fs::FileType::Fifo;
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), fifo, mode, 0).unwrap();
+        let _socket = std::os::unix::net::UnixDatagram::bind(at("socket")).unwrap();
+        for (name, what) in [
+            ("link", "symbolic link"),
+            ("dangling", "symbolic link"),
+            ("second", "second name"),
+            ("folder", ""),
+            ("pipe", "not a regular file"),
+            ("socket", "not a regular file"),
+        ] {
+            for refused in [open(&at(name)), read(&at(name))] {
+                let said = refusal(refused);
+                assert!(said.contains(what), "{name}: {said}");
+            }
+        }
+        assert!(!at("nothing").exists());
+    }
+
+    #[test]
+    fn a_link_in_any_part_of_the_path_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        std::fs::create_dir_all(at("real/inner")).unwrap();
+        symlink(at("real"), at("link")).unwrap();
+        assert!(refusal(open(&at("link/inner/file"))).contains("path"));
+        assert!(refusal(open(&at("link/file"))).contains("path"));
+        assert!(!at("real/inner/file").exists() && !at("real/file").exists());
+        for opens in [open_without_links, walk] {
+            assert!(opens(&at("real/inner")).is_ok());
+            assert!(opens(&at("link/inner")).is_err());
+            assert!(opens(Path::new(".")).is_ok());
+        }
+        let folder = Folder::open(place.path()).unwrap();
+        assert!(folder.folder("link".as_ref()).is_err());
+        assert!(folder.folder("real".as_ref()).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_everybody_may_write_to_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let open_to_all = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(place.path(), open_to_all).unwrap();
+        assert!(refusal(Folder::open(place.path())).contains("everybody"));
+    }
+
+    #[test]
+    fn a_file_keeps_to_the_folder_it_was_looked_up_in() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        std::fs::create_dir(at("before")).unwrap();
+        let folder = Folder::open(&at("before")).unwrap();
+        std::fs::rename(at("before"), at("after")).unwrap();
+        folder.file("file".as_ref()).unwrap();
+        assert!(at("after/file").exists());
+        folder.new_folder("inner".as_ref()).unwrap();
+        assert!(folder.new_folder("inner".as_ref()).is_err());
+        folder.remove_folder("inner".as_ref()).unwrap();
+        assert!(!at("after/inner").exists());
+    }
+}

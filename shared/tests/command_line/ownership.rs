@@ -1,0 +1,229 @@
+//! Whose the files are that root makes beside another user's database, and where they are made.
+
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use super::program::{Done, Place, Process, Running, until};
+
+/// A user and a group that need no name, and are nobody else's.
+const USER: u32 = 61_234;
+const GROUP: u32 = 61_235;
+
+/// A folder of another user's, with a database of that user's; `None`, said, where this is not root
+/// or that user cannot run the program.
+fn place_of_another() -> Option<Place> {
+    let place = Place::new();
+    if !geteuid().is_root() {
+        skipped("only root can act for another user");
+        return None;
+    }
+    chown(place.path(""), Some(USER), Some(GROUP)).unwrap();
+    let made = as_user(&place, &["add-task", "own", "true"]);
+    if made.as_ref().is_none_or(|done| done.code() != 0) {
+        skipped("another user cannot run the program where it lies");
+        return None;
+    }
+    Some(place)
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
+/// Runs the program as that user; `None` if that user may not start it.
+fn as_user(place: &Place, words: &[&str]) -> Option<Done> {
+    let mut command = place.command(words);
+    command.uid(USER).gid(GROUP);
+    command.output().ok().map(Done)
+}
+
+fn user_succeeds(place: &Place, words: &[&str]) {
+    let done = as_user(place, words).unwrap();
+    assert_eq!(done.code(), 0, "{words:?}: {}", done.stderr());
+    assert_eq!(
+        done.stderr().matches("denied").count(),
+        0,
+        "{}",
+        done.stderr()
+    );
+}
+
+/// Everything in the folder at `path`, itself included.
+fn all_below(path: &Path) -> Vec<PathBuf> {
+    let mut found = vec![path.to_owned()];
+    if path.symlink_metadata().unwrap().is_dir() {
+        for entry in std::fs::read_dir(path).unwrap().flatten() {
+            found.extend(all_below(&entry.path()));
+        }
+    }
+    found
+}
+
+fn assert_all_are_the_users(place: &Place) {
+    for path in all_below(&place.path("")) {
+        let found = path.symlink_metadata().unwrap();
+        assert_eq!(
+            (found.uid(), found.gid()),
+            (USER, GROUP),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+/// A task whose output is long enough for a file of its own.
+const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";
+
+/// Root's worker beside another user's database left files of root's, of which one locked the owner
+/// out: `add-task` ended with 5 from then on. They are given to the owner of the database.
+#[test]
+fn root_leaves_nothing_that_locks_the_owner_of_the_database_out() {
+    let Some(place) = place_of_another() else {
+        return;
+    };
+    place.ok(&["add-task", "loud", LOUD]);
+    let mut worker = place.start(&["worker"]);
+    until("root's worker has ended it", || {
+        place.state("2") == "succeeded"
+    });
+    assert_all_are_the_users(&place);
+    // While root's worker lives, its lock is asked for and its socket is sent to.
+    user_succeeds(&place, &["add-task", "next", "true"]);
+    until("the worker heard of it", || place.state("3") == "succeeded");
+    user_succeeds(&place, &["wait", "3"]);
+    worker.child.kill().unwrap();
+    worker.ended();
+    user_succeeds(&place, &["doctor", "--repair"]);
+    user_succeeds(&place, &["worker", "--drain"]);
+    place.ok(&["wait", "1"]);
+    assert_all_are_the_users(&place);
+}
+
+#[test]
+fn a_log_and_a_restored_database_are_the_owners_too() {
+    let Some(place) = place_of_another() else {
+        return;
+    };
+    let pid = place.ok(&["worker", "--background"]);
+    end(&pid, Signal::TERM);
+    assert!(place.read("queue.db.d/worker.log").contains("stopping"));
+    assert_all_are_the_users(&place);
+    user_succeeds(&place, &["backup", "copy.db"]);
+    place.ok(&["restore", "copy.db"]);
+    assert_all_are_the_users(&place);
+    user_succeeds(&place, &["add-task", "next", "true"]);
+}
+
+#[test]
+fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
+    let Some(place) = place_of_another() else {
+        return;
+    };
+    for part in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+        std::fs::remove_file(place.path(part)).unwrap();
+    }
+    place.ok(&["add-task", "first", "true"]);
+    assert_all_are_the_users(&place);
+    user_succeeds(&place, &["add-task", "second", "true"]);
+    // Where others may put such a folder, it says nothing about whose the database is.
+    let shared = Place::new();
+    std::fs::create_dir(shared.path("queue.db.d")).unwrap();
+    chown(shared.path("queue.db.d"), Some(USER), Some(GROUP)).unwrap();
+    let refused = shared.run(&["add-task", "first", "true"]);
+    assert_eq!(refused.code(), 5);
+    assert!(
+        refused.stderr().contains("another user's"),
+        "{}",
+        refused.stderr()
+    );
+    assert!(!shared.path("queue.db").exists());
+}
+
+/// What a user can plant in a folder that root works in, each as a link to a place where only root
+/// may write: files that root makes, files that it finds, and folders.
+const PLANTED: [&str; 14] = [
+    "queue.db-wal",
+    "queue.db-shm",
+    "queue.db.d",
+    "queue.db.d/writer.lock",
+    "queue.db.d/writer.waiting",
+    "queue.db.d/open.lock",
+    "queue.db.d/in-use.lock",
+    "queue.db.d/idle",
+    "queue.db.d/listening",
+    "queue.db.d/worker.log",
+    "queue.db.d/workers",
+    "queue.db.d/log",
+    "queue.db.d/log/2.1",
+    "queue.db.d/restore",
+];
+
+/// Root created files through symbolic links in another user's folder. No link is followed.
+#[test]
+fn root_makes_and_changes_nothing_through_a_link_that_a_user_planted() {
+    let only_root = Place::new();
+    for name in PLANTED {
+        for exists in [false, true] {
+            let Some(place) = place_of_another() else {
+                return;
+            };
+            user_succeeds(&place, &["backup", "copy.db"]);
+            let target = only_root.path("target");
+            let is_folder = ["queue.db.d", "restore", "workers", "log"]
+                .iter()
+                .any(|folder| name.ends_with(folder));
+            if exists && is_folder {
+                std::fs::create_dir(&target).unwrap();
+            } else if exists {
+                std::fs::write(&target, "precious").unwrap();
+            }
+            plant(&place.path(name), &target);
+            work_as_root(&place);
+            if exists && is_folder {
+                assert_eq!(all_below(&target), [target.clone()], "{name}");
+                std::fs::remove_dir(&target).unwrap();
+            } else if exists {
+                assert_eq!(std::fs::read(&target).unwrap(), b"precious", "{name}");
+                assert_eq!(target.metadata().unwrap().uid(), 0, "{name}");
+                std::fs::remove_file(&target).unwrap();
+            } else {
+                assert!(target.symlink_metadata().is_err(), "{name}");
+            }
+        }
+    }
+}
+
+/// Ends the process of that id.
+fn end(pid: &str, signal: Signal) {
+    let pid: u32 = pid.trim().parse().unwrap();
+    let process = Process::of(pid);
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+    until("the worker has gone", || !process.is_running());
+}
+
+/// Puts a link to `target` in the place of whatever is at `path`.
+fn plant(path: &Path, target: &Path) {
+    let _ = std::fs::remove_dir_all(path);
+    let _ = std::fs::remove_file(path);
+    symlink(target, path).unwrap();
+}
+
+/// What root may do with another user's database, whether it succeeds or is refused.
+fn work_as_root(place: &Place) {
+    place.run(&["add-task", "loud", LOUD]);
+    let mut worker: Running = place.start(&["worker", "--drain"]);
+    worker.ended();
+    place.run(&["wait", "2", "--timeout", "1ms"]);
+    place.run(&["log", "2"]);
+    place.run(&["prune", "--all"]);
+    let background = place.run(&["worker", "--background"]);
+    if background.code() == 0 {
+        end(&background.stdout(), Signal::KILL);
+    }
+    place.run(&["restore", "copy.db"]);
+}
