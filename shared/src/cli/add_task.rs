@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::program::Context;
-use super::screen::note;
+use super::screen::{note, note_after_change};
 use super::{Failure, duration, moment, number, select, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -210,7 +210,7 @@ pub fn run<Q: Queue, X: Extras<Q>>(
         return Ok(());
     }
     for (name, handler) in lanes.0 {
-        advise(context, &queue, &name, &handler)?;
+        note_after_change(advise(context, &queue, &name, &handler));
     }
     Ok(())
 }
@@ -354,12 +354,11 @@ fn report<Q: Queue>(
         id: one.id.0,
         existed: one.existed,
     };
-    if context.screen.is_json() {
+    let screen = context.screen.of_done();
+    if screen.is_json() {
         return match enqueued {
-            [one] if !bulk => context.screen.json(&view(one)),
-            many => context
-                .screen
-                .json(&many.iter().map(view).collect::<Vec<_>>()),
+            [one] if !bulk => screen.json(&view(one)),
+            many => screen.json(&many.iter().map(view).collect::<Vec<_>>()),
         };
     }
     if print == Some(Print::Id) {
@@ -367,7 +366,7 @@ fn report<Q: Queue>(
         for one in enqueued {
             let _ = writeln!(lines, "{}", one.id);
         }
-        return context.screen.raw(lines.as_bytes());
+        return screen.raw(lines.as_bytes());
     }
     let ids = |existed: bool| -> Vec<TaskId> {
         let chosen = enqueued.iter().filter(|one| one.existed == existed);
@@ -386,7 +385,7 @@ fn report<Q: Queue>(
     for id in old {
         let _ = writeln!(lines, "Kept task {id}: it has the same key");
     }
-    context.screen.raw(lines.as_bytes())
+    screen.raw(lines.as_bytes())
 }
 
 /// Says on standard error if no living worker serves that queue and handler ('' is a command).

@@ -36,5 +36,6 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let bytes = database.backup(&arguments.file, arguments.force)?;
     let file = arguments.file.to_string_lossy();
     let sentence = format!("Backed up to {} ({bytes} bytes)", escape::line(&file));
-    context.screen.say(&sentence, &View { file: &file, bytes })
+    let view = View { file: &file, bytes };
+    context.screen.of_done().say(&sentence, &view)
 }

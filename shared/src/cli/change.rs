@@ -157,7 +157,7 @@ fn report<Q>(
             .iter()
             .map(|(id, change)| View::new(*id, *change))
             .collect();
-        return context.screen.json(&views);
+        return context.screen.of_done().json(&views);
     }
     let ids = |wanted: fn(&Change) -> bool| -> Vec<TaskId> {
         let mut ids: Vec<TaskId> = changes
@@ -184,7 +184,7 @@ fn report<Q>(
         text.push_str(&line);
         text.push('\n');
     }
-    context.screen.raw(text.as_bytes())
+    context.screen.of_done().raw(text.as_bytes())
 }
 
 /// Says what ranges hold that cannot be changed, or, if `nothing` was, that nothing can.

@@ -69,7 +69,12 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     findings.push(clock(&queue)?);
     findings.extend(invariants(context, &queue)?);
     let problems = findings.iter().filter(|one| one.problem.is_some()).count();
-    if context.screen.is_json() {
+    let screen = if arguments.repair {
+        context.screen.of_done()
+    } else {
+        context.screen
+    };
+    if screen.is_json() {
         let views: Vec<View<'_>> = findings
             .iter()
             .map(|finding| View {
@@ -78,14 +83,14 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
                 problem: finding.problem.as_deref(),
             })
             .collect();
-        context.screen.json(&views)?;
+        screen.json(&views)?;
     } else {
         let mut table = Table::new(&COLUMNS);
         for finding in &findings {
             let problem = finding.problem.as_deref().unwrap_or_default();
             table.row([&finding.what, &finding.value, problem]);
         }
-        context.screen.table(&table)?;
+        screen.table(&table)?;
     }
     if problems == 0 {
         return Ok(());

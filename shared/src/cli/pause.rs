@@ -97,5 +97,5 @@ fn set<Q: Queue>(context: &Context<Q>, queue: &Q, name: &str, paused: bool) -> R
         paused,
         changed,
     };
-    context.screen.say(&sentence, &view)
+    context.screen.of_done().say(&sentence, &view)
 }

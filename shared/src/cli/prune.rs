@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::program::{Access, Context};
+use super::screen::note_after_change;
 use super::{Failure, duration, list, number, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -81,7 +82,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         dry_run: arguments.dry_run,
     })?;
     if !arguments.dry_run {
-        remove_logs(&queue)?;
+        note_after_change(remove_logs(&queue));
     }
     let what = if arguments.dry_run {
         "Would prune"
@@ -93,7 +94,12 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         dry_run: arguments.dry_run,
     };
     let sentence = format!("{what} {}", tasks::count(pruned));
-    context.screen.say(&sentence, &view)
+    let screen = if arguments.dry_run {
+        context.screen
+    } else {
+        context.screen.of_done()
+    };
+    screen.say(&sentence, &view)
 }
 
 /// Removes the logs of tasks that are no more. Ids are never given out twice and a task is there

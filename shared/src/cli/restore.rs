@@ -58,7 +58,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             .map(|id| id.0)
             .collect(),
     };
-    context.screen.say(&sentence(&view, &restored), &view)
+    let screen = context.screen.of_done();
+    screen.say(&sentence(&view, &restored), &view)
 }
 
 fn sentence(view: &View, restored: &Restored) -> String {

@@ -239,7 +239,7 @@ fn report<Q: Queue>(
         }
     }
     let _ = write!(text, ", in {}", super::moment::rough(took));
-    context.screen.say(&text, &view)?;
+    context.screen.of_done().say(&text, &view)?;
     for one in verdict.unsuccessful.iter().take(MOST_FAILED) {
         note(&format!(
             "line {}: {} ({}); see {}",

@@ -60,10 +60,11 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         refused: table.refused,
     });
     let views: Vec<View> = views.collect();
-    if context.screen.is_json() {
-        context.screen.json(&views)?;
+    let screen = context.screen.of_done();
+    if screen.is_json() {
+        screen.json(&views)?;
     } else {
-        show(context.screen, &views)?;
+        show(screen, &views)?;
     }
     let file = arguments.file.to_string_lossy();
     note(&format!(

@@ -25,6 +25,8 @@ pub struct Screen {
     pub format: Format,
     /// Whether standard output is a terminal.
     pub terminal: bool,
+    /// Whether it tells of something that is done already.
+    tells_of_done: bool,
 }
 
 impl Screen {
@@ -33,6 +35,17 @@ impl Screen {
         Self {
             format,
             terminal: io::stdout().is_terminal(),
+            tells_of_done: false,
+        }
+    }
+
+    /// The same for what tells of a change that is made already. If it cannot be printed, that and
+    /// what it says is a warning on standard error: the change stands, and so does its exit code.
+    #[must_use]
+    pub fn of_done(self) -> Self {
+        Self {
+            tells_of_done: true,
+            ..self
         }
     }
 
@@ -66,6 +79,14 @@ impl Screen {
     pub fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
         match self.stream(bytes) {
             Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(Failure::Output(error)) if self.tells_of_done => {
+                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_REPEATED)]);
+                note(&format!(
+                    "this is done, but could not be printed ({error}): {}",
+                    text.trim_end()
+                ));
+                Ok(())
+            }
             printed => printed,
         }
     }
@@ -94,6 +115,19 @@ impl Screen {
         self.terminal
             && !is_set("NO_COLOR")
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+}
+
+/// Bytes of what could not be printed that are repeated.
+const MOST_REPEATED: usize = 1024;
+
+/// Says why what follows a change failed. The change is made, so that is no failure of the verb.
+pub fn note_after_change(followed: Result<(), impl Into<Failure>>) {
+    if let Err(failure) = followed {
+        let sentence = failure.into().sentence();
+        note(&format!(
+            "this is done, but what follows failed: {sentence}"
+        ));
     }
 }
 

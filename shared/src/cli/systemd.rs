@@ -196,6 +196,7 @@ fn install_unit<Q: Queue, X: Extra>(
     write(&path, &text)?;
     context
         .screen
+        .of_done()
         .raw(format!("{}\n", escape::line(&path.to_string_lossy())).as_bytes())?;
     systemctl(service, &["daemon-reload"]);
     if install.now {
@@ -235,6 +236,7 @@ fn uninstall<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<(), Fa
     systemctl(service, &["daemon-reload"]);
     context
         .screen
+        .of_done()
         .raw(format!("removed {}\n", escape::line(&path.to_string_lossy())).as_bytes())
 }
 

@@ -167,7 +167,7 @@ fn report<Q: Queue>(
     summary: Summary,
 ) -> Result<(), Failure> {
     if context.screen.is_json() {
-        context.screen.json(&View {
+        context.screen.of_done().json(&View {
             succeeded: summary.succeeded,
             failed: summary.failed,
             cancelled: summary.cancelled,

@@ -2,6 +2,7 @@
 //! for every program; each names itself in `crate::PROGRAM`.
 
 mod bad_input;
+mod committed;
 mod interrupted_run;
 mod lasting;
 mod logs;

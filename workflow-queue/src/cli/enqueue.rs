@@ -10,7 +10,7 @@ use after::After;
 use before::Before;
 use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
-use queue_core::cli::screen::note;
+use queue_core::cli::screen::{note, note_after_change};
 use queue_core::cli::select;
 use queue_core::cli::{Access, Context, Failure, duration, tasks};
 use queue_core::error::Result;
@@ -279,7 +279,8 @@ impl Extras<WorkflowQueue> for Submission {
         let may_be_skipped: Vec<bool> = tasks.iter().map(on_stored).collect();
         let enqueued = self.submit(queue, tasks)?;
         let suspects = enqueued.iter().zip(may_be_skipped);
-        tell_skipped(queue, suspects.filter_map(|(one, may)| may.then_some(one)))?;
+        let suspects = suspects.filter_map(|(one, may)| may.then_some(one));
+        note_after_change(tell_skipped(queue, suspects));
         Ok(enqueued)
     }
 

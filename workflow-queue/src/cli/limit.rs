@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use queue_core::cli::screen::note;
+use queue_core::cli::screen::{note, note_after_change};
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, duration, escape, json};
-use queue_core::queue::Queue;
+use queue_core::error::Result;
+use queue_core::queue::{Queue, QueueInfo};
 use queue_core::task::DEFAULT_QUEUE;
 use serde::Serialize;
 use workflow_queue::{Limit, LimitKind, Rate, WorkflowQueue};
@@ -208,17 +209,25 @@ fn set(
         (true, None) => format!("There is no limit of {what} {name}"),
         (false, _) => format!("Limited {what} {name} to {}", bounds.join(" and ")),
     };
-    context.screen.say(&sentence, &View::from(&limit))?;
+    let screen = context.screen.of_done();
+    screen.say(&sentence, &View::from(&limit))?;
     if limit.concurrency == Some(0) || limit.rate.is_some_and(|rate| rate.starts == 0) {
         note("none of its tasks start until the limit is raised");
     }
     if let LimitKind::Queue(queue_name) = &limit.kind
         && !bounds.is_empty()
-        && queue_name != DEFAULT_QUEUE
-        && !queue.queues()?.iter().any(|lane| lane.name == *queue_name)
     {
+        note_after_change(tell_unused(&queue, queue_name, &name));
+    }
+    Ok(())
+}
+
+/// Says if nobody has used the queue yet.
+fn tell_unused(queue: &WorkflowQueue, queue_name: &str, shown: &str) -> Result<()> {
+    let is_used = |lane: &QueueInfo| lane.name == queue_name;
+    if queue_name != DEFAULT_QUEUE && !queue.queues()?.iter().any(is_used) {
         note(&format!(
-            "no task was ever enqueued to queue {name}; the limit waits for the first"
+            "no task was ever enqueued to queue {shown}; the limit waits for the first"
         ));
     }
     Ok(())

@@ -55,7 +55,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
         promoted: true,
     };
     let sentence = format!("Promoted {}", escape::line(&shown));
-    context.screen.say(&sentence, &view)
+    context.screen.of_done().say(&sentence, &view)
 }
 
 /// Goes on with the promotion until the workers of before have left, and says who they are.

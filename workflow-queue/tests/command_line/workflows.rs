@@ -370,3 +370,29 @@ fn of_many_dependencies_the_rest_is_counted() {
     place.ok(&["enqueue", "few", "true", "--after", "101-103:any"]);
     assert!(!place.ok(&["why", "105"]).contains(" more "));
 }
+
+#[test]
+fn a_limit_or_a_promotion_that_cannot_be_printed_stands() {
+    let place = Place::new();
+    place.ok(&["enqueue", "a", "true"]);
+    for (words, said) in [
+        (
+            &["limit", "--queue", "other", "--concurrency", "3"][..],
+            "Limited queue other to 3 at once",
+        ),
+        (&["promote"], "Promoted"),
+        (&["retry", "1", "--downstream"], ""),
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = place.command(words);
+        let done = Done(command.stdout(full.unwrap()).output().unwrap());
+        let told = done.stderr();
+        if said.is_empty() {
+            assert_eq!(done.code(), 1, "what was refused stays refused: {told}");
+        } else {
+            assert_eq!(done.code(), 0, "{words:?}: {told}");
+            assert!(told.contains("could not be printed"), "{words:?}: {told}");
+            assert!(told.contains(said), "{words:?}: {told}");
+        }
+    }
+}

@@ -45,7 +45,8 @@ pub(super) fn start<Q: Queue>(
     let mut child = spawn(context, arguments, extras, &file)?;
     if registered(child.stdout.take()) {
         let pid = child.id();
-        return context.screen.say(&pid.to_string(), &View { pid, log });
+        let view = View { pid, log };
+        return context.screen.of_done().say(&pid.to_string(), &view);
     }
     let status = child
         .wait()
