@@ -19,8 +19,7 @@ mod source;
 mod spawner;
 
 use std::fmt;
-use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,9 +29,10 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use super::capture::MEMORY_MS;
-use super::child::{Process, Surroundings};
+use super::child::Process;
+use super::command::Surroundings;
 use super::handlers::{HandlerTask, Handlers, Pool};
-use super::inherited::{heed_sigchld, raise_descriptors};
+use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
 use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
@@ -81,9 +81,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 const WATCH_MS: i64 = 5;
 
 impl Executor {
-    /// An executor for one worker. Raises this process's limit on open files to the hard limit
-    /// (commands get the old one), and stops ignoring SIGCHLD if it was started so, which would
-    /// throw every exit code away.
+    /// An executor for one worker. This process stops ignoring SIGCHLD if it was started so, which
+    /// would throw every exit code away.
     ///
     /// `database` is what commands see as `QUEUE_DB`; logs go beside it, into `sidecar`.
     ///
@@ -91,12 +90,7 @@ impl Executor {
     /// [`Error::Io`] when the system has no descriptors left.
     pub fn new(sidecar: Sidecar, database: &Path, handlers: Arc<Handlers>) -> Result<Self> {
         heed_sigchld()?;
-        let surroundings = Surroundings {
-            database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
-            descriptors: raise_descriptors(),
-            foreign: inputs::inherited(),
-            nothing: File::open("/dev/null").ok(),
-        };
+        let surroundings = Surroundings::new(database)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
@@ -132,6 +126,14 @@ impl Executor {
     #[must_use]
     pub fn with_inputs(mut self, source: Arc<dyn inputs::Source>) -> Self {
         self.inputs = Some(source);
+        self
+    }
+
+    /// Raises this process's limit on open files if so many slots need it. Commands get the one it
+    /// was started with.
+    #[must_use]
+    pub fn for_slots(self, slots: usize) -> Self {
+        need_descriptors(slots as u64);
         self
     }
 
@@ -310,9 +312,9 @@ impl Executor {
         now: BootTime,
     ) -> Result<(), StartError> {
         let slot = self.free_slot();
-        if let Err(error) = self.add(process.pidfd.as_fd(), Source::Child(slot)) {
+        if let Err(error) = self.add(process.pidfd(), Source::Child(slot)) {
             self.free.push(slot);
-            return Err(process.abandon(error).into());
+            return Err(process.abandon(error));
         }
         self.unwatched.join(now, WATCH_MS, slot, claim);
         self.young.join(now, MEMORY_MS, slot, claim);

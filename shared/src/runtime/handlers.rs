@@ -15,6 +15,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::executor::StartError;
+use super::shortage::no_thread;
 use crate::claim::Claim;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -194,10 +196,10 @@ impl Pool {
         self.bell.as_fd()
     }
 
-    pub(super) fn start(&mut self, handler: Handler, task: HandlerTask) -> Result<(), String> {
+    pub(super) fn start(&mut self, handler: Handler, task: HandlerTask) -> Result<(), StartError> {
         if self.busy == self.threads {
             self.grow()
-                .map_err(|error| format!("no thread for the handler: {error}"))?;
+                .map_err(|error| no_thread("no thread for the handler", &error))?;
         }
         self.jobs
             .send(Job { handler, task })

@@ -7,7 +7,6 @@
 mod writer;
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,14 +34,6 @@ pub(super) const VARIABLE: &str = "QUEUE_INPUT_";
 
 /// Outputs held in memory at a time. One is 128 KiB and a little at most.
 const PAGE: usize = 64;
-
-/// The variables of this process that tell of another task's inputs.
-pub(super) fn inherited() -> Vec<OsString> {
-    let names = std::env::vars_os().map(|(name, _)| name);
-    names
-        .filter(|name| name == FOLDER || name.as_bytes().starts_with(VARIABLE.as_bytes()))
-        .collect()
-}
 
 /// Where an executor finds what a task depends on. Its threads ask at the same time.
 pub trait Source: Send + Sync {

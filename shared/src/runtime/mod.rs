@@ -6,6 +6,7 @@
 
 mod capture;
 mod child;
+mod command;
 pub mod driver;
 mod execution;
 pub mod executor;
@@ -25,7 +26,9 @@ mod resolve;
 #[cfg(feature = "testing")]
 pub mod seams;
 pub mod shell;
+mod shortage;
 pub mod sidecar;
+pub(crate) mod spawn;
 pub mod stop;
 pub mod system;
 pub mod wakeup;

@@ -1,11 +1,14 @@
 //! Finding the program of a command, as `execvp` would find it in the child, but before the child
-//! exists: a bare name would make the standard library fork instead of `posix_spawn`, and the
-//! system's own answer does not say what is missing.
+//! exists: the system's own answer does not say what is missing.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
+use super::executor::StartError;
+use super::shortage;
 
 /// Where programs are looked up when there is no `PATH`; what the C library uses then.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -14,27 +17,27 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// directory unless set); a bare name is looked up in `path`.
 ///
 /// # Errors
-/// A sentence that says what is missing.
+/// A sentence that says what is missing, or what the machine is short of.
 pub(super) fn program(
     program: &str,
     cwd: Option<&Path>,
     path: Option<&OsStr>,
-) -> Result<PathBuf, String> {
+) -> Result<PathBuf, StartError> {
     if program.is_empty() {
-        return Err("the command's program is an empty name".to_owned());
+        return Err("the command's program is an empty name".to_owned().into());
     }
     if program.contains('/') {
         let file = absolute(cwd, Path::new(program))?;
-        return match check(&file) {
+        return match check(&file)? {
             Found::Program => Ok(file),
-            Found::Nothing => Err(format!("there is no program {program:?}")),
+            Found::Nothing => Err(format!("there is no program {program:?}").into()),
             Found::NotExecutable => Err(not_executable(&file)),
         };
     }
     let mut unusable = None;
     for folder in std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))) {
         let file = absolute(cwd, &folder.join(program))?;
-        match check(&file) {
+        match check(&file)? {
             Found::Program => return Ok(file),
             Found::Nothing => {}
             Found::NotExecutable => unusable = unusable.or(Some(file)),
@@ -45,7 +48,8 @@ pub(super) fn program(
         None => format!(
             "there is no program {program:?} in the task's PATH; give its full path, or set PATH \
              with --env"
-        ),
+        )
+        .into(),
     })
 }
 
@@ -83,27 +87,38 @@ enum Found {
     Nothing,
 }
 
-fn check(file: &Path) -> Found {
-    match std::fs::metadata(file) {
-        Err(_) => Found::Nothing,
-        Ok(metadata) if metadata.is_file() && access(file, Access::EXEC_OK).is_ok() => {
-            Found::Program
+fn check(file: &Path) -> Result<Found, StartError> {
+    let metadata = match std::fs::metadata(file) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return match Errno::from_io_error(&error) {
+                Some(errno) if shortage::named(errno).is_some() => {
+                    let what = format!("{} cannot be looked at", quoted(file));
+                    Err(shortage::refusal(&what, errno))
+                }
+                Some(_) | None => Ok(Found::Nothing),
+            };
         }
-        Ok(_) => Found::NotExecutable,
+    };
+    if metadata.is_file() && access(file, Access::EXEC_OK).is_ok() {
+        Ok(Found::Program)
+    } else {
+        Ok(Found::NotExecutable)
     }
 }
 
-fn not_executable(file: &Path) -> String {
+fn not_executable(file: &Path) -> StartError {
     format!(
         "{} is not an executable file, or not for this user",
         quoted(file)
     )
+    .into()
 }
 
-fn absolute(cwd: Option<&Path>, file: &Path) -> Result<PathBuf, String> {
+fn absolute(cwd: Option<&Path>, file: &Path) -> Result<PathBuf, StartError> {
     let joined = cwd.map_or_else(|| file.to_owned(), |cwd| cwd.join(file));
     std::path::absolute(&joined)
-        .map_err(|error| format!("the worker's own directory is gone: {error}"))
+        .map_err(|error| format!("the worker's own directory is gone: {error}").into())
 }
 
 #[cfg(test)]
@@ -133,10 +148,11 @@ mod tests {
         assert_eq!(program("tool", None, Some(&path)), Ok(b.join("tool")));
         let only_a = a.as_os_str();
         for name in ["tool", "folder"] {
-            let problem = program(name, None, Some(only_a)).unwrap_err();
+            let problem = program(name, None, Some(only_a)).unwrap_err().to_string();
             assert!(problem.contains("not an executable file"), "{problem}");
         }
-        let problem = program("nothing", None, Some(&path)).unwrap_err();
+        let problem = program("nothing", None, Some(&path));
+        let problem = problem.unwrap_err().to_string();
         assert!(problem.contains("no program \"nothing\""), "{problem}");
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::inherited::is_ignored;
+use super::spawn::unblock;
 use crate::error::{Error, Result};
 
 /// Stops a worker. Clones stop the same one.
@@ -47,11 +48,13 @@ impl Stopper {
         let mut guard = SignalGuard(Vec::new());
         let mut signals = vec![SIGTERM, SIGINT];
         signals.extend((!is_ignored(SIGHUP)).then_some(SIGHUP));
-        for signal in signals {
+        for &signal in &signals {
             let sender = self.0.try_clone().map_err(refused)?;
             let id = signal_hook::low_level::pipe::register(signal, sender).map_err(refused)?;
             guard.0.push(id);
         }
+        // Whoever started this process may have blocked them.
+        unblock(&signals);
         Ok(guard)
     }
 }

@@ -198,7 +198,10 @@ impl<Q: Queue> Worker<Q> {
         let sidecar = queue.sidecar().clone();
         let handlers = Arc::new(self.options.handlers);
         let inputs: Arc<dyn inputs::Source> = queue.clone();
-        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?.with_inputs(inputs);
+        let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
+        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?
+            .with_inputs(inputs)
+            .for_slots(size(self.options.slots));
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let mut system = System::new(executor, self.registration, self.stop, sidecar, waker)?;
@@ -210,7 +213,6 @@ impl<Q: Queue> Worker<Q> {
             }
             None => (None, None),
         };
-        let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
         let config = Config {
             slots: size(self.options.slots),
             batch: self.options.batch.map_or(usize::MAX, size),

@@ -129,20 +129,52 @@ fn what_cannot_be_started_is_refused_with_a_sentence_that_names_it() {
 }
 
 #[test]
-fn a_command_reads_nothing_and_inherits_neither_descriptors_nor_limit_nor_mask() {
-    let script = "wc -c; ls /proc/self/fd | wc -l; ulimit -n; grep Sig[BI] /proc/self/status";
-    let bare = std::process::Command::new("/bin/sh")
-        .args(["-c", script])
-        .stdin(std::process::Stdio::null())
-        .output();
+fn a_command_reads_nothing_and_inherits_neither_descriptors_nor_mask_nor_what_is_ignored() {
+    let script = "wc -c; ls /proc/self/fd | wc -l; grep Sig[BI] /proc/self/status";
     let mut bench = Bench::new();
     let busy = bench.shell("sleep 1000");
     let text = stdout(&bench.run(script));
-    assert!(text.starts_with("0\n"), "{text}");
-    assert_eq!(text, String::from_utf8(bare.unwrap().stdout).unwrap());
-    assert!(text.contains("SigBlk:\t0000000000000000\n"), "{text}");
+    let expected = "0\n4\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
+    assert_eq!(text, expected);
     bench.executor.signal(busy, Ending::Kill);
     assert_eq!(bench.end_of(busy).end, End::Signalled(9));
+}
+
+/// A command was in the worker's session: one that opened the terminal stopped for ever (state T),
+/// and so did its slot. It has a session of its own, where opening the terminal fails at once.
+#[test]
+fn a_command_leads_a_session_of_its_own_without_a_terminal() {
+    let mut bench = Bench::new();
+    let script = "read pid comm state ppid pgrp session tty rest < /proc/$$/stat; \
+                  echo $(($$ == pgrp)) $(($$ == session)) $tty; \
+                  (: < /dev/tty) 2>/dev/null || echo none";
+    let text = stdout(&bench.run(script));
+    assert_eq!(text, "1 1 0\nnone\n");
+}
+
+/// `PWD` was the worker's where no shell set it: `argv` tasks that trust it worked elsewhere.
+#[test]
+fn pwd_is_the_tasks_folder_by_the_name_it_was_given() {
+    let mut bench = Bench::new();
+    let (real, link) = (bench.path("real"), bench.path("link"));
+    std::fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    for work in [
+        argv(&["printenv", "PWD"]),
+        Work::Shell("echo \"$PWD\"".to_owned()),
+    ] {
+        for (cwd, expected) in [
+            (link.clone(), link.clone()),
+            (link.join("."), link.clone()),
+            (link.join(".."), bench.folder.path().canonicalize().unwrap()),
+        ] {
+            let mut task = bench.task(work.clone());
+            task.options.cwd = Some(cwd.to_str().unwrap().to_owned());
+            bench.executor.start(&task, young()).unwrap();
+            let text = stdout(&bench.end_of(task.claim));
+            assert_eq!(text.trim_end(), expected.to_str().unwrap(), "{cwd:?}");
+        }
+    }
 }
 
 #[test]

@@ -24,6 +24,25 @@ fn terminate_reaches_the_whole_process_group() {
     bench.until(|| !is_alive(&background));
 }
 
+/// TERM does not reach a stopped process before it goes on: its task lasted until KILL, and nothing
+/// it would have tidied up was. TERM is followed by CONT.
+#[test]
+fn terminate_ends_a_stopped_command() {
+    let mut bench = Bench::new();
+    let claim = started(
+        &mut bench,
+        "trap ': > tidied; exit 3' TERM; echo $$ > ready; kill -STOP $$; sleep 1000",
+    );
+    let pid = read(&bench.path("ready"));
+    bench.until(|| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap();
+        stat.rsplit(')').next().unwrap().starts_with(" T")
+    });
+    bench.executor.signal(claim, Ending::Terminate);
+    assert_eq!(bench.end_of(claim).end, End::Exited(3));
+    assert!(bench.path("tidied").exists());
+}
+
 #[test]
 fn a_command_that_ignores_terminate_is_ended_by_kill() {
     let mut bench = Bench::new();

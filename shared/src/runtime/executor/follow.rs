@@ -121,7 +121,7 @@ impl Executor {
         }
         if process.lingers() {
             process.exited = true;
-            let _ = epoll::delete(&self.epoll, &process.pidfd);
+            let _ = epoll::delete(&self.epoll, process.pidfd());
         } else {
             self.end_command(slot, now, ended);
         }

@@ -32,14 +32,17 @@ pub(super) struct Outputs {
 impl Outputs {
     /// The inputs of one claim; `None` if that takes longer than starting a command may.
     pub(super) fn few(&self, claim: Claim) -> Result<Option<Inputs>, StartError> {
-        let edges = self.source.edges(claim.task).map_err(not_given)?;
+        let edges = self
+            .source
+            .edges(claim.task)
+            .map_err(|error| not_given(&error))?;
         if edges.len() > FEW {
             return Ok(None);
         }
         let inputs = self
             .source
             .prepare(claim, &edges, &AtomicBool::new(false))
-            .map_err(not_given)?;
+            .map_err(|error| not_given(&error))?;
         Ok(inputs.map(|inputs| inputs.removed_by(self.remover.clone())))
     }
 }

@@ -14,12 +14,14 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::super::handlers::panicked;
 use super::super::inputs::{Inputs, Source};
 use super::super::pacemaker::silence;
+use super::super::shortage::{failure, no_thread};
 use super::super::sidecar::files;
+use super::StartError;
 use crate::claim::ClaimedTask;
 use crate::error::{Error, Result};
 
 /// What a command is given, or why it cannot be; nothing where nobody wants it any more.
-pub(super) type Prepared = Result<Option<Inputs>, String>;
+pub(super) type Prepared = Result<Option<Inputs>, StartError>;
 
 /// The thread, which is started when it is first needed and ends with this. What it writes is
 /// written for one command after the other.
@@ -68,15 +70,15 @@ impl Preparer {
     /// Has the thread write what the task's command is given, unless `cancelled` is set first.
     ///
     /// # Errors
-    /// A sentence that says why there is no thread.
+    /// [`StartError::Shortage`] if there is no thread.
     pub(super) fn prepare(
         &mut self,
         source: &Arc<dyn Source>,
         task: ClaimedTask,
         cancelled: &Arc<AtomicBool>,
-    ) -> Result<(), String> {
+    ) -> Result<(), StartError> {
         self.need_thread(source)
-            .map_err(|error| format!("no thread to hand it its inputs: {error}"))?;
+            .map_err(|error| no_thread("no thread to hand it its inputs", &error))?;
         if self
             .work
             .send(Work::Prepare(Box::new(task), Arc::clone(cancelled)))
@@ -152,12 +154,15 @@ fn prepare(source: &dyn Source, task: &ClaimedTask, cancelled: &AtomicBool) -> P
         source.prepare(task.claim, &edges, cancelled)
     }));
     match prepared {
-        Ok(prepared) => prepared.map_err(not_given),
-        Err(panic) => Err(not_given(panicked(&*panic))),
+        Ok(prepared) => prepared.map_err(|error| not_given(&error)),
+        Err(panic) => Err(format!("{NOT_GIVEN}: {}", panicked(&*panic)).into()),
     }
 }
 
 /// Why a command cannot be started without what it is to be given.
-pub(super) fn not_given(problem: impl std::fmt::Display) -> String {
-    format!("the outputs of its dependencies cannot be handed to it: {problem}")
+const NOT_GIVEN: &str = "the outputs of its dependencies cannot be handed to it";
+
+/// The same, for the reason the engine or the disk gave.
+pub(super) fn not_given(error: &Error) -> StartError {
+    failure(NOT_GIVEN, error)
 }

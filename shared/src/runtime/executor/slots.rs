@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::super::child::Process;
 use super::super::inputs::Inputs;
+use super::StartError;
 use crate::claim::Claim;
 
 /// An execution in its slot.
@@ -21,7 +22,7 @@ pub(super) enum Job {
     /// A command whose inputs are being written, unless this is set.
     Preparing(Arc<AtomicBool>),
     /// A command that is to be started with these, or not for that reason.
-    Prepared(Result<Inputs, String>),
+    Prepared(Result<Inputs, StartError>),
 }
 
 /// The command in a slot, if one is there.

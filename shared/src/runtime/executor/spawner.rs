@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::super::child::{Process, Surroundings};
+use super::super::child::Process;
+use super::super::command::Surroundings;
 use super::super::handlers::panicked;
 use super::StartError;
 use super::given::Given;

@@ -1,0 +1,183 @@
+//! Starts programs: tasks' commands, hooks and workers in the background all begin here, and find
+//! the same.
+//!
+//! A program begins in a session of its own, without a controlling terminal; with no signal blocked
+//! and none ignored; with three descriptors; with the limit on open files that this process was
+//! started with. Everything else is this process's: user, groups, umask, niceness, other limits,
+//! cgroup.
+
+mod environment;
+mod system;
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+pub(crate) use environment::Environment;
+
+use super::inherited;
+use system::{Child, Pointers};
+
+/// A program to be started.
+#[derive(Debug)]
+pub(crate) struct Spawn<'a> {
+    /// Its file. A path without a slash at its front is relative to this process's directory, not
+    /// to `directory`.
+    pub(crate) program: &'a Path,
+    /// Its arguments, with its name in front.
+    pub(crate) arguments: &'a [&'a OsStr],
+    /// Variables, as far as `variables` does not replace them.
+    pub(crate) base: &'a Environment,
+    /// Variables of its own.
+    pub(crate) variables: &'a Environment,
+    /// Where it begins; where this process is unless set.
+    pub(crate) directory: Option<&'a Path>,
+    /// Its standard input, output and error.
+    pub(crate) streams: [BorrowedFd<'a>; 3],
+}
+
+/// A program that was started. It leads a session and a process group of its number.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    /// Its number, which is nobody else's before it is reaped.
+    pub(crate) pid: Pid,
+    /// Readable once it has ended.
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal ended it.
+    Signalled(i32),
+    /// Another part of this process has taken its status.
+    Unknown,
+}
+
+/// Why a program was not started. Nothing is left of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{errno}")]
+pub(crate) struct Failed {
+    /// What was refused.
+    pub(crate) step: Step,
+    /// Why.
+    pub(crate) errno: Errno,
+}
+
+/// The steps from nothing to a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A process.
+    Process = 1,
+    /// Its directory.
+    Directory,
+    /// Its standard streams.
+    Streams,
+    /// Its program.
+    Program,
+}
+
+impl Step {
+    fn of(number: u32) -> Self {
+        let steps = [Self::Directory, Self::Streams, Self::Program];
+        let step = steps.into_iter().find(|step| *step as u32 == number);
+        step.unwrap_or(Self::Process)
+    }
+}
+
+impl Spawn<'_> {
+    /// Starts the program; it is loaded when this returns.
+    ///
+    /// # Errors
+    /// [`Failed`] with what the system said, and of what.
+    pub(crate) fn start(&self) -> Result<Spawned, Failed> {
+        let invalid = |_| Failed {
+            step: Step::Program,
+            errno: Errno::INVAL,
+        };
+        let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(invalid);
+        let program = text(self.program.as_os_str())?;
+        let directory = self.directory.map(|path| text(path.as_os_str()));
+        let directory = directory.transpose()?;
+        let arguments: Result<Vec<_>, _> = self.arguments.iter().map(|word| text(word)).collect();
+        let arguments = arguments?;
+        let mut moved = Vec::new();
+        for stream in self.streams {
+            moved.push(above_the_streams(stream)?);
+        }
+        let stream = |number: usize| {
+            moved[number]
+                .as_ref()
+                .map_or(self.streams[number], AsFd::as_fd)
+        };
+        let (pid, pidfd) = system::start(&Child {
+            program: &program,
+            arguments: Pointers::new(arguments.iter().map(CString::as_c_str)),
+            variables: Pointers::new(self.variables.over(self.base)),
+            directory: directory.as_deref(),
+            streams: [stream(0), stream(1), stream(2)],
+            descriptors: inherited::descriptors(),
+        })?;
+        Ok(Spawned { pid, pidfd })
+    }
+}
+
+impl Spawned {
+    /// How the program ended, after which its number may be another's; `None` while it runs.
+    pub(crate) fn try_wait(&self) -> Option<Status> {
+        status(&self.pidfd, WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+    }
+
+    /// Waits for the program's end.
+    pub(crate) fn wait(&self) -> Status {
+        reap(&self.pidfd)
+    }
+}
+
+/// Lets this thread, and those it starts from now on, receive these signals.
+pub(crate) fn unblock(signals: &[i32]) {
+    system::unblock(signals);
+}
+
+fn reap(pidfd: &OwnedFd) -> Status {
+    status(pidfd, WaitIdOptions::EXITED).unwrap_or(Status::Unknown)
+}
+
+fn status(pidfd: &OwnedFd, options: WaitIdOptions) -> Option<Status> {
+    loop {
+        return match waitid(WaitId::PidFd(pidfd.as_fd()), options) {
+            Err(Errno::INTR) => continue,
+            Err(_) => Some(Status::Unknown),
+            Ok(status) => {
+                status.map(
+                    |status| match (status.exit_status(), status.terminating_signal()) {
+                        (Some(code), _) => Status::Exited(code),
+                        (None, Some(signal)) => Status::Signalled(signal),
+                        (None, None) => Status::Unknown,
+                    },
+                )
+            }
+        };
+    }
+}
+
+/// A copy of a descriptor that is one of the three that are about to be replaced.
+fn above_the_streams(stream: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Failed> {
+    const FIRST: i32 = 3;
+    if stream.as_raw_fd() >= FIRST {
+        return Ok(None);
+    }
+    let failed = |errno| Failed {
+        step: Step::Streams,
+        errno,
+    };
+    rustix::io::fcntl_dupfd_cloexec(stream, FIRST)
+        .map(Some)
+        .map_err(failed)
+}

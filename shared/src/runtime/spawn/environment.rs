@@ -1,0 +1,137 @@
+//! The variables a program is started with.
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::super::inputs::{FOLDER, VARIABLE};
+
+/// What a service manager tells its own child alone, and what names a worker's program. A command
+/// that believed it would speak for the worker, or count the worker's descriptors.
+const WORKERS_OWN: &[&str] = &[
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "_",
+];
+
+/// What this program tells commands and hooks; where the worker has them, they are another task's.
+const TOLD: &[&str] = &[
+    "QUEUE_TASK_ID",
+    "QUEUE_TASK_NAME",
+    "QUEUE_ATTEMPT",
+    "QUEUE_TOKEN",
+    "QUEUE_WORKER",
+    "QUEUE_DB",
+    "QUEUE_STATE",
+    "QUEUE_EXIT_CODE",
+    "QUEUE_SIGNAL",
+    FOLDER,
+];
+
+/// Variables, each once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment(Vec<Variable>);
+
+#[derive(Clone, Debug)]
+struct Variable {
+    /// `NAME=value`.
+    text: CString,
+    /// Bytes of the name.
+    name: usize,
+}
+
+impl Variable {
+    fn name(&self) -> &[u8] {
+        &self.text.as_bytes()[..self.name]
+    }
+}
+
+impl Environment {
+    /// What commands and hooks find of this process's variables.
+    pub(crate) fn handed_on() -> Self {
+        let mut environment = Self::default();
+        for (name, value) in std::env::vars_os() {
+            if !is_own(&name) {
+                environment.set(&name, &value);
+            }
+        }
+        environment
+    }
+
+    /// Sets a variable. One with a NUL byte, which no program can be handed, is left out.
+    pub(crate) fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        let mut text = OsString::with_capacity(name.len() + value.len() + 2);
+        text.push(name);
+        text.push("=");
+        text.push(value);
+        let Ok(text) = CString::new(text.into_vec()) else {
+            return;
+        };
+        let variable = Variable {
+            text,
+            name: name.len(),
+        };
+        match self.0.iter_mut().find(|own| own.name() == name.as_bytes()) {
+            Some(own) => *own = variable,
+            None => self.0.push(variable),
+        }
+    }
+
+    /// A variable's value.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        let own = self.0.iter().find(|own| own.name() == name.as_bytes())?;
+        Some(OsStr::from_bytes(&own.text.as_bytes()[own.name + 1..]))
+    }
+
+    /// These, and those of `base` that they do not replace.
+    pub(super) fn over<'a>(&'a self, base: &'a Self) -> impl Iterator<Item = &'a CStr> {
+        let kept = |of_base: &&Variable| {
+            let replaces = |own: &Variable| own.name() == of_base.name();
+            !self.0.iter().any(replaces)
+        };
+        let all = base.0.iter().filter(kept).chain(&self.0);
+        all.map(|variable| variable.text.as_c_str())
+    }
+}
+
+fn is_own(name: &OsStr) -> bool {
+    WORKERS_OWN.iter().chain(TOLD).any(|own| name == *own)
+        || name.as_bytes().starts_with(VARIABLE.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Environment;
+
+    fn texts(own: &Environment, base: &Environment) -> Vec<String> {
+        let text = |variable: &std::ffi::CStr| variable.to_str().unwrap().to_owned();
+        own.over(base).map(text).collect()
+    }
+
+    #[test]
+    fn a_variable_is_passed_once_with_the_value_that_was_set_last() {
+        let mut base = Environment::default();
+        base.set("A", "1");
+        base.set("AB", "2");
+        let mut own = Environment::default();
+        own.set("B", "3");
+        own.set("A", "4");
+        own.set("A", "x=5");
+        assert_eq!(texts(&own, &base), ["AB=2", "B=3", "A=x=5"]);
+        assert_eq!(own.get("A"), Some("x=5".as_ref()));
+        assert_eq!(own.get("AB"), None);
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_passed_is_left_out() {
+        let mut own = Environment::default();
+        own.set("A", "1");
+        own.set("B", "a\0b");
+        assert_eq!(texts(&own, &Environment::default()), ["A=1"]);
+    }
+}

@@ -1,0 +1,225 @@
+//! The unsafe part: a child that shares this process's memory until it has become its program.
+//!
+//! This is how the C library's `posix_spawn` starts a program, at the same price: `clone` with
+//! `CLONE_VM` and `CLONE_VFORK` copies nothing, and the calling thread sleeps until the child has
+//! either loaded its program or given up. Two things `posix_spawn` cannot do, and nothing else can
+//! without a second program in between: give the child a limit on open files of its own before it
+//! runs, and return a pidfd with it, so that a shortage of descriptors is met before there is a
+//! process.
+//!
+//! # What must hold
+//! - The child runs on a stack of its own, in the memory of a process whose other threads go on. It
+//!   makes system calls on what was prepared before, and does nothing else: it allocates nothing,
+//!   takes no lock, cannot panic, and ends in `execve` or `_exit`.
+//! - No handler of this process runs in the child: all signals are blocked around the `clone`, and the
+//!   child sets every disposition to the default before it unblocks them. Dispositions, mask, limits,
+//!   descriptors, directory and session are its own; `errno` is the calling thread's, which sleeps.
+//! - What the child reads lives until `clone` returns, and `clone` returns after the child's last
+//!   access.
+#![expect(
+    unsafe_code,
+    reason = "no safe interface sets a child's limits before its program runs"
+)]
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use super::{Failed, Step};
+
+/// Everything the child is told.
+pub(super) struct Child<'a> {
+    pub(super) program: &'a CStr,
+    pub(super) arguments: Pointers<'a>,
+    pub(super) variables: Pointers<'a>,
+    pub(super) directory: Option<&'a CStr>,
+    /// What becomes 0, 1 and 2. None of them is one of those numbers.
+    pub(super) streams: [BorrowedFd<'a>; 3],
+    /// The soft limit on open files, where it is not to be this process's.
+    pub(super) descriptors: Option<u64>,
+}
+
+/// A list of strings as `execve` takes it.
+pub(super) struct Pointers<'a> {
+    pointers: Vec<*const c_char>,
+    _strings: std::marker::PhantomData<&'a CStr>,
+}
+
+impl<'a> Pointers<'a> {
+    pub(super) fn new(strings: impl Iterator<Item = &'a CStr>) -> Self {
+        let end = std::iter::once(std::ptr::null());
+        Self {
+            pointers: strings.map(CStr::as_ptr).chain(end).collect(),
+            _strings: std::marker::PhantomData,
+        }
+    }
+}
+
+/// The child's stack: a hundredth of it for the calls, the rest for a dynamic linker that looks them
+/// up only now.
+const STACK_BYTES: usize = 64 << 10;
+/// The signals of the system, 1 to this.
+const SIGNALS: c_int = 64;
+/// Bytes of a signal set, as the system takes it.
+const SET_BYTES: usize = 8;
+/// How a child ends that has not become its program; nobody reads it.
+const GAVE_UP: c_int = 127;
+
+/// What the child reads, and where it says what stopped it.
+struct Shared {
+    program: *const c_char,
+    arguments: *const *const c_char,
+    variables: *const *const c_char,
+    directory: *const c_char,
+    streams: [c_int; 3],
+    descriptors: Option<u64>,
+    step: AtomicU32,
+    errno: AtomicI32,
+}
+
+/// Starts the program. Once this returns the child is its program, or there is none.
+pub(super) fn start(child: &Child<'_>) -> Result<(Pid, OwnedFd), Failed> {
+    let shared = Shared {
+        program: child.program.as_ptr(),
+        arguments: child.arguments.pointers.as_ptr(),
+        variables: child.variables.pointers.as_ptr(),
+        directory: child.directory.map_or(std::ptr::null(), CStr::as_ptr),
+        streams: child.streams.each_ref().map(AsRawFd::as_raw_fd),
+        descriptors: child.descriptors,
+        step: AtomicU32::new(0),
+        errno: AtomicI32::new(0),
+    };
+    let (pid, pidfd) = clone(&shared)?;
+    match shared.errno.load(Ordering::Relaxed) {
+        0 => Ok((pid, pidfd)),
+        errno => {
+            super::reap(&pidfd);
+            Err(Failed {
+                step: Step::of(shared.step.load(Ordering::Relaxed)),
+                errno: Errno::from_raw_os_error(errno),
+            })
+        }
+    }
+}
+
+fn clone(shared: &Shared) -> Result<(Pid, OwnedFd), Failed> {
+    let mut stack: Vec<u8> = Vec::with_capacity(STACK_BYTES);
+    let mut pidfd: c_int = -1;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let before = set_mask(u64::MAX);
+    // SAFETY: the stack grows down from its end, aligned to 16 bytes, and is as long as allocated.
+    // `become_program` keeps to what is said above. With CLONE_VFORK this call returns after the
+    // child's last access to `shared`, the stack and this memory altogether. The fifth argument is
+    // where CLONE_PIDFD has the descriptor written.
+    let pid = unsafe {
+        let end = stack.as_mut_ptr().add(STACK_BYTES);
+        let top = end.sub(end as usize % 16).cast::<c_void>();
+        let shared = std::ptr::from_ref(shared).cast_mut().cast::<c_void>();
+        libc::clone(become_program, top, flags, shared, &raw mut pidfd)
+    };
+    let refused = Errno::from_io_error(&std::io::Error::last_os_error());
+    set_mask(before);
+    match Pid::from_raw(pid.max(0)) {
+        // SAFETY: the system opened the descriptor for this call, and nobody else knows of it.
+        Some(pid) => Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) })),
+        None => Err(Failed {
+            step: Step::Process,
+            errno: refused.unwrap_or(Errno::AGAIN),
+        }),
+    }
+}
+
+/// The child: from the `clone` to its program.
+extern "C" fn become_program(shared: *mut c_void) -> c_int {
+    // SAFETY: `start` handed over a `Shared` that outlives this process's use of its memory, and
+    // never writes to it meanwhile. Every pointer in it is of a string that ends with NUL, of a list
+    // that ends with a null pointer, or null where that is looked at. The calls are those of the
+    // system and touch nothing of the C library but `errno`.
+    unsafe {
+        let shared = &*shared.cast::<Shared>();
+        let give_up = |step: Step| -> ! {
+            shared.step.store(step as u32, Ordering::Relaxed);
+            let errno = *libc::__errno_location();
+            shared.errno.store(errno, Ordering::Relaxed);
+            libc::_exit(GAVE_UP)
+        };
+        // All zeros is the default, whatever order the system's structure has. KILL and STOP are
+        // refused, and cannot be anything else.
+        let default = [0_u64; 8];
+        for signal in 1..=SIGNALS {
+            let none = std::ptr::null_mut::<c_void>();
+            let default = default.as_ptr();
+            libc::syscall(libc::SYS_rt_sigaction, signal, default, none, SET_BYTES);
+        }
+        // The terminal's process groups end here; a new process leads none, so this succeeds.
+        libc::setsid();
+        if let Some(descriptors) = shared.descriptors {
+            lower_descriptors(descriptors);
+        }
+        if !shared.directory.is_null() && libc::chdir(shared.directory) != 0 {
+            give_up(Step::Directory);
+        }
+        for (number, stream) in (0..).zip(shared.streams) {
+            if libc::dup2(stream, number) < 0 {
+                give_up(Step::Streams);
+            }
+        }
+        // Everything of this process closes by itself; this is for what it was started with. Linux
+        // before 5.9 does not know the call.
+        let first: c_long = 3;
+        libc::syscall(
+            libc::SYS_close_range,
+            first,
+            c_long::from(u32::MAX),
+            0 as c_long,
+        );
+        set_mask(0);
+        libc::execve(shared.program, shared.arguments, shared.variables);
+        give_up(Step::Program)
+    }
+}
+
+/// Lowers this process's limit on open files. Nobody needs leave for that.
+///
+/// # Safety
+/// As of all that the child does.
+unsafe fn lower_descriptors(soft: u64) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the structure lives through both calls.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max.min(soft);
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+/// Sets which signals this thread blocks; returns those it blocked before. The C library's call
+/// leaves two signals of its own out.
+fn set_mask(mask: u64) -> u64 {
+    change_mask(libc::SIG_SETMASK, mask)
+}
+
+/// Lets this thread, and those it starts from now on, receive these signals.
+pub(super) fn unblock(signals: &[c_int]) {
+    let mask = signals
+        .iter()
+        .fold(0, |mask, signal| mask | 1 << (signal - 1));
+    change_mask(libc::SIG_UNBLOCK, mask);
+}
+
+fn change_mask(how: c_int, mask: u64) -> u64 {
+    let mut before = 0_u64;
+    // SAFETY: both sets are SET_BYTES long and live through the call.
+    unsafe {
+        let (mask, before) = (&raw const mask, &raw mut before);
+        libc::syscall(libc::SYS_rt_sigprocmask, how, mask, before, SET_BYTES);
+    }
+    before
+}
