@@ -114,7 +114,7 @@ pub struct Arguments {
     fatal_codes: Vec<i32>,
 
     /// The folder it runs in [default: this one]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     cwd: Option<String>,
 
     /// Add a variable to its environment; may be repeated

@@ -9,7 +9,7 @@ use super::program::Context;
 use super::screen::Format;
 use super::{
     Failure, backup, cancel, completions, doctor, list, log, pause, prune, reprioritize, restore,
-    run, salvage, show, status, verify, wait, why, workers,
+    run, salvage, show, status, verify, wait, why, words, workers,
 };
 use crate::queue::Queue;
 use crate::sqlite::Durability;
@@ -23,6 +23,7 @@ pub struct Common {
         long,
         global = true,
         value_name = "PATH",
+        value_hint = clap::ValueHint::FilePath,
         help_heading = "Common options"
     )]
     pub(crate) db: Option<PathBuf>,
@@ -44,7 +45,8 @@ pub struct Common {
         long,
         global = true,
         value_name = "LEVEL",
-        value_parser = durability,
+        value_parser = words::of(["fast", "full"], durability),
+        hide_possible_values = true,
         help_heading = "Common options"
     )]
     pub(crate) durability: Option<Durability>,

@@ -7,7 +7,9 @@ use super::screen::Screen;
 
 /// Print a completion script for a shell
 ///
-/// For bash, put `eval "$(<PROGRAM> completions bash)"` into ~/.bashrc.
+/// For bash, put `eval "$(<PROGRAM> completions bash)"` into ~/.bashrc; for zsh the same with `zsh`
+/// into ~/.zshrc, after `compinit`; for fish `<PROGRAM> completions fish | source` into
+/// ~/.config/fish/config.fish.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The shell
@@ -19,10 +21,57 @@ pub struct Arguments {
 pub(crate) fn run(
     screen: Screen,
     arguments: &Arguments,
-    mut command: clap::Command,
+    command: clap::Command,
 ) -> Result<(), Failure> {
-    let name = command.get_name().to_owned();
+    let shell = arguments.shell;
+    let script = if shell == Shell::Bash {
+        bash(command)
+    } else if shell == Shell::Fish {
+        fish(command)
+    } else {
+        generated(shell, command, None)
+    };
+    screen.raw(script.as_bytes())
+}
+
+/// The script clap makes, for a program of its own or of another name.
+fn generated(shell: Shell, mut command: clap::Command, name: Option<&str>) -> String {
+    let name = name.unwrap_or(command.get_name()).to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut command, name, &mut script);
-    screen.raw(&script)
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// clap derives the labels of one `case` from the program's name in two ways that differ once there
+/// is a hyphen in it, so that nothing follows a verb. The script is made for a name without, and is
+/// then registered for the real one.
+fn bash(command: clap::Command) -> String {
+    let name = command.get_name().to_owned();
+    let unhyphenated = name.replace('-', "__");
+    generated(Shell::Bash, command, Some(&unhyphenated))
+        .replace(
+            &format!("-o default {unhyphenated}\n"),
+            &format!("-o default {name}\n"),
+        )
+        .replace("    prev=\"$3\"\n", PREVIOUS_WORD)
+}
+
+/// bash splits `--output=json` into three words, of which the second is no option.
+const PREVIOUS_WORD: &str = r#"    prev="$3"
+    if [[ "${prev}" == "=" ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
+
+/// clap counts `help` among the words that may follow `help`, and takes the first for the second. An
+/// option before the verb whose value is missing is an error to it, so that no value was offered.
+fn fish(command: clap::Command) -> String {
+    let is_of_help = |line: &str| line.contains("_using_subcommand help; and not ");
+    let script = generated(Shell::Fish, command, None);
+    let lines = script.lines().map(|line| match line {
+        "    or return" => "    or return 0\n".to_owned(),
+        line if is_of_help(line) => line.replace(" help\" -f", "\" -f") + "\n",
+        line => format!("{line}\n"),
+    });
+    lines.collect()
 }

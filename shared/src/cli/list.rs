@@ -6,7 +6,7 @@ use super::json::TaskView;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right, text};
-use super::{Failure, number, select, tasks};
+use super::{Failure, number, select, tasks, words};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -18,7 +18,13 @@ use crate::task::{Task, TaskId};
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Only tasks in these states; several are separated by commas
-    #[arg(short, long = "state", value_name = "STATE", value_delimiter = ',', value_parser = state)]
+    #[arg(
+        short,
+        long = "state",
+        value_name = "STATE",
+        value_delimiter = ',',
+        value_parser = words::of(states(|_| true), state)
+    )]
     states: Vec<State>,
 
     /// Only tasks of this queue
@@ -42,6 +48,12 @@ pub struct Arguments {
         value_parser = number::within(1..=100_000_u32)
     )]
     limit: u32,
+}
+
+/// The words of the states that may be asked for.
+pub(crate) fn states(may: impl Fn(State) -> bool) -> impl Iterator<Item = &'static str> {
+    let states = State::ALL.into_iter().filter(move |state| may(*state));
+    states.map(State::as_str)
 }
 
 /// Reads a state's word.

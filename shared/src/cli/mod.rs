@@ -17,6 +17,7 @@ pub mod screen;
 pub mod select;
 pub mod table;
 pub mod tasks;
+pub mod words;
 
 pub mod add_task;
 mod backup;

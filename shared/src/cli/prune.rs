@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::program::{Access, Context};
 use super::screen::note_after_change;
-use super::{Failure, duration, list, number, tasks};
+use super::{Failure, duration, list, number, tasks, words};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, Queue};
@@ -37,7 +37,13 @@ pub struct Arguments {
     keep: Option<u64>,
 
     /// Only tasks in these states; several are separated by commas
-    #[arg(short, long = "state", value_name = "STATE", value_delimiter = ',', value_parser = ended)]
+    #[arg(
+        short,
+        long = "state",
+        value_name = "STATE",
+        value_delimiter = ',',
+        value_parser = words::of(list::states(State::is_terminal), ended)
+    )]
     states: Vec<State>,
 
     /// Delete nothing; say how many would go

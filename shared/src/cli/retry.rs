@@ -3,7 +3,7 @@
 use super::change::{self, Verb};
 use super::program::Context;
 use super::select::{self, Filter, Selector};
-use super::{Failure, duration, list, moment};
+use super::{Failure, duration, list, moment, words};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, Result};
 use crate::queue::{Change, Queue};
@@ -26,7 +26,14 @@ pub struct Arguments {
     ids: Vec<Vec<Selector>>,
 
     /// Only tasks in these states: failed, cancelled, skipped
-    #[arg(short, long = "state", value_name = "STATE", value_delimiter = ',', value_parser = retried)]
+    #[arg(
+        short,
+        long = "state",
+        value_name = "STATE",
+        value_delimiter = ',',
+        value_parser = words::of(list::states(|state| VERB.states.contains(&state)), retried),
+        hide_possible_values = true
+    )]
     states: Vec<State>,
 
     /// Only tasks of this queue

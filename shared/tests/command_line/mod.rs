@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod committed;
+mod completions;
 mod interrupted_run;
 mod lasting;
 mod logs;
@@ -11,3 +12,5 @@ pub(crate) mod program;
 mod safekeeping;
 mod service;
 mod shown;
+#[path = "../skipped.rs"]
+mod skipped;

@@ -12,7 +12,7 @@ use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
 use queue_core::cli::screen::{note, note_after_change};
 use queue_core::cli::select;
-use queue_core::cli::{Access, Context, Failure, duration, tasks};
+use queue_core::cli::{Access, Context, Failure, duration, tasks, words};
 use queue_core::error::Result;
 use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;
@@ -73,12 +73,24 @@ struct More {
 
     /// How long its key stays taken: as long as the task is kept (`forever`), until it has ended
     /// (`unfinished`), or so long from now (1h) [default: forever]
-    #[arg(long, value_name = "SCOPE", value_parser = key_scope, requires = "keyed")]
+    #[arg(
+        long,
+        value_name = "SCOPE",
+        value_parser = words::of(["forever", "unfinished"], key_scope),
+        hide_possible_values = true,
+        requires = "keyed"
+    )]
     key_scope: Option<KeyScope>,
 
     /// What to do if its key is taken: keep the `existing` task, or `refuse` with an error
     /// [default: existing]
-    #[arg(long, value_name = "WHAT", value_parser = on_conflict, requires = "keyed")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_parser = words::of(["existing", "refuse"], on_conflict),
+        hide_possible_values = true,
+        requires = "keyed"
+    )]
     on_conflict: Option<OnConflict>,
 
     /// Fail it unless it has started so long after it could have
