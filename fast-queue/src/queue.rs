@@ -216,7 +216,7 @@ impl Queue for FastQueue {
                 let settled = self.settled(settled);
                 Ok((settled, Ok(self.claimed(claimed))))
             }
-            Err(error) if error.is_busy() || error.is_unknown() => Err(error),
+            Err(error) if error.may_pass() => Err(error),
             // Alone, one of them may succeed: a file that is being promoted takes outcomes and
             // gives no tasks.
             Err(_) => {

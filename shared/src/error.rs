@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
+use crate::sqlite::Fault;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -41,6 +45,18 @@ pub enum Error {
         /// The database file.
         path: PathBuf,
         /// What is wrong and what to do.
+        what: String,
+        /// What the system or `SQLite` said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// Something that the database needs is short: space, memory, descriptors. Nothing was written,
+    /// and the same call may succeed later.
+    #[error("{}: {what}", path.display())]
+    Shortage {
+        /// The database file.
+        path: PathBuf,
+        /// What is short and what to do.
         what: String,
         /// What the system or `SQLite` said.
         #[source]
@@ -112,13 +128,77 @@ impl Error {
     }
 
     /// Whether the same call may succeed later without anybody changing the call: the database was
-    /// busy, or it is unknown whether the write happened.
+    /// busy, something was short, or it is unknown whether the write happened. Never so once the
+    /// disk has not confirmed a write.
     pub fn may_pass(&self) -> bool {
-        self.is_busy() || self.is_unknown()
+        match self {
+            Self::Busy { .. } | Self::Shortage { .. } | Self::CommitUnknown { .. } => true,
+            Self::Sqlite(error) => Fault::of(error).may_pass(),
+            Self::Io { source, .. } => is_shortage(source),
+            Self::Invalid { .. }
+            | Self::NotFound { .. }
+            | Self::ClaimLost { .. }
+            | Self::Unusable { .. }
+            | Self::Promoted { .. }
+            | Self::Bug { .. } => false,
+        }
     }
 
     /// Whether it is unknown if the write happened.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::CommitUnknown { .. })
+    }
+}
+
+/// Whether the system lacked something that it may have again.
+fn is_shortage(error: &std::io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::MFILE
+                | Errno::NFILE
+                | Errno::NOMEM
+                | Errno::AGAIN
+                | Errno::NOBUFS
+                | Errno::NOLCK
+                | Errno::NOSPC
+                | Errno::DQUOT
+                | Errno::FBIG
+                | Errno::INTR
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::Error;
+
+    /// A process without descriptors could not open the lock beside the database, and its worker
+    /// ended all that ran; now that is tried again.
+    #[test]
+    fn what_the_system_lacks_for_a_while_may_pass_and_what_it_forbids_does_not() {
+        for short in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOMEM,
+            Errno::NOSPC,
+            Errno::DQUOT,
+        ] {
+            assert!(Error::io("cannot open a file", short).may_pass(), "{short}");
+        }
+        for refused in [
+            Errno::ACCESS,
+            Errno::PERM,
+            Errno::ROFS,
+            Errno::NOENT,
+            Errno::IO,
+        ] {
+            assert!(
+                !Error::io("cannot open a file", refused).may_pass(),
+                "{refused}"
+            );
+        }
     }
 }

@@ -106,7 +106,8 @@ fn a_full_file_is_a_definite_no() {
         })
         .unwrap();
     let refused = put(&database, 1, 100_000).unwrap_err();
-    assert!(matches!(refused, Error::Unusable { .. }), "{refused:?}");
+    assert!(matches!(refused, Error::Shortage { .. }), "{refused:?}");
+    assert!(refused.may_pass());
     assert!(refused.to_string().contains("no space"), "{refused}");
     put(&database, 2, 0).unwrap();
     assert_eq!(numbers(&database), [2]);

@@ -1,6 +1,7 @@
 //! A disk that is full: a small file system in memory, mounted where nobody else sees it.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -8,8 +9,8 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::said;
-use crate::process::patience::Stopwatch;
+use crate::process::arena::{Running, quoted, said};
+use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::program::own;
 use crate::process::{Arena, Program};
 
@@ -76,7 +77,10 @@ pub fn fill(args: &Full) -> Result<(u64, Vec<String>)> {
     for program in [Program::Fast, Program::Workflow] {
         for durability in [Durability::Fast, Durability::Full] {
             let arena = Arena::new(Some(&args.folder), durability)?;
-            let (count, found) = fill_one(&arena, program)?;
+            let (count, mut found) = fill_one(&arena, program)?;
+            drop(arena);
+            let arena = Arena::new(Some(&args.folder), durability)?;
+            found.extend(outlive(&arena, program)?);
             refused += count;
             let name = |fault| format!("{} at {durability:?}: {fault}", program.name());
             faults.extend(found.into_iter().map(name));
@@ -104,7 +108,7 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
     }
     // The rest of the verbs meet the full disk, too; some need no space.
     let mut refused = 1;
-    for words in [&["cancel", "1"][..], &["worker", "--drain"], &add] {
+    for words in [&["cancel", "1"][..], &add] {
         let output = arena.run(program, words)?;
         if !output.status.success() {
             refused += 1;
@@ -129,6 +133,68 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
     }
     faults.extend(arena.broken(program)?);
     Ok((refused, faults))
+}
+
+/// Commands end while not one page can be written, and the worker lives to record it: each has run
+/// once, and succeeded.
+fn outlive(arena: &Arena, program: Program) -> Result<Vec<String>> {
+    let elsewhere = tempfile::tempdir()?;
+    let (gate, journal) = (
+        elsewhere.path().join("gate"),
+        elsewhere.path().join("journal"),
+    );
+    let command = format!(
+        "while ! [ -e {} ]; do sleep 0.02; done; echo ran >> {}",
+        quoted(&gate),
+        quoted(&journal)
+    );
+    for name in ["one", "two"] {
+        arena.ok(program, &["add-task", name, &command])?;
+    }
+    arena.ok(program, &["pause", "another", "--create"])?;
+    let log = elsewhere.path().join("log");
+    let mut worker = arena.command(program, &["worker", "--slots", "2", "--drain"])?;
+    let worker = Running(worker.stderr(fs::File::create(&log)?).spawn()?);
+    let running = "SELECT count(*) FROM queue_tasks WHERE worker IS NOT NULL";
+    wait_until("both tasks run", || {
+        let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        Ok(arena.reader()?.query_row(running, [], count)? == 2)
+    })?;
+    let ballast = arena.file("ballast");
+    let mut file = fs::File::create(&ballast)?;
+    while file.write_all(&[0; 4096]).is_ok() {}
+    drop(file);
+    // What is left within the log is used up by the smallest of writes.
+    let mut verbs = ["resume", "pause"].iter().cycle();
+    let refused = loop {
+        let verb = verbs.next().unwrap_or(&"pause");
+        let output = arena.run(program, &[verb, "another"])?;
+        if !output.status.success() {
+            break output;
+        }
+    };
+    fs::write(&gate, "")?;
+    wait_until("the worker says that the disk is full", || {
+        Ok(fs::read_to_string(&log)?.contains("no space is left"))
+    })?;
+    fs::remove_file(ballast)?;
+    let output = worker.output()?;
+    let mut faults: Vec<String> = unclear(&refused).into_iter().collect();
+    if !output.status.success() {
+        faults.push(format!("the worker ended with {}", said(&output)));
+    }
+    if fs::read_to_string(&journal)?.lines().count() != 2 {
+        faults.push("a command ran again".to_owned());
+    }
+    let done = "SELECT count(*) FROM queue_tasks WHERE state = 4 AND attempt = 1";
+    let done: i64 = arena.reader()?.query_row(done, [], |row| row.get(0))?;
+    if done != 2 {
+        faults.push(format!(
+            "{done} of 2 tasks succeeded at their first attempt"
+        ));
+    }
+    faults.extend(arena.broken(program)?);
+    Ok(faults)
 }
 
 /// A refusal that is not the one documented for a full disk.

@@ -78,6 +78,7 @@ fn code_of(error: &Error) -> u8 {
         Error::NotFound { .. } => NOT_FOUND,
         Error::Busy { .. } => BUSY,
         Error::Unusable { .. }
+        | Error::Shortage { .. }
         | Error::CommitUnknown { .. }
         | Error::Promoted { .. }
         | Error::Sqlite(_)

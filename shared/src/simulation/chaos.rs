@@ -192,11 +192,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         let queue = Arc::clone(&self.queues[process]);
         let mut answer = queue.enqueue(tasks.clone());
         // Whoever used keys may ask again until somebody knows, or the disk is past asking.
-        while !self.ground.is_broken()
-            && answer
-                .as_ref()
-                .is_err_and(|error| error.is_busy() || error.is_unknown())
-        {
+        while !self.ground.is_broken() && answer.as_ref().is_err_and(Error::may_pass) {
             answer = queue.enqueue(tasks.clone());
         }
         match answer {

@@ -137,6 +137,14 @@ impl Database {
             .beat(&self.path, &self.options, writer, patience, operation)
     }
 
+    /// Opens what the first [`beat`](Self::beat) needs, for a worker to which every one will matter.
+    ///
+    /// # Errors
+    /// As [`beat`](Self::beat).
+    pub fn open_heartbeats(&self) -> Result<()> {
+        self.heartbeats.open(&self.path, &self.options)
+    }
+
     fn writer(&self) -> Result<&Writer> {
         match &self.access {
             Access::Write(writer) => Ok(writer),

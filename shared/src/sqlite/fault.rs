@@ -1,6 +1,7 @@
 //! What `SQLite` says, in our words: the one place that reads its error codes.
 
 use std::fmt;
+use std::os::raw::c_int;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,14 +17,21 @@ pub enum Fault {
     Busy,
     /// No space is left.
     Full,
+    /// No memory is left, or none that may be mapped.
+    Memory,
+    /// The system refused to read or write: a quota, a limit on the size of files, a device that
+    /// does not answer. Nothing that was acknowledged is lost by it.
+    Refused,
     /// The file's content makes no sense.
     Corrupt,
     /// The file is something else.
     NotADatabase,
     /// The file, its folder or its `-shm` cannot be written.
     ReadOnly,
-    /// The file, its `-wal` or its `-shm` cannot be opened.
+    /// The file, its `-wal` or its `-shm` cannot be opened: most often no descriptor is left.
     CannotOpen,
+    /// They may not be opened or locked, whatever is free.
+    Denied,
     /// The disk did not confirm a write. The kernel may have dropped the pages and call them
     /// clean, so nothing that follows can be trusted.
     Sync,
@@ -40,20 +48,53 @@ impl Fault {
             return Self::Statement;
         };
         match code {
-            ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return Self::Sync,
-            // The only I/O error that means a full disk: the `-shm` could not be grown.
-            ffi::SQLITE_IOERR_SHMSIZE => return Self::Full,
-            _ => {}
+            ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => Self::Sync,
+            // The only I/O errors that mean a full disk: the `-shm` could not be grown.
+            ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_SHMOPEN => Self::Full,
+            ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHMMAP | ffi::SQLITE_IOERR_MMAP => {
+                Self::Memory
+            }
+            // A read is refused with ENOMEM, too, where a group of processes has had its memory.
+            ffi::SQLITE_IOERR_WRITE
+            | ffi::SQLITE_IOERR_TRUNCATE
+            | ffi::SQLITE_IOERR_READ
+            | ffi::SQLITE_IOERR_FSTAT
+            | ffi::SQLITE_IOERR_SEEK
+            | ffi::SQLITE_IOERR_ACCESS
+            | ffi::SQLITE_IOERR_SHMLOCK => Self::Refused,
+            ffi::SQLITE_CANTOPEN_ISDIR | ffi::SQLITE_CANTOPEN_SYMLINK => Self::Denied,
+            _ => Self::of_primary(code & 0xff),
         }
-        match code & 0xff {
-            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Self::Busy,
+    }
+
+    fn of_primary(code: c_int) -> Self {
+        match code {
+            // PROTOCOL: others kept changing the index of the log for ten seconds.
+            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL => Self::Busy,
             ffi::SQLITE_FULL => Self::Full,
+            ffi::SQLITE_NOMEM => Self::Memory,
             ffi::SQLITE_CORRUPT => Self::Corrupt,
             ffi::SQLITE_NOTADB => Self::NotADatabase,
             ffi::SQLITE_READONLY => Self::ReadOnly,
-            ffi::SQLITE_CANTOPEN | ffi::SQLITE_PERM => Self::CannotOpen,
+            ffi::SQLITE_CANTOPEN => Self::CannotOpen,
+            ffi::SQLITE_PERM => Self::Denied,
             ffi::SQLITE_IOERR => Self::Io,
             _ => Self::Statement,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing it. After a failed sync it
+    /// may not: what was acknowledged before may be gone.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Busy | Self::Full | Self::Memory | Self::Refused | Self::CannotOpen => true,
+            Self::Corrupt
+            | Self::NotADatabase
+            | Self::ReadOnly
+            | Self::Denied
+            | Self::Sync
+            | Self::Io
+            | Self::Statement => false,
         }
     }
 
@@ -68,12 +109,31 @@ impl Fault {
             Self::Sync => Refusal::Fatal,
             Self::Full if full => Refusal::Full,
             Self::Full
+            | Self::Memory
+            | Self::Refused
             | Self::Corrupt
             | Self::NotADatabase
             | Self::ReadOnly
             | Self::CannotOpen
+            | Self::Denied
             | Self::Io
             | Self::Statement => Refusal::Error,
+        }
+    }
+
+    /// The error of `path` with that sentence.
+    fn located(
+        self,
+        path: &Path,
+        what: &str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Error {
+        let (path, what) = (path.to_owned(), what.to_owned());
+        let source = Some(Box::new(source) as Box<_>);
+        if self.may_pass() {
+            Error::Shortage { path, what, source }
+        } else {
+            Error::Unusable { path, what, source }
         }
     }
 
@@ -81,6 +141,7 @@ impl Fault {
     fn sentence(self) -> Option<&'static str> {
         Some(match self {
             Self::Busy | Self::Statement => return None,
+            Self::Memory => "no memory is left; free some and repeat the command",
             Self::Full => "no space is left on the disk; free some and repeat the command",
             Self::Corrupt => {
                 "the database is damaged; stop its workers, then put a backup in its place with \
@@ -91,13 +152,17 @@ impl Fault {
                 "the database cannot be written, which even a reader must unless another program \
                  has it open; give yourself write permission on the file and its folder"
             }
-            Self::CannotOpen => {
+            Self::CannotOpen | Self::Denied => {
                 "the database cannot be opened; check the permissions of the file, its -wal and \
-                 -shm, and its folder"
+                 -shm, and its folder, and how many files may be open (`ulimit -n`)"
             }
             Self::Sync => {
                 "the disk did not confirm a write, so nothing more is acknowledged; stop every \
                  process that uses this file and run `doctor`"
+            }
+            Self::Refused => {
+                "the system refused to read or write it; check quotas, limits on the size of files \
+                 (`ulimit -f`) and the disk, then repeat the command"
             }
             Self::Io => "the disk reported an error; check it, then run `doctor`",
         })
@@ -107,12 +172,9 @@ impl Fault {
 /// The error of `path`, as far as the file is to blame for `error`; otherwise what
 /// `Error::from` makes of it.
 pub fn located(path: &Path, error: rusqlite::Error) -> Error {
-    match Fault::of(&error).sentence() {
-        Some(what) => Error::Unusable {
-            path: path.to_owned(),
-            what: what.to_owned(),
-            source: Some(Box::new(error)),
-        },
+    let fault = Fault::of(&error);
+    match fault.sentence() {
+        Some(what) => fault.located(path, what, error),
         None => Error::from(error),
     }
 }
@@ -165,14 +227,10 @@ impl Shared {
                     .to_owned(),
             };
         }
-        Error::Unusable {
-            path: path.to_owned(),
-            what: fault
-                .sentence()
-                .unwrap_or("the database refused a transaction; run `doctor`")
-                .to_owned(),
-            source: Some(Box::new(self.clone())),
-        }
+        let what = fault
+            .sentence()
+            .unwrap_or("the database refused a transaction; run `doctor`");
+        fault.located(path, what, self.clone())
     }
 }
 
@@ -180,7 +238,7 @@ impl Shared {
 mod tests {
     use super::*;
 
-    fn failure(code: std::os::raw::c_int) -> rusqlite::Error {
+    fn failure(code: c_int) -> rusqlite::Error {
         rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
     }
 
@@ -191,7 +249,7 @@ mod tests {
             Fault::of(&failure(ffi::SQLITE_IOERR_DIR_FSYNC)),
             Fault::Sync
         );
-        assert_eq!(Fault::of(&failure(ffi::SQLITE_IOERR_WRITE)), Fault::Io);
+        assert_eq!(Fault::of(&failure(ffi::SQLITE_IOERR_WRITE)), Fault::Refused);
         assert_eq!(Fault::of(&failure(ffi::SQLITE_IOERR_SHMSIZE)), Fault::Full);
     }
 
@@ -202,6 +260,7 @@ mod tests {
             ffi::SQLITE_BUSY_SNAPSHOT,
             ffi::SQLITE_BUSY_RECOVERY,
             ffi::SQLITE_LOCKED,
+            ffi::SQLITE_PROTOCOL,
         ] {
             assert!(Error::from(failure(code)).is_busy(), "{code}");
         }
@@ -211,6 +270,48 @@ mod tests {
             ffi::SQLITE_CONSTRAINT,
         ] {
             assert!(!Error::from(failure(code)).is_busy(), "{code}");
+        }
+    }
+
+    /// A full disk, a quota, or a process without memory or descriptors ended the worker, and what
+    /// it ran with it; now such a call is repeated. A failed sync still ends it.
+    #[test]
+    fn a_shortage_may_pass_and_nothing_that_casts_doubt_on_the_file_does() {
+        for code in [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_NOMEM,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_IOERR_WRITE,
+            ffi::SQLITE_IOERR_READ,
+            ffi::SQLITE_IOERR_NOMEM,
+            ffi::SQLITE_IOERR_TRUNCATE,
+            ffi::SQLITE_IOERR_SHMSIZE,
+            ffi::SQLITE_IOERR_SHMOPEN,
+            ffi::SQLITE_IOERR_SHMMAP,
+        ] {
+            assert!(
+                located(Path::new("q.db"), failure(code)).may_pass(),
+                "{code}"
+            );
+            assert!(Error::Sqlite(failure(code)).may_pass(), "{code}");
+        }
+        for code in [
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_IOERR_DIR_FSYNC,
+            ffi::SQLITE_IOERR_CORRUPTFS,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_PERM,
+            ffi::SQLITE_CANTOPEN_ISDIR,
+            ffi::SQLITE_CONSTRAINT,
+        ] {
+            assert!(
+                !located(Path::new("q.db"), failure(code)).may_pass(),
+                "{code}"
+            );
+            assert!(!Error::Sqlite(failure(code)).may_pass(), "{code}");
         }
     }
 
@@ -224,10 +325,12 @@ mod tests {
             ffi::SQLITE_READONLY,
             ffi::SQLITE_IOERR_READ,
         ] {
+            let error = located(path, failure(code));
             assert!(
-                matches!(located(path, failure(code)), Error::Unusable { .. }),
+                matches!(error, Error::Unusable { .. } | Error::Shortage { .. }),
                 "{code}"
             );
+            assert!(error.to_string().starts_with("q.db: "), "{error}");
         }
         assert!(matches!(
             located(path, failure(ffi::SQLITE_CONSTRAINT)),

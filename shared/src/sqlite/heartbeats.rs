@@ -16,6 +16,7 @@ use super::checkpointer::watch_log;
 use super::combine::Refusal;
 use super::connection::open_writer;
 use super::fault::{Fault, Shared, located};
+use super::lanes::known;
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::statement;
@@ -31,6 +32,18 @@ const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
 pub(super) struct Heartbeats(Mutex<Option<Connection>>);
 
 impl Heartbeats {
+    /// Opens the connection and the log, so that no later shortage of descriptors keeps the first
+    /// heartbeat from that.
+    pub(super) fn open(&self, path: &Path, options: &OpenOptions) -> Result<()> {
+        let mut slot = lock(&self.0);
+        if slot.is_none() {
+            let connection = open(path, options)?;
+            known(&connection).map_err(|error| located(path, error))?;
+            *slot = Some(connection);
+        }
+        Ok(())
+    }
+
     /// Runs `operation` in a transaction of its own.
     pub(super) fn beat<T>(
         &self,
@@ -47,7 +60,11 @@ impl Heartbeats {
             Some(connection) => connection,
             none => none.insert(open(path, options)?),
         };
-        let held = writer.lock_for_heartbeat(patience / 2)?;
+        let held = match writer.lock_for_heartbeat(patience / 2) {
+            // It only keeps order.
+            Err(error) if error.may_pass() => None,
+            answer => answer?,
+        };
         let left = patience.saturating_sub(options.clock.now().boot.since(began));
         connection.busy_timeout(left)?;
         let result = transact(connection, path, operation);
@@ -102,7 +119,13 @@ fn transact<T>(
     operation: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T, Refused> {
     perform(connection, BEGIN).map_err(|error| failed(path, error, false))?;
-    let value = operation(connection)?;
+    let value = operation(connection).map_err(|error| {
+        if let Error::Sqlite(error) = error {
+            failed(path, error, false)
+        } else {
+            error.into()
+        }
+    })?;
     perform(connection, COMMIT).map_err(|error| failed(path, error, true))?;
     Ok(value)
 }

@@ -115,7 +115,7 @@ impl Readers {
             .pool()?
             .connections
             .get()
-            .map_err(|error| Error::Unusable {
+            .map_err(|error| Error::Shortage {
                 path: self.path.clone(),
                 what: "no connection to read with; close programs that read it, or try again"
                     .to_owned(),

@@ -353,10 +353,13 @@ impl Core {
                 Fault::Busy => Refusal::Busy,
                 Fault::Sync => Refusal::Fatal,
                 Fault::Full => Refusal::Full,
-                Fault::Corrupt
+                Fault::Memory
+                | Fault::Refused
+                | Fault::Corrupt
                 | Fault::NotADatabase
                 | Fault::ReadOnly
                 | Fault::CannotOpen
+                | Fault::Denied
                 | Fault::Io
                 | Fault::Statement => Refusal::Error,
             };
@@ -412,15 +415,19 @@ impl Core {
     }
 }
 
-/// A transaction that `SQLite` has ended by itself needs no rollback.
+/// A transaction that `SQLite` has ended by itself needs no rollback, and one that it has ended with
+/// an error is ended all the same.
 fn roll_back(connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
     if connection.is_autocommit() {
         return Ok(());
     }
-    perform(connection, ROLLBACK).map_err(|error| {
-        *source = Some(Shared(Arc::new(error)));
-        Refusal::Fatal
-    })
+    match perform(connection, ROLLBACK) {
+        Err(error) if !connection.is_autocommit() => {
+            *source = Some(Shared(Arc::new(error)));
+            Err(Refusal::Fatal)
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 pub(super) fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {

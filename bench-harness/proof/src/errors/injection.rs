@@ -2,7 +2,9 @@
 
 use queue_core::sqlite::Durability;
 use queue_core::{Error, NewTask, Result};
+use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use super::Tally;
 use crate::digest::{complaints, digest};
@@ -142,7 +144,10 @@ impl Injections {
             failed: u64::from(struck.failed),
             ..Tally::default()
         };
-        let probes = self.probe(&mut struck, fault, &mut tally)?;
+        let mut probes = self.probe(&mut struck, fault, &mut tally)?;
+        if !probes.is_empty() || fault.nth % 4 == 3 {
+            probes.extend(self.go_on(&struck, fault)?);
+        }
         // The process dies, with whatever it has open.
         self.rig.machine().disk(crate::disk::Disk::mend);
         self.rig.restart_process();
@@ -210,6 +215,30 @@ impl Injections {
         }
         tally.refused = u64::from(synced);
         Ok(acknowledged)
+    }
+
+    /// Once the disk is mended, the process that met the error writes again, and beats: no connection
+    /// of it was left in a transaction. Only after a failed sync it never does.
+    fn go_on(&self, struck: &Struck, fault: Fault) -> Answer<Vec<String>> {
+        let step = self.script.steps[struck.call];
+        let Some(opened) = struck.player.opened().filter(|_| fault.kind != Kind::Sync) else {
+            return Ok(Vec::new());
+        };
+        if step == Step::Promote {
+            return Ok(Vec::new());
+        }
+        self.rig.machine().disk(crate::disk::Disk::mend);
+        let name = "probe afterwards".to_owned();
+        let refused = |error: Error| format!("mended, it refuses: {}", readably(&error));
+        opened
+            .enqueue(NewTask::shell(name.clone(), "true"))
+            .map_err(refused)?;
+        let beat = |_: &Connection| Ok(());
+        opened
+            .database()
+            .beat(Duration::from_secs(1), beat)
+            .map_err(refused)?;
+        Ok(vec![name])
     }
 
     /// The file says what it said before the call or what it was to say after it.

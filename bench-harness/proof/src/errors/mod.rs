@@ -1,6 +1,7 @@
 //! I/O errors: the first operation of a kind fails, then the second, and so on to the last, once and
 //! for good, while a shipped engine plays a script. Nothing may panic, what was answered for is
-//! there afterwards, the file is sound, and after a failed sync nothing more is answered for.
+//! there afterwards, the file is sound, after a failed sync nothing more is answered for, and after
+//! any other error the process goes on as soon as the disk does.
 
 mod injection;
 

@@ -165,6 +165,7 @@ impl Store for SqliteStore {
     }
 
     fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        self.database.open_heartbeats()?;
         let worker = worker.clone();
         let done = self.write(move |writing| write::register(writing.connection, &worker))?;
         Ok(done.value)
