@@ -62,6 +62,14 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The database was deleted, or replaced, while it was open: what is written to it is lost.
+    #[error("{}: {what}", path.display())]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+        /// What was found instead and what to do.
+        what: String,
+    },
     /// COMMIT returned an error: the write may or may not have happened. An idempotency key
     /// makes it safe to repeat.
     #[error(
@@ -140,6 +148,7 @@ impl Error {
             | Self::ClaimLost { .. }
             | Self::Unusable { .. }
             | Self::Promoted { .. }
+            | Self::Gone { .. }
             | Self::Bug { .. } => false,
         }
     }

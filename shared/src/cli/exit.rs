@@ -79,6 +79,7 @@ fn code_of(error: &Error) -> u8 {
         Error::Busy { .. } => BUSY,
         Error::Unusable { .. }
         | Error::Shortage { .. }
+        | Error::Gone { .. }
         | Error::CommitUnknown { .. }
         | Error::Promoted { .. }
         | Error::Sqlite(_)
@@ -147,6 +148,13 @@ mod tests {
             (
                 Error::CommitUnknown {
                     source: Box::new(source()),
+                },
+                5,
+            ),
+            (
+                Error::Gone {
+                    path: path.clone(),
+                    what: "the file was deleted".to_owned(),
                 },
                 5,
             ),

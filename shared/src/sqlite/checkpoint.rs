@@ -31,6 +31,13 @@ pub(super) struct Pass {
     pub(super) done: u32,
 }
 
+impl Pass {
+    /// Frames that are in the log alone.
+    const fn left(self) -> u32 {
+        self.log.saturating_sub(self.done)
+    }
+}
+
 /// What the checkpointer does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -52,13 +59,20 @@ impl Checkpoints {
         due
     }
 
+    /// The log was looked at, because somebody's commits made it long; `None` if it could not be.
+    /// Whether to start a checkpoint, which a commit may have asked for since.
+    pub(super) fn looked(&mut self, log: Option<Pass>) -> bool {
+        self.running |= log.is_some_and(|log| log.left() >= DUE_AT);
+        self.running
+    }
+
     /// A pass ended; `None` if another process is at it or it failed.
     pub(super) fn passed(&mut self, pass: Option<Pass>, exclusive: bool) -> Next {
         self.tried_at = self.at;
-        if let Some(Pass { log, done }) = pass
+        if let Some(pass) = pass
             && !exclusive
-            && log >= EXCLUSIVE_AT
-            && log.saturating_sub(done) < DUE_AT
+            && pass.log >= EXCLUSIVE_AT
+            && pass.left() < DUE_AT
         {
             return Next::Exclusive;
         }
@@ -147,6 +161,25 @@ mod tests {
         };
         assert_eq!(next(DUE_AT), Next::Rest);
         assert_eq!(next(DUE_AT - 1), Next::Exclusive);
+    }
+
+    #[test]
+    fn a_log_that_others_made_long_is_moved_and_one_that_is_in_the_file_is_left() {
+        let mut checkpoints = Checkpoints::default();
+        let left = |left| {
+            Some(Pass {
+                log: 5 * DUE_AT,
+                done: 5 * DUE_AT - left,
+            })
+        };
+        assert!(!checkpoints.looked(None));
+        assert!(!checkpoints.looked(left(0)));
+        assert!(!checkpoints.looked(left(DUE_AT - 1)));
+        assert!(checkpoints.looked(left(DUE_AT)));
+        assert!(!checkpoints.committed(DUE_AT), "one is running");
+        checkpoints.passed(left(0), true);
+        assert!(checkpoints.committed(2 * DUE_AT));
+        assert!(checkpoints.looked(left(0)), "a commit asked for it");
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 
-use super::checkpoint::{Checkpoints, Next, Pass};
+use super::checkpoint::{self, Checkpoints, Next, Pass};
 use super::connection::open_writer;
 use super::fault::{Fault, Shared};
 use super::lock::WriterLock;
+use super::log_stamp::LogStamp;
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::poison::Poison;
@@ -18,12 +19,17 @@ use super::statement;
 use crate::error::Result;
 
 const PASSIVE: &str = statement(include_str!("../../queries/checkpoint_passive.sql"));
+const LOOK: &str = statement(include_str!("../../queries/checkpoint_look.sql"));
 const TRUNCATE: &str = statement(include_str!("../../queries/checkpoint_truncate.sql"));
 
 thread_local! {
     /// Frames in the log after the last commit of this thread, until taken.
     static FRAMES: Cell<u32> = const { Cell::new(0) };
 }
+
+/// Bytes of log from which on it is looked at, whoever wrote it: what holds so many frames as make a
+/// checkpoint due.
+const LONG: u64 = checkpoint::DUE_AT as u64 * 4096;
 
 /// Has every commit on `connection` note the length of the log, at no system call.
 pub(super) fn watch_log(connection: &Connection) {
@@ -33,12 +39,19 @@ pub(super) fn watch_log(connection: &Connection) {
     }));
 }
 
+/// Frames in the log after the last commit of this thread; 0 if it was asked for since.
+pub(super) fn take_frames() -> u32 {
+    FRAMES.take()
+}
+
 /// Starts checkpoints when they are due, on a thread and a connection of its own.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     shared: Arc<Work>,
     /// To the thread, once there is one. Dropping it ends the thread.
     due: OnceLock<Sender<()>>,
+    /// The long log that was looked at last.
+    looked_at: Mutex<Option<LogStamp>>,
 }
 
 #[derive(Debug)]
@@ -47,8 +60,18 @@ struct Work {
     lock_path: PathBuf,
     options: OpenOptions,
     poison: Arc<Poison>,
+    connection: Mutex<Slot>,
     checkpoints: Mutex<Checkpoints>,
     trouble: Mutex<Option<String>>,
+}
+
+/// The connection of the thread. Whoever closes the database closes it between two passes.
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Unused,
+    Open(Connection),
+    Closed,
 }
 
 impl Checkpointer {
@@ -64,19 +87,33 @@ impl Checkpointer {
                 lock_path: lock_path.to_owned(),
                 options: options.clone(),
                 poison: Arc::clone(poison),
+                connection: Mutex::default(),
                 checkpoints: Mutex::default(),
                 trouble: Mutex::default(),
             }),
             due: OnceLock::new(),
+            looked_at: Mutex::default(),
         }
     }
 
     /// This thread has committed.
     pub(super) fn committed(&self) {
-        let frames = FRAMES.take();
-        if frames == 0 || !lock(&self.shared.checkpoints).committed(frames) {
-            return;
+        let frames = take_frames();
+        if frames > 0 && lock(&self.shared.checkpoints).committed(frames) {
+            self.wake();
         }
+    }
+
+    /// The log is as the file system shows it. A long one that nobody here has written is looked
+    /// at, since whoever wrote it may have gone.
+    pub(super) fn saw(&self, log: LogStamp) {
+        let is_new = log.bytes() >= LONG && lock(&self.looked_at).replace(log) != Some(log);
+        if is_new {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         let thread = self.due.get_or_init(|| {
             let (due, waits) = crossbeam_channel::bounded(1);
             self.shared.start(waits);
@@ -89,13 +126,25 @@ impl Checkpointer {
     /// Does on this thread what is due on the other. Returns what went wrong.
     #[cfg(feature = "testing")]
     pub(super) fn checkpoint(&self) -> Option<String> {
-        self.shared.checkpoint(&mut None);
+        self.shared.checkpoint();
         self.trouble()
     }
 
     /// What went wrong with the last checkpoint, if anything did.
     pub(super) fn trouble(&self) -> Option<String> {
         lock(&self.shared.trouble).clone()
+    }
+
+    /// Closes the thread's connection, if need be after the pass that it is at. The thread itself
+    /// may wait for other processes for a while.
+    pub(super) fn close(&self) {
+        *lock(&self.shared.connection) = Slot::Closed;
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -108,21 +157,19 @@ impl Work {
         }
     }
 
+    /// Looks at the log, and does what is due.
+    fn look(&self) {
+        let found = self.noted(self.run(LOOK));
+        if lock(&self.checkpoints).looked(found) {
+            self.checkpoint();
+        }
+    }
+
     /// Passes until the machine rests.
-    fn checkpoint(&self, connection: &mut Option<Connection>) {
+    fn checkpoint(&self) {
         let mut exclusive = false;
         loop {
-            let pass = self.attempt(connection, exclusive);
-            let pass = match pass {
-                Ok(pass) => {
-                    *lock(&self.trouble) = None;
-                    pass
-                }
-                Err(what) => {
-                    *lock(&self.trouble) = Some(what);
-                    None
-                }
-            };
+            let pass = self.noted(self.attempt(exclusive));
             match lock(&self.checkpoints).passed(pass, exclusive) {
                 Next::Rest => return,
                 Next::Exclusive => exclusive = true,
@@ -130,27 +177,40 @@ impl Work {
         }
     }
 
+    /// What came of it, as far as it is no trouble.
+    fn noted(&self, result: Result<Option<Pass>, String>) -> Option<Pass> {
+        let (found, trouble) = match result {
+            Ok(found) => (found, None),
+            Err(what) => (None, Some(what)),
+        };
+        *lock(&self.trouble) = trouble;
+        found
+    }
+
     /// One pass; `None` if another process is at it.
-    fn attempt(
-        &self,
-        slot: &mut Option<Connection>,
-        exclusive: bool,
-    ) -> Result<Option<Pass>, String> {
-        let connection = match slot {
-            Some(connection) => connection,
-            None => slot
-                .insert(open_writer(&self.path, &self.options).map_err(|error| error.to_string())?),
+    fn attempt(&self, exclusive: bool) -> Result<Option<Pass>, String> {
+        if !exclusive {
+            return self.run(PASSIVE);
+        }
+        let writers = WriterLock::open(&self.lock_path).map_err(|error| error.to_string())?;
+        writers.exclusive().map_err(|error| error.to_string())?;
+        let pass = self.run(PASSIVE);
+        writers.release();
+        pass
+    }
+
+    /// Runs a checkpoint; `None` where it could not be done because of others, or the database was
+    /// closed.
+    fn run(&self, sql: &str) -> Result<Option<Pass>, String> {
+        let mut slot = lock(&self.connection);
+        if let Slot::Unused = *slot {
+            let opened = open_writer(&self.path, &self.options);
+            *slot = Slot::Open(opened.map_err(|error| error.to_string())?);
+        }
+        let Slot::Open(connection) = &*slot else {
+            return Ok(None);
         };
-        let writers = if exclusive {
-            let writers = WriterLock::open(&self.lock_path).map_err(|error| error.to_string())?;
-            writers.exclusive().map_err(|error| error.to_string())?;
-            Some(writers)
-        } else {
-            None
-        };
-        let pass = run(connection, PASSIVE);
-        drop(writers);
-        pass.map_err(|error| {
+        run(connection, sql).map_err(|error| {
             let what = error.to_string();
             if Fault::of(&error) == Fault::Sync {
                 self.poison.set(Some(Shared(Arc::new(error))));
@@ -162,11 +222,15 @@ impl Work {
 
 /// The thread's life: until its `Checkpointer` is dropped.
 fn serve(work: &Weak<Work>, due: &Receiver<()>) {
-    let mut connection = None;
     while due.recv().is_ok() {
         let Some(work) = work.upgrade() else { return };
-        work.checkpoint(&mut connection);
+        work.look();
     }
+}
+
+/// Moves as much of the log into the file as nobody else keeps from it, and waits for nobody.
+pub(super) fn move_log(connection: &Connection) -> rusqlite::Result<()> {
+    run(connection, PASSIVE).map(|_| ())
 }
 
 /// Moves the whole log into the file and empties it; false if somebody else uses it.

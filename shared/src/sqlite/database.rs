@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::checkpointer::truncate;
+use super::checkpoint::{DUE_AT, EXCLUSIVE_AT};
+use super::checkpointer::{move_log, truncate};
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
 use super::heartbeats::Heartbeats;
+use super::in_place::InPlace;
 use super::in_use::Share;
 use super::lanes::{Lanes, known};
 use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
+use super::log_stamp::LogStamp;
 use super::migrate::{AppliedLine, Birth, Line, is_behind, lines, migrate};
 use super::operation::lock;
 use super::options::OpenOptions;
@@ -41,8 +44,9 @@ pub struct Database {
     lanes: Arc<Lanes>,
     /// Shared by everybody who has the file open to write, so that one who opens it knows it is the
     /// first.
-    _open: Option<LockFile>,
-    _share: Share,
+    open: Option<LockFile>,
+    in_place: InPlace,
+    share: Share,
 }
 
 #[derive(Debug)]
@@ -73,6 +77,8 @@ impl Database {
             (Access::Write(writer), Some(open))
         };
         let share = Share::take(&path, &sidecar, identity, options.busy_timeout)?;
+        let on_disk = options.vfs.is_none();
+        let in_place = InPlace::new(&path, identity.filter(|_| on_disk));
         Ok(Self {
             heartbeats: Heartbeats::default(),
             readers: Readers::new(&path, &options),
@@ -82,8 +88,9 @@ impl Database {
             sidecar,
             options,
             access,
-            _open: open,
-            _share: share,
+            in_place,
+            open,
+            share,
         })
     }
 
@@ -146,6 +153,7 @@ impl Database {
     }
 
     fn writer(&self) -> Result<&Writer> {
+        self.in_place.check()?;
         match &self.access {
             Access::Write(writer) => Ok(writer),
             Access::Read(_) => Err(unusable(
@@ -198,8 +206,23 @@ impl Database {
 
     /// A number that changes when anybody commits, this process included. Compare it only with
     /// what the same `Database` returned.
+    ///
+    /// It is asked for every few seconds, so it looks after the file besides: whether it still is
+    /// where it was opened, and whether its log was made long by programs that have gone.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], from then on at every write too; [`Error::Unusable`].
     pub fn change_counter(&self) -> Result<i64> {
-        self.readers.change_counter()
+        let now = self.now().boot;
+        self.in_place.look(&self.sidecar, &self.share, now)?;
+        // Of a file that is not the system's, only SQLite knows.
+        let on_disk = self.options.vfs.is_none();
+        let log = on_disk.then(|| LogStamp::of(&beside(&self.path, "-wal")));
+        let log = log.flatten();
+        if let (Some(log), Access::Write(writer)) = (log, &self.access) {
+            writer.saw(log);
+        }
+        self.readers.change_counter(log)
     }
 
     /// How long a write waits for other processes.
@@ -273,6 +296,26 @@ impl Database {
     /// 64 random bits.
     pub fn random(&self) -> u64 {
         self.options.random.bits()
+    }
+}
+
+/// Where nobody stays who would move the log into the file, a one-shot program that leaves a long one
+/// does: all of it if it is the only one, and if others are there, once none of them seems to.
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (Access::Write(writer), Some(open)) = (&self.access, &self.open) else {
+            return;
+        };
+        let frames = writer.frames();
+        if frames < DUE_AT || writer.trouble().is_some() || self.in_place.check().is_err() {
+            return;
+        }
+        // What fails here is tried again by the next program, and told by it.
+        if matches!(open.try_exclusive(), Ok(true)) {
+            let _ = truncate(&writer.connection());
+        } else if frames >= EXCLUSIVE_AT {
+            let _ = move_log(&writer.connection());
+        }
     }
 }
 

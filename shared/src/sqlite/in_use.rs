@@ -13,7 +13,7 @@ use crate::runtime::sidecar::Sidecar;
 /// A share of the lock, kept as long as the database is open.
 #[derive(Debug)]
 pub(super) struct Share {
-    _lock: Option<LockFile>,
+    lock: Option<LockFile>,
 }
 
 impl Share {
@@ -30,7 +30,7 @@ impl Share {
     ) -> Result<Self> {
         let lock_path = sidecar.in_use_lock();
         let Ok(lock) = LockFile::open(&lock_path) else {
-            return Ok(Self { _lock: None });
+            return Ok(Self { lock: None });
         };
         if !lock.try_shared()? && lock.shared_within(&lock_path, wait).is_err() {
             return Err(Error::Busy {
@@ -48,7 +48,13 @@ impl Share {
                 what: "it was restored while it was opened".to_owned(),
             });
         }
-        Ok(Self { _lock: Some(lock) })
+        Ok(Self { lock: Some(lock) })
+    }
+
+    /// Whether the file of the lock is still the one at `path`; true where there is none.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let held = self.lock.as_ref().and_then(LockFile::identity);
+        held.is_none_or(|held| Identity::look(path).map_or(true, |found| found == Some(held)))
     }
 }
 

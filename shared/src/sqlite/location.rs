@@ -4,8 +4,7 @@
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::options::OpenOptions;
@@ -104,19 +103,8 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
     let sidecar = Sidecar::of(&file);
     check_folder(&file, sidecar.folder())?;
     let owner = owner_of_missing(&file, &folder, sidecar.folder())?;
-    let created = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&file);
-    match created {
-        // Closed, it would take along the locks of a thread that has opened the file meanwhile.
-        Ok(created) => {
-            let given = owner.map_or(Ok(()), |owner| owner.take_over(created.as_fd()));
-            std::mem::forget(created);
-            given.map_err(|error| cannot_create(path, error))?;
-            Ok(file)
-        }
+    match files::make_unopened(&file, owner) {
+        Ok(()) => Ok(file),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(file),
         Err(error) => Err(cannot_create(path, error)),
     }

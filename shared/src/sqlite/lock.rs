@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::place::Identity;
 use super::processes::{locking_alone, named};
 use crate::error::{Error, Result};
 use crate::runtime::sidecar::files;
@@ -133,6 +134,11 @@ impl LockFile {
         let file = files::open(path)
             .map_err(|error| Error::io(format!("cannot open {}", path.display()), error))?;
         Ok(Self { file })
+    }
+
+    /// The file, whatever it is called by now.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.file.metadata().ok().map(|found| Identity::of(&found))
     }
 
     /// Takes the lock if nobody holds it.

@@ -33,6 +33,11 @@ impl LogStamp {
         })
     }
 
+    /// Its size.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.size
+    }
+
     /// Whether a write after `now`, which the system's clock showed before this was read, is sure to
     /// change it.
     pub(super) const fn is_settled(self, now: Timestamp) -> bool {

@@ -15,6 +15,7 @@ mod due;
 mod epoch;
 mod fault;
 mod heartbeats;
+mod in_place;
 mod in_use;
 mod lanes;
 mod location;

@@ -2,6 +2,7 @@
 //! last.
 
 use std::fs::{File, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,15 @@ impl Identity {
     /// Of the file at `path`; `None` if there is none that can be looked at.
     pub(super) fn at(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|found| Self::of(&found))
+    }
+
+    /// As [`at`](Self::at), but what cannot be looked at is told from what is not there.
+    pub(super) fn look(path: &Path) -> Result<Option<Self>, ErrorKind> {
+        match std::fs::metadata(path) {
+            Ok(found) => Ok(Some(Self::of(&found))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.kind()),
+        }
     }
 
     pub(super) fn of(metadata: &Metadata) -> Self {

@@ -15,7 +15,6 @@ use super::fault::{located, relocated};
 use super::log_stamp::LogStamp;
 use super::operation::lock;
 use super::options::OpenOptions;
-use super::place::beside;
 use super::statement;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -124,14 +123,12 @@ impl Readers {
         snapshot(&mut reader.connection, &self.path, query)
     }
 
-    /// A number that changes with every commit of every other connection.
-    pub(super) fn change_counter(&self) -> Result<i64> {
+    /// A number that changes with every commit of every other connection. `log` is how the file
+    /// system has just shown the log, where it does.
+    pub(super) fn change_counter(&self, log: Option<LogStamp>) -> Result<i64> {
         let mut watch = lock(&self.watch);
         let now = SystemClock.now().wall;
-        // Of a file that is not the system's, only SQLite knows.
-        let on_disk = self.options.vfs.is_none();
-        let stamp = on_disk.then(|| LogStamp::of(&beside(&self.path, "-wal")));
-        let stamp = stamp.flatten().filter(|stamp| stamp.is_settled(now));
+        let stamp = log.filter(|stamp| stamp.is_settled(now));
         if let (Some(stamp), Some((seen, counter))) = (stamp, watch.seen)
             && stamp == seen
         {
@@ -200,7 +197,7 @@ pub(super) fn snapshot<T>(
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::Readers;
+    use super::{LogStamp, Readers};
     use crate::sqlite::Durability;
     use crate::sqlite::operation::lock;
     use crate::sqlite::options::OpenOptions;
@@ -243,20 +240,21 @@ mod tests {
                 .unwrap();
         };
         let readers = Readers::new(&path, &OpenOptions::new(Durability::Fast).unwrap());
+        let counter = || readers.change_counter(LogStamp::of(&beside(&path, "-wal")));
         grow_old();
-        let before = readers.change_counter().unwrap();
+        let before = counter().unwrap();
         lock(&readers.watch).connection = None;
-        assert_eq!(readers.change_counter().unwrap(), before);
+        assert_eq!(counter().unwrap(), before);
         assert!(lock(&readers.watch).connection.is_none(), "it was asked");
 
         writer.execute_batch("UPDATE t SET n = 2").unwrap();
-        readers.change_counter().unwrap();
-        let counter = readers.change_counter().unwrap();
+        counter().unwrap();
+        let after = counter().unwrap();
         assert!(
             lock(&readers.watch).seen.is_none(),
             "the write is too young"
         );
         writer.execute_batch("UPDATE t SET n = 3").unwrap();
-        assert_ne!(readers.change_counter().unwrap(), counter);
+        assert_ne!(counter().unwrap(), after);
     }
 }

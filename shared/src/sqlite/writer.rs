@@ -8,14 +8,16 @@
 //! its place, so that a caller's own wait can end.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::checkpointer::{Checkpointer, watch_log};
+use super::checkpointer::{Checkpointer, take_frames, watch_log};
 use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
 use super::fault::{Fault, Shared, located};
 use super::lock::{HeartbeatLock, WriterLock, busy};
+use super::log_stamp::LogStamp;
 use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits};
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
@@ -56,6 +58,8 @@ pub(super) struct Core {
     queued: Receiver<Arc<dyn Job>>,
     poison: Arc<Poison>,
     checkpointer: Option<Checkpointer>,
+    /// Frames in the log after the last commit, where there is no checkpointer.
+    frames: AtomicU32,
     /// Where the simulation puts its faults.
     perform: Perform,
 }
@@ -70,12 +74,9 @@ impl Writer {
     ) -> Result<Self> {
         watch_commits(&connection).map_err(|error| located(&path, error))?;
         let poison = Arc::new(Poison::default());
-        let checkpointer = if options.one_shot {
-            None
-        } else {
-            watch_log(&connection);
-            Some(Checkpointer::new(&path, &lock_path, options, &poison))
-        };
+        watch_log(&connection);
+        let checkpointer =
+            (!options.one_shot).then(|| Checkpointer::new(&path, &lock_path, options, &poison));
         let (queue, queued) = unbounded();
         Ok(Self {
             core: Arc::new(Core {
@@ -89,6 +90,7 @@ impl Writer {
                 queued,
                 poison,
                 checkpointer,
+                frames: AtomicU32::new(0),
                 perform,
             }),
             contended: OnceLock::new(),
@@ -133,6 +135,18 @@ impl Writer {
     /// Another connection of this process has committed.
     pub(super) fn committed(&self) {
         self.core.committed();
+    }
+
+    /// Frames in the log after the last commit of a one-shot program; 0 if it committed nothing.
+    pub(super) fn frames(&self) -> u32 {
+        self.core.frames.load(Ordering::Relaxed)
+    }
+
+    /// The log is as the file system shows it.
+    pub(super) fn saw(&self, log: LogStamp) {
+        if let Some(checkpointer) = &self.core.checkpointer {
+            checkpointer.saw(log);
+        }
     }
 
     /// What went wrong in the background: a write not confirmed, a checkpoint that failed.
@@ -232,12 +246,34 @@ impl Writer {
     }
 }
 
+/// The lock thread ends by itself, but it has the connection for a moment longer, and as long as
+/// another process keeps the lock between processes. Who drops the last of a database has closed the
+/// file, so the connection is taken from it.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.contended.get().is_some() {
+            self.contended = OnceLock::new();
+            self.core.close();
+        }
+    }
+}
+
 pub(super) enum Arrived<T, F> {
     Leads(Call<T, F>),
     Waits(Arc<Parked<T, F>>),
 }
 
 impl Core {
+    /// Closes the file, when nobody writes to it any more.
+    fn close(&self) {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.close();
+        }
+        if let Ok(nothing) = Connection::open_in_memory() {
+            *lock(&self.connection) = nothing;
+        }
+    }
+
     pub(super) fn arrive<T, F>(&self, call: Call<T, F>) -> Arrived<T, F>
     where
         T: Send + 'static,
@@ -389,8 +425,9 @@ impl Core {
     }
 
     fn committed(&self) {
-        if let Some(checkpointer) = &self.checkpointer {
-            checkpointer.committed();
+        match &self.checkpointer {
+            Some(checkpointer) => checkpointer.committed(),
+            None => self.frames.store(take_frames(), Ordering::Relaxed),
         }
     }
 

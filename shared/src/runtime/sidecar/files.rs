@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, chownat, fchmod, fstat,
-    mkdirat, openat, openat2, renameat, renameat_with, statat, unlinkat,
+    mkdirat, mknodat, openat, openat2, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
@@ -223,6 +223,20 @@ pub(crate) fn new_file(path: &Path) -> io::Result<File> {
 pub(crate) fn new_folder(path: &Path) -> io::Result<Folder> {
     let (folder, name) = split(path)?;
     Folder::open(folder)?.new_folder(name)
+}
+
+/// Makes an empty file, private to `owner`, that is not there yet, and does not open it: a descriptor
+/// of a database, closed, takes along the locks of whoever has opened the file meanwhile.
+pub(crate) fn make_unopened(path: &Path, owner: Option<Owner>) -> io::Result<()> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, path, FileType::RegularFile, mode, 0)?;
+    let Some(owner) = owner.filter(|owner| owner.is_another()) else {
+        return Ok(());
+    };
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = openat(CWD, path, flags, Mode::empty())?;
+    check(&fstat(&made)?, &[geteuid().as_raw()])?;
+    owner.take_over(made.as_fd())
 }
 
 /// Opens the file at `path` to read it.
