@@ -265,10 +265,10 @@ impl Queue for FastQueue {
             .read(|connection| read::claims_of(connection, worker))
     }
 
-    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
-        let now = self.database.now().wall;
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>> {
+        let (kept, now) = (kept.to_vec(), self.database.now().wall);
         let reaped = self.change(Phase::Finishing, move |connection| {
-            reap::reap(connection, worker, now)
+            reap::reap(connection, worker, &kept, now)
         })?;
         self.wake_workers(reap::requeued(&reaped));
         self.database.waker().tell_settled();

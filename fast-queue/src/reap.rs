@@ -13,13 +13,15 @@ use rusqlite::Connection;
 pub(crate) const REAP_ROWS: &str = statement(include_str!("../queries/reap_rows.sql"));
 pub(crate) const REAP: &str = statement(include_str!("../queries/reap.sql"));
 
-/// Decides the worker's running tasks and forgets it, within the caller's transaction.
+/// Decides the worker's running tasks but for those that are kept, and forgets it if none is, within
+/// the caller's transaction.
 pub(crate) fn reap(
     connection: &Connection,
     worker: WorkerId,
+    kept: &[Claim],
     now: Timestamp,
 ) -> Result<Vec<Reaped>> {
-    let verdicts = read::all(connection, REAP_ROWS, [worker.0], |row| {
+    let mut verdicts = read::all(connection, REAP_ROWS, [worker.0], |row| {
         let options = rows::options(row, 5)?;
         let verdict = decide_crash(Running {
             attempt: row.get(2)?,
@@ -34,10 +36,14 @@ pub(crate) fn reap(
         };
         Ok((claim, verdict))
     })?;
+    let running = verdicts.len();
+    verdicts.retain(|(claim, _)| !kept.contains(claim));
     for (claim, verdict) in &verdicts {
         record(connection, claim.task, verdict, now)?;
     }
-    write::forget(connection, worker)?;
+    if verdicts.len() == running {
+        write::forget(connection, worker)?;
+    }
     Ok(verdicts
         .into_iter()
         .map(|(claim, verdict)| Reaped {

@@ -17,7 +17,7 @@ use queue_core::conformance::ManualClock;
 use queue_core::queue::{ListQuery, Serves, WorkerInfo};
 use queue_core::runtime::driver::{Driver, Turn};
 use queue_core::runtime::executor::{End, Ended, Ending, StartError};
-use queue_core::runtime::orphans::Whose;
+use queue_core::runtime::orphans::Search;
 use queue_core::runtime::presence::Registration;
 use queue_core::runtime::protocol::{Config, Event, WorkerEvent};
 use queue_core::runtime::recovery::Sweep;
@@ -162,7 +162,7 @@ impl Shell for ScheduledShell {
 
     fn watch_only(&mut self, _: &[WorkerInfo]) {}
 
-    fn sweep(&mut self, _: Whose<'_>) -> Result<Sweep> {
+    fn sweep(&mut self, _: &mut Search, _: Now) -> Result<Sweep> {
         Ok(Sweep::default())
     }
 

@@ -105,8 +105,12 @@ pub fn salvage<Q: Queue>(
 /// Returns whatever runs in the staged file, and forgets its workers.
 fn void_claims<Q: Queue>(queue: &Q, replacement: &Replacement) -> Result<Vec<Recovered>> {
     let mut recovered = Vec::new();
-    for (worker, is_local) in replacement.workers()? {
-        let one = recover_dead(queue, worker, is_local)?;
+    for (worker, origin, claims) in replacement.workers()? {
+        let mut one = recover_dead(queue, replacement.sidecar(), (worker, origin), claims)?;
+        // In the new epoch nothing runs; what could not be ended is reported.
+        if !one.kept.is_empty() {
+            one.tasks.extend(queue.reap(worker)?);
+        }
         if !one.tasks.is_empty() || one.ended > 0 || !one.unreachable.is_empty() {
             recovered.push(one);
         }

@@ -88,7 +88,13 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Returns the running tasks of a dead worker, counting a crash for each, and forgets the
     /// worker. Its orphaned processes must be gone by now.
-    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>>;
+    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
+        self.reap_except(worker, &[])
+    }
+
+    /// As [`reap`](Self::reap) without the tasks of `kept`, which processes of the worker still run.
+    /// As long as it holds one of these claims the worker is not forgotten.
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>>;
 
     /// How long a claim is held without a heartbeat; `None` if it is held until its worker dies.
     fn lease(&self) -> Option<Duration> {

@@ -351,8 +351,8 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         self.store.claims_of(worker)
     }
 
-    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
-        let done = self.store.reap(worker)?;
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>> {
+        let done = self.store.reap_except(worker, kept)?;
         Ok(self.told(done))
     }
 

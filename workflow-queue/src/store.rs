@@ -190,8 +190,8 @@ pub trait Store: Send + Sync + 'static {
     fn workers(&self) -> Result<Vec<WorkerInfo>>;
     /// The running claims of a worker.
     fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>>;
-    /// Returns the tasks of a dead worker and forgets it.
-    fn reap(&self, worker: WorkerId) -> Result<Done<Vec<Reaped>>>;
+    /// Returns the tasks of a dead worker but for those that are kept, and forgets it if none is.
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Done<Vec<Reaped>>>;
 
     /// A task.
     fn get(&self, id: TaskId) -> Result<Option<Task>>;

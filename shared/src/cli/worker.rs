@@ -14,16 +14,19 @@ use serde::Serialize;
 
 use super::program::Context;
 use super::screen::note;
-use super::{Failure, duration, moment, number, tasks};
+use super::{Failure, duration, moment, number, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
 use crate::runtime::{Observer, Recovered, Summary, Worker, WorkerEvent, WorkerOptions};
 use crate::state::State;
-use crate::task::DEFAULT_QUEUE;
+use crate::task::{DEFAULT_QUEUE, TaskId};
 use hooks::Hooks;
 use service::Service;
+
+/// Tasks named in one line of the log.
+const MOST_NAMED: usize = 20;
 
 /// Run tasks
 ///
@@ -302,6 +305,19 @@ fn reason(outcome: &Outcome) -> String {
 
 fn recovery(recovered: &Recovered) -> String {
     let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let kept: Vec<TaskId> = recovered.kept.iter().map(|claim| claim.task).collect();
+    let kept = format!(
+        "{} ({})",
+        tasks::count(number(kept.len())),
+        select::show(&kept[..kept.len().min(MOST_NAMED)])
+    );
+    if recovered.elsewhere {
+        return format!(
+            "worker {} had died in another pid namespace, whose processes are not seen from here: \
+             {kept} not returned; `why` says what helps",
+            recovered.worker
+        );
+    }
     let what = if recovered.expired {
         "let leases run out"
     } else {
@@ -313,9 +329,25 @@ fn recovery(recovered: &Recovered) -> String {
         tasks::count(number(recovered.tasks.len())),
         recovered.ended
     );
+    let list = |pids: &[u32]| -> String {
+        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+        pids.join(", ")
+    };
     if !recovered.unreachable.is_empty() {
-        let pids: Vec<String> = recovered.unreachable.iter().map(u32::to_string).collect();
-        let _ = write!(text, "; still running may be {}", pids.join(", "));
+        let _ = write!(
+            text,
+            "; still running may be {}",
+            list(&recovered.unreachable)
+        );
+    }
+    if !recovered.kept.is_empty() {
+        let _ = write!(
+            text,
+            ", which this user cannot end: {kept} not returned until they have gone"
+        );
+    }
+    if !recovered.hidden.is_empty() {
+        let _ = write!(text, "; not seen is whose {} are", list(&recovered.hidden));
     }
     text
 }
@@ -348,6 +380,8 @@ mod tests {
                 ended: 1,
                 unreachable: Vec::new(),
                 hidden: Vec::new(),
+                kept: Vec::new(),
+                elsewhere: false,
             })
         };
         assert!(

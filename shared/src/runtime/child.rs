@@ -12,6 +12,7 @@ use super::capture::{Capture, LogName};
 use super::command::{Command, Surroundings};
 use super::executor::{End, Ending, StartError};
 use super::inputs::Inputs;
+use super::records::Recorded;
 use super::shortage;
 use super::sidecar::Sidecar;
 use super::spawn::{Spawned, Status};
@@ -38,6 +39,7 @@ pub(super) struct Process {
     /// Whether its pipes may be in the executor's epoll.
     pub(super) watched: bool,
     pub(super) capture: Capture,
+    record: Option<Recorded>,
     /// What it was given; gone when the process is forgotten.
     _inputs: Option<Inputs>,
 }
@@ -68,8 +70,11 @@ impl Process {
         let (stdout, out) = pipe()?;
         let (stderr, err) = pipe()?;
         let spawned = command.start(inputs.as_ref(), out.as_fd(), err.as_fd())?;
+        let records = surroundings.records.as_ref();
+        let record = records.map(|records| records.add(task.claim, spawned.pid));
         Ok(Self {
             spawned,
+            record,
             stdout: Some(stdout),
             stderr: Some(stderr),
             ending: None,
@@ -189,7 +194,11 @@ impl Process {
         if self.ending.is_some() {
             self.send(Signal::KILL);
         }
-        self.spawned.try_wait().map(|status| match status {
+        let status = self.spawned.try_wait()?;
+        if let Some(record) = &mut self.record {
+            record.ended();
+        }
+        Some(match status {
             Status::Exited(code) => End::Exited(code),
             Status::Signalled(signal) => End::Signalled(signal),
             Status::Unknown => End::Exited(UNKNOWN_CODE),

@@ -5,11 +5,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use super::executor::StartError;
 use super::inputs::{self, Inputs};
+use super::records::CommandRecords;
 use super::resolve::{directory_problem, program, quoted};
 use super::shortage;
 use super::spawn::{Environment, Failed, Spawn, Spawned, Step};
@@ -26,6 +28,8 @@ pub(super) struct Surroundings {
     base: Environment,
     /// `/dev/null`, opened once: what commands read.
     nothing: File,
+    /// Where their starts are recorded.
+    pub(super) records: Option<Arc<CommandRecords>>,
 }
 
 /// A task's command.
@@ -49,6 +53,7 @@ impl Surroundings {
             base: Environment::handed_on(),
             nothing: File::open("/dev/null")
                 .map_err(|error| Error::io("cannot open /dev/null", error))?,
+            records: None,
         })
     }
 }

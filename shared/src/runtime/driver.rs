@@ -2,6 +2,7 @@
 //! a simulation may end the worker.
 
 mod peers;
+mod put_off;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::error::Result;
 use crate::outcome::{Settled, Settlement};
 use crate::queue::{ListQuery, Queue, Serves, WorkerInfo};
 use crate::state::State;
+use put_off::PutOff;
 
 /// A worker that is never out of work looks at what happened after so many turns.
 const MOST_BUSY_TURNS: usize = 256;
@@ -57,6 +59,7 @@ pub struct Driver<Q, S> {
     serves: Serves,
     machine: Machine,
     recoveries: Vec<Recovery>,
+    put_off: PutOff,
     pending: VecDeque<Action>,
     events: Vec<Event>,
     wake_at: BootTime,
@@ -80,6 +83,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             serves,
             machine: Machine::new(config, now),
             recoveries: Vec::new(),
+            put_off: PutOff::default(),
             pending: VecDeque::new(),
             events: Vec::new(),
             wake_at: now.boot,

@@ -34,6 +34,7 @@ use super::command::Surroundings;
 use super::handlers::{HandlerTask, Handlers, Pool};
 use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
+use super::records::CommandRecords;
 use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
@@ -95,7 +96,7 @@ impl Executor {
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
             sidecar,
-            spawner: Spawner::new(Arc::new(surroundings)),
+            spawner: Spawner::new(surroundings),
             inputs: None,
             pool: (!handlers.is_empty()).then(Pool::new).transpose()?,
             handlers,
@@ -126,6 +127,13 @@ impl Executor {
     #[must_use]
     pub fn with_inputs(mut self, source: Arc<dyn inputs::Source>) -> Self {
         self.inputs = Some(source);
+        self
+    }
+
+    /// Records every command that is started, for whoever recovers this worker.
+    #[must_use]
+    pub fn with_records(mut self, records: Option<Arc<CommandRecords>>) -> Self {
+        self.spawner.record_in(records);
         self
     }
 

@@ -21,6 +21,7 @@ pub mod orphans;
 pub mod pacemaker;
 pub mod presence;
 pub mod protocol;
+pub mod records;
 pub mod recovery;
 mod resolve;
 #[cfg(feature = "testing")]

@@ -1,58 +1,221 @@
-//! Orphans: what a dead worker's commands left running, or those of a claim that was lost. Every
-//! command carries its worker's mark and its claim's in its environment, and hands them on to
-//! whatever it starts, also to what left its process group or session.
+//! Orphans: what a dead worker's commands left running, or those of a claim that was lost. Two things
+//! tell whose a process is, and either alone was shown to fail: what the worker recorded when it
+//! started the command ([`CommandRecord`]), and the mark of the claim in the environment, which a
+//! process hands on to whatever it starts. A command that cleans its environment has no mark; what
+//! left the session is not covered by the record.
 //!
-//! A process that clears its environment, changes its user or hides its memory is not found, or
-//! cannot be ended; that is reported, and is why tasks run *at least* once.
+//! Only processes of the claims in question are looked for: what a task left running that ended long
+//! ago is nobody's orphan.
+
+mod stat;
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 
-use crate::claim::{Claim, WorkerId};
+use super::records::{CommandRecord, Namespace};
+use crate::claim::{Claim, Held};
+use crate::clock::BootTime;
 
-/// The processes of this machine: the real ones, or a simulation's.
+/// A session that was seen may have had processes added until it was looked at again, and its id be
+/// given away only after that.
+const SIGHT: Duration = Duration::from_secs(1);
+
+/// The processes of this machine: the real ones, or a test's.
 pub trait Processes: fmt::Debug {
-    /// Looks once at every process for such a mark. The caller itself is never found.
+    /// Every process but the caller and the first of all.
     ///
     /// # Errors
     /// When the system does not list processes.
-    fn marked(&self, whose: Whose<'_>) -> io::Result<Scan>;
+    fn list(&self) -> io::Result<Vec<Process>>;
 
-    /// Kills a process that was found, if it still carries the mark.
-    fn end(&self, process: &Found, whose: Whose<'_>) -> OrphanEnd;
+    /// Reads the environment a process was started with; nothing for a zombie.
+    ///
+    /// # Errors
+    /// When there is no such process any more, or it does not show its environment.
+    fn environment(&self, pid: u32, buffer: &mut Vec<u8>) -> io::Result<()>;
+
+    /// Whether a process that hides its environment runs as this user.
+    fn is_own(&self, pid: u32) -> bool;
+
+    /// Kills a process, if it still is the one that was listed.
+    fn end(&self, process: &Process) -> OrphanEnd;
 }
 
-/// Whose processes are looked for.
+/// A process as listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose<'a> {
-    /// All that a worker started.
-    Worker(WorkerId),
-    /// What was started under these claims; the worker's others are left alone.
-    Claims(&'a [Claim]),
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// When it began.
+    pub started: BootTime,
+    /// Whether it runs: it is neither a zombie nor the kernel's.
+    pub runs: bool,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    claims: Vec<Claim>,
+    lost_at: BootTime,
+    /// The sessions that were found to be of these claims, and when last.
+    seen: Vec<(u32, BootTime)>,
+}
+
+impl Search {
+    /// A search for the processes of claims whose worker was lost by then at the latest.
+    pub fn new(claims: Vec<Claim>, lost_at: BootTime) -> Self {
+        Self {
+            claims,
+            lost_at,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Whose processes are looked for.
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
+    /// Leaves those alone that are held no more.
+    pub(super) fn let_go(&mut self, held: &[Held]) {
+        let mut held = held.iter();
+        self.claims.retain(|_| held.next() != Some(&Held::Lost));
+    }
+
+    /// Looks once at every process. `commands` is what the claims' workers recorded.
+    ///
+    /// # Errors
+    /// When the system does not list processes.
+    pub fn scan(
+        &mut self,
+        processes: &impl Processes,
+        commands: &[CommandRecord],
+        now: BootTime,
+    ) -> io::Result<Scan> {
+        let list = processes.list()?;
+        let commands: Vec<_> = commands
+            .iter()
+            .filter(|command| self.claims.contains(&command.claim))
+            .collect();
+        let mut scan = Scan::default();
+        for command in &commands {
+            if self.is_session_of(command, &list) {
+                self.saw(command.session, now);
+                let members = list.iter().filter(|one| one.runs && belongs(one, command));
+                scan.found.extend(members.map(|process| Found {
+                    process: *process,
+                    claim: command.claim,
+                }));
+            }
+        }
+        self.add_marked(processes, &list, &mut scan);
+        scan.hidden = self.hidden(scan.hidden, &commands, &list);
+        Ok(scan)
+    }
+
+    /// Whether the session with the command's id is still the command's. An id is given to no other
+    /// session as long as a process is in the one that has it. Where the leader has gone, a process
+    /// that began before the worker was lost, or its end was seen, holds on to the id.
+    fn is_session_of(&self, command: &CommandRecord, list: &[Process]) -> bool {
+        if let Some(leader) = list.iter().find(|one| one.pid == command.pid) {
+            return leader.started <= command.recorded_at;
+        }
+        let seen = self.seen.iter().find(|(id, _)| *id == command.session);
+        let seen = seen.map_or(BootTime::default(), |(_, at)| at.after(SIGHT));
+        let until = command.ended_at.unwrap_or(self.lost_at).max(seen);
+        list.iter()
+            .any(|one| belongs(one, command) && one.started <= until)
+    }
+
+    fn saw(&mut self, session: u32, now: BootTime) {
+        match self.seen.iter_mut().find(|(id, _)| *id == session) {
+            Some((_, at)) => *at = now,
+            None => self.seen.push((session, now)),
+        }
+    }
+
+    /// Adds those that carry the mark of one of the claims.
+    fn add_marked(&self, processes: &impl Processes, list: &[Process], scan: &mut Scan) {
+        let marks = Marks::new(&self.claims);
+        let mut buffer = Vec::new();
+        let mut empty = Vec::new();
+        let is_known = |scan: &Scan, pid| scan.found.iter().any(|one| one.process.pid == pid);
+        for process in list.iter().filter(|process| process.runs) {
+            if is_known(scan, process.pid) {
+                continue;
+            }
+            match processes.environment(process.pid, &mut buffer) {
+                Ok(()) if buffer.is_empty() => empty.push(process),
+                Ok(()) => scan.found.extend(marks.on(&buffer, process)),
+                Err(error) if !is_gone(&error) && processes.is_own(process.pid) => {
+                    scan.hidden.push(process.pid);
+                }
+                Err(_) => {}
+            }
+        }
+        // A process in the middle of an exec shows no environment for a moment.
+        for process in empty {
+            if processes.environment(process.pid, &mut buffer).is_ok() {
+                scan.found.extend(marks.on(&buffer, process));
+            }
+        }
+    }
+
+    /// What hides and is older than the claims' commands is of none of them.
+    fn hidden(
+        &self,
+        mut hidden: Vec<u32>,
+        commands: &[&CommandRecord],
+        list: &[Process],
+    ) -> Vec<u32> {
+        let of = |claim| commands.iter().find(|command| command.claim == claim);
+        let starts = self.claims.iter().map(|claim| of(*claim));
+        let starts: Option<Vec<_>> = starts
+            .map(|command| command.map(|command| command.recorded_at))
+            .collect();
+        let Some(first) = starts.and_then(|starts| starts.into_iter().min()) else {
+            return hidden;
+        };
+        let is_older = |pid: &u32| {
+            let process = list.iter().find(|one| one.pid == *pid);
+            process.is_some_and(|one| one.started.after(SIGHT) < first)
+        };
+        hidden.retain(|pid| !is_older(pid));
+        hidden
+    }
+}
+
+fn belongs(process: &Process, command: &CommandRecord) -> bool {
+    process.session == command.session || process.group == command.session
 }
 
 /// What a look at every process came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// Those that carry the mark.
+    /// Those of the claims.
     pub found: Vec<Found>,
-    /// The numbers of this user's processes that do not show whether they carry it. Ordinary
+    /// The numbers of this user's processes that do not show whether they carry a mark. Ordinary
     /// among them are key agents and the like, which hide their memory.
     pub hidden: Vec<u32>,
 }
 
-/// A process that carries a worker's mark.
+/// A process of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Its number.
-    pub pid: u32,
-    /// The task it was started for, if its environment says so.
-    pub task: Option<i64>,
+    /// The process.
+    pub process: Process,
+    /// The claim it was started for.
+    pub claim: Claim,
 }
 
 /// What became of an orphan.
@@ -74,11 +237,14 @@ const READ_BYTES: usize = 32 << 10;
 pub struct ProcFs;
 
 impl Processes for ProcFs {
-    fn marked(&self, whose: Whose<'_>) -> io::Result<Scan> {
-        let marks = Marks::new(whose);
+    fn list(&self) -> io::Result<Vec<Process>> {
+        if !Namespace::is_shown() {
+            return Err(io::Error::other(
+                "/proc shows those of another pid namespace; mount one of this",
+            ));
+        }
         let mut buffer = Vec::new();
-        let mut scan = Scan::default();
-        let mut empty = Vec::new();
+        let mut list = Vec::new();
         for entry in std::fs::read_dir("/proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
@@ -86,17 +252,29 @@ impl Processes for ProcFs {
             };
             // The first process is older than any worker, and often hides.
             if pid != 1 && pid != std::process::id() {
-                look(pid, &marks, &mut buffer, &mut scan, Some(&mut empty));
+                list.extend(stat_of(pid, &mut buffer));
             }
         }
-        // A process in the middle of an exec shows no environment for a moment.
-        for pid in empty {
-            look(pid, &marks, &mut buffer, &mut scan, None);
-        }
-        Ok(scan)
+        Ok(list)
     }
 
-    fn end(&self, process: &Found, whose: Whose<'_>) -> OrphanEnd {
+    fn environment(&self, pid: u32, buffer: &mut Vec<u8>) -> io::Result<()> {
+        read(&format!("/proc/{pid}/environ"), buffer)
+    }
+
+    /// The owner of a process's folder does not say: that is root for all that hide.
+    fn is_own(&self, pid: u32) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+        let own = geteuid().as_raw().to_string();
+        status.is_ok_and(|status| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix("Uid:"))
+                .is_some_and(|ids| ids.split_whitespace().any(|id| id == own))
+        })
+    }
+
+    fn end(&self, process: &Process) -> OrphanEnd {
         let Some(pid) = process.pid.try_into().ok().and_then(Pid::from_raw) else {
             return OrphanEnd::Gone;
         };
@@ -107,12 +285,9 @@ impl Processes for ProcFs {
         };
         // Read after the pidfd holds on to the process: a number given to another one by then is
         // seen here, and one given away later is not signalled.
-        let mut buffer = Vec::new();
-        match read_environment(process.pid, &mut buffer) {
-            Ok(()) if Marks::new(whose).are_on(&buffer) => {}
-            Ok(()) => return OrphanEnd::Gone,
-            Err(error) if is_gone(&error) => return OrphanEnd::Gone,
-            Err(error) => return OrphanEnd::Refused(error),
+        match stat_of(process.pid, &mut Vec::new()) {
+            Some(now) if now.runs && now.started == process.started => {}
+            Some(_) | None => return OrphanEnd::Gone,
         }
         match pidfd_send_signal(pidfd, Signal::KILL) {
             Ok(()) => OrphanEnd::Killed,
@@ -122,32 +297,13 @@ impl Processes for ProcFs {
     }
 }
 
-fn look(
-    pid: u32,
-    marks: &Marks,
-    buffer: &mut Vec<u8>,
-    scan: &mut Scan,
-    empty: Option<&mut Vec<u32>>,
-) {
-    match read_environment(pid, buffer) {
-        Ok(()) if buffer.is_empty() => {
-            if let Some(empty) = empty {
-                empty.push(pid);
-            }
-        }
-        Ok(()) if marks.are_on(buffer) => scan.found.push(Found {
-            pid,
-            task: value(buffer, b"QUEUE_TASK_ID="),
-        }),
-        Err(error) if !is_gone(&error) && is_own(pid) => scan.hidden.push(pid),
-        Ok(()) | Err(_) => {}
-    }
+fn stat_of(pid: u32, buffer: &mut Vec<u8>) -> Option<Process> {
+    read(&format!("/proc/{pid}/stat"), buffer).ok()?;
+    stat::parse(pid, buffer)
 }
 
-/// Reads a process's environment; nothing for a zombie or a thread of the kernel.
-fn read_environment(pid: u32, buffer: &mut Vec<u8>) -> io::Result<()> {
+fn read(path: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
-    let path = format!("/proc/{pid}/environ");
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     loop {
         buffer.reserve(READ_BYTES);
@@ -161,39 +317,33 @@ fn read_environment(pid: u32, buffer: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// The marks looked for: an environment carries one if it has all of its variables.
-struct Marks(Vec<Vec<Vec<u8>>>);
+struct Marks(Vec<(Claim, [Vec<u8>; 3])>);
 
 impl Marks {
-    fn new(whose: Whose<'_>) -> Self {
-        let of_worker = |worker: WorkerId| format!("QUEUE_WORKER={worker}").into_bytes();
+    fn new(claims: &[Claim]) -> Self {
         let of_claim = |claim: &Claim| {
-            vec![
-                of_worker(claim.worker),
+            let mark = [
+                format!("QUEUE_WORKER={}", claim.worker).into_bytes(),
                 format!("QUEUE_TASK_ID={}", claim.task).into_bytes(),
                 format!("QUEUE_TOKEN={}", claim.token).into_bytes(),
-            ]
+            ];
+            (*claim, mark)
         };
-        Self(match whose {
-            Whose::Worker(worker) => vec![vec![of_worker(worker)]],
-            Whose::Claims(claims) => claims.iter().map(of_claim).collect(),
-        })
+        Self(claims.iter().map(of_claim).collect())
     }
 
-    fn are_on(&self, environment: &[u8]) -> bool {
+    fn on(&self, environment: &[u8], process: &Process) -> Option<Found> {
         let has = |variable: &Vec<u8>| {
             environment
                 .split(|byte| *byte == 0)
                 .any(|own| own == variable)
         };
-        self.0.iter().any(|mark| mark.iter().all(has))
+        let carries = |(_, mark): &&(Claim, [Vec<u8>; 3])| mark.iter().all(has);
+        self.0.iter().find(carries).map(|(claim, _)| Found {
+            process: *process,
+            claim: *claim,
+        })
     }
-}
-
-fn value(environment: &[u8], name: &[u8]) -> Option<i64> {
-    environment
-        .split(|byte| *byte == 0)
-        .find_map(|variable| variable.strip_prefix(name))
-        .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok())
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -201,15 +351,5 @@ fn is_gone(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
-/// Whether a process that hides its memory runs as this user. The owner of its folder does not
-/// say: that is root for all of them.
-fn is_own(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
-    let own = geteuid().as_raw().to_string();
-    status.is_ok_and(|status| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("Uid:"))
-            .is_some_and(|ids| ids.split_whitespace().any(|id| id == own))
-    })
-}
+#[cfg(test)]
+mod tests;

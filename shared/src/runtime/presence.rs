@@ -7,10 +7,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::records::{CommandRecords, Namespace, RecordFile};
+use super::recovery::Origin;
 use super::sidecar::Sidecar;
 use super::sidecar::files::{self, Folder};
 use super::wakeup::{self, PLACE_BYTES, Signal, Waker};
@@ -27,12 +30,13 @@ pub struct Registration {
     sidecar: Sidecar,
     idle: File,
     socket: OwnedFd,
+    records: Option<Arc<CommandRecords>>,
     _lock: File,
 }
 
 impl Registration {
     /// Registers a worker: first its lock, so that nobody ever sees the row of a live worker
-    /// unlocked, then its socket, then the row.
+    /// unlocked, then its socket and the records of its commands, then the row.
     ///
     /// # Errors
     /// As [`Queue::register`], and when the system refuses a file or a socket.
@@ -51,8 +55,13 @@ impl Registration {
         let idle = open_private(&sidecar.idle_file())?;
         let socket = bind(&sidecar, id)
             .map_err(|error| Error::io("cannot bind the worker's wake socket", error))?;
-        let place = match queue.register(&info) {
-            Ok(place) => u64::from(place),
+        let runs_commands = info.serves.commands;
+        let records = runs_commands.then(|| CommandRecords::create(&sidecar, id, slots));
+        let registered = records
+            .transpose()
+            .and_then(|records| Ok((records, queue.register(&info)?)));
+        let (records, place) = match registered {
+            Ok((records, place)) => (records.map(Arc::new), u64::from(place)),
             Err(error) => {
                 remove_files(&sidecar, id);
                 return Err(error);
@@ -64,6 +73,7 @@ impl Registration {
             sidecar,
             idle,
             socket,
+            records,
             _lock: lock,
         };
         // Whoever had the place before may have died idle.
@@ -74,6 +84,11 @@ impl Registration {
     /// The worker as registered.
     pub fn info(&self) -> &WorkerInfo {
         &self.info
+    }
+
+    /// Where its commands are recorded, if it runs any.
+    pub fn records(&self) -> Option<Arc<CommandRecords>> {
+        self.records.clone()
     }
 
     /// Its socket, non-blocking.
@@ -144,6 +159,28 @@ impl DeadLock {
     }
 }
 
+/// Where a registered worker ran. One that left no records, as workers of older versions, ran here if
+/// it did in this boot; one that runs no commands leaves no processes of theirs anywhere.
+///
+/// # Errors
+/// When the system refuses to read its records, or does not say where this process is.
+pub fn origin_of(sidecar: &Sidecar, worker: &WorkerInfo) -> Result<Origin> {
+    let own = Namespace::own()?;
+    if worker.boot_id != own.boot_id {
+        return Ok(Origin::EarlierBoot);
+    }
+    if !worker.serves.commands {
+        return Ok(Origin::Here);
+    }
+    let records = RecordFile::read(sidecar, worker.id)?;
+    let is_here = records.is_none_or(|records| records.namespace == own);
+    Ok(if is_here && Namespace::is_shown() {
+        Origin::Here
+    } else {
+        Origin::Elsewhere
+    })
+}
+
 /// Whether a registered worker lives, as far as its lock tells. Changes nothing.
 ///
 /// # Errors
@@ -200,6 +237,7 @@ pub fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
         let deserted = match kind {
             "lock" => DeadLock::take(sidecar, id)?.is_some(),
             "sock" => !waker.send(id, Signal::Peers),
+            "procs" => !is_alive(sidecar, id)?,
             _ => false,
         };
         if deserted {
@@ -289,6 +327,7 @@ pub(super) fn remove_socket(sidecar: &Sidecar, worker: WorkerId) {
 
 fn remove_files(sidecar: &Sidecar, worker: WorkerId) {
     remove_socket(sidecar, worker);
+    let _ = files::remove(&sidecar.worker_records(worker));
     let _ = files::remove(&sidecar.worker_lock(worker));
 }
 

@@ -2,9 +2,9 @@
 //! [`System`](super::system::System); the simulation has its own.
 
 use super::executor::{Ending, StartError};
-use super::orphans::Whose;
+use super::orphans::Search;
 use super::protocol::Event;
-use super::recovery::Sweep;
+use super::recovery::{Origin, Sweep};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
@@ -47,7 +47,7 @@ pub trait Shell {
     fn watch_only(&mut self, peers: &[WorkerInfo]);
 
     /// Scans for processes that nobody is to run any more, and ends what it finds.
-    fn sweep(&mut self, whose: Whose<'_>) -> Result<Sweep>;
+    fn sweep(&mut self, search: &mut Search, now: Now) -> Result<Sweep>;
 
     /// Removes a dead worker's files and lets go of its lock; with `keep_files` only the latter.
     fn release(&mut self, dead: WorkerId, keep_files: bool);
@@ -63,8 +63,8 @@ pub enum Peer {
     Alive,
     /// It is dead, and its lock is now the caller's.
     Dead {
-        /// Whether it died in this boot of this machine, so that processes may be left.
-        this_boot: bool,
+        /// Where it ran.
+        origin: Origin,
     },
     /// Its process has gone but somebody else holds its lock.
     Taken,

@@ -71,6 +71,11 @@ impl Sidecar {
         self.workers().join(format!("{worker}.sock"))
     }
 
+    /// The commands that the worker runs, as [`RecordFile`](super::records::RecordFile) reads them.
+    pub fn worker_records(&self, worker: WorkerId) -> PathBuf {
+        self.workers().join(format!("{worker}.procs"))
+    }
+
     /// The folder of task logs.
     pub fn logs(&self) -> PathBuf {
         self.folder.join("log")

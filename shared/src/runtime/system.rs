@@ -12,11 +12,12 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::executor::{Ended, Ending, Executor, StartError};
 use super::inputs;
 use super::listener::Place;
-use super::orphans::{OrphanEnd, ProcFs, Processes, Whose};
+use super::orphans::{OrphanEnd, ProcFs, Processes, Search};
 use super::pacemaker::{Pulse, silence};
-use super::presence::{DeadLock, Registration, boot_id};
+use super::presence::{DeadLock, Registration, origin_of};
 use super::protocol::Event;
-use super::recovery::{Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+use super::records::{CommandRecord, Namespace, RecordFile};
+use super::recovery::{Origin, Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
 use super::shell::{Peer, Shell};
 use super::sidecar::Sidecar;
 use super::stop::StopReceiver;
@@ -216,9 +217,9 @@ impl Shell for System {
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer> {
         if let Some(lock) = DeadLock::take(&self.sidecar, peer.id)? {
             self.forget(peer.id);
+            let origin = origin_of(&self.sidecar, peer)?;
             self.dead.push(lock);
-            let this_boot = peer.boot_id == self.registration.info().boot_id;
-            return Ok(Peer::Dead { this_boot });
+            return Ok(Peer::Dead { origin });
         }
         if !self.peers.contains_key(&peer.id) {
             let watched = self.watch(peer);
@@ -239,8 +240,8 @@ impl Shell for System {
         }
     }
 
-    fn sweep(&mut self, whose: Whose<'_>) -> Result<Sweep> {
-        sweep(&ProcFs, whose)
+    fn sweep(&mut self, search: &mut Search, now: Now) -> Result<Sweep> {
+        sweep(&ProcFs, &self.sidecar, search, now)
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {
@@ -273,24 +274,46 @@ impl Shell for System {
 /// Looks once for processes that nobody is to run any more, and ends what it finds.
 ///
 /// # Errors
-/// When the system does not list processes.
-pub fn sweep(processes: &impl Processes, whose: Whose<'_>) -> Result<Sweep> {
-    let scan = processes
-        .marked(whose)
+/// When the system does not list processes, or refuses to read what their worker recorded.
+pub fn sweep(
+    processes: &impl Processes,
+    sidecar: &Sidecar,
+    search: &mut Search,
+    now: Now,
+) -> Result<Sweep> {
+    let commands = recorded(sidecar, search.claims())?;
+    let scan = search
+        .scan(processes, &commands, now.boot)
         .map_err(|error| Error::io("cannot list processes", error))?;
     let mut sweep = Sweep {
-        signalled: Vec::new(),
-        unreachable: Vec::new(),
         hidden: scan.hidden,
+        ..Sweep::default()
     };
     for found in scan.found {
-        match processes.end(&found, whose) {
-            OrphanEnd::Killed => sweep.signalled.push(found.pid),
+        match processes.end(&found.process) {
+            OrphanEnd::Killed => sweep.signalled.push(found),
             OrphanEnd::Gone => {}
-            OrphanEnd::Refused(_) => sweep.unreachable.push(found.pid),
+            OrphanEnd::Refused(_) => sweep.unreachable.push(found),
         }
     }
     Ok(sweep)
+}
+
+/// What the workers of these claims recorded, as far as process ids mean the same here.
+fn recorded(sidecar: &Sidecar, claims: &[Claim]) -> Result<Vec<CommandRecord>> {
+    let mut workers: Vec<WorkerId> = claims.iter().map(|claim| claim.worker).collect();
+    workers.sort_unstable();
+    workers.dedup();
+    let own = Namespace::own()?;
+    let mut commands = Vec::new();
+    for worker in workers {
+        if let Some(file) = RecordFile::read(sidecar, worker)?
+            && file.namespace == own
+        {
+            commands.extend(file.commands);
+        }
+    }
+    Ok(commands)
 }
 
 /// Recovers every worker that is dead and that nobody else recovers, without being a worker.
@@ -300,26 +323,43 @@ pub fn sweep(processes: &impl Processes, whose: Whose<'_>) -> Result<Sweep> {
 /// processes.
 pub fn recover_once<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     let mut recovered = Vec::new();
-    let boot = boot_id()?;
     for worker in queue.workers()? {
         if let Some(lock) = DeadLock::take(queue.sidecar(), worker.id)? {
-            let this_boot = worker.boot_id == boot;
-            let recovery = Recovery::new(worker.id, this_boot, queue.now());
-            recovered.push(recover(queue, recovery)?);
-            lock.remove(queue.sidecar());
+            let origin = origin_of(queue.sidecar(), &worker)?;
+            recovered.push(recover_locked(queue, lock, origin)?);
         }
     }
     inputs::Source::sweep(queue)?;
     Ok(recovered)
 }
 
-/// Recovers a worker that the caller knows to be dead. `is_local` says whether it may have left
-/// processes here.
+/// Recovers a worker whose lock the caller took; its files go with its last task.
 ///
 /// # Errors
 /// As [`recover_once`].
-pub fn recover_dead<Q: Queue>(queue: &Q, worker: WorkerId, is_local: bool) -> Result<Recovered> {
-    recover(queue, Recovery::new(worker, is_local, queue.now()))
+pub fn recover_locked<Q: Queue>(queue: &Q, lock: DeadLock, origin: Origin) -> Result<Recovered> {
+    let sidecar = queue.sidecar();
+    let recovery = Recovery::new(lock.worker(), origin, queue.now());
+    let recovered = recover(queue, sidecar, recovery)?;
+    if recovered.kept.is_empty() {
+        lock.remove(sidecar);
+    }
+    Ok(recovered)
+}
+
+/// Recovers a worker that the caller knows to be dead, with processes of `further` claims of its that
+/// the file does not tell of. Its records are beside `sidecar`.
+///
+/// # Errors
+/// As [`recover_once`].
+pub fn recover_dead<Q: Queue>(
+    queue: &Q,
+    sidecar: &Sidecar,
+    (worker, origin): (WorkerId, Origin),
+    further: Vec<Claim>,
+) -> Result<Recovered> {
+    let recovery = Recovery::new(worker, origin, queue.now()).and_of(further);
+    recover(queue, sidecar, recovery)
 }
 
 /// Returns claims whose lease has run out, after their processes were ended.
@@ -331,20 +371,26 @@ pub fn recover_expired<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     for claim in queue.expired()? {
         of_worker.entry(claim.worker).or_default().push(claim);
     }
-    let recover =
-        |(worker, claims)| recover(queue, Recovery::of_expired(worker, claims, queue.now()));
+    let recover = |(worker, claims)| {
+        let recovery = Recovery::of_expired(worker, claims, queue.now());
+        recover(queue, queue.sidecar(), recovery)
+    };
     of_worker.into_iter().map(recover).collect()
 }
 
-fn recover<Q: Queue>(queue: &Q, mut recovery: Recovery) -> Result<Recovered> {
+fn recover<Q: Queue>(queue: &Q, sidecar: &Sidecar, mut recovery: Recovery) -> Result<Recovered> {
     let dead = recovery.worker();
     loop {
         let now = queue.now();
         let answer = match recovery.next(now) {
-            RecoveryAction::Sweep => RecoveryAnswer::Swept(sweep(&ProcFs, recovery.whose())?),
+            RecoveryAction::ListClaims => RecoveryAnswer::Listed(queue.claims_of(dead)),
+            RecoveryAction::Sweep if !recovery.is_sure(queue, now) => continue,
+            RecoveryAction::Sweep => {
+                RecoveryAnswer::Swept(sweep(&ProcFs, sidecar, recovery.search(), now)?)
+            }
             RecoveryAction::Reap => RecoveryAnswer::Reaped(match recovery.expired() {
-                Some(claims) => queue.expire(claims),
-                None => queue.reap(dead),
+                Some(claims) => queue.expire(&claims),
+                None => queue.reap_except(dead, recovery.kept()),
             }),
             RecoveryAction::Release => return recovery.into_result(),
             RecoveryAction::Wait(until) => {

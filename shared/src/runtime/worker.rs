@@ -201,6 +201,7 @@ impl<Q: Queue> Worker<Q> {
         let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
         let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?
             .with_inputs(inputs)
+            .with_records(self.registration.records())
             .for_slots(size(self.options.slots));
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();

@@ -316,13 +316,15 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
         let claims = self.read("claims_of", |queue| queue.claims_of(worker))?;
-        let hides = self.world.lock().plant(Plant::HidesClaims);
+        let world = self.world.lock();
+        // Whoever recovers a dead worker asks the same.
+        let hides = world.plant(Plant::HidesClaims) && world.lives(worker);
         Ok(if hides { Vec::new() } else { claims })
     }
 
-    fn reap(&self, worker: WorkerId) -> Result<Vec<Reaped>> {
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>> {
         let reaped = self.write("reap", |queue| {
-            let reaped = queue.reap(worker)?;
+            let reaped = queue.reap_except(worker, kept)?;
             self.committed(&Call::Reap { reaped: &reaped });
             Ok(reaped)
         })?;

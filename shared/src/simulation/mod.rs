@@ -156,17 +156,23 @@ pub enum Plant {
     NoSweep,
     /// Killed workers keep their locks.
     NobodyDies,
+    /// Recovery ends whatever the dead worker ever started.
+    SweepsAll,
+    /// Recovery looks for marks alone.
+    IgnoresRecords,
 }
 
 impl Plant {
     /// Every mistake there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFence,
         Self::ForgetsTasks,
         Self::ClaimsTwice,
         Self::HidesClaims,
         Self::NoSweep,
         Self::NobodyDies,
+        Self::SweepsAll,
+        Self::IgnoresRecords,
     ];
 }
 

@@ -12,10 +12,10 @@ use crate::error::Result;
 use crate::queue::WorkerInfo;
 use crate::runtime::executor::{Ending, StartError};
 use crate::runtime::listener::Place;
-use crate::runtime::orphans::Whose;
+use crate::runtime::orphans::Search;
 use crate::runtime::presence::{DeadLock, Registration};
 use crate::runtime::protocol::Event;
-use crate::runtime::recovery::Sweep;
+use crate::runtime::recovery::{Origin, Sweep};
 use crate::runtime::shell::{Peer, Shell};
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::{Signal, Waker};
@@ -67,7 +67,8 @@ impl Shell for SimulatedShell {
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer> {
         if let Some(lock) = DeadLock::take(&self.sidecar, peer.id)? {
             self.dead.push(lock);
-            return Ok(Peer::Dead { this_boot: true });
+            let origin = Origin::Here;
+            return Ok(Peer::Dead { origin });
         }
         if !self.greeted.contains(&peer.id) {
             self.greeted.push(peer.id);
@@ -81,9 +82,8 @@ impl Shell for SimulatedShell {
             .retain(|id| peers.iter().any(|peer| peer.id == *id));
     }
 
-    fn sweep(&mut self, whose: Whose<'_>) -> Result<Sweep> {
-        let now = self.clock.now().boot;
-        Ok(self.world.lock().sweep(whose, now))
+    fn sweep(&mut self, search: &mut Search, now: Now) -> Result<Sweep> {
+        Ok(self.world.lock().sweep(search, now.boot))
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {

@@ -11,7 +11,7 @@ use crate::clock::{BootTime, Now};
 use crate::outcome::{Outcome, Settled, Settlement};
 use crate::queue::Reaped;
 use crate::runtime::executor::{End, Ended, Ending, StartError};
-use crate::runtime::orphans::Whose;
+use crate::runtime::orphans::{Found, Process, Search};
 use crate::runtime::recovery::Sweep;
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -37,6 +37,7 @@ impl Shared {
             acknowledged: BTreeSet::new(),
             reopened: BTreeSet::new(),
             states: BTreeMap::new(),
+            settled: BTreeSet::new(),
             trace: 0xcbf2_9ce4_8422_2325,
             last: VecDeque::new(),
             violations: Vec::new(),
@@ -75,6 +76,8 @@ pub(super) struct World {
     acknowledged: BTreeSet<TaskId>,
     pub(super) reopened: BTreeSet<TaskId>,
     states: BTreeMap<TaskId, State>,
+    /// Claims whose outcome is recorded.
+    settled: BTreeSet<Claim>,
     trace: u64,
     pub(super) last: VecDeque<String>,
     pub(super) violations: Vec<String>,
@@ -91,6 +94,35 @@ struct Child {
     heeds_term: bool,
     is_handler: bool,
     is_orphan: bool,
+    /// A process that a command left when it ended.
+    is_daemon: bool,
+    traces: Traces,
+}
+
+/// What tells whose a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Traces {
+    /// Its mark, and the record its worker made of it.
+    Both,
+    /// The mark alone: its worker died before it made a record.
+    Mark,
+    /// The record alone: it has cleaned its environment.
+    Record,
+}
+
+impl Child {
+    fn found(&self) -> Found {
+        Found {
+            process: Process {
+                pid: self.pid,
+                group: self.pid,
+                session: self.pid,
+                started: BootTime(0),
+                runs: true,
+            },
+            claim: self.claim,
+        }
+    }
 }
 
 impl World {
@@ -186,6 +218,9 @@ impl World {
             if is_stale && *settled != Settled::ClaimLost {
                 self.violated(format!("a stale claim of {} was settled", claim.task));
             }
+            if *settled != Settled::ClaimLost {
+                self.settled.insert(*claim);
+            }
         }
     }
 
@@ -223,6 +258,12 @@ impl World {
             heeds_term: !self.chance(150),
             is_handler,
             is_orphan: false,
+            is_daemon: false,
+            traces: match self.rng.u32(0..10) {
+                0 => Traces::Mark,
+                1 | 2 => Traces::Record,
+                _ => Traces::Both,
+            },
         };
         self.children.push(child);
         Ok(())
@@ -252,7 +293,8 @@ impl World {
 
     pub(super) fn signal(&mut self, claim: Claim, ending: Ending, now: BootTime) {
         let delay = Duration::from_millis(self.rng.u64(0..40));
-        let Some(child) = self.children.iter_mut().find(|child| child.claim == claim) else {
+        let runs = |child: &&mut Child| child.claim == claim && !child.is_daemon;
+        let Some(child) = self.children.iter_mut().find(runs) else {
             return;
         };
         let ends_at = child.ends_at.min(now.after(delay));
@@ -278,7 +320,11 @@ impl World {
     /// What of a worker's has ended by `now`.
     pub(super) fn ended(&mut self, worker: WorkerId, now: BootTime) -> Vec<Ended> {
         let over = |child: &Child| child.ends_at <= now && child.claim.worker == worker;
-        let ended: Vec<_> = self.children.extract_if(.., |child| over(child)).collect();
+        let mut ended: Vec<_> = self.children.extract_if(.., |child| over(child)).collect();
+        ended.retain(|child| !child.is_daemon);
+        for child in &ended {
+            self.leave_daemon(child, now);
+        }
         let ended = ended.into_iter().map(|child| Ended {
             claim: child.claim,
             end: child.end,
@@ -286,6 +332,18 @@ impl World {
             output: None,
         });
         ended.collect()
+    }
+
+    /// Some commands leave something running when they end by themselves.
+    fn leave_daemon(&mut self, child: &Child, now: BootTime) {
+        if matches!(child.end, End::Exited(_)) && self.chance(150) {
+            let length = Duration::from_millis(self.rng.u64(0..self.config.longest_ms));
+            self.children.push(Child {
+                ends_at: now.after(length),
+                is_daemon: true,
+                ..child.clone()
+            });
+        }
     }
 
     /// A worker begins its life.
@@ -299,7 +357,12 @@ impl World {
 
     /// The claims under which something runs.
     pub(super) fn executions(&self) -> Vec<Claim> {
-        self.children.iter().map(|child| child.claim).collect()
+        self.commands().map(|child| child.claim).collect()
+    }
+
+    /// What runs, without what ended commands left.
+    fn commands(&self) -> impl Iterator<Item = &Child> {
+        self.children.iter().filter(|child| !child.is_daemon)
     }
 
     /// A worker's process is gone, and its handlers with it; its commands live on.
@@ -308,7 +371,7 @@ impl World {
         self.children
             .retain(|child| child.claim.worker != worker || !child.is_handler);
         for child in &mut self.children {
-            if child.claim.worker == worker {
+            if child.claim.worker == worker && !child.is_daemon {
                 child.is_orphan = true;
                 self.counts.orphans += 1;
             }
@@ -349,47 +412,59 @@ impl World {
 
     /// Whether nothing runs and no task is known to be open.
     pub(super) fn is_idle(&self) -> bool {
-        self.children.is_empty() && self.states.values().all(|state| state.is_terminal())
+        self.commands().next().is_none() && self.states.values().all(|state| state.is_terminal())
     }
 
-    pub(super) fn sweep(&mut self, whose: Whose<'_>, now: BootTime) -> Sweep {
+    pub(super) fn sweep(&mut self, search: &Search, now: BootTime) -> Sweep {
         let mut sweep = Sweep::default();
         if self.plant(Plant::NoSweep) {
             return sweep;
         }
         let delay = Duration::from_millis(self.rng.u64(0..30));
-        let carries = |claim: &Claim| match whose {
-            Whose::Worker(worker) => claim.worker == worker,
-            Whose::Claims(claims) => claims.contains(claim),
+        let (all, marks) = (
+            self.plant(Plant::SweepsAll),
+            self.plant(Plant::IgnoresRecords),
+        );
+        let is_meant = |own: &Claim| {
+            let claims = search.claims();
+            claims.contains(own) || all && claims.iter().any(|claim| claim.worker == own.worker)
         };
+        let is_seen = |child: &Child| !marks || child.traces != Traces::Record;
+        let mut wronged = Vec::new();
         for child in &mut self.children {
-            if carries(&child.claim) && child.ends_at > now {
+            if is_meant(&child.claim) && is_seen(child) && child.ends_at > now {
                 child.ends_at = child.ends_at.min(now.after(delay));
-                sweep.signalled.push(child.pid);
+                sweep.signalled.push(child.found());
+                if self.settled.contains(&child.claim) {
+                    wronged.push(child.claim.task);
+                }
             }
+        }
+        for task in wronged {
+            self.violated(format!("what {task} left when it had ended was ended"));
         }
         sweep
     }
 
     fn is_running(&self, task: TaskId, now: BootTime) -> bool {
-        let runs = |child: &&Child| child.claim.task == task && child.ends_at > now;
-        self.children.iter().any(|child| runs(&child))
+        let runs = |child: &Child| child.claim.task == task && child.ends_at > now;
+        self.commands().any(runs)
     }
 
     /// Executions that belong to a worker and run, for a worker that claims to have ended.
     pub(super) fn left_by(&self, worker: WorkerId, now: BootTime) -> usize {
         let left = |child: &&Child| child.claim.worker == worker && child.ends_at > now;
-        self.children.iter().filter(left).count()
+        self.commands().filter(left).count()
     }
 
     /// The workers with executions that have ended and that they have not noticed.
     pub(super) fn with_ended(&self, now: BootTime) -> Vec<WorkerId> {
-        let ended = self.children.iter().filter(|child| child.ends_at <= now);
+        let ended = self.commands().filter(|child| child.ends_at <= now);
         ended.map(|child| child.claim.worker).collect()
     }
 
     pub(super) fn next_end(&self, now: BootTime) -> Option<BootTime> {
-        let ends = self.children.iter().map(|child| child.ends_at);
+        let ends = self.commands().map(|child| child.ends_at);
         ends.filter(|at| *at > now).min()
     }
 

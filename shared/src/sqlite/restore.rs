@@ -2,6 +2,7 @@
 //! the two change places in one step; whoever is killed before or after that leaves a whole
 //! database.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,9 +21,11 @@ use super::location::{Location, locate, prepare_sidecar, unusable};
 use super::options::{Durability, OpenOptions};
 use super::place::{Identity, beside, sync_file, sync_folder};
 use super::processes::{named, reading};
-use super::{migrate, statement};
-use crate::claim::WorkerId;
+use super::{migrate, read, statement};
+use crate::claim::{Claim, WorkerId};
 use crate::error::{Error, Result};
+use crate::runtime::records::{Namespace, RecordFile};
+use crate::runtime::recovery::Origin;
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::sidecar::files;
 
@@ -89,8 +92,8 @@ pub(crate) struct Replacement {
 #[derive(Debug)]
 enum Current {
     Nothing,
-    /// A database, how far it has come, and the workers it knows.
-    Sound(Past, Vec<WorkerId>),
+    /// A database, how far it has come, and the workers it knows with their claims.
+    Sound(Past, Vec<(WorkerId, Vec<Claim>)>),
     /// Something that cannot be read.
     Damaged,
 }
@@ -162,22 +165,44 @@ impl Replacement {
         Ok(staged)
     }
 
-    /// The workers that either file knows, and of each whether it may have left processes here: of
-    /// those in a backup of another database it is unknown whether they are dead.
+    /// The workers that either file knows, and of each whether it may have left processes here, and
+    /// for which claims: of those in a backup of another database it is unknown whether they are dead.
+    /// Where the old file does not tell what its workers held, their records do.
     ///
     /// # Errors
-    /// When the staged file cannot be read.
-    pub(crate) fn workers(&self) -> Result<Vec<(WorkerId, bool)>> {
+    /// When the staged file cannot be read, or what a worker recorded.
+    pub(crate) fn workers(&self) -> Result<Vec<(WorkerId, Origin, Vec<Claim>)>> {
         let staged = self.staged();
         let reader = open_reader(&staged, &self.options)?;
-        let mut workers = workers(&reader).map_err(|error| located(&staged, error))?;
+        let mut workers: BTreeMap<WorkerId, Vec<Claim>> = workers(&reader)
+            .map_err(|error| located(&staged, error))?
+            .into_iter()
+            .map(|worker| (worker, Vec::new()))
+            .collect();
         if let Current::Sound(_, known) = &self.current {
-            workers.extend(known);
+            workers.extend(known.iter().cloned());
         }
-        workers.sort_unstable();
-        workers.dedup();
-        let was_here = |worker: &WorkerId| self.sidecar.worker_lock(*worker).exists();
-        Ok(workers.iter().map(|one| (*one, was_here(one))).collect())
+        let is_told = matches!(self.current, Current::Sound(..));
+        let own = Namespace::own()?;
+        let look = |(worker, mut claims): (WorkerId, Vec<Claim>)| {
+            let records = RecordFile::read(&self.sidecar, worker)?;
+            let was_elsewhere = records.as_ref().is_some_and(|file| file.namespace != own);
+            if was_elsewhere || !self.sidecar.worker_lock(worker).exists() {
+                return Ok((worker, Origin::EarlierBoot, Vec::new()));
+            }
+            if !is_told {
+                let commands = records.into_iter().flat_map(|file| file.commands);
+                let running = commands.filter(|command| command.ended_at.is_none());
+                claims.extend(running.map(|command| command.claim));
+            }
+            Ok((worker, Origin::Here, claims))
+        };
+        workers.into_iter().map(look).collect()
+    }
+
+    /// The folder beside the database.
+    pub(crate) fn sidecar(&self) -> &Sidecar {
+        &self.sidecar
     }
 
     /// Takes into account that the new file does not tell how far the old one had come.
@@ -303,6 +328,11 @@ fn look(path: &Path, options: &OpenOptions) -> Result<Current> {
     let found = open_reader(path, options).and_then(|reader| {
         let past = Past::of(&reader).map_err(|error| located(path, error))?;
         let workers = workers(&reader).map_err(|error| located(path, error))?;
+        let with_claims = |worker| Ok((worker, read::claims_of(&reader, worker)?));
+        let workers = workers
+            .into_iter()
+            .map(with_claims)
+            .collect::<Result<_>>()?;
         let whole = is_whole(&reader).map_err(|error| located(path, error))?;
         Ok(whole.then_some((past, workers)))
     });

@@ -7,6 +7,7 @@ mod completions;
 mod interrupted_run;
 mod lasting;
 mod logs;
+mod orphans;
 mod ownership;
 pub(crate) mod program;
 mod safekeeping;

@@ -258,6 +258,18 @@ impl Process {
         Self { pid, started }
     }
 
+    /// The program it runs, and what that was called with.
+    pub(crate) fn arguments(&self) -> String {
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", self.pid));
+        String::from_utf8_lossy(&arguments.unwrap_or_default()).replace('\0', " ")
+    }
+
+    /// Ends it, whatever it is at.
+    pub(crate) fn kill(&self) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+
     /// Whether it still exists and is no zombie.
     pub(crate) fn is_running(&self) -> bool {
         state_and_start(self.pid)

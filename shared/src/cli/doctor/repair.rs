@@ -10,7 +10,7 @@ use crate::claim::WorkerId;
 use crate::error::Result;
 use crate::queue::{Finding, ListQuery, Queue};
 use crate::runtime::recover_once;
-use crate::runtime::recovery::Recovered;
+use crate::runtime::recovery::{Origin, Recovered};
 use crate::runtime::system::{recover_dead, recover_expired};
 use crate::sqlite::{CORE, Database};
 use crate::state::State;
@@ -56,8 +56,17 @@ fn of_worker(recovered: &Recovered) -> Finding {
     let left: Vec<String> = recovered.unreachable.iter().map(u32::to_string).collect();
     Finding {
         problem: (!left.is_empty()).then(|| {
+            let kept: Vec<_> = recovered.kept.iter().map(|claim| claim.task).collect();
+            let kept = match kept.len() {
+                0 => String::new(),
+                number => format!(
+                    "; {} ({}) stay with it as long as they run",
+                    tasks::count(number as u64),
+                    select::show(&kept[..number.min(20)])
+                ),
+            };
             format!(
-                "these of its processes could not be ended: pid {}; end them yourself",
+                "these of its processes could not be ended: pid {}; end them yourself{kept}",
                 left.join(", ")
             )
         }),
@@ -77,6 +86,9 @@ fn recover_unregistered<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     let holders: BTreeSet<WorkerId> = running.iter().filter_map(|task| task.worker).collect();
     let unknown = holders.difference(&registered);
     unknown
-        .map(|worker| recover_dead(queue, *worker, true))
+        .map(|worker| {
+            let worker = (*worker, Origin::Here);
+            recover_dead(queue, queue.sidecar(), worker, Vec::new())
+        })
         .collect()
 }

@@ -9,7 +9,7 @@ use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
 use crate::runtime::protocol::{Event, WorkerEvent};
-use crate::runtime::recovery::{Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+use crate::runtime::recovery::{Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
 use crate::runtime::shell::{Peer, Shell};
 
 impl<Q: Queue, S: Shell> Driver<Q, S> {
@@ -25,15 +25,15 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         };
         self.shell.watch_only(&workers);
         for peer in &workers {
-            let known = |recovery: &Recovery| recovery.worker() == peer.id;
-            if peer.id == self.worker || self.recoveries.iter().any(known) {
+            let is_put_off = self.put_off.is_put_off(peer.id, now.boot);
+            if peer.id == self.worker || is_put_off || self.is_recovering(peer.id) {
                 continue;
             }
             match self.shell.look_at(peer) {
                 Ok(Peer::Alive) => {}
                 Ok(Peer::Taken) => self.events.push(Event::PeerTaken),
-                Ok(Peer::Dead { this_boot }) => {
-                    self.recoveries.push(Recovery::new(peer.id, this_boot, now));
+                Ok(Peer::Dead { origin }) => {
+                    self.recoveries.push(Recovery::new(peer.id, origin, now));
                 }
                 // One whose lock cannot be tried keeps nobody from recovering the others.
                 Err(error) => refused(error),
@@ -66,13 +66,17 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             }
         }
         for (worker, claims) in of_worker {
-            let known = |recovery: &Recovery| recovery.worker() == worker;
-            if !self.recoveries.iter().any(known) {
+            if !self.put_off.are_put_off(worker, now.boot) && !self.is_recovering(worker) {
                 self.recoveries
                     .push(Recovery::of_expired(worker, claims, now));
             }
         }
         Ok(())
+    }
+
+    fn is_recovering(&self, worker: WorkerId) -> bool {
+        let known = |recovery: &Recovery| recovery.worker() == worker;
+        self.recoveries.iter().any(known)
     }
 
     /// Goes on with the first recovery that has something to do. Returns whether one had.
@@ -84,7 +88,12 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         let recovery = &mut self.recoveries[position];
         let dead = recovery.worker();
         match recovery.next(now) {
-            RecoveryAction::Sweep => match self.shell.sweep(recovery.whose()) {
+            RecoveryAction::ListClaims => {
+                let claims = self.queue.claims_of(dead);
+                recovery.answer(now, RecoveryAnswer::Listed(claims));
+            }
+            RecoveryAction::Sweep if !recovery.is_sure(&*self.queue, now) => {}
+            RecoveryAction::Sweep => match self.shell.sweep(recovery.search(), now) {
                 Ok(sweep) => recovery.answer(now, RecoveryAnswer::Swept(sweep)),
                 Err(error) => {
                     recovery.answer(now, RecoveryAnswer::Swept(Sweep::default()));
@@ -95,26 +104,25 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             },
             RecoveryAction::Reap => {
                 let reaped = match recovery.expired() {
-                    Some(claims) => self.queue.expire(claims),
-                    None => self.queue.reap(dead),
+                    Some(claims) => self.queue.expire(&claims),
+                    None => self.queue.reap_except(dead, recovery.kept()),
                 };
                 recovery.answer(now, RecoveryAnswer::Reaped(reaped));
             }
             RecoveryAction::Wait(_) => {}
-            RecoveryAction::Release => self.recovered(position, observer),
+            RecoveryAction::Release => self.recovered(position, now, observer),
         }
         true
     }
 
-    fn recovered(&mut self, position: usize, observer: &mut impl Observer) {
+    fn recovered(&mut self, position: usize, now: Now, observer: &mut impl Observer) {
         let recovery = self.recoveries.swap_remove(position);
         let dead = recovery.worker();
         match recovery.into_result() {
             Ok(recovered) => {
-                self.shell.release(dead, false);
+                self.shell.release(dead, !recovered.kept.is_empty());
                 self.events.push(Event::TasksWaiting);
-                // One that extended its claims after all is nothing to speak of.
-                if !recovered.expired || !recovered.tasks.is_empty() || recovered.ended > 0 {
+                if self.is_told(&recovered, now) {
                     observer.on(&WorkerEvent::Recovered(recovered));
                 }
             }
@@ -126,6 +134,16 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                 });
             }
         }
+    }
+
+    /// Whether a recovery is reported: not where a worker extended its claims after all, and not each
+    /// time where the same tasks are kept again.
+    fn is_told(&mut self, recovered: &Recovered, now: Now) -> bool {
+        if !recovered.kept.is_empty() {
+            return self.put_off.put_off(recovered, now.boot);
+        }
+        self.put_off.is_over(recovered);
+        !recovered.expired || !recovered.tasks.is_empty() || recovered.ended > 0
     }
 
     /// When the first recovery that waits goes on.

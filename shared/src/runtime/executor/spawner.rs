@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::super::child::Process;
 use super::super::command::Surroundings;
 use super::super::handlers::panicked;
+use super::super::records::CommandRecords;
 use super::StartError;
 use super::given::Given;
 use crate::claim::ClaimedTask;
@@ -73,16 +74,24 @@ pub(super) struct Spawner {
 }
 
 impl Spawner {
-    pub(super) fn new(surroundings: Arc<Surroundings>) -> Self {
+    pub(super) fn new(surroundings: Surroundings) -> Self {
         let (orders, taken) = unbounded();
         let (done, started) = unbounded();
         Self {
-            surroundings,
+            surroundings: Arc::new(surroundings),
             orders,
             taken,
             done,
             started,
             has_thread: false,
+        }
+    }
+
+    /// Has every command recorded that is started from now on. A spawner that has a thread already
+    /// goes on as it began.
+    pub(super) fn record_in(&mut self, records: Option<Arc<CommandRecords>>) {
+        if let Some(surroundings) = Arc::get_mut(&mut self.surroundings) {
+            surroundings.records = records;
         }
     }
 

@@ -185,13 +185,19 @@ impl Store for SqliteStore {
             .read(|connection| read::claims_of(connection, worker))
     }
 
-    fn reap(&self, worker: WorkerId) -> Result<Done<Vec<Reaped>>> {
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Done<Vec<Reaped>>> {
+        let kept = kept.to_vec();
         self.write(move |writing| {
+            let mut claims = read::claims_of(writing.connection, worker)?;
+            let running = claims.len();
+            claims.retain(|claim| !kept.contains(claim));
             let mut reaped = Vec::new();
-            for claim in read::claims_of(writing.connection, worker)? {
-                reaped.extend(writing.crash(claim, false)?);
+            for claim in &claims {
+                reaped.extend(writing.crash(*claim, false)?);
             }
-            write::forget(writing.connection, worker)?;
+            if claims.len() == running {
+                write::forget(writing.connection, worker)?;
+            }
             Ok(reaped)
         })
     }

@@ -1,0 +1,202 @@
+//! Whose a process is, told from what is listed and recorded.
+
+use std::io;
+
+use super::{OrphanEnd, Process, Processes, Search};
+use crate::claim::{Claim, WorkerId};
+use crate::clock::{BootTime, Now};
+use crate::runtime::records::{CommandRecord, CommandRecords};
+use crate::runtime::recovery::Sweep;
+use crate::runtime::sidecar::Sidecar;
+use crate::runtime::system::sweep;
+use crate::task::TaskId;
+
+/// The session of the recorded command.
+const SESSION: u32 = 40;
+const RECORDED: i64 = 1_000;
+const LOST: i64 = 2_000;
+
+/// Processes that a test made up, with their environments; those without one hide it.
+#[derive(Debug, Default)]
+struct Fake {
+    list: Vec<Process>,
+    environments: Vec<(u32, String)>,
+    foreign: Vec<u32>,
+}
+
+impl Processes for Fake {
+    fn list(&self) -> io::Result<Vec<Process>> {
+        Ok(self.list.clone())
+    }
+
+    fn environment(&self, pid: u32, buffer: &mut Vec<u8>) -> io::Result<()> {
+        buffer.clear();
+        match self.environments.iter().find(|(own, _)| *own == pid) {
+            Some((_, text)) => buffer.extend(text.bytes()),
+            None => return Err(io::ErrorKind::PermissionDenied.into()),
+        }
+        Ok(())
+    }
+
+    fn is_own(&self, pid: u32) -> bool {
+        !self.foreign.contains(&pid)
+    }
+
+    fn end(&self, process: &Process) -> OrphanEnd {
+        if self.foreign.contains(&process.pid) {
+            return OrphanEnd::Refused(io::ErrorKind::PermissionDenied.into());
+        }
+        OrphanEnd::Killed
+    }
+}
+
+impl Fake {
+    /// A process of the session that began then, with an environment of nothing.
+    fn member(mut self, pid: u32, started: i64) -> Self {
+        self.list.push(Process {
+            pid,
+            group: pid,
+            session: SESSION,
+            started: BootTime(started),
+            runs: true,
+        });
+        self.environments.push((pid, "PATH=/bin\0".to_owned()));
+        self
+    }
+}
+
+fn claim() -> Claim {
+    Claim {
+        task: TaskId(1),
+        token: 2,
+        worker: WorkerId(7),
+    }
+}
+
+fn command() -> CommandRecord {
+    CommandRecord {
+        claim: claim(),
+        pid: SESSION,
+        session: SESSION,
+        recorded_at: BootTime(RECORDED),
+        ended_at: None,
+    }
+}
+
+fn scan(search: &mut Search, fake: &Fake, command: CommandRecord, now: i64) -> Vec<u32> {
+    let scan = search.scan(fake, &[command], BootTime(now)).unwrap();
+    scan.found.iter().map(|one| one.process.pid).collect()
+}
+
+fn found(fake: &Fake, command: CommandRecord) -> Vec<u32> {
+    let mut search = Search::new(vec![claim()], BootTime(LOST));
+    scan(&mut search, fake, command, LOST)
+}
+
+#[test]
+fn the_session_of_a_recorded_leader_is_of_the_claim_whatever_began_in_it_when() {
+    let fake = Fake::default()
+        .member(SESSION, RECORDED)
+        .member(41, RECORDED)
+        .member(42, LOST + 5_000);
+    assert_eq!(found(&fake, command()), [40, 41, 42]);
+}
+
+#[test]
+fn a_session_whose_leader_began_after_the_record_is_somebody_elses() {
+    let fake = Fake::default()
+        .member(SESSION, RECORDED + 1)
+        .member(41, RECORDED + 2);
+    assert_eq!(found(&fake, command()), [0; 0]);
+}
+
+#[test]
+fn a_leader_that_is_a_zombie_still_tells() {
+    let mut fake = Fake::default()
+        .member(SESSION, RECORDED)
+        .member(41, LOST + 1);
+    fake.list[0].runs = false;
+    assert_eq!(found(&fake, command()), [41]);
+}
+
+#[test]
+fn without_a_leader_only_what_began_before_the_worker_was_lost_holds_the_session() {
+    let before = Fake::default().member(41, LOST).member(42, LOST + 1);
+    assert_eq!(found(&before, command()), [41, 42]);
+    let after = Fake::default().member(42, LOST + 1);
+    assert_eq!(found(&after, command()), [0; 0], "the id may be another's");
+    let ended = CommandRecord {
+        ended_at: Some(BootTime(LOST - 500)),
+        ..command()
+    };
+    assert_eq!(found(&before, ended), [0; 0], "its end was seen before");
+}
+
+#[test]
+fn what_a_process_started_while_it_was_ended_is_found_in_the_next_scan() {
+    let mut search = Search::new(vec![claim()], BootTime(LOST));
+    let first = Fake::default().member(41, LOST);
+    assert_eq!(scan(&mut search, &first, command(), LOST + 10), [41]);
+    let second = Fake::default().member(42, LOST + 11);
+    assert_eq!(scan(&mut search, &second, command(), LOST + 20), [42]);
+    let much_later = Fake::default().member(43, LOST + 60_000);
+    let found = scan(&mut search, &much_later, command(), LOST + 60_000);
+    assert_eq!(found, [0; 0]);
+}
+
+#[test]
+fn records_of_other_claims_are_passed_over() {
+    let fake = Fake::default().member(SESSION, RECORDED);
+    let mut settled = command();
+    settled.claim.token -= 1;
+    assert_eq!(found(&fake, settled), [0; 0]);
+}
+
+#[test]
+fn what_hides_is_told_of_unless_it_is_older_than_the_commands() {
+    let mut fake = Fake::default()
+        .member(50, LOST)
+        .member(51, RECORDED - 5_000);
+    for process in &mut fake.list {
+        process.session = 1;
+    }
+    fake.environments.clear();
+    let hidden = |commands: &[CommandRecord]| {
+        let mut search = Search::new(vec![claim()], BootTime(LOST));
+        search.scan(&fake, commands, BootTime(LOST)).unwrap().hidden
+    };
+    assert_eq!(hidden(&[command()]), [50]);
+    assert_eq!(hidden(&[]), [50, 51], "nothing tells when it began");
+}
+
+/// A child that had changed its user hides its environment and cannot be signalled; it was passed
+/// over without a word.
+#[test]
+fn a_process_of_another_user_is_told_of_with_its_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let sidecar = Sidecar::of(&folder.path().join("q.db"));
+    sidecar.create().unwrap();
+    let records = CommandRecords::create(&sidecar, WorkerId(7), 1).unwrap();
+    let recorded =
+        std::sync::Arc::new(records).add(claim(), rustix::process::Pid::from_raw(40).unwrap());
+    let started = recorded.recorded_at().0;
+    let mut fake = Fake::default().member(SESSION, started).member(41, started);
+    fake.environments.pop();
+    fake.foreign.push(41);
+    let now = Now {
+        boot: recorded.recorded_at(),
+        ..Now::default()
+    };
+    let mut search = Search::new(vec![claim()], now.boot);
+    let Sweep {
+        signalled,
+        unreachable,
+        hidden,
+    } = sweep(&fake, &sidecar, &mut search, now).unwrap();
+    assert_eq!((signalled.len(), hidden), (1, vec![]));
+    assert_eq!(unreachable.len(), 1);
+    assert_eq!(
+        (unreachable[0].process.pid, unreachable[0].claim),
+        (41, claim())
+    );
+}

@@ -1,0 +1,421 @@
+//! Records of running commands: where the next worker finds what a dead one had started.
+//!
+//! Every worker that runs commands has a file of its own, `<db>.d/workers/ID.procs`. It is written in
+//! full when the worker registers, a record for each slot, so that a disk that is full later refuses
+//! none; a start and an end then cost one write of 64 bytes each, about a microsecond beside the
+//! millisecond that a start takes. A record names the command's process, its session and the moment
+//! it was recorded: whoever has that process id and began by then is that command, since its id
+//! cannot be given away before its worker has seen its end. So nothing has to be read from `/proc`.
+//!
+//! The file may hold any bytes: what does not carry its check sum is no record.
+
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::Pid;
+
+use super::presence::{boot_id, open_private};
+use super::sidecar::{Sidecar, files};
+use crate::claim::{Claim, WorkerId};
+use crate::clock::{BootTime, Clock, SystemClock};
+use crate::error::{Error, Result};
+use crate::task::TaskId;
+
+/// What the file begins with: its kind and the version of its format.
+const MAGIC: [u8; 8] = *b"qprocs\0\x01";
+/// Bytes of the header: the magic, the worker, the inode of its pid namespace, its boot id, zeros, and
+/// the check sum.
+const HEADER_BYTES: usize = 128;
+/// Bytes of a record: task, token, process id, session, when it was recorded, when its end was seen,
+/// zeros, and the check sum.
+const RECORD_BYTES: usize = 64;
+const CHECK_BYTES: usize = 8;
+/// Where the boot id stands in the header, and how long it is at most.
+const BOOT_ID: std::ops::Range<usize> = 24..64;
+/// Bytes read of a file at most: a million records.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Where process ids mean the same: one boot of one kernel, and one pid namespace in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// The boot of the machine.
+    pub boot_id: String,
+    /// The inode of `/proc/self/ns/pid`.
+    pub inode: u64,
+}
+
+impl Namespace {
+    /// This process's own.
+    ///
+    /// # Errors
+    /// When `/proc` does not say.
+    pub fn own() -> Result<Self> {
+        let path = "/proc/self/ns/pid";
+        let inode = std::fs::metadata(path)
+            .map_err(|error| Error::io(format!("cannot look at {path}"), error))?
+            .ino();
+        Ok(Self {
+            boot_id: boot_id()?,
+            inode,
+        })
+    }
+
+    /// Whether `/proc` shows the processes of this namespace under their own ids. In a namespace that
+    /// was made without a `/proc` of its own it shows those of another.
+    pub fn is_shown() -> bool {
+        let own = std::process::id().to_string();
+        std::fs::read_link("/proc/self").is_ok_and(|shown| shown == Path::new(&own))
+    }
+}
+
+/// A command as recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// The claim it was started for.
+    pub claim: Claim,
+    /// Its process.
+    pub pid: u32,
+    /// Its session, or its process group.
+    pub session: u32,
+    /// When it was recorded, just after its start.
+    pub recorded_at: BootTime,
+    /// When its worker saw its end.
+    pub ended_at: Option<BootTime>,
+}
+
+/// What a worker's file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordFile {
+    /// Where the worker runs, or ran.
+    pub namespace: Namespace,
+    /// The commands it started last.
+    pub commands: Vec<CommandRecord>,
+}
+
+impl RecordFile {
+    /// Reads what a worker recorded; nothing if it left no such file, as workers of older versions do
+    /// not, or one of another format.
+    ///
+    /// # Errors
+    /// When the system refuses to read the file.
+    pub fn read(sidecar: &Sidecar, worker: WorkerId) -> Result<Option<Self>> {
+        use std::io::Read;
+        let path = sidecar.worker_records(worker);
+        let refused = |error| Error::io(format!("cannot read {}", path.display()), error);
+        let mut bytes = Vec::new();
+        match files::read(&path) {
+            Ok(file) => file
+                .take(MOST_BYTES)
+                .read_to_end(&mut bytes)
+                .map_err(refused)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(refused(error)),
+        };
+        Ok(Self::parse(worker, &bytes))
+    }
+
+    /// What the bytes of a worker's file say; nothing if they are none.
+    pub fn parse(worker: WorkerId, bytes: &[u8]) -> Option<Self> {
+        let (header, records) = bytes.split_at_checked(HEADER_BYTES)?;
+        let is_own = header.starts_with(&MAGIC)
+            && number(header, 8) == worker.0
+            && is_checked(header, worker);
+        if !is_own {
+            return None;
+        }
+        let boot_id = header.get(BOOT_ID)?.split(|byte| *byte == 0).next()?;
+        Some(Self {
+            namespace: Namespace {
+                boot_id: String::from_utf8(boot_id.to_vec()).ok()?,
+                inode: number(header, 16).cast_unsigned(),
+            },
+            commands: records
+                .chunks_exact(RECORD_BYTES)
+                .filter_map(|bytes| CommandRecord::parse(worker, bytes))
+                .collect(),
+        })
+    }
+}
+
+impl CommandRecord {
+    fn parse(worker: WorkerId, bytes: &[u8]) -> Option<Self> {
+        let process = |at| u32::try_from(number(bytes, at) & 0xffff_ffff).ok();
+        let (pid, session) = (process(16)?, process(20)?);
+        // 0 is what a record is filled with, and 1 nobody's command.
+        if !is_checked(bytes, worker) || pid < 2 || session < 2 {
+            return None;
+        }
+        let ended_at = number(bytes, 32);
+        Some(Self {
+            claim: Claim {
+                task: TaskId(number(bytes, 0)),
+                token: number(bytes, 8),
+                worker,
+            },
+            pid,
+            session,
+            recorded_at: BootTime(number(bytes, 24)),
+            ended_at: (ended_at != 0).then_some(BootTime(ended_at)),
+        })
+    }
+
+    fn to_bytes(self) -> [u8; RECORD_BYTES] {
+        let mut bytes = [0; RECORD_BYTES];
+        let ended_at = self.ended_at.map_or(0, |at| at.0);
+        bytes[0..8].copy_from_slice(&self.claim.task.0.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.claim.token.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.pid.to_le_bytes());
+        bytes[20..24].copy_from_slice(&self.session.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.recorded_at.0.to_le_bytes());
+        bytes[32..40].copy_from_slice(&ended_at.to_le_bytes());
+        check(&mut bytes, self.claim.worker);
+        bytes
+    }
+}
+
+/// The file of a registered worker, in which it records its commands.
+#[derive(Debug)]
+pub struct CommandRecords {
+    worker: WorkerId,
+    file: File,
+    places: Mutex<Places>,
+}
+
+/// Which records of the file are free.
+#[derive(Debug)]
+struct Places {
+    free: Vec<u64>,
+    length: u64,
+}
+
+impl CommandRecords {
+    /// Makes the file of a worker, with a record for each slot.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the system refuses, for instance because the disk is full.
+    pub fn create(sidecar: &Sidecar, worker: WorkerId, slots: u32) -> Result<Self> {
+        let path = sidecar.worker_records(worker);
+        let file = open_private(&path)?;
+        let length = u64::from(slots);
+        let room = usize::try_from(slots).unwrap_or(0) * RECORD_BYTES;
+        let mut bytes = vec![0; HEADER_BYTES + room];
+        header(&mut bytes[..HEADER_BYTES], worker, &Namespace::own()?);
+        file.write_all_at(&bytes, 0)
+            .map_err(|error| Error::io(format!("cannot write {}", path.display()), error))?;
+        Ok(Self {
+            worker,
+            file,
+            places: Mutex::new(Places {
+                free: (0..length).rev().collect(),
+                length,
+            }),
+        })
+    }
+
+    /// Records a command that was started just now. One that cannot be recorded is known by its mark
+    /// alone.
+    pub(super) fn add(self: &Arc<Self>, claim: Claim, pid: Pid) -> Recorded {
+        let pid = pid.as_raw_nonzero().get().unsigned_abs();
+        let place = {
+            let mut places = self.lock();
+            let Places { free, length } = &mut *places;
+            free.pop().unwrap_or_else(|| {
+                *length += 1;
+                *length - 1
+            })
+        };
+        let recorded = Recorded {
+            records: Arc::clone(self),
+            place,
+            record: CommandRecord {
+                claim: Claim {
+                    worker: self.worker,
+                    ..claim
+                },
+                pid,
+                session: pid,
+                recorded_at: SystemClock.now().boot,
+                ended_at: None,
+            },
+        };
+        recorded.write();
+        recorded
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A command's record, kept as long as the worker has the command. Dropped, its place is another's.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    records: Arc<CommandRecords>,
+    place: u64,
+    record: CommandRecord,
+}
+
+impl Recorded {
+    /// The worker has seen the command's end, so that its process id may be another's from now on.
+    pub(super) fn ended(&mut self) {
+        self.record.ended_at = Some(SystemClock.now().boot);
+        self.write();
+    }
+
+    #[cfg(test)]
+    pub(super) fn recorded_at(&self) -> BootTime {
+        self.record.recorded_at
+    }
+
+    fn write(&self) {
+        let at = HEADER_BYTES as u64 + self.place * RECORD_BYTES as u64;
+        // What cannot be written is found by its mark.
+        let _ = self.records.file.write_all_at(&self.record.to_bytes(), at);
+    }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        self.records.lock().free.push(self.place);
+    }
+}
+
+fn header(bytes: &mut [u8], worker: WorkerId, namespace: &Namespace) {
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..16].copy_from_slice(&worker.0.to_le_bytes());
+    bytes[16..24].copy_from_slice(&namespace.inode.to_le_bytes());
+    let boot_id = namespace.boot_id.bytes().take(BOOT_ID.len());
+    for (place, byte) in bytes[BOOT_ID].iter_mut().zip(boot_id) {
+        *place = byte;
+    }
+    check(bytes, worker);
+}
+
+/// The eight bytes at `at`, or as many of them as there are.
+fn number(bytes: &[u8], at: usize) -> i64 {
+    let mut number = [0; 8];
+    for (to, from) in number.iter_mut().zip(bytes.iter().skip(at)) {
+        *to = *from;
+    }
+    i64::from_le_bytes(number)
+}
+
+fn check(bytes: &mut [u8], worker: WorkerId) {
+    let end = bytes.len() - CHECK_BYTES;
+    let sum = check_sum(&bytes[..end], worker);
+    bytes[end..].copy_from_slice(&sum.to_le_bytes());
+}
+
+fn is_checked(bytes: &[u8], worker: WorkerId) -> bool {
+    let end = bytes.len().saturating_sub(CHECK_BYTES);
+    number(bytes, end).cast_unsigned() == check_sum(&bytes[..end], worker)
+}
+
+/// FNV-1a, begun with the worker: a record torn by a crash, or of another file, does not carry it.
+fn check_sum(bytes: &[u8], worker: WorkerId) -> u64 {
+    let begin = 0xcbf2_9ce4_8422_2325 ^ worker.0.cast_unsigned();
+    bytes.iter().fold(begin, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use rustix::process::Pid;
+
+    use super::{CommandRecords, HEADER_BYTES, Namespace, RECORD_BYTES, RecordFile};
+    use crate::claim::{Claim, WorkerId};
+    use crate::runtime::sidecar::Sidecar;
+    use crate::task::TaskId;
+
+    const WORKER: WorkerId = WorkerId(7);
+
+    fn pid(raw: i32) -> Pid {
+        Pid::from_raw(raw).unwrap()
+    }
+
+    fn claim(task: i64) -> Claim {
+        Claim {
+            task: TaskId(task),
+            token: 3,
+            worker: WORKER,
+        }
+    }
+
+    fn place() -> (tempfile::TempDir, Sidecar) {
+        let folder = tempfile::tempdir().unwrap();
+        let sidecar = Sidecar::of(&folder.path().join("q.db"));
+        sidecar.create().unwrap();
+        (folder, sidecar)
+    }
+
+    fn read(sidecar: &Sidecar) -> RecordFile {
+        RecordFile::read(sidecar, WORKER).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_command_is_recorded_in_room_made_beforehand_and_its_end_too() {
+        let (_folder, sidecar) = place();
+        let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 2).unwrap());
+        let length = || {
+            std::fs::metadata(sidecar.worker_records(WORKER))
+                .unwrap()
+                .len()
+        };
+        let made = length();
+        assert_eq!(read(&sidecar).namespace, Namespace::own().unwrap());
+        let mut first = records.add(claim(1), pid(40));
+        let _second = records.add(claim(2), pid(41));
+        let found = read(&sidecar).commands;
+        let found: Vec<_> = found.iter().map(|one| (one.claim, one.pid)).collect();
+        assert_eq!(found, [(claim(1), 40), (claim(2), 41)]);
+        first.ended();
+        assert!(read(&sidecar).commands[0].ended_at.is_some());
+        drop(first);
+        let _third = records.add(claim(3), pid(42));
+        assert_eq!(read(&sidecar).commands[0].claim, claim(3));
+        assert_eq!(length(), made);
+        let _fourth = records.add(claim(4), pid(43));
+        assert_eq!(length(), made + RECORD_BYTES as u64, "by a whole record");
+        assert_eq!(read(&sidecar).commands.len(), 3);
+    }
+
+    #[test]
+    fn a_torn_record_is_none_and_those_around_it_are() {
+        let (_folder, sidecar) = place();
+        let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 3).unwrap());
+        let _commands = [1, 2, 3].map(|task| records.add(claim(task), pid(40)));
+        let path = sidecar.worker_records(WORKER);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[HEADER_BYTES + RECORD_BYTES] ^= 1;
+        let tasks = |bytes: &[u8]| -> Vec<i64> {
+            let read = RecordFile::parse(WORKER, bytes).unwrap().commands;
+            read.iter().map(|one| one.claim.task.0).collect()
+        };
+        assert_eq!(tasks(&bytes), [1, 3]);
+        bytes.truncate(HEADER_BYTES + 3 * RECORD_BYTES - 1);
+        assert_eq!(tasks(&bytes), [1]);
+        assert_eq!(RecordFile::parse(WorkerId(8), &bytes), None, "another's");
+        bytes[0] ^= 1;
+        assert_eq!(RecordFile::parse(WORKER, &bytes), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(mut bytes: Vec<u8>, flip: usize) {
+            RecordFile::parse(WORKER, &bytes);
+            let (_folder, sidecar) = place();
+            CommandRecords::create(&sidecar, WORKER, 1).unwrap();
+            let mut file = std::fs::read(sidecar.worker_records(WORKER)).unwrap();
+            file.append(&mut bytes);
+            let flip = flip % file.len();
+            file[flip] ^= 0x10;
+            RecordFile::parse(WORKER, &file);
+        }
+    }
+}
