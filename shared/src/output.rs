@@ -1,4 +1,5 @@
-//! What a task wrote: stdout and stderr in the order they arrived, head and tail kept.
+//! What a task wrote: stdout and stderr as they were read, head and tail kept. Two pipes do not tell
+//! which of two writes came first, if both came between two looks.
 //!
 //! The stored form, in `queue_outputs.frames` and in log files, is a sequence of frames: a tag
 //! byte, a decimal number of 1 to 19 digits and a newline, then for `o` and `e` the bytes.
@@ -7,7 +8,7 @@
 //! |---|---|---|
 //! | `o` | bytes of stdout, 1 to [`MAX_FRAME_BYTES`] | those bytes |
 //! | `e` | bytes of stderr, 1 to [`MAX_FRAME_BYTES`] | those bytes |
-//! | `x` | how many bytes were left out at this place | nothing |
+//! | `x` | how many bytes were left out at this place; 0 at the end of what was given up | nothing |
 //! | `t` | the fencing token of the claim that wrote a log file; its first frame | nothing |
 //!
 //! The bytes of the `o` and `e` frames and the numbers of the `x` frames before a place add up to
@@ -46,6 +47,8 @@ pub enum Chunk<'a> {
     },
     /// So many bytes were left out here.
     Omitted(u64),
+    /// No more was read here: what the command had left running still held its output.
+    GivenUp,
 }
 
 /// The frames are damaged; what was read before is good.
@@ -67,7 +70,14 @@ impl Output {
 
     /// Notes that `bytes` bytes were left out here.
     pub fn push_omitted(&mut self, bytes: u64) {
-        push_header(&mut self.0, b'x', bytes);
+        if bytes > 0 {
+            push_header(&mut self.0, b'x', bytes);
+        }
+    }
+
+    /// Notes that no more was read.
+    pub fn push_given_up(&mut self) {
+        push_header(&mut self.0, b'x', 0);
     }
 
     /// Whether nothing was written.
@@ -125,6 +135,7 @@ impl<'a> Iterator for Chunks<'a> {
                         bytes: bytes.into(),
                     }));
                 }
+                Frame::Omitted(0) => return Some(Ok(Chunk::GivenUp)),
                 Frame::Omitted(bytes) => return Some(Ok(Chunk::Omitted(bytes))),
                 Frame::Token(_) => {}
             }
@@ -210,7 +221,8 @@ mod tests {
                     bytes: bytes.into()
                 }
             ),
-            (0..=999_999_999_999_999_999_u64).prop_map(Chunk::Omitted),
+            (1..=999_999_999_999_999_999_u64).prop_map(Chunk::Omitted),
+            Just(Chunk::GivenUp),
         ]
     }
 
@@ -220,6 +232,7 @@ mod tests {
             match chunk {
                 Chunk::Written { stream, bytes } => output.push(*stream, bytes),
                 Chunk::Omitted(bytes) => output.push_omitted(*bytes),
+                Chunk::GivenUp => output.push_given_up(),
             }
         }
         output
@@ -257,7 +270,7 @@ mod tests {
             .chunks()
             .map(|chunk| match chunk.unwrap() {
                 Chunk::Written { bytes, .. } => bytes.len(),
-                Chunk::Omitted(_) => 0,
+                Chunk::Omitted(_) | Chunk::GivenUp => 0,
             })
             .collect();
         assert_eq!(lengths, [MAX_FRAME_BYTES, MAX_FRAME_BYTES, 1]);

@@ -101,6 +101,7 @@ fn datagram(beside: &Beside, bytes: &[u8]) {
 enum Piece {
     Written(Stream, Vec<u8>),
     Omitted(u64),
+    GivenUp,
 }
 
 fn read(reader: &mut LogReader, pieces: &mut Vec<Piece>) -> Result<bool, LogError> {
@@ -108,6 +109,7 @@ fn read(reader: &mut LogReader, pieces: &mut Vec<Piece>) -> Result<bool, LogErro
         pieces.push(match chunk {
             Chunk::Written { stream, bytes } => Piece::Written(stream, bytes.into_owned()),
             Chunk::Omitted(count) => Piece::Omitted(count),
+            Chunk::GivenUp => Piece::GivenUp,
         });
     })
 }
@@ -149,7 +151,7 @@ pub(crate) fn log(bytes: &[u8]) {
 fn length(piece: &Piece) -> usize {
     match piece {
         Piece::Written(_, bytes) => bytes.len(),
-        Piece::Omitted(_) => 0,
+        Piece::Omitted(_) | Piece::GivenUp => 0,
     }
 }
 
@@ -185,6 +187,7 @@ pub(crate) fn capture(bytes: &[u8]) {
             Some(output) => kept.extend(output.chunks().map(|chunk| match chunk {
                 Ok(Chunk::Written { stream, bytes }) => Piece::Written(stream, bytes.into_owned()),
                 Ok(Chunk::Omitted(count)) => Piece::Omitted(count),
+                Ok(Chunk::GivenUp) => Piece::GivenUp,
                 Err(damaged) => panic!("{damaged}"),
             })),
             None => {
@@ -207,6 +210,7 @@ fn check_kept(wrote: &[u8], kept: &[Piece]) {
                 );
                 position += bytes.len();
             }
+            Piece::GivenUp => panic!("all of it was handed over"),
             Piece::Omitted(count) => {
                 omissions += 1;
                 assert!(position >= HEAD_BYTES, "the beginning is kept");

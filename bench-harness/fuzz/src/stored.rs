@@ -122,6 +122,7 @@ pub(crate) fn frames(bytes: &[u8]) {
                 again.push(*stream, bytes);
             }
             Chunk::Omitted(count) => again.push_omitted(*count),
+            Chunk::GivenUp => again.push_given_up(),
         }
     }
     assert!(written <= bytes.len());

@@ -25,9 +25,11 @@ use printer::Printer;
 
 /// Show what tasks wrote
 ///
-/// Standard output and standard error are shown together, in the order they arrived, of the
-/// last attempt unless one is chosen. Of several tasks, a line with the id and the name stands above
-/// the output of each. On a terminal, what it would obey is shown as escapes.
+/// Standard output and standard error are shown together, of the last attempt unless one is chosen:
+/// each in its own order; what was written to both within milliseconds may have changed places, unless
+/// the task was added with `--merge-output`. Of several tasks, a line with the id and the name stands
+/// above the output of each. Where output was not kept, a line in brackets says so. On a terminal, what
+/// it would obey is shown as escapes.
 #[derive(clap::Args, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -50,7 +52,8 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "stdout")]
     stderr: bool,
 
-    /// Every byte as it was written, to a terminal too
+    /// Every byte as it was written and no other, to a terminal too; what was not kept is said on
+    /// standard error
     #[arg(long)]
     raw: bool,
 

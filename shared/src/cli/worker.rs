@@ -59,6 +59,17 @@ pub struct Arguments {
     )]
     grace: Duration,
 
+    /// How long the end of a task's output is waited for after its command's exit, while something
+    /// it left running still holds it; other tasks never wait for it
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "2s",
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    output_grace: Duration,
+
     /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was
     /// cancelled while it ran or as its worker died; told in its environment: `QUEUE_TASK_ID`, `QUEUE_TASK_NAME`,
     /// `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT`, `QUEUE_DB`
@@ -138,6 +149,7 @@ fn options(arguments: &Arguments, extras: &Extras) -> WorkerOptions {
         queue: arguments.queue.clone(),
         drain: arguments.drain,
         grace: arguments.grace,
+        output_grace: arguments.output_grace,
         batch: extras.batch,
         ..WorkerOptions::commands(slots)
     }

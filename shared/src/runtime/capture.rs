@@ -32,6 +32,15 @@ impl LogName {
     }
 }
 
+/// How much of an output was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// What came before it was given up.
+    GivenUp,
+}
+
 /// The output of one command.
 #[derive(Debug)]
 pub(super) struct Capture {
@@ -91,23 +100,29 @@ impl Capture {
         }
     }
 
-    /// Ends the capture; returns what is to be stored with the settle.
-    pub(super) fn finish(self) -> Option<Output> {
-        match self.place {
-            Place::Memory(pieces) if pieces.runs.is_empty() => None,
-            Place::Memory(pieces) => Some(pieces.into_output()),
+    /// Ends the capture, at the end of the output or before it; returns what is to be stored with the
+    /// settle.
+    pub(super) fn finish(self, extent: Extent) -> Option<Output> {
+        let given_up = extent == Extent::GivenUp;
+        let mut output = match self.place {
+            Place::Memory(pieces) => pieces.into_output(),
             Place::Full(pieces, omitted) => {
                 let mut output = pieces.into_output();
-                if omitted > 0 {
-                    output.push_omitted(omitted);
-                }
-                Some(output)
+                output.push_omitted(omitted);
+                output
             }
             Place::File(mut log) => {
                 log.finish();
-                None
+                if given_up {
+                    log.give_up();
+                }
+                return None;
             }
+        };
+        if given_up {
+            output.push_given_up();
         }
+        Some(output).filter(|output| !output.is_empty())
     }
 
     fn spill(&mut self, logs: &Sidecar) {

@@ -8,7 +8,7 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::capture::{Capture, LogName};
+use super::capture::{Capture, Extent, LogName};
 use super::command::{Command, Surroundings};
 use super::executor::{End, Ending, StartError};
 use super::inputs::Inputs;
@@ -20,8 +20,8 @@ use crate::claim::ClaimedTask;
 use crate::clock::BootTime;
 use crate::output::{Output, Stream};
 
-/// Bytes taken from a pipe after its command has ended: the largest pipe an ordinary user can
-/// have. What a process left behind writes faster than that is not waited for.
+/// Bytes taken from a pipe at a time once its command has ended: the largest pipe an ordinary user
+/// can have. Other commands have their turn before what a process left behind writes beyond that.
 const DRAIN_BYTES: usize = 1 << 20;
 
 /// The exit code reported where another part of the process has taken the child's status.
@@ -34,8 +34,8 @@ pub(super) struct Process {
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
     ending: Option<Ending>,
-    /// Whether the command itself has ended.
-    pub(super) exited: bool,
+    /// When the command itself has ended.
+    exited_at: Option<BootTime>,
     /// Whether its pipes may be in the executor's epoll.
     pub(super) watched: bool,
     pub(super) capture: Capture,
@@ -78,7 +78,7 @@ impl Process {
             stdout: Some(stdout),
             stderr: Some(stderr),
             ending: None,
-            exited: false,
+            exited_at: None,
             watched: false,
             capture: Capture::new(LogName::of(task), now),
             _inputs: inputs,
@@ -110,10 +110,29 @@ impl Process {
         }
     }
 
+    /// The command itself has ended. Its number stays its own until it is reaped.
+    pub(super) fn exited(&mut self, at: BootTime) {
+        self.exited_at.get_or_insert(at);
+    }
+
+    /// Which end was asked for.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    pub(super) fn exited_at(&self) -> Option<BootTime> {
+        self.exited_at
+    }
+
+    /// Whether somebody may still write to its output.
+    pub(super) fn is_open(&self) -> bool {
+        self.stdout.is_some() || self.stderr.is_some()
+    }
+
     /// Whether its group was told to end and may still be at it: the command itself has ended,
     /// but a process that got its TERM holds the output open.
     pub(super) fn lingers(&self) -> bool {
-        self.ending == Some(Ending::Terminate) && (self.stdout.is_some() || self.stderr.is_some())
+        self.ending == Some(Ending::Terminate) && self.is_open()
     }
 
     pub(super) fn pipe(&self, stream: Stream) -> Option<&OwnedFd> {
@@ -230,7 +249,12 @@ impl Process {
 
     /// What is to be stored with the settle.
     pub(super) fn into_output(self) -> Option<Output> {
-        self.capture.finish()
+        let extent = if self.is_open() {
+            Extent::GivenUp
+        } else {
+            Extent::Whole
+        };
+        self.capture.finish(extent)
     }
 }
 

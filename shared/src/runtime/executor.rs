@@ -1,10 +1,11 @@
 //! Runs what a worker has claimed: commands as child processes, handlers on threads.
 //!
-//! A task is done when its command exits. What the command left running in the background is
-//! left alone, but nobody reads its output any more. It is different after [`Executor::signal`]:
-//! TERM goes to the whole process group, the task ends when its command has exited and nobody of
-//! the group holds the output open, and then, or on [`Ending::Kill`], what is left of the group
-//! gets KILL.
+//! A task is done when its command exits: exit code and time are taken then. It is told of as ended
+//! when its output has ended too, with the last process that could write to it, or a little later.
+//! What the command left running in the background is left alone, but then nobody reads its output
+//! any more. It is different after [`Executor::signal`]: TERM goes to the whole process group, the
+//! task ends when its command has exited and nobody of the group holds the output open, and then, or
+//! on [`Ending::Kill`], what is left of the group gets KILL.
 //!
 //! One thread waits for everything with one epoll: a child by its pidfd, so that other children
 //! of the same process are never touched.
@@ -23,6 +24,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
@@ -61,8 +63,12 @@ pub struct Executor {
     unwatched: Line,
     /// Commands that are not [`MEMORY_MS`] old.
     young: Line,
-    /// Commands to end in the next wait, which their pidfd does not tell of any more.
-    killed: Vec<usize>,
+    /// Commands that have exited, whose output others hold, by the time they do so.
+    open: Line,
+    /// How long that is waited for, in milliseconds.
+    open_ms: i64,
+    /// The same of commands that were killed.
+    killed: Line,
     /// What was ended before it was started, for the next wait to tell of.
     withdrawn: Vec<Ended>,
     /// Commands whose inputs are there.
@@ -80,6 +86,11 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// A command's output is read while it runs once it has run so long, in milliseconds. Until then
 /// it has the room of its pipes, and one that is over by then ends with one event instead of three.
 const WATCH_MS: i64 = 5;
+/// The end of a command's output is waited for so long after its own, in milliseconds, unless
+/// somebody says otherwise.
+const OPEN_MS: i64 = 2_000;
+/// The same of a command that was killed with its group: as long as that takes to die.
+const KILLED_MS: i64 = 200;
 
 impl Executor {
     /// An executor for one worker. This process stops ignoring SIGCHLD if it was started so, which
@@ -105,7 +116,9 @@ impl Executor {
             free: Vec::new(),
             unwatched: Line::default(),
             young: Line::default(),
-            killed: Vec::new(),
+            open: Line::default(),
+            open_ms: OPEN_MS,
+            killed: Line::default(),
             withdrawn: Vec::new(),
             prepared: Vec::new(),
             events: Vec::with_capacity(EVENTS),
@@ -142,6 +155,14 @@ impl Executor {
     #[must_use]
     pub fn for_slots(self, slots: usize) -> Self {
         need_descriptors(slots as u64);
+        self
+    }
+
+    /// Waits so long for the end of a command's output after the command's own; two seconds unless
+    /// set.
+    #[must_use]
+    pub fn with_output_grace(mut self, grace: Duration) -> Self {
+        self.open_ms = grace.as_millis().try_into().unwrap_or(i64::MAX);
         self
     }
 
@@ -217,10 +238,14 @@ impl Executor {
         match job {
             Job::Handler(cancelled) => cancelled.store(true, Ordering::Relaxed),
             Job::Command(process) => {
-                let lingered = process.exited && process.lingers();
-                process.signal(ending);
-                if lingered && ending == Ending::Kill {
-                    self.killed.push(slot);
+                let has_exited = process.exited_at().is_some();
+                // What a command left running when it ended by itself is left alone.
+                if !has_exited || process.lingers() {
+                    process.signal(ending);
+                }
+                if has_exited && ending == Ending::Kill {
+                    let now = SystemClock.now().boot;
+                    self.killed.join(now, KILLED_MS, slot, claim);
                 }
             }
             Job::Preparing(_) | Job::Prepared(_) => self.withdraw(slot),
@@ -263,11 +288,8 @@ impl Executor {
         let before = ended.len() + ready.len();
         let mut boot = now.boot;
         ended.append(&mut self.withdrawn);
-        for slot in std::mem::take(&mut self.killed) {
-            self.end_command(slot, boot, ended);
-        }
         loop {
-            let due = self.come_of_age(boot);
+            let due = self.come_of_age(boot, ended);
             let reached = until.is_some_and(|until| until <= boot);
             let something = ended.len() + ready.len() > before || !self.prepared.is_empty();
             let wake = match (until, due) {
@@ -344,7 +366,7 @@ impl Executor {
         source.watch(&self.epoll, fd)
     }
 
-    fn poll(&mut self, timeout: Option<std::time::Duration>) -> Result<()> {
+    fn poll(&mut self, timeout: Option<Duration>) -> Result<()> {
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),

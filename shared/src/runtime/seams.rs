@@ -1,6 +1,6 @@
 //! What a worker does with its commands' output, for tests that hand it anything at all.
 
-use super::capture::{Capture, LogName};
+use super::capture::{Capture, Extent, LogName};
 use super::sidecar::Sidecar;
 use crate::clock::BootTime;
 use crate::output::{Output, Stream};
@@ -23,5 +23,5 @@ pub fn capture<'a>(
     for (stream, bytes, at) in pieces {
         capture.write(stream, bytes, BootTime(at), logs);
     }
-    capture.finish()
+    capture.finish(Extent::Whole)
 }

@@ -38,6 +38,9 @@ pub struct WorkerOptions {
     /// From TERM to KILL where a task is ended; also the time within which a stopping worker has
     /// finished its tasks or handed them back.
     pub grace: Duration,
+    /// How long the end of a command's output is waited for after the command's own, where something
+    /// that it left running still holds it. Exit code and duration are the command's.
+    pub output_grace: Duration,
 }
 
 impl WorkerOptions {
@@ -70,6 +73,7 @@ impl Default for WorkerOptions {
             handlers: Handlers::new(),
             drain: false,
             grace: Duration::from_secs(10),
+            output_grace: Duration::from_secs(2),
         }
     }
 }
@@ -202,7 +206,8 @@ impl<Q: Queue> Worker<Q> {
         let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?
             .with_inputs(inputs)
             .with_records(self.registration.records())
-            .for_slots(size(self.options.slots));
+            .for_slots(size(self.options.slots))
+            .with_output_grace(self.options.output_grace);
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let mut system = System::new(executor, self.registration, self.stop, sidecar, waker)?;

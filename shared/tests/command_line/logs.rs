@@ -110,10 +110,9 @@ fn the_outputs_of_several_tasks_are_told_apart() {
         "--- task 1 (a\\x1bb) ---\none\n--- task 2 (silent) ---\n"
     );
     assert_eq!(place.ok(&["log", "1"]), "one");
-    let done = place.run(&["log", "1,3"]);
-    assert!(done.stdout().contains("one\n--- task 3 (wide) ---\nxxx"));
-    let stderr = done.stderr();
-    assert!(stderr.contains("bytes of task 3 were not kept"), "{stderr}");
+    let text = place.ok(&["log", "1,3"]);
+    assert!(text.contains("one\n--- task 3 (wide) ---\nxxx"));
+    assert!(text.contains("bytes of task 3 were not kept]\nxxx"));
     let lines = place.ok(&["log", "1,3", "-o", "json"]);
     let pieces: Vec<Value> = lines
         .lines()
@@ -129,6 +128,47 @@ fn the_outputs_of_several_tasks_are_told_apart() {
             .iter()
             .any(|piece| piece["omitted_bytes"].is_number())
     );
+}
+
+/// In a pipe the halves of a cut output were joined (`12778` in the middle of a sequence), and only
+/// stderr said so. A line stands between them, and at the end of an output that was given up.
+#[test]
+fn where_output_is_missing_a_line_of_the_log_says_so() {
+    let place = Place::new();
+    place.ok(&["add-task", "long", "seq 1 100000"]);
+    place.ok(&["add-task", "left", "echo done; sleep 1000 & echo $! > left"]);
+    place.ok(&[
+        "worker",
+        "--drain",
+        "--slots",
+        "2",
+        "--output-grace",
+        "100ms",
+    ]);
+    let pid = place.read("left");
+    let text = place.ok(&["log", "1"]);
+    let (head, tail) = text.split_once("\n[").unwrap();
+    let (said, tail) = tail.split_once("]\n").unwrap();
+    assert!(head.starts_with("1\n2\n") && tail.ends_with("\n99999\n100000\n"));
+    let left_out: usize = said
+        .strip_suffix(" bytes of task 1 were not kept")
+        .unwrap()
+        .parse()
+        .unwrap();
+    // Every byte is kept or counted, whether or not the cut is in the middle of a number.
+    assert_eq!(head.len() + tail.len() + left_out, 588_895);
+    let raw = place.run(&["log", "1", "--raw"]);
+    assert_eq!(raw.stdout().len(), head.len() + tail.len());
+    assert!(raw.stderr().contains(said));
+    let given_up = "done\n[task 2 had ended; no more was read, though what it left running holds its \
+                    output]\n";
+    assert_eq!(place.ok(&["log", "2"]), given_up);
+    assert_eq!(place.ok(&["log", "2", "--raw"]), "done\n");
+    let lines = place.ok(&["log", "2", "-o", "json"]);
+    assert_eq!(lines.lines().last(), Some(r#"{"id":2,"given_up":true}"#));
+    assert_eq!(place.state("2"), "succeeded");
+    let killed = std::process::Command::new("kill").arg(pid.trim()).status();
+    assert!(killed.unwrap().success());
 }
 
 #[test]

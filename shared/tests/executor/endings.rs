@@ -94,10 +94,35 @@ fn a_task_is_done_when_its_command_exits_whatever_it_left_running() {
     let mut bench = Bench::new();
     let ended = bench.run("sleep 1000 & echo $!");
     assert_eq!(ended.end, End::Exited(0));
-    let background = stdout(&ended);
+    let background = stdout(&ended).replace("<given up>", "");
     assert!(is_alive(&background), "it is left alone");
-    let pid = rustix::process::Pid::from_raw(background.trim().parse().unwrap());
-    rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL).unwrap();
+    end(&background);
+}
+
+/// A command whose output is waited for, and that is to be ended meanwhile, has ended already: its own
+/// end counts, and what it left running is left alone.
+#[test]
+fn a_command_that_has_exited_is_not_ended_once_more() {
+    let mut bench = Bench::new();
+    bench.executor = bench.executor.with_output_grace(Duration::from_secs(3600));
+    let claim = bench.old_shell("sleep 1000 & echo $! > left; echo $$ > ready; exit 4");
+    let ready = bench.path("ready");
+    bench.until(|| {
+        std::fs::read_to_string(&ready).is_ok_and(|pid| !pid.is_empty() && !is_alive(&pid))
+    });
+    let now = SystemClock.now();
+    let soon = now.boot.after(Duration::from_millis(1));
+    let executor = &mut bench.executor;
+    executor
+        .wait(now, Some(soon), &mut bench.ended, &mut Vec::new())
+        .unwrap();
+    assert_eq!((bench.executor.running(), bench.ended.len()), (1, 0));
+    bench.executor.signal(claim, Ending::Terminate);
+    bench.executor.signal(claim, Ending::Kill);
+    assert_eq!(bench.end_of(claim).end, End::Exited(4));
+    let left = read(&bench.path("left"));
+    assert!(is_alive(&left));
+    end(&left);
 }
 
 #[test]

@@ -188,6 +188,7 @@ fn collect(chunk: &Chunk<'_>, (out, err): &mut (Vec<u8>, Vec<u8>)) {
             bytes,
         } => err.extend_from_slice(bytes),
         Chunk::Omitted(bytes) => out.extend(format!("<{bytes}>").bytes()),
+        Chunk::GivenUp => out.extend(b"<given up>"),
     }
 }
 
@@ -200,4 +201,10 @@ fn text_pair((out, err): &(Vec<u8>, Vec<u8>)) -> (String, String) {
 fn is_alive(pid: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").starts_with(" Z"))
+}
+
+/// Ends a process that a command has left.
+fn end(pid: &str) {
+    let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap());
+    rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL).unwrap();
 }

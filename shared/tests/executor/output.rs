@@ -29,6 +29,51 @@ fn a_command_that_writes_nothing_leaves_nothing() {
     }
 }
 
+/// Output was read until the command's exit: what a process substitution still passed on was lost.
+/// It is read to its end, while exit code and time are those of the exit.
+#[test]
+fn output_is_read_to_its_end_which_may_come_after_the_commands() {
+    let mut bench = Bench::new();
+    let script = "exec > >(while read -r line; do sleep 0.05; echo \"got $line\"; done | tee copy)\n\
+                  echo one; echo two; exit 3";
+    let words = ["bash", "-c", script].map(str::to_owned);
+    let claim = bench.start(Work::Argv(words.to_vec()));
+    let ended = bench.end_of(claim);
+    let now = SystemClock.now().boot;
+    assert_eq!(ended.end, End::Exited(3));
+    assert_eq!(stdout(&ended), "got one\ngot two\n");
+    assert!(
+        ended.at.after(Duration::from_millis(40)) < now,
+        "it ended at its exit"
+    );
+}
+
+/// What a command leaves in the background with its output costs its slot the output grace once, and
+/// no other slot anything.
+#[test]
+fn output_that_is_held_for_ever_is_given_up_and_says_so() {
+    let mut bench = Bench::new();
+    bench.executor = bench.executor.with_output_grace(Duration::from_secs(1));
+    let claim = bench.shell("echo mine; sleep 1000 & echo $! > left");
+    let others: Vec<_> = (0..3).map(|_| bench.shell("exit 1")).collect();
+    for other in others {
+        assert_eq!(bench.end_of(other).end, End::Exited(1));
+    }
+    assert_eq!((bench.executor.running(), bench.ended.len()), (1, 0));
+    let ended = bench.end_of(claim);
+    let now = SystemClock.now().boot;
+    assert_eq!(ended.end, End::Exited(0));
+    assert_eq!(stdout(&ended), "mine\n<given up>");
+    assert!(now.since(ended.at) >= Duration::from_secs(1));
+    end(&std::fs::read_to_string(bench.path("left")).unwrap());
+    // The same where the output is in a log, and what is given up is given up at once.
+    bench.executor = bench.executor.with_output_grace(Duration::ZERO);
+    let claim = bench.old_shell("echo mine; sleep 1000 & echo $! > left; sleep 0.1");
+    assert_eq!(bench.end_of(claim).output, None);
+    assert_eq!(log_texts(&bench.log(claim)).0, "mine\n<given up>");
+    end(&std::fs::read_to_string(bench.path("left")).unwrap());
+}
+
 #[test]
 fn binary_output_comes_back_as_it_was() {
     let mut bench = Bench::new();
@@ -194,6 +239,7 @@ fn take(reader: &mut LogReader, seen: &mut Vec<u8>, omitted: &mut u64) {
     let piece = |chunk: Chunk<'_>| match chunk {
         Chunk::Written { bytes, .. } => seen.extend_from_slice(&bytes),
         Chunk::Omitted(bytes) => *omitted += bytes,
+        Chunk::GivenUp => {}
     };
     reader.read(piece).unwrap();
 }

@@ -12,7 +12,11 @@ use crate::task::TaskId;
 /// How bytes are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
+    /// The bytes and nothing else.
     Raw,
+    /// The bytes, and lines that say where some are missing.
+    Plain,
+    /// The same, safe for a terminal.
     Safe,
     Json,
 }
@@ -25,6 +29,8 @@ pub(super) struct Printer {
     only: Option<Stream>,
     /// What is to be printed next.
     ready: Vec<u8>,
+    /// The last byte that was printed.
+    last: u8,
     /// Per stream, the beginning of a character whose rest has not been seen yet.
     partial: [Vec<u8>; 2],
 }
@@ -42,14 +48,22 @@ struct Gap {
     omitted_bytes: u64,
 }
 
+#[derive(Serialize)]
+struct End {
+    id: i64,
+    given_up: bool,
+}
+
 impl Printer {
     pub(super) fn new(screen: Screen, arguments: &Arguments, task: TaskId) -> Self {
         let form = if screen.is_json() {
             Form::Json
-        } else if screen.terminal && !arguments.raw {
+        } else if arguments.raw {
+            Form::Raw
+        } else if screen.terminal {
             Form::Safe
         } else {
-            Form::Raw
+            Form::Plain
         };
         let only = match (arguments.stdout, arguments.stderr) {
             (true, _) => Some(Stream::Stdout),
@@ -62,6 +76,7 @@ impl Printer {
             form,
             only,
             ready: Vec::new(),
+            last: b'\n',
             partial: [Vec::new(), Vec::new()],
         }
     }
@@ -96,12 +111,13 @@ impl Printer {
                 }
             }
             Chunk::Omitted(bytes) => self.omitted(*bytes),
+            Chunk::GivenUp => self.given_up(),
         }
     }
 
     fn written(&mut self, stream: Stream, bytes: &[u8]) {
-        if self.form == Form::Raw {
-            self.ready.extend_from_slice(bytes);
+        if matches!(self.form, Form::Raw | Form::Plain) {
+            self.text(stream, bytes);
             return;
         }
         let partial = &mut self.partial[index(stream)];
@@ -117,7 +133,7 @@ impl Printer {
             return;
         }
         match self.form {
-            Form::Raw => self.ready.extend_from_slice(bytes),
+            Form::Raw | Form::Plain => self.ready.extend_from_slice(bytes),
             Form::Safe => self
                 .ready
                 .extend_from_slice(escape::bytes(bytes).as_bytes()),
@@ -135,16 +151,43 @@ impl Printer {
     fn omitted(&mut self, bytes: u64) {
         let task = self.task;
         match self.form {
-            Form::Raw => note(&format!("{bytes} bytes of task {task} were not kept")),
-            Form::Safe => {
-                let text = format!("\n[{bytes} bytes of task {task} were not kept]\n");
-                self.ready.extend_from_slice(text.as_bytes());
-            }
             Form::Json => self.line(&Gap {
                 id: task.0,
                 omitted_bytes: bytes,
             }),
+            Form::Raw | Form::Plain | Form::Safe => {
+                self.say(&format!("{bytes} bytes of task {task} were not kept"));
+            }
         }
+    }
+
+    fn given_up(&mut self) {
+        let task = self.task;
+        match self.form {
+            Form::Json => self.line(&End {
+                id: task.0,
+                given_up: true,
+            }),
+            Form::Raw | Form::Plain | Form::Safe => self.say(&format!(
+                "task {task} had ended; no more was read, though what it left running holds its output"
+            )),
+        }
+    }
+
+    /// Says something about the output, on a line of its own in it unless that is to be the bytes
+    /// alone.
+    fn say(&mut self, sentence: &str) {
+        if self.form == Form::Raw {
+            return note(sentence);
+        }
+        for partial in &mut self.partial {
+            let text = escape::bytes(&std::mem::take(partial));
+            self.ready.extend_from_slice(text.as_bytes());
+        }
+        let before = self.ready.last().copied().unwrap_or(self.last);
+        let gap = if before == b'\n' { "" } else { "\n" };
+        let line = format!("{gap}[{sentence}]\n");
+        self.ready.extend_from_slice(line.as_bytes());
     }
 
     fn line(&mut self, value: &impl Serialize) {
@@ -159,7 +202,9 @@ impl Printer {
         if self.ready.is_empty() {
             return Ok(());
         }
-        self.screen.stream(&std::mem::take(&mut self.ready))
+        let ready = std::mem::take(&mut self.ready);
+        self.last = ready.last().copied().unwrap_or(self.last);
+        self.screen.stream(&ready)
     }
 
     /// Prints everything: no more follows.

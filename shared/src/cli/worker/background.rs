@@ -64,10 +64,12 @@ fn spawn<Q: Queue>(
     let program = std::env::current_exe().map_err(refused)?;
     let database = std::path::absolute(&context.path).map_err(refused)?;
     let grace = duration::show(arguments.grace);
+    let output_grace = duration::show(arguments.output_grace);
     let mut command = Command::new(program);
     command
         .args([OsString::from("worker"), "--db".into(), database.into()])
-        .args(["--detached", "--grace", &grace, "--queue", &arguments.queue]);
+        .args(["--detached", "--grace", &grace, "--queue", &arguments.queue])
+        .args(["--output-grace", &output_grace]);
     if let Some(slots) = arguments.slots {
         command.args(["--slots", &slots.to_string()]);
     }

@@ -6,27 +6,29 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 
 use super::ages::Next;
-use super::end::{End, Ended};
+use super::end::{End, Ended, Ending};
 use super::slots::{Job, Running, command, runs};
 use super::source::Source;
-use super::{Executor, WATCH_MS};
+use super::{Executor, KILLED_MS, WATCH_MS};
+use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::output::Stream;
 use crate::runtime::child::Read;
 
 impl Executor {
     /// Does what commands have become old enough for. Returns when the next one does.
-    pub(super) fn come_of_age(&mut self, now: BootTime) -> Option<BootTime> {
+    pub(super) fn come_of_age(
+        &mut self,
+        now: BootTime,
+        ended: &mut Vec<Ended>,
+    ) -> Option<BootTime> {
         let watch_at = loop {
             let slots = &self.slots;
             match self
                 .unwatched
                 .next(now, |slot, claim| runs(slots, slot, claim))
             {
-                Next::Aged(slot, claim) if !self.watch_pipes(slot, now) => {
-                    self.unwatched.join(now, WATCH_MS, slot, claim);
-                }
-                Next::Aged(..) => {}
+                Next::Aged(slot, claim) => self.watch_or_retry(slot, claim, now, ended),
                 Next::At(at) => break Some(at),
                 Next::Nobody => break None,
             }
@@ -43,30 +45,76 @@ impl Executor {
                 Next::Nobody => break None,
             }
         };
-        watch_at.into_iter().chain(show_at).min()
+        let give_up_at = self.give_up(now, ended);
+        [watch_at, show_at, give_up_at].into_iter().flatten().min()
     }
 
-    /// Has a command's output read as it comes. False if the system does not watch more pipes: then
-    /// what is there is read now, and is to be asked for again.
-    fn watch_pipes(&mut self, slot: usize, now: BootTime) -> bool {
+    /// Ends commands that exited long ago, and whose output others still hold. Returns when there is
+    /// the next one.
+    fn give_up(&mut self, now: BootTime, ended: &mut Vec<Ended>) -> Option<BootTime> {
+        let slots = &self.slots;
+        let (mut aged, mut next) = (Vec::new(), None);
+        for line in [&mut self.open, &mut self.killed] {
+            loop {
+                match line.next(now, |slot, claim| runs(slots, slot, claim)) {
+                    Next::Aged(slot, _) => aged.push(slot),
+                    Next::At(at) => {
+                        next = next.into_iter().chain([at]).min();
+                        break;
+                    }
+                    Next::Nobody => break,
+                }
+            }
+        }
+        for slot in aged {
+            self.end_command(slot, now, ended);
+        }
+        next
+    }
+
+    /// Has a command's output read as it comes. If the system does not watch more pipes, what is
+    /// there is read now, and asked for again soon.
+    fn watch_or_retry(&mut self, slot: usize, claim: Claim, now: BootTime, ended: &mut Vec<Ended>) {
+        if self.watch_pipes(slot) {
+            return;
+        }
+        self.read_rest(slot, now);
+        self.unwatched.join(now, WATCH_MS, slot, claim);
+        let process = command(&mut self.slots, slot);
+        if process.is_some_and(|process| process.exited_at().is_some() && !process.is_open()) {
+            self.end_command(slot, now, ended);
+        }
+    }
+
+    /// Has the system tell of a command's output; false if it does not watch more pipes.
+    fn watch_pipes(&mut self, slot: usize) -> bool {
         let Some(process) = command(&mut self.slots, slot) else {
             return true;
         };
         process.watched = true;
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            let Some(pipe) = process.pipe(stream) else {
-                continue;
-            };
+        let watch = |stream| {
+            let pipe = process.pipe(stream)?;
             match Source::Pipe(slot, stream).watch(&self.epoll, pipe.as_fd()) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(_) => {
-                    process.drain(Stream::Stdout, &mut self.buffer, now, &self.sidecar);
-                    process.drain(Stream::Stderr, &mut self.buffer, now, &self.sidecar);
-                    return false;
-                }
+                Ok(()) | Err(Errno::EXIST) => None,
+                Err(error) => Some(error),
+            }
+        };
+        [Stream::Stdout, Stream::Stderr]
+            .into_iter()
+            .find_map(watch)
+            .is_none()
+    }
+
+    /// Takes what is in a command's pipes, without waiting.
+    fn read_rest(&mut self, slot: usize, now: BootTime) {
+        let Some(process) = command(&mut self.slots, slot) else {
+            return;
+        };
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if process.drain(stream, &mut self.buffer, now, &self.sidecar) {
+                process.close(stream, &self.epoll);
             }
         }
-        true
     }
 
     pub(super) fn end_handlers(&mut self, now: BootTime, ended: &mut Vec<Ended>) {
@@ -104,31 +152,37 @@ impl Executor {
             return;
         }
         process.close(stream, &self.epoll);
-        if process.exited && !process.lingers() {
+        if process.exited_at().is_some() && !process.is_open() {
             self.end_command(slot, now, ended);
         }
     }
 
+    /// The command itself has ended, which is when its task did. Its output ends with its last
+    /// writer: nearly always it has ended too, otherwise it is waited for.
     pub(super) fn child_exited(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
-        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
-        let Some(process) = command(&mut self.slots, slot) else {
+        self.read_rest(slot, now);
+        let Some(Some(Running { claim, job })) = self.slots.get_mut(slot) else {
             return;
         };
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            if process.drain(stream, buffer, now, logs) {
-                process.close(stream, &self.epoll);
-            }
+        let Job::Command(process) = job else {
+            return;
+        };
+        let claim = *claim;
+        process.exited(now);
+        if !process.is_open() {
+            return self.end_command(slot, now, ended);
         }
-        if process.lingers() {
-            process.exited = true;
-            let _ = epoll::delete(&self.epoll, process.pidfd());
-        } else {
-            self.end_command(slot, now, ended);
+        let _ = epoll::delete(&self.epoll, process.pidfd());
+        match process.ending() {
+            None => self.open.join(now, self.open_ms, slot, claim),
+            // Until it is killed, by whoever asked for its end.
+            Some(Ending::Terminate) => {}
+            Some(Ending::Kill) => self.killed.join(now, KILLED_MS, slot, claim),
         }
+        self.watch_or_retry(slot, claim, now, ended);
     }
 
     pub(super) fn end_command(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
-        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
         let Some(Some(Running { claim, job })) = self.slots.get_mut(slot) else {
             return;
         };
@@ -139,10 +193,11 @@ impl Executor {
             return;
         };
         let claim = *claim;
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            process.drain(stream, buffer, now, logs);
+        let at = process.exited_at().unwrap_or(now);
+        self.read_rest(slot, now);
+        if let Some(process) = command(&mut self.slots, slot) {
+            process.unwatch(&self.epoll);
         }
-        process.unwatch(&self.epoll);
         self.free.push(slot);
         if let Some(Running {
             job: Job::Command(process),
@@ -153,7 +208,7 @@ impl Executor {
             ended.push(Ended {
                 claim,
                 end,
-                at: now,
+                at,
                 output,
             });
         }

@@ -29,6 +29,7 @@ struct Entry<'a> {
     stderr_bytes: usize,
     /// What was left out of both when they were kept.
     omitted_bytes: u64,
+    given_up: bool,
 }
 
 /// A folder that is being filled.
@@ -91,6 +92,7 @@ impl Writer {
             stdout_bytes: parts.stdout.len(),
             stderr_bytes: parts.stderr.len(),
             omitted_bytes: parts.omitted,
+            given_up: parts.given_up,
         };
         serde_json::to_writer(&mut self.index, &entry)?;
         self.add_variable(task.id, parts);
@@ -148,6 +150,7 @@ struct Parts {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     omitted: u64,
+    given_up: bool,
 }
 
 impl Parts {
@@ -158,6 +161,7 @@ impl Parts {
                 Stream::Stderr => self.stderr.extend_from_slice(&bytes),
             },
             Chunk::Omitted(bytes) => self.omitted = self.omitted.saturating_add(bytes),
+            Chunk::GivenUp => self.given_up = true,
         }
     }
 }
@@ -232,6 +236,7 @@ mod tests {
         output.push(Stream::Stderr, b"oops");
         output.push_omitted(7);
         output.push(Stream::Stdout, b"z");
+        output.push_given_up();
         let inputs = prepared(place.path(), &[output, Output::default()]);
         let read = |name: &str| std::fs::read(inputs.folder().join(name)).unwrap();
         assert_eq!(read("1.out"), b"a\0\xff\nz");
@@ -244,7 +249,7 @@ mod tests {
         let expected = serde_json::json!({
             "id": 1, "name": "../a\n\"b\"", "state": "failed", "condition": "any",
             "exit_code": 3, "signal": null, "reason": "exit",
-            "stdout_bytes": 5, "stderr_bytes": 4, "omitted_bytes": 7,
+            "stdout_bytes": 5, "stderr_bytes": 4, "omitted_bytes": 7, "given_up": true,
         });
         assert_eq!(index[0], expected);
         assert_eq!(index.as_array().unwrap().len(), 2);

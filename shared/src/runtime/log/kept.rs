@@ -45,6 +45,7 @@ fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, LogErro
         reader.read(|chunk| match chunk {
             Chunk::Written { stream, bytes } => output.push(stream, &bytes),
             Chunk::Omitted(bytes) => output.push_omitted(bytes),
+            Chunk::GivenUp => output.push_given_up(),
         })?;
         let token = reader.token();
         if token.is_some_and(|token| token == task.token.cast_unsigned()) {

@@ -169,6 +169,8 @@ impl LogReader {
                     });
                 }
             }
+            // The last frame of a file that is not replaced any more: it is met once.
+            Frame::Omitted(0) => piece(Chunk::GivenUp),
             Frame::Omitted(bytes) => {
                 let known = self.advance(bytes);
                 if bytes > known {

@@ -27,6 +27,7 @@ impl Seen {
                 self.bytes.extend(bytes.iter().map(|byte| (stream, *byte)));
             }
             Chunk::Omitted(bytes) => self.gaps.push((self.bytes.len(), bytes)),
+            Chunk::GivenUp => self.gaps.push((self.bytes.len(), 0)),
         })
     }
 

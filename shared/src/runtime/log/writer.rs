@@ -122,6 +122,16 @@ impl LogWriter {
         }
     }
 
+    /// Notes that no more was read, after [`finish`](Self::finish).
+    pub(in crate::runtime) fn give_up(&mut self) {
+        let mut frame = Vec::new();
+        push_header(&mut frame, b'x', 0);
+        if self.file.write_all(&frame).is_err() {
+            // Half a frame is damage.
+            let _ = self.file.set_len(self.length);
+        }
+    }
+
     fn write(&mut self, stream: Stream, bytes: &[u8]) {
         let mut header = Vec::with_capacity(2 * MAX_HEADER_BYTES);
         if self.lost > 0 {
@@ -208,6 +218,7 @@ fn last(area: &[u8], drop: u64) -> io::Result<Output> {
                 left = 0;
             }
             Chunk::Omitted(bytes) => left -= bytes,
+            Chunk::GivenUp => {}
         }
     }
     kept.0.extend(pieces.into_output().0);
