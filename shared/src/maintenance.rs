@@ -1,5 +1,5 @@
-//! What is done to a whole file while nothing works on it: restored from a backup, or saved as far
-//! as it can be read.
+//! What is done to a whole file while nothing works on it: restored from a backup, saved as far as
+//! it can be read, or shrunk.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::sqlite::OpenOptions;
 use crate::sqlite::restore::{BackupFile, Replacement};
 use crate::sqlite::salvage::Salvage;
 pub use crate::sqlite::salvage::Salvaged;
+pub use crate::sqlite::shrink::{Shrunk, shrink};
 
 /// What a [`restore`] did.
 #[derive(Debug)]

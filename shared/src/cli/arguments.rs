@@ -9,7 +9,7 @@ use super::program::Context;
 use super::screen::Format;
 use super::{
     Failure, backup, cancel, completions, doctor, list, log, pause, prune, reprioritize, restore,
-    run, salvage, show, status, verify, wait, why, words, workers,
+    run, salvage, show, shrink, status, verify, wait, why, words, workers,
 };
 use crate::queue::Queue;
 use crate::sqlite::Durability;
@@ -83,6 +83,7 @@ pub enum Verb {
     Prune(prune::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
+    Shrink(shrink::Arguments),
     Backup(backup::Arguments),
     Restore(restore::Arguments),
     Salvage(salvage::Arguments),
@@ -118,6 +119,7 @@ impl Verb {
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),
+            Self::Shrink(arguments) => shrink::run(context, &arguments),
             Self::Backup(arguments) => backup::run(context, &arguments),
             Self::Restore(arguments) => restore::run(context, &arguments),
             Self::Salvage(arguments) => salvage::run(context, &arguments),

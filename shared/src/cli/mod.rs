@@ -37,6 +37,7 @@ mod salvage;
 #[cfg(feature = "testing")]
 pub mod seams;
 mod show;
+mod shrink;
 mod status;
 pub mod systemd;
 mod verify;

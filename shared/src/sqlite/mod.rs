@@ -35,6 +35,7 @@ pub mod rows;
 pub(crate) mod salvage;
 #[cfg(test)]
 mod schedules;
+pub(crate) mod shrink;
 #[cfg(test)]
 mod simulation;
 mod statement;

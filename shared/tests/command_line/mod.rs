@@ -13,5 +13,6 @@ pub(crate) mod program;
 mod safekeeping;
 mod service;
 mod shown;
+mod shrinking;
 #[path = "../skipped.rs"]
 mod skipped;

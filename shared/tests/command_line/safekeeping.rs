@@ -15,7 +15,7 @@ fn lines(command: &str, count: usize) -> String {
     line.repeat(count)
 }
 
-fn verified(place: &Place, file: &str) {
+pub(super) fn verified(place: &Place, file: &str) {
     let done = place.run(&["--db", file, "verify"]);
     assert_eq!(done.code(), 0, "{}{}", done.stdout(), done.stderr());
 }
@@ -220,7 +220,7 @@ fn a_restore_killed_at_any_such_call_leaves_the_old_database_or_the_new_one() {
     place.ok(&["add-task", "old", "true"]);
     place.ok(&["backup", "copy.db"]);
     place.ok(&["add-task", "new", "true"]);
-    let kills = killed(&place, &["restore", "copy.db"], &mut || {
+    let kills = killed(&place, &["restore", "copy.db"], CALLS, &mut || {
         let names = place.ok(&["list", "-o", "json"]);
         let old = names.contains("\"new\"");
         assert!(
@@ -253,19 +253,29 @@ fn a_backup_killed_at_any_such_call_leaves_the_earlier_one_or_its_own() {
     place.ok(&["add-task", "a", "true"]);
     place.ok(&["backup", "copy.db"]);
     place.ok(&["add-task", "b", "true"]);
-    let kills = killed(&place, &["backup", "copy.db", "--force"], &mut || {
-        verified(&place, "copy.db");
-        place.ok(&["backup", "copy.db", "--force"]);
-        verified(&place, "copy.db");
-    });
+    let kills = killed(
+        &place,
+        &["backup", "copy.db", "--force"],
+        CALLS,
+        &mut || {
+            verified(&place, "copy.db");
+            place.ok(&["backup", "copy.db", "--force"]);
+            verified(&place, "copy.db");
+        },
+    );
     assert!(kills.is_none_or(|kills| kills > 2), "{kills:?}");
 }
 
 /// Kills the command at each of those calls in turn, and looks after each. How often that was;
 /// `None` where nothing can be traced.
-fn killed(place: &Place, words: &[&str], look: &mut dyn FnMut()) -> Option<usize> {
+pub(super) fn killed(
+    place: &Place,
+    words: &[&str],
+    calls: &str,
+    look: &mut dyn FnMut(),
+) -> Option<usize> {
     let trace = place.path("trace");
-    let filter = format!("trace={CALLS}");
+    let filter = format!("trace={calls}");
     strace(
         &place.command(words),
         &["-o", trace.to_str().unwrap(), "-e", &filter],
