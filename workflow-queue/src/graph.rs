@@ -188,13 +188,16 @@ fn named(
     }
 }
 
-/// A task of the submission as messages call it, counted from 1 as lines are.
-fn label(tasks: &[WorkflowTask], place: usize) -> String {
-    format!(
-        "task {} \"{}\"",
-        place + 1,
-        tasks[place].task.name.escape_debug()
-    )
+/// A task of the submission as messages call it: by the line it was read from, else, among others,
+/// by its number from 1.
+pub(crate) fn label(tasks: &[WorkflowTask], place: usize) -> String {
+    let task = &tasks[place];
+    let name = task.task.name.escape_debug();
+    match task.line {
+        Some(line) => format!("line {line} \"{name}\""),
+        None if tasks.len() == 1 => format!("task \"{name}\""),
+        None => format!("task {} \"{name}\"", place + 1),
+    }
 }
 
 #[cfg(test)]
@@ -236,6 +239,17 @@ mod tests {
         let mut two_ways = tasks(&[("a", &[]), ("b", &["a"])]);
         two_ways[1] = two_ways[1].clone().after("a", Condition::Failure);
         assert!(refusal(&two_ways).contains("success and failure"));
+    }
+
+    /// Blank lines and remarks are no tasks: the third of them may stand on line 7.
+    #[test]
+    fn what_was_read_from_lines_is_called_by_them() {
+        let mut read = tasks(&[("a", &["b"]), ("b", &["a"])]);
+        (read[0].line, read[1].line) = (Some(3), Some(7));
+        let circle = "line 3 \"a\", which waits for line 7 \"b\", which waits for line 3 \"a\"";
+        assert!(refusal(&read).contains(circle), "{}", refusal(&read));
+        let alone = WorkflowTask::shell("a", "true").after("a", Condition::Success);
+        assert_eq!(refusal(&[alone]), "task \"a\" depends on itself");
     }
 
     #[test]

@@ -256,8 +256,14 @@ impl<S: Store> WorkflowQueue<S> {
 /// A checked workflow, or addition to that of a running task.
 fn workflow(tasks: Vec<WorkflowTask>, spawner: Option<Claim>) -> Result<Submission> {
     NewTask::validate_all(tasks.iter().map(|task| &task.task))?;
-    for task in &tasks {
-        task.validate()?;
+    for (place, task) in tasks.iter().enumerate() {
+        if let Err(error) = task.validate() {
+            if tasks.len() == 1 && task.line.is_none() {
+                return Err(error);
+            }
+            let label = graph::label(&tasks, place);
+            return Err(Error::invalid(format!("{label}: {error}")));
+        }
         let of_spawner = |dependent: &Dependent| dependent.which == Which::OfSpawner;
         if spawner.is_none() && task.before.iter().any(of_spawner) {
             return Err(Error::invalid(

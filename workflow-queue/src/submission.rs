@@ -22,6 +22,8 @@ pub struct WorkflowTask {
     pub after: Vec<Dependency>,
     /// What is made to wait for it too.
     pub before: Vec<Dependent>,
+    /// The line it was read from, from 1, by which messages call it; else they count the tasks.
+    pub line: Option<usize>,
 }
 
 /// Stored tasks that are made to wait for a new one. They must not have started.
@@ -196,6 +198,7 @@ impl From<NewTask> for WorkflowTask {
             settings: Settings::default(),
             after: Vec::new(),
             before: Vec::new(),
+            line: None,
         }
     }
 }

@@ -52,15 +52,18 @@ mod program {
     /// The tasks of lines of `enqueue --stdin`.
     pub(crate) fn task_lines(bytes: &[u8], now: Timestamp) -> Result<Vec<WorkflowTask>, String> {
         let lines = seams::task_lines(bytes, enqueue::FIELDS, now)?;
-        let extended = lines.into_iter().map(|(task, fields)| {
+        let mut read = Vec::with_capacity(lines.len());
+        for (task, fields) in lines {
             let mut submitted = Submitted {
                 task: task.into(),
+                after: Vec::new(),
                 after_by_default: true,
                 before_by_default: true,
             };
             enqueue::read(fields, &mut submitted)?;
-            Ok(submitted.task)
-        });
-        extended.collect()
+            read.push(submitted);
+        }
+        enqueue::resolve(&mut read).map_err(|error| error.to_string())?;
+        Ok(read.into_iter().map(|submitted| submitted.task).collect())
     }
 }

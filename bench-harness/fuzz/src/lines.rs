@@ -37,11 +37,13 @@ pub(crate) fn tasks(bytes: &[u8]) {
 pub(crate) fn workflow_tasks(bytes: &[u8]) {
     match cli::workflow_lines(bytes, NOW) {
         Ok(tasks) => {
-            for task in tasks {
+            for task in &tasks {
                 check_task(&task.task);
                 for dependency in &task.after {
-                    if let On::Task(id) = dependency.on {
-                        assert!(id.0 >= 1, "{id} is no id");
+                    match &dependency.on {
+                        On::Task(id) => assert!(id.0 >= 1, "{id} is no id"),
+                        On::Index(place) => assert!(*place < tasks.len()),
+                        On::Name(name) => panic!("{name} is the name of no line"),
                     }
                 }
             }

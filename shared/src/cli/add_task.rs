@@ -138,7 +138,8 @@ const EXAMPLES: &str = "Examples:
   add-task backup 'tar czf home.tgz ~' 10
   add-task report --at 18:00 --timeout 1h -- ./report --all
   add-task nightly ./run.sh --delay 1h30m --max-attempts 5 --key nightly-2026-12-24
-  ls *.wav | sed 's/.*/flac \"&\"/' | add-task encode --stdin";
+  for f in ./*.wav; do add-task \"$f\" -- flac \"$f\"; done
+  seq 100 | sed 's|.*|./simulate --seed &|' | add-task simulate --stdin";
 
 /// What to print instead of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -188,15 +189,23 @@ pub fn run<Q: Queue, X: Extras<Q>>(
     let mut lanes = Lanes::default();
     let tasks = if bulk {
         let template = template(&arguments, now)?;
-        bulk::read(&stdin()?, &template, X::FIELDS, now, |task, fields| {
-            lanes.note(&task);
-            extras.extend(task, fields)
-        })?
+        bulk::read(
+            &stdin()?,
+            &template,
+            X::FIELDS,
+            now,
+            |line, task, fields| {
+                lanes.note(&task);
+                extras.extend(task, fields, Some(line))
+            },
+        )?
     } else {
         let task = single(arguments, now)?;
         task.validate()?;
         lanes.note(&task);
-        let task = extras.extend(task, Fields::new()).map_err(Failure::Usage)?;
+        let task = extras
+            .extend(task, Fields::new(), None)
+            .map_err(Failure::Usage)?;
         vec![task]
     };
     let queue = context.open(extras.access())?;

@@ -16,7 +16,7 @@ pub fn task_lines(
     now: Timestamp,
 ) -> Result<Vec<(NewTask, Fields)>, String> {
     let template = NewTask::shell("", "");
-    let both = |task, fields| Ok((task, fields));
+    let both = |_, task, fields| Ok((task, fields));
     bulk::read(bytes, &template, others, now, both).map_err(|failure| failure.sentence())
 }
 

@@ -6,14 +6,14 @@ mod spawner;
 
 use std::time::Duration;
 
-use after::After;
+use after::{After, Names};
 use before::Before;
 use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
 use queue_core::cli::screen::{note, note_after_change};
 use queue_core::cli::select;
 use queue_core::cli::{Access, Context, Failure, duration, tasks, words};
-use queue_core::error::Result;
+use queue_core::error::{Error, Result};
 use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
@@ -28,8 +28,8 @@ use workflow_queue::{
 ///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
 /// fields are named as these options (name, command, argv, priority, delay, after, ...). `after` is
-/// a list of ids and of names of other lines, each with an optional :success, :failure or :any;
-/// `before` is a list of ids of waiting tasks.
+/// a list of ids (7 or "id:7") and of names of other lines, each with an optional :success, :failure
+/// or :any; `before` is a list of ids of waiting tasks.
 /// Options given here are the defaults of every line. A command's name is NAME, else the command
 /// itself. Empty lines and lines that begin with # are skipped. All lines are enqueued in one
 /// transaction: if one is wrong, none is.
@@ -139,15 +139,18 @@ pub(super) const FIELDS: &[&str] = &[
 #[derive(Debug)]
 pub(super) struct Submitted {
     pub(super) task: WorkflowTask,
+    /// Entries of its line, which may name lines that come later.
+    pub(super) after: Vec<after::Field>,
     pub(super) after_by_default: bool,
     pub(super) before_by_default: bool,
 }
 
 /// Sets what a line says.
 pub(super) fn read(mut fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
-    const AFTER: &str = "a list; an entry is an id or the name of a line, with a condition or not";
-    const BEFORE: &str =
-        "a list; an entry is the id of a waiting task or `dependents`, with a condition or not";
+    const AFTER: &str = "a list; an entry is an id (7, \"id:7:any\") or the name of a line, with a \
+                         condition or not";
+    const BEFORE: &str = "a list; an entry is the id of a waiting task (7, \"id:7:any\") or \
+                          `dependents`, with a condition or not";
     let fields = &mut fields;
     let task = &mut submitted.task;
     read_key(fields, task)?;
@@ -163,9 +166,7 @@ pub(super) fn read(mut fields: Fields, submitted: &mut Submitted) -> Result<(), 
     }
     let after: Option<Vec<after::Field>> = field(fields, "after", AFTER)?;
     submitted.after_by_default = after.is_none();
-    for field in after.into_iter().flatten() {
-        task.after.push(field.dependency()?);
-    }
+    submitted.after = after.unwrap_or_default();
     let before: Option<Vec<before::Field>> = field(fields, "before", BEFORE)?;
     submitted.before_by_default = before.is_none();
     for field in before.into_iter().flatten() {
@@ -250,19 +251,27 @@ impl More {
 }
 
 /// How the arguments say that tasks are enqueued.
-struct Submission {
+struct Submission<'a> {
+    context: &'a Context<WorkflowQueue>,
     more: More,
     spawner: Option<Claim>,
 }
 
-impl Extras<WorkflowQueue> for Submission {
+impl Extras<WorkflowQueue> for Submission<'_> {
     type Task = Submitted;
 
     const FIELDS: &'static [&'static str] = FIELDS;
 
-    fn extend(&self, task: NewTask, fields: Fields) -> Result<Submitted, String> {
+    fn extend(
+        &self,
+        task: NewTask,
+        fields: Fields,
+        line: Option<usize>,
+    ) -> Result<Submitted, String> {
+        let task = WorkflowTask::from(task).settings(self.more.settings());
         let mut submitted = Submitted {
-            task: WorkflowTask::from(task).settings(self.more.settings()),
+            task: WorkflowTask { line, ..task },
+            after: Vec::new(),
             after_by_default: true,
             before_by_default: true,
         };
@@ -272,7 +281,9 @@ impl Extras<WorkflowQueue> for Submission {
         Ok(submitted)
     }
 
-    fn enqueue(&self, queue: &WorkflowQueue, tasks: Vec<Submitted>) -> Result<Vec<Enqueued>> {
+    fn enqueue(&self, queue: &WorkflowQueue, mut tasks: Vec<Submitted>) -> Result<Vec<Enqueued>> {
+        resolve(&mut tasks)?;
+        let is_read = tasks.iter().any(|one| one.task.line.is_some());
         let dependencies = self.more.dependencies(queue)?;
         let dependents = self.more.dependents(queue)?;
         let with_defaults = |submitted: Submitted| {
@@ -289,10 +300,11 @@ impl Extras<WorkflowQueue> for Submission {
         let is_on_stored = |dependency: &Dependency| matches!(dependency.on, On::Task(_));
         let on_stored = |task: &WorkflowTask| task.after.iter().any(is_on_stored);
         let may_be_skipped: Vec<bool> = tasks.iter().map(on_stored).collect();
-        let enqueued = self.submit(queue, tasks)?;
+        let enqueued = self.submit(queue, tasks);
+        let enqueued = enqueued.map_err(|error| if is_read { of_lines(error) } else { error })?;
         let suspects = enqueued.iter().zip(may_be_skipped);
         let suspects = suspects.filter_map(|(one, may)| may.then_some(one));
-        note_after_change(tell_skipped(queue, suspects));
+        note_after_change(tell_skipped(self.context, queue, suspects));
         Ok(enqueued)
     }
 
@@ -305,7 +317,7 @@ impl Extras<WorkflowQueue> for Submission {
     }
 }
 
-impl Submission {
+impl Submission<'_> {
     fn submit(&self, queue: &WorkflowQueue, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
         if let Some(claim) = self.spawner {
             return queue.spawn(claim, tasks, Vec::new());
@@ -320,9 +332,49 @@ impl Submission {
     }
 }
 
+/// Makes edges of what the lines say they wait for, which takes the names of all of them.
+///
+/// # Errors
+/// [`Error::Invalid`] that names the line.
+pub(super) fn resolve(tasks: &mut [Submitted]) -> Result<()> {
+    if tasks.iter().all(|one| one.after.is_empty()) {
+        return Ok(());
+    }
+    let names = Names::of(tasks.iter().map(|one| one.task.task.name.as_str()));
+    let mut edges = Vec::with_capacity(tasks.len());
+    for one in tasks.iter() {
+        let of_one: Result<Vec<_>, _> = one
+            .after
+            .iter()
+            .map(|entry| entry.dependency(&names))
+            .collect();
+        edges.push(of_one.map_err(|sentence| {
+            let line = one.task.line.unwrap_or_default();
+            of_lines(Error::invalid(format!("line {line}: {sentence}")))
+        })?);
+    }
+    for (one, edges) in tasks.iter_mut().zip(edges) {
+        one.task.after.extend(edges);
+    }
+    Ok(())
+}
+
+/// A refusal of one line, which is one of all.
+fn of_lines(error: Error) -> Error {
+    let all = |what| format!("{what}; no line was enqueued");
+    if let Error::Invalid { what } = error {
+        return Error::invalid(all(what));
+    }
+    if let Error::NotFound { what } = error {
+        return Error::not_found(all(what));
+    }
+    error
+}
+
 /// Says on standard error which of the tasks can never start: what they depend on had ended
 /// otherwise already.
 fn tell_skipped<'a>(
+    context: &Context<WorkflowQueue>,
     queue: &WorkflowQueue,
     enqueued: impl Iterator<Item = &'a Enqueued>,
 ) -> Result<()> {
@@ -336,12 +388,14 @@ fn tell_skipped<'a>(
     match skipped.as_slice() {
         [] => {}
         [id] => note(&format!(
-            "task {id} is skipped: what it was to wait for ended otherwise; `why {id}` says what"
+            "task {id} is skipped: what it was to wait for ended otherwise; {} says what",
+            context.command(&format!("why {id}"))
         )),
         many => note(&format!(
-            "{} are skipped, as `why` says: {}",
+            "{} are skipped ({}): what they were to wait for ended otherwise; {} says what",
             tasks::count(many.len() as u64),
-            select::show(many)
+            select::show(many),
+            context.command(&format!("why {}", many[0]))
         )),
     }
     Ok(())
@@ -355,15 +409,18 @@ pub(crate) fn run(
     let Arguments { task, more } = arguments;
     if !more.spawn {
         let submission = Submission {
+            context,
             more,
             spawner: None,
         };
         return add_task::run(context, task, &submission, verb);
     }
     let running = spawner::running()?;
+    let context = context.on(running.database)?;
     let submission = Submission {
+        context: &context,
         more,
         spawner: Some(running.claim),
     };
-    add_task::run(&context.on(running.database)?, task, &submission, verb)
+    add_task::run(&context, task, &submission, verb)
 }

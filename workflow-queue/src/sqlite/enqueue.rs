@@ -149,8 +149,35 @@ pub(super) fn enqueue(
     };
     let own = workflow.filter(|_| submission.spawner.is_some());
     let links = link::links(writing.connection, submission, own, &enqueued, &held)?;
-    link::link(writing, &links)?;
+    link::link(writing, &links).map_err(|error| by_label(error, &submission.tasks, &enqueued))?;
     Ok(enqueued)
+}
+
+/// A refused edge in which the tasks of the submission are called as they were handed in: with it
+/// the ids they were given are gone.
+fn by_label(error: Error, tasks: &[WorkflowTask], enqueued: &[Enqueued]) -> Error {
+    let Error::Invalid { what } = error else {
+        return error;
+    };
+    let mut parts = what.split("task ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(part.len());
+        let id = part[..digits].parse().ok().map(TaskId);
+        let place = enqueued
+            .iter()
+            .position(|one| Some(one.id) == id && !one.existed);
+        if let Some(place) = place {
+            text += &graph::label(tasks, place);
+            text += &part[digits..];
+        } else {
+            text += "task ";
+            text += part;
+        }
+    }
+    Error::invalid(text)
 }
 
 /// The workflow the tasks belong to: the spawner's, that of the first stored task they depend on, or
@@ -202,8 +229,9 @@ fn graph(
             continue;
         };
         let Some((state, _)) = write::state_of(inserter.writing.connection, on)? else {
+            let label = graph::label(&submission.tasks, edge.dependent);
             return Err(Error::not_found(format!(
-                "there is no task {on} to depend on; it may have been pruned"
+                "there is no task {on} for {label} to depend on; it may have been pruned"
             )));
         };
         match edge.condition.standing(state) {
@@ -220,7 +248,7 @@ fn graph(
             Node::Place(first) => enqueued[first].id,
         });
         enqueued.push(match holder {
-            Some(holder) => existing(&task.task, task.settings.on_conflict, holder)?,
+            Some(holder) => existing(task, holder)?,
             None => inserter.insert(task, starts[place])?,
         });
     }
@@ -309,7 +337,7 @@ impl Inserter<'_, '_> {
                 what: "a key is taken by no task".to_owned(),
             })?;
             if !holder.lapsed {
-                return existing(new, task.settings.on_conflict, holder.id);
+                return existing(task, holder.id);
             }
             let mut release = self.writing.connection.prepare_cached(KEY_RELEASE)?;
             release.execute([holder.id.0])?;
@@ -454,12 +482,14 @@ fn millis(duration: Duration) -> i64 {
 }
 
 /// The answer to a task whose key is taken.
-fn existing(task: &NewTask, on_conflict: OnConflict, id: TaskId) -> Result<Enqueued> {
-    match on_conflict {
+fn existing(task: &WorkflowTask, id: TaskId) -> Result<Enqueued> {
+    match task.settings.on_conflict {
         OnConflict::Existing => Ok(Enqueued { id, existed: true }),
-        OnConflict::Refuse => Err(Error::invalid(format!(
-            "the key of task \"{}\" is taken by task {id}",
-            task.name.escape_debug()
-        ))),
+        OnConflict::Refuse => {
+            let label = graph::label(std::slice::from_ref(task), 0);
+            Err(Error::invalid(format!(
+                "the key of {label} is taken by task {id}"
+            )))
+        }
     }
 }

@@ -49,7 +49,7 @@ fn many_lines_are_added_at_once_with_edges_of_their_own() {
     place.write(
         "lines",
         r#"{"name":"a","command":"echo a >> order"}
-{"name":"b","command":"echo b >> order","after":["a"],"before":["2:any"]}
+{"name":"b","command":"echo b >> order","after":["a"],"before":["id:2:any"]}
 {"name":"c","command":"echo c >> order","after":["b"],"before":[]}
 "#,
     );

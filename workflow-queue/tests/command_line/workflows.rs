@@ -103,22 +103,47 @@ const WRONG_LINES: &[(&str, i32, &str)] = &[
     (
         r#"{"name":"x","command":"true","after":["x"]}"#,
         2,
-        "depends on itself",
+        "line 1001 \"x\" depends on itself;",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":["1:any"]}"#,
+        2,
+        "line 1001: after: no line is named \"1\"; write \"id:1:any\" for the task of that id",
+    ),
+    (
+        r#"{"name":"x","command":"true","before":["1"]}"#,
+        2,
+        "line 1001: before: \"1\" is a name; write \"id:1\"",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":[1,"id:1:any"]}"#,
+        2,
+        "line 1001 \"x\" depends on one task in two ways",
+    ),
+    (
+        r#"{"name":"x","command":"true","start_within":0}"#,
+        2,
+        "line 1001 \"x\": a duration must be longer",
+    ),
+    (
+        r#"{"name":"x","command":"true","after":["line"]}"#,
+        2,
+        "line 1001: after: several lines are named \"line\"",
     ),
     (
         r#"{"name":"x","command":"true","after":["y"]}"#,
         2,
-        "no task here has that name",
+        "line 1001: after: no line is named \"y\";",
     ),
     (
         r#"{"name":"x","command":"true","after":[99]}"#,
         3,
-        "there is no task 99",
+        "there is no task 99 for line 1001 \"x\" to depend on",
     ),
     (
         r#"{"name":"x","command":"true","after":[1.5]}"#,
         2,
-        "an entry is an id or the name",
+        "an entry is an id (7, \"id:7:any\") or the name of a line",
     ),
     (
         r#"{"name":"x","command":"true","after":"y"}"#,
@@ -164,7 +189,12 @@ fn one_wrong_line_keeps_out_all_others() {
     let good: String = (0..1000).fold(String::new(), |mut text, number| {
         let _ = writeln!(
             text,
-            r#"{{"name":"{number}","command":"true","after":[1]}}"#
+            r#"{{"name":"line{}","command":"true","after":[1]}}"#,
+            if number < 2 {
+                String::new()
+            } else {
+                number.to_string()
+            }
         );
         text
     });
@@ -178,6 +208,49 @@ fn one_wrong_line_keeps_out_all_others() {
         );
     }
     assert_eq!(place.json(&["status"])["total"], 1);
+}
+
+/// `"after":["1"]` bound to task 1, which had nothing to do with the line of that name: it ran
+/// before what it was to wait for.
+#[test]
+fn a_name_of_digits_is_the_line_of_that_name() {
+    let place = Place::new();
+    place.ok(&["enqueue", "unrelated", "true"]);
+    let lines = r#"# numbered steps
+
+{"name":"2","command":"true","after":["1"]}
+{"name":"1","command":"true","after":["id:1:any", 1]}
+"#;
+    let done = submit(&place, &lines.replace(", 1]", "]"));
+    assert_eq!(done.code(), 0, "{}", done.stderr());
+    let why = place.ok(&["why", "2-3"]);
+    let waits: Vec<_> = why.lines().filter(|line| line.contains("first")).collect();
+    assert_eq!(
+        waits,
+        [
+            "  task 3 has to succeed first; it is blocked",
+            "  task 1 has to end first; it is queued"
+        ]
+    );
+    let circle = submit(&place, &lines.replace("\"id:1:any\", 1", "\"2\""));
+    let sentence =
+        "line 3 \"2\", which waits for line 4 \"1\", which waits for line 3 \"2\"; no line";
+    assert!(circle.stderr().contains(sentence), "{}", circle.stderr());
+}
+
+/// An edge that a line put before a stored task was refused by ids that nobody would ever see.
+#[test]
+fn an_edge_before_a_stored_task_is_refused_by_its_line() {
+    let place = Place::new();
+    place.ok(&["enqueue", "stored", "true"]);
+    let done = submit(
+        &place,
+        "\n{\"name\":\"x\",\"command\":\"true\",\"after\":[1],\"before\":[1]}\n",
+    );
+    assert_eq!(done.code(), 2);
+    let stderr = done.stderr();
+    assert!(stderr.contains("line 2 \"x\""), "{stderr}");
+    assert!(!stderr.contains("task 2"), "{stderr}");
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::task::{MAX_NAME_BYTES, NewTask, Work, check_name};
 /// Columns of a command that serve as its name.
 const NAME_COLUMNS: usize = 60;
 
+/// What some editors begin a text with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A line that holds a task.
 #[derive(Debug)]
 pub(in super::super) struct TaskLine {
@@ -92,7 +95,7 @@ impl Line {
 }
 
 /// Reads all tasks of a text; `template` says what a line does not. `extend` makes of each what is
-/// asked for, from the fields of its line that are among `others`.
+/// asked for, from the number of its line and those of its fields that are among `others`.
 ///
 /// # Errors
 /// A usage failure that names the first wrong line.
@@ -101,7 +104,7 @@ pub(in super::super) fn read<T>(
     template: &NewTask,
     others: &'static [&'static str],
     now: Timestamp,
-    mut extend: impl FnMut(NewTask, Fields) -> Result<T, String>,
+    mut extend: impl FnMut(usize, NewTask, Fields) -> Result<T, String>,
 ) -> Result<Vec<T>, Failure> {
     let form = Form {
         template,
@@ -111,7 +114,7 @@ pub(in super::super) fn read<T>(
     let mut tasks = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let task = form.parse(line).and_then(|parsed| {
-            let extended = parsed.map(|(_, task, fields)| extend(task, fields));
+            let extended = parsed.map(|(_, task, fields)| extend(index + 1, task, fields));
             extended.transpose()
         });
         tasks.extend(task.map_err(|sentence| wrong(index, &sentence))?);
@@ -163,6 +166,8 @@ impl Form<'_> {
     /// task.
     fn parse(&self, line: &[u8]) -> Result<Option<(String, NewTask, Fields)>, String> {
         let line = str::from_utf8(line).map_err(|_| "it is not valid UTF-8".to_owned())?;
+        // Marks of byte order begin what editors save, and lines where such files were joined.
+        let line = line.trim_start_matches(BYTE_ORDER_MARK);
         let line = line.strip_suffix('\r').unwrap_or(line);
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with('#') {
@@ -303,6 +308,20 @@ mod tests {
         assert_eq!(commands, [shell("echo a"), shell("  echo 'b c'")]);
         assert_eq!(tasks[0].name, "echo a");
         assert!(tasks.iter().all(|task| task.priority == 2));
+    }
+
+    /// The first command of a file that an editor had marked was not found, and a comment ran.
+    #[test]
+    fn marks_of_byte_order_are_no_part_of_a_line() {
+        let marked =
+            "\u{feff}# no task\r\n\u{feff}echo a\r\n\u{feff}{\"command\":\"b\"}\r\n\u{feff}\n";
+        let commands: Vec<_> = tasks(marked)
+            .unwrap()
+            .into_iter()
+            .map(|task| task.work)
+            .collect();
+        let shell = |text: &str| Work::Shell(text.to_owned());
+        assert_eq!(commands, [shell("echo a"), shell("b")]);
     }
 
     #[test]

@@ -18,11 +18,17 @@ pub trait Extras<Q> {
     /// The names of the fields that say the same in a line of JSON.
     const FIELDS: &'static [&'static str];
 
-    /// The task with what its line's `fields` say, and otherwise what the arguments do.
+    /// The task with what the `fields` of its line say, and otherwise what the arguments do; `line`
+    /// is the number of the line, from 1, if it was read from one.
     ///
     /// # Errors
     /// A sentence about the field that is wrong.
-    fn extend(&self, task: NewTask, fields: Fields) -> Result<Self::Task, String>;
+    fn extend(
+        &self,
+        task: NewTask,
+        fields: Fields,
+        line: Option<usize>,
+    ) -> Result<Self::Task, String>;
 
     /// Enqueues the tasks, all or none.
     ///
@@ -45,7 +51,7 @@ impl<Q: Queue> Extras<Q> for Plain {
 
     const FIELDS: &'static [&'static str] = &[];
 
-    fn extend(&self, task: NewTask, _: Fields) -> Result<NewTask, String> {
+    fn extend(&self, task: NewTask, _: Fields, _: Option<usize>) -> Result<NewTask, String> {
         Ok(task)
     }
 

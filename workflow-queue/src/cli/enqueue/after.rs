@@ -1,5 +1,7 @@
 //! What a task waits for, as people and programs write it: `7`, `3,5-8:any`, `"build:failure"`.
 
+use std::collections::HashMap;
+
 use queue_core::cli::select::{self, Selector};
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
@@ -47,37 +49,125 @@ pub(super) fn split_condition(text: &str) -> Result<(&str, Condition), String> {
 /// An entry of a line's `after`: an id, or text.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Field {
+pub(in super::super) enum Field {
     Id(i64),
     Text(String),
 }
 
 impl Field {
-    /// The edge it stands for. Text of digits is an id; a condition may follow the last colon.
+    /// The edge it stands for. Text names a line, or is `id:7`; a condition may follow the last
+    /// colon.
     ///
     /// # Errors
-    /// A sentence about an id that is none.
-    pub(super) fn dependency(&self) -> Result<Dependency, String> {
-        let (on, condition) = match self {
-            Self::Id(id) => (On::Task(TaskId(*id)), Condition::Success),
-            Self::Text(text) => {
-                let split = text.rsplit_once(':');
-                let split = split.and_then(|(on, word)| Some((on, Condition::parse(word)?)));
-                let (on, condition) = split.unwrap_or((text, Condition::Success));
-                let is_id = !on.is_empty() && on.bytes().all(|byte| byte.is_ascii_digit());
-                let on = if is_id {
-                    On::Task(TaskId(on.parse().unwrap_or(0)))
-                } else {
-                    On::Name(on.to_owned())
-                };
-                (on, condition)
-            }
+    /// A sentence about an entry that means nothing, or two things.
+    pub(super) fn dependency(&self, names: &Names<'_>) -> Result<Dependency, String> {
+        let text = match self {
+            Self::Id(id) => return Ok(on_task(task_id(*id, self)?, Condition::Success)),
+            Self::Text(text) => text.as_str(),
         };
-        match on {
-            On::Task(id) if id.0 < 1 => {
-                Err(format!("after: an id is a number from 1 up, not {self}"))
-            }
-            On::Task(_) | On::Name(_) | On::Index(_) => Ok(Dependency { on, condition }),
+        let (front, condition) = with_condition(text);
+        let mut meant = Vec::new();
+        if front != text {
+            meant.extend(names.find(text)?.map(|place| (place, Condition::Success)));
+        }
+        meant.extend(names.find(front)?.map(|place| (place, condition)));
+        let id = id_of(front, self)?;
+        match (meant.as_slice(), id) {
+            ([(place, condition)], None) => Ok(Dependency {
+                on: On::Index(*place),
+                condition: *condition,
+            }),
+            ([], Some(id)) => Ok(on_task(id, condition)),
+            ([], None) => Err(unknown(front, text)),
+            _ => Err(format!(
+                "after: {self} can mean two things, as lines are named; rename one of them"
+            )),
+        }
+    }
+}
+
+fn on_task(id: TaskId, condition: Condition) -> Dependency {
+    Dependency {
+        on: On::Task(id),
+        condition,
+    }
+}
+
+/// What stands in front of the last colon, if a condition follows it, and that.
+fn with_condition(text: &str) -> (&str, Condition) {
+    let split = text.rsplit_once(':');
+    let split = split.and_then(|(front, word)| Some((front, Condition::parse(word)?)));
+    split.unwrap_or((text, Condition::Success))
+}
+
+/// The id that `id:7` is; `None` for other text.
+///
+/// # Errors
+/// A sentence about an id that is none.
+fn id_of(text: &str, shown: &Field) -> Result<Option<TaskId>, String> {
+    let Some(digits) = text.strip_prefix("id:") else {
+        return Ok(None);
+    };
+    let id = is_number(digits).then(|| digits.parse().unwrap_or(0));
+    task_id(id.unwrap_or(0), shown).map(Some)
+}
+
+fn task_id(id: i64, shown: &Field) -> Result<TaskId, String> {
+    if id < 1 {
+        return Err(format!("after: an id is a number from 1 up, not {shown}"));
+    }
+    Ok(TaskId(id))
+}
+
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Text that names no line. A number was meant as an id, perhaps.
+fn unknown(front: &str, text: &str) -> String {
+    let shown = front.escape_debug();
+    if !is_number(front) {
+        return format!("after: no line is named \"{shown}\"");
+    }
+    let number = if front == text {
+        format!("{shown} without quotes or ")
+    } else {
+        String::new()
+    };
+    format!(
+        "after: no line is named \"{shown}\"; write {number}\"id:{text}\" for the task of that id"
+    )
+}
+
+/// Where each name stands among the tasks of the lines.
+#[derive(Debug)]
+pub(super) struct Names<'a>(HashMap<&'a str, Option<usize>>);
+
+impl<'a> Names<'a> {
+    /// Those names, one for each task.
+    pub(super) fn of(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut places = HashMap::new();
+        for (place, name) in names.enumerate() {
+            places
+                .entry(name)
+                .and_modify(|known| *known = None)
+                .or_insert(Some(place));
+        }
+        Self(places)
+    }
+
+    /// The place of the task of that name, if there is one.
+    ///
+    /// # Errors
+    /// A sentence about a name that several have.
+    fn find(&self, name: &str) -> Result<Option<usize>, String> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Some(place)) => Ok(Some(*place)),
+            Some(None) => Err(format!(
+                "after: several lines are named \"{}\"",
+                name.escape_debug()
+            )),
         }
     }
 }
@@ -86,7 +176,7 @@ impl std::fmt::Display for Field {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Id(id) => id.fmt(f),
-            Self::Text(text) => text.fmt(f),
+            Self::Text(text) => write!(f, "\"{}\"", text.escape_debug()),
         }
     }
 }
@@ -96,9 +186,9 @@ mod tests {
     use queue_core::cli::select::Selector;
     use queue_core::task::TaskId;
     use queue_core::workflow::Condition;
-    use workflow_queue::{Dependency, On};
+    use workflow_queue::On;
 
-    use super::{After, Field};
+    use super::{After, Field, Names};
 
     #[test]
     fn an_option_is_ids_with_one_condition() {
@@ -123,25 +213,82 @@ mod tests {
         }
     }
 
+    fn read(json: &str, names: &[&str]) -> Result<(On, Condition), String> {
+        let field: Field = serde_json::from_str(json).unwrap();
+        let names = Names::of(names.iter().copied());
+        let dependency = field.dependency(&names)?;
+        Ok((dependency.on, dependency.condition))
+    }
+
     #[test]
-    fn an_entry_is_an_id_or_a_name() {
-        let read = |json: &str| {
-            let field: Field = serde_json::from_str(json).unwrap();
-            field.dependency()
-        };
-        let edge = |on: On, condition| Ok(Dependency { on, condition });
-        assert_eq!(read("7"), edge(TaskId(7).into(), Condition::Success));
+    fn an_entry_is_an_id_or_the_name_of_a_line() {
+        let seven = || On::Task(TaskId(7));
+        let names = ["a b", "http://x:80", "7", "id:x"];
+        assert_eq!(read("7", &names), Ok((seven(), Condition::Success)));
+        assert_eq!(read(r#""id:7""#, &names), Ok((seven(), Condition::Success)));
         assert_eq!(
-            read(r#""7:failure""#),
-            edge(TaskId(7).into(), Condition::Failure)
+            read(r#""id:7:failure""#, &[]),
+            Ok((seven(), Condition::Failure))
         );
-        assert_eq!(read(r#""a b:any""#), edge("a b".into(), Condition::Any));
         assert_eq!(
-            read(r#""http://x:80""#),
-            edge("http://x:80".into(), Condition::Success)
+            read(r#""a b:any""#, &names),
+            Ok((On::Index(0), Condition::Any))
         );
-        for wrong in ["0", "-1", r#""0:any""#, r#""99999999999999999999""#] {
-            assert!(read(wrong).is_err(), "{wrong}");
+        assert_eq!(
+            read(r#""http://x:80""#, &names),
+            Ok((On::Index(1), Condition::Success))
+        );
+        for wrong in [
+            "0",
+            "-1",
+            r#""id:0""#,
+            r#""id:""#,
+            r#""id:99999999999999999999""#,
+            r#""id:+7""#,
+        ] {
+            assert!(read(wrong, &names).is_err(), "{wrong}");
         }
+    }
+
+    /// `"after":["1"]` bound to task 1 of the file, which had nothing to do with the line of that
+    /// name. The name of a line is meant; a number that names none is refused.
+    #[test]
+    fn a_name_of_digits_is_a_name() {
+        assert_eq!(
+            read(r#""1""#, &["x", "1"]),
+            Ok((On::Index(1), Condition::Success))
+        );
+        assert_eq!(
+            read(r#""1:any""#, &["1"]),
+            Ok((On::Index(0), Condition::Any))
+        );
+        let plain = read(r#""1""#, &["x"]).unwrap_err();
+        assert!(plain.ends_with("write 1 without quotes or \"id:1\" for the task of that id"));
+        let condition = read(r#""1:any""#, &["x"]).unwrap_err();
+        assert!(
+            condition.ends_with("write \"id:1:any\" for the task of that id"),
+            "{condition}"
+        );
+    }
+
+    #[test]
+    fn what_can_mean_two_things_is_refused() {
+        for (json, names) in [
+            (r#""a:any""#, &["a", "a:any"][..]),
+            (r#""id:7:any""#, &["id:7"]),
+            (r#""id:7:any""#, &["id:7:any"]),
+        ] {
+            let sentence = read(json, names).unwrap_err();
+            assert!(sentence.contains("two things"), "{sentence}");
+        }
+        assert!(
+            read(r#""a""#, &["a", "a"])
+                .unwrap_err()
+                .contains("several lines")
+        );
+        assert_eq!(
+            read(r#""a:any""#, &["a:any"]),
+            Ok((On::Index(0), Condition::Success))
+        );
     }
 }

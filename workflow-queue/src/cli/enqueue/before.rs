@@ -6,7 +6,7 @@ use queue_core::workflow::Condition;
 use serde::Deserialize;
 use workflow_queue::{Dependent, Which};
 
-use super::after::split_condition;
+use super::after::{is_number, split_condition};
 
 /// The word for all that wait for the spawner.
 const OF_SPAWNER: &str = "dependents";
@@ -57,19 +57,36 @@ impl Field {
     /// # Errors
     /// A sentence about what is no id.
     pub(super) fn dependent(&self) -> Result<Dependent, String> {
-        let shown = match self {
-            Self::Id(id) => id.to_string(),
-            Self::Text(text) => text.clone(),
+        let (shown, digits, condition) = match self {
+            Self::Id(id) => (id.to_string(), id.to_string(), Condition::Success),
+            Self::Text(text) => {
+                let shown = format!("\"{}\"", text.escape_debug());
+                let id = text.strip_prefix("id:");
+                let (front, condition) = split_condition(id.unwrap_or(text))
+                    .map_err(|sentence| format!("before: {sentence}"))?;
+                if id.is_none() && front == OF_SPAWNER {
+                    let which = Which::OfSpawner;
+                    return Ok(Dependent { which, condition });
+                }
+                if id.is_none() && is_number(front) {
+                    return Err(format!(
+                        "before: {shown} is a name; write \"id:{text}\" for the task of that id"
+                    ));
+                }
+                (
+                    shown,
+                    id.map(|_| front).unwrap_or_default().to_owned(),
+                    condition,
+                )
+            }
         };
-        let (id, condition) =
-            split_condition(&shown).map_err(|sentence| format!("before: {sentence}"))?;
-        let id_of = |text: &str| text.parse().ok().filter(|id| *id >= 1).map(TaskId);
-        let which = match id {
-            OF_SPAWNER => Which::OfSpawner,
-            id => Which::Task(id_of(id).ok_or_else(|| {
-                format!("before: it is the id of a waiting task or `{OF_SPAWNER}`, not {shown}")
-            })?),
-        };
+        let id = digits
+            .parse()
+            .ok()
+            .filter(|id| is_number(&digits) && *id >= 1);
+        let which = id.map(|id| Which::Task(TaskId(id))).ok_or_else(|| {
+            format!("before: it is the id of a waiting task or `{OF_SPAWNER}`, not {shown}")
+        })?;
         Ok(Dependent { which, condition })
     }
 }
@@ -104,12 +121,21 @@ mod tests {
         let dependent = |which, condition| Ok(Dependent { which, condition });
         let seven = Which::Task(TaskId(7));
         assert_eq!(read("7"), dependent(seven, Condition::Success));
-        assert_eq!(read(r#""7:any""#), dependent(seven, Condition::Any));
+        assert_eq!(read(r#""id:7:any""#), dependent(seven, Condition::Any));
+        let name = read(r#""7:any""#).unwrap_err();
+        assert!(name.contains("write \"id:7:any\""), "{name}");
         assert_eq!(
             read(r#""dependents:failure""#),
             dependent(Which::OfSpawner, Condition::Failure)
         );
-        for wrong in ["0", r#""name""#, r#""3,5""#, r#""7:done""#] {
+        for wrong in [
+            "0",
+            "-7",
+            r#""name""#,
+            r#""3,5""#,
+            r#""id:7:done""#,
+            r#""id:dependents""#,
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }
