@@ -330,6 +330,18 @@ impl Queue for FastQueue {
         Ok(changes)
     }
 
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>> {
+        let (ids, why, now) = (ids.to_vec(), why.to_owned(), self.database.now().wall);
+        let changes = self.change(Phase::Finishing, move |connection| {
+            let changes = change::cancel(connection, &ids, now)?;
+            write::withdraw(connection, &ids, &why)?;
+            Ok(changes)
+        })?;
+        self.wake_cancelled(&changes);
+        self.database.waker().tell_settled();
+        Ok(changes)
+    }
+
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         let ids = ids.to_vec();
         let changes = self.change(Phase::Accepting, move |connection| {

@@ -167,6 +167,10 @@ pub trait Queue: Send + Sync + 'static {
     /// Calls tasks off: waiting ones at once, running ones by a request that their worker heeds.
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
 
+    /// As [`cancel`](Self::cancel); those that are cancelled then, or were before, keep `why` as
+    /// their message until they are retried.
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>>;
+
     /// Queues ended tasks again, with fresh budgets; succeeded ones are refused.
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
 

@@ -426,6 +426,13 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         Ok(changes)
     }
 
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>> {
+        let done = self.store.withdraw(ids, why)?;
+        let changes = self.told(done);
+        self.wake_cancelled(&changes);
+        Ok(changes)
+    }
+
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         let done = self.store.retry(ids, false)?;
         Ok(self.woken(done))

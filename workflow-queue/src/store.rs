@@ -226,6 +226,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Calls tasks off; dependents follow.
     fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>>;
+    /// The same, with a message on those that are cancelled then.
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Done<Vec<Change>>>;
     /// Re-opens ended tasks and, if asked, what was skipped because of them.
     fn retry(&self, ids: &[TaskId], downstream: bool) -> Result<Done<Vec<Change>>>;
     /// Changes the priority of waiting tasks.

@@ -1,14 +1,18 @@
 //! What `cancel`, `retry` and `reprioritize` share: selected tasks are changed in chunks, and
 //! what became of each is told.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::program::{Access, Context};
-use super::screen::note;
+use super::screen::{note, note_after_change};
 use super::select::{self, CHUNK, Filter, Selector};
 use super::{Failure, tasks};
+use crate::claim::WorkerId;
 use crate::error::{Error, Result};
-use crate::queue::{Change, Queue};
+use crate::queue::{Change, Queue, WorkerInfo};
+use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -112,6 +116,7 @@ pub(super) fn run_matching<Q: Queue>(
     if visited.is_ok() || !changes.is_empty() {
         report(context, &changes, verb)?;
         tell_left(&left, changes.is_empty() && !context.screen.is_json(), verb);
+        note_after_change(tell_unheeded(context, &queue, &changes));
     }
     visited?;
     judge(&changes, verb)
@@ -185,6 +190,56 @@ fn report<Q>(
         text.push('\n');
     }
     context.screen.of_done().raw(text.as_bytes())
+}
+
+/// Says which of the tasks that were asked to stop have no worker alive to heed it, and what ends
+/// them instead.
+fn tell_unheeded<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    changes: &[(TaskId, Change)],
+) -> Result<()> {
+    let asked: Vec<(TaskId, WorkerId)> = changes
+        .iter()
+        .filter_map(|(id, change)| match change {
+            Change::Requested(worker) => Some((*id, *worker)),
+            Change::Done(_) | Change::Refused(_) | Change::NotFound => None,
+        })
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let known = queue.workers()?;
+    let living = live_workers(queue)?;
+    let is_in = |workers: &[WorkerInfo], id| workers.iter().any(|one| one.id == id);
+    let mut unheeded: BTreeMap<String, Vec<TaskId>> = BTreeMap::new();
+    for (id, worker) in asked {
+        if is_in(&living, worker) {
+            continue;
+        }
+        let Some(task) = queue.get(id)?.filter(|task| task.state == State::Running) else {
+            continue;
+        };
+        let reason = if is_in(&known, worker) {
+            let cure = context.how_to_recover(queue, &task.queue)?;
+            format!("has a dead worker, which does not heed that; {cure}")
+        } else {
+            let repair = context.command("doctor --repair --unregistered");
+            format!(
+                "has no registered worker; if no program runs that took it, {repair} returns it"
+            )
+        };
+        unheeded.entry(reason).or_default().push(id);
+    }
+    for (reason, ids) in unheeded {
+        let one = if ids.len() == 1 {
+            "task"
+        } else {
+            "each of the tasks"
+        };
+        note(&format!("{one} {} {reason}", select::show(&ids)));
+    }
+    Ok(())
 }
 
 /// Says what ranges hold that cannot be changed, or, if `nothing` was, that nothing can.

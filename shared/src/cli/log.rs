@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
-use super::wait::{POLL, listen};
+use super::wait::{POLL, listen, warn};
 use super::{Failure, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -76,20 +76,21 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         if ids.len() > 1 {
             printer.head(&find(&queue, *id)?.name, position == 0);
         }
-        show(&queue, *id, arguments, &mut printer)?;
+        show(context, &queue, *id, arguments, &mut printer)?;
     }
     Ok(())
 }
 
 /// Prints what one task wrote.
 fn show<Q: Queue>(
+    context: &Context<Q>,
     queue: &Q,
     id: TaskId,
     arguments: &Arguments,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     if arguments.follow {
-        return follow(queue, id, printer);
+        return follow(context, queue, id, printer);
     }
     let task = find(queue, id)?;
     match arguments.attempt {
@@ -151,13 +152,19 @@ fn stored<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), 
 }
 
 /// Prints what the task writes until it has ended, over all attempts it still makes.
-fn follow<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), Failure> {
+fn follow<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    id: TaskId,
+    printer: &mut Printer,
+) -> Result<(), Failure> {
     let listener = listen(queue)?;
     let watch = watch(&queue.sidecar().logs())?;
     // The claim that is followed: its token, and the log of its attempt.
     let mut followed: Option<(i64, LogReader)> = None;
     // The claim whose output was shown to its end.
     let mut shown = None;
+    let mut warned = false;
     loop {
         drain(&watch);
         let task = find(queue, id)?;
@@ -181,6 +188,9 @@ fn follow<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), 
         printer.flush()?;
         if task.state.is_terminal() {
             return printer.finish();
+        }
+        if !std::mem::replace(&mut warned, true) {
+            warn(context, queue, &task)?;
         }
         pause(&listener, &watch)?;
     }

@@ -40,6 +40,7 @@ mod show;
 mod shrink;
 mod status;
 pub mod systemd;
+mod tips;
 mod verify;
 mod wait;
 mod why;

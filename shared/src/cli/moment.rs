@@ -93,13 +93,17 @@ pub fn shown(moment: Timestamp, zone: &TimeZone) -> String {
 
 /// How long ago or ahead `moment` lies, in its two largest units: `3m12s ago`, `in 2d4h`.
 pub fn relative(moment: Timestamp, now: Timestamp) -> String {
-    let away = SignedDuration::from_millis(moment.since(now));
-    let text = rough(away.unsigned_abs());
-    if away.is_positive() {
+    let text = rough(away(moment, now));
+    if moment > now {
         format!("in {text}")
     } else {
         format!("{text} ago")
     }
+}
+
+/// How far from now `moment` lies, ahead or back.
+pub fn away(moment: Timestamp, now: Timestamp) -> std::time::Duration {
+    SignedDuration::from_millis(moment.since(now)).unsigned_abs()
 }
 
 /// A duration in its two largest units; below ten seconds with one decimal.

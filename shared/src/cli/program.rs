@@ -12,6 +12,7 @@ use super::arguments::{Common, format_of};
 use super::exit::{self, Failure};
 use super::run;
 use super::screen::{self, Format, Screen};
+use super::tips;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::sqlite::{Durability, OpenOptions};
@@ -248,13 +249,25 @@ impl<Q: Queue> Context<Q> {
         if let Some(refusal) = queue.refuses()? {
             return Ok(refusal.to_string());
         }
-        Ok(match run::file_of(name) {
-            Some(file) => {
-                let file = Work::Argv(vec![file.to_owned()]).display();
-                format!("{} goes on with it", self.command(&format!("run {file}")))
-            }
+        Ok(match run::Again::of(name) {
+            Some(again) => format!("{} goes on with it", again.command(self)),
             None => format!("start one with {}", self.worker_command(name)),
         })
+    }
+
+    /// What returns the tasks of a dead worker of that queue: a clause.
+    ///
+    /// # Errors
+    /// As [`Queue::refuses`].
+    pub(crate) fn how_to_recover(&self, queue: &Q, name: &str) -> crate::Result<String> {
+        if let Some(refusal) = queue.refuses()? {
+            return Ok(refusal.to_string());
+        }
+        let starts = match run::Again::of(name) {
+            Some(again) => again.command(self),
+            None => self.worker_command(name),
+        };
+        Ok(format!("{starts} returns it"))
     }
 
     /// How a person starts a worker for that queue of this file.
@@ -274,9 +287,12 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
     let environment = environment.as_ref().map(|word| word.to_string_lossy());
     let format = format_of(&arguments, environment.as_deref());
     report_panics(name, format);
-    let result = catch_unwind(AssertUnwindSafe(|| match A::try_parse_from(arguments) {
+    let result = catch_unwind(AssertUnwindSafe(|| match A::try_parse_from(&arguments) {
         Ok(arguments) => run(arguments),
-        Err(error) => refuse(name, &error, format),
+        Err(mut error) => {
+            tips::mend::<A>(&mut error, &arguments);
+            refuse(name, &error, format)
+        }
     }));
     let Ok(result) = result else {
         return ExitCode::from(exit::BUG);

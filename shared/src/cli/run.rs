@@ -1,7 +1,9 @@
 //! `run FILE`: works every line of a file, once, however often it is interrupted.
 
+mod again;
 mod group;
 mod progress;
+mod source;
 
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::add_task::bulk;
+use super::add_task::bulk::{self, TaskLine};
 use super::program::{Access, Context};
 use super::screen::note;
 use super::{Failure, duration, escape, number, select, tasks, worker};
@@ -20,16 +22,17 @@ use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions};
 use crate::state::State;
 use crate::task::{NewTask, Work};
-use group::{Group, Line, Verdict};
+pub(super) use again::Again;
+pub(super) use group::WITHDRAWN;
+use group::{Group, Verdict};
 use progress::Progress;
-
-/// The name of the file whose lines are in that queue, if it is the queue of one.
-pub(super) fn file_of(queue: &str) -> Option<&str> {
-    Group::file_of(queue)
-}
+use source::{Origin, STDIN, Source};
 
 /// Bytes of ids in a command that is suggested; more make it unreadable.
 const LONGEST_IDS: usize = 40;
+
+/// Bytes in the name of a group of lines.
+const LONGEST_NAME: usize = 100;
 
 /// Failed lines named in the summary.
 const MOST_FAILED: usize = 20;
@@ -37,10 +40,14 @@ const MOST_FAILED: usize = 20;
 /// Run every line of a file as a command
 ///
 /// Stopped or killed and run again, it goes on where it was: a line that ended is not run again,
-/// one that was cut off in the middle is. A line is known by its file, number and content, so
-/// after an edit the new lines run, and old ones that were still waiting are cancelled. A line whose
-/// task `prune` has deleted counts as never run. The lines have a queue of their own, so that neither
-/// other tasks nor other workers mix with them. The exit code is 1 unless every line succeeded.
+/// one that was cut off in the middle is. A line is known by its content, and of several that say the
+/// same by which of them it is, so lines may be inserted, moved and removed: new ones run, and old
+/// ones that were still waiting are cancelled. What somebody cancelled stays so. A file that was moved
+/// is another one, unless both runs have the same --name. What comes through a pipe (`-`,
+/// `/dev/stdin`, `<(...)`) is read to its end first, and is the same again if all of it is, or by
+/// --name. A line whose task `prune` has deleted counts as never run. The lines have a queue of their
+/// own, so that neither other tasks nor other workers mix with them. The exit code is 1 unless every
+/// line succeeded.
 ///
 /// A line is a command or, if it begins with `{`, a JSON object with these fields: name, command,
 /// argv, priority, delay, at, `max_attempts`, `max_crashes`, backoff, timeout, `retry_codes`,
@@ -48,14 +55,18 @@ const MOST_FAILED: usize = 20;
 /// are refused.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The file: a command a line, or a JSON object a line
+    /// The file: a command a line, or a JSON object a line; `-` for standard input
     file: PathBuf,
+
+    /// What the lines are known by, in place of the path: any file of this name goes on with them
+    #[arg(long, value_name = "NAME", value_parser = group_name)]
+    name: Option<String>,
 
     /// How many lines run at once [default: the number of cores]
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
-    /// Run lines that failed in an earlier run again
+    /// Run lines again that failed in an earlier run, or that somebody cancelled
     #[arg(long)]
     retry_failed: bool,
 
@@ -73,12 +84,27 @@ pub struct Arguments {
     timeout: Option<Duration>,
 }
 
+/// Reads the name of a group of lines, which becomes a part of its queue's.
+fn group_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.len() > LONGEST_NAME || text.contains(char::is_control) {
+        return Err(format!(
+            "it is a text of 1 to {LONGEST_NAME} bytes in one line"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
-    let group = Group::of(&arguments.file)?;
-    let lines = lines(arguments, &group)?;
+    let source = Source::read(&arguments.file)?;
+    let read = lines(arguments, &source.bytes)?;
+    let mut group = Group::named(&source.origin, &source.bytes, arguments.name.as_deref());
     let queue = Arc::new(context.open(Access::Serve)?);
     let begun = queue.now().boot;
-    group.cancel_stale(&*queue, &lines)?;
+    group.join(&*queue)?;
+    let stored = group.stored(&*queue)?;
+    let lines = group.lines(read, &stored);
+    let withdrawn = Group::withdraw_stale(&*queue, &lines, &stored)?;
+    drop(stored);
     let enqueued = queue.enqueue(lines.iter().map(|line| line.task.clone()).collect())?;
     group::reopen(&*queue, &enqueued, arguments.retry_failed)?;
     let before = group.judge(&*queue, &lines)?;
@@ -90,33 +116,29 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             &before,
             worker::slots(arguments.slots),
         )?;
+        // Of what a dead worker left running it is known only now that it is cancelled.
+        group::withdraw(&*queue, &withdrawn)?;
     }
     let verdict = group.judge(&*queue, &lines)?;
     let took = queue.now().boot.since(begun);
     let result = report(context, &verdict, before.ended(), took);
     if !context.screen.is_json() {
         tell_more(context, &group, &verdict);
-        advise(context, arguments, &verdict);
+        advise(context, arguments, &source.origin, &verdict);
     }
     result
 }
 
-/// The file's tasks.
-fn lines(arguments: &Arguments, group: &Group) -> Result<Vec<Line>, Failure> {
+/// The tasks of the lines.
+fn lines(arguments: &Arguments, text: &[u8]) -> Result<Vec<TaskLine>, Failure> {
     let shown = arguments.file.display();
-    let text = std::fs::read(&arguments.file)
-        .map_err(|error| Failure::Usage(format!("cannot read {shown}: {error}")))?;
     let mut template = NewTask::of("", Work::Shell(String::new()));
     template.options.max_attempts = arguments.max_attempts;
     template.options.timeout_ms = arguments.timeout.map(super::add_task::millis);
     template.options.cwd = Some(super::add_task::folder(".")?);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
-    let read = bulk::read_lines(&text, &template, now)
-        .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))?;
-    Ok(read
-        .into_iter()
-        .map(|line| group.line(line.number, &line.text, line.task))
-        .collect())
+    bulk::read_lines(text, &template, now)
+        .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))
 }
 
 /// Works the group off.
@@ -184,11 +206,32 @@ fn tell_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
 }
 
 /// Says what can be done next.
-fn advise<Q: Queue>(context: &Context<Q>, arguments: &Arguments, verdict: &Verdict) {
-    if verdict.count(State::Failed) > 0 {
-        let file = Work::Argv(vec![arguments.file.to_string_lossy().into_owned()]);
-        let again = context.command(&format!("run --retry-failed {}", file.display()));
-        note(&format!("{again} runs what failed again"));
+fn advise<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    origin: &Origin,
+    verdict: &Verdict,
+) {
+    let (failed, cancelled) = (State::Failed, State::Cancelled);
+    let what = match [failed, cancelled].map(|state| verdict.count(state) > 0) {
+        [true, true] => Some("what failed and what was cancelled"),
+        [true, false] => Some("what failed"),
+        [false, true] => Some("what was cancelled"),
+        [false, false] => None,
+    };
+    if let Some(what) = what {
+        let mut words = "run --retry-failed".to_owned();
+        if let Some(name) = &arguments.name {
+            let name = Work::Argv(vec![format!("--name={name}")]).display();
+            let _ = write!(words, " {name}");
+        }
+        let (file, given) = match origin {
+            Origin::File(_) => (again::quoted(&arguments.file.to_string_lossy()), ""),
+            Origin::Stream if arguments.name.is_some() => (STDIN.to_owned(), ""),
+            Origin::Stream => (STDIN.to_owned(), " with the same lines"),
+        };
+        let again = context.command(&format!("{words} {file}"));
+        note(&format!("{again}{given} runs {what} again"));
     }
     if verdict.unsuccessful.is_empty() && !verdict.ids.is_empty() {
         let mut ids = verdict.ids.clone();

@@ -7,6 +7,7 @@ use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right};
 use super::{Failure, escape, moment};
+use crate::clock::Timestamp;
 use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::state::State;
@@ -52,16 +53,29 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     context.screen.table(&table(&stats))?;
     let now = queue.now().wall;
     if let Some(due) = stats.next_due {
-        note(&format!(
-            "the next scheduled task is due {}",
-            moment::relative(due, now)
-        ));
+        note(&next_due(context, due, now));
     }
     for name in paused {
         note(&format!("queue {} is paused", escape::line(&name)));
     }
     note(&workers_sentence(context, &queue, &lanes, &workers)?);
     Ok(())
+}
+
+/// When the next scheduled task is to start; one that could have is still there as nobody took it.
+fn next_due<Q: Queue>(context: &Context<Q>, due: Timestamp, now: Timestamp) -> String {
+    if due > now {
+        return format!(
+            "the next scheduled task is due {}",
+            moment::relative(due, now)
+        );
+    }
+    format!(
+        "no worker has taken a scheduled task that has been due for {}; {} shows which, {} says why",
+        moment::rough(moment::away(due, now)),
+        context.command("list --state scheduled"),
+        context.command("why ID"),
+    )
 }
 
 /// How things stand before the first task.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::moment;
+use super::run::WITHDRAWN;
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
 use crate::state::State;
@@ -12,12 +13,21 @@ use crate::task::Task;
 pub fn when(task: &Task, now: Timestamp) -> String {
     let ago = |at: Option<Timestamp>| at.map_or_else(String::new, |at| moment::relative(at, now));
     match task.state {
-        State::Scheduled => ago(task.run_at),
+        State::Scheduled => task.run_at.map_or_else(String::new, |at| due(at, now)),
         State::Blocked | State::Queued => moment::relative(task.created_at, now),
         State::Running => ago(task.started_at),
         State::Succeeded | State::Failed | State::Cancelled | State::Skipped => {
             ago(task.finished_at)
         }
+    }
+}
+
+/// How far a start lies ahead, or for how long it could have happened: `in 2h`, `due for 3.1s`.
+pub fn due(at: Timestamp, now: Timestamp) -> String {
+    if at > now {
+        moment::relative(at, now)
+    } else {
+        format!("due for {}", moment::rough(moment::away(at, now)))
     }
 }
 
@@ -39,6 +49,8 @@ pub fn ending(task: &Task) -> Option<String> {
         Reason::HandlerError => format!("its handler failed: {message}"),
         Reason::HandlerPanic => format!("its handler panicked: {message}"),
         Reason::Crash => "its worker died".to_owned(),
+        // Another message is of an attempt before.
+        Reason::Cancel if message == WITHDRAWN => format!("cancelled: {message}"),
         Reason::Cancel => "cancelled".to_owned(),
         Reason::Dependency => "a dependency ended otherwise than it asked for".to_owned(),
         Reason::Late => "did not start in time".to_owned(),

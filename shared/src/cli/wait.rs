@@ -9,11 +9,11 @@ use super::select::{self, Selector};
 use super::{Failure, duration, escape, tasks};
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
-use crate::queue::Queue;
+use crate::queue::{Queue, Waits};
 use crate::runtime::Listener;
 use crate::runtime::presence::live_workers;
 use crate::state::State;
-use crate::task::{Task, TaskId};
+use crate::task::{Task, TaskId, Work};
 
 /// How often the tasks are looked at though nobody said that any ended: the safety net under
 /// lost wakes.
@@ -49,7 +49,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         deadline: arguments
             .timeout
             .map(|timeout| queue.now().boot.after(timeout)),
-        warned: false,
+        warned: arguments.quiet,
     };
     let (mut unsuccessful, mut open) = (0, Vec::new());
     for id in ids {
@@ -64,13 +64,20 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
                 .say(&sentence(&task), &TaskView::from(&task))?;
         }
     }
+    let said = |sentence: String| {
+        if arguments.quiet {
+            String::new()
+        } else {
+            sentence
+        }
+    };
     match (unsuccessful, open.as_slice()) {
         (0, []) => Ok(()),
-        (_, [_, ..]) => Err(Failure::Unfinished(unfinished(context, &open))),
-        (number, []) => Err(Failure::Tasks(format!(
+        (_, [_, ..]) => Err(Failure::Unfinished(said(unfinished(context, &open)))),
+        (number, []) => Err(Failure::Tasks(said(format!(
             "{} did not succeed",
             tasks::count(number)
-        ))),
+        )))),
     }
 }
 
@@ -119,6 +126,7 @@ struct Wait<'a, Q> {
     listener: Option<Listener>,
     /// When to stop waiting; from then on each task is looked at once.
     deadline: Option<BootTime>,
+    /// Whether nothing more is to be said of what may take for ever.
     warned: bool,
 }
 
@@ -145,7 +153,7 @@ impl<Q: Queue> Wait<'_, Q> {
                 continue;
             }
             if !self.warned {
-                self.warn(&task)?;
+                warn(self.context, self.queue, &task)?;
                 self.warned = true;
             }
             if self.queue.sidecar().workers().is_dir() {
@@ -157,22 +165,44 @@ impl<Q: Queue> Wait<'_, Q> {
             }
         }
     }
+}
 
-    /// Says if this may take for ever.
-    fn warn(&self, task: &Task) -> Result<()> {
-        let handler = task.work.handler();
-        let served = live_workers(self.queue)?
-            .iter()
-            .any(|worker| worker.serves.covers(&task.queue, handler));
-        if !served {
-            note(&format!(
-                "no worker is running that can run task {}; {}",
-                task.id,
-                self.context.how_to_serve(self.queue, &task.queue)?
-            ));
-        }
-        Ok(())
+/// Says on standard error what has to be done before the task can go on, if only a person can do it.
+pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Result<()> {
+    let handler = task.work.handler();
+    let served = live_workers(queue)?
+        .iter()
+        .any(|worker| worker.serves.covers(&task.queue, handler));
+    if !served {
+        note(&format!(
+            "no worker is running that can run task {}; {}",
+            task.id,
+            how_to_run(context, queue, task)?
+        ));
     }
+    for waits in queue.waits_for(task.id)? {
+        if let Waits::Paused { .. } = waits {
+            note(&paused(context, &task.queue));
+        }
+    }
+    Ok(())
+}
+
+/// What to start so that the task runs.
+pub(super) fn how_to_run<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Result<String> {
+    match &task.work {
+        Work::Handler { handler, .. } => {
+            Ok(format!("start the program that has the handler {handler}"))
+        }
+        Work::Shell(_) | Work::Argv(_) => context.how_to_serve(queue, &task.queue),
+    }
+}
+
+/// Says that a queue is paused, and what ends that.
+fn paused<Q: Queue>(context: &Context<Q>, queue: &str) -> String {
+    let name = Work::Argv(vec![queue.to_owned()]).display();
+    let resume = context.command(&format!("resume {name}"));
+    format!("queue {name} is paused; {resume} lets it go on")
 }
 
 #[expect(

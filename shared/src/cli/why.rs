@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
+use super::wait::how_to_run;
 use super::{Failure, escape, moment, tasks};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -80,7 +81,7 @@ impl<Q: Queue> Scene<'_, Q> {
     fn because(&self, task: &Task) -> Result<Vec<Because>> {
         Ok(match task.state {
             State::Scheduled | State::Blocked | State::Queued => self.waiting(task)?,
-            State::Running => self.running(task),
+            State::Running => self.running(task)?,
             State::Succeeded => vec![because("ended", succeeded(task))],
             State::Failed | State::Cancelled => vec![because("ended", self.ended(task))],
             State::Skipped => self.skipped(task)?,
@@ -88,26 +89,18 @@ impl<Q: Queue> Scene<'_, Q> {
     }
 
     fn waiting(&self, task: &Task) -> Result<Vec<Because>> {
-        let mut reasons: Vec<Because> = self
-            .queue
-            .waits_for(task.id)?
-            .into_iter()
-            .map(|waits| self.wait(task, &waits))
-            .collect();
+        let waits = self.queue.waits_for(task.id)?;
+        let is_past =
+            |one: &Waits| matches!(one, Waits::Time { run_at, .. } if *run_at <= self.now);
+        let is_next = waits.iter().all(is_past);
+        let mut reasons: Vec<Because> = waits.iter().map(|one| self.wait(task, one)).collect();
         let handler = task.work.handler();
         let can_run = |worker: &WorkerInfo| worker.serves.covers(&task.queue, handler);
         if !self.living.iter().any(can_run) {
-            let start = match &task.work {
-                Work::Handler { handler, .. } => {
-                    format!("start the program that has the handler {handler}")
-                }
-                Work::Shell(_) | Work::Argv(_) => {
-                    self.context.how_to_serve(self.queue, &task.queue)?
-                }
-            };
+            let start = how_to_run(self.context, self.queue, task)?;
             let sentence = format!("no worker is running that can run it; {start}");
             reasons.push(because("no_worker", sentence));
-        } else if reasons.is_empty() {
+        } else if is_next {
             let sentence = "it is next; a worker takes it as soon as one has a free slot";
             reasons.push(because("next", sentence.to_owned()));
         }
@@ -116,19 +109,7 @@ impl<Q: Queue> Scene<'_, Q> {
 
     fn wait(&self, task: &Task, waits: &Waits) -> Because {
         match waits {
-            Waits::Time { run_at, retry } => {
-                let due = moment::relative(*run_at, self.now);
-                if *retry {
-                    let ending = tasks::ending(task).unwrap_or_default();
-                    let sentence = format!(
-                        "attempt {} of {} failed ({ending}); the next is due {due}",
-                        task.attempt, task.options.max_attempts
-                    );
-                    because("retry", sentence)
-                } else {
-                    because("time", format!("its time has not come; it is due {due}"))
-                }
-            }
+            Waits::Time { run_at, retry } => self.time(task, *run_at, *retry),
             Waits::Paused { since } => {
                 let queue = Work::Argv(vec![task.queue.clone()]).display();
                 let resume = self.context.command(&format!("resume {queue}"));
@@ -187,6 +168,28 @@ impl<Q: Queue> Scene<'_, Q> {
         }
     }
 
+    /// What its time, or that of its next attempt, says.
+    fn time(&self, task: &Task, run_at: Timestamp, retry: bool) -> Because {
+        let has_come = run_at <= self.now;
+        let due = if has_come {
+            format!("has been {}", tasks::due(run_at, self.now))
+        } else {
+            format!("is due {}", tasks::due(run_at, self.now))
+        };
+        if retry {
+            let ending = tasks::ending(task).unwrap_or_default();
+            let sentence = format!(
+                "attempt {} of {} failed ({ending}); the next {due}",
+                task.attempt, task.options.max_attempts
+            );
+            because("retry", sentence)
+        } else if has_come {
+            because("time", format!("it {due}"))
+        } else {
+            because("time", format!("its time has not come; it {due}"))
+        }
+    }
+
     /// Dependencies beside those that are named.
     fn further(&self, task: &Task, more: u64) -> Because {
         let tree = self.context.command(&format!("tree --up {}", task.id));
@@ -199,7 +202,7 @@ impl<Q: Queue> Scene<'_, Q> {
         because("dependencies", sentence)
     }
 
-    fn running(&self, task: &Task) -> Vec<Because> {
+    fn running(&self, task: &Task) -> Result<Vec<Because>> {
         let since = task.started_at.unwrap_or(self.now);
         let since = moment::relative(since, self.now);
         let worker = self.living.iter().find(|one| Some(one.id) == task.worker);
@@ -211,8 +214,8 @@ impl<Q: Queue> Scene<'_, Q> {
             None if self.known.iter().any(|one| Some(one.id) == task.worker) => because(
                 "worker_dead",
                 format!(
-                    "its worker took it {since} and is dead; {} returns it",
-                    self.context.worker_command(&task.queue)
+                    "its worker took it {since} and is dead; {}",
+                    self.context.how_to_recover(self.queue, &task.queue)?
                 ),
             ),
             None => because(
@@ -228,7 +231,7 @@ impl<Q: Queue> Scene<'_, Q> {
             let ago = moment::relative(asked, self.now);
             reasons.push(because("cancel", format!("it was asked to stop {ago}")));
         }
-        reasons
+        Ok(reasons)
     }
 
     fn skipped(&self, task: &Task) -> Result<Vec<Because>> {

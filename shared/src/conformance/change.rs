@@ -76,6 +76,31 @@ pub fn a_cancelled_task_handed_back_is_not_queued_again<E: Engine>() {
     assert_eq!(bench.claim(1), []);
 }
 
+pub fn withdraw_says_why_until_a_retry<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let ended = bench.ended(once(), Outcome::Succeeded);
+    let running = bench.shell("running");
+    bench.claim_only();
+    let [waiting, cancelled] = ["waiting", "cancelled"].map(|name| bench.shell(name));
+    bench.queue.cancel(&[cancelled]).unwrap();
+    let changes = bench.queue.withdraw(&[waiting, running, ended], "gone");
+    let expected = [
+        Change::Done(State::Cancelled),
+        Change::Requested(WORKER),
+        Change::Refused(State::Succeeded),
+    ];
+    assert_eq!(changes.unwrap(), expected);
+    bench.queue.withdraw(&[cancelled], "gone").unwrap();
+    let message = |id| bench.task(id).message;
+    for id in [waiting, cancelled] {
+        assert_eq!(bench.state(id), State::Cancelled);
+        assert_eq!(message(id).as_deref(), Some("gone"));
+    }
+    assert_eq!([running, ended].map(message), [None, None]);
+    bench.queue.retry(&[waiting]).unwrap();
+    assert_eq!(message(waiting), None);
+}
+
 pub fn cancel_refuses_what_has_ended<E: Engine>() {
     let bench = Bench::<E>::default();
     let good = bench.ended(once(), Outcome::Succeeded);

@@ -331,6 +331,7 @@ macro_rules! conformance_tests {
                 cancel_asks_the_worker_of_a_running_task
                 a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded
                 a_cancelled_task_handed_back_is_not_queued_again
+                withdraw_says_why_until_a_retry
                 cancel_refuses_what_has_ended
                 retry_queues_ended_tasks_with_fresh_budgets
                 retry_takes_every_trace_of_the_end_away

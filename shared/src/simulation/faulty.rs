@@ -411,6 +411,17 @@ impl<Q: Queue> Queue for Faulty<Q> {
         })
     }
 
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>> {
+        self.write("withdraw", |queue| {
+            let changes = queue.withdraw(ids, why)?;
+            self.committed(&Call::Cancel {
+                ids,
+                changes: &changes,
+            });
+            Ok(changes)
+        })
+    }
+
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         self.world.lock().reopened.extend(ids);
         self.write("retry", |queue| {

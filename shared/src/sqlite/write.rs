@@ -22,6 +22,7 @@ const RESUME: &str = statement(include_str!("../../queries/resume.sql"));
 const REPRIORITIZE: &str = statement(include_str!("../../queries/reprioritize.sql"));
 const STATE_OF: &str = statement(include_str!("../../queries/state_of.sql"));
 const CANCEL: &str = statement(include_str!("../../queries/cancel.sql"));
+const WITHDRAW: &str = statement(include_str!("../../queries/withdraw.sql"));
 const CANCEL_REQUEST: &str = statement(include_str!("../../queries/cancel_request.sql"));
 const OUTPUT_STORE: &str = statement(include_str!("../../queries/output_store.sql"));
 const OUTPUT_DELETE: &str = statement(include_str!("../../queries/output_delete.sql"));
@@ -29,7 +30,7 @@ const REBASE_RETRIES: &str = statement(include_str!("../../queries/rebase_retrie
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 14] = [
+pub const STATEMENTS: [(&str, &str); 15] = [
     ("register", REGISTER),
     ("deregister", DEREGISTER),
     ("count_claims", COUNT_CLAIMS),
@@ -41,6 +42,7 @@ pub const STATEMENTS: [(&str, &str); 14] = [
     ("state_of", STATE_OF),
     ("cancel", CANCEL),
     ("cancel_request", CANCEL_REQUEST),
+    ("withdraw", WITHDRAW),
     ("output_store", OUTPUT_STORE),
     ("output_delete", OUTPUT_DELETE),
     ("rebase_retries", REBASE_RETRIES),
@@ -195,6 +197,15 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
         State::Cancelled => Ok(Change::Done(State::Cancelled)),
         State::Succeeded | State::Failed | State::Skipped => Ok(Change::Refused(state)),
     }
+}
+
+/// Says of tasks that are cancelled why they are.
+pub fn withdraw(connection: &Connection, ids: &[TaskId], why: &str) -> Result<()> {
+    let mut update = connection.prepare_cached(WITHDRAW)?;
+    for id in ids {
+        update.execute((id.0, why))?;
+    }
+    Ok(())
 }
 
 /// Gives retries a new time that were scheduled by a wall clock that was set back since.

@@ -142,3 +142,158 @@ fn failed_lines_run_again_only_if_that_is_asked_for() {
     assert_eq!(place.run(&["run", "tasks", "--retry-failed"]).code(), 0);
     assert_eq!(marks(&place, "run"), 2);
 }
+
+/// One line more on top, and everything that had ended ran again: lines were known by their
+/// numbers. They are known by what they say.
+#[test]
+fn lines_that_moved_do_not_run_again() {
+    let place = Place::new();
+    place.write(
+        "tasks",
+        "echo a >> marks\necho b >> marks\necho a >> marks\n",
+    );
+    place.ok(&["run", "tasks"]);
+    place.write(
+        "tasks",
+        "\n# new\necho new >> marks\necho b >> marks\n\necho a >> marks\necho a >> marks\n",
+    );
+    let said = place.ok(&["run", "tasks"]);
+    assert!(
+        said.starts_with("4 succeeded, 0 failed, 3 had ended before"),
+        "{said}"
+    );
+    let counts = ["a", "b", "new"].map(|word| marks(&place, word));
+    assert_eq!(counts, [2, 1, 1]);
+    place.write("tasks", "echo a >> marks\n".repeat(3));
+    place.ok(&["run", "tasks"]);
+    assert_eq!(marks(&place, "a"), 3, "the third of the same lines is new");
+}
+
+/// What a person had cancelled ran with the next `run` of the file.
+#[test]
+fn what_was_cancelled_on_purpose_runs_only_if_that_is_asked_for() {
+    let place = Place::new();
+    place.write(
+        "tasks",
+        "{\"command\": \"touch one\", \"delay\": \"1h\"}\ntouch two\n",
+    );
+    let mut run = place.start(&["run", "tasks"]);
+    until("the second line has run", || place.path("two").exists());
+    place.ok(&["cancel", "1"]);
+    assert_eq!(run.ended(), Some(1));
+    let done = place.run(&["run", "tasks"]);
+    assert_eq!(done.code(), 1);
+    assert!(done.stdout().contains("1 cancelled"), "{}", done.stdout());
+    let hint = format!(
+        "`{} run --retry-failed tasks` runs what was cancelled again",
+        super::program::name()
+    );
+    assert!(done.stderr().contains(&hint), "{}", done.stderr());
+    assert_eq!(place.state("1"), "cancelled");
+    assert!(!place.path("one").exists());
+    assert_eq!(place.run(&["run", "--retry-failed", "tasks"]).code(), 0);
+    assert!(place.path("one").exists());
+}
+
+#[test]
+fn a_moved_file_is_another_one_unless_a_name_says_otherwise() {
+    let place = Place::new();
+    let lines = "echo line >> marks\n";
+    place.write("before", lines);
+    place.write("after", lines);
+    place.ok(&["run", "before"]);
+    place.ok(&["run", "after"]);
+    assert_eq!(marks(&place, "line"), 2);
+    place.ok(&["run", "--name", "nightly", "before"]);
+    let said = place.ok(&["run", "--name", "nightly", "after"]);
+    assert!(said.contains("1 had ended before"), "{said}");
+    assert_eq!(marks(&place, "line"), 3);
+    for wrong in ["", " ", "a\nb", &"n".repeat(101)] {
+        assert_eq!(
+            place.run(&["run", "--name", wrong, "after"]).code(),
+            2,
+            "{wrong:?}"
+        );
+    }
+}
+
+/// A pipe cannot be read twice, and has no path that means the same in the next call.
+#[test]
+fn what_comes_through_a_pipe_is_read_once_and_known_by_what_it_says() {
+    let place = Place::new();
+    let run = |script: &str| {
+        let mut shell = place.command(&[]);
+        let program = crate::PROGRAM;
+        let mut command = std::process::Command::new("bash");
+        command
+            .args(["-c", script, program])
+            .current_dir(place.path("."))
+            .envs(
+                shell
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
+        shell.stdin(std::process::Stdio::null());
+        super::program::Done(command.output().unwrap())
+    };
+    let lines = "printf 'echo one >> marks\\necho two >> marks\\n'";
+    for source in [
+        format!("{lines} | \"$0\" run -"),
+        format!("{lines} | \"$0\" run /dev/stdin"),
+        format!("{lines} > file; \"$0\" run - < file"),
+        format!("\"$0\" run <({lines})"),
+        format!("mkfifo pipe; {lines} > pipe & \"$0\" run pipe"),
+    ] {
+        let done = run(&source);
+        assert_eq!(done.code(), 0, "{source}: {}", done.stderr());
+        assert!(done.stdout().starts_with("2 succeeded"), "{source}");
+    }
+    assert_eq!((marks(&place, "one"), marks(&place, "two")), (1, 1));
+    let named = "printf 'echo one >> marks\\n' | \"$0\" run --name mine -";
+    let longer = "printf 'echo more >> marks\\necho one >> marks\\n' | \"$0\" run --name mine -";
+    assert_eq!((run(named).code(), run(longer).code()), (0, 0));
+    assert_eq!((marks(&place, "one"), marks(&place, "more")), (2, 1));
+    let folder = run("\"$0\" run .");
+    assert_eq!(folder.code(), 2);
+    assert!(
+        folder.stderr().contains("is a folder"),
+        "{}",
+        folder.stderr()
+    );
+}
+
+/// What an editor of Windows saves: a mark of byte order in front, CRLF at the ends. The first line
+/// was not found as a command.
+#[test]
+fn a_mark_of_byte_order_and_crlf_are_no_part_of_a_line() {
+    let place = Place::new();
+    place.write(
+        "tasks",
+        "\u{feff}echo one >> marks\r\n{\"command\": \"echo two >> marks\"}\r\n",
+    );
+    place.ok(&["run", "tasks"]);
+    place.write(
+        "tasks",
+        "echo one >> marks\n{\"command\": \"echo two >> marks\"}\n",
+    );
+    let said = place.ok(&["run", "tasks"]);
+    assert!(said.contains("2 had ended before"), "{said}");
+    assert_eq!((marks(&place, "one"), marks(&place, "two")), (1, 1));
+}
+
+/// The hint named the file by the last part of its path, which was found in its own folder alone.
+#[test]
+fn the_hint_names_the_file_by_a_path_that_is_found() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("a b")).unwrap();
+    place.write("a b/tasks", "touch begun; exec sleep 1000\n");
+    let mut run = place.start(&["run", "a b/tasks"]);
+    until("the line runs", || place.path("begun").exists());
+    run.signal(Signal::INT);
+    run.signal(Signal::TERM);
+    run.ended();
+    let path = place.path("a b/tasks").canonicalize().unwrap();
+    let goes_on = format!("run '{}'` goes on with it", path.display());
+    let said = place.ok(&["why", "1"]);
+    assert!(said.contains(&goes_on), "{said}");
+}

@@ -1,21 +1,28 @@
-//! A file's lines as tasks: a queue for the file, a key for every line.
+//! Lines as tasks: a queue for all of them, a key for every line.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::super::add_task::bulk::TaskLine;
 use super::super::table::cut;
 use super::super::tasks;
-use crate::error::{Error, Result};
+use super::source::{Origin, STDIN};
+use crate::claim::WorkerId;
+use crate::error::Result;
 use crate::queue::{Enqueued, ListQuery, Queue};
 use crate::runtime::presence::is_alive;
 use crate::state::State;
-use crate::task::{NewTask, Task, TaskId};
+use crate::task::{MAX_NAME_BYTES, NewTask, Task, TaskId};
 
 /// Tasks looked at or changed at a time.
 const CHUNK: usize = 1000;
 
-/// The tasks of one file.
+/// The message of a task that was cancelled because its line had gone. One that a person cancelled
+/// has none.
+pub(in super::super) const WITHDRAWN: &str = "its line was taken out";
+
+/// The tasks of one file, name or stream.
 #[derive(Debug)]
 pub(super) struct Group {
     /// The queue they have to themselves.
@@ -36,67 +43,180 @@ impl Line {
     }
 }
 
-impl Group {
-    /// The group of the file at `path`, whatever path it is named by.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] if there is no such file, [`Error::Io`] if it cannot be found out.
-    pub(super) fn of(path: &Path) -> Result<Self> {
-        let path = path.canonicalize().map_err(|error| {
-            if error.kind() == std::io::ErrorKind::NotFound {
-                Error::not_found(format!("there is no file {}", path.display()))
-            } else {
-                Error::io(format!("cannot find {}", path.display()), error)
+/// A task of the group before this run.
+#[derive(Debug)]
+pub(super) struct Stored {
+    id: TaskId,
+    key: Vec<u8>,
+    state: State,
+    worker: Option<WorkerId>,
+}
+
+/// What the lines in a queue are known by.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known<'a> {
+    /// The absolute path of their file.
+    Path(&'a str),
+    /// The name of their file, and the fingerprint of its path.
+    File { name: &'a str, fingerprint: u64 },
+    /// The name that was given them.
+    Name(&'a str),
+    /// What they say.
+    Content,
+}
+
+/// What the lines in that queue are known by, if it is the queue of a group.
+pub(super) fn known_by(queue: &str) -> Option<Known<'_>> {
+    let (fingerprint, rest) = queue.strip_prefix("run:")?.split_once(':')?;
+    let is_hex = fingerprint.len() == 16 && fingerprint.bytes().all(|c| c.is_ascii_hexdigit());
+    let fingerprint = u64::from_str_radix(fingerprint, 16)
+        .ok()
+        .filter(|_| is_hex)?;
+    Some(
+        if rest.starts_with('/') && fingerprint == of_path(Path::new(rest)) {
+            Known::Path(rest)
+        } else if fingerprint == of_name(rest) {
+            Known::Name(rest)
+        } else if rest == STDIN {
+            Known::Content
+        } else {
+            Known::File {
+                name: rest,
+                fingerprint,
             }
-        })?;
-        let fingerprint = fnv64(path.as_os_str().as_bytes());
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = cut(&name, 40).replace(char::is_control, "?");
-        Ok(Self {
-            queue: format!("run:{fingerprint:016x}:{name}"),
+        },
+    )
+}
+
+/// The fingerprint of the group of a file.
+pub(super) fn of_path(path: &Path) -> u64 {
+    fnv64(path.as_os_str().as_bytes())
+}
+
+/// The fingerprint of the group of that name, which no path has.
+fn of_name(name: &str) -> u64 {
+    fnv64(&[b"name\0", name.as_bytes()].concat())
+}
+
+impl Group {
+    /// The group of lines that say `bytes`: of their `name`, else of their file, else of what they
+    /// say.
+    pub(super) fn named(origin: &Origin, bytes: &[u8], name: Option<&str>) -> Self {
+        let (fingerprint, shown) = match (name, origin) {
+            (Some(name), _) => (of_name(name), name.to_owned()),
+            (None, Origin::File(path)) => (of_path(path), shown(path)),
+            (None, Origin::Stream) => {
+                let content = fnv64(&[b"content\0", bytes].concat());
+                (content, STDIN.to_owned())
+            }
+        };
+        Self {
+            queue: format!("run:{fingerprint:016x}:{shown}"),
             fingerprint,
-        })
+        }
     }
 
-    /// The name of the file whose group's queue this is, if it is one.
-    pub(super) fn file_of(queue: &str) -> Option<&str> {
-        let (fingerprint, name) = queue.strip_prefix("run:")?.split_once(':')?;
-        let is_hex = fingerprint.len() == 16 && fingerprint.bytes().all(|c| c.is_ascii_hexdigit());
-        is_hex.then_some(name)
+    /// Moves on to the queue that the group has in the file already, by whatever name.
+    pub(super) fn join<Q: Queue>(&mut self, queue: &Q) -> Result<()> {
+        let own = format!("run:{:016x}:", self.fingerprint);
+        let mut found: Vec<String> = queue.queues()?.into_iter().map(|one| one.name).collect();
+        found.retain(|name| name.starts_with(&own));
+        if !found.contains(&self.queue)
+            && let Some(earlier) = found.pop()
+        {
+            self.queue = earlier;
+        }
+        Ok(())
     }
 
-    /// A line's task, in this group's queue and under the line's key.
-    pub(super) fn line(&self, number: usize, text: &str, mut task: NewTask) -> Line {
-        let content = fnv128(text.as_bytes());
-        let key = format!("run:{:016x}:{number}:{content:032x}", self.fingerprint);
-        task.queue.clone_from(&self.queue);
-        task.key = Some(key.into_bytes());
-        Line { number, task }
+    /// The tasks of the group.
+    pub(super) fn stored<Q: Queue>(&self, queue: &Q) -> Result<Vec<Stored>> {
+        let mut stored = Vec::new();
+        self.visit(queue, |task| {
+            stored.push(Stored {
+                id: task.id,
+                key: task.key.unwrap_or_default(),
+                state: task.state,
+                worker: task.worker,
+            });
+            Ok(())
+        })?;
+        Ok(stored)
+    }
+
+    /// The lines as tasks in the group's queue, each under the key of its content and of how many
+    /// lines before it say the same. Tasks that an earlier version keyed by line number keep their
+    /// keys: they stand for the first lines of their content.
+    pub(super) fn lines(&self, read: Vec<TaskLine>, stored: &[Stored]) -> Vec<Line> {
+        let numbered = self.numbered(stored);
+        let mut seen: HashMap<u128, usize> = HashMap::with_capacity(read.len());
+        let line = |line: TaskLine| {
+            let content = fnv128(line.text.as_bytes());
+            let nth = seen.entry(content).or_default();
+            *nth += 1;
+            let earlier = numbered.get(&content).and_then(|keys| keys.get(*nth - 1));
+            let own = || format!("run:{:016x}:{content:032x}:{nth}", self.fingerprint);
+            let mut task = line.task;
+            task.queue.clone_from(&self.queue);
+            task.key = Some(earlier.map_or_else(|| own().into_bytes(), |key| key.to_vec()));
+            Line {
+                number: line.number,
+                task,
+            }
+        };
+        read.into_iter().map(line).collect()
+    }
+
+    /// The keys that hold a line number, by content; those of cancelled tasks come last.
+    fn numbered<'a>(&self, stored: &'a [Stored]) -> HashMap<u128, Vec<&'a [u8]>> {
+        let mut found: Vec<(u128, bool, u64, &[u8])> = Vec::new();
+        for one in stored {
+            if let Some((number, content)) = self.number_and_content(&one.key) {
+                found.push((content, one.state == State::Cancelled, number, &one.key));
+            }
+        }
+        found.sort_unstable();
+        let mut by_content: HashMap<u128, Vec<&[u8]>> = HashMap::new();
+        for (content, _, _, key) in found {
+            by_content.entry(content).or_default().push(key);
+        }
+        by_content
+    }
+
+    /// What a key of an earlier version says: `run:FINGERPRINT:NUMBER:CONTENT`.
+    fn number_and_content(&self, key: &[u8]) -> Option<(u64, u128)> {
+        let own = format!("run:{:016x}:", self.fingerprint);
+        let (number, content) = str::from_utf8(key)
+            .ok()?
+            .strip_prefix(&own)?
+            .split_once(':')?;
+        let content = Some(content).filter(|content| content.len() == 32)?;
+        Some((
+            number.parse().ok()?,
+            u128::from_str_radix(content, 16).ok()?,
+        ))
     }
 
     /// Cancels what waits of lines that are not in the file any more, or were running when their
-    /// worker died.
-    pub(super) fn cancel_stale<Q: Queue>(&self, queue: &Q, lines: &[Line]) -> Result<()> {
+    /// worker died. Returns what was cancelled.
+    pub(super) fn withdraw_stale<Q: Queue>(
+        queue: &Q,
+        lines: &[Line],
+        stored: &[Stored],
+    ) -> Result<Vec<TaskId>> {
         let current: HashSet<&[u8]> = lines.iter().map(Line::key).collect();
         let mut stale = Vec::new();
-        self.visit(queue, |task| {
-            let key = task.key.as_deref().unwrap_or_default();
-            if current.contains(key) {
-                return Ok(());
-            }
-            let deserted = match (task.state, task.worker) {
+        for one in stored.iter().filter(|one| !current.contains(&one.key[..])) {
+            let deserted = match (one.state, one.worker) {
                 (State::Running, Some(worker)) => !is_alive(queue.sidecar(), worker)?,
                 _ => false,
             };
-            if task.state.is_waiting() || deserted {
-                stale.push(task.id);
+            if one.state.is_waiting() || deserted {
+                stale.push(one.id);
             }
-            Ok(())
-        })?;
-        for ids in stale.chunks(CHUNK) {
-            queue.cancel(ids)?;
         }
-        Ok(())
+        withdraw(queue, &stale)?;
+        Ok(stale)
     }
 
     /// How the file's lines stand.
@@ -135,13 +255,34 @@ impl Group {
     }
 }
 
-/// Queues lines again that were cancelled earlier, and failed ones if `failed` says so.
-pub(super) fn reopen<Q: Queue>(queue: &Q, enqueued: &[Enqueued], failed: bool) -> Result<()> {
+/// Cancels tasks whose lines have gone.
+pub(super) fn withdraw<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<()> {
+    for ids in ids.chunks(CHUNK) {
+        queue.withdraw(ids, WITHDRAWN)?;
+    }
+    Ok(())
+}
+
+/// Queues lines again that had gone and are back, and, if `retry` says so, those that failed or
+/// that somebody cancelled.
+pub(super) fn reopen<Q: Queue>(queue: &Q, enqueued: &[Enqueued], retry: bool) -> Result<()> {
     let mut ids = Vec::new();
     for one in enqueued.iter().filter(|one| one.existed) {
-        let task = queue.get(one.id)?;
-        let state = task.map(|task| task.state);
-        if state == Some(State::Cancelled) || (failed && state == Some(State::Failed)) {
+        let Some(task) = queue.get(one.id)? else {
+            continue;
+        };
+        let is_back = task.message.as_deref() == Some(WITHDRAWN);
+        let again = match task.state {
+            State::Cancelled => is_back || retry,
+            State::Failed => retry,
+            State::Scheduled
+            | State::Blocked
+            | State::Queued
+            | State::Running
+            | State::Succeeded
+            | State::Skipped => false,
+        };
+        if again {
             ids.push(one.id);
         }
     }
@@ -149,6 +290,19 @@ pub(super) fn reopen<Q: Queue>(queue: &Q, enqueued: &[Enqueued], failed: bool) -
         queue.retry(ids)?;
     }
     Ok(())
+}
+
+/// A file's path as its queue shows it: whole if a queue's name holds it, else the last part of it.
+fn shown(path: &Path) -> String {
+    let room = MAX_NAME_BYTES - "run:0123456789abcdef:".len();
+    if let Some(path) = path.to_str()
+        && path.len() <= room
+        && !path.contains(char::is_control)
+    {
+        return path.to_owned();
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    cut(&name, 40).replace(char::is_control, "?")
 }
 
 /// How a file's lines stand.
@@ -220,8 +374,31 @@ fn fnv128(bytes: &[u8]) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Group, fnv64, fnv128};
-    use crate::task::{NewTask, check_name};
+    use std::path::PathBuf;
+
+    use super::super::super::add_task::bulk::TaskLine;
+    use super::{Group, Known, Origin, Stored, fnv64, fnv128, known_by};
+    use crate::state::State;
+    use crate::task::{NewTask, TaskId, check_name};
+
+    fn group(path: &str) -> Group {
+        Group::named(&Origin::File(PathBuf::from(path)), b"", None)
+    }
+
+    fn read(texts: &[&str]) -> Vec<TaskLine> {
+        let line = |(index, text): (usize, &&str)| TaskLine {
+            number: index + 1,
+            text: (*text).to_owned(),
+            task: NewTask::shell("n", *text),
+        };
+        texts.iter().enumerate().map(line).collect()
+    }
+
+    fn keys(group: &Group, texts: &[&str], stored: &[Stored]) -> Vec<String> {
+        let lines = group.lines(read(texts), stored);
+        let key = |line: &super::Line| String::from_utf8(line.key().to_vec()).unwrap();
+        lines.iter().map(key).collect()
+    }
 
     #[test]
     fn fingerprints_are_those_of_fnv_1a() {
@@ -230,22 +407,69 @@ mod tests {
         assert_eq!(fnv128(b"foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
     }
 
+    /// Lines were known by their numbers: one line more on top, and all that had ended ran again.
     #[test]
-    fn a_line_is_known_by_file_number_and_content() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a\nb.txt");
-        std::fs::write(&path, "").unwrap();
-        let group = Group::of(&path).unwrap();
-        check_name("the queue", &group.queue).unwrap();
-        assert!(!group.queue.contains('\n'));
-        let key = |number, text: &str| {
-            let line = group.line(number, text, NewTask::shell("n", text));
-            line.task.key.unwrap()
+    fn a_line_is_known_by_content_and_occurrence() {
+        let group = group("/a");
+        let before = keys(&group, &["true", "false", "true"], &[]);
+        let after = keys(&group, &["new", "true", "false", "true"], &[]);
+        assert_eq!(before[..], after[1..]);
+        assert_ne!(before[0], before[2], "the same line twice is two lines");
+        assert_ne!(before[0], before[1]);
+        assert_ne!(keys(&self::group("/b"), &["true"], &[])[0], before[0]);
+    }
+
+    #[test]
+    fn tasks_keyed_by_line_number_stand_for_the_first_lines_of_their_content() {
+        let group = group("/a");
+        let key = |number: u64, text: &str| {
+            let content = fnv128(text.as_bytes());
+            format!("run:{:016x}:{number}:{content:032x}", fnv64(b"/a"))
         };
-        assert_eq!(key(1, "true"), key(1, "true"));
-        assert_ne!(key(1, "true"), key(2, "true"));
-        assert_ne!(key(1, "true"), key(1, "false"));
-        let other = folder.path().join("./a\nb.txt");
-        assert_eq!(Group::of(&other).unwrap().queue, group.queue);
+        let stored = |id, number, state| Stored {
+            id: TaskId(id),
+            key: key(number, "true").into_bytes(),
+            state,
+            worker: None,
+        };
+        let stored = [
+            stored(1, 1, State::Cancelled),
+            stored(2, 10, State::Succeeded),
+            stored(3, 9, State::Failed),
+        ];
+        let found = keys(&group, &["x", "true", "true", "true", "true"], &stored);
+        let earlier = [9, 10, 1].map(|number| key(number, "true"));
+        assert_eq!(found[1..4], earlier);
+        let fresh = keys(&group, &["x", "true", "true", "true", "true"], &[]);
+        assert_eq!((&found[0], &found[4]), (&fresh[0], &fresh[4]));
+    }
+
+    #[test]
+    fn a_queue_tells_what_its_lines_are_known_by() {
+        let file = group("/a b/c\nd");
+        check_name("the queue", &file.queue).unwrap();
+        assert!(!file.queue.contains('\n'));
+        let known = known_by(&file.queue).unwrap();
+        assert!(
+            matches!(known, Known::File { name: "c?d", .. }),
+            "{known:?}"
+        );
+        assert_eq!(
+            known_by(&group("/a b/c").queue),
+            Some(Known::Path("/a b/c"))
+        );
+        let long = format!("/{}", "é".repeat(150));
+        check_name("the queue", &group(&long).queue).unwrap();
+        let stream = |bytes: &[u8], name| Group::named(&Origin::Stream, bytes, name).queue;
+        assert_eq!(known_by(&stream(b"x", None)), Some(Known::Content));
+        assert_ne!(stream(b"x", None), stream(b"y", None));
+        let named = stream(b"x", Some("n"));
+        assert_eq!(known_by(&named), Some(Known::Name("n")));
+        assert_eq!(named, stream(b"y", Some("n")));
+        // The queue of an earlier version: the name alone.
+        let earlier = format!("run:{:016x}:tasks.txt", fnv64(b"/a/tasks.txt"));
+        let fingerprint = fnv64(b"/a/tasks.txt");
+        let name = "tasks.txt";
+        assert_eq!(known_by(&earlier), Some(Known::File { name, fingerprint }));
     }
 }

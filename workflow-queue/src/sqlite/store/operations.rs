@@ -290,6 +290,15 @@ impl Store for SqliteStore {
         self.write(move |writing| writing.cancel(&ids))
     }
 
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Done<Vec<Change>>> {
+        let (ids, why) = (ids.to_vec(), why.to_owned());
+        self.write(move |writing| {
+            let changes = writing.cancel(&ids)?;
+            write::withdraw(writing.connection, &ids, &why)?;
+            Ok(changes)
+        })
+    }
+
     fn retry(&self, ids: &[TaskId], downstream: bool) -> Result<Done<Vec<Change>>> {
         let ids = ids.to_vec();
         self.write(move |writing| writing.retry(&ids, downstream))
