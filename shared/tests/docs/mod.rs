@@ -1,58 +1,67 @@
-//! Runs shell blocks of pages. A page is a story: its blocks run in order, in one fresh folder, with
-//! the built program in PATH and a home of its own.
+//! Types the shell blocks of pages as a reader would: in order, in one shell, so that folders,
+//! variables and background workers carry over from block to block. The shell begins in a fresh
+//! home, with the built programs in PATH.
 //!
-//! - `sh` blocks must exit 0.
+//! - `sh` blocks must exit 0, each of their commands too.
 //! - `console` blocks are lines of `$ command`, each followed by what it prints, stdout and stderr
 //!   together; `…` stands for anything within a line, a line of `…` alone for any lines. A command
 //!   that ends with another code than 0 is followed by a line `# exit CODE`.
 //! - `rust` blocks are doc tests (`src/lib.rs` of each program), `text`, `toml` and `json` blocks are
 //!   not code.
-//!
-//! The README and the pages are for fast-queue; those whose names begin with `workflow` are for
-//! workflow-queue.
 
 #![expect(clippy::unwrap_used, reason = "a page's helpers fail as its test does")]
 
+pub(crate) mod session;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-/// What the names of pages about workflow-queue begin with.
-const OF_WORKFLOWS: &str = "workflow";
+use session::Session;
 
-/// Runs every block of every page that is about the program.
-pub(crate) fn run_all(program: &Path, package: &Path) {
-    let root = package.parent().unwrap();
-    let mut pages = vec![root.join("README.md")];
-    for folder in ["guide", "concepts", "reference"] {
-        pages.extend(markdown_in(&root.join("docs").join(folder)));
-    }
-    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    let is_wanted = name(program).starts_with(OF_WORKFLOWS);
-    pages.retain(|page| name(page).starts_with(OF_WORKFLOWS) == is_wanted);
-    assert!(!pages.is_empty(), "no page is about {}", program.display());
-    let mut faults = Vec::new();
-    for page in pages {
-        let text = std::fs::read_to_string(&page).unwrap();
-        let stage = Stage::new(root, program);
-        for block in blocks(&text) {
-            if let Err(fault) = stage.run(&block) {
-                let page = page.strip_prefix(root).unwrap();
-                faults.push(format!("{}:{}: {fault}", page.display(), block.line));
-                break;
-            }
-        }
-    }
+/// Types every page in a shell of its own.
+pub(crate) fn type_each(root: &Path, programs: &Path, pages: &[PathBuf]) {
+    let faults = pages.iter().filter_map(|page| {
+        let mut session = Session::new(root, programs);
+        type_page(&mut session, root, page).err()
+    });
+    let faults: Vec<String> = faults.collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
-fn markdown_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut pages: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
-    pages.sort();
-    pages
+/// Types a page to its end, or to the first thing that is not as it says.
+pub(crate) fn type_page(session: &mut Session, root: &Path, page: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    for block in blocks(&text) {
+        type_block(session, &block).map_err(|fault| {
+            let page = page.strip_prefix(root).unwrap();
+            format!("{}:{}: {fault}", page.display(), block.line)
+        })?;
+    }
+    Ok(())
+}
+
+fn type_block(session: &mut Session, block: &Block) -> Result<(), String> {
+    match block.language.as_str() {
+        "sh" => match session.block(&block.text) {
+            (0, _) => Ok(()),
+            (code, printed) => Err(format!("exit {code}\n{printed}")),
+        },
+        "console" => exchanges(&block.text)
+            .iter()
+            .try_for_each(|exchange| converse(session, exchange)),
+        "rust" | "text" | "toml" | "json" => Ok(()),
+        other => Err(format!("a block of language {other:?} is not tested")),
+    }
+}
+
+fn converse(session: &mut Session, exchange: &Exchange) -> Result<(), String> {
+    let (code, printed) = session.command(&exchange.command);
+    if code == exchange.code && matches(&exchange.printed, &printed) {
+        return Ok(());
+    }
+    Err(format!(
+        "$ {}\nexpected (exit {}):\n{}printed (exit {code}):\n{printed}",
+        exchange.command, exchange.code, exchange.printed
+    ))
 }
 
 /// A fenced block.
@@ -150,81 +159,6 @@ fn line_matches(expected: &str, printed: &str) -> bool {
         }),
     }
 }
-
-/// A fresh folder with a copy of what the pages refer to.
-struct Stage {
-    folder: tempfile::TempDir,
-    program: PathBuf,
-}
-
-impl Stage {
-    fn new(root: &Path, program: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(root.join("docs"), folder.path().join("docs")).unwrap();
-        Self {
-            folder,
-            program: program.to_owned(),
-        }
-    }
-
-    fn run(&self, block: &Block) -> Result<(), String> {
-        match block.language.as_str() {
-            "sh" => match self.shell(&format!("set -eu\n{}", block.text)) {
-                (0, _) => Ok(()),
-                (code, printed) => Err(format!("exit {code}\n{printed}")),
-            },
-            "console" => exchanges(&block.text)
-                .iter()
-                .try_for_each(|exchange| self.converse(exchange)),
-            "rust" | "text" | "toml" | "json" => Ok(()),
-            other => Err(format!("a block of language {other:?} is not tested")),
-        }
-    }
-
-    fn converse(&self, exchange: &Exchange) -> Result<(), String> {
-        let (code, printed) = self.shell(&exchange.command);
-        if code == exchange.code && matches(&exchange.printed, &printed) {
-            return Ok(());
-        }
-        Err(format!(
-            "$ {}\nexpected (exit {}):\n{}printed (exit {code}):\n{printed}",
-            exchange.command, exchange.code, exchange.printed
-        ))
-    }
-
-    /// Runs a script and returns its exit code and what it printed.
-    fn shell(&self, script: &str) -> (i32, String) {
-        let path = format!(
-            "{}:{}",
-            self.program.parent().unwrap().display(),
-            std::env::var("PATH").unwrap()
-        );
-        let output = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(format!("exec 2>&1\n{CARGO}\n{script}"))
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", path)
-            .env("HOME", self.folder.path())
-            .env("TZ", "UTC")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let printed = String::from_utf8(output.stdout).unwrap();
-        (output.status.code().unwrap_or(-1), printed)
-    }
-}
-
-/// The README's commands on a fresh clone: the program is built already, and its tests are running.
-const CARGO: &str = r#"
-cargo() {
-    case "$*" in
-        "run --release -p fast-queue -- "*) shift 5; fast-queue "$@" ;;
-        "build --release" | "test --workspace") ;;
-        *) echo "this test does not know: cargo $*"; return 99 ;;
-    esac
-}
-"#;
 
 #[test]
 fn blocks_are_found_with_their_language_and_line() {
