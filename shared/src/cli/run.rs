@@ -6,7 +6,6 @@ mod progress;
 mod source;
 
 use std::fmt::Write as _;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use super::screen::note;
 use super::{Failure, duration, escape, number, select, tasks, worker};
 use crate::error::Result;
 use crate::queue::Queue;
-use crate::runtime::{Worker, WorkerOptions};
+use crate::runtime::{Worker, WorkerOptions, trust};
 use crate::state::State;
 use crate::task::{NewTask, Work};
 pub(super) use again::Again;
@@ -82,6 +81,10 @@ pub struct Arguments {
     /// Time an attempt may take
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     timeout: Option<Duration>,
+
+    /// Run as root also what is in a database that others can change; as `worker --trust-file`
+    #[arg(long)]
+    trust_file: bool,
 }
 
 /// Reads the name of a group of lines, which becomes a part of its queue's.
@@ -99,6 +102,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let read = lines(arguments, &source.bytes)?;
     let mut group = Group::named(&source.origin, &source.bytes, arguments.name.as_deref());
     let queue = Arc::new(context.open(Access::Serve)?);
+    if !arguments.trust_file {
+        trust::check(queue.path(), queue.sidecar())?;
+    }
     let begun = queue.now().boot;
     group.join(&*queue)?;
     let stored = group.stored(&*queue)?;
@@ -109,13 +115,13 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     group::reopen(&*queue, &enqueued, arguments.retry_failed)?;
     let before = group.judge(&*queue, &lines)?;
     if before.left() > 0 {
-        work(
-            context,
-            &queue,
-            &group,
-            &before,
-            worker::slots(arguments.slots),
-        )?;
+        let options = WorkerOptions {
+            queue: group.queue.clone(),
+            drain: true,
+            trust_file: arguments.trust_file,
+            ..WorkerOptions::commands(worker::slots(arguments.slots))
+        };
+        work(context, &queue, &before, options)?;
         // Of what a dead worker left running it is known only now that it is cancelled.
         group::withdraw(&*queue, &withdrawn)?;
     }
@@ -145,18 +151,13 @@ fn lines(arguments: &Arguments, text: &[u8]) -> Result<Vec<TaskLine>, Failure> {
 fn work<Q: Queue>(
     context: &Context<Q>,
     queue: &Arc<Q>,
-    group: &Group,
     before: &Verdict,
-    slots: NonZeroU32,
+    options: WorkerOptions,
 ) -> Result<(), Failure> {
-    let worker = Worker::new(
-        Arc::clone(queue),
-        WorkerOptions {
-            queue: group.queue.clone(),
-            drain: true,
-            ..WorkerOptions::commands(slots)
-        },
-    )?;
+    if let Some(warning) = trust::warning(queue.path(), queue.sidecar()) {
+        note(&warning);
+    }
+    let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;
     let mut progress = Progress::new(context.screen, before);
     let result = worker.run(&mut progress);

@@ -19,7 +19,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
-use crate::runtime::{Observer, Recovered, Summary, Worker, WorkerEvent, WorkerOptions};
+use crate::runtime::{Observer, Recovered, Summary, Worker, WorkerEvent, WorkerOptions, trust};
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, TaskId};
 use hooks::Hooks;
@@ -80,6 +80,11 @@ pub struct Arguments {
     #[arg(long)]
     background: bool,
 
+    /// Run commands as root also from a database that others can change: one that is not root's, or
+    /// that others may write to, or that lies in such a folder
+    #[arg(long)]
+    trust_file: bool,
+
     /// Tell the waiting parent on standard output that this worker is registered
     #[arg(long, hide = true, conflicts_with = "background")]
     detached: bool,
@@ -113,6 +118,9 @@ pub fn run<Q: Queue>(
         background::leave_terminal()?;
     }
     let queue = Arc::new(open()?);
+    if let Some(warning) = trust::warning(queue.path(), queue.sidecar()) {
+        note(&warning);
+    }
     let options = options(arguments, extras);
     let slots = options.slots.get();
     let worker = Worker::new(Arc::clone(&queue), options)?;
@@ -148,6 +156,7 @@ fn options(arguments: &Arguments, extras: &Extras) -> WorkerOptions {
     WorkerOptions {
         queue: arguments.queue.clone(),
         drain: arguments.drain,
+        trust_file: arguments.trust_file,
         grace: arguments.grace,
         output_grace: arguments.output_grace,
         batch: extras.batch,

@@ -32,6 +32,7 @@ pub mod sidecar;
 pub(crate) mod spawn;
 pub mod stop;
 pub mod system;
+pub mod trust;
 pub mod wakeup;
 pub mod worker;
 

@@ -13,6 +13,7 @@ use super::presence::{Registration, sweep_strays};
 use super::protocol::{Config, WorkerEvent};
 use super::stop::{self, StopReceiver, Stopper};
 use super::system::System;
+use super::trust;
 use super::wakeup::Waker;
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
@@ -31,6 +32,8 @@ pub struct WorkerOptions {
     /// Whether it runs commands. Off unless set: a library's worker runs what its program
     /// registered and nothing else.
     pub commands: bool,
+    /// Whether it runs commands as root also from a file that others can change.
+    pub trust_file: bool,
     /// The handlers it has.
     pub handlers: Handlers,
     /// Whether it ends once nothing it serves is queued, running or scheduled.
@@ -70,6 +73,7 @@ impl Default for WorkerOptions {
             batch: None,
             queue: crate::task::DEFAULT_QUEUE.to_owned(),
             commands: false,
+            trust_file: false,
             handlers: Handlers::new(),
             drain: false,
             grace: Duration::from_secs(10),
@@ -153,7 +157,8 @@ impl<Q: Queue> Worker<Q> {
     /// Registers a worker. From now on others see it as alive.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is nothing it could run; else as [`Queue::register`], and when
+    /// [`Error::Invalid`] if there is nothing it could run; [`Error::Unusable`] if it is to run
+    /// commands as root from a file that others can change; else as [`Queue::register`], and when
     /// the system refuses a file or a socket.
     pub fn new(queue: Arc<Q>, options: WorkerOptions) -> Result<Self> {
         crate::task::check_name("a queue's name", &options.queue)?;
@@ -161,6 +166,9 @@ impl<Q: Queue> Worker<Q> {
             return Err(Error::invalid(
                 "a worker needs handlers, or leave to run commands",
             ));
+        }
+        if options.commands && !options.trust_file {
+            trust::check(queue.path(), queue.sidecar())?;
         }
         let serves = Serves {
             queue: options.queue.clone(),

@@ -1,6 +1,6 @@
 //! Whose the files are that root makes beside another user's database, and where they are made.
 
-use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ fn root_leaves_nothing_that_locks_the_owner_of_the_database_out() {
         return;
     };
     place.ok(&["add-task", "loud", LOUD]);
-    let mut worker = place.start(&["worker"]);
+    let mut worker = place.start(&["worker", "--trust-file"]);
     until("root's worker has ended it", || {
         place.state("2") == "succeeded"
     });
@@ -108,7 +108,7 @@ fn a_log_and_a_restored_database_are_the_owners_too() {
     let Some(place) = place_of_another() else {
         return;
     };
-    let pid = place.ok(&["worker", "--background"]);
+    let pid = place.ok(&["worker", "--background", "--trust-file"]);
     end(&pid, Signal::TERM);
     assert!(place.read("queue.db.d/worker.log").contains("stopping"));
     assert_all_are_the_users(&place);
@@ -141,6 +141,85 @@ fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
         refused.stderr()
     );
     assert!(!shared.path("queue.db").exists());
+}
+
+/// Root ran commands from a file that anybody may write to.
+#[test]
+fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
+    if !geteuid().is_root() {
+        skipped("only root is careful about whose file it is");
+        return;
+    }
+    let others: [(fn(&Place), &str); 4] = [
+        (
+            |place| chown(place.path("queue.db"), Some(USER), None).unwrap(),
+            "belongs to user 61234",
+        ),
+        (|place| open_to(&place.path("queue.db"), 0o666), "everybody"),
+        (|place| open_to(&place.path(""), 0o777), "everybody"),
+        (
+            |place| {
+                chown(place.path(""), None, Some(GROUP)).unwrap();
+                open_to(&place.path(""), 0o770);
+            },
+            "group 61235 may write",
+        ),
+    ];
+    for (change, what) in others {
+        let place = Place::new();
+        place.ok(&["add-task", "a", "touch ran"]);
+        change(&place);
+        for words in [&["worker", "--drain"][..], &["worker", "--background"]] {
+            let refused = place.run(words);
+            assert_eq!(refused.code(), 5, "{what}: {}", refused.stderr());
+            let said = refused.stderr();
+            assert!(
+                said.contains(what) && said.contains("--trust-file"),
+                "{said}"
+            );
+        }
+        place.write("tasks.txt", "touch ran\n");
+        assert_eq!(place.run(&["run", "tasks.txt"]).code(), 5);
+        assert!(!place.path("ran").exists(), "{what}");
+        assert_eq!(place.json(&["workers"]), serde_json::json!([]));
+        place.ok(&["worker", "--drain", "--trust-file"]);
+        assert!(place.path("ran").exists(), "{what}");
+        place.ok(&["run", "--trust-file", "tasks.txt"]);
+    }
+}
+
+/// A folder for everybody, as `/tmp` is, in which nobody replaces what is another's.
+#[test]
+fn root_runs_what_lies_in_a_sticky_folder_if_it_is_roots() {
+    let place = Place::new();
+    open_to(&place.path(""), 0o1777);
+    place.ok(&["add-task", "a", "true"]);
+    let done = place.run(&["worker", "--drain"]);
+    assert_eq!(done.code(), 0, "{}", done.stderr());
+    assert!(!done.stderr().contains("others can"), "{}", done.stderr());
+}
+
+#[test]
+fn a_worker_of_anybody_else_warns_once_and_goes_on() {
+    let Some(place) = place_of_another() else {
+        return;
+    };
+    let quiet = as_user(&place, &["worker", "--drain"]).unwrap();
+    assert_eq!(quiet.code(), 0);
+    assert!(!quiet.stderr().contains("others can"), "{}", quiet.stderr());
+    open_to(&place.path("queue.db"), 0o602);
+    let warned = as_user(&place, &["worker", "--drain"]).unwrap();
+    assert_eq!(warned.code(), 0);
+    assert_eq!(
+        warned.stderr().matches("others can").count(),
+        1,
+        "{}",
+        warned.stderr()
+    );
+}
+
+fn open_to(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// What a user can plant in a folder that root works in, each as a link to a place where only root
@@ -216,12 +295,12 @@ fn plant(path: &Path, target: &Path) {
 /// What root may do with another user's database, whether it succeeds or is refused.
 fn work_as_root(place: &Place) {
     place.run(&["add-task", "loud", LOUD]);
-    let mut worker: Running = place.start(&["worker", "--drain"]);
+    let mut worker: Running = place.start(&["worker", "--drain", "--trust-file"]);
     worker.ended();
     place.run(&["wait", "2", "--timeout", "1ms"]);
     place.run(&["log", "2"]);
     place.run(&["prune", "--all"]);
-    let background = place.run(&["worker", "--background"]);
+    let background = place.run(&["worker", "--background", "--trust-file"]);
     if background.code() == 0 {
         end(&background.stdout(), Signal::KILL);
     }

@@ -78,6 +78,9 @@ fn spawn<Q: Queue>(
     if arguments.drain {
         command.arg("--drain");
     }
+    if arguments.trust_file {
+        command.arg("--trust-file");
+    }
     if let Some(hook) = &arguments.on_finish {
         command.args(["--on-finish", hook]);
     }

@@ -1,0 +1,161 @@
+//! Who else can put commands into a database: a worker runs whatever is in it, as its own user.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{getegid, geteuid};
+
+use super::sidecar::Sidecar;
+use crate::error::{Error, Result};
+
+const GROUP_WRITES: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+/// What the system says of a file or folder.
+#[derive(Clone, Debug)]
+struct Found {
+    path: PathBuf,
+    is_folder: bool,
+    user: u32,
+    group: u32,
+    mode: u32,
+}
+
+impl Found {
+    fn at(path: PathBuf) -> io::Result<Self> {
+        let found = std::fs::symlink_metadata(&path)?;
+        Ok(Self {
+            path,
+            is_folder: found.is_dir(),
+            user: found.uid(),
+            group: found.gid(),
+            mode: found.mode(),
+        })
+    }
+
+    /// Who can change it, or put something else in its place, besides root, `user` and those who
+    /// share `group` with nobody else.
+    fn open_to(&self, user: u32, group: u32) -> Option<String> {
+        let path = self.path.display();
+        // In such a folder everybody may put something, and nobody replace what is another's.
+        let is_shared = self.is_folder && self.mode & STICKY != 0;
+        if self.user != 0 && self.user != user {
+            Some(format!("{path} belongs to user {}", self.user))
+        } else if is_shared {
+            None
+        } else if self.mode & OTHERS_WRITE != 0 {
+            Some(format!("everybody may write to {path}"))
+        } else if self.mode & GROUP_WRITES != 0 && ![0, group].contains(&self.group) {
+            Some(format!("group {} may write to {path}", self.group))
+        } else {
+            None
+        }
+    }
+}
+
+/// Refuses to let root run commands from a database that others can change: one that is, or lies
+/// beside or below, anything that is not root's or that others may write to.
+///
+/// # Errors
+/// [`Error::Unusable`] with what is open to whom.
+pub fn check(database: &Path, sidecar: &Sidecar) -> Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let folders = database.ancestors().skip(1);
+    let all = parts(database, sidecar).chain(folders.map(Path::to_owned));
+    match open_to_others(all, 0, 0) {
+        None => Ok(()),
+        Some(what) => Err(Error::Unusable {
+            path: database.to_owned(),
+            what: format!(
+                "root would run commands that others can put here, since {what}; run the worker as \
+                 another user, take that permission away, or, if you trust them all, start it with \
+                 --trust-file"
+            ),
+            source: None,
+        }),
+    }
+}
+
+/// Who else can put commands into a database that a worker of this user, who is not root, runs; as
+/// far as the file, what lies beside it and its folder tell.
+pub fn warning(database: &Path, sidecar: &Sidecar) -> Option<String> {
+    let user = geteuid();
+    if user.is_root() {
+        return None;
+    }
+    let folder = database.parent().map(Path::to_owned);
+    let all = parts(database, sidecar).chain(folder);
+    let what = open_to_others(all, user.as_raw(), getegid().as_raw())?;
+    Some(format!(
+        "others can put commands into {}, which this worker runs as you: {what}",
+        database.display()
+    ))
+}
+
+/// The database and what lies beside it.
+fn parts(database: &Path, sidecar: &Sidecar) -> impl Iterator<Item = PathBuf> {
+    let beside = ["", "-wal", "-shm"].map(|suffix| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        PathBuf::from(path)
+    });
+    beside.into_iter().chain([sidecar.folder().to_owned()])
+}
+
+fn open_to_others(paths: impl Iterator<Item = PathBuf>, user: u32, group: u32) -> Option<String> {
+    // What is not there is open to whoever may write to the folder.
+    let found = paths.filter_map(|path| Found::at(path).ok());
+    found.filter_map(|one| one.open_to(user, group)).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Found;
+
+    fn found(is_folder: bool, user: u32, group: u32, mode: u32) -> Found {
+        Found {
+            path: "/q".into(),
+            is_folder,
+            user,
+            group,
+            mode,
+        }
+    }
+
+    #[test]
+    fn root_trusts_what_only_root_can_change() {
+        for (is_folder, user, group, mode) in [
+            (false, 0, 0, 0o600),
+            (false, 0, 0, 0o664),
+            (false, 0, 50, 0o644),
+            (true, 0, 0, 0o755),
+            (true, 0, 0, 0o1777),
+            (true, 0, 50, 0o1775),
+        ] {
+            assert_eq!(found(is_folder, user, group, mode).open_to(0, 0), None);
+        }
+        for (is_folder, user, group, mode, what) in [
+            (false, 1000, 0, 0o600, "belongs to user 1000"),
+            (true, 1000, 0, 0o1777, "belongs to user 1000"),
+            (false, 0, 0, 0o602, "everybody may write"),
+            (false, 0, 0, 0o1602, "everybody may write"),
+            (true, 0, 0, 0o777, "everybody may write"),
+            (true, 0, 50, 0o775, "group 50 may write"),
+        ] {
+            let said = found(is_folder, user, group, mode).open_to(0, 0).unwrap();
+            assert!(said.contains(what) && said.contains("/q"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_users_own_group_is_no_stranger() {
+        assert_eq!(found(true, 1000, 1000, 0o775).open_to(1000, 1000), None);
+        assert!(found(true, 1000, 100, 0o775).open_to(1000, 1000).is_some());
+        assert!(found(true, 1001, 1000, 0o755).open_to(1000, 1000).is_some());
+        assert_eq!(found(true, 0, 0, 0o755).open_to(1000, 1000), None);
+    }
+}
