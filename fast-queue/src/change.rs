@@ -27,6 +27,7 @@ pub(crate) fn retry(connection: &Connection, ids: &[TaskId]) -> Result<Vec<Chang
     let mut changes = Vec::with_capacity(ids.len());
     for id in ids {
         changes.push(if update.execute([id.0])? == 1 {
+            write::retried(connection, *id)?;
             Change::Done(State::Queued)
         } else {
             write::state_of(connection, *id)?

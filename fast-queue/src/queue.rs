@@ -284,6 +284,11 @@ impl Queue for FastQueue {
             .read(|connection| read::output(connection, id))
     }
 
+    fn output_of(&self, id: TaskId, attempt: u32) -> Result<Option<Output>> {
+        self.database
+            .read(|connection| read::output_of(connection, id, attempt))
+    }
+
     fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
         self.database
             .read(|connection| read::with_outputs(connection, ids))

@@ -25,6 +25,7 @@ pub(crate) fn reap(
         let options = rows::options(row, 5)?;
         let verdict = decide_crash(Running {
             attempt: row.get(2)?,
+            attempt_base: row.get(6)?,
             crashes: row.get(3)?,
             cancel_requested: row.get::<_, Option<i64>>(4)?.is_some(),
             options: &options,

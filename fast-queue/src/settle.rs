@@ -31,6 +31,7 @@ struct Found {
     token: i64,
     worker: Option<WorkerId>,
     attempt: u32,
+    attempt_base: u32,
     crashes: u32,
     cancel_requested: bool,
     options: TaskOptions,
@@ -57,7 +58,7 @@ pub(crate) fn settle(
     let mut guarded = false;
     for (index, settlement) in settlements.iter().enumerate() {
         if settlement.outcome == Outcome::Succeeded && succeed(connection, settlement.claim, now)? {
-            store_output(connection, settlement)?;
+            store_success(connection, settlement)?;
             done.settled.push(Settled::Recorded(State::Succeeded));
             continue;
         }
@@ -120,13 +121,15 @@ fn decided(
     }
     let row = Running {
         attempt: found.attempt,
+        attempt_base: found.attempt_base,
         crashes: found.crashes,
         cancel_requested: found.cancel_requested,
         options: &found.options,
     };
     let verdict = decide(settlement.outcome.clone(), row, now, random);
     record(connection, settlement.claim, &verdict, now)?;
-    store_output(connection, settlement)?;
+    let (claim, output) = (settlement.claim, settlement.output.as_ref());
+    write::store_output(connection, claim, found.attempt, output)?;
     Ok(Decided::Now(verdict.state))
 }
 
@@ -144,6 +147,7 @@ fn find(connection: &Connection, claim: Claim) -> Result<Option<Found>> {
         crashes: row.get(4)?,
         cancel_requested: row.get::<_, Option<i64>>(5)?.is_some(),
         options: rows::options(row, 6)?,
+        attempt_base: row.get(7)?,
     }))
 }
 
@@ -163,14 +167,14 @@ fn record(connection: &Connection, claim: Claim, verdict: &Verdict, now: Timesta
     Ok(())
 }
 
-/// Keeps the output given, and only that: an earlier attempt's would pass for this one's.
-fn store_output(connection: &Connection, settlement: &Settlement) -> Result<()> {
-    let task = settlement.claim.task;
-    match &settlement.output {
-        Some(output) => write::store_output(connection, task, output),
-        None if has_earlier_output(settlement.claim) => write::delete_output(connection, task),
-        None => Ok(()),
+/// Keeps what a success wrote; an earlier attempt's would pass for it.
+fn store_success(connection: &Connection, settlement: &Settlement) -> Result<()> {
+    let (claim, output) = (settlement.claim, settlement.output.as_ref());
+    if output.is_none() && !has_earlier_output(claim) {
+        return Ok(());
     }
+    let attempt = write::attempt_of(connection, claim)?;
+    write::store_output(connection, claim, attempt, output)
 }
 
 /// Whether an earlier attempt may have left output: a first claim has none before it.

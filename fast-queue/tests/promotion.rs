@@ -122,6 +122,8 @@ fn rows(queue: &FastQueue) -> Vec<String> {
         "queue_queues",
         "queue_tasks",
         "queue_outputs",
+        "queue_earlier_outputs",
+        "queue_retried",
         "queue_workers",
     ] {
         let mut query = other.prepare(&format!("SELECT * FROM {table}")).unwrap();

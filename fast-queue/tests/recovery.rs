@@ -116,7 +116,7 @@ fn a_live_worker_recovers_a_killed_one_at_once() {
     assert!(!is_running(&pid));
     let started = |event: &WorkerEvent| matches!(event, WorkerEvent::Started { .. });
     assert!(events.iter().any(|event| started(&event)));
-    assert_eq!(queue.get(task).unwrap().unwrap().crashes, 2);
+    assert_eq!(queue.get(task).unwrap().unwrap().crashes, 1);
     stopper.stop();
     stopper.stop();
     assert_eq!(running.join().unwrap().recovered, 1);

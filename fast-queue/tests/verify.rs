@@ -137,6 +137,7 @@ const BREACHES: &[(&str, &[&str])] = &[
             "UPDATE queue_tasks SET attempt = 3 WHERE id = 2",
             "UPDATE queue_tasks SET crashes = 1 WHERE id = 2",
             "UPDATE queue_tasks SET crashes = 2 WHERE id = 3",
+            "INSERT INTO queue_retried VALUES (2, 2)",
         ],
     ),
     (
@@ -240,7 +241,9 @@ fn what_other_rows_tell_is_computed_anew() {
             "UPDATE queue_queues SET paused_at = 5 WHERE handler = ''",
             1,
         ),
-        ("INSERT INTO queue_outputs VALUES (99, x'')", 1),
+        ("INSERT INTO queue_outputs VALUES (99, x'', 1)", 1),
+        ("INSERT INTO queue_earlier_outputs VALUES (99, 1, x'')", 1),
+        ("INSERT INTO queue_retried VALUES (99, 1)", 1),
     ] {
         let used = Used::new();
         used.spoil(sql);
@@ -357,8 +360,16 @@ const EXAMPLES: &[(&str, &str)] = &[
         "task 2 has had 3 attempts and 0 crashes in 1 claims",
     ),
     (
-        "INSERT INTO queue_outputs VALUES (99, x'')",
+        "INSERT INTO queue_outputs VALUES (99, x'', 1)",
         "there is output of task 99, which is not there",
+    ),
+    (
+        "INSERT INTO queue_earlier_outputs VALUES (99, 2, x'')",
+        "there is output of attempt 2 of task 99, which is not there",
+    ),
+    (
+        "INSERT INTO queue_retried VALUES (99, 1)",
+        "there was a retry of task 99, which is not there",
     ),
 ];
 

@@ -1,2 +1,2 @@
-INSERT INTO queue_outputs (task, frames) VALUES (?1, ?2)
-ON CONFLICT (task) DO UPDATE SET frames = excluded.frames
+INSERT INTO queue_outputs (task, frames, attempt) VALUES (?1, ?2, ?3)
+ON CONFLICT (task) DO UPDATE SET frames = excluded.frames, attempt = excluded.attempt

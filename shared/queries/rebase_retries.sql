@@ -5,8 +5,10 @@
 -- looks at every scheduled task, so it is for such a moment only.
 UPDATE queue_tasks
 SET run_at = ?1 + min(coalesce(options ->> '$.max_backoff_ms', ?2),
-                      coalesce(options ->> '$.backoff_ms', ?3) << max(0, min(attempt - 1, 20)))
+                      coalesce(options ->> '$.backoff_ms', ?3) << max(0, min(attempt - 1
+                          - coalesce((SELECT attempts FROM queue_retried WHERE task = id), 0), 20)))
 WHERE id IN (SELECT id FROM queue_tasks INDEXED BY queue_tasks_due WHERE state = 0 AND run_at > ?1)
   AND reason IS NOT NULL
   AND run_at > ?1 + min(coalesce(options ->> '$.max_backoff_ms', ?2),
-                        coalesce(options ->> '$.backoff_ms', ?3) << max(0, min(attempt - 1, 20)))
+                        coalesce(options ->> '$.backoff_ms', ?3) << max(0, min(attempt - 1
+                            - coalesce((SELECT attempts FROM queue_retried WHERE task = id), 0), 20)))

@@ -148,6 +148,8 @@ pub enum Settled {
 pub struct Running<'a> {
     /// The attempt counter, which the claim raised.
     pub attempt: u32,
+    /// What it was at the last retry; the budget and the backoff count from there.
+    pub attempt_base: u32,
     /// The crash counter, which the claim raised.
     pub crashes: u32,
     /// Whether somebody asked for its end.
@@ -196,11 +198,12 @@ pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -
             verdict.exit_code = Some(0);
             return verdict;
         }
+        // One that ends its task is the attempt that did.
+        Outcome::Returned | Outcome::Snoozed { .. } if row.cancel_requested => {
+            return cancelled(verdict);
+        }
         Outcome::Returned | Outcome::Snoozed { .. } => {
             verdict.attempt = row.attempt.saturating_sub(1);
-            if row.cancel_requested {
-                return cancelled(verdict);
-            }
             if let Outcome::Snoozed { until } = outcome {
                 schedule(&mut verdict, until, now);
             }
@@ -233,10 +236,11 @@ pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -
     if row.cancel_requested {
         return cancelled(verdict);
     }
-    if !retryable || row.attempt >= row.options.max_attempts {
+    let spent = row.attempt.saturating_sub(row.attempt_base);
+    if !retryable || spent >= row.options.max_attempts {
         verdict.state = State::Failed;
     } else {
-        let delay = retry::delay(row.options, row.attempt, random);
+        let delay = retry::delay(row.options, spent, random);
         schedule(&mut verdict, now.after(delay), now);
     }
     verdict

@@ -16,6 +16,9 @@
 
 use std::io::Write;
 
+/// The last attempts of a task whose output is kept, the one under way or ended last included.
+pub const KEPT_OUTPUTS: u32 = 10;
+
 /// Bytes in one frame at most, so that a reader's memory is bounded whatever a file says.
 pub const MAX_FRAME_BYTES: usize = 64 << 10;
 

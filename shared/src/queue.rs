@@ -123,6 +123,10 @@ pub trait Queue: Send + Sync + 'static {
     /// The output stored with a task's last settle, if any was.
     fn output(&self, id: TaskId) -> Result<Option<Output>>;
 
+    /// The output stored of the attempt of that number, if it wrote any: of the last
+    /// [`KEPT_OUTPUTS`](crate::output::KEPT_OUTPUTS) it is kept, over all retries.
+    fn output_of(&self, id: TaskId, attempt: u32) -> Result<Option<Output>>;
+
     /// Those of these tasks that there are, in this order, each with what [`output`](Self::output)
     /// says of it. All of it is held in memory: ask for some dozens at a time.
     fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>>;

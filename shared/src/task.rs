@@ -333,9 +333,11 @@ pub struct Task {
     pub state: State,
     /// Higher runs first.
     pub priority: i32,
-    /// Verdicts so far, the running one included.
+    /// The number of its last attempt, the running one included: verdicts so far, over all retries.
     pub attempt: u32,
-    /// Workers that died on it; while it runs, the running claim is counted too.
+    /// The number it had when it was last retried; its budget counts from there.
+    pub attempt_base: u32,
+    /// Workers that died on it since then.
     pub crashes: u32,
     /// The fencing token of its last claim; 0 before the first.
     pub token: i64,
@@ -363,6 +365,14 @@ pub struct Task {
     pub key: Option<Vec<u8>>,
     /// Budgets, backoff, timeout, directory, environment.
     pub options: TaskOptions,
+}
+
+impl Task {
+    /// Attempts since the last retry, the running one included: so many of
+    /// [`max_attempts`](TaskOptions::max_attempts) are spent.
+    pub fn attempts_spent(&self) -> u32 {
+        self.attempt.saturating_sub(self.attempt_base)
+    }
 }
 
 #[cfg(test)]

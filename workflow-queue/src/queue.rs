@@ -383,6 +383,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         self.store.output(id)
     }
 
+    fn output_of(&self, id: TaskId, attempt: u32) -> Result<Option<Output>> {
+        self.store.output_of(id, attempt)
+    }
+
     fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
         self.store.with_outputs(ids)
     }

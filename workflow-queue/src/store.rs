@@ -197,6 +197,8 @@ pub trait Store: Send + Sync + 'static {
     fn get(&self, id: TaskId) -> Result<Option<Task>>;
     /// Its output.
     fn output(&self, id: TaskId) -> Result<Option<Output>>;
+    /// The output of one of its last attempts.
+    fn output_of(&self, id: TaskId, attempt: u32) -> Result<Option<Output>>;
     /// Those of these tasks that there are, in this order, each with its output.
     fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>>;
     /// Its recorded attempts, the oldest first.

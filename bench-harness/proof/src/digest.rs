@@ -6,9 +6,11 @@ use rusqlite::{Connection, Row};
 use crate::mix::Mix;
 
 /// Every table of both engines, in a fixed order.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "SELECT * FROM queue_tasks ORDER BY id",
     "SELECT * FROM queue_outputs ORDER BY task",
+    "SELECT * FROM queue_earlier_outputs ORDER BY task, attempt",
+    "SELECT * FROM queue_retried ORDER BY task",
     "SELECT * FROM queue_workers ORDER BY id",
     "SELECT * FROM queue_queues ORDER BY id",
     "SELECT * FROM queue_file",
@@ -36,7 +38,7 @@ pub fn digest(connection: &Connection) -> rusqlite::Result<u64> {
     let mut mix = Mix::default();
     let mut tables = 0;
     for table in TABLES {
-        // A table that is not there counts as such: fast-queue has but the first five.
+        // A table that is not there counts as such: fast-queue has but the first seven.
         let mut query = match connection.prepare(table) {
             Ok(query) => query,
             Err(error) if error.to_string().starts_with("no such table") => continue,

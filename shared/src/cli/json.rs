@@ -81,6 +81,7 @@ pub struct TaskView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_bytes: Option<usize>,
     attempt: u32,
+    attempt_base: u32,
     crashes: u32,
     max_attempts: u32,
     max_crashes: u32,
@@ -132,6 +133,7 @@ impl<'a> From<&'a Task> for TaskView<'a> {
             handler,
             payload_bytes,
             attempt: task.attempt,
+            attempt_base: task.attempt_base,
             crashes: task.crashes,
             max_attempts: options.max_attempts,
             max_crashes: options.max_crashes,

@@ -98,7 +98,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             &task.id.to_string(),
             task.state.as_str(),
             &task.priority.to_string(),
-            &format!("{}/{}", task.attempt, task.options.max_attempts),
+            &format!("{}/{}", task.attempts_spent(), task.options.max_attempts),
             &tasks::when(task, now),
             &task.name,
             &task.work.display(),

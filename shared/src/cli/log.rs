@@ -16,6 +16,7 @@ use super::show::find;
 use super::wait::{POLL, listen, warn};
 use super::{Failure, number};
 use crate::error::{Error, Result};
+use crate::output::KEPT_OUTPUTS;
 use crate::queue::Queue;
 use crate::runtime::Listener;
 use crate::runtime::log::{LogReader, last_output, unreadable};
@@ -57,8 +58,7 @@ pub struct Arguments {
     #[arg(long)]
     raw: bool,
 
-    /// This attempt; of earlier ones, only what ran longer than 200 ms or wrote more than 16 KiB is
-    /// kept
+    /// This attempt, counted over all retries; what the last ten wrote is kept
     #[arg(
         long,
         value_name = "NUMBER",
@@ -100,8 +100,7 @@ fn show<Q: Queue>(
     printer.finish()
 }
 
-/// What one attempt wrote: its log file if it has one. Of smaller output only the last attempt's
-/// is kept.
+/// What one attempt wrote: its log file if it has one, else what was stored of it.
 fn attempt_log<Q: Queue>(
     queue: &Q,
     task: &Task,
@@ -116,36 +115,31 @@ fn attempt_log<Q: Queue>(
     {
         return Ok(());
     }
-    if attempt == 0 || attempt > task.attempt {
-        let made = task.attempt;
+    if task.state == State::Running && attempt == task.attempt {
+        // Nothing is known of it yet: what is stored under its number was handed back.
+        return Ok(());
+    }
+    if let Some(output) = queue.output_of(id, attempt)? {
+        return printer.output(&output);
+    }
+    let made = task.attempt;
+    if attempt == 0 || attempt > made {
         let sentence = format!("task {id} has no attempt {attempt}; it has begun {made}");
         return Err(Error::not_found(sentence).into());
     }
-    if attempt == task.attempt {
-        return last_log(queue, task, printer);
+    if made - attempt >= KEPT_OUTPUTS {
+        return Err(Error::not_found(format!(
+            "what attempt {attempt} of task {id} wrote is not kept any more; of its {made} attempts \
+             that is kept of the last {KEPT_OUTPUTS}"
+        ))
+        .into());
     }
-    // While a task runs, what is stored is of the attempt before.
-    if task.state == State::Running && attempt + 1 == task.attempt {
-        return stored(queue, id, printer);
-    }
-    Err(Error::not_found(format!(
-        "what attempt {attempt} of task {id} wrote was not kept; of an attempt that ended within \
-         200 ms and wrote less than 16 KiB it is, until the next one ends"
-    ))
-    .into())
+    Ok(())
 }
 
 /// What the task's last claim wrote.
 fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut Printer) -> Result<(), Failure> {
     match last_output(queue, task)? {
-        Some(output) => printer.output(&output),
-        None => Ok(()),
-    }
-}
-
-/// The small output that was stored with the last claim that was settled.
-fn stored<Q: Queue>(queue: &Q, id: TaskId, printer: &mut Printer) -> Result<(), Failure> {
-    match queue.output(id)? {
         Some(output) => printer.output(&output),
         None => Ok(()),
     }

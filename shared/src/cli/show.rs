@@ -59,16 +59,19 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     line("name", &task.name);
     line("state", task.state.as_str());
     if let Some(ending) = tasks::ending(task) {
-        line("ended by", &ending);
+        // One that runs or waits again has ended before.
+        let label = if task.state.is_terminal() {
+            "ended by"
+        } else {
+            "last ended by"
+        };
+        line(label, &ending);
     }
     line("command", &task.work.display());
     line("queue", &task.queue);
     line("priority", &task.priority.to_string());
     let options = &task.options;
-    line(
-        "attempt",
-        &format!("{} of {}", task.attempt, options.max_attempts),
-    );
+    line("attempt", &tasks::attempt(task));
     line(
         "crashes",
         &format!("{} of {}", task.crashes, options.max_crashes),

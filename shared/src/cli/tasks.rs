@@ -58,6 +58,16 @@ pub fn ending(task: &Task) -> Option<String> {
     })
 }
 
+/// The number of the task's last attempt beside its budget: `2 of 3`, `5 (2 of 3 since the retry)`.
+pub fn attempt(task: &Task) -> String {
+    let budget = task.options.max_attempts;
+    if task.attempt_base == 0 {
+        return format!("{} of {budget}", task.attempt);
+    }
+    let spent = task.attempts_spent();
+    format!("{} ({spent} of {budget} since the retry)", task.attempt)
+}
+
 /// How long the task's last attempt took, if it has ended.
 pub fn took(task: &Task) -> Option<Duration> {
     let millis = task.finished_at?.since(task.started_at?);

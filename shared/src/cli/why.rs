@@ -9,6 +9,7 @@ use super::wait::how_to_run;
 use super::{Failure, escape, moment, tasks};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::outcome::Reason;
 use crate::queue::{Queue, Waits, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::state::State;
@@ -179,8 +180,8 @@ impl<Q: Queue> Scene<'_, Q> {
         if retry {
             let ending = tasks::ending(task).unwrap_or_default();
             let sentence = format!(
-                "attempt {} of {} failed ({ending}); the next {due}",
-                task.attempt, task.options.max_attempts
+                "attempt {} failed ({ending}); the next {due}",
+                tasks::attempt(task)
             );
             because("retry", sentence)
         } else if has_come {
@@ -246,13 +247,13 @@ impl<Q: Queue> Scene<'_, Q> {
         let when = task.finished_at.unwrap_or(self.now);
         let when = moment::relative(when, self.now);
         let how = tasks::ending(task).unwrap_or_else(|| "no reason is recorded".to_owned());
-        let budget = if task.state == State::Failed {
-            format!(
-                " at attempt {} of {}",
-                task.attempt, task.options.max_attempts
-            )
-        } else {
-            String::new()
+        let budget = match (task.state, task.reason) {
+            (State::Failed, Some(Reason::Crash)) => {
+                let (crashes, budget) = (task.crashes, task.options.max_crashes);
+                format!(" after {crashes} of {budget} crashes")
+            }
+            (State::Failed, _) => format!(" at attempt {}", tasks::attempt(task)),
+            (_, _) => String::new(),
         };
         let retry = self.context.command(&format!("retry {}", task.id));
         let again = if task.state == State::Skipped {
@@ -268,10 +269,7 @@ impl<Q: Queue> Scene<'_, Q> {
 fn succeeded(task: &Task) -> String {
     let took =
         tasks::took(task).map_or_else(String::new, |took| format!(" in {}", moment::rough(took)));
-    format!(
-        "it succeeded{took}, at attempt {} of {}",
-        task.attempt, task.options.max_attempts
-    )
+    format!("it succeeded{took}, at attempt {}", tasks::attempt(task))
 }
 
 fn because(kind: &'static str, sentence: String) -> Because {

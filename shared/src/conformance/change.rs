@@ -3,6 +3,7 @@ use crate::claim::ClaimRequest;
 use crate::error::Error;
 use crate::options::TaskOptions;
 use crate::outcome::{Outcome, Reason, Settled};
+use crate::output::{KEPT_OUTPUTS, Output};
 use crate::queue::{Change, Queue};
 use crate::state::State;
 use crate::task::{NewTask, TaskId};
@@ -123,7 +124,7 @@ pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
     assert_eq!(bench.queue.retry(&[id]).unwrap(), done);
     let task = bench.task(id);
     assert_eq!(
-        (task.state, task.attempt, task.crashes),
+        (task.state, task.attempts_spent(), task.crashes),
         (State::Queued, 0, 0)
     );
     assert_eq!((task.exit_code, task.reason), (None, None));
@@ -134,7 +135,6 @@ pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
         "until overwritten"
     );
     let again = bench.claim(1).remove(0);
-    assert_eq!(again.attempt, 1);
     assert!(again.claim.token > claim.token, "tokens never repeat");
     bench.settle(again.claim, Outcome::Succeeded);
     assert_eq!(bench.queue.output(id).unwrap(), None);
@@ -155,6 +155,99 @@ pub fn retry_takes_every_trace_of_the_end_away<E: Engine>() {
         assert_eq!(traces, (None, None, None, None));
         bench.queue.cancel(&[id]).unwrap();
     }
+}
+
+/// Attempt 1 was made twice: the second overwrote the log and the record of the first. Numbers go on,
+/// and the budget is what was made since.
+pub fn numbers_of_attempts_go_on_after_a_retry_and_budgets_begin_anew<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.add(NewTask::shell("twice", "false").options(TaskOptions {
+        max_attempts: 2,
+        ..TaskOptions::default()
+    }));
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        for left in [State::Scheduled, State::Failed] {
+            bench.advance(600_000);
+            let claimed = bench.claim(1).remove(0);
+            seen.push(claimed.attempt);
+            let settled = bench.settle(claimed.claim, Outcome::Exited { code: 1 });
+            assert_eq!(
+                settled,
+                Settled::Recorded(left),
+                "attempt {}",
+                claimed.attempt
+            );
+        }
+        let task = bench.task(id);
+        assert_eq!(task.attempts_spent(), 2);
+        bench.queue.retry(&[id]).unwrap();
+        let task = bench.task(id);
+        assert_eq!(
+            (task.attempts_spent(), task.attempt_base),
+            (0, task.attempt)
+        );
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6]);
+    bench.advance(600_000);
+    let claim = bench.claim_only();
+    bench.settle(claim, Outcome::Exited { code: 1 });
+    let delay = bench.task(id).run_at.unwrap().since(bench.now());
+    let backoff = i64::try_from(TaskOptions::default().backoff_ms).unwrap();
+    assert!(delay <= backoff, "the backoff begins anew: {delay} ms");
+}
+
+pub fn a_lost_attempt_keeps_its_number_when_its_task_is_retried<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.add(NewTask::shell("deadly", "true").options(TaskOptions {
+        max_crashes: 2,
+        ..TaskOptions::default()
+    }));
+    for _ in 0..2 {
+        assert_eq!(bench.claim(1)[0].attempt, 1, "a crash is no attempt");
+        bench.queue.reap(WORKER).unwrap();
+    }
+    assert_eq!(bench.state(id), State::Failed);
+    bench.queue.retry(&[id]).unwrap();
+    assert_eq!(bench.task(id).attempts_spent(), 0);
+    assert_eq!(bench.claim(1)[0].attempt, 2, "its log is not written over");
+}
+
+pub fn a_hand_back_that_ends_its_task_keeps_its_number<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let claim = bench.claim_only();
+    bench.queue.cancel(&[id]).unwrap();
+    bench.settle_with(claim, Outcome::Returned, Some("o2\n1\n"));
+    bench.queue.retry(&[id]).unwrap();
+    let claimed = bench.claim(1).remove(0);
+    assert_eq!(claimed.attempt, 2);
+    bench.settle(claimed.claim, Outcome::Succeeded);
+    assert!(bench.queue.output_of(id, 1).unwrap().is_some());
+}
+
+/// What an attempt wrote was lost with the end of the next.
+pub fn what_each_of_the_last_attempts_wrote_is_kept<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.add(once());
+    let last = KEPT_OUTPUTS + 3;
+    let frames = |attempt: u32| format!("o5\n{attempt:05}");
+    for attempt in 1..=last {
+        // The third writes nothing.
+        let output = (attempt != last - 2).then(|| frames(attempt));
+        let claim = bench.claim_only();
+        bench.settle_with(claim, Outcome::Exited { code: 1 }, output.as_deref());
+        bench.queue.retry(&[id]).unwrap();
+    }
+    let kept = |attempt| bench.queue.output_of(id, attempt).unwrap();
+    for attempt in 0..=last + 1 {
+        let is_kept = attempt > last - KEPT_OUTPUTS && attempt != last - 2 && attempt <= last;
+        let wrote = is_kept.then(|| Output(frames(attempt).into_bytes()));
+        assert_eq!(kept(attempt), wrote, "attempt {attempt}");
+    }
+    bench.settle(bench.claim_only(), Outcome::Succeeded);
+    assert_eq!(bench.queue.output(id).unwrap(), None);
+    assert!(kept(last).is_some());
 }
 
 pub fn a_cancelled_task_can_be_retried_and_is_not_cancelled_again<E: Engine>() {

@@ -75,7 +75,7 @@ pub fn a_claim_carries_what_its_worker_needs<E: Engine>() {
     assert_eq!(claimed.options, new.options);
     let task = bench.task(id);
     assert_eq!((task.state, task.worker), (State::Running, Some(WORKER)));
-    assert_eq!((task.attempt, task.crashes), (1, 1));
+    assert_eq!((task.attempt, task.crashes), (1, 0), "it has not crashed");
     assert_eq!(task.token, claimed.claim.token);
     assert_eq!(task.started_at, Some(bench.now()));
 }

@@ -335,6 +335,10 @@ macro_rules! conformance_tests {
                 cancel_refuses_what_has_ended
                 retry_queues_ended_tasks_with_fresh_budgets
                 retry_takes_every_trace_of_the_end_away
+                numbers_of_attempts_go_on_after_a_retry_and_budgets_begin_anew
+                a_lost_attempt_keeps_its_number_when_its_task_is_retried
+                a_hand_back_that_ends_its_task_keeps_its_number
+                what_each_of_the_last_attempts_wrote_is_kept
                 a_cancelled_task_can_be_retried_and_is_not_cancelled_again
                 retry_refuses_successes_and_what_has_not_ended
                 reprioritize_moves_waiting_tasks

@@ -7,6 +7,7 @@ use super::{Bench, Engine};
 use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
+use crate::output::KEPT_OUTPUTS;
 use crate::queue::{ListQuery, Queue};
 use crate::retry;
 use crate::state::State;
@@ -79,13 +80,19 @@ struct Entry {
     state: State,
     priority: i32,
     attempt: u32,
+    attempt_base: u32,
     crashes: u32,
+    /// Whether its last claim was lost, and it was not retried since.
+    lost: bool,
     token: i64,
     worker: Option<WorkerId>,
     run_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
     cancel_requested: bool,
     reason: Option<Reason>,
+    /// What each attempt wrote.
+    outputs: BTreeMap<u32, Vec<u8>>,
+    /// What the last settled claim wrote.
     output: Option<Vec<u8>>,
 }
 
@@ -97,6 +104,20 @@ impl Entry {
         } else {
             self.state
         }
+    }
+
+    /// Crashes that happened: a running claim is counted ahead.
+    fn crashed(&self) -> u32 {
+        self.crashes - u32::from(self.state == State::Running)
+    }
+
+    /// Keeps what the attempt of that number wrote, and of those before it the last.
+    fn keep(&mut self, attempt: u32, output: Option<Vec<u8>>) {
+        self.outputs.remove(&attempt);
+        self.outputs
+            .retain(|number, _| number + KEPT_OUTPUTS > attempt);
+        self.output.clone_from(&output);
+        self.outputs.extend(output.map(|output| (attempt, output)));
     }
 
     fn is_of(&self, claim: Claim) -> bool {
@@ -205,8 +226,8 @@ impl<E: Engine> World<E> {
             let what = format!("task {} after {op:?}", task.id);
             assert_eq!(state, entry.state_at(now), "{what}");
             assert_eq!(
-                (task.attempt, task.crashes),
-                (entry.attempt, entry.crashes),
+                (task.attempt, task.attempt_base, task.crashes),
+                (entry.attempt, entry.attempt_base, entry.crashed()),
                 "{what}"
             );
             assert_eq!(
@@ -231,6 +252,12 @@ impl<E: Engine> World<E> {
             );
             let output = self.handles[self.current].output(task.id).unwrap();
             assert_eq!(output.map(|output| output.0), entry.output, "{what}");
+            for attempt in 0..=task.attempt + 1 {
+                let output = self.handles[self.current].output_of(task.id, attempt);
+                let output = output.unwrap().map(|output| output.0);
+                let wrote = entry.outputs.get(&attempt);
+                assert_eq!(output.as_ref(), wrote, "attempt {attempt} of {what}");
+            }
             counts[task.state as usize] += 1;
         }
         assert_eq!(
@@ -272,7 +299,8 @@ fn check_backoff(entry: &mut Entry, run_at: Option<Timestamp>, now: Timestamp) {
         return;
     }
     let drawn = run_at.unwrap();
-    let after = |random| now.after(retry::delay(&entry.new.options, entry.attempt, random));
+    let spent = entry.attempt - entry.attempt_base;
+    let after = |random| now.after(retry::delay(&entry.new.options, spent, random));
     assert!(after(0) <= drawn && drawn <= after(u64::MAX), "{drawn:?}");
     entry.run_at = run_at;
 }

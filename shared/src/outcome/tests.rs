@@ -12,6 +12,7 @@ const NOW: Timestamp = Timestamp(1_000_000);
 fn running(options: &TaskOptions) -> Running<'_> {
     Running {
         attempt: 1,
+        attempt_base: 0,
         crashes: 1,
         cancel_requested: false,
         options,
@@ -139,26 +140,28 @@ proptest! {
     #[test]
     fn every_verdict_is_a_transition_within_the_budgets(
         outcome in any_outcome(),
-        attempt in 1..6_u32, crashes in 1..6_u32, cancel_requested: bool,
+        spent in 1..6_u32, attempt_base in 0..6_u32, crashes in 1..6_u32, cancel_requested: bool,
         retry_codes in proptest::collection::vec(1..256, 0..3),
         random: u64,
     ) {
         let options = TaskOptions { retry_codes, ..TaskOptions::default() };
-        let row = Running { attempt, crashes, cancel_requested, options: &options };
+        let attempt = attempt_base + spent;
+        let row = Running { attempt, attempt_base, crashes, cancel_requested, options: &options };
         let verdict = decide(outcome.clone(), row, NOW, random);
         prop_assert!(State::Running.can_become(verdict.state));
         prop_assert_eq!(verdict.run_at.is_some(), verdict.state == State::Scheduled);
         prop_assert!(verdict.run_at.is_none_or(|at| NOW < at && at <= Timestamp::MAX));
         prop_assert_eq!(verdict.crashes, crashes - 1, "it ended with its worker alive");
         let uncounted = matches!(outcome, Outcome::Returned | Outcome::Snoozed { .. });
-        prop_assert_eq!(verdict.attempt, attempt - u32::from(uncounted));
+        let is_given_back = uncounted && verdict.state.is_waiting();
+        prop_assert_eq!(verdict.attempt, attempt - u32::from(is_given_back));
         let ended = outcome == Outcome::Succeeded;
         prop_assert_eq!(verdict.state == State::Succeeded, ended);
         prop_assert_eq!(verdict.state == State::Cancelled, cancel_requested && !ended);
         let said = verdict.reason == Some(Reason::Cancel);
         prop_assert_eq!(said, verdict.state == State::Cancelled);
         if verdict.state.is_waiting() && !uncounted {
-            prop_assert!(attempt < options.max_attempts);
+            prop_assert!(spent < options.max_attempts);
         }
     }
 
@@ -167,7 +170,8 @@ proptest! {
         attempt in 0..6_u32, crashes in 1..9_u32, cancel_requested: bool,
     ) {
         let options = TaskOptions::default();
-        let row = Running { attempt, crashes, cancel_requested, options: &options };
+        let row =
+            Running { attempt, attempt_base: 0, crashes, cancel_requested, options: &options };
         let verdict = decide_crash(row);
         let spent = crashes >= options.max_crashes;
         prop_assert_eq!(verdict.state == State::Cancelled, cancel_requested);

@@ -368,6 +368,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.output(id)
     }
 
+    fn output_of(&self, id: TaskId, attempt: u32) -> Result<Option<Output>> {
+        self.inner.output_of(id, attempt)
+    }
+
     fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
         self.inner.with_outputs(ids)
     }

@@ -200,13 +200,15 @@ impl World {
         {
             self.violated(format!("token of {id} went from {earlier} to {token}"));
         }
-        if task.attempt > task.options.max_attempts {
-            self.violated(format!("{id} is tried for the {}th time", task.attempt));
+        let Some(row) = row else {
+            return;
+        };
+        let spent = task.attempt.saturating_sub(row.attempt_base);
+        if spent > task.options.max_attempts {
+            self.violated(format!("{id} is tried for the {spent}th time"));
         }
-        if let Some(row) = row
-            && row.crashes > task.options.max_crashes
-        {
-            self.violated(format!("{id} has crashed {} times", row.crashes - 1));
+        if row.crashes >= task.options.max_crashes {
+            self.violated(format!("{id} has crashed {} times", row.crashes));
         }
     }
 

@@ -40,10 +40,16 @@ pub struct Line {
 /// What both engines read and write.
 pub const CORE: Line = Line {
     name: "core",
-    migrations: &[Migration {
-        version: 1,
-        sql: include_str!("../../schema/sqlite/core/001_core.sql"),
-    }],
+    migrations: &[
+        Migration {
+            version: 1,
+            sql: include_str!("../../schema/sqlite/core/001_core.sql"),
+        },
+        Migration {
+            version: 2,
+            sql: include_str!("../../schema/sqlite/core/002_retried.sql"),
+        },
+    ],
     promotes: false,
 };
 

@@ -173,7 +173,7 @@ fn delete(
         for id in &ids {
             let task = TaskId(*id);
             if !keeper.keeps(connection, task)? && update.execute((id, states, before))? == 1 {
-                write::delete_output(connection, task)?;
+                write::clear(connection, task)?;
                 keeper.clear(connection, task)?;
                 deleted += 1;
             }

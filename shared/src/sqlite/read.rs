@@ -28,6 +28,7 @@ const QUEUES: &str = statement(include_str!("../../queries/queues.sql"));
 pub const NEXT_DUE: &str = statement(include_str!("../../queries/next_due.sql"));
 const CLAIM_PEEK: &str = statement(include_str!("../../queries/claim_peek.sql"));
 const OUTPUT: &str = statement(include_str!("../../queries/output.sql"));
+const OUTPUT_OF: &str = statement(include_str!("../../queries/output_of.sql"));
 const WORKERS: &str = statement(include_str!("../../queries/workers.sql"));
 const CLAIMS_OF: &str = statement(include_str!("../../queries/claims_of.sql"));
 const HELD: &str = statement(include_str!("../../queries/held.sql"));
@@ -36,7 +37,7 @@ const WAITS_BEHIND: &str = statement(include_str!("../../queries/waits_behind.sq
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 18] = [
+pub const STATEMENTS: [(&str, &str); 19] = [
     ("get", GET),
     ("list_ids", LIST_IDS),
     ("list_ids_unsuccessful", LIST_IDS_UNSUCCESSFUL),
@@ -50,6 +51,7 @@ pub const STATEMENTS: [(&str, &str); 18] = [
     ("next_due", NEXT_DUE),
     ("claim_peek", CLAIM_PEEK),
     ("output", OUTPUT),
+    ("output_of", OUTPUT_OF),
     ("workers", WORKERS),
     ("claims_of", CLAIMS_OF),
     ("held", HELD),
@@ -213,6 +215,17 @@ pub fn output(connection: &Connection, id: TaskId) -> Result<Option<Output>> {
     let mut query = connection.prepare_cached(OUTPUT)?;
     let frames = query.query_row([id.0], |row| row.get(0)).optional()?;
     Ok(frames.map(Output))
+}
+
+/// The output stored of one attempt.
+pub fn output_of(connection: &Connection, id: TaskId, attempt: u32) -> Result<Option<Output>> {
+    let frames = all(
+        connection,
+        OUTPUT_OF,
+        (id.0, attempt),
+        |row| Ok(row.get(0)?),
+    )?;
+    Ok(frames.into_iter().next().map(Output))
 }
 
 /// Those of these tasks that there are, each with the output stored with its last settle.

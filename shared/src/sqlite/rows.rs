@@ -106,28 +106,32 @@ pub fn claimed_task(
 /// [`Error::Bug`] for a row that no version known to this program wrote.
 pub(super) fn task(row: &Row<'_>) -> Result<Task> {
     let handler = row.get_ref(5)?;
+    let state = state(row.get(6)?)?;
+    // A running claim is counted as a crash ahead; it is none yet.
+    let ahead = u32::from(state == State::Running);
     Ok(Task {
         id: TaskId(row.get(0)?),
         name: row.get(1)?,
         work: Work::from_row(row.get(2)?, handler.as_str().unwrap_or(""), row.get(3)?)?,
         queue: row.get(4)?,
-        state: state(row.get(6)?)?,
+        state,
         priority: row.get(7)?,
         attempt: row.get(8)?,
-        crashes: row.get(9)?,
-        token: row.get(10)?,
-        worker: row.get::<_, Option<i64>>(11)?.map(WorkerId),
-        created_at: Timestamp(row.get(12)?),
-        run_at: time(row, 13)?,
-        started_at: time(row, 14)?,
-        finished_at: time(row, 15)?,
-        cancel_requested_at: time(row, 16)?,
-        exit_code: row.get(17)?,
-        signal: row.get(18)?,
-        reason: reason(row.get(19)?)?,
-        message: row.get(20)?,
-        key: row.get(21)?,
-        options: options(row, 22)?,
+        attempt_base: row.get(9)?,
+        crashes: row.get::<_, u32>(10)?.saturating_sub(ahead),
+        token: row.get(11)?,
+        worker: row.get::<_, Option<i64>>(12)?.map(WorkerId),
+        created_at: Timestamp(row.get(13)?),
+        run_at: time(row, 14)?,
+        started_at: time(row, 15)?,
+        finished_at: time(row, 16)?,
+        cancel_requested_at: time(row, 17)?,
+        exit_code: row.get(18)?,
+        signal: row.get(19)?,
+        reason: reason(row.get(20)?)?,
+        message: row.get(21)?,
+        key: row.get(22)?,
+        options: options(row, 23)?,
     })
 }
 

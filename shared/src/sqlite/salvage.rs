@@ -22,13 +22,16 @@ use crate::runtime::sidecar::Sidecar;
 const LANES: &str = statement(include_str!("../../queries/salvage/lanes.sql"));
 const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.sql"));
 
-/// The tables that are read, each with the first column of its key. `queue_schema` is made with the
+/// The tables that are read, each with the first column of its key. One that the file's version of
+/// the line has not yet is empty. `queue_schema` is made with the
 /// new file, no worker lives, and what waits for dependencies is counted anew.
-const CORE_TABLES: [(&str, &str); 4] = [
+const CORE_TABLES: [(&str, &str); 6] = [
     ("queue_file", "id"),
     ("queue_queues", "id"),
     ("queue_tasks", "id"),
     ("queue_outputs", "task"),
+    ("queue_retried", "task"),
+    ("queue_earlier_outputs", "task"),
 ];
 const WORKFLOW_TABLES: [(&str, &str); 4] = [
     ("queue_limits", "id"),
@@ -129,9 +132,10 @@ impl Salvage {
             &[CORE][..]
         };
         // Where the versions are lost, they are this program's.
-        if let Ok(applied) = migrate::lines(&self.reader, &self.path) {
-            migrate::is_behind(&self.path, &applied, lines)?;
-        }
+        let is_older = match migrate::lines(&self.reader, &self.path) {
+            Ok(applied) => migrate::is_behind(&self.path, &applied, lines)?,
+            Err(_) => false,
+        };
         let options = OpenOptions {
             create: true,
             read_only: false,
@@ -141,11 +145,15 @@ impl Salvage {
         drop(Database::open(to, options.clone(), lines)?);
         let mut writer = super::connection::open_writer(to, &options)?;
         let mut salvaged = Vec::new();
-        for (table, key) in CORE_TABLES {
-            salvaged.push(self.copy_table(&mut writer, table, key)?);
-        }
-        if lines.len() > 1 {
-            for (table, key) in WORKFLOW_TABLES {
+        let workflow: &[_] = if lines.len() > 1 {
+            &WORKFLOW_TABLES
+        } else {
+            &[]
+        };
+        for (table, key) in CORE_TABLES.iter().chain(workflow) {
+            if is_older && !self.has(table)? {
+                salvaged.push(Salvaged::none(table));
+            } else {
                 salvaged.push(self.copy_table(&mut writer, table, key)?);
             }
         }
@@ -158,29 +166,42 @@ impl Salvage {
         found.map_err(|error| located(&self.path, error))
     }
 
+    /// The columns of the new file's table that the old file's has too: an older program knew fewer.
+    fn columns(&self, writer: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+        let all = format!("SELECT * FROM {table}");
+        let (old, new) = (self.reader.prepare(&all)?, writer.prepare(&all)?);
+        let old = old.column_names();
+        let both = new
+            .column_names()
+            .into_iter()
+            .filter(|name| old.contains(name));
+        Ok(both.map(str::to_owned).collect())
+    }
+
     fn copy_table(
         &self,
         writer: &mut Connection,
         table: &'static str,
         key: &str,
     ) -> Result<Salvaged> {
-        let mut salvaged = Salvaged {
-            table,
-            saved: 0,
-            places: 0,
-            lost: Some(0),
-            refused: 0,
+        let mut salvaged = Salvaged::none(table);
+        let Ok(columns) = self.columns(writer, table) else {
+            return Ok(salvaged.all_lost());
         };
-        // The names are those above; what a file says is never made part of a statement.
-        let read =
-            format!("SELECT {key}, * FROM {table} NOT INDEXED WHERE {key} >= ?1 ORDER BY {key}");
+        let names = columns.join(", ");
+        // The names are those above and of the new file's columns; what a damaged file says is never
+        // made part of a statement.
+        let read = format!(
+            "SELECT {key}, {names} FROM {table} NOT INDEXED WHERE {key} >= ?1 ORDER BY {key}"
+        );
         let Ok(mut read) = self.reader.prepare(&read) else {
             return Ok(salvaged.all_lost());
         };
-        let columns = read.column_count() - 1;
-        let marks = vec!["?"; columns].join(", ");
+        let marks = vec!["?"; columns.len()].join(", ");
         let tx = writer.transaction()?;
-        let mut insert = tx.prepare(&format!("INSERT OR REPLACE INTO {table} VALUES ({marks})"))?;
+        let mut insert = tx.prepare(&format!(
+            "INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})"
+        ))?;
         let mut from = i64::MIN;
         while let Some(last) = copy_from(&mut read, &mut insert, from, &mut salvaged)? {
             salvaged.places += 1;
@@ -199,6 +220,16 @@ impl Salvage {
 }
 
 impl Salvaged {
+    fn none(table: &'static str) -> Self {
+        Self {
+            table,
+            saved: 0,
+            places: 0,
+            lost: Some(0),
+            refused: 0,
+        }
+    }
+
     fn all_lost(self) -> Self {
         Self {
             places: 1,

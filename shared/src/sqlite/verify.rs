@@ -73,6 +73,9 @@ pub const CORE_CHECKS: &[Check] = checks! {
     "exactly the ended tasks have an end" => "ended",
     "outcomes fit their states" => "outcomes",
     "outputs belong to tasks" => "outputs" repaired by "outputs_repair",
+    "outputs of earlier attempts belong to tasks" => "earlier_outputs"
+        repaired by "earlier_outputs_repair",
+    "retries are of tasks" => "retried" repaired by "retried_repair",
 };
 
 /// Looks at every invariant of the core line and at `own`, then at what `more` does, all of it in

@@ -3,11 +3,11 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{rows, statement};
-use crate::claim::WorkerId;
+use crate::claim::{Claim, WorkerId};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
-use crate::output::Output;
+use crate::output::{KEPT_OUTPUTS, Output};
 use crate::queue::{Change, WorkerInfo};
 use crate::state::State;
 use crate::task::TaskId;
@@ -26,11 +26,16 @@ const WITHDRAW: &str = statement(include_str!("../../queries/withdraw.sql"));
 const CANCEL_REQUEST: &str = statement(include_str!("../../queries/cancel_request.sql"));
 const OUTPUT_STORE: &str = statement(include_str!("../../queries/output_store.sql"));
 const OUTPUT_DELETE: &str = statement(include_str!("../../queries/output_delete.sql"));
+const OUTPUT_KEEP: &str = statement(include_str!("../../queries/output_keep.sql"));
+const OUTPUT_FORGET: &str = statement(include_str!("../../queries/output_forget.sql"));
+const ATTEMPT_OF: &str = statement(include_str!("../../queries/attempt_of.sql"));
+const RETRIED_PUT: &str = statement(include_str!("../../queries/retried_put.sql"));
+const RETRIED_DELETE: &str = statement(include_str!("../../queries/retried_delete.sql"));
 const REBASE_RETRIES: &str = statement(include_str!("../../queries/rebase_retries.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 15] = [
+pub const STATEMENTS: [(&str, &str); 20] = [
     ("register", REGISTER),
     ("deregister", DEREGISTER),
     ("count_claims", COUNT_CLAIMS),
@@ -45,8 +50,16 @@ pub const STATEMENTS: [(&str, &str); 15] = [
     ("withdraw", WITHDRAW),
     ("output_store", OUTPUT_STORE),
     ("output_delete", OUTPUT_DELETE),
+    ("output_keep", OUTPUT_KEEP),
+    ("output_forget", OUTPUT_FORGET),
+    ("attempt_of", ATTEMPT_OF),
+    ("retried_put", RETRIED_PUT),
+    ("retried_delete", RETRIED_DELETE),
     ("rebase_retries", REBASE_RETRIES),
 ];
+
+/// The token of a task's first claim, unless the file has been restored.
+const FIRST_TOKEN: i64 = 1;
 
 /// A row of `queue_queues`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,16 +236,58 @@ pub fn rebase_retries(connection: &Connection, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Stores the output of a task's attempt in place of an earlier one's.
-pub fn store_output(connection: &Connection, id: TaskId, output: &Output) -> Result<()> {
-    connection
-        .prepare_cached(OUTPUT_STORE)?
-        .execute((id.0, &output.0))?;
+/// The number of the attempt that a claim is, before it is settled. A first claim is the first
+/// attempt; of another, the row is read.
+pub fn attempt_of(connection: &Connection, claim: Claim) -> Result<u32> {
+    if claim.token == FIRST_TOKEN {
+        return Ok(1);
+    }
+    let mut query = connection.prepare_cached(ATTEMPT_OF)?;
+    Ok(query.query_row([claim.task.0], |row| row.get(0))?)
+}
+
+/// Stores what the attempt of that number wrote under this claim. What attempts before it wrote is
+/// kept, of the last [`KEPT_OUTPUTS`]. A first claim has nothing before it.
+pub fn store_output(
+    connection: &Connection,
+    claim: Claim,
+    attempt: u32,
+    output: Option<&Output>,
+) -> Result<()> {
+    let task = claim.task.0;
+    if claim.token > FIRST_TOKEN {
+        connection
+            .prepare_cached(OUTPUT_KEEP)?
+            .execute((task, attempt))?;
+        if attempt > KEPT_OUTPUTS {
+            connection
+                .prepare_cached(OUTPUT_FORGET)?
+                .execute((task, attempt - KEPT_OUTPUTS))?;
+        }
+        if output.is_none() {
+            connection.prepare_cached(OUTPUT_DELETE)?.execute([task])?;
+        }
+    }
+    if let Some(output) = output {
+        connection
+            .prepare_cached(OUTPUT_STORE)?
+            .execute((task, &output.0, attempt))?;
+    }
     Ok(())
 }
 
-/// Deletes the stored output of a task, if there is any.
-pub fn delete_output(connection: &Connection, id: TaskId) -> Result<()> {
+/// Notes how many attempts a task has made that was queued again just now: its numbers go on.
+pub fn retried(connection: &Connection, id: TaskId) -> Result<()> {
+    connection.prepare_cached(RETRIED_PUT)?.execute([id.0])?;
+    Ok(())
+}
+
+/// Deletes what is stored beside a task that was deleted.
+pub fn clear(connection: &Connection, id: TaskId) -> Result<()> {
     connection.prepare_cached(OUTPUT_DELETE)?.execute([id.0])?;
+    connection
+        .prepare_cached(OUTPUT_FORGET)?
+        .execute((id.0, u32::MAX))?;
+    connection.prepare_cached(RETRIED_DELETE)?.execute([id.0])?;
     Ok(())
 }

@@ -74,11 +74,8 @@ fn an_attempt_is_shown_only_what_it_wrote_itself() {
     assert_eq!(place.ok(&["log", "1", "--attempt", "2"]), "two\n");
     place.write("go", "");
     assert_eq!(worker.ended(), Some(0));
-    for (attempt, words) in [
-        ("0", "no attempt 0"),
-        ("1", "was not kept"),
-        ("4", "no attempt 4"),
-    ] {
+    assert_eq!(place.ok(&["log", "1", "--attempt", "1"]), "one\n");
+    for (attempt, words) in [("0", "no attempt 0"), ("4", "no attempt 4")] {
         let done = place.run(&["log", "1", "--attempt", attempt]);
         assert_eq!(done.code(), 3);
         assert!(done.stderr().contains(words), "{}", done.stderr());
@@ -86,6 +83,106 @@ fn an_attempt_is_shown_only_what_it_wrote_itself() {
     place.ok(&["add-task", "once", "echo small"]);
     place.ok(&["worker", "--drain"]);
     assert_eq!(place.ok(&["log", "2", "--attempt", "1"]), "small\n");
+}
+
+/// After a retry attempt 1 was made again, and took the place of the log of the attempt that had
+/// failed. Numbers go on, and what each wrote stays, whether it was long or short.
+#[test]
+fn a_retry_leaves_the_logs_of_the_attempts_before_it() {
+    let place = Place::new();
+    for (name, line) in [
+        ("short", "echo $QUEUE_ATTEMPT; test $QUEUE_ATTEMPT = 3"),
+        (
+            "long",
+            "echo $QUEUE_ATTEMPT; head -c 40000 /dev/zero; test $QUEUE_ATTEMPT = 3",
+        ),
+    ] {
+        place.ok(&["add-task", name, line, "--max-attempts", "1"]);
+    }
+    place.run(&["worker", "--drain"]);
+    for _ in 0..2 {
+        place.ok(&["retry", "1-2"]);
+        place.run(&["worker", "--drain"]);
+    }
+    for task in ["1", "2"] {
+        for attempt in ["1", "2", "3"] {
+            let log = place.ok(&["log", task, "--attempt", attempt]);
+            let first = log.lines().next();
+            assert_eq!(first, Some(attempt), "attempt {attempt} of task {task}");
+        }
+        let shown = place.ok(&["show", task]);
+        assert!(
+            shown.contains("attempt       3 (1 of 1 since the retry)"),
+            "{shown}"
+        );
+        let task = place.json(&["show", task]);
+        assert_eq!(
+            (&task["attempt"], &task["attempt_base"]),
+            (&3.into(), &2.into())
+        );
+    }
+}
+
+/// Of a task that is tried for ever, logs would fill the disk.
+#[test]
+fn of_many_attempts_the_last_ten_are_kept() {
+    let place = Place::new();
+    let long = "echo $QUEUE_ATTEMPT; head -c 40000 /dev/zero; exit 1";
+    let tried = ["--max-attempts", "12", "--backoff", "1ms"];
+    place.ok(&[&["add-task", "long", long][..], &tried].concat());
+    place.ok(&[
+        &["add-task", "short", "echo $QUEUE_ATTEMPT; exit 1"][..],
+        &tried,
+    ]
+    .concat());
+    place.run(&["worker", "--drain"]);
+    for task in ["1", "2"] {
+        for attempt in 1..=12 {
+            let done = place.run(&["log", task, "--attempt", &attempt.to_string()]);
+            if attempt > 2 {
+                assert!(done.stdout().starts_with(&format!("{attempt}\n")), "{task}");
+            } else {
+                assert_eq!(done.code(), 3, "{task}");
+                let stderr = done.stderr();
+                assert!(stderr.contains("is kept of the last 10"), "{stderr}");
+            }
+        }
+    }
+    let logs = std::fs::read_dir(place.path("queue.db.d/log")).unwrap();
+    assert_eq!(logs.count(), 10);
+}
+
+/// A first attempt under way was shown with "crashes 1 of 5", and after a crash the one under way as
+/// ended by the death of its worker: counters are raised at the claim, ahead of what they count.
+#[test]
+fn what_has_not_happened_is_not_shown() {
+    let place = Place::new();
+    place.ok(&[
+        "add-task",
+        "long",
+        "while ! test -e go; do sleep 0.02; done",
+    ]);
+    let mut worker = place.start(&["worker", "--slots", "1"]);
+    let running = |token: i64| {
+        until("it runs", || {
+            let task = place.json(&["show", "1"]);
+            task["state"] == "running" && task["token"] == token
+        });
+    };
+    running(1);
+    let shown = place.ok(&["show", "1"]);
+    assert!(shown.contains("crashes       0 of 5"), "{shown}");
+    assert!(!shown.contains("ended"), "{shown}");
+    assert_eq!(place.json(&["show", "1"])["crashes"], 0);
+    worker.child.kill().unwrap();
+    worker.child.wait().unwrap();
+    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
+    running(2);
+    let shown = place.ok(&["show", "1"]);
+    assert!(shown.contains("crashes       1 of 5"), "{shown}");
+    assert!(shown.contains("last ended by its worker died"), "{shown}");
+    place.write("go", "");
+    assert_eq!(worker.ended(), Some(0));
 }
 
 #[test]

@@ -225,7 +225,7 @@ impl Tree {
             table.row([
                 &label,
                 task.state.as_str(),
-                &format!("{}/{}", task.attempt, task.options.max_attempts),
+                &format!("{}/{}", task.attempts_spent(), task.options.max_attempts),
                 &took,
                 &tasks::when(task, now),
             ]);

@@ -137,6 +137,7 @@ impl Writing<'_> {
             pending > 0,
             self.now.wall.0,
         ))?;
+        write::retried(self.connection, id)?;
         // It may have been given a time to start or end in, for which the next claim must look.
         self.effects.scheduled = true;
         if pending > 0 {

@@ -38,6 +38,7 @@ struct Found {
     token: i64,
     worker: Option<WorkerId>,
     attempt: u32,
+    attempt_base: u32,
     crashes: u32,
     cancel_requested: bool,
     options: TaskOptions,
@@ -56,6 +57,7 @@ impl Found {
     fn running(&self) -> Running<'_> {
         Running {
             attempt: self.attempt,
+            attempt_base: self.attempt_base,
             crashes: self.crashes,
             cancel_requested: self.cancel_requested,
             options: &self.options,
@@ -111,7 +113,8 @@ impl Writing<'_> {
             output: settlement.output.as_ref(),
         };
         let state = self.conclude(claim, &found, verdict, &says)?;
-        self.store_output(settlement)?;
+        let output = settlement.output.as_ref();
+        write::store_output(self.connection, claim, found.attempt, output)?;
         Ok(Settled::Recorded(state))
     }
 
@@ -146,6 +149,10 @@ impl Writing<'_> {
     ) -> Result<State> {
         let now = self.now.wall;
         let mut verdict = within_deadline(verdict, found.deadline_at, now);
+        if matches!(says, Says::Worker { .. }) && verdict.state.is_terminal() {
+            // A hand-back that ends its task is the attempt that did.
+            verdict.attempt = found.attempt;
+        }
         if let Some(key) = &found.limit_key {
             self.freed.insert(key.clone());
             if verdict.state == State::Queued {
@@ -206,17 +213,6 @@ impl Writing<'_> {
         ])?;
         Ok(())
     }
-
-    /// Keeps the output given, and only that: an earlier attempt's would pass for this one's. A
-    /// first claim has no earlier attempt and so nothing to look for.
-    fn store_output(&self, settlement: &Settlement) -> Result<()> {
-        let task = settlement.claim.task;
-        match &settlement.output {
-            Some(output) => write::store_output(self.connection, task, output),
-            None if settlement.claim.token > 1 => write::delete_output(self.connection, task),
-            None => Ok(()),
-        }
-    }
 }
 
 /// A task whose deadline is past, or comes before its next attempt, has failed for good.
@@ -274,6 +270,7 @@ fn found(row: &Row<'_>) -> Result<Found> {
         limit_key: row.get(9)?,
         lease_until: row.get::<_, Option<i64>>(10)?.map(BootTime),
         gated: row.get::<_, Option<i64>>(11)?.is_some(),
+        attempt_base: row.get(12)?,
     })
 }
 

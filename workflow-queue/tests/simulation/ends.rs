@@ -89,7 +89,9 @@ impl Checks {
         });
         let row_run_at = self.rows.get(&id).and_then(|row| row.run_at);
         let node = self.model.node(id);
-        node.attempts += u32::from(end.counted);
+        // A hand-back that ends its task is the attempt that did.
+        node.attempts += u32::from(end.counted || !end.crashed && !waits);
+        node.lost = end.crashed;
         node.recorded += usize::from(end.counted || end.crashed || !waits);
         node.expires_at = node.deadline_at;
         let recorded = node.recorded;
@@ -150,7 +152,8 @@ fn may_become(node: &Node, outcome: &Outcome, now: Timestamp) -> Vec<State> {
         | Outcome::HandlerFailed { .. }
         | Outcome::Panicked { .. } => {
             let latest = now.after(Duration::from_millis(MAX_BACKOFF_MS));
-            if node.attempts + 1 >= node.max_attempts || over(node, now) {
+            let spent = node.attempts + 1 - node.attempts_before;
+            if spent >= node.max_attempts || over(node, now) {
                 vec![State::Failed]
             } else if over(node, latest) {
                 // Whether the deadline comes before the retry is the jitter's to say.

@@ -58,6 +58,10 @@ pub(crate) struct Node {
     pub(crate) max_attempts: u32,
     pub(crate) max_crashes: u32,
     pub(crate) attempts: u32,
+    /// Those before its last retry.
+    pub(crate) attempts_before: u32,
+    /// The last claim that ended was lost.
+    pub(crate) lost: bool,
     pub(crate) crashes: u32,
     pub(crate) cancel_requested: bool,
     /// The last claim, and how long it is held if it runs.
@@ -227,7 +231,9 @@ impl Model {
             return false;
         }
         let node = self.node(task);
-        (node.attempts, node.crashes, node.cancel_requested) = (0, 0, false);
+        node.attempts += u32::from(std::mem::take(&mut node.lost));
+        node.attempts_before = node.attempts;
+        (node.crashes, node.cancel_requested) = (0, false);
         node.run_at = None;
         node.give_time(now);
         node.phase = Phase::Free;

@@ -288,6 +288,8 @@ fn node(task: &WorkflowTask, ids: &[TaskId], now: Timestamp) -> Node {
         max_attempts: new.options.max_attempts,
         max_crashes: new.options.max_crashes,
         attempts: 0,
+        attempts_before: 0,
+        lost: false,
         crashes: 0,
         cancel_requested: false,
         claim: None,

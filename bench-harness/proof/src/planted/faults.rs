@@ -101,8 +101,8 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "an attempt beyond the budget",
         file: "shared/src/outcome.rs",
-        find: "row.attempt >= row.options.max_attempts",
-        replace: "row.attempt > row.options.max_attempts",
+        find: "spent >= row.options.max_attempts",
+        replace: "spent > row.options.max_attempts",
         suite: core("outcome"),
     },
     Fault {
@@ -231,8 +231,15 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "a retry begins again with the first token",
         file: "fast-queue/queries/retry.sql",
-        find: "SET state = 2, attempt = 0",
-        replace: "SET state = 2, token = 0, attempt = 0",
+        find: "SET state = 2, attempt = attempt",
+        replace: "SET state = 2, token = 0, attempt = attempt",
+        suite: fast("conformance"),
+    },
+    Fault {
+        name: "a retry makes the first attempt again",
+        file: "fast-queue/queries/retry.sql",
+        find: "SET state = 2, attempt = attempt",
+        replace: "SET state = 2, attempt = 0",
         suite: fast("conformance"),
     },
     Fault {

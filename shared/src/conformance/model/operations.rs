@@ -1,6 +1,7 @@
 //! Each operation, on the engine and on the model.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::{Engine, settlement};
@@ -53,13 +54,16 @@ impl<E: Engine> World<E> {
             },
             priority: new.priority,
             attempt: 0,
+            attempt_base: 0,
             crashes: 0,
+            lost: false,
             token: 0,
             worker: None,
             run_at: new.run_at,
             finished_at: None,
             cancel_requested: false,
             reason: None,
+            outputs: BTreeMap::new(),
             output: None,
             new,
         };
@@ -109,6 +113,7 @@ impl<E: Engine> World<E> {
             entry.state = State::Running;
             entry.attempt += 1;
             entry.crashes += 1;
+            entry.lost = false;
             entry.token += 1;
             entry.worker = Some(worker);
             assert_eq!(
@@ -178,13 +183,13 @@ impl<E: Engine> World<E> {
             return Settled::Recorded(entry.state_at(now));
         }
         let verdict = decide(outcome, running(entry), now, 0);
+        entry.keep(entry.attempt, output);
         entry.state = verdict.state;
         entry.run_at = verdict.run_at.or(entry.run_at);
         entry.attempt = verdict.attempt;
         entry.crashes = verdict.crashes;
         entry.reason = verdict.reason;
         entry.finished_at = entry.state.is_terminal().then_some(now);
-        entry.output = output;
         Settled::Recorded(entry.state)
     }
 
@@ -208,6 +213,7 @@ impl<E: Engine> World<E> {
                 entry.attempt = verdict.attempt;
                 entry.reason = verdict.reason;
                 entry.worker = None;
+                entry.lost = true;
                 entry.finished_at = entry.state.is_terminal().then_some(now);
             }
         }
@@ -242,10 +248,14 @@ impl<E: Engine> World<E> {
             if !matches!(entry.state, State::Failed | State::Cancelled) {
                 return Change::Refused(entry.state_at(now));
             }
+            // The number of an attempt that was lost is not given out again.
+            let attempt = entry.attempt + u32::from(entry.lost);
             *entry = Entry {
                 state: State::Queued,
-                attempt: 0,
+                attempt,
+                attempt_base: attempt,
                 crashes: 0,
+                lost: false,
                 run_at: None,
                 finished_at: None,
                 cancel_requested: false,
@@ -334,6 +344,7 @@ impl<E: Engine> World<E> {
 fn running(entry: &Entry) -> Running<'_> {
     Running {
         attempt: entry.attempt,
+        attempt_base: entry.attempt_base,
         crashes: entry.crashes,
         cancel_requested: entry.cancel_requested,
         options: &entry.new.options,

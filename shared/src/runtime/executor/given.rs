@@ -10,6 +10,7 @@ use super::slots::{Job, Running};
 use super::{End, Ended, Executor, StartError};
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{Clock, SystemClock};
+use crate::output::KEPT_OUTPUTS;
 
 /// Tasks that a command may depend on for its folder to be written as it is started: a millisecond
 /// or two of work. Where there are more, nothing else waits for it.
@@ -54,6 +55,9 @@ impl Executor {
             // The same attempt ran before, and was handed back or died. Its log is not this
             // run's, which may be too short to have one.
             let _ = files::remove(&self.sidecar.log(task.claim.task, task.attempt));
+        }
+        if let Some(old @ 1..) = task.attempt.checked_sub(KEPT_OUTPUTS) {
+            let _ = std::fs::remove_file(self.sidecar.log(task.claim.task, old));
         }
         let Some(source) = self.inputs.as_ref().filter(|_| task.depends) else {
             return Ok(Given::Nothing);

@@ -194,6 +194,7 @@ mod tests {
             state: State::Failed,
             priority: 0,
             attempt: 1,
+            attempt_base: 0,
             crashes: 0,
             token: 1,
             worker: None,

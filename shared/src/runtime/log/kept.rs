@@ -37,7 +37,7 @@ pub fn last_outputs<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<Vec<(Task, Op
 }
 
 /// The log file of the task's last claim. An attempt that did not count has left its log under
-/// the next number; whether a file is of this claim is told by the token it begins with.
+/// the next number unless the task was retried since; whether a file is of this claim is told by the token it begins with.
 fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, LogError> {
     for attempt in [task.attempt, task.attempt.saturating_add(1)] {
         let mut reader = LogReader::new(queue.sidecar().log(task.id, attempt));

@@ -1,0 +1,1 @@
+SELECT attempt FROM queue_tasks WHERE id = ?1

@@ -1,0 +1,2 @@
+-- What attempts up to ?2 wrote.
+DELETE FROM queue_earlier_outputs WHERE task = ?1 AND attempt <= ?2
