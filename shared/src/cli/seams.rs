@@ -46,6 +46,7 @@ pub fn unit(program: &str, database: &str, queue: &str, extra: &[String]) -> Res
         program,
         database,
         system: false,
+        harden: true,
         run_as: None,
         slots: None,
         queue,

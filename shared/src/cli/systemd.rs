@@ -84,6 +84,10 @@ struct Worker<X: clap::Args> {
     /// The queue it works
     #[arg(long, default_value = DEFAULT_QUEUE)]
     queue: String,
+
+    /// Keep commands from what few of them need: other privileges, other users' eyes on their files
+    #[arg(long)]
+    harden: bool,
 }
 
 #[derive(clap::Args, Debug)]
@@ -141,6 +145,7 @@ fn text<Q: Queue, X: Extra>(context: &Context<Q>, worker: &Worker<X>) -> Result<
         program: utf8("this program's own path", &program)?,
         database: utf8("the database's path", &database)?,
         system: worker.service.system,
+        harden: worker.harden,
         run_as: worker.service.run_as.as_deref(),
         slots: worker.slots,
         queue: &worker.queue,

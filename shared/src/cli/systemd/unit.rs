@@ -16,6 +16,8 @@ pub(in super::super) struct Unit<'a> {
     pub(in super::super) database: &'a str,
     /// Whether it is for the system's manager, not a user's.
     pub(in super::super) system: bool,
+    /// Whether commands are kept from what few need.
+    pub(in super::super) harden: bool,
     /// The account of a system service.
     pub(in super::super) run_as: Option<&'a str>,
     /// The worker's slots, if they are not the number of cores.
@@ -29,19 +31,26 @@ pub(in super::super) struct Unit<'a> {
 }
 
 /// A worker hands tasks back within ten seconds; what is left in its group then is killed. An
-/// out-of-memory kill of a task must not end the worker and all other tasks with it.
+/// out-of-memory kill of a task must not end the worker and all other tasks with it. A command that
+/// takes the worker down with it is stopped by its budget of crashes, not by systemd's patience with
+/// the service. Nothing here is noticed by commands: they find what they would in a shell of that
+/// account.
 const SERVICE: &str = "\
 Type=notify
 NotifyAccess=main
 Restart=always
-RestartSec=1
-RestartPreventExitStatus=2 70
+RestartSec=2
+RestartPreventExitStatus=2
 WatchdogSec=60
 KillMode=mixed
 TimeoutStopSec=30
 OOMPolicy=continue
 TasksMax=infinity
-LimitNOFILE=524288
+";
+
+/// What commands can notice: no `sudo`, no programs of another architecture, files that others cannot
+/// read.
+const HARDENING: &str = "\
 UMask=0077
 NoNewPrivileges=yes
 LockPersonality=yes
@@ -50,8 +59,8 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 ";
 
-/// What a user's manager cannot set up without privileges.
-const SYSTEM_SERVICE: &str = "\
+/// The part of it that a user's manager cannot set up without privileges.
+const SYSTEM_HARDENING: &str = "\
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
@@ -75,7 +84,7 @@ impl Unit<'_> {
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "[Unit]\nDescription={} worker for {}\n\n[Service]",
+            "[Unit]\nDescription={} worker for {}\nStartLimitIntervalSec=0\n\n[Service]",
             self.name,
             describe(self.database)
         );
@@ -103,8 +112,13 @@ impl Unit<'_> {
             let _ = writeln!(text, "User={account}");
         }
         text += SERVICE;
+        if self.harden {
+            text += HARDENING;
+        }
+        if self.harden && self.system {
+            text += SYSTEM_HARDENING;
+        }
         let target = if self.system {
-            text += SYSTEM_SERVICE;
             "multi-user.target"
         } else {
             "default.target"
@@ -173,6 +187,7 @@ mod tests {
             program: "/usr/bin/fast-queue",
             database: "/home/a/x.db",
             system: false,
+            harden: false,
             run_as: None,
             slots: None,
             queue: "default",
@@ -237,13 +252,60 @@ mod tests {
         for line in ["Type=notify", "WatchdogSec=60", "WantedBy=default.target"] {
             assert!(text.lines().any(|one| one == line), "{line} in {text}");
         }
-        assert!(!text.contains("ProtectClock"));
+    }
+
+    /// After five crashes within ten seconds systemd gave up, one before the budget of a task that
+    /// takes its worker down was spent: the queue stood still.
+    #[test]
+    fn systemd_starts_the_worker_again_however_often_it_ends() {
+        let text = unit().render().unwrap();
+        let unit_section = text.split("[Service]").next().unwrap();
+        assert!(
+            unit_section.contains("\nStartLimitIntervalSec=0\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nRestart=always\nRestartSec=2\n"), "{text}");
+    }
+
+    /// Commands failed as a service that had worked in a shell: no `sudo`, other modes of files, more
+    /// descriptors than `select` takes.
+    #[test]
+    fn only_a_hardened_unit_changes_what_commands_may_do() {
+        for system in [false, true] {
+            let text = |harden| {
+                let unit = Unit {
+                    system,
+                    harden,
+                    ..unit()
+                };
+                unit.render().unwrap()
+            };
+            let noticed = [
+                "UMask",
+                "NoNew",
+                "Lock",
+                "Limit",
+                "Restrict",
+                "SystemCall",
+                "Protect",
+                "Private",
+            ];
+            let sets = |text: &str, names: &[&str]| {
+                let mut lines = text.lines().filter(|line| !line.starts_with("StartLimit"));
+                lines.any(|line| names.iter().any(|name| line.starts_with(name)))
+            };
+            assert!(!sets(&text(false), &noticed), "{}", text(false));
+            assert!(sets(&text(true), &["NoNewPrivileges=yes"]));
+            assert!(!sets(&text(true), &["LimitNOFILE"]));
+            assert_eq!(sets(&text(true), &["ProtectClock=yes"]), system);
+        }
     }
 
     #[test]
-    fn a_system_unit_has_an_account_and_more_protection() {
+    fn a_hardened_system_unit_has_an_account_and_more_protection() {
         let text = Unit {
             system: true,
+            harden: true,
             run_as: Some("queue"),
             slots: Some(4),
             ..unit()
