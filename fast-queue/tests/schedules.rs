@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cell::Cell;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,13 +16,13 @@ use queue_core::claim::{Claim, ClaimedTask, WorkerId};
 use queue_core::clock::{BootTime, Now};
 use queue_core::conformance::ManualClock;
 use queue_core::queue::{ListQuery, Serves, WorkerInfo};
+use queue_core::runtime::Observer as _;
 use queue_core::runtime::driver::{Driver, Turn};
-use queue_core::runtime::executor::{End, Ended, Ending, StartError};
-use queue_core::runtime::orphans::Search;
+use queue_core::runtime::executor::{End, Ended, Ending};
 use queue_core::runtime::presence::Registration;
 use queue_core::runtime::protocol::{Config, Event, WorkerEvent};
 use queue_core::runtime::recovery::Sweep;
-use queue_core::runtime::shell::{Peer, Shell};
+use queue_core::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
 use queue_core::runtime::wakeup::{Signal, Waker};
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::{NewTask, Queue, Result, State};
@@ -124,17 +125,54 @@ struct ScheduledShell {
     mark: Option<bool>,
 }
 
-impl Shell for ScheduledShell {
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError> {
-        let ended = Ended {
-            claim: task.claim,
-            end: End::Exited(0),
-            at: now.boot,
-            output: None,
+/// Tasks about to be started, each of which ends at some moment.
+struct Ready {
+    tasks: Vec<ClaimedTask>,
+    now: Now,
+    world: Arc<World>,
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready").finish_non_exhaustive()
+    }
+}
+
+impl Batch for Ready {
+    type Started = Vec<(Claim, StartResult)>;
+
+    fn is_quick(&self) -> bool {
+        false
+    }
+
+    fn start(self) -> Self::Started {
+        let at = self.now.boot;
+        let start = |task: ClaimedTask| {
+            let claim = task.claim;
+            let ended = Ended {
+                claim,
+                end: End::Exited(0),
+                at,
+                output: None,
+            };
+            let world = Arc::clone(&self.world);
+            thread::spawn(move || world.tell(|news| news.ended.push(ended)));
+            (claim, Ok(at))
         };
+        self.tasks.into_iter().map(start).collect()
+    }
+}
+
+impl Shell for ScheduledShell {
+    type Batch = Ready;
+
+    fn prepare(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Ready {
         let world = Arc::clone(&self.world);
-        thread::spawn(move || world.tell(|news| news.ended.push(ended)));
-        Ok(())
+        Ready { tasks, now, world }
+    }
+
+    fn adopt(&mut self, started: Vec<(Claim, StartResult)>) -> Vec<(Claim, StartResult)> {
+        started
     }
 
     fn signal(&mut self, _: Claim, _: Ending) {}
@@ -162,8 +200,8 @@ impl Shell for ScheduledShell {
 
     fn watch_only(&mut self, _: &[WorkerInfo]) {}
 
-    fn sweep(&mut self, _: &mut Search, _: Now) -> Result<Sweep> {
-        Ok(Sweep::default())
+    fn sweeper(&mut self) -> Sweeper {
+        Sweeper::new(|_, _| Ok(Sweep::default()))
     }
 
     fn release(&mut self, _: WorkerId, _: bool) {}
@@ -226,8 +264,16 @@ fn work(path: &Path, place: usize, world: Arc<World>) {
     let mut driver = Driver::new(Arc::clone(&queue), shell, id, serves, config);
     let mut observer = Counter(world);
     loop {
-        match driver.turn(&mut observer) {
+        let turn = driver.turn();
+        for event in driver.reports() {
+            observer.on(&event);
+        }
+        match turn {
             Turn::Busy => thread::yield_now(),
+            Turn::Call(call) => {
+                thread::yield_now();
+                driver.answered(call.perform(&*queue));
+            }
             Turn::Wait(until) => driver.wait(Some(until)).unwrap(),
             Turn::Finished => break,
         }

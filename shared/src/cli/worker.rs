@@ -14,12 +14,14 @@ use serde::Serialize;
 
 use super::program::Context;
 use super::screen::note;
-use super::{Failure, duration, moment, number, select, tasks};
+use super::{Failure, duration, exit, moment, number, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
-use crate::runtime::{Observer, Recovered, Summary, Worker, WorkerEvent, WorkerOptions, trust};
+use crate::runtime::{
+    Observer, Recovered, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions, trust,
+};
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, TaskId};
 use hooks::Hooks;
@@ -247,6 +249,13 @@ impl<Q: Queue> Observer for Reporter<Q> {
     fn beat(&mut self) {
         self.service.beat();
     }
+
+    fn stuck(&mut self) {
+        note(
+            "stopped at once: the file is held, or a disk does not answer; the next worker recovers",
+        );
+        std::process::exit(exit::UNUSABLE.into());
+    }
 }
 
 /// An event as a line of the worker's log; a start is told by its end.
@@ -283,6 +292,12 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
             }
         }
         WorkerEvent::Recovered(recovered) => recovery(recovered),
+        WorkerEvent::Short { message, slots } => format!(
+            "the machine is short of something: {}; using {slots} slots and trying more later",
+            super::escape::line(message)
+        ),
+        WorkerEvent::Sufficient => "all slots are used again".to_owned(),
+        WorkerEvent::Unrecorded(tasks) => unrecorded(tasks),
         WorkerEvent::ClockSetBack { by } => format!(
             "the clock was set back by {}; due tasks go by the new time",
             moment::rough(*by)
@@ -322,6 +337,28 @@ fn reason(outcome: &Outcome) -> String {
         | Outcome::HandlerFailed { message, .. }
         | Outcome::Panicked { message } => format!(" ({})", super::escape::line(message)),
     }
+}
+
+/// How the tasks ended that the file does not say it of.
+fn unrecorded(tasks: &[Unrecorded]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = String::from("not recorded, and left to the next worker:");
+    for task in tasks.iter().take(SHOWN) {
+        let how = match &task.outcome {
+            None => "was killed and has not ended".to_owned(),
+            Some(Outcome::Succeeded) => "succeeded".to_owned(),
+            Some(Outcome::Returned) => "was ended by the stop".to_owned(),
+            Some(Outcome::Snoozed { .. }) => "was put off".to_owned(),
+            Some(outcome) => format!("failed{}", reason(outcome)),
+        };
+        let name = super::escape::line(&task.name);
+        let _ = write!(text, " task {} ({name}) {how};", task.claim.task);
+    }
+    if tasks.len() > SHOWN {
+        let _ = write!(text, " and {} more", tasks.len() - SHOWN);
+    }
+    text.truncate(text.trim_end_matches(';').len());
+    text
 }
 
 fn recovery(recovered: &Recovered) -> String {

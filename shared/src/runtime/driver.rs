@@ -1,37 +1,57 @@
 //! Performs what the machines say, on a queue and a system, one action at a time: between any two
 //! a simulation may end the worker.
+//!
+//! What may take long is handed out as a [`Call`] and performed without the driver. Meanwhile
+//! [`Driver::attend`] goes on with everything else.
 
+mod calls;
 mod peers;
 mod put_off;
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
+
+pub use calls::{Answer, AnswerOf, Call, CallOf, Listed};
+use calls::{UnderWay, request};
 
 use super::executor::Ending;
 use super::machine::Machine;
 use super::pacemaker::Pulse;
-use super::protocol::{Action, Config, Event, WorkerEvent};
+use super::protocol::{Action, Config, Event, Unrecorded, WorkerEvent};
 use super::recovery::Recovery;
-use super::shell::Shell;
-use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
+use super::shell::{Batch, Shell};
+use crate::claim::{Claim, ClaimedTask, Claims, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
-use crate::outcome::{Settled, Settlement};
-use crate::queue::{ListQuery, Queue, Serves, WorkerInfo};
-use crate::state::State;
+use crate::outcome::Settlement;
+use crate::queue::{Queue, Serves, WorkerInfo};
 use put_off::PutOff;
 
-/// A worker that is never out of work looks at what happened after so many turns.
-const MOST_BUSY_TURNS: usize = 256;
+/// How often what has ended is asked for before somebody is told to end: each time tells of some
+/// hundreds.
+const LOOKS: usize = 64;
+/// How long nothing happens at most while a call is under way.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How long a worker that was told to end at once may take to say goodbye.
+const LEAVING: Duration = Duration::from_millis(500);
+/// How long the same refusal is not told again.
+const TOLD_FOR: Duration = Duration::from_secs(60);
 
-/// What is told how a worker fares. It runs on the worker's thread: while it works, no task is
-/// started or settled.
+/// What is told how a worker fares. While it works, the worker goes on with what runs and with
+/// requests to stop, but claims, starts and settles nothing.
 pub trait Observer {
     /// Something happened.
     fn on(&mut self, event: &WorkerEvent);
 
     /// The worker is well; called at least every two seconds or so.
     fn beat(&mut self) {}
+
+    /// The worker was told to end at once and its time is over, but a call of its own does not
+    /// return: the file is held, or a disk does not answer. A program ends itself here; otherwise
+    /// the worker ends once the call returns.
+    fn stuck(&mut self) {}
 }
 
 /// Looks at nothing.
@@ -41,9 +61,11 @@ impl Observer for () {
 
 /// How a turn left things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum Turn<C = Infallible> {
     /// There is more to do at once.
     Busy,
+    /// Something that may take long is to be done first.
+    Call(C),
     /// Nothing to do until something happens, or until then.
     Wait(BootTime),
     /// The worker has ended.
@@ -62,10 +84,17 @@ pub struct Driver<Q, S> {
     put_off: PutOff,
     pending: VecDeque<Action>,
     events: Vec<Event>,
+    /// What the observer is yet to be told.
+    reports: Vec<WorkerEvent>,
+    /// The last refusal that was told, and when.
+    refusal: Option<(String, BootTime)>,
+    call: Option<UnderWay>,
     wake_at: BootTime,
     finished: bool,
     /// It looked at its peers after its own work was done.
     looked_last: bool,
+    /// Somebody's inputs may be left behind.
+    sweeps_inputs: bool,
     /// The workers as they were listed last, and the change counter just before that.
     listed: Option<(i64, Vec<WorkerInfo>)>,
     /// What keeps the claims, where the engine has leases.
@@ -86,9 +115,13 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             put_off: PutOff::default(),
             pending: VecDeque::new(),
             events: Vec::new(),
+            reports: Vec::new(),
+            refusal: None,
+            call: None,
             wake_at: now.boot,
             finished: false,
             looked_last: false,
+            sweeps_inputs: false,
             listed: None,
             pulse: None,
         }
@@ -100,41 +133,25 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         Self { pulse, ..self }
     }
 
-    /// Runs the worker to its end.
-    ///
-    /// # Errors
-    /// Whatever made the database or the system unusable. Its commands have ended by then.
-    pub fn run(&mut self, observer: &mut impl Observer) -> Result<()> {
-        let mut turns = 0;
-        loop {
-            match self.turn(observer) {
-                Turn::Busy if turns < MOST_BUSY_TURNS => turns += 1,
-                Turn::Busy => {
-                    turns = 0;
-                    self.wait(Some(BootTime::default()))?;
-                }
-                Turn::Wait(until) => {
-                    turns = 0;
-                    observer.beat();
-                    self.wait(Some(until))?;
-                }
-                Turn::Finished => return self.result(),
-            }
-        }
-    }
-
     /// Whether something happened that the machine has not been told yet.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// Whether the next thing it does is to record how tasks ended.
-    pub fn settles_next(&self) -> bool {
-        let next = self.pending.front();
-        matches!(
-            next,
-            Some(Action::Settle(_) | Action::SettleAndClaim { .. })
-        )
+    /// What the observer is to be told, in order.
+    pub fn reports(&mut self) -> impl Iterator<Item = WorkerEvent> {
+        self.reports.drain(..)
+    }
+
+    /// What ran here and is not in the file.
+    pub fn unrecorded(&self) -> Vec<Unrecorded> {
+        self.machine.unrecorded()
+    }
+
+    /// When a worker that was told to end at once has to be gone, now that nothing runs any more.
+    pub fn leaves_by(&self) -> Option<BootTime> {
+        let now = self.queue.now().boot;
+        self.machine.is_ending().then(|| now.after(LEAVING))
     }
 
     /// How the worker ended.
@@ -145,27 +162,89 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         self.machine.take_error().map_or(Ok(()), Err)
     }
 
-    /// Does one thing: performs one action, goes on with one recovery, or asks the machine.
-    pub fn turn(&mut self, observer: &mut impl Observer) -> Turn {
+    /// Does one thing: performs one action, goes on with one recovery, or asks the machine. A call
+    /// is to be performed, and [`answered`](Self::answered), before the next turn.
+    pub fn turn(&mut self) -> Turn<CallOf<S>> {
         let now = self.queue.now();
         if let Some(action) = self.pending.pop_front() {
-            self.perform(now, action, observer);
-            return Turn::Busy;
+            return self.perform(now, action);
         }
         if self.finished {
-            return self.leave(now, observer);
+            return self.leave(now);
         }
-        if self.recover(now, observer) {
-            return Turn::Busy;
+        if let Some(turn) = self.recover(now) {
+            return turn;
         }
         if self.events.is_empty() && now.boot < self.wake_at {
             return Turn::Wait(self.next_wake(now));
         }
+        self.take_in_ends(now);
         let step = self.machine.step(now, self.events.drain(..));
         self.pending.extend(step.actions);
         self.finished = step.finished;
         self.wake_at = step.wake_at.unwrap_or(now.boot);
         Turn::Busy
+    }
+
+    /// Does one thing that need not wait for the call under way. Finished is a worker that may not
+    /// wait for it any longer.
+    pub fn attend(&mut self) -> Turn {
+        let now = self.queue.now();
+        let at_once = |action: &Action| self.may_be_done(action);
+        if let Some(position) = self.pending.iter().position(at_once)
+            && let Some(action) = self.pending.remove(position)
+        {
+            self.do_at_once(action);
+            return Turn::Busy;
+        }
+        let latest = now.boot.after(LONGEST_WAIT);
+        if self.finished {
+            return Turn::Wait(latest);
+        }
+        let deadline = self.machine.deadline();
+        if self.events.is_empty() && deadline.is_none_or(|at| now.boot < at) {
+            return Turn::Wait(deadline.map_or(latest, |at| at.min(latest)));
+        }
+        self.take_in_ends(now);
+        let step = self.machine.attend(now, self.events.drain(..));
+        self.pending.extend(step.actions);
+        // What the file is to be told of it is decided after the call.
+        self.wake_at = BootTime::default();
+        if step.finished {
+            Turn::Finished
+        } else {
+            Turn::Busy
+        }
+    }
+
+    /// Takes in what the call under way came to.
+    pub fn answered(&mut self, answer: AnswerOf<S>) {
+        let Some(call) = self.call.take() else {
+            return;
+        };
+        let event = match answer {
+            Answer::Claimed(claims) => {
+                self.keep(&call, claims.as_ref().ok());
+                Event::Claimed(claims)
+            }
+            Answer::Settled(settled) => {
+                self.let_go(settled.is_ok(), &call.settling);
+                Event::Settled(settled)
+            }
+            Answer::SettledAndClaimed(answer) => return self.settled_and_claimed(&call, answer),
+            Answer::OwnClaims(claims) => Event::OwnClaims(claims),
+            Answer::Heard(held) => Event::Heard(held),
+            Answer::Counter(counter) => Event::Counter(counter),
+            Answer::Rest(rest) => Event::Rest(rest),
+            Answer::Confirmed(tasks) => return self.confirmed(&call, tasks),
+            Answer::Started(started) => return self.started(started),
+            Answer::Workers(listed) => return self.listed(call.since, listed),
+            Answer::WentOn(recovery, refused) => {
+                return self.went_on(*recovery, refused.as_ref());
+            }
+            Answer::InputsSwept => return,
+        };
+        self.events.push(event);
     }
 
     /// Waits until something happens or `until` has come.
@@ -191,63 +270,141 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         &mut self.shell
     }
 
-    fn perform(&mut self, now: Now, action: Action, observer: &mut impl Observer) {
-        let event = match action {
-            Action::Claim { limit } => Event::Claimed(self.claim(now, limit)),
-            Action::ListClaims => Event::OwnClaims(self.queue.claims_of(self.worker)),
-            Action::Settle(settlements) => Event::Settled(self.settle(settlements)),
-            Action::SettleAndClaim { settlements, limit } => {
-                return self.settle_and_claim(now, settlements, limit);
+    /// What has ended by itself is not told to end, however late anybody looks.
+    fn take_in_ends(&mut self, now: Now) {
+        if self.machine.deadline().is_none_or(|at| now.boot < at) {
+            return;
+        }
+        for _ in 0..LOOKS {
+            let before = self.events.len();
+            // A wait that fails is told of by the next one.
+            if self.wait(Some(now.boot)).is_err() || self.events.len() == before {
+                return;
             }
-            Action::AskAfter(claims) => Event::Heard(self.queue.held(&claims)),
-            Action::ReadCounter => Event::Counter(self.queue.change_counter()),
-            Action::LookForRest => Event::Rest(self.anything_left()),
-            Action::Start(task) => return self.start(*task, now),
-            Action::Signal { claim, ending } => return self.shell.signal(claim, ending),
-            Action::SetIdle(idle) => return self.shell.set_idle(idle),
-            Action::Listen(listening) => return self.shell.set_listening(listening),
-            Action::PassOn => return self.shell.pass_on(),
-            Action::Report(event) => return self.report(&event, observer),
-            Action::LookAtPeers => return self.look_at_peers(now, observer),
-        };
-        self.events.push(event);
-    }
-
-    fn claim(&self, now: Now, limit: usize) -> Result<Claims> {
-        let claims = self.queue.claim(&self.request(limit))?;
-        self.keep(now, &claims);
-        Ok(claims)
-    }
-
-    /// The heart keeps what was claimed.
-    fn keep(&self, now: Now, claims: &Claims) {
-        if let Some(pulse) = &self.pulse {
-            let held: Vec<Claim> = claims.tasks.iter().map(|task| task.claim).collect();
-            pulse.claimed(now.boot, &held);
         }
     }
 
-    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
-        let Some(pulse) = &self.pulse else {
-            return self.queue.settle(settlements);
+    fn perform(&mut self, now: Now, action: Action) -> Turn<CallOf<S>> {
+        // A worker that stops asks for nothing new.
+        let stops = self.machine.is_stopping();
+        let call = match action {
+            Action::Claim { .. } if stops => return self.not_claimed(),
+            Action::Claim { limit } => Call::Claim(self.request(limit)),
+            Action::ListClaims => Call::ListClaims(self.worker),
+            Action::Settle(settlements) => return self.settle(now, settlements, None),
+            Action::SettleAndClaim { settlements, limit } => {
+                let limit = (!stops).then_some(limit);
+                return self.settle(now, settlements, limit);
+            }
+            Action::AskAfter(claims) => Call::AskAfter(claims),
+            Action::ReadCounter => Call::ReadCounter,
+            Action::LookForRest => Call::LookForRest(self.serves.clone()),
+            Action::Start(task) => return self.start(*task, now),
+            Action::LookAtPeers => return self.look_at_peers(now),
+            action @ (Action::Signal { .. }
+            | Action::SetIdle(_)
+            | Action::Listen(_)
+            | Action::PassOn
+            | Action::Report(_)) => {
+                self.do_at_once(action);
+                return Turn::Busy;
+            }
         };
-        let claims: Vec<Claim> = settlements.iter().map(|one| one.claim).collect();
-        let settled = self.queue.settle(settlements)?;
-        pulse.let_go(&claims);
-        Ok(settled)
+        self.call(now, call)
     }
 
-    fn settle_and_claim(&mut self, now: Now, settlements: Vec<Settlement>, limit: usize) {
-        let settling: Vec<Claim> = settlements.iter().map(|one| one.claim).collect();
-        let request = self.request(limit);
-        match self.queue.settle_and_claim(settlements, &request) {
+    fn call(&mut self, now: Now, call: CallOf<S>) -> Turn<CallOf<S>> {
+        self.call_about(now, call, Vec::new(), Vec::new())
+    }
+
+    fn call_about(
+        &mut self,
+        since: Now,
+        call: CallOf<S>,
+        settling: Vec<Claim>,
+        starting: Vec<Claim>,
+    ) -> Turn<CallOf<S>> {
+        self.call = Some(UnderWay {
+            since,
+            settling,
+            starting,
+        });
+        Turn::Call(call)
+    }
+
+    /// Whether an action need not wait for a call. A signal waits for the start of its task.
+    fn may_be_done(&self, action: &Action) -> bool {
+        match action {
+            Action::SetIdle(_) | Action::Listen(_) | Action::PassOn | Action::Report(_) => true,
+            Action::Signal { claim, .. } => !self.is_to_be_started(*claim),
+            Action::Claim { .. }
+            | Action::ListClaims
+            | Action::Settle(_)
+            | Action::SettleAndClaim { .. }
+            | Action::AskAfter(_)
+            | Action::Start(_)
+            | Action::ReadCounter
+            | Action::LookAtPeers
+            | Action::LookForRest => false,
+        }
+    }
+
+    fn is_to_be_started(&self, claim: Claim) -> bool {
+        let call = self.call.as_ref();
+        let starts = |action: &Action| matches!(action, Action::Start(task) if task.claim == claim);
+        call.is_some_and(|call| call.starting.contains(&claim)) || self.pending.iter().any(starts)
+    }
+
+    fn do_at_once(&mut self, action: Action) {
+        match action {
+            Action::Signal { claim, ending } => self.shell.signal(claim, ending),
+            Action::SetIdle(idle) => self.shell.set_idle(idle),
+            Action::Listen(listening) => self.shell.set_listening(listening),
+            Action::PassOn => self.shell.pass_on(),
+            Action::Report(event) => self.report(event),
+            Action::Claim { .. }
+            | Action::ListClaims
+            | Action::Settle(_)
+            | Action::SettleAndClaim { .. }
+            | Action::AskAfter(_)
+            | Action::Start(_)
+            | Action::ReadCounter
+            | Action::LookAtPeers
+            | Action::LookForRest => self.pending.push_back(action),
+        }
+    }
+
+    fn not_claimed(&mut self) -> Turn<CallOf<S>> {
+        self.events.push(Event::NotClaimed { unknown: false });
+        Turn::Busy
+    }
+
+    /// Records outcomes, and claims up to `limit` tasks.
+    fn settle(
+        &mut self,
+        now: Now,
+        settlements: Vec<Settlement>,
+        limit: Option<usize>,
+    ) -> Turn<CallOf<S>> {
+        let leased = self.pulse.iter();
+        let settling = leased.flat_map(|_| settlements.iter().map(|one| one.claim));
+        let settling = settling.collect();
+        let call = match limit {
+            Some(limit) => Call::SettleAndClaim(settlements, self.request(limit)),
+            None => Call::Settle(settlements),
+        };
+        self.call_about(now, call, settling, Vec::new())
+    }
+
+    fn settled_and_claimed(
+        &mut self,
+        call: &UnderWay,
+        answer: Result<(Vec<crate::outcome::Settled>, Result<Claims>)>,
+    ) {
+        match answer {
             Ok((settled, claims)) => {
-                if let Some(pulse) = &self.pulse {
-                    pulse.let_go(&settling);
-                }
-                if let Ok(claims) = &claims {
-                    self.keep(now, claims);
-                }
+                self.let_go(true, &call.settling);
+                self.keep(call, claims.as_ref().ok());
                 self.events.push(Event::Settled(Ok(settled)));
                 self.events.push(Event::Claimed(claims));
             }
@@ -259,17 +416,48 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
-    fn report(&self, event: &WorkerEvent, observer: &mut impl Observer) {
-        // A claim that was lost is settled by nobody here.
-        if let (WorkerEvent::Ended { claim, .. }, Some(pulse)) = (event, &self.pulse) {
-            pulse.let_go(&[*claim]);
+    /// The heart keeps what was claimed.
+    fn keep(&self, call: &UnderWay, claims: Option<&Claims>) {
+        if let (Some(pulse), Some(claims)) = (&self.pulse, claims) {
+            let held: Vec<Claim> = claims.tasks.iter().map(|task| task.claim).collect();
+            pulse.claimed(call.since.boot, &held);
         }
-        observer.on(event);
     }
 
-    /// Starts a task, and those to be started after it that the system starts together with it, if
-    /// their claims hold.
-    fn start(&mut self, first: ClaimedTask, now: Now) {
+    fn let_go(&self, recorded: bool, claims: &[Claim]) {
+        if let (Some(pulse), true) = (&self.pulse, recorded) {
+            pulse.let_go(claims);
+        }
+    }
+
+    fn report(&mut self, event: WorkerEvent) {
+        match &event {
+            // A claim that was lost is settled by nobody here.
+            WorkerEvent::Ended { claim, .. } => self.let_go(true, &[*claim]),
+            WorkerEvent::Refused { message } => {
+                let now = self.queue.now().boot;
+                let told =
+                    |(last, at): &(String, BootTime)| last == message && now.since(*at) < TOLD_FOR;
+                if self.refusal.as_ref().is_some_and(told) {
+                    return;
+                }
+                self.refusal = Some((message.clone(), now));
+            }
+            WorkerEvent::Started { .. }
+            | WorkerEvent::Stopping { .. }
+            | WorkerEvent::Recovered(_)
+            | WorkerEvent::Short { .. }
+            | WorkerEvent::Sufficient
+            | WorkerEvent::Unrecorded(_)
+            | WorkerEvent::ClockSetBack { .. } => {}
+        }
+        self.reports.push(event);
+    }
+
+    /// Starts a task, and those to be started after it that the system starts together with it. A
+    /// worker that was stopped since its claim may have lost it: others found no process of its to
+    /// end, and the task may run elsewhere by now.
+    fn start(&mut self, first: ClaimedTask, now: Now) -> Turn<CallOf<S>> {
         let mut tasks = vec![first];
         while tasks.len() < self.shell.together()
             && let Some(Action::Start(_)) = self.pending.front()
@@ -278,12 +466,35 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                 tasks.push(*task);
             }
         }
-        let mut held = Vec::with_capacity(tasks.len());
-        for task in tasks {
+        let starting = tasks.iter().map(|task| task.claim).collect();
+        if tasks.iter().any(|task| !self.holds(task.claim, now)) {
+            return self.call_about(now, Call::Confirm(tasks), Vec::new(), starting);
+        }
+        let batch = self.shell.prepare(tasks, now);
+        if batch.is_quick() {
+            self.started(batch.start());
+            return Turn::Busy;
+        }
+        self.call_about(now, Call::Start(batch), Vec::new(), starting)
+    }
+
+    fn holds(&self, claim: Claim, now: Now) -> bool {
+        self.pulse.as_ref().is_none_or(|pulse| {
+            let until = pulse.held_until(claim);
+            until.is_some_and(|until| now.boot < until)
+        })
+    }
+
+    /// Starts the tasks whose claims hold, after all.
+    fn confirmed(&mut self, call: &UnderWay, tasks: Vec<(ClaimedTask, Result<bool>)>) {
+        for (task, holds) in tasks.into_iter().rev() {
             let claim = task.claim;
-            match self.holds(claim, now) {
+            match holds {
                 Ok(true) => {
-                    held.push(task);
+                    if let Some(pulse) = &self.pulse {
+                        pulse.claimed(call.since.boot, &[claim]);
+                    }
+                    self.pending.push_front(Action::Start(Box::new(task)));
                     continue;
                 }
                 Ok(false) => self.events.push(Event::NotStarted {
@@ -295,68 +506,24 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             // What was prepared for it is nobody's now.
             self.shell.signal(claim, Ending::Kill);
         }
-        let refused = self.shell.start_all(held, now);
-        let refused = refused.into_iter();
+    }
+
+    fn started(&mut self, started: <S::Batch as Batch>::Started) {
+        let adopted = self.shell.adopt(started).into_iter();
         self.events
-            .extend(refused.map(|(claim, error)| Event::NotStarted { claim, error }));
+            .extend(adopted.map(|(claim, started)| match started {
+                Ok(at) => Event::Started { claim, at },
+                Err(error) => Event::NotStarted { claim, error },
+            }));
     }
 
-    /// A worker that was stopped since its claim may have lost it: others found no process of its
-    /// to end, and the task may run elsewhere by now.
-    fn holds(&self, claim: Claim, now: Now) -> Result<bool> {
-        let Some(pulse) = &self.pulse else {
-            return Ok(true);
-        };
-        if pulse
-            .held_until(claim)
-            .is_some_and(|until| now.boot < until)
-        {
-            return Ok(true);
-        }
-        let holds = self.queue.heartbeat(&[claim])? != [Held::Lost];
-        if holds {
-            pulse.claimed(now.boot, &[claim]);
-        }
-        Ok(holds)
-    }
-
-    fn request(&self, limit: usize) -> ClaimRequest {
-        ClaimRequest {
-            worker: self.worker,
-            limit,
-            queue: self.serves.queue.clone(),
-            commands: self.serves.commands,
-            handlers: self.serves.handlers.clone(),
-        }
-    }
-
-    /// Whether any task that this worker serves waits or runs, here or elsewhere.
-    fn anything_left(&self) -> Result<bool> {
-        let mut query = ListQuery {
-            // A blocked task goes on by itself only while one of these is left.
-            states: vec![State::Scheduled, State::Queued, State::Running],
-            queue: Some(self.serves.queue.clone()),
-            limit: 1,
-            ..ListQuery::default()
-        };
-        loop {
-            let tasks = self.queue.list(&query)?;
-            let served =
-                |task: &crate::task::Task| self.serves.covers(&task.queue, task.work.handler());
-            if tasks.iter().any(served) {
-                return Ok(true);
-            }
-            if tasks.len() < query.limit {
-                return Ok(false);
-            }
-            query.before = tasks.last().map(|task| task.id);
-            query.limit = 64;
-        }
+    fn request(&self, limit: usize) -> crate::claim::ClaimRequest {
+        request(self.worker, &self.serves, limit)
     }
 
     /// A worker that has drained its queue may be the last one, so it recovers the dead before it
     /// leaves. One that was told to end, or had to, leaves them to others, who begin anew.
-    fn leave(&mut self, now: Now, observer: &mut impl Observer) -> Turn {
+    fn leave(&mut self, now: Now) -> Turn<CallOf<S>> {
         let stopped = self.events.iter().any(|event| matches!(event, Event::Stop));
         self.events.clear();
         if stopped || !self.machine.has_drained() {
@@ -366,11 +533,10 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             return Turn::Finished;
         }
         if !std::mem::replace(&mut self.looked_last, true) {
-            self.look_at_peers(now, observer);
-            return Turn::Busy;
+            return self.look_at_peers(now);
         }
-        if self.recover(now, observer) {
-            return Turn::Busy;
+        if let Some(turn) = self.recover(now) {
+            return turn;
         }
         self.next_recovery(now).map_or(Turn::Finished, Turn::Wait)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::executor::{End, Ended, Ending};
-use super::protocol::{Action, WorkerEvent};
+use super::protocol::{Action, Unrecorded, WorkerEvent};
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Now};
 use crate::outcome::{Outcome, Settlement};
@@ -29,26 +29,48 @@ pub(super) struct Execution {
     pub(super) claim: Claim,
     name: String,
     attempt: u32,
-    started_at: BootTime,
-    timeout_at: Option<BootTime>,
+    is_handler: bool,
+    /// `None` until it is started.
+    started_at: Option<BootTime>,
+    timeout: Option<Duration>,
     cause: Option<Cause>,
     kill_at: Option<BootTime>,
     killed: bool,
 }
 
 impl Execution {
-    pub(super) fn new(task: &ClaimedTask, now: Now) -> Self {
-        let timeout = task.options.timeout_ms.map(Duration::from_millis);
+    pub(super) fn new(task: &ClaimedTask) -> Self {
         Self {
             claim: task.claim,
             name: task.name.clone(),
             attempt: task.attempt,
-            started_at: now.boot,
-            timeout_at: timeout.map(|timeout| now.boot.after(timeout)),
+            is_handler: !task.work.handler().is_empty(),
+            started_at: None,
+            timeout: task.options.timeout_ms.map(Duration::from_millis),
             cause: None,
             kill_at: None,
             killed: false,
         }
+    }
+
+    /// Takes in when it was started. Returns what the observer is told.
+    pub(super) fn started(&mut self, at: BootTime) -> Action {
+        self.started_at = Some(at);
+        Action::Report(WorkerEvent::Started {
+            claim: self.claim,
+            name: self.name.clone(),
+            attempt: self.attempt,
+        })
+    }
+
+    /// Whether it was started.
+    pub(super) fn has_started(&self) -> bool {
+        self.started_at.is_some()
+    }
+
+    /// Whether it runs on a thread of this process, which nothing can end.
+    pub(super) fn is_handler(&self) -> bool {
+        self.is_handler
     }
 
     /// Asks the execution to end, once: the first cause is the one that counts.
@@ -85,7 +107,7 @@ impl Execution {
         if self.kill_at.is_some_and(|at| at <= now.boot) {
             return self.kill(Cause::Stop);
         }
-        let timed_out = self.timeout_at.is_some_and(|at| at <= now.boot);
+        let timed_out = self.timeout_at().is_some_and(|at| at <= now.boot);
         if timed_out && self.cause.is_none() {
             return self.terminate(Cause::Timeout, kill_at);
         }
@@ -95,14 +117,24 @@ impl Execution {
     /// When [`overdue`](Self::overdue) has something to say.
     pub(super) fn acts_at(&self) -> Option<BootTime> {
         match self.cause {
-            None => self.timeout_at,
+            None => self.timeout_at(),
             Some(_) => self.kill_at,
         }
     }
 
+    fn timeout_at(&self) -> Option<BootTime> {
+        Some(self.started_at?.after(self.timeout?))
+    }
+
+    /// How long it has run at that moment.
+    fn took(&self, at: BootTime) -> Duration {
+        self.started_at
+            .map_or(Duration::ZERO, |started| at.since(started))
+    }
+
     /// What is to be recorded; what is to be reported where nothing may be.
     pub(super) fn end(self, ended: Ended) -> Result<Finished, WorkerEvent> {
-        let took = ended.at.since(self.started_at);
+        let took = self.took(ended.at);
         if self.cause == Some(Cause::Lost) {
             return Err(WorkerEvent::Ended {
                 claim: self.claim,
@@ -125,7 +157,7 @@ impl Execution {
         })
     }
 
-    pub(super) fn not_started(self, message: String, now: Now) -> Finished {
+    pub(super) fn not_started(self, message: String) -> Finished {
         Finished {
             claim: self.claim,
             outcome: Outcome::NotStarted { message },
@@ -133,8 +165,17 @@ impl Execution {
             run: Some(Run {
                 name: self.name,
                 attempt: self.attempt,
-                took: now.boot.since(self.started_at),
+                took: Duration::ZERO,
             }),
+        }
+    }
+
+    /// The task, as one whose end nobody has seen.
+    pub(super) fn unrecorded(&self) -> Unrecorded {
+        Unrecorded {
+            claim: self.claim,
+            name: self.name.clone(),
+            outcome: None,
         }
     }
 
@@ -199,6 +240,15 @@ impl Finished {
             outcome: self.outcome.clone(),
             output: self.output.clone(),
         }
+    }
+
+    /// The task, as one whose outcome is not in the file; `None` if it never ran here.
+    pub(super) fn unrecorded(&self) -> Option<Unrecorded> {
+        Some(Unrecorded {
+            claim: self.claim,
+            name: self.run.as_ref()?.name.clone(),
+            outcome: Some(self.outcome.clone()),
+        })
     }
 
     /// What the observer is told, once the task is in `state`, or the claim was lost.

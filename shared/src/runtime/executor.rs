@@ -20,13 +20,13 @@ mod source;
 mod spawner;
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
@@ -37,6 +37,7 @@ use super::handlers::{HandlerTask, Handlers, Pool};
 use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
 use super::records::CommandRecords;
+use super::shell::{Batch, StartResult};
 use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
@@ -48,11 +49,13 @@ use preparer::Preparer;
 use slots::{Job, Running};
 use source::Source;
 use spawner::{Began, Order, Spawner};
+pub use spawner::{Commands, Started};
 
 /// The commands and handlers that run in one worker.
 pub struct Executor {
     sidecar: Sidecar,
-    spawner: Spawner,
+    /// Away while it starts something.
+    spawner: Option<Spawner>,
     inputs: Option<Arc<dyn inputs::Source>>,
     handlers: Arc<Handlers>,
     pool: Option<Pool>,
@@ -73,7 +76,6 @@ pub struct Executor {
     withdrawn: Vec<Ended>,
     /// Commands whose inputs are there.
     prepared: Vec<ClaimedTask>,
-    events: Vec<epoll::Event>,
     buffer: Box<[u8]>,
     /// Below the slots: it removes what their commands were given.
     preparer: Preparer,
@@ -107,7 +109,7 @@ impl Executor {
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
             sidecar,
-            spawner: Spawner::new(surroundings),
+            spawner: Some(Spawner::new(surroundings)),
             inputs: None,
             pool: (!handlers.is_empty()).then(Pool::new).transpose()?,
             handlers,
@@ -121,7 +123,6 @@ impl Executor {
             killed: Line::default(),
             withdrawn: Vec::new(),
             prepared: Vec::new(),
-            events: Vec::with_capacity(EVENTS),
             buffer: vec![0; BUFFER_BYTES].into(),
             preparer: Preparer::new()?,
         };
@@ -146,7 +147,9 @@ impl Executor {
     /// Records every command that is started, for whoever recovers this worker.
     #[must_use]
     pub fn with_records(mut self, records: Option<Arc<CommandRecords>>) -> Self {
-        self.spawner.record_in(records);
+        if let Some(spawner) = &mut self.spawner {
+            spawner.record_in(records);
+        }
         self
     }
 
@@ -166,14 +169,6 @@ impl Executor {
         self
     }
 
-    /// Removes what killed workers' commands were given.
-    ///
-    /// # Errors
-    /// As [`inputs::Source::sweep`].
-    pub fn sweep_inputs(&self) -> Result<()> {
-        self.inputs.as_ref().map_or(Ok(()), |source| source.sweep())
-    }
-
     /// Starts a claimed task.
     ///
     /// # Errors
@@ -190,33 +185,65 @@ impl Executor {
     /// [`take_ready`](Self::take_ready) tells when it is to be started again. Until then it can be
     /// ended as any other.
     pub fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, StartError)> {
-        let mut refused = Vec::new();
+        let started = self.prepare(tasks, now).start();
+        let refused = |(claim, started): (Claim, StartResult)| Some((claim, started.err()?));
+        self.adopt(started)
+            .into_iter()
+            .filter_map(refused)
+            .collect()
+    }
+
+    /// Makes tasks ready to be started; handlers are started at once.
+    pub fn prepare(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Commands {
+        let mut known = Vec::new();
         let mut orders = Vec::with_capacity(tasks.len());
         let claims: Vec<Claim> = tasks.iter().map(|task| task.claim).collect();
         for (place, task) in tasks.into_iter().enumerate() {
             let claim = task.claim;
             let prepared = match &task.work {
-                Work::Handler { .. } => self.start_handler(&task),
+                Work::Handler { .. } => self.start_handler(&task).map(|()| Some(now.boot)),
                 Work::Shell(_) | Work::Argv(_) => self.given(&task).map(|given| {
-                    let now = now.boot;
                     orders.push(Order {
                         place,
                         task,
                         given,
-                        now,
+                        now: now.boot,
                     });
+                    None
                 }),
             };
-            refused.extend(prepared.err().map(|problem| (claim, problem)));
+            known.extend(prepared.transpose().map(|started| (claim, started)));
         }
-        for (place, started) in self.spawner.start(orders) {
+        Commands {
+            now: now.boot,
+            claims,
+            known,
+            orders,
+            spawner: self.spawner.take(),
+        }
+    }
+
+    /// Watches what was started. Returns when each task was, or why it was not.
+    pub fn adopt(&mut self, commands: Started) -> Vec<(Claim, StartResult)> {
+        let Started {
+            now,
+            claims,
+            mut known,
+            done,
+            spawner,
+        } = commands;
+        self.spawner = spawner;
+        for (place, started) in done {
+            let claim = claims[place];
             let adopted = started.and_then(|began| match began {
-                Began::Runs(process) => self.adopt(claims[place], process, now.boot),
-                Began::Waits(task) => self.postpone(*task),
+                Began::Runs(process, at) => {
+                    self.adopt_process(claim, process, now).map(|()| Some(at))
+                }
+                Began::Waits(task) => self.postpone(*task).map(|()| None),
             });
-            refused.extend(adopted.err().map(|problem| (claims[place], problem)));
+            known.extend(adopted.transpose().map(|started| (claim, started)));
         }
-        refused
+        known
     }
 
     /// Commands that were prepared during the last [`wait`](Self::wait), to be started if their
@@ -297,13 +324,12 @@ impl Executor {
                 (Some(until), Some(due)) => Some(until.min(due)),
                 (until, due) => until.or(due),
             };
-            self.poll(wake.map(|wake| wake.since(boot)))?;
+            let mut room = [const { MaybeUninit::uninit() }; EVENTS];
+            let events = self.poll(&mut room, wake.map(|wake| wake.since(boot)))?;
             boot = SystemClock.now().boot;
-            let mut events = std::mem::take(&mut self.events);
-            for event in events.drain(..) {
+            for event in events {
                 self.handle(Source::of(event.data.u64()), boot, ended, ready);
             }
-            self.events = events;
             if reached || ended.len() + ready.len() > before || !self.prepared.is_empty() {
                 return Ok(());
             }
@@ -335,7 +361,7 @@ impl Executor {
     }
 
     /// Watches a command that was started.
-    fn adopt(
+    fn adopt_process(
         &mut self,
         claim: Claim,
         process: Box<Process>,
@@ -366,14 +392,18 @@ impl Executor {
         source.watch(&self.epoll, fd)
     }
 
-    fn poll(&mut self, timeout: Option<Duration>) -> Result<()> {
+    fn poll<'r>(
+        &self,
+        room: &'r mut [MaybeUninit<epoll::Event>],
+        timeout: Option<Duration>,
+    ) -> Result<&'r [epoll::Event]> {
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
         });
-        let events = spare_capacity(&mut self.events);
-        match epoll::wait(&self.epoll, events, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+        match epoll::wait(&self.epoll, room, timeout.as_ref()) {
+            Ok((events, _)) => Ok(events),
+            Err(Errno::INTR) => Ok(&[]),
             Err(error) => Err(Error::io("cannot wait for commands", error)),
         }
     }

@@ -2,17 +2,21 @@
 //! and touches no system, so that a simulation can drive it through every interleaving.
 //!
 //! Whoever drives it performs all actions of a step, in order, before the next step, and hands
-//! their answers back as events.
+//! their answers back as events. While one of those actions waits for the file, what happens
+//! meanwhile is attended to: [`Machine::attend`] ends what is to be ended and asks the file nothing.
 
 mod answers;
+mod throttle;
 
 use std::time::Duration;
 
 use super::execution::{Cause, Execution, Finished};
-use super::protocol::{Action, Config, Event, Step, WorkerEvent};
+use super::executor::Ending;
+use super::protocol::{Action, Config, Event, Step, Unrecorded, WorkerEvent};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
+use throttle::Throttle;
 
 /// The first delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
@@ -24,8 +28,10 @@ const DUE_PAUSE: Duration = Duration::from_millis(20);
 const PEERS_INTERVAL: Duration = Duration::from_secs(2);
 /// How soon the lock of a worker that died is tried again if somebody else holds it.
 const TAKEN_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a worker told to end at once goes on trying to record what it ran.
+/// How long a worker told to end at once goes on trying to record what it ran, at most.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+/// The part of that which a grace time, however short, does not take away.
+const LEAST_WRITES: Duration = Duration::from_secs(1);
 
 /// A worker's mind.
 #[derive(Debug)]
@@ -57,6 +63,7 @@ pub struct Machine {
     due_from: BootTime,
     claim_backoff: Backoff,
     settle_backoff: Backoff,
+    throttle: Throttle,
     poll_at: BootTime,
     peers_at: BootTime,
     stop: Stop,
@@ -121,6 +128,7 @@ impl Machine {
             due_from: now.boot,
             claim_backoff: Backoff::default(),
             settle_backoff: Backoff::default(),
+            throttle: Throttle::default(),
             poll_at: now.boot,
             peers_at: now.boot,
             stop: Stop::No,
@@ -133,11 +141,7 @@ impl Machine {
 
     /// Takes in what happened and says what to do.
     pub fn step(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
-        for event in events {
-            self.take_in(now, event);
-        }
-        self.watch_clock(now);
-        self.end_what_is_overdue(now);
+        self.hear(now, events);
         let finished = self.finished(now);
         if !finished {
             self.act(now);
@@ -149,6 +153,54 @@ impl Machine {
         }
     }
 
+    /// Takes in what happened while a call on the file is under way, and says what need not wait
+    /// for it. Finished is a worker that may not wait for it any longer.
+    pub fn attend(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
+        self.hear(now, events);
+        let finished = self.gives_up(now);
+        Step {
+            actions: std::mem::take(&mut self.actions),
+            wake_at: self.deadline().filter(|_| !finished),
+            finished,
+        }
+    }
+
+    fn hear(&mut self, now: Now, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.take_in(now, event);
+        }
+        self.watch_clock(now);
+        self.end_what_is_overdue(now);
+    }
+
+    /// When an execution is to be ended at the latest, or the worker's own time is over.
+    pub fn deadline(&self) -> Option<BootTime> {
+        let stop = match self.stop {
+            Stop::No => None,
+            Stop::Finishing { until: at } | Stop::Ending { give_up: at } => Some(at),
+        };
+        let executions = self.running.iter().filter_map(Execution::acts_at);
+        executions.chain(stop).min()
+    }
+
+    /// Whether the worker was told to stop, or had to.
+    pub fn is_stopping(&self) -> bool {
+        self.stop != Stop::No
+    }
+
+    /// Whether the worker was told to end at once, or had to.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.stop, Stop::Ending { .. })
+    }
+
+    /// What ran here and is not in the file.
+    pub fn unrecorded(&self) -> Vec<Unrecorded> {
+        let unsettled = self.unsettled.iter().filter_map(Finished::unrecorded);
+        unsettled
+            .chain(self.running.iter().map(Execution::unrecorded))
+            .collect()
+    }
+
     /// Whether the worker runs the task of that claim, or is about to record how it ended.
     pub fn works_at(&self, claim: Claim) -> bool {
         let running = self.running.iter().map(|run| run.claim);
@@ -158,7 +210,7 @@ impl Machine {
 
     /// Whether the worker ended because nothing was left for it to run.
     pub fn has_drained(&self) -> bool {
-        self.config.drain && self.nothing_left && !self.stopping() && !self.unusable
+        self.config.drain && self.nothing_left && !self.is_stopping() && !self.unusable
     }
 
     /// What ended the worker before its time.
@@ -210,7 +262,7 @@ impl Machine {
             && until <= now.boot
         {
             let kill_at = now.boot.after(self.last_grace());
-            let give_up = kill_at.after(LAST_WRITES);
+            let give_up = kill_at.after(self.last_writes());
             self.stop = Stop::Ending { give_up };
             for execution in &mut self.running {
                 self.actions
@@ -218,23 +270,50 @@ impl Machine {
             }
         }
         let kill_at = now.boot.after(self.config.grace);
+        let mut killed = false;
         for execution in &mut self.running {
-            self.actions.extend(execution.overdue(now, kill_at));
+            let action = execution.overdue(now, kill_at);
+            killed |=
+                matches!(&action, Some(Action::Signal { ending, .. }) if *ending == Ending::Kill);
+            self.actions.extend(action);
+        }
+        // A worker that was stopped itself may send it late.
+        if killed {
+            self.put_off(now);
         }
     }
 
+    /// Nothing is left to recovery that was never tried to be recorded.
+    fn put_off(&mut self, now: Now) {
+        let later = now.boot.after(self.last_writes());
+        if let Stop::Ending { give_up } = &mut self.stop {
+            *give_up = later.max(*give_up);
+        }
+    }
+
+    /// How long the outcomes of what was ended may take to be recorded.
+    fn last_writes(&self) -> Duration {
+        self.config
+            .grace
+            .saturating_add(LEAST_WRITES)
+            .min(LAST_WRITES)
+    }
+
+    fn gives_up(&self, now: Now) -> bool {
+        matches!(self.stop, Stop::Ending { give_up } if give_up <= now.boot)
+    }
+
     fn finished(&mut self, now: Now) -> bool {
-        if !self.running.is_empty() {
+        let gives_up = self.gives_up(now);
+        // A handler is not left behind: it would run on beside whoever has its task next.
+        if self.running.iter().any(|run| !gives_up || run.is_handler()) {
             return false;
         }
-        if let Stop::Ending { give_up } = self.stop
-            && give_up <= now.boot
-            && !self.unsettled.is_empty()
-        {
+        if gives_up && !(self.unsettled.is_empty() && self.running.is_empty()) {
             self.unusable = true;
             self.error = self.error.take().or(self.refusal.take());
         }
-        let ends = self.stopping() || (self.config.drain && self.nothing_left);
+        let ends = self.is_stopping() || (self.config.drain && self.nothing_left);
         self.unusable || (ends && self.unsettled.is_empty() && !self.want_review)
     }
 
@@ -242,7 +321,7 @@ impl Machine {
         if !self.unsettled.is_empty() && self.settle_backoff.until <= now.boot {
             let settlements = self.unsettled.iter().map(Finished::settlement).collect();
             // What is recorded leaves its slots.
-            let free = self.config.slots.saturating_sub(self.running.len());
+            let free = self.slots().saturating_sub(self.running.len());
             let action = match self.asks_for(now, free) {
                 Some(limit) => Action::SettleAndClaim { settlements, limit },
                 None => Action::Settle(settlements),
@@ -268,6 +347,9 @@ impl Machine {
             self.next_due = None;
             self.want_claim = true;
         }
+        if self.throttle.grow(now, self.config.slots) {
+            self.actions.push(Action::Report(WorkerEvent::Sufficient));
+        }
         if let Some(limit) = self.asks_for(now, self.free()) {
             self.actions.push(Action::Claim { limit });
         } else if self.config.drain && self.want_rest && self.at_rest() {
@@ -285,7 +367,8 @@ impl Machine {
 
     /// How many tasks to claim now for so many free slots; `None` if no claim is to be made.
     fn asks_for(&mut self, now: Now, free: usize) -> Option<usize> {
-        if !self.may_claim(free) || self.want_review || self.claim_backoff.until > now.boot {
+        let waits = self.claim_backoff.until > now.boot || !self.throttle.allows(now);
+        if !self.may_claim(free) || self.want_review || waits {
             return None;
         }
         self.want_claim = false;
@@ -295,26 +378,26 @@ impl Machine {
     }
 
     fn may_claim(&self, free: usize) -> bool {
-        self.want_claim && !self.stopping() && free > 0
+        self.want_claim && !self.is_stopping() && free > 0
     }
 
     /// Slots without a task; what is not recorded yet still counts, so that a database that
     /// refuses to record is not asked for more.
     fn free(&self) -> usize {
         let taken = self.running.len() + self.unsettled.len();
-        self.config.slots.saturating_sub(taken)
+        self.slots().saturating_sub(taken)
+    }
+
+    fn slots(&self) -> usize {
+        self.throttle.slots(self.config.slots)
     }
 
     fn at_rest(&self) -> bool {
         self.running.is_empty() && self.unsettled.is_empty() && !self.want_claim
     }
 
-    fn stopping(&self) -> bool {
-        self.stop != Stop::No
-    }
-
     fn set_idle(&mut self, idle: bool) {
-        let idle = idle && !self.stopping();
+        let idle = idle && !self.is_stopping();
         if self.idle != idle {
             self.idle = idle;
             self.actions.push(Action::SetIdle(idle));
@@ -349,29 +432,26 @@ impl Machine {
         for execution in &mut self.running {
             self.actions.extend(execution.kill(Cause::Stop));
         }
-        let give_up = now.boot.after(LAST_WRITES);
+        let give_up = now.boot.after(self.last_writes());
         self.stop = Stop::Ending { give_up };
     }
 
     fn wake_at(&self, now: Now) -> BootTime {
         let mut wake_at = self.poll_at.min(self.peers_at);
         let mut sooner = |at: Option<BootTime>| wake_at = at.map_or(wake_at, |at| at.min(wake_at));
-        for execution in &self.running {
-            sooner(execution.acts_at());
-        }
+        // A time that is over is waited for no more, where a handler does not end.
+        sooner(self.deadline().filter(|at| *at > now.boot));
         sooner((!self.unsettled.is_empty()).then_some(self.settle_backoff.until));
         let asks = self.may_claim(self.free()) || self.want_review;
         sooner(asks.then_some(self.claim_backoff.until));
-        let due = self.next_due.filter(|_| !self.stopping());
+        sooner(self.throttle.next(now));
+        let due = self.next_due.filter(|_| !self.is_stopping());
         sooner(due.map(|due| {
             let ahead = u64::try_from(due.since(now.wall)).unwrap_or(0);
             now.boot
                 .after(Duration::from_millis(ahead))
                 .max(self.due_from)
         }));
-        if let Stop::Finishing { until } = self.stop {
-            sooner(Some(until));
-        }
         wake_at
     }
 }

@@ -30,6 +30,7 @@ pub mod shell;
 mod shortage;
 pub mod sidecar;
 pub(crate) mod spawn;
+mod standby;
 pub mod stop;
 pub mod system;
 pub mod trust;
@@ -38,7 +39,7 @@ pub mod worker;
 
 pub use driver::Observer;
 pub use listener::Listener;
-pub use protocol::WorkerEvent;
+pub use protocol::{Unrecorded, WorkerEvent};
 pub use recovery::Recovered;
 pub use stop::{SignalGuard, Stopper};
 pub use system::recover_once;

@@ -167,7 +167,8 @@ impl Drop for Beating {
     }
 }
 
-fn new_bell() -> Result<OwnedFd> {
+/// An eventfd, readable once it has been rung.
+pub(super) fn new_bell() -> Result<OwnedFd> {
     eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
         .map_err(|error| Error::io("cannot create an eventfd", error))
 }

@@ -57,6 +57,13 @@ pub enum Event {
     Heard(Result<Vec<Held>>),
     /// What the heart tells of the claims it keeps.
     Told(News),
+    /// A task's command was started, or its handler.
+    Started {
+        /// Its claim.
+        claim: Claim,
+        /// When; its timeout runs from then.
+        at: BootTime,
+    },
     /// A task could not be started.
     NotStarted {
         /// Its claim.
@@ -88,7 +95,8 @@ pub enum Event {
     Stop,
 }
 
-/// What is to be done.
+/// What is to be done. Claims, settles, questions to the file and starts may wait for the file or
+/// for a disk; nothing else does.
 #[derive(Debug)]
 pub enum Action {
     /// Claim up to `limit` tasks.
@@ -138,7 +146,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerEvent {
-    /// A task's execution began.
+    /// A task's execution began. One whose command could not be started ends without.
     Started {
         /// Its claim.
         claim: Claim,
@@ -176,11 +184,35 @@ pub enum WorkerEvent {
     },
     /// Another worker had died, or its leases had run out; its tasks were returned.
     Recovered(Recovered),
+    /// The machine is short of something that commands need, so fewer slots are used for a while.
+    /// Said once until [`Sufficient`](Self::Sufficient).
+    Short {
+        /// What it is short of.
+        message: String,
+        /// How many slots are used.
+        slots: usize,
+    },
+    /// After a shortage all slots are used again.
+    Sufficient,
+    /// The worker ends, and these outcomes are not in the file: the tasks count as ended by its
+    /// death.
+    Unrecorded(Vec<Unrecorded>),
     /// The wall clock was set back by more than is smoothed over. Due tasks go by the new time.
     ClockSetBack {
         /// By how much.
         by: Duration,
     },
+}
+
+/// A task whose outcome was not recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// Its claim.
+    pub claim: Claim,
+    /// Its name.
+    pub name: String,
+    /// How it ended; `None` if it did not: KILL has not ended it.
+    pub outcome: Option<Outcome>,
 }
 
 /// What to do next.

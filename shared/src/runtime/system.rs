@@ -9,16 +9,16 @@ use rustix::event::Timespec;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::executor::{Ended, Ending, Executor, StartError};
+use super::executor::{Commands, Ended, Ending, Executor, Started};
 use super::inputs;
 use super::listener::Place;
 use super::orphans::{OrphanEnd, ProcFs, Processes, Search};
-use super::pacemaker::{Pulse, silence};
+use super::pacemaker::{Pulse, new_bell, silence};
 use super::presence::{DeadLock, Registration, origin_of};
 use super::protocol::Event;
 use super::records::{CommandRecord, Namespace, RecordFile};
 use super::recovery::{Origin, Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
-use super::shell::{Peer, Shell};
+use super::shell::{Peer, Shell, StartResult, Sweeper};
 use super::sidecar::Sidecar;
 use super::stop::StopReceiver;
 use super::wakeup::{Signal, Waker};
@@ -27,14 +27,16 @@ use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
 
-/// What the executor calls the wake socket, the requests to stop and the heart's bell.
+/// What the executor calls the wake socket, the requests to stop, the heart's bell and the one that
+/// ends a wait.
 const WAKE_TOKEN: u64 = 0;
 const STOP_TOKEN: u64 = 1;
 const HEART_TOKEN: u64 = 2;
+const NUDGE_TOKEN: u64 = 3;
 /// Commands started before anything else is looked at.
 const TOGETHER: usize = 16;
 /// Other workers' processes are counted from here.
-const FIRST_PEER_TOKEN: u64 = 3;
+const FIRST_PEER_TOKEN: u64 = 4;
 
 /// The system as the worker registered with it sees it.
 #[derive(Debug)]
@@ -43,6 +45,7 @@ pub struct System {
     registration: Registration,
     stop: StopReceiver,
     bell: Option<Arc<OwnedFd>>,
+    nudge: Arc<OwnedFd>,
     sidecar: Sidecar,
     waker: Arc<Waker>,
     listening: Option<Place>,
@@ -77,11 +80,14 @@ impl System {
     ) -> Result<Self> {
         executor.watch(registration.socket(), WAKE_TOKEN)?;
         executor.watch(stop.as_fd(), STOP_TOKEN)?;
+        let nudge = Arc::new(new_bell()?);
+        executor.watch(nudge.as_fd(), NUDGE_TOKEN)?;
         Ok(Self {
             executor,
             registration,
             stop,
             bell: None,
+            nudge,
             sidecar,
             waker,
             listening: None,
@@ -102,6 +108,11 @@ impl System {
         self.executor.watch(bell.as_fd(), HEART_TOKEN)?;
         self.bell = Some(bell);
         Ok(())
+    }
+
+    /// A bell that ends a wait.
+    pub(super) fn nudge(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.nudge)
     }
 
     /// The worker's registration, to be closed after it has ended.
@@ -160,6 +171,7 @@ impl System {
                     events.push(Event::Stop);
                 }
             }
+            NUDGE_TOKEN => silence(&self.nudge),
             // The driver takes the news after every wait.
             HEART_TOKEN => {
                 if let Some(bell) = &self.bell {
@@ -182,12 +194,14 @@ impl System {
 }
 
 impl Shell for System {
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError> {
-        self.executor.start(task, now)
+    type Batch = Commands;
+
+    fn prepare(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Commands {
+        self.executor.prepare(tasks, now)
     }
 
-    fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, StartError)> {
-        self.executor.start_all(tasks, now)
+    fn adopt(&mut self, started: Started) -> Vec<(Claim, StartResult)> {
+        self.executor.adopt(started)
     }
 
     fn together(&self) -> usize {
@@ -240,13 +254,12 @@ impl Shell for System {
         }
     }
 
-    fn sweep(&mut self, search: &mut Search, now: Now) -> Result<Sweep> {
-        sweep(&ProcFs, &self.sidecar, search, now)
+    fn sweeper(&mut self) -> Sweeper {
+        let sidecar = self.sidecar.clone();
+        Sweeper::new(move |search, now| sweep(&ProcFs, &sidecar, search, now))
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {
-        // What is left is met again by the next one.
-        let _ = self.executor.sweep_inputs();
         let Some(position) = self.dead.iter().position(|lock| lock.worker() == dead) else {
             return;
         };

@@ -11,6 +11,7 @@ use super::inputs;
 use super::pacemaker;
 use super::presence::{Registration, sweep_strays};
 use super::protocol::{Config, WorkerEvent};
+use super::standby::Standby;
 use super::stop::{self, StopReceiver, Stopper};
 use super::system::System;
 use super::trust;
@@ -120,6 +121,9 @@ impl Summary {
             | WorkerEvent::Recovered(_)
             | WorkerEvent::Refused { .. }
             | WorkerEvent::ClockSetBack { .. }
+            | WorkerEvent::Short { .. }
+            | WorkerEvent::Sufficient
+            | WorkerEvent::Unrecorded(_)
             | WorkerEvent::Stopping { .. } => return,
         };
         *counter += 1;
@@ -140,6 +144,10 @@ impl<O: Observer> Observer for Counting<'_, O> {
 
     fn beat(&mut self) {
         self.observer.beat();
+    }
+
+    fn stuck(&mut self) {
+        self.observer.stuck();
     }
 }
 
@@ -200,12 +208,12 @@ impl<Q: Queue> Worker<Q> {
 
     /// Works until it is stopped or, draining, until nothing is left. Blocks; a thread of its own
     /// is a good place. Commands run as child processes, handlers on threads, `observer` on this
-    /// thread.
+    /// thread, or on another while this one waits for the file.
     ///
     /// # Errors
     /// Whatever made the database or the system unusable; its commands have been ended by then,
     /// and what could not be recorded is returned by the next worker as a crash.
-    pub fn run(self, observer: &mut impl Observer) -> Result<Summary> {
+    pub fn run(self, observer: &mut (impl Observer + Send)) -> Result<Summary> {
         let queue = self.queue;
         let sidecar = queue.sidecar().clone();
         let handlers = Arc::new(self.options.handlers);
@@ -219,7 +227,7 @@ impl<Q: Queue> Worker<Q> {
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let mut system = System::new(executor, self.registration, self.stop, sidecar, waker)?;
-        let (pulse, _beating) = match queue.lease() {
+        let (pulse, beating) = match queue.lease() {
             Some(lease) => {
                 let (pulse, pacemaker) = pacemaker::pair(Arc::clone(&queue), lease)?;
                 system.listen_to(&pulse)?;
@@ -239,15 +247,40 @@ impl<Q: Queue> Worker<Q> {
             observer,
         };
         let driver = Driver::new(Arc::clone(&queue), system, info.id, info.serves, config);
-        let mut driver = driver.under_leases(pulse);
-        let result = driver.run(&mut counting);
-        let registration = driver.into_shell().into_registration();
-        // A worker that cannot say goodbye is recovered by the next one.
-        let closed = registration.close(&*queue);
-        result?;
-        match closed {
-            Err(error) if !error.may_pass() => Err(error),
-            Ok(()) | Err(_) => Ok(counting.summary),
-        }
+        let driver = driver.under_leases(pulse);
+        let standby = Standby::new(Arc::clone(&queue), driver, &mut counting)?;
+        standby.run(|driver, result| {
+            let ended = leave(&*queue, driver, result, |event| standby.report(event));
+            drop(beating);
+            ended
+        })?;
+        drop(standby);
+        Ok(counting.summary)
     }
+}
+
+/// Says goodbye. A worker that cannot, or leaves something behind, is recovered by the next one.
+fn leave<Q: Queue>(
+    queue: &Q,
+    driver: Driver<Q, System>,
+    result: Result<()>,
+    report: impl FnOnce(&WorkerEvent),
+) -> Result<()> {
+    let unrecorded = driver.unrecorded();
+    let registration = driver.into_shell().into_registration();
+    if unrecorded.is_empty() {
+        let closed = registration.close(queue);
+        result?;
+        return closed.or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) });
+    }
+    let count = unrecorded.len();
+    report(&WorkerEvent::Unrecorded(unrecorded));
+    Err(Error::Unusable {
+        path: queue.path().to_owned(),
+        what: format!(
+            "the outcomes of {count} tasks could not be recorded, so that they count as ended by \
+             this worker's death; see that the file can be written, then start a worker"
+        ),
+        source: result.err().map(Into::into),
+    })
 }

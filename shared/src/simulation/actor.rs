@@ -4,7 +4,7 @@
 use crate::claim::WorkerId;
 use crate::clock::BootTime;
 use crate::queue::Queue;
-use crate::runtime::driver::{Driver, Turn};
+use crate::runtime::driver::{AnswerOf, CallOf, Driver, Turn};
 use crate::runtime::pacemaker::Pacemaker;
 
 use super::faulty::Faulty;
@@ -16,10 +16,26 @@ pub(super) struct Worker<Q: Queue> {
     pub(super) process: usize,
     pub(super) queue: String,
     pub(super) driver: Driver<Faulty<Q>, SimulatedShell>,
+    /// A call that takes its time.
+    pub(super) call: Option<SlowCall>,
     pub(super) own: Pace,
     /// Turns since it last had nothing to do.
     pub(super) busy_turns: u32,
     pub(super) heart: Option<Heart<Q>>,
+}
+
+/// A call under way.
+pub(super) struct SlowCall {
+    pub(super) returns_at: BootTime,
+    pub(super) stage: CallStage,
+}
+
+/// How far a call has come.
+pub(super) enum CallStage {
+    /// It will do what it is to do at its end.
+    Begun(CallOf<SimulatedShell>),
+    /// It has done that, and nobody knows yet.
+    Done(AnswerOf<SimulatedShell>),
 }
 
 pub(super) struct Heart<Q: Queue> {
@@ -94,7 +110,9 @@ impl<Q: Queue> Worker<Q> {
         ended: &[WorkerId],
     ) -> impl Iterator<Item = Half> + use<Q> {
         let news = self.own.stopped_until.is_none() && ended.contains(&self.id);
-        let own = (news || self.own.is_ready(now)).then_some(Half::Worker);
+        let returns = |call: &SlowCall| call.returns_at <= now;
+        let returned = self.own.stopped_until.is_none() && self.call.as_ref().is_some_and(returns);
+        let own = (news || returned || self.own.is_ready(now)).then_some(Half::Worker);
         let heart = self.heart.as_ref();
         let heart = heart.is_some_and(|heart| heart.pace.is_ready(now));
         own.into_iter().chain(heart.then_some(Half::Heart))
@@ -103,7 +121,8 @@ impl<Q: Queue> Worker<Q> {
     /// When it goes on by itself.
     pub(super) fn next(&self, now: BootTime) -> Option<BootTime> {
         let heart = self.heart.as_ref().and_then(|heart| heart.pace.next());
-        let nexts = [self.own.next(), heart].into_iter().flatten();
+        let call = self.call.as_ref().map(|call| call.returns_at);
+        let nexts = [self.own.next(), heart, call].into_iter().flatten();
         nexts.filter(|until| *until > now).min()
     }
 }

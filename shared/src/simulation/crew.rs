@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::{Half, Heart, Pace, Worker};
+use super::actor::{CallStage, Half, Heart, Pace, SlowCall, Worker};
 use super::chaos::Simulation;
 use super::shell::SimulatedShell;
 use super::world::Shared;
 use super::{Plant, Stalls};
 use crate::clock::{BootTime, Clock};
 use crate::queue::{Queue, Serves};
-use crate::runtime::driver::{Driver, Observer, Turn};
+use crate::runtime::driver::{CallOf, Driver, Observer, Turn};
 use crate::runtime::pacemaker;
 use crate::runtime::presence::Registration;
 use crate::runtime::protocol::{Config as WorkerConfig, WorkerEvent};
@@ -101,6 +101,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             process,
             queue: name,
             driver: Driver::new(queue, shell, id, serves, config).under_leases(pulse),
+            call: None,
             own: Pace::default(),
             busy_turns: 0,
             heart,
@@ -180,9 +181,6 @@ impl<Q: Queue> Simulation<'_, Q> {
         let mut busy = 0;
         while busy < turns && self.turn_of(position) {
             busy += 1;
-            if self.stops_at_settle(position) {
-                break;
-            }
         }
         if busy > 0 {
             self.rouse();
@@ -190,17 +188,13 @@ impl<Q: Queue> Simulation<'_, Q> {
     }
 
     /// Stops a worker between its decision and its settle, now and then.
-    fn stops_at_settle(&mut self, position: usize) -> bool {
+    fn stops_before(&self, position: usize, call: &CallOf<SimulatedShell>) -> bool {
         let share = self.config.stops_at_settle;
-        let stops = share > 0
+        share > 0
             && !self.world.lock().calm
-            && self.workers[position].driver.settles_next()
-            && self.draw(1000) < share;
-        if stops {
-            let until = self.stopped_until();
-            self.workers[position].stop(None, until);
-        }
-        stops
+            && self.workers[position].call.is_none()
+            && call.settles()
+            && self.draw(1000) < share
     }
 
     fn stopped_until(&self) -> BootTime {
@@ -210,36 +204,112 @@ impl<Q: Queue> Simulation<'_, Q> {
 
     /// Returns whether the worker has more to do.
     fn turn_of(&mut self, position: usize) -> bool {
+        self.world.lock().counts.turns += 1;
+        let now = self.clock.now().boot;
+        let worker = &mut self.workers[position];
+        if let Some(call) = worker.call.take_if(|call| call.returns_at <= now) {
+            let answer = match call.stage {
+                CallStage::Begun(call) => call.perform(&*self.queues[worker.process]),
+                CallStage::Done(answer) => answer,
+            };
+            worker.driver.answered(answer);
+            return true;
+        }
+        let waits = worker.call.is_some();
+        let turn = if waits {
+            match worker.driver.attend() {
+                Turn::Busy => Turn::Busy,
+                Turn::Wait(until) => Turn::Wait(until),
+                // It may not wait for its call, but cannot leave without.
+                Turn::Finished => Turn::Wait(BootTime(i64::MAX)),
+            }
+        } else {
+            worker.driver.turn()
+        };
+        self.trace(position);
+        match turn {
+            Turn::Busy => self.is_busy(position),
+            Turn::Call(call) => self.perform(position, call),
+            Turn::Wait(until) => {
+                self.wait(position, until);
+                false
+            }
+            Turn::Finished => {
+                self.finish(position);
+                false
+            }
+        }
+    }
+
+    fn is_busy(&mut self, position: usize) -> bool {
+        let worker = &mut self.workers[position];
+        worker.busy_turns += 1;
+        if worker.busy_turns == MOST_BUSY_TURNS {
+            let what = format!("{} never comes to rest", worker.id);
+            self.world.lock().violated(what);
+        }
+        true
+    }
+
+    /// Makes a call, or leaves it under way while the worker goes on with the rest.
+    fn perform(&mut self, position: usize, call: CallOf<SimulatedShell>) -> bool {
+        if self.stops_before(position, &call) {
+            self.slow_down(position, CallStage::Begun(call));
+            let until = self.stopped_until();
+            self.workers[position].stop(None, until);
+            return false;
+        }
+        let slow = !self.world.lock().calm && self.draw(1000) < self.config.slow_calls;
+        // What is started is there at once, however long its program takes to load. What is claimed is
+        // seen by others once the call has done all but return.
+        if slow && (call.claims() || (!call.starts() && self.draw(2) == 0)) {
+            self.slow_down(position, CallStage::Begun(call));
+            return self.is_busy(position);
+        }
+        let answer = call.perform(&*self.queues[self.workers[position].process]);
+        if slow {
+            self.slow_down(position, CallStage::Done(answer));
+        } else {
+            self.workers[position].driver.answered(answer);
+        }
+        self.is_busy(position)
+    }
+
+    fn slow_down(&mut self, position: usize, stage: CallStage) {
+        let longest = self.config.usual_ms.saturating_mul(2).max(1);
+        let takes = Duration::from_millis(self.world.lock().rng.u64(0..longest));
+        let returns_at = self.clock.now().boot.after(takes);
+        let worker = &mut self.workers[position];
+        let done = matches!(stage, CallStage::Done(_));
+        let what = format_args!(
+            "{} waits for a call until {}, done {done}",
+            worker.id, returns_at.0
+        );
+        self.world.lock().note(what);
+        worker.call = Some(SlowCall { returns_at, stage });
+    }
+
+    fn wait(&mut self, position: usize, until: BootTime) {
+        let worker = &mut self.workers[position];
+        worker.busy_turns = 0;
+        if let Err(error) = worker.driver.wait(Some(until)) {
+            let what = format!("a wait failed: {error}");
+            self.world.lock().violated(what);
+        }
+        if !worker.driver.has_events() {
+            worker.own.waits_until = Some(until);
+        }
+    }
+
+    /// Takes what a worker tells into the trace.
+    fn trace(&mut self, position: usize) {
         let mut tracer = Tracer {
             world: self.world.clone(),
             place: self.path.display().to_string(),
         };
-        let worker = &mut self.workers[position];
-        self.world.lock().counts.turns += 1;
-        match worker.driver.turn(&mut tracer) {
-            Turn::Busy => {
-                worker.busy_turns += 1;
-                if worker.busy_turns == MOST_BUSY_TURNS {
-                    let what = format!("{} never comes to rest", worker.id);
-                    self.world.lock().violated(what);
-                }
-                return true;
-            }
-            Turn::Wait(until) => {
-                worker.busy_turns = 0;
-                let waited = worker.driver.wait(Some(until));
-                if let Err(error) = waited {
-                    self.world
-                        .lock()
-                        .violated(format!("a wait failed: {error}"));
-                }
-                if !worker.driver.has_events() {
-                    worker.own.waits_until = Some(until);
-                }
-            }
-            Turn::Finished => self.finish(position),
+        for event in self.workers[position].driver.reports() {
+            tracer.on(&event);
         }
-        false
     }
 
     fn finish(&mut self, position: usize) {

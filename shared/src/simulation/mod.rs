@@ -59,6 +59,8 @@ pub struct Config {
     pub stopped_ms: u32,
     /// Before how many of 1,000 settles the worker is stopped.
     pub stops_at_settle: u32,
+    /// How many of 1,000 calls of a worker take their time, while the rest of it goes on.
+    pub slow_calls: u32,
     /// Tasks enqueued, at most.
     pub tasks: usize,
     /// How long most executions take, and tasks are put off, in milliseconds, at most.
@@ -94,6 +96,7 @@ impl Default for Config {
             fewest: 0,
             stopped_ms: 20_000,
             stops_at_settle: 0,
+            slow_calls: 60,
             tasks: 100,
             usual_ms: 2_000,
             poll_ms: 500,

@@ -10,13 +10,12 @@ use crate::clock::{BootTime, Clock, Now};
 use crate::conformance::ManualClock;
 use crate::error::Result;
 use crate::queue::WorkerInfo;
-use crate::runtime::executor::{Ending, StartError};
+use crate::runtime::executor::Ending;
 use crate::runtime::listener::Place;
-use crate::runtime::orphans::Search;
 use crate::runtime::presence::{DeadLock, Registration};
 use crate::runtime::protocol::Event;
-use crate::runtime::recovery::{Origin, Sweep};
-use crate::runtime::shell::{Peer, Shell};
+use crate::runtime::recovery::Origin;
+use crate::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::{Signal, Waker};
 
@@ -39,9 +38,45 @@ impl SimulatedShell {
     }
 }
 
+/// Tasks about to be started in the world.
+#[derive(Debug)]
+pub(super) struct Ready {
+    tasks: Vec<ClaimedTask>,
+    world: Shared,
+    clock: Arc<ManualClock>,
+}
+
+impl Batch for Ready {
+    type Started = Vec<(Claim, StartResult)>;
+
+    fn is_quick(&self) -> bool {
+        false
+    }
+
+    fn start(self) -> Self::Started {
+        let now = self.clock.now();
+        let mut world = self.world.lock();
+        let start = |task: &ClaimedTask| {
+            let started = world.start(task, now).map(|()| now.boot);
+            (task.claim, started)
+        };
+        self.tasks.iter().map(start).collect()
+    }
+}
+
 impl Shell for SimulatedShell {
-    fn start(&mut self, task: &ClaimedTask, now: Now) -> Result<(), StartError> {
-        self.world.lock().start(task, now)
+    type Batch = Ready;
+
+    fn prepare(&mut self, tasks: Vec<ClaimedTask>, _: Now) -> Ready {
+        Ready {
+            tasks,
+            world: self.world.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn adopt(&mut self, started: Vec<(Claim, StartResult)>) -> Vec<(Claim, StartResult)> {
+        started
     }
 
     fn signal(&mut self, claim: Claim, ending: Ending) {
@@ -82,8 +117,9 @@ impl Shell for SimulatedShell {
             .retain(|id| peers.iter().any(|peer| peer.id == *id));
     }
 
-    fn sweep(&mut self, search: &mut Search, now: Now) -> Result<Sweep> {
-        Ok(self.world.lock().sweep(search, now.boot))
+    fn sweeper(&mut self) -> Sweeper {
+        let world = self.world.clone();
+        Sweeper::new(move |search, now| Ok(world.lock().sweep(search, now.boot)))
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {

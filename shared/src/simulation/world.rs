@@ -453,9 +453,11 @@ impl World {
         self.commands().any(runs)
     }
 
-    /// Executions that belong to a worker and run, for a worker that claims to have ended.
+    /// Commands of a worker that run, for a worker that claims to have ended. A handler that heeds
+    /// nothing ends with its process.
     pub(super) fn left_by(&self, worker: WorkerId, now: BootTime) -> usize {
-        let left = |child: &&Child| child.claim.worker == worker && child.ends_at > now;
+        let own = |child: &Child| child.claim.worker == worker && !child.is_handler;
+        let left = |child: &&Child| own(child) && child.ends_at > now;
         self.commands().filter(left).count()
     }
 

@@ -4,6 +4,7 @@
 mod bad_input;
 mod committed;
 mod completions;
+mod held;
 mod hints;
 mod interrupted_run;
 mod lasting;

@@ -3,26 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use super::{Driver, Observer};
+use super::calls::Listed;
+use super::{Call, CallOf, Driver, Turn};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
-use crate::queue::{Queue, WorkerInfo};
+use crate::queue::Queue;
 use crate::runtime::protocol::{Event, WorkerEvent};
-use crate::runtime::recovery::{Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+use crate::runtime::recovery::{Recovered, Recovery, RecoveryAction};
 use crate::runtime::shell::{Peer, Shell};
 
 impl<Q: Queue, S: Shell> Driver<Q, S> {
-    pub(super) fn look_at_peers(&mut self, now: Now, observer: &mut impl Observer) {
-        let mut refused = |error: Error| {
-            observer.on(&WorkerEvent::Refused {
-                message: error.to_string(),
-            });
-        };
-        let (counter, workers) = match self.list_workers() {
+    pub(super) fn look_at_peers(&mut self, now: Now) -> Turn<CallOf<S>> {
+        let known = self.listed.as_ref().map(|(counter, _)| *counter);
+        self.call(now, Call::ListWorkers(known))
+    }
+
+    /// Looks at the workers that are registered.
+    pub(super) fn listed(&mut self, now: Now, listed: Result<Listed>) {
+        let listed = match listed {
             Ok(listed) => listed,
-            Err(error) => return refused(error),
+            Err(error) => {
+                self.listed = None;
+                return self.refused(&error);
+            }
         };
+        let known = self.listed.take().map(|(_, workers)| workers);
+        let workers = listed.workers.or(known).unwrap_or_default();
         self.shell.watch_only(&workers);
         for peer in &workers {
             let is_put_off = self.put_off.is_put_off(peer.id, now.boot);
@@ -36,31 +43,28 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                     self.recoveries.push(Recovery::new(peer.id, origin, now));
                 }
                 // One whose lock cannot be tried keeps nobody from recovering the others.
-                Err(error) => refused(error),
+                Err(error) => self.refused(&error),
             }
         }
-        self.listed = Some((counter, workers));
-        if let Err(error) = self.look_at_leases(now) {
-            refused(error);
+        self.listed = Some((listed.counter, workers));
+        match listed.expired {
+            Ok(expired) => self.recover_expired(now, expired),
+            Err(error) => self.refused(&error),
         }
     }
 
-    /// The workers, and the change counter that they are right for. Read anew only after a commit:
-    /// an idle worker that looks at its peers touches little memory.
-    fn list_workers(&mut self) -> Result<(i64, Vec<WorkerInfo>)> {
-        let counter = self.queue.change_counter()?;
-        match self.listed.take() {
-            Some(listed) if listed.0 == counter => Ok(listed),
-            _ => Ok((counter, self.queue.workers()?)),
-        }
+    fn refused(&mut self, error: &Error) {
+        self.report(WorkerEvent::Refused {
+            message: error.to_string(),
+        });
     }
 
     /// Begins the recovery of claims whose lease has run out, whatever else their workers hold: one
     /// that was left behind, by a commit in the dark for instance, is extended by nobody. What this
     /// worker itself works at, its heart and its next settle see to.
-    fn look_at_leases(&mut self, now: Now) -> Result<()> {
+    fn recover_expired(&mut self, now: Now, expired: Vec<Claim>) {
         let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
-        for claim in self.queue.expired()? {
+        for claim in expired {
             if claim.worker != self.worker || !self.machine.works_at(claim) {
                 of_worker.entry(claim.worker).or_default().push(claim);
             }
@@ -71,7 +75,6 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                     .push(Recovery::of_expired(worker, claims, now));
             }
         }
-        Ok(())
     }
 
     fn is_recovering(&self, worker: WorkerId) -> bool {
@@ -79,59 +82,45 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         self.recoveries.iter().any(known)
     }
 
-    /// Goes on with the first recovery that has something to do. Returns whether one had.
-    pub(super) fn recover(&mut self, now: Now, observer: &mut impl Observer) -> bool {
-        let due = |recovery: &Recovery| !matches!(recovery.next(now), RecoveryAction::Wait(_));
-        let Some(position) = self.recoveries.iter().position(due) else {
-            return false;
-        };
-        let recovery = &mut self.recoveries[position];
-        let dead = recovery.worker();
-        match recovery.next(now) {
-            RecoveryAction::ListClaims => {
-                let claims = self.queue.claims_of(dead);
-                recovery.answer(now, RecoveryAnswer::Listed(claims));
-            }
-            RecoveryAction::Sweep if !recovery.is_sure(&*self.queue, now) => {}
-            RecoveryAction::Sweep => match self.shell.sweep(recovery.search(), now) {
-                Ok(sweep) => recovery.answer(now, RecoveryAnswer::Swept(sweep)),
-                Err(error) => {
-                    recovery.answer(now, RecoveryAnswer::Swept(Sweep::default()));
-                    observer.on(&WorkerEvent::Refused {
-                        message: error.to_string(),
-                    });
-                }
-            },
-            RecoveryAction::Reap => {
-                let reaped = match recovery.expired() {
-                    Some(claims) => self.queue.expire(&claims),
-                    None => self.queue.reap_except(dead, recovery.kept()),
-                };
-                recovery.answer(now, RecoveryAnswer::Reaped(reaped));
-            }
-            RecoveryAction::Wait(_) => {}
-            RecoveryAction::Release => self.recovered(position, now, observer),
+    /// Goes on with the first recovery that has something to do, if one has. It is away meanwhile.
+    pub(super) fn recover(&mut self, now: Now) -> Option<Turn<CallOf<S>>> {
+        if std::mem::take(&mut self.sweeps_inputs) {
+            return Some(self.call(now, Call::SweepInputs));
         }
-        true
+        let due = |recovery: &Recovery| !matches!(recovery.next(now), RecoveryAction::Wait(_));
+        let position = self.recoveries.iter().position(due)?;
+        let recovery = self.recoveries.swap_remove(position);
+        if recovery.next(now) == RecoveryAction::Release {
+            self.recovered(recovery, now);
+            return Some(Turn::Busy);
+        }
+        let sweeper = self.shell.sweeper();
+        Some(self.call(now, Call::Recover(Box::new(recovery), sweeper)))
     }
 
-    fn recovered(&mut self, position: usize, now: Now, observer: &mut impl Observer) {
-        let recovery = self.recoveries.swap_remove(position);
+    /// Takes a recovery back. A scan that was refused is told.
+    pub(super) fn went_on(&mut self, recovery: Recovery, refused: Option<&Error>) {
+        self.recoveries.push(recovery);
+        if let Some(error) = refused {
+            self.refused(error);
+        }
+    }
+
+    fn recovered(&mut self, recovery: Recovery, now: Now) {
         let dead = recovery.worker();
+        self.sweeps_inputs = true;
         match recovery.into_result() {
             Ok(recovered) => {
                 self.shell.release(dead, !recovered.kept.is_empty());
                 self.events.push(Event::TasksWaiting);
                 if self.is_told(&recovered, now) {
-                    observer.on(&WorkerEvent::Recovered(recovered));
+                    self.report(WorkerEvent::Recovered(recovered));
                 }
             }
             // The row and the lock file stay, so that somebody tries again.
             Err(error) => {
                 self.shell.release(dead, true);
-                observer.on(&WorkerEvent::Refused {
-                    message: error.to_string(),
-                });
+                self.refused(&error);
             }
         }
     }

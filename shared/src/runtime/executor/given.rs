@@ -1,5 +1,6 @@
 //! What commands are given before they start.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +18,7 @@ use crate::output::KEPT_OUTPUTS;
 const FEW: usize = 32;
 
 /// What a command is given.
+#[derive(Debug)]
 pub(super) enum Given {
     Nothing,
     Inputs(Inputs),
@@ -28,6 +30,12 @@ pub(super) enum Given {
 pub(super) struct Outputs {
     source: Arc<dyn Source>,
     remover: Option<Remover>,
+}
+
+impl fmt::Debug for Outputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outputs").finish_non_exhaustive()
+    }
 }
 
 impl Outputs {

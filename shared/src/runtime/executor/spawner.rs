@@ -13,10 +13,12 @@ use super::super::handlers::panicked;
 use super::super::records::CommandRecords;
 use super::StartError;
 use super::given::Given;
-use crate::claim::ClaimedTask;
-use crate::clock::BootTime;
+use crate::claim::{Claim, ClaimedTask};
+use crate::clock::{BootTime, Clock, SystemClock};
+use crate::runtime::shell::{Batch, StartResult};
 
 /// A command to be started.
+#[derive(Debug)]
 pub(super) struct Order {
     /// Which of several it is.
     pub(super) place: usize,
@@ -26,7 +28,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    fn carry_out(self, surroundings: &Surroundings) -> Started {
+    fn carry_out(self, surroundings: &Surroundings) -> Done {
         let place = self.place;
         // A thread that ended here would be waited for without an end.
         let began = catch_unwind(AssertUnwindSafe(|| self.begin(surroundings)));
@@ -46,21 +48,73 @@ impl Order {
                 None => return Ok(Began::Waits(Box::new(self.task))),
             },
         };
+        let at = SystemClock.now().boot;
         let process = Process::start(&self.task, self.now, surroundings, inputs)?;
-        Ok(Began::Runs(Box::new(process)))
+        Ok(Began::Runs(Box::new(process), at))
     }
 }
 
 /// How far a command has come.
 #[derive(Debug)]
 pub(super) enum Began {
-    Runs(Box<Process>),
+    /// It was started then.
+    Runs(Box<Process>, BootTime),
     /// Its inputs are yet to be prepared.
     Waits(Box<ClaimedTask>),
 }
 
 /// What became of an [`Order`], by its place.
-type Started = (usize, Result<Began, StartError>);
+type Done = (usize, Result<Began, StartError>);
+
+/// Tasks to be started, away from the executor: a program may take long to load.
+#[derive(Debug)]
+pub struct Commands {
+    pub(super) now: BootTime,
+    pub(super) claims: Vec<Claim>,
+    /// What is known of some already.
+    pub(super) known: Vec<(Claim, StartResult)>,
+    pub(super) orders: Vec<Order>,
+    pub(super) spawner: Option<Spawner>,
+}
+
+/// Tasks that were started, or not.
+#[derive(Debug)]
+pub struct Started {
+    pub(super) now: BootTime,
+    pub(super) claims: Vec<Claim>,
+    pub(super) known: Vec<(Claim, StartResult)>,
+    pub(super) done: Vec<Done>,
+    pub(super) spawner: Option<Spawner>,
+}
+
+impl Batch for Commands {
+    type Started = Started;
+
+    fn is_quick(&self) -> bool {
+        self.orders.is_empty()
+    }
+
+    fn start(self) -> Started {
+        let Self {
+            now,
+            claims,
+            known,
+            orders,
+            mut spawner,
+        } = self;
+        let started = match &mut spawner {
+            Some(spawner) => spawner.start(orders),
+            None => unreachable!("there is one batch at a time"),
+        };
+        Started {
+            now,
+            claims,
+            known,
+            done: started,
+            spawner,
+        }
+    }
+}
 
 /// A second thread that starts commands beside the worker's own. It ends with the spawner.
 #[derive(Debug)]
@@ -68,8 +122,8 @@ pub(super) struct Spawner {
     surroundings: Arc<Surroundings>,
     orders: Sender<Order>,
     taken: Receiver<Order>,
-    done: Sender<Started>,
-    started: Receiver<Started>,
+    done: Sender<Done>,
+    started: Receiver<Done>,
     has_thread: bool,
 }
 
@@ -96,7 +150,7 @@ impl Spawner {
     }
 
     /// Starts all of them, and returns once all are started or refused, in no particular order.
-    pub(super) fn start(&mut self, orders: Vec<Order>) -> Vec<Started> {
+    pub(super) fn start(&mut self, orders: Vec<Order>) -> Vec<Done> {
         let count = orders.len();
         if count > 1 && !self.has_thread {
             self.has_thread = self.add_thread();

@@ -4,7 +4,7 @@ use super::super::execution::{Cause, Execution, Finished};
 use super::super::executor::{Ended, StartError};
 use super::super::heart::News;
 use super::super::protocol::{Action, Event, WorkerEvent};
-use super::{DUE_PAUSE, LAST_WRITES, Machine, Stop, TAKEN_INTERVAL};
+use super::{DUE_PAUSE, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
 use crate::error::{Error, Result};
@@ -27,14 +27,15 @@ impl Machine {
                 self.actions
                     .push(Action::Report(WorkerEvent::Refused { message }));
             }
-            Event::NotStarted { claim, error } => {
-                if let Some(execution) = self.take_running(claim) {
-                    self.unsettled.push(match error {
-                        StartError::Refused(message) => execution.not_started(message, now),
-                        StartError::Shortage(_) => Finished::returned(claim),
-                    });
-                }
+            Event::Started { claim, at } => {
+                // What was started meanwhile is ended now.
+                self.put_off(now);
+                // What was claimed last is started last.
+                let mut running = self.running.iter_mut().rev();
+                let started = running.find(|run| run.claim == claim);
+                self.actions.extend(started.map(|run| run.started(at)));
             }
+            Event::NotStarted { claim, error } => self.not_started(now, claim, error),
             Event::Unsure(claim) => {
                 if self.take_running(claim).is_some() {
                     self.unsettled.push(Finished::returned(claim));
@@ -54,6 +55,25 @@ impl Machine {
                 self.refused(now, error);
             }
             Event::Stop => self.stop(now),
+        }
+    }
+
+    fn not_started(&mut self, now: Now, claim: Claim, error: StartError) {
+        let Some(execution) = self.take_running(claim) else {
+            return;
+        };
+        match error {
+            StartError::Refused(message) => self.unsettled.push(execution.not_started(message)),
+            // It says nothing of the task, which another worker may be able to start.
+            StartError::Shortage(message) => {
+                self.unsettled.push(Finished::returned(claim));
+                self.want_claim = true;
+                self.set_idle(false);
+                let running = self.running.iter().filter(|run| run.has_started()).count();
+                let begins = self.throttle.short(now, running, self.config.slots);
+                let told = begins.map(|slots| WorkerEvent::Short { message, slots });
+                self.actions.extend(told.map(Action::Report));
+            }
         }
     }
 
@@ -79,17 +99,18 @@ impl Machine {
         let filled = claims.tasks.len() >= self.asked_for;
         if !claims.tasks.is_empty() {
             self.set_listening(false);
+            self.put_off(now);
         }
         let starts: Vec<_> = claims
             .tasks
             .into_iter()
-            .filter_map(|task| self.start(now, task))
+            .filter_map(|task| self.start(task))
             .collect();
         self.actions.extend(starts);
         if filled {
             self.want_claim = true;
             self.set_idle(false);
-            if !self.stopping() {
+            if !self.is_stopping() {
                 self.actions.push(Action::PassOn);
             }
             return;
@@ -109,23 +130,18 @@ impl Machine {
         }
         // The new owner waits for the claims of this one, which may still be settled.
         self.error.get_or_insert(error);
-        if !self.stopping() {
+        if !self.is_stopping() {
             self.stop(now);
         }
     }
 
     /// Takes a task into a slot. Returns what is left to do, which is done together for several.
-    fn start(&mut self, now: Now, task: ClaimedTask) -> Option<Action> {
-        if self.stopping() {
+    fn start(&mut self, task: ClaimedTask) -> Option<Action> {
+        if self.is_stopping() {
             self.unsettled.push(Finished::returned(task.claim));
             return None;
         }
-        self.running.push(Execution::new(&task, now));
-        self.actions.push(Action::Report(WorkerEvent::Started {
-            claim: task.claim,
-            name: task.name.clone(),
-            attempt: task.attempt,
-        }));
+        self.running.push(Execution::new(&task));
         Some(Action::Start(Box::new(task)))
     }
 
@@ -209,10 +225,7 @@ impl Machine {
         let Some(execution) = self.take_running(ended.claim) else {
             return;
         };
-        // Nothing is left to recovery that was never tried to be recorded.
-        if let Stop::Ending { give_up } = &mut self.stop {
-            *give_up = (*give_up).max(now.boot.after(LAST_WRITES));
-        }
+        self.put_off(now);
         match execution.end(ended) {
             Ok(finished) => self.unsettled.push(finished),
             Err(lost) => self.actions.push(Action::Report(lost)),

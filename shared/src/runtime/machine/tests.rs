@@ -1,7 +1,9 @@
 //! The machine alone: events in, actions out.
 
 mod looks;
+mod meanwhile;
 mod refusals;
+mod shortage;
 mod stopping;
 
 use super::super::executor::{End, Ended, Ending};
@@ -49,6 +51,13 @@ fn claimed(ids: impl IntoIterator<Item = i64>) -> Event {
     }))
 }
 
+fn started(id: i64, millis: i64) -> Event {
+    Event::Started {
+        claim: task(id).claim,
+        at: BootTime(millis),
+    }
+}
+
 fn ended(id: i64, end: End) -> Event {
     Event::Ended(Ended {
         claim: task(id).claim,
@@ -81,6 +90,7 @@ fn running(ids: &[i64]) -> Machine {
     let mut machine = machine(ids.len());
     let step = machine.step(at(0), [claimed(ids.iter().copied())]);
     assert_eq!(starts(&step), ids);
+    machine.step(at(0), ids.iter().map(|id| started(*id, 0)));
     machine
 }
 

@@ -5,11 +5,12 @@ use super::super::super::heart::News;
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
 use super::super::Machine;
 use super::{at, busy, claimed, ended, limit, machine, outcomes, running, signals, starts, task};
-use crate::claim::Held;
+use crate::claim::{Claims, Held};
 use crate::clock::Now;
 use crate::error::Error;
 use crate::outcome::{Outcome, Settled};
 use crate::state::State;
+use crate::task::Work;
 
 fn unknown() -> Error {
     Error::CommitUnknown {
@@ -215,7 +216,17 @@ fn a_worker_that_cannot_record_what_it_ran_gives_up_five_seconds_after_the_last_
 /// task has ended.
 #[test]
 fn a_handler_that_outlasts_every_patience_is_still_recorded() {
-    let mut machine = running(&[1]);
+    let mut machine = machine(1);
+    let mut of_handler = task(1);
+    of_handler.work = Work::Handler {
+        handler: "slow".to_owned(),
+        payload: Vec::new(),
+    };
+    let claims = Claims {
+        tasks: vec![of_handler],
+        next_due: None,
+    };
+    machine.step(at(0), [Event::Claimed(Ok(claims))]);
     machine.step(at(10), [Event::Stop, Event::Stop]);
     assert!(!machine.step(at(60_000), []).finished);
     let returned = ended(1, End::Handler(Outcome::Succeeded));

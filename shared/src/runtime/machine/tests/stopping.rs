@@ -224,7 +224,7 @@ fn a_stopping_worker_does_not_wake_for_tasks_that_come_due() {
     assert!(step.wake_at > Some(at(300).boot), "the last answer counts");
     let mut machine = super::machine(2);
     machine.step(at(0), [due()]);
-    let step = machine.step(at(1), [Event::Stop]);
+    let step = machine.step(at(1), [super::started(1, 0), Event::Stop]);
     assert_eq!(step.wake_at, Some(at(1_000).boot), "that is its timeout");
     assert_eq!(limit(&machine.step(at(300), [])), None);
 }
