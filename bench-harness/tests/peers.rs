@@ -134,6 +134,42 @@ fn a_named_peer_that_is_missing_is_an_error_that_says_what_to_do() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// Stands for `pueue`: keeps a line for each command it is given, and shows each in a table whose
+/// rows are as wide as those of commands in a long path.
+const PUEUE: &str = r#"
+case "$1" in
+    --version) echo "pueue of a test" ;;
+    add) echo "$2" >>tasks ;;
+    status)
+        touch tasks
+        path=$(printf '%0700d' 0)
+        while read -r line; do echo "$line  Success  $path"; done <tasks ;;
+esac
+"#;
+
+/// Bug: pueue was left out of every comparison of 200 commands ("189 of 200 succeeded"): only the
+/// last 64 KiB of its table were read. All of it is.
+#[test]
+fn every_row_of_a_long_table_of_pueue_is_counted() {
+    let programs = Drivers::new();
+    programs.add("pueue", PUEUE);
+    programs.add("pueued", "exec sleep 600");
+    let path = format!(
+        "{}:{}",
+        programs.path().display(),
+        std::env::var("PATH").expect("a path")
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-harness"));
+    command.args([
+        "peers", "pueue", "--ops", "8", "--scaled", "8", "--runs", "1",
+    ]);
+    let output = command.env("PATH", path).output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("pueue of a test"), "{text}");
+}
+
 /// Stands for one of the original programs: the class and the methods that its driver uses.
 const ORIGINAL: &str = r#"
 import sqlite3

@@ -61,6 +61,9 @@ fn a_trace_is_replayed_in_three_ways() {
         let own = |line: &&str| line.trim_start().starts_with(way);
         assert_eq!(shown.lines().filter(own).count(), 1, "{way}: {shown}");
     }
+    let verdict = "Every task ran once, and began after all that it waits for had ended, in each \
+                   of 3 runs";
+    assert!(words(&output.stdout).contains(verdict), "{shown}");
 }
 
 #[test]
@@ -116,6 +119,8 @@ fn the_document_has_a_chart_for_each_trace_and_names_the_files_that_failed() {
         .filter_map(|bar| bar["label"].as_str())
         .collect();
     assert_eq!(labels, ["bare loop", "commands", "handlers"]);
+    let note = document["bars"][0]["note"].as_str().expect("a note");
+    assert!(note.contains("Every task ran once"), "{note}");
     for bar in bars {
         assert!(bar["value"]["min"].as_f64() > Some(0.0), "{bar}");
     }

@@ -2,7 +2,7 @@
 //! in files, so that nothing they leave behind keeps the harness waiting.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -24,8 +24,25 @@ const SHOWN: usize = 300;
 /// If it cannot be started, has not ended within `limit`, or does not exit 0. In every case all
 /// that is left of its process group is killed.
 pub(super) fn run(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
+    tail(&mut output(command, input, limit)?)
+}
+
+/// Runs `command` and counts a word in all of its standard output, however long that is.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn count(command: &mut Command, word: &str, limit: Duration) -> Result<usize> {
+    let mut stdout = output(command, "", limit)?;
+    stdout.rewind()?;
+    let lines = BufReader::new(stdout).split(b'\n');
+    let counts = lines.map(|line| Ok(String::from_utf8_lossy(&line?).matches(word).count()));
+    counts.sum()
+}
+
+/// Its standard output, in a file.
+fn output(command: &mut Command, input: &str, limit: Duration) -> Result<File> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let (stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command
         .stdin(file_of(input)?)
         .stdout(stdout.try_clone()?)
@@ -37,7 +54,7 @@ pub(super) fn run(command: &mut Command, input: &str, limit: Duration) -> Result
             format!("{name} had not ended after {seconds} s and was killed")
         })?;
     if status.success() {
-        return tail(&mut stdout);
+        return Ok(stdout);
     }
     let said = tail(&mut stderr)?;
     Err(format!("{name} ended with {status}: {}", last_words(&said)).into())
@@ -101,7 +118,7 @@ mod tests {
     use std::process::Command;
     use std::time::Duration;
 
-    use super::run;
+    use super::{count, run};
 
     const AMPLE: Duration = Duration::from_secs(60);
 
@@ -115,6 +132,13 @@ mod tests {
     fn a_program_reads_its_input_and_its_output_is_returned() {
         let said = run(&mut shell("cat; echo done"), "line\n", AMPLE).unwrap();
         assert_eq!(said, "line\ndone\n");
+    }
+
+    #[test]
+    fn words_are_counted_in_all_of_an_output() {
+        let script = "seq 1 20000 | sed 's/$/ Success Success/'; printf 'no newline Success'";
+        let found = count(&mut shell(script), "Success", AMPLE).unwrap();
+        assert_eq!(found, 40_001);
     }
 
     #[test]

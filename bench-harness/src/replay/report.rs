@@ -22,6 +22,8 @@ pub(super) struct Replayed {
     /// Milliseconds of the one transaction that enqueues the commands.
     pub(super) enqueue_ms: Spread,
     pub(super) ways: Vec<Measured>,
+    /// Number of times that it was run, each with a journal.
+    runs: usize,
     /// What the journals show to be wrong.
     pub(super) faults: Vec<String>,
 }
@@ -89,8 +91,24 @@ impl Replayed {
             bound_ms: bound.map(|seconds| seconds * 1e3),
             enqueue_ms: scaled(&enqueues, 1e3),
             ways: ways.collect(),
+            runs: samples.iter().map(|(_, samples)| samples.len()).sum(),
             faults: faults.collect(),
         })
+    }
+
+    /// The journals' answer to the question for which they are kept.
+    fn verdict(&self) -> String {
+        let runs = self.runs;
+        match self.faults.len() {
+            0 => format!(
+                "Every task ran once, and began after all that it waits for had ended, in each of \
+                 {runs} runs: each wrote down its own start and end"
+            ),
+            1 => format!("In {runs} runs not every task ran once and in order: 1 fault"),
+            faults => {
+                format!("In {runs} runs not every task ran once and in order: {faults} faults")
+            }
+        }
     }
 
     /// As a chart of makespans.
@@ -107,7 +125,7 @@ impl Replayed {
             title: format!("{}: makespan", self.name),
             unit: "ms".to_owned(),
             better: Better::Lower,
-            note: format!("{}. {}", self.shape, setting.note()),
+            note: format!("{}. {}. {}", self.shape, self.verdict(), setting.note()),
             bars: bars.collect(),
         }
     }
@@ -157,9 +175,10 @@ impl Replayed {
             rows.push(row);
         }
         format!(
-            "\n{}{}{}",
+            "\n{}{}{}{}",
             wrap(&self.name, ""),
             wrap(&about, "  "),
+            wrap(&self.verdict(), "  "),
             table(&rows, 1)
         )
     }
@@ -302,6 +321,25 @@ mod tests {
         assert_eq!(replayed.bound_ms.map(f64::round), Some(1000.0));
         let overheads = replayed.ways.iter().map(|way| way.overhead_us.max.round());
         assert_eq!(overheads.collect::<Vec<_>>(), [250_000.0, 500_000.0, 0.0]);
+    }
+
+    #[test]
+    fn whether_every_task_ran_once_and_in_order_is_said_in_words() {
+        let mut replayed = replayed(None, [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]);
+        let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = flat(replayed.text());
+        assert!(
+            said.contains("Every task ran once, and began after"),
+            "{said}"
+        );
+        assert!(said.contains("in each of 6 runs"), "{said}");
+        replayed.faults.push("task 0 started 2 times".to_owned());
+        let said = flat(replayed.text());
+        assert!(
+            said.contains("not every task ran once and in order: 1 fault"),
+            "{said}"
+        );
+        assert!(!said.contains("Every task"), "{said}");
     }
 
     #[test]

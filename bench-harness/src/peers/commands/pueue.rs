@@ -28,6 +28,9 @@ done
 pueue wait > /dev/null
 "#;
 
+/// For an answer of the daemon.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A daemon of the batch's own, ended with the value.
 struct Daemon<'a> {
     batch: &'a Batch<'a>,
@@ -48,14 +51,22 @@ impl<'a> Daemon<'a> {
             if let Some(status) = daemon.process.try_wait()? {
                 return Err(format!("pueued ended with {status}").into());
             }
-            Ok(daemon.ask(&["status"]).is_ok())
+            Ok(daemon.succeeded().is_ok())
         })?;
         Ok(daemon)
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = within(self.batch, "pueue");
-        child::run(command.args(arguments), "", Duration::from_secs(10))
+        child::run(self.pueue().args(arguments), "", PATIENCE)
+    }
+
+    /// Tasks that have succeeded: the table has a line for each, of some hundred bytes.
+    fn succeeded(&self) -> Result<usize> {
+        child::count(self.pueue().arg("status"), "Success", PATIENCE)
+    }
+
+    fn pueue(&self) -> Command {
+        within(self.batch, "pueue")
     }
 }
 
@@ -87,6 +98,6 @@ fn run(batch: &Batch<'_>) -> Result<f64> {
     let count = batch.commands.to_string();
     let mut script = within(batch, "/bin/sh");
     let seconds = batch.time(script.args(["-c", SCRIPT, &count]), "")?;
-    batch.check(daemon.ask(&["status"])?.matches("Success").count())?;
+    batch.check(daemon.succeeded()?)?;
     Ok(seconds)
 }
