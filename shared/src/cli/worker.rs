@@ -37,6 +37,10 @@ const MOST_NAMED: usize = 20;
 /// what is left; a second signal makes it hand back at once. What a killed worker leaves behind is
 /// ended and returned by the next one.
 #[derive(clap::Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the command line"
+)]
 pub struct Arguments {
     /// How many tasks run at once [default: the number of cores]
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]

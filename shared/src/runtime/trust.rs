@@ -108,8 +108,8 @@ fn parts(database: &Path, sidecar: &Sidecar) -> impl Iterator<Item = PathBuf> {
 
 fn open_to_others(paths: impl Iterator<Item = PathBuf>, user: u32, group: u32) -> Option<String> {
     // What is not there is open to whoever may write to the folder.
-    let found = paths.filter_map(|path| Found::at(path).ok());
-    found.filter_map(|one| one.open_to(user, group)).next()
+    let mut found = paths.filter_map(|path| Found::at(path).ok());
+    found.find_map(|one| one.open_to(user, group))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::log_stamp::LogStamp;
 use super::migrate::{AppliedLine, Birth, Line, is_behind, lines, migrate};
 use super::operation::lock;
 use super::options::OpenOptions;
+use super::owners::explained;
 use super::place::{Identity, beside};
 use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
@@ -65,7 +66,13 @@ impl Database {
     /// full disk. [`Error::Busy`] if another process keeps it locked.
     pub fn open(path: &Path, options: OpenOptions, lines: &[Line]) -> Result<Self> {
         check_version(path, rusqlite::version_number())?;
-        let Location { path, sidecar } = locate(path, &options)?;
+        let location = locate(path, &options)?;
+        let path = location.path.clone();
+        Self::open_at(location, options, lines).map_err(|error| explained(&path, error))
+    }
+
+    fn open_at(location: Location, options: OpenOptions, lines: &[Line]) -> Result<Self> {
+        let Location { path, sidecar } = location;
         let identity = Identity::at(&path);
         let numbers = Lanes::default();
         let (access, open) = if options.read_only {

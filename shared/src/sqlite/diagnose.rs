@@ -11,6 +11,7 @@ use super::fault::{Fault, located};
 use super::location::network_file_system;
 use super::lock::LockFile;
 use super::options::OpenOptions;
+use super::owners::Owners;
 use super::processes::{locking_alone, named, reading, writing};
 use super::{migrate, statement};
 use crate::error::Result;
@@ -50,6 +51,7 @@ impl Database {
     /// Where the file cannot be read at all.
     pub fn diagnose(&self, deep: bool) -> Result<Vec<Finding>> {
         let mut findings = vec![sqlite_version(), self.file_system(), self.log()];
+        findings.push(self.side_files());
         findings.push(self.stuck());
         if let Some(trouble) = self.trouble() {
             findings.push(wrong(
@@ -80,6 +82,14 @@ impl Database {
                 format!("network ({name})"),
                 "locks cannot be relied on there; move the file to a local disk",
             ),
+        }
+    }
+
+    fn side_files(&self) -> Finding {
+        let owners = Owners::of(self.path(), self.sidecar());
+        Finding {
+            problem: owners.problem(),
+            ..fine("files beside it", owners.seen.to_string())
         }
     }
 

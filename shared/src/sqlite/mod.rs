@@ -24,6 +24,7 @@ mod log_stamp;
 mod migrate;
 mod operation;
 mod options;
+mod owners;
 mod place;
 mod poison;
 mod processes;

@@ -143,6 +143,78 @@ fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
     assert!(!shared.path("queue.db").exists());
 }
 
+/// What `doctor` says helps, as commands.
+fn cures(place: &Place) -> Vec<String> {
+    let found = place.run(&["doctor", "-o", "json"]);
+    let findings: serde_json::Value = serde_json::from_str(&found.stdout()).unwrap();
+    let files = findings.as_array().unwrap().iter();
+    let mut files = files.filter(|one| one["check"] == "files beside it");
+    let problem = files.next().unwrap()["problem"]
+        .as_str()
+        .unwrap_or_default();
+    let commands = problem.split('`').skip(1).step_by(2);
+    commands.map(str::to_owned).collect()
+}
+
+fn run_as_root(commands: &[String]) {
+    for command in commands {
+        let mut shell = std::process::Command::new("/bin/sh");
+        assert!(
+            shell.args(["-c", command]).status().unwrap().success(),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn doctor_names_what_keeps_the_owner_out_and_the_command_that_helps() {
+    let Some(place) = place_of_another() else {
+        return;
+    };
+    assert_eq!(cures(&place), [""; 0]);
+    let strange = place.path("queue.db.d/workers/it's strange.lock");
+    for lock in [place.path("queue.db.d/writer.lock"), strange.clone()] {
+        std::fs::write(&lock, "").unwrap();
+        chown(&lock, Some(0), Some(0)).unwrap();
+        open_to(&lock, 0o600);
+    }
+    let found = as_user(&place, &["doctor"]).unwrap();
+    assert_eq!(found.code(), 5);
+    assert!(found.stdout().contains("chown"), "{}", found.stdout());
+    let refused = as_user(&place, &["add-task", "next", "true"]).unwrap();
+    assert_eq!(refused.code(), 5);
+    assert!(refused.stderr().contains("chown"), "{}", refused.stderr());
+    run_as_root(&cures(&place));
+    std::fs::remove_file(strange).unwrap();
+    assert_all_are_the_users(&place);
+    user_succeeds(&place, &["add-task", "next", "true"]);
+
+    for part in [
+        "queue.db-shm",
+        "queue.db-wal",
+        "queue.db.d",
+        "queue.db.d/log",
+    ] {
+        chown(place.path(part), Some(0), Some(0)).unwrap();
+    }
+    // Not even doctor can open it, and says why.
+    let refused = as_user(&place, &["doctor"]).unwrap();
+    assert_eq!(refused.code(), 5);
+    let said = refused.stderr();
+    assert!(said.contains("chown") && said.contains("-shm"), "{said}");
+    run_as_root(&cures(&place));
+    assert_all_are_the_users(&place);
+
+    symlink("/nowhere", place.path("queue.db.d/log/1.1")).unwrap();
+    open_to(&place.path("queue.db.d/workers"), 0o777);
+    open_to(&place.path("queue.db.d/idle"), 0o666);
+    let commands = cures(&place);
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    run_as_root(&commands);
+    assert_eq!(cures(&place), [""; 0]);
+    assert_eq!(place.run(&["doctor"]).code(), 0);
+}
+
 /// Root ran commands from a file that anybody may write to.
 #[test]
 fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
@@ -224,7 +296,7 @@ fn open_to(path: &Path, mode: u32) {
 
 /// What a user can plant in a folder that root works in, each as a link to a place where only root
 /// may write: files that root makes, files that it finds, and folders.
-const PLANTED: [&str; 14] = [
+const PLANTED: [&str; 15] = [
     "queue.db-wal",
     "queue.db-shm",
     "queue.db.d",
@@ -238,6 +310,7 @@ const PLANTED: [&str; 14] = [
     "queue.db.d/workers",
     "queue.db.d/log",
     "queue.db.d/log/2.1",
+    "queue.db.d/inputs",
     "queue.db.d/restore",
 ];
 
@@ -252,7 +325,7 @@ fn root_makes_and_changes_nothing_through_a_link_that_a_user_planted() {
             };
             user_succeeds(&place, &["backup", "copy.db"]);
             let target = only_root.path("target");
-            let is_folder = ["queue.db.d", "restore", "workers", "log"]
+            let is_folder = ["queue.db.d", "restore", "workers", "log", "inputs"]
                 .iter()
                 .any(|folder| name.ends_with(folder));
             if exists && is_folder {

@@ -261,6 +261,16 @@ mod tests {
         assert!(!folder.exists());
     }
 
+    /// Root wrote the outputs of a user's tasks wherever a link in that user's folder led.
+    #[test]
+    fn no_folder_is_made_behind_a_link() {
+        let place = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), place.path().join("inputs")).unwrap();
+        assert!(Writer::create(place.path().join("inputs/9.1")).is_err());
+        assert_eq!(elsewhere.path().read_dir().unwrap().count(), 0);
+    }
+
     #[test]
     fn without_dependencies_left_the_index_is_empty() {
         let place = tempfile::tempdir().unwrap();

@@ -234,9 +234,9 @@ pub(crate) fn make_unopened(path: &Path, owner: Option<Owner>) -> io::Result<()>
         return Ok(());
     };
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let made = openat(CWD, path, flags, Mode::empty())?;
-    check(&fstat(&made)?, &[geteuid().as_raw()])?;
-    owner.take_over(made.as_fd())
+    let file = openat(CWD, path, flags, Mode::empty())?;
+    check(&fstat(&file)?, &[geteuid().as_raw()])?;
+    owner.take_over(file.as_fd())
 }
 
 /// Opens the file at `path` to read it.

@@ -1,0 +1,162 @@
+//! Whose the files of a database are, and which command puts that right: what is another user's keeps
+//! the owner of the database out.
+
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::backup::COMPANIONS;
+use super::fault::Fault;
+use super::place::beside;
+use crate::error::Error;
+use crate::runtime::sidecar::Sidecar;
+use crate::task::Work;
+
+/// Files looked at, at most.
+const MOST_FILES: usize = 100_000;
+
+/// Files that a command names, at most; beyond that it takes all of them.
+const MOST_NAMED: usize = 3;
+
+/// What is wrong with the files of a database.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    /// How many files and folders were looked at.
+    pub(super) seen: usize,
+    owner: (u32, u32),
+    of_others: Vec<PathBuf>,
+    links: Vec<PathBuf>,
+    open_to_others: Vec<PathBuf>,
+    all: Vec<PathBuf>,
+}
+
+impl Owners {
+    /// Of the database at `path` and all that is beside it.
+    pub(super) fn of(path: &Path, sidecar: &Sidecar) -> Self {
+        let Ok(database) = fs::metadata(path) else {
+            return Self::default();
+        };
+        let mut owners = Self {
+            owner: (database.uid(), database.gid()),
+            ..Self::default()
+        };
+        let companions = COMPANIONS.iter().map(|suffix| beside(path, suffix));
+        owners.all = companions.chain([sidecar.folder().to_owned()]).collect();
+        owners.all.retain(|path| fs::symlink_metadata(path).is_ok());
+        let mut paths = owners.all.clone();
+        while let Some(path) = paths.pop() {
+            let Ok(found) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            owners.seen += 1;
+            if owners.seen >= MOST_FILES {
+                break;
+            }
+            if found.is_dir() {
+                let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+                paths.extend(entries.map(|entry| entry.path()));
+            }
+            owners.judge(path, &found);
+        }
+        owners
+    }
+
+    fn judge(&mut self, path: PathBuf, found: &Metadata) {
+        let forbidden = if found.is_dir() { 0o077 } else { 0o022 };
+        if found.is_symlink() {
+            self.links.push(path);
+        } else if found.uid() != self.owner.0 {
+            self.of_others.push(path);
+        } else if is_file_or_folder(found) && found.mode() & forbidden != 0 {
+            self.open_to_others.push(path);
+        }
+    }
+
+    /// What is wrong, and the commands that put it right.
+    pub(super) fn problem(&self) -> Option<String> {
+        let parts = [
+            self.foreign(),
+            cure(&self.links, "a symbolic link, which is not followed", "rm"),
+            cure(
+                &self.open_to_others,
+                "open to others",
+                "chmod --recursive go-rwx",
+            ),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// What is another user's, and the command that gives it to the owner of the database.
+    pub(super) fn foreign(&self) -> Option<String> {
+        let (user, group) = self.owner;
+        let give = format!("chown --no-dereference --recursive {user}:{group}");
+        let what = "not the property of the database's owner, who may be kept out by it";
+        if self.of_others.len() <= MOST_NAMED {
+            return cure(&self.of_others, what, &give).map(|cure| format!("{cure} (as root)"));
+        }
+        Some(format!(
+            "{} files are {what}; `{}` helps (as root)",
+            self.of_others.len(),
+            command(&give, &self.all)
+        ))
+    }
+}
+
+fn is_file_or_folder(found: &Metadata) -> bool {
+    found.is_file() || found.is_dir()
+}
+
+fn cure(paths: &[PathBuf], what: &str, give: &str) -> Option<String> {
+    let first = paths.first()?.display();
+    let and_more = match paths.len() {
+        1 => String::new(),
+        more => format!(" and {} more", more - 1),
+    };
+    let named = &paths[..paths.len().min(MOST_NAMED)];
+    Some(format!(
+        "{first}{and_more}: {what}; `{}` helps",
+        command(give, named)
+    ))
+}
+
+/// A command line with these paths, as a shell reads them.
+fn command(words: &str, paths: &[PathBuf]) -> String {
+    let mut arguments = vec!["--".to_owned()];
+    arguments.extend(paths.iter().map(|path| path.to_string_lossy().into_owned()));
+    format!("{words} {}", Work::Argv(arguments).display())
+}
+
+/// An error of opening the database at `path`: where a permission is missing since a part of it is
+/// another user's, that and what helps.
+pub(super) fn explained(path: &Path, error: Error) -> Error {
+    if !is_refusal(&error) {
+        return error;
+    }
+    match Owners::of(path, &Sidecar::of(path)).foreign() {
+        None => error,
+        Some(what) => Error::Unusable {
+            path: path.to_owned(),
+            what,
+            source: Some(Box::new(error)),
+        },
+    }
+}
+
+/// Whether the system refused a file for want of a permission.
+fn is_refusal(error: &Error) -> bool {
+    let denied = |error: &std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+    if let Error::Io { source, .. } = error {
+        return denied(source);
+    }
+    let (Error::Unusable { source, .. } | Error::Shortage { source, .. }) = error else {
+        return false;
+    };
+    source.as_ref().is_some_and(|source| {
+        let by_sqlite = source.downcast_ref().map(Fault::of);
+        matches!(by_sqlite, Some(Fault::CannotOpen | Fault::ReadOnly))
+            || source.downcast_ref().is_some_and(is_refusal)
+            || source.downcast_ref().is_some_and(denied)
+    })
+}
