@@ -36,6 +36,14 @@ pub struct TaskOptions {
     /// Variables added to the worker's environment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, String)>,
+    /// The shell that runs a shell command, by name or path, called with `-c` and the command; the
+    /// worker's unless set, which is `/bin/sh` unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    /// Whether standard output and standard error are one pipe, recorded as standard output in the
+    /// order of the writes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub merge_output: bool,
     /// If not empty, only these exit codes are retried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retry_codes: Vec<i32>,
@@ -54,6 +62,8 @@ impl Default for TaskOptions {
             timeout_ms: None,
             cwd: None,
             env: Vec::new(),
+            shell: None,
+            merge_output: false,
             retry_codes: Vec::new(),
             fatal_codes: Vec::new(),
         }
@@ -128,6 +138,10 @@ impl TaskOptions {
             }
         }
         let mut bytes = self.cwd.as_ref().map_or(0, String::len);
+        if let Some(shell) = &self.shell {
+            check_shell(shell)?;
+            bytes += shell.len();
+        }
         if let Some(cwd) = &self.cwd {
             check_no_nul("a directory", cwd)?;
         }
@@ -143,6 +157,19 @@ impl TaskOptions {
         }
         check_length("a task's environment", bytes, MAX_ENVIRONMENT_BYTES)
     }
+}
+
+/// Checks the name or path of a shell.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is none.
+pub fn check_shell(shell: &str) -> Result<()> {
+    if shell.is_empty() {
+        return Err(Error::invalid(
+            "the shell is an empty name; name one, such as bash",
+        ));
+    }
+    check_no_nul("a shell", shell)
 }
 
 #[cfg(test)]
@@ -166,13 +193,14 @@ mod tests {
             timeout_ms in proptest::option::of(duration()),
             cwd in proptest::option::of("\\PC{0,8}"),
             env in proptest::collection::vec(("[A-Z=]{0,3}", "\\PC{0,8}"), 0..3),
+            shell in proptest::option::of("[a-z]{0,2}"), merge_output: bool,
             retry_codes in proptest::collection::vec(any::<i32>(), 0..3),
             fatal_codes in proptest::collection::vec(any::<i32>(), 0..3),
         ) -> TaskOptions {
             let (max_attempts, max_crashes) = budgets;
             TaskOptions {
                 max_attempts, max_crashes, backoff_ms, max_backoff_ms, timeout_ms, cwd, env,
-                retry_codes, fatal_codes,
+                shell, merge_output, retry_codes, fatal_codes,
             }
         }
     }
@@ -190,6 +218,7 @@ mod tests {
             let valid = options.max_attempts > 0
                 && options.max_crashes > 0
                 && options.timeout_ms != Some(0)
+                && options.shell.as_deref() != Some("")
                 && durations.into_iter().chain(options.timeout_ms).all(|ms| ms <= MAX_DURATION_MS)
                 && options.env.iter().all(|(name, _)| !name.is_empty() && !name.contains('='));
             prop_assert_eq!(options.validate().is_ok(), valid);

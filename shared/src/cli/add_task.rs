@@ -19,14 +19,14 @@ use super::screen::{note, note_after_change};
 use super::{Failure, duration, moment, number, select, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::options::TaskOptions;
+use crate::options::{TaskOptions, check_shell};
 use crate::queue::{Enqueued, Queue, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 
 /// Enqueue a command, or many from standard input
 ///
-/// COMMAND is run by `/bin/sh -c`; a program and its arguments after `--` are started without a
+/// COMMAND is run by `/bin/sh -c`, or as --shell says; a program and its arguments after `--` are started without a
 /// shell. The command runs in the folder it was enqueued from, with the worker's environment.
 ///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
@@ -117,6 +117,14 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     cwd: Option<String>,
 
+    /// The shell that runs its command with `-c`, such as bash [default: the worker's, `/bin/sh`]
+    #[arg(long, value_name = "SHELL", conflicts_with = "argv", value_parser = shell)]
+    shell: Option<String>,
+
+    /// Record its standard error as standard output, in the exact order of what it writes
+    #[arg(long)]
+    merge_output: bool,
+
     /// Add a variable to its environment; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
@@ -166,6 +174,12 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a variable is written NAME=VALUE".to_owned()),
     }
+}
+
+/// Reads a shell's name.
+pub(super) fn shell(text: &str) -> Result<String, String> {
+    check_shell(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 #[derive(Serialize)]
@@ -271,6 +285,8 @@ fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
         env: arguments.env.clone(),
         retry_codes: arguments.retry_codes.clone(),
         fatal_codes: arguments.fatal_codes.clone(),
+        shell: arguments.shell.clone(),
+        merge_output: arguments.merge_output,
         cwd: Some(folder(arguments.cwd.as_deref().unwrap_or("."))?),
         ..TaskOptions::default()
     };

@@ -89,6 +89,8 @@ pub struct TaskView<'a> {
     max_backoff_ms: u64,
     timeout_ms: Option<u64>,
     cwd: Option<&'a str>,
+    shell: Option<&'a str>,
+    merge_output: bool,
     env: BTreeMap<&'a str, &'a str>,
     retry_codes: &'a [i32],
     fatal_codes: &'a [i32],
@@ -141,6 +143,8 @@ impl<'a> From<&'a Task> for TaskView<'a> {
             max_backoff_ms: options.max_backoff_ms,
             timeout_ms: options.timeout_ms,
             cwd: options.cwd.as_deref(),
+            shell: options.shell.as_deref(),
+            merge_output: options.merge_output,
             env: env
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect(),

@@ -50,7 +50,10 @@ impl<Q: Queue> Program<Q> {
         verb: impl FnOnce(&Context<Q>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let by_option = common.db.is_some();
-        let given = common.db.or_else(|| self.variable("DB").map(PathBuf::from));
+        let given = common
+            .db
+            .or_else(|| self.variable("DB").map(PathBuf::from))
+            .or_else(|| self.task_database());
         let (path, by_default) = match given {
             Some(path) => (path, false),
             None => (self.default_path()?, true),
@@ -67,6 +70,24 @@ impl<Q: Queue> Program<Q> {
             durability: common.durability,
         };
         verb(&context)
+    }
+
+    /// Within a task's command or a hook, the database of the task, unless that is the other program's.
+    /// Whatever else is wrong with it is for the verb to say.
+    fn task_database(&self) -> Option<PathBuf> {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        set("QUEUE_TASK_ID")?;
+        let path = PathBuf::from(set("QUEUE_DB")?);
+        let opened = OpenOptions::new(self.durability).and_then(|options| {
+            let options = OpenOptions {
+                read_only: true,
+                one_shot: true,
+                create: false,
+                ..options
+            };
+            (self.open)(&path, options)?.refuses()
+        });
+        (!matches!(opened, Ok(Some(_)))).then_some(path)
     }
 
     /// A variable of this program's environment, unless it is empty: `FAST_QUEUE_DB` for `DB`.

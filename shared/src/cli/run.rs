@@ -50,7 +50,7 @@ const MOST_FAILED: usize = 20;
 ///
 /// A line is a command or, if it begins with `{`, a JSON object with these fields: name, command,
 /// argv, priority, delay, at, `max_attempts`, `max_crashes`, backoff, timeout, `retry_codes`,
-/// `fatal_codes`, cwd, env. Its queue and its key are set by `run`; further fields, such as `after`,
+/// `fatal_codes`, cwd, env, shell, `merge_output`. Its queue and its key are set by `run`; further fields, such as `after`,
 /// are refused.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
@@ -81,6 +81,15 @@ pub struct Arguments {
     /// Time an attempt may take
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     timeout: Option<Duration>,
+
+    /// The shell that runs lines without one of their own, with `-c`, such as bash
+    #[arg(
+        long,
+        value_name = "SHELL",
+        default_value = "/bin/sh",
+        value_parser = super::add_task::shell
+    )]
+    shell: String,
 
     /// Run as root also what is in a database that others can change; as `worker --trust-file`
     #[arg(long)]
@@ -119,6 +128,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             queue: group.queue.clone(),
             drain: true,
             trust_file: arguments.trust_file,
+            shell: arguments.shell.clone(),
             ..WorkerOptions::commands(worker::slots(arguments.slots))
         };
         work(context, &queue, &before, options)?;

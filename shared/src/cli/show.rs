@@ -95,6 +95,12 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     if let Some(cwd) = &options.cwd {
         line("cwd", cwd);
     }
+    if let Some(shell) = &options.shell {
+        line("shell", shell);
+    }
+    if options.merge_output {
+        line("output", "standard error merged into standard output");
+    }
     for (name, value) in &options.env {
         line("env", &format!("{name}={value}"));
     }

@@ -7,6 +7,7 @@ mod service;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,10 @@ pub struct Arguments {
     )]
     grace: Duration,
 
+    /// The shell that runs commands of tasks without one of their own, with `-c`, such as bash
+    #[arg(long, value_name = "SHELL", default_value = "/bin/sh", value_parser = super::add_task::shell)]
+    shell: String,
+
     /// How long the end of a task's output is waited for after its command's exit, while something
     /// it left running still holds it; other tasks never wait for it
     #[arg(
@@ -94,6 +99,10 @@ pub struct Arguments {
     /// Tell the waiting parent on standard output that this worker is registered
     #[arg(long, hide = true, conflicts_with = "background")]
     detached: bool,
+
+    /// The folder that the waiting parent was started in
+    #[arg(long, hide = true, requires = "detached")]
+    folder: Option<PathBuf>,
 }
 
 /// What a program's worker has beyond those of every program.
@@ -140,7 +149,8 @@ pub fn run<Q: Queue>(
         hooks: arguments
             .on_finish
             .as_deref()
-            .map(|command| Hooks::new(command, queue.path())),
+            .map(|command| Hooks::new(command, queue.path(), arguments.folder.as_deref()))
+            .transpose()?,
     };
     if !arguments.detached {
         note(&format!(
@@ -165,6 +175,8 @@ fn options(arguments: &Arguments, extras: &Extras) -> WorkerOptions {
         trust_file: arguments.trust_file,
         grace: arguments.grace,
         output_grace: arguments.output_grace,
+        shell: arguments.shell.clone(),
+        folder: arguments.folder.clone(),
         batch: extras.batch,
         ..WorkerOptions::commands(slots)
     }

@@ -68,15 +68,17 @@ impl Process {
     ) -> Result<Self, StartError> {
         let command = Command::of(task, surroundings)?;
         let (stdout, out) = pipe()?;
-        let (stderr, err) = pipe()?;
-        let spawned = command.start(inputs.as_ref(), out.as_fd(), err.as_fd())?;
+        let second = (!task.options.merge_output).then(pipe).transpose()?;
+        let (stderr, err) = second.unzip();
+        let into = err.as_ref().unwrap_or(&out);
+        let spawned = command.start(inputs.as_ref(), out.as_fd(), into.as_fd())?;
         let records = surroundings.records.as_ref();
         let record = records.map(|records| records.add(task.claim, spawned.pid));
         Ok(Self {
             spawned,
             record,
             stdout: Some(stdout),
-            stderr: Some(stderr),
+            stderr,
             ending: None,
             exited_at: None,
             watched: false,

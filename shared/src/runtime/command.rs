@@ -1,6 +1,7 @@
 //! A task's command as a program to be started: which file, with what arguments, variables and
 //! directory.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,6 +20,9 @@ use crate::claim::ClaimedTask;
 use crate::error::{Error, Result};
 use crate::task::Work;
 
+/// The shell of tasks and workers that name none. It is not looked for.
+pub(super) const DEFAULT_SHELL: &str = "/bin/sh";
+
 /// What every command of a worker is started with.
 #[derive(Debug)]
 pub(super) struct Surroundings {
@@ -28,6 +32,10 @@ pub(super) struct Surroundings {
     base: Environment,
     /// `/dev/null`, opened once: what commands read.
     nothing: File,
+    /// The shell of tasks that name none.
+    pub(super) shell: String,
+    /// Where commands of tasks without a folder begin; where this process is unless set.
+    pub(super) folder: Option<PathBuf>,
     /// Where their starts are recorded.
     pub(super) records: Option<Arc<CommandRecords>>,
 }
@@ -37,7 +45,7 @@ pub(super) struct Surroundings {
 pub(super) struct Command<'a> {
     surroundings: &'a Surroundings,
     program: PathBuf,
-    arguments: Vec<&'a OsStr>,
+    arguments: Vec<Cow<'a, OsStr>>,
     directory: Option<PathBuf>,
     variables: Environment,
 }
@@ -53,6 +61,8 @@ impl Surroundings {
             base: Environment::handed_on(),
             nothing: File::open("/dev/null")
                 .map_err(|error| Error::io("cannot open /dev/null", error))?,
+            shell: DEFAULT_SHELL.to_owned(),
+            folder: None,
             records: None,
         })
     }
@@ -67,7 +77,12 @@ impl<'a> Command<'a> {
         task: &'a ClaimedTask,
         surroundings: &'a Surroundings,
     ) -> Result<Self, StartError> {
-        let directory = task.options.cwd.as_deref().map(PathBuf::from);
+        let folder = surroundings.folder.as_deref();
+        let directory = match (folder, &task.options.cwd) {
+            (Some(folder), Some(cwd)) => Some(folder.join(cwd)),
+            (None, Some(cwd)) => Some(PathBuf::from(cwd)),
+            (folder, None) => folder.map(Path::to_owned),
+        };
         let mut variables = Environment::default();
         if let Some(directory) = &directory {
             variables.set("PWD", working_directory(directory));
@@ -81,16 +96,26 @@ impl<'a> Command<'a> {
         variables.set("QUEUE_TOKEN", task.claim.token.to_string());
         variables.set("QUEUE_WORKER", task.claim.worker.to_string());
         variables.set("QUEUE_DB", &surroundings.database);
+        let path = variables.get("PATH").or(surroundings.base.get("PATH"));
+        let find = |name| {
+            program(name, directory.as_deref(), path)
+                .map_err(|problem| unstartable(problem, directory.as_deref()))
+        };
         let (program, arguments) = match &task.work {
-            Work::Shell(text) => (PathBuf::from("/bin/sh"), of_shell(text)),
+            Work::Shell(text) => {
+                let shell = task.options.shell.as_ref().unwrap_or(&surroundings.shell);
+                let program = match shell.as_str() {
+                    DEFAULT_SHELL => PathBuf::from(shell),
+                    shell => find(shell).map_err(of_a_shell)?,
+                };
+                (program, shell_arguments(shell, text))
+            }
             Work::Argv(words) => {
                 let Some(name) = words.first() else {
                     return Err("the command has no program".to_owned().into());
                 };
-                let path = variables.get("PATH").or(surroundings.base.get("PATH"));
-                let program = program(name, directory.as_deref(), path)
-                    .map_err(|problem| unstartable(problem, directory.as_deref()))?;
-                (program, words.iter().map(OsStr::new).collect())
+                let words = words.iter().map(|word| OsStr::new(word).into());
+                (find(name)?, words.collect())
             }
             Work::Handler { handler, .. } => {
                 return Err(format!("{handler:?} is a handler, not a command").into());
@@ -142,7 +167,7 @@ impl<'a> Command<'a> {
     ) -> Result<Spawned, Failed> {
         let spawn = Spawn {
             program: &self.program,
-            arguments: &self.arguments,
+            arguments: &self.arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
             base: &self.surroundings.base,
             variables,
             directory: self.directory.as_deref(),
@@ -180,12 +205,23 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The arguments of a shell that runs `text`. Without `--` the shell takes one that begins like an
-/// option for one of its own.
-fn of_shell(text: &str) -> Vec<&OsStr> {
-    let words = ["/bin/sh", "-c", "--", text];
-    let kept = |word: &&str| *word != "--" || text.starts_with(['-', '+']);
-    words.into_iter().filter(kept).map(OsStr::new).collect()
+/// The arguments of a shell that runs `text`. One that begins like an option would be taken for an
+/// option of the shell's; not every shell knows `--` behind `-c`, but to all of them a space is nothing.
+fn shell_arguments<'a>(shell: &'a str, text: &'a str) -> Vec<Cow<'a, OsStr>> {
+    let text: Cow<'_, OsStr> = if text.starts_with(['-', '+']) {
+        Cow::Owned(format!(" {text}").into())
+    } else {
+        Cow::Borrowed(text.as_ref())
+    };
+    vec![OsStr::new(shell).into(), OsStr::new("-c").into(), text]
+}
+
+/// The same problem, of a task's shell.
+fn of_a_shell(problem: StartError) -> StartError {
+    match problem {
+        StartError::Refused(problem) => StartError::Refused(format!("the task's shell: {problem}")),
+        StartError::Shortage(problem) => StartError::Shortage(problem),
+    }
 }
 
 /// A program that was not found may be missing with the whole directory.

@@ -22,7 +22,7 @@ mod spawner;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -147,8 +147,8 @@ impl Executor {
     /// Records every command that is started, for whoever recovers this worker.
     #[must_use]
     pub fn with_records(mut self, records: Option<Arc<CommandRecords>>) -> Self {
-        if let Some(spawner) = &mut self.spawner {
-            spawner.record_in(records);
+        if let Some(surroundings) = self.surroundings() {
+            surroundings.records = records;
         }
         self
     }
@@ -166,6 +166,24 @@ impl Executor {
     #[must_use]
     pub fn with_output_grace(mut self, grace: Duration) -> Self {
         self.open_ms = grace.as_millis().try_into().unwrap_or(i64::MAX);
+        self
+    }
+
+    /// Runs shell commands of tasks that name no shell with this one; `/bin/sh` unless set.
+    #[must_use]
+    pub fn with_shell(mut self, shell: String) -> Self {
+        if let Some(surroundings) = self.surroundings() {
+            surroundings.shell = shell;
+        }
+        self
+    }
+
+    /// Commands of tasks without a folder begin in this one; where this process is unless set.
+    #[must_use]
+    pub fn in_folder(mut self, folder: Option<PathBuf>) -> Self {
+        if let Some(surroundings) = self.surroundings() {
+            surroundings.folder = folder;
+        }
         self
     }
 
@@ -334,6 +352,11 @@ impl Executor {
                 return Ok(());
             }
         }
+    }
+
+    /// What commands are started with, before the first is.
+    fn surroundings(&mut self) -> Option<&mut Surroundings> {
+        self.spawner.as_mut()?.surroundings()
     }
 
     fn start_handler(&mut self, task: &ClaimedTask) -> Result<(), StartError> {

@@ -10,9 +10,10 @@ mod environment;
 mod system;
 
 use std::ffi::{CString, OsStr};
+use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -58,6 +59,16 @@ pub(crate) enum Status {
     Signalled(i32),
     /// Another part of this process has taken its status.
     Unknown,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Signalled(signal) => write!(f, "signal {signal}"),
+            Self::Unknown => f.write_str("an unknown exit code"),
+        }
+    }
 }
 
 /// Why a program was not started. Nothing is left of it.
@@ -138,6 +149,14 @@ impl Spawned {
     pub(crate) fn wait(&self) -> Status {
         reap(&self.pidfd)
     }
+}
+
+/// The name of the current directory that a shell would go by.
+///
+/// # Errors
+/// When it has none any more.
+pub(crate) fn current_folder() -> std::io::Result<PathBuf> {
+    environment::folder()
 }
 
 /// Lets this thread, and those it starts from now on, receive these signals.

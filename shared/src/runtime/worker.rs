@@ -1,9 +1,11 @@
 //! A worker: claims tasks, runs them, records how they ended.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::command::DEFAULT_SHELL;
 use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
@@ -45,6 +47,10 @@ pub struct WorkerOptions {
     /// How long the end of a command's output is waited for after the command's own, where something
     /// that it left running still holds it. Exit code and duration are the command's.
     pub output_grace: Duration,
+    /// The shell that runs shell commands of tasks that name none, by name or path.
+    pub shell: String,
+    /// The directory of commands of tasks that have none; this process's unless set.
+    pub folder: Option<PathBuf>,
 }
 
 impl WorkerOptions {
@@ -79,6 +85,8 @@ impl Default for WorkerOptions {
             drain: false,
             grace: Duration::from_secs(10),
             output_grace: Duration::from_secs(2),
+            shell: DEFAULT_SHELL.to_owned(),
+            folder: None,
         }
     }
 }
@@ -170,6 +178,7 @@ impl<Q: Queue> Worker<Q> {
     /// the system refuses a file or a socket.
     pub fn new(queue: Arc<Q>, options: WorkerOptions) -> Result<Self> {
         crate::task::check_name("a queue's name", &options.queue)?;
+        crate::options::check_shell(&options.shell)?;
         if !options.commands && options.handlers.is_empty() {
             return Err(Error::invalid(
                 "a worker needs handlers, or leave to run commands",
@@ -223,7 +232,9 @@ impl<Q: Queue> Worker<Q> {
             .with_inputs(inputs)
             .with_records(self.registration.records())
             .for_slots(size(self.options.slots))
-            .with_output_grace(self.options.output_grace);
+            .with_output_grace(self.options.output_grace)
+            .with_shell(self.options.shell)
+            .in_folder(self.options.folder);
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let mut system = System::new(executor, self.registration, self.stop, sidecar, waker)?;

@@ -4,6 +4,7 @@
 mod bad_input;
 mod committed;
 mod completions;
+mod environment;
 mod held;
 mod hints;
 mod interrupted_run;

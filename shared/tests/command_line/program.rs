@@ -33,6 +33,11 @@ impl Place {
         }
     }
 
+    /// The folder's path.
+    pub(crate) fn folder(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -111,7 +116,8 @@ impl Place {
         Self::begin(&mut shell)
     }
 
-    fn begin(command: &mut Command) -> Running {
+    /// Starts any program and leaves it running.
+    pub(crate) fn begin(command: &mut Command) -> Running {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -23,7 +23,7 @@ use workflow_queue::{
 
 /// Enqueue a command, or many from standard input
 ///
-/// COMMAND is run by `/bin/sh -c`; a program and its arguments after `--` are started without a
+/// COMMAND is run by `/bin/sh -c`, or as --shell says; a program and its arguments after `--` are started without a
 /// shell. The command runs in the folder it was enqueued from, with the worker's environment.
 ///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose

@@ -44,6 +44,8 @@ const FIELDS: &[&str] = &[
     "fatal_codes",
     "cwd",
     "env",
+    "shell",
+    "merge_output",
 ];
 
 /// A line of JSON. The fields are named as the options of `add-task`; dashes may stand for the
@@ -65,6 +67,8 @@ struct Line {
     fatal_codes: Option<Vec<u8>>,
     cwd: Option<String>,
     env: Option<BTreeMap<String, String>>,
+    shell: Option<String>,
+    merge_output: Option<bool>,
 }
 
 impl Line {
@@ -90,6 +94,8 @@ impl Line {
             fatal_codes: field(fields, "fatal_codes", CODES)?,
             cwd: field(fields, "cwd", TEXT)?,
             env: field(fields, "env", "an object whose values are texts")?,
+            shell: field(fields, "shell", TEXT)?,
+            merge_output: field(fields, "merge_output", "true or false")?,
         })
     }
 }
@@ -220,6 +226,9 @@ fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
         (None, Some(argv)) if argv.is_empty() => {
             return Err("`argv` is empty; it begins with the program".to_owned());
         }
+        (None, Some(_)) if line.shell.is_some() => {
+            return Err("it has both `shell` and `argv`, which no shell runs".to_owned());
+        }
         (None, Some(argv)) => Work::Argv(argv),
         (Some(_), Some(_)) => {
             return Err("it has both `command` and `argv`; give one of them".to_owned());
@@ -235,6 +244,12 @@ fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
     replace(&mut task.priority, line.priority);
     replace(&mut options.max_attempts, line.max_attempts);
     replace(&mut options.max_crashes, line.max_crashes);
+    replace(&mut options.merge_output, line.merge_output);
+    match (&task.work, line.shell) {
+        (Work::Argv(_), _) => options.shell = None,
+        (_, None) => {}
+        (_, Some(shell)) => options.shell = Some(shell),
+    }
     replace(&mut options.retry_codes, line.retry_codes.map(codes));
     replace(&mut options.fatal_codes, line.fatal_codes.map(codes));
     task.key = line.key.map(String::into_bytes);

@@ -1,11 +1,12 @@
 //! `--background`: the same program again, away from the terminal.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
+use rustix::pipe::{PipeFlags, pipe_with};
 use serde::Serialize;
 
 use super::super::Failure;
@@ -14,6 +15,7 @@ use super::{Arguments, Extras, duration};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::runtime::sidecar::files;
+use crate::runtime::spawn::{Environment, Spawn, Spawned, Status, current_folder};
 
 /// Bytes of the log that are repeated when the worker could not start.
 const LAST_WORDS: u64 = 4096;
@@ -42,60 +44,85 @@ pub(super) fn start<Q: Queue>(
         .metadata()
         .map_err(|error| Error::io("cannot read the log's size", error))?
         .len();
-    let mut child = spawn(context, arguments, extras, &file)?;
-    if registered(child.stdout.take()) {
-        let pid = child.id();
+    let (worker, word) = spawn(context, arguments, extras, &file)?;
+    if registered(word) {
+        let pid = worker.pid.as_raw_nonzero().get().unsigned_abs();
         let view = View { pid, log };
         return context.screen.of_done().say(&pid.to_string(), &view);
     }
-    let status = child
-        .wait()
-        .map_err(|error| Error::io("cannot wait for the worker", error))?;
-    Err(failure(status, &last_words(&mut file, before)))
+    Err(failure(worker.wait(), &last_words(&mut file, before)))
 }
 
+/// Starts the worker, away from the folder, the terminal and the descriptors that this process was
+/// started with. Returns it with what it says of its registration.
 fn spawn<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
     extras: &Extras,
     log: &File,
-) -> Result<Child> {
+) -> Result<(Spawned, OwnedFd)> {
     let refused = |error| Error::io("cannot start the worker", error);
     let program = std::env::current_exe().map_err(refused)?;
-    let database = std::path::absolute(&context.path).map_err(refused)?;
-    let grace = duration::show(arguments.grace);
-    let output_grace = duration::show(arguments.output_grace);
-    let mut command = Command::new(program);
-    command
-        .args([OsString::from("worker"), "--db".into(), database.into()])
-        .args(["--detached", "--grace", &grace, "--queue", &arguments.queue])
-        .args(["--output-grace", &output_grace]);
-    if let Some(slots) = arguments.slots {
-        command.args(["--slots", &slots.to_string()]);
-    }
-    command.args(&extras.arguments);
-    command.args(context.durability_option());
-    if arguments.drain {
-        command.arg("--drain");
-    }
-    if arguments.trust_file {
-        command.arg("--trust-file");
-    }
-    if let Some(hook) = &arguments.on_finish {
-        command.args(["--on-finish", hook]);
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log.try_clone().map_err(refused)?)
-        .spawn()
-        .map_err(refused)
+    let nothing = File::open("/dev/null").map_err(refused)?;
+    let (word, words) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| refused(error.into()))?;
+    let mut list = vec![program.clone().into_os_string()];
+    list.extend(own_arguments(context, arguments)?);
+    list.extend(extras.arguments.iter().cloned());
+    let list: Vec<&OsStr> = list.iter().map(OsString::as_os_str).collect();
+    let mut variables = Environment::default();
+    variables.set("PWD", "/");
+    let spawn = Spawn {
+        program: &program,
+        arguments: &list,
+        base: &Environment::handed_on(),
+        variables: &variables,
+        directory: Some(Path::new("/")),
+        streams: [nothing.as_fd(), words.as_fd(), log.as_fd()],
+    };
+    let worker = spawn
+        .start()
+        .map_err(|failed| refused(failed.errno.into()))?;
+    Ok((worker, word))
 }
 
-/// Waits for the child's word that it is registered; false if it ends without.
-fn registered(stdout: Option<ChildStdout>) -> bool {
-    let mut byte = [0];
-    stdout.is_some_and(|mut pipe| pipe.read_exact(&mut byte).is_ok())
+/// What the worker is told of its own arguments.
+fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<Vec<OsString>> {
+    let refused = |error| Error::io("cannot start the worker", error);
+    let database = std::path::absolute(&context.path).map_err(refused)?;
+    let mut list: Vec<OsString> = vec!["worker".into(), "--db".into(), database.into()];
+    let mut add = |name: &str, value: &OsStr| {
+        list.push(name.into());
+        list.push(value.to_owned());
+    };
+    add("--queue", arguments.queue.as_ref());
+    add("--grace", duration::show(arguments.grace).as_ref());
+    let output_grace = duration::show(arguments.output_grace);
+    add("--output-grace", output_grace.as_ref());
+    add("--shell", arguments.shell.as_ref());
+    // Of a folder that is gone there is no name; then they begin where the worker is.
+    if let Ok(folder) = current_folder() {
+        add("--folder", folder.as_os_str());
+    }
+    if let Some(slots) = arguments.slots {
+        add("--slots", slots.to_string().as_ref());
+    }
+    if let Some(hook) = &arguments.on_finish {
+        add("--on-finish", hook.as_ref());
+    }
+    list.push("--detached".into());
+    if arguments.drain {
+        list.push("--drain".into());
+    }
+    if arguments.trust_file {
+        list.push("--trust-file".into());
+    }
+    list.extend(context.durability_option().map(OsString::from));
+    Ok(list)
+}
+
+/// Waits for the worker's word that it is registered; false if it ends without.
+fn registered(word: OwnedFd) -> bool {
+    File::from(word).read_exact(&mut [0]).is_ok()
 }
 
 fn last_words(log: &mut File, before: u64) -> String {
@@ -110,11 +137,11 @@ fn last_words(log: &mut File, before: u64) -> String {
 }
 
 /// What the worker said, under the exit code it ended with.
-fn failure(status: ExitStatus, words: &str) -> Failure {
+fn failure(status: Status, words: &str) -> Failure {
     let sentence = format!("the worker did not start: {words}");
-    match status.code() {
-        Some(2) => Failure::Usage(sentence),
-        Some(4) => Failure::Error(Error::Busy { what: sentence }),
+    match status {
+        Status::Exited(2) => Failure::Usage(sentence),
+        Status::Exited(4) => Failure::Error(Error::Busy { what: sentence }),
         _ => Failure::Error(Error::io(
             "cannot start the worker",
             std::io::Error::other(format!("{status}: {words}")),

@@ -4,9 +4,10 @@
 //! worker does not wait for hooks unless they are far behind; one that is still running when the
 //! worker ends has ten seconds left.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -14,8 +15,10 @@ use std::time::Duration;
 use crossbeam_channel as queue;
 
 use super::super::screen::note;
+use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::runtime::WorkerEvent;
+use crate::runtime::spawn::{Environment, Spawn, Status};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
@@ -46,21 +49,33 @@ struct Ended {
 }
 
 impl Hooks {
-    pub(super) fn new(command: &str, database: &Path) -> Self {
+    /// Hooks of a worker, which begin in `folder`; where this process is unless set.
+    ///
+    /// # Errors
+    /// When the system does not open `/dev/null`.
+    pub(super) fn new(command: &str, database: &Path, folder: Option<&Path>) -> Result<Self> {
+        let nothing = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/null")
+            .map_err(|error| Error::io("cannot open /dev/null", error))?;
         let (ended, receiver) = queue::bounded(BACKLOG);
         let (alive, done) = channel();
         let hook = Arc::new(Hook {
             command: command.to_owned(),
             database: database.to_owned(),
+            folder: folder.map(Path::to_owned),
+            base: Environment::handed_on(),
+            nothing,
         });
         for _ in 0..THREADS {
             let (hook, receiver, alive) = (Arc::clone(&hook), receiver.clone(), alive.clone());
             std::thread::spawn(move || hook.work(&receiver, &alive));
         }
-        Self {
+        Ok(Self {
             ended: Some(ended),
             done,
-        }
+        })
     }
 
     /// Hands an ended task on; whatever else happens is passed over.
@@ -136,6 +151,10 @@ impl Drop for Hooks {
 struct Hook {
     command: String,
     database: PathBuf,
+    folder: Option<PathBuf>,
+    /// Variables of all hooks.
+    base: Environment,
+    nothing: File,
 }
 
 impl Hook {
@@ -147,7 +166,6 @@ impl Hook {
     }
 
     fn run(&self, ended: &Ended) {
-        use std::os::unix::process::CommandExt;
         let number = |value: Option<i32>| value.map_or_else(String::new, |value| value.to_string());
         let variables: [(&str, OsString); 7] = [
             ("QUEUE_TASK_ID", ended.task.to_string().into()),
@@ -158,20 +176,32 @@ impl Hook {
             ("QUEUE_ATTEMPT", ended.attempt.to_string().into()),
             ("QUEUE_DB", self.database.clone().into()),
         ];
-        let status = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(&self.command)
-            .envs(variables)
-            // The mark of a task's processes, where this worker runs as a task itself.
-            .env_remove("QUEUE_WORKER")
-            .env_remove("QUEUE_TOKEN")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            // A Ctrl-C for the worker is not for its hooks.
-            .process_group(0)
-            .status();
-        match status {
-            Ok(status) if status.success() => {}
+        let mut own = Environment::default();
+        for (name, value) in variables {
+            own.set(name, value);
+        }
+        if let Some(folder) = &self.folder {
+            own.set("PWD", folder);
+        }
+        let shell = Path::new("/bin/sh");
+        let spawn = Spawn {
+            program: shell,
+            arguments: &[
+                shell.as_os_str(),
+                OsStr::new("-c"),
+                OsStr::new(&self.command),
+            ],
+            base: &self.base,
+            variables: &own,
+            directory: self.folder.as_deref(),
+            streams: [
+                self.nothing.as_fd(),
+                self.nothing.as_fd(),
+                rustix::stdio::stderr(),
+            ],
+        };
+        match spawn.start().map(|hook| hook.wait()) {
+            Ok(Status::Exited(0)) => {}
             Ok(status) => note(&format!(
                 "--on-finish for task {} ended with {status}",
                 ended.task

@@ -10,7 +10,6 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::super::child::Process;
 use super::super::command::Surroundings;
 use super::super::handlers::panicked;
-use super::super::records::CommandRecords;
 use super::StartError;
 use super::given::Given;
 use crate::claim::{Claim, ClaimedTask};
@@ -141,12 +140,9 @@ impl Spawner {
         }
     }
 
-    /// Has every command recorded that is started from now on. A spawner that has a thread already
-    /// goes on as it began.
-    pub(super) fn record_in(&mut self, records: Option<Arc<CommandRecords>>) {
-        if let Some(surroundings) = Arc::get_mut(&mut self.surroundings) {
-            surroundings.records = records;
-        }
+    /// What commands are started with. A spawner that has a thread already goes on as it began.
+    pub(super) fn surroundings(&mut self) -> Option<&mut Surroundings> {
+        Arc::get_mut(&mut self.surroundings)
     }
 
     /// Starts all of them, and returns once all are started or refused, in no particular order.

@@ -1,7 +1,10 @@
 //! The variables a program is started with.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::super::inputs::{FOLDER, VARIABLE};
 
@@ -59,6 +62,9 @@ impl Environment {
                 environment.set(&name, &value);
             }
         }
+        if let Ok(folder) = folder() {
+            environment.set("PWD", folder);
+        }
         environment
     }
 
@@ -97,6 +103,23 @@ impl Environment {
         let all = base.0.iter().filter(kept).chain(&self.0);
         all.map(|variable| variable.text.as_c_str())
     }
+}
+
+/// The current directory by the name in `PWD`, if that is a name of it.
+pub(super) fn folder() -> std::io::Result<PathBuf> {
+    match std::env::var_os("PWD").filter(|name| is_here(name)) {
+        Some(name) => Ok(name.into()),
+        None => std::env::current_dir(),
+    }
+}
+
+/// Whether that is a name of the current directory, as a shell asks before it believes `PWD`.
+fn is_here(name: &OsStr) -> bool {
+    let same = |own: Metadata, here: Metadata| (own.dev(), own.ino()) == (here.dev(), here.ino());
+    Path::new(name).is_absolute()
+        && std::fs::metadata(name)
+            .and_then(|own| Ok(same(own, std::fs::metadata(".")?)))
+            .unwrap_or(false)
 }
 
 fn is_own(name: &OsStr) -> bool {
