@@ -28,6 +28,7 @@ mod doctor;
 mod list;
 mod log;
 mod pause;
+mod process;
 mod prune;
 mod reprioritize;
 mod restore;

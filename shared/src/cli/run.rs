@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::add_task::bulk::{self, TaskLine};
 use super::program::{Access, Context};
 use super::screen::note;
-use super::{Failure, duration, escape, number, select, tasks, worker};
+use super::{Failure, duration, escape, number, process, select, tasks, worker};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions, trust};
@@ -107,6 +107,7 @@ fn group_name(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    process::begin()?;
     let source = Source::read(&arguments.file)?;
     let read = lines(arguments, &source.bytes)?;
     let mut group = Group::named(&source.origin, &source.bytes, arguments.name.as_deref());

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::program::Context;
 use super::screen::note;
-use super::{Failure, duration, exit, moment, number, select, tasks};
+use super::{Failure, duration, exit, moment, number, process, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
@@ -126,6 +126,7 @@ pub fn run<Q: Queue>(
     extras: &Extras,
     open: impl FnOnce() -> Result<Q>,
 ) -> Result<(), Failure> {
+    process::begin()?;
     if arguments.background {
         return background::start(context, arguments, extras);
     }

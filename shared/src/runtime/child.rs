@@ -70,10 +70,14 @@ impl Process {
         let (stdout, out) = pipe()?;
         let second = (!task.options.merge_output).then(pipe).transpose()?;
         let (stderr, err) = second.unzip();
-        let into = err.as_ref().unwrap_or(&out);
-        let spawned = command.start(inputs.as_ref(), out.as_fd(), into.as_fd())?;
+        let outputs = [&out, err.as_ref().unwrap_or(&out)].map(AsFd::as_fd);
         let records = surroundings.records.as_ref();
-        let record = records.map(|records| records.add(task.claim, spawned.pid));
+        let mut record = records.map(|records| records.add(task.claim, outputs));
+        let [out, err] = outputs;
+        let spawned = command.start(inputs.as_ref(), out, err)?;
+        if let Some(record) = &mut record {
+            record.started(spawned.pid);
+        }
         Ok(Self {
             spawned,
             record,

@@ -52,7 +52,7 @@ pub(super) fn heed_sigchld() -> Result<()> {
 }
 
 /// Whether this process ignores a signal, which it was told to before it was started.
-pub(super) fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
         .lines()

@@ -1,8 +1,8 @@
 //! Orphans: what a dead worker's commands left running, or those of a claim that was lost. Two things
-//! tell whose a process is, and either alone was shown to fail: what the worker recorded when it
-//! started the command ([`CommandRecord`]), and the mark of the claim in the environment, which a
-//! process hands on to whatever it starts. A command that cleans its environment has no mark; what
-//! left the session is not covered by the record.
+//! tell whose a process is, and either alone was shown to fail: what the worker recorded of the
+//! command ([`CommandRecord`]), its session and the pipes it writes to, and the mark of the claim in
+//! the environment, which a process hands on to whatever it starts. A command that cleans its
+//! environment has no mark; what left the session and writes elsewhere is not covered by the record.
 //!
 //! Only processes of the claims in question are looked for: what a task left running that ended long
 //! ago is nobody's orphan.
@@ -18,7 +18,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 
-use super::records::{CommandRecord, Namespace};
+use super::records::{CommandRecord, Namespace, RecordedProcess};
 use crate::claim::{Claim, Held};
 use crate::clock::BootTime;
 
@@ -39,6 +39,10 @@ pub trait Processes: fmt::Debug {
     /// # Errors
     /// When there is no such process any more, or it does not show its environment.
     fn environment(&self, pid: u32, buffer: &mut Vec<u8>) -> io::Result<()>;
+
+    /// The inodes of the pipes that are a process's standard output and standard error; 0 where it has
+    /// none or does not show it.
+    fn pipes(&self, pid: u32) -> [u64; 2];
 
     /// Whether a process that hides its environment runs as this user.
     fn is_own(&self, pid: u32) -> bool;
@@ -109,15 +113,18 @@ impl Search {
             .collect();
         let mut scan = Scan::default();
         for command in &commands {
-            if self.is_session_of(command, &list) {
-                self.saw(command.session, now);
-                let members = list.iter().filter(|one| one.runs && belongs(one, command));
+            if let Some(own) = command.process
+                && self.is_session_of(command, own, &list)
+            {
+                self.saw(own.session, now);
+                let members = list.iter().filter(|one| one.runs && belongs(one, own));
                 scan.found.extend(members.map(|process| Found {
                     process: *process,
                     claim: command.claim,
                 }));
             }
         }
+        add_writing(processes, &list, &commands, &mut scan);
         self.add_marked(processes, &list, &mut scan);
         scan.hidden = self.hidden(scan.hidden, &commands, &list);
         Ok(scan)
@@ -126,15 +133,20 @@ impl Search {
     /// Whether the session with the command's id is still the command's. An id is given to no other
     /// session as long as a process is in the one that has it. Where the leader has gone, a process
     /// that began before the worker was lost, or its end was seen, holds on to the id.
-    fn is_session_of(&self, command: &CommandRecord, list: &[Process]) -> bool {
-        if let Some(leader) = list.iter().find(|one| one.pid == command.pid) {
+    fn is_session_of(
+        &self,
+        command: &CommandRecord,
+        own: RecordedProcess,
+        list: &[Process],
+    ) -> bool {
+        if let Some(leader) = list.iter().find(|one| one.pid == own.pid) {
             return leader.started <= command.recorded_at;
         }
-        let seen = self.seen.iter().find(|(id, _)| *id == command.session);
+        let seen = self.seen.iter().find(|(id, _)| *id == own.session);
         let seen = seen.map_or(BootTime::default(), |(_, at)| at.after(SIGHT));
         let until = command.ended_at.unwrap_or(self.lost_at).max(seen);
         list.iter()
-            .any(|one| belongs(one, command) && one.started <= until)
+            .any(|one| belongs(one, own) && one.started <= until)
     }
 
     fn saw(&mut self, session: u32, now: BootTime) {
@@ -149,9 +161,8 @@ impl Search {
         let marks = Marks::new(&self.claims);
         let mut buffer = Vec::new();
         let mut empty = Vec::new();
-        let is_known = |scan: &Scan, pid| scan.found.iter().any(|one| one.process.pid == pid);
         for process in list.iter().filter(|process| process.runs) {
-            if is_known(scan, process.pid) {
+            if scan.has(process) {
                 continue;
             }
             match processes.environment(process.pid, &mut buffer) {
@@ -195,8 +206,36 @@ impl Search {
     }
 }
 
-fn belongs(process: &Process, command: &CommandRecord) -> bool {
-    process.session == command.session || process.group == command.session
+fn belongs(process: &Process, own: RecordedProcess) -> bool {
+    process.session == own.session || process.group == own.session
+}
+
+/// Adds those that write to the pipes of one of the commands. Nobody else was handed these: a pipe's
+/// number is given away again only after four thousand million others.
+fn add_writing(
+    processes: &impl Processes,
+    list: &[Process],
+    commands: &[&CommandRecord],
+    scan: &mut Scan,
+) {
+    if commands.is_empty() {
+        return;
+    }
+    for process in list.iter().filter(|process| process.runs) {
+        if scan.has(process) {
+            continue;
+        }
+        let pipes = processes.pipes(process.pid);
+        let writes = |command: &&&CommandRecord| {
+            let is_own = |pipe: &u64| *pipe != 0 && command.pipes.contains(pipe);
+            pipes.iter().any(is_own)
+        };
+        scan.found
+            .extend(commands.iter().find(writes).map(|command| Found {
+                process: *process,
+                claim: command.claim,
+            }));
+    }
 }
 
 /// What a look at every process came to.
@@ -207,6 +246,12 @@ pub struct Scan {
     /// The numbers of this user's processes that do not show whether they carry a mark. Ordinary
     /// among them are key agents and the like, which hide their memory.
     pub hidden: Vec<u32>,
+}
+
+impl Scan {
+    fn has(&self, process: &Process) -> bool {
+        self.found.iter().any(|one| one.process.pid == process.pid)
+    }
 }
 
 /// A process of a claim.
@@ -260,6 +305,18 @@ impl Processes for ProcFs {
 
     fn environment(&self, pid: u32, buffer: &mut Vec<u8>) -> io::Result<()> {
         read(&format!("/proc/{pid}/environ"), buffer)
+    }
+
+    fn pipes(&self, pid: u32) -> [u64; 2] {
+        [1, 2].map(|descriptor| {
+            let link = std::fs::read_link(format!("/proc/{pid}/fd/{descriptor}"));
+            let link = link.unwrap_or_default();
+            let name = link.to_str().unwrap_or_default();
+            let inode = name
+                .strip_prefix("pipe:[")
+                .and_then(|name| name.strip_suffix(']'));
+            inode.and_then(|inode| inode.parse().ok()).unwrap_or(0)
+        })
     }
 
     /// The owner of a process's folder does not say: that is root for all that hide.

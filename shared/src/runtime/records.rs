@@ -2,14 +2,19 @@
 //!
 //! Every worker that runs commands has a file of its own, `<db>.d/workers/ID.procs`. It is written in
 //! full when the worker registers, a record for each slot, so that a disk that is full later refuses
-//! none; a start and an end then cost one write of 64 bytes each, about a microsecond beside the
-//! millisecond that a start takes. A record names the command's process, its session and the moment
-//! it was recorded: whoever has that process id and began by then is that command, since its id
-//! cannot be given away before its worker has seen its end. So nothing has to be read from `/proc`.
+//! none; a start then costs two writes of 64 bytes and an end one, about a microsecond each beside the
+//! millisecond that a start takes.
+//!
+//! Before the start the record names the pipes the command is to write to, so that there is no moment
+//! at which a command runs and nothing tells of it. After the start it names the command's process,
+//! its session and that moment: whoever has that process id and began by then is that command, since
+//! its id cannot be given away before its worker has seen its end. So nothing has to be read from
+//! `/proc`.
 //!
 //! The file may hold any bytes: what does not carry its check sum is no record.
 
 use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +34,7 @@ const MAGIC: [u8; 8] = *b"qprocs\0\x01";
 /// the check sum.
 const HEADER_BYTES: usize = 128;
 /// Bytes of a record: task, token, process id, session, when it was recorded, when its end was seen,
-/// zeros, and the check sum.
+/// the inodes of its output pipes, and the check sum.
 const RECORD_BYTES: usize = 64;
 const CHECK_BYTES: usize = 8;
 /// Where the boot id stands in the header, and how long it is at most.
@@ -75,14 +80,23 @@ impl Namespace {
 pub struct CommandRecord {
     /// The claim it was started for.
     pub claim: Claim,
-    /// Its process.
-    pub pid: u32,
-    /// Its session, or its process group.
-    pub session: u32,
-    /// When it was recorded, just after its start.
+    /// Its process and its session, once it was started.
+    pub process: Option<RecordedProcess>,
+    /// When it was recorded: just after its start, or just before as long as it has no process.
     pub recorded_at: BootTime,
+    /// The inodes of the pipes that are its standard output and standard error; 0 for none.
+    pub pipes: [u64; 2],
     /// When its worker saw its end.
     pub ended_at: Option<BootTime>,
+}
+
+/// A command's process as recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedProcess {
+    /// Its number.
+    pub pid: u32,
+    /// The number of its session, or of its process group.
+    pub session: u32,
 }
 
 /// What a worker's file says.
@@ -141,12 +155,13 @@ impl RecordFile {
 
 impl CommandRecord {
     fn parse(worker: WorkerId, bytes: &[u8]) -> Option<Self> {
-        let process = |at| u32::try_from(number(bytes, at) & 0xffff_ffff).ok();
-        let (pid, session) = (process(16)?, process(20)?);
-        // 0 is what a record is filled with, and 1 nobody's command.
-        if !is_checked(bytes, worker) || pid < 2 || session < 2 {
+        if !is_checked(bytes, worker) {
             return None;
         }
+        let process = |at| u32::try_from(number(bytes, at) & 0xffff_ffff).ok();
+        let (pid, session) = (process(16)?, process(20)?);
+        // 1 is nobody's command.
+        let is_started = pid > 1 && session > 1;
         let ended_at = number(bytes, 32);
         Some(Self {
             claim: Claim {
@@ -154,10 +169,10 @@ impl CommandRecord {
                 token: number(bytes, 8),
                 worker,
             },
-            pid,
-            session,
+            process: is_started.then_some(RecordedProcess { pid, session }),
             recorded_at: BootTime(number(bytes, 24)),
             ended_at: (ended_at != 0).then_some(BootTime(ended_at)),
+            pipes: [40, 48].map(|at| number(bytes, at).cast_unsigned()),
         })
     }
 
@@ -166,10 +181,14 @@ impl CommandRecord {
         let ended_at = self.ended_at.map_or(0, |at| at.0);
         bytes[0..8].copy_from_slice(&self.claim.task.0.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.claim.token.to_le_bytes());
-        bytes[16..20].copy_from_slice(&self.pid.to_le_bytes());
-        bytes[20..24].copy_from_slice(&self.session.to_le_bytes());
+        if let Some(RecordedProcess { pid, session }) = self.process {
+            bytes[16..20].copy_from_slice(&pid.to_le_bytes());
+            bytes[20..24].copy_from_slice(&session.to_le_bytes());
+        }
         bytes[24..32].copy_from_slice(&self.recorded_at.0.to_le_bytes());
         bytes[32..40].copy_from_slice(&ended_at.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.pipes[0].to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.pipes[1].to_le_bytes());
         check(&mut bytes, self.claim.worker);
         bytes
     }
@@ -214,10 +233,10 @@ impl CommandRecords {
         })
     }
 
-    /// Records a command that was started just now. One that cannot be recorded is known by its mark
-    /// alone.
-    pub(super) fn add(self: &Arc<Self>, claim: Claim, pid: Pid) -> Recorded {
-        let pid = pid.as_raw_nonzero().get().unsigned_abs();
+    /// Records a command that is about to be started with these as its standard output and standard
+    /// error. One that cannot be recorded is known by its mark alone.
+    pub(super) fn add(self: &Arc<Self>, claim: Claim, outputs: [BorrowedFd<'_>; 2]) -> Recorded {
+        let inode = |output| rustix::fs::fstat(output).map_or(0, |found| found.st_ino);
         let place = {
             let mut places = self.lock();
             let Places { free, length } = &mut *places;
@@ -234,10 +253,10 @@ impl CommandRecords {
                     worker: self.worker,
                     ..claim
                 },
-                pid,
-                session: pid,
+                process: None,
                 recorded_at: SystemClock.now().boot,
                 ended_at: None,
+                pipes: outputs.map(inode),
             },
         };
         recorded.write();
@@ -258,6 +277,14 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
+    /// The command runs as this process, which leads a session of its own.
+    pub(super) fn started(&mut self, pid: Pid) {
+        let pid = pid.as_raw_nonzero().get().unsigned_abs();
+        self.record.process = Some(RecordedProcess { pid, session: pid });
+        self.record.recorded_at = SystemClock.now().boot;
+        self.write();
+    }
+
     /// The worker has seen the command's end, so that its process id may be another's from now on.
     pub(super) fn ended(&mut self) {
         self.record.ended_at = Some(SystemClock.now().boot);
@@ -323,20 +350,24 @@ fn check_sum(bytes: &[u8], worker: WorkerId) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
     use std::sync::Arc;
 
     use proptest::prelude::*;
     use rustix::process::Pid;
 
-    use super::{CommandRecords, HEADER_BYTES, Namespace, RECORD_BYTES, RecordFile};
+    use super::{CommandRecords, HEADER_BYTES, Namespace, RECORD_BYTES, RecordFile, Recorded};
     use crate::claim::{Claim, WorkerId};
     use crate::runtime::sidecar::Sidecar;
     use crate::task::TaskId;
 
     const WORKER: WorkerId = WorkerId(7);
 
-    fn pid(raw: i32) -> Pid {
-        Pid::from_raw(raw).unwrap()
+    fn start(records: &Arc<CommandRecords>, task: i64, pid: i32) -> Recorded {
+        let output = std::io::stdout();
+        let mut recorded = records.add(claim(task), [output.as_fd(); 2]);
+        recorded.started(Pid::from_raw(pid).unwrap());
+        recorded
     }
 
     fn claim(task: i64) -> Claim {
@@ -369,27 +400,41 @@ mod tests {
         };
         let made = length();
         assert_eq!(read(&sidecar).namespace, Namespace::own().unwrap());
-        let mut first = records.add(claim(1), pid(40));
-        let _second = records.add(claim(2), pid(41));
+        let mut first = start(&records, 1, 40);
+        let _second = start(&records, 2, 41);
         let found = read(&sidecar).commands;
-        let found: Vec<_> = found.iter().map(|one| (one.claim, one.pid)).collect();
-        assert_eq!(found, [(claim(1), 40), (claim(2), 41)]);
+        let found = found
+            .iter()
+            .map(|one| (one.claim, one.process.unwrap().pid));
+        assert_eq!(found.collect::<Vec<_>>(), [(claim(1), 40), (claim(2), 41)]);
         first.ended();
         assert!(read(&sidecar).commands[0].ended_at.is_some());
         drop(first);
-        let _third = records.add(claim(3), pid(42));
+        let _third = start(&records, 3, 42);
         assert_eq!(read(&sidecar).commands[0].claim, claim(3));
         assert_eq!(length(), made);
-        let _fourth = records.add(claim(4), pid(43));
+        let _fourth = start(&records, 4, 43);
         assert_eq!(length(), made + RECORD_BYTES as u64, "by a whole record");
         assert_eq!(read(&sidecar).commands.len(), 3);
+    }
+
+    #[test]
+    fn a_command_is_known_by_its_pipes_before_it_has_a_process() {
+        let (_folder, sidecar) = place();
+        let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 1).unwrap());
+        let [(_out, out), (_err, err)] = [(), ()].map(|()| std::io::pipe().unwrap());
+        let _recorded = records.add(claim(1), [out.as_fd(), err.as_fd()]);
+        let found = read(&sidecar).commands[0];
+        let inode = |pipe| rustix::fs::fstat(pipe).unwrap().st_ino;
+        assert_eq!(found.pipes, [inode(out.as_fd()), inode(err.as_fd())]);
+        assert_eq!((found.claim, found.process), (claim(1), None));
     }
 
     #[test]
     fn a_torn_record_is_none_and_those_around_it_are() {
         let (_folder, sidecar) = place();
         let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 3).unwrap());
-        let _commands = [1, 2, 3].map(|task| records.add(claim(task), pid(40)));
+        let _commands = [1, 2, 3].map(|task| start(&records, task, 40));
         let path = sidecar.worker_records(WORKER);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[HEADER_BYTES + RECORD_BYTES] ^= 1;

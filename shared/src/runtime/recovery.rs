@@ -373,23 +373,23 @@ mod tests {
     }
 
     /// A process of the task of its number.
-    fn found(pid: &u32) -> Found {
+    fn found(pid: u32) -> Found {
         Found {
             process: Process {
-                pid: *pid,
-                group: *pid,
-                session: *pid,
+                pid,
+                group: pid,
+                session: pid,
                 started: BootTime(0),
                 runs: true,
             },
-            claim: claim(i64::from(*pid)),
+            claim: claim(i64::from(pid)),
         }
     }
 
     fn swept(signalled: &[u32], unreachable: &[u32]) -> RecoveryAnswer {
         RecoveryAnswer::Swept(Sweep {
-            signalled: signalled.iter().map(found).collect(),
-            unreachable: unreachable.iter().map(found).collect(),
+            signalled: signalled.iter().copied().map(found).collect(),
+            unreachable: unreachable.iter().copied().map(found).collect(),
             hidden: Vec::new(),
         })
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::inherited::is_ignored;
+pub(crate) use super::inherited::is_ignored;
 use super::spawn::unblock;
 use crate::error::{Error, Result};
 

@@ -92,11 +92,17 @@ struct Child {
     ends_at: BootTime,
     end: End,
     heeds_term: bool,
-    is_handler: bool,
+    kind: Kind,
     is_orphan: bool,
-    /// A process that a command left when it ended.
-    is_daemon: bool,
     traces: Traces,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Command,
+    Handler,
+    /// A process that a command left when it ended.
+    Daemon,
 }
 
 /// What tells whose a process is.
@@ -258,9 +264,12 @@ impl World {
             ends_at: now.after(Duration::from_millis(self.rng.u64(0..longest))),
             end: self.draw_end(is_handler, at),
             heeds_term: !self.chance(150),
-            is_handler,
+            kind: if is_handler {
+                Kind::Handler
+            } else {
+                Kind::Command
+            },
             is_orphan: false,
-            is_daemon: false,
             traces: match self.rng.u32(0..10) {
                 0 => Traces::Mark,
                 1 | 2 => Traces::Record,
@@ -295,12 +304,12 @@ impl World {
 
     pub(super) fn signal(&mut self, claim: Claim, ending: Ending, now: BootTime) {
         let delay = Duration::from_millis(self.rng.u64(0..40));
-        let runs = |child: &&mut Child| child.claim == claim && !child.is_daemon;
+        let runs = |child: &&mut Child| child.claim == claim && child.kind != Kind::Daemon;
         let Some(child) = self.children.iter_mut().find(runs) else {
             return;
         };
         let ends_at = child.ends_at.min(now.after(delay));
-        match (child.is_handler, ending) {
+        match (child.kind == Kind::Handler, ending) {
             (true, _) if child.heeds_term => child.ends_at = ends_at,
             (false, Ending::Terminate) if child.heeds_term => {
                 child.ends_at = ends_at;
@@ -323,7 +332,7 @@ impl World {
     pub(super) fn ended(&mut self, worker: WorkerId, now: BootTime) -> Vec<Ended> {
         let over = |child: &Child| child.ends_at <= now && child.claim.worker == worker;
         let mut ended: Vec<_> = self.children.extract_if(.., |child| over(child)).collect();
-        ended.retain(|child| !child.is_daemon);
+        ended.retain(|child| child.kind != Kind::Daemon);
         for child in &ended {
             self.leave_daemon(child, now);
         }
@@ -342,7 +351,7 @@ impl World {
             let length = Duration::from_millis(self.rng.u64(0..self.config.longest_ms));
             self.children.push(Child {
                 ends_at: now.after(length),
-                is_daemon: true,
+                kind: Kind::Daemon,
                 ..child.clone()
             });
         }
@@ -364,16 +373,18 @@ impl World {
 
     /// What runs, without what ended commands left.
     fn commands(&self) -> impl Iterator<Item = &Child> {
-        self.children.iter().filter(|child| !child.is_daemon)
+        self.children
+            .iter()
+            .filter(|child| child.kind != Kind::Daemon)
     }
 
     /// A worker's process is gone, and its handlers with it; its commands live on.
     pub(super) fn died(&mut self, worker: WorkerId, watchers: &[WorkerId]) {
         self.living.remove(&worker);
         self.children
-            .retain(|child| child.claim.worker != worker || !child.is_handler);
+            .retain(|child| child.claim.worker != worker || child.kind != Kind::Handler);
         for child in &mut self.children {
-            if child.claim.worker == worker && !child.is_daemon {
+            if child.claim.worker == worker && child.kind != Kind::Daemon {
                 child.is_orphan = true;
                 self.counts.orphans += 1;
             }
@@ -456,7 +467,7 @@ impl World {
     /// Commands of a worker that run, for a worker that claims to have ended. A handler that heeds
     /// nothing ends with its process.
     pub(super) fn left_by(&self, worker: WorkerId, now: BootTime) -> usize {
-        let own = |child: &Child| child.claim.worker == worker && !child.is_handler;
+        let own = |child: &Child| child.claim.worker == worker && child.kind == Kind::Command;
         let left = |child: &&Child| own(child) && child.ends_at > now;
         self.commands().filter(left).count()
     }

@@ -1,9 +1,12 @@
 //! Whose process is this? What a killed worker's tasks left is ended before they run again; what is
 //! nobody's, or somebody else's, is left alone.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 use rustix::process::Signal;
 
-use super::program::{Place, Process, Running, until};
+use super::program::{Place, Process, Running, until, variable};
 
 /// Writes its process into `name`.
 fn writes_itself(name: &str) -> String {
@@ -42,6 +45,7 @@ fn a_command_that_cleans_its_environment_is_ended_before_it_runs_again() {
     until("it is told", || {
         second.stderr().contains("1 processes ended")
     });
+    stop(second);
 }
 
 /// Whatever carried the mark of a dead worker was ended, so that a daemon left by a task that had
@@ -60,9 +64,125 @@ fn what_an_ended_task_left_running_outlives_its_worker() {
     until("the first has ended", || place.state("1") == "succeeded");
     std::fs::remove_file(place.path("held")).unwrap();
     kill(&mut first);
-    let _second = place.start(&["worker", "--slots", "1"]);
+    let second = place.start(&["worker", "--slots", "1"]);
     until("the second runs again", || place.path("held").exists());
     assert!(!held.is_running());
     assert!(daemon.is_running(), "a daemon of an ended task was ended");
     daemon.kill();
+    stop(second);
+}
+
+/// Ends a worker and what it runs.
+fn stop(mut worker: Running) {
+    worker.signal(Signal::TERM);
+    // Two that wait to be heeded are one.
+    until("it has heard", || worker.stderr().contains("stopping"));
+    worker.signal(Signal::TERM);
+    worker.ended();
+}
+
+/// The second worker has recovered the first.
+fn recovered(worker: &Running) {
+    until("the recovery is told", || {
+        worker.stderr().contains("had died: 1 task returned")
+    });
+}
+
+/// A worker that a task had put into the background carried the task's mark, and was ended with it.
+#[test]
+fn a_worker_that_a_task_left_in_the_background_is_nobodys_orphan() {
+    let place = Place::new();
+    let inner = place.command(&["worker"]);
+    let program = inner.get_program().to_str().unwrap();
+    let starts = format!(
+        "setsid {program} worker --slots 1 --db inner.db > /dev/null 2>&1 & echo $! > inner
+         touch begun; exec sleep 600"
+    );
+    place.ok(&["add-task", "starts a worker", &starts]);
+    place.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
+    let mut first = place.start(&["worker", "--slots", "1"]);
+    until("the inner one works", || place.path("works").exists());
+    let inner = Process::of(place.read("inner").trim().parse().unwrap());
+    assert!(inner.arguments().contains("--db inner.db"));
+    std::fs::remove_file(place.path("begun")).unwrap();
+    kill(&mut first);
+    let second = place.start(&["worker", "--slots", "1"]);
+    recovered(&second);
+    assert!(inner.is_running(), "{}", second.stderr());
+    until("the task runs again", || place.path("begun").exists());
+    let again = Process::of(place.read("inner").trim().parse().unwrap());
+    inner.kill();
+    again.kill();
+    stop(second);
+}
+
+#[test]
+fn a_worker_that_is_a_tasks_command_ends_with_the_task() {
+    let place = Place::new();
+    let inner = place.command(&["worker"]);
+    let program = inner.get_program().to_str().unwrap();
+    let is = format!("echo $$ > inner; exec {program} worker --slots 1 --db inner.db");
+    place.ok(&["add-task", "is a worker", &is]);
+    place.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
+    let mut first = place.start(&["worker", "--slots", "1"]);
+    until("the inner one works", || place.path("works").exists());
+    let inner = Process::of(place.read("inner").trim().parse().unwrap());
+    kill(&mut first);
+    let second = place.start(&["worker", "--slots", "1"]);
+    recovered(&second);
+    assert!(!inner.is_running(), "{}", second.stderr());
+    stop(second);
+}
+
+/// Whether this user may make pid namespaces; says so if not.
+fn has_namespaces() -> bool {
+    let made = Command::new("unshare").args(UNSHARE).arg("true").output();
+    let is_made = made.is_ok_and(|made| made.status.success());
+    if !is_made {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: pid namespaces cannot be made here"
+        );
+    }
+    is_made
+}
+
+const UNSHARE: [&str; 3] = ["--pid", "--fork", "--mount-proc"];
+
+/// The program in a pid namespace of its own, as its first process.
+fn start_apart(place: &Place, words: &[&str]) -> Running {
+    let program = place.command(words);
+    let mut apart = Command::new("unshare");
+    apart
+        .args(UNSHARE)
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(place.path(""))
+        .env(variable("DB"), place.path("queue.db"))
+        .stdin(Stdio::null());
+    Place::begin(&mut apart)
+}
+
+/// A worker as the first process of a container was given every process whose parent had ended, and
+/// never waited for one: each stayed a zombie for good.
+#[test]
+fn the_first_process_of_a_container_waits_for_what_others_left_and_hands_signals_on() {
+    if !has_namespaces() {
+        return;
+    }
+    let place = Place::new();
+    place.ok(&["add-task", "leaves one", "sleep 0.05 & echo $! > orphan"]);
+    let waits = "until test -s orphan && ! test -e /proc/$(cat orphan); do sleep 0.02; done";
+    place.ok(&["add-task", "waits for it", waits]);
+    place.ok(&["add-task", "says its parent", "echo $PPID > parent"]);
+    let mut apart = start_apart(&place, &["worker", "--slots", "1"]);
+    until("no zombie is left", || place.state("2") == "succeeded");
+    until("the last has ended", || place.state("3") == "succeeded");
+    assert_ne!(place.read("parent"), "1\n");
+    let children = format!("/proc/{0}/task/{0}/children", apart.child.id());
+    let first = std::fs::read_to_string(children).unwrap();
+    let first = rustix::process::Pid::from_raw(first.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(first, Signal::TERM).unwrap();
+    assert_eq!(apart.ended(), Some(0), "{}", apart.stderr());
+    assert_eq!(place.ok(&["workers", "-o", "json"]), "[]\n");
 }

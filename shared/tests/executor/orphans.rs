@@ -140,7 +140,7 @@ fn a_command_without_a_mark_is_found_by_its_record_with_all_of_its_session() {
         scan.found
     };
     let found = scan(now);
-    let leader = commands.commands[0].pid;
+    let leader = commands.commands[0].process.unwrap().pid;
     let both = [leader, child().trim().parse().unwrap()];
     assert!(
         both.iter().all(|pid| pids(&found).contains(pid)),

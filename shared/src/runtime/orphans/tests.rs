@@ -1,11 +1,12 @@
 //! Whose a process is, told from what is listed and recorded.
 
 use std::io;
+use std::os::fd::AsFd;
 
 use super::{OrphanEnd, Process, Processes, Search};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
-use crate::runtime::records::{CommandRecord, CommandRecords};
+use crate::runtime::records::{CommandRecord, CommandRecords, RecordedProcess};
 use crate::runtime::recovery::Sweep;
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::system::sweep;
@@ -22,6 +23,7 @@ struct Fake {
     list: Vec<Process>,
     environments: Vec<(u32, String)>,
     foreign: Vec<u32>,
+    pipes: Vec<(u32, [u64; 2])>,
 }
 
 impl Processes for Fake {
@@ -36,6 +38,11 @@ impl Processes for Fake {
             None => return Err(io::ErrorKind::PermissionDenied.into()),
         }
         Ok(())
+    }
+
+    fn pipes(&self, pid: u32) -> [u64; 2] {
+        let found = self.pipes.iter().find(|(own, _)| *own == pid);
+        found.map_or([0, 0], |(_, pipes)| *pipes)
     }
 
     fn is_own(&self, pid: u32) -> bool {
@@ -76,8 +83,11 @@ fn claim() -> Claim {
 fn command() -> CommandRecord {
     CommandRecord {
         claim: claim(),
-        pid: SESSION,
-        session: SESSION,
+        process: Some(RecordedProcess {
+            pid: SESSION,
+            session: SESSION,
+        }),
+        pipes: [0, 0],
         recorded_at: BootTime(RECORDED),
         ended_at: None,
     }
@@ -144,6 +154,28 @@ fn what_a_process_started_while_it_was_ended_is_found_in_the_next_scan() {
     assert_eq!(found, [0; 0]);
 }
 
+/// A worker was killed after it had started a command and before it could record its process; the
+/// command had cleaned its environment, so that nothing told of it.
+#[test]
+fn before_a_command_has_a_process_its_pipes_tell_and_those_of_others_do_not() {
+    let mut fake = Fake::default()
+        .member(41, RECORDED)
+        .member(42, RECORDED)
+        .member(43, RECORDED);
+    fake.pipes = vec![(41, [0, 7]), (42, [9, 9])];
+    let about_to_start = CommandRecord {
+        process: None,
+        pipes: [6, 7],
+        ..command()
+    };
+    assert_eq!(found(&fake, about_to_start), [41]);
+    let without_pipes = CommandRecord {
+        pipes: [0, 0],
+        ..about_to_start
+    };
+    assert_eq!(found(&fake, without_pipes), [0; 0]);
+}
+
 #[test]
 fn records_of_other_claims_are_passed_over() {
     let fake = Fake::default().member(SESSION, RECORDED);
@@ -177,8 +209,9 @@ fn a_process_of_another_user_is_told_of_with_its_claim() {
     let sidecar = Sidecar::of(&folder.path().join("q.db"));
     sidecar.create().unwrap();
     let records = CommandRecords::create(&sidecar, WorkerId(7), 1).unwrap();
-    let recorded =
-        std::sync::Arc::new(records).add(claim(), rustix::process::Pid::from_raw(40).unwrap());
+    let output = std::io::stdout();
+    let mut recorded = std::sync::Arc::new(records).add(claim(), [output.as_fd(); 2]);
+    recorded.started(rustix::process::Pid::from_raw(40).unwrap());
     let started = recorded.recorded_at().0;
     let mut fake = Fake::default().member(SESSION, started).member(41, started);
     fake.environments.pop();
