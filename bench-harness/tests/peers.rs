@@ -1,10 +1,14 @@
 //! Peers that do not behave: a driver is a program of others, and whatever it does, the rest is
 //! measured and the exit code tells.
 
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+
+#[path = "../../shared/tests/skipped.rs"]
+mod skipped;
+
+use skipped::skipped;
 
 /// What a driver prints that has measured everything.
 const REPORT: &str = r#"{"version":"1.0","synchronous":"full","limits":["no priorities"],"hundred_ms":0.001,"enqueue":{"tasks":4,"seconds":0.000001},"cycle":{"tasks":4,"seconds":1},"bulk":null,"peak_rss_mb":900}"#;
@@ -198,10 +202,7 @@ class TaskQueue:
 #[test]
 fn an_original_is_driven_through_its_own_class_and_its_folder_stays_as_it_is() {
     if Command::new("python3").arg("--version").output().is_err() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: there is no python3 on the path"
-        );
+        skipped("there is no python3 on the path");
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");

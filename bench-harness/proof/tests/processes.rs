@@ -2,8 +2,12 @@
 
 use std::io::Write as _;
 
+#[path = "../../../shared/tests/skipped.rs"]
+mod skipped;
+
 use queue_proof::process::Program;
 use queue_proof::{Result, backup, children, clock, full, zombies};
+use skipped::skipped;
 
 #[test]
 fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused_each_time() -> Result<()> {
@@ -34,8 +38,8 @@ fn a_full_disk_is_said_to_be_full_and_costs_nothing_acknowledged() -> Result<()>
 #[test]
 fn a_clock_that_is_set_loses_nothing_and_runs_nothing_twice() -> Result<()> {
     let Some((figure, faults)) = clock::run(1, &clock::FEW_STEPS)? else {
-        let skipped = "skipped: libfaketime is not installed";
-        return Ok(writeln!(std::io::stderr(), "{skipped}")?);
+        skipped("libfaketime is not installed");
+        return Ok(());
     };
     assert_eq!(faults, [""; 0]);
     assert_eq!(figure.count, 48);

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use super::program::{Place, until};
+use super::skipped::skipped;
 
 /// So many tasks with that command, a line each.
 fn lines(command: &str, count: usize) -> String {
@@ -288,7 +289,7 @@ pub(super) fn killed(
         }
     }
     if calls.is_empty() {
-        skipped();
+        skipped("without strace no system call can be chosen");
         return None;
     }
     let mut kills = 0;
@@ -324,9 +325,4 @@ fn strace(command: &Command, arguments: &[&str]) -> Option<bool> {
         return None;
     };
     Some(status.signal() == Some(9))
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn skipped() {
-    eprintln!("skipped: without strace, or where it may not trace, no system call can be chosen");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::program::{Place, name};
+use super::skipped::skipped;
 
 /// What systemd would hear next.
 fn heard(socket: &UnixDatagram) -> String {
@@ -61,10 +62,7 @@ fn systemd_accepts_the_unit_whatever_the_path() {
             .arg(&path)
             .output();
         let Ok(verified) = verified else {
-            let _ = std::io::Write::write_all(
-                &mut std::io::stderr(),
-                b"skipped: there is no `systemd-analyze` to verify with\n",
-            );
+            skipped("there is no `systemd-analyze` to verify with");
             return;
         };
         let said = String::from_utf8_lossy(&verified.stderr).into_owned();

@@ -1,6 +1,7 @@
 //! Text of others is shown, never obeyed.
 
 use super::program::{Done, Place, name, variable};
+use super::skipped::skipped;
 
 const EVIL: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
 
@@ -84,10 +85,7 @@ fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
             .map(|output| String::from_utf8(output.stdout).unwrap())
     };
     let (Ok(safe), Ok(raw)) = (on_terminal(""), on_terminal("--raw")) else {
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            b"skipped: there is no `script` program to make a terminal with\n",
-        );
+        skipped("there is no `script` program to make a terminal with");
         return;
     };
     assert!(
