@@ -156,6 +156,7 @@ impl Database {
     /// # Errors
     /// As [`beat`](Self::beat).
     pub fn open_heartbeats(&self) -> Result<()> {
+        self.writer()?.prepare_heartbeats()?;
         self.heartbeats.open(&self.path, &self.options)
     }
 

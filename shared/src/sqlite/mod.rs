@@ -14,6 +14,7 @@ mod diagnose;
 mod due;
 mod epoch;
 mod fault;
+mod heartbeat_lock;
 mod heartbeats;
 mod in_place;
 mod in_use;

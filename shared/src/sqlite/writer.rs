@@ -122,6 +122,11 @@ impl Writer {
         lock(&self.core.connection)
     }
 
+    /// Opens what a heartbeat needs of the lock between processes.
+    pub(super) fn prepare_heartbeats(&self) -> Result<()> {
+        self.core.lock.heartbeats(&self.core.lock_path).map(|_| ())
+    }
+
     /// The lock between processes, for a heartbeat; `None` if it could not be had so soon.
     pub(super) fn lock_for_heartbeat(&self, patience: Duration) -> Result<Option<HeartbeatLock>> {
         self.core.lock.for_heartbeat(&self.core.lock_path, patience)
