@@ -26,6 +26,11 @@ fn mark(queue: &FastQueue, engine: i64) {
     other
         .execute("UPDATE queue_queues SET fast = ?1", [engine == 0])
         .unwrap();
+    if engine == 2 {
+        other
+            .execute("INSERT INTO queue_schema VALUES ('workflow', 1, 0)", [])
+            .unwrap();
+    }
 }
 
 fn refused<T>(result: &fast_queue::Result<T>) -> bool {

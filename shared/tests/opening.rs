@@ -394,3 +394,55 @@ fn a_line_that_promotes_is_taken_once() {
     assert!(take().unwrap());
     assert!(!take().unwrap(), "somebody was first");
 }
+
+/// A worker went on with what it had opened while a newer program upgraded the file beneath it. An
+/// upgrade now holds the file alone, and says who has it open.
+#[test]
+fn a_file_is_upgraded_while_nobody_else_has_it_open() {
+    const STEPS: [Migration; 2] = [
+        Migration {
+            version: 1,
+            sql: "CREATE TABLE own (id INTEGER)",
+        },
+        Migration {
+            version: 2,
+            sql: "ALTER TABLE own ADD COLUMN more INTEGER",
+        },
+    ];
+    const fn own(steps: &'static [Migration]) -> Line {
+        Line {
+            name: "own",
+            migrations: steps,
+            promotes: false,
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let (older, newer) = ([CORE, own(STEPS.split_at(1).0)], [CORE, own(&STEPS)]);
+    let open = |lines: &[Line], wait| {
+        let mut options = OpenOptions::new(Durability::Fast).unwrap();
+        options.busy_timeout = Duration::from_millis(wait);
+        Database::open(&path, options, lines)
+    };
+    let before = open(&older, 0).unwrap();
+    let refused = open(&newer, 20).unwrap_err();
+    assert!(refused.is_busy(), "{refused:?}");
+    for said in [
+        "older than this program's",
+        "it is used by",
+        "stop its workers",
+    ] {
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+    before.write(|_| Ok(())).unwrap();
+    std::thread::scope(|scope| {
+        // Far longer than the test: the wait ends when the file is closed.
+        let upgrading = [(); 2].map(|()| scope.spawn(|| open(&newer, 600_000)));
+        drop(before);
+        for upgraded in upgrading {
+            upgraded.join().unwrap().unwrap().write(|_| Ok(())).unwrap();
+        }
+    });
+    let refused = open(&older, 20).unwrap_err().to_string();
+    assert!(refused.contains("newer version"), "{refused}");
+}

@@ -33,6 +33,7 @@ pub mod prune;
 pub mod read;
 pub mod settle;
 pub mod transaction;
+pub mod version;
 pub mod worker;
 
 /// An engine under test.
@@ -374,6 +375,10 @@ macro_rules! conformance_tests {
                 prune_gets_through_more_than_one_step
                 prune_deletes_the_logs_of_what_is_gone
             }
+            version {
+                a_file_that_a_newer_program_migrated_takes_no_write
+                a_settle_that_waits_for_a_migration_is_refused_after_it
+            }
         }
     };
     (@each $engine:ty; $($verb:ident { $($case:ident)* })*) => {
@@ -405,6 +410,7 @@ mod tests {
             include_str!("change.rs"),
             include_str!("read.rs"),
             include_str!("prune.rs"),
+            include_str!("version.rs"),
         ];
         let list = include_str!("mod.rs");
         for line in files.iter().flat_map(|file| file.lines()) {

@@ -22,7 +22,8 @@ impl Database {
     /// as its own busy timeout says.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with what to change.
+    /// [`Error::Invalid`] with what to change; [`Error::Unusable`] if a newer program has migrated the
+    /// file since.
     pub fn check_caller_connection(&self, connection: &Connection) -> Result<()> {
         // The path as SQLite has it is absolute; a link on the way to it is followed.
         let same = connection
@@ -58,6 +59,6 @@ impl Database {
                  NORMAL for `fast` or FULL for `full`",
             ));
         }
-        Ok(())
+        self.check_known(connection)
     }
 }

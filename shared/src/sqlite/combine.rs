@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use super::known::Newer;
+
 /// The most operations in one transaction: a failure runs every one of them again.
 pub(super) const MAX_BATCH: usize = 256;
 
@@ -76,6 +78,8 @@ pub(super) enum Refusal {
     Busy,
     /// No space was left before the commit was written.
     Full,
+    /// The file was migrated by a newer program.
+    Newer(Newer),
     /// Anything else this transaction does not survive.
     Error,
     /// Nothing written from now on can be trusted.
@@ -276,7 +280,7 @@ impl Turn {
 /// What a caller is told whose commit was refused.
 fn uncommitted(refusal: Refusal) -> Verdict {
     match refusal {
-        Refusal::Busy | Refusal::Full => Verdict::Refused(refusal),
+        Refusal::Busy | Refusal::Full | Refusal::Newer(_) => Verdict::Refused(refusal),
         Refusal::Error | Refusal::Fatal => Verdict::Unknown,
     }
 }

@@ -12,7 +12,8 @@ use super::connection::{check_version, journal_mode, open_reader, open_writer, u
 use super::fault::located;
 use super::heartbeats::Heartbeats;
 use super::in_place::InPlace;
-use super::in_use::Share;
+use super::in_use::{Share, Whole};
+use super::known::{Known, NEWER};
 use super::lanes::{Lanes, known};
 use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
@@ -194,7 +195,7 @@ impl Database {
             && !self.options.one_shot
         {
             let connection = writer.connection();
-            for sql in TRANSACTION.iter().chain(statements) {
+            for sql in TRANSACTION.iter().chain(&[NEWER]).chain(statements) {
                 connection.prepare_cached(sql)?;
             }
             self.waker.open();
@@ -231,6 +232,15 @@ impl Database {
             writer.saw(log);
         }
         self.readers.change_counter(log)
+    }
+
+    /// Refuses to write where a newer program has migrated the file since it was opened.
+    pub(super) fn check_known(&self, connection: &Connection) -> Result<()> {
+        let newer = self.writer()?.known().check(connection);
+        match newer.map_err(|error| located(&self.path, error))? {
+            Some(newer) => Err(newer.error(&self.path)),
+            None => Ok(()),
+        }
     }
 
     /// How long a write waits for other processes.
@@ -353,6 +363,14 @@ fn open_to_write(
     let open = LockFile::open(&sidecar.folder().join("open.lock"))
         .map_err(|error| sidecar_refused(path, error))?;
     let lock_path = sidecar.writer_lock();
+    let upgraded = || Ok(!is_behind(path, &lines(&connection, path)?, wanted)?);
+    // Several programs may make a file at the same time; one that is there belongs to those who have
+    // it open. A share of one's own comes later.
+    let whole = if behind_wanted && !applied.is_empty() {
+        Whole::take_to_upgrade(sidecar, options.busy_timeout, upgraded)?
+    } else {
+        None
+    };
     if behind_wanted || !mode.eq_ignore_ascii_case("wal") {
         let lock = LockFile::open(&lock_path)?;
         lock.exclusive_within(&lock_path, options.busy_timeout)?;
@@ -363,6 +381,7 @@ fn open_to_write(
         };
         migrate(&mut connection, path, wanted, birth)?;
     }
+    drop(whole);
     // The log of a file that was just made holds nothing old, and an emptied one costs the first
     // commit a sync.
     if open.try_exclusive()? && !applied.is_empty() {
@@ -370,6 +389,7 @@ fn open_to_write(
     }
     open.try_shared()?;
     let writer = Writer::new(path.to_owned(), lock_path, connection, options)?;
+    let writer = writer.knowing(Known::new(wanted));
     Ok((writer, open))
 }
 

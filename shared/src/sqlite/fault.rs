@@ -98,6 +98,24 @@ impl Fault {
         }
     }
 
+    /// Why a transaction did not begin.
+    pub(super) fn of_begin(error: &rusqlite::Error) -> Refusal {
+        match Self::of(error) {
+            Self::Busy => Refusal::Busy,
+            Self::Sync => Refusal::Fatal,
+            Self::Full => Refusal::Full,
+            Self::Memory
+            | Self::Refused
+            | Self::Corrupt
+            | Self::NotADatabase
+            | Self::ReadOnly
+            | Self::CannotOpen
+            | Self::Denied
+            | Self::Io
+            | Self::Statement => Refusal::Error,
+        }
+    }
+
     /// What an error of COMMIT says about the transaction: a busy or full one is certainly not in
     /// the file (the frame that commits is written last), any other may be.
     pub(super) fn of_commit(error: &rusqlite::Error) -> Refusal {

@@ -67,7 +67,12 @@ impl Heartbeats {
         };
         let left = patience.saturating_sub(options.clock.now().boot.since(began));
         connection.busy_timeout(left)?;
-        let result = transact(connection, path, operation);
+        let result = transact(connection, path, |connection| {
+            if let Some(newer) = writer.known().check(connection)? {
+                return Err(newer.error(path));
+            }
+            operation(connection)
+        });
         drop(held);
         match result {
             Ok(value) => {

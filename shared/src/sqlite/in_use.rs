@@ -35,7 +35,7 @@ impl Share {
         if !lock.try_shared()? && lock.shared_within(&lock_path, wait).is_err() {
             return Err(Error::Busy {
                 what: format!(
-                    "it is being restored{}",
+                    "it is being restored or upgraded{}",
                     processes::locking(&lock_path)
                         .first()
                         .map(|process| format!(" by {}", named(*process)))
@@ -75,14 +75,54 @@ impl Whole {
         if lock.try_exclusive()? {
             return Ok(Self { _lock: lock });
         }
-        let users: Vec<String> = processes::locking(&path).into_iter().map(named).collect();
-        let users = if users.is_empty() {
-            "other processes use it".to_owned()
-        } else {
-            format!("it is used by {}", users.join(", "))
-        };
-        Err(Error::Busy {
-            what: format!("{users}; stop its workers and every other program that has it open"),
-        })
+        let what = format!("{}; {STOP_THEM}", users(&path));
+        Err(Error::Busy { what })
+    }
+
+    /// Takes the lock for an upgrade of the schema, waiting for programs that end by themselves;
+    /// `None` as soon as `is_done` says that another program has upgraded it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] with the processes that keep it open.
+    pub(super) fn take_to_upgrade(
+        sidecar: &Sidecar,
+        wait: Duration,
+        is_done: impl Fn() -> Result<bool>,
+    ) -> Result<Option<Self>> {
+        let path = sidecar.in_use_lock();
+        let lock = LockFile::open(&path)?;
+        if lock.try_exclusive()? {
+            return Ok(Some(Self { _lock: lock }));
+        }
+        // A share is to be had once whoever upgrades it now has done so.
+        let may_be_done = lock.shared_within(&path, wait).is_ok();
+        lock.release();
+        if may_be_done && is_done()? {
+            return Ok(None);
+        }
+        match lock.exclusive_within(&path, wait) {
+            Ok(()) => Ok(Some(Self { _lock: lock })),
+            Err(error) if !error.is_busy() => Err(error),
+            Err(_) if is_done()? => Ok(None),
+            Err(_) => Err(Error::Busy {
+                what: format!(
+                    "its schema is older than this program's and can be upgraded only while nobody \
+                     else has it open; {}; {STOP_THEM}",
+                    users(&path)
+                ),
+            }),
+        }
+    }
+}
+
+const STOP_THEM: &str = "stop its workers and every other program that has it open";
+
+/// Who has the database open.
+fn users(path: &Path) -> String {
+    let users: Vec<String> = processes::locking(path).into_iter().map(named).collect();
+    if users.is_empty() {
+        "other processes use it".to_owned()
+    } else {
+        format!("it is used by {}", users.join(", "))
     }
 }

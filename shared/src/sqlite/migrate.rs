@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::fault::located;
+use super::known::Newer;
 use super::statement;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -103,17 +104,8 @@ pub(super) fn is_behind(path: &Path, applied: &[AppliedLine], wanted: &[Line]) -
     let mut behind = false;
     for line in wanted {
         let version = version_of(applied, line);
-        if version > line.newest() {
-            return Err(Error::Unusable {
-                path: path.to_owned(),
-                what: format!(
-                    "the file was written by a newer version of this program (schema {} {version}, \
-                     this program knows {}); upgrade it",
-                    line.name,
-                    line.newest()
-                ),
-                source: None,
-            });
+        if let Some(newer) = Newer::of(line, version) {
+            return Err(newer.error(path));
         }
         let promotion = line.promotes && version == 0 && !applied.is_empty();
         behind |= version < line.newest() && !promotion;

@@ -18,6 +18,7 @@ mod heartbeat_lock;
 mod heartbeats;
 mod in_place;
 mod in_use;
+mod known;
 mod lanes;
 mod location;
 mod lock;

@@ -90,6 +90,7 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Call<T, F> {
                     None => "COMMIT gave no reason".into(),
                 },
             }),
+            (Verdict::Refused(Refusal::Newer(newer)), _) => Err(newer.error(path)),
             (Verdict::Refused(_), _) => Err(match source {
                 Some(source) => source.located(path),
                 None => Error::Busy {

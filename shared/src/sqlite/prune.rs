@@ -43,7 +43,10 @@ pub trait Keeper: Clone + Send + 'static {
 pub fn prune(database: &Database, keeper: &impl Keeper, request: &PruneRequest) -> Result<u64> {
     if !request.dry_run {
         // Logs are deleted outside the transactions that look.
-        database.read(|connection| keeper.check(connection))?;
+        database.read(|connection| {
+            keeper.check(connection)?;
+            database.check_known(connection)
+        })?;
     }
     let states = mask(&request.states);
     let Some(last) = database.read(read::last_id)? else {

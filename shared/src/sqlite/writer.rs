@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use super::checkpointer::{Checkpointer, take_frames, watch_log};
 use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
 use super::fault::{Fault, Shared, located};
+use super::known::Known;
 use super::lock::{HeartbeatLock, WriterLock, busy};
 use super::log_stamp::LogStamp;
 use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits};
@@ -60,6 +61,7 @@ pub(super) struct Core {
     checkpointer: Option<Checkpointer>,
     /// Frames in the log after the last commit, where there is no checkpointer.
     frames: AtomicU32,
+    known: Known,
     /// Where the simulation puts its faults.
     perform: Perform,
 }
@@ -91,11 +93,25 @@ impl Writer {
                 poison,
                 checkpointer,
                 frames: AtomicU32::new(0),
+                known: Known::default(),
                 perform,
             }),
             contended: OnceLock::new(),
             starting: Mutex::default(),
         })
+    }
+
+    /// The same for a program that knows these lines, and writes to no file that has newer ones.
+    pub(super) fn knowing(mut self, known: Known) -> Self {
+        if let Some(core) = Arc::get_mut(&mut self.core) {
+            core.known = known;
+        }
+        self
+    }
+
+    /// The lines the program knows.
+    pub(super) fn known(&self) -> &Known {
+        &self.core.known
     }
 
     /// The same with another way to begin and to commit.
@@ -389,24 +405,18 @@ impl Core {
             *source = self.poison.source();
             return Err(Refusal::Fatal);
         }
-        (self.perform)(connection, BEGIN).map_err(|error| {
-            let refusal = match Fault::of(&error) {
-                Fault::Busy => Refusal::Busy,
-                Fault::Sync => Refusal::Fatal,
-                Fault::Full => Refusal::Full,
-                Fault::Memory
-                | Fault::Refused
-                | Fault::Corrupt
-                | Fault::NotADatabase
-                | Fault::ReadOnly
-                | Fault::CannotOpen
-                | Fault::Denied
-                | Fault::Io
-                | Fault::Statement => Refusal::Error,
-            };
-            *source = Some(Shared(Arc::new(error)));
-            refusal
-        })
+        let begun = (self.perform)(connection, BEGIN).and_then(|()| self.known.check(connection));
+        let refusal = match begun {
+            Ok(None) => return Ok(()),
+            Ok(Some(newer)) => Refusal::Newer(newer),
+            Err(error) => {
+                let refusal = Fault::of_begin(&error);
+                *source = Some(Shared(Arc::new(error)));
+                refusal
+            }
+        };
+        roll_back(connection, source)?;
+        Err(refusal)
     }
 
     fn run_alone(

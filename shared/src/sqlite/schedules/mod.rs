@@ -30,7 +30,7 @@ use shuttle::{Config, Runner, thread};
 
 use self::writer::Writer;
 use super::options::{Durability, OpenOptions};
-use super::{checkpointer, combine, fault, log_stamp, options, poison, statement};
+use super::{checkpointer, combine, fault, known, log_stamp, options, poison, statement};
 use crate::error::{Error, Result};
 
 /// Threads of each process, and how often each of them writes.
