@@ -117,10 +117,17 @@ fn gone(result: Result<impl std::fmt::Debug, Error>) -> String {
     }
 }
 
+fn blobs(path: &Path) -> Database {
+    with_blobs(path);
+    let database = open(path, false);
+    grow(&database, 1);
+    database
+}
+
 /// A worker whose files were deleted worked on in silence, and all it recorded was lost.
 #[test]
 fn a_database_that_was_taken_away_is_noticed_and_not_written_to() {
-    let take_away: [(fn(&Path), &str); 4] = [
+    let take_away: [(fn(&Path), &str); 2] = [
         (|path| fs::remove_file(path).unwrap(), "deleted"),
         (
             |path| {
@@ -129,24 +136,11 @@ fn a_database_that_was_taken_away_is_noticed_and_not_written_to() {
             },
             "another file was put in its place",
         ),
-        (
-            |path| fs::remove_dir_all(beside(path, ".d")).unwrap(),
-            "the folder",
-        ),
-        (
-            |path| {
-                fs::rename(beside(path, ".d"), beside(path, ".was")).unwrap();
-                drop(open(path, true));
-            },
-            "the folder",
-        ),
     ];
     for (take_away, what) in take_away {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("q.db");
-        with_blobs(&path);
-        let database = open(&path, false);
-        grow(&database, 1);
+        let database = blobs(&path);
         take_away(&path);
         let said = gone(database.change_counter());
         assert!(said.contains(what), "{said}");
@@ -154,6 +148,26 @@ fn a_database_that_was_taken_away_is_noticed_and_not_written_to() {
         assert!(gone(database.write_statement(|_| Ok(()))).contains(what));
         assert!(gone(database.beat(LONG, |_| Ok(()))).contains(what));
         assert_eq!(gone(database.change_counter()), said);
+    }
+}
+
+/// Without the locks in the folder beside it, a living worker is taken for dead.
+#[test]
+fn a_folder_that_was_taken_away_is_noticed_and_the_file_still_written_to() {
+    let take_away: [fn(&Path); 2] = [
+        |path| fs::remove_dir_all(beside(path, ".d")).unwrap(),
+        |path| {
+            fs::rename(beside(path, ".d"), beside(path, ".was")).unwrap();
+            drop(open(path, true));
+        },
+    ];
+    for take_away in take_away {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("q.db");
+        let database = blobs(&path);
+        take_away(&path);
+        assert!(gone(database.change_counter()).contains("the folder"));
+        grow(&database, 1);
     }
 }
 

@@ -421,9 +421,20 @@ impl Machine {
             self.refusal = Some(error);
             return;
         }
+        if matches!(error, Error::Gone { .. }) {
+            return self.stop_for(now, error);
+        }
         self.unusable = true;
         self.error.get_or_insert(error);
         self.end_all(now);
+    }
+
+    /// Stops as a request would, because of something that what runs is not to blame for.
+    fn stop_for(&mut self, now: Now, error: Error) {
+        self.error.get_or_insert(error);
+        if !self.is_stopping() {
+            self.stop(now);
+        }
     }
 
     /// Kills what runs; what is left to record is tried for a while.

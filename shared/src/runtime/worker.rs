@@ -286,6 +286,9 @@ fn leave<Q: Queue>(
     }
     let count = unrecorded.len();
     report(&WorkerEvent::Unrecorded(unrecorded));
+    if let Err(error @ Error::Gone { .. }) = result {
+        return Err(error);
+    }
     Err(Error::Unusable {
         path: queue.path().to_owned(),
         what: format!(

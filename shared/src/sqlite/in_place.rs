@@ -23,8 +23,19 @@ pub(super) struct InPlace {
     /// The file; `None` where nobody but `SQLite` sees it.
     opened: Option<Identity>,
     looked_at: Mutex<Option<BootTime>>,
-    /// What was found instead.
-    gone: OnceLock<String>,
+    /// What a look has found to be gone.
+    gone: OnceLock<Gone>,
+}
+
+/// What is not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    /// The file: it was deleted.
+    Deleted,
+    /// The file: another one is in its place.
+    Replaced,
+    /// The folder beside it, with the locks. The file may still be written to.
+    Folder,
 }
 
 impl InPlace {
@@ -38,57 +49,75 @@ impl InPlace {
         }
     }
 
-    /// Refuses once a look has found it gone. Looks at nothing.
+    /// Refuses to write once a look has found the file gone. Looks at nothing.
     pub(super) fn check(&self) -> Result<()> {
         match self.gone.get() {
-            None => Ok(()),
-            Some(what) => Err(Error::Gone {
-                path: self.path.clone(),
-                what: what.clone(),
-            }),
+            None | Some(Gone::Folder) => Ok(()),
+            Some(gone @ (Gone::Deleted | Gone::Replaced)) => Err(self.error(*gone)),
         }
     }
 
     /// Looks at the path and at the folder beside it, unless that was done just now.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], whichever of them is.
     pub(super) fn look(&self, sidecar: &Sidecar, share: &Share, now: BootTime) -> Result<()> {
-        self.check()?;
-        let Some(opened) = self.opened else {
-            return Ok(());
-        };
-        let before = &mut *lock(&self.looked_at);
-        if before.is_some_and(|before| now < before.after(INTERVAL)) {
-            return Ok(());
+        if self.gone.get().is_none() && self.is_time(now) {
+            self.look_anew(sidecar, share);
         }
-        *before = Some(now);
-        let found = Identity::look(&self.path);
-        let what = if found == Ok(Some(opened)) {
-            let is_there = share.is_at(&sidecar.in_use_lock());
-            (!is_there).then(|| {
-                format!(
-                    "the folder {} beside it was deleted or replaced while it was open, and with it \
-                     the locks that tell who works; start again",
-                    sidecar.folder().display()
-                )
-            })
-        } else {
-            match found {
-                Ok(Some(_)) => Some(
-                    "another file was put in its place while it was open, and what is written to \
-                     the one before is lost; start again to use the new one"
-                        .to_owned(),
-                ),
-                Ok(None) => Some(
-                    "the file was deleted while it was open, and what is written to it is lost; put \
-                     a backup in its place with `restore`, or start again with a new one"
-                        .to_owned(),
-                ),
-                // What cannot be looked at may well be there.
-                Err(_) => None,
+        match self.gone.get() {
+            None => Ok(()),
+            Some(gone) => Err(self.error(*gone)),
+        }
+    }
+
+    fn is_time(&self, now: BootTime) -> bool {
+        let mut looked_at = lock(&self.looked_at);
+        let is_time = looked_at.is_none_or(|before| before.after(INTERVAL) <= now);
+        if is_time {
+            *looked_at = Some(now);
+        }
+        is_time
+    }
+
+    fn look_anew(&self, sidecar: &Sidecar, share: &Share) {
+        let Some(opened) = self.opened else {
+            return;
+        };
+        let gone = match Identity::look(&self.path) {
+            Ok(Some(found)) if found == opened => {
+                // Every process that opens the file takes this lock.
+                if share.is_at(&sidecar.in_use_lock()) {
+                    return;
+                }
+                Gone::Folder
+            }
+            Ok(Some(_)) => Gone::Replaced,
+            Ok(None) => Gone::Deleted,
+            // What cannot be looked at may well be there.
+            Err(_) => return,
+        };
+        let _ = self.gone.set(gone);
+    }
+
+    fn error(&self, gone: Gone) -> Error {
+        let what = match gone {
+            Gone::Deleted => {
+                "the file was deleted while it was open, and what is written to it is lost; put a \
+                 backup in its place with `restore`, or start again with a new one"
+            }
+            Gone::Replaced => {
+                "another file was put in its place while it was open, and what is written to the one \
+                 before is lost; start again to use the new one"
+            }
+            Gone::Folder => {
+                "the folder beside it was deleted or replaced while it was open, and with it the \
+                 locks that tell who works; start again"
             }
         };
-        if let Some(what) = what {
-            let _ = self.gone.set(what);
+        Error::Gone {
+            path: self.path.clone(),
+            what: what.to_owned(),
         }
-        self.check()
     }
 }

@@ -19,3 +19,4 @@ mod shown;
 mod shrinking;
 #[path = "../skipped.rs"]
 mod skipped;
+mod taken_away;

@@ -25,6 +25,10 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Ok(listed) => listed,
             Err(error) => {
                 self.listed = None;
+                // The machine hears of that from its own look.
+                if matches!(error, Error::Gone { .. }) {
+                    return;
+                }
                 return self.refused(&error);
             }
         };

@@ -129,10 +129,7 @@ impl Machine {
             return self.refused(now, error);
         }
         // The new owner waits for the claims of this one, which may still be settled.
-        self.error.get_or_insert(error);
-        if !self.is_stopping() {
-            self.stop(now);
-        }
+        self.stop_for(now, error);
     }
 
     /// Takes a task into a slot. Returns what is left to do, which is done together for several.
@@ -177,6 +174,8 @@ impl Machine {
             Ok(settled) => settled,
             Err(error) => {
                 self.settle_backoff.refused(now);
+                // What runs may end all the same, and is told of then.
+                self.unusable |= matches!(error, Error::Gone { .. });
                 return self.refused(now, error);
             }
         };

@@ -237,3 +237,50 @@ fn a_handler_that_outlasts_every_patience_is_still_recorded() {
     assert!(!machine.step(at(64_999), []).finished);
     assert!(machine.step(at(65_000), []).finished);
 }
+
+fn gone() -> Error {
+    Error::Gone {
+        path: "q.db".into(),
+        what: "it was deleted".to_owned(),
+    }
+}
+
+/// A worker went on in silence on a file that had been deleted. It stops as if it had been asked to,
+/// and what it ran meanwhile is told.
+#[test]
+fn a_file_that_is_gone_stops_the_worker_and_ends_nothing_that_runs() {
+    let mut machine = running(&[1, 2]);
+    let step = machine.step(at(0), [Event::Counter(Err(gone()))]);
+    assert_eq!(signals(&step), []);
+    assert!(machine.is_stopping() && !step.finished);
+    let step = machine.step(at(10), [ended(1, End::Exited(0))]);
+    assert!(
+        settles(&step),
+        "the folder beside it may be all that is gone"
+    );
+    let step = machine.step(at(20), [Event::Settled(Err(gone()))]);
+    assert_eq!(signals(&step), []);
+    assert!(!step.finished);
+    let step = machine.step(at(30), [ended(2, End::Exited(3))]);
+    assert!(step.finished);
+    assert_eq!(machine.unrecorded().len(), 2);
+    assert!(matches!(machine.take_error(), Some(Error::Gone { .. })));
+}
+
+#[test]
+fn an_idle_worker_whose_file_is_gone_ends_at_once() {
+    let mut machine = machine(1);
+    let step = machine.step(at(0), [Event::Counter(Err(gone()))]);
+    assert!(step.finished);
+    assert!(matches!(machine.take_error(), Some(Error::Gone { .. })));
+}
+
+#[test]
+fn what_ran_under_a_folder_that_is_gone_is_recorded() {
+    let mut machine = running(&[1]);
+    machine.step(at(0), [Event::Counter(Err(gone()))]);
+    machine.step(at(10), [ended(1, End::Exited(0))]);
+    let step = machine.step(at(20), [recorded()]);
+    assert!(step.finished);
+    assert_eq!(machine.unrecorded(), []);
+}
