@@ -321,7 +321,7 @@ fn strace(command: &Command, arguments: &[&str]) -> Option<bool> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let Ok(status) = strace.status() else {
-        skipped();
+        skipped("without strace no system call can be chosen");
         return None;
     };
     Some(status.signal() == Some(9))
