@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::program::Context;
 use super::screen::Format;
 use super::{
-    Failure, backup, cancel, completions, doctor, list, log, pause, prune, reprioritize, restore,
-    run, salvage, show, shrink, status, verify, wait, why, words, workers,
+    Failure, backup, cancel, completions, doctor, list, log, pause, prune, reap, reprioritize,
+    restore, run, salvage, show, shrink, status, verify, wait, why, words, workers,
 };
 use crate::queue::Queue;
 use crate::sqlite::Durability;
@@ -80,6 +80,7 @@ pub enum Verb {
     Pause(pause::Arguments),
     Resume(pause::ResumeArguments),
     Workers(workers::Arguments),
+    Reap(reap::Arguments),
     Prune(prune::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
@@ -116,6 +117,7 @@ impl Verb {
             Self::Pause(arguments) => pause::pause(context, &arguments),
             Self::Resume(arguments) => pause::resume(context, &arguments),
             Self::Workers(arguments) => workers::run(context, &arguments),
+            Self::Reap(arguments) => reap::run(context, &arguments),
             Self::Prune(arguments) => prune::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),

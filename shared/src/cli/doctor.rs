@@ -1,5 +1,6 @@
 //! `doctor`: what stands between the program and its file, and what is stuck in it.
 
+mod dead;
 mod repair;
 
 use std::collections::BTreeSet;
@@ -151,12 +152,18 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
     };
     let is_known = |worker: Option<WorkerId>| worker.is_some_and(|id| known.contains(&id));
     let lives = |worker: Option<WorkerId>| worker.is_some_and(|id| alive.contains(&id));
-    let stuck = of(&|worker| is_known(worker) && !lives(worker));
     let foreign = of(&|worker| !is_known(worker));
     let leased = queue.lease().is_some();
     let start = context.command("worker");
     let repair = context.command("doctor --repair");
-    Ok(vec![
+    let left: Vec<_> = registered
+        .iter()
+        .filter(|one| !alive.contains(&one.id))
+        .collect();
+    let (mut findings, apart) = dead::findings(context, queue, &left)?;
+    let is_apart = |worker: Option<WorkerId>| worker.is_some_and(|id| apart.contains(&id));
+    let stuck = of(&|worker| is_known(worker) && !lives(worker) && !is_apart(worker));
+    findings.extend([
         Finding {
             what: "workers".to_owned(),
             value: format!("{} alive, {dead} dead", living.len()),
@@ -186,7 +193,8 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
             },
             problem: None,
         },
-    ])
+    ]);
+    Ok(findings)
 }
 
 fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {

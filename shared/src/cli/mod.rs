@@ -30,6 +30,7 @@ mod log;
 mod pause;
 mod process;
 mod prune;
+mod reap;
 mod reprioritize;
 mod restore;
 pub mod retry;

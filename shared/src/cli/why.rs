@@ -7,11 +7,14 @@ use super::select::{self, Selector};
 use super::show::find;
 use super::wait::how_to_run;
 use super::{Failure, escape, moment, tasks};
+use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::outcome::Reason;
 use crate::queue::{Queue, Waits, WorkerInfo};
-use crate::runtime::presence::live_workers;
+use crate::runtime::presence::{live_workers, origin_of};
+use crate::runtime::recovery::Origin;
+use crate::runtime::system::unreachable;
 use crate::state::State;
 use crate::task::{Task, Work};
 use crate::workflow::Condition;
@@ -78,7 +81,7 @@ struct Scene<'a, Q> {
     now: Timestamp,
 }
 
-impl<Q: Queue> Scene<'_, Q> {
+impl<'a, Q: Queue> Scene<'a, Q> {
     fn because(&self, task: &Task) -> Result<Vec<Because>> {
         Ok(match task.state {
             State::Scheduled | State::Blocked | State::Queued => self.waiting(task)?,
@@ -206,20 +209,17 @@ impl<Q: Queue> Scene<'_, Q> {
     fn running(&self, task: &Task) -> Result<Vec<Because>> {
         let since = task.started_at.unwrap_or(self.now);
         let since = moment::relative(since, self.now);
-        let worker = self.living.iter().find(|one| Some(one.id) == task.worker);
-        let mut reasons = vec![match worker {
-            Some(worker) => because(
+        let of = |workers: &'a [WorkerInfo]| {
+            let mut workers = workers.iter();
+            workers.find(|one| Some(one.id) == task.worker)
+        };
+        let mut reasons = vec![match (of(self.living), of(self.known)) {
+            (Some(worker), _) => because(
                 "running",
                 format!("worker {} (pid {}) took it {since}", worker.id, worker.pid),
             ),
-            None if self.known.iter().any(|one| Some(one.id) == task.worker) => because(
-                "worker_dead",
-                format!(
-                    "its worker took it {since} and is dead; {}",
-                    self.context.how_to_recover(self.queue, &task.queue)?
-                ),
-            ),
-            None => because(
+            (None, Some(worker)) => self.of_dead(task, worker, &since)?,
+            (None, None) => because(
                 "worker_unknown",
                 format!(
                     "a program that is no registered worker took it {since}; if none such runs, {} \
@@ -233,6 +233,50 @@ impl<Q: Queue> Scene<'_, Q> {
             reasons.push(because("cancel", format!("it was asked to stop {ago}")));
         }
         Ok(reasons)
+    }
+
+    /// Why a task of a dead worker is not returned yet.
+    fn of_dead(&self, task: &Task, worker: &WorkerInfo, since: &str) -> Result<Because> {
+        let sidecar = self.queue.sidecar();
+        let origin = origin_of(sidecar, worker)?;
+        if origin == Origin::Elsewhere {
+            let reap = format!("reap {} --gone", worker.id);
+            let reap = self.context.command(&reap);
+            let lease = match self.queue.lease() {
+                Some(_) => "a worker returns it once its lease has run out; sooner, ",
+                None => "",
+            };
+            let sentence = format!(
+                "its worker took it {since} and is dead; it ran in another pid namespace of this \
+                 machine, such as a container, whose processes are not seen from here; {lease}make \
+                 sure that none of it is left, then {reap} returns it"
+            );
+            return Ok(because("worker_elsewhere", sentence));
+        }
+        let claim = Claim {
+            task: task.id,
+            token: task.token,
+            worker: worker.id,
+        };
+        let found = match origin {
+            Origin::Here => unreachable(sidecar, vec![claim], self.queue.now())?,
+            Origin::EarlierBoot | Origin::Elsewhere => Vec::new(),
+        };
+        if found.is_empty() {
+            let recover = self.context.how_to_recover(self.queue, &task.queue)?;
+            let sentence = format!("its worker took it {since} and is dead; {recover}");
+            return Ok(because("worker_dead", sentence));
+        }
+        let pids: Vec<String> = found
+            .iter()
+            .map(|one| one.process.pid.to_string())
+            .collect();
+        let sentence = format!(
+            "its worker took it {since} and is dead, but of it pid {} is alive, which this user cannot \
+             end; it is returned once that has ended",
+            pids.join(", ")
+        );
+        Ok(because("worker_dead", sentence))
     }
 
     fn skipped(&self, task: &Task) -> Result<Vec<Because>> {

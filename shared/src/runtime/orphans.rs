@@ -16,7 +16,9 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal, test_kill_process,
+};
 
 use super::records::{CommandRecord, Namespace, RecordedProcess};
 use crate::claim::{Claim, Held};
@@ -46,6 +48,9 @@ pub trait Processes: fmt::Debug {
 
     /// Whether a process that hides its environment runs as this user.
     fn is_own(&self, pid: u32) -> bool;
+
+    /// Whether this user may end a process.
+    fn is_reachable(&self, process: &Process) -> bool;
 
     /// Kills a process, if it still is the one that was listed.
     fn end(&self, process: &Process) -> OrphanEnd;
@@ -329,6 +334,11 @@ impl Processes for ProcFs {
                 .find_map(|line| line.strip_prefix("Uid:"))
                 .is_some_and(|ids| ids.split_whitespace().any(|id| id == own))
         })
+    }
+
+    fn is_reachable(&self, process: &Process) -> bool {
+        let pid = process.pid.try_into().ok().and_then(Pid::from_raw);
+        pid.is_none_or(|pid| test_kill_process(pid) != Err(Errno::PERM))
     }
 
     fn end(&self, process: &Process) -> OrphanEnd {

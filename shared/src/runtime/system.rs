@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::executor::{Commands, Ended, Ending, Executor, Started};
 use super::inputs;
 use super::listener::Place;
-use super::orphans::{OrphanEnd, ProcFs, Processes, Search};
+use super::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
 use super::pacemaker::{Pulse, new_bell, silence};
 use super::presence::{DeadLock, Registration, origin_of};
 use super::protocol::Event;
@@ -310,6 +310,22 @@ pub fn sweep(
         }
     }
     Ok(sweep)
+}
+
+/// The processes of a dead worker's claims that are alive and that this user cannot end. Nothing is
+/// done to them.
+///
+/// # Errors
+/// As [`sweep`].
+pub fn unreachable(sidecar: &Sidecar, claims: Vec<Claim>, now: Now) -> Result<Vec<Found>> {
+    let commands = recorded(sidecar, &claims)?;
+    let mut search = Search::new(claims, now.boot);
+    let scan = search
+        .scan(&ProcFs, &commands, now.boot)
+        .map_err(|error| Error::io("cannot list processes", error))?;
+    let mut found = scan.found;
+    found.retain(|one| !ProcFs.is_reachable(&one.process));
+    Ok(found)
 }
 
 /// What the workers of these claims recorded, as far as process ids mean the same here.

@@ -1,7 +1,10 @@
 //! Whose process is this? What a killed worker's tasks left is ended before they run again; what is
 //! nobody's, or somebody else's, is left alone.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -185,4 +188,193 @@ fn the_first_process_of_a_container_waits_for_what_others_left_and_hands_signals
     rustix::process::kill_process(first, Signal::TERM).unwrap();
     assert_eq!(apart.ended(), Some(0), "{}", apart.stderr());
     assert_eq!(place.ok(&["workers", "-o", "json"]), "[]\n");
+}
+
+/// The program in a pid namespace of its own, whose first process is a shell that outlives it.
+fn start_in_container(place: &Place, words: &[&str]) -> Running {
+    let program = place.command(words);
+    let mut apart = Command::new("unshare");
+    apart
+        .args(UNSHARE)
+        .args(["sh", "-c", "\"$0\" \"$@\"; touch dead; sleep 600"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(place.path(""))
+        .env(variable("DB"), place.path("queue.db"))
+        .stdin(Stdio::null());
+    Place::begin(&mut apart)
+}
+
+/// The only worker there is.
+fn worker_of(place: &Place) -> (String, Process) {
+    let workers = place.json(&["workers"]);
+    let id = workers[0]["id"].as_str().unwrap().to_owned();
+    // Its own id in its own namespace; here it has another.
+    let database = place.path("queue.db").display().to_string();
+    let ours = |pid: &u32| {
+        let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        arguments.is_ok_and(|text| text.starts_with(crate::PROGRAM))
+            && String::from_utf8_lossy(&environment).contains(&database)
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    (id, Process::of(pids.find(ours).unwrap()))
+}
+
+/// Two containers on one volume: what a worker killed in one had left running was not seen from the
+/// other, and its task ran twice at once. It takes a person's word now, or the end of the lease.
+#[test]
+fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_them() {
+    if !has_namespaces() {
+        return;
+    }
+    let place = Place::new();
+    place.ok(&["add-task", "apart", "echo run >> runs; sleep 600"]);
+    let worker = if crate::IS_FULL {
+        vec!["worker", "--slots", "1", "--lease", "2s"]
+    } else {
+        vec!["worker", "--slots", "1"]
+    };
+    let mut container = start_in_container(&place, &worker);
+    until("it runs", || place.read("runs") == "run\n");
+    let (id, process) = worker_of(&place);
+    process.kill();
+    until("the worker is dead", || place.path("dead").exists());
+    let other = place.start(&worker);
+    until("it is noticed and said", || {
+        other.stderr().contains("had died in another pid namespace")
+    });
+    let gone = format!("reap {id} --gone");
+    if crate::IS_FULL {
+        until("the lease runs out", || {
+            place.read("runs").lines().count() == 2
+        });
+    } else {
+        assert_eq!(place.read("runs"), "run\n", "{}", other.stderr());
+        assert!(place.ok(&["why", "1"]).contains(&gone));
+        let doctor = place.run(&["doctor"]);
+        assert_eq!(doctor.code(), 5);
+        assert!(doctor.stdout().contains(&gone), "{}", doctor.stdout());
+        let refused = place.run(&["reap", &id]);
+        assert_eq!(refused.code(), 1);
+        assert!(refused.stderr().contains(&gone), "{}", refused.stderr());
+        assert_eq!(place.state("1"), "running");
+        container.child.kill().unwrap();
+        container.ended();
+        let returned = place.ok(&["reap", &id, "--gone"]);
+        assert!(returned.contains("Returned 1 task (1)"), "{returned}");
+        until("it runs again", || place.read("runs").lines().count() == 2);
+    }
+    stop(other);
+}
+
+/// A copy of `setpriv` that becomes root, as `sudo` does. It is removed afterwards.
+struct Sudo(PathBuf);
+
+impl Sudo {
+    /// Makes it, and lets a user who is not root work in the place; says if that cannot be.
+    fn new(place: &Place) -> Option<Self> {
+        let skips = |why: &str| {
+            let _ = writeln!(std::io::stderr(), "skipped: {why}");
+            None
+        };
+        if !rustix::process::geteuid().is_root() {
+            return skips("only root can make a program that becomes root");
+        }
+        chown(place.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
+        let works = |command: &mut Command| {
+            let done = as_nobody(command).output();
+            done.is_ok_and(|done| done.status.success())
+        };
+        if !works(Command::new(crate::PROGRAM).arg("--version")) {
+            return skips("another user cannot run the program where it lies");
+        }
+        let path = std::env::var("PATH").unwrap();
+        let mut folders = path.split(':').map(Path::new);
+        let program = folders.find_map(|folder| {
+            let program = folder.join("setpriv");
+            program.exists().then_some(program)
+        });
+        // Temporary files may lie where no program becomes root.
+        let name = format!("setpriv-as-root-{}", std::process::id());
+        let copy = Self(Path::new(crate::PROGRAM).with_file_name(name));
+        std::fs::copy(program.unwrap(), &copy.0).unwrap();
+        std::fs::set_permissions(&copy.0, Permissions::from_mode(0o4755)).unwrap();
+        if !works(Command::new("sh").args(["-c", &copy.run("true")])) {
+            return skips("no program becomes root where the tests' program lies");
+        }
+        Some(copy)
+    }
+
+    fn run(&self, command: &str) -> String {
+        let copy = self.0.display();
+        format!("{copy} --reuid=0 --regid=0 --clear-groups {command}")
+    }
+}
+
+impl Drop for Sudo {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+const NOBODY: u32 = 65_534;
+
+/// The command as a user who is not root.
+fn as_nobody(command: &mut Command) -> Command {
+    let mut other = Command::new("setpriv");
+    other
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(Stdio::null());
+    if let Some(folder) = command.get_current_dir() {
+        other.current_dir(folder);
+    }
+    other
+}
+
+/// A child that had become another user's, as by `sudo`, survived the recovery of its worker without a
+/// word, and its task ran beside it.
+#[test]
+fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
+    let place = Place::new();
+    let Some(sudo) = Sudo::new(&place) else {
+        return;
+    };
+    let start = |words: &[&str]| Place::begin(&mut as_nobody(&mut place.command(words)));
+    let ok = |words: &[&str]| {
+        let done = as_nobody(&mut place.command(words)).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let sleep = sudo.run("sleep 600");
+    let command = format!("echo run >> runs; {sleep} & echo $! > pid.part; mv pid.part pid; wait");
+    ok(&["add-task", "sudo", &command]);
+    let mut first = start(&["worker", "--slots", "1"]);
+    let child = process(&place, "pid");
+    until("it is root's", || child.arguments() == "sleep 600 ");
+    kill(&mut first);
+    let second = start(&["worker", "--slots", "1"]);
+    until("it is reported", || {
+        second.stderr().contains("which this user cannot end")
+    });
+    assert_eq!(place.read("runs"), "run\n", "{}", second.stderr());
+    assert!(child.is_running());
+    let why = ok(&["why", "1"]);
+    assert!(
+        why.contains("is alive, which this user cannot end"),
+        "{why}"
+    );
+    std::fs::remove_file(place.path("pid")).unwrap();
+    child.kill();
+    until("it runs again", || place.read("runs").lines().count() == 2);
+    process(&place, "pid").kill();
+    stop(second);
 }

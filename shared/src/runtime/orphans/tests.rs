@@ -49,6 +49,10 @@ impl Processes for Fake {
         !self.foreign.contains(&pid)
     }
 
+    fn is_reachable(&self, process: &Process) -> bool {
+        !self.foreign.contains(&process.pid)
+    }
+
     fn end(&self, process: &Process) -> OrphanEnd {
         if self.foreign.contains(&process.pid) {
             return OrphanEnd::Refused(io::ErrorKind::PermissionDenied.into());

@@ -1,0 +1,110 @@
+//! `reap`: the tasks of one dead worker, returned because a person says so.
+
+use serde::Serialize;
+
+use super::program::{Access, Context};
+use super::{Failure, select, tasks};
+use crate::claim::WorkerId;
+use crate::error::Error;
+use crate::queue::Queue;
+use crate::runtime::inputs;
+use crate::runtime::presence::{DeadLock, origin_of};
+use crate::runtime::recovery::{Origin, Recovered};
+use crate::runtime::system::recover_locked;
+use crate::task::TaskId;
+
+/// Return the tasks of a dead worker
+///
+/// Workers do this by themselves, and end before what the dead one had left running. A person is
+/// needed where that cannot be seen from here: the worker ran in another pid namespace of this
+/// machine, such as another container, and what it left would run beside its tasks.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Which worker, as `workers` shows it
+    #[arg(value_parser = parse)]
+    worker: WorkerId,
+
+    /// Return its tasks although it ran where its processes are not seen from here: you have made
+    /// sure that none of them is left
+    #[arg(long)]
+    gone: bool,
+}
+
+fn parse(text: &str) -> Result<WorkerId, String> {
+    WorkerId::parse(text)
+        .ok_or_else(|| "a worker has 16 hexadecimal digits; `workers` shows them".to_owned())
+}
+
+#[derive(Serialize)]
+struct View {
+    worker: String,
+    returned: Vec<i64>,
+    ended_processes: usize,
+    kept: Vec<i64>,
+    unreachable: Vec<u32>,
+}
+
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    let queue = context.open(Access::Write)?;
+    let id = arguments.worker;
+    let workers = queue.workers()?;
+    let Some(worker) = workers.iter().find(|worker| worker.id == id) else {
+        let list = context.command("workers");
+        return Err(Error::not_found(format!("there is no worker {id}; {list} shows all")).into());
+    };
+    let Some(lock) = DeadLock::take(queue.sidecar(), id)? else {
+        return Err(Failure::Tasks(format!(
+            "worker {id} (pid {}) lives, or somebody returns its tasks just now; it is left alone",
+            worker.pid
+        )));
+    };
+    let origin = match origin_of(queue.sidecar(), worker)? {
+        Origin::Elsewhere if arguments.gone => Origin::EarlierBoot,
+        origin => origin,
+    };
+    let recovered = recover_locked(&queue, lock, origin)?;
+    inputs::Source::sweep(&queue)?;
+    report(context, &recovered)
+}
+
+fn report<Q: Queue>(context: &Context<Q>, recovered: &Recovered) -> Result<(), Failure> {
+    let returned: Vec<TaskId> = recovered.tasks.iter().map(|one| one.claim.task).collect();
+    let kept: Vec<TaskId> = recovered.kept.iter().map(|claim| claim.task).collect();
+    let number = |ids: &[TaskId]| match ids.len() {
+        0 => "no task".to_owned(),
+        length => format!("{} ({})", tasks::count(length as u64), select::show(ids)),
+    };
+    let id = recovered.worker;
+    let ids = |ids: &[TaskId]| ids.iter().map(|id| id.0).collect();
+    context.screen.say(
+        &format!(
+            "Returned {} of worker {id}, ended {} processes",
+            number(&returned),
+            recovered.ended
+        ),
+        &View {
+            worker: id.to_string(),
+            returned: ids(&returned),
+            ended_processes: recovered.ended,
+            kept: ids(&kept),
+            unreachable: recovered.unreachable.clone(),
+        },
+    )?;
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let kept = number(&kept);
+    Err(Failure::Tasks(if recovered.elsewhere {
+        let gone = context.command(&format!("reap {id} --gone"));
+        format!(
+            "it ran in another pid namespace of this machine, such as a container, whose processes \
+             are not seen from here; make sure that none of it is left, then {gone} returns {kept}"
+        )
+    } else {
+        let pids: Vec<String> = recovered.unreachable.iter().map(u32::to_string).collect();
+        format!(
+            "{kept} would run beside pid {}, which this user cannot end; end that first",
+            pids.join(", ")
+        )
+    }))
+}
