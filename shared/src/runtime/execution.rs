@@ -34,6 +34,8 @@ pub(super) struct Execution {
     started_at: Option<BootTime>,
     timeout: Option<Duration>,
     cause: Option<Cause>,
+    /// When it was first told to end.
+    asked_at: Option<BootTime>,
     kill_at: Option<BootTime>,
     killed: bool,
 }
@@ -48,6 +50,7 @@ impl Execution {
             started_at: None,
             timeout: task.options.timeout_ms.map(Duration::from_millis),
             cause: None,
+            asked_at: None,
             kill_at: None,
             killed: false,
         }
@@ -74,24 +77,31 @@ impl Execution {
     }
 
     /// Asks the execution to end, once: the first cause is the one that counts.
-    pub(super) fn terminate(&mut self, cause: Cause, kill_at: BootTime) -> Option<Action> {
+    pub(super) fn terminate(
+        &mut self,
+        cause: Cause,
+        now: Now,
+        kill_at: BootTime,
+    ) -> Option<Action> {
         if self.cause.is_some() {
             self.kill_at = self.kill_at.map(|at| at.min(kill_at));
             return None;
         }
         self.cause = Some(cause);
+        self.asked_at = Some(now.boot);
         self.kill_at = Some(kill_at);
         Some(self.signal(Ending::Terminate))
     }
 
     /// Ends the execution at once. A lost claim overrides every earlier cause: nothing may be
     /// reported for it.
-    pub(super) fn kill(&mut self, cause: Cause) -> Option<Action> {
+    pub(super) fn kill(&mut self, cause: Cause, now: Now) -> Option<Action> {
         if cause == Cause::Lost {
             self.cause = Some(cause);
         } else {
             self.cause.get_or_insert(cause);
         }
+        self.asked_at.get_or_insert(now.boot);
         self.kill_at = None;
         let first = !std::mem::replace(&mut self.killed, true);
         first.then(|| self.signal(Ending::Kill))
@@ -105,11 +115,11 @@ impl Execution {
     /// What its timeout, or the end of its grace time, demands.
     pub(super) fn overdue(&mut self, now: Now, kill_at: BootTime) -> Option<Action> {
         if self.kill_at.is_some_and(|at| at <= now.boot) {
-            return self.kill(Cause::Stop);
+            return self.kill(Cause::Stop, now);
         }
         let timed_out = self.timeout_at().is_some_and(|at| at <= now.boot);
         if timed_out && self.cause.is_none() {
-            return self.terminate(Cause::Timeout, kill_at);
+            return self.terminate(Cause::Timeout, now, kill_at);
         }
         None
     }
@@ -132,7 +142,8 @@ impl Execution {
             .map_or(Duration::ZERO, |started| at.since(started))
     }
 
-    /// What is to be recorded; what is to be reported where nothing may be.
+    /// What is to be recorded; what is to be reported where nothing may be. Its output may end after
+    /// a command, so that it is told to end when it has ended already; that changes nothing.
     pub(super) fn end(self, ended: Ended) -> Result<Finished, WorkerEvent> {
         let took = self.took(ended.at);
         if self.cause == Some(Cause::Lost) {
@@ -145,9 +156,11 @@ impl Execution {
                 state: None,
             });
         }
+        let asked = self.asked_at.is_some_and(|asked| asked <= ended.at);
+        let cause = self.cause.filter(|_| asked);
         Ok(Finished {
             claim: self.claim,
-            outcome: outcome(self.cause, ended.end),
+            outcome: outcome(cause, ended.end),
             output: ended.output,
             run: Some(Run {
                 name: self.name,

@@ -266,7 +266,7 @@ impl Machine {
             self.stop = Stop::Ending { give_up };
             for execution in &mut self.running {
                 self.actions
-                    .extend(execution.terminate(Cause::Stop, kill_at));
+                    .extend(execution.terminate(Cause::Stop, now, kill_at));
             }
         }
         let kill_at = now.boot.after(self.config.grace);
@@ -441,7 +441,7 @@ impl Machine {
     fn end_all(&mut self, now: Now) {
         self.set_idle(false);
         for execution in &mut self.running {
-            self.actions.extend(execution.kill(Cause::Stop));
+            self.actions.extend(execution.kill(Cause::Stop, now));
         }
         let give_up = now.boot.after(self.last_writes());
         self.stop = Stop::Ending { give_up };

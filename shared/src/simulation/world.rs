@@ -308,6 +308,10 @@ impl World {
         let Some(child) = self.children.iter_mut().find(runs) else {
             return;
         };
+        // What has ended is signalled no more, whether or not its worker has heard of its end.
+        if child.ends_at <= now {
+            return;
+        }
         let ends_at = child.ends_at.min(now.after(delay));
         match (child.kind == Kind::Handler, ending) {
             (true, _) if child.heeds_term => child.ends_at = ends_at,

@@ -268,6 +268,21 @@ fn where_output_is_missing_a_line_of_the_log_says_so() {
     assert!(killed.unwrap().success());
 }
 
+/// The end of a command's output may be waited for beyond its timeout, which is the command's alone.
+#[test]
+fn a_command_that_ended_in_time_is_not_timed_out_by_its_output() {
+    let place = Place::new();
+    let command = "(sleep 0.8; echo late) & exit 0";
+    place.ok(&["add-task", "prompt", command, "--timeout", "400ms"]);
+    place.ok(&["worker", "--drain"]);
+    let task = place.json(&["show", "1"]);
+    assert_eq!(
+        (&task["state"], &task["attempt"]),
+        (&"succeeded".into(), &1.into())
+    );
+    assert_eq!(place.ok(&["log", "1"]), "late\n");
+}
+
 #[test]
 fn logs_go_with_their_tasks() {
     let place = Place::new();

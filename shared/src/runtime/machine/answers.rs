@@ -214,8 +214,8 @@ impl Machine {
         };
         let action = match held {
             Held::Held => None,
-            Held::CancelRequested => execution.terminate(Cause::Cancel, kill_at),
-            Held::Lost => execution.kill(Cause::Lost),
+            Held::CancelRequested => execution.terminate(Cause::Cancel, now, kill_at),
+            Held::Lost => execution.kill(Cause::Lost, now),
         };
         self.actions.extend(action);
     }

@@ -58,11 +58,12 @@ fn started(id: i64, millis: i64) -> Event {
     }
 }
 
+/// An end after everything that was asked before.
 fn ended(id: i64, end: End) -> Event {
     Event::Ended(Ended {
         claim: task(id).claim,
         end,
-        at: BootTime::default(),
+        at: BootTime(i64::MAX),
         output: None,
     })
 }

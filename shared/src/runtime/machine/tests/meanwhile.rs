@@ -64,6 +64,24 @@ fn of_an_end_and_its_deadline_that_are_seen_together_the_end_counts() {
     );
 }
 
+/// Bug: the end of a command's output is waited for, and what came in that time was taken for why the
+/// command had ended. Loss: a task that had succeeded timed out, or ran again after a stop. Fix: only
+/// what was asked before an end counts.
+#[test]
+fn what_is_asked_after_an_end_does_not_change_it() {
+    let mut machine = running(&[1, 2]);
+    let step = machine.step(at(1_000), []);
+    assert_eq!(signals(&step).len(), 2, "both are over their time");
+    let step = machine.attend(at(1_500), [ended_at(1, 999), ended_at(2, 1_000)]);
+    assert!(step.actions.is_empty());
+    let step = machine.step(at(1_500), []);
+    assert_eq!(outcomes(&step), [Outcome::Succeeded, Outcome::TimedOut]);
+    let mut machine = running(&[1]);
+    machine.step(at(500), [Event::Stop, Event::Stop]);
+    let step = machine.step(at(600), [ended_at(1, 499)]);
+    assert_eq!(outcomes(&step), [Outcome::Succeeded]);
+}
+
 #[test]
 fn timeouts_and_requests_to_stop_do_not_wait_for_the_file() {
     let mut machine = running(&[1, 2]);
