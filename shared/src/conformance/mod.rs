@@ -318,6 +318,7 @@ macro_rules! conformance_tests {
                 a_repeated_registration_keeps_its_place
                 registered_workers_are_listed_as_they_are
                 a_worker_with_claims_is_not_forgotten
+                a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped
                 the_claims_of_a_worker_are_its_running_tasks
                 reap_queues_the_tasks_of_a_dead_worker_again
                 a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended

@@ -1,9 +1,15 @@
+use std::sync::Arc;
+
 use super::{Bench, Engine, OTHER, WORKER};
 use crate::claim::{Claim, Held, WorkerId};
+use crate::clock::SystemClock;
 use crate::error::Error;
 use crate::options::TaskOptions;
 use crate::outcome::{Outcome, Reason};
 use crate::queue::{Queue, Reaped, Serves, WorkerInfo};
+use crate::random::SystemRandom;
+use crate::runtime::handlers::{Done, Handlers};
+use crate::runtime::{Worker, WorkerOptions};
 use crate::state::State;
 use crate::task::{NewTask, TaskId};
 
@@ -62,6 +68,38 @@ pub fn registered_workers_are_listed_as_they_are<E: Engine>() {
     another.deregister(WORKER).unwrap();
     another.deregister(WORKER).unwrap();
     assert_eq!(bench.queue.workers().unwrap(), [info(OTHER)]);
+}
+
+/// Threads of a worker that had ended kept its file open beyond the last drop.
+pub fn a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped<E: Engine>() {
+    let slots = std::num::NonZeroU32::new(3).unwrap();
+    for round in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.db");
+        let random = Arc::new(SystemRandom::seeded(round));
+        let queue = Arc::new(E::open(&path, Arc::new(SystemClock), random).unwrap());
+        let tasks = (0..4).map(|_| NewTask::shell("t", "true"));
+        let handled = (0..4).map(|_| NewTask::handler("nothing", Vec::new()));
+        queue.enqueue(tasks.chain(handled).collect()).unwrap();
+        let handlers = Handlers::new().register("nothing", |_| Ok(Done::Succeeded));
+        let options = WorkerOptions {
+            drain: true,
+            commands: true,
+            // Where a temporary folder lies is not what this is about.
+            trust_file: true,
+            ..WorkerOptions::handlers(slots, handlers)
+        };
+        let worker = Worker::new(Arc::clone(&queue), options).unwrap();
+        assert_eq!(worker.run(&mut ()).unwrap().succeeded, 8);
+        queue.stats().unwrap();
+        drop(queue);
+        let files =
+            ["queue.db", "queue.db-wal", "queue.db-shm"].map(|name| folder.path().join(name));
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let open = open.filter_map(|one| std::fs::read_link(one.path()).ok());
+        let left: Vec<_> = open.filter(|file| files.contains(file)).collect();
+        assert!(left.is_empty(), "round {round}: {left:?}");
+    }
 }
 
 pub fn a_worker_with_claims_is_not_forgotten<E: Engine>() {
