@@ -361,12 +361,18 @@ pub enum Waits {
         /// How many, beside those that are named.
         more: u64,
     },
-    /// As many of its queue or of its limit key run as may.
+    /// No more of its queue or of its limit key run than may: all slots are taken, or offered to
+    /// others.
     Limit {
         /// The queue's name or the key.
         name: Vec<u8>,
         /// How many run.
         running: u64,
+        /// How many may.
+        bound: Option<u64>,
+        /// How many tasks of its queue wait under the same key and come before it; of a queue's own
+        /// limit that is told by [`Behind`](Self::Behind).
+        ahead: u64,
     },
     /// As many of its queue have started as may for now.
     Rate {

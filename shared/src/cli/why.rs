@@ -152,12 +152,12 @@ impl<'a, Q: Queue> Scene<'a, Q> {
                 because("dependency", sentence)
             }
             Waits::Dependencies { more } => self.further(task, *more),
-            Waits::Limit { name, running } => {
-                let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
-                let number = tasks::count(*running);
-                let sentence = format!("limit {name} is reached: {number} run under it");
-                because("limit", sentence)
-            }
+            Waits::Limit {
+                name,
+                running,
+                bound,
+                ahead,
+            } => because("limit", limit(name, *running, *bound, *ahead)),
             Waits::Rate { name, more_at } => {
                 let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
                 let sentence = match more_at {
@@ -308,6 +308,24 @@ impl<'a, Q: Queue> Scene<'a, Q> {
         };
         format!("it ended {when}{budget}: {how}{again}")
     }
+}
+
+/// How a limit stands, and how many wait for it first.
+fn limit(name: &[u8], running: u64, bound: Option<u64>, ahead: u64) -> String {
+    let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
+    let mut sentence = match bound {
+        Some(0) => format!("limit {name} lets no task run"),
+        Some(bound) if running >= bound => {
+            format!("limit {name} is reached: {running} of at most {bound} run under it")
+        }
+        Some(bound) => format!("limit {name} lets {bound} run at once, and {running} do"),
+        None => format!("limit {name} is being lifted"),
+    };
+    if ahead > 0 {
+        let verb = if ahead == 1 { "is" } else { "are" };
+        sentence += &format!("; {} under it {verb} before this one", tasks::count(ahead));
+    }
+    sentence
 }
 
 fn succeeded(task: &Task) -> String {

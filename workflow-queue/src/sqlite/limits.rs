@@ -26,6 +26,7 @@ const QUEUE_GATE: &str = statement(include_str!("../../queries/queue_gate.sql"))
 const RUNNING_OF_GATE: &str = statement(include_str!("../../queries/running_of_gate.sql"));
 const RUNNING_OF_KEY: &str = statement(include_str!("../../queries/running_of_key.sql"));
 const READY_OF_KEY: &str = statement(include_str!("../../queries/ready_of_key.sql"));
+const AHEAD_UNDER_KEY: &str = statement(include_str!("../../queries/ahead_under_key.sql"));
 const READY_LANE: &str = statement(include_str!("../../queries/ready_lane.sql"));
 const READY_PAGE: &str = statement(include_str!("../../queries/ready_page.sql"));
 const PARKED_LANE: &str = statement(include_str!("../../queries/parked_lane.sql"));
@@ -47,6 +48,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("running_of_gate", RUNNING_OF_GATE),
     ("running_of_key", RUNNING_OF_KEY),
     ("ready_of_key", READY_OF_KEY),
+    ("ahead_under_key", AHEAD_UNDER_KEY),
     ("ready_lane", READY_LANE),
     ("ready_page", READY_PAGE),
     ("parked_lane", PARKED_LANE),
@@ -359,16 +361,20 @@ pub(super) fn running_of_queue(connection: &Connection, limit: Stored) -> Result
     count(connection, RUNNING_OF_GATE, [limit.id])
 }
 
-/// What a task of a lane waits for that was not admitted under its key: a slot, or those of its
-/// lane that the free slots are offered to.
-pub(super) fn wait_for_slot(connection: &Connection, key: Vec<u8>, lane: i64) -> Result<Waits> {
-    let running = count(connection, RUNNING_OF_KEY, [&key])?;
-    let bound = key_bound(connection, &key)?;
-    if bound.is_some_and(|bound| running < u64::from(bound)) {
-        let tasks = count(connection, READY_OF_KEY, (&key, lane))?;
-        return Ok(Waits::Behind { tasks });
-    }
-    Ok(Waits::Limit { name: key, running })
+/// What a task of a lane waits for that was not admitted under its key: a slot, and those of its
+/// lane that come before it. `position` is its priority and its id.
+pub(super) fn wait_for_slot(
+    connection: &Connection,
+    key: Vec<u8>,
+    lane: i64,
+    (priority, id): (i64, TaskId),
+) -> Result<Waits> {
+    Ok(Waits::Limit {
+        running: count(connection, RUNNING_OF_KEY, [&key])?,
+        bound: key_bound(connection, &key)?.map(u64::from),
+        ahead: count(connection, AHEAD_UNDER_KEY, (&key, lane, priority, id.0))?,
+        name: key,
+    })
 }
 
 fn count(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<u64> {

@@ -55,10 +55,11 @@ pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Resu
                 row.get::<_, bool>(4)?,
                 row.get::<_, i64>(5)?,
                 row.get::<_, Option<u32>>(6)?,
+                row.get::<_, i64>(7)?,
             ))
         })
         .optional()?;
-    let Some((state, unmet, key, queue, limited, lane, pending)) = found else {
+    let Some((state, unmet, key, queue, limited, lane, pending, priority)) = found else {
         return Ok(waits);
     };
     let state = rows::state(state)?;
@@ -71,7 +72,12 @@ pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Resu
     if unmet {
         waits.extend(dependencies(connection, id, Standing::Open, pending)?);
     } else if let (State::Blocked, Some(name)) = (state, key) {
-        waits.push(limits::wait_for_slot(connection, name, lane)?);
+        waits.push(limits::wait_for_slot(
+            connection,
+            name,
+            lane,
+            (priority, id),
+        )?);
     }
     if limited && let Some(limit) = limits::queue_limit(connection, &queue)? {
         if let Some(allowance) = limit.spent_rate(now) {
@@ -81,12 +87,14 @@ pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Resu
             });
         }
         let running = limits::running_of_queue(connection, limit)?;
-        if limit
-            .concurrency
-            .is_some_and(|bound| running >= u64::from(bound))
-        {
-            let name = queue.into_bytes();
-            waits.push(Waits::Limit { name, running });
+        let bound = limit.concurrency.map(u64::from);
+        if bound.is_some_and(|bound| running >= bound) {
+            waits.push(Waits::Limit {
+                name: queue.into_bytes(),
+                running,
+                bound,
+                ahead: 0,
+            });
         }
     }
     Ok(waits)

@@ -33,6 +33,8 @@ fn what_runs_counts_towards_the_limit_of_its_own_queue_alone() {
     let expected = Waits::Limit {
         name: b"slow".to_vec(),
         running: 1,
+        bound: Some(1),
+        ahead: 0,
     };
     let waits = bench.queue.waits_for(behind).unwrap();
     assert!(waits.contains(&expected), "{waits:?}");

@@ -340,6 +340,12 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
                 more_at: Some(_), ..
             } => return false,
             Waits::Behind { .. } | Waits::Dependencies { .. } => continue,
+            // The free slots are offered to others.
+            Waits::Limit {
+                running,
+                bound: Some(bound),
+                ..
+            } if running < bound => continue,
             Waits::Paused { .. } => checks.limits.is_paused(&node.queue),
             Waits::Rate { more_at: None, .. } => checks.limits.never_starts(&node.queue),
             Waits::Limit { name, .. } => checks.limits.stops(&checks.model, node, &name),
