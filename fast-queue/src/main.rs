@@ -50,6 +50,7 @@ impl Verb {
 
 const PROGRAM: Program<FastQueue> = Program {
     name: "fast-queue",
+    other: "workflow-queue",
     durability: Durability::Fast,
     open: |path, options| FastQueue::open_with(path, options),
     command: Arguments::command,

@@ -86,7 +86,7 @@ fn a_file_of_the_first_version_is_salvaged_whole() {
     write_first_version(&path);
     let options = OpenOptions::new(Durability::Fast).unwrap();
     let open = |path: &Path, options| FastQueue::open_with(path, options);
-    let saved = salvage(&path, &new, &options, open).unwrap();
+    let saved = salvage(&path, &new, &options, open).unwrap().unwrap();
     assert!(saved.tables.iter().all(|one| one.is_whole()), "{saved:?}");
     let queue = FastQueue::open(&new).unwrap();
     assert_eq!(wrote(&queue, 1, 2), Some(b"o3\ntwo".to_vec()));

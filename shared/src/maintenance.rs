@@ -71,7 +71,8 @@ pub struct Saved {
 }
 
 /// Copies every row that can be read of the database at `path` to a new one at `new`, with a new
-/// epoch; what ran is returned. The old file is only read.
+/// epoch; what ran is returned. The old file is only read. `None` if it is another engine's, which
+/// alone can save it. Where nothing is saved nothing is left at `new`.
 ///
 /// `open` opens the engine on a file.
 ///
@@ -83,12 +84,18 @@ pub fn salvage<Q: Queue>(
     path: &Path,
     new: &Path,
     options: &OpenOptions,
-    open: impl FnOnce(&Path, OpenOptions) -> Result<Q>,
-) -> Result<Saved> {
+    open: impl Fn(&Path, OpenOptions) -> Result<Q>,
+) -> Result<Option<Saved>> {
     let old = Salvage::open(path, new, options)?;
     let mut replacement = Replacement::begin(new, options)?;
-    let tables = old.copy_to(&replacement.create_staged()?, options)?;
-    let queue = open(&replacement.staged(), replacement.options().clone())?;
+    let staged = replacement.create_staged()?;
+    let first = old.begin_copy(&staged, options)?;
+    let is_foreign = |queue: Q| Ok(queue.refuses()?.is_some());
+    if open(&staged, replacement.options().clone()).and_then(is_foreign)? {
+        return Ok(None);
+    }
+    let tables = old.copy_to(&staged, replacement.options(), first)?;
+    let queue = open(&staged, replacement.options().clone())?;
     let recovered = void_claims(&queue, &replacement)?;
     let repaired = queue.repair()?;
     drop(queue);
@@ -96,11 +103,11 @@ pub fn salvage<Q: Queue>(
         replacement.forget_past();
     }
     replacement.finish()?;
-    Ok(Saved {
+    Ok(Some(Saved {
         tables,
         repaired,
         recovered,
-    })
+    }))
 }
 
 /// Returns whatever runs in the staged file, and forgets its workers.

@@ -25,6 +25,7 @@ struct Arguments {
 
 const PROGRAM: Program<WorkflowQueue> = Program {
     name: "workflow-queue",
+    other: "fast-queue",
     durability: Durability::Full,
     open: |path, open| {
         let options = SqliteOptions {

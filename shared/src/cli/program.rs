@@ -23,6 +23,8 @@ use crate::task::{DEFAULT_QUEUE, Work};
 pub struct Program<Q> {
     /// The name it is called by.
     pub name: &'static str,
+    /// The name of the program that works on the files this one does not.
+    pub other: &'static str,
     /// What its acknowledged writes survive.
     pub durability: Durability,
     /// Opens its engine on a file.

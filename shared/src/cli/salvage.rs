@@ -11,6 +11,7 @@ use super::{Failure, escape, restore};
 use crate::error::Error;
 use crate::maintenance::{Salvaged, salvage};
 use crate::queue::Queue;
+use crate::task::Work;
 
 /// Copy what can be read of a damaged database to a new one
 ///
@@ -48,6 +49,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         &options,
         context.program.open,
     )?;
+    let Some(saved) = saved else {
+        return Err(foreign(context, arguments));
+    };
     restore::unreachable(&saved.recovered);
     for one in &saved.repaired {
         note(&format!("computed anew in {} rows: {}", one.rows, one.name));
@@ -79,6 +83,24 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         what: "not everything in it could be saved".to_owned(),
         source: None,
     }))
+}
+
+/// The failure that the file is the other program's, with the call of that which saves it.
+fn foreign<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Failure {
+    let other = context.program.other;
+    let quoted = |path: &std::path::Path| {
+        let path = path.to_string_lossy().into_owned();
+        Work::Argv(vec![path]).display()
+    };
+    Failure::Error(Error::Unusable {
+        path: context.path.clone(),
+        what: format!(
+            "it is {other}'s, and nothing was made; `{other} --db {} salvage {}` saves it",
+            quoted(&context.path),
+            quoted(&arguments.file)
+        ),
+        source: None,
+    })
 }
 
 fn show(screen: Screen, views: &[View]) -> Result<(), Failure> {

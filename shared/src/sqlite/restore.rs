@@ -80,12 +80,39 @@ pub(crate) struct Replacement {
     options: OpenOptions,
     /// What is in that place now.
     current: Current,
-    /// Whether the file was made here, empty, to take the place.
-    made: bool,
     is_past_known: bool,
     /// What an interrupted restore had set aside, now under a name that lasts.
     pub(crate) found: Option<PathBuf>,
+    /// Dropped last: nobody else opens the database before what was made for nothing is gone.
+    _made: Made,
     _whole: Whole,
+}
+
+/// What was made so that a database can be: dropped where none came of it, it takes that away.
+#[derive(Debug)]
+struct Made {
+    /// The file, empty until another takes its place.
+    file: Option<PathBuf>,
+    /// The folder beside it.
+    folder: Option<PathBuf>,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let Some(file) = &self.file else {
+            return;
+        };
+        match fs::metadata(file) {
+            Ok(made) if made.len() > 0 => return,
+            Ok(_) => {
+                let _ = fs::remove_file(file);
+            }
+            Err(_) => {}
+        }
+        if let Some(folder) = &self.folder {
+            let _ = files::remove_folder(folder);
+        }
+    }
 }
 
 /// What stands in the place.
@@ -114,6 +141,11 @@ impl Replacement {
             ..options.clone()
         };
         let Location { path, sidecar } = locate(path, &options)?;
+        let is_there = fs::symlink_metadata(sidecar.folder()).is_ok();
+        let made = Made {
+            file: missing.then(|| path.clone()),
+            folder: (!is_there).then(|| sidecar.folder().to_owned()),
+        };
         prepare_sidecar(&path, &sidecar)?;
         let whole = Whole::take(&sidecar)?;
         let found = clear_staging(&path, &sidecar)?;
@@ -126,12 +158,12 @@ impl Replacement {
         Ok(Self {
             // Where somebody wrote there was a database that is gone.
             is_past_known: !sidecar.writer_lock().exists(),
-            made: missing,
             path,
             sidecar,
             options,
             current,
             found,
+            _made: made,
             _whole: whole,
         })
     }
@@ -294,9 +326,6 @@ impl Replacement {
 impl Drop for Replacement {
     /// What may be a database that was replaced is left for the next one to find.
     fn drop(&mut self) {
-        if self.made && fs::metadata(&self.path).is_ok_and(|made| made.len() == 0) {
-            let _ = fs::remove_file(&self.path);
-        }
         if !self.sidecar.staging().join("swap.db").exists() {
             let _ = files::remove_folder(&self.sidecar.staging());
         }

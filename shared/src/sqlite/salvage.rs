@@ -25,8 +25,8 @@ const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.
 /// The tables that are read, each with the first column of its key. One that the file's version of
 /// the line has not yet is empty. `queue_schema` is made with the
 /// new file, no worker lives, and what waits for dependencies is counted anew.
-const CORE_TABLES: [(&str, &str); 6] = [
-    ("queue_file", "id"),
+const FILE_TABLE: (&str, &str) = ("queue_file", "id");
+const CORE_TABLES: [(&str, &str); 5] = [
     ("queue_queues", "id"),
     ("queue_tasks", "id"),
     ("queue_outputs", "task"),
@@ -64,6 +64,12 @@ impl Salvaged {
     pub fn is_whole(&self) -> bool {
         self.places == 0 && self.refused == 0
     }
+}
+
+/// The schema of the old file.
+struct Form {
+    lines: &'static [migrate::Line],
+    is_older: bool,
 }
 
 /// A damaged database, open.
@@ -115,27 +121,18 @@ impl Salvage {
         })
     }
 
-    /// Copies what can be read to a new database in the empty file at `to`.
+    /// Makes a new database in the empty file at `to`, which says whose it is and holds nothing yet.
     ///
     /// # Errors
     /// [`Error::Unusable`] if the old file holds no queue, or one of a newer program.
-    pub(crate) fn copy_to(&self, to: &Path, options: &OpenOptions) -> Result<Vec<Salvaged>> {
+    pub(crate) fn begin_copy(&self, to: &Path, options: &OpenOptions) -> Result<Salvaged> {
         if !self.has("queue_tasks")? {
             return Err(super::location::unusable(
                 &self.path,
                 "there is no table of tasks in it; restore a backup",
             ));
         }
-        let lines = if self.has("queue_attempts")? {
-            &[CORE, WORKFLOW][..]
-        } else {
-            &[CORE][..]
-        };
-        // Where the versions are lost, they are this program's.
-        let is_older = match migrate::lines(&self.reader, &self.path) {
-            Ok(applied) => migrate::is_behind(&self.path, &applied, lines)?,
-            Err(_) => false,
-        };
+        let lines = self.form()?.lines;
         let options = OpenOptions {
             create: true,
             read_only: false,
@@ -144,7 +141,23 @@ impl Salvage {
         };
         drop(Database::open(to, options.clone(), lines)?);
         let mut writer = super::connection::open_writer(to, &options)?;
-        let mut salvaged = Vec::new();
+        let (table, key) = FILE_TABLE;
+        self.copy_table(&mut writer, table, key)
+    }
+
+    /// Copies what can be read to the database that was begun with `first`.
+    ///
+    /// # Errors
+    /// When the new file cannot be written.
+    pub(crate) fn copy_to(
+        &self,
+        to: &Path,
+        options: &OpenOptions,
+        first: Salvaged,
+    ) -> Result<Vec<Salvaged>> {
+        let Form { lines, is_older } = self.form()?;
+        let mut writer = super::connection::open_writer(to, options)?;
+        let mut salvaged = vec![first];
         let workflow: &[_] = if lines.len() > 1 {
             &WORKFLOW_TABLES
         } else {
@@ -159,6 +172,20 @@ impl Salvage {
         }
         writer.execute(LANES, [])?;
         Ok(salvaged)
+    }
+
+    /// Which tables the old file has. Where the versions are lost, they are this program's.
+    fn form(&self) -> Result<Form> {
+        let lines: &'static [migrate::Line] = if self.has("queue_attempts")? {
+            &[CORE, WORKFLOW]
+        } else {
+            &[CORE]
+        };
+        let is_older = match migrate::lines(&self.reader, &self.path) {
+            Ok(applied) => migrate::is_behind(&self.path, &applied, lines)?,
+            Err(_) => false,
+        };
+        Ok(Form { lines, is_older })
     }
 
     fn has(&self, table: &str) -> Result<bool> {
@@ -276,7 +303,7 @@ fn copy_row(row: &Row<'_>, insert: &mut Statement<'_>) -> Result<bool> {
     for column in 1..row.as_ref().column_count() {
         let value = row.get_ref(column)?;
         if let ValueRef::Text(text) = value
-            && std::str::from_utf8(text).is_err()
+            && !makes_sense(row.as_ref().column_name(column)?, text)
         {
             return Ok(false);
         }
@@ -286,6 +313,15 @@ fn copy_row(row: &Row<'_>, insert: &mut Statement<'_>) -> Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if Fault::of(&error) == Fault::Statement => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether that can be the text of a column: a page that lost its end may go on with zeros.
+fn makes_sense(column: &str, text: &[u8]) -> bool {
+    match column {
+        "options" => serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok(),
+        "name" => std::str::from_utf8(text).is_ok() && !text.contains(&0),
+        _ => std::str::from_utf8(text).is_ok(),
     }
 }
 

@@ -326,3 +326,53 @@ fn strace(command: &Command, arguments: &[&str]) -> Option<bool> {
     };
     Some(status.signal() == Some(9))
 }
+
+/// Refused, `salvage` left an empty folder beside the file it had not made; on the other program's
+/// file it copied everything before it was refused, in a sentence about a file within that folder.
+#[test]
+fn a_salvage_that_is_refused_leaves_nothing_behind_and_names_the_right_program() {
+    let place = Place::new();
+    let names = |place: &Place| -> Vec<String> {
+        let entries = std::fs::read_dir(place.path(".")).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with("new"))
+            .collect();
+        names.sort();
+        names
+    };
+    place.ok(&["add-task", "one", "true"]);
+    let mut worker = place.start(&["worker"]);
+    until("the worker runs", || worker.stderr().contains("runs up to"));
+    assert_eq!(place.run(&["salvage", "new.db"]).code(), 4);
+    worker.signal(Signal::TERM);
+    worker.ended();
+    rusqlite::Connection::open(place.path("empty.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE mine (id INTEGER)")
+        .unwrap();
+    let no_queue = place.run(&["--db", "empty.db", "salvage", "new.db"]);
+    assert_eq!(no_queue.code(), 5, "{}", no_queue.stderr());
+    assert_eq!(
+        place.run(&["--db", "none.db", "salvage", "new.db"]).code(),
+        3
+    );
+    let (own, other) = (super::program::name(), ["fast-queue", "workflow-queue"]);
+    let other = other.into_iter().find(|name| *name != own).unwrap();
+    let becomes_theirs = if own == "fast-queue" {
+        "UPDATE queue_file SET engine = 2"
+    } else {
+        "DROP TABLE queue_attempts; DELETE FROM queue_schema WHERE line = 'workflow'"
+    };
+    rusqlite::Connection::open(place.path("queue.db"))
+        .unwrap()
+        .execute_batch(becomes_theirs)
+        .unwrap();
+    let foreign = place.run(&["--db", "queue.db", "salvage", "new.db"]);
+    assert_eq!(foreign.code(), 5, "{}", foreign.stderr());
+    let hint = format!(
+        "it is {other}'s, and nothing was made; `{other} --db queue.db salvage new.db` saves it"
+    );
+    assert!(foreign.stderr().contains(&hint), "{}", foreign.stderr());
+    assert_eq!(names(&place), [""; 0]);
+}
