@@ -151,6 +151,11 @@ pub trait Queue: Send + Sync + 'static {
     /// Every queue and handler lane that was ever named.
     fn queues(&self) -> Result<Vec<QueueInfo>>;
 
+    /// Whether the queue was ever named, by a task or by a setting.
+    fn knows_queue(&self, name: &str) -> Result<bool> {
+        Ok(self.queues()?.iter().any(|lane| lane.name == name))
+    }
+
     /// Whatever of the engine's own keeps the task waiting (see [`Waits`]), or, of a skipped one,
     /// the dependencies because of which it is; empty if nothing does or it does not wait.
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;

@@ -219,7 +219,7 @@ impl NewTask {
     /// [`Error::Invalid`] with a sentence that names the limit.
     pub fn validate(&self) -> Result<()> {
         check_name("a task's name", &self.name)?;
-        check_name("a queue's name", &self.queue)?;
+        check_queue_name(&self.queue)?;
         match &self.work {
             Work::Shell(command) => check_argument("a command", command)?,
             Work::Argv(arguments) => check_arguments(arguments)?,
@@ -267,6 +267,25 @@ impl NewTask {
         }
         Ok(())
     }
+}
+
+/// What the queue of a file's lines begins with: the path that follows may hold anything.
+const OF_LINES: &str = "run:";
+
+/// Checks the name of a queue that is to be: as every name, and without a comma, which stands between
+/// names.
+///
+/// # Errors
+/// [`Error::Invalid`] with a sentence that names the limit.
+pub fn check_queue_name(name: &str) -> Result<()> {
+    check_name("a queue's name", name)?;
+    if name.contains(',') && !name.starts_with(OF_LINES) {
+        return Err(Error::invalid(format!(
+            "{}: a queue's name has no comma, and a worker serves one queue; start one for each",
+            name.escape_debug()
+        )));
+    }
+    Ok(())
 }
 
 fn check_arguments(arguments: &[String]) -> Result<()> {

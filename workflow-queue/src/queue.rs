@@ -16,7 +16,7 @@ use queue_core::queue::{
 use queue_core::runtime::log::last_outputs;
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
-use queue_core::task::{NewTask, Task, TaskId, check_name};
+use queue_core::task::{NewTask, Task, TaskId, check_name, check_queue_name};
 use queue_core::workflow::Edge;
 
 use crate::graph;
@@ -196,7 +196,8 @@ impl<S: Store> WorkflowQueue<S> {
     /// one start in a microsecond.
     pub fn set_limit(&self, limit: &Limit) -> Result<()> {
         match &limit.kind {
-            LimitKind::Queue(name) => check_name("a queue's name", name)?,
+            LimitKind::Queue(name) if self.knows_queue(name)? => {}
+            LimitKind::Queue(name) => check_queue_name(name)?,
             LimitKind::Key(key) => check_limit_key(key)?,
         }
         if let Some(rate) = limit.rate {
@@ -409,6 +410,12 @@ impl<S: Store> Queue for WorkflowQueue<S> {
 
     fn queues(&self) -> Result<Vec<QueueInfo>> {
         self.store.queues()
+    }
+
+    fn knows_queue(&self, name: &str) -> Result<bool> {
+        let is_own = |limit: Limit| matches!(limit.kind, LimitKind::Queue(own) if own == name);
+        Ok(self.queues()?.iter().any(|lane| lane.name == name)
+            || self.store.limits()?.into_iter().any(is_own))
     }
 
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {

@@ -6,7 +6,7 @@ use super::json::TaskView;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right, text};
-use super::{Failure, number, select, tasks, words};
+use super::{Failure, known, number, select, tasks, words};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -106,6 +106,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }
     if table.is_empty() {
         note("no tasks");
+        if let Some(name) = &arguments.queue {
+            known::note_unknown(&queue, name)?;
+        }
         return Ok(());
     }
     context.screen.table(&table)?;

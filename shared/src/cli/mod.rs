@@ -25,6 +25,7 @@ mod cancel;
 mod change;
 mod completions;
 mod doctor;
+mod known;
 mod list;
 mod log;
 mod pause;

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::Failure;
+use super::known::is_known;
 use super::program::{Access, Context};
-use crate::error::{Error, Result};
-use crate::queue::{Queue, WorkerInfo};
-use crate::runtime::presence::live_workers;
-use crate::task::{DEFAULT_QUEUE, check_name};
+use crate::error::Error;
+use crate::queue::Queue;
+use crate::task::{DEFAULT_QUEUE, check_name, check_queue_name};
 
 /// Stop starting tasks of a queue
 ///
@@ -43,6 +43,7 @@ pub(crate) fn pause<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Re
     let name = arguments.queue.as_str();
     check_name("a queue's name", name)?;
     if arguments.create {
+        check_queue_name(name)?;
         let queue = context.open(Access::Create)?;
         return set(context, &queue, name, true);
     }
@@ -64,14 +65,6 @@ pub(crate) fn resume<Q: Queue>(
         return Err(unknown(name, ""));
     }
     set(context, &queue, name, false)
-}
-
-/// Whether the queue is more than a name somebody typed.
-fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
-    let serves = |worker: &WorkerInfo| worker.serves.queue == name;
-    Ok(name == DEFAULT_QUEUE
-        || queue.queues()?.iter().any(|lane| lane.name == name)
-        || live_workers(queue)?.iter().any(serves))
 }
 
 fn unknown(name: &str, more: &str) -> Failure {

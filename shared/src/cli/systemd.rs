@@ -11,7 +11,7 @@ use super::screen::note;
 use super::{Failure, escape, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
-use crate::task::{DEFAULT_QUEUE, check_name};
+use crate::task::{DEFAULT_QUEUE, check_queue_name};
 use unit::Unit;
 
 /// Run the worker as a systemd service
@@ -135,7 +135,7 @@ pub fn run<Q: Queue, X: Extra>(
 
 /// The unit file's text.
 fn text<Q: Queue, X: Extra>(context: &Context<Q>, worker: &Worker<X>) -> Result<String> {
-    check_name("a queue's name", &worker.queue)?;
+    check_queue_name(&worker.queue)?;
     let program = std::env::current_exe()
         .map_err(|error| Error::io("cannot find this program's own file", error))?;
     let database = std::path::absolute(&context.path)

@@ -1,5 +1,7 @@
 //! `why`: what a task waits for, or how it ended.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::program::{Access, Context};
@@ -323,7 +325,8 @@ fn limit(name: &[u8], running: u64, bound: Option<u64>, ahead: u64) -> String {
     };
     if ahead > 0 {
         let verb = if ahead == 1 { "is" } else { "are" };
-        sentence += &format!("; {} under it {verb} before this one", tasks::count(ahead));
+        let ahead = tasks::count(ahead);
+        let _ = write!(sentence, "; {ahead} under it {verb} before this one");
     }
     sentence
 }

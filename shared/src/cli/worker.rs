@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::program::Context;
 use super::screen::note;
-use super::{Failure, duration, exit, moment, number, process, select, tasks};
+use super::{Failure, duration, exit, known, moment, number, process, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
@@ -127,6 +127,9 @@ pub fn run<Q: Queue>(
     open: impl FnOnce() -> Result<Q>,
 ) -> Result<(), Failure> {
     process::begin()?;
+    if !arguments.detached {
+        known::check(context, &arguments.queue)?;
+    }
     if arguments.background {
         return background::start(context, arguments, extras);
     }

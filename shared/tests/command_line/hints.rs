@@ -285,3 +285,71 @@ fn the_examples_of_the_help_work_with_any_file_name() {
     }
     assert!(!place.path("bad").exists());
 }
+
+/// `worker --queue typo --drain` did nothing, said nothing and exited 0.
+#[test]
+fn a_queue_that_nobody_has_used_is_told_by_whoever_is_to_serve_it() {
+    let place = Place::new();
+    let said = |words: &[&str]| {
+        let done = place.run(words);
+        assert_eq!(done.code(), 0, "{words:?}: {}", done.stderr());
+        done.stderr()
+    };
+    let unknown = |name: &str| format!("nobody has used queue {name} yet");
+    assert!(said(&["worker", "--queue", "new", "--drain"]).contains(&unknown("new")));
+    place.ok(&["add-task", "one", "true", "--queue", "nightly"]);
+    let typo = said(&["worker", "--queue", "nigthly", "--drain"]);
+    assert!(
+        typo.contains(&unknown("nigthly")) && typo.contains("is nightly meant?"),
+        "{typo}"
+    );
+    let other = said(&["worker", "--queue", "gpu", "--drain"]);
+    assert!(
+        other.contains("queues that were used: default, nightly"),
+        "{other}"
+    );
+    assert!(said(&["list", "--queue", "gpu"]).contains(&unknown("gpu")));
+    for known in ["default", "nightly"] {
+        let words = ["worker", "--queue", known, "--drain"];
+        assert!(!said(&words).contains("nobody has used"), "{known}");
+    }
+    place.ok(&["pause", "gpu", "--create"]);
+    place.ok(&["resume", "gpu"]);
+    assert!(!said(&["worker", "--queue", "gpu", "--drain"]).contains("nobody"));
+}
+
+/// `--queue a,b` was taken for the name of one queue, which nobody ever filled.
+#[test]
+fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
+    let place = Place::new();
+    place.ok(&["add-task", "one", "true", "--queue", "a"]);
+    for words in [
+        &["worker", "--queue", "a,b"][..],
+        &["worker", "--queue", "a,b", "--drain"],
+        &["worker", "--queue", "a,b", "--background"],
+        &["add-task", "one", "true", "--queue", "a,b"],
+        &["pause", "a,b", "--create"],
+        &["systemd", "print", "--queue", "a,b"],
+    ] {
+        let done = place.run(words);
+        assert_eq!(done.code(), 2, "{words:?}: {}", done.stderr());
+        assert!(
+            done.stderr().contains("start one for each"),
+            "{words:?}: {}",
+            done.stderr()
+        );
+    }
+    let line = "echo '{\"command\":\"true\",\"queue\":\"a,b\"}' | \"$0\" add-task --stdin";
+    let done = shell(&place, &line.replace("\"$0\"", name()));
+    assert_eq!(done.code(), 2);
+    // The path of a file may hold a comma.
+    place.write("a,b", "true\n");
+    place.ok(&["run", "a,b"]);
+    // Whoever has such a queue from before can work it off.
+    rusqlite::Connection::open(place.path("queue.db"))
+        .unwrap()
+        .execute("UPDATE queue_queues SET name = 'a,b' WHERE name = 'a'", [])
+        .unwrap();
+    place.ok(&["worker", "--queue", "a,b", "--drain"]);
+    assert_eq!(place.state("1"), "succeeded");
+}

@@ -1,0 +1,121 @@
+//! Queues that somebody has used, and names that may be mistyped.
+
+use std::fmt::Write as _;
+
+use super::Failure;
+use super::program::{Access, Context};
+use super::run::Again;
+use super::screen::note;
+use crate::error::{Error, Result};
+use crate::queue::{Queue, WorkerInfo};
+use crate::runtime::presence::live_workers;
+use crate::task::{DEFAULT_QUEUE, check_queue_name};
+
+/// Queues named beside one that is unknown.
+const MOST_NAMED: usize = 5;
+
+/// Whether the queue is more than a name somebody typed: it had tasks or has settings, or a living
+/// worker serves it.
+pub(super) fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
+    let serves = |worker: &WorkerInfo| worker.serves.queue == name;
+    Ok(
+        name == DEFAULT_QUEUE
+            || queue.knows_queue(name)?
+            || live_workers(queue)?.iter().any(serves),
+    )
+}
+
+/// Looks at the name of a queue that a worker is to serve. One that nobody has used is told on
+/// standard error: it may come to be, or be mistyped.
+///
+/// # Errors
+/// [`Failure::Usage`] for a list, where no queue has that name.
+pub(super) fn check<Q: Queue>(context: &Context<Q>, name: &str) -> Result<(), Failure> {
+    if name == DEFAULT_QUEUE {
+        return Ok(());
+    }
+    let opened = match context.open(Access::Read) {
+        Ok(queue) => Some(queue),
+        Err(Error::NotFound { .. }) => None,
+        // The worker opens it anew, and says what is wrong.
+        Err(_) => return Ok(()),
+    };
+    if let Some(queue) = &opened
+        && is_known(queue, name)?
+    {
+        return Ok(());
+    }
+    check_queue_name(name)?;
+    note(&sentence(opened.as_ref(), name)?);
+    Ok(())
+}
+
+/// Says that nobody has used a queue, where that explains why nothing was found.
+pub(super) fn note_unknown<Q: Queue>(queue: &Q, name: &str) -> Result<()> {
+    if !is_known(queue, name)? {
+        note(&sentence(Some(queue), name)?);
+    }
+    Ok(())
+}
+
+/// That nobody has used the queue, and which one may be meant.
+fn sentence<Q: Queue>(queue: Option<&Q>, name: &str) -> Result<String> {
+    let mut names = Vec::new();
+    if let Some(queue) = queue {
+        names = queue.queues()?.into_iter().map(|lane| lane.name).collect();
+        names.retain(|name| Again::of(name).is_none());
+        names.dedup();
+    }
+    let mut text = format!(
+        "nobody has used queue {name} yet: no task was ever enqueued to it, and nothing is set for it"
+    );
+    match names.iter().find(|other| is_like(name, other)) {
+        Some(other) => {
+            let _ = write!(text, "; is {other} meant?");
+        }
+        None if names.is_empty() => {}
+        None => {
+            names.truncate(MOST_NAMED);
+            let _ = write!(text, "; queues that were used: {}", names.join(", "));
+        }
+    }
+    Ok(text)
+}
+
+/// Whether one name becomes the other by two changes of a letter at most, of longer names.
+fn is_like(name: &str, other: &str) -> bool {
+    let (name, other): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
+    let most = name.len().min(other.len()).saturating_sub(1).min(2);
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in name.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
+        for at in 0..other.len() {
+            let changed = diagonal + usize::from(*letter != other[at]);
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[other.len()] <= most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_like;
+
+    #[test]
+    fn a_mistyped_name_is_like_the_right_one() {
+        for (name, other) in [
+            ("defualt", "default"),
+            ("gpus", "gpu"),
+            ("nigthly", "nightly"),
+        ] {
+            assert!(
+                is_like(name, other) && is_like(other, name),
+                "{name}, {other}"
+            );
+        }
+        for (name, other) in [("a", "b"), ("typo", "default"), ("", "ab"), ("ab", "cd")] {
+            assert!(!is_like(name, other), "{name}, {other}");
+        }
+    }
+}
