@@ -60,9 +60,10 @@ impl Checkpoints {
     }
 
     /// The log was looked at, because somebody's commits made it long; `None` if it could not be.
-    /// Whether to start a checkpoint, which a commit may have asked for since.
+    /// Whether to start a checkpoint, which a commit may have asked for since. Nothing is kept of
+    /// earlier ones: a pass that left a few frames would let the log grow to twice its length.
     pub(super) fn looked(&mut self, log: Option<Pass>) -> bool {
-        self.running |= log.is_some_and(|log| log.left() >= DUE_AT);
+        self.running |= log.is_some_and(|log| log.log >= DUE_AT && log.left() > 0);
         self.running
     }
 
@@ -168,14 +169,18 @@ mod tests {
         let mut checkpoints = Checkpoints::default();
         let left = |left| {
             Some(Pass {
-                log: 5 * DUE_AT,
-                done: 5 * DUE_AT - left,
+                log: DUE_AT,
+                done: DUE_AT - left,
             })
         };
         assert!(!checkpoints.looked(None));
         assert!(!checkpoints.looked(left(0)));
-        assert!(!checkpoints.looked(left(DUE_AT - 1)));
-        assert!(checkpoints.looked(left(DUE_AT)));
+        let short = Pass {
+            log: DUE_AT - 1,
+            done: 0,
+        };
+        assert!(!checkpoints.looked(Some(short)));
+        assert!(checkpoints.looked(left(1)));
         assert!(!checkpoints.committed(DUE_AT), "one is running");
         checkpoints.passed(left(0), true);
         assert!(checkpoints.committed(2 * DUE_AT));
