@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::add_task::bulk::{self, TaskLine};
 use super::program::{Access, Context};
 use super::screen::note;
+use super::terminal::Awake;
 use super::{Failure, duration, escape, number, process, select, tasks, worker};
 use crate::error::Result;
 use crate::queue::Queue;
@@ -171,6 +172,7 @@ fn work<Q: Queue>(
     let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;
     let mut progress = Progress::new(context.screen, before);
+    let _awake = Awake::new(progress.printer())?;
     let result = worker.run(&mut progress);
     progress.finish();
     result?;

@@ -1,7 +1,10 @@
 //! Data on standard output, messages on standard error, in the form that was asked for.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use super::exit::{self, Failure};
@@ -93,6 +96,9 @@ impl Screen {
 
     /// The same for what has no end of its own: without a reader the verb is over.
     pub fn stream(self, bytes: &[u8]) -> Result<(), Failure> {
+        if !takes(io::stdout()) {
+            return Err(Failure::Output(io::ErrorKind::TimedOut.into()));
+        }
         let mut stdout = io::stdout().lock();
         stdout
             .write_all(bytes)
@@ -131,11 +137,32 @@ pub fn note_after_change(followed: Result<(), impl Into<Failure>>) {
     }
 }
 
+/// From now on what cannot be printed soon is left out: the process is to end, whoever reads.
+pub fn hurry() {
+    HURRY.store(true, Ordering::Relaxed);
+}
+
+static HURRY: AtomicBool = AtomicBool::new(false);
+
+/// How long a process in a hurry waits for whoever reads.
+const HURRIED: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
+
+/// Whether something may be written there: always, unless the process is in a hurry and nobody reads.
+fn takes(output: impl AsFd) -> bool {
+    let mut ready = [PollFd::new(&output, PollFlags::OUT)];
+    !HURRY.load(Ordering::Relaxed) || poll(&mut ready, Some(&HURRIED)).is_ok_and(|count| count > 0)
+}
+
 /// Prints a message for people on standard error. Whether that can be written matters to nobody.
 /// One write, so that the lines of several workers do not mix.
 pub fn note(text: &str) {
     let line = format!("{}\n", escape::block(text));
-    let _ = io::stderr().write_all(line.as_bytes());
+    if takes(io::stderr()) {
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
 }
 
 /// Prints why a verb failed on standard error.
@@ -165,7 +192,9 @@ pub fn fail(program: &str, format: Format, failure: &Failure) {
                     message: &sentence,
                 },
             };
-            if let Ok(text) = json::text(&report) {
+            if let Ok(text) = json::text(&report)
+                && takes(io::stderr())
+            {
                 let _ = writeln!(io::stderr(), "{text}");
             }
         }

@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::printer::{Notes, Printer};
 use super::program::Context;
-use super::screen::note;
+use super::screen::{hurry, note};
+use super::terminal::Awake;
 use super::{Failure, duration, exit, known, moment, number, process, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
@@ -87,6 +89,16 @@ pub struct Arguments {
     #[arg(long, value_name = "COMMAND")]
     on_finish: Option<String>,
 
+    /// How long one run of the command of --on-finish may take before it is ended
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60s",
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    hook_timeout: Duration,
+
     /// Leave the terminal, log to worker.log in the folder beside the database, print the pid
     #[arg(long)]
     background: bool,
@@ -104,6 +116,9 @@ pub struct Arguments {
     #[arg(long, hide = true, requires = "detached")]
     folder: Option<PathBuf>,
 }
+
+/// How long what was said last may take to be printed.
+pub(super) const LAST_LINES: Duration = Duration::from_millis(300);
 
 /// What a program's worker has beyond those of every program.
 #[derive(Clone, Debug, Default)]
@@ -147,27 +162,52 @@ pub fn run<Q: Queue>(
     if arguments.detached {
         background::announce()?;
     }
+    let stopper = worker.stopper();
+    let printer = Printer::new(Notes);
+    let _awake = Awake::new(&printer)?;
     let mut reporter = Reporter {
-        queue: Arc::clone(&queue),
         service: Service::ready(),
-        hooks: arguments
-            .on_finish
-            .as_deref()
-            .map(|command| Hooks::new(command, queue.path(), arguments.folder.as_deref()))
-            .transpose()?,
+        hooks: hooks(arguments, &queue, &printer)?,
+        printer: printer.clone(),
     };
     if !arguments.detached {
-        note(&format!(
+        printer.say(format!(
             "worker {} runs up to {} at a time of {}",
             worker.id(),
             tasks::count(slots.into()),
             queue.path().display()
         ));
     }
-    let summary = worker.run(&mut reporter)?;
+    let result = worker.run(&mut reporter);
     reporter.service.stopping();
-    drop(reporter);
-    report(context, arguments, summary)
+    if let Some(hooks) = reporter.hooks.take() {
+        hooks.finish(&stopper);
+    }
+    let is_said = printer.finish(LAST_LINES);
+    if !is_said || stopper.requests(Duration::ZERO) > 1 {
+        hurry();
+    }
+    report(context, arguments, result?)
+}
+
+fn hooks<Q: Queue>(
+    arguments: &Arguments,
+    queue: &Arc<Q>,
+    printer: &Printer,
+) -> Result<Option<Hooks>> {
+    let Some(command) = arguments.on_finish.as_deref() else {
+        return Ok(None);
+    };
+    let reader = Arc::clone(queue);
+    Hooks::new(hooks::Settings {
+        command,
+        timeout: arguments.hook_timeout,
+        database: queue.path(),
+        folder: arguments.folder.as_deref(),
+        printer: printer.clone(),
+        find: Box::new(move |task| reader.get(task).ok().flatten()),
+    })
+    .map(Some)
 }
 
 fn options(arguments: &Arguments, extras: &Extras) -> WorkerOptions {
@@ -237,28 +277,27 @@ fn report<Q: Queue>(
     Ok(())
 }
 
-/// Tells people, systemd and hooks what the worker does.
-struct Reporter<Q> {
-    queue: Arc<Q>,
+/// Tells people, systemd and hooks what the worker does, and waits for none of them.
+struct Reporter {
     service: Service,
     hooks: Option<Hooks>,
+    printer: Printer,
 }
 
-impl<Q: Queue> Observer for Reporter<Q> {
+impl Observer for Reporter {
     fn on(&mut self, event: &WorkerEvent) {
         if let Some(line) = line(event) {
             let now = SystemClock.now().wall;
-            note(&format!("{} {line}", moment::iso(now)));
+            self.printer.say(format!("{} {line}", moment::iso(now)));
         }
         if let Some(hooks) = &self.hooks {
             hooks.on(event);
             if let WorkerEvent::Recovered(recovered) = event {
-                for reaped in recovered.tasks.iter().filter(|one| one.state.is_terminal()) {
-                    // A task that cannot be read now was pruned, or the worker is about to end.
-                    if let Ok(Some(task)) = self.queue.get(reaped.claim.task) {
-                        hooks.on_reaped(task);
-                    }
-                }
+                let ended = recovered.tasks.iter().filter(|one| one.state.is_terminal());
+                ended.for_each(|reaped| hooks.on_reaped(reaped.claim.task));
+            }
+            if let WorkerEvent::Stopping { at_once: true, .. } = event {
+                hooks.end_at_once();
             }
         }
         if let WorkerEvent::Stopping { .. } = event {
@@ -271,11 +310,19 @@ impl<Q: Queue> Observer for Reporter<Q> {
     }
 
     fn stuck(&mut self) {
-        note(
-            "stopped at once: the file is held, or a disk does not answer; the next worker recovers",
-        );
-        std::process::exit(exit::UNUSABLE.into());
+        leave_stuck(&self.printer);
     }
+}
+
+/// Ends the program of a worker that was told to end at once and waits for its file or for a disk.
+pub(super) fn leave_stuck(printer: &Printer) {
+    printer.say(
+        "stopped at once while the file was held or a disk did not answer; the next worker \
+         recovers what this one had"
+            .to_owned(),
+    );
+    printer.finish(LAST_LINES);
+    std::process::exit(exit::UNUSABLE.into());
 }
 
 /// An event as a line of the worker's log; a start is told by its end.

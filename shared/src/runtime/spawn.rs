@@ -164,6 +164,11 @@ pub(crate) fn unblock(signals: &[i32]) {
     system::unblock(signals);
 }
 
+/// Keeps these signals from this thread, and from those it starts from now on; not from programs.
+pub(crate) fn block(signals: &[i32]) {
+    system::block(signals);
+}
+
 fn reap(pidfd: &OwnedFd) -> Status {
     status(pidfd, WaitIdOptions::EXITED).unwrap_or(Status::Unknown)
 }

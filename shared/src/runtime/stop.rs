@@ -4,8 +4,11 @@
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 pub(crate) use super::inherited::is_ignored;
@@ -14,11 +17,20 @@ use crate::error::{Error, Result};
 
 /// Stops a worker. Clones stop the same one.
 #[derive(Clone, Debug)]
-pub struct Stopper(Arc<UnixStream>);
+pub struct Stopper(Arc<Requests>);
 
-/// Where a worker hears of requests to stop, one byte each.
+/// Where a worker hears of requests to stop.
 #[derive(Debug)]
-pub struct StopReceiver(UnixStream);
+pub struct StopReceiver(Arc<Requests>);
+
+/// Requests to stop, one byte each.
+#[derive(Debug)]
+struct Requests {
+    sender: UnixStream,
+    receiver: UnixStream,
+    /// How many were read.
+    read: AtomicUsize,
+}
 
 /// A stopper and its receiver.
 pub(super) fn pair() -> Result<(Stopper, StopReceiver)> {
@@ -26,7 +38,12 @@ pub(super) fn pair() -> Result<(Stopper, StopReceiver)> {
     let (sender, receiver) = UnixStream::pair().map_err(refused)?;
     sender.set_nonblocking(true).map_err(refused)?;
     receiver.set_nonblocking(true).map_err(refused)?;
-    Ok((Stopper(Arc::new(sender)), StopReceiver(receiver)))
+    let requests = Arc::new(Requests {
+        sender,
+        receiver,
+        read: AtomicUsize::new(0),
+    });
+    Ok((Stopper(Arc::clone(&requests)), StopReceiver(requests)))
 }
 
 impl Stopper {
@@ -34,7 +51,21 @@ impl Stopper {
     /// Returns without waiting for that.
     pub fn stop(&self) {
         // A full socket holds more requests than anyone can heed.
-        let _ = (&*self.0).write(&[1]);
+        let _ = (&self.0.sender).write(&[1]);
+    }
+
+    /// How often the worker was asked to stop. For after its end: waits so long for one more
+    /// request, which nobody else hears then.
+    pub fn requests(&self, wait: Duration) -> usize {
+        let timeout = Timespec {
+            tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: wait.subsec_nanos().into(),
+        };
+        let mut ready = [PollFd::new(&self.0.receiver, PollFlags::IN)];
+        // Interrupted or not, it counts what there is.
+        let _ = poll(&mut ready, Some(&timeout));
+        self.0.take();
+        self.0.read.load(Ordering::Relaxed)
     }
 
     /// Makes SIGTERM, SIGINT and, unless the process was started to ignore it as by `nohup`, SIGHUP
@@ -48,8 +79,9 @@ impl Stopper {
         let mut guard = SignalGuard(Vec::new());
         let mut signals = vec![SIGTERM, SIGINT];
         signals.extend((!is_ignored(SIGHUP)).then_some(SIGHUP));
+        GUARDS.begin(&signals).map_err(refused)?;
         for &signal in &signals {
-            let sender = self.0.try_clone().map_err(refused)?;
+            let sender = self.0.sender.try_clone().map_err(refused)?;
             let id = signal_hook::low_level::pipe::register(signal, sender).map_err(refused)?;
             guard.0.push(id);
         }
@@ -59,21 +91,31 @@ impl Stopper {
     }
 }
 
+impl Requests {
+    /// Takes what has come since the last call.
+    fn take(&self) -> usize {
+        let mut buffer = [0; 16];
+        let read = (&self.receiver).read(&mut buffer).unwrap_or(0);
+        self.read.fetch_add(read, Ordering::Relaxed);
+        read
+    }
+}
+
 impl StopReceiver {
     /// How often the worker was asked since the last call.
     pub(super) fn received(&self) -> usize {
-        let mut buffer = [0; 16];
-        (&self.0).read(&mut buffer).unwrap_or(0)
+        self.0.take()
     }
 }
 
 impl AsFd for StopReceiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.0.receiver.as_fd()
     }
 }
 
-/// Signals stop a worker while this lives. Afterwards they do nothing.
+/// Signals stop a worker while this lives. Once no such guard lives they do what they did before:
+/// they end the process.
 #[derive(Debug)]
 pub struct SignalGuard(Vec<signal_hook::SigId>);
 
@@ -81,6 +123,49 @@ impl Drop for SignalGuard {
     fn drop(&mut self) {
         for id in self.0.drain(..) {
             signal_hook::low_level::unregister(id);
+        }
+        GUARDS.end();
+    }
+}
+
+/// The guards of this process.
+struct Guards(Mutex<Option<Known>>);
+
+struct Known {
+    living: usize,
+    /// No guard lives.
+    defaults: Arc<AtomicBool>,
+    /// Signals that end the process then.
+    signals: Vec<i32>,
+}
+
+static GUARDS: Guards = Guards(Mutex::new(None));
+
+impl Guards {
+    fn begin(&self, signals: &[i32]) -> std::io::Result<()> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_with(|| Known {
+            living: 0,
+            defaults: Arc::new(AtomicBool::new(false)),
+            signals: Vec::new(),
+        });
+        known.living += 1;
+        known.defaults.store(false, Ordering::SeqCst);
+        for &signal in signals {
+            if !known.signals.contains(&signal) {
+                let defaults = Arc::clone(&known.defaults);
+                signal_hook::flag::register_conditional_default(signal, defaults)?;
+                known.signals.push(signal);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_mut() {
+            known.living = known.living.saturating_sub(1);
+            known.defaults.store(known.living == 0, Ordering::SeqCst);
         }
     }
 }

@@ -20,3 +20,4 @@ mod shrinking;
 #[path = "../skipped.rs"]
 mod skipped;
 mod taken_away;
+mod unhurried;

@@ -1,54 +1,97 @@
 //! How far a run is: a bar on a terminal, a line per failure elsewhere.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::screen::{Screen, note};
+use super::super::printer::{Notes, Paper, Printer};
+use super::super::screen::{Screen, hurry};
+use super::super::worker::LAST_LINES;
 use super::super::{escape, worker};
 use super::group::Verdict;
+use crate::outcome::Outcome;
 use crate::runtime::{Observer, WorkerEvent};
 use crate::state::State;
 
 /// Follows a run.
 #[derive(Debug)]
 pub(super) struct Progress {
-    bar: Option<ProgressBar>,
-    running: u64,
-    failed: u64,
+    printer: Printer,
+    counts: Arc<Counts>,
+}
+
+/// How many lines are where.
+#[derive(Debug, Default)]
+struct Counts {
+    ended: AtomicU64,
+    running: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// A bar on a terminal. Only the printer's thread draws it.
+struct Bar {
+    bar: ProgressBar,
+    counts: Arc<Counts>,
+}
+
+impl Paper for Bar {
+    fn line(&mut self, text: &str) {
+        self.bar.println(escape::line(text));
+    }
+
+    fn redraw(&mut self) {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        self.bar.set_position(count(&self.counts.ended));
+        self.bar.set_message(format!(
+            "{} running, {} failed",
+            count(&self.counts.running),
+            count(&self.counts.failed)
+        ));
+        self.bar.tick();
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 impl Progress {
     pub(super) fn new(screen: Screen, before: &Verdict) -> Self {
+        let counts = Arc::new(Counts::default());
+        counts.ended.store(before.ended(), Ordering::Relaxed);
+        counts
+            .failed
+            .store(before.count(State::Failed), Ordering::Relaxed);
         let wanted = std::io::stderr().is_terminal() && !screen.is_json();
-        let bar = wanted.then(|| {
+        let printer = if wanted {
             let lines = before.left() + before.ended();
             let bar = ProgressBar::with_draw_target(Some(lines), ProgressDrawTarget::stderr());
             let template = "[{elapsed_precise}] {wide_bar} {pos}/{len} {msg}";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
-            bar.set_position(before.ended());
-            bar
-        });
-        Self {
-            bar,
-            running: 0,
-            failed: before.count(State::Failed),
-        }
+            let counts = Arc::clone(&counts);
+            Printer::new(Bar { bar, counts })
+        } else {
+            Printer::new(Notes)
+        };
+        printer.redraw();
+        Self { printer, counts }
     }
 
-    /// Takes the bar away.
+    /// Where its lines are printed.
+    pub(super) fn printer(&self) -> &Printer {
+        &self.printer
+    }
+
+    /// Takes the bar away, if whoever reads lets it.
     pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-
-    fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(escape::line(line)),
-            None => note(line),
+        if !self.printer.finish(LAST_LINES) {
+            hurry();
         }
     }
 }
@@ -61,30 +104,33 @@ impl Observer for Progress {
     fn on(&mut self, event: &WorkerEvent) {
         let mut notable = true;
         match event {
-            WorkerEvent::Started { .. } => self.running += 1,
-            WorkerEvent::Ended { state, .. } => {
-                self.running = self.running.saturating_sub(1);
+            WorkerEvent::Started { .. } => {
+                self.counts.running.fetch_add(1, Ordering::Relaxed);
+            }
+            WorkerEvent::Ended { state, outcome, .. } => {
+                let order = Ordering::Relaxed;
+                let began = !matches!(outcome, Some(Outcome::NotStarted { .. }));
+                let fewer = |running: u64| Some(running.saturating_sub(began.into()));
+                let _ = self.counts.running.fetch_update(order, order, fewer);
                 notable = *state != Some(State::Succeeded);
-                if *state == Some(State::Failed) {
-                    self.failed += 1;
-                }
-                if let (Some(bar), true) = (&self.bar, state.is_some_and(State::is_terminal)) {
-                    bar.inc(1);
-                }
+                let failed = u64::from(*state == Some(State::Failed));
+                self.counts.failed.fetch_add(failed, order);
+                let ended = u64::from(state.is_some_and(State::is_terminal));
+                self.counts.ended.fetch_add(ended, order);
             }
             _ => {}
         }
         if let Some(line) = worker::line(event).filter(|_| notable) {
-            self.say(&line);
+            self.printer.say(line);
         }
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("{} running, {} failed", self.running, self.failed));
-        }
+        self.printer.redraw();
     }
 
     fn beat(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.tick();
-        }
+        self.printer.redraw();
+    }
+
+    fn stuck(&mut self) {
+        worker::leave_stuck(&self.printer);
     }
 }

@@ -98,6 +98,8 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
     add("--grace", duration::show(arguments.grace).as_ref());
     let output_grace = duration::show(arguments.output_grace);
     add("--output-grace", output_grace.as_ref());
+    let hook_timeout = duration::show(arguments.hook_timeout);
+    add("--hook-timeout", hook_timeout.as_ref());
     add("--shell", arguments.shell.as_ref());
     // Of a folder that is gone there is no name; then they begin where the worker is.
     if let Ok(folder) = current_folder() {

@@ -208,10 +208,18 @@ fn set_mask(mask: u64) -> u64 {
 
 /// Lets this thread, and those it starts from now on, receive these signals.
 pub(super) fn unblock(signals: &[c_int]) {
-    let mask = signals
+    change_mask(libc::SIG_UNBLOCK, mask_of(signals));
+}
+
+/// Keeps these signals from this thread, and from those it starts from now on.
+pub(super) fn block(signals: &[c_int]) {
+    change_mask(libc::SIG_BLOCK, mask_of(signals));
+}
+
+fn mask_of(signals: &[c_int]) -> u64 {
+    signals
         .iter()
-        .fold(0, |mask, signal| mask | 1 << (signal - 1));
-    change_mask(libc::SIG_UNBLOCK, mask);
+        .fold(0, |mask, signal| mask | 1 << (signal - 1))
 }
 
 fn change_mask(how: c_int, mask: u64) -> u64 {
