@@ -15,9 +15,10 @@ mod ownership;
 pub(crate) mod program;
 mod safekeeping;
 mod service;
+mod shortages;
 mod shown;
 mod shrinking;
 #[path = "../skipped.rs"]
-mod skipped;
+pub(crate) mod skipped;
 mod taken_away;
 mod unhurried;

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::command_line::program::{Place, until};
+use crate::command_line::skipped::skipped;
 
 /// The folders of inputs that lie beside the database.
 fn folders(place: &Place) -> Vec<PathBuf> {
@@ -143,4 +144,48 @@ fn a_command_near_the_longest_the_system_takes_is_started_with_the_files_alone()
         String::from_utf8_lossy(&done.stderr)
     );
     assert_eq!(place.ok(&["log", "9"]), "unset\n4000\n");
+}
+
+/// What could not be given for want of space was the end of the task that was to have it.
+#[test]
+fn a_full_disk_for_what_is_given_fails_no_task() {
+    let place = Place::new();
+    place.ok(&["enqueue", "first", "echo first"]);
+    place.ok(&["worker", "--drain"]);
+    let command = "printf '%s %s' \"$QUEUE_INPUT_1\" \"$QUEUE_ATTEMPT\" > ran";
+    place.ok(&[
+        "enqueue",
+        "second",
+        command,
+        "--after",
+        "1",
+        "--max-attempts",
+        "1",
+    ]);
+    std::fs::create_dir_all(place.path("queue.db.d/inputs")).unwrap();
+    // The worker has a small disk of its own there, which is full until `free` is there.
+    let script = "mount -t tmpfs -o size=64k,mode=700 tmpfs queue.db.d/inputs || exit 100
+        head -c 100000 /dev/zero > queue.db.d/inputs/fill 2> /dev/null
+        \"$0\" worker --drain & worker=$!
+        while ! test -e free; do sleep 0.05; done
+        rm queue.db.d/inputs/fill
+        wait $worker";
+    let program = place.command(&[]);
+    let mut alone = std::process::Command::new("unshare");
+    alone
+        .args(["--mount", "/bin/sh", "-c", script])
+        .arg(program.get_program())
+        .current_dir(place.path(""))
+        .env("WORKFLOW_QUEUE_DB", place.path("queue.db"));
+    let mut worker = Place::begin(&mut alone);
+    until("it is short of space, or has no disk of its own", || {
+        worker.stderr().contains("no space is left") || worker.child.try_wait().unwrap().is_some()
+    });
+    place.write("free", "");
+    let code = worker.ended();
+    if matches!(code, Some(1 | 100)) && !worker.stderr().contains("no space is left") {
+        return skipped("no file system can be mounted here");
+    }
+    assert_eq!(code, Some(0), "{}", worker.stderr());
+    assert_eq!(place.read("ran"), "first 1");
 }

@@ -80,3 +80,26 @@ fn two_promotions_at_once_both_succeed() {
     assert_eq!(place.run(&["worker", "--drain"]).code(), 0);
     assert_eq!(place.state("1"), "succeeded");
 }
+
+/// Within a task of fast-queue's, this program must not be led to a file it cannot work on.
+#[test]
+fn a_file_of_the_other_programs_is_not_the_default_within_its_task() {
+    let place = fast_place();
+    let within = |words: &[&str]| {
+        let mut command = place.command(words);
+        command
+            .env_remove("WORKFLOW_QUEUE_DB")
+            .env("XDG_DATA_HOME", place.path("data"))
+            .env("QUEUE_TASK_ID", "1")
+            .env("QUEUE_DB", place.path("queue.db"));
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let of_its_own = place.path("data/workflow-queue/workflow-queue.db");
+    assert_eq!(within(&["add-task", "mine", "true"]), "Added task 1\n");
+    assert!(of_its_own.exists());
+    place.ok(&["promote"]);
+    // The task that was there is 1.
+    assert_eq!(within(&["add-task", "its", "true"]), "Added task 2\n");
+}
