@@ -11,6 +11,7 @@ use super::select::{self, Selector};
 use super::{Failure, duration, escape, moment, tasks};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::options::TaskOptions;
 use crate::queue::{Fact, FactValue, Queue};
 use crate::task::{Task, TaskId};
 
@@ -80,29 +81,8 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
         "backoff",
         &duration::show(Duration::from_millis(options.backoff_ms)),
     );
-    if let Some(timeout) = options.timeout_ms {
-        line("timeout", &duration::show(Duration::from_millis(timeout)));
-    }
-    for (label, codes) in [
-        ("retry codes", &options.retry_codes),
-        ("fatal codes", &options.fatal_codes),
-    ] {
-        if !codes.is_empty() {
-            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
-            line(label, &codes.join(","));
-        }
-    }
-    if let Some(cwd) = &options.cwd {
-        line("cwd", cwd);
-    }
-    if let Some(shell) = &options.shell {
-        line("shell", shell);
-    }
-    if options.merge_output {
-        line("output", "standard error merged into standard output");
-    }
-    for (name, value) in &options.env {
-        line("env", &format!("{name}={value}"));
+    for (label, value) in settings(options) {
+        line(label, &value);
     }
     if let Some(key) = &task.key {
         line("key", &json::key(key));
@@ -127,6 +107,32 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
         line("took", &moment::rough(took));
     }
     text
+}
+
+/// What was set of a task's options.
+fn settings(options: &TaskOptions) -> Vec<(&'static str, String)> {
+    let mut set = Vec::new();
+    if let Some(timeout) = options.timeout_ms {
+        set.push(("timeout", duration::show(Duration::from_millis(timeout))));
+    }
+    for (label, codes) in [
+        ("retry codes", &options.retry_codes),
+        ("fatal codes", &options.fatal_codes),
+    ] {
+        if !codes.is_empty() {
+            let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
+            set.push((label, codes.join(",")));
+        }
+    }
+    set.extend(options.cwd.clone().map(|cwd| ("cwd", cwd)));
+    set.extend(options.shell.clone().map(|shell| ("shell", shell)));
+    if options.merge_output {
+        let merged = "standard error merged into standard output";
+        set.push(("output", merged.to_owned()));
+    }
+    let variables = options.env.iter();
+    set.extend(variables.map(|(name, value)| ("env", format!("{name}={value}"))));
+    set
 }
 
 fn times(task: &Task) -> [(&'static str, Option<Timestamp>); 5] {

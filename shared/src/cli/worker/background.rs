@@ -144,7 +144,7 @@ fn failure(status: Status, words: &str) -> Failure {
     match status {
         Status::Exited(2) => Failure::Usage(sentence),
         Status::Exited(4) => Failure::Error(Error::Busy { what: sentence }),
-        _ => Failure::Error(Error::io(
+        Status::Exited(_) | Status::Signalled(_) | Status::Unknown => Failure::Error(Error::io(
             "cannot start the worker",
             std::io::Error::other(format!("{status}: {words}")),
         )),
