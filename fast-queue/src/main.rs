@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
-use queue_core::Queue;
 use queue_core::cli::{
     self, Access, Common, Context, Failure, Program, add_task, retry, systemd, worker,
 };
@@ -42,7 +41,7 @@ impl Verb {
                 worker::run(context, &arguments, &worker::Extras::default(), open)
             }
             Self::Systemd(arguments) => systemd::run(context, &arguments),
-            Self::Retry(arguments) => retry::run(context, &arguments, FastQueue::retry),
+            Self::Retry(arguments) => retry::run(context, &arguments, false),
             Self::Common(verb) => verb.run(context),
         }
     }

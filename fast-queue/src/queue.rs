@@ -9,8 +9,8 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
-    Repaired, Stats, Waits, WorkerInfo,
+    Change, ClaimOrder, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo,
+    Reaped, Repaired, Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
@@ -321,8 +321,14 @@ impl Queue for FastQueue {
         self.database.read(read::queues)
     }
 
+    fn waits_in_order(&self, id: TaskId, order: &mut ClaimOrder) -> Result<Vec<Waits>> {
+        self.database
+            .read(|connection| read::waits(connection, id, Some(order)))
+    }
+
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
-        self.database.read(|connection| read::waits(connection, id))
+        self.database
+            .read(|connection| read::waits(connection, id, None))
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
@@ -375,8 +381,12 @@ impl Queue for FastQueue {
         Ok(changed)
     }
 
-    fn prune(&self, request: &PruneRequest) -> Result<u64> {
-        prune::prune(&self.database, &self.guard, request)
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64> {
+        prune::prune(&self.database, &self.guard, request, go_on)
     }
 
     fn path(&self) -> &Path {
@@ -408,9 +418,17 @@ impl Queue for FastQueue {
     }
 
     fn repair(&self) -> Result<Vec<Repaired>> {
-        self.change(Phase::Accepting, |connection| {
-            verify::repair(connection, verify::CORE_CHECKS)
-        })
+        self.change(Phase::Accepting, |_| Ok(()))?;
+        let mut repaired = Vec::new();
+        for check in self
+            .database
+            .read(|connection| verify::broken(connection, verify::CORE_CHECKS))?
+        {
+            repaired.extend(self.change(Phase::Accepting, move |connection| {
+                verify::repair(connection, &[check])
+            })?);
+        }
+        Ok(repaired)
     }
 }
 

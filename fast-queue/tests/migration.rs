@@ -1,9 +1,14 @@
 //! Files that an older version of the program wrote.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::path::Path;
 
 use fast_queue::{ClaimRequest, FastQueue, Invariant, Outcome, Queue, State, TaskId, WorkerId};
-use queue_core::maintenance::salvage;
+use queue_core::maintenance::{Salvaged, salvage};
 use queue_core::outcome::Settlement;
 use queue_core::output::Output;
 use queue_core::sqlite::{CORE, Database, Durability, Line, OpenOptions};
@@ -87,7 +92,7 @@ fn a_file_of_the_first_version_is_salvaged_whole() {
     let options = OpenOptions::new(Durability::Fast).unwrap();
     let open = |path: &Path, options| FastQueue::open_with(path, options);
     let saved = salvage(&path, &new, &options, open).unwrap().unwrap();
-    assert!(saved.tables.iter().all(|one| one.is_whole()), "{saved:?}");
+    assert!(saved.tables.iter().all(Salvaged::is_whole), "{saved:?}");
     let queue = FastQueue::open(&new).unwrap();
     assert_eq!(wrote(&queue, 1, 2), Some(b"o3\ntwo".to_vec()));
     assert_eq!(queue.get(TaskId(1)).unwrap().unwrap().attempt, 2);

@@ -1,7 +1,10 @@
 //! What an engine can do. The runtime, both command lines, the conformance suite and the
 //! simulator know an engine only through this trait.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
@@ -14,6 +17,10 @@ use crate::runtime::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
 use crate::workflow::{Condition, Edge};
+
+/// Tasks that a verb changes in one transaction where it need not be atomic: some milliseconds, in
+/// which nobody else writes.
+pub const STEP: usize = 250;
 
 /// An engine over one database file. Every method is a whole operation: a batch in, a result per
 /// item out, one transaction; it returns after the commit.
@@ -160,6 +167,14 @@ pub trait Queue: Send + Sync + 'static {
     /// the dependencies because of which it is; empty if nothing does or it does not wait.
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
 
+    /// As [`waits_for`](Self::waits_for) of one of many tasks. How many are in front of it is looked up
+    /// in `order`, which reads every queue once and is kept between the calls: it says how that was
+    /// then.
+    fn waits_in_order(&self, id: TaskId, order: &mut ClaimOrder) -> Result<Vec<Waits>> {
+        let _ = order;
+        self.waits_for(id)
+    }
+
     /// The edges to what a task waits or waited for; an engine without dependencies has none.
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
         let _ = id;
@@ -180,8 +195,29 @@ pub trait Queue: Send + Sync + 'static {
     /// their message until they are retried.
     fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>>;
 
-    /// Queues ended tasks again, with fresh budgets; succeeded ones are refused.
+    /// Queues ended tasks again, with fresh budgets; succeeded ones are refused. All of them in one
+    /// transaction: of very many, let others write in between with [`plan_retry`](Self::plan_retry).
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
+
+    /// Prepares a retry that is made in steps, of these tasks and, `downstream`, of what was skipped
+    /// because of them. Nothing is changed yet.
+    fn plan_retry(&self, ids: &[TaskId], downstream: bool) -> Result<RetryPlan> {
+        let _ = downstream;
+        let asked: HashSet<TaskId> = ids.iter().copied().collect();
+        let mut order: Vec<TaskId> = asked.iter().copied().collect();
+        order.sort_unstable();
+        Ok(RetryPlan::new(asked.clone(), asked, order))
+    }
+
+    /// Makes the next step of a retry, one transaction of some milliseconds, and tells what became of
+    /// tasks that were asked for or that were re-opened with them. After every step the file is as
+    /// sound as before; the same retry planned anew goes on with what is left.
+    fn retry_step(&self, plan: &mut RetryPlan) -> Result<Vec<(TaskId, Change)>> {
+        let ids: Vec<TaskId> = plan.left().iter().copied().take(STEP).collect();
+        let changes = self.retry(&ids)?;
+        plan.advance(ids.len());
+        Ok(ids.into_iter().zip(changes).collect())
+    }
 
     /// Changes the priority of waiting tasks.
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>>;
@@ -192,7 +228,17 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Deletes ended tasks in small steps, never the highest id. Returns how many went (or, dry,
     /// would go).
-    fn prune(&self, request: &PruneRequest) -> Result<u64>;
+    fn prune(&self, request: &PruneRequest) -> Result<u64> {
+        self.prune_while(request, &mut |_| true)
+    }
+
+    /// As [`prune`](Self::prune), as long as `go_on` says so; it is asked before every step, with the
+    /// number of those that went.
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64>;
 
     // What the runtime needs beside the tasks.
 
@@ -332,6 +378,26 @@ pub struct QueueInfo {
     pub queued: u64,
 }
 
+/// How many tasks are in front of each, in queues that were read.
+#[derive(Debug, Default)]
+pub struct ClaimOrder {
+    lanes: HashMap<i64, HashMap<TaskId, u64>>,
+}
+
+impl ClaimOrder {
+    /// How many are in front of each task of a lane, whose order is read if it was not before.
+    pub(crate) fn of(
+        &mut self,
+        lane: i64,
+        read: impl FnOnce() -> Result<Vec<TaskId>>,
+    ) -> Result<&HashMap<TaskId, u64>> {
+        Ok(match self.lanes.entry(lane) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(read()?.into_iter().zip(0..).collect()),
+        })
+    }
+}
+
 /// What keeps a task waiting, of what an engine can see in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waits {
@@ -413,12 +479,69 @@ pub enum FactValue {
 pub enum Change {
     /// It is in this state now.
     Done(State),
+    /// It was in this state already.
+    Already(State),
     /// It runs; the worker that holds it was asked to end it.
     Requested(WorkerId),
     /// It is in a state in which this cannot be done.
     Refused(State),
     /// There is no such task.
     NotFound,
+}
+
+/// A retry that is made in steps.
+#[derive(Clone, Debug, Default)]
+pub struct RetryPlan {
+    tasks: Arc<PlannedTasks>,
+    next: usize,
+}
+
+#[derive(Debug, Default)]
+struct PlannedTasks {
+    asked: HashSet<TaskId>,
+    opens: HashSet<TaskId>,
+    order: Vec<TaskId>,
+}
+
+impl RetryPlan {
+    /// A plan to look at tasks in that order: `asked` for, or only to be re-opened below those.
+    /// `opens` are those that did not succeed.
+    pub fn new(asked: HashSet<TaskId>, opens: HashSet<TaskId>, order: Vec<TaskId>) -> Self {
+        let tasks = PlannedTasks {
+            asked,
+            opens,
+            order,
+        };
+        Self {
+            tasks: Arc::new(tasks),
+            next: 0,
+        }
+    }
+
+    /// Every task that is looked at, each after those of them that it depends on.
+    pub fn order(&self) -> &[TaskId] {
+        &self.tasks.order
+    }
+
+    /// Those that have not been looked at yet.
+    pub fn left(&self) -> &[TaskId] {
+        self.order().get(self.next..).unwrap_or_default()
+    }
+
+    /// Notes that so many more have been looked at.
+    pub fn advance(&mut self, looked_at: usize) {
+        self.next += looked_at;
+    }
+
+    /// Whether that task was asked for by itself.
+    pub fn is_asked(&self, id: TaskId) -> bool {
+        self.tasks.asked.contains(&id)
+    }
+
+    /// Whether that task is among those that may be re-opened.
+    pub fn opens(&self, id: TaskId) -> bool {
+        self.tasks.opens.contains(&id)
+    }
 }
 
 /// What to prune.

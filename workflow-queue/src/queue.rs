@@ -10,8 +10,8 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
-    Repaired, Stats, Waits, WorkerInfo,
+    Change, ClaimOrder, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue,
+    QueueInfo, Reaped, Repaired, RetryPlan, Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::log::last_outputs;
 use queue_core::runtime::sidecar::Sidecar;
@@ -126,7 +126,9 @@ impl<S: Store> WorkflowQueue<S> {
         Ok(())
     }
 
-    /// Re-opens ended tasks, and what was skipped because of them, and so on down.
+    /// Re-opens ended tasks, and what was skipped because of them, and so on down, all in one
+    /// transaction. Of very many, let others write in between with
+    /// [`plan_retry`](Queue::plan_retry).
     ///
     /// # Errors
     /// As [`retry`](Queue::retry).
@@ -419,7 +421,11 @@ impl<S: Store> Queue for WorkflowQueue<S> {
     }
 
     fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
-        self.store.waits_for(id)
+        self.store.waits_for(id, None)
+    }
+
+    fn waits_in_order(&self, id: TaskId, order: &mut ClaimOrder) -> Result<Vec<Waits>> {
+        self.store.waits_for(id, Some(order))
     }
 
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
@@ -449,6 +455,15 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         Ok(self.woken(done))
     }
 
+    fn plan_retry(&self, ids: &[TaskId], downstream: bool) -> Result<RetryPlan> {
+        self.store.plan_retry(ids, downstream)
+    }
+
+    fn retry_step(&self, plan: &mut RetryPlan) -> Result<Vec<(TaskId, Change)>> {
+        let done = self.store.retry_step(plan)?;
+        Ok(self.woken(done))
+    }
+
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
         self.store.reprioritize(ids, priority)
     }
@@ -462,8 +477,12 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         Ok(changed)
     }
 
-    fn prune(&self, request: &PruneRequest) -> Result<u64> {
-        self.store.prune(request)
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64> {
+        self.store.prune_while(request, go_on)
     }
 
     fn path(&self) -> &Path {

@@ -12,8 +12,8 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Reason, Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Fact, FactValue, Finding, Invariant, ListQuery, PruneRequest, QueueInfo,
-    Reaped, Repaired, Stats, Waits, WorkerInfo,
+    Change, ClaimOrder, Enqueued, Fact, FactValue, Finding, Invariant, ListQuery, PruneRequest,
+    QueueInfo, Reaped, Repaired, RetryPlan, Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
@@ -223,8 +223,8 @@ pub trait Store: Send + Sync + 'static {
     fn queues(&self) -> Result<Vec<QueueInfo>>;
     /// Every limit.
     fn limits(&self) -> Result<Vec<Limit>>;
-    /// What keeps a task waiting.
-    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
+    /// What keeps a task waiting; of many, with what was learned of their queues.
+    fn waits_for(&self, id: TaskId, order: Option<&mut ClaimOrder>) -> Result<Vec<Waits>>;
 
     /// Calls tasks off; dependents follow.
     fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>>;
@@ -232,14 +232,22 @@ pub trait Store: Send + Sync + 'static {
     fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Done<Vec<Change>>>;
     /// Re-opens ended tasks and, if asked, what was skipped because of them.
     fn retry(&self, ids: &[TaskId], downstream: bool) -> Result<Done<Vec<Change>>>;
+    /// Prepares a retry that is made in steps.
+    fn plan_retry(&self, ids: &[TaskId], downstream: bool) -> Result<RetryPlan>;
+    /// Makes its next step.
+    fn retry_step(&self, plan: &mut RetryPlan) -> Result<Done<Vec<(TaskId, Change)>>>;
     /// Changes the priority of waiting tasks.
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>>;
     /// Pauses or resumes a queue.
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool>;
     /// Sets a limit; one without bounds is removed.
     fn set_limit(&self, limit: &Limit) -> Result<Done<()>>;
-    /// Deletes ended tasks that nobody waiting needs.
-    fn prune(&self, request: &PruneRequest) -> Result<u64>;
+    /// Deletes ended tasks that nobody waiting needs, in steps, as long as `go_on` says so.
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64>;
 
     /// The database file.
     fn path(&self) -> &Path;

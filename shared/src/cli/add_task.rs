@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::options::{TaskOptions, check_shell};
 use crate::queue::{Enqueued, Queue, WorkerInfo};
 use crate::runtime::presence::live_workers;
+use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 
 /// Enqueue a command, or many from standard input
@@ -186,6 +187,9 @@ pub(super) fn shell(text: &str) -> Result<String, String> {
 struct View {
     id: i64,
     existed: bool,
+    /// Where a task stands that was there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
 }
 
 /// Enqueues what the arguments and `extras` say, and reports it with `verb` (`Added`).
@@ -228,7 +232,7 @@ pub fn run<Q: Queue, X: Extras<Q>>(
     } else {
         extras.enqueue(&queue, tasks)?
     };
-    report(context, &enqueued, bulk, print, verb)?;
+    report(context, &queue, &enqueued, bulk, print, verb)?;
     if enqueued.is_empty() {
         return Ok(());
     }
@@ -244,10 +248,11 @@ pub fn run<Q: Queue, X: Extras<Q>>(
 /// [`Failure::Output`].
 pub fn tell<Q: Queue>(
     context: &Context<Q>,
+    queue: &Q,
     enqueued: &[Enqueued],
     verb: &str,
 ) -> Result<(), Failure> {
-    report(context, enqueued, true, None, verb)
+    report(context, queue, enqueued, true, None, verb)
 }
 
 /// All of standard input.
@@ -368,16 +373,36 @@ impl Lanes {
     }
 }
 
+/// How a task has ended that was kept because of its key, and what runs it again.
+fn kept<Q: Queue>(context: &Context<Q>, id: TaskId, state: Option<State>) -> String {
+    match state.filter(|state| state.is_terminal()) {
+        None => String::new(),
+        Some(State::Succeeded) => " and has succeeded".to_owned(),
+        Some(state) => {
+            let retry = context.command(&format!("retry {id}"));
+            format!(" and {}; {retry} queues it again", state.standing())
+        }
+    }
+}
+
 fn report<Q: Queue>(
     context: &Context<Q>,
+    queue: &Q,
     enqueued: &[Enqueued],
     bulk: bool,
     print: Option<Print>,
     verb: &str,
 ) -> Result<(), Failure> {
+    // What is committed is told, also where this cannot be read.
+    let state = |id| queue.get(id).ok().flatten().map(|task| task.state);
     let view = |one: &Enqueued| View {
         id: one.id.0,
         existed: one.existed,
+        state: one
+            .existed
+            .then(|| state(one.id))
+            .flatten()
+            .map(State::as_str),
     };
     let screen = context.screen.of_done();
     if screen.is_json() {
@@ -391,7 +416,14 @@ fn report<Q: Queue>(
         for one in enqueued {
             let _ = writeln!(lines, "{}", one.id);
         }
-        return screen.raw(lines.as_bytes());
+        screen.raw(lines.as_bytes())?;
+        for id in enqueued.iter().filter(|one| one.existed).map(|one| one.id) {
+            let standing = kept(context, id, state(id));
+            if !standing.is_empty() {
+                note(&format!("task {id} has the same key{standing}"));
+            }
+        }
+        return Ok(());
     }
     let ids = |existed: bool| -> Vec<TaskId> {
         let chosen = enqueued.iter().filter(|one| one.existed == existed);
@@ -408,7 +440,8 @@ fn report<Q: Queue>(
         }
     };
     for id in old {
-        let _ = writeln!(lines, "Kept task {id}: it has the same key");
+        let standing = kept(context, id, state(id));
+        let _ = writeln!(lines, "Kept task {id}: it has the same key{standing}");
     }
     screen.raw(lines.as_bytes())
 }

@@ -28,7 +28,6 @@ const VERB: Verb = Verb {
         State::Running,
     ],
     already: Some(State::Cancelled),
-    repeats: false,
 };
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {

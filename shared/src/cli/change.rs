@@ -1,17 +1,18 @@
-//! What `cancel`, `retry` and `reprioritize` share: selected tasks are changed in chunks, and
-//! what became of each is told.
+//! What `cancel`, `retry` and `reprioritize` share: selected tasks are changed in steps, between
+//! which others may write, and what became of each is told.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::interrupt::Interrupt;
 use super::program::{Access, Context};
 use super::screen::{note, note_after_change};
-use super::select::{self, CHUNK, Filter, Selector};
-use super::{Failure, tasks};
+use super::select::{self, Filter, Selector};
+use super::{Failure, escape, skipped, tasks};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
-use crate::queue::{Change, Queue, WorkerInfo};
+use crate::queue::{Change, Queue, STEP, WorkerInfo};
 use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
@@ -26,9 +27,20 @@ pub(super) struct Verb {
     pub(super) states: &'static [State],
     /// The state it leads to, if a task that is in it already is not refused.
     pub(super) already: Option<State>,
-    /// Whether one can be refused because of another that is changed later: then the oldest come
-    /// first, and what was refused is asked again as long as that changes anything.
-    pub(super) repeats: bool,
+}
+
+/// Tasks that are named at most where they were re-opened with others.
+const NAMED_AT_MOST: usize = 5;
+
+/// What became of the selected tasks.
+#[derive(Default)]
+struct Made {
+    changes: Vec<(TaskId, Change)>,
+    /// Those that were re-opened with them.
+    also: Vec<(TaskId, Change)>,
+    /// How many of all have been looked at, and how many there are.
+    looked_at: usize,
+    total: usize,
 }
 
 impl Verb {
@@ -46,12 +58,15 @@ struct View {
     change: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    downstream: bool,
 }
 
 impl View {
-    fn new(id: TaskId, change: Change) -> Self {
+    fn new(id: TaskId, change: Change, downstream: bool) -> Self {
         let (change, state) = match change {
             Change::Done(state) => ("done", Some(state)),
+            Change::Already(state) => ("already", Some(state)),
             Change::Requested(_) => ("requested", Some(State::Running)),
             Change::Refused(state) => ("refused", Some(state)),
             Change::NotFound => ("not_found", None),
@@ -60,11 +75,13 @@ impl View {
             id: id.0,
             change,
             state: state.map(State::as_str),
+            downstream,
         }
     }
 }
 
-/// Changes the selected tasks and reports.
+/// Changes the selected tasks and reports. The newest come first: what waits for others is changed
+/// before those, so that no end is carried down to very many at once.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a task that does not exist, [`Failure::Tasks`] if one named by itself
@@ -75,93 +92,113 @@ pub(super) fn run<Q: Queue>(
     verb: &Verb,
     change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
 ) -> Result<(), Failure> {
-    run_matching(
+    let filter = Filter::states(verb.states);
+    run_with(
         context,
         selectors,
-        &Filter::states(verb.states),
+        &filter,
         verb,
-        change,
+        |queue, ids, made, go_on| {
+            made.total = ids.len();
+            for step in ids.rchunks(STEP).filter(|_| go_on()) {
+                let step: Vec<TaskId> = step.iter().rev().copied().collect();
+                let changes = change(queue, &step)?;
+                made.looked_at += step.len();
+                made.changes.extend(step.into_iter().zip(changes));
+            }
+            Ok(())
+        },
     )
 }
 
-/// As [`run`], of the selected tasks only those that the filter lets through.
-pub(super) fn run_matching<Q: Queue>(
+/// Queues the selected tasks again that the filter lets through and, `downstream`, what was skipped
+/// because of them; reports as [`run`].
+pub(super) fn run_retry<Q: Queue>(
     context: &Context<Q>,
     selectors: &[Selector],
     filter: &Filter,
     verb: &Verb,
-    change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
+    downstream: bool,
+) -> Result<(), Failure> {
+    run_with(
+        context,
+        selectors,
+        filter,
+        verb,
+        |queue, ids, made, go_on| {
+            let mut plan = queue.plan_retry(ids, downstream)?;
+            made.total = plan.order().len();
+            while !plan.left().is_empty() && go_on() {
+                for (id, change) in queue.retry_step(&mut plan)? {
+                    if plan.is_asked(id) {
+                        made.changes.push((id, change));
+                    } else {
+                        made.also.push((id, change));
+                    }
+                }
+                made.looked_at = made.total - plan.left().len();
+            }
+            Ok(())
+        },
+    )
+}
+
+/// Selects tasks, has them changed as long as no signal says otherwise, and reports.
+fn run_with<Q: Queue>(
+    context: &Context<Q>,
+    selectors: &[Selector],
+    filter: &Filter,
+    verb: &Verb,
+    change: impl Fn(&Q, &[TaskId], &mut Made, &dyn Fn() -> bool) -> Result<()>,
 ) -> Result<(), Failure> {
     let queue = context.open(Access::Write)?;
-    let change = |ids: &[TaskId]| change(&queue, ids);
+    let interrupt = Interrupt::listen()?;
     let left = if filter.strict {
         Vec::new()
     } else {
         select::of_ranges(&queue, selectors, &verb.refusing())?
     };
-    let mut changes: Vec<(TaskId, Change)> = Vec::new();
-    let visited = if verb.repeats {
-        let mut ids = Vec::new();
-        let visited = select::visit_matching(&queue, selectors, filter, |some| {
-            ids.extend_from_slice(some);
-            Ok(())
-        });
-        visited.and(repeat(ids, &mut changes, change))
-    } else {
-        select::visit_matching(&queue, selectors, filter, |ids| {
-            changes.extend(ids.iter().copied().zip(change(ids)?));
-            Ok(())
-        })
-    };
-    if visited.is_ok() || !changes.is_empty() {
-        report(context, &changes, verb)?;
-        tell_left(&left, changes.is_empty() && !context.screen.is_json(), verb);
-        note_after_change(tell_unheeded(context, &queue, &changes));
-    }
-    visited?;
-    judge(&changes, verb)
-}
-
-/// Changes the tasks, the oldest first, and those that were refused again as long as any of them is
-/// changed.
-fn repeat(
-    mut ids: Vec<TaskId>,
-    changes: &mut Vec<(TaskId, Change)>,
-    change: impl Fn(&[TaskId]) -> Result<Vec<Change>>,
-) -> Result<()> {
+    let mut ids = Vec::new();
+    let visited = select::visit_matching(&queue, selectors, filter, |some| {
+        ids.extend_from_slice(some);
+        Ok(())
+    });
     ids.sort_unstable();
     ids.dedup();
-    loop {
-        let mut refused = Vec::new();
-        for chunk in ids.chunks(CHUNK) {
-            for (id, change) in chunk.iter().copied().zip(change(chunk)?) {
-                match change {
-                    Change::Refused(_) => refused.push((id, change)),
-                    Change::Done(_) | Change::Requested(_) | Change::NotFound => {
-                        changes.push((id, change));
-                    }
-                }
-            }
-        }
-        if refused.is_empty() || refused.len() == ids.len() {
-            changes.extend(refused);
-            return Ok(());
-        }
-        // The other way round: whichever way the edges run, one of the two meets them in order.
-        ids = refused.into_iter().rev().map(|(id, _)| id).collect();
+    let mut made = Made::default();
+    let changed = change(&queue, &ids, &mut made, &|| !interrupt.is_asked());
+    made.changes.sort_unstable_by_key(|(id, _)| *id);
+    made.also.sort_unstable_by_key(|(id, _)| *id);
+    if changed.is_ok() || !made.changes.is_empty() {
+        report(context, &queue, &made, verb)?;
+        let nothing = made.total == 0 && !context.screen.is_json();
+        tell_left(&left, nothing, verb);
+        note_after_change(tell_unheeded(context, &queue, &made.changes));
     }
+    if made.looked_at < made.total && (changed.is_ok() || made.looked_at > 0) {
+        note(&format!(
+            "stopped after {} of {}; the same command goes on with the others",
+            made.looked_at,
+            tasks::count(made.total as u64)
+        ));
+        interrupt.obey();
+    }
+    changed?;
+    visited?;
+    judge(context, &queue, &made.changes, verb)
 }
 
-fn report<Q>(
+fn report<Q: Queue>(
     context: &Context<Q>,
-    changes: &[(TaskId, Change)],
+    queue: &Q,
+    made: &Made,
     verb: &Verb,
 ) -> Result<(), Failure> {
+    let changes = &made.changes;
     if context.screen.is_json() {
-        let views: Vec<View> = changes
-            .iter()
-            .map(|(id, change)| View::new(*id, *change))
-            .collect();
+        let view = |downstream| move |(id, change): &(_, _)| View::new(*id, *change, downstream);
+        let views = changes.iter().map(view(false));
+        let views: Vec<View> = views.chain(made.also.iter().map(view(true))).collect();
         return context.screen.of_done().json(&views);
     }
     let ids = |wanted: fn(&Change) -> bool| -> Vec<TaskId> {
@@ -189,7 +226,60 @@ fn report<Q>(
         text.push_str(&line);
         text.push('\n');
     }
+    text += &already(changes);
+    text += &re_opened_with(queue, made)?;
     context.screen.of_done().raw(text.as_bytes())
+}
+
+/// A line about tasks that were in the state wanted before.
+fn already(changes: &[(TaskId, Change)]) -> String {
+    let mut ids = Vec::new();
+    let mut standing = String::new();
+    for (id, change) in changes {
+        if let Change::Already(state) = change {
+            ids.push(*id);
+            standing = state.standing();
+        }
+    }
+    match ids.as_slice() {
+        [] => String::new(),
+        [id] => format!("Task {id} {standing} already\n"),
+        many => {
+            let number = tasks::count(many.len() as u64);
+            let standing = standing.replacen("was", "were", 1);
+            format!("{number} {standing} already: {}\n", select::show(many))
+        }
+    }
+}
+
+/// A line about what was re-opened with the tasks that were asked for.
+fn re_opened_with<Q: Queue>(queue: &Q, made: &Made) -> Result<String> {
+    let them = if made.changes.len() == 1 {
+        "it"
+    } else {
+        "them"
+    };
+    let ids: Vec<TaskId> = made.also.iter().map(|(id, _)| *id).collect();
+    if ids.is_empty() {
+        return Ok(String::new());
+    }
+    let what = if ids.len() > NAMED_AT_MOST {
+        select::show(&ids)
+    } else {
+        let mut named = Vec::new();
+        for id in &ids {
+            let name = queue
+                .get(*id)?
+                .map(|task| escape::line(&task.name).into_owned());
+            named.push(name.map_or_else(|| id.to_string(), |name| format!("{id} ({name})")));
+        }
+        named.join(", ")
+    };
+    let number = tasks::count(ids.len() as u64);
+    let were = if ids.len() == 1 { "was" } else { "were" };
+    Ok(format!(
+        "Re-opened {number} that {were} skipped because of {them}: {what}\n"
+    ))
 }
 
 /// Says which of the tasks that were asked to stop have no worker alive to heed it, and what ends
@@ -203,7 +293,7 @@ fn tell_unheeded<Q: Queue>(
         .iter()
         .filter_map(|(id, change)| match change {
             Change::Requested(worker) => Some((*id, *worker)),
-            Change::Done(_) | Change::Refused(_) | Change::NotFound => None,
+            Change::Done(_) | Change::Already(_) | Change::Refused(_) | Change::NotFound => None,
         })
         .collect();
     if asked.is_empty() {
@@ -270,29 +360,42 @@ fn tell_left(left: &[(TaskId, State)], nothing: bool, verb: &Verb) {
 }
 
 /// The failure that the least fortunate of the changes makes of it all.
-fn judge(changes: &[(TaskId, Change)], verb: &Verb) -> Result<(), Failure> {
+fn judge<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    changes: &[(TaskId, Change)],
+    verb: &Verb,
+) -> Result<(), Failure> {
     let mut refusals = Vec::new();
     for (id, change) in changes {
         match change {
             Change::NotFound => {
                 return Err(Error::not_found(format!("there is no task {id}")).into());
             }
-            Change::Refused(state) => refusals.push((id, state)),
-            Change::Done(_) | Change::Requested(_) => {}
+            Change::Refused(state) => refusals.push((*id, *state)),
+            Change::Done(_) | Change::Already(_) | Change::Requested(_) => {}
         }
     }
-    match refusals.as_slice() {
-        [] => Ok(()),
-        [(id, state)] => Err(Failure::Tasks(format!(
+    let sentence = match refusals.as_slice() {
+        [] => return Ok(()),
+        [(id, state)] => format!(
             "task {id} {} and cannot be {}",
             state.standing(),
             verb.refused
-        ))),
-        [(id, state), ..] => Err(Failure::Tasks(format!(
+        ),
+        [(id, state), ..] => format!(
             "{} cannot be {}; task {id}, for one, {}",
             tasks::count(refusals.len() as u64),
             verb.refused,
             state.standing()
-        ))),
-    }
+        ),
+    };
+    // Only a retry is for skipped tasks.
+    let skipped = refusals.iter().find(|(_, state)| *state == State::Skipped);
+    let advice = match skipped.filter(|(_, state)| verb.states.contains(state)) {
+        Some((id, _)) => skipped::advice(context, queue, *id)?,
+        None => None,
+    };
+    let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
+    Err(Failure::Tasks(format!("{sentence}{advice}")))
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::interrupt::Interrupt;
 use super::program::{Access, Context};
-use super::screen::note_after_change;
+use super::screen::{note, note_after_change};
 use super::{Failure, duration, list, number, tasks, words};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -80,13 +81,28 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let now = queue.now().wall;
     let age = arguments.older_than.unwrap_or_default().as_millis();
     let age = i64::try_from(age).unwrap_or(i64::MAX);
-    let pruned = queue.prune(&PruneRequest {
+    let request = PruneRequest {
         // One later: what ended in this very millisecond is zero old, not younger.
         finished_before: Timestamp(now.0.saturating_sub(age).saturating_add(1)),
         states: arguments.states.clone(),
         keep: arguments.keep.unwrap_or_default(),
         dry_run: arguments.dry_run,
-    })?;
+    };
+    let interrupt = Interrupt::listen()?;
+    let (mut gone, mut is_stopped) = (0, false);
+    let pruned = queue.prune_while(&request, &mut |so_far| {
+        gone = so_far;
+        is_stopped = interrupt.is_asked();
+        !is_stopped
+    });
+    if !arguments.dry_run && (is_stopped || pruned.is_err() && gone > 0) {
+        note(&format!(
+            "stopped after {}; the same command goes on with the others",
+            tasks::count(gone)
+        ));
+        interrupt.obey();
+    }
+    let pruned = pruned?;
     if !arguments.dry_run {
         note_after_change(remove_logs(&queue));
     }

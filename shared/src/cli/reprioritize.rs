@@ -27,7 +27,6 @@ const VERB: Verb = Verb {
     refused: "reprioritized",
     states: &[State::Scheduled, State::Blocked, State::Queued],
     already: None,
-    repeats: false,
 };
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {

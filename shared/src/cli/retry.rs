@@ -6,9 +6,8 @@ use super::select::{self, Filter, Selector};
 use super::{Failure, duration, list, moment, words};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, Result};
-use crate::queue::{Change, Queue};
+use crate::queue::Queue;
 use crate::state::State;
-use crate::task::TaskId;
 
 /// Queue failed, cancelled or skipped tasks again
 ///
@@ -58,7 +57,6 @@ const VERB: Verb = Verb {
     refused: "retried",
     states: &[State::Failed, State::Cancelled, State::Skipped],
     already: None,
-    repeats: true,
 };
 
 fn retried(word: &str) -> Result<State, String> {
@@ -118,7 +116,7 @@ fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
         .map_err(|sentence| Error::invalid(format!("{option} {text}: {sentence}, or 2h (ago)")))
 }
 
-/// Queues them again with `retry`, which is [`Queue::retry`] or does more than that.
+/// Queues them again and, `downstream`, what was skipped because of them.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a task that does not exist, [`Failure::Tasks`]
@@ -126,10 +124,10 @@ fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
 pub fn run<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
-    retry: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
+    downstream: bool,
 ) -> Result<(), Failure> {
     let filter = arguments.filter(SystemClock.now().wall)?;
-    change::run_matching(context, &arguments.selectors(), &filter, &VERB, retry)
+    change::run_retry(context, &arguments.selectors(), &filter, &VERB, downstream)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `why`: what a task waits for, or how it ended.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -8,12 +9,12 @@ use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
 use super::wait::how_to_run;
-use super::{Failure, escape, moment, tasks};
+use super::{Failure, escape, moment, skipped, tasks};
 use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::outcome::Reason;
-use crate::queue::{Queue, Waits, WorkerInfo};
+use crate::queue::{ClaimOrder, Queue, Waits, WorkerInfo};
 use crate::runtime::presence::{live_workers, origin_of};
 use crate::runtime::recovery::Origin;
 use crate::runtime::system::unreachable;
@@ -48,14 +49,18 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let queue = context.open(Access::Read)?;
     let living = live_workers(&queue)?;
     let known = queue.workers()?;
+    let ids = arguments.ids.concat();
+    let is_one = matches!(ids.as_slice(), [Selector::One(_) | Selector::Last]);
+    let order = (!is_one).then(RefCell::default);
     let scene = Scene {
         context,
         queue: &queue,
         living: &living,
         known: &known,
         now: queue.now().wall,
+        order,
     };
-    select::each(&queue, &arguments.ids.concat(), |id| {
+    select::each(&queue, &ids, |id| {
         let task = find(&queue, id)?;
         let because = scene.because(&task)?;
         let view = View {
@@ -81,6 +86,8 @@ struct Scene<'a, Q> {
     /// The registered workers, living or dead.
     known: &'a [WorkerInfo],
     now: Timestamp,
+    /// What was learned of the queues of many tasks.
+    order: Option<RefCell<ClaimOrder>>,
 }
 
 impl<'a, Q: Queue> Scene<'a, Q> {
@@ -95,7 +102,12 @@ impl<'a, Q: Queue> Scene<'a, Q> {
     }
 
     fn waiting(&self, task: &Task) -> Result<Vec<Because>> {
-        let waits = self.queue.waits_for(task.id)?;
+        let waits = match &self.order {
+            Some(order) => self
+                .queue
+                .waits_in_order(task.id, &mut order.borrow_mut())?,
+            None => self.queue.waits_for(task.id)?,
+        };
         let is_past =
             |one: &Waits| matches!(one, Waits::Time { run_at, .. } if *run_at <= self.now);
         let is_next = waits.iter().all(is_past);
@@ -283,8 +295,16 @@ impl<'a, Q: Queue> Scene<'a, Q> {
 
     fn skipped(&self, task: &Task) -> Result<Vec<Because>> {
         let mut reasons = vec![because("ended", self.ended(task))];
-        for waits in self.queue.waits_for(task.id)? {
-            reasons.push(self.wait(task, &waits));
+        let waits = self.queue.waits_for(task.id)?;
+        reasons.extend(waits.iter().map(|waits| self.wait(task, waits)));
+        let has_advice = |waits: &Waits| {
+            let retried = [State::Failed, State::Cancelled];
+            matches!(waits, Waits::Dependency { state, .. } if retried.contains(state))
+        };
+        // Of many tasks each would look all the way up.
+        if self.order.is_none() && !waits.iter().any(has_advice) {
+            let advice = skipped::advice(self.context, self.queue, task.id)?;
+            reasons.extend(advice.map(|advice| because("cause", advice)));
         }
         Ok(reasons)
     }

@@ -454,10 +454,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
         })
     }
 
-    fn prune(&self, request: &PruneRequest) -> Result<u64> {
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64> {
         self.write("prune", |queue| {
             let before = all_tasks(queue)?;
-            let pruned = queue.prune(request).inspect_err(|_| {
+            let pruned = queue.prune_while(request, go_on).inspect_err(|_| {
                 let mut world = self.world.lock();
                 let wanted = |task: &&Task| is_pruned(task, request);
                 for task in before.iter().filter(wanted) {

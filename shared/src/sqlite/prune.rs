@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::error::Result;
-use crate::queue::PruneRequest;
+use crate::queue::{PruneRequest, STEP};
 use crate::runtime::sidecar::files;
 use crate::state::State;
 use crate::task::TaskId;
@@ -22,8 +22,6 @@ pub const STATEMENTS: [(&str, &str); 3] = [
     ("prune", PRUNE),
 ];
 
-/// Rows deleted in one transaction: some milliseconds, in which nobody else writes.
-const DELETE_AT_ONCE: usize = 250;
 /// Ids looked at in one read: a longer one would keep the log from being reset.
 const LOOK_AT_ONCE: u16 = 10_000;
 
@@ -39,8 +37,14 @@ pub trait Keeper: Clone + Send + 'static {
     fn clear(&self, connection: &Connection, task: TaskId) -> Result<()>;
 }
 
-/// Deletes what the request names, or counts it.
-pub fn prune(database: &Database, keeper: &impl Keeper, request: &PruneRequest) -> Result<u64> {
+/// Deletes what the request names, or counts it, as long as `go_on` says so: it is asked before every
+/// step, with the number of those that went.
+pub fn prune(
+    database: &Database,
+    keeper: &impl Keeper,
+    request: &PruneRequest,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64> {
     if !request.dry_run {
         // Logs are deleted outside the transactions that look.
         database.read(|connection| {
@@ -57,7 +61,10 @@ pub fn prune(database: &Database, keeper: &impl Keeper, request: &PruneRequest) 
     let mut from = i64::MIN;
     while from < end {
         let (found, next) = find(database, request, states, from, end)?;
-        for ids in found.chunks(DELETE_AT_ONCE) {
+        for ids in found.chunks(STEP) {
+            if !go_on(pruned) {
+                return Ok(pruned);
+            }
             pruned += if request.dry_run {
                 count(database, keeper, ids)?
             } else {
@@ -237,7 +244,7 @@ mod tests {
                 keep: 0,
                 dry_run: false,
             };
-            let pruned = prune(&database, &Meanwhile(meanwhile), &request).unwrap();
+            let pruned = prune(&database, &Meanwhile(meanwhile), &request, &mut |_| true).unwrap();
             let found = database.read(|connection| write::state_of(connection, TaskId(1)));
             let is_left = found.unwrap().is_some();
             assert_eq!((pruned, is_left), (deleted, deleted == 0), "{meanwhile}");
@@ -282,8 +289,11 @@ mod tests {
             keep: 0,
             dry_run,
         };
-        assert_eq!(prune(&database, &Refusing, &request(true)).unwrap(), 0);
-        prune(&database, &Refusing, &request(false)).unwrap_err();
+        assert_eq!(
+            prune(&database, &Refusing, &request(true), &mut |_| true).unwrap(),
+            0
+        );
+        prune(&database, &Refusing, &request(false), &mut |_| true).unwrap_err();
         assert!(log.exists());
     }
 }

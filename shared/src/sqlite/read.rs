@@ -9,7 +9,7 @@ use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::output::Output;
-use crate::queue::{ListQuery, QueueInfo, Stats, Waits, WorkerInfo};
+use crate::queue::{ClaimOrder, ListQuery, QueueInfo, Stats, Waits, WorkerInfo};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
@@ -33,11 +33,12 @@ const WORKERS: &str = statement(include_str!("../../queries/workers.sql"));
 const CLAIMS_OF: &str = statement(include_str!("../../queries/claims_of.sql"));
 const HELD: &str = statement(include_str!("../../queries/held.sql"));
 const WAITS: &str = statement(include_str!("../../queries/waits.sql"));
+const CLAIM_ORDER: &str = statement(include_str!("../../queries/claim_order.sql"));
 const WAITS_BEHIND: &str = statement(include_str!("../../queries/waits_behind.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 19] = [
+pub const STATEMENTS: [(&str, &str); 20] = [
     ("get", GET),
     ("list_ids", LIST_IDS),
     ("list_ids_unsuccessful", LIST_IDS_UNSUCCESSFUL),
@@ -56,6 +57,7 @@ pub const STATEMENTS: [(&str, &str); 19] = [
     ("claims_of", CLAIMS_OF),
     ("held", HELD),
     ("waits", WAITS),
+    ("claim_order", CLAIM_ORDER),
     ("waits_behind", WAITS_BEHIND),
 ];
 
@@ -272,8 +274,12 @@ pub fn held(connection: &Connection, claims: &[Claim]) -> Result<Vec<Held>> {
 }
 
 /// What keeps a task waiting of what the core line knows: its time, its queue's pause, the tasks in
-/// front of it.
-pub fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
+/// front of it. Of many tasks, `order` keeps what was learned of their lanes.
+pub fn waits(
+    connection: &Connection,
+    id: TaskId,
+    order: Option<&mut ClaimOrder>,
+) -> Result<Vec<Waits>> {
     let found = all(connection, WAITS, [id.0], |row| {
         Ok((
             rows::state(row.get(0)?)?,
@@ -298,13 +304,28 @@ pub fn waits(connection: &Connection, id: TaskId) -> Result<Vec<Waits>> {
         waits.push(Waits::Paused { since });
     }
     if state == State::Queued {
-        let mut query = connection.prepare_cached(WAITS_BEHIND)?;
-        let tasks = query.query_row((lane, priority, id.0), |row| rows::count(row, 0))?;
+        let known = match order {
+            Some(order) => order.of(lane, || claim_order(connection, lane))?.get(&id),
+            None => None,
+        };
+        let tasks = if let Some(tasks) = known {
+            *tasks
+        } else {
+            let mut query = connection.prepare_cached(WAITS_BEHIND)?;
+            query.query_row((lane, priority, id.0), |row| rows::count(row, 0))?
+        };
         if tasks > 0 {
             waits.push(Waits::Behind { tasks });
         }
     }
     Ok(waits)
+}
+
+/// The tasks of a lane that can be claimed, in the order in which they will be.
+fn claim_order(connection: &Connection, lane: i64) -> Result<Vec<TaskId>> {
+    all(connection, CLAIM_ORDER, [lane], |row| {
+        Ok(TaskId(row.get(0)?))
+    })
 }
 
 /// Every row of a query, each made into a value.

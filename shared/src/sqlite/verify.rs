@@ -109,6 +109,26 @@ pub fn verify(
     Ok(invariants)
 }
 
+/// Those of the checks that find something and can put it right: what is read before a repair is not
+/// read while nobody else may write.
+///
+/// # Errors
+/// What `SQLite` refuses, other than to read a row that is damaged: that is something to put right.
+pub fn broken(connection: &Connection, checks: &[Check]) -> Result<Vec<Check>> {
+    let mut broken = Vec::new();
+    for check in checks.iter().filter(|check| check.repairs.is_some()) {
+        let found = connection
+            .prepare(check.finds)
+            .and_then(|mut query| query.exists([]));
+        match found {
+            Ok(false) => {}
+            Err(error) if Fault::of(&error) == Fault::Busy => return Err(error.into()),
+            Ok(true) | Err(_) => broken.push(*check),
+        }
+    }
+    Ok(broken)
+}
+
 /// Carries out the repairs of those checks that find something, within the caller's transaction.
 ///
 /// # Errors

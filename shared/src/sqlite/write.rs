@@ -207,7 +207,7 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
                 what: format!("task {id} runs without a worker"),
             })
         }
-        State::Cancelled => Ok(Change::Done(State::Cancelled)),
+        State::Cancelled => Ok(Change::Already(State::Cancelled)),
         State::Succeeded | State::Failed | State::Skipped => Ok(Change::Refused(state)),
     }
 }

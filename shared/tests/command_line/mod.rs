@@ -20,5 +20,6 @@ mod shown;
 mod shrinking;
 #[path = "../skipped.rs"]
 pub(crate) mod skipped;
+mod steps;
 mod taken_away;
 mod unhurried;

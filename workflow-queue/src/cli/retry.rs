@@ -1,6 +1,5 @@
 //! `retry`: queues ended tasks again, and what was skipped because of them.
 
-use queue_core::Queue;
 use queue_core::cli::{Context, Failure, retry};
 use workflow_queue::WorkflowQueue;
 
@@ -19,9 +18,5 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.downstream {
-        retry::run(context, &arguments.common, WorkflowQueue::retry_downstream)
-    } else {
-        retry::run(context, &arguments.common, WorkflowQueue::retry)
-    }
+    retry::run(context, &arguments.common, arguments.downstream)
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     }
     let queue = context.open(Access::Create)?;
     let enqueued = queue.enqueue_workflow(workflow(&queue, DEFAULT_QUEUE))?;
-    add_task::tell(context, &enqueued, "Enqueued")?;
+    add_task::tell(context, &queue, &enqueued, "Enqueued")?;
     add_task::advise(context, &queue, DEFAULT_QUEUE, "")
 }
 

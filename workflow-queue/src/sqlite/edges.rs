@@ -148,15 +148,17 @@ impl Writing<'_> {
 
     /// Takes back what the former end of a re-opened task meant to those that still wait: its
     /// condition has to hold anew. A dependent that was let go stays so.
-    pub(super) fn unended(&mut self, task: TaskId, former: State) -> Result<()> {
-        for dependent in self.hot.dependents_waiting.all([task.0], waiting)? {
+    /// Returns how many wait.
+    pub(super) fn unended(&mut self, task: TaskId, former: State) -> Result<usize> {
+        let waiting = self.hot.dependents_waiting.all([task.0], waiting)?;
+        for dependent in &waiting {
             if dependent.condition.standing(former) == Standing::Met {
                 self.hot
                     .pending
                     .execute((dependent.id.0, dependent.pending + 1))?;
             }
         }
-        Ok(())
+        Ok(waiting.len())
     }
 
     /// Stores the edges of new tasks, at both ends.
@@ -254,17 +256,22 @@ pub(super) fn is_needed(connection: &Connection, task: TaskId) -> Result<bool> {
     Ok(query.query_row([task.0], |row| row.get(0))?)
 }
 
-/// How the dependencies of a task that ended in `state` stand now. One that was pruned held, unless
-/// the task was skipped: then it may have been the reason.
+/// How a dependency stands for a task that ended in `state`. One that was pruned held, unless the
+/// task was skipped: then it may have been the reason.
+pub(super) fn standing(found: Option<State>, condition: Condition, state: State) -> Standing {
+    match found {
+        Some(found) => condition.standing(found),
+        None if state == State::Skipped => Standing::Impossible,
+        None => Standing::Met,
+    }
+}
+
+/// How the dependencies of a task that ended in `state` stand now.
 pub(super) fn prospect(connection: &Connection, task: TaskId, state: State) -> Result<Prospect> {
     let mut open = 0;
     for (on, condition) in dependencies(connection, task)? {
-        let standing = match write::state_of(connection, on)? {
-            Some((state, _)) => condition.standing(state),
-            None if state == State::Skipped => Standing::Impossible,
-            None => Standing::Met,
-        };
-        match standing {
+        let found = write::state_of(connection, on)?.map(|(state, _)| state);
+        match standing(found, condition, state) {
             Standing::Open => open += 1,
             Standing::Met => {}
             Standing::Impossible => return Ok(Prospect::Never(on)),

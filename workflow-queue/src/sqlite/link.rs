@@ -97,6 +97,10 @@ pub(super) fn link(writing: &mut Writing<'_>, links: &[Edge]) -> Result<()> {
             )));
         }
     }
+    for (dependent, added) in &of_dependent {
+        check_waiting(writing.connection, *dependent, added)?;
+    }
+    check_cycles(writing.connection, &of_dependent)?;
     for (dependent, added) in of_dependent {
         add(writing, dependent, &added)?;
     }
@@ -120,13 +124,12 @@ fn check_workflow(connection: &Connection, task: TaskId, own: TaskId) -> Result<
     }
 }
 
-/// Adds the edges of one dependent.
-fn add(
-    writing: &mut Writing<'_>,
+/// Refuses a dependent that is not there, does not wait, or is to wait for itself.
+fn check_waiting(
+    connection: &Connection,
     dependent: TaskId,
     added: &BTreeMap<TaskId, Condition>,
 ) -> Result<()> {
-    let connection = writing.connection;
     let Some((state, _)) = write::state_of(connection, dependent)? else {
         return Err(Error::not_found(format!("there is no task {dependent}")));
     };
@@ -136,6 +139,23 @@ fn add(
             state.standing()
         )));
     }
+    if added.contains_key(&dependent) {
+        return Err(Error::invalid(format!(
+            "task {dependent} depends on itself"
+        )));
+    }
+    Ok(())
+}
+
+/// Adds the edges of one dependent, which close no circle. It may have been skipped meanwhile, by
+/// the edges of another.
+fn add(
+    writing: &mut Writing<'_>,
+    dependent: TaskId,
+    added: &BTreeMap<TaskId, Condition>,
+) -> Result<()> {
+    let connection = writing.connection;
+    check_waiting(connection, dependent, added)?;
     let had: BTreeMap<TaskId, Condition> = edges::dependencies(connection, dependent)?
         .into_iter()
         .collect();
@@ -163,7 +183,6 @@ fn add(
             Standing::Met | Standing::Impossible => {}
         }
     }
-    check_cycle(connection, dependent, added.keys().copied())?;
     let fresh = all.iter().filter(|(on, _)| !had.contains_key(on));
     let edges = fresh.map(|(&on, &condition)| Edge {
         dependent,
@@ -198,11 +217,6 @@ fn merged(
 ) -> Result<BTreeMap<TaskId, Condition>> {
     let mut all = had.clone();
     for (&on, &condition) in added {
-        if on == dependent {
-            return Err(Error::invalid(format!(
-                "task {dependent} depends on itself"
-            )));
-        }
         let known = *all.entry(on).or_insert(condition);
         if known != condition {
             return Err(Error::invalid(format!(
@@ -213,28 +227,64 @@ fn merged(
     Ok(all)
 }
 
-/// Refuses edges from `dependent` to tasks that themselves wait for it, however far up. Tasks that
-/// have ended are followed too: they may be re-opened.
-fn check_cycle(
+/// Refuses edges to tasks that themselves wait for the dependent, however far up and also by way of
+/// another of the edges. Tasks that have ended are followed too: they may be re-opened. One search
+/// upwards from all that is to be waited for: as many reads as there are edges above them.
+fn check_cycles(
     connection: &Connection,
-    dependent: TaskId,
-    on: impl Iterator<Item = TaskId>,
+    added: &BTreeMap<TaskId, BTreeMap<TaskId, Condition>>,
 ) -> Result<()> {
-    let mut work: Vec<_> = on.map(|task| (task, task)).collect();
-    let mut seen: HashSet<TaskId> = HashSet::new();
-    while let Some((task, origin)) = work.pop() {
-        if !seen.insert(task) {
+    let above = |task: TaskId| -> Result<Vec<TaskId>> {
+        let stored = edges::dependencies(connection, task)?.into_iter();
+        let fresh = added.get(&task).into_iter().flatten();
+        let fresh = fresh.map(|(on, _)| *on);
+        Ok(stored.map(|(on, _)| on).chain(fresh).collect())
+    };
+    // Those that are done with, and those on the way from where the search began, each with what is
+    // left to look at above it.
+    let mut done: HashSet<TaskId> = HashSet::new();
+    let mut on_way: HashSet<TaskId> = HashSet::new();
+    for start in added.values().flat_map(BTreeMap::keys) {
+        if done.contains(start) {
             continue;
         }
-        for (on, _) in edges::dependencies(connection, task)? {
-            if on == dependent {
-                return Err(Error::invalid(format!(
-                    "task {dependent} cannot wait for task {origin}: task {task}, at its end or \
-                     above it, waits for task {dependent}"
-                )));
+        on_way.insert(*start);
+        let mut way = vec![(*start, above(*start)?)];
+        while let Some((task, left)) = way.last_mut() {
+            let task = *task;
+            let Some(next) = left.pop() else {
+                on_way.remove(&task);
+                done.insert(task);
+                way.pop();
+                continue;
+            };
+            if on_way.contains(&next) {
+                let circle = way.iter().map(|(task, _)| *task);
+                let circle: Vec<TaskId> = circle.skip_while(|task| *task != next).collect();
+                return Err(closed(&circle, added));
             }
-            work.push((on, origin));
+            if !done.contains(&next) {
+                on_way.insert(next);
+                way.push((next, above(next)?));
+            }
         }
     }
     Ok(())
+}
+
+/// What is wrong with edges that close a circle, each task of which waits for the next.
+fn closed(circle: &[TaskId], added: &BTreeMap<TaskId, BTreeMap<TaskId, Condition>>) -> Error {
+    let count = circle.len();
+    let is_fresh = |place: &usize| {
+        let of_one = added.get(&circle[*place]);
+        of_one.is_some_and(|of_one| of_one.contains_key(&circle[(place + 1) % count]))
+    };
+    // The stored edges close none.
+    let place = (0..count).find(is_fresh).unwrap_or(0);
+    let (dependent, origin) = (circle[place], circle[(place + 1) % count]);
+    let task = circle[(place + count - 1) % count];
+    Error::invalid(format!(
+        "task {dependent} cannot wait for task {origin}: task {task}, at its end or above it, waits \
+         for task {dependent}"
+    ))
 }

@@ -10,6 +10,7 @@ mod limits;
 mod link;
 mod options;
 mod promotion;
+mod retry;
 mod settle;
 mod store;
 mod verify;

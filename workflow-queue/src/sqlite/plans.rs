@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rusqlite::Connection;
 
-use super::{change, claim, edges, enqueue, lease, limits, link, promotion, settle, view};
+use super::{claim, edges, enqueue, lease, limits, link, promotion, retry, settle, view};
 use crate::{SqliteOptions, SqliteStore};
 
 fn plan(connection: &Connection, sql: &str) -> String {
@@ -41,7 +41,7 @@ fn plans(connection: &Connection) -> String {
         claim::STATEMENTS,
         settle::STATEMENTS,
         lease::STATEMENTS,
-        change::STATEMENTS,
+        retry::STATEMENTS,
         limits::STATEMENTS,
         view::STATEMENTS,
         promotion::STATEMENTS,

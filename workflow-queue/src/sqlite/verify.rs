@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use queue_core::checks;
 use queue_core::error::Result;
-use queue_core::queue::{Invariant, Repaired};
+use queue_core::queue::{Invariant, Repaired, STEP};
 use queue_core::sqlite::verify::{self as core, CORE_CHECKS, Check, judged};
 use queue_core::sqlite::{read, statement, write};
 use queue_core::state::State;
@@ -134,21 +134,92 @@ fn cycles(connection: &Connection) -> Result<Vec<String>> {
     Ok(waits.into_keys().map(text).collect())
 }
 
-/// Computes anew what other rows tell.
-pub(super) fn repair(writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
-    let connection = writing.connection;
-    let mut repaired = core::repair(connection, CORE_CHECKS)?;
-    repaired.extend(Repaired::of(SAME_EDGES, writing.even_edges()?));
-    repaired.extend(core::repair(connection, CHECKS)?);
-    repaired.extend(Repaired::of(IS_COUNTED, writing.recount()?));
-    // Last, since tasks that are released may wait for a slot now.
-    let parked = read::all(connection, SLOTS, [], |_| Ok(()))?.len();
-    if parked > 0 {
-        let keys = read::all(connection, PARKED_KEYS, [], |row| Ok(row.get(0)?))?;
-        writing.freed.extend(keys);
+/// A part of a repair: looked for on a snapshot, and put right in transactions of its own, so that
+/// others may write in between. Each leaves the file sounder than before.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Core,
+    Edges,
+    Own,
+    Counts,
+    Slots,
+}
+
+/// What is put right in one transaction.
+pub(super) enum Broken {
+    Check(Check),
+    Edges,
+    Counts(Vec<TaskId>),
+    Slots,
+}
+
+impl Part {
+    /// Every part; the last is the last, since tasks that are released may wait for a slot then.
+    pub(super) const ALL: [Self; 5] = [
+        Self::Core,
+        Self::Edges,
+        Self::Own,
+        Self::Counts,
+        Self::Slots,
+    ];
+
+    /// What is wrong.
+    pub(super) fn find(self, connection: &Connection) -> Result<Vec<Broken>> {
+        let checks = |checks| -> Result<Vec<Broken>> {
+            let broken = core::broken(connection, checks)?.into_iter();
+            Ok(broken.map(Broken::Check).collect())
+        };
+        match self {
+            Self::Core => checks(CORE_CHECKS),
+            Self::Own => checks(CHECKS),
+            Self::Edges => {
+                let wrong = lopsided(connection)?;
+                Ok(wrong.first().map(|_| Broken::Edges).into_iter().collect())
+            }
+            Self::Counts => {
+                let wrong = read::all(connection, COUNTED, [], |row| Ok(TaskId(row.get(1)?)))?;
+                let steps = wrong.chunks(STEP).map(<[TaskId]>::to_vec);
+                Ok(steps.map(Broken::Counts).collect())
+            }
+            Self::Slots => {
+                let wrong = read::all(connection, SLOTS, [], |_| Ok(()))?;
+                Ok(wrong.first().map(|()| Broken::Slots).into_iter().collect())
+            }
+        }
     }
-    repaired.extend(Repaired::of(SLOTS_OFFERED, parked));
-    Ok(repaired)
+}
+
+impl Broken {
+    /// Computes anew what other rows tell.
+    pub(super) fn repair(&self, writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
+        let connection = writing.connection;
+        let one = |name, rows| Repaired::of(name, rows).into_iter().collect();
+        Ok(match self {
+            Self::Check(check) => core::repair(connection, &[*check])?,
+            Self::Edges => one(SAME_EDGES, writing.even_edges()?),
+            Self::Counts(wrong) => one(IS_COUNTED, writing.recount(wrong)?),
+            Self::Slots => {
+                let parked = read::all(connection, SLOTS, [], |_| Ok(()))?.len();
+                if parked > 0 {
+                    let keys = read::all(connection, PARKED_KEYS, [], |row| Ok(row.get(0)?))?;
+                    writing.freed.extend(keys);
+                }
+                one(SLOTS_OFFERED, parked)
+            }
+        })
+    }
+}
+
+/// The same with the steps of one repair added up.
+pub(super) fn summed(repaired: Vec<Repaired>) -> Vec<Repaired> {
+    let mut sums: Vec<Repaired> = Vec::new();
+    for one in repaired {
+        match sums.iter_mut().find(|sum| sum.name == one.name) {
+            Some(sum) => sum.rows += one.rows,
+            None => sums.push(one),
+        }
+    }
+    sums
 }
 
 impl Writing<'_> {
@@ -188,11 +259,10 @@ impl Writing<'_> {
         Ok(changed)
     }
 
-    /// Counts anew the open dependencies of those tasks whose count is wrong, and lets go or skips
-    /// what has none.
-    fn recount(&mut self) -> Result<usize> {
-        let wrong = read::all(self.connection, COUNTED, [], |row| Ok(TaskId(row.get(1)?)))?;
-        for &task in &wrong {
+    /// Counts anew the open dependencies of those tasks whose count was found wrong, and lets go or
+    /// skips what has none.
+    fn recount(&mut self, wrong: &[TaskId]) -> Result<usize> {
+        for &task in wrong {
             if !self.is_unmet(task)? {
                 self.waits_no_more(task)?;
                 continue;

@@ -3,7 +3,7 @@
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::queue::{Stats, Waits};
+use queue_core::queue::{ClaimOrder, Stats, Waits};
 use queue_core::sqlite::{read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
@@ -42,8 +42,13 @@ pub(super) fn stats(connection: &Connection) -> Result<Stats> {
 }
 
 /// What keeps a task waiting.
-pub(super) fn waits(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Vec<Waits>> {
-    let mut waits = read::waits(connection, id)?;
+pub(super) fn waits(
+    connection: &Connection,
+    id: TaskId,
+    now: Timestamp,
+    order: Option<&mut ClaimOrder>,
+) -> Result<Vec<Waits>> {
+    let mut waits = read::waits(connection, id, order)?;
     let mut query = connection.prepare_cached(WAITS)?;
     let found = query
         .query_row([id.0], |row| {

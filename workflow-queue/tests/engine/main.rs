@@ -18,6 +18,7 @@ mod prune;
 mod rate;
 mod retry;
 mod sequences;
+mod size;
 mod slots;
 mod spawn;
 mod time;

@@ -297,7 +297,7 @@ impl Pair {
                 assert_eq!(change, Change::Done(State::Cancelled));
                 self.model.end(task, State::Cancelled);
             }
-            State::Cancelled => assert_eq!(change, Change::Done(State::Cancelled)),
+            State::Cancelled => assert_eq!(change, Change::Already(State::Cancelled)),
             ended @ (State::Succeeded | State::Failed | State::Skipped) => {
                 assert_eq!(change, Change::Refused(ended));
             }

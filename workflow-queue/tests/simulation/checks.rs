@@ -281,7 +281,7 @@ impl Checks {
                     node.claim
                         .map_or(change, |claim| Change::Requested(claim.worker))
                 }
-                Phase::Ended(State::Cancelled) => Change::Done(State::Cancelled),
+                Phase::Ended(State::Cancelled) => Change::Already(State::Cancelled),
                 Phase::Ended(state) => Change::Refused(state),
             }
         } else {

@@ -41,6 +41,10 @@ pub(crate) struct Edge {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about a task"
+)]
 pub(crate) struct Node {
     pub(crate) phase: Phase,
     pub(crate) after: BTreeMap<TaskId, Edge>,

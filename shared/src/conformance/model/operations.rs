@@ -228,13 +228,14 @@ impl<E: Engine> World<E> {
                 entry.state = State::Cancelled;
                 entry.reason = Some(Reason::Cancel);
                 entry.finished_at = Some(now);
+                return Change::Done(State::Cancelled);
             }
             match (entry.state, entry.worker) {
                 (State::Running, Some(worker)) => {
                     entry.cancel_requested = true;
                     Change::Requested(worker)
                 }
-                (State::Cancelled, _) => Change::Done(State::Cancelled),
+                (State::Cancelled, _) => Change::Already(State::Cancelled),
                 (state, _) => Change::Refused(state),
             }
         });
@@ -289,9 +290,11 @@ impl<E: Engine> World<E> {
         let promote = |(change, id): (Change, &TaskId)| match change {
             Change::Done(State::Scheduled) if due(id) => Change::Done(State::Queued),
             Change::Refused(State::Scheduled) if due(id) => Change::Refused(State::Queued),
-            Change::Done(_) | Change::Requested(_) | Change::Refused(_) | Change::NotFound => {
-                change
-            }
+            Change::Done(_)
+            | Change::Already(_)
+            | Change::Requested(_)
+            | Change::Refused(_)
+            | Change::NotFound => change,
         };
         answer.into_iter().zip(ids).map(promote).collect()
     }

@@ -10,8 +10,8 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, QueueInfo, Reaped, Repaired,
-    Stats, Waits, WorkerInfo,
+    Change, ClaimOrder, Enqueued, Finding, Invariant, ListQuery, PruneRequest, QueueInfo, Reaped,
+    Repaired, RetryPlan, Stats, Waits, WorkerInfo,
 };
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
@@ -22,7 +22,7 @@ use queue_core::workflow::{Condition, Edge};
 use rusqlite::Transaction;
 
 use super::super::keeper::Dependents;
-use super::super::{claim, edges, enqueue, lease, limits, verify, view};
+use super::super::{claim, edges, enqueue, lease, limits, retry, verify, view};
 use super::SqliteStore;
 use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
 
@@ -281,13 +281,15 @@ impl Store for SqliteStore {
         self.view(limits::limits)
     }
 
-    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+    fn waits_for(&self, id: TaskId, order: Option<&mut ClaimOrder>) -> Result<Vec<Waits>> {
         if self.unpromoted {
-            return self.database.read(|connection| read::waits(connection, id));
+            return self
+                .database
+                .read(|connection| read::waits(connection, id, order));
         }
         let now = self.database.now().wall;
         self.database
-            .read(|connection| view::waits(connection, id, now))
+            .read(|connection| view::waits(connection, id, now, order))
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>> {
@@ -307,6 +309,22 @@ impl Store for SqliteStore {
     fn retry(&self, ids: &[TaskId], downstream: bool) -> Result<Done<Vec<Change>>> {
         let ids = ids.to_vec();
         self.write(move |writing| writing.retry(&ids, downstream))
+    }
+
+    fn plan_retry(&self, ids: &[TaskId], downstream: bool) -> Result<RetryPlan> {
+        self.check_promoted()?;
+        self.view(|connection| retry::plan(connection, ids, downstream))
+    }
+
+    fn retry_step(&self, plan: &mut RetryPlan) -> Result<Done<Vec<(TaskId, Change)>>> {
+        let planned = plan.clone();
+        let done = self.write(move |writing| writing.retry_some(&planned))?;
+        let (changes, looked_at) = done.value;
+        plan.advance(looked_at);
+        Ok(Done {
+            value: changes,
+            wakes: done.wakes,
+        })
     }
 
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
@@ -333,9 +351,13 @@ impl Store for SqliteStore {
         self.write(move |writing| writing.set_limit(&limit))
     }
 
-    fn prune(&self, request: &PruneRequest) -> Result<u64> {
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64> {
         self.check_promoted()?;
-        prune::prune(&self.database, &Dependents, request)
+        prune::prune(&self.database, &Dependents, request, go_on)
     }
 
     fn path(&self) -> &Path {
@@ -374,6 +396,18 @@ impl Store for SqliteStore {
     }
 
     fn repair(&self) -> Result<Done<Vec<Repaired>>> {
-        self.write(verify::repair)
+        let mut all = Done::<Vec<Repaired>>::default();
+        let mut add = |done: Done<Vec<Repaired>>| {
+            all.wakes = all.wakes.max(done.wakes);
+            all.value.extend(done.value);
+        };
+        self.check_promoted()?;
+        for part in verify::Part::ALL {
+            for found in self.database.read(|connection| part.find(connection))? {
+                add(self.write(move |writing| found.repair(writing))?);
+            }
+        }
+        all.value = verify::summed(all.value);
+        Ok(all)
     }
 }
