@@ -124,10 +124,13 @@ fn blobs(path: &Path) -> Database {
     database
 }
 
+/// How a database is taken away.
+type Taken = fn(&Path);
+
 /// A worker whose files were deleted worked on in silence, and all it recorded was lost.
 #[test]
 fn a_database_that_was_taken_away_is_noticed_and_not_written_to() {
-    let take_away: [(fn(&Path), &str); 2] = [
+    let take_away: [(Taken, &str); 2] = [
         (|path| fs::remove_file(path).unwrap(), "deleted"),
         (
             |path| {
@@ -154,7 +157,7 @@ fn a_database_that_was_taken_away_is_noticed_and_not_written_to() {
 /// Without the locks in the folder beside it, a living worker is taken for dead.
 #[test]
 fn a_folder_that_was_taken_away_is_noticed_and_the_file_still_written_to() {
-    let take_away: [fn(&Path); 2] = [
+    let take_away: [Taken; 2] = [
         |path| fs::remove_dir_all(beside(path, ".d")).unwrap(),
         |path| {
             fs::rename(beside(path, ".d"), beside(path, ".was")).unwrap();

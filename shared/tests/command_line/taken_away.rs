@@ -32,10 +32,13 @@ fn busy(place: &Place) -> Running {
     worker
 }
 
+/// How it is taken away.
+type Taken = fn(&Place);
+
 /// `rm queue.db*` left the worker at work on a file without a name, in silence.
 #[test]
 fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what_is_lost() {
-    let taken: [(fn(&Place), &str); 2] = [
+    let taken: [(Taken, &str); 2] = [
         (remove_all, "the file was deleted"),
         (replace, "another file was put in its place"),
     ];
