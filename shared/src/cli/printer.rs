@@ -90,11 +90,11 @@ impl Printer {
     /// Waits until what was said is printed, at most so long. Says whether it is.
     pub(super) fn finish(&self, patience: Duration) -> bool {
         let ends = self.lines.send_timeout(Line::End, patience);
-        ends.is_ok()
-            && self
-                .done
-                .recv_timeout(patience)
-                .is_err_and(|error| !error.is_timeout())
+        if ends.is_err_and(|error| error.is_timeout()) {
+            return false;
+        }
+        let ended = self.done.recv_timeout(patience);
+        ended.is_err_and(|error| !error.is_timeout())
     }
 }
 

@@ -2,6 +2,7 @@
 //! worker.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::epoll;
 use rustix::io::{Errno, ioctl_fionbio};
@@ -23,6 +24,9 @@ use crate::output::{Output, Stream};
 /// Bytes taken from a pipe at a time once its command has ended: the largest pipe an ordinary user
 /// can have. Other commands have their turn before what a process left behind writes beyond that.
 const DRAIN_BYTES: usize = 1 << 20;
+
+/// How long a command that was sent KILL is waited for.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The exit code reported where another part of the process has taken the child's status.
 const UNKNOWN_CODE: i32 = 255;
@@ -230,10 +234,11 @@ impl Process {
         })
     }
 
-    /// Kills the whole group and waits for the command, which KILL does not let linger.
+    /// Kills the whole group and waits for the command, which KILL does not let linger unless it
+    /// waits for a disk or is another user's.
     pub(super) fn end_now(&mut self) {
         self.send(Signal::KILL);
-        self.spawned.wait();
+        self.spawned.wait_within(KILLED_WITHIN);
     }
 
     /// Ends a command that cannot be watched, so that it does not run unseen.

@@ -93,6 +93,25 @@ impl Place {
     /// When the system refuses the file.
     pub(crate) fn take(sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
         let board = open_private(&sidecar.listening_file())?;
+        let refused = |error| Error::io("cannot lock the list of listeners", error);
+        flock(&board, FlockOperation::LockExclusive).map_err(refused)?;
+        Self::of_locked(board, sidecar, id)
+    }
+
+    /// Takes the first free one, unless somebody else has the list now.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn try_take(sidecar: &Sidecar, id: WorkerId) -> Result<Option<Self>> {
+        let board = open_private(&sidecar.listening_file())?;
+        match flock(&board, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Self::of_locked(board, sidecar, id).map(Some),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(Error::io("cannot lock the list of listeners", error)),
+        }
+    }
+
+    fn of_locked(board: File, sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
         let place = take_place(&board, sidecar, id)?;
         Ok(Self { board, place })
     }
@@ -106,11 +125,10 @@ impl Drop for Place {
     }
 }
 
-/// Takes the first free place on the board, under its lock. A place is free too if nobody is
+/// Takes the first free place on the board, whose lock is held and let go. A place is free too if nobody is
 /// behind its socket any more.
 fn take_place(board: &File, sidecar: &Sidecar, id: WorkerId) -> Result<u64> {
     let refused = |error| Error::io("cannot lock the list of listeners", error);
-    flock(board, FlockOperation::LockExclusive).map_err(refused)?;
     let mut mark = [0; PLACE_BYTES];
     let mut place = 0;
     while board

@@ -14,7 +14,9 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
@@ -143,6 +145,18 @@ impl Spawned {
     /// How the program ended, after which its number may be another's; `None` while it runs.
     pub(crate) fn try_wait(&self) -> Option<Status> {
         status(&self.pidfd, WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+    }
+
+    /// Waits for the program's end, at most so long.
+    pub(crate) fn wait_within(&self, patience: Duration) -> Option<Status> {
+        let timeout = Timespec {
+            tv_sec: patience.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: patience.subsec_nanos().into(),
+        };
+        let mut ends = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        // Interrupted or not, it looks once more.
+        let _ = poll(&mut ends, Some(&timeout));
+        self.try_wait()
     }
 
     /// Waits for the program's end.

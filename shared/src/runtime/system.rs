@@ -219,8 +219,9 @@ impl Shell for System {
     fn set_listening(&mut self, listening: bool) {
         self.listening = None;
         if listening {
-            // Without a place the slow poll tells.
-            self.listening = Place::take(&self.sidecar, self.registration.info().id).ok();
+            // Without a place the slow poll tells; a worker waits for nobody who has the list.
+            let taken = Place::try_take(&self.sidecar, self.registration.info().id);
+            self.listening = taken.ok().flatten();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::Value;
 
 use super::program::{Place, until};
@@ -81,6 +81,60 @@ fn a_command_that_ends_in_time_while_the_file_is_held_has_succeeded() {
             assert!((900.0..2_000.0).contains(&took), "{took}");
         }
     }
+}
+
+#[test]
+fn a_timeout_is_enforced_while_the_file_is_held() {
+    let place = Place::new();
+    let line = "echo $$ >pid; exec sleep 600";
+    place.ok(&[
+        "add-task",
+        "endless",
+        line,
+        "--timeout",
+        "1s",
+        "--max-attempts",
+        "1",
+    ]);
+    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
+    until("it runs", || !place.read("pid").is_empty());
+    let holder = Holder::of(&place);
+    let pid = place.read("pid").trim().parse().unwrap();
+    let pid = Pid::from_raw(pid).unwrap();
+    until("it is ended", || test_kill_process(pid).is_err());
+    holder.let_go();
+    assert_eq!(worker.ended(), Some(1));
+    assert!(
+        told_ms(&worker.stderr(), 1).unwrap() < 4_000.0,
+        "{}",
+        worker.stderr()
+    );
+}
+
+/// Bug: a worker that was stopped, or slept with the machine, looked at its deadlines before it looked
+/// at what had ended. Fix: of an end and a deadline that are seen together the end counts.
+#[test]
+fn a_command_that_ended_while_its_worker_was_stopped_is_not_judged_by_that() {
+    let place = Place::new();
+    let line = "touch began; sleep 0.5; touch ended";
+    place.ok(&[
+        "add-task",
+        "one",
+        line,
+        "--timeout",
+        "2s",
+        "--max-attempts",
+        "1",
+    ]);
+    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
+    until("it runs", || place.path("began").exists());
+    worker.signal(Signal::STOP);
+    until("it has ended", || place.path("ended").exists());
+    let over = Instant::now() + Duration::from_secs(3);
+    until("its timeout is over", || Instant::now() >= over);
+    worker.signal(Signal::CONT);
+    assert_eq!(worker.ended(), Some(0), "{}", worker.stderr());
+    assert_eq!(place.state("1"), "succeeded");
 }
 
 /// Bug: a worker that waited for its file heeded signals only once it had the file. Fix: they are

@@ -5,6 +5,7 @@ mod bad_input;
 mod committed;
 mod completions;
 mod environment;
+mod full_disk;
 mod held;
 mod hints;
 mod interrupted_run;
