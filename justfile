@@ -56,6 +56,9 @@ prove:
     target/release/prove backup --count 300 -o json >> target/proof.jsonl
     target/release/prove children -o json >> target/proof.jsonl
     target/release/prove full -o json >> target/proof.jsonl
+    target/release/prove environment -o json >> target/proof.jsonl
+    target/release/prove identity -o json >> target/proof.jsonl
+    target/release/prove shortage -o json >> target/proof.jsonl
     target/release/prove scorecard target/proof.jsonl
 
 # The same at full length, and every planted fault.
@@ -71,6 +74,11 @@ prove-long:
     target/release/prove backup --count 3000 -o json >> target/proof.jsonl
     target/release/prove children -o json >> target/proof.jsonl
     target/release/prove full -o json >> target/proof.jsonl
+    target/release/prove environment --count 10000 -o json >> target/proof.jsonl
+    target/release/prove identity --count 100 -o json >> target/proof.jsonl
+    target/release/prove shortage --seconds 10 -o json >> target/proof.jsonl
+    target/release/prove shortage --seconds 30 -o json >> target/proof.jsonl
+    target/release/prove shortage --seconds 300 -o json >> target/proof.jsonl
     target/release/prove fuzz -o json >> target/proof.jsonl
     target/release/prove planted -o json >> target/proof.jsonl
     target/release/prove scorecard target/proof.jsonl

@@ -7,7 +7,8 @@
 //!   purpose: [`cuts`], [`errors`], [`sim`]. They stand on [`disk`], which says what a power cut may
 //!   leave, on [`vfs`], which has `SQLite` use it, and on [`rig`] and [`workload`].
 //! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`],
-//!   [`clock`], [`backup`]. They stand on [`process`].
+//!   [`clock`], [`backup`], [`environment`],
+//!   [`identity`], [`shortage`]. They stand on [`process`].
 //! - What reads what others wrote, with inputs by the million: [`fuzz`].
 //! - The tests themselves: [`planted`].
 
@@ -19,16 +20,19 @@ pub mod clock;
 pub mod cuts;
 pub mod digest;
 pub mod disk;
+pub mod environment;
 pub mod errors;
 pub mod figure;
 pub mod full;
 pub mod fuzz;
+pub mod identity;
 pub mod kills;
 mod mix;
 pub mod planted;
 pub mod process;
 pub mod rig;
 pub mod scorecard;
+pub mod shortage;
 pub mod sim;
 pub mod syscalls;
 pub mod vfs;

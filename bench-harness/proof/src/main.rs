@@ -5,12 +5,20 @@ mod engines;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use queue_proof::figure::Figure;
 use queue_proof::process::Program;
 use queue_proof::scorecard::{self, Line};
-use queue_proof::{Result, backup, children, clock, full, fuzz, kills, planted, syscalls, zombies};
+use queue_proof::shortage::{self, Shortage};
+use queue_proof::{
+    Result, backup, children, clock, environment, full, fuzz, identity, kills, planted, syscalls,
+    zombies,
+};
+
+/// Both programs.
+const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
 
 /// Tries to break what the engines and their programs promise, and counts how often it did.
 ///
@@ -57,6 +65,13 @@ enum Verb {
     Clock(Clock),
     /// Kill backups while others work, and look at what they leave
     Backup(Backup),
+    /// Compare what thousands of commands find, of a worker started oddly and with few descriptors
+    Environment(Environment),
+    /// Kill workers whose commands hide, and whose ended tasks left daemons
+    Identity(Identity),
+    /// Have the file, the disk or descriptors be short under load (a full disk needs the right to
+    /// mount)
+    Shortage(Shortages),
     /// Try inputs on whatever reads what others wrote (needs a C++ compiler)
     Fuzz(Fuzz),
     /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
@@ -113,6 +128,43 @@ struct Backup {
 }
 
 #[derive(Debug, Args)]
+struct Environment {
+    /// How many tasks of each program
+    #[arg(long, default_value_t = 1_000)]
+    count: usize,
+    /// How many of them at once
+    #[arg(long, default_value_t = 64)]
+    slots: usize,
+}
+
+#[derive(Debug, Args)]
+struct Identity {
+    /// How many workers of each program
+    #[arg(long, default_value_t = 20)]
+    count: usize,
+}
+
+#[derive(Debug, Args)]
+struct Shortages {
+    /// How long each lasts
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Which; all of them unless named
+    #[arg(value_enum)]
+    which: Vec<Short>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Short {
+    /// A foreign program holds the file
+    File,
+    /// The disk is full
+    Disk,
+    /// Descriptors are few
+    Descriptors,
+}
+
+#[derive(Debug, Args)]
 struct Fuzz {
     /// Inputs tried on each target
     #[arg(long, default_value_t = 1_000_000)]
@@ -141,6 +193,7 @@ struct Scorecard {
 enum Child {
     Produce(kills::Produce),
     Full(full::Full),
+    Disk(shortage::Disk),
 }
 
 fn main() -> ExitCode {
@@ -152,15 +205,19 @@ fn main() -> ExitCode {
         Verb::Kills(args) => run_kills(args),
         Verb::Syscalls(args) => run_syscalls(args),
         Verb::Zombies(args) => zombies::run(args.count).map(told),
-        Verb::Children => children::run(&[Program::Fast, Program::Workflow]).map(told),
+        Verb::Children => children::run(&BOTH).map(told),
         Verb::Full => run_full(),
         Verb::Clock(args) => run_clock(args),
         Verb::Backup(args) => backup::run(args.count, args.seed).map(told),
+        Verb::Environment(args) => environment::run(&BOTH, args.count, args.slots).map(told),
+        Verb::Identity(args) => identity::run(&BOTH, args.count).map(told),
+        Verb::Shortage(args) => run_shortages(args),
         Verb::Fuzz(args) => fuzz::run(args.runs, &args.targets, say).map(|figure| vec![figure]),
         Verb::Planted(args) => run_planted(args),
         Verb::Scorecard(args) => scorecard::update(&args.results, &args.page).map(|()| Vec::new()),
         Verb::Child(Child::Produce(args)) => kills::produce(args).map(|()| Vec::new()),
-        Verb::Child(Child::Full(args)) => fill(args),
+        Verb::Child(Child::Full(args)) => full::fill(args).and_then(|found| answer(&found)),
+        Verb::Child(Child::Disk(args)) => shortage::fill(args).and_then(|found| answer(&found)),
     };
     match figures.and_then(|figures| print(arguments.output, figures)) {
         Ok(true) => ExitCode::SUCCESS,
@@ -224,9 +281,26 @@ fn run_clock(args: &Clock) -> Result<Vec<Figure>> {
     Ok(told(found))
 }
 
-fn fill(args: &full::Full) -> Result<Vec<Figure>> {
-    let found = serde_json::to_string(&full::fill(args)?)?;
-    writeln!(std::io::stdout(), "{found}")?;
+fn run_shortages(args: &Shortages) -> Result<Vec<Figure>> {
+    let shortage = |short: &Short| match short {
+        Short::File => Shortage::File,
+        Short::Disk => Shortage::Disk,
+        Short::Descriptors => Shortage::Descriptors,
+    };
+    let mut which: Vec<Shortage> = args.which.iter().map(shortage).collect();
+    if which.is_empty() {
+        which = Shortage::ALL.to_vec();
+    }
+    let found = shortage::run(&BOTH, &which, Duration::from_secs(args.seconds))?;
+    for reason in &found.skipped {
+        say(&format!("skipped: {reason}"));
+    }
+    Ok(told((found.figure, found.faults)))
+}
+
+/// What a process of its own found, for the one that started it.
+fn answer(found: &(u64, Vec<String>)) -> Result<Vec<Figure>> {
+    writeln!(std::io::stdout(), "{}", serde_json::to_string(found)?)?;
     Ok(Vec::new())
 }
 

@@ -5,9 +5,15 @@ use std::io::Write as _;
 #[path = "../../../shared/tests/skipped.rs"]
 mod skipped;
 
+use std::time::Duration;
+
 use queue_proof::process::Program;
-use queue_proof::{Result, backup, children, clock, full, zombies};
+use queue_proof::shortage::{self, Shortage};
+use queue_proof::{Result, backup, children, clock, environment, full, identity, zombies};
 use skipped::skipped;
+
+/// Both programs.
+const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
 
 #[test]
 fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused_each_time() -> Result<()> {
@@ -43,6 +49,52 @@ fn a_clock_that_is_set_loses_nothing_and_runs_nothing_twice() -> Result<()> {
     };
     assert_eq!(faults, [""; 0]);
     assert_eq!(figure.count, 48);
+    Ok(())
+}
+
+#[test]
+fn all_commands_of_a_worker_with_few_descriptors_find_the_same() -> Result<()> {
+    let (figure, faults) = environment::run(&BOTH, 150, 64)?;
+    assert_eq!(faults, [""; 0]);
+    assert_eq!((figure.count, figure.violations), (300, 0));
+    Ok(())
+}
+
+#[test]
+fn what_hides_is_ended_with_its_worker_and_what_an_ended_task_left_goes_on() -> Result<()> {
+    let (figure, faults) = identity::run(&BOTH, 2)?;
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(figure.count, 4);
+    Ok(())
+}
+
+/// The five seconds for which others wait for a lock are over before it ends.
+const SHORTAGE: Duration = Duration::from_secs(6);
+
+#[test]
+fn a_foreign_writer_changes_no_verdict() -> Result<()> {
+    let found = shortage::run(&BOTH, &[Shortage::File], SHORTAGE)?;
+    assert_eq!(found.faults, [""; 0]);
+    assert!(found.figure.count > 400, "{found:?}");
+    Ok(())
+}
+
+#[test]
+fn a_shortage_of_descriptors_changes_no_verdict() -> Result<()> {
+    let found = shortage::run(&BOTH, &[Shortage::Descriptors], SHORTAGE / 3)?;
+    assert_eq!(found.faults, [""; 0]);
+    assert!(found.figure.count > 400, "{found:?}");
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_time_changes_no_verdict() -> Result<()> {
+    let found = shortage::run(&BOTH, &[Shortage::Disk], SHORTAGE / 3)?;
+    assert_eq!(found.faults, [""; 0]);
+    if let Some(reason) = found.skipped.first() {
+        return Ok(writeln!(std::io::stderr(), "skipped: {reason}")?);
+    }
+    assert!(found.figure.count > 400, "{found:?}");
     Ok(())
 }
 

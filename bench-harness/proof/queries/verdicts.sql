@@ -1,0 +1,1 @@
+SELECT name, state, attempt, crashes FROM queue_tasks

@@ -1,0 +1,204 @@
+//! Whose process is this? Workers are killed whose commands hide and whose ended tasks left daemons.
+
+use std::fs;
+use std::time::Duration;
+
+use queue_core::sqlite::Durability;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
+
+use crate::Result;
+use crate::figure::{Figure, commit};
+use crate::process::arena::{Running, said};
+use crate::process::patience::{Stopwatch, pause, wait_until};
+use crate::process::{Arena, Program};
+
+/// How many take place at the same time: each of them mostly waits.
+const AT_ONCE: usize = 4;
+
+/// Runs that must not overlap: what one of them starts holds a lock as long as it lives, and the next
+/// one that finds it held exits with 99. `RUN` notes a start and waits to be let go.
+struct Hiding {
+    name: &'static str,
+    command: &'static str,
+}
+
+static HIDING: [Hiding; 4] = [
+    Hiding {
+        name: "plain",
+        command: "exec flock -n -E 99 NAME.lock sh -c 'RUN'",
+    },
+    Hiding {
+        name: "cleans-its-environment",
+        command: "exec env -i PATH=\"$PATH\" flock -n -E 99 NAME.lock sh -c 'RUN'",
+    },
+    Hiding {
+        name: "cleans-what-it-starts",
+        command: "env -i PATH=\"$PATH\" flock -n -E 99 NAME.lock sh -c 'RUN' & wait $!",
+    },
+    Hiding {
+        name: "daemonises",
+        command: "setsid -w flock -n -E 99 NAME.lock sh -c 'RUN'",
+    },
+];
+
+/// Daemons of tasks that succeed at once.
+static LEAVING: [(&str, &str); 3] = [
+    (
+        "leaves-a-session",
+        "setsid -f sh -c 'echo $$ > NAME.daemon; exec sleep 600' >/dev/null 2>&1",
+    ),
+    (
+        "leaves-a-job",
+        "sh -c 'echo $$ > NAME.daemon; exec sleep 600' >/dev/null 2>&1 &",
+    ),
+    (
+        "leaves-a-clean-session",
+        "setsid -f env -i PATH=\"$PATH\" sh -c 'echo $$ > NAME.daemon; exec sleep 600' \
+         >/dev/null 2>&1",
+    ),
+];
+
+/// Kills `count` workers of each program. Returns how many there were, and which commands ran twice
+/// at once or which daemons were ended.
+///
+/// # Errors
+/// If a process cannot be started or does not get where it has to.
+pub fn run(programs: &[Program], count: usize) -> Result<(Figure, Vec<String>)> {
+    let (watch, commit) = (Stopwatch::start(), commit());
+    let rounds: Vec<Program> = programs.repeat(count);
+    let mut faults = Vec::new();
+    for rounds in rounds.chunks(AT_ONCE) {
+        let ends: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
+            let begin = |program: &Program| {
+                let program = *program;
+                scope.spawn(move || round(program))
+            };
+            let rounds: Vec<_> = rounds.iter().map(begin).collect();
+            let ends = rounds.into_iter().map(|round| match round.join() {
+                Ok(end) => end,
+                Err(_) => Err("a thread has panicked".into()),
+            });
+            ends.collect()
+        });
+        for end in ends {
+            faults.extend(end?);
+        }
+    }
+    let figure = Figure {
+        what: "workers killed whose commands hide and whose ended tasks left daemons".to_owned(),
+        count: rounds.len() as u64,
+        violations: faults.len() as u64,
+        seconds: watch.elapsed().as_secs_f64(),
+        commit,
+        ..Figure::default()
+    };
+    Ok((figure, faults))
+}
+
+fn round(program: Program) -> Result<Vec<String>> {
+    let arena = Arena::new(None, Durability::Fast)?;
+    for (name, command) in LEAVING {
+        arena.ok(program, &["add-task", name, &command.replace("NAME", name)])?;
+    }
+    let run = "echo started >> NAME.runs; while ! test -e go; do sleep 0.02; done";
+    for Hiding { name, command } in &HIDING {
+        let command = command.replace("RUN", run).replace("NAME", name);
+        arena.ok(
+            program,
+            &["add-task", name, &command, "--max-attempts", "1"],
+        )?;
+    }
+    let mut first = worker(&arena, program, "first", &[])?;
+    let daemons = wait_for_daemons(&arena)?;
+    wait_until("all commands run", || Ok(all_have_started(&arena, 1)))?;
+    wait_until("the daemons' tasks are recorded", || {
+        left(&arena, HIDING.len())
+    })?;
+    first.0.kill()?;
+    first.0.wait()?;
+    let second = worker(&arena, program, "second", &["--drain"])?;
+    let again = wait_until("all commands run again", || {
+        Ok(all_have_started(&arena, 2) || ended_otherwise(&arena)?)
+    });
+    fs::write(arena.file("go"), "")?;
+    let mut faults = Vec::new();
+    if let Err(fault) = again {
+        faults.push(fault.to_string());
+    }
+    let log = fs::read_to_string(arena.file("second.log"))?;
+    let second = second.output()?;
+    if !second.status.success() {
+        faults.push(format!(
+            "the second worker ended with {}: {log}",
+            said(&second)
+        ));
+    }
+    for Hiding { name, .. } in &HIDING {
+        let runs = runs(&arena, name);
+        if runs != 2 {
+            faults.push(format!("{name} started {runs} times after one kill"));
+        }
+    }
+    for (name, daemon) in &daemons {
+        if test_kill_process(*daemon).is_err() {
+            faults.push(format!("the daemon of {name} was ended"));
+        }
+    }
+    end(&daemons);
+    faults.extend(arena.broken(program)?);
+    let named = |fault| format!("{}: {fault}", program.name());
+    Ok(faults.into_iter().map(named).collect())
+}
+
+fn worker(arena: &Arena, program: Program, name: &str, more: &[&str]) -> Result<Running> {
+    let slots = (HIDING.len() + LEAVING.len()).to_string();
+    let words = [&["worker", "--slots", &slots], more].concat();
+    let mut worker = arena.command(program, &words)?;
+    let log = fs::File::create(arena.file(&format!("{name}.log")))?;
+    Ok(Running(worker.stderr(log).spawn()?))
+}
+
+/// The daemons, by their task's name.
+fn wait_for_daemons(arena: &Arena) -> Result<Vec<(&'static str, Pid)>> {
+    let pid = |name: &str| -> Option<Pid> {
+        let text = fs::read_to_string(arena.file(&format!("{name}.daemon"))).ok()?;
+        Pid::from_raw(text.strip_suffix('\n')?.parse().ok()?)
+    };
+    wait_until("all daemons run", || {
+        Ok(LEAVING.iter().all(|(name, _)| pid(name).is_some()))
+    })?;
+    let found = LEAVING
+        .iter()
+        .filter_map(|(name, _)| Some((*name, pid(name)?)));
+    Ok(found.collect())
+}
+
+fn runs(arena: &Arena, name: &str) -> usize {
+    let text = fs::read_to_string(arena.file(&format!("{name}.runs"))).unwrap_or_default();
+    text.lines().count()
+}
+
+fn all_have_started(arena: &Arena, times: usize) -> bool {
+    HIDING.iter().all(|one| runs(arena, one.name) >= times)
+}
+
+/// Whether so many tasks have not ended.
+fn left(arena: &Arena, wanted: usize) -> Result<bool> {
+    let unfinished = include_str!("../queries/unfinished.sql");
+    let reader = arena.reader()?;
+    let count: i64 = reader.query_row(unfinished, [], |row| row.get(0))?;
+    Ok(usize::try_from(count)? == wanted)
+}
+
+/// Whether a command has ended that was to run until it is let go.
+fn ended_otherwise(arena: &Arena) -> Result<bool> {
+    pause(Duration::from_millis(5));
+    Ok(!left(arena, HIDING.len())?)
+}
+
+fn end(daemons: &[(&str, Pid)]) {
+    for (_, daemon) in daemons {
+        let _ = rustix::process::kill_process(*daemon, Signal::KILL);
+        let _ = kill_process_group(*daemon, Signal::KILL);
+    }
+}

@@ -1,0 +1,165 @@
+//! Shortages under load: a foreign program holds the file, the disk is full, or descriptors are few.
+//! Each ends, and then everything goes on by itself, as if it had not been.
+
+mod disk;
+mod load;
+
+use std::fmt;
+use std::time::Duration;
+
+use queue_core::sqlite::Durability;
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use crate::Result;
+use crate::figure::{Figure, commit};
+use crate::process::patience::{Stopwatch, pause};
+use crate::process::{Arena, Program};
+
+pub use disk::{Disk, fill};
+use load::Load;
+
+/// Descriptors that a worker may have during the shortage: fewer than it has.
+const FEW: u64 = 8;
+
+/// What is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// A program of others writes and does not finish.
+    File,
+    /// The file system of the database is full.
+    Disk,
+    /// The workers may open no descriptor.
+    Descriptors,
+}
+
+impl Shortage {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::File, Self::Disk, Self::Descriptors];
+
+    /// What a worker that meets it says of it.
+    const fn met(self) -> &'static str {
+        match self {
+            Self::File => "the database is busy",
+            Self::Disk => "no space is left",
+            Self::Descriptors => "descriptors",
+        }
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::File => "a foreign writer",
+            Self::Disk => "a full disk",
+            Self::Descriptors => "a shortage of descriptors",
+        })
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// How many tasks there were, and how often one was treated otherwise than without a shortage.
+    pub figure: Figure,
+    /// What was wrong.
+    pub faults: Vec<String>,
+    /// What could not be tried, with the reason.
+    pub skipped: Vec<String>,
+}
+
+/// Has each shortage last so long, with each program.
+///
+/// # Errors
+/// If a process cannot be started, or the load does not end.
+pub fn run(programs: &[Program], shortages: &[Shortage], duration: Duration) -> Result<Found> {
+    let (watch, commit) = (Stopwatch::start(), commit());
+    let (mut count, mut faults, mut skipped) = (0, Vec::new(), Vec::new());
+    for shortage in shortages {
+        for program in programs {
+            let Some((tasks, found)) = suffer(*program, *shortage, duration)? else {
+                skipped.push(format!(
+                    "{shortage}: this user may not mount a small file system"
+                ));
+                break;
+            };
+            count += tasks;
+            let named = |fault| format!("{}, {shortage} for {duration:?}: {fault}", program.name());
+            faults.extend(found.into_iter().map(named));
+        }
+    }
+    let figure = Figure {
+        what: format!(
+            "tasks run while the file, the disk or descriptors were short for {} s",
+            duration.as_secs()
+        ),
+        count,
+        violations: faults.len() as u64,
+        seconds: watch.elapsed().as_secs_f64(),
+        commit,
+        ..Figure::default()
+    };
+    Ok(Found {
+        figure,
+        faults,
+        skipped,
+    })
+}
+
+/// How many tasks there were, and what was wrong with them; nothing if this cannot be tried.
+fn suffer(
+    program: Program,
+    shortage: Shortage,
+    duration: Duration,
+) -> Result<Option<(u64, Vec<String>)>> {
+    if shortage == Shortage::Disk {
+        return disk::run(program, duration);
+    }
+    let arena = Arena::new(None, Durability::Full)?;
+    let journal = tempfile::tempdir()?;
+    let mut load = Load::start(&arena, program, journal.path(), duration)?;
+    if shortage == Shortage::File {
+        hold(&arena, duration)?;
+    } else {
+        starve(&load, duration)?;
+    }
+    load.is_over();
+    load.end(shortage.met()).map(Some)
+}
+
+/// Writes and does not finish, as a program does that knows nothing of the lock between processes.
+fn hold(arena: &Arena, duration: Duration) -> Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let foreign = Connection::open_with_flags(arena.database(), flags)?;
+    foreign.busy_timeout(Duration::from_secs(60))?;
+    foreign.execute_batch("BEGIN IMMEDIATE")?;
+    pause(duration);
+    foreign.execute_batch("ROLLBACK")?;
+    Ok(())
+}
+
+/// Leaves the workers no descriptor to open.
+fn starve(load: &Load<'_>, duration: Duration) -> Result<()> {
+    let limits = load.workers().map(|worker| {
+        let pid = Pid::from_child(&worker.0);
+        let own = prlimit(Some(pid), Resource::Nofile, few(pid)?)?;
+        Ok((pid, own))
+    });
+    let limits: Vec<(Pid, Rlimit)> = limits.collect::<Result<_>>()?;
+    pause(duration);
+    for (pid, limit) in limits {
+        prlimit(Some(pid), Resource::Nofile, limit)?;
+    }
+    Ok(())
+}
+
+/// A soft limit below what it has; the hard one stays, or it could not be set back.
+fn few(pid: Pid) -> Result<Rlimit> {
+    let text = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero()))?;
+    let line = text.lines().find(|line| line.starts_with("Max open files"));
+    let maximum = line.and_then(|line| line.split_whitespace().nth(4)?.parse().ok());
+    Ok(Rlimit {
+        current: Some(FEW),
+        maximum,
+    })
+}
