@@ -373,6 +373,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         self.store.expired()
     }
 
+    fn probe(&self, claims: &[Claim]) -> Result<()> {
+        self.store.probe(claims)
+    }
+
     fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
         let done = self.store.expire(claims)?;
         Ok(self.told(done))

@@ -179,6 +179,8 @@ pub trait Store: Send + Sync + 'static {
     fn lease(&self) -> Duration;
     /// The claims whose lease has run out.
     fn expired(&self) -> Result<Vec<Claim>>;
+    /// Writes what a heartbeat of these claims would write, the same way, and changes nothing.
+    fn probe(&self, claims: &[Claim]) -> Result<()>;
     /// Returns the tasks of those whose lease is still run out.
     fn expire(&self, claims: &[Claim]) -> Result<Done<Vec<Reaped>>>;
 

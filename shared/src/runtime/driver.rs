@@ -18,6 +18,7 @@ use calls::{UnderWay, request};
 
 use super::executor::Ending;
 use super::machine::Machine;
+use super::overdue::Overdue;
 use super::pacemaker::Pulse;
 use super::protocol::{Action, Config, Event, Unrecorded, WorkerEvent};
 use super::recovery::Recovery;
@@ -82,6 +83,9 @@ pub struct Driver<Q, S> {
     machine: Machine,
     recoveries: Vec<Recovery>,
     put_off: PutOff,
+    overdue: Overdue,
+    /// Claims for whose sake a write is to be tried.
+    probe_for: Vec<Claim>,
     pending: VecDeque<Action>,
     events: Vec<Event>,
     /// What the observer is yet to be told.
@@ -105,6 +109,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     /// A driver for a worker that is registered under that name.
     pub fn new(queue: Arc<Q>, shell: S, worker: WorkerId, serves: Serves, config: Config) -> Self {
         let now = queue.now();
+        let queue_lease = queue.lease().unwrap_or_default();
         Self {
             queue,
             shell,
@@ -113,6 +118,8 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             machine: Machine::new(config, now),
             recoveries: Vec::new(),
             put_off: PutOff::default(),
+            overdue: Overdue::new(queue_lease),
+            probe_for: Vec::new(),
             pending: VecDeque::new(),
             events: Vec::new(),
             reports: Vec::new(),
@@ -172,7 +179,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         if self.finished {
             return self.leave(now);
         }
-        if let Some(turn) = self.recover(now) {
+        if let Some(turn) = self.recover(now).or_else(|| self.look_at_overdue(now)) {
             return turn;
         }
         if self.events.is_empty() && now.boot < self.wake_at {
@@ -239,6 +246,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Answer::Confirmed(tasks) => return self.confirmed(&call, tasks),
             Answer::Started(started) => return self.started(started),
             Answer::Workers(listed) => return self.listed(call.since, listed),
+            Answer::Probed(probed) => return self.probed(&call, probed),
             Answer::WentOn(recovery, refused) => {
                 return self.went_on(*recovery, refused.as_ref());
             }
@@ -542,7 +550,8 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     }
 
     fn next_wake(&self, now: Now) -> BootTime {
-        let recovery = self.next_recovery(now).unwrap_or(self.wake_at);
-        self.wake_at.min(recovery)
+        let sooner = self.next_recovery(now).into_iter();
+        let sooner = sooner.chain(self.overdue.look_at()).min();
+        sooner.map_or(self.wake_at, |sooner| self.wake_at.min(sooner))
     }
 }

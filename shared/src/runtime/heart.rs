@@ -11,7 +11,8 @@ use crate::error::Result;
 
 /// The first pause after a refused beat; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Far below the time for which others wait before they return a claim.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What keeps a worker's claims.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub struct Heart {
     /// The beat that is not answered yet.
     beat: Option<Beat>,
     answer: Option<Result<Vec<Held>>>,
+    /// The claims that are asked after, and what was said of them.
+    asked: Vec<Claim>,
+    heard: Option<Result<Vec<Held>>>,
     beat_at: BootTime,
     /// The pause after the last refusal; zero if the last beat was answered.
     pause: Duration,
@@ -47,6 +51,8 @@ pub enum HeartEvent<'a> {
     LetGo(&'a [Claim]),
     /// The answer to [`HeartAction::Beat`], in its order.
     Beaten(Result<Vec<Held>>),
+    /// The answer to [`HeartAction::Ask`], in its order.
+    Heard(Result<Vec<Held>>),
 }
 
 /// What is to be done.
@@ -54,6 +60,8 @@ pub enum HeartEvent<'a> {
 pub enum HeartAction {
     /// Extend the leases of these claims.
     Beat(Vec<Claim>),
+    /// Read how these claims stand, which needs no write.
+    Ask(Vec<Claim>),
     /// Tell the worker.
     Tell(News),
 }
@@ -63,7 +71,7 @@ pub enum HeartAction {
 pub enum News {
     /// A claim is lost, or somebody wants its execution ended.
     Stands(Claim, Held),
-    /// The leases could not be extended; that is tried again until they run out.
+    /// The leases could not be extended; that is tried again.
     Refused(String),
 }
 
@@ -84,6 +92,8 @@ impl Heart {
             held: BTreeMap::new(),
             beat: None,
             answer: None,
+            asked: Vec::new(),
+            heard: None,
             beat_at: now.after(lease / 3),
             pause: Duration::ZERO,
         }
@@ -101,6 +111,9 @@ impl Heart {
         let mut actions = Vec::new();
         if let Some(answer) = self.answer.take() {
             self.beaten(now, answer, &mut actions);
+        }
+        if let Some(heard) = self.heard.take() {
+            self.heard(heard, &mut actions);
         }
         if self.beat.is_none() && self.beat_at <= now {
             self.begin(now, &mut actions);
@@ -124,6 +137,7 @@ impl Heart {
                 }
             }
             HeartEvent::Beaten(answer) => self.answer = Some(answer),
+            HeartEvent::Heard(heard) => self.heard = Some(heard),
         }
     }
 
@@ -152,7 +166,7 @@ impl Heart {
                 if self.pause.is_zero() {
                     actions.push(HeartAction::Tell(News::Refused(error.to_string())));
                 }
-                return self.refused(now, actions);
+                return self.refused(now, error.may_pass(), actions);
             }
         };
         self.pause = Duration::ZERO;
@@ -173,20 +187,41 @@ impl Heart {
         }
     }
 
-    /// A beat that was refused is repeated. A lease that ran out by then may be another worker's,
-    /// which nobody can say while the file refuses: the claim counts as lost.
-    fn refused(&mut self, now: BootTime, actions: &mut Vec<HeartAction>) {
+    /// A beat that was refused is repeated. A lease that ran out by then may be another worker's, and
+    /// the file is asked, since reading goes on where writing does not. Where writing is refused to
+    /// everybody nobody takes a claim, however long that lasts. Where this process cannot write any
+    /// more, a claim counts as lost at the end of its lease.
+    fn refused(&mut self, now: BootTime, may_pass: bool, actions: &mut Vec<HeartAction>) {
+        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.beat_at = now.after(self.pause.min(self.lease / 10));
+        let is_over = |until: &BootTime| *until <= now;
+        if may_pass {
+            let over = self.held.iter().filter(|(_, until)| is_over(until));
+            self.asked = over.map(|(claim, _)| *claim).collect();
+            if !self.asked.is_empty() {
+                actions.push(HeartAction::Ask(self.asked.clone()));
+            }
+            return;
+        }
         self.held.retain(|claim, until| {
-            let lives = now < *until;
-            if !lives {
+            let over = is_over(until);
+            if over {
                 actions.push(HeartAction::Tell(News::Stands(*claim, Held::Lost)));
             }
-            lives
+            !over
         });
-        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        let again = now.after(self.pause.min(self.lease / 10));
         let last = self.held.values().min().copied();
-        self.beat_at = last.map_or(again, |last| again.min(last));
+        self.beat_at = last.map_or(self.beat_at, |last| self.beat_at.min(last));
+    }
+
+    /// What cannot be read either stands as it did.
+    fn heard(&mut self, heard: Result<Vec<Held>>, actions: &mut Vec<HeartAction>) {
+        let asked = std::mem::take(&mut self.asked);
+        for (claim, held) in asked.into_iter().zip(heard.unwrap_or_default()) {
+            if held == Held::Lost && self.held.remove(&claim).is_some() {
+                actions.push(HeartAction::Tell(News::Stands(claim, Held::Lost)));
+            }
+        }
     }
 }
 
@@ -291,14 +326,51 @@ mod tests {
         assert_eq!(heart.step(at(10_002), [answer]), quiet(20_000));
     }
 
+    /// A worker that could not write for as long as its lease ended what it ran and gave it up, though
+    /// nobody else could write either. Now it asks whether another has the claim, and only then ends it.
     #[test]
-    fn a_refused_beat_is_repeated_until_the_lease_is_over_and_then_the_claim_is_lost() {
+    fn a_claim_whose_beats_are_refused_is_kept_until_another_has_it() {
+        let mut heart = holding(&[1, 2]);
+        let mut now = at(10_000);
+        let mut asked = 0;
+        while now < at(600_000) {
+            let beats = heart.step(now, []).actions;
+            assert_eq!(beats, beat(&[1, 2]));
+            let step = heart.step(now, [HeartEvent::Beaten(busy())]);
+            let asks = step
+                .actions
+                .contains(&HeartAction::Ask(vec![claim(1), claim(2)]));
+            assert_eq!(asks, now >= at(30_000), "at {now:?}");
+            if asks {
+                asked += 1;
+                let unread = [Err(Error::invalid("unreadable")), Ok(vec![Held::Held; 2])];
+                for answer in unread {
+                    let told = heart.step(now, [HeartEvent::Heard(answer)]).actions;
+                    assert_eq!(told, []);
+                }
+            }
+            assert!(now < step.wake_at && step.wake_at <= now.after(Duration::from_millis(100)));
+            now = step.wake_at;
+        }
+        assert!(asked > 1_000);
+        heart.step(now, []);
+        heart.step(now, [HeartEvent::Beaten(busy())]);
+        let answer = Ok(vec![Held::Held, Held::Lost]);
+        let step = heart.step(now, [HeartEvent::Heard(answer)]);
+        assert_eq!(step.actions, [told(2, Held::Lost)]);
+        assert_eq!(heart.held_until(claim(2)), None);
+        assert!(heart.held_until(claim(1)).is_some());
+    }
+
+    #[test]
+    fn a_process_that_cannot_write_any_more_gives_its_claims_up_when_their_leases_are_over() {
         let mut heart = holding(&[1]);
         let mut now = at(10_000);
         let mut told_refusals = 0;
         loop {
             assert_eq!(heart.step(now, []).actions, beat(&[1]));
-            let step = heart.step(now, [HeartEvent::Beaten(busy())]);
+            let lasting = Err(Error::invalid("a sync failed"));
+            let step = heart.step(now, [HeartEvent::Beaten(lasting)]);
             let refusal =
                 |action: &&HeartAction| matches!(action, HeartAction::Tell(News::Refused(_)));
             told_refusals += step.actions.iter().filter(refusal).count();
@@ -335,7 +407,7 @@ mod tests {
             }],
         );
         let (mut now, mut beats) = (at(334), 0);
-        while heart.held_until(claim(1)).is_some() {
+        while now < at(1_000) {
             heart.step(now, []);
             now = heart.step(now, [HeartEvent::Beaten(busy())]).wake_at;
             beats += 1;

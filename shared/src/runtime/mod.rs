@@ -18,6 +18,7 @@ pub mod listener;
 pub mod log;
 pub mod machine;
 pub mod orphans;
+mod overdue;
 pub mod pacemaker;
 pub mod presence;
 pub mod protocol;

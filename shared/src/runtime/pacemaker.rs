@@ -37,6 +37,7 @@ pub struct Pacemaker<Q> {
     heart: Arc<Mutex<Heart>>,
     pending: VecDeque<HeartAction>,
     answer: Option<Result<Vec<Held>>>,
+    heard: Option<Result<Vec<Held>>>,
     news: Sender<News>,
     bell: Arc<OwnedFd>,
 }
@@ -59,6 +60,7 @@ pub fn pair<Q: Queue>(queue: Arc<Q>, lease: Duration) -> Result<(Pulse, Pacemake
         heart,
         pending: VecDeque::new(),
         answer: None,
+        heard: None,
         news: sender,
         bell,
     };
@@ -101,7 +103,8 @@ impl<Q: Queue> Pacemaker<Q> {
         }
         let now = self.queue.now().boot;
         let answer = self.answer.take().map(HeartEvent::Beaten);
-        let step = lock(&self.heart).step(now, answer);
+        let heard = self.heard.take().map(HeartEvent::Heard);
+        let step = lock(&self.heart).step(now, answer.into_iter().chain(heard));
         if step.actions.is_empty() {
             return Turn::Wait(step.wake_at);
         }
@@ -112,6 +115,7 @@ impl<Q: Queue> Pacemaker<Q> {
     fn perform(&mut self, action: HeartAction) {
         match action {
             HeartAction::Beat(claims) => self.answer = Some(self.queue.heartbeat(&claims)),
+            HeartAction::Ask(claims) => self.heard = Some(self.queue.held(&claims)),
             HeartAction::Tell(news) => {
                 // A worker that has ended needs no news; a full bell is heard too.
                 let _ = self.news.send(news);

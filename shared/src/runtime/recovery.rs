@@ -257,7 +257,16 @@ impl Recovery {
         if !self.recovered.expired {
             return true;
         }
-        let held = queue.held(self.search.claims());
+        let held = queue.held(self.search.claims()).and_then(|mut held| {
+            // What its worker extended after all is its own again.
+            let over = queue.expired()?;
+            for (claim, held) in self.search.claims().iter().zip(&mut held) {
+                if !over.contains(claim) {
+                    *held = Held::Lost;
+                }
+            }
+            Ok(held)
+        });
         let is_sure = held.is_ok();
         self.answer(now, RecoveryAnswer::Held(held));
         is_sure

@@ -13,6 +13,7 @@ use super::executor::{Commands, Ended, Ending, Executor, Started};
 use super::inputs;
 use super::listener::Place;
 use super::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
+use super::overdue::Overdue;
 use super::pacemaker::{Pulse, new_bell, silence};
 use super::presence::{DeadLock, Registration, origin_of};
 use super::protocol::Event;
@@ -392,13 +393,14 @@ pub fn recover_dead<Q: Queue>(
     recover(queue, sidecar, recovery)
 }
 
-/// Returns claims whose lease has run out, after their processes were ended.
+/// Returns claims whose lease has run out, after their processes were ended. Where there are any, that
+/// takes a third of the lease: their workers may yet extend them.
 ///
 /// # Errors
-/// As [`recover_once`].
+/// As [`recover_once`], and when the file takes no write.
 pub fn recover_expired<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
-    for claim in queue.expired()? {
+    for claim in long_overdue(queue)? {
         of_worker.entry(claim.worker).or_default().push(claim);
     }
     let recover = |(worker, claims)| {
@@ -406,6 +408,33 @@ pub fn recover_expired<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
         recover(queue, queue.sidecar(), recovery)
     };
     of_worker.into_iter().map(recover).collect()
+}
+
+/// The claims that are overdue, once that is known of each.
+fn long_overdue<Q: Queue>(queue: &Q) -> Result<Vec<Claim>> {
+    let mut overdue = Overdue::new(queue.lease().unwrap_or_default());
+    loop {
+        let found = queue.expired()?;
+        let over = overdue.found(&found);
+        if over.len() == found.len() {
+            return Ok(over);
+        }
+        let began = queue.now().boot;
+        queue.probe(&found)?;
+        let now = queue.now();
+        overdue.wrote(began, now.boot);
+        sleep(now, overdue.look_at().unwrap_or(now.boot));
+    }
+}
+
+/// Waits until then, unless interrupted.
+fn sleep(now: Now, until: BootTime) {
+    let pause = until.since(now.boot);
+    let timeout = Timespec {
+        tv_sec: pause.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: pause.subsec_nanos().into(),
+    };
+    let _ = rustix::event::poll(&mut [], Some(&timeout));
 }
 
 fn recover<Q: Queue>(queue: &Q, sidecar: &Sidecar, mut recovery: Recovery) -> Result<Recovered> {
@@ -424,16 +453,15 @@ fn recover<Q: Queue>(queue: &Q, sidecar: &Sidecar, mut recovery: Recovery) -> Re
             }),
             RecoveryAction::Release => return recovery.into_result(),
             RecoveryAction::Wait(until) => {
-                let pause = until.since(now.boot);
-                let timeout = Timespec {
-                    tv_sec: pause.as_secs().try_into().unwrap_or(i64::MAX),
-                    tv_nsec: pause.subsec_nanos().into(),
-                };
                 // Interrupted or not, the machine says what to do next.
-                let _ = rustix::event::poll(&mut [], Some(&timeout));
+                sleep(now, until);
                 continue;
             }
         };
+        // Whoever is told of it tries again.
+        if let RecoveryAnswer::Reaped(Err(error @ Error::Shortage { .. })) = answer {
+            return Err(error);
+        }
         recovery.answer(queue.now(), answer);
     }
 }

@@ -122,6 +122,9 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         if self.config.blows > 0 && self.draw(1000) < self.config.blows {
             return self.strike();
         }
+        if self.config.outages > 0 && self.draw(1000) < self.config.outages {
+            self.begin_outage();
+        }
         if self.draw(1000) >= self.config.actions {
             for _ in 0..=self.draw(self.config.burst) {
                 self.turn();
@@ -134,6 +137,19 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             self.act();
         }
         self.rouse();
+    }
+
+    /// No process can write for a while.
+    fn begin_outage(&self) {
+        let now = self.clock.now().boot;
+        let mut world = self.world.lock();
+        if now < world.refuses_until {
+            return;
+        }
+        let lasts = world.rng.u64(0..self.config.outage_ms.max(1));
+        world.refuses_until = now.after(Duration::from_millis(lasts));
+        world.counts.outages += 1;
+        world.note(format_args!("no write is possible for {lasts} ms"));
     }
 
     /// Does what can be done to every engine.
@@ -192,7 +208,10 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         let queue = Arc::clone(&self.queues[process]);
         let mut answer = queue.enqueue(tasks.clone());
         // Whoever used keys may ask again until somebody knows, or the disk is past asking.
-        while !self.ground.is_broken() && answer.as_ref().is_err_and(Error::may_pass) {
+        while !self.ground.is_broken()
+            && self.clock.now().boot >= self.world.lock().refuses_until
+            && answer.as_ref().is_err_and(Error::may_pass)
+        {
             answer = queue.enqueue(tasks.clone());
         }
         match answer {
@@ -200,6 +219,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             // Once the disk has not confirmed a write, only another process may write.
             Err(Error::Unusable { .. }) if self.config.blows > 0 => self.restart(process),
             Err(_) if self.ground.is_broken() => {}
+            Err(Error::Shortage { .. }) if self.config.outages > 0 => {}
             Err(error) => {
                 let what = format!("an enqueue failed: {error}");
                 self.world.lock().violated(what);

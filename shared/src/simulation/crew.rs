@@ -32,6 +32,9 @@ impl Observer for Tracer {
         if matches!(event, WorkerEvent::Recovered(_)) {
             world.counts.recoveries += 1;
         }
+        if matches!(event, WorkerEvent::Ended { outcome: None, .. }) {
+            world.counts.lost += 1;
+        }
         let event = format!("{event:?}").replace(&self.place, "");
         world.note(format_args!("{event}"));
     }

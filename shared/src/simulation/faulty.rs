@@ -58,7 +58,8 @@ impl<Q: Queue> Faulty<Q> {
         call: &str,
         operation: impl FnOnce(&Q) -> Result<T>,
     ) -> Result<T> {
-        let fault = self.world.lock().fault();
+        let began = self.inner.now().boot;
+        let fault = self.world.lock().fault_of_write(began);
         let unknown = || {
             Err(Error::CommitUnknown {
                 source: "simulated".into(),
@@ -68,6 +69,11 @@ impl<Q: Queue> Faulty<Q> {
             Fault::None => operation(&self.inner),
             Fault::Busy => Err(Error::Busy {
                 what: "simulated".to_owned(),
+            }),
+            Fault::Outage => Err(Error::Shortage {
+                path: self.inner.path().to_owned(),
+                what: "simulated".to_owned(),
+                source: None,
             }),
             Fault::UnknownUnwritten => unknown(),
             Fault::UnknownWritten => operation(&self.inner).and_then(|_| unknown()),
@@ -85,9 +91,11 @@ impl<Q: Queue> Faulty<Q> {
     fn read<T>(&self, call: &str, operation: impl FnOnce(&Q) -> Result<T>) -> Result<T> {
         let answer = match self.world.lock().fault() {
             Fault::None => Ok(()),
-            Fault::Busy | Fault::UnknownUnwritten | Fault::UnknownWritten => Err(Error::Busy {
-                what: "simulated".to_owned(),
-            }),
+            Fault::Busy | Fault::Outage | Fault::UnknownUnwritten | Fault::UnknownWritten => {
+                Err(Error::Busy {
+                    what: "simulated".to_owned(),
+                })
+            }
         };
         let at = self.inner.now().boot.0;
         let ok = answer.is_ok();
@@ -291,7 +299,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
     }
 
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
-        self.write("heartbeat", |queue| {
+        let answer = self.write("heartbeat", |queue| {
             let held = queue.heartbeat(claims)?;
             let answer = &held;
             self.committed(&Call::Heartbeat {
@@ -299,7 +307,11 @@ impl<Q: Queue> Queue for Faulty<Q> {
                 held: answer,
             });
             Ok(held)
-        })
+        });
+        if answer.is_err() && self.world.lock().plant(Plant::GivesUp) {
+            return Ok(vec![Held::Lost; claims.len()]);
+        }
+        answer
     }
 
     fn register(&self, worker: &WorkerInfo) -> Result<u32> {
@@ -346,6 +358,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.read("expired", Q::expired)
     }
 
+    fn probe(&self, claims: &[Claim]) -> Result<()> {
+        let probed = self.write("probe", |queue| queue.probe(claims));
+        if self.world.lock().plant(Plant::NoProbe) {
+            return Ok(());
+        }
+        probed
+    }
+
     fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
         let reaped = self.write("expire", |queue| {
             let reaped = queue.expire(claims)?;
@@ -356,6 +376,9 @@ impl<Q: Queue> Queue for Faulty<Q> {
         let mut world = self.world.lock();
         world.note(format_args!("expired {reaped:?}"));
         world.counts.expired += reaped.len() as u64;
+        let lives = |one: &&Reaped| world.lives(one.claim.worker);
+        let taken = reaped.iter().filter(lives).count() as u64;
+        world.counts.taken += taken;
         world.reaped(&reaped, now);
         Ok(reaped)
     }

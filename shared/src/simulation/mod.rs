@@ -75,6 +75,10 @@ pub struct Config {
     pub jump_ms: u32,
     /// How many of 1,000 calls to the engine are refused or left in the dark.
     pub faults: u32,
+    /// In how many of 1,000 steps the file begins to refuse every write, of whatever process.
+    pub outages: u32,
+    /// How long it does so at most, in milliseconds.
+    pub outage_ms: u64,
     /// In how many of 1,000 steps the ground is struck.
     pub blows: u32,
     /// How many of 100 actions kill a worker; at most 8.
@@ -104,6 +108,8 @@ impl Default for Config {
             handles: 3,
             jump_ms: 60_000,
             faults: 120,
+            outages: 0,
+            outage_ms: 0,
             blows: 0,
             kills: 8,
             stalls: Stalls::Any,
@@ -163,10 +169,14 @@ pub enum Plant {
     SweepsAll,
     /// Recovery looks for marks alone.
     IgnoresRecords,
+    /// A process takes it that it could write, whatever became of its write.
+    NoProbe,
+    /// A worker gives up what it cannot extend.
+    GivesUp,
 }
 
 impl Plant {
-    /// Every mistake there is.
+    /// Every mistake that any engine can make.
     pub const ALL: [Self; 8] = [
         Self::NoFence,
         Self::ForgetsTasks,
@@ -177,6 +187,9 @@ impl Plant {
         Self::SweepsAll,
         Self::IgnoresRecords,
     ];
+
+    /// Those that only an engine with leases can make.
+    pub const UNDER_LEASES: [Self; 2] = [Self::NoProbe, Self::GivesUp];
 }
 
 /// What a run came to.
@@ -213,8 +226,14 @@ pub struct Counts {
     pub recoveries: u64,
     /// Claims returned because their leases had run out.
     pub expired: u64,
+    /// Of these, claims of workers that lived.
+    pub taken: u64,
     /// Calls refused or left in the dark.
     pub faults: u64,
+    /// Times at which the file began to refuse every write.
+    pub outages: u64,
+    /// Executions whose claims were lost while they ran.
+    pub lost: u64,
     /// Steps in which a worker did something.
     pub turns: u64,
     /// Files whose every invariant was verified at the end: one in eight.
@@ -230,7 +249,10 @@ impl std::ops::AddAssign for Counts {
         self.orphans += other.orphans;
         self.recoveries += other.recoveries;
         self.expired += other.expired;
+        self.taken += other.taken;
         self.faults += other.faults;
+        self.outages += other.outages;
+        self.lost += other.lost;
         self.turns += other.turns;
         self.verified += other.verified;
     }

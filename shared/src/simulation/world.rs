@@ -29,6 +29,7 @@ impl Shared {
             rng: fastrand::Rng::with_seed(seed),
             config,
             calm: false,
+            refuses_until: BootTime::default(),
             commits: 0,
             children: Vec::new(),
             living: BTreeSet::new(),
@@ -55,6 +56,8 @@ impl Shared {
 pub(super) enum Fault {
     None,
     Busy,
+    /// No write of any process is possible.
+    Outage,
     /// The commit failed and nobody knows that nothing was written.
     UnknownUnwritten,
     /// The commit succeeded and nobody knows.
@@ -66,6 +69,8 @@ pub(super) struct World {
     pub(super) rng: fastrand::Rng,
     pub(super) config: Config,
     pub(super) calm: bool,
+    /// Until when the file refuses every write.
+    pub(super) refuses_until: BootTime,
     /// Grows with every write, as the change counter does.
     pub(super) commits: i64,
     children: Vec<Child>,
@@ -174,6 +179,14 @@ impl World {
             2 => Fault::UnknownUnwritten,
             _ => Fault::UnknownWritten,
         }
+    }
+
+    /// As [`fault`](Self::fault), for a write.
+    pub(super) fn fault_of_write(&mut self, now: BootTime) -> Fault {
+        if !self.calm && now < self.refuses_until {
+            return Fault::Outage;
+        }
+        self.fault()
     }
 
     pub(super) fn acknowledge(&mut self, task: TaskId) {

@@ -10,12 +10,16 @@ use queue_core::task::TaskId;
 use rusqlite::Connection;
 
 const HEARTBEAT: &str = statement(include_str!("../../queries/heartbeat.sql"));
+const PROBE: &str = statement(include_str!("../../queries/probe.sql"));
 const RUNNING_LEASES: &str = statement(include_str!("../../queries/running_leases.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] =
-    &[("heartbeat", HEARTBEAT), ("running_leases", RUNNING_LEASES)];
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("heartbeat", HEARTBEAT),
+    ("probe", PROBE),
+    ("running_leases", RUNNING_LEASES),
+];
 
 /// The shortest lease: a heartbeat every third of it must be able to wait for another writer.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -52,6 +56,18 @@ pub(super) fn heartbeat(
         update.execute((claim.task.0, claim.token, claim.worker.0, until.0))?;
     }
     read::held(connection, claims)
+}
+
+/// Writes the rows that a heartbeat of these claims would write, and leaves them as they were: a page
+/// that was changed is written at the commit, whatever it holds by then.
+pub(super) fn probe(connection: &Connection, claims: &[Claim]) -> Result<()> {
+    let mut update = connection.prepare_cached(PROBE)?;
+    for by in [1, -1] {
+        for claim in claims {
+            update.execute((claim.task.0, claim.token, claim.worker.0, by))?;
+        }
+    }
+    Ok(())
 }
 
 /// A claim and how long it is held; `None` for one made before leases were.

@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use rustix::process::Signal;
+use queue_core::clock::{Clock as _, SystemClock};
+use rustix::process::{Resource, Signal};
 
 use crate::command_line::program::{Place, Process, Running, until};
 
@@ -69,6 +70,80 @@ fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused() {
         (&task["state"], &task["exit_code"]),
         (&"succeeded".into(), &0.into())
     );
+    assert_eq!(recorded(&place), ["queued", "succeeded"]);
+}
+
+/// When the lease of the first task ends, in milliseconds of boot time, while it runs.
+fn lease_until(file: &rusqlite::Connection) -> i64 {
+    let lease = "SELECT lease_until FROM queue_tasks WHERE id = 1 AND state = 3";
+    file.query_row(lease, [], |row| row.get(0)).unwrap()
+}
+
+fn boot_now() -> i64 {
+    SystemClock.now().boot.0
+}
+
+/// While another program held the file for longer than a lease, the worker ended what it ran and gave it
+/// up, and it ran again. Now a lease runs out only while others could write.
+#[test]
+fn a_file_that_is_held_for_several_leases_costs_no_claim() {
+    let place = Place::new();
+    let command = "echo run >> runs; while ! test -e go; do sleep 0.02; done";
+    place.ok(&["enqueue", "long", command]);
+    let worker = ["worker", "1", "--lease", "1s"];
+    let mut owner = place.start(&worker);
+    until("it runs", || place.read("runs") == "run\n");
+    let mut other = place.start(&worker);
+    until("both are there", || {
+        place.json(&["workers"]).as_array().unwrap().len() == 2
+    });
+    let file = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    until("several leases have passed", || {
+        boot_now() > lease_until(&file) + 4_000
+    });
+    file.execute_batch("COMMIT").unwrap();
+    until("the lease is extended", || lease_until(&file) > boot_now());
+    // Meanwhile the other one has had time to take it.
+    let first = lease_until(&file);
+    until("it is extended again and again", || {
+        lease_until(&file) > first + 3_000
+    });
+    place.write("go", "");
+    until("it has ended", || place.state("1") == "succeeded");
+    for one in [&mut owner, &mut other] {
+        one.signal(Signal::TERM);
+        assert_eq!(one.ended(), Some(0), "{}", one.stderr());
+    }
+    assert_eq!(place.read("runs"), "run\n");
+    assert_eq!(recorded(&place), ["succeeded"]);
+}
+
+#[test]
+fn a_worker_that_alone_cannot_write_loses_its_claim_and_nothing_runs_twice_at_once() {
+    let place = Place::new();
+    let command = "echo $$ >> starts; while ! test -e go; do sleep 0.02; done";
+    place.ok(&["enqueue", "long", command]);
+    let worker = ["worker", "1", "--lease", "1s", "--drain"];
+    let mut owner = place.start_after("trap '' XFSZ", &worker);
+    until("it runs", || place.read("starts").ends_with('\n'));
+    let first_run = Process::of(place.read("starts").trim().parse().unwrap());
+    let pid = rustix::process::Pid::from_child(&owner.child);
+    let limit = |current| rustix::process::Rlimit {
+        current,
+        maximum: None,
+    };
+    let limited = |current| rustix::process::prlimit(Some(pid), Resource::Fsize, limit(current));
+    limited(Some(1)).unwrap();
+    let mut other = place.start(&worker);
+    until("it runs again", || {
+        place.read("starts").lines().count() == 2
+    });
+    assert!(!first_run.is_running());
+    place.write("go", "");
+    assert_eq!(other.ended(), Some(0), "{}", other.stderr());
+    limited(None).unwrap();
+    assert_eq!(owner.ended(), Some(6), "{}", owner.stderr());
     assert_eq!(recorded(&place), ["queued", "succeeded"]);
 }
 

@@ -120,6 +120,27 @@ pub const FAULTS: &[Fault] = &[
         suite: core("runtime::heart"),
     },
     Fault {
+        name: "a worker that cannot write gives up its claims",
+        file: "shared/src/runtime/heart.rs",
+        find: "        if may_pass {",
+        replace: "        if may_pass && self.lease.is_zero() {",
+        suite: core("runtime::heart"),
+    },
+    Fault {
+        name: "a lease runs out while nobody can write",
+        file: "shared/src/runtime/overdue.rs",
+        find: "could.min(self.pause)",
+        replace: "could.max(self.third)",
+        suite: core("runtime::overdue"),
+    },
+    Fault {
+        name: "time in which a write was refused counts",
+        file: "shared/src/runtime/overdue.rs",
+        find: "self.seen.clear();",
+        replace: "",
+        suite: core("runtime::overdue"),
+    },
+    Fault {
         name: "an idle worker does not look once more",
         file: "shared/src/runtime/machine/answers.rs",
         find: "self.want_claim |= !self.idle;",

@@ -41,6 +41,8 @@ pub enum Call<B> {
     Start(B),
     /// List the workers, unless the change counter is this one, and the claims that expired.
     ListWorkers(Option<i64>),
+    /// Try a write, for claims that are overdue.
+    Probe(Vec<Claim>),
     /// Go on with a recovery.
     Recover(Box<Recovery>, Sweeper),
     /// Remove what dead workers' commands were given.
@@ -70,6 +72,8 @@ pub enum Answer<T> {
     Started(T),
     /// Of [`Call::ListWorkers`].
     Workers(Result<Listed>),
+    /// Of [`Call::Probe`].
+    Probed(Result<()>),
     /// Of [`Call::Recover`]: the recovery, and why a scan was refused.
     WentOn(Box<Recovery>, Option<Error>),
     /// Of [`Call::SweepInputs`].
@@ -103,6 +107,7 @@ impl<B: Batch> Call<B> {
             Self::Confirm(tasks) => Answer::Confirmed(confirm(queue, tasks)),
             Self::Start(batch) => Answer::Started(batch.start()),
             Self::ListWorkers(known) => Answer::Workers(list_workers(queue, known)),
+            Self::Probe(claims) => Answer::Probed(queue.probe(&claims)),
             Self::Recover(mut recovery, sweeper) => {
                 let refused = recover(queue, &mut recovery, sweeper);
                 Answer::WentOn(recovery, refused)

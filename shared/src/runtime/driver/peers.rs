@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::calls::Listed;
+use super::calls::{Listed, UnderWay};
 use super::{Call, CallOf, Driver, Turn};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
@@ -53,7 +53,10 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         self.listed = Some((listed.counter, workers));
         match listed.expired {
             Ok(expired) => self.recover_expired(now, expired),
-            Err(error) => self.refused(&error),
+            Err(error) => {
+                self.overdue.refused();
+                self.refused(&error);
+            }
         }
     }
 
@@ -63,20 +66,44 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         });
     }
 
-    /// Begins the recovery of claims whose lease has run out, whatever else their workers hold: one
+    /// Begins the recovery of claims that have long been overdue, whatever else their workers hold: one
     /// that was left behind, by a commit in the dark for instance, is extended by nobody. What this
     /// worker itself works at, its heart and its next settle see to.
-    fn recover_expired(&mut self, now: Now, expired: Vec<Claim>) {
+    fn recover_expired(&mut self, now: Now, mut expired: Vec<Claim>) {
+        expired.retain(|claim| claim.worker != self.worker || !self.machine.works_at(*claim));
         let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
-        for claim in expired {
-            if claim.worker != self.worker || !self.machine.works_at(claim) {
-                of_worker.entry(claim.worker).or_default().push(claim);
-            }
+        for claim in self.overdue.found(&expired) {
+            of_worker.entry(claim.worker).or_default().push(claim);
         }
+        self.probe_for = expired;
         for (worker, claims) in of_worker {
             if !self.put_off.are_put_off(worker, now.boot) && !self.is_recovering(worker) {
                 self.recoveries
                     .push(Recovery::of_expired(worker, claims, now));
+            }
+        }
+    }
+
+    /// Tries a write for what is overdue, or looks again how that stands.
+    pub(super) fn look_at_overdue(&mut self, now: Now) -> Option<Turn<CallOf<S>>> {
+        if !self.probe_for.is_empty() {
+            let claims = std::mem::take(&mut self.probe_for);
+            return Some(self.call(now, Call::Probe(claims)));
+        }
+        let due = self.overdue.look_at().is_some_and(|at| at <= now.boot);
+        due.then(|| self.look_at_peers(now))
+    }
+
+    /// Takes in how the write went.
+    pub(super) fn probed(&mut self, call: &UnderWay, probed: Result<()>) {
+        match probed {
+            Ok(()) => {
+                let ended = self.queue.now().boot;
+                self.overdue.wrote(call.since.boot, ended);
+            }
+            Err(error) => {
+                self.overdue.refused();
+                self.refused(&error);
             }
         }
     }

@@ -153,6 +153,13 @@ impl Store for SqliteStore {
         Ok(running.into_iter().filter_map(over).collect())
     }
 
+    fn probe(&self, claims: &[Claim]) -> Result<()> {
+        self.check_promoted()?;
+        let patience = self.database.busy_timeout().min(self.lease / 3);
+        self.database
+            .beat(patience, |connection| lease::probe(connection, claims))
+    }
+
     fn expire(&self, claims: &[Claim]) -> Result<Done<Vec<Reaped>>> {
         let claims = claims.to_vec();
         self.write(move |writing| {
