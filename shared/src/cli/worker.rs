@@ -22,6 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
+use crate::runtime::executor::Unreachable;
 use crate::runtime::{
     Observer, Recovered, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions, trust,
 };
@@ -365,6 +366,15 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
         ),
         WorkerEvent::Sufficient => "all slots are used again".to_owned(),
         WorkerEvent::Unrecorded(tasks) => unrecorded(tasks),
+        WorkerEvent::Unreachable(Unreachable { claim, processes }) => {
+            let pids: Vec<String> = processes.iter().map(u32::to_string).collect();
+            format!(
+                "task {} was ended, but of it pid {} is alive, which this user cannot end: it counts \
+                 as running until that has ended",
+                claim.task,
+                pids.join(", ")
+            )
+        }
         WorkerEvent::ClockSetBack { by } => format!(
             "the clock was set back by {}; due tasks go by the new time",
             moment::rough(*by)

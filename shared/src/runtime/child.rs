@@ -258,14 +258,14 @@ impl Process {
         let _ = kill_process_group(self.pid(), signal);
     }
 
-    /// What is to be stored with the settle.
-    pub(super) fn into_output(self) -> Option<Output> {
+    /// What is to be stored with the settle, and the record of the command.
+    pub(super) fn into_parts(self) -> (Option<Output>, Option<Recorded>) {
         let extent = if self.is_open() {
             Extent::GivenUp
         } else {
             Extent::Whole
         };
-        self.capture.finish(extent)
+        (self.capture.finish(extent), self.record)
     }
 }
 

@@ -457,6 +457,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             | WorkerEvent::Short { .. }
             | WorkerEvent::Sufficient
             | WorkerEvent::Unrecorded(_)
+            | WorkerEvent::Unreachable(_)
             | WorkerEvent::ClockSetBack { .. } => {}
         }
         self.reports.push(event);

@@ -18,6 +18,7 @@ pub(super) mod preparer;
 mod slots;
 mod source;
 mod spawner;
+mod survivors;
 
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -44,7 +45,7 @@ use crate::clock::{BootTime, Clock, Now, SystemClock};
 use crate::error::{Error, Result};
 use crate::task::Work;
 use ages::Line;
-pub use end::{End, Ended, Ending, StartError};
+pub use end::{End, Ended, Ending, StartError, Unreachable};
 use preparer::Preparer;
 use slots::{Job, Running};
 use source::Source;
@@ -72,6 +73,11 @@ pub struct Executor {
     open_ms: i64,
     /// The same of commands that were killed.
     killed: Line,
+    /// Commands that were told to end and did, of which something is left for a moment, or for longer.
+    dying: Line,
+    surviving: Line,
+    /// What of these cannot be ended, for the next wait to tell of.
+    unreachable: Vec<Unreachable>,
     /// What was ended before it was started, for the next wait to tell of.
     withdrawn: Vec<Ended>,
     /// Commands whose inputs are there.
@@ -121,6 +127,9 @@ impl Executor {
             open: Line::default(),
             open_ms: OPEN_MS,
             killed: Line::default(),
+            dying: Line::default(),
+            surviving: Line::default(),
+            unreachable: Vec::new(),
             withdrawn: Vec::new(),
             prepared: Vec::new(),
             buffer: vec![0; BUFFER_BYTES].into(),
@@ -270,6 +279,11 @@ impl Executor {
         std::mem::take(&mut self.prepared)
     }
 
+    /// What the last [`wait`](Self::wait) found that cannot be ended.
+    pub fn take_unreachable(&mut self) -> Vec<Unreachable> {
+        std::mem::take(&mut self.unreachable)
+    }
+
     /// Asks for or enforces the end of what runs under `claim`; nothing happens if nothing does.
     /// [`wait`](Self::wait) tells when it has ended.
     pub fn signal(&mut self, claim: Claim, ending: Ending) {
@@ -294,6 +308,7 @@ impl Executor {
                 }
             }
             Job::Preparing(_) | Job::Prepared(_) => self.withdraw(slot),
+            Job::Survived(_) => {}
         }
     }
 
@@ -336,7 +351,7 @@ impl Executor {
         loop {
             let due = self.come_of_age(boot, ended);
             let reached = until.is_some_and(|until| until <= boot);
-            let something = ended.len() + ready.len() > before || !self.prepared.is_empty();
+            let something = ended.len() + ready.len() > before || self.has_news();
             let wake = match (until, due) {
                 _ if reached || something => Some(boot),
                 (Some(until), Some(due)) => Some(until.min(due)),
@@ -348,10 +363,14 @@ impl Executor {
             for event in events {
                 self.handle(Source::of(event.data.u64()), boot, ended, ready);
             }
-            if reached || ended.len() + ready.len() > before || !self.prepared.is_empty() {
+            if reached || ended.len() + ready.len() > before || self.has_news() {
                 return Ok(());
             }
         }
+    }
+
+    fn has_news(&self) -> bool {
+        !self.prepared.is_empty() || !self.unreachable.is_empty()
     }
 
     /// What commands are started with, before the first is.
@@ -465,7 +484,7 @@ impl Drop for Executor {
                     cancelled.store(true, Ordering::Relaxed);
                 }
                 Job::Command(process) => process.end_now(),
-                Job::Prepared(_) => {}
+                Job::Prepared(_) | Job::Survived(_) => {}
             }
         }
     }

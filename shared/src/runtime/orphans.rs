@@ -131,6 +131,7 @@ impl Search {
         }
         add_writing(processes, &list, &commands, &mut scan);
         self.add_marked(processes, &list, &mut scan);
+        self.add_sessions(&list, now, &mut scan);
         scan.hidden = self.hidden(scan.hidden, &commands, &list);
         Ok(scan)
     }
@@ -183,6 +184,24 @@ impl Search {
         for process in empty {
             if processes.environment(process.pid, &mut buffer).is_ok() {
                 scan.found.extend(marks.on(&buffer, process));
+            }
+        }
+    }
+
+    /// Adds the sessions that those found lead: whatever is in one was started by its leader.
+    fn add_sessions(&mut self, list: &[Process], now: BootTime, scan: &mut Scan) {
+        let leads = |found: &&Found| found.process.pid == found.process.session;
+        let leaders: Vec<Found> = scan.found.iter().filter(leads).copied().collect();
+        for leader in leaders {
+            let session = leader.process.session;
+            self.saw(session, now);
+            for process in list.iter().filter(|one| one.runs && one.session == session) {
+                if !scan.has(process) {
+                    scan.found.push(Found {
+                        process: *process,
+                        claim: leader.claim,
+                    });
+                }
             }
         }
     }

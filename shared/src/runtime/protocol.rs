@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::executor::{Ended, Ending, StartError};
+use super::executor::{Ended, Ending, StartError, Unreachable};
 use super::heart::News;
 use super::recovery::Recovered;
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
@@ -77,6 +77,8 @@ pub enum Event {
     Prepared(Box<ClaimedTask>),
     /// A task's execution ended.
     Ended(Ended),
+    /// What was told to end cannot be ended.
+    Unreachable(Unreachable),
     /// Somebody made a task claimable.
     TasksWaiting,
     /// Tasks ended elsewhere; told only after [`Action::Listen`].
@@ -197,6 +199,9 @@ pub enum WorkerEvent {
     /// The worker ends, and these outcomes are not in the file: the tasks count as ended by its
     /// death.
     Unrecorded(Vec<Unrecorded>),
+    /// A task was ended, but processes of it live that this user cannot end. It has not ended before
+    /// they have.
+    Unreachable(Unreachable),
     /// The wall clock was set back by more than is smoothed over. Due tasks go by the new time.
     ClockSetBack {
         /// By how much.

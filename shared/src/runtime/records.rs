@@ -194,6 +194,30 @@ impl CommandRecord {
     }
 }
 
+/// Completes the record of a command whose worker died before it could: others found its process. The
+/// caller holds the worker's lock, or the worker is about to do the same.
+pub(super) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime) {
+    let path = sidecar.worker_records(claim.worker);
+    let (Ok(bytes), Ok(file)) = (std::fs::read(&path), open_private(&path)) else {
+        return;
+    };
+    let records = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    for (place, bytes) in records.chunks_exact(RECORD_BYTES).enumerate() {
+        let record = CommandRecord::parse(claim.worker, bytes);
+        let waits = |record: &CommandRecord| record.claim == claim && record.process.is_none();
+        if let Some(record) = record.filter(waits) {
+            let completed = CommandRecord {
+                process: Some(RecordedProcess { pid, session: pid }),
+                recorded_at: now,
+                ..record
+            };
+            // Where it cannot be written, the next scan finds less.
+            let at = HEADER_BYTES + place * RECORD_BYTES;
+            let _ = file.write_all_at(&completed.to_bytes(), at as u64);
+        }
+    }
+}
+
 /// The file of a registered worker, in which it records its commands.
 #[derive(Debug)]
 pub struct CommandRecords {

@@ -17,7 +17,7 @@ use super::overdue::Overdue;
 use super::pacemaker::{Pulse, new_bell, silence};
 use super::presence::{DeadLock, Registration, origin_of};
 use super::protocol::Event;
-use super::records::{CommandRecord, Namespace, RecordFile};
+use super::records::{self, CommandRecord, Namespace, RecordFile};
 use super::recovery::{Origin, Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
 use super::shell::{Peer, Shell, StartResult, Sweeper};
 use super::sidecar::Sidecar;
@@ -275,6 +275,8 @@ impl Shell for System {
         self.executor
             .wait(now, until, &mut self.ended, &mut self.ready)?;
         events.extend(self.ended.drain(..).map(Event::Ended));
+        let unreachable = self.executor.take_unreachable().into_iter();
+        events.extend(unreachable.map(Event::Unreachable));
         let prepared = self.executor.take_ready().into_iter();
         events.extend(prepared.map(|task| Event::Prepared(Box::new(task))));
         let mut ready = std::mem::take(&mut self.ready);
@@ -300,6 +302,7 @@ pub fn sweep(
     let scan = search
         .scan(processes, &commands, now.boot)
         .map_err(|error| Error::io("cannot list processes", error))?;
+    complete(sidecar, &commands, &scan.found, now);
     let mut sweep = Sweep {
         hidden: scan.hidden,
         ..Sweep::default()
@@ -312,6 +315,23 @@ pub fn sweep(
         }
     }
     Ok(sweep)
+}
+
+/// Notes which sessions are those of commands whose worker was killed between their start and their
+/// record, before anything is ended: what is left of one is found by its session later.
+fn complete(sidecar: &Sidecar, commands: &[CommandRecord], found: &[Found], now: Now) {
+    for command in commands.iter().filter(|one| one.process.is_none()) {
+        let leads =
+            |one: &&Found| one.claim == command.claim && one.process.pid == one.process.session;
+        // What it started in sessions of their own began later.
+        let leader = found
+            .iter()
+            .filter(leads)
+            .min_by_key(|one| one.process.started);
+        if let Some(leader) = leader {
+            records::complete(sidecar, command.claim, leader.process.pid, now.boot);
+        }
+    }
 }
 
 /// The processes of a dead worker's claims that are alive and that this user cannot end. Nothing is

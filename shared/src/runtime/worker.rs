@@ -132,6 +132,7 @@ impl Summary {
             | WorkerEvent::Short { .. }
             | WorkerEvent::Sufficient
             | WorkerEvent::Unrecorded(_)
+            | WorkerEvent::Unreachable(_)
             | WorkerEvent::Stopping { .. } => return,
         };
         *counter += 1;

@@ -297,7 +297,9 @@ impl Sudo {
             program.exists().then_some(program)
         });
         // Temporary files may lie where no program becomes root.
-        let name = format!("setpriv-as-root-{}", std::process::id());
+        let folder = place.path("");
+        let of = folder.file_name().unwrap().to_string_lossy();
+        let name = format!("setpriv-as-root{of}");
         let copy = Self(Path::new(crate::PROGRAM).with_file_name(name));
         std::fs::copy(program.unwrap(), &copy.0).unwrap();
         std::fs::set_permissions(&copy.0, Permissions::from_mode(0o4755)).unwrap();
@@ -375,6 +377,54 @@ fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
     std::fs::remove_file(place.path("pid")).unwrap();
     child.kill();
     until("it runs again", || place.read("runs").lines().count() == 2);
+    process(&place, "pid").kill();
+    stop(second);
+}
+
+/// A child that had become another user's survived the timeout of its task and the stop of its worker
+/// without a word, and the task ran beside it.
+#[test]
+fn what_cannot_be_ended_at_a_timeout_or_a_stop_is_told_and_its_task_waits_for_it() {
+    let place = Place::new();
+    let Some(sudo) = Sudo::new(&place) else {
+        return;
+    };
+    let start = |words: &[&str]| Place::begin(&mut as_nobody(&mut place.command(words)));
+    let ok = |words: &[&str]| {
+        let done = as_nobody(&mut place.command(words)).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    };
+    let sleep = sudo.run("sleep 600");
+    let command = format!("echo run >> runs; {sleep} & echo $! > pid.part; mv pid.part pid; wait");
+    let options = ["--timeout", "1s", "--backoff", "0s"];
+    ok(&[&["add-task", "sudo", &command][..], &options].concat());
+    let mut first = start(&["worker", "--slots", "1", "--grace", "1s"]);
+    let child = process(&place, "pid");
+    until("it is told", || {
+        first.stderr().contains("was ended, but of it pid")
+    });
+    assert_eq!(place.read("runs"), "run\n", "{}", first.stderr());
+    // The second run is stopped instead.
+    std::fs::remove_file(place.path("pid")).unwrap();
+    child.kill();
+    until("it runs again", || place.path("pid").exists());
+    let child = process(&place, "pid");
+    until("it is root's", || child.arguments() == "sleep 600 ");
+    first.signal(Signal::TERM);
+    until("it has heard", || first.stderr().contains("stopping"));
+    first.signal(Signal::TERM);
+    assert_eq!(first.ended(), Some(5), "{}", first.stderr());
+    assert!(child.is_running());
+    let second = start(&["worker", "--slots", "1"]);
+    until("it is reported", || {
+        second.stderr().contains("which this user cannot end")
+    });
+    assert_eq!(place.read("runs"), "run\nrun\n", "{}", second.stderr());
+    std::fs::remove_file(place.path("pid")).unwrap();
+    child.kill();
+    until("it runs once more", || {
+        place.read("runs").lines().count() == 3
+    });
     process(&place, "pid").kill();
     stop(second);
 }

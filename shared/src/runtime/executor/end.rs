@@ -41,6 +41,16 @@ pub struct Ended {
     pub output: Option<Output>,
 }
 
+/// Processes of an execution that was told to end, which this user cannot end because they have become
+/// another's. It has not ended as long as one of them lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// The claim it runs under.
+    pub claim: Claim,
+    /// The numbers of the processes.
+    pub processes: Vec<u32>,
+}
+
 /// Why a task was not started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {

@@ -46,7 +46,11 @@ impl Executor {
             }
         };
         let give_up_at = self.give_up(now, ended);
-        [watch_at, show_at, give_up_at].into_iter().flatten().min()
+        let look_at = self.look_at_survivors(now, ended);
+        [watch_at, show_at, give_up_at, look_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Ends commands that exited long ago, and whose output others still hold. Returns when there is
@@ -198,19 +202,29 @@ impl Executor {
         if let Some(process) = command(&mut self.slots, slot) {
             process.unwatch(&self.epoll);
         }
-        self.free.push(slot);
-        if let Some(Running {
+        let Some(Running {
             job: Job::Command(process),
             ..
         }) = self.slots[slot].take()
-        {
-            let output = process.into_output();
-            ended.push(Ended {
-                claim,
-                end,
-                at,
-                output,
-            });
+        else {
+            return;
+        };
+        let (group, was_told) = (process.pid(), process.ending().is_some());
+        let (output, record) = process.into_parts();
+        let over = Ended {
+            claim,
+            end,
+            at,
+            output,
+        };
+        let over = if was_told {
+            self.outlived(slot, now, (over, group, record))
+        } else {
+            Some(over)
+        };
+        if let Some(over) = over {
+            self.free.push(slot);
+            ended.push(over);
         }
     }
 }

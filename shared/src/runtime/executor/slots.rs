@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::super::child::Process;
 use super::super::inputs::Inputs;
 use super::StartError;
+use super::survivors::Survived;
 use crate::claim::Claim;
 
 /// An execution in its slot.
@@ -23,13 +24,15 @@ pub(super) enum Job {
     Preparing(Arc<AtomicBool>),
     /// A command that is to be started with these, or not for that reason.
     Prepared(Result<Inputs, StartError>),
+    /// A command that was told to end and did, but for what is left of its session.
+    Survived(Box<Survived>),
 }
 
 /// The command in a slot, if one is there.
 pub(super) fn command(slots: &mut [Option<Running>], slot: usize) -> Option<&mut Process> {
     match &mut slots.get_mut(slot)?.as_mut()?.job {
         Job::Command(process) => Some(process),
-        Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) => None,
+        Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) | Job::Survived(_) => None,
     }
 }
 

@@ -43,6 +43,10 @@ impl Machine {
             }
             Event::Prepared(task) => self.prepared(task),
             Event::Ended(ended) => self.ended(now, ended),
+            Event::Unreachable(what) => {
+                self.actions
+                    .push(Action::Report(WorkerEvent::Unreachable(what)));
+            }
             Event::TasksWaiting => self.want_claim = true,
             Event::TasksSettled => self.want_rest = true,
             Event::CancelRequested => self.want_word = true,

@@ -180,6 +180,42 @@ fn before_a_command_has_a_process_its_pipes_tell_and_those_of_others_do_not() {
     assert_eq!(found(&fake, without_pipes), [0; 0]);
 }
 
+/// A worker was killed before it could record a command's process; a child of the command had become
+/// another user's, so that it showed neither environment nor pipes, and was left beside the next run.
+#[test]
+fn the_session_of_a_leader_that_is_found_is_noted_before_anything_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let sidecar = Sidecar::of(&folder.path().join("q.db"));
+    sidecar.create().unwrap();
+    let records = CommandRecords::create(&sidecar, WorkerId(7), 1).unwrap();
+    let output = std::io::stdout();
+    let _about_to_start = std::sync::Arc::new(records).add(claim(), [output.as_fd(); 2]);
+    let mut fake = Fake::default()
+        .member(SESSION, RECORDED)
+        .member(41, RECORDED);
+    let mark = "QUEUE_WORKER=0000000000000007\0QUEUE_TASK_ID=1\0QUEUE_TOKEN=2\0";
+    fake.environments = vec![(SESSION, mark.to_owned())];
+    fake.foreign.push(41);
+    let now = Now {
+        boot: BootTime(LOST),
+        ..Now::default()
+    };
+    for has_leader in [true, false] {
+        if !has_leader {
+            fake.list.remove(0);
+        }
+        let mut search = Search::new(vec![claim()], now.boot);
+        let sweep = sweep(&fake, &sidecar, &mut search, now).unwrap();
+        let left: Vec<_> = sweep
+            .unreachable
+            .iter()
+            .map(|one| one.process.pid)
+            .collect();
+        assert_eq!(left, [41]);
+        assert_eq!(sweep.signalled.len(), usize::from(has_leader));
+    }
+}
+
 #[test]
 fn records_of_other_claims_are_passed_over() {
     let fake = Fake::default().member(SESSION, RECORDED);
