@@ -7,6 +7,7 @@
 mod calls;
 mod peers;
 mod put_off;
+mod starts;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,14 +17,13 @@ use std::time::Duration;
 pub use calls::{Answer, AnswerOf, Call, CallOf, Listed};
 use calls::{UnderWay, request};
 
-use super::executor::Ending;
 use super::machine::Machine;
 use super::overdue::Overdue;
 use super::pacemaker::Pulse;
 use super::protocol::{Action, Config, Event, Unrecorded, WorkerEvent};
 use super::recovery::Recovery;
-use super::shell::{Batch, Shell};
-use crate::claim::{Claim, ClaimedTask, Claims, WorkerId};
+use super::shell::Shell;
+use crate::claim::{Claim, Claims, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
 use crate::outcome::Settlement;
@@ -39,6 +39,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const LEAVING: Duration = Duration::from_millis(500);
 /// How long the same refusal is not told again.
 const TOLD_FOR: Duration = Duration::from_secs(60);
+/// Refusals that are remembered.
+const MOST_REFUSALS: usize = 16;
 
 /// What is told how a worker fares. While it works, the worker goes on with what runs and with
 /// requests to stop, but claims, starts and settles nothing.
@@ -90,8 +92,8 @@ pub struct Driver<Q, S> {
     events: Vec<Event>,
     /// What the observer is yet to be told.
     reports: Vec<WorkerEvent>,
-    /// The last refusal that was told, and when.
-    refusal: Option<(String, BootTime)>,
+    /// The refusals that were told lately, and when.
+    refusals: Vec<(String, BootTime)>,
     call: Option<UnderWay>,
     wake_at: BootTime,
     finished: bool,
@@ -123,7 +125,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             pending: VecDeque::new(),
             events: Vec::new(),
             reports: Vec::new(),
-            refusal: None,
+            refusals: Vec::new(),
             call: None,
             wake_at: now.boot,
             finished: false,
@@ -442,16 +444,9 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         match &event {
             // A claim that was lost is settled by nobody here.
             WorkerEvent::Ended { claim, .. } => self.let_go(true, &[*claim]),
-            WorkerEvent::Refused { message } => {
-                let now = self.queue.now().boot;
-                let told =
-                    |(last, at): &(String, BootTime)| last == message && now.since(*at) < TOLD_FOR;
-                if self.refusal.as_ref().is_some_and(told) {
-                    return;
-                }
-                self.refusal = Some((message.clone(), now));
-            }
-            WorkerEvent::Started { .. }
+            WorkerEvent::Refused { message } if self.was_told(message) => return,
+            WorkerEvent::Refused { .. }
+            | WorkerEvent::Started { .. }
             | WorkerEvent::Stopping { .. }
             | WorkerEvent::Recovered(_)
             | WorkerEvent::Short { .. }
@@ -463,67 +458,15 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         self.reports.push(event);
     }
 
-    /// Starts a task, and those to be started after it that the system starts together with it. A
-    /// worker that was stopped since its claim may have lost it: others found no process of its to
-    /// end, and the task may run elsewhere by now.
-    fn start(&mut self, first: ClaimedTask, now: Now) -> Turn<CallOf<S>> {
-        let mut tasks = vec![first];
-        while tasks.len() < self.shell.together()
-            && let Some(Action::Start(_)) = self.pending.front()
-        {
-            if let Some(Action::Start(task)) = self.pending.pop_front() {
-                tasks.push(*task);
-            }
+    /// Whether a refusal was told lately. Now it is.
+    fn was_told(&mut self, message: &str) -> bool {
+        let now = self.queue.now().boot;
+        self.refusals.retain(|(_, at)| now.since(*at) < TOLD_FOR);
+        let told = self.refusals.iter().any(|(last, _)| last == message);
+        if !told && self.refusals.len() < MOST_REFUSALS {
+            self.refusals.push((message.to_owned(), now));
         }
-        let starting = tasks.iter().map(|task| task.claim).collect();
-        if tasks.iter().any(|task| !self.holds(task.claim, now)) {
-            return self.call_about(now, Call::Confirm(tasks), Vec::new(), starting);
-        }
-        let batch = self.shell.prepare(tasks, now);
-        if batch.is_quick() {
-            self.started(batch.start());
-            return Turn::Busy;
-        }
-        self.call_about(now, Call::Start(batch), Vec::new(), starting)
-    }
-
-    fn holds(&self, claim: Claim, now: Now) -> bool {
-        self.pulse.as_ref().is_none_or(|pulse| {
-            let until = pulse.held_until(claim);
-            until.is_some_and(|until| now.boot < until)
-        })
-    }
-
-    /// Starts the tasks whose claims hold, after all.
-    fn confirmed(&mut self, call: &UnderWay, tasks: Vec<(ClaimedTask, Result<bool>)>) {
-        for (task, holds) in tasks.into_iter().rev() {
-            let claim = task.claim;
-            match holds {
-                Ok(true) => {
-                    if let Some(pulse) = &self.pulse {
-                        pulse.claimed(call.since.boot, &[claim]);
-                    }
-                    self.pending.push_front(Action::Start(Box::new(task)));
-                    continue;
-                }
-                Ok(false) => self.events.push(Event::NotStarted {
-                    claim,
-                    error: "its lease ran out before it was started".to_owned().into(),
-                }),
-                Err(_) => self.events.push(Event::Unsure(claim)),
-            }
-            // What was prepared for it is nobody's now.
-            self.shell.signal(claim, Ending::Kill);
-        }
-    }
-
-    fn started(&mut self, started: <S::Batch as Batch>::Started) {
-        let adopted = self.shell.adopt(started).into_iter();
-        self.events
-            .extend(adopted.map(|(claim, started)| match started {
-                Ok(at) => Event::Started { claim, at },
-                Err(error) => Event::NotStarted { claim, error },
-            }));
+        told
     }
 
     fn request(&self, limit: usize) -> crate::claim::ClaimRequest {
