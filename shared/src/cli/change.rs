@@ -169,7 +169,7 @@ fn run_with<Q: Queue>(
     let changed = change(&queue, &ids, &mut made, &|| !interrupt.is_asked());
     made.changes.sort_unstable_by_key(|(id, _)| *id);
     made.also.sort_unstable_by_key(|(id, _)| *id);
-    if changed.is_ok() || !made.changes.is_empty() {
+    if (changed.is_ok() && visited.is_ok()) || !made.changes.is_empty() {
         report(context, &queue, &made, verb)?;
         let nothing = made.total == 0 && !context.screen.is_json();
         tell_left(&left, nothing, verb);
