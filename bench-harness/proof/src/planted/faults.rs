@@ -26,6 +26,22 @@ const fn workflow(test: &'static str, filter: &'static str) -> Suite {
     }
 }
 
+/// The executor with real processes.
+const fn executor(filter: &'static str) -> Suite {
+    Suite {
+        package: "queue-core",
+        test: Some("executor"),
+        filter,
+    }
+}
+
+/// What a command finds, however its worker was started.
+const ENVIRONMENT: Suite = Suite {
+    package: "fast-queue",
+    test: Some("command_line"),
+    filter: "environment",
+};
+
 /// Both programs on one file.
 const PROMOTION: Suite = Suite {
     package: "bench-harness",
@@ -283,6 +299,69 @@ pub const FAULTS: &[Fault] = &[
         find: "INSERT OR IGNORE",
         replace: "INSERT OR REPLACE",
         suite: fast("conformance"),
+    },
+    Fault {
+        name: "a command in its worker's session",
+        file: "shared/src/runtime/spawn/system.rs",
+        find: "        libc::setsid();",
+        replace: "",
+        suite: executor("leads_a_session"),
+    },
+    Fault {
+        name: "descriptors are handed on",
+        file: "shared/src/runtime/spawn/system.rs",
+        find: "libc::SYS_close_range",
+        replace: "libc::SYS_getpid",
+        suite: ENVIRONMENT,
+    },
+    Fault {
+        name: "signals stay ignored",
+        file: "shared/src/runtime/spawn/system.rs",
+        find: "for signal in 1..=SIGNALS",
+        replace: "for signal in 1..1",
+        suite: ENVIRONMENT,
+    },
+    Fault {
+        name: "a raised limit is handed on",
+        file: "shared/src/runtime/spawn/system.rs",
+        find: "limit.rlim_max.min(soft)",
+        replace: "limit.rlim_cur.max(soft)",
+        suite: ENVIRONMENT,
+    },
+    Fault {
+        name: "what systemd told the worker is handed on",
+        file: "shared/src/runtime/spawn/environment.rs",
+        find: "if !is_own(&name)",
+        replace: "if !is_own(&name) || true",
+        suite: ENVIRONMENT,
+    },
+    Fault {
+        name: "a stopped command is not continued",
+        file: "shared/src/runtime/child.rs",
+        find: "self.send(Signal::CONT);",
+        replace: "",
+        suite: executor("terminate_ends_a_stopped"),
+    },
+    Fault {
+        name: "output is given up at the exit",
+        file: "shared/src/runtime/executor/follow.rs",
+        find: "if !process.is_open() {\n            return self.end_command",
+        replace: "if true {\n            return self.end_command",
+        suite: executor("output_is_read_to_its_end"),
+    },
+    Fault {
+        name: "an end is judged by what came after it",
+        file: "shared/src/runtime/execution.rs",
+        find: "self.cause.filter(|_| asked)",
+        replace: "self.cause.filter(|_| asked || true)",
+        suite: core("runtime::machine"),
+    },
+    Fault {
+        name: "a shortage is a verdict",
+        file: "shared/src/runtime/shortage.rs",
+        find: "Errno::MFILE => {",
+        replace: "Errno::MFILE if false => {",
+        suite: core("runtime::shortage"),
     },
     Fault {
         name: "a paused queue is worked",
