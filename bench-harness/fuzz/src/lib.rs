@@ -37,6 +37,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("log", neighbours::log),
     ("capture", neighbours::capture),
     ("side-files", neighbours::side_files),
+    ("records", neighbours::records),
     ("trace", replay::trace),
 ];
 

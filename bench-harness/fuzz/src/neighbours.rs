@@ -10,6 +10,7 @@ use queue_core::output::{Chunk, Stream};
 use queue_core::queue::Queue;
 use queue_core::runtime::listener::Listener;
 use queue_core::runtime::log::{HEAD_BYTES, LogError, LogReader, TAIL_BYTES};
+use queue_core::runtime::records::RecordFile;
 use queue_core::runtime::seams;
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::{Signal, Waker};
@@ -81,6 +82,22 @@ pub(crate) fn side_files(bytes: &[u8]) {
         && let Some(id) = WorkerId::parse(text)
     {
         assert_eq!(WorkerId::parse(&id.to_string()), Some(id));
+    }
+}
+
+/// Records of running commands are a worker's own, of processes that may be its commands, or none.
+pub(crate) fn records(bytes: &[u8]) {
+    let named = bytes.get(8..16).and_then(|id| id.try_into().ok());
+    let worker = WorkerId(named.map_or(7, i64::from_le_bytes));
+    let Some(file) = RecordFile::parse(worker, bytes) else {
+        return;
+    };
+    assert!(file.commands.len() * 64 < bytes.len());
+    for command in file.commands {
+        assert_eq!(command.claim.worker, worker);
+        let process = command.process;
+        assert!(process.is_none_or(|one| one.pid > 1 && one.session > 1));
+        assert!(command.ended_at.is_none_or(|at| at.0 != 0));
     }
 }
 
