@@ -10,7 +10,7 @@ use fast_queue::FastQueue;
 use queue_core::claim::{ClaimRequest, WorkerId};
 use queue_core::outcome::{Outcome, Settlement};
 use queue_core::runtime::handlers::{Done, Handlers};
-use queue_core::runtime::{Observer, Summary, Worker, WorkerEvent, WorkerOptions};
+use queue_core::runtime::{Hold, Observer, Summary, Worker, WorkerEvent, WorkerOptions};
 use queue_core::{NewTask, Queue, State, TaskId, TaskOptions};
 use tempfile::TempDir;
 
@@ -229,4 +229,27 @@ fn handlers_run_where_they_are_registered_and_commands_do_not() {
     assert_eq!(doubled.recv(), Ok(42));
     assert_eq!(bench.state(task), State::Succeeded);
     assert_eq!(bench.state(command), State::Queued);
+}
+
+/// A drain of a queue whose other tasks are for a program that does not run ended as if all were
+/// done.
+#[test]
+fn a_draining_worker_names_the_handler_that_nobody_has() {
+    let bench = Bench::new(1);
+    bench.shell("true");
+    let left = bench.enqueue(NewTask::handler("mail", "x"));
+    let (sender, events) = mpsc::channel();
+    bench.worker().run(&mut Events(sender)).unwrap();
+    let obstacles = events.iter().find_map(|event| {
+        if let WorkerEvent::Left(obstacles) = event {
+            Some(obstacles)
+        } else {
+            None
+        }
+    });
+    let [obstacle] = &obstacles.unwrap()[..] else {
+        panic!("there is one");
+    };
+    assert_eq!(obstacle.what, Hold::Unserved("mail".to_owned()));
+    assert_eq!((obstacle.tasks, obstacle.task), (1, left));
 }

@@ -176,6 +176,9 @@ fn work<Q: Queue>(
     let result = worker.run(&mut progress);
     progress.finish();
     result?;
+    if !progress.left.is_empty() {
+        note(&worker::left::sentence(context, &**queue, &progress.left)?);
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod background;
 mod hooks;
+pub(super) mod left;
 mod service;
 
 use std::ffi::OsString;
@@ -24,7 +25,7 @@ use crate::outcome::Outcome;
 use crate::queue::Queue;
 use crate::runtime::executor::Unreachable;
 use crate::runtime::{
-    Observer, Recovered, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions, trust,
+    Observer, Obstacle, Recovered, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions, trust,
 };
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, TaskId};
@@ -54,7 +55,8 @@ pub struct Arguments {
     #[arg(long, default_value = DEFAULT_QUEUE)]
     queue: String,
 
-    /// End once nothing is queued, running or scheduled; the exit code is 1 if a task failed
+    /// End once nothing is queued, running or scheduled, retries included; the exit code is 1 if a
+    /// task failed, or if what is left needs a person, which is said
     #[arg(long)]
     drain: bool,
 
@@ -170,6 +172,7 @@ pub fn run<Q: Queue>(
         service: Service::ready(),
         hooks: hooks(arguments, &queue, &printer)?,
         printer: printer.clone(),
+        left: Vec::new(),
     };
     if !arguments.detached {
         printer.say(format!(
@@ -188,7 +191,11 @@ pub fn run<Q: Queue>(
     if !is_said || stopper.requests(Duration::ZERO) > 1 {
         hurry();
     }
-    report(context, arguments, result?)
+    let done = Done {
+        summary: result?,
+        left: reporter.left,
+    };
+    report(context, arguments, &*queue, &done)
 }
 
 fn hooks<Q: Queue>(
@@ -244,6 +251,7 @@ struct View {
     cancelled: u64,
     returned: u64,
     lost: u64,
+    left: u64,
     recovered_workers: u64,
 }
 
@@ -251,8 +259,10 @@ struct View {
 fn report<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
-    summary: Summary,
+    queue: &Q,
+    done: &Done,
 ) -> Result<(), Failure> {
+    let Done { summary, left } = done;
     if context.screen.is_json() {
         context.screen.of_done().json(&View {
             succeeded: summary.succeeded,
@@ -260,14 +270,19 @@ fn report<Q: Queue>(
             cancelled: summary.cancelled,
             returned: summary.returned,
             lost: summary.lost,
+            left: left::count(left),
             recovered_workers: summary.recovered,
         })?;
     }
+    let mut bad = Vec::new();
     if arguments.drain && summary.failed > 0 {
-        return Err(Failure::Tasks(format!(
-            "{} failed",
-            tasks::count(summary.failed)
-        )));
+        bad.push(format!("{} failed", tasks::count(summary.failed)));
+    }
+    if !left.is_empty() {
+        bad.push(left::sentence(context, queue, left)?);
+    }
+    if !bad.is_empty() {
+        return Err(Failure::Tasks(bad.join("; ")));
     }
     if arguments.drain && summary.lost > 0 {
         return Err(Failure::ClaimsLost(format!(
@@ -283,10 +298,20 @@ struct Reporter {
     service: Service,
     hooks: Option<Hooks>,
     printer: Printer,
+    left: Vec<Obstacle>,
+}
+
+/// What a worker did and did not do.
+struct Done {
+    summary: Summary,
+    left: Vec<Obstacle>,
 }
 
 impl Observer for Reporter {
     fn on(&mut self, event: &WorkerEvent) {
+        if let WorkerEvent::Left(obstacles) = event {
+            self.left.clone_from(obstacles);
+        }
         if let Some(line) = line(event) {
             let now = SystemClock.now().wall;
             self.printer.say(format!("{} {line}", moment::iso(now)));
@@ -364,6 +389,7 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
             "the machine is short of something: {}; using {slots} slots and trying more later",
             super::escape::line(message)
         ),
+        WorkerEvent::Waiting(due) => left::waiting(due),
         WorkerEvent::Sufficient => "all slots are used again".to_owned(),
         WorkerEvent::Unrecorded(tasks) => unrecorded(tasks),
         WorkerEvent::Unreachable(Unreachable { claim, processes }) => {
@@ -379,7 +405,7 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
             "the clock was set back by {}; due tasks go by the new time",
             moment::rough(*by)
         ),
-        WorkerEvent::Started { .. } => return None,
+        WorkerEvent::Started { .. } | WorkerEvent::Left(_) => return None,
     })
 }
 

@@ -451,6 +451,8 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             | WorkerEvent::Recovered(_)
             | WorkerEvent::Short { .. }
             | WorkerEvent::Sufficient
+            | WorkerEvent::Waiting(_)
+            | WorkerEvent::Left(_)
             | WorkerEvent::Unrecorded(_)
             | WorkerEvent::Unreachable(_)
             | WorkerEvent::ClockSetBack { .. } => {}

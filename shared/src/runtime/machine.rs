@@ -24,6 +24,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 /// The shortest time between two claims for tasks whose time has come, should the engine's clock
 /// lag behind the worker's.
 const DUE_PAUSE: Duration = Duration::from_millis(20);
+/// A draining worker that waits longer than this for a task's time says so.
+const LONG_WAIT: Duration = Duration::from_secs(60);
 /// How often the other workers' locks are tried, beside watching their processes.
 const PEERS_INTERVAL: Duration = Duration::from_secs(2);
 /// How soon the lock of a worker that died is tried again if somebody else holds it.
@@ -52,6 +54,8 @@ pub struct Machine {
     want_review: bool,
     want_rest: bool,
     nothing_left: bool,
+    /// What it waits for was said.
+    told_of_wait: bool,
     /// Draining, it is told when tasks end elsewhere: the last one may.
     listening: bool,
     /// The mark that makes others wake this worker is set.
@@ -120,6 +124,7 @@ impl Machine {
             want_review: false,
             want_rest: true,
             nothing_left: false,
+            told_of_wait: false,
             listening: false,
             idle: false,
             counter: None,

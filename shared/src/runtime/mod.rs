@@ -25,6 +25,7 @@ pub mod protocol;
 pub mod records;
 pub mod recovery;
 mod resolve;
+pub mod rest;
 #[cfg(feature = "testing")]
 pub mod seams;
 pub mod shell;
@@ -42,6 +43,7 @@ pub use driver::Observer;
 pub use listener::Listener;
 pub use protocol::{Unrecorded, WorkerEvent};
 pub use recovery::Recovered;
+pub use rest::{Hold, NextDue, Obstacle};
 pub use stop::{SignalGuard, Stopper};
 pub use system::recover_once;
 pub use worker::{Summary, Worker, WorkerOptions};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::executor::{Ended, Ending, StartError, Unreachable};
 use super::heart::News;
 use super::recovery::Recovered;
+use super::rest::{NextDue, Obstacle, Rest};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::BootTime;
 use crate::error::Result;
@@ -91,8 +92,8 @@ pub enum Event {
     PeerTaken,
     /// The answer to [`Action::ReadCounter`].
     Counter(Result<i64>),
-    /// The answer to [`Action::LookForRest`]: whether a task is left that it could run.
-    Rest(Result<bool>),
+    /// The answer to [`Action::LookForRest`].
+    Rest(Result<Rest>),
     /// A request to stop; the second one means at once.
     Stop,
 }
@@ -138,7 +139,7 @@ pub enum Action {
     ReadCounter,
     /// See which other workers live, and recover those that do not.
     LookAtPeers,
-    /// See whether any task is left that this worker could run.
+    /// See what is left of the worker's queue.
     LookForRest,
     /// Tell the observer.
     Report(WorkerEvent),
@@ -196,6 +197,10 @@ pub enum WorkerEvent {
     },
     /// After a shortage all slots are used again.
     Sufficient,
+    /// Draining, it waits for this task alone, whose time comes in over a minute. Said once.
+    Waiting(NextDue),
+    /// Drained, it leaves these tasks: only a person can have them go on.
+    Left(Vec<Obstacle>),
     /// The worker ends, and these outcomes are not in the file: the tasks count as ended by its
     /// death.
     Unrecorded(Vec<Unrecorded>),

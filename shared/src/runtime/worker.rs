@@ -131,6 +131,8 @@ impl Summary {
             | WorkerEvent::ClockSetBack { .. }
             | WorkerEvent::Short { .. }
             | WorkerEvent::Sufficient
+            | WorkerEvent::Waiting(_)
+            | WorkerEvent::Left(_)
             | WorkerEvent::Unrecorded(_)
             | WorkerEvent::Unreachable(_)
             | WorkerEvent::Stopping { .. } => return,

@@ -353,3 +353,74 @@ fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
     place.ok(&["worker", "--queue", "a,b", "--drain"]);
     assert_eq!(place.state("1"), "succeeded");
 }
+
+/// A drain of a paused queue waited for ever, in silence.
+#[test]
+fn a_drain_ends_when_all_that_is_left_needs_a_person_and_names_that() {
+    let place = Place::new();
+    let drained = |words: &[&str]| {
+        let done = place.run(words);
+        (done.code(), done.stderr())
+    };
+    place.ok(&["add-task", "one", "true"]);
+    place.ok(&["add-task", "later", "true", "--delay", "1h"]);
+    place.ok(&["pause"]);
+    let (code, said) = drained(&["worker", "--drain"]);
+    let hint = format!(
+        "what is left needs a person: queue default is paused, in which 2 tasks wait; `{} resume default` lets it go on",
+        name()
+    );
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(&hint), "{said}");
+    let json = place.run(&["worker", "--drain", "-o", "json"]);
+    assert!(json.stdout().contains("\"left\":2"), "{}", json.stdout());
+    place.ok(&["resume"]);
+    place.ok(&["cancel", "2"]);
+    assert_eq!(drained(&["worker", "--drain"]).0, 0);
+    // A run of a file is a drain, too.
+    place.write("tasks", "true\n");
+    place.ok(&["run", "tasks"]);
+    let listed = place.json(&["list", "--limit", "1"]);
+    let queue = listed[0]["queue"].as_str().unwrap().to_owned();
+    place.ok(&["pause", &queue]);
+    place.write("tasks", "true\necho more\n");
+    let (code, said) = drained(&["run", "tasks"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("is paused, in which 1 task waits"), "{said}");
+}
+
+/// It waits for what is scheduled, retries included; it said nothing of an hour that it would take.
+#[test]
+fn a_drain_waits_for_what_is_scheduled_and_says_so_where_that_takes_long() {
+    let place = Place::new();
+    place.ok(&["add-task", "soon", "true", "--delay", "300ms"]);
+    place.ok(&[
+        "add-task",
+        "retried",
+        "test -e tried || { touch tried; exit 1; }",
+        "--backoff",
+        "200ms",
+    ]);
+    let done = place.run(&["worker", "--drain"]);
+    assert_eq!(done.code(), 0, "{}", done.stderr());
+    assert!(!done.stderr().contains("waiting for"), "{}", done.stderr());
+    assert_eq!(
+        (place.state("1"), place.state("2")),
+        ("succeeded".to_owned(), "succeeded".to_owned())
+    );
+    place.ok(&["add-task", "later", "true", "--delay", "2h"]);
+    place.ok(&["add-task", "before", "true", "--delay", "1h"]);
+    let mut worker = place.start(&["worker", "--drain"]);
+    until("it says what it waits for", || {
+        worker
+            .stderr()
+            .contains("waiting for task 4 (before), which is due in 59m")
+    });
+    place.ok(&["add-task", "now", "touch ran"]);
+    until("it runs what comes meanwhile", || {
+        place.path("ran").exists()
+    });
+    place.ok(&["cancel", "3-4"]);
+    assert_eq!(worker.ended(), Some(0));
+    assert_eq!(worker.stderr().matches("waiting for").count(), 1);
+}

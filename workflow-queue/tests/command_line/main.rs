@@ -4,6 +4,8 @@
 #[path = "../../../shared/tests/command_line/mod.rs"]
 mod command_line;
 #[cfg(test)]
+mod drains;
+#[cfg(test)]
 mod inputs;
 #[cfg(test)]
 mod leases;

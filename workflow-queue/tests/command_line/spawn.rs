@@ -15,7 +15,8 @@ fn a_command_fans_out_in_front_of_what_waits_for_it() {
     place.ok(&["enqueue", "split", &split]);
     let merge = "cat $QUEUE_INPUTS/*.out | sort -n | tail -n 2 > merged";
     place.ok(&["enqueue", "merge", merge, "--after", "1"]);
-    place.ok(&["worker", "--drain"]);
+    let left = place.run(&["worker", "--drain"]);
+    assert_eq!(left.code(), 1, "nobody serves the other queue");
     assert_eq!(
         place.ok(&["log", "1", "--stdout"]),
         "Enqueued task 3\nEnqueued task 4\n"

@@ -12,7 +12,7 @@ use super::super::worker::LAST_LINES;
 use super::super::{escape, worker};
 use super::group::Verdict;
 use crate::outcome::Outcome;
-use crate::runtime::{Observer, WorkerEvent};
+use crate::runtime::{Observer, Obstacle, WorkerEvent};
 use crate::state::State;
 
 /// Follows a run.
@@ -20,6 +20,8 @@ use crate::state::State;
 pub(super) struct Progress {
     printer: Printer,
     counts: Arc<Counts>,
+    /// What a person has to look after.
+    pub(super) left: Vec<Obstacle>,
 }
 
 /// How many lines are where.
@@ -80,7 +82,11 @@ impl Progress {
             Printer::new(Notes)
         };
         printer.redraw();
-        Self { printer, counts }
+        Self {
+            printer,
+            counts,
+            left: Vec::new(),
+        }
     }
 
     /// Where its lines are printed.
@@ -104,6 +110,7 @@ impl Observer for Progress {
     fn on(&mut self, event: &WorkerEvent) {
         let mut notable = true;
         match event {
+            WorkerEvent::Left(obstacles) => self.left.clone_from(obstacles),
             WorkerEvent::Started { .. } => {
                 self.counts.running.fetch_add(1, Ordering::Relaxed);
             }

@@ -5,12 +5,11 @@ use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use crate::clock::Now;
 use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
-use crate::queue::{ListQuery, Queue, Serves, WorkerInfo};
+use crate::queue::{Queue, Serves, WorkerInfo};
 use crate::runtime::inputs;
 use crate::runtime::recovery::{Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+use crate::runtime::rest::{self, Rest};
 use crate::runtime::shell::{Batch, Shell, Sweeper};
-use crate::state::State;
-use crate::task::Task;
 
 /// A call of a worker with that shell.
 pub type CallOf<S> = Call<<S as Shell>::Batch>;
@@ -33,7 +32,7 @@ pub enum Call<B> {
     AskAfter(Vec<Claim>),
     /// Read the change counter.
     ReadCounter,
-    /// See whether any task is left that the worker could run.
+    /// See what is left of the worker's queue.
     LookForRest(Serves),
     /// Ask whether the claims of these tasks still hold, before they are started.
     Confirm(Vec<ClaimedTask>),
@@ -65,7 +64,7 @@ pub enum Answer<T> {
     /// Of [`Call::ReadCounter`].
     Counter(Result<i64>),
     /// Of [`Call::LookForRest`].
-    Rest(Result<bool>),
+    Rest(Result<Rest>),
     /// Of [`Call::Confirm`]: each task, and whether its claim holds.
     Confirmed(Vec<(ClaimedTask, Result<bool>)>),
     /// Of [`Call::Start`].
@@ -103,7 +102,7 @@ impl<B: Batch> Call<B> {
             }
             Self::AskAfter(claims) => Answer::Heard(queue.held(&claims)),
             Self::ReadCounter => Answer::Counter(queue.change_counter()),
-            Self::LookForRest(serves) => Answer::Rest(anything_left(queue, &serves)),
+            Self::LookForRest(serves) => Answer::Rest(rest::look(queue, &serves)),
             Self::Confirm(tasks) => Answer::Confirmed(confirm(queue, tasks)),
             Self::Start(batch) => Answer::Started(batch.start()),
             Self::ListWorkers(known) => Answer::Workers(list_workers(queue, known)),
@@ -142,29 +141,6 @@ fn confirm<Q: Queue>(queue: &Q, tasks: Vec<ClaimedTask>) -> Vec<(ClaimedTask, Re
         (task, held.map(|held| held != [Held::Lost]))
     });
     confirmed.collect()
-}
-
-/// Whether any task that a worker serves waits or runs, here or elsewhere.
-fn anything_left<Q: Queue>(queue: &Q, serves: &Serves) -> Result<bool> {
-    let mut query = ListQuery {
-        // A blocked task goes on by itself only while one of these is left.
-        states: vec![State::Scheduled, State::Queued, State::Running],
-        queue: Some(serves.queue.clone()),
-        limit: 1,
-        ..ListQuery::default()
-    };
-    loop {
-        let tasks = queue.list(&query)?;
-        let own = |task: &Task| serves.covers(&task.queue, task.work.handler());
-        if tasks.iter().any(own) {
-            return Ok(true);
-        }
-        if tasks.len() < query.limit {
-            return Ok(false);
-        }
-        query.before = tasks.last().map(|task| task.id);
-        query.limit = 64;
-    }
 }
 
 /// The workers are read anew only after a commit: an idle worker that looks at its peers touches

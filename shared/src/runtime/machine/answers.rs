@@ -4,7 +4,8 @@ use super::super::execution::{Cause, Execution, Finished};
 use super::super::executor::{Ended, StartError};
 use super::super::heart::News;
 use super::super::protocol::{Action, Event, WorkerEvent};
-use super::{DUE_PAUSE, Machine, TAKEN_INTERVAL};
+use super::super::rest::Rest;
+use super::{DUE_PAUSE, LONG_WAIT, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
 use crate::error::{Error, Result};
@@ -53,7 +54,7 @@ impl Machine {
             Event::PeersChanged => self.peers_at = now.boot,
             Event::PeerTaken => self.peers_at = now.boot.after(TAKEN_INTERVAL),
             Event::Counter(answer) => self.counted(now, answer),
-            Event::Rest(Ok(rest)) => self.looked_for_rest(rest),
+            Event::Rest(Ok(rest)) => self.looked_for_rest(now, rest),
             Event::Rest(Err(error)) => {
                 self.want_rest = true;
                 self.refused(now, error);
@@ -83,10 +84,22 @@ impl Machine {
 
     /// What ended after the look and before the worker listens is told to nobody, so it looks once
     /// more.
-    fn looked_for_rest(&mut self, rest: bool) {
-        self.nothing_left = !rest;
-        self.want_rest |= rest && !self.listening;
-        self.set_listening(rest);
+    fn looked_for_rest(&mut self, now: Now, rest: Rest) {
+        let is_left = matches!(rest, Rest::Goes | Rest::Due(_));
+        self.nothing_left = !is_left;
+        self.want_rest |= is_left && !self.listening;
+        self.set_listening(is_left);
+        match rest {
+            Rest::Due(due) if due.at > now.wall.after(LONG_WAIT) && !self.told_of_wait => {
+                self.told_of_wait = true;
+                self.actions.push(Action::Report(WorkerEvent::Waiting(due)));
+            }
+            Rest::Held(obstacles) if self.has_drained() => {
+                self.actions
+                    .push(Action::Report(WorkerEvent::Left(obstacles)));
+            }
+            Rest::Nothing | Rest::Goes | Rest::Due(_) | Rest::Held(_) => {}
+        }
     }
 
     fn claimed(&mut self, now: Now, answer: Result<Claims>) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::super::executor::{End, Ending};
 use super::super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
+use super::super::super::rest::{Hold, NextDue, Obstacle, Rest};
 use super::super::Machine;
 use super::{at, claimed, ended, idle, limit, outcomes, running, signals, starts, task};
 use crate::claim::Claims;
@@ -11,6 +12,7 @@ use crate::clock::BootTime;
 use crate::error::Error;
 use crate::outcome::{Outcome, Settled};
 use crate::state::State;
+use crate::task::TaskId;
 
 fn recorded() -> Event {
     Event::Settled(Ok(vec![Settled::Recorded(State::Succeeded)]))
@@ -75,13 +77,17 @@ fn a_draining_worker_ends_when_nothing_is_left_anywhere() {
     let step = machine.step(at(0), [claimed([])]);
     let looks = |action: &Action| matches!(action, Action::LookForRest);
     assert!(step.actions.iter().any(looks));
-    let step = machine.step(at(0), [Event::Rest(Ok(true))]);
+    let step = machine.step(at(0), [Event::Rest(Ok(Rest::Goes))]);
     assert!(!step.finished, "another worker has something left");
     let step = machine.step(at(500), [Event::Counter(Ok(2))]);
     assert!(limit(&step).is_some());
     let step = machine.step(at(500), [claimed([])]);
     assert!(step.actions.iter().any(looks));
-    assert!(machine.step(at(500), [Event::Rest(Ok(false))]).finished);
+    assert!(
+        machine
+            .step(at(500), [Event::Rest(Ok(Rest::Nothing))])
+            .finished
+    );
 }
 
 /// It used to learn of that only at its next poll.
@@ -105,17 +111,17 @@ fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
             }
         })
     };
-    let step = machine.step(at(1), [Event::Rest(Ok(true))]);
+    let step = machine.step(at(1), [Event::Rest(Ok(Rest::Goes))]);
     assert_eq!(listens(&step), Some(true));
     assert!(
         step.actions.iter().any(looks),
         "the last task may have ended between the look and the listening"
     );
-    let step = machine.step(at(1), [Event::Rest(Ok(true))]);
+    let step = machine.step(at(1), [Event::Rest(Ok(Rest::Goes))]);
     assert!(!step.actions.iter().any(looks), "now it waits");
     let step = machine.step(at(2), [Event::TasksSettled]);
     assert!(step.actions.iter().any(looks));
-    let step = machine.step(at(2), [Event::Rest(Ok(true)), Event::TasksWaiting]);
+    let step = machine.step(at(2), [Event::Rest(Ok(Rest::Goes)), Event::TasksWaiting]);
     assert_eq!((listens(&step), limit(&step)), (None, Some(1)));
     let step = machine.step(at(3), [claimed([1])]);
     assert_eq!(listens(&step), Some(false), "it has a task of its own");
@@ -244,20 +250,79 @@ fn only_a_worker_that_found_nothing_left_has_drained() {
     };
     let mut drained = machine(true);
     assert!(!drained.has_drained());
-    assert!(drained.step(at(1), [Event::Rest(Ok(false))]).finished);
+    assert!(
+        drained
+            .step(at(1), [Event::Rest(Ok(Rest::Nothing))])
+            .finished
+    );
     assert!(drained.has_drained());
     let mut lasting = machine(false);
-    assert!(!lasting.step(at(1), [Event::Rest(Ok(false))]).finished);
+    assert!(
+        !lasting
+            .step(at(1), [Event::Rest(Ok(Rest::Nothing))])
+            .finished
+    );
     assert!(!lasting.has_drained());
     let mut stopped = machine(true);
-    let step = stopped.step(at(1), [Event::Rest(Ok(false)), Event::Stop]);
+    let step = stopped.step(at(1), [Event::Rest(Ok(Rest::Nothing)), Event::Stop]);
     assert!(step.finished && !stopped.has_drained());
     let mut broken = machine(true);
     let events = [
-        Event::Rest(Ok(false)),
+        Event::Rest(Ok(Rest::Nothing)),
         Event::Counter(Err(Error::invalid("broken"))),
     ];
     assert!(broken.step(at(1), events).finished && !broken.has_drained());
+}
+
+/// A drained machine that has looked.
+fn looked(rest: Rest) -> (Machine, Step) {
+    let config = Config {
+        drain: true,
+        ..Config::default()
+    };
+    let mut machine = Machine::new(config, at(0));
+    for event in [None, Some(claimed([])), Some(claimed([]))] {
+        machine.step(at(0), event);
+    }
+    let step = machine.step(at(1), [Event::Rest(Ok(rest))]);
+    (machine, step)
+}
+
+fn told(step: &Step) -> Vec<&WorkerEvent> {
+    let mut told = Vec::new();
+    for action in &step.actions {
+        if let Action::Report(event) = action {
+            told.push(event);
+        }
+    }
+    told
+}
+
+/// It waited for hours without a word, and for ever where nobody would let the queue go on.
+#[test]
+fn a_draining_worker_says_once_what_it_waits_for_and_leaves_what_needs_a_person() {
+    let due = |millis| {
+        let at = at(millis).wall;
+        let name = "later".to_owned();
+        let task = TaskId(7);
+        NextDue { task, name, at }
+    };
+    let (_, step) = looked(Rest::Due(due(60_001)));
+    assert!(!step.finished && told(&step).is_empty(), "it is a minute");
+    let (mut machine, step) = looked(Rest::Due(due(60_002)));
+    assert!(!step.finished);
+    assert_eq!(told(&step), [&WorkerEvent::Waiting(due(60_002))]);
+    let step = machine.step(at(2), [Event::Rest(Ok(Rest::Due(due(90_000))))]);
+    assert!(told(&step).is_empty(), "it is said once");
+    let obstacles = vec![Obstacle {
+        what: Hold::Paused,
+        queue: "default".to_owned(),
+        tasks: 1,
+        task: TaskId(7),
+    }];
+    let (machine, step) = looked(Rest::Held(obstacles.clone()));
+    assert!(step.finished && machine.has_drained());
+    assert_eq!(told(&step), [&WorkerEvent::Left(obstacles)]);
 }
 
 #[test]
