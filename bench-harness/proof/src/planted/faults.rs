@@ -35,6 +35,15 @@ const fn executor(filter: &'static str) -> Suite {
     }
 }
 
+/// The program itself, with real commands.
+const fn program(filter: &'static str) -> Suite {
+    Suite {
+        package: "fast-queue",
+        test: Some("command_line"),
+        filter,
+    }
+}
+
 /// What a command finds, however its worker was started.
 const ENVIRONMENT: Suite = Suite {
     package: "fast-queue",
@@ -500,5 +509,27 @@ pub const FAULTS: &[Fault] = &[
             test: None,
             filter: "graph",
         },
+    },
+    Fault {
+        name: "a raised limit on open files is handed on",
+        file: "shared/src/runtime/inherited.rs",
+        find: "STARTED_WITH.get().copied()",
+        replace: "STARTED_WITH.get().copied().filter(|limit| *limit > 1 << 30)",
+        suite: ENVIRONMENT,
+    },
+    Fault {
+        name: "a full disk ends the worker",
+        file: "shared/src/error.rs",
+        find: "Self::Busy { .. } | Self::Shortage { .. } | Self::CommitUnknown { .. } => true,",
+        replace: "Self::Shortage { .. } => false,\n            \
+                  Self::Busy { .. } | Self::CommitUnknown { .. } => true,",
+        suite: core("fault"),
+    },
+    Fault {
+        name: "nobody looks after commands while the file is held",
+        file: "shared/src/runtime/standby.rs",
+        find: "if calls == seen && !calls.is_multiple_of(2) {",
+        replace: "if calls == seen && calls > u64::MAX / 2 {",
+        suite: program("held"),
     },
 ];
