@@ -221,8 +221,9 @@ fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
     let heard = place.run(&["cancel", "1"]);
     assert_eq!(heard.stderr(), "", "a living worker heeds it");
     until("it is cancelled", || place.state("1") == "cancelled");
-    place.ok(&["add-task", "long", "exec sleep 1000"]);
-    until("the task runs", || place.state("2") == "running");
+    place.ok(&["add-task", "long", "touch begun; exec sleep 1000"]);
+    // Until its program has begun, a command still shares the worker's lock.
+    until("the command runs", || place.path("begun").exists());
     worker.signal(Signal::KILL);
     worker.ended();
     let done = place.run(&["cancel", "2"]);
