@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 #[path = "../../shared/tests/docs/mod.rs"]
 mod docs;
-#[path = "../../shared/tests/skipped.rs"]
+#[path = "../../shared/tests/skipped/mod.rs"]
 mod skipped;
 
 use docs::session::Session;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-#[path = "../../shared/tests/skipped.rs"]
+#[path = "../../shared/tests/skipped/mod.rs"]
 mod skipped;
 
 use skipped::skipped;

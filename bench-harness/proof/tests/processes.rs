@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-#[path = "../../../shared/tests/skipped.rs"]
+#[path = "../../../shared/tests/skipped/mod.rs"]
 mod skipped;
 
 use std::time::Duration;

@@ -60,7 +60,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     };
     let origin = match origin_of(queue.sidecar(), worker)? {
         Origin::Elsewhere if arguments.gone => Origin::EarlierBoot,
-        origin => origin,
+        origin @ (Origin::Elsewhere | Origin::Here | Origin::EarlierBoot) => origin,
     };
     let recovered = recover_locked(&queue, lock, origin)?;
     inputs::Source::sweep(&queue)?;

@@ -108,9 +108,15 @@ impl WriterLock {
         Ok(held)
     }
 
+    /// Opens what heartbeats need of the lock, which then takes no descriptor any more.
+    pub(super) fn prepare_heartbeats(&self, path: &Path) -> Result<()> {
+        self.heartbeats(path)?;
+        Ok(())
+    }
+
     /// The files that heartbeats lock; opened once, so that no shortage of descriptors keeps a
     /// heartbeat from them.
-    pub(super) fn heartbeats(&self, path: &Path) -> Result<&HeartbeatTurns> {
+    fn heartbeats(&self, path: &Path) -> Result<&HeartbeatTurns> {
         if let Some(turns) = self.heartbeats.get() {
             return Ok(turns);
         }

@@ -140,7 +140,7 @@ impl Writer {
 
     /// Opens what a heartbeat needs of the lock between processes.
     pub(super) fn prepare_heartbeats(&self) -> Result<()> {
-        self.core.lock.heartbeats(&self.core.lock_path).map(|_| ())
+        self.core.lock.prepare_heartbeats(&self.core.lock_path)
     }
 
     /// The lock between processes, for a heartbeat; `None` if it could not be had so soon.

@@ -370,9 +370,10 @@ fn merged_output_has_the_order_of_the_writes() {
     let script = "for i in 1 2 3 4 5 6 7 8 9; do echo $i; echo e$i >&2; done";
     place.ok(&["add-task", "merged", script, "--merge-output"]);
     place.ok(&["worker", "--drain"]);
-    let expected: String = (1..10)
-        .map(|number| format!("{number}\ne{number}\n"))
+    let lines: Vec<String> = (1..10)
+        .map(|number| format!("{number}\ne{number}"))
         .collect();
+    let expected = lines.join("\n") + "\n";
     assert_eq!(place.ok(&["log", "1"]), expected);
     assert_eq!(place.ok(&["log", "1", "--stdout"]), expected);
     assert_eq!(place.ok(&["log", "1", "--stderr"]), "");

@@ -1,12 +1,12 @@
 //! What a worker does while its file is held by another program.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::Value;
 
-use super::program::{Place, until};
+use super::program::{Place, present, until};
 
 /// Another program's write transaction.
 struct Holder(Connection);
@@ -69,8 +69,8 @@ fn a_command_that_ends_in_time_while_the_file_is_held_has_succeeded() {
         let holder = Holder::of(&place);
         let ended = |name: &str| place.path(&format!("{name}.ended")).exists();
         until("both end", || ended("one") && ended("two"));
-        let free_at = Instant::now() + Duration::from_secs(3);
-        until("their timeouts are over", || Instant::now() >= free_at);
+        let free_at = present() + Duration::from_secs(3);
+        until("their timeouts are over", || present() >= free_at);
         holder.let_go();
         assert_eq!(worker.ended(), Some(0), "{}", worker.stderr());
         for (id, name) in [(1, "one"), (2, "two")] {
@@ -130,8 +130,8 @@ fn a_command_that_ended_while_its_worker_was_stopped_is_not_judged_by_that() {
     until("it runs", || place.path("began").exists());
     worker.signal(Signal::STOP);
     until("it has ended", || place.path("ended").exists());
-    let over = Instant::now() + Duration::from_secs(3);
-    until("its timeout is over", || Instant::now() >= over);
+    let over = present() + Duration::from_secs(3);
+    until("its timeout is over", || present() >= over);
     worker.signal(Signal::CONT);
     assert_eq!(worker.ended(), Some(0), "{}", worker.stderr());
     assert_eq!(place.state("1"), "succeeded");
@@ -158,7 +158,7 @@ fn two_requests_end_a_worker_whose_file_is_held_and_it_says_what_it_could_not_re
         place.write("go", "");
         worker.signal(signal);
         until("it heard", || worker.stderr().contains("a second signal"));
-        let second = Instant::now();
+        let second = present();
         worker.signal(signal);
         assert_eq!(worker.ended(), Some(5), "{}", worker.stderr());
         // A generous bound on a loaded machine, far below what the file was waited for.

@@ -19,7 +19,7 @@ mod service;
 mod shortages;
 mod shown;
 mod shrinking;
-#[path = "../skipped.rs"]
+#[path = "../skipped/mod.rs"]
 pub(crate) mod skipped;
 mod steps;
 mod taken_away;

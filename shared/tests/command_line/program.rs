@@ -237,13 +237,22 @@ fn collect(pipe: impl Read + Send + 'static) -> Collected {
     Collected(text)
 }
 
+/// The present, for how long another process takes or is to be left alone.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process of its own goes by the system's clock"
+)]
+pub(crate) fn present() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// Waits until a condition holds.
 #[expect(
     clippy::disallowed_methods,
     reason = "a process of its own is watched by looking again"
 )]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
+    let begun = present();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
         std::thread::sleep(Duration::from_millis(10));

@@ -2,12 +2,12 @@
 //! of them holds up the worker.
 
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
-use super::program::{Place, until};
+use super::program::{Place, present, until};
 
 /// A generous bound on a loaded machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ fn is_alive(number: u32) -> bool {
 }
 
 fn ended_within(child: &mut Child, limit: Duration) -> Option<i32> {
-    let begun = Instant::now();
+    let begun = present();
     let mut status = None;
     until("it ends", || {
         status = child.try_wait().unwrap();

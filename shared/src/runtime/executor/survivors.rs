@@ -126,7 +126,11 @@ impl Executor {
             self.dying.join(now, DYING_MS, slot, claim);
             return Some(BootTime(now.0 + DYING_MS));
         }
-        let left = is_left.then(|| survived.unreachable()).unwrap_or_default();
+        let left = if is_left {
+            survived.unreachable()
+        } else {
+            Vec::new()
+        };
         if left.is_empty() {
             ended.push(survived.ended.clone());
             self.slots[slot] = None;

@@ -56,7 +56,7 @@ impl WriterLock {
         self.0.1.notify_one();
     }
 
-    pub(super) fn heartbeats(&self, _: &Path) -> Result<()> {
+    pub(super) fn prepare_heartbeats(&self, _: &Path) -> Result<()> {
         Ok(())
     }
 
