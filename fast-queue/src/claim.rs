@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement, write};
+use queue_core::sqlite::{Due, Lanes, Learned, aside, read, rows, statement, write};
 use rusqlite::{Connection, Params};
 
 use crate::guard::{Guard, Phase};
@@ -38,6 +38,8 @@ struct Attempt<'a> {
     request: &'a ClaimRequest,
     now: Now,
     is_set_back: bool,
+    /// How many tasks were set aside.
+    aside: usize,
     done: Done,
 }
 
@@ -69,6 +71,7 @@ pub(crate) fn claim(
         request,
         now,
         is_set_back: due.is_set_back(now),
+        aside: 0,
         done: Done::default(),
     };
     if due.must_look(now) {
@@ -79,6 +82,9 @@ pub(crate) fn claim(
         attempt.take()?;
         let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
         attempt.done.claims.tasks.sort_by_key(order);
+    }
+    if attempt.aside >= aside::AT_MOST {
+        attempt.done.claims.next_due = Some(now.wall);
     }
     Ok(attempt.done)
 }
@@ -107,8 +113,19 @@ impl Attempt<'_> {
         Ok(promoted)
     }
 
-    /// Claims as many as are missing, the highest priority first.
+    /// Claims as many as are missing, the highest priority first. Others take the place of what was set
+    /// aside; where that is a great deal, the rest is met by the next claim, which comes at once.
     fn take(&mut self) -> Result<()> {
+        loop {
+            let before = self.aside;
+            self.take_once()?;
+            if self.aside == before || self.missing() == 0 || self.aside >= aside::AT_MOST {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_once(&mut self) -> Result<()> {
         if let Some(lane) = self.lanes.only(self.request) {
             return self.take_from(lane);
         }
@@ -175,14 +192,22 @@ impl Attempt<'_> {
         let before = self.done.claims.tasks.len();
         let mut query = self.connection.prepare_cached(sql)?;
         let mut found = query.query(parameters)?;
+        let mut unreadable = Vec::new();
         while self.missing() > 0
+            && unreadable.len() < aside::AT_MOST
             && let Some(row) = found.next()?
         {
-            let task = rows::claimed_task(row, self.request.worker, handler)?;
-            self.done.claims.tasks.push(task);
+            match rows::claimed_task(row, self.request.worker, handler)? {
+                Ok(task) => self.done.claims.tasks.push(task),
+                Err(task) => unreadable.push(task),
+            }
         }
         // Reset first: rows must not change under an open query.
         drop(found);
+        for task in &unreadable {
+            aside::set_aside(self.connection, *task)?;
+        }
+        self.aside += unreadable.len();
         let mut update = self.connection.prepare_cached(CLAIM)?;
         let found = &self.done.claims.tasks[before..];
         for task in found {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use queue_core::sqlite::{prune, read, write};
+use queue_core::sqlite::{aside, prune, read, write};
 use rusqlite::Connection;
 
 use crate::{FastQueue, NewTask, Queue};
@@ -35,7 +35,8 @@ fn plans(connection: &Connection) -> Vec<String> {
         .iter()
         .chain(&read::STATEMENTS)
         .chain(&write::STATEMENTS)
-        .chain(&prune::STATEMENTS);
+        .chain(&prune::STATEMENTS)
+        .chain(&aside::STATEMENTS);
     statements
         .map(|(name, sql)| {
             let explain = format!("EXPLAIN QUERY PLAN {sql}");

@@ -1,6 +1,7 @@
 //! A task's settings beyond name, command and priority, and how they are stored.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::task::{check_length, check_no_nul};
@@ -112,8 +113,31 @@ impl TaskOptions {
             return Ok(Self::default());
         };
         serde_json::from_str(text).map_err(|error| Error::Bug {
-            what: format!("a task's stored options cannot be read: {error}"),
+            what: format!(
+                "a task's stored options cannot be read: {}",
+                shortly(&error)
+            ),
         })
+    }
+
+    /// As [`from_row`](Self::from_row), for a task that is not to be run: of what a newer version wrote,
+    /// the settings that this one knows.
+    pub fn known(text: Option<&str>) -> Self {
+        if let Ok(options) = Self::from_row(text) {
+            return options;
+        }
+        let mut stored: Map<String, Value> =
+            serde_json::from_str(text.unwrap_or_default()).unwrap_or_default();
+        stored.retain(|name, value| {
+            let alone = Map::from_iter([(name.clone(), value.clone())]);
+            serde_json::from_value::<Self>(Value::Object(alone)).is_ok()
+        });
+        serde_json::from_value(Value::Object(stored)).unwrap_or_default()
+    }
+
+    /// Whether some version can have written that: what this one cannot read is not damaged for that.
+    pub fn may_be_newer(text: &str) -> bool {
+        serde_json::from_str::<Map<String, Value>>(text).is_ok()
     }
 
     /// Checks every limit.
@@ -172,6 +196,12 @@ pub fn check_shell(shell: &str) -> Result<()> {
     check_no_nul("a shell", shell)
 }
 
+/// What is wrong, without a list of what would be right.
+fn shortly(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(", expected").next().unwrap_or(&text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -222,6 +252,21 @@ mod tests {
                 && durations.into_iter().chain(options.timeout_ms).all(|ms| ms <= MAX_DURATION_MS)
                 && options.env.iter().all(|(name, _)| !name.is_empty() && !name.contains('='));
             prop_assert_eq!(options.validate().is_ok(), valid);
+        }
+    }
+
+    #[test]
+    fn of_what_a_newer_version_wrote_the_settings_that_are_known_are_read() {
+        let stored = r#"{"max_attempts":2,"cpus":4,"timeout_ms":{"soft":5},"cwd":"/tmp"}"#;
+        assert!(TaskOptions::from_row(Some(stored)).is_err());
+        let known = TaskOptions {
+            max_attempts: 2,
+            cwd: Some("/tmp".to_owned()),
+            ..TaskOptions::default()
+        };
+        assert_eq!(TaskOptions::known(Some(stored)), known);
+        for damaged in ["", "null", "{\"max_att"] {
+            assert_eq!(TaskOptions::known(Some(damaged)), TaskOptions::default());
         }
     }
 

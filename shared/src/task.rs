@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
 use crate::outcome::Reason;
+use crate::sqlite::aside;
 use crate::state::State;
 
 /// The queue of tasks that name none.
@@ -98,6 +99,19 @@ impl Work {
                 what: format!("a stored task is of kind {other}, which this version cannot run"),
             }),
         }
+    }
+
+    /// The highest kind that this version knows.
+    pub const NEWEST_KIND: i64 = 2;
+
+    /// As [`from_row`](Self::from_row), for a task that is not to be run: what a newer version wrote
+    /// passes for a handler that nobody has.
+    pub fn known(kind: i64, handler: &str, payload: Vec<u8>) -> Self {
+        let read = Self::from_row(kind, handler, payload.clone());
+        read.unwrap_or_else(|_| Self::Handler {
+            handler: format!("of kind {kind}"),
+            payload,
+        })
     }
 
     /// The command as a person would type it; handlers show their name.
@@ -225,6 +239,9 @@ impl NewTask {
             Work::Argv(arguments) => check_arguments(arguments)?,
             Work::Handler { handler, payload } => {
                 check_name("a handler's name", handler)?;
+                if handler.starts_with(aside::HANDLER) {
+                    return Err(Error::invalid("a handler's name must not begin so"));
+                }
                 check_length("a payload", payload.len(), MAX_PAYLOAD_BYTES)?;
             }
         }
@@ -384,6 +401,8 @@ pub struct Task {
     pub key: Option<Vec<u8>>,
     /// Budgets, backoff, timeout, directory, environment.
     pub options: TaskOptions,
+    /// Why no worker of this version takes it, although it waits: a newer one wrote it.
+    pub set_aside: Option<String>,
 }
 
 impl Task {

@@ -334,6 +334,7 @@ mod tests {
             message: None,
             key: None,
             options: TaskOptions::default(),
+            set_aside: None,
         }
     }
 

@@ -102,6 +102,10 @@ impl<'a, Q: Queue> Scene<'a, Q> {
     }
 
     fn waiting(&self, task: &Task) -> Result<Vec<Because>> {
+        if let Some(why) = &task.set_aside {
+            let sentence = format!("no worker of this version takes it; {why}");
+            return Ok(vec![because("set_aside", sentence)]);
+        }
         let waits = match &self.order {
             Some(order) => self
                 .queue

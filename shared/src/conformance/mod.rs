@@ -379,6 +379,10 @@ macro_rules! conformance_tests {
             version {
                 a_file_that_a_newer_program_migrated_takes_no_write
                 a_settle_that_waits_for_a_migration_is_refused_after_it
+                a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on
+                what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it
+                many_tasks_of_a_newer_version_hold_nobody_up
+                a_running_task_of_a_newer_version_is_judged_by_what_is_known
             }
         }
     };

@@ -6,9 +6,9 @@ use super::{Bench, Engine, OTHER, WORKER, settlement};
 use crate::claim::ClaimRequest;
 use crate::error::Result;
 use crate::outcome::{Outcome, Settled};
-use crate::queue::{PruneRequest, Queue};
+use crate::queue::{ListQuery, PruneRequest, Queue};
 use crate::state::State;
-use crate::task::{DEFAULT_QUEUE, NewTask};
+use crate::task::{DEFAULT_QUEUE, NewTask, TaskId};
 
 /// Raises the version of a line, as the migration of a newer program does.
 fn migrate(connection: &Connection, line: &str, by: i64) {
@@ -71,7 +71,6 @@ pub fn a_file_that_a_newer_program_migrated_takes_no_write<E: Engine>() {
         refused("reprioritize", queue.reprioritize(&[ended], 3).map(drop));
         refused("pause", queue.set_paused(DEFAULT_QUEUE, true).map(drop));
         refused("prune", queue.prune(&prune).map(drop));
-        refused("repair", queue.repair().map(drop));
         E::transaction(&bench.path(), true, |tx| {
             refused("enqueue_in", queue.enqueue_in(tx, &tasks(&["x"])).map(drop));
             let settled = queue.settle_in(tx, &settle(Outcome::Succeeded));
@@ -110,4 +109,122 @@ pub fn a_settle_that_waits_for_a_migration_is_refused_after_it<E: Engine>() {
         migrate(&other, "core", -1);
     }
     assert_eq!(bench.state(running.task), State::Running);
+}
+
+/// Writes what a newer program may have written into a task's row.
+fn write_newer(bench: &Bench<impl Engine>, id: TaskId, set: &str) {
+    let other = Connection::open(bench.path()).unwrap();
+    let update = format!("UPDATE queue_tasks SET {set} WHERE id = ?1");
+    assert_eq!(other.execute(&update, [id.0]).unwrap(), 1);
+}
+
+const NEWER_OPTIONS: &str = r#"options = '{"max_attempts":2,"cpus":4}'"#;
+
+fn expect_sound(bench: &Bench<impl Engine>) {
+    for invariant in bench.queue.verify().unwrap() {
+        assert!(invariant.holds(), "{invariant:?}");
+    }
+}
+
+/// One task with a field of a newer version in its options stopped every worker, since each met it
+/// first at its claim. Now it is set aside, and the others go on.
+pub fn a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let newer = [
+        (NewTask::shell("options", "true"), NEWER_OPTIONS),
+        (NewTask::shell("kind", "true"), "kind = 7"),
+        (NewTask::shell("command", "true"), "payload = x'ff'"),
+        (NewTask::handler("handler", "resize"), NEWER_OPTIONS),
+    ];
+    let newer = newer.map(|(task, set)| {
+        let id = bench.add(task.priority(9));
+        write_newer(&bench, id, set);
+        id
+    });
+    let others = [bench.shell("one"), bench.shell("two"), bench.shell("three")];
+    let both = ClaimRequest {
+        handlers: vec!["resize".to_owned()],
+        ..ClaimRequest::commands(WORKER, 1)
+    };
+    assert_eq!(bench.claim_ids(1), others[..1]);
+    let across = bench.queue.claim(&both).unwrap().tasks;
+    assert_eq!(across[0].claim.task, others[1]);
+    assert_eq!(bench.claim_ids(9), others[2..]);
+    assert!(bench.queue.claim(&both).unwrap().tasks.is_empty());
+    for id in newer {
+        let task = bench.task(id);
+        assert_eq!((task.state, task.token), (State::Queued, 0));
+        assert!(task.set_aside.is_some(), "{task:?}");
+    }
+    let why = bench.task(newer[0]).set_aside.unwrap();
+    assert!(why.contains("newer") && why.contains("cpus"), "{why}");
+    assert_eq!(bench.task(newer[0]).options.max_attempts, 2);
+    let query = ListQuery {
+        limit: 10,
+        ..ListQuery::default()
+    };
+    assert_eq!(bench.queue.list(&query).unwrap().len(), 7);
+    write_newer(&bench, newer[2], "payload = x'66'");
+    expect_sound(&bench);
+}
+
+pub fn what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("newer");
+    write_newer(&bench, id, NEWER_OPTIONS);
+    assert_eq!(bench.claim_ids(1), []);
+    bench.idle_worker().close(&bench.queue).unwrap();
+    assert_eq!(bench.claim_ids(1), [], "it still cannot be read");
+    // A newer program reads it.
+    write_newer(&bench, id, "options = NULL");
+    let why = bench.task(id).set_aside.unwrap();
+    assert!(why.contains("takes it back"), "{why}");
+    bench.idle_worker().close(&bench.queue).unwrap();
+    assert_eq!(bench.task(id).set_aside, None);
+    assert_eq!(bench.claim_ids(1), [id]);
+    expect_sound(&bench);
+}
+
+pub fn many_tasks_of_a_newer_version_hold_nobody_up<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let many = (0..2_500).map(|_| NewTask::shell("newer", "true"));
+    bench.queue.enqueue(many.collect()).unwrap();
+    let other = Connection::open(bench.path()).unwrap();
+    other
+        .execute(&format!("UPDATE queue_tasks SET {NEWER_OPTIONS}"), [])
+        .unwrap();
+    let last = bench.shell("last");
+    let request = ClaimRequest::commands(WORKER, 5);
+    let mut claims = 0;
+    loop {
+        claims += 1;
+        let claimed = bench.queue.claim(&request).unwrap();
+        if let [task] = claimed.tasks.as_slice() {
+            assert_eq!(task.claim.task, last);
+            break;
+        }
+        assert_eq!(
+            claimed.next_due,
+            Some(bench.now()),
+            "the rest comes at once"
+        );
+    }
+    assert_eq!(claims, 3);
+}
+
+pub fn a_running_task_of_a_newer_version_is_judged_by_what_is_known<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let (settled, reaped) = (bench.shell("settled"), bench.shell("reaped"));
+    let claims = bench.claim(2);
+    for id in [settled, reaped] {
+        write_newer(&bench, id, NEWER_OPTIONS);
+    }
+    let exited = Outcome::Exited { code: 1 };
+    let state = bench.settle(claims[0].claim, exited);
+    assert_eq!(state, Settled::Recorded(State::Scheduled));
+    let returned = bench.queue.reap(WORKER).unwrap();
+    assert_eq!(returned[0].claim.task, reaped);
+    assert_eq!(bench.state(reaped), State::Queued);
+    write_newer(&bench, settled, "reason = 200");
+    assert_eq!(bench.task(settled).reason, None);
 }

@@ -281,6 +281,10 @@ impl<Q: Queue> Looker<'_, Q> {
 
     /// What is known of a task's lane; the first waiting task of it tells.
     fn lane(&mut self, task: &Task) -> Result<Lane> {
+        // No worker of this version takes what a newer one wrote.
+        if task.set_aside.is_some() {
+            return Ok(Lane::default());
+        }
         let handler = task.work.handler();
         if let Some((_, lane)) = self.lanes.iter().find(|(own, _)| own == handler) {
             return Ok(lane.clone());

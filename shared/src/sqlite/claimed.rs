@@ -16,6 +16,8 @@ use crate::task::Work;
 thread_local! {
     /// The task that the statement under way on this thread takes.
     static CLAIMED: Cell<Option<ClaimedTask>> = const { Cell::new(None) };
+    /// Whether this version could not read it.
+    static UNREADABLE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The function's arguments: its value, the worker, and the columns of [`rows::claimed_task`]. An
@@ -40,7 +42,11 @@ pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("queue_claimed", ANY_NUMBER, flags, |context| {
         let worker = WorkerId(context.get(1)?);
         let mut task = rows::claimed_task(&Taken(context), worker, "")
-            .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
+            .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?
+            .map_err(|task| {
+                UNREADABLE.set(true);
+                rusqlite::Error::UserFunctionError(format!("task {task} is set aside").into())
+            })?;
         if context.len() > ARGUMENTS {
             task.depends = context.get(ARGUMENTS)?;
         }
@@ -53,8 +59,8 @@ pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
 /// it took none. The handler is the lane's, '' for commands.
 ///
 /// # Errors
-/// What `SQLite` refuses, and a row that no version known to this program wrote; nothing is taken
-/// then.
+/// What `SQLite` refuses, and a token that cannot rise; nothing is taken then. Nor is a task that this
+/// version cannot read, which a claim in a transaction sets aside.
 pub fn claim_one(
     connection: &Connection,
     sql: &str,
@@ -62,7 +68,11 @@ pub fn claim_one(
     handler: &str,
 ) -> Result<Option<ClaimedTask>> {
     CLAIMED.set(None);
-    connection.prepare_cached(sql)?.execute(parameters)?;
+    UNREADABLE.set(false);
+    match connection.prepare_cached(sql)?.execute(parameters) {
+        Err(_) if UNREADABLE.get() => return Ok(None),
+        done => done?,
+    };
     let mut claimed = CLAIMED.take();
     if let Some(ClaimedTask {
         work: Work::Handler { handler: name, .. },

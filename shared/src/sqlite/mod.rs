@@ -2,6 +2,7 @@
 //!
 //! [`read`] and [`write`](mod@write) hold what both engines do with the core line in the same way.
 
+pub mod aside;
 mod backup;
 mod caller;
 mod checkpoint;

@@ -3,6 +3,8 @@
 use rusqlite::Row;
 use rusqlite::types::{FromSql, ValueRef};
 
+use super::aside;
+
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -34,17 +36,9 @@ pub fn state(code: i64) -> Result<State> {
     })
 }
 
-/// The reason of a stored code.
-///
-/// # Errors
-/// [`Error::Bug`] for a code this version does not know.
-pub fn reason(code: Option<i64>) -> Result<Option<Reason>> {
-    code.map(|code| {
-        Reason::from_code(code).ok_or_else(|| Error::Bug {
-            what: format!("a stored task has reason {code}, which this version does not know"),
-        })
-    })
-    .transpose()
+/// The reason of a stored code; none where only a newer version knows it.
+pub fn reason(code: Option<i64>) -> Option<Reason> {
+    code.and_then(Reason::from_code)
 }
 
 /// The columns of a row, wherever it comes from.
@@ -71,31 +65,37 @@ fn get<T: FromSql>(columns: &impl Columns, index: usize) -> rusqlite::Result<T> 
 pub(super) const CLAIMED_COLUMNS: usize = 8;
 
 /// A task as it is once a claim has raised its counters, of a row of id, token, name, kind,
-/// payload, priority, attempt and options from before that.
+/// payload, priority, attempt and options from before that; only the id where this version cannot
+/// read the rest.
 ///
 /// # Errors
-/// [`Error::Bug`] for a row that no version known to this program wrote.
+/// [`Error::Bug`] for a token that no version can have written.
 pub fn claimed_task(
     columns: &impl Columns,
     worker: WorkerId,
     handler: &str,
-) -> Result<ClaimedTask> {
+) -> Result<std::result::Result<ClaimedTask, TaskId>> {
     let task = TaskId(get(columns, 0)?);
     let token = get::<i64>(columns, 1)?.checked_add(1);
     let token = token.ok_or_else(|| Error::Bug {
         what: format!("the fencing token of task {task} cannot rise any further"),
     })?;
+    let claim = Claim {
+        task,
+        token,
+        worker,
+    };
+    Ok(readable(columns, claim, handler).map_err(|_| task))
+}
+
+fn readable(columns: &impl Columns, claim: Claim, handler: &str) -> Result<ClaimedTask> {
     Ok(ClaimedTask {
-        claim: Claim {
-            task,
-            token,
-            worker,
-        },
+        claim,
         name: get(columns, 2)?,
         work: Work::from_row(get(columns, 3)?, handler, get(columns, 4)?)?,
         priority: get(columns, 5)?,
         attempt: get::<u32>(columns, 6)?.saturating_add(1),
-        options: options(columns, 7)?,
+        options: TaskOptions::from_row(text(columns, 7)?)?,
         depends: false,
     })
 }
@@ -105,14 +105,20 @@ pub fn claimed_task(
 /// # Errors
 /// [`Error::Bug`] for a row that no version known to this program wrote.
 pub(super) fn task(row: &Row<'_>) -> Result<Task> {
-    let handler = row.get_ref(5)?;
+    let handler = text(row, 5)?.unwrap_or_default();
     let state = state(row.get(6)?)?;
+    let (kind, payload): (i64, Vec<u8>) = (row.get(2)?, row.get(3)?);
+    let set_aside = if state.is_waiting() {
+        aside::why(handler, (kind, payload.clone()), text(row, 23))
+    } else {
+        None
+    };
     // A running claim is counted as a crash ahead; it is none yet.
     let ahead = u32::from(state == State::Running);
     Ok(Task {
         id: TaskId(row.get(0)?),
         name: row.get(1)?,
-        work: Work::from_row(row.get(2)?, handler.as_str().unwrap_or(""), row.get(3)?)?,
+        work: Work::known(kind, handler, payload),
         queue: row.get(4)?,
         state,
         priority: row.get(7)?,
@@ -128,20 +134,28 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
         cancel_requested_at: time(row, 17)?,
         exit_code: row.get(18)?,
         signal: row.get(19)?,
-        reason: reason(row.get(20)?)?,
+        reason: reason(row.get(20)?),
         message: row.get(21)?,
         key: row.get(22)?,
         options: options(row, 23)?,
+        set_aside,
     })
 }
 
-/// The options in column `index`.
+/// The options in column `index`, as far as this version knows them: enough to judge or to show a task
+/// that a newer one wrote.
 ///
 /// # Errors
-/// [`Error::Bug`] for options this version cannot read.
+/// When there is no such column.
 pub fn options(row: &impl Columns, index: usize) -> Result<TaskOptions> {
-    let stored = row.value(index)?.as_str_or_null();
-    TaskOptions::from_row(stored.map_err(rusqlite::Error::from)?)
+    row.value(index)?;
+    Ok(TaskOptions::known(text(row, index).ok().flatten()))
+}
+
+/// The text in column `index`, if there is any.
+pub(super) fn text(columns: &impl Columns, index: usize) -> Result<Option<&str>> {
+    let stored = columns.value(index)?.as_str_or_null();
+    Ok(stored.map_err(rusqlite::Error::from)?)
 }
 
 /// The time in column `index`, if there is one.
@@ -206,7 +220,7 @@ mod tests {
     #[test]
     fn a_token_that_cannot_rise_is_refused() {
         let claim = |token| claimed_task(&Row(token), WorkerId(1), "");
-        assert_eq!(claim(i64::MAX - 1).unwrap().claim.token, i64::MAX);
+        assert_eq!(claim(i64::MAX - 1).unwrap().unwrap().claim.token, i64::MAX);
         let refused = claim(i64::MAX).unwrap_err().to_string();
         assert!(refused.contains("cannot rise any further"), "{refused}");
     }

@@ -241,14 +241,20 @@ fn unreadable(connection: &Connection) -> Result<Vec<String>> {
     while let Some(row) = found.next()? {
         let id: i64 = row.get(0)?;
         let handler: String = row.get(4)?;
-        let options = match rows::options(row, 5) {
-            Ok(options) => options,
-            Err(error) => {
-                wrong.push(format!("task {id}: {error}"));
-                continue;
-            }
+        let stored = rows::text(row, 5);
+        let of_some_version = match &stored {
+            Ok(text) => text.is_none_or(TaskOptions::may_be_newer),
+            Err(_) => false,
         };
-        if let Err(error) = Work::from_row(row.get(2)?, &handler, row.get(3)?) {
+        if !of_some_version {
+            wrong.push(format!("task {id}: its stored options cannot be read"));
+            continue;
+        }
+        let options = rows::options(row, 5)?;
+        let kind: i64 = row.get(2)?;
+        if (0..=Work::NEWEST_KIND).contains(&kind)
+            && let Err(error) = Work::from_row(kind, &handler, row.get(3)?)
+        {
             wrong.push(format!("task {id}: {error}"));
         }
         let spent = is_spent(&options, row.get(1)?, row.get(6)?, row.get(7)?);

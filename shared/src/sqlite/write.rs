@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{rows, statement};
+use super::{aside, rows, statement};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -119,8 +119,10 @@ pub fn set_paused(
     Ok(changed > 0)
 }
 
-/// Makes a worker known and returns its place; one that is known already keeps its place.
+/// Makes a worker known and returns its place; one that is known already keeps its place. What was set
+/// aside and it can read is taken back.
 pub fn register(connection: &Connection, worker: &WorkerInfo) -> Result<u32> {
+    aside::take_back(connection)?;
     let serves = serde_json::to_string(&worker.serves).map_err(|error| Error::Bug {
         what: format!("what a worker serves cannot be stored: {error}"),
     })?;

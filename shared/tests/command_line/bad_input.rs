@@ -242,6 +242,39 @@ fn a_newer_schema_is_refused_by_every_verb() {
     }
 }
 
+/// One such task ended every worker with 70.
+#[test]
+fn a_task_that_a_newer_version_wrote_keeps_nothing_else_from_running() {
+    let place = Place::new();
+    for name in ["first", "newer", "last"] {
+        place.ok(&["add-task", name, "true"]);
+    }
+    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let newer = r#"UPDATE queue_tasks SET options = '{"cpus":4}' WHERE name = 'newer'"#;
+    assert_eq!(connection.execute(newer, []).unwrap(), 1);
+    let mut worker = place.start(&["worker", "--drain"]);
+    assert!(matches!(worker.ended(), Some(0 | 1)), "{}", worker.stderr());
+    let states = ["1", "2", "3"].map(|id| place.state(id));
+    assert_eq!(states, ["succeeded", "queued", "succeeded"]);
+    let why = place.ok(&["why", "2"]);
+    for said in [
+        "no worker of this version takes it",
+        "newer version",
+        "`cpus`",
+    ] {
+        assert!(why.contains(said), "{why}");
+    }
+    for words in [
+        &["verify"][..],
+        &["list"],
+        &["show", "2"],
+        &["status"],
+        &["doctor"],
+    ] {
+        place.ok(words);
+    }
+}
+
 #[test]
 fn a_damaged_database_is_never_answered_from() {
     let place = Place::new();

@@ -7,7 +7,7 @@ use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
-use queue_core::sqlite::{Due, Lanes, Learned, read, rows, statement, write};
+use queue_core::sqlite::{Due, Lanes, Learned, aside, read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
@@ -54,6 +54,8 @@ struct Taking<'w, 'c> {
     request: &'w ClaimRequest,
     lease_until: BootTime,
     taken: Taken,
+    /// How many tasks were set aside.
+    aside: usize,
 }
 
 /// A lane that a claim may take from.
@@ -91,6 +93,7 @@ pub(super) fn claim(
         lanes,
         request,
         taken: Taken::default(),
+        aside: 0,
     };
     if due.is_set_back(now) {
         write::rebase_retries(taking.writing.connection, now.wall)?;
@@ -203,6 +206,11 @@ impl Taking<'_, '_> {
             if offered == before - self.missing() || self.missing() == 0 {
                 return Ok(());
             }
+            // The rest is met by the next claim, which comes at once.
+            if self.aside >= aside::AT_MOST {
+                self.soon(Some(self.now().wall));
+                return Ok(());
+            }
         }
     }
 
@@ -214,13 +222,13 @@ impl Taking<'_, '_> {
         while offered.len() < self.missing()
             && let Some(row) = found.next()?
         {
-            offered.push(claimed_task(row, self.request.worker, handler, self.now())?);
+            offered.push(found_task(row, self.request.worker, handler, self.now())?);
         }
         // Reset first: rows must not change under an open query.
         drop(found);
         let count = offered.len();
-        for (task, key) in offered {
-            self.keep(task, key, None)?;
+        for found in offered {
+            self.keep(found, None)?;
         }
         Ok(count)
     }
@@ -268,20 +276,25 @@ impl Taking<'_, '_> {
             .writing
             .hot
             .claim_read
-            .all([task.0], |row| claimed_task(row, worker, handler, now))?;
-        for (task, key) in found {
-            self.keep(task, key, limit)?;
+            .all([task.0], |row| found_task(row, worker, handler, now))?;
+        for found in found {
+            self.keep(found, limit)?;
         }
         Ok(())
     }
 
-    /// Takes a task that was found, or lets it wait if its key is full.
-    fn keep(
-        &mut self,
-        task: ClaimedTask,
-        key: Option<Vec<u8>>,
-        limit: Option<Stored>,
-    ) -> Result<()> {
+    /// Takes a task that was found, or lets it wait if its key is full. One that this version cannot
+    /// read is set aside, and another may have its place under the key.
+    fn keep(&mut self, found: Found, limit: Option<Stored>) -> Result<()> {
+        let Found { task, key } = found;
+        let task = match task {
+            Ok(task) => task,
+            Err(task) => {
+                self.aside += 1;
+                self.writing.freed.extend(key);
+                return self.writing.set_aside(task);
+            }
+        };
         let id = task.claim.task;
         if let Some(key) = key
             && self.writing.is_full(&key)?
@@ -335,20 +348,24 @@ impl Taking<'_, '_> {
     }
 }
 
-/// A task as it will be once its counters are raised, and its limit key. What is left until its
-/// deadline bounds its timeout, so that the worker ends it in time.
-fn claimed_task(
-    row: &Row<'_>,
-    worker: WorkerId,
-    handler: &str,
-    now: Now,
-) -> Result<(ClaimedTask, Option<Vec<u8>>)> {
+/// A task that could be claimed, as it will be once its counters are raised, or its id where this
+/// version cannot read it; and its limit key.
+struct Found {
+    task: std::result::Result<ClaimedTask, TaskId>,
+    key: Option<Vec<u8>>,
+}
+
+/// What is left until a task's deadline bounds its timeout, so that the worker ends it in time.
+fn found_task(row: &Row<'_>, worker: WorkerId, handler: &str, now: Now) -> Result<Found> {
     let mut task = rows::claimed_task(row, worker, handler)?;
-    if let Some(deadline) = rows::time(row, 8)? {
-        let left = u64::try_from(deadline.since(now.wall)).unwrap_or(0).max(1);
-        let timeout = &mut task.options.timeout_ms;
-        *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
+    if let Ok(task) = &mut task {
+        if let Some(deadline) = rows::time(row, 8)? {
+            let left = u64::try_from(deadline.since(now.wall)).unwrap_or(0).max(1);
+            let timeout = &mut task.options.timeout_ms;
+            *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
+        }
+        task.depends = row.get(10)?;
     }
-    task.depends = row.get(10)?;
-    Ok((task, row.get(9)?))
+    let key = row.get(9)?;
+    Ok(Found { task, key })
 }

@@ -7,7 +7,7 @@ use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Lanes, Learned, read, rows, statement, write};
+use queue_core::sqlite::{Lanes, Learned, aside, read, rows, statement, write};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::{Edge, Standing};
@@ -89,6 +89,18 @@ pub(super) fn enqueue_one(
         existed: false,
     };
     Ok((inserted == 1).then_some((enqueued, state)))
+}
+
+impl Writing<'_> {
+    /// Sets aside a task that this version cannot read.
+    pub(super) fn set_aside(&self, task: TaskId) -> Result<()> {
+        if let Some(lane) = aside::set_aside(self.connection, task)? {
+            self.connection
+                .prepare_cached(LANE_LIMITED)?
+                .execute([lane.id])?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a task stands that waits for nothing but its time.

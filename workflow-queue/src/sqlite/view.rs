@@ -169,7 +169,7 @@ pub(super) fn attempts(connection: &Connection, id: TaskId) -> Result<Vec<Attemp
             state: rows::state(row.get(5)?)?,
             exit_code: row.get(6)?,
             signal: row.get(7)?,
-            reason: rows::reason(row.get(8)?)?,
+            reason: rows::reason(row.get(8)?),
             message: row.get(9)?,
             tail: row.get(10)?,
         })

@@ -310,6 +310,13 @@ pub const FAULTS: &[Fault] = &[
         suite: fast("conformance"),
     },
     Fault {
+        name: "a task of a newer version is met at every claim",
+        file: "shared/src/sqlite/aside.rs",
+        find: ".execute((task.0, lane.id))?;",
+        replace: ".execute((task.0, from))?;",
+        suite: fast("conformance"),
+    },
+    Fault {
         name: "a success is recorded in a promoted file",
         file: "fast-queue/queries/settle_success.sql",
         find: "+line = 'workflow' OR ",

@@ -209,6 +209,7 @@ mod tests {
             message: None,
             key: None,
             options: TaskOptions::default(),
+            set_aside: None,
         }
     }
 

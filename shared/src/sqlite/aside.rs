@@ -1,0 +1,107 @@
+//! Tasks that this program cannot read, because a newer one wrote them. They are set aside, so that no
+//! worker of this program meets them at every claim, and taken back by the first worker to start that
+//! can read them.
+//!
+//! A task that is set aside stays queued, in a lane of its queue that belongs to no handler. So the
+//! claim has nothing more to look at, and whatever else is done to waiting tasks is done to it too.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::write::{Lane, lane_or_create};
+use super::{read, rows, statement};
+use crate::error::{Error, Result};
+use crate::options::TaskOptions;
+use crate::task::{TaskId, Work};
+
+const SET_ASIDE: &str = statement(include_str!("../../queries/set_aside.sql"));
+const NAME_OF_LANE: &str = statement(include_str!("../../queries/name_of_lane.sql"));
+const LANES_ASIDE: &str = statement(include_str!("../../queries/lanes_aside.sql"));
+const TASKS_ASIDE: &str = statement(include_str!("../../queries/tasks_aside.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub const STATEMENTS: [(&str, &str); 4] = [
+    ("set_aside", SET_ASIDE),
+    ("name_of_lane", NAME_OF_LANE),
+    ("lanes_aside", LANES_ASIDE),
+    ("tasks_aside", TASKS_ASIDE),
+];
+
+/// Tasks that one claim sets aside at most, so that a great many hold nobody up.
+pub const AT_MOST: usize = 1000;
+
+/// What the handler of such a lane is called, before the number of the lane its tasks came from. No
+/// handler may be called so.
+pub(crate) const HANDLER: &str = "(set aside) ";
+
+/// Sets a queued task aside, within a claim. Returns the lane it is in now, which may be new.
+///
+/// # Errors
+/// What `SQLite` refuses.
+pub fn set_aside(connection: &Connection, task: TaskId) -> Result<Option<Lane>> {
+    let mut query = connection.prepare_cached(NAME_OF_LANE)?;
+    let found: Option<(i64, String)> = query
+        .query_row([task.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((from, queue)) = found else {
+        return Ok(None);
+    };
+    let lane = lane_or_create(connection, &queue, &format!("{HANDLER}{from}"))?;
+    connection
+        .prepare_cached(SET_ASIDE)?
+        .execute((task.0, lane.id))?;
+    Ok(Some(lane))
+}
+
+/// Takes back what was set aside and can be read by this program.
+pub(super) fn take_back(connection: &Connection) -> Result<()> {
+    let lanes = read::all(connection, LANES_ASIDE, [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    for (aside, from) in lanes {
+        let tasks = read::all(connection, TASKS_ASIDE, [aside], |row| {
+            let stored = (row.get(1)?, row.get(2)?);
+            Ok((row.get::<_, i64>(0)?, problem(stored, rows::text(row, 3)?)))
+        })?;
+        for (task, problem) in tasks {
+            if problem.is_none() {
+                connection
+                    .prepare_cached(SET_ASIDE)?
+                    .execute((task, from))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why no worker of this program takes a waiting task of a lane with that handler.
+pub(super) fn why(
+    handler: &str,
+    stored: (i64, Vec<u8>),
+    options: Result<Option<&str>>,
+) -> Option<String> {
+    let problem = match options {
+        Ok(options) => problem(stored, options),
+        Err(error) => Some(error.to_string()),
+    };
+    match problem {
+        Some(problem) => Some(format!("a newer version of this program can run it: {problem}")),
+        None if handler.starts_with(HANDLER) => Some(
+            "an older version of this program could not read it; the next worker to start takes it \
+             back"
+            .to_owned(),
+        ),
+        None => None,
+    }
+}
+
+/// What keeps this program from running a task of that kind and payload with these options.
+pub(super) fn problem((kind, payload): (i64, Vec<u8>), options: Option<&str>) -> Option<String> {
+    let work = Work::from_row(kind, "", payload).err();
+    let problem = work.or_else(|| TaskOptions::from_row(options).err())?;
+    Some(if let Error::Bug { what } = problem {
+        what
+    } else {
+        problem.to_string()
+    })
+}
