@@ -45,6 +45,7 @@ fn succeeded(claim: Claim) -> Vec<Settlement> {
         claim,
         outcome: Outcome::Succeeded,
         output: None,
+        ended_at: None,
     }]
 }
 

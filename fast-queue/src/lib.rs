@@ -64,6 +64,7 @@
 //!         claim: task.claim,
 //!         outcome: Outcome::Succeeded,
 //!         output: None,
+//!         ended_at: None,
 //!     }])?;
 //! }
 //! assert_eq!(queue.stats()?.count(fast_queue::State::Succeeded), 1);

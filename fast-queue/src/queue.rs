@@ -147,15 +147,16 @@ impl Queue for FastQueue {
     }
 
     fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
-        let now = self.database.now();
+        let clock = self.database.clock();
         let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
         if request.limit == 1
-            && !due.must_look(now)
+            && !due.must_look(clock.now())
             && let Some(lane) = self.database.lanes().only(request)
         {
             let (worker, (lane, handler)) = (request.worker, (lane.0, lane.1.to_owned()));
+            let clock = Arc::clone(&clock);
             let one = move |connection: &Connection| {
-                claim::claim_one(connection, (lane, &handler), worker, now)
+                claim::claim_one(connection, (lane, &handler), worker, clock.now())
             };
             if let Some(task) = self.database.write_statement(one)? {
                 return Ok(Claims {
@@ -167,17 +168,19 @@ impl Queue for FastQueue {
         let (guard, lanes) = (self.guard.clone(), Arc::clone(self.database.lanes()));
         let request = request.clone();
         let done = self.database.write(move |connection| {
-            claim::claim(connection, &guard, &lanes, &request, due, now)
+            claim::claim(connection, &guard, &lanes, &request, due, clock.now())
         })?;
         Ok(self.claimed(done))
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
-        let now = self.database.now().wall;
+        let now = self.database.now();
         if let [settlement] = settlements.as_slice()
             && let Some(claim) = settle::lone_success(settlement)
         {
-            let succeed = move |connection: &Connection| settle::succeed(connection, claim, now);
+            let finished_at = settlement.finished_at(now);
+            let succeed =
+                move |connection: &Connection| settle::succeed(connection, claim, finished_at);
             if self.database.write_statement(succeed)? {
                 self.database.waker().tell_settled();
                 return Ok(vec![Settled::Recorded(State::Succeeded)]);
@@ -196,13 +199,14 @@ impl Queue for FastQueue {
         settlements: Vec<Settlement>,
         request: &ClaimRequest,
     ) -> Result<(Vec<Settled>, Result<Claims>)> {
-        let (now, random) = (self.database.now(), self.database.random());
+        let (clock, random) = (self.database.clock(), self.database.random());
         let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let (guard, lanes) = (self.guard.clone(), Arc::clone(self.database.lanes()));
         let settlements = Arc::new(settlements);
         let (outcomes, wanted) = (Arc::clone(&settlements), request.clone());
         let both = self.database.write(move |connection| {
-            let settled = settle::settle(connection, &guard, &outcomes, now.wall, random)?;
+            let now = clock.now();
+            let settled = settle::settle(connection, &guard, &outcomes, now, random)?;
             let due = if settled.scheduled {
                 due.scheduled(now)
             } else {
@@ -232,7 +236,7 @@ impl Queue for FastQueue {
         settlements: &[Settlement],
     ) -> Result<(Vec<Settled>, Wake)> {
         self.database.check_caller_connection(tx)?;
-        let now = self.database.now().wall;
+        let now = self.database.now();
         let random = self.database.random();
         let done = settle::settle(tx, &self.guard, settlements, now, random)?;
         Ok((done.settled, self.wake(done.wakes).after_settling()))

@@ -1,7 +1,7 @@
 //! Settle: record how executions ended, each on behalf of its claim.
 
 use queue_core::claim::{Claim, WorkerId};
-use queue_core::clock::Timestamp;
+use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Running, Settled, Settlement, Verdict, decide};
@@ -48,7 +48,7 @@ pub(crate) fn settle(
     connection: &Connection,
     guard: &Guard,
     settlements: &[Settlement],
-    now: Timestamp,
+    now: Now,
     random: u64,
 ) -> Result<Done> {
     let mut done = Done {
@@ -57,7 +57,9 @@ pub(crate) fn settle(
     };
     let mut guarded = false;
     for (index, settlement) in settlements.iter().enumerate() {
-        if settlement.outcome == Outcome::Succeeded && succeed(connection, settlement.claim, now)? {
+        if settlement.outcome == Outcome::Succeeded
+            && succeed(connection, settlement.claim, settlement.finished_at(now))?
+        {
             store_success(connection, settlement)?;
             done.settled.push(Settled::Recorded(State::Succeeded));
             continue;
@@ -98,16 +100,20 @@ pub(crate) fn lone_success(settlement: &Settlement) -> Option<Claim> {
 
 /// Records the success of a claim that still holds; false where it does not, and then nothing is
 /// written. One statement.
-pub(crate) fn succeed(connection: &Connection, claim: Claim, now: Timestamp) -> Result<bool> {
+pub(crate) fn succeed(
+    connection: &Connection,
+    claim: Claim,
+    finished_at: Timestamp,
+) -> Result<bool> {
     let mut update = connection.prepare_cached(SETTLE_SUCCESS)?;
-    let changed = update.execute((claim.task.0, claim.token, claim.worker.0, now.0))?;
+    let changed = update.execute((claim.task.0, claim.token, claim.worker.0, finished_at.0))?;
     Ok(changed == 1)
 }
 
 fn decided(
     connection: &Connection,
     settlement: &Settlement,
-    now: Timestamp,
+    now: Now,
     random: u64,
 ) -> Result<Decided> {
     let Some(found) = find(connection, settlement.claim)? else {
@@ -126,8 +132,9 @@ fn decided(
         cancel_requested: found.cancel_requested,
         options: &found.options,
     };
-    let verdict = decide(settlement.outcome.clone(), row, now, random);
-    record(connection, settlement.claim, &verdict, now)?;
+    let verdict = decide(settlement.outcome.clone(), row, now.wall, random);
+    let finished_at = settlement.finished_at(now);
+    record(connection, settlement.claim, &verdict, finished_at)?;
     let (claim, output) = (settlement.claim, settlement.output.as_ref());
     write::store_output(connection, claim, found.attempt, output)?;
     Ok(Decided::Now(verdict.state))
@@ -151,7 +158,12 @@ fn find(connection: &Connection, claim: Claim) -> Result<Option<Found>> {
     }))
 }
 
-fn record(connection: &Connection, claim: Claim, verdict: &Verdict, now: Timestamp) -> Result<()> {
+fn record(
+    connection: &Connection,
+    claim: Claim,
+    verdict: &Verdict,
+    finished_at: Timestamp,
+) -> Result<()> {
     connection.prepare_cached(SETTLE)?.execute((
         claim.task.0,
         verdict.state.code(),
@@ -162,7 +174,7 @@ fn record(connection: &Connection, claim: Claim, verdict: &Verdict, now: Timesta
         verdict.signal,
         verdict.reason.map(queue_core::outcome::Reason::code),
         verdict.message.as_deref().map(rows::clip_message),
-        verdict.state.is_terminal().then_some(now.0),
+        verdict.state.is_terminal().then_some(finished_at.0),
     ))?;
     Ok(())
 }

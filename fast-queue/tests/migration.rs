@@ -61,6 +61,7 @@ fn a_file_of_the_first_version_goes_on_where_it_was() {
             claim,
             outcome,
             output,
+            ended_at: None,
         };
         queue.settle(vec![settlement]).unwrap();
     };

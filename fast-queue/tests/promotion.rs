@@ -57,6 +57,7 @@ fn a_promoting_file_takes_nothing_new_but_lets_workers_finish() {
         claim,
         outcome: Outcome::Succeeded,
         output: None,
+        ended_at: None,
     }]);
     assert_eq!(settled.unwrap(), [Settled::Recorded(State::Succeeded)]);
     assert_eq!(queue.stats().unwrap().total(), 2);
@@ -77,6 +78,7 @@ fn a_promoted_file_refuses_even_the_settle() {
             claim,
             outcome,
             output: None,
+            ended_at: None,
         }])));
     }
     assert!(refused(&queue.reap(WORKER)));
@@ -92,6 +94,7 @@ fn success(claim: Claim) -> Settlement {
         claim,
         outcome: Outcome::Succeeded,
         output: None,
+        ended_at: None,
     }
 }
 

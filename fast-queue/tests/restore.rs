@@ -58,6 +58,7 @@ fn settle(queue: &FastQueue, claim: Claim) -> Settled {
         claim,
         outcome: Outcome::Succeeded,
         output: None,
+        ended_at: None,
     };
     queue.settle(vec![settlement]).unwrap().remove(0)
 }
@@ -179,6 +180,7 @@ fn of_what_has_ended_only_a_success_keeps_its_token() {
             claim: called_off,
             outcome: Outcome::Returned,
             output: None,
+            ended_at: None,
         }])
         .unwrap();
     scene.backup(&queue);

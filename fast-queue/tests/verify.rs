@@ -35,6 +35,7 @@ impl Used {
             claim: task.claim,
             outcome,
             output: Some(Output(b"o2\nhi".to_vec())),
+            ended_at: None,
         };
         let settlements = claims.tasks.iter().zip(outcomes).map(settle).collect();
         queue.settle(settlements).unwrap();

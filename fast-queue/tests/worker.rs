@@ -202,6 +202,7 @@ fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
         claim: claimed.claim,
         outcome: Outcome::Succeeded,
         output: None,
+        ended_at: None,
     };
     bench.queue.settle(vec![settlement]).unwrap();
     bench.queue.database().waker().tell_settled();

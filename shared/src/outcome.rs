@@ -1,7 +1,7 @@
 //! Outcomes: how an execution ended, and what that makes of its task. Pure: rows in, verdict out.
 
 use crate::claim::Claim;
-use crate::clock::Timestamp;
+use crate::clock::{BootTime, Now, Timestamp};
 use crate::options::TaskOptions;
 use crate::output::Output;
 use crate::retry;
@@ -132,6 +132,19 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What it wrote, if that is to be kept in the database.
     pub output: Option<Output>,
+    /// When the execution ended, by this machine's boot clock; `None` where that is now.
+    pub ended_at: Option<BootTime>,
+}
+
+impl Settlement {
+    /// When the execution ended, by wall time: not when the file let that be recorded. Never after
+    /// `now`.
+    pub fn finished_at(&self, now: Now) -> Timestamp {
+        let ago = self
+            .ended_at
+            .map_or(0, |at| now.boot.0.saturating_sub(at.0).max(0));
+        Timestamp(now.wall.0.saturating_sub(ago))
+    }
 }
 
 /// What became of a [`Settlement`].

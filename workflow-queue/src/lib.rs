@@ -26,6 +26,7 @@
 //!         claim: claimed.claim,
 //!         outcome: Outcome::Succeeded,
 //!         output: None,
+//!         ended_at: None,
 //!     }])?;
 //! }
 //! assert_eq!(queue.stats()?.count(State::Succeeded), 3);

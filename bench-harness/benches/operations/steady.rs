@@ -99,5 +99,6 @@ fn succeeded(claim: Claim) -> Settlement {
         claim,
         outcome: Outcome::Succeeded,
         output: None,
+        ended_at: None,
     }
 }

@@ -189,6 +189,7 @@ fn micros_a_claim(queue: &impl Queue) -> Result<f64> {
         claim: task.claim,
         outcome: Outcome::Returned,
         output: None,
+        ended_at: None,
     });
     queue.settle(returned.collect())?;
     Ok(seconds * 1e6 / count(CLAIMS))

@@ -43,6 +43,7 @@ impl<E: Engine> System for Library<E> {
             claim: *claim,
             outcome: Outcome::Succeeded,
             output: None,
+            ended_at: None,
         });
         for settled in self.queue.settle(settlements.collect())? {
             if settled == Settled::ClaimLost {

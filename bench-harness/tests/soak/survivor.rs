@@ -137,6 +137,7 @@ pub(crate) fn settle(queue: &impl Queue, claims: &[Claim]) {
         claim: *claim,
         outcome: Outcome::Succeeded,
         output: None,
+        ended_at: None,
     });
     for settled in queue.settle(settlements.collect()).unwrap() {
         assert_eq!(settled, Settled::Recorded(State::Succeeded));

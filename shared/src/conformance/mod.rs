@@ -228,6 +228,7 @@ pub fn settlement(claim: Claim, outcome: Outcome, output: Option<&str>) -> Settl
         claim,
         outcome,
         output: output.map(|text| Output(text.as_bytes().to_vec())),
+        ended_at: None,
     }
 }
 
@@ -293,6 +294,8 @@ macro_rules! conformance_tests {
             }
             settle {
                 a_success_ends_the_task
+                a_task_has_finished_when_its_execution_ended
+                no_task_finishes_after_it_is_recorded
                 a_success_leaves_no_trace_of_earlier_attempts_but_their_count
                 a_settle_and_a_claim_in_one_call_are_both_done
                 what_waits_again_wakes_an_idle_worker

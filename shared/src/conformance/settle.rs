@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Bench, Engine, OTHER, WORKER, settlement};
 use crate::claim::{Claim, ClaimRequest};
 use crate::options::TaskOptions;
-use crate::outcome::{Outcome, Reason, Settled};
+use crate::outcome::{Outcome, Reason, Settled, Settlement};
 use crate::queue::Queue;
 use crate::runtime::Listener;
 use crate::runtime::wakeup::Signal;
@@ -30,6 +30,42 @@ pub fn a_success_ends_the_task<E: Engine>() {
     assert_eq!(task.finished_at, Some(bench.now()));
     assert_eq!((task.reason, task.signal, task.message), (None, None, None));
     assert_eq!(bench.claim(1), []);
+}
+
+/// Bug: a task counted as finished when the file let its end be recorded. Cost: `show` said 4.6 s of a
+/// command of 1 s where another program had held the file. Fix: a settlement carries the end's time.
+pub fn a_task_has_finished_when_its_execution_ended<E: Engine>() {
+    let bench = Bench::<E>::default();
+    for outcome in [
+        Outcome::Succeeded,
+        Outcome::Exited { code: 1 },
+        Outcome::TimedOut,
+    ] {
+        let id = bench.add(attempts(1));
+        let claim = bench.claim_only();
+        bench.advance(1_000);
+        let (ended_at, finished_at) = (bench.queue.now().boot, bench.now());
+        bench.advance(3_600);
+        let settled = bench.queue.settle(vec![Settlement {
+            ended_at: Some(ended_at),
+            ..settlement(claim, outcome, None)
+        }]);
+        assert!(matches!(settled.unwrap()[..], [Settled::Recorded(_)]));
+        assert_eq!(bench.task(id).finished_at, Some(finished_at));
+    }
+}
+
+/// An end that lies ahead, by a clock that another process has read, is now.
+pub fn no_task_finishes_after_it_is_recorded<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let ahead = bench.queue.now().boot.after(Duration::from_secs(9));
+    let settled = bench.queue.settle(vec![Settlement {
+        ended_at: Some(ahead),
+        ..settlement(bench.claim_only(), Outcome::Succeeded, None)
+    }]);
+    assert_eq!(settled.unwrap(), [Settled::Recorded(State::Succeeded)]);
+    assert_eq!(bench.task(id).finished_at, Some(bench.now()));
 }
 
 pub fn a_success_leaves_no_trace_of_earlier_attempts_but_their_count<E: Engine>() {

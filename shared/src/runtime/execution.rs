@@ -162,6 +162,7 @@ impl Execution {
             claim: self.claim,
             outcome: outcome(cause, ended.end),
             output: ended.output,
+            ended_at: Some(ended.at),
             run: Some(Run {
                 name: self.name,
                 attempt: self.attempt,
@@ -175,6 +176,7 @@ impl Execution {
             claim: self.claim,
             outcome: Outcome::NotStarted { message },
             output: None,
+            ended_at: None,
             run: Some(Run {
                 name: self.name,
                 attempt: self.attempt,
@@ -224,6 +226,8 @@ pub(super) struct Finished {
     pub(super) claim: Claim,
     outcome: Outcome,
     output: Option<Output>,
+    /// When it ended, if it ran.
+    ended_at: Option<BootTime>,
     /// What the observer is told of it; nothing for a claim that never ran here.
     run: Option<Run>,
 }
@@ -242,6 +246,7 @@ impl Finished {
             claim,
             outcome: Outcome::Returned,
             output: None,
+            ended_at: None,
             run: None,
         }
     }
@@ -252,6 +257,7 @@ impl Finished {
             claim: self.claim,
             outcome: self.outcome.clone(),
             output: self.output.clone(),
+            ended_at: self.ended_at,
         }
     }
 

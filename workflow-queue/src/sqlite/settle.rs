@@ -71,9 +71,20 @@ enum Says<'a> {
     Worker {
         counted: bool,
         output: Option<&'a Output>,
+        finished_at: Timestamp,
     },
     /// Somebody else, in its place.
     Other,
+}
+
+impl Says<'_> {
+    /// When the execution ended, if its worker says.
+    fn finished_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Worker { finished_at, .. } => Some(*finished_at),
+            Self::Other => None,
+        }
+    }
 }
 
 impl Writing<'_> {
@@ -111,6 +122,7 @@ impl Writing<'_> {
         let says = Says::Worker {
             counted,
             output: settlement.output.as_ref(),
+            finished_at: settlement.finished_at(self.now),
         };
         let state = self.conclude(claim, &found, verdict, &says)?;
         let output = settlement.output.as_ref();
@@ -148,6 +160,7 @@ impl Writing<'_> {
         says: &Says<'_>,
     ) -> Result<State> {
         let now = self.now.wall;
+        let finished_at = says.finished_at().unwrap_or(now);
         let mut verdict = within_deadline(verdict, found.deadline_at, now);
         if matches!(says, Says::Worker { .. }) && verdict.state.is_terminal() {
             // A hand-back that ends its task is the attempt that did.
@@ -169,7 +182,7 @@ impl Writing<'_> {
             verdict.signal,
             verdict.reason.map(Reason::code),
             verdict.message.as_deref().map(rows::clip_message),
-            verdict.state.is_terminal().then_some(now.0),
+            verdict.state.is_terminal().then_some(finished_at.0),
             matches!(says, Says::Other),
         ))?;
         self.record_attempt(claim, found, &verdict, says)?;
@@ -203,7 +216,7 @@ impl Writing<'_> {
             found.attempt,
             claim.worker.0,
             found.started_at.map_or(self.now.wall.0, |at| at.0),
-            self.now.wall.0,
+            says.finished_at().unwrap_or(self.now.wall).0,
             verdict.state.code(),
             verdict.exit_code,
             verdict.signal,

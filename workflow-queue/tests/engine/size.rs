@@ -36,6 +36,7 @@ fn fail_all(bench: &Bench) {
         claim: task.claim,
         outcome: FAILED,
         output: None,
+        ended_at: None,
     };
     let claimed = bench.claim(10_000);
     bench

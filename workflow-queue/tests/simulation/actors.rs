@@ -107,6 +107,7 @@ impl Workflows {
                     Outcome::Returned
                 },
                 output: None,
+                ended_at: None,
             };
             // What came of it is seen in the file.
             let _ = scene.settle(vec![late]);

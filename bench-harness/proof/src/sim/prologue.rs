@@ -77,6 +77,7 @@ fn leave_tasks(queue: &FastQueue) -> Result<Vec<TaskId>> {
             claim: first.claim,
             outcome: Outcome::Succeeded,
             output: None,
+            ended_at: None,
         }])?;
     }
     Ok(enqueued.iter().map(|one| one.id).collect())

@@ -81,6 +81,7 @@ fn settle(queue: &dyn Claims, claim: Claim, outcome: Outcome) -> Result<Settled>
         claim,
         outcome,
         output: None,
+        ended_at: None,
     })?;
     Ok(settled.into_iter().next().ok_or("a settle has no answer")?)
 }

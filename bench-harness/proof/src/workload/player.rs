@@ -283,6 +283,7 @@ impl Player {
             claim,
             outcome: self.outcome(now),
             output: self.output(),
+            ended_at: None,
         });
         settlements.collect()
     }
