@@ -77,6 +77,9 @@ fn config(seed: u64, options: &Options) -> Config {
         fewest: 3,
         stopped_ms: 300_000,
         stops_at_settle: 250,
+        // A claim is taken only by a worker that has looked at it again and again: one that waits for
+        // minutes at every sixteenth call takes none.
+        slow_calls: 10,
         usual_ms: 120_000,
         poll_ms: 10_000,
         longest_ms: 1_800_000,
