@@ -199,7 +199,9 @@ fn a_folder_that_cannot_be_written_is_said_to_be_and_its_file_still_read() {
         assert_refused(&place.run(words), 5, "cannot be used; give", words[0]);
     }
     assert_eq!(place.json(&["status"])["total"], 1);
-    assert_eq!(place.run(&["doctor"]).code(), 0);
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code(), 5);
+    assert!(doctor.stdout().contains("open.lock"), "{}", doctor.stdout());
     std::fs::remove_file(place.path("queue.db.d/listening")).unwrap();
     std::fs::create_dir(place.path("queue.db.d/listening")).unwrap();
     for words in [&["wait", "1"][..], &["log", "1", "--follow"]] {
