@@ -33,6 +33,8 @@ use put_off::PutOff;
 /// How often what has ended is asked for before somebody is told to end: each time tells of some
 /// hundreds.
 const LOOKS: usize = 64;
+/// A start that is told so late may have been followed by its end.
+const LATE_START: Duration = Duration::from_millis(5);
 /// How long nothing happens at most while a call is under way.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long a worker that was told to end at once may take to say goodbye.
@@ -280,9 +282,12 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         &mut self.shell
     }
 
-    /// What has ended by itself is not told to end, however late anybody looks.
+    /// What has ended by itself is not told to end, however late anybody looks. A start that is told
+    /// late, as by a worker that was stopped meanwhile, brings a deadline that may be over already.
     fn take_in_ends(&mut self, now: Now) {
-        if self.machine.deadline().is_none_or(|at| now.boot < at) {
+        let is_late = |event: &Event| matches!(event, Event::Started { at, .. } if now.boot.since(*at) > LATE_START);
+        let is_due = self.machine.deadline().is_some_and(|at| at <= now.boot);
+        if !is_due && !self.events.iter().any(is_late) {
             return;
         }
         for _ in 0..LOOKS {

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::Value;
 
-use super::program::{Place, present, until};
+use super::program::{Place, Running, present, until};
 
 /// Another program's write transaction.
 struct Holder(Connection);
@@ -116,19 +116,30 @@ fn a_timeout_is_enforced_while_the_file_is_held() {
 #[test]
 fn a_command_that_ended_while_its_worker_was_stopped_is_not_judged_by_that() {
     let place = Place::new();
-    let line = "touch began; sleep 0.5; touch ended";
-    place.ok(&[
-        "add-task",
-        "one",
-        line,
-        "--timeout",
-        "2s",
-        "--max-attempts",
-        "1",
-    ]);
-    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
+    let worker = working(&place, "touch began; sleep 0.5; touch ended");
     until("it runs", || place.path("began").exists());
     worker.signal(Signal::STOP);
+    goes_on_later(&place, worker);
+}
+
+/// Bug: as above, where the worker was stopped between a start and the news of it: the machine heard of
+/// the start and of its deadline in one step.
+#[test]
+fn a_command_that_ended_while_its_worker_was_stopped_in_its_start_is_not_judged_by_that() {
+    let place = Place::new();
+    let worker = working(&place, "kill -STOP $PPID; sleep 0.1; touch ended");
+    goes_on_later(&place, worker);
+}
+
+/// A worker with one task of at most two seconds.
+fn working(place: &Place, line: &str) -> Running {
+    let limits = ["--timeout", "2s", "--max-attempts", "1"];
+    place.ok(&[&["add-task", "one", line], &limits[..]].concat());
+    place.start(&["worker", "--slots", "1", "--drain"])
+}
+
+/// Lets a stopped worker go on once its task has ended and the task's timeout is over.
+fn goes_on_later(place: &Place, mut worker: Running) {
     until("it has ended", || place.path("ended").exists());
     let over = present() + Duration::from_secs(3);
     until("its timeout is over", || present() >= over);

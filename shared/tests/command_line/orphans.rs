@@ -105,6 +105,7 @@ fn a_worker_that_a_task_left_in_the_background_is_nobodys_orphan() {
     place.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
     let mut first = place.start(&["worker", "--slots", "1"]);
     until("the inner one works", || place.path("works").exists());
+    until("it is told who it is", || place.path("begun").exists());
     let inner = Process::of(place.read("inner").trim().parse().unwrap());
     assert!(inner.arguments().contains("--db inner.db"));
     std::fs::remove_file(place.path("begun")).unwrap();

@@ -115,7 +115,7 @@ impl Writing<'_> {
             let (change, _) = self.reopen(*id, &plan)?;
             changes.insert(*id, change);
         }
-        let change = |id| changes.get(id).copied().flatten();
+        let change = |id| changes.get(id).copied();
         Ok(ids
             .iter()
             .map(|id| change(id).unwrap_or(Change::NotFound))
@@ -134,8 +134,9 @@ impl Writing<'_> {
                 break;
             }
             let (change, edges) = self.reopen(*id, plan)?;
-            let is_told = |change: &Change| plan.is_asked(*id) || matches!(change, Change::Done(_));
-            changes.extend(change.filter(is_told).map(|change| (*id, change)));
+            if plan.is_asked(*id) || matches!(change, Change::Done(_)) {
+                changes.push((*id, change));
+            }
             looked_at += 1;
             work += 1 + edges;
         }
@@ -145,11 +146,11 @@ impl Writing<'_> {
     /// Re-opens a task that did not succeed, unless its dependencies forbid that. One that nobody
     /// asked for is re-opened only below one that is. Returns what became of it, and how many edges
     /// were looked at.
-    fn reopen(&mut self, id: TaskId, plan: &RetryPlan) -> Result<(Option<Change>, usize)> {
+    fn reopen(&mut self, id: TaskId, plan: &RetryPlan) -> Result<(Change, usize)> {
         let Some((state, limit_key)) = self.find(id)? else {
-            return Ok((None, 0));
+            return Ok((Change::NotFound, 0));
         };
-        let refused = Some(Change::Refused(state));
+        let refused = Change::Refused(state);
         if !can_reopen(state) || !plan.opens(id) {
             return Ok((refused, 0));
         }
@@ -176,7 +177,7 @@ impl Writing<'_> {
             self.waits(id, pending)?;
         }
         let dependents = self.unended(id, state)?;
-        Ok((Some(Change::Done(next)), prospect.edges + dependents))
+        Ok((Change::Done(next), prospect.edges + dependents))
     }
 
     /// As [`edges::prospect`], with what the retry itself did to the dependencies.
