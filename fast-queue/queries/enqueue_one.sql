@@ -6,5 +6,5 @@ INSERT OR IGNORE INTO queue_tasks (queue, state, priority, kind, created_at, run
                                    options, key)
 VALUES ((SELECT id FROM queue_queues
          WHERE id = ?1 AND fast = 1
-           AND NOT EXISTS (SELECT 1 FROM queue_schema WHERE version > 1 AND +line = 'core')),
+           AND NOT EXISTS (SELECT 1 FROM queue_schema WHERE NOT queue_knows(line, version))),
         ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

@@ -1,8 +1,6 @@
--- The common end of a task, in one statement: it is still this claim's, and the file was neither taken
--- over (it has the workflow line then) nor migrated by a newer program. The crash that the claim counted ahead is given back.
+-- The common end of a task, if it is still this claim's. The crash that the claim counted ahead is
+-- given back.
 UPDATE queue_tasks
 SET state = 4, crashes = max(crashes - 1, 0), finished_at = ?4, exit_code = 0,
     signal = NULL, reason = NULL, message = NULL
 WHERE id = ?1 AND state = 3 AND token = ?2 AND worker = ?3
-  AND NOT EXISTS (SELECT 1 FROM queue_schema
-                  WHERE +line = 'workflow' OR (version > 1 AND +line = 'core'))

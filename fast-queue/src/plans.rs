@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::{FastQueue, NewTask, Queue};
 
-const OWN: [(&str, &str); 18] = [
+const OWN: [(&str, &str); 19] = [
     ("engine", crate::guard::ENGINE),
     ("lane_open", crate::enqueue::LANE_OPEN),
     ("enqueue", crate::enqueue::ENQUEUE),
@@ -20,6 +20,7 @@ const OWN: [(&str, &str); 18] = [
     ("claim_read", crate::claim::CLAIM_READ),
     ("claim_one", crate::claim::CLAIM_ONE),
     ("claim", crate::claim::CLAIM),
+    ("settle_one", crate::settle::SETTLE_ONE),
     ("settle_success", crate::settle::SETTLE_SUCCESS),
     ("settle_read", crate::settle::SETTLE_READ),
     ("settle", crate::settle::SETTLE),

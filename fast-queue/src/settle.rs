@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::guard::{Guard, Phase};
 
+pub(crate) const SETTLE_ONE: &str = statement(include_str!("../queries/settle_one.sql"));
 pub(crate) const SETTLE_SUCCESS: &str = statement(include_str!("../queries/settle_success.sql"));
 pub(crate) const SETTLE_READ: &str = statement(include_str!("../queries/settle_read.sql"));
 pub(crate) const SETTLE: &str = statement(include_str!("../queries/settle.sql"));
@@ -55,18 +56,21 @@ pub(crate) fn settle(
         settled: Vec::with_capacity(settlements.len()),
         ..Done::default()
     };
-    let mut guarded = false;
+    if !settlements.is_empty() {
+        guard.check(connection, Phase::Finishing)?;
+    }
     for (index, settlement) in settlements.iter().enumerate() {
         if settlement.outcome == Outcome::Succeeded
-            && succeed(connection, settlement.claim, settlement.finished_at(now))?
+            && succeed(
+                connection,
+                SETTLE_SUCCESS,
+                settlement.claim,
+                settlement.finished_at(now),
+            )?
         {
             store_success(connection, settlement)?;
             done.settled.push(Settled::Recorded(State::Succeeded));
             continue;
-        }
-        if !guarded {
-            guard.check(connection, Phase::Finishing)?;
-            guarded = true;
         }
         let random = random.wrapping_mul(index as u64 * 2 + 1);
         done.settled
@@ -89,7 +93,7 @@ enum Decided {
     Lost,
 }
 
-/// The claim of a settlement that [`succeed`] alone records: a success without output, and without
+/// The claim of a settlement that [`settle_one`] records: a success without output, and without
 /// an earlier attempt that may have left some.
 pub(crate) fn lone_success(settlement: &Settlement) -> Option<Claim> {
     let lone = settlement.outcome == Outcome::Succeeded
@@ -98,14 +102,23 @@ pub(crate) fn lone_success(settlement: &Settlement) -> Option<Claim> {
     lone.then_some(settlement.claim)
 }
 
-/// Records the success of a claim that still holds; false where it does not, and then nothing is
-/// written. One statement.
-pub(crate) fn succeed(
+/// Records the success of a claim that still holds, in one statement; false where that is not enough,
+/// and then nothing is written.
+pub(crate) fn settle_one(
     connection: &Connection,
     claim: Claim,
     finished_at: Timestamp,
 ) -> Result<bool> {
-    let mut update = connection.prepare_cached(SETTLE_SUCCESS)?;
+    succeed(connection, SETTLE_ONE, claim, finished_at)
+}
+
+fn succeed(
+    connection: &Connection,
+    sql: &str,
+    claim: Claim,
+    finished_at: Timestamp,
+) -> Result<bool> {
+    let mut update = connection.prepare_cached(sql)?;
     let changed = update.execute((claim.task.0, claim.token, claim.worker.0, finished_at.0))?;
     Ok(changed == 1)
 }

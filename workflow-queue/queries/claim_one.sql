@@ -13,8 +13,7 @@ WHERE id = (
     WHERE state = 2
       AND queue = (SELECT id FROM queue_queues
                    WHERE id = ?1 AND limited = 0 AND paused_at IS NULL
-                     AND NOT EXISTS (SELECT 1 FROM queue_schema
-                                     WHERE version > 1 AND +line IN ('core', 'workflow')))
+                     AND NOT EXISTS (SELECT 1 FROM queue_schema WHERE NOT queue_knows(line, version)))
     ORDER BY priority DESC, id
     LIMIT 1
 ) AND limit_key IS NULL AND deadline_at IS NULL

@@ -3,8 +3,8 @@
 use super::case::Findings;
 use super::context::Context;
 use super::{
-    bulk, cli, commands, crash, dag, depth, hundred, idle, memory, processes, single, threads,
-    wakeup,
+    bulk, cli, commands, crash, dag, depth, handlers, hundred, idle, memory, processes, single,
+    threads, wakeup,
 };
 use crate::Result;
 use crate::report::Figure;
@@ -113,6 +113,13 @@ pub(super) const GROUPS: &[Group] = &[
         commands::measure_workflow,
     )
     .with(commands::chart),
+    Group {
+        name: "handlers",
+        what: "in-process handlers that do nothing, at 64 and 256 slots",
+        fast: Some(handlers::measure::<Fast>),
+        workflow: None,
+        charts: None,
+    },
     both(
         "wakeup",
         "a new task reaches an idle worker of another process",

@@ -15,6 +15,7 @@ mod dag;
 mod depth;
 mod fill;
 mod groups;
+mod handlers;
 mod hundred;
 mod idle;
 mod kept;

@@ -390,6 +390,7 @@ fn open_to_write(
     open.try_shared()?;
     let writer = Writer::new(path.to_owned(), lock_path, connection, options)?;
     let writer = writer.knowing(Known::new(wanted));
+    let writer = writer.map_err(|error| located(path, error))?;
     Ok((writer, open))
 }
 

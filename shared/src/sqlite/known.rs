@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 
 use super::migrate::Line;
 use super::statement;
@@ -33,6 +34,18 @@ impl Known {
             lines: lines.to_vec(),
             oldest: lines.iter().map(Line::newest).min(),
         }
+    }
+
+    /// Gives the connection `queue_knows(line, version)`, by which a statement that is a transaction of
+    /// its own looks for itself. A line of another program is as good as known.
+    pub(super) fn add_function(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+        let lines = self.lines.clone();
+        connection.create_scalar_function("queue_knows", 2, flags, move |context| {
+            let (name, version) = (context.get_raw(0).as_str()?, context.get(1)?);
+            let line = lines.iter().find(|line| line.name == name);
+            Ok(line.is_none_or(|line| Newer::of(line, version).is_none()))
+        })
     }
 
     /// Looks, within the caller's transaction, for a line that is newer than the program.

@@ -102,11 +102,12 @@ impl Writer {
     }
 
     /// The same for a program that knows these lines, and writes to no file that has newer ones.
-    pub(super) fn knowing(mut self, known: Known) -> Self {
+    pub(super) fn knowing(mut self, known: Known) -> rusqlite::Result<Self> {
         if let Some(core) = Arc::get_mut(&mut self.core) {
+            known.add_function(&lock(&core.connection))?;
             core.known = known;
         }
-        self
+        Ok(self)
     }
 
     /// The lines the program knows.

@@ -180,3 +180,39 @@ impl SqliteStore {
         self.database.read(query)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use queue_core::claim::{ClaimRequest, WorkerId};
+    use queue_core::task::NewTask;
+
+    use super::SqliteStore;
+    use crate::SqliteOptions;
+    use crate::store::{Store as _, Submission};
+
+    /// Neither does what its transaction does instead, at a third of the speed.
+    #[test]
+    fn a_lone_task_is_enqueued_and_claimed_in_one_statement_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("q.db");
+        let store = SqliteStore::open(&path, SqliteOptions::new().unwrap()).unwrap();
+        let submission = Submission {
+            tasks: vec![NewTask::shell("t", "true").into()],
+            ..Submission::default()
+        };
+        store.enqueue(submission.clone()).unwrap();
+        let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
+        assert_eq!(store.claim(&request).unwrap().tasks.len(), 1);
+        let (lane, _) = store.database.lanes().only(&request).unwrap();
+        assert!(
+            store
+                .enqueue_one(lane, &Arc::new(submission))
+                .unwrap()
+                .is_some()
+        );
+        let due = *store.due();
+        assert!(store.claim_one(&request, due).unwrap().is_some());
+    }
+}
