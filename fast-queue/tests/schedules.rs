@@ -18,7 +18,7 @@ use queue_core::conformance::ManualClock;
 use queue_core::queue::{ListQuery, Serves, WorkerInfo};
 use queue_core::runtime::Observer as _;
 use queue_core::runtime::driver::{Driver, Turn};
-use queue_core::runtime::executor::{End, Ended, Ending};
+use queue_core::runtime::executor::{End, Ended, Ending, Unreachable};
 use queue_core::runtime::presence::Registration;
 use queue_core::runtime::protocol::{Config, Event, WorkerEvent};
 use queue_core::runtime::recovery::Sweep;
@@ -176,6 +176,10 @@ impl Shell for ScheduledShell {
     }
 
     fn signal(&mut self, _: Claim, _: Ending) {}
+
+    fn cannot_end(&self, _: &[Claim]) -> Vec<Unreachable> {
+        Vec::new()
+    }
 
     fn set_idle(&mut self, idle: bool) {
         if Plant::LateMark.is_set() && idle {

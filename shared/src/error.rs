@@ -70,6 +70,12 @@ pub enum Error {
         /// What was found instead and what to do.
         what: String,
     },
+    /// A worker ended, and processes of its tasks live that its user cannot end.
+    #[error("{what}")]
+    Outlived {
+        /// Which processes, of which tasks, and who has to end them.
+        what: String,
+    },
     /// COMMIT returned an error: the write may or may not have happened. An idempotency key
     /// makes it safe to repeat.
     #[error(
@@ -149,6 +155,7 @@ impl Error {
             | Self::Unusable { .. }
             | Self::Promoted { .. }
             | Self::Gone { .. }
+            | Self::Outlived { .. }
             | Self::Bug { .. } => false,
         }
     }

@@ -80,6 +80,7 @@ fn code_of(error: &Error) -> u8 {
         Error::Unusable { .. }
         | Error::Shortage { .. }
         | Error::Gone { .. }
+        | Error::Outlived { .. }
         | Error::CommitUnknown { .. }
         | Error::Promoted { .. }
         | Error::Sqlite(_)
@@ -155,6 +156,12 @@ mod tests {
                 Error::Gone {
                     path: path.clone(),
                     what: "the file was deleted".to_owned(),
+                },
+                5,
+            ),
+            (
+                Error::Outlived {
+                    what: String::new(),
                 },
                 5,
             ),

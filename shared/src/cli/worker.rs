@@ -393,12 +393,11 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
         WorkerEvent::Sufficient => "all slots are used again".to_owned(),
         WorkerEvent::Unrecorded(tasks) => unrecorded(tasks),
         WorkerEvent::Unreachable(Unreachable { claim, processes }) => {
-            let pids: Vec<String> = processes.iter().map(u32::to_string).collect();
             format!(
                 "task {} was ended, but of it pid {} is alive, which this user cannot end: it counts \
-                 as running until that has ended",
+                 as running until its user or root has ended that",
                 claim.task,
-                pids.join(", ")
+                pids(processes)
             )
         }
         WorkerEvent::ClockSetBack { by } => format!(
@@ -448,7 +447,8 @@ fn unrecorded(tasks: &[Unrecorded]) -> String {
     let mut text = String::from("not recorded, and left to the next worker:");
     for task in tasks.iter().take(SHOWN) {
         let how = match &task.outcome {
-            None => "was killed and has not ended".to_owned(),
+            None if task.processes.is_empty() => "was killed and has not ended".to_owned(),
+            None => format!("was ended, but not pid {} of it", pids(&task.processes)),
             Some(Outcome::Succeeded) => "succeeded".to_owned(),
             Some(Outcome::Returned) => "was ended by the stop".to_owned(),
             Some(Outcome::Snoozed { .. }) => "was put off".to_owned(),
@@ -462,6 +462,11 @@ fn unrecorded(tasks: &[Unrecorded]) -> String {
     }
     text.truncate(text.trim_end_matches(';').len());
     text
+}
+
+fn pids(processes: &[u32]) -> String {
+    let pids: Vec<String> = processes.iter().map(u32::to_string).collect();
+    pids.join(", ")
 }
 
 fn recovery(recovered: &Recovered) -> String {
@@ -490,15 +495,11 @@ fn recovery(recovered: &Recovered) -> String {
         tasks::count(number(recovered.tasks.len())),
         recovered.ended
     );
-    let list = |pids: &[u32]| -> String {
-        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-        pids.join(", ")
-    };
     if !recovered.unreachable.is_empty() {
         let _ = write!(
             text,
             "; still running may be {}",
-            list(&recovered.unreachable)
+            pids(&recovered.unreachable)
         );
     }
     if !recovered.kept.is_empty() {
@@ -508,7 +509,7 @@ fn recovery(recovered: &Recovered) -> String {
         );
     }
     if !recovered.hidden.is_empty() {
-        let _ = write!(text, "; not seen is whose {} are", list(&recovered.hidden));
+        let _ = write!(text, "; not seen is whose {} are", pids(&recovered.hidden));
     }
     text
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use rustix::event::epoll;
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
 use super::capture::{Capture, Extent, LogName};
 use super::command::{Command, Surroundings};
-use super::executor::{End, Ending, StartError};
+use super::executor::{End, Ending, Looks, StartError};
 use super::inputs::Inputs;
 use super::records::Recorded;
 use super::shortage;
@@ -44,6 +44,8 @@ pub(super) struct Process {
     pub(super) watched: bool,
     pub(super) capture: Capture,
     record: Option<Recorded>,
+    /// The looks at it since it was killed.
+    pub(super) looks: Looks,
     /// What it was given; gone when the process is forgotten.
     _inputs: Option<Inputs>,
 }
@@ -91,6 +93,7 @@ impl Process {
             exited_at: None,
             watched: false,
             capture: Capture::new(LogName::of(task), now),
+            looks: Looks::default(),
             _inputs: inputs,
         })
     }
@@ -235,10 +238,12 @@ impl Process {
     }
 
     /// Kills the whole group and waits for the command, which KILL does not let linger unless it
-    /// waits for a disk or is another user's.
+    /// waits for a disk. One that is another user's is not waited for.
     pub(super) fn end_now(&mut self) {
         self.send(Signal::KILL);
-        self.spawned.wait_within(KILLED_WITHIN);
+        if test_kill_process(self.pid()) != Err(Errno::PERM) {
+            self.spawned.wait_within(KILLED_WITHIN);
+        }
     }
 
     /// Ends a command that cannot be watched, so that it does not run unseen.

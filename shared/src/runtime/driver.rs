@@ -17,6 +17,7 @@ use std::time::Duration;
 pub use calls::{Answer, AnswerOf, Call, CallOf, Listed};
 use calls::{UnderWay, request};
 
+use super::executor::Unreachable;
 use super::machine::Machine;
 use super::overdue::Overdue;
 use super::pacemaker::Pulse;
@@ -156,7 +157,20 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
 
     /// What ran here and is not in the file.
     pub fn unrecorded(&self) -> Vec<Unrecorded> {
-        self.machine.unrecorded()
+        let mut unrecorded = self.machine.unrecorded();
+        let has_not_ended = |task: &&Unrecorded| task.outcome.is_none();
+        let claims = unrecorded.iter().filter(has_not_ended);
+        let claims: Vec<Claim> = claims.map(|task| task.claim).collect();
+        if claims.is_empty() {
+            return unrecorded;
+        }
+        for Unreachable { claim, processes } in self.shell.cannot_end(&claims) {
+            let mut tasks = unrecorded.iter_mut();
+            if let Some(task) = tasks.find(|task| task.claim == claim) {
+                task.processes = processes;
+            }
+        }
+        unrecorded
     }
 
     /// When a worker that was told to end at once has to be gone, now that nothing runs any more.

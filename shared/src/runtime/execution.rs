@@ -191,6 +191,7 @@ impl Execution {
             claim: self.claim,
             name: self.name.clone(),
             outcome: None,
+            processes: Vec::new(),
         }
     }
 
@@ -267,6 +268,7 @@ impl Finished {
             claim: self.claim,
             name: self.run.as_ref()?.name.clone(),
             outcome: Some(self.outcome.clone()),
+            processes: Vec::new(),
         })
     }
 

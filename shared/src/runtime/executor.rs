@@ -51,6 +51,8 @@ use slots::{Job, Running};
 use source::Source;
 use spawner::{Began, Order, Spawner};
 pub use spawner::{Commands, Started};
+use survivors::DYING_MS;
+pub(super) use survivors::Looks;
 
 /// The commands and handlers that run in one worker.
 pub struct Executor {
@@ -302,9 +304,13 @@ impl Executor {
                 if !has_exited || process.lingers() {
                     process.signal(ending);
                 }
-                if has_exited && ending == Ending::Kill {
+                if ending == Ending::Kill {
                     let now = SystemClock.now().boot;
-                    self.killed.join(now, KILLED_MS, slot, claim);
+                    if has_exited {
+                        self.killed.join(now, KILLED_MS, slot, claim);
+                    } else {
+                        self.dying.join(now, DYING_MS, slot, claim);
+                    }
                 }
             }
             Job::Preparing(_) | Job::Prepared(_) => self.withdraw(slot),

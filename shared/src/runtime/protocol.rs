@@ -223,6 +223,8 @@ pub struct Unrecorded {
     pub name: String,
     /// How it ended; `None` if it did not: KILL has not ended it.
     pub outcome: Option<Outcome>,
+    /// Its processes that this user cannot end, because they have become another's.
+    pub processes: Vec<u32>,
 }
 
 /// What to do next.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::executor::{Ending, StartError};
+use super::executor::{Ending, StartError, Unreachable};
 use super::orphans::Search;
 use super::protocol::Event;
 use super::recovery::{Origin, Sweep};
@@ -44,6 +44,9 @@ pub trait Shell {
 
     /// Sends a signal to a running task's process group, or tells its handler.
     fn signal(&mut self, claim: Claim, ending: Ending);
+
+    /// The processes of these executions, told to end, that this user cannot end.
+    fn cannot_end(&self, claims: &[Claim]) -> Vec<Unreachable>;
 
     /// Marks the worker as one to be woken, or takes the mark away.
     fn set_idle(&mut self, idle: bool);

@@ -9,7 +9,7 @@ use rustix::event::Timespec;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::executor::{Commands, Ended, Ending, Executor, Started};
+use super::executor::{Commands, Ended, Ending, Executor, Started, Unreachable};
 use super::inputs;
 use super::listener::Place;
 use super::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
@@ -211,6 +211,10 @@ impl Shell for System {
 
     fn signal(&mut self, claim: Claim, ending: Ending) {
         self.executor.signal(claim, ending);
+    }
+
+    fn cannot_end(&self, claims: &[Claim]) -> Vec<Unreachable> {
+        self.executor.cannot_end(claims)
     }
 
     fn set_idle(&mut self, idle: bool) {

@@ -1,7 +1,7 @@
 //! A worker: claims tasks, runs them, records how they ended.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::handlers::Handlers;
 use super::inputs;
 use super::pacemaker;
 use super::presence::{Registration, sweep_strays};
-use super::protocol::{Config, WorkerEvent};
+use super::protocol::{Config, Unrecorded, WorkerEvent};
 use super::standby::Standby;
 use super::stop::{self, StopReceiver, Stopper};
 use super::system::System;
@@ -287,17 +287,51 @@ fn leave<Q: Queue>(
         result?;
         return closed.or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) });
     }
-    let count = unrecorded.len();
+    let error = match result {
+        Err(error @ Error::Gone { .. }) => error,
+        Ok(()) => left_behind(queue.path(), &unrecorded, None),
+        Err(error) => left_behind(queue.path(), &unrecorded, Some(error)),
+    };
     report(&WorkerEvent::Unrecorded(unrecorded));
-    if let Err(error @ Error::Gone { .. }) = result {
-        return Err(error);
+    Err(error)
+}
+
+/// Why these outcomes are not in the file: it took none, or processes live that cannot be ended.
+fn left_behind(path: &Path, unrecorded: &[Unrecorded], refusal: Option<Error>) -> Error {
+    let survives = |task: &&Unrecorded| !task.processes.is_empty();
+    let outlived: Vec<&Unrecorded> = unrecorded.iter().filter(survives).collect();
+    let count = unrecorded.len() - outlived.len();
+    let outlived = (!outlived.is_empty()).then(|| others_processes(&outlived));
+    let unwritten = format!(
+        "the outcomes of {count} tasks could not be recorded, so that they count as ended by this \
+         worker's death; see that the file can be written, then start a worker"
+    );
+    let what = match outlived {
+        Some(what) if count == 0 => return Error::Outlived { what },
+        Some(what) => format!("{unwritten}; {what}"),
+        None => unwritten,
+    };
+    Error::Unusable {
+        path: path.to_owned(),
+        what,
+        source: refusal.map(Into::into),
     }
-    Err(Error::Unusable {
-        path: queue.path().to_owned(),
-        what: format!(
-            "the outcomes of {count} tasks could not be recorded, so that they count as ended by \
-             this worker's death; see that the file can be written, then start a worker"
-        ),
-        source: result.err().map(Into::into),
-    })
+}
+
+/// The sentence about tasks of which processes live that this user cannot end.
+fn others_processes(tasks: &[&Unrecorded]) -> String {
+    const SHOWN: usize = 20;
+    let name = |task: &&&Unrecorded| {
+        let pids: Vec<String> = task.processes.iter().map(u32::to_string).collect();
+        format!("pid {} of task {}", pids.join(", "), task.claim.task)
+    };
+    let mut named: Vec<String> = tasks.iter().take(SHOWN).map(|task| name(&task)).collect();
+    if tasks.len() > SHOWN {
+        named.push(format!("those of {} more tasks", tasks.len() - SHOWN));
+    }
+    format!(
+        "the worker has ended, but not {}, which has become another user's: its user or root has to \
+         end it; until then no worker that sees it runs the task",
+        named.join("; ")
+    )
 }

@@ -10,7 +10,7 @@ use crate::clock::{BootTime, Clock, Now};
 use crate::conformance::ManualClock;
 use crate::error::Result;
 use crate::queue::WorkerInfo;
-use crate::runtime::executor::Ending;
+use crate::runtime::executor::{Ending, Unreachable};
 use crate::runtime::listener::Place;
 use crate::runtime::presence::{DeadLock, Registration};
 use crate::runtime::protocol::Event;
@@ -82,6 +82,10 @@ impl Shell for SimulatedShell {
     fn signal(&mut self, claim: Claim, ending: Ending) {
         let now = self.clock.now().boot;
         self.world.lock().signal(claim, ending, now);
+    }
+
+    fn cannot_end(&self, _: &[Claim]) -> Vec<Unreachable> {
+        Vec::new()
     }
 
     fn set_idle(&mut self, idle: bool) {

@@ -12,6 +12,7 @@ mod interrupted_run;
 mod lasting;
 mod logs;
 mod orphans;
+mod other_users;
 mod ownership;
 pub(crate) mod program;
 mod safekeeping;

@@ -1,10 +1,7 @@
 //! Whose process is this? What a killed worker's tasks left is ended before they run again; what is
 //! nobody's, or somebody else's, is left alone.
 
-use std::fs::Permissions;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -16,13 +13,13 @@ fn writes_itself(name: &str) -> String {
     format!("echo $$ > {name}.part; mv {name}.part {name}")
 }
 
-fn process(place: &Place, name: &str) -> Process {
+pub(super) fn process(place: &Place, name: &str) -> Process {
     let has_begun = || place.path(name).exists();
     until("it says who it is", has_begun);
     Process::of(place.read(name).trim().parse().unwrap())
 }
 
-fn kill(worker: &mut Running) {
+pub(super) fn kill(worker: &mut Running) {
     worker.signal(Signal::KILL);
     worker.ended();
 }
@@ -76,7 +73,7 @@ fn what_an_ended_task_left_running_outlives_its_worker() {
 }
 
 /// Ends a worker and what it runs.
-fn stop(mut worker: Running) {
+pub(super) fn stop(mut worker: Running) {
     worker.signal(Signal::TERM);
     // Two that wait to be heeded are one.
     until("it has heard", || worker.stderr().contains("stopping"));
@@ -268,164 +265,4 @@ fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_them() 
         until("it runs again", || place.read("runs").lines().count() == 2);
     }
     stop(other);
-}
-
-/// A copy of `setpriv` that becomes root, as `sudo` does. It is removed afterwards.
-struct Sudo(PathBuf);
-
-impl Sudo {
-    /// Makes it, and lets a user who is not root work in the place; says if that cannot be.
-    fn new(place: &Place) -> Option<Self> {
-        let skips = |why: &str| {
-            let _ = writeln!(std::io::stderr(), "skipped: {why}");
-            None
-        };
-        if !rustix::process::geteuid().is_root() {
-            return skips("only root can make a program that becomes root");
-        }
-        chown(place.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
-        let works = |command: &mut Command| {
-            let done = as_nobody(command).output();
-            done.is_ok_and(|done| done.status.success())
-        };
-        if !works(Command::new(crate::PROGRAM).arg("--version")) {
-            return skips("another user cannot run the program where it lies");
-        }
-        let path = std::env::var("PATH").unwrap();
-        let mut folders = path.split(':').map(Path::new);
-        let program = folders.find_map(|folder| {
-            let program = folder.join("setpriv");
-            program.exists().then_some(program)
-        });
-        // Temporary files may lie where no program becomes root.
-        let folder = place.path("");
-        let of = folder.file_name().unwrap().to_string_lossy();
-        let name = format!("setpriv-as-root{of}");
-        let copy = Self(Path::new(crate::PROGRAM).with_file_name(name));
-        std::fs::copy(program.unwrap(), &copy.0).unwrap();
-        std::fs::set_permissions(&copy.0, Permissions::from_mode(0o4755)).unwrap();
-        if !works(Command::new("sh").args(["-c", &copy.run("true")])) {
-            return skips("no program becomes root where the tests' program lies");
-        }
-        Some(copy)
-    }
-
-    fn run(&self, command: &str) -> String {
-        let copy = self.0.display();
-        format!("{copy} --reuid=0 --regid=0 --clear-groups {command}")
-    }
-}
-
-impl Drop for Sudo {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-const NOBODY: u32 = 65_534;
-
-/// The command as a user who is not root.
-fn as_nobody(command: &mut Command) -> Command {
-    let mut other = Command::new("setpriv");
-    other
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(command.get_program())
-        .args(command.get_args())
-        .envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .stdin(Stdio::null());
-    if let Some(folder) = command.get_current_dir() {
-        other.current_dir(folder);
-    }
-    other
-}
-
-/// A child that had become another user's, as by `sudo`, survived the recovery of its worker without a
-/// word, and its task ran beside it.
-#[test]
-fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
-    let place = Place::new();
-    let Some(sudo) = Sudo::new(&place) else {
-        return;
-    };
-    let start = |words: &[&str]| Place::begin(&mut as_nobody(&mut place.command(words)));
-    let ok = |words: &[&str]| {
-        let done = as_nobody(&mut place.command(words)).output().unwrap();
-        assert!(done.status.success(), "{done:?}");
-        String::from_utf8(done.stdout).unwrap()
-    };
-    let sleep = sudo.run("sleep 600");
-    let command = format!("echo run >> runs; {sleep} & echo $! > pid.part; mv pid.part pid; wait");
-    ok(&["add-task", "sudo", &command]);
-    let mut first = start(&["worker", "--slots", "1"]);
-    let child = process(&place, "pid");
-    until("it is root's", || child.arguments() == "sleep 600 ");
-    kill(&mut first);
-    let second = start(&["worker", "--slots", "1"]);
-    until("it is reported", || {
-        second.stderr().contains("which this user cannot end")
-    });
-    assert_eq!(place.read("runs"), "run\n", "{}", second.stderr());
-    assert!(child.is_running());
-    let why = ok(&["why", "1"]);
-    assert!(
-        why.contains("is alive, which this user cannot end"),
-        "{why}"
-    );
-    std::fs::remove_file(place.path("pid")).unwrap();
-    child.kill();
-    until("it runs again", || place.read("runs").lines().count() == 2);
-    process(&place, "pid").kill();
-    stop(second);
-}
-
-/// A child that had become another user's survived the timeout of its task and the stop of its worker
-/// without a word, and the task ran beside it.
-#[test]
-fn what_cannot_be_ended_at_a_timeout_or_a_stop_is_told_and_its_task_waits_for_it() {
-    let place = Place::new();
-    let Some(sudo) = Sudo::new(&place) else {
-        return;
-    };
-    let start = |words: &[&str]| Place::begin(&mut as_nobody(&mut place.command(words)));
-    let ok = |words: &[&str]| {
-        let done = as_nobody(&mut place.command(words)).output().unwrap();
-        assert!(done.status.success(), "{done:?}");
-    };
-    let sleep = sudo.run("sleep 600");
-    let command = format!("echo run >> runs; {sleep} & echo $! > pid.part; mv pid.part pid; wait");
-    let options = ["--timeout", "1s", "--backoff", "0s"];
-    ok(&[&["add-task", "sudo", &command][..], &options].concat());
-    let mut first = start(&["worker", "--slots", "1", "--grace", "1s"]);
-    let child = process(&place, "pid");
-    until("it is told", || {
-        first.stderr().contains("was ended, but of it pid")
-    });
-    assert_eq!(place.read("runs"), "run\n", "{}", first.stderr());
-    // The second run is stopped instead.
-    std::fs::remove_file(place.path("pid")).unwrap();
-    child.kill();
-    until("it runs again", || place.path("pid").exists());
-    let child = process(&place, "pid");
-    until("it is root's", || child.arguments() == "sleep 600 ");
-    first.signal(Signal::TERM);
-    until("it has heard", || first.stderr().contains("stopping"));
-    first.signal(Signal::TERM);
-    assert_eq!(first.ended(), Some(5), "{}", first.stderr());
-    assert!(child.is_running());
-    let second = start(&["worker", "--slots", "1"]);
-    until("it is reported", || {
-        second.stderr().contains("which this user cannot end")
-    });
-    assert_eq!(place.read("runs"), "run\nrun\n", "{}", second.stderr());
-    std::fs::remove_file(place.path("pid")).unwrap();
-    child.kill();
-    until("it runs once more", || {
-        place.read("runs").lines().count() == 3
-    });
-    process(&place, "pid").kill();
-    stop(second);
 }

@@ -273,6 +273,11 @@ impl Process {
         Self { pid, started }
     }
 
+    /// Its id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// The program it runs, and what that was called with.
     pub(crate) fn arguments(&self) -> String {
         let arguments = std::fs::read(format!("/proc/{}/cmdline", self.pid));

@@ -1,6 +1,6 @@
-//! What is left of a command that was told to end and did: processes that go in a moment, and those that
-//! this user cannot end, because they have become another's. As long as one of these lives, the
-//! execution has not ended: its task is not to run beside it.
+//! What is left of a command that was killed: processes that go in a moment, and those that this user
+//! cannot end, because they have become another's; the command itself may be one. As long as one of
+//! these lives, the execution has not ended: its task is not to run beside it.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process_group};
@@ -11,11 +11,11 @@ use super::slots::{Job, Running, runs};
 use super::{Executor, Unreachable};
 use crate::claim::Claim;
 use crate::clock::BootTime;
-use crate::runtime::orphans::{ProcFs, Processes};
+use crate::runtime::orphans::{ProcFs, Process as Listed, Processes};
 use crate::runtime::records::Recorded;
 
 /// After so many milliseconds it is asked again whether anybody is left.
-const DYING_MS: i64 = 20;
+pub(super) const DYING_MS: i64 = 20;
 /// What was sent KILL has gone after so many looks, or waits for a disk and executes nothing more.
 const DYING_LOOKS: u32 = 10;
 /// How often those are looked at that cannot be ended.
@@ -27,29 +27,67 @@ pub(super) struct Survived {
     pub(super) ended: Ended,
     /// The process group and session.
     pub(super) group: Pid,
-    pub(super) looks: u32,
-    /// Those that cannot be ended, as told last.
-    pub(super) told: Vec<u32>,
+    pub(super) looks: Looks,
     /// Kept for whoever recovers this worker.
     pub(super) _record: Option<Recorded>,
 }
 
-impl Survived {
-    /// Whether anybody is left. A group's number is nobody else's as long as that is so.
-    fn is_left(group: Pid) -> bool {
-        test_kill_process_group(group) != Err(Errno::SRCH)
-    }
+/// The looks at what is left of a command that was killed.
+#[derive(Debug, Default)]
+pub(in crate::runtime) struct Looks {
+    count: u32,
+    /// The processes that cannot be ended, as told last.
+    told: Vec<u32>,
+}
 
-    /// Those of the session that this user cannot end.
-    fn unreachable(&self) -> Vec<u32> {
-        let own = self.group.as_raw_nonzero().get().unsigned_abs();
-        let Ok(list) = ProcFs.list() else {
-            return Vec::new();
+/// What a look came to.
+enum Look {
+    /// Nobody is left who executes anything.
+    Over,
+    /// What is left goes in a moment.
+    Dying,
+    /// Processes live that cannot be ended. They are told, if they are not the ones told last.
+    Survive(Option<Vec<u32>>),
+}
+
+impl Looks {
+    fn look(&mut self, group: Pid) -> Look {
+        self.count += 1;
+        if !is_left(group) {
+            return Look::Over;
+        }
+        if self.count < DYING_LOOKS {
+            return Look::Dying;
+        }
+        let left = match ProcFs.list() {
+            Ok(list) => unreachable(&list, group),
+            // Nobody can say who is left, so that the group is named by its number.
+            Err(_) => vec![number(group)],
         };
-        let members = list.iter().filter(|one| one.session == own && one.runs);
-        let left = members.filter(|one| !ProcFs.is_reachable(one));
-        left.map(|one| one.pid).collect()
+        if left.is_empty() {
+            return Look::Over;
+        }
+        let is_new = left != self.told;
+        self.told.clone_from(&left);
+        Look::Survive(is_new.then_some(left))
     }
+}
+
+/// Whether anybody is left. A group's number is nobody else's as long as that is so.
+fn is_left(group: Pid) -> bool {
+    test_kill_process_group(group) != Err(Errno::SRCH)
+}
+
+fn number(group: Pid) -> u32 {
+    group.as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Those of the command's session that this user cannot end.
+fn unreachable(list: &[Listed], group: Pid) -> Vec<u32> {
+    let own = number(group);
+    let members = list.iter().filter(|one| one.session == own && one.runs);
+    let left = members.filter(|one| !ProcFs.is_reachable(one));
+    left.map(|one| one.pid).collect()
 }
 
 impl Executor {
@@ -60,15 +98,14 @@ impl Executor {
         now: BootTime,
         (ended, group, record): (Ended, Pid, Option<Recorded>),
     ) -> Option<Ended> {
-        if !Survived::is_left(group) {
+        if !is_left(group) {
             return Some(ended);
         }
         let claim = ended.claim;
         let survived = Survived {
             ended,
             group,
-            looks: 0,
-            told: Vec::new(),
+            looks: Looks::default(),
             _record: record,
         };
         self.slots[slot] = Some(Running {
@@ -113,38 +150,69 @@ impl Executor {
         now: BootTime,
         ended: &mut Vec<Ended>,
     ) -> Option<BootTime> {
-        let Some(Some(Running {
-            job: Job::Survived(survived),
-            ..
-        })) = self.slots.get_mut(slot)
-        else {
-            return None;
+        let running = self.slots.get_mut(slot)?.as_mut()?;
+        let look = match &mut running.job {
+            Job::Survived(survived) => survived.looks.look(survived.group),
+            // The end of one that has exited is told otherwise.
+            Job::Command(process) if process.exited_at().is_none() => {
+                let group = process.pid();
+                process.looks.look(group)
+            }
+            Job::Command(_) | Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) => {
+                return None;
+            }
         };
-        survived.looks += 1;
-        let is_left = Survived::is_left(survived.group);
-        if is_left && survived.looks < DYING_LOOKS {
-            self.dying.join(now, DYING_MS, slot, claim);
-            return Some(BootTime(now.0 + DYING_MS));
-        }
-        let left = if is_left {
-            survived.unreachable()
-        } else {
-            Vec::new()
-        };
-        if left.is_empty() {
-            ended.push(survived.ended.clone());
-            self.slots[slot] = None;
-            self.free.push(slot);
-            return None;
-        }
-        if left != survived.told {
-            survived.told.clone_from(&left);
-            self.unreachable.push(Unreachable {
-                claim,
-                processes: left,
-            });
+        match look {
+            Look::Dying => {
+                self.dying.join(now, DYING_MS, slot, claim);
+                return Some(BootTime(now.0 + DYING_MS));
+            }
+            Look::Over => {
+                if let Some(Running {
+                    job: Job::Survived(survived),
+                    ..
+                }) = self.slots[slot].take_if(|own| matches!(own.job, Job::Survived(_)))
+                {
+                    ended.push(survived.ended);
+                    self.free.push(slot);
+                }
+                return None;
+            }
+            Look::Survive(told) => {
+                self.unreachable
+                    .extend(told.map(|processes| Unreachable { claim, processes }));
+            }
         }
         self.surviving.join(now, SURVIVING_MS, slot, claim);
         Some(BootTime(now.0 + SURVIVING_MS))
+    }
+
+    /// The processes of these executions, told to end, that this user cannot end.
+    pub(in crate::runtime) fn cannot_end(&self, claims: &[Claim]) -> Vec<Unreachable> {
+        let list = ProcFs.list();
+        let group = |job: &Job| match job {
+            Job::Survived(survived) => Some(survived.group),
+            Job::Command(process) if process.ending().is_some() => Some(process.pid()),
+            Job::Command(_) | Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) => None,
+        };
+        let mut found = Vec::new();
+        for running in self.slots.iter().flatten() {
+            let Some(group) = group(&running.job).filter(|_| claims.contains(&running.claim))
+            else {
+                continue;
+            };
+            let processes = match &list {
+                Ok(list) => unreachable(list, group),
+                Err(_) if is_left(group) => vec![number(group)],
+                Err(_) => Vec::new(),
+            };
+            if !processes.is_empty() {
+                found.push(Unreachable {
+                    claim: running.claim,
+                    processes,
+                });
+            }
+        }
+        found
     }
 }
