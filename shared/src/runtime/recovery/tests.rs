@@ -1,0 +1,225 @@
+//! When the tasks of a dead worker return.
+
+use super::{Origin, PATIENCE, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+use crate::claim::{Claim, Held, WorkerId};
+use crate::clock::{BootTime, Now};
+use crate::error::Error;
+use crate::runtime::orphans::{Found, Process};
+use crate::task::TaskId;
+
+fn claim(task: i64) -> Claim {
+    Claim {
+        task: TaskId(task),
+        token: 1,
+        worker: WorkerId(7),
+    }
+}
+
+fn at(boot: i64) -> Now {
+    Now {
+        boot: BootTime(boot),
+        ..Now::default()
+    }
+}
+
+/// A process of the task of its number.
+fn found(pid: u32) -> Found {
+    Found {
+        process: Process {
+            pid,
+            group: pid,
+            session: pid,
+            started: BootTime(0),
+            runs: true,
+        },
+        claim: claim(i64::from(pid)),
+    }
+}
+
+fn swept(signalled: &[u32], unreachable: &[u32]) -> RecoveryAnswer {
+    RecoveryAnswer::Swept(Sweep {
+        signalled: signalled.iter().copied().map(found).collect(),
+        unreachable: unreachable.iter().copied().map(found).collect(),
+        hidden: Vec::new(),
+    })
+}
+
+fn listed(tasks: &[i64]) -> RecoveryAnswer {
+    RecoveryAnswer::Listed(Ok(tasks.iter().copied().map(claim).collect()))
+}
+
+/// Of a worker that died here with tasks 40 and 99.
+fn begun() -> Recovery {
+    let mut recovery = Recovery::new(WorkerId(7), Origin::Here, at(0));
+    assert_eq!(recovery.next(at(0)), RecoveryAction::ListClaims);
+    recovery.answer(at(0), listed(&[40, 99]));
+    recovery
+}
+
+/// Answers every scan with what `processes` says until the machine wants something else.
+fn sweep_until_done(recovery: &mut Recovery, mut processes: impl FnMut(u32) -> Vec<u32>) -> Now {
+    let (mut now, mut scans) = (at(0), 0);
+    loop {
+        match recovery.next(now) {
+            RecoveryAction::Sweep => {
+                recovery.answer(now, swept(&processes(scans), &[]));
+                scans += 1;
+            }
+            RecoveryAction::Wait(until) => now.boot = until,
+            RecoveryAction::ListClaims | RecoveryAction::Reap | RecoveryAction::Release => {
+                return now;
+            }
+        }
+    }
+}
+
+#[test]
+fn tasks_return_only_after_no_process_is_left() {
+    let mut recovery = begun();
+    let mut last = Vec::new();
+    let now = sweep_until_done(&mut recovery, |scan| {
+        last = if scan < 3 { vec![40, 41] } else { Vec::new() };
+        last.clone()
+    });
+    assert_eq!(last, Vec::<u32>::new());
+    assert_eq!(recovery.next(now), RecoveryAction::Reap);
+    recovery.answer(now, RecoveryAnswer::Reaped(Ok(Vec::new())));
+    assert_eq!(recovery.next(now), RecoveryAction::Release);
+    let recovered = recovery.into_result().unwrap();
+    assert_eq!((recovered.ended, recovered.unreachable), (2, vec![]));
+}
+
+/// A process can start another one behind a scan that is under way, and end before the scan
+/// comes to it.
+#[test]
+fn one_scan_that_finds_nothing_does_not_end_the_search() {
+    let mut recovery = begun();
+    let mut scans = 0;
+    sweep_until_done(&mut recovery, |scan| {
+        scans = scan + 1;
+        if scan == 1 { vec![41] } else { Vec::new() }
+    });
+    assert_eq!(scans, 4, "nothing, one, nothing, nothing");
+    assert_eq!(recovery.recovered.ended, 1);
+}
+
+#[test]
+fn a_process_that_does_not_go_is_reported_and_recovery_goes_on() {
+    let mut recovery = begun();
+    let now = sweep_until_done(&mut recovery, |_| vec![40]);
+    assert!(now.boot >= at(0).boot.after(PATIENCE));
+    recovery.answer(now, RecoveryAnswer::Reaped(Ok(Vec::new())));
+    let recovered = recovery.into_result().unwrap();
+    assert_eq!((recovered.ended, recovered.unreachable), (0, vec![40]));
+}
+
+/// Patience was counted from the beginning of the recovery: a recoverer that was stopped for longer
+/// before its first scan returned tasks whose commands it had sent KILL just then, so that they
+/// could run twice for a moment. Only time between scans counts now.
+#[test]
+fn a_recoverer_that_was_stopped_still_waits_for_processes_to_go() {
+    let mut recovery = begun();
+    for stopped_until in [30_000, 60_000] {
+        recovery.answer(at(stopped_until), swept(&[40], &[]));
+        let next = recovery.next(at(stopped_until));
+        assert!(matches!(next, RecoveryAction::Wait(_)), "{next:?}");
+    }
+    recovery.answer(at(60_100), swept(&[], &[]));
+    recovery.answer(at(60_200), swept(&[], &[]));
+    assert_eq!(recovery.next(at(60_200)), RecoveryAction::Reap);
+}
+
+/// A child that had changed its user survived the recovery of its worker unreported, and its task
+/// ran beside it.
+#[test]
+fn a_task_is_not_returned_beside_a_process_that_cannot_be_ended() {
+    let mut recovery = begun();
+    recovery.answer(at(0), swept(&[], &[99, 99]));
+    recovery.answer(at(10), swept(&[], &[99, 99]));
+    assert_eq!(recovery.next(at(10)), RecoveryAction::Reap);
+    assert_eq!(recovery.kept(), [claim(99)]);
+    recovery.answer(at(10), RecoveryAnswer::Reaped(Ok(Vec::new())));
+    let recovered = recovery.into_result().unwrap();
+    assert_eq!(recovered.unreachable, [99, 99]);
+    assert_eq!(recovered.kept, [claim(99)]);
+}
+
+#[test]
+fn another_boot_left_no_processes() {
+    let mut recovery = Recovery::new(WorkerId(7), Origin::EarlierBoot, at(0));
+    recovery.answer(at(0), listed(&[40]));
+    assert_eq!(recovery.next(at(0)), RecoveryAction::Reap);
+    assert_eq!(recovery.kept(), []);
+}
+
+#[test]
+fn who_holds_nothing_left_nothing_to_be_ended() {
+    for origin in [Origin::Here, Origin::Elsewhere] {
+        let mut recovery = Recovery::new(WorkerId(7), origin, at(0));
+        recovery.answer(at(0), listed(&[]));
+        assert_eq!(recovery.next(at(0)), RecoveryAction::Reap);
+    }
+}
+
+/// Two containers on one volume: the processes of a worker killed in one were not seen from the
+/// other, and its task ran twice.
+#[test]
+fn tasks_of_a_worker_whose_processes_cannot_be_seen_stay() {
+    let mut recovery = Recovery::new(WorkerId(7), Origin::Elsewhere, at(0));
+    recovery.answer(at(0), listed(&[40]));
+    assert_eq!(recovery.next(at(0)), RecoveryAction::Release);
+    let recovered = recovery.into_result().unwrap();
+    assert!(recovered.elsewhere && recovered.tasks.is_empty());
+    assert_eq!(recovered.kept, [claim(40)]);
+}
+
+#[test]
+fn a_busy_database_is_asked_again_and_a_broken_one_is_not() {
+    let mut recovery = Recovery::new(WorkerId(7), Origin::EarlierBoot, at(0));
+    recovery.answer(at(0), listed(&[40]));
+    let busy = Error::Busy {
+        what: String::new(),
+    };
+    recovery.answer(at(0), RecoveryAnswer::Reaped(Err(busy)));
+    let RecoveryAction::Wait(until) = recovery.next(at(0)) else {
+        panic!("a refused reap must wait");
+    };
+    let later = Now {
+        boot: until,
+        ..at(0)
+    };
+    assert_eq!(recovery.next(later), RecoveryAction::Reap);
+    recovery.answer(later, RecoveryAnswer::Reaped(Err(Error::invalid("broken"))));
+    assert_eq!(recovery.next(later), RecoveryAction::Release);
+    assert!(recovery.into_result().is_err());
+}
+
+#[test]
+fn a_list_that_is_refused_for_now_is_asked_for_again() {
+    let mut recovery = Recovery::new(WorkerId(7), Origin::Here, at(0));
+    let busy = Error::Busy {
+        what: String::new(),
+    };
+    recovery.answer(at(0), RecoveryAnswer::Listed(Err(busy)));
+    let RecoveryAction::Wait(until) = recovery.next(at(0)) else {
+        panic!("a refused list must wait");
+    };
+    let later = Now {
+        boot: until,
+        ..at(0)
+    };
+    assert_eq!(recovery.next(later), RecoveryAction::ListClaims);
+}
+
+#[test]
+fn only_the_expired_claims_of_a_worker_that_may_live_are_looked_for() {
+    let mut recovery = Recovery::of_expired(WorkerId(7), vec![claim(1), claim(99)], at(0));
+    assert_eq!(recovery.next(at(0)), RecoveryAction::Sweep);
+    assert_eq!(recovery.search().claims(), [claim(1), claim(99)]);
+    recovery.answer(at(0), swept(&[], &[99]));
+    assert_eq!(recovery.expired(), Some(vec![claim(1)]));
+    let held = vec![Held::Lost, Held::Held];
+    recovery.answer(at(0), RecoveryAnswer::Held(Ok(held)));
+    assert_eq!(recovery.search().claims(), [claim(99)], "1 was settled");
+    assert!(recovery.into_result().unwrap().expired);
+}
