@@ -167,7 +167,7 @@ impl Error {
 }
 
 /// Whether the system lacked something that it may have again.
-fn is_shortage(error: &std::io::Error) -> bool {
+pub(crate) fn is_shortage(error: &std::io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
         Some(

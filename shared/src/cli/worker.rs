@@ -376,6 +376,11 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
                 super::escape::line(message)
             )
         }
+        WorkerEvent::Blind { message } => format!(
+            "the processes that a dead worker left cannot be looked at, so that its tasks wait: {}; \
+             trying again",
+            super::escape::line(message)
+        ),
         WorkerEvent::Stopping { running, at_once } => {
             let running = tasks::count(u64::try_from(*running).unwrap_or(u64::MAX));
             if *at_once {

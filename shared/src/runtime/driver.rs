@@ -266,7 +266,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             Answer::Workers(listed) => return self.listed(call.since, listed),
             Answer::Probed(probed) => return self.probed(&call, probed),
             Answer::WentOn(recovery, refused) => {
-                return self.went_on(*recovery, refused.as_ref());
+                return self.went_on(*recovery, refused);
             }
             Answer::InputsSwept => return,
         };
@@ -463,8 +463,13 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         match &event {
             // A claim that was lost is settled by nobody here.
             WorkerEvent::Ended { claim, .. } => self.let_go(true, &[*claim]),
-            WorkerEvent::Refused { message } if self.was_told(message) => return,
+            WorkerEvent::Refused { message } | WorkerEvent::Blind { message }
+                if self.was_told(message) =>
+            {
+                return;
+            }
             WorkerEvent::Refused { .. }
+            | WorkerEvent::Blind { .. }
             | WorkerEvent::Started { .. }
             | WorkerEvent::Stopping { .. }
             | WorkerEvent::Recovered(_)

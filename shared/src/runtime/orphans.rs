@@ -23,6 +23,7 @@ use rustix::process::{
 use super::records::{CommandRecord, Namespace, RecordedProcess};
 use crate::claim::{Claim, Held};
 use crate::clock::BootTime;
+use crate::error::is_shortage;
 
 /// A session that was seen may have had processes added until it was looked at again, and its id be
 /// given away only after that.
@@ -130,7 +131,7 @@ impl Search {
             }
         }
         add_writing(processes, &list, &commands, &mut scan);
-        self.add_marked(processes, &list, &mut scan);
+        self.add_marked(processes, &list, &mut scan)?;
         self.add_sessions(&list, now, &mut scan);
         scan.hidden = self.hidden(scan.hidden, &commands, &list);
         Ok(scan)
@@ -163,7 +164,12 @@ impl Search {
     }
 
     /// Adds those that carry the mark of one of the claims.
-    fn add_marked(&self, processes: &impl Processes, list: &[Process], scan: &mut Scan) {
+    fn add_marked(
+        &self,
+        processes: &impl Processes,
+        list: &[Process],
+        scan: &mut Scan,
+    ) -> io::Result<()> {
         let marks = Marks::new(&self.claims);
         let mut buffer = Vec::new();
         let mut empty = Vec::new();
@@ -174,6 +180,7 @@ impl Search {
             match processes.environment(process.pid, &mut buffer) {
                 Ok(()) if buffer.is_empty() => empty.push(process),
                 Ok(()) => scan.found.extend(marks.on(&buffer, process)),
+                Err(error) if is_shortage(&error) => return Err(error),
                 Err(error) if !is_gone(&error) && processes.is_own(process.pid) => {
                     scan.hidden.push(process.pid);
                 }
@@ -182,10 +189,13 @@ impl Search {
         }
         // A process in the middle of an exec shows no environment for a moment.
         for process in empty {
-            if processes.environment(process.pid, &mut buffer).is_ok() {
-                scan.found.extend(marks.on(&buffer, process));
+            match processes.environment(process.pid, &mut buffer) {
+                Ok(()) => scan.found.extend(marks.on(&buffer, process)),
+                Err(error) if is_shortage(&error) => return Err(error),
+                Err(_) => {}
             }
         }
+        Ok(())
     }
 
     /// Adds the sessions that those found lead: whatever is in one was started by its leader.
@@ -308,7 +318,8 @@ pub struct ProcFs;
 impl Processes for ProcFs {
     fn list(&self) -> io::Result<Vec<Process>> {
         if !Namespace::is_shown() {
-            return Err(io::Error::other(
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
                 "/proc shows those of another pid namespace; mount one of this",
             ));
         }
@@ -321,7 +332,7 @@ impl Processes for ProcFs {
             };
             // The first process is older than any worker, and often hides.
             if pid != 1 && pid != std::process::id() {
-                list.extend(stat_of(pid, &mut buffer));
+                list.extend(stat_of(pid, &mut buffer)?);
             }
         }
         Ok(list)
@@ -372,8 +383,9 @@ impl Processes for ProcFs {
         // Read after the pidfd holds on to the process: a number given to another one by then is
         // seen here, and one given away later is not signalled.
         match stat_of(process.pid, &mut Vec::new()) {
-            Some(now) if now.runs && now.started == process.started => {}
-            Some(_) | None => return OrphanEnd::Gone,
+            Ok(Some(now)) if now.runs && now.started == process.started => {}
+            Ok(Some(_) | None) => return OrphanEnd::Gone,
+            Err(error) => return OrphanEnd::Refused(error),
         }
         match pidfd_send_signal(pidfd, Signal::KILL) {
             Ok(()) => OrphanEnd::Killed,
@@ -383,9 +395,13 @@ impl Processes for ProcFs {
     }
 }
 
-fn stat_of(pid: u32, buffer: &mut Vec<u8>) -> Option<Process> {
-    read(&format!("/proc/{pid}/stat"), buffer).ok()?;
-    stat::parse(pid, buffer)
+/// A process; nothing for one that has gone, or that others may not look at.
+fn stat_of(pid: u32, buffer: &mut Vec<u8>) -> io::Result<Option<Process>> {
+    match read(&format!("/proc/{pid}/stat"), buffer) {
+        Ok(()) => Ok(stat::parse(pid, buffer)),
+        Err(error) if is_shortage(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 fn read(path: &str, buffer: &mut Vec<u8>) -> io::Result<()> {

@@ -178,6 +178,12 @@ pub enum WorkerEvent {
         /// What it said.
         message: String,
     },
+    /// The system refused a look at the processes that a dead worker left. Its tasks return once a
+    /// look has shown that none is left.
+    Blind {
+        /// What the system said.
+        message: String,
+    },
     /// The worker was asked to stop; it claims nothing more.
     Stopping {
         /// Tasks still running.

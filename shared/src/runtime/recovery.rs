@@ -6,6 +6,7 @@
 //! A task of which a process lives that cannot be ended, as another user's, is not returned: it would
 //! run beside it. Such a recovery ends without that task, and is to be begun anew after a while.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::orphans::{Found, Search};
@@ -73,8 +74,8 @@ pub enum RecoveryAnswer {
     Listed(Result<Vec<Claim>>),
     /// How the claims of [`Recovery::search`] stand, in their order.
     Held(Result<Vec<Held>>),
-    /// What the scan found.
-    Swept(Sweep),
+    /// What the scan found. One that was refused has found nothing out.
+    Swept(Result<Sweep>),
     /// What the engine returned.
     Reaped(Result<Vec<Reaped>>),
 }
@@ -131,6 +132,8 @@ pub struct Recovery {
     pause: Duration,
     patience: Duration,
     scanned_at: Option<BootTime>,
+    /// It failed because processes cannot be looked at.
+    is_blind: bool,
 }
 
 #[derive(Debug)]
@@ -156,6 +159,7 @@ impl Recovery {
             pause: FIRST_PAUSE,
             patience: PATIENCE,
             scanned_at: None,
+            is_blind: false,
         }
     }
 
@@ -222,7 +226,11 @@ impl Recovery {
         match answer {
             RecoveryAnswer::Listed(Ok(claims)) => self.listed(now, claims),
             RecoveryAnswer::Held(Ok(held)) => self.search.let_go(&held),
-            RecoveryAnswer::Swept(sweep) => self.swept(now, sweep),
+            RecoveryAnswer::Swept(Ok(sweep)) => self.swept(now, sweep),
+            // What ran in another pid namespace is not waited for once its lease has run out.
+            RecoveryAnswer::Swept(Err(error)) if self.recovered.expired && is_elsewhere(&error) => {
+                self.swept(now, Sweep::default());
+            }
             RecoveryAnswer::Reaped(Ok(tasks)) => {
                 self.recovered.tasks = tasks;
                 self.phase = Phase::Done;
@@ -237,11 +245,17 @@ impl Recovery {
                     from: self.wait(now),
                 };
             }
-            RecoveryAnswer::Held(Err(error)) if error.may_pass() => {
+            RecoveryAnswer::Swept(Err(error)) | RecoveryAnswer::Held(Err(error))
+                if error.may_pass() =>
+            {
                 self.phase = Phase::Sweeping {
                     from: self.wait(now),
                     empty: 0,
                 };
+            }
+            RecoveryAnswer::Swept(Err(error)) => {
+                self.phase = Phase::Failed(Some(error));
+                self.is_blind = true;
             }
             RecoveryAnswer::Listed(Err(error))
             | RecoveryAnswer::Held(Err(error))
@@ -270,6 +284,11 @@ impl Recovery {
         let is_sure = held.is_ok();
         self.answer(now, RecoveryAnswer::Held(held));
         is_sure
+    }
+
+    /// Whether it failed because processes cannot be looked at.
+    pub fn is_blind(&self) -> bool {
+        self.is_blind
     }
 
     /// What came of it, once [`next`](Self::next) says [`RecoveryAction::Release`].
@@ -355,6 +374,11 @@ impl Recovery {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         until
     }
+}
+
+/// Whether a scan was refused because `/proc` is another pid namespace's.
+fn is_elsewhere(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::Unsupported)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use super::stop::StopReceiver;
 use super::wakeup::{Signal, Waker};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_shortage};
 use crate::queue::{Queue, WorkerInfo};
 
 /// What the executor calls the wake socket, the requests to stop, the heart's bell and the one that
@@ -315,6 +315,9 @@ pub fn sweep(
         match processes.end(&found.process) {
             OrphanEnd::Killed => sweep.signalled.push(found),
             OrphanEnd::Gone => {}
+            OrphanEnd::Refused(error) if is_shortage(&error) => {
+                return Err(Error::io("cannot end a process", error));
+            }
             OrphanEnd::Refused(_) => sweep.unreachable.push(found),
         }
     }
@@ -469,7 +472,7 @@ fn recover<Q: Queue>(queue: &Q, sidecar: &Sidecar, mut recovery: Recovery) -> Re
             RecoveryAction::ListClaims => RecoveryAnswer::Listed(queue.claims_of(dead)),
             RecoveryAction::Sweep if !recovery.is_sure(queue, now) => continue,
             RecoveryAction::Sweep => {
-                RecoveryAnswer::Swept(sweep(&ProcFs, sidecar, recovery.search(), now)?)
+                RecoveryAnswer::Swept(Ok(sweep(&ProcFs, sidecar, recovery.search(), now)?))
             }
             RecoveryAction::Reap => RecoveryAnswer::Reaped(match recovery.expired() {
                 Some(claims) => queue.expire(&claims),

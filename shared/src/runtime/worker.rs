@@ -128,6 +128,7 @@ impl Summary {
             WorkerEvent::Started { .. }
             | WorkerEvent::Recovered(_)
             | WorkerEvent::Refused { .. }
+            | WorkerEvent::Blind { .. }
             | WorkerEvent::ClockSetBack { .. }
             | WorkerEvent::Short { .. }
             | WorkerEvent::Sufficient

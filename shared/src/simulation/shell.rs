@@ -123,7 +123,7 @@ impl Shell for SimulatedShell {
 
     fn sweeper(&mut self) -> Sweeper {
         let world = self.world.clone();
-        Sweeper::new(move |search, now| Ok(world.lock().sweep(search, now.boot)))
+        Sweeper::new(move |search, now| world.lock().sweep(search, now.boot))
     }
 
     fn release(&mut self, dead: WorkerId, keep_files: bool) {

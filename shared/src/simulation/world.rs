@@ -5,9 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::{Config, Counts, Plant};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
+use crate::error::{Error, Result};
 use crate::outcome::{Outcome, Settled, Settlement};
 use crate::queue::Reaped;
 use crate::runtime::executor::{End, Ended, Ending, StartError};
@@ -18,6 +21,8 @@ use crate::task::{Task, TaskId};
 
 /// How much of what happened is kept as text.
 const KEPT_LINES: usize = 60;
+/// One scan for processes in so many is refused by the system.
+const REFUSED_SCANS: u64 = 8;
 
 /// The world, shared by everything in it.
 #[derive(Clone, Debug)]
@@ -445,10 +450,14 @@ impl World {
         self.commands().next().is_none() && self.states.values().all(|state| state.is_terminal())
     }
 
-    pub(super) fn sweep(&mut self, search: &Search, now: BootTime) -> Sweep {
+    /// Ends what it finds, unless the system refuses to list processes.
+    pub(super) fn sweep(&mut self, search: &Search, now: BootTime) -> Result<Sweep> {
         let mut sweep = Sweep::default();
         if self.plant(Plant::NoSweep) {
-            return sweep;
+            return Ok(sweep);
+        }
+        if self.rng.u64(0..REFUSED_SCANS) == 0 {
+            return Err(Error::io("cannot list processes", Errno::MFILE));
         }
         let delay = Duration::from_millis(self.rng.u64(0..30));
         let (all, marks) = (
@@ -473,7 +482,7 @@ impl World {
         for task in wronged {
             self.violated(format!("what {task} left when it had ended was ended"));
         }
-        sweep
+        Ok(sweep)
     }
 
     fn is_running(&self, task: TaskId, now: BootTime) -> bool {

@@ -3,11 +3,11 @@
 
 use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use crate::clock::Now;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outcome::{Settled, Settlement};
 use crate::queue::{Queue, Serves, WorkerInfo};
 use crate::runtime::inputs;
-use crate::runtime::recovery::{Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+use crate::runtime::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
 use crate::runtime::rest::{self, Rest};
 use crate::runtime::shell::{Batch, Shell, Sweeper};
 
@@ -73,8 +73,8 @@ pub enum Answer<T> {
     Workers(Result<Listed>),
     /// Of [`Call::Probe`].
     Probed(Result<()>),
-    /// Of [`Call::Recover`]: the recovery, and why a scan was refused.
-    WentOn(Box<Recovery>, Option<Error>),
+    /// Of [`Call::Recover`]: the recovery, and why a scan was refused that is to be repeated.
+    WentOn(Box<Recovery>, Option<String>),
     /// Of [`Call::SweepInputs`].
     InputsSwept,
 }
@@ -159,8 +159,8 @@ fn list_workers<Q: Queue>(queue: &Q, known: Option<i64>) -> Result<Listed> {
     })
 }
 
-/// Does the next thing of a recovery. Returns why a scan was refused.
-fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: Sweeper) -> Option<Error> {
+/// Does the next thing of a recovery. Returns why a scan was refused that is to be repeated.
+fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: Sweeper) -> Option<String> {
     let (now, worker) = (queue.now(), recovery.worker());
     let mut refused = None;
     let answer = match recovery.next(now) {
@@ -168,10 +168,9 @@ fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: Sweeper) -> Op
         RecoveryAction::Sweep if !recovery.is_sure(queue, now) => return None,
         RecoveryAction::Sweep => {
             let swept = sweeper.sweep(recovery.search(), now);
-            RecoveryAnswer::Swept(swept.unwrap_or_else(|error| {
-                refused = Some(error);
-                Sweep::default()
-            }))
+            let error = swept.as_ref().err().filter(|error| error.may_pass());
+            refused = error.map(ToString::to_string);
+            RecoveryAnswer::Swept(swept)
         }
         RecoveryAction::Reap => RecoveryAnswer::Reaped(match recovery.expired() {
             Some(claims) => queue.expire(&claims),

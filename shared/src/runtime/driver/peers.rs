@@ -130,16 +130,17 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     }
 
     /// Takes a recovery back. A scan that was refused is told.
-    pub(super) fn went_on(&mut self, recovery: Recovery, refused: Option<&Error>) {
+    pub(super) fn went_on(&mut self, recovery: Recovery, refused: Option<String>) {
         self.recoveries.push(recovery);
-        if let Some(error) = refused {
-            self.refused(error);
+        if let Some(message) = refused {
+            self.report(WorkerEvent::Blind { message });
         }
     }
 
     fn recovered(&mut self, recovery: Recovery, now: Now) {
         let dead = recovery.worker();
         self.sweeps_inputs = true;
+        let is_blind = recovery.is_blind();
         match recovery.into_result() {
             Ok(recovered) => {
                 self.shell.release(dead, !recovered.kept.is_empty());
@@ -151,6 +152,10 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             // The row and the lock file stay, so that somebody tries again.
             Err(error) => {
                 self.shell.release(dead, true);
+                if is_blind {
+                    let message = error.to_string();
+                    return self.report(WorkerEvent::Blind { message });
+                }
                 self.refused(&error);
             }
         }

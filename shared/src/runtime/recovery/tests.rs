@@ -1,5 +1,7 @@
 //! When the tasks of a dead worker return.
 
+use rustix::io::Errno;
+
 use super::{Origin, PATIENCE, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
 use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
@@ -37,11 +39,11 @@ fn found(pid: u32) -> Found {
 }
 
 fn swept(signalled: &[u32], unreachable: &[u32]) -> RecoveryAnswer {
-    RecoveryAnswer::Swept(Sweep {
+    RecoveryAnswer::Swept(Ok(Sweep {
         signalled: signalled.iter().copied().map(found).collect(),
         unreachable: unreachable.iter().copied().map(found).collect(),
         hidden: Vec::new(),
-    })
+    }))
 }
 
 fn listed(tasks: &[i64]) -> RecoveryAnswer {
@@ -222,4 +224,51 @@ fn only_the_expired_claims_of_a_worker_that_may_live_are_looked_for() {
     recovery.answer(at(0), RecoveryAnswer::Held(Ok(held)));
     assert_eq!(recovery.search().claims(), [claim(99)], "1 was settled");
     assert!(recovery.into_result().unwrap().expired);
+}
+
+fn refused(errno: Errno) -> RecoveryAnswer {
+    RecoveryAnswer::Swept(Err(Error::io("cannot list processes", errno)))
+}
+
+/// A scan that the system refused counted as one that finds nothing: after two of them the tasks
+/// returned beside what they had left running.
+#[test]
+fn a_scan_that_is_refused_for_now_proves_nothing_and_is_repeated() {
+    let mut recovery = begun();
+    recovery.answer(at(0), swept(&[], &[]));
+    let mut now = at(0);
+    for _ in 0..5 {
+        recovery.answer(now, refused(Errno::MFILE));
+        let RecoveryAction::Wait(until) = recovery.next(now) else {
+            panic!("a refused scan must wait");
+        };
+        now.boot = until;
+        assert_eq!(recovery.next(now), RecoveryAction::Sweep);
+    }
+    recovery.answer(now, swept(&[], &[]));
+    let next = recovery.next(now);
+    assert!(matches!(next, RecoveryAction::Wait(_)), "{next:?}");
+    recovery.answer(at(1_000), swept(&[], &[]));
+    assert_eq!(recovery.next(at(1_000)), RecoveryAction::Reap);
+}
+
+#[test]
+fn where_processes_cannot_be_looked_at_the_tasks_stay_and_the_recovery_says_why() {
+    let mut recovery = begun();
+    recovery.answer(at(0), refused(Errno::ACCESS));
+    assert_eq!(recovery.next(at(0)), RecoveryAction::Release);
+    assert!(recovery.is_blind());
+    assert!(recovery.into_result().is_err());
+}
+
+/// Nobody can look for what ran in another pid namespace; its lease is what there is to go by.
+#[test]
+fn an_expired_claim_returns_where_proc_is_another_namespaces() {
+    let mut recovery = Recovery::of_expired(WorkerId(7), vec![claim(1)], at(0));
+    for time in [0, 1_000] {
+        let error = std::io::Error::from(std::io::ErrorKind::Unsupported);
+        let answer = Err(Error::io("cannot list processes", error));
+        recovery.answer(at(time), RecoveryAnswer::Swept(answer));
+    }
+    assert_eq!(recovery.next(at(1_000)), RecoveryAction::Reap);
 }
