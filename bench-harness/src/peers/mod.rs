@@ -41,7 +41,7 @@ pub(crate) struct PeersArgs {
     #[arg(long, value_name = "DIR")]
     originals: Option<PathBuf>,
     /// Another queue: a program that is called with a folder and three numbers, and prints what
-    /// CONTRIBUTING.md says
+    /// docs/develop/figures.md says
     #[arg(long, value_name = "NAME=PROGRAM", value_parser = named)]
     driver: Vec<Driver>,
     /// Rounds in which each takes its turn
