@@ -117,9 +117,3 @@ pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, W
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
-
-#[cfg(doctest)]
-mod pages {
-    #![doc = include_str!("../../docs/guide/library.md")]
-    #![doc = include_str!("../../docs/reference/library.md")]
-}

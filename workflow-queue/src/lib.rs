@@ -70,8 +70,3 @@ pub use store::{Attempt, Details, Input, Limit, LimitKind, Rate, Store};
 pub use submission::{
     Dependency, Dependent, KeyScope, On, OnConflict, Settings, Which, WorkflowTask,
 };
-
-#[cfg(doctest)]
-mod pages {
-    #![doc = include_str!("../../docs/guide/workflows-library.md")]
-}
