@@ -1,4 +1,4 @@
-# Thin names for the commands CONTRIBUTING.md explains; `just --list` shows them.
+# Thin names for the commands that CONTRIBUTING.md and docs/develop explain; `just --list` shows them.
 
 # What CI runs.
 check:
@@ -22,7 +22,7 @@ suite *ARGS:
     cargo build --release
     target/release/bench-harness suite {{ARGS}}
 
-# Everything anew into docs/benchmarks, with the page and the table of the README.
+# Everything anew into docs/benchmarks, with the page, the table of figures and the chart of peers.
 report *ARGS:
     .ci/report {{ARGS}}
 

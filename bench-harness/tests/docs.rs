@@ -1,4 +1,5 @@
-//! The README and the guide, which are about both programs, are typed from a fresh home.
+//! The front page and the guide, which are about both programs, are typed from a fresh home; what
+//! pages say of each other holds.
 
 #![cfg_attr(
     test,
@@ -42,17 +43,38 @@ fn places() -> (PathBuf, PathBuf) {
     (root.to_owned(), programs.to_owned())
 }
 
-/// The README, and the pages of the guide in the order in which it names them.
+/// The pages of `docs` that its index names, in that order.
+fn indexed(root: &Path) -> Vec<PathBuf> {
+    let docs = root.join("docs");
+    let index = std::fs::read_to_string(docs.join("README.md")).unwrap();
+    let links = index.split("](").skip(1);
+    let links = links.map(|rest| rest.split([')', '#']).next().unwrap());
+    let own = links.filter(|link| !link.is_empty() && !link.starts_with(".."));
+    own.map(|link| docs.join(link)).collect()
+}
+
+/// The front page, and the pages of the guide in the order of the index.
 fn in_order(root: &Path) -> Vec<PathBuf> {
-    let readme = root.join("README.md");
-    let text = std::fs::read_to_string(&readme).unwrap();
-    let (_, list) = text.split_once("## Documentation").unwrap();
-    let named = list.split("(docs/guide/").skip(1);
-    let named = named.map(|rest| {
-        root.join("docs/guide")
-            .join(rest.split(')').next().unwrap())
-    });
-    std::iter::once(readme).chain(named).collect()
+    let guide = root.join("docs/guide");
+    let pages = indexed(root).into_iter();
+    let mut order = vec![root.join("README.md")];
+    for page in pages.filter(|page| page.starts_with(&guide)) {
+        if !order.contains(&page) {
+            order.push(page);
+        }
+    }
+    order
+}
+
+/// The pages of a folder.
+fn markdown_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut pages: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    pages
 }
 
 /// Bug: a newcomer who typed the README and then the first steps was shown other ids than the pages
@@ -77,16 +99,115 @@ fn pages_about_both_programs_can_be_typed_alone() {
 }
 
 #[test]
-fn the_readme_names_every_page_of_the_guide() {
+fn the_index_names_every_page() {
     let (root, _) = places();
-    let mut named = in_order(&root);
-    named.remove(0);
-    named.sort();
-    let entries = std::fs::read_dir(root.join("docs/guide")).unwrap();
-    let mut pages: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
-    pages.sort();
-    assert_eq!(named, pages);
+    let named = indexed(&root);
+    for folder in ["guide", "concepts", "reference", "develop"] {
+        for page in markdown_in(&root.join("docs").join(folder)) {
+            assert!(named.contains(&page), "docs/README.md: {}", page.display());
+        }
+    }
+}
+
+#[test]
+fn the_index_of_decisions_names_each() {
+    let (root, _) = places();
+    let folder = root.join("docs/decisions");
+    let index = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    for page in markdown_in(&folder) {
+        let name = page.file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&page).unwrap();
+        let (number, title) = match text.lines().next().unwrap().split_once(". ") {
+            Some((number, title)) => (number.trim_start_matches("# "), title),
+            None => continue,
+        };
+        let line = format!("{number}. [{title}]({name})");
+        assert!(index.contains(&line), "docs/decisions/README.md: {line}");
+    }
+}
+
+/// A link to a file that is not there, or not any more, is worse than none.
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let (root, _) = places();
+    let docs = root.join("docs");
+    let mut pages = markdown_in(&root);
+    for package in ["fast-queue", "workflow-queue", "shared"] {
+        pages.extend(markdown_in(&root.join(package)));
+    }
+    pages.extend(markdown_in(&docs));
+    for entry in std::fs::read_dir(&docs).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.is_dir() {
+            pages.extend(markdown_in(&folder));
+        }
+    }
+    let mut broken = Vec::new();
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if link.contains("://") {
+                continue;
+            }
+            let target = match path {
+                "" => page.clone(),
+                path => page.parent().unwrap().join(path),
+            };
+            let is_there = target.exists() && (anchor.is_empty() || has_heading(&target, anchor));
+            if !is_there {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// Whether a page has a heading of that anchor.
+fn has_heading(page: &Path, anchor: &str) -> bool {
+    let text = std::fs::read_to_string(page).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchors = headings.map(|line| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title.replace(' ', "-");
+        kept.replace(|c: char| !c.is_alphanumeric() && c != '-' && c != '_', "")
+    });
+    let found = anchors.filter(|one| one == anchor).count();
+    found > 0
+}
+
+/// The front page rounds down what the scorecard counts, and a promise that was broken is none.
+#[test]
+fn the_front_page_says_no_more_than_the_scorecard() {
+    let (root, _) = places();
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let number = |cell: &str| -> u64 { cell.replace(',', "").parse().unwrap() };
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.split('|').map(|cell| cell.trim().to_owned());
+        cells.collect()
+    };
+    let (front, scorecard) = (read("README.md"), read("docs/concepts/reliability.md"));
+    let rows = [
+        (
+            "images of what a power cut leaves",
+            "images of what a power cut leaves",
+        ),
+        (
+            "processes killed with SIGKILL",
+            "processes killed with SIGKILL",
+        ),
+        ("simulated hours", "simulated hours with work"),
+    ];
+    for (here, there) in rows {
+        let row = |text: &str, what: &str| {
+            let start = format!("| {what}");
+            let line = text.lines().find(|line| line.starts_with(&start));
+            cells(line.unwrap_or_else(|| panic!("there is no row {what:?}")))
+        };
+        let (said, counted) = (row(&front, here), row(&scorecard, there));
+        let said_times = number(said[2].strip_prefix("over ").expect("a lower bound"));
+        assert!(number(&counted[2]) > said_times, "{there}");
+        assert_eq!(said[3], counted[3], "{there}");
+    }
 }

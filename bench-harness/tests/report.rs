@@ -8,8 +8,13 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// A file of docs/benchmarks.
+fn of_benchmarks(name: &str) -> PathBuf {
+    root().join("docs/benchmarks").join(name)
+}
+
 fn kept() -> PathBuf {
-    root().join("docs/benchmarks/suite.json")
+    of_benchmarks("suite.json")
 }
 
 fn report(file: &Path, form: &[&str]) -> Output {
@@ -26,22 +31,52 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn the_table_of_the_readme_is_made_from_the_kept_figures() {
+fn the_table_of_figures_is_made_from_the_kept_ones() {
     let printed = report(&kept(), &["--markdown"]);
     assert!(printed.status.success(), "{}", said(&printed));
     let table = String::from_utf8(printed.stdout).expect("UTF-8");
     assert!(table.lines().count() > 20, "{table}");
-    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
-    let (_, rest) = readme
+    let page = fs::read_to_string(of_benchmarks("README.md")).expect("a README");
+    let (_, rest) = page
         .split_once("<!-- figures: begin -->\n")
         .expect("the mark before the table");
-    let (in_readme, _) = rest
+    let (in_page, _) = rest
         .split_once("<!-- figures: end -->")
         .expect("the mark after the table");
     assert_eq!(
-        in_readme, table,
-        "`bench-harness report docs/benchmarks/suite.json --readme README.md` puts it right"
+        in_page, table,
+        "`bench-harness report docs/benchmarks/suite.json --readme docs/benchmarks/README.md` puts \
+         it right"
     );
+}
+
+#[test]
+fn the_chart_of_peers_is_made_from_the_kept_figures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = folder.path().join("peers.svg");
+    let image = image.to_str().expect("UTF-8");
+    let output = report(&of_benchmarks("peers.json"), &["--chart", image]);
+    assert!(output.status.success(), "{}", said(&output));
+    let chart = fs::read_to_string(image).expect("a chart");
+    for name in ["fast-queue", "workflow-queue", "bare SQLite"] {
+        assert!(chart.contains(&format!(">{name}</text>")), "{name}");
+    }
+    for foreign in ["<script", "https:", "href", "@import", "url("] {
+        assert!(!chart.contains(foreign), "{foreign}");
+    }
+    let kept = fs::read_to_string(of_benchmarks("peers.svg")).expect("the kept chart");
+    assert!(
+        kept == chart,
+        "`bench-harness report docs/benchmarks/peers.json --chart docs/benchmarks/peers.svg` puts \
+         it right"
+    );
+}
+
+#[test]
+fn a_chart_of_peers_needs_a_document_of_peers() {
+    let output = report(&kept(), &["--chart", "/nonexistent/peers.svg"]);
+    assert_eq!(output.status.code(), Some(70));
+    assert!(said(&output).contains("no document is of `peers`"));
 }
 
 #[test]

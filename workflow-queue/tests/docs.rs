@@ -11,6 +11,9 @@ use std::path::Path;
 mod docs;
 #[path = "../../shared/tests/docs/pages.rs"]
 mod pages;
+mod recording;
+#[path = "../../shared/tests/skipped/mod.rs"]
+mod skipped;
 
 #[test]
 fn every_page_can_be_typed_from_its_first_line_to_its_last() {

@@ -1,4 +1,4 @@
-//! Figures as the table of the README.
+//! Figures as a Markdown table.
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,7 @@
 //! What measuring verbs report: text of 80 columns for a terminal, and documents that can be kept
 //! and shown together.
 
+mod chart;
 mod chart_text;
 mod common;
 pub(crate) mod document;

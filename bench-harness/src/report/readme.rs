@@ -1,4 +1,4 @@
-//! The place of the figures in a README.
+//! The place of the figures in a page.
 
 /// The line before them.
 pub(super) const BEGIN: &str = "<!-- figures: begin -->";

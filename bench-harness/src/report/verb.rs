@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document::Document;
-use super::{page, readme};
+use super::{chart, page, readme};
 use crate::{Result, Verdict, print, write_whole};
 
 /// What to show, and how.
@@ -16,12 +16,15 @@ pub(crate) struct ReportArgs {
     /// Write one page that shows all of them and needs no other file
     #[arg(long, value_name = "PAGE", group = "form")]
     html: Option<PathBuf>,
-    /// Print the figures as the table of the README
+    /// Print the figures as a Markdown table
     #[arg(long, group = "form")]
     markdown: bool,
-    /// Put that table between the two comments of this README that mark its place
+    /// Put that table between the two comments of this page that mark its place
     #[arg(long, value_name = "README", group = "form")]
     readme: Option<PathBuf>,
+    /// Write what `peers` measured as a chart for a README, an SVG
+    #[arg(long, value_name = "IMAGE", group = "form")]
+    chart: Option<PathBuf>,
 }
 
 /// Reads the documents and shows them.
@@ -38,6 +41,12 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Verdict> {
     }
     if let Some(path) = &args.readme {
         update(path, &table)?;
+    }
+    if let Some(path) = &args.chart {
+        let shown = path.display();
+        let chart = chart::svg(&documents)
+            .ok_or_else(|| format!("{shown} is left as it is: no document is of `peers`"))?;
+        write_whole(path, chart.as_bytes())?;
     }
     if args.markdown {
         print(&table)?;

@@ -8,7 +8,7 @@ use crate::report::text::short;
 
 /// Text as content or as the value of an attribute; what would change how its neighbours read is
 /// shown as an escape sequence.
-pub(super) fn text(text: &str) -> String {
+pub(in crate::report) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in escape::line(text).chars() {
         match c {
@@ -55,7 +55,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A number at a mark of an axis: as [`short`], without zeros that say nothing.
-pub(super) fn mark(value: f64) -> String {
+pub(in crate::report) fn mark(value: f64) -> String {
     let shown = short(value);
     if shown.contains('e') {
         return shown;
@@ -74,7 +74,7 @@ pub(super) fn mark(value: f64) -> String {
 }
 
 /// The class that colours a series: a system has the same colour in every chart.
-pub(super) fn colour(label: &str, index: usize) -> String {
+pub(in crate::report) fn colour(label: &str, index: usize) -> String {
     let has = |word: &str| label.contains(word);
     if has("raw") || has("bare") || has("floor") {
         "floor".to_owned()

@@ -4,8 +4,8 @@
 mod bars;
 mod curves;
 mod figures;
-mod html;
-mod scale;
+pub(super) mod html;
+pub(super) mod scale;
 
 use std::fmt::Write as _;
 

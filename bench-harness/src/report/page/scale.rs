@@ -4,7 +4,7 @@ use crate::measure::count;
 
 /// An axis from `min` to `max`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Scale {
+pub(in crate::report) struct Scale {
     log: bool,
     min: f64,
     max: f64,
@@ -15,7 +15,7 @@ const MARKS: usize = 6;
 
 impl Scale {
     /// Over all `values`: a linear one from zero, a logarithmic one between powers of ten.
-    pub(super) fn over(log: bool, values: impl IntoIterator<Item = f64>) -> Self {
+    pub(in crate::report) fn over(log: bool, values: impl IntoIterator<Item = f64>) -> Self {
         let fit = |value: &f64| value.is_finite() && (!log || *value > 0.0);
         let values: Vec<f64> = values.into_iter().filter(fit).collect();
         let max = values.iter().copied().fold(0.0, f64::max);
@@ -48,7 +48,7 @@ impl Scale {
     }
 
     /// Where a value lies between the ends, 0 to 1; `None` if it has no place on such an axis.
-    pub(super) fn place(&self, value: f64) -> Option<f64> {
+    pub(in crate::report) fn place(&self, value: f64) -> Option<f64> {
         let share = if self.log {
             (value.ln() - self.min.ln()) / (self.max.ln() - self.min.ln())
         } else {
@@ -61,7 +61,7 @@ impl Scale {
     }
 
     /// Round values along it, ascending.
-    pub(super) fn marks(&self) -> Vec<f64> {
+    pub(in crate::report) fn marks(&self) -> Vec<f64> {
         if !self.log {
             let step = linear_step(self.max);
             let steps = (0..=MARKS).map(|index| step * count(index));
