@@ -1,0 +1,58 @@
+//! A queue inside a program, without a worker: enqueue, claim, settle. For a program that has a loop of
+//! its own and only wants its work to survive a crash.
+//!
+//! ```text
+//! cargo run -p fast-queue --example embedding
+//! ```
+
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use fast_queue::{
+    ClaimRequest, FastQueue, NewTask, Outcome, Queue, Settlement, State, Work, WorkerId,
+};
+
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A program has a path of its own; this folder goes away with the example.
+    let folder = tempfile::tempdir()?;
+    let queue = FastQueue::open(folder.path().join("photos.db"))?;
+
+    // One call is one transaction. Once it returns, the tasks survive `kill -9`.
+    let added = queue.enqueue(vec![
+        NewTask::handler("resize", b"cat.jpg"),
+        NewTask::handler("resize", b"dog.jpg").priority(5),
+        // A key that is taken adds nothing: here it is the first time.
+        NewTask::handler("resize", b"owl.jpg").key("owl.jpg"),
+    ])?;
+    println!("added {} tasks", added.len());
+
+    // Whoever claims has an id. Two programs, or two threads, are never given the same task.
+    let me = WorkerId::from_bits(queue.random());
+    let request = ClaimRequest {
+        commands: false,
+        handlers: vec!["resize".to_owned()],
+        ..ClaimRequest::commands(me, 2)
+    };
+    loop {
+        let claimed = queue.claim(&request)?.tasks;
+        if claimed.is_empty() {
+            break;
+        }
+        let settlements = claimed.into_iter().map(|task| {
+            if let Work::Handler { payload, .. } = &task.work {
+                println!("resizing {}", String::from_utf8_lossy(payload));
+            }
+            // The claim proves that the task is ours: if somebody else took it over meanwhile,
+            // settling changes nothing and says so.
+            Settlement {
+                claim: task.claim,
+                outcome: Outcome::Succeeded,
+                output: None,
+                ended_at: None,
+            }
+        });
+        queue.settle(settlements.collect())?;
+    }
+
+    assert_eq!(queue.stats()?.count(State::Succeeded), 3);
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Every example runs to its end. Each is compiled into this test as it stands, and checks itself.
+
+#[path = "../examples/embedding.rs"]
+mod embedding;
+#[path = "../examples/transactional_enqueue.rs"]
+mod transactional_enqueue;
+#[path = "../examples/worker_with_handlers.rs"]
+mod worker_with_handlers;
+
+#[test]
+fn embedding_runs() {
+    embedding::main().unwrap();
+}
+
+#[test]
+fn transactional_enqueue_runs() {
+    transactional_enqueue::main().unwrap();
+}
+
+#[test]
+fn worker_with_handlers_runs() {
+    worker_with_handlers::main().unwrap();
+}

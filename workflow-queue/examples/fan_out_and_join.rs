@@ -1,0 +1,65 @@
+//! A task that finds out while it runs how many parts there are, adds a task for each, and a last one
+//! that waits for all of them.
+//!
+//! ```text
+//! cargo run -p workflow-queue --example fan_out_and_join
+//! ```
+
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use workflow_queue::{
+    Condition, Done, Handlers, NewTask, Queue, State, Which, Worker, WorkerOptions, WorkflowQueue,
+    WorkflowTask,
+};
+
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A program has a path of its own; this folder goes away with the example.
+    let folder = tempfile::tempdir()?;
+    let queue = Arc::new(WorkflowQueue::open(folder.path().join("book.db"))?);
+
+    // Tasks of one call may name each other. All of them are enqueued, or none is.
+    let join = WorkflowTask::from(NewTask::handler("join", b""));
+    queue.enqueue_workflow(vec![
+        NewTask::handler("split", b"one two three").into(),
+        join.after("split", Condition::Success),
+    ])?;
+
+    let handlers = Handlers::of(&queue)
+        .register("split", |task| {
+            let chapters = std::str::from_utf8(task.payload())?.split(' ');
+            let parts = chapters.map(|chapter| {
+                // An attempt that is run again adds its parts again; with a key those that are
+                // there already are not added twice.
+                let part = NewTask::shell(chapter, format!("echo chapter {chapter}"))
+                    .key(format!("{chapter} of {}", task.id()));
+                // Whatever waits for `split` now waits for this part, too.
+                WorkflowTask::from(part).before(Which::OfSpawner, Condition::Success)
+            });
+            let added = task.spawn(parts.collect())?;
+            println!("split into {}", added.len());
+            Ok(Done::Succeeded)
+        })
+        .register("join", |task| {
+            // The tasks this one has waited for, each with what it wrote.
+            for input in task.inputs()? {
+                let wrote = input.output.is_some();
+                println!("joining {} (has output: {wrote})", input.task.name);
+            }
+            Ok(Done::Succeeded)
+        });
+
+    // The parts are commands, which a worker of a program runs only where it is told to.
+    let two = NonZeroU32::new(2).ok_or("two is not zero")?;
+    let options = WorkerOptions {
+        commands: true,
+        drain: true,
+        ..WorkerOptions::handlers(two, handlers)
+    };
+    Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
+
+    assert_eq!(queue.stats()?.count(State::Succeeded), 5);
+    Ok(())
+}

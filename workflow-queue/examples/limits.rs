@@ -1,0 +1,71 @@
+//! Tasks that share something of which there is only one: however many slots the worker has, one of
+//! them runs at a time, and the others are not held up by those that wait.
+//!
+//! ```text
+//! cargo run -p workflow-queue --example limits
+//! ```
+
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use workflow_queue::{
+    Done, Handlers, Limit, LimitKind, NewTask, Queue, Settings, State, Worker, WorkerOptions,
+    WorkflowQueue, WorkflowTask,
+};
+
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A program has a path of its own; this folder goes away with the example.
+    let folder = tempfile::tempdir()?;
+    let queue = Arc::new(WorkflowQueue::open(folder.path().join("printer.db"))?);
+
+    // The limit is on a key, which tasks of any queue may have. It is kept in the file, so that it
+    // holds for every worker of every program.
+    let printer = b"printer".to_vec();
+    queue.set_limit(&Limit {
+        kind: LimitKind::Key(printer.clone()),
+        concurrency: Some(1),
+        rate: None,
+    })?;
+
+    let mut tasks = Vec::new();
+    for page in ["one", "two", "three"] {
+        let task = WorkflowTask::from(NewTask::handler("print", page));
+        tasks.push(task.settings(Settings {
+            limit_key: Some(printer.clone()),
+            ..Settings::default()
+        }));
+    }
+    tasks.push(NewTask::handler("think", b"").into());
+    queue.enqueue_workflow(tasks)?;
+
+    let printing = Arc::new(AtomicUsize::new(0));
+    let at_once = Arc::clone(&printing);
+    let handlers = Handlers::of(&queue)
+        .register("print", move |task| {
+            let others = at_once.fetch_add(1, Ordering::SeqCst);
+            println!("printing page {}", std::str::from_utf8(task.payload())?);
+            at_once.fetch_sub(1, Ordering::SeqCst);
+            if others > 0 {
+                return Err("two pages are in the printer".into());
+            }
+            Ok(Done::Succeeded)
+        })
+        .register("think", |_| {
+            println!("thinking needs no printer");
+            Ok(Done::Succeeded)
+        });
+    let four = NonZeroU32::new(4).ok_or("four is not zero")?;
+    let options = WorkerOptions {
+        drain: true,
+        ..WorkerOptions::handlers(four, handlers)
+    };
+    let summary = Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
+
+    // Had two ever met in the printer, one attempt would have failed.
+    assert_eq!((summary.succeeded, summary.failed), (4, 0));
+    assert_eq!(queue.stats()?.count(State::Succeeded), 4);
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Every example runs to its end. Each is compiled into this test as it stands, and checks itself.
+
+#[path = "../examples/fan_out_and_join.rs"]
+mod fan_out_and_join;
+#[path = "../examples/limits.rs"]
+mod limits;
+#[path = "../examples/worker_with_handlers.rs"]
+mod worker_with_handlers;
+
+#[test]
+fn fan_out_and_join_runs() {
+    fan_out_and_join::main().unwrap();
+}
+
+#[test]
+fn limits_runs() {
+    limits::main().unwrap();
+}
+
+#[test]
+fn worker_with_handlers_runs() {
+    worker_with_handlers::main().unwrap();
+}
