@@ -1,7 +1,6 @@
 -- The next task of one lane, found and taken in one statement, so that it can be a transaction of
 -- its own. What RETURNING would answer at the price of a table made for it, `queue_claimed` keeps
--- for the program (shared/src/sqlite/claimed.rs); its own value is its first argument. In a file that
--- a newer program has migrated there is none.
+-- for the program (shared/src/sqlite/claimed.rs); its own value is its first argument.
 UPDATE queue_tasks
 SET state = 3, attempt = attempt + 1, crashes = crashes + 1, token = token + 1, worker = ?2,
     started_at = queue_claimed(?3, ?2, id, token, name, kind, payload, priority, attempt, options)
@@ -9,8 +8,7 @@ WHERE id = (
     SELECT id FROM queue_tasks INDEXED BY queue_tasks_claim
     WHERE state = 2
       AND queue = (SELECT id FROM queue_queues
-                   WHERE id = ?1 AND fast = 1 AND paused_at IS NULL
-                     AND NOT EXISTS (SELECT 1 FROM queue_schema WHERE NOT queue_knows(line, version)))
+                   WHERE id = ?1 AND fast = 1 AND paused_at IS NULL)
     ORDER BY priority DESC, id
     LIMIT 1
 )

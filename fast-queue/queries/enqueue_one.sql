@@ -1,10 +1,8 @@
 -- As enqueue.sql, with the look at the lane in the same statement, so that it can be a transaction
--- of its own. Nothing is inserted where the lane is closed to fast-queue or the schema is newer than
--- the program (the lane's number is NULL then), or the key is taken; the ordinary enqueue then finds
--- out which. Not INSERT … SELECT: that costs half as much again as VALUES.
+-- of its own. Nothing is inserted where the lane is closed to fast-queue (its number is NULL then) or
+-- the key is taken; the ordinary enqueue then finds out which. Not INSERT … SELECT: that costs half
+-- as much again as VALUES.
 INSERT OR IGNORE INTO queue_tasks (queue, state, priority, kind, created_at, run_at, name, payload,
                                    options, key)
-VALUES ((SELECT id FROM queue_queues
-         WHERE id = ?1 AND fast = 1
-           AND NOT EXISTS (SELECT 1 FROM queue_schema WHERE NOT queue_knows(line, version))),
+VALUES ((SELECT id FROM queue_queues WHERE id = ?1 AND fast = 1),
         ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

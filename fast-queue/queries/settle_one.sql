@@ -1,8 +1,7 @@
--- As settle_success.sql, as a transaction of its own: the file was neither taken over (it has the
--- workflow line then) nor migrated by a newer program.
+-- As settle_success.sql, as a transaction of its own: the file was not taken over, which gave it the
+-- workflow line.
 UPDATE queue_tasks
 SET state = 4, crashes = max(crashes - 1, 0), finished_at = ?4, exit_code = 0,
     signal = NULL, reason = NULL, message = NULL
 WHERE id = ?1 AND state = 3 AND token = ?2 AND worker = ?3
-  AND NOT EXISTS (SELECT 1 FROM queue_schema
-                  WHERE +line = 'workflow' OR NOT queue_knows(line, version))
+  AND NOT EXISTS (SELECT 1 FROM queue_schema WHERE +line = 'workflow')

@@ -54,6 +54,21 @@ fn numbers(database: &Database) -> Vec<i64> {
 }
 
 #[test]
+fn a_change_of_the_schema_by_another_program_loses_no_statement_and_doubles_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let database = with_numbers(&path);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    for number in 0..4 {
+        put(&database, 2 * number, 0).unwrap();
+        let change = format!("CREATE TABLE theirs_{number} (id INTEGER PRIMARY KEY)");
+        other.execute_batch(&change).unwrap();
+        put(&database, 2 * number + 1, 0).unwrap();
+    }
+    assert_eq!(numbers(&database), (0..8).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_broken_constraint_is_the_statements_own_error_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let database = with_numbers(&folder.path().join("q.db"));

@@ -10,10 +10,14 @@ use crate::queue::{ListQuery, PruneRequest, Queue};
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId};
 
-/// Raises the version of a line, as the migration of a newer program does.
+/// Raises the version of a line and changes the schema, as the migration of a newer program does.
 fn migrate(connection: &Connection, line: &str, by: i64) {
+    connection.execute_batch("SAVEPOINT migration").unwrap();
     let raise = "UPDATE queue_schema SET version = version + ?2 WHERE line = ?1";
     assert_eq!(connection.execute(raise, (line, by)).unwrap(), 1);
+    let change = "CREATE TABLE queue_newer (id INTEGER PRIMARY KEY) STRICT; DROP TABLE queue_newer";
+    connection.execute_batch(change).unwrap();
+    connection.execute_batch("RELEASE migration").unwrap();
 }
 
 fn lines(connection: &Connection) -> Vec<String> {

@@ -13,7 +13,7 @@ use super::fault::located;
 use super::heartbeats::Heartbeats;
 use super::in_place::InPlace;
 use super::in_use::{Share, Whole};
-use super::known::{Known, NEWER};
+use super::known::{Known, NEWER, SCHEMA_LOOK};
 use super::lanes::{Lanes, known};
 use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
@@ -195,7 +195,11 @@ impl Database {
             && !self.options.one_shot
         {
             let connection = writer.connection();
-            for sql in TRANSACTION.iter().chain(&[NEWER]).chain(statements) {
+            for sql in TRANSACTION
+                .iter()
+                .chain(&[SCHEMA_LOOK, NEWER])
+                .chain(statements)
+            {
                 connection.prepare_cached(sql)?;
             }
             self.waker.open();

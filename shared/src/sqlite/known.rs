@@ -1,11 +1,13 @@
-//! The schema that a program knows. It is compared inside every write transaction, since a file may
-//! be migrated by a newer program after it was opened, and `SQLite` prepares statements anew without
-//! a word after a change of the schema.
+//! The schema that a program knows. A file may be migrated by a newer program after it was opened, and
+//! `SQLite` compiles statements anew without a word once the schema has changed. That it does is what
+//! the writer watches: inside a transaction in which anything was compiled, it compares the versions.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
-use rusqlite::functions::FunctionFlags;
+use rusqlite::hooks::Authorization;
 
 use super::migrate::Line;
 use super::statement;
@@ -13,11 +15,29 @@ use crate::error::Error;
 
 pub(super) const NEWER: &str = statement(include_str!("../../queries/newer.sql"));
 
+/// Costs the least that makes `SQLite` compare the schema with the one it compiled statements for.
+pub(super) const SCHEMA_LOOK: &str = statement(include_str!("../../queries/schema_look.sql"));
+
 /// The lines a program knows; of none, nothing is checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     lines: Vec<Line>,
     oldest: Option<u32>,
+    compiled: Compiled,
+}
+
+/// Whether a connection has compiled a statement since the versions were compared on it last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Compiled(Arc<AtomicBool>);
+
+impl Compiled {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, compiled: bool) {
+        self.0.store(compiled, Ordering::Relaxed);
+    }
 }
 
 /// A line that is newer than the program.
@@ -33,19 +53,33 @@ impl Known {
         Self {
             lines: lines.to_vec(),
             oldest: lines.iter().map(Line::newest).min(),
+            compiled: Compiled::default(),
         }
     }
 
-    /// Gives the connection `queue_knows(line, version)`, by which a statement that is a transaction of
-    /// its own looks for itself. A line of another program is as good as known.
-    pub(super) fn add_function(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-        let lines = self.lines.clone();
-        connection.create_scalar_function("queue_knows", 2, flags, move |context| {
-            let (name, version) = (context.get_raw(0).as_str()?, context.get(1)?);
-            let line = lines.iter().find(|line| line.name == name);
-            Ok(line.is_none_or(|line| Newer::of(line, version).is_none()))
-        })
+    /// Watches what the connection compiles.
+    pub(super) fn watch(&self, connection: &Connection) -> rusqlite::Result<&Compiled> {
+        let compiled = self.compiled.clone();
+        connection.authorizer(Some(move |_: rusqlite::hooks::AuthContext<'_>| {
+            compiled.set(true);
+            Authorization::Allow
+        }))?;
+        Ok(&self.compiled)
+    }
+
+    /// Looks, within a transaction on the watched connection, for a line that is newer than the
+    /// program, if the schema may have changed since the last look.
+    pub(super) fn look(&self, connection: &Connection) -> rusqlite::Result<Option<Newer>> {
+        if self.oldest.is_none() {
+            return Ok(None);
+        }
+        connection.prepare_cached(SCHEMA_LOOK)?.query([])?.next()?;
+        if !self.compiled.get() {
+            return Ok(None);
+        }
+        let newer = self.check(connection)?;
+        self.compiled.set(newer.is_some());
+        Ok(newer)
     }
 
     /// Looks, within the caller's transaction, for a line that is newer than the program.

@@ -22,7 +22,7 @@ const PUT_FILE: &str = statement(include_str!("../../queries/put_file.sql"));
 pub struct Migration {
     /// From 1, without gaps.
     pub version: u32,
-    /// The statements.
+    /// The statements. They change the schema, by which programs notice that have the file open.
     pub sql: &'static str,
 }
 
@@ -205,5 +205,27 @@ fn partly(path: &Path, source: Option<rusqlite::Error>) -> Error {
                queue_; name another file, or restore a backup"
             .to_owned(),
         source: source.map(|source| Box::new(source) as Box<_>),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{CORE, WORKFLOW};
+
+    #[test]
+    fn every_step_changes_the_schema() {
+        let connection = Connection::open_in_memory().unwrap();
+        let cookie = || -> i64 {
+            let read = |row: &rusqlite::Row<'_>| row.get(0);
+            let cookie = connection.pragma_query_value(None, "schema_version", read);
+            cookie.unwrap()
+        };
+        for step in [CORE, WORKFLOW].iter().flat_map(|line| line.migrations) {
+            let before = cookie();
+            connection.execute_batch(step.sql).unwrap();
+            assert_ne!(cookie(), before, "{}", step.version);
+        }
     }
 }

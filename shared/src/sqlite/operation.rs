@@ -12,6 +12,7 @@ use rusqlite::Connection;
 
 use super::combine::{Refusal, Verdict};
 use super::fault::{Fault, Shared, relocated};
+use super::known::Compiled;
 use super::poison::poisoned;
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
@@ -19,15 +20,44 @@ use crate::error::{Error, Result};
 thread_local! {
     /// Whether a commit was begun by this thread since it last cleared this.
     static COMMIT_BEGAN: Cell<bool> = const { Cell::new(false) };
+    /// How far an operation has come that this thread runs as a transaction of its own.
+    static ALONE: Cell<Alone> = const { Cell::new(Alone::No) };
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alone {
+    No,
+    Running,
+    /// It was undone instead of committed, since `SQLite` had compiled it anew.
+    Undone,
 }
 
 /// Has every commit on `connection` noted before it begins: where a statement is its own
-/// transaction, nothing else tells whether it failed, or its commit.
-pub(super) fn watch_commits(connection: &Connection) -> rusqlite::Result<()> {
-    connection.commit_hook(Some(|| {
+/// transaction, nothing else tells whether it failed, or its commit. Such a one is undone where
+/// anything was compiled since the schema was looked at.
+pub(super) fn watch_commits(
+    connection: &Connection,
+    compiled: Option<Compiled>,
+) -> rusqlite::Result<()> {
+    connection.commit_hook(Some(move || {
+        let unseen = compiled.as_ref().is_some_and(Compiled::get);
+        if unseen && ALONE.get() == Alone::Running {
+            ALONE.set(Alone::Undone);
+            return true;
+        }
         COMMIT_BEGAN.set(true);
         false
     }))
+}
+
+/// Why an operation that ran as a transaction of its own wrote nothing, or perhaps nothing.
+pub(super) enum AloneFailure {
+    /// It failed in a way of its own.
+    Own,
+    /// The connection refused.
+    Refused(Refusal, Shared),
+    /// Nobody has looked at the schema that it met.
+    Unseen,
 }
 
 /// Locks a mutex whose data is whole after a panic too: no operation runs under one unprotected.
@@ -47,7 +77,7 @@ pub(super) trait Operation {
     /// Runs it in the open transaction; `Fatal` where the disk did not confirm a write.
     fn run(&mut self, connection: &Connection) -> Result<(), Refusal>;
     /// Runs it as a transaction of its own.
-    fn run_alone(&mut self, connection: &Connection) -> Result<(), Option<(Refusal, Shared)>>;
+    fn run_alone(&mut self, connection: &Connection) -> Result<(), AloneFailure>;
     /// Whether it may run so: it is one statement.
     fn is_statement(&self) -> bool;
     /// Keeps what the caller is told.
@@ -114,19 +144,28 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
         judged
     }
 
-    fn run_alone(&mut self, connection: &Connection) -> Result<(), Option<(Refusal, Shared)>> {
+    fn run_alone(&mut self, connection: &Connection) -> Result<(), AloneFailure> {
         COMMIT_BEGAN.set(false);
-        match catch_unwind(AssertUnwindSafe(|| (self.operation)(connection))) {
+        ALONE.set(Alone::Running);
+        let result = catch_unwind(AssertUnwindSafe(|| (self.operation)(connection)));
+        let undone = ALONE.replace(Alone::No) == Alone::Undone;
+        match result {
+            Ok(Err(Error::Sqlite(_))) if undone => Err(AloneFailure::Unseen),
             // What fails before the commit has begun is the statement's own, and undone.
             Ok(Err(Error::Sqlite(error)))
                 if COMMIT_BEGAN.get() || Fault::of(&error) == Fault::Sync =>
             {
-                Err(Some((Fault::of_commit(&error), Shared(Arc::new(error)))))
+                let refusal = Fault::of_commit(&error);
+                Err(AloneFailure::Refused(refusal, Shared(Arc::new(error))))
             }
             result => {
                 let succeeded = matches!(result, Ok(Ok(_)));
                 self.result = Some(result);
-                if succeeded { Ok(()) } else { Err(None) }
+                if succeeded {
+                    Ok(())
+                } else {
+                    Err(AloneFailure::Own)
+                }
             }
         }
     }
@@ -284,7 +323,7 @@ impl Operation for Adopted<'_> {
         self.0.run(connection)
     }
 
-    fn run_alone(&mut self, _: &Connection) -> Result<(), Option<(Refusal, Shared)>> {
+    fn run_alone(&mut self, _: &Connection) -> Result<(), AloneFailure> {
         unreachable!("it does not say that it is one statement")
     }
 

@@ -19,7 +19,9 @@ use super::fault::{Fault, Shared, located};
 use super::known::Known;
 use super::lock::{HeartbeatLock, WriterLock, busy};
 use super::log_stamp::LogStamp;
-use super::operation::{Adopted, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits};
+use super::operation::{
+    Adopted, AloneFailure, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits,
+};
 use super::options::OpenOptions;
 use super::poison::{Poison, poisoned};
 use super::statement;
@@ -74,7 +76,7 @@ impl Writer {
         connection: Connection,
         options: &OpenOptions,
     ) -> Result<Self> {
-        watch_commits(&connection).map_err(|error| located(&path, error))?;
+        watch_commits(&connection, None).map_err(|error| located(&path, error))?;
         let poison = Arc::new(Poison::default());
         watch_log(&connection);
         let checkpointer =
@@ -104,7 +106,9 @@ impl Writer {
     /// The same for a program that knows these lines, and writes to no file that has newer ones.
     pub(super) fn knowing(mut self, known: Known) -> rusqlite::Result<Self> {
         if let Some(core) = Arc::get_mut(&mut self.core) {
-            known.add_function(&lock(&core.connection))?;
+            let connection = lock(&core.connection);
+            watch_commits(&connection, Some(known.watch(&connection)?.clone()))?;
+            drop(connection);
             core.known = known;
         }
         Ok(self)
@@ -406,7 +410,7 @@ impl Core {
             *source = self.poison.source();
             return Err(Refusal::Fatal);
         }
-        let begun = (self.perform)(connection, BEGIN).and_then(|()| self.known.check(connection));
+        let begun = (self.perform)(connection, BEGIN).and_then(|()| self.known.look(connection));
         let refusal = match begun {
             Ok(None) => return Ok(()),
             Ok(Some(newer)) => Refusal::Newer(newer),
@@ -426,11 +430,24 @@ impl Core {
         connection: &Connection,
         source: &mut Option<Shared>,
     ) -> Result<(), Option<Refusal>> {
-        operation.run_alone(connection).map_err(|refused| {
-            let (refusal, error) = refused?;
-            *source = Some(error);
-            Some(refusal)
-        })?;
+        while let Err(failure) = operation.run_alone(connection) {
+            let error = match failure {
+                AloneFailure::Own => return Err(None),
+                AloneFailure::Refused(refusal, error) => {
+                    *source = Some(error);
+                    return Err(Some(refusal));
+                }
+                // It was undone before it was committed, and can run again.
+                AloneFailure::Unseen => match self.known.look(connection) {
+                    Ok(None) => continue,
+                    Ok(Some(newer)) => return Err(Some(Refusal::Newer(newer))),
+                    Err(error) => error,
+                },
+            };
+            let refusal = Fault::of_begin(&error);
+            *source = Some(Shared(Arc::new(error)));
+            return Err(Some(refusal));
+        }
         self.committed();
         Ok(())
     }

@@ -20,7 +20,6 @@ use crate::store::Submission;
 use crate::submission::{OnConflict, Settings, WorkflowTask};
 
 pub(super) const ENQUEUE: &str = statement(include_str!("../../queries/enqueue.sql"));
-pub(super) const ENQUEUE_ONE: &str = statement(include_str!("../../queries/enqueue_one.sql"));
 pub(super) const ENQUEUE_NODE: &str = statement(include_str!("../../queries/enqueue_node.sql"));
 const KEY_HOLDER: &str = statement(include_str!("../../queries/key_holder.sql"));
 const KEY_RELEASE: &str = statement(include_str!("../../queries/key_release.sql"));
@@ -31,7 +30,6 @@ const NEXT_ID: &str = statement(include_str!("../../queries/next_id.sql"));
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("enqueue", ENQUEUE),
-    ("enqueue_one", ENQUEUE_ONE),
     ("enqueue_node", ENQUEUE_NODE),
     ("key_holder", KEY_HOLDER),
     ("key_release", KEY_RELEASE),
@@ -73,8 +71,8 @@ pub(super) fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
     plain.then(|| lanes.get(&task.task.queue, task.task.work.handler()))?
 }
 
-/// Inserts one task into a known lane in one statement; `None` where its key is taken, or the schema
-/// is newer than the program, and then nothing is written.
+/// Inserts one task into a known lane in one statement; `None` where its key is taken, and then
+/// nothing is written.
 pub(super) fn enqueue_one(
     connection: &Connection,
     lane: i64,
@@ -82,7 +80,7 @@ pub(super) fn enqueue_one(
     now: Timestamp,
 ) -> Result<Option<(Enqueued, State)>> {
     let state = free_state(task, now);
-    let mut insert = connection.prepare_cached(ENQUEUE_ONE)?;
+    let mut insert = connection.prepare_cached(ENQUEUE)?;
     let inserted = insert.execute(plain_row(lane, state, task, now, &task.work.to_payload())?)?;
     let enqueued = Enqueued {
         id: TaskId(connection.last_insert_rowid()),

@@ -20,7 +20,7 @@ use crate::store::{Done, Submission};
 
 /// What producers and workers execute all the time.
 const HOT: &[&str] = &[
-    enqueue::ENQUEUE_ONE,
+    enqueue::ENQUEUE,
     read::NEXT_DUE,
     claim::NEXT_EXPIRY,
     claim::CLAIM_ONE,

@@ -1,7 +1,0 @@
--- As enqueue.sql, as a transaction of its own. Nothing is inserted where the schema is newer than the
--- program (the lane's number is NULL then) or the key is taken; the ordinary enqueue then finds out
--- which. Not INSERT … SELECT: that costs half as much again as VALUES.
-INSERT OR IGNORE INTO queue_tasks (queue, state, priority, kind, created_at, run_at, name, payload,
-                                   options, key)
-VALUES ((SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM queue_schema WHERE NOT queue_knows(line, version))),
-        ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
