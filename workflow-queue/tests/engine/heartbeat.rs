@@ -19,7 +19,7 @@ use workflow_queue::{SqliteOptions, WorkflowQueue};
 fn open(path: &Path) -> Arc<WorkflowQueue> {
     let options = SqliteOptions {
         open: OpenOptions::new(Durability::Fast).unwrap(),
-        lease: Duration::from_secs(1),
+        lease: Duration::from_secs(3),
     };
     Arc::new(WorkflowQueue::open_with(path, options).unwrap())
 }
@@ -43,7 +43,7 @@ impl Observer for Dawdler {
     fn on(&mut self, event: &WorkerEvent) {
         if matches!(event, WorkerEvent::Started { .. }) {
             let first = self.lease_until();
-            until(|| self.lease_until() >= first + 3_000);
+            until(|| self.lease_until() >= first + 4_000);
         }
     }
 }
