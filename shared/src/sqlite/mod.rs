@@ -14,6 +14,7 @@ mod database;
 mod diagnose;
 mod due;
 mod epoch;
+mod exchange;
 mod fault;
 mod heartbeat_lock;
 mod heartbeats;

@@ -55,14 +55,3 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Error::io(format!("cannot sync {}", folder.display()), error))
 }
-
-/// Puts the file at `path` on disk, which no connection of this process has open: to close it here
-/// would drop `SQLite`'s locks.
-///
-/// # Errors
-/// [`Error::Io`] when the system refuses.
-pub(super) fn sync_file(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| Error::io(format!("cannot sync {}", path.display()), error))
-}

@@ -4,22 +4,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::backup::{COMPANIONS, copy, is_whole};
 use super::checkpointer::truncate;
 use super::connection::{open_reader, open_writer};
 use super::epoch::{self, Past};
+use super::exchange::{Beside, Staging};
 use super::fault::located;
 use super::in_use::Whole;
 use super::location::{Location, locate, prepare_sidecar, unusable};
 use super::options::{Durability, OpenOptions};
-use super::place::{Identity, beside, sync_file, sync_folder};
+use super::place::{Identity, beside};
 use super::processes::{named, reading};
 use super::{migrate, read, statement};
 use crate::claim::{Claim, WorkerId};
@@ -76,6 +75,8 @@ impl BackupFile {
 pub(crate) struct Replacement {
     /// The database whose place it takes, absolute.
     path: PathBuf,
+    database: Beside,
+    staging: Staging,
     sidecar: Sidecar,
     options: OpenOptions,
     /// What is in that place now.
@@ -92,7 +93,7 @@ pub(crate) struct Replacement {
 #[derive(Debug)]
 struct Made {
     /// The file, empty until another takes its place.
-    file: Option<PathBuf>,
+    file: Option<Beside>,
     /// The folder beside it.
     folder: Option<PathBuf>,
 }
@@ -102,12 +103,8 @@ impl Drop for Made {
         let Some(file) = &self.file else {
             return;
         };
-        match fs::metadata(file) {
-            Ok(made) if made.len() > 0 => return,
-            Ok(_) => {
-                let _ = fs::remove_file(file);
-            }
-            Err(_) => {}
+        if !file.remove_empty() {
+            return;
         }
         if let Some(folder) = &self.folder {
             let _ = files::remove_folder(folder);
@@ -141,14 +138,15 @@ impl Replacement {
             ..options.clone()
         };
         let Location { path, sidecar } = locate(path, &options)?;
+        let database = Beside::open(&path)?;
         let is_there = fs::symlink_metadata(sidecar.folder()).is_ok();
         let made = Made {
-            file: missing.then(|| path.clone()),
+            file: missing.then(|| Beside::open(&path)).transpose()?,
             folder: (!is_there).then(|| sidecar.folder().to_owned()),
         };
         prepare_sidecar(&path, &sidecar)?;
         let whole = Whole::take(&sidecar)?;
-        let found = clear_staging(&path, &sidecar)?;
+        let (staging, found) = Staging::clear(&database, &sidecar)?;
         let empty = fs::metadata(&path).is_ok_and(|found| found.len() == 0);
         let current = if missing || empty {
             Current::Nothing
@@ -159,6 +157,8 @@ impl Replacement {
             // Where somebody wrote there was a database that is gone.
             is_past_known: !sidecar.writer_lock().exists(),
             path,
+            database,
+            staging,
             sidecar,
             options,
             current,
@@ -170,7 +170,7 @@ impl Replacement {
 
     /// Where the new file is made.
     pub(crate) fn staged(&self) -> PathBuf {
-        self.sidecar.staging().join("new.db")
+        self.staging.new_file()
     }
 
     /// How the new file is to be opened.
@@ -192,9 +192,7 @@ impl Replacement {
     /// # Errors
     /// [`Error::Io`].
     pub(crate) fn create_staged(&self) -> Result<PathBuf> {
-        let staged = self.staged();
-        create_private(&staged)?;
-        Ok(staged)
+        self.staging.create()
     }
 
     /// The workers that either file knows, and of each whether it may have left processes here, and
@@ -250,15 +248,14 @@ impl Replacement {
     /// database is as it was before then.
     pub(crate) fn finish(self) -> Result<Option<PathBuf>> {
         self.begin_epoch()?;
-        let staged = self.staged();
-        sync_file(&staged)?;
+        self.staging.sync()?;
         match &self.current {
-            Current::Nothing => self.take_free_place(&staged).map(|()| None),
+            Current::Nothing => self.staging.take_free_place(&self.database).map(|()| None),
             Current::Sound(..) => {
                 close(&self.path, &self.options)?;
-                self.exchange(&staged, false).map(Some)
+                self.staging.exchange(&self.database, false).map(Some)
             }
-            Current::Damaged => self.exchange(&staged, true).map(Some),
+            Current::Damaged => self.staging.exchange(&self.database, true).map(Some),
         }
     }
 
@@ -284,72 +281,15 @@ impl Replacement {
         }
         Ok(())
     }
-
-    /// An empty file in the place was made by this, or by a program that has yet to create its
-    /// tables. A log without its database would be played into the new one.
-    fn take_free_place(&self, staged: &Path) -> Result<()> {
-        let kept = free_name(&self.path);
-        for suffix in COMPANIONS {
-            set_aside(&beside(&self.path, suffix), &beside(&kept, suffix))?;
-        }
-        rename(staged, &self.path)?;
-        sync_folder(&self.path)
-    }
-
-    /// Has the staged file and the database change places. A log of a damaged database goes first:
-    /// it would be played into the new one.
-    fn exchange(&self, staged: &Path, damaged: bool) -> Result<PathBuf> {
-        let kept = free_name(&self.path);
-        // By this name a later restore knows that it may be what was replaced.
-        let swap = self.sidecar.staging().join("swap.db");
-        rename(staged, &swap)?;
-        if damaged {
-            for suffix in COMPANIONS {
-                set_aside(&beside(&self.path, suffix), &beside(&kept, suffix))?;
-            }
-        }
-        renameat_with(CWD, &swap, CWD, &self.path, RenameFlags::EXCHANGE).map_err(|error| {
-            let what = format!(
-                "cannot exchange {} and {}; move the database away and restore again",
-                swap.display(),
-                self.path.display()
-            );
-            Error::io(what, error)
-        })?;
-        sync_folder(&self.path)?;
-        rename(&swap, &kept)?;
-        sync_folder(&kept)?;
-        Ok(kept)
-    }
 }
 
 impl Drop for Replacement {
     /// What may be a database that was replaced is left for the next one to find.
     fn drop(&mut self) {
-        if !self.sidecar.staging().join("swap.db").exists() {
+        if !self.staging.keeps_something() {
             let _ = files::remove_folder(&self.sidecar.staging());
         }
     }
-}
-
-/// Empties the folder in which the new file is made, but keeps what an interrupted restore may have
-/// replaced.
-fn clear_staging(path: &Path, sidecar: &Sidecar) -> Result<Option<PathBuf>> {
-    let staging = sidecar.staging();
-    let swap = staging.join("swap.db");
-    let mut found = None;
-    if swap.exists() {
-        let kept = free_name(path);
-        rename(&swap, &kept)?;
-        found = Some(kept);
-    }
-    let refused = |error| Error::io(format!("cannot empty {}", staging.display()), error);
-    match files::remove_folder(&staging) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(refused(error)),
-        Ok(()) | Err(_) => {}
-    }
-    files::new_folder(&staging).map_err(refused)?;
-    Ok(found)
 }
 
 /// What stands at `path`: how far it has come, if that can be read.
@@ -410,41 +350,4 @@ fn close_alone(connection: Connection, path: &Path) -> Result<bool> {
     Ok(COMPANIONS
         .iter()
         .all(|suffix| !beside(path, suffix).exists()))
-}
-
-/// Creates an empty file, private to the owner of the database, for `SQLite` to fill.
-fn create_private(path: &Path) -> Result<()> {
-    files::new_file(path)
-        .map(|_| ())
-        .map_err(|error| Error::io(format!("cannot create {}", path.display()), error))
-}
-
-/// A name beside the database that nothing has yet.
-fn free_name(path: &Path) -> PathBuf {
-    let name = |number| beside(path, &format!(".before-restore-{number}"));
-    let taken = |kept: &PathBuf| {
-        fs::symlink_metadata(kept).is_ok()
-            || COMPANIONS
-                .iter()
-                .any(|one| fs::symlink_metadata(beside(kept, one)).is_ok())
-    };
-    let mut number = 1_u64;
-    while taken(&name(number)) {
-        number += 1;
-    }
-    name(number)
-}
-
-fn set_aside(from: &Path, to: &Path) -> Result<()> {
-    if fs::symlink_metadata(from).is_err() {
-        return Ok(());
-    }
-    rename(from, to)
-}
-
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(|error| {
-        let what = format!("cannot rename {} to {}", from.display(), to.display());
-        Error::io(what, error)
-    })
 }

@@ -62,8 +62,8 @@ impl Owner {
     }
 }
 
-/// A folder that was looked at: a real one, of this user or one that root may act for, and not open
-/// to everybody. Names below it are looked up in this very folder, whatever its path leads to since.
+/// A folder that was opened: a real one, and, but for [`whosever`](Self::whosever), of this user or one
+/// that root may act for, and not open to everybody. Names below it are looked up in this very folder, whatever its path leads to since.
 #[derive(Debug)]
 pub(crate) struct Folder {
     descriptor: OwnedFd,
@@ -81,6 +81,14 @@ impl Folder {
     /// Opens the folder at `path`, without links in any part of it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::checked(open_without_links(path).map_err(refused_link)?)
+    }
+
+    /// Opens the folder at `path`, without links in any part of it, whoever may write to it. That is
+    /// good for names alone: a file in it may be anybody's.
+    pub(crate) fn whosever(path: &Path) -> io::Result<Self> {
+        let descriptor = open_without_links(path).map_err(refused_link)?;
+        let owner = Owner::of(&fstat(&descriptor)?);
+        Ok(Self { descriptor, owner })
     }
 
     /// Opens the folder at `path`, making it if it is missing: then it is `owner`'s.
@@ -174,6 +182,39 @@ impl Folder {
         Ok(unlinkat(self, name, AtFlags::empty())?)
     }
 
+    /// The size of what has that name, which is not followed if it is a link; `None` if nothing has.
+    pub(crate) fn size(&self, name: &OsStr) -> Option<u64> {
+        let found = statat(self, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(u64::try_from(found.st_size).unwrap_or_default())
+    }
+
+    /// Gives what has that name another one, in this or another folder.
+    pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
+        Ok(renameat(self, name, to, new)?)
+    }
+
+    /// Has two files change names.
+    pub(crate) fn exchange(&self, name: &OsStr, with: &Self, other: &OsStr) -> io::Result<()> {
+        Ok(renameat_with(
+            self,
+            name,
+            with,
+            other,
+            RenameFlags::EXCHANGE,
+        )?)
+    }
+
+    /// Puts a file that is there on disk.
+    pub(crate) fn sync_file(&self, name: &OsStr) -> io::Result<()> {
+        self.existing(name, OFlags::RDONLY)?.sync_all()
+    }
+
+    /// Puts the names in this folder on disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        File::from(openat(self, ".", flags, Mode::empty())?).sync_all()
+    }
+
     /// Removes a folder with all that is in it.
     pub(crate) fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
         std::fs::remove_dir_all(self.path_of(name))
@@ -211,12 +252,6 @@ pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
     let file = open(path)?;
     rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
     Ok(file)
-}
-
-/// Makes a file that is not there yet, private to its owner.
-pub(crate) fn new_file(path: &Path) -> io::Result<File> {
-    let (folder, name) = split(path)?;
-    Folder::open(folder)?.new_file(name)
 }
 
 /// Makes a folder that is not there yet, private to its owner.
@@ -359,99 +394,4 @@ fn refused_link(error: Errno) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-    use std::path::Path;
-
-    use super::{Folder, open, open_without_links, read, remove, walk};
-
-    fn refusal<T: std::fmt::Debug>(result: std::io::Result<T>) -> String {
-        result.unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_file_is_made_private_and_found_again() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("lock");
-        let made = open(&path).unwrap().metadata().unwrap();
-        assert_eq!(made.mode() & 0o777, 0o600);
-        assert_eq!(open(&path).unwrap().metadata().unwrap().ino(), made.ino());
-        assert_eq!(read(&path).unwrap().metadata().unwrap().ino(), made.ino());
-        remove(&path).unwrap();
-        assert_eq!(
-            read(&path).unwrap_err().kind(),
-            std::io::ErrorKind::NotFound
-        );
-    }
-
-    #[test]
-    fn what_is_no_plain_file_is_neither_opened_nor_waited_for() {
-        let place = tempfile::tempdir().unwrap();
-        let at = |name: &str| place.path().join(name);
-        std::fs::write(at("precious"), "x").unwrap();
-        symlink(at("precious"), at("link")).unwrap();
-        symlink(at("nothing"), at("dangling")).unwrap();
-        std::fs::hard_link(at("precious"), at("second")).unwrap();
-        std::fs::create_dir(at("folder")).unwrap();
-        let fifo = rustix::fs::FileType::Fifo;
-        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), fifo, mode, 0).unwrap();
-        let _socket = std::os::unix::net::UnixDatagram::bind(at("socket")).unwrap();
-        for (name, what) in [
-            ("link", "symbolic link"),
-            ("dangling", "symbolic link"),
-            ("second", "second name"),
-            ("folder", ""),
-            ("pipe", "not a regular file"),
-            ("socket", "not a regular file"),
-        ] {
-            for refused in [open(&at(name)), read(&at(name))] {
-                let said = refusal(refused);
-                assert!(said.contains(what), "{name}: {said}");
-            }
-        }
-        assert!(!at("nothing").exists());
-    }
-
-    #[test]
-    fn a_link_in_any_part_of_the_path_is_refused() {
-        let place = tempfile::tempdir().unwrap();
-        let at = |name: &str| place.path().join(name);
-        std::fs::create_dir_all(at("real/inner")).unwrap();
-        symlink(at("real"), at("link")).unwrap();
-        assert!(refusal(open(&at("link/inner/file"))).contains("path"));
-        assert!(refusal(open(&at("link/file"))).contains("path"));
-        assert!(!at("real/inner/file").exists() && !at("real/file").exists());
-        for opens in [open_without_links, walk] {
-            assert!(opens(&at("real/inner")).is_ok());
-            assert!(opens(&at("link/inner")).is_err());
-            assert!(opens(Path::new(".")).is_ok());
-        }
-        let folder = Folder::open(place.path()).unwrap();
-        assert!(folder.folder("link".as_ref()).is_err());
-        assert!(folder.folder("real".as_ref()).is_ok());
-    }
-
-    #[test]
-    fn a_folder_that_everybody_may_write_to_is_refused() {
-        let place = tempfile::tempdir().unwrap();
-        let open_to_all = std::fs::Permissions::from_mode(0o777);
-        std::fs::set_permissions(place.path(), open_to_all).unwrap();
-        assert!(refusal(Folder::open(place.path())).contains("everybody"));
-    }
-
-    #[test]
-    fn a_file_keeps_to_the_folder_it_was_looked_up_in() {
-        let place = tempfile::tempdir().unwrap();
-        let at = |name: &str| place.path().join(name);
-        std::fs::create_dir(at("before")).unwrap();
-        let folder = Folder::open(&at("before")).unwrap();
-        std::fs::rename(at("before"), at("after")).unwrap();
-        folder.file("file".as_ref()).unwrap();
-        assert!(at("after/file").exists());
-        folder.new_folder("inner".as_ref()).unwrap();
-        assert!(folder.new_folder("inner".as_ref()).is_err());
-        folder.remove_folder("inner".as_ref()).unwrap();
-        assert!(!at("after/inner").exists());
-    }
-}
+mod tests;
