@@ -69,6 +69,9 @@ pub enum Error {
         path: PathBuf,
         /// What was found instead and what to do.
         what: String,
+        /// Whether what was written lately is lost with it. It is not where only the folder beside it
+        /// is gone.
+        is_lost: bool,
     },
     /// A worker ended, and processes of its tasks live that its user cannot end.
     #[error("{what}")]

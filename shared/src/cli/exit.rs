@@ -156,6 +156,7 @@ mod tests {
                 Error::Gone {
                     path: path.clone(),
                     what: "the file was deleted".to_owned(),
+                    is_lost: true,
                 },
                 5,
             ),

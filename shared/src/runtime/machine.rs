@@ -6,6 +6,7 @@
 //! meanwhile is attended to: [`Machine::attend`] ends what is to be ended and asks the file nothing.
 
 mod answers;
+mod lately;
 mod throttle;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::protocol::{Action, Config, Event, Step, Unrecorded, WorkerEvent};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
+use lately::Lately;
 use throttle::Throttle;
 
 /// The first delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
@@ -45,6 +47,7 @@ pub struct Machine {
     config: Config,
     running: Vec<Execution>,
     unsettled: Vec<Finished>,
+    lately: Lately,
     asked: Vec<Claim>,
     asked_for: usize,
     /// A claim may find something.
@@ -117,6 +120,7 @@ impl Machine {
             config,
             running: Vec::new(),
             unsettled: Vec::new(),
+            lately: Lately::default(),
             asked: Vec::new(),
             asked_for: 0,
             want_claim: true,
@@ -198,10 +202,12 @@ impl Machine {
         matches!(self.stop, Stop::Ending { .. })
     }
 
-    /// What ran here and is not in the file.
+    /// What ran here and is not in the file, or in one that was taken away.
     pub fn unrecorded(&self) -> Vec<Unrecorded> {
         let unsettled = self.unsettled.iter().filter_map(Finished::unrecorded);
-        unsettled
+        self.lately
+            .lost()
+            .chain(unsettled)
             .chain(self.running.iter().map(Execution::unrecorded))
             .collect()
     }
@@ -346,6 +352,7 @@ impl Machine {
         self.ask_after_claims();
         if self.poll_at <= now.boot {
             self.poll_at = now.boot.after(self.config.poll);
+            self.lately.asked(now.boot);
             self.actions.push(Action::ReadCounter);
         }
         if self.due_from <= now.boot && self.next_due.is_some_and(|due| due <= now.wall) {
@@ -419,6 +426,7 @@ impl Machine {
     /// A call that failed is repeated if it may succeed later; anything else ends the worker. A
     /// file that is being promoted still takes the outcomes of what was claimed before.
     fn refused(&mut self, now: Now, error: Error) {
+        self.lately.refused(&error);
         if error.may_pass() {
             self.actions.push(Action::Report(WorkerEvent::Refused {
                 message: error.to_string(),

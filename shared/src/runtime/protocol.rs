@@ -220,7 +220,7 @@ pub enum WorkerEvent {
     },
 }
 
-/// A task whose outcome was not recorded.
+/// A task whose outcome was not recorded, or was in a file that was taken away just afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unrecorded {
     /// Its claim.

@@ -4,17 +4,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
 
 use super::in_use::Share;
 use super::operation::lock;
 use super::place::Identity;
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
+use crate::queue::LOOK_INTERVAL;
 use crate::runtime::sidecar::Sidecar;
-
-/// Looks closer to each other than this are one.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// A file that was opened at a path.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ impl InPlace {
 
     fn is_time(&self, now: BootTime) -> bool {
         let mut looked_at = lock(&self.looked_at);
-        let is_time = looked_at.is_none_or(|before| before.after(INTERVAL) <= now);
+        let is_time = looked_at.is_none_or(|before| before.after(LOOK_INTERVAL) <= now);
         if is_time {
             *looked_at = Some(now);
         }
@@ -118,6 +115,7 @@ impl InPlace {
         Error::Gone {
             path: self.path.clone(),
             what: what.to_owned(),
+            is_lost: gone != Gone::Folder,
         }
     }
 }

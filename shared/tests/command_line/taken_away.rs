@@ -61,6 +61,27 @@ fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what_is_
     }
 }
 
+/// How a task ended was recorded in the deleted file, as long as the worker had not looked again, and
+/// lost without being named. The task deletes the file itself, so that it ends just afterwards.
+#[test]
+fn what_is_recorded_in_a_file_that_was_just_deleted_is_listed() {
+    for taken in ["rm queue.db", "mv copy.db queue.db"] {
+        let place = Place::new();
+        place.ok(&["add-task", "takes it", taken]);
+        place.ok(&["backup", "copy.db"]);
+        let mut worker = place.start(&["worker"]);
+        assert_eq!(worker.ended(), Some(5));
+        until("all is said", || {
+            worker.stderr().contains("while it was open")
+        });
+        let said = worker.stderr();
+        assert!(
+            said.contains("not recorded") && said.contains("task 1 (takes it) succeeded"),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn a_worker_whose_folder_was_deleted_records_what_it_ran_and_leaves() {
     let place = Place::new();

@@ -201,7 +201,12 @@ impl Machine {
         let count = settled.len().min(self.unsettled.len());
         for (finished, settled) in self.unsettled.drain(..count).zip(settled) {
             let state = match settled {
-                Settled::Recorded(state) => Some(state),
+                Settled::Recorded(state) => {
+                    if let Some(task) = finished.unrecorded() {
+                        self.lately.recorded(now.boot, task);
+                    }
+                    Some(state)
+                }
                 Settled::ClaimLost => None,
             };
             // It will run again, and the next claim tells when.
@@ -256,6 +261,7 @@ impl Machine {
     fn counted(&mut self, now: Now, answer: Result<i64>) {
         match answer {
             Ok(counter) => {
+                self.lately.found();
                 if self.counter.replace(counter) != Some(counter) {
                     self.want_claim = true;
                     self.want_word = true;

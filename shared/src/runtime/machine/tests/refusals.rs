@@ -238,10 +238,11 @@ fn a_handler_that_outlasts_every_patience_is_still_recorded() {
     assert!(machine.step(at(65_000), []).finished);
 }
 
-fn gone() -> Error {
+fn gone(is_lost: bool) -> Error {
     Error::Gone {
         path: "q.db".into(),
-        what: "it was deleted".to_owned(),
+        what: "it, or the folder beside it, was deleted".to_owned(),
+        is_lost,
     }
 }
 
@@ -250,7 +251,7 @@ fn gone() -> Error {
 #[test]
 fn a_file_that_is_gone_stops_the_worker_and_ends_nothing_that_runs() {
     let mut machine = running(&[1, 2]);
-    let step = machine.step(at(0), [Event::Counter(Err(gone()))]);
+    let step = machine.step(at(0), [Event::Counter(Err(gone(true)))]);
     assert_eq!(signals(&step), []);
     assert!(machine.is_stopping() && !step.finished);
     let step = machine.step(at(10), [ended(1, End::Exited(0))]);
@@ -258,7 +259,7 @@ fn a_file_that_is_gone_stops_the_worker_and_ends_nothing_that_runs() {
         settles(&step),
         "the folder beside it may be all that is gone"
     );
-    let step = machine.step(at(20), [Event::Settled(Err(gone()))]);
+    let step = machine.step(at(20), [Event::Settled(Err(gone(true)))]);
     assert_eq!(signals(&step), []);
     assert!(!step.finished);
     let step = machine.step(at(30), [ended(2, End::Exited(3))]);
@@ -270,7 +271,7 @@ fn a_file_that_is_gone_stops_the_worker_and_ends_nothing_that_runs() {
 #[test]
 fn an_idle_worker_whose_file_is_gone_ends_at_once() {
     let mut machine = machine(1);
-    let step = machine.step(at(0), [Event::Counter(Err(gone()))]);
+    let step = machine.step(at(0), [Event::Counter(Err(gone(true)))]);
     assert!(step.finished);
     assert!(matches!(machine.take_error(), Some(Error::Gone { .. })));
 }
@@ -278,9 +279,34 @@ fn an_idle_worker_whose_file_is_gone_ends_at_once() {
 #[test]
 fn what_ran_under_a_folder_that_is_gone_is_recorded() {
     let mut machine = running(&[1]);
-    machine.step(at(0), [Event::Counter(Err(gone()))]);
+    machine.step(at(0), [Event::Counter(Err(gone(false)))]);
     machine.step(at(10), [ended(1, End::Exited(0))]);
     let step = machine.step(at(20), [recorded()]);
     assert!(step.finished);
     assert_eq!(machine.unrecorded(), []);
+}
+
+/// How a task ended was recorded in a file that had just been deleted, and lost without being named.
+#[test]
+fn what_was_recorded_since_a_look_found_the_file_is_lost_with_it() {
+    for is_lost in [true, false] {
+        let mut machine = running(&[1, 2, 3]);
+        machine.step(at(100), [ended(1, End::Exited(0))]);
+        machine.step(at(110), [recorded()]);
+        let step = machine.step(at(2_000), [ended(2, End::Exited(0))]);
+        assert!(asks_for_counter(&step));
+        // The answer may be from a look of a second ago, when the first was recorded already.
+        machine.step(at(2_010), [recorded(), Event::Counter(Ok(1))]);
+        assert!(asks_for_counter(&machine.step(at(4_000), [])));
+        machine.step(at(4_010), [Event::Counter(Err(gone(is_lost)))]);
+        let unrecorded = machine.unrecorded();
+        let tasks: Vec<i64> = unrecorded.iter().map(|one| one.claim.task.0).collect();
+        let expected: &[i64] = if is_lost { &[2, 3] } else { &[3] };
+        assert_eq!(tasks, expected);
+    }
+}
+
+fn asks_for_counter(step: &Step) -> bool {
+    let asks = |action: &Action| matches!(action, Action::ReadCounter);
+    step.actions.iter().any(asks)
 }
