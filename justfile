@@ -59,6 +59,7 @@ prove:
     target/release/prove environment -o json >> target/proof.jsonl
     target/release/prove identity -o json >> target/proof.jsonl
     target/release/prove shortage -o json >> target/proof.jsonl
+    target/release/prove files --stride 6 -o json >> target/proof.jsonl
     target/release/prove scorecard target/proof.jsonl
 
 # The same at full length, and every planted fault.
@@ -79,6 +80,7 @@ prove-long:
     target/release/prove shortage --seconds 10 -o json >> target/proof.jsonl
     target/release/prove shortage --seconds 30 -o json >> target/proof.jsonl
     target/release/prove shortage --seconds 300 -o json >> target/proof.jsonl
+    target/release/prove files --count 25 -o json >> target/proof.jsonl
     target/release/prove fuzz -o json >> target/proof.jsonl
     target/release/prove planted -o json >> target/proof.jsonl
     target/release/prove scorecard target/proof.jsonl

@@ -1,9 +1,9 @@
 //! A disk that is full: a small file system in memory, mounted where nobody else sees it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use queue_core::sqlite::Durability;
 
@@ -11,7 +11,7 @@ use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::arena::{Running, quoted, said};
 use crate::process::patience::{Stopwatch, wait_until};
-use crate::process::program::own;
+use crate::process::small_disk::within;
 use crate::process::{Arena, Program};
 
 /// What the hidden verb is given.
@@ -37,30 +37,11 @@ pub fn run() -> Result<Option<(Figure, Vec<String>)>> {
         ..Figure::default()
     };
     let folder = tempfile::tempdir()?;
-    let script = r#"mount -t tmpfs -o size=4m none "$1" || exit 99; exec "$2" child full "$1""#;
-    let output = Command::new("unshare")
-        .args([
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            script,
-            "sh",
-        ])
-        .arg(folder.path())
-        .arg(own()?)
-        .stdin(Stdio::null())
-        .output();
-    let Ok(output) = output else {
+    let verb = [OsStr::new("full"), folder.path().as_os_str()];
+    let found = within("4m", folder.path(), &verb)?;
+    let Some((count, faults)): Option<(u64, Vec<String>)> = found else {
         return Ok(None);
     };
-    match output.status.code() {
-        Some(0) => {}
-        Some(1 | 99) => return Ok(None),
-        _ => return Err(said(&output).into()),
-    }
-    let (count, faults): (u64, Vec<String>) = serde_json::from_slice(&output.stdout)?;
     figure.count = count;
     figure.violations = faults.len() as u64;
     figure.seconds = watch.elapsed().as_secs_f64();

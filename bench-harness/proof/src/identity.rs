@@ -10,6 +10,7 @@ use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::arena::{Running, said};
 use crate::process::patience::{Stopwatch, pause, wait_until};
+use crate::process::rounds::rounds;
 use crate::process::{Arena, Program};
 
 /// How many take place at the same time: each of them mostly waits.
@@ -65,28 +66,11 @@ static LEAVING: [(&str, &str); 3] = [
 /// If a process cannot be started or does not get where it has to.
 pub fn run(programs: &[Program], count: usize) -> Result<(Figure, Vec<String>)> {
     let (watch, commit) = (Stopwatch::start(), commit());
-    let rounds: Vec<Program> = programs.repeat(count);
-    let mut faults = Vec::new();
-    for rounds in rounds.chunks(AT_ONCE) {
-        let ends: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
-            let begin = |program: &Program| {
-                let program = *program;
-                scope.spawn(move || round(program))
-            };
-            let rounds: Vec<_> = rounds.iter().map(begin).collect();
-            let ends = rounds.into_iter().map(|round| match round.join() {
-                Ok(end) => end,
-                Err(_) => Err("a thread has panicked".into()),
-            });
-            ends.collect()
-        });
-        for end in ends {
-            faults.extend(end?);
-        }
-    }
+    let workers = programs.repeat(count);
+    let faults = rounds(&workers, AT_ONCE, |program| round(*program))?;
     let figure = Figure {
         what: "workers killed whose commands hide and whose ended tasks left daemons".to_owned(),
-        count: rounds.len() as u64,
+        count: workers.len() as u64,
         violations: faults.len() as u64,
         seconds: watch.elapsed().as_secs_f64(),
         commit,

@@ -8,7 +8,7 @@
 //!   leave, on [`vfs`], which has `SQLite` use it, and on [`rig`] and [`workload`].
 //! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`],
 //!   [`clock`], [`backup`], [`environment`],
-//!   [`identity`], [`shortage`]. They stand on [`process`].
+//!   [`identity`], [`shortage`], [`files`]. They stand on [`process`].
 //! - What reads what others wrote, with inputs by the million: [`fuzz`].
 //! - The tests themselves: [`planted`].
 
@@ -23,6 +23,7 @@ pub mod disk;
 pub mod environment;
 pub mod errors;
 pub mod figure;
+pub mod files;
 pub mod full;
 pub mod fuzz;
 pub mod identity;

@@ -13,8 +13,8 @@ use queue_proof::process::Program;
 use queue_proof::scorecard::{self, Line};
 use queue_proof::shortage::{self, Shortage};
 use queue_proof::{
-    Result, backup, children, clock, environment, full, fuzz, identity, kills, planted, syscalls,
-    zombies,
+    Result, backup, children, clock, environment, files, full, fuzz, identity, kills, planted,
+    syscalls, zombies,
 };
 
 /// Both programs.
@@ -72,6 +72,9 @@ enum Verb {
     /// Have the file, the disk or descriptors be short under load (a full disk needs the right to
     /// mount)
     Shortage(Shortages),
+    /// Root beside another user's files, links in their places, databases deleted under a worker, and
+    /// `shrink` killed at every system call (needs root and strace)
+    Files(Files),
     /// Try inputs on whatever reads what others wrote (needs a C++ compiler)
     Fuzz(Fuzz),
     /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
@@ -165,6 +168,16 @@ enum Short {
 }
 
 #[derive(Debug, Args)]
+struct Files {
+    /// How often to take a database away in each way
+    #[arg(long, default_value_t = 10)]
+    count: usize,
+    /// Only every so many links and calls
+    #[arg(long, default_value_t = 1)]
+    stride: usize,
+}
+
+#[derive(Debug, Args)]
 struct Fuzz {
     /// Inputs tried on each target
     #[arg(long, default_value_t = 1_000_000)]
@@ -212,6 +225,7 @@ fn main() -> ExitCode {
         Verb::Environment(args) => environment::run(&BOTH, args.count, args.slots).map(told),
         Verb::Identity(args) => identity::run(&BOTH, args.count).map(told),
         Verb::Shortage(args) => run_shortages(args),
+        Verb::Files(args) => run_files(args),
         Verb::Fuzz(args) => fuzz::run(args.runs, &args.targets, say).map(|figure| vec![figure]),
         Verb::Planted(args) => run_planted(args),
         Verb::Scorecard(args) => scorecard::update(&args.results, &args.page).map(|()| Vec::new()),
@@ -296,6 +310,22 @@ fn run_shortages(args: &Shortages) -> Result<Vec<Figure>> {
         say(&format!("skipped: {reason}"));
     }
     Ok(told((found.figure, found.faults)))
+}
+
+fn run_files(args: &Files) -> Result<Vec<Figure>> {
+    let extent = files::Extent {
+        count: args.count,
+        links: args.stride,
+        calls: args.stride,
+    };
+    let found = files::run(&BOTH, extent)?;
+    for reason in &found.skipped {
+        say(&format!("skipped: {reason}"));
+    }
+    for fault in &found.faults {
+        say(fault);
+    }
+    Ok(found.figures)
 }
 
 /// What a process of its own found, for the one that started it.

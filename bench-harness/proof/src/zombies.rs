@@ -8,6 +8,7 @@ use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::arena::{Running, said};
 use crate::process::patience::{Stopwatch, wait_until};
+use crate::process::rounds::rounds;
 use crate::process::{Arena, Program};
 
 /// How many take place at the same time: each of them mostly waits.
@@ -27,23 +28,7 @@ const COMMAND: &str = "! test -e second || exit 0; echo $$ > first; \
 /// If a process cannot be started or does not get where it has to.
 pub fn run(count: usize) -> Result<(Figure, Vec<String>)> {
     let (watch, commit) = (Stopwatch::start(), commit());
-    let mut faults = Vec::new();
-    let mut left = count;
-    while left > 0 {
-        let rounds = left.min(AT_ONCE);
-        let ends: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
-            let rounds: Vec<_> = (0..rounds).map(|_| scope.spawn(round)).collect();
-            let ends = rounds.into_iter().map(|round| match round.join() {
-                Ok(end) => end,
-                Err(_) => Err("a thread has panicked".into()),
-            });
-            ends.collect()
-        });
-        for end in ends {
-            faults.extend(end?);
-        }
-        left -= rounds;
-    }
+    let faults = rounds(&vec![(); count], AT_ONCE, |()| round())?;
     let figure = Figure {
         what: "verdicts of workers that were stopped beyond their lease".to_owned(),
         count: count as u64,

@@ -66,7 +66,7 @@ const FAILED_SYNC: Suite = Suite {
 };
 
 /// Every fault, by layer from the writer up to the workflow.
-pub const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "NORMAL where full is promised",
         file: "shared/src/sqlite/connection.rs",

@@ -3,6 +3,7 @@
 //! The tracked files are copied to a tree of its own below the target folder, where a fault is a
 //! replaced line. Its tests are built, then given a minute; a test has to fail in that time.
 
+mod beside;
 mod faults;
 mod tree;
 
@@ -17,8 +18,10 @@ use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::patience::{Stopwatch, pause};
 
-pub use faults::FAULTS;
 use tree::Tree;
+
+/// Every fault.
+pub const FAULTS: [&[Fault]; 2] = [faults::FAULTS, beside::BESIDE];
 
 /// How long the tests may take to find a fault, without what building them takes.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -72,7 +75,8 @@ pub fn run(part: &str, mut tell: impl FnMut(&Found)) -> Result<Figure> {
         commit: commit(),
         ..Figure::default()
     };
-    for fault in FAULTS.iter().filter(|fault| fault.name.contains(part)) {
+    let faults = FAULTS.into_iter().flatten();
+    for fault in faults.filter(|fault| fault.name.contains(part)) {
         let found = plant(&tree, fault)?;
         figure.count += 1;
         figure.violations += u64::from(found.by.is_none());
@@ -90,7 +94,7 @@ pub fn run(part: &str, mut tell: impl FnMut(&Found)) -> Result<Figure> {
 pub fn misfits(root: &Path) -> Result<Vec<String>> {
     let mut misfits = Vec::new();
     let mut names = BTreeSet::new();
-    for fault in FAULTS {
+    for fault in FAULTS.into_iter().flatten() {
         let text = std::fs::read_to_string(root.join(fault.file));
         let text = text.map_err(|error| format!("cannot read {}: {error}", fault.file))?;
         let count = text.matches(fault.find).count();

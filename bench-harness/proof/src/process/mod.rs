@@ -4,6 +4,8 @@ pub mod arena;
 pub mod fake_clock;
 pub mod patience;
 pub mod program;
+pub mod rounds;
+pub mod small_disk;
 pub mod trace;
 
 pub use arena::Arena;

@@ -1,9 +1,9 @@
 //! A disk that is full for a time: a small file system in memory, mounted where nobody else sees it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use queue_core::sqlite::Durability;
@@ -11,9 +11,8 @@ use queue_core::sqlite::Durability;
 use super::Shortage;
 use super::load::Load;
 use crate::Result;
-use crate::process::arena::said;
 use crate::process::patience::{Stopwatch, pause};
-use crate::process::program::own;
+use crate::process::small_disk::within;
 use crate::process::{Arena, Program};
 
 /// What the hidden verb is given.
@@ -29,39 +28,21 @@ pub struct Disk {
     duration_ms: u64,
 }
 
-/// Mounts the file system in a name space of its own and goes on there. Nothing where this user may
-/// not mount.
+/// Goes on on such a file system. Nothing where this user may not mount.
 ///
 /// # Errors
 /// If what is tried there cannot be tried.
 pub(super) fn run(program: Program, duration: Duration) -> Result<Option<(u64, Vec<String>)>> {
     let (folder, elsewhere) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let script = r#"mount -t tmpfs -o size=64m none "$1" || exit 99
-        exec "$2" child disk "$1" "$3" "$4" "$5""#;
-    let output = Command::new("unshare")
-        .args([
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            script,
-            "sh",
-        ])
-        .arg(folder.path())
-        .arg(own()?)
-        .arg(elsewhere.path())
-        .args([program.name(), &duration.as_millis().to_string()])
-        .stdin(Stdio::null())
-        .output();
-    let Ok(output) = output else {
-        return Ok(None);
-    };
-    match output.status.code() {
-        Some(0) => Ok(Some(serde_json::from_slice(&output.stdout)?)),
-        Some(1 | 99) => Ok(None),
-        _ => Err(said(&output).into()),
-    }
+    let duration = duration.as_millis().to_string();
+    let verb = [
+        OsStr::new("disk"),
+        folder.path().as_os_str(),
+        elsewhere.path().as_os_str(),
+        OsStr::new(program.name()),
+        OsStr::new(&duration),
+    ];
+    within("64m", folder.path(), &verb)
 }
 
 /// What is tried on the small file system.

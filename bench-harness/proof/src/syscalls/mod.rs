@@ -17,8 +17,8 @@ use crate::process::patience::Stopwatch;
 use crate::process::trace::{Call, Traced, was_killed};
 use crate::process::{Arena, Program};
 
-use scenario::{SCENARIOS, Scenario};
-use snapshot::{Row, rows};
+use scenario::{SCENARIOS, SHRINKS, Scenario};
+use snapshot::{Row, content, rows};
 
 /// What was done and found.
 #[derive(Debug)]
@@ -39,13 +39,37 @@ pub struct Syscalls {
 /// # Errors
 /// If a scenario does not work undisturbed.
 pub fn run(stride: usize) -> Result<Option<Syscalls>> {
-    let mut found = Syscalls {
+    let found = Syscalls {
         kills: figure("system calls of scripted scenarios at which a process was killed"),
         syncs: figure("failed calls of fsync in a shipped program"),
         faults: Vec::new(),
         scenarios: Vec::new(),
     };
-    for scenario in SCENARIOS {
+    of_all(SCENARIOS.iter(), stride, found)
+}
+
+/// As [`run`], for `shrink` of these programs, which besides leaves every row as it is.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn shrink(programs: &[Program], stride: usize) -> Result<Option<Syscalls>> {
+    let found = Syscalls {
+        kills: figure("system calls of `shrink` at which it was killed"),
+        syncs: figure("failed calls of fsync in `shrink`"),
+        faults: Vec::new(),
+        scenarios: Vec::new(),
+    };
+    let shrinks = SHRINKS.iter();
+    let shrinks = shrinks.filter(|scenario| programs.contains(&scenario.program));
+    of_all(shrinks, stride.max(1), found)
+}
+
+fn of_all(
+    scenarios: impl Iterator<Item = &'static Scenario>,
+    stride: usize,
+    mut found: Syscalls,
+) -> Result<Option<Syscalls>> {
+    for scenario in scenarios {
         let watch = Stopwatch::start();
         let stage = Stage::new(scenario)?;
         let calls = stage.traced(&stage.copy()?)?.calls()?;
@@ -94,6 +118,8 @@ struct Stage {
     finished: Vec<Row>,
     /// A claim that has to be lost once the scenario has run.
     stale: Option<Claim>,
+    /// All rows, where the scenario has to leave them as they are.
+    content: Option<u64>,
 }
 
 impl Stage {
@@ -106,6 +132,10 @@ impl Stage {
             scenario,
             stale: claimed.transpose()?,
             before: rows(&template)?,
+            content: scenario
+                .keeps_content
+                .then(|| content(&template))
+                .transpose()?,
             template,
             after: Vec::new(),
             finished: Vec::new(),
@@ -186,6 +216,9 @@ impl Stage {
         let left = rows(&copy)?;
         if self.scenario.is_atomic && !left.is_empty() {
             faults.extend(copy.broken(self.scenario.finisher)?);
+        }
+        if self.content.is_some() && self.content != Some(content(&copy)?) {
+            faults.push("it has changed a row".to_owned());
         }
         if has_said_so && left != self.after {
             faults.push(format!(

@@ -26,6 +26,8 @@ pub(super) struct Scenario {
     pub(super) reads_input: bool,
     /// Whether it is one transaction, so that the file is as before or as after.
     pub(super) is_atomic: bool,
+    /// Whether the file's rows stay as they are, to the last byte.
+    pub(super) keeps_content: bool,
     /// What the program says once it is done.
     pub(super) says: &'static str,
 }
@@ -51,6 +53,7 @@ const VERB: Scenario = Scenario {
     words: &[],
     reads_input: false,
     is_atomic: true,
+    keeps_content: false,
     says: "1\n",
 };
 
@@ -186,6 +189,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+/// `shrink` of a file with space to give back.
+pub(super) const SHRINKS: &[Scenario] = &[
+    Scenario {
+        name: "fast-queue shrink",
+        prepare: pruned,
+        words: &["shrink"],
+        keeps_content: true,
+        says: "Shrunk",
+        ..VERB
+    },
+    Scenario {
+        name: "workflow-queue shrink",
+        prepare: pruned,
+        words: &["shrink"],
+        keeps_content: true,
+        says: "Shrunk",
+        ..FLOW
+    },
+];
+
 /// Of a file that is not there yet, only what the input holds.
 fn nothing(arena: &Arena, _: Program) -> Result<()> {
     Ok(fs::write(arena.file("input"), "")?)
@@ -233,6 +256,15 @@ fn a_backup(arena: &Arena, program: Program) -> Result<()> {
 fn long_log(arena: &Arena, program: Program) -> Result<()> {
     let long = format!("true # {}\n", "x".repeat(100_000));
     add(arena, program, &long.repeat(8))
+}
+
+/// Some tasks of every kind, in a file with space for many more.
+fn pruned(arena: &Arena, program: Program) -> Result<()> {
+    let long = format!("true # {}\n", "x".repeat(300));
+    add(arena, program, &long.repeat(300))?;
+    arena.ok(program, &["cancel", "all"])?;
+    arena.ok(program, &["prune", "--older-than", "0s"])?;
+    a_few(arena, program)
 }
 
 fn fast_file(arena: &Arena, _: Program) -> Result<()> {

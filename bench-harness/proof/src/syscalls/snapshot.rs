@@ -1,6 +1,7 @@
 //! How the tasks of a file stand.
 
 use crate::Result;
+use crate::digest::digest;
 use crate::process::Arena;
 
 /// A task: id, name and state.
@@ -21,4 +22,12 @@ pub(super) fn rows(arena: &Arena) -> Result<Vec<Row>> {
     let mut statement = reader.prepare(include_str!("../../queries/states.sql"))?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Every row of the file, as one number.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(super) fn content(arena: &Arena) -> Result<u64> {
+    Ok(digest(&arena.reader()?)?)
 }

@@ -1,0 +1,119 @@
+//! Owners: root refuses files that others can change, and where it is told to trust one, it leaves
+//! nothing beside it that locks the owner out.
+
+use std::os::unix::fs::chown;
+
+use queue_core::sqlite::Durability;
+
+use super::other_user::{OtherUser, open_to};
+use crate::Result;
+use crate::process::arena::{Running, said};
+use crate::process::patience::wait_until;
+use crate::process::{Arena, Program};
+
+/// A task whose output is long enough for a file of its own.
+const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";
+
+/// How a file comes to be one that root does not trust.
+type Change = fn(OtherUser, &Arena) -> Result<()>;
+
+const CHANGES: [(&str, Change); 5] = [
+    ("another user's file", |user, arena| {
+        Ok(chown(arena.database(), Some(user.uid), None)?)
+    }),
+    ("a file that all may write", |_, arena| {
+        open_to(&arena.database(), 0o666)
+    }),
+    ("a file that a group may write", |user, arena| {
+        chown(arena.database(), None, Some(user.gid))?;
+        open_to(&arena.database(), 0o660)
+    }),
+    ("a folder that all may write", |_, arena| {
+        open_to(&arena.file(""), 0o777)
+    }),
+    ("a folder that a group may write", |user, arena| {
+        chown(arena.file(""), None, Some(user.gid))?;
+        open_to(&arena.file(""), 0o770)
+    }),
+];
+
+/// Tries all of it. Returns how many files there were, and what was wrong.
+pub(super) fn run(user: OtherUser, programs: &[Program]) -> Result<(usize, Vec<String>)> {
+    let mut faults = Vec::new();
+    for program in programs {
+        let mut found = beside_another(user, *program)?;
+        for (name, change) in CHANGES {
+            let refused = refused(user, *program, change)?;
+            found.extend(refused.into_iter().map(|fault| format!("{name}: {fault}")));
+        }
+        let named = |fault| format!("{}: {fault}", program.name());
+        faults.extend(found.into_iter().map(named));
+    }
+    Ok((programs.len() * (1 + CHANGES.len()), faults))
+}
+
+/// Root works on another user's file, is killed, and the owner goes on.
+fn beside_another(user: OtherUser, program: Program) -> Result<Vec<String>> {
+    let arena = user.arena()?;
+    let mut faults = Vec::new();
+    let mut owner = |arena: &Arena, words: &[&str]| -> Result<()> {
+        faults.extend(user.failed(arena, program, words)?);
+        Ok(())
+    };
+    owner(&arena, &["add-task", "own", "true"])?;
+    arena.ok(program, &["add-task", "loud", LOUD])?;
+    let mut worker = arena.command(program, &["worker", "--trust-file"])?;
+    worker.stderr(std::process::Stdio::null());
+    let mut worker = Running(worker.stdout(std::process::Stdio::null()).spawn()?);
+    wait_until("root's worker has ended both", || Ok(left(&arena)? == 0))?;
+    // While root's worker lives, its lock is asked for and its socket is sent to.
+    owner(&arena, &["add-task", "next", "true"])?;
+    owner(&arena, &["wait", "3"])?;
+    worker.0.kill()?;
+    worker.0.wait()?;
+    owner(&arena, &["doctor", "--repair"])?;
+    owner(&arena, &["add-task", "last", "true"])?;
+    owner(&arena, &["worker", "--drain"])?;
+    owner(&arena, &["wait", "4"])?;
+    faults.extend(user.foreign(&arena)?);
+    faults.extend(arena.broken(program)?);
+    Ok(faults)
+}
+
+/// Tasks that have not ended.
+fn left(arena: &Arena) -> Result<i64> {
+    let unfinished = include_str!("../../queries/unfinished.sql");
+    Ok(arena
+        .reader()?
+        .query_row(unfinished, [], |row| row.get(0))?)
+}
+
+/// Root runs nothing from a changed file, unless it is told to trust it.
+fn refused(user: OtherUser, program: Program, change: Change) -> Result<Vec<String>> {
+    let arena = Arena::new(None, Durability::Fast)?;
+    arena.ok(program, &["add-task", "a", "touch ran"])?;
+    std::fs::write(arena.file("tasks.txt"), "touch ran\n")?;
+    change(user, &arena)?;
+    let mut faults = Vec::new();
+    for words in [
+        &["worker", "--drain"][..],
+        &["worker", "--background"],
+        &["run", "tasks.txt"],
+    ] {
+        let output = arena.run(program, words)?;
+        let said_so = String::from_utf8_lossy(&output.stderr).contains("--trust-file");
+        if output.status.code() != Some(5) || !said_so {
+            faults.push(format!("root's {words:?} ended with {}", said(&output)));
+        }
+    }
+    if arena.file("ran").exists() {
+        faults.push("root ran its commands".to_owned());
+    }
+    let output = arena.run(program, &["worker", "--drain", "--trust-file"])?;
+    if !output.status.success() || !arena.file("ran").exists() {
+        let said = said(&output);
+        faults.push(format!("told to trust it, root's worker ended with {said}"));
+    }
+    faults.extend(arena.broken(program)?);
+    Ok(faults)
+}

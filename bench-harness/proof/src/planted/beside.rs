@@ -1,0 +1,114 @@
+//! Files: owners, links, files that are taken away, and `shrink`.
+
+use super::{Fault, Suite};
+
+const fn core(filter: &'static str) -> Suite {
+    Suite {
+        package: "queue-core",
+        test: None,
+        filter,
+    }
+}
+
+/// The program itself, with real commands.
+const fn program(filter: &'static str) -> Suite {
+    Suite {
+        package: "fast-queue",
+        test: Some("command_line"),
+        filter,
+    }
+}
+
+pub(super) const BESIDE: &[Fault] = &[
+    Fault {
+        name: "a file that root makes beside another user's stays root's",
+        file: "shared/src/runtime/sidecar/files.rs",
+        find: "if let Err(error) = self.owner.take_over(file.as_fd()) {",
+        replace: "if let Err(error) = io::Result::Ok(()) {",
+        suite: program("ownership"),
+    },
+    Fault {
+        name: "a link in a file's place is followed",
+        file: "shared/src/runtime/sidecar/files.rs",
+        find: "const FILE: OFlags = OFlags::NOFOLLOW",
+        replace: "const FILE: OFlags = OFlags::CLOEXEC",
+        suite: core("sidecar"),
+    },
+    Fault {
+        name: "a link in a folder's path is followed",
+        file: "shared/src/runtime/sidecar/files.rs",
+        find: "ResolveFlags::NO_SYMLINKS",
+        replace: "ResolveFlags::empty()",
+        suite: core("sidecar"),
+    },
+    Fault {
+        name: "root runs what everybody may write",
+        file: "shared/src/runtime/trust.rs",
+        find: "self.mode & OTHERS_WRITE != 0",
+        replace: "self.mode & OTHERS_WRITE > OTHERS_WRITE",
+        suite: program("ownership"),
+    },
+    Fault {
+        name: "root runs what another user wrote",
+        file: "shared/src/runtime/trust.rs",
+        find: "if self.user != 0 && self.user != user {",
+        replace: "if self.user != 0 && self.user == user {",
+        suite: program("ownership"),
+    },
+    Fault {
+        name: "a worker goes on in a file that was deleted",
+        file: "shared/src/sqlite/in_place.rs",
+        find: "Ok(None) => Gone::Deleted,",
+        replace: "Ok(None) => return,",
+        suite: program("taken_away"),
+    },
+    Fault {
+        name: "a worker goes on in a file that was replaced",
+        file: "shared/src/sqlite/in_place.rs",
+        find: "Ok(Some(_)) => Gone::Replaced,",
+        replace: "Ok(Some(_)) => return,",
+        suite: program("taken_away"),
+    },
+    Fault {
+        name: "the deletion of its file ends what a worker runs",
+        file: "shared/src/runtime/machine.rs",
+        find: "if matches!(error, Error::Gone { .. }) {",
+        replace: "if matches!(error, Error::Promoted { .. }) {",
+        suite: core("runtime::machine"),
+    },
+    Fault {
+        name: "what a deleted file has just recorded is not told",
+        file: "shared/src/runtime/machine/lately.rs",
+        find: "self.is_lost |=",
+        replace: "self.is_lost &=",
+        suite: core("runtime::machine"),
+    },
+    Fault {
+        name: "a restore follows a link that is put in its path",
+        file: "shared/src/runtime/sidecar/files.rs",
+        find: "let descriptor = open_without_links(path)",
+        replace: "let descriptor = openat(CWD, path, FOLDER.difference(OFlags::NOFOLLOW), Mode::empty())",
+        suite: core("sqlite::exchange"),
+    },
+    Fault {
+        name: "shrink of a file that others have open",
+        file: "shared/src/sqlite/shrink.rs",
+        find: "Whole::take(&sidecar)?;",
+        replace: "Whole::take(&sidecar).ok();",
+        suite: program("shrinking"),
+    },
+    Fault {
+        name: "a killed shrink damages the file",
+        file: "shared/src/sqlite/shrink.rs",
+        find: "connection.execute(VACUUM, [])",
+        replace: "connection.execute_batch(&format!(\"PRAGMA journal_mode = OFF; {VACUUM}\"))",
+        suite: program("a_shrink_killed"),
+    },
+    Fault {
+        name: "shrink changes rowids without being told to",
+        file: "shared/src/sqlite/shrink.rs",
+        find: "if tables.is_empty() {",
+        replace: "if tables.len() < 99 {",
+        suite: core("shrink"),
+    },
+];

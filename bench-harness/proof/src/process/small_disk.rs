@@ -1,0 +1,39 @@
+//! A small file system in memory, mounted where nobody else sees it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::arena::said;
+use super::program::own;
+use crate::Result;
+
+/// Mounts a file system of that size at `folder` in a name space of its own, runs a hidden verb of
+/// `prove` there, and returns what that found. Nothing where this user may not mount.
+///
+/// # Errors
+/// If the verb fails.
+pub fn within<T: serde::de::DeserializeOwned>(
+    size: &str,
+    folder: &Path,
+    verb: &[&OsStr],
+) -> Result<Option<T>> {
+    let script = r#"mount -t tmpfs -o "size=$1" none "$2" || exit 99; shift 2; exec "$@""#;
+    let output = Command::new("unshare")
+        .args(["--mount", "--propagation", "private"])
+        .args(["sh", "-c", script, "sh", size])
+        .arg(folder)
+        .arg(own()?)
+        .arg("child")
+        .args(verb)
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = output else {
+        return Ok(None);
+    };
+    match output.status.code() {
+        Some(0) => Ok(Some(serde_json::from_slice(&output.stdout)?)),
+        Some(1 | 99) => Ok(None),
+        _ => Err(said(&output).into()),
+    }
+}
