@@ -64,6 +64,8 @@ fn left_in_log(path: &Path) -> i64 {
     left.unwrap()
 }
 
+/// Looks at the file until the condition holds. No event tells it: what is waited for is done by the
+/// database's own thread, to which the pause between two looks leaves the processor.
 #[expect(
     clippy::disallowed_methods,
     reason = "another thread is watched by looking again"

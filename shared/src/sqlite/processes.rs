@@ -48,7 +48,17 @@ pub(super) fn reading(path: &Path) -> Vec<u32> {
     pids(&beside(path, "-shm"), |lock| !lock.is_flock && covers(lock))
 }
 
+/// How often the list is read before nobody is said to hold a lock. The system hands it out a page at a
+/// time, and where other locks come and go meanwhile, it may pass over one that is held throughout.
+const LOOKS: usize = 8;
+
 fn pids(path: &Path, wanted: impl Fn(&Held) -> bool) -> Vec<u32> {
+    let mut looks = (0..LOOKS).map(|_| listed(path, &wanted));
+    let found = looks.find(|pids| !pids.is_empty());
+    found.unwrap_or_default()
+}
+
+fn listed(path: &Path, wanted: impl Fn(&Held) -> bool) -> Vec<u32> {
     let Ok(metadata) = std::fs::metadata(path) else {
         return Vec::new();
     };
