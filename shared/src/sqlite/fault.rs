@@ -100,32 +100,25 @@ impl Fault {
 
     /// Why a transaction did not begin.
     pub(super) fn of_begin(error: &rusqlite::Error) -> Refusal {
-        match Self::of(error) {
-            Self::Busy => Refusal::Busy,
-            Self::Sync => Refusal::Fatal,
-            Self::Full => Refusal::Full,
-            Self::Memory
-            | Self::Refused
-            | Self::Corrupt
-            | Self::NotADatabase
-            | Self::ReadOnly
-            | Self::CannotOpen
-            | Self::Denied
-            | Self::Io
-            | Self::Statement => Refusal::Error,
-        }
+        Self::of(error).refusal(true)
     }
 
     /// What an error of COMMIT says about the transaction: a busy or full one is certainly not in
     /// the file (the frame that commits is written last), any other may be.
     pub(super) fn of_commit(error: &rusqlite::Error) -> Refusal {
-        let full = error
+        let is_clean = error
             .sqlite_error()
             .is_some_and(|error| error.extended_code & 0xff == ffi::SQLITE_FULL);
-        match Self::of(error) {
+        Self::of(error).refusal(is_clean)
+    }
+
+    /// The refusal of a transaction, `is_clean` if nothing of it can be in the file where no space is
+    /// left.
+    fn refusal(self, is_clean: bool) -> Refusal {
+        match self {
             Self::Busy => Refusal::Busy,
             Self::Sync => Refusal::Fatal,
-            Self::Full if full => Refusal::Full,
+            Self::Full if is_clean => Refusal::Full,
             Self::Full
             | Self::Memory
             | Self::Refused

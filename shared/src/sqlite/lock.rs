@@ -222,7 +222,17 @@ pub(super) fn busy(path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+
+    /// A folder, the path of a lock in it, and the lock as two processes open it.
+    fn opened_twice() -> (tempfile::TempDir, PathBuf, [WriterLock; 2]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("writer.lock");
+        let locks = [(); 2].map(|()| WriterLock::open(&path).unwrap());
+        (folder, path, locks)
+    }
 
     #[test]
     fn one_open_file_excludes_another_until_released() {
@@ -244,9 +254,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_that_waits_is_let_in_ahead_of_its_own_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("writer.lock");
-        let own = WriterLock::open(&path).unwrap();
+        let (_folder, path, [own, _]) = opened_twice();
         assert!(own.try_exclusive().unwrap());
         let patience = Duration::from_secs(60);
         std::thread::scope(|scope| {
@@ -266,12 +274,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_that_gave_up_leaves_nothing_locked() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("writer.lock");
-        let (own, another) = (
-            WriterLock::open(&path).unwrap(),
-            WriterLock::open(&path).unwrap(),
-        );
+        let (_folder, path, [own, another]) = opened_twice();
         assert!(another.try_exclusive().unwrap());
         let held = own.for_heartbeat(&path, Duration::from_millis(1)).unwrap();
         assert!(held.is_none());
@@ -284,12 +287,7 @@ mod tests {
     /// stay open.
     #[test]
     fn heartbeats_that_give_up_leave_one_thread_and_no_descriptor_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("writer.lock");
-        let (own, another) = (
-            WriterLock::open(&path).unwrap(),
-            WriterLock::open(&path).unwrap(),
-        );
+        let (folder, path, [own, another]) = opened_twice();
         assert!(another.try_exclusive().unwrap());
         let open = || {
             let open = std::fs::read_dir("/proc/self/fd").unwrap();
@@ -320,12 +318,7 @@ mod tests {
 
     #[test]
     fn whoever_had_its_quota_gives_way_as_long_as_another_waits() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("writer.lock");
-        let (own, another) = (
-            WriterLock::open(&path).unwrap(),
-            WriterLock::open(&path).unwrap(),
-        );
+        let (_folder, _, [own, another]) = opened_twice();
         assert!(another.waiting.try_shared().unwrap());
         for _ in 0..QUOTA {
             assert!(own.try_exclusive().unwrap());
