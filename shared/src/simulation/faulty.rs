@@ -1,6 +1,8 @@
 //! An engine whose calls are refused or left in the dark now and then, and that watches what it
 //! hands out.
 
+mod mistakes;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +21,6 @@ use crate::queue::{
 };
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
-use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
 use crate::workflow::Edge;
 
@@ -103,53 +104,6 @@ impl<Q: Queue> Faulty<Q> {
         answer.and_then(|()| operation(&self.inner))
     }
 
-    /// An engine without a fence: what is reported for a claim is recorded for whatever claim
-    /// there is by now.
-    fn unfenced(&self, mut settlements: Vec<Settlement>) -> Vec<Settlement> {
-        for settlement in &mut settlements {
-            if let Ok(Some(task)) = self.inner.get(settlement.claim.task)
-                && task.state == State::Running
-                && let Some(worker) = task.worker
-            {
-                settlement.claim.token = task.token;
-                settlement.claim.worker = worker;
-            }
-        }
-        settlements
-    }
-
-    /// An engine that hands out a task a second time.
-    fn claim_again(&self, claims: &mut Claims) -> Result<()> {
-        if !self.world.lock().chance(100) {
-            return Ok(());
-        }
-        let running = self.inner.list(&ListQuery {
-            states: vec![State::Running],
-            limit: 1,
-            ..ListQuery::default()
-        })?;
-        for task in running {
-            let claim = Claim {
-                task: task.id,
-                token: task.token,
-                worker: task.worker.unwrap_or(WorkerId(1)),
-            };
-            if claims.tasks.iter().all(|own| own.claim != claim) {
-                claims.tasks.pop();
-                claims.tasks.push(crate::claim::ClaimedTask {
-                    claim,
-                    name: task.name,
-                    work: task.work,
-                    priority: task.priority,
-                    attempt: task.attempt,
-                    options: task.options,
-                    depends: false,
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// What a claim gave, before the worker gets it.
     fn hand_out(&self, request: &ClaimRequest, claims: &mut Claims) -> Result<()> {
         if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
@@ -193,16 +147,6 @@ impl<Q: Queue> Faulty<Q> {
                 world.violated(format!("{} was pruned and was not to be", task.id));
             }
             world.pruned(task.id);
-        }
-    }
-
-    /// An engine that forgets a task it acknowledged.
-    fn forget(&self, enqueued: &mut [Enqueued]) {
-        let forgets = self.world.lock().chance(100);
-        if let Some(last) = enqueued.last_mut()
-            && forgets
-        {
-            last.id = TaskId(last.id.0 + 1_000_000);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is simulated, what is remembered of it, and the invariants.
 
+mod child;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +16,11 @@ use crate::error::{Error, Result};
 use crate::outcome::{Outcome, Settled, Settlement};
 use crate::queue::Reaped;
 use crate::runtime::executor::{End, Ended, Ending, StartError};
-use crate::runtime::orphans::{Found, Process, Search};
+use crate::runtime::orphans::Search;
 use crate::runtime::recovery::Sweep;
 use crate::state::State;
 use crate::task::{Task, TaskId};
+use child::{Child, Kind, Traces};
 
 /// How much of what happened is kept as text.
 const KEPT_LINES: usize = 60;
@@ -92,53 +95,6 @@ pub(super) struct World {
     pub(super) last: VecDeque<String>,
     pub(super) violations: Vec<String>,
     pub(super) counts: Counts,
-}
-
-/// An execution: a process, or a handler within its worker.
-#[derive(Clone, Debug)]
-struct Child {
-    claim: Claim,
-    pid: u32,
-    ends_at: BootTime,
-    end: End,
-    heeds_term: bool,
-    kind: Kind,
-    is_orphan: bool,
-    traces: Traces,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Command,
-    Handler,
-    /// A process that a command left when it ended.
-    Daemon,
-}
-
-/// What tells whose a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Traces {
-    /// Its mark, and the record its worker made of it.
-    Both,
-    /// The mark alone: its worker died before it made a record.
-    Mark,
-    /// The record alone: it has cleaned its environment.
-    Record,
-}
-
-impl Child {
-    fn found(&self) -> Found {
-        Found {
-            process: Process {
-                pid: self.pid,
-                group: self.pid,
-                session: self.pid,
-                started: BootTime(0),
-                runs: true,
-            },
-            claim: self.claim,
-        }
-    }
 }
 
 impl World {
