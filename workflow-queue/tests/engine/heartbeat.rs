@@ -1,7 +1,7 @@
 //! A worker that is busy otherwise, and its claims.
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +24,12 @@ fn open(path: &Path) -> Arc<WorkflowQueue> {
     Arc::new(WorkflowQueue::open_with(path, options).unwrap())
 }
 
-/// Does not come back from the first start until the lease it began under is long over.
+/// Does not come back from the first start until the lease it began under is long over, and lets the
+/// command end then.
 struct Dawdler {
     file: Connection,
     task: i64,
+    done: PathBuf,
 }
 
 impl Dawdler {
@@ -44,6 +46,7 @@ impl Observer for Dawdler {
         if matches!(event, WorkerEvent::Started { .. }) {
             let first = self.lease_until();
             until(|| self.lease_until() >= first + 4_000);
+            std::fs::write(&self.done, "").unwrap();
         }
     }
 }
@@ -69,10 +72,13 @@ fn an_observer_that_takes_longer_than_a_lease_costs_no_claim() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.db");
     let queue = open(&path);
-    let task = queue.enqueue(vec![NewTask::shell("task", "true")]).unwrap()[0].id;
+    let done = folder.path().join("done");
+    let waits = format!("while ! test -e '{}'; do sleep 0.02; done", done.display());
+    let task = queue.enqueue(vec![NewTask::shell("task", waits)]).unwrap()[0].id;
     let mut dawdler = Dawdler {
         file: Connection::open(&path).unwrap(),
         task: task.0,
+        done,
     };
     let options = WorkerOptions {
         drain: true,
