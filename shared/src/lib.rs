@@ -8,7 +8,9 @@
 pub mod claim;
 pub mod clock;
 pub mod error;
+pub mod ids;
 pub mod maintenance;
+pub mod names;
 pub mod options;
 pub mod outcome;
 pub mod output;
@@ -19,6 +21,7 @@ pub mod runtime;
 pub mod sqlite;
 pub mod state;
 pub mod task;
+pub mod work;
 pub mod workflow;
 
 #[cfg(feature = "cli")]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::task::{check_length, check_no_nul};
+use crate::names::{check_length, check_no_nul};
 
 /// The longest delay, timeout or backoff: 100 years in milliseconds.
 pub const MAX_DURATION_MS: u64 = 100 * 366 * 86_400_000;

@@ -1,7 +1,7 @@
 //! Outcomes: how an execution ended, and what that makes of its task. Pure: rows in, verdict out.
 
-use crate::claim::Claim;
 use crate::clock::{BootTime, Now, Timestamp};
+use crate::ids::Claim;
 use crate::options::TaskOptions;
 use crate::output::Output;
 use crate::retry;

@@ -1,142 +1,18 @@
 //! Tasks: what is asked for ([`NewTask`]) and what is stored ([`Task`]).
 
-use std::fmt;
-
-use crate::claim::WorkerId;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+pub use crate::ids::TaskId;
+use crate::ids::WorkerId;
+use crate::names::{ASIDE_HANDLER, check_length, check_no_nul};
+pub use crate::names::{DEFAULT_QUEUE, MAX_NAME_BYTES, check_name, check_queue_name};
 use crate::options::TaskOptions;
 use crate::outcome::Reason;
-use crate::sqlite::aside;
 use crate::state::State;
+pub use crate::work::{MAX_ARGUMENT_BYTES, MAX_ARGUMENTS_BYTES, MAX_PAYLOAD_BYTES, Work};
 
-/// The queue of tasks that name none.
-pub const DEFAULT_QUEUE: &str = "default";
-/// Bytes in a task's, queue's or handler's name.
-pub const MAX_NAME_BYTES: usize = 200;
-/// Bytes in a shell command or in one argument; the kernel's `MAX_ARG_STRLEN` less the final NUL.
-pub const MAX_ARGUMENT_BYTES: usize = 131_071;
-/// Bytes in all arguments of a command together.
-pub const MAX_ARGUMENTS_BYTES: usize = 1 << 20;
-/// Bytes in a handler's payload.
-pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 /// Bytes in an idempotency key.
 pub const MAX_KEY_BYTES: usize = 1024;
-
-/// A task's number in its file: from 1 up, never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TaskId(pub i64);
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// What a task does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// A command line for `/bin/sh -c`.
-    Shell(String),
-    /// A program and its arguments, started without a shell.
-    Argv(Vec<String>),
-    /// User code registered under a name in the process that works the task.
-    Handler {
-        /// The name the handler is registered under.
-        handler: String,
-        /// Bytes handed to it; the queue does not look inside.
-        payload: Vec<u8>,
-    },
-}
-
-impl Work {
-    /// The code in `queue_tasks.kind`.
-    pub const fn kind(&self) -> i64 {
-        match self {
-            Self::Shell(_) => 0,
-            Self::Argv(_) => 1,
-            Self::Handler { .. } => 2,
-        }
-    }
-
-    /// The handler's name; empty for commands, as in `queue_queues.handler`.
-    pub fn handler(&self) -> &str {
-        match self {
-            Self::Handler { handler, .. } => handler,
-            Self::Shell(_) | Self::Argv(_) => "",
-        }
-    }
-
-    /// The bytes in `queue_tasks.payload`. Arguments are joined by NUL, which none may contain.
-    pub fn to_payload(&self) -> std::borrow::Cow<'_, [u8]> {
-        match self {
-            Self::Shell(command) => command.as_bytes().into(),
-            Self::Argv(arguments) => arguments.join("\0").into_bytes().into(),
-            Self::Handler { payload, .. } => payload.into(),
-        }
-    }
-
-    /// The work of a stored row.
-    ///
-    /// # Errors
-    /// [`Error::Bug`] for a kind this program does not know or a command that is not UTF-8.
-    pub fn from_row(kind: i64, handler: &str, payload: Vec<u8>) -> Result<Self> {
-        let text = |bytes| {
-            String::from_utf8(bytes).map_err(|_| Error::Bug {
-                what: "a stored command is not UTF-8".to_owned(),
-            })
-        };
-        match kind {
-            0 => Ok(Self::Shell(text(payload)?)),
-            1 => Ok(Self::Argv(
-                text(payload)?.split('\0').map(str::to_owned).collect(),
-            )),
-            2 => Ok(Self::Handler {
-                handler: handler.to_owned(),
-                payload,
-            }),
-            other => Err(Error::Bug {
-                what: format!("a stored task is of kind {other}, which this version cannot run"),
-            }),
-        }
-    }
-
-    /// The highest kind that this version knows.
-    pub const NEWEST_KIND: i64 = 2;
-
-    /// As [`from_row`](Self::from_row), for a task that is not to be run: what a newer version wrote
-    /// passes for a handler that nobody has.
-    pub fn known(kind: i64, handler: &str, payload: Vec<u8>) -> Self {
-        let read = Self::from_row(kind, handler, payload.clone());
-        read.unwrap_or_else(|_| Self::Handler {
-            handler: format!("of kind {kind}"),
-            payload,
-        })
-    }
-
-    /// The command as a person would type it; handlers show their name.
-    pub fn display(&self) -> String {
-        match self {
-            Self::Shell(command) => command.clone(),
-            Self::Argv(arguments) => arguments
-                .iter()
-                .map(|argument| quote(argument))
-                .collect::<Vec<_>>()
-                .join(" "),
-            Self::Handler { handler, .. } => format!("handler {handler}"),
-        }
-    }
-}
-
-/// An argument as a POSIX shell would read it back.
-fn quote(argument: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        argument.to_owned()
-    } else {
-        format!("'{}'", argument.replace('\'', r"'\''"))
-    }
-}
 
 /// A task to enqueue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,7 +115,7 @@ impl NewTask {
             Work::Argv(arguments) => check_arguments(arguments)?,
             Work::Handler { handler, payload } => {
                 check_name("a handler's name", handler)?;
-                if handler.starts_with(aside::HANDLER) {
+                if handler.starts_with(ASIDE_HANDLER) {
                     return Err(Error::invalid("a handler's name must not begin so"));
                 }
                 check_length("a payload", payload.len(), MAX_PAYLOAD_BYTES)?;
@@ -286,25 +162,6 @@ impl NewTask {
     }
 }
 
-/// What the queue of a file's lines begins with: the path that follows may hold anything.
-const OF_LINES: &str = "run:";
-
-/// Checks the name of a queue that is to be: as every name, and without a comma, which stands between
-/// names.
-///
-/// # Errors
-/// [`Error::Invalid`] with a sentence that names the limit.
-pub fn check_queue_name(name: &str) -> Result<()> {
-    check_name("a queue's name", name)?;
-    if name.contains(',') && !name.starts_with(OF_LINES) {
-        return Err(Error::invalid(format!(
-            "{}: a queue's name has no comma, and a worker serves one queue; start one for each",
-            name.escape_debug()
-        )));
-    }
-    Ok(())
-}
-
 fn check_arguments(arguments: &[String]) -> Result<()> {
     if arguments.first().is_none_or(String::is_empty) {
         return Err(Error::invalid("a command must not be empty"));
@@ -322,36 +179,6 @@ fn check_argument(what: &str, text: &str) -> Result<()> {
     }
     check_no_nul(what, text)?;
     check_length(what, text.len(), MAX_ARGUMENT_BYTES)
-}
-
-/// Checks a name shown to people: 1 to [`MAX_NAME_BYTES`] bytes without NUL.
-///
-/// # Errors
-/// [`Error::Invalid`], in a sentence about `what`.
-pub fn check_name(what: &str, name: &str) -> Result<()> {
-    if name.trim().is_empty() {
-        return Err(Error::invalid(format!("{what} must not be empty")));
-    }
-    check_no_nul(what, name)?;
-    check_length(what, name.len(), MAX_NAME_BYTES)
-}
-
-pub(crate) fn check_no_nul(what: &str, text: &str) -> Result<()> {
-    if text.contains('\0') {
-        return Err(Error::invalid(format!(
-            "{what} must not contain a NUL byte"
-        )));
-    }
-    Ok(())
-}
-
-pub(crate) fn check_length(what: &str, bytes: usize, limit: usize) -> Result<()> {
-    if bytes > limit {
-        return Err(Error::invalid(format!(
-            "{what} is {bytes} bytes long; the limit is {limit}"
-        )));
-    }
-    Ok(())
 }
 
 /// A task as stored.

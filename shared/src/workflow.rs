@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::ids::TaskId;
 use crate::state::State;
-use crate::task::TaskId;
 
 /// What the end of a task must be like for its dependent to start. The discriminant is the code in
 /// `queue_dependencies.condition`.

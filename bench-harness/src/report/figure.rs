@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::markdown::cell;
-use super::text::{short, wrap};
+use super::text::{cell, short, wrap};
 use crate::measure::Spread;
 
 /// What a figure has to reach.

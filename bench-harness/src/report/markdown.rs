@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use queue_core::cli::escape;
-
 use super::document::{Document, Measured};
-use super::text::{short, wrap};
+use super::text::{cell, plain, short, wrap};
 use crate::systems::EngineName;
 
 impl Document {
@@ -86,16 +84,6 @@ impl Document {
         let own = |one: &&Measured| one.engine == engine && one.figure.name == name;
         self.figures.iter().find(own)
     }
-}
-
-/// Text that neither ends its line nor begins a tag, whoever wrote the document.
-fn plain(text: &str) -> String {
-    escape::line(text).replace('<', "&lt;")
-}
-
-/// Text that does not end its cell either.
-pub(super) fn cell(text: &str) -> String {
-    plain(text).replace('|', "\\|")
 }
 
 #[cfg(test)]

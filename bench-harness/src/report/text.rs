@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use queue_core::cli::escape;
+
 /// The widest line printed.
 pub(crate) const WIDTH: usize = 80;
 
@@ -69,6 +71,16 @@ pub(crate) fn short(value: f64) -> String {
         _ => 3,
     };
     format!("{scaled:.decimals$}{suffix}")
+}
+
+/// Text that neither ends its line nor begins a tag, whoever wrote the document.
+pub(super) fn plain(text: &str) -> String {
+    escape::line(text).replace('<', "&lt;")
+}
+
+/// Text that does not end its cell either.
+pub(super) fn cell(text: &str) -> String {
+    plain(text).replace('|', "\\|")
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use queue_core::sqlite::Durability;
 
-use super::case::Findings;
 use super::chart::{self, Sampled};
 use super::context::{Context, database, in_turns};
+use super::findings::Findings;
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, count};
 use crate::report::document::Curves;

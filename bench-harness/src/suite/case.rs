@@ -1,47 +1,12 @@
 //! A case: what is measured, and kept, as one piece.
 
-use serde::{Deserialize, Serialize};
-
 use super::context::Context;
+use super::findings::Findings;
 use super::groups::{GROUPS, Group};
 use crate::Result;
-use crate::report::document::{Bars, Curves, Measured};
-use crate::report::{Document, Figure};
+use crate::report::Figure;
+use crate::report::document::Measured;
 use crate::systems::EngineName;
-
-/// What a case found.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Findings {
-    pub(super) figures: Vec<Measured>,
-    pub(super) bars: Vec<Bars>,
-    pub(super) curves: Vec<Curves>,
-}
-
-impl Findings {
-    /// Adds them to what is known.
-    pub(super) fn add_to(self, document: &mut Document) {
-        document.figures.extend(self.figures);
-        document.bars.extend(self.bars);
-        document.curves.extend(self.curves);
-    }
-
-    /// As text of 80 columns.
-    pub(super) fn text(&self) -> String {
-        let figures = self.figures.iter().map(|one| one.figure.text());
-        let bars = self.bars.iter().map(Bars::text);
-        let curves = self.curves.iter().map(Curves::text);
-        figures.chain(bars).chain(curves).collect()
-    }
-}
-
-impl From<Curves> for Findings {
-    fn from(curves: Curves) -> Self {
-        Self {
-            curves: vec![curves],
-            ..Self::default()
-        }
-    }
-}
 
 /// One group, of one engine or drawn of several.
 pub(super) struct Case {

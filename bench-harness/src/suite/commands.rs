@@ -6,9 +6,9 @@ use std::process::Stdio;
 use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State};
 
-use super::case::Findings;
 use super::chart::{self, Sampled};
 use super::context::{Context, database};
+use super::findings::Findings;
 use super::process::verb;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::document::Curves;

@@ -2,8 +2,8 @@
 
 use queue_core::sqlite::Durability;
 
-use super::case::Findings;
 use super::context::{Context, database};
+use super::findings::Findings;
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, count, interleaved};
 use crate::report::document::{BarEntry, Bars, Better};

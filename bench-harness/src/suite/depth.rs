@@ -8,10 +8,10 @@ use queue_core::task::DEFAULT_QUEUE;
 use queue_core::{ClaimRequest, NewTask, Outcome, Queue, Settlement, State};
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 
-use super::case::Findings;
 use super::chart::{self, Sampled};
 use super::context::{Context, database};
 use super::fill::{BYTES_A_TASK, insert, insert_keyed};
+use super::findings::Findings;
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::document::Curves;

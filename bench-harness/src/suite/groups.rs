@@ -1,7 +1,7 @@
 //! The groups of figures: what is measured together, of which engine, and how.
 
-use super::case::Findings;
 use super::context::Context;
+use super::findings::Findings;
 use super::{
     bulk, cli, commands, crash, dag, depth, handlers, hundred, idle, memory, processes, single,
     threads, wakeup,

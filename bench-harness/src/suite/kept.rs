@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use super::case::Findings;
+use super::findings::Findings;
 use crate::measure::Spread;
 use crate::report::Document;
 use crate::report::environment::Environment;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use queue_core::sqlite::Durability;
 use serde::{Deserialize, Serialize};
 
-use super::case::Findings;
 use super::chart::{self, Sampled};
 use super::context::{Context, database};
+use super::findings::Findings;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::document::Curves;
 use crate::report::{Bar, Figure, short};

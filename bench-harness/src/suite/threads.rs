@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use queue_core::sqlite::Durability;
 
-use super::case::Findings;
 use super::chart::{self, Sampled};
 use super::context::{Context, database};
+use super::findings::Findings;
 use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::document::Curves;

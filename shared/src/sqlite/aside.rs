@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::write::{Lane, lane_or_create};
 use super::{read, rows, statement};
 use crate::error::{Error, Result};
+use crate::names::ASIDE_HANDLER;
 use crate::options::TaskOptions;
 use crate::task::{TaskId, Work};
 
@@ -30,10 +31,6 @@ pub const STATEMENTS: [(&str, &str); 4] = [
 /// Tasks that one claim sets aside at most, so that a great many hold nobody up.
 pub const AT_MOST: usize = 1000;
 
-/// What the handler of such a lane is called, before the number of the lane its tasks came from. No
-/// handler may be called so.
-pub(crate) const HANDLER: &str = "(set aside) ";
-
 /// Sets a queued task aside, within a claim. Returns the lane it is in now, which may be new.
 ///
 /// # Errors
@@ -46,7 +43,7 @@ pub fn set_aside(connection: &Connection, task: TaskId) -> Result<Option<Lane>> 
     let Some((from, queue)) = found else {
         return Ok(None);
     };
-    let lane = lane_or_create(connection, &queue, &format!("{HANDLER}{from}"))?;
+    let lane = lane_or_create(connection, &queue, &format!("{ASIDE_HANDLER}{from}"))?;
     connection
         .prepare_cached(SET_ASIDE)?
         .execute((task.0, lane.id))?;
@@ -86,7 +83,7 @@ pub(super) fn why(
     };
     match problem {
         Some(problem) => Some(format!("a newer version of this program can run it: {problem}")),
-        None if handler.starts_with(HANDLER) => Some(
+        None if handler.starts_with(ASIDE_HANDLER) => Some(
             "an older version of this program could not read it; the next worker to start takes it \
              back"
             .to_owned(),

@@ -1,0 +1,61 @@
+//! What names people give may hold.
+
+use crate::error::{Error, Result};
+
+/// The queue of tasks that name none.
+pub const DEFAULT_QUEUE: &str = "default";
+/// Bytes in a task's, queue's or handler's name.
+pub const MAX_NAME_BYTES: usize = 200;
+
+/// Beginning of the handler's name of a queue whose tasks were set aside, before the number of the
+/// one they came from. No handler may be called so.
+pub(crate) const ASIDE_HANDLER: &str = "(set aside) ";
+
+/// What the queue of a file's lines begins with: the path that follows may hold anything.
+const OF_LINES: &str = "run:";
+
+/// Checks the name of a queue that is to be: as every name, and without a comma, which stands between
+/// names.
+///
+/// # Errors
+/// [`Error::Invalid`] with a sentence that names the limit.
+pub fn check_queue_name(name: &str) -> Result<()> {
+    check_name("a queue's name", name)?;
+    if name.contains(',') && !name.starts_with(OF_LINES) {
+        return Err(Error::invalid(format!(
+            "{}: a queue's name has no comma, and a worker serves one queue; start one for each",
+            name.escape_debug()
+        )));
+    }
+    Ok(())
+}
+
+/// Checks a name shown to people: 1 to [`MAX_NAME_BYTES`] bytes without NUL.
+///
+/// # Errors
+/// [`Error::Invalid`], in a sentence about `what`.
+pub fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.trim().is_empty() {
+        return Err(Error::invalid(format!("{what} must not be empty")));
+    }
+    check_no_nul(what, name)?;
+    check_length(what, name.len(), MAX_NAME_BYTES)
+}
+
+pub(crate) fn check_no_nul(what: &str, text: &str) -> Result<()> {
+    if text.contains('\0') {
+        return Err(Error::invalid(format!(
+            "{what} must not contain a NUL byte"
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_length(what: &str, bytes: usize, limit: usize) -> Result<()> {
+    if bytes > limit {
+        return Err(Error::invalid(format!(
+            "{what} is {bytes} bytes long; the limit is {limit}"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The work of a task: a command, or a call of a handler.
+
+use crate::error::{Error, Result};
+
+/// Bytes in a shell command or in one argument; the kernel's `MAX_ARG_STRLEN` less the final NUL.
+pub const MAX_ARGUMENT_BYTES: usize = 131_071;
+/// Bytes in all arguments of a command together.
+pub const MAX_ARGUMENTS_BYTES: usize = 1 << 20;
+/// Bytes in a handler's payload.
+pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
+
+/// What a task does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A command line for `/bin/sh -c`.
+    Shell(String),
+    /// A program and its arguments, started without a shell.
+    Argv(Vec<String>),
+    /// User code registered under a name in the process that works the task.
+    Handler {
+        /// The name the handler is registered under.
+        handler: String,
+        /// Bytes handed to it; the queue does not look inside.
+        payload: Vec<u8>,
+    },
+}
+
+impl Work {
+    /// The code in `queue_tasks.kind`.
+    pub const fn kind(&self) -> i64 {
+        match self {
+            Self::Shell(_) => 0,
+            Self::Argv(_) => 1,
+            Self::Handler { .. } => 2,
+        }
+    }
+
+    /// The handler's name; empty for commands, as in `queue_queues.handler`.
+    pub fn handler(&self) -> &str {
+        match self {
+            Self::Handler { handler, .. } => handler,
+            Self::Shell(_) | Self::Argv(_) => "",
+        }
+    }
+
+    /// The bytes in `queue_tasks.payload`. Arguments are joined by NUL, which none may contain.
+    pub fn to_payload(&self) -> std::borrow::Cow<'_, [u8]> {
+        match self {
+            Self::Shell(command) => command.as_bytes().into(),
+            Self::Argv(arguments) => arguments.join("\0").into_bytes().into(),
+            Self::Handler { payload, .. } => payload.into(),
+        }
+    }
+
+    /// The work of a stored row.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] for a kind this program does not know or a command that is not UTF-8.
+    pub fn from_row(kind: i64, handler: &str, payload: Vec<u8>) -> Result<Self> {
+        let text = |bytes| {
+            String::from_utf8(bytes).map_err(|_| Error::Bug {
+                what: "a stored command is not UTF-8".to_owned(),
+            })
+        };
+        match kind {
+            0 => Ok(Self::Shell(text(payload)?)),
+            1 => Ok(Self::Argv(
+                text(payload)?.split('\0').map(str::to_owned).collect(),
+            )),
+            2 => Ok(Self::Handler {
+                handler: handler.to_owned(),
+                payload,
+            }),
+            other => Err(Error::Bug {
+                what: format!("a stored task is of kind {other}, which this version cannot run"),
+            }),
+        }
+    }
+
+    /// The highest kind that this version knows.
+    pub const NEWEST_KIND: i64 = 2;
+
+    /// As [`from_row`](Self::from_row), for a task that is not to be run: what a newer version wrote
+    /// passes for a handler that nobody has.
+    pub fn known(kind: i64, handler: &str, payload: Vec<u8>) -> Self {
+        let read = Self::from_row(kind, handler, payload.clone());
+        read.unwrap_or_else(|_| Self::Handler {
+            handler: format!("of kind {kind}"),
+            payload,
+        })
+    }
+
+    /// The command as a person would type it; handlers show their name.
+    pub fn display(&self) -> String {
+        match self {
+            Self::Shell(command) => command.clone(),
+            Self::Argv(arguments) => arguments
+                .iter()
+                .map(|argument| quote(argument))
+                .collect::<Vec<_>>()
+                .join(" "),
+            Self::Handler { handler, .. } => format!("handler {handler}"),
+        }
+    }
+}
+
+/// An argument as a POSIX shell would read it back.
+fn quote(argument: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
