@@ -40,7 +40,9 @@
 
 mod graph;
 pub mod handlers;
+mod plan;
 pub mod queue;
+mod slice;
 pub mod sqlite;
 pub mod store;
 pub mod submission;

@@ -13,7 +13,8 @@ use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
 
 use super::limits::{self, Stored};
-use super::writing::Writing;
+use super::slice::Writing;
+use crate::slice::Slice as _;
 
 const LANES_OF: &str = statement(include_str!("../../queries/lanes_of.sql"));
 const PROMOTE_DUE: &str = statement(include_str!("../../queries/promote_due.sql"));
@@ -86,7 +87,7 @@ pub(super) fn claim(
     due: Due,
     lease: Duration,
 ) -> Result<Taken> {
-    let now = writing.now;
+    let now = writing.now();
     let mut taking = Taking {
         lease_until: now.boot.after(lease),
         writing,
@@ -96,7 +97,7 @@ pub(super) fn claim(
         aside: 0,
     };
     if due.is_set_back(now) {
-        write::rebase_retries(taking.writing.connection, now.wall)?;
+        write::rebase_retries(taking.writing.slice.connection, now.wall)?;
     }
     if due.must_look(now) {
         taking.look()?;
@@ -118,7 +119,7 @@ impl Taking<'_, '_> {
     }
 
     fn now(&self) -> Now {
-        self.writing.now
+        self.writing.now()
     }
 
     /// Promotes what came due, fails what came too late, and remembers what comes next; where more
@@ -138,7 +139,7 @@ impl Taking<'_, '_> {
 
     /// When time alone makes something happen.
     fn next(&self) -> Result<Option<Timestamp>> {
-        let connection = self.writing.connection;
+        let connection = self.writing.slice.connection;
         let mut query = connection.prepare_cached(NEXT_EXPIRY)?;
         let expiry: Option<i64> = query.query_row([], |row| row.get(0))?;
         let due = read::next_due(connection)?;
@@ -154,7 +155,7 @@ impl Taking<'_, '_> {
     fn promote(&mut self) -> Result<usize> {
         let mut promoted = 0;
         let keys = read::all(
-            self.writing.connection,
+            self.writing.slice.connection,
             PROMOTE_DUE,
             [self.now().wall.0],
             |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
@@ -169,7 +170,7 @@ impl Taking<'_, '_> {
     /// Ends waiting tasks that did not start, or not end, in the time they were given.
     fn fail_late(&mut self) -> Result<usize> {
         let now = self.now().wall;
-        let late = read::all(self.writing.connection, EXPIRING, [now.0], |row| {
+        let late = read::all(self.writing.slice.connection, EXPIRING, [now.0], |row| {
             let key: Option<Vec<u8>> = row.get(2)?;
             Ok((TaskId(row.get(0)?), rows::time(row, 1)?, key))
         })?;
@@ -181,10 +182,10 @@ impl Taking<'_, '_> {
                 Reason::Late
             };
             // An earlier one of these may have been a dependency, and its end the end of this.
-            let mut update = self.writing.connection.prepare_cached(FAIL_WAITING)?;
+            let mut update = self.writing.slice.connection.prepare_cached(FAIL_WAITING)?;
             if update.execute((id.0, reason.code(), now.0))? == 1 {
-                self.writing.waits_no_more(id)?;
-                self.writing.ended(id, State::Failed)?;
+                self.writing.slice.wait_no_more(id)?;
+                self.writing.ended(&[(id, State::Failed)])?;
                 self.writing.freed.extend(key);
             }
         }
@@ -216,7 +217,7 @@ impl Taking<'_, '_> {
 
     /// Claims from a lane without limit. Returns how many tasks were offered.
     fn take_from(&mut self, (lane, handler): (i64, &str)) -> Result<usize> {
-        let mut query = self.writing.connection.prepare_cached(CLAIM_NEXT)?;
+        let mut query = self.writing.slice.connection.prepare_cached(CLAIM_NEXT)?;
         let mut found = query.query([lane])?;
         let mut offered = Vec::new();
         while offered.len() < self.missing()
@@ -237,7 +238,7 @@ impl Taking<'_, '_> {
     fn take_many(&mut self) -> Result<usize> {
         let (open, limited) = self.open_lanes()?;
         let limit = if limited {
-            limits::queue_limit(self.writing.connection, &self.request.queue)?
+            limits::queue_limit(self.writing.slice.connection, &self.request.queue)?
         } else {
             None
         };
@@ -251,7 +252,9 @@ impl Taking<'_, '_> {
         }
         let mut next = Vec::new();
         for one in &open {
-            for (priority, task) in read::claim_peek(self.writing.connection, one.lane, wanted)? {
+            for (priority, task) in
+                read::claim_peek(self.writing.slice.connection, one.lane, wanted)?
+            {
                 next.push((Reverse(priority), task, one.handler.as_str()));
             }
         }
@@ -274,6 +277,7 @@ impl Taking<'_, '_> {
         let (worker, now) = (self.request.worker, self.now());
         let found = self
             .writing
+            .slice
             .hot
             .claim_read
             .all([task.0], |row| found_task(row, worker, handler, now))?;
@@ -301,10 +305,10 @@ impl Taking<'_, '_> {
         {
             return self.writing.park(id);
         }
-        self.writing.hot.claim.execute((
+        self.writing.slice.hot.claim.execute((
             id.0,
             self.request.worker.0,
-            self.writing.now.wall.0,
+            self.writing.now().wall.0,
             self.lease_until.0,
             limit.map(|limit| limit.id),
         ))?;
@@ -315,7 +319,7 @@ impl Taking<'_, '_> {
     /// The lanes that this worker serves and that are not paused, and whether they are limited.
     fn open_lanes(&mut self) -> Result<(Vec<Open>, bool)> {
         let queue = &self.request.queue;
-        let lanes = read::all(self.writing.connection, LANES_OF, [queue], |row| {
+        let lanes = read::all(self.writing.slice.connection, LANES_OF, [queue], |row| {
             let (lane, handler): (i64, String) = (row.get(0)?, row.get(1)?);
             let limited: bool = row.get(2)?;
             Ok((

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
 use queue_core::sqlite::{read, rows, statement, write};
 use queue_core::state::State;
@@ -12,7 +11,8 @@ use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::writing::Writing;
+use super::slice::{SqliteSlice, Writing};
+use crate::slice::{Slice as _, Start, Waiting};
 use crate::upstream;
 
 const EDGE_INSERT: &str = statement(include_str!("../../queries/edge_insert.sql"));
@@ -32,7 +32,7 @@ pub(super) const RELEASE: &str = statement(include_str!("../../queries/release.s
 pub(super) const WAITING_PUT: &str = statement(include_str!("../../queries/waiting_put.sql"));
 pub(super) const WAITING_DELETE: &str = statement(include_str!("../../queries/waiting_delete.sql"));
 pub(super) const TIME_AND_LIMIT: &str = statement(include_str!("../../queries/time_and_limit.sql"));
-const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
+pub(super) const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
@@ -55,13 +55,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("skip", SKIP),
 ];
 
-/// A task that waits for the one that ended.
-struct Waiting {
-    id: TaskId,
-    condition: Condition,
-    pending: u32,
-}
-
 /// How a task's dependencies stand together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prospect {
@@ -71,91 +64,34 @@ pub(super) enum Prospect {
     Never(TaskId),
 }
 
-impl Writing<'_> {
-    /// Carries the end of a task to those that wait for it, and on from those that are skipped.
-    pub(super) fn ended(&mut self, task: TaskId, state: State) -> Result<()> {
-        let mut work = vec![(task, state)];
-        while let Some((task, state)) = work.pop() {
-            for dependent in self.hot.dependents_waiting.all([task.0], waiting)? {
-                match dependent.condition.standing(state) {
-                    Standing::Open => {}
-                    Standing::Met if dependent.pending > 1 => {
-                        self.hot
-                            .pending
-                            .execute((dependent.id.0, dependent.pending - 1))?;
-                    }
-                    Standing::Met => self.release(dependent.id)?,
-                    Standing::Impossible => {
-                        self.skip(dependent.id, task)?;
-                        work.push((dependent.id, State::Skipped));
-                    }
-                }
-            }
-        }
-        Ok(())
+impl SqliteSlice<'_> {
+    /// The tasks that still wait for one.
+    pub(super) fn dependents(&mut self, task: TaskId) -> Result<Vec<Waiting>> {
+        self.hot.dependents_waiting.all([task.0], waiting)
     }
 
-    /// Lets a task go on whose last dependency holds.
-    pub(super) fn release(&mut self, task: TaskId) -> Result<()> {
+    /// What decides where a task starts.
+    pub(super) fn start(&mut self, task: TaskId) -> Result<Option<Start>> {
         let found = self.hot.time_and_limit.all([task.0], |row| {
-            Ok((rows::time(row, 0)?, row.get::<_, Option<Vec<u8>>>(1)?))
+            Ok(Start {
+                run_at: rows::time(row, 0)?,
+                limit_key: row.get(1)?,
+            })
         })?;
-        for (run_at, limit_key) in found {
-            let state = self.waiting_state(run_at, limit_key);
-            self.hot.release.execute((task.0, state.code()))?;
-        }
-        self.waits_no_more(task)
+        Ok(found.into_iter().next())
     }
+}
 
-    /// Ends a waiting task because of one it depends on.
-    pub(super) fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()> {
-        self.connection
-            .prepare_cached(SKIP)?
-            .execute((task.0, self.now.wall.0, cause.0))?;
-        self.waits_no_more(task)
-    }
-
-    /// Notes that so many dependencies of a task do not hold yet.
-    pub(super) fn waits(&mut self, task: TaskId, pending: u32) -> Result<()> {
-        self.hot.waiting_put.execute((task.0, pending))?;
-        Ok(())
-    }
-
-    /// Whatever becomes of a task, it does not wait for dependencies.
-    pub(super) fn waits_no_more(&mut self, task: TaskId) -> Result<()> {
-        self.hot.waiting_delete.execute([task.0])?;
-        Ok(())
-    }
-
-    /// The state of a waiting task without open dependencies. One under a limit is blocked, and
-    /// admitted at the end of the transaction if there is a slot.
-    pub(super) fn waiting_state(
-        &mut self,
-        run_at: Option<Timestamp>,
-        limit_key: Option<Vec<u8>>,
-    ) -> State {
-        if run_at.is_some_and(|at| at > self.now.wall) {
-            self.effects.scheduled = true;
-            State::Scheduled
-        } else if let Some(key) = limit_key {
-            self.freed.insert(key);
-            State::Blocked
-        } else {
-            self.effects.ready += 1;
-            State::Queued
-        }
-    }
-
+impl Writing<'_> {
     /// Takes back what the former end of a re-opened task meant to those that still wait: its
     /// condition has to hold anew. A dependent that was let go stays so.
     /// Returns how many wait.
     pub(super) fn unended(&mut self, task: TaskId, former: State) -> Result<usize> {
-        let waiting = self.hot.dependents_waiting.all([task.0], waiting)?;
+        let waiting = self.slice.dependents(task)?;
         for dependent in &waiting {
             if dependent.condition.standing(former) == Standing::Met {
-                self.hot
-                    .pending
-                    .execute((dependent.id.0, dependent.pending + 1))?;
+                self.slice
+                    .set_pending(dependent.task, dependent.pending + 1)?;
             }
         }
         Ok(waiting.len())
@@ -164,7 +100,7 @@ impl Writing<'_> {
     /// Stores the edges of new tasks, at both ends.
     pub(super) fn store_edges(&self, mut edges: Vec<Edge>) -> Result<()> {
         edges.sort_unstable_by_key(|edge| (edge.dependent, edge.on));
-        let mut put = self.connection.prepare_cached(UPSTREAM_PUT)?;
+        let mut put = self.slice.connection.prepare_cached(UPSTREAM_PUT)?;
         for of_one in edges.chunk_by(|one, next| one.dependent == next.dependent) {
             let dependent = of_one[0].dependent;
             let pairs = of_one.iter().map(|edge| (edge.on, edge.condition));
@@ -184,7 +120,8 @@ impl Writing<'_> {
     ) -> Result<()> {
         let pairs = all.iter().map(|(on, condition)| (*on, *condition));
         let tasks = upstream::encode(dependent, pairs);
-        self.connection
+        self.slice
+            .connection
             .prepare_cached(UPSTREAM_PUT)?
             .execute((dependent.0, tasks))?;
         self.insert_edges(fresh)
@@ -192,7 +129,8 @@ impl Writing<'_> {
 
     /// Stores an edge at the end of the task depended on, in place of one with another condition.
     pub(super) fn replace_edge(&self, edge: &Edge) -> Result<()> {
-        self.connection
+        self.slice
+            .connection
             .prepare_cached(EDGE_DELETE)?
             .execute((edge.on.0, edge.dependent.0))?;
         self.insert_edges(vec![*edge])
@@ -201,7 +139,7 @@ impl Writing<'_> {
     /// Writes the edges in the order of their table.
     fn insert_edges(&self, mut edges: Vec<Edge>) -> Result<()> {
         edges.sort_unstable_by_key(|edge| (edge.on, edge.dependent));
-        let mut insert = self.connection.prepare_cached(EDGE_INSERT)?;
+        let mut insert = self.slice.connection.prepare_cached(EDGE_INSERT)?;
         for edge in edges {
             insert.execute((edge.on.0, edge.dependent.0, edge.condition.code()))?;
         }
@@ -211,7 +149,7 @@ impl Writing<'_> {
 
 fn waiting(row: &Row<'_>) -> Result<Waiting> {
     Ok(Waiting {
-        id: TaskId(row.get(0)?),
+        task: TaskId(row.get(0)?),
         condition: condition(row.get(1)?)?,
         pending: row.get(2)?,
     })

@@ -14,8 +14,9 @@ use queue_core::workflow::{Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::link;
-use super::writing::Writing;
+use super::slice::Writing;
 use crate::graph::{self, Node};
+use crate::slice::Slice as _;
 use crate::store::Submission;
 use crate::submission::{OnConflict, Settings, WorkflowTask};
 
@@ -92,8 +93,9 @@ pub(super) fn enqueue_one(
 impl Writing<'_> {
     /// Sets aside a task that this version cannot read.
     pub(super) fn set_aside(&self, task: TaskId) -> Result<()> {
-        if let Some(lane) = aside::set_aside(self.connection, task)? {
-            self.connection
+        if let Some(lane) = aside::set_aside(self.slice.connection, task)? {
+            self.slice
+                .connection
                 .prepare_cached(LANE_LIMITED)?
                 .execute([lane.id])?;
         }
@@ -140,7 +142,7 @@ pub(super) fn enqueue(
 ) -> Result<Vec<Enqueued>> {
     let workflow = workflow(writing, submission)?;
     // Read first: the new tasks may wait for the spawner too.
-    let held = link::waiting_for_spawner(writing.connection, submission)?;
+    let held = link::waiting_for_spawner(writing.slice.connection, submission)?;
     let mut inserter = Inserter {
         writing,
         lanes,
@@ -160,7 +162,7 @@ pub(super) fn enqueue(
         graph(&mut inserter, submission, workflow)?
     };
     let own = workflow.filter(|_| submission.spawner.is_some());
-    let links = link::links(writing.connection, submission, own, &enqueued, &held)?;
+    let links = link::links(writing.slice.connection, submission, own, &enqueued, &held)?;
     link::link(writing, &links).map_err(|error| by_label(error, &submission.tasks, &enqueued))?;
     Ok(enqueued)
 }
@@ -195,7 +197,7 @@ fn by_label(error: Error, tasks: &[WorkflowTask], enqueued: &[Enqueued]) -> Erro
 /// The workflow the tasks belong to: the spawner's, that of the first stored task they depend on, or
 /// their own.
 fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<TaskId>> {
-    let connection = writing.connection;
+    let connection = writing.slice.connection;
     if let Some(claim) = submission.spawner {
         let held = read::held(connection, &[claim])?;
         if held == [queue_core::claim::Held::Lost] {
@@ -240,7 +242,7 @@ fn graph(
             start.pending += 1;
             continue;
         };
-        let Some((state, _)) = write::state_of(inserter.writing.connection, on)? else {
+        let Some((state, _)) = write::state_of(inserter.writing.slice.connection, on)? else {
             let label = graph::label(&submission.tasks, edge.dependent);
             return Err(Error::not_found(format!(
                 "there is no task {on} for {label} to depend on; it may have been pruned"
@@ -275,11 +277,10 @@ fn graph(
     });
     let writing = &mut *inserter.writing;
     writing.store_edges(stored.collect())?;
-    for (one, start) in enqueued.iter().zip(&starts) {
-        if start.never.is_some() && !one.existed {
-            writing.ended(one.id, State::Skipped)?;
-        }
-    }
+    let started = enqueued.iter().zip(&starts);
+    let skipped = started.filter(|(one, start)| start.never.is_some() && !one.existed);
+    let ends: Vec<_> = skipped.map(|(one, _)| (one.id, State::Skipped)).collect();
+    writing.ended(&ends)?;
     Ok(enqueued)
 }
 
@@ -351,7 +352,7 @@ impl Inserter<'_, '_> {
             if !holder.lapsed {
                 return existing(task, holder.id);
             }
-            let mut release = self.writing.connection.prepare_cached(KEY_RELEASE)?;
+            let mut release = self.writing.slice.connection.prepare_cached(KEY_RELEASE)?;
             release.execute([holder.id.0])?;
             drop(release);
             inserted = self.try_insert(lane, task, start)?;
@@ -361,16 +362,16 @@ impl Inserter<'_, '_> {
                 what: "a task was not inserted".to_owned(),
             });
         }
-        let id = TaskId(self.writing.connection.last_insert_rowid());
+        let id = TaskId(self.writing.slice.connection.last_insert_rowid());
         if start.pending > 0 && start.never.is_none() {
-            self.writing.waits(id, start.pending)?;
+            self.writing.slice.wait(id, start.pending)?;
         }
         Ok(Enqueued { id, existed: false })
     }
 
     fn try_insert(&mut self, lane: i64, task: &WorkflowTask, start: Start) -> Result<bool> {
         let (new, settings) = (&task.task, &task.settings);
-        let now = self.writing.now.wall;
+        let now = self.writing.now().wall;
         let limited = settings.limit_key.is_some();
         let plain = *settings == Settings::default() && start.workflow.is_none();
         let state = if start.never.is_some() {
@@ -381,7 +382,7 @@ impl Inserter<'_, '_> {
             free_state(new, now)
         };
         let payload = new.work.to_payload();
-        let hot = &mut self.writing.hot;
+        let hot = &mut self.writing.slice.hot;
         let inserted = if plain && !start.depends {
             hot.enqueue
                 .execute(plain_row(lane, state, new, now, &payload)?)?
@@ -434,8 +435,8 @@ impl Inserter<'_, '_> {
     }
 
     fn holder(&self, key: &[u8]) -> Result<Option<Holder>> {
-        let now = self.writing.now.wall;
-        let mut query = self.writing.connection.prepare_cached(KEY_HOLDER)?;
+        let now = self.writing.now().wall;
+        let mut query = self.writing.slice.connection.prepare_cached(KEY_HOLDER)?;
         let found = query
             .query_row([key], |row| {
                 Ok((
@@ -474,7 +475,7 @@ impl Inserter<'_, '_> {
     }
 
     fn unknown_lane(&mut self, queue: &str, handler: &str) -> Result<i64> {
-        let connection = self.writing.connection;
+        let connection = self.writing.slice.connection;
         let lane = write::lane_or_create(connection, queue, handler)?;
         connection
             .prepare_cached(LANE_LIMITED)?

@@ -1,10 +1,5 @@
 //! Limits. How many run is always counted from the rows that run, through an index that only
 //! limited tasks are in: there is no counter that could leak.
-//!
-//! A task under a limit key is blocked until it is admitted: of each lane as many can be claimed
-//! as there are free slots, so no claim ever meets more than that. Several lanes may be offered
-//! the same slot, since one of them may have no worker; the claim that comes too late puts its
-//! task back.
 
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
@@ -13,7 +8,8 @@ use queue_core::sqlite::{read, rows, statement};
 use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::writing::Writing;
+use super::slice::{SqliteSlice, Writing};
+use crate::slice::{FreeSlots, Opening};
 use crate::store::{Limit, LimitKind, Rate};
 
 const LIMIT_OF: &str = statement(include_str!("../../queries/limit_of.sql"));
@@ -31,7 +27,7 @@ const READY_LANE: &str = statement(include_str!("../../queries/ready_lane.sql"))
 const READY_PAGE: &str = statement(include_str!("../../queries/ready_page.sql"));
 const PARKED_LANE: &str = statement(include_str!("../../queries/parked_lane.sql"));
 const PARKED_NEXT: &str = statement(include_str!("../../queries/parked_next.sql"));
-const ADMIT: &str = statement(include_str!("../../queries/admit.sql"));
+pub(super) const ADMIT: &str = statement(include_str!("../../queries/admit.sql"));
 const PARK: &str = statement(include_str!("../../queries/park.sql"));
 const STATE_AND_LIMIT: &str = statement(include_str!("../../queries/state_and_limit.sql"));
 
@@ -135,6 +131,41 @@ fn micros(at: Timestamp) -> i64 {
     at.0.saturating_mul(1000)
 }
 
+impl SqliteSlice<'_> {
+    /// The free slots under a key, if a task waits for one.
+    pub(super) fn free_slots_of(&self, key: &[u8]) -> Result<Option<FreeSlots>> {
+        let connection = self.connection;
+        let Some(mut queue) = next_lane(connection, PARKED_LANE, key, i64::MIN)? else {
+            return Ok(None);
+        };
+        let free = match key_bound(connection, key)? {
+            None => u64::from(u32::MAX),
+            Some(bound) => {
+                let running = count(connection, RUNNING_OF_KEY, [key])?;
+                u64::from(bound).saturating_sub(running)
+            }
+        };
+        if free == 0 {
+            return Ok(None);
+        }
+        let mut queues = Vec::new();
+        loop {
+            queues.push((queue, count(connection, READY_OF_KEY, (key, queue))?));
+            match next_lane(connection, PARKED_LANE, key, queue)? {
+                Some(next) => queue = next,
+                None => return Ok(Some(FreeSlots { free, queues })),
+            }
+        }
+    }
+
+    /// The next tasks of a queue that wait for a key.
+    pub(super) fn parked_next(&self, opening: Opening<'_>) -> Result<Vec<TaskId>> {
+        let Opening { key, queue, tasks } = opening;
+        let next = ids(self.connection, PARKED_NEXT, (key, queue), tasks)?;
+        Ok(next.into_iter().map(TaskId).collect())
+    }
+}
+
 impl Writing<'_> {
     /// What a queue's limit allows a claim to take now.
     pub(super) fn allowance(&self, limit: Stored) -> Result<Allowance> {
@@ -143,14 +174,14 @@ impl Writing<'_> {
             more_at: None,
         };
         if let Some(rate) = limit.rate {
-            allowance = limit.starts_left(rate, self.now.wall);
-            if limit.is_ahead(rate, self.now.wall) {
+            allowance = limit.starts_left(rate, self.now().wall);
+            if limit.is_ahead(rate, self.now().wall) {
                 // Left as it is, it would look empty until the old time comes again.
-                self.store_full_at(limit, limit.spent(rate, 0, self.now.wall))?;
+                self.store_full_at(limit, limit.spent(rate, 0, self.now().wall))?;
             }
         }
         if let Some(bound) = limit.concurrency {
-            let running = count(self.connection, RUNNING_OF_GATE, [limit.id])?;
+            let running = count(self.slice.connection, RUNNING_OF_GATE, [limit.id])?;
             let free = u64::from(bound).saturating_sub(running);
             let free = usize::try_from(free).unwrap_or(usize::MAX);
             allowance.tasks = allowance.tasks.min(free);
@@ -163,13 +194,14 @@ impl Writing<'_> {
         if let Some(rate) = limit.rate
             && tasks > 0
         {
-            self.store_full_at(limit, limit.spent(rate, tasks, self.now.wall))?;
+            self.store_full_at(limit, limit.spent(rate, tasks, self.now().wall))?;
         }
         Ok(())
     }
 
     fn store_full_at(&self, limit: Stored, full_at: i64) -> Result<()> {
-        self.connection
+        self.slice
+            .connection
             .prepare_cached(LIMIT_SPEND)?
             .execute((limit.id, full_at))?;
         Ok(())
@@ -177,74 +209,42 @@ impl Writing<'_> {
 
     /// Whether as many run under a key as may.
     pub(super) fn is_full(&self, key: &[u8]) -> Result<bool> {
-        let Some(bound) = key_bound(self.connection, key)? else {
+        let Some(bound) = key_bound(self.slice.connection, key)? else {
             return Ok(false);
         };
-        Ok(count(self.connection, RUNNING_OF_KEY, [key])? >= u64::from(bound))
+        Ok(count(self.slice.connection, RUNNING_OF_KEY, [key])? >= u64::from(bound))
     }
 
     /// Lets a task that was offered a slot wait for the next.
     pub(super) fn park(&self, task: TaskId) -> Result<()> {
-        self.connection.prepare_cached(PARK)?.execute([task.0])?;
+        self.slice
+            .connection
+            .prepare_cached(PARK)?
+            .execute([task.0])?;
         Ok(())
     }
 
     /// Notes that a task stopped being offered or running, which may free a slot of its key.
     pub(super) fn note_freed(&mut self, task: TaskId) -> Result<()> {
-        let mut query = self.connection.prepare_cached(STATE_AND_LIMIT)?;
+        let mut query = self.slice.connection.prepare_cached(STATE_AND_LIMIT)?;
         let key: Option<Option<Vec<u8>>> =
             query.query_row([task.0], |row| row.get(1)).optional()?;
         self.freed.extend(key.flatten());
         Ok(())
     }
 
-    /// Admits the next of those that wait for the keys whose slots this transaction freed.
-    pub(super) fn admit_freed(&mut self) -> Result<()> {
-        while let Some(key) = self.freed.pop_first() {
-            self.admit(&key)?;
-        }
-        Ok(())
-    }
-
-    fn admit(&mut self, key: &[u8]) -> Result<()> {
-        let Some(mut lane) = next_lane(self.connection, PARKED_LANE, key, i64::MIN)? else {
-            return Ok(());
-        };
-        let free = match key_bound(self.connection, key)? {
-            None => u64::from(u32::MAX),
-            Some(bound) => {
-                let running = count(self.connection, RUNNING_OF_KEY, [key])?;
-                u64::from(bound).saturating_sub(running)
-            }
-        };
-        if free == 0 {
-            return Ok(());
-        }
-        loop {
-            let ready = count(self.connection, READY_OF_KEY, (key, lane))?;
-            let room = usize::try_from(free.saturating_sub(ready)).unwrap_or(usize::MAX);
-            if room > 0 {
-                let next = ids(self.connection, PARKED_NEXT, (key, lane), room)?;
-                let mut update = self.connection.prepare_cached(ADMIT)?;
-                for id in &next {
-                    update.execute([id])?;
-                }
-                self.effects.ready += next.len();
-            }
-            match next_lane(self.connection, PARKED_LANE, key, lane)? {
-                Some(next) => lane = next,
-                None => return Ok(()),
-            }
-        }
-    }
-
     /// Takes back what was admitted beyond a bound that is set now.
     fn park_beyond(&self, key: &[u8], bound: u32) -> Result<()> {
         let mut lane = i64::MIN;
-        while let Some(next) = next_lane(self.connection, READY_LANE, key, lane)? {
+        while let Some(next) = next_lane(self.slice.connection, READY_LANE, key, lane)? {
             lane = next;
-            let mut update = self.connection.prepare_cached(PARK)?;
-            for id in ids(self.connection, READY_PAGE, (key, lane, bound), usize::MAX)? {
+            let mut update = self.slice.connection.prepare_cached(PARK)?;
+            for id in ids(
+                self.slice.connection,
+                READY_PAGE,
+                (key, lane, bound),
+                usize::MAX,
+            )? {
                 update.execute([id])?;
             }
         }
@@ -256,7 +256,7 @@ impl Writing<'_> {
         let (kind, name) = coded(&limit.kind);
         let bounded = limit.concurrency.is_some() || limit.rate.is_some();
         if bounded {
-            self.connection.prepare_cached(LIMIT_PUT)?.execute((
+            self.slice.connection.prepare_cached(LIMIT_PUT)?.execute((
                 kind,
                 name,
                 limit.concurrency,
@@ -264,7 +264,7 @@ impl Writing<'_> {
                 limit.rate.map(|rate| rate.period_ms),
             ))?;
         } else {
-            let mut delete = self.connection.prepare_cached(LIMIT_DELETE)?;
+            let mut delete = self.slice.connection.prepare_cached(LIMIT_DELETE)?;
             delete.execute((kind, name))?;
         }
         match &limit.kind {
@@ -281,8 +281,9 @@ impl Writing<'_> {
 
     /// Puts lanes that were made just now under their queue's limit.
     pub(super) fn limit_lanes(&self, queue: &str) -> Result<()> {
-        let limited = queue_limit(self.connection, queue)?.is_some();
-        self.connection
+        let limited = queue_limit(self.slice.connection, queue)?.is_some();
+        self.slice
+            .connection
             .prepare_cached(QUEUE_LIMITED)?
             .execute((queue, limited))?;
         Ok(())
@@ -290,11 +291,13 @@ impl Writing<'_> {
 
     /// Makes claims from a queue look at its limit, and counts what runs of it.
     fn gate(&mut self, queue: &str, limited: bool) -> Result<()> {
-        let id = queue_limit(self.connection, queue)?.map(|limit| limit.id);
-        self.connection
+        let id = queue_limit(self.slice.connection, queue)?.map(|limit| limit.id);
+        self.slice
+            .connection
             .prepare_cached(QUEUE_LIMITED)?
             .execute((queue, limited))?;
-        self.connection
+        self.slice
+            .connection
             .prepare_cached(QUEUE_GATE)?
             .execute((queue, id))?;
         self.effects.ready += usize::from(u16::MAX);

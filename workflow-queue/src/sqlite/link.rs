@@ -11,7 +11,8 @@ use queue_core::workflow::{Condition, Edge, Standing};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::edges;
-use super::writing::Writing;
+use super::slice::Writing;
+use crate::slice::Slice as _;
 use crate::store::Submission;
 use crate::submission::{Dependent, Which, WorkflowTask};
 
@@ -98,9 +99,9 @@ pub(super) fn link(writing: &mut Writing<'_>, links: &[Edge]) -> Result<()> {
         }
     }
     for (dependent, added) in &of_dependent {
-        check_waiting(writing.connection, *dependent, added)?;
+        check_waiting(writing.slice.connection, *dependent, added)?;
     }
-    check_cycles(writing.connection, &of_dependent)?;
+    check_cycles(writing.slice.connection, &of_dependent)?;
     for (dependent, added) in of_dependent {
         add(writing, dependent, &added)?;
     }
@@ -154,7 +155,7 @@ fn add(
     dependent: TaskId,
     added: &BTreeMap<TaskId, Condition>,
 ) -> Result<()> {
-    let connection = writing.connection;
+    let connection = writing.slice.connection;
     check_waiting(connection, dependent, added)?;
     let had: BTreeMap<TaskId, Condition> = edges::dependencies(connection, dependent)?
         .into_iter()
@@ -192,9 +193,9 @@ fn add(
     writing.add_edges(dependent, edges.collect(), &all)?;
     connection.prepare_cached(DEPEND)?.execute([dependent.0])?;
     if let Some(on) = never {
-        writing.skip(dependent, on)?;
+        writing.slice.skip(dependent, on)?;
         writing.note_freed(dependent)?;
-        writing.ended(dependent, State::Skipped)?;
+        writing.ended(&[(dependent, State::Skipped)])?;
     } else if pending > 0 {
         block(writing, dependent, pending)?;
     }
@@ -203,9 +204,9 @@ fn add(
 
 /// Has a waiting task wait for so many dependencies, also if it could have been claimed.
 pub(super) fn block(writing: &mut Writing<'_>, task: TaskId, pending: u32) -> Result<()> {
-    let connection = writing.connection;
+    let connection = writing.slice.connection;
     connection.prepare_cached(BLOCK)?.execute([task.0])?;
-    writing.waits(task, pending)?;
+    writing.slice.wait(task, pending)?;
     writing.note_freed(task)
 }
 

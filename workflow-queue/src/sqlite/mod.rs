@@ -12,10 +12,10 @@ mod options;
 mod promotion;
 mod retry;
 mod settle;
+mod slice;
 mod store;
 mod verify;
 mod view;
-mod writing;
 
 pub use lease::check_lease;
 pub use options::SqliteOptions;

@@ -14,7 +14,8 @@ use queue_core::workflow::Standing;
 use rusqlite::Connection;
 
 use super::edges;
-use super::writing::Writing;
+use super::slice::Writing;
+use crate::slice::Slice as _;
 
 const REOPEN: &str = statement(include_str!("../../queries/reopen.sql"));
 
@@ -109,7 +110,7 @@ impl Writing<'_> {
     /// Re-opens ended tasks in one transaction. Of each that was asked for, in that order, what
     /// became of it.
     pub(super) fn retry(&mut self, ids: &[TaskId], downstream: bool) -> Result<Vec<Change>> {
-        let plan = plan(self.connection, ids, downstream)?;
+        let plan = plan(self.slice.connection, ids, downstream)?;
         let mut changes = HashMap::with_capacity(ids.len());
         for id in plan.order() {
             let (change, _) = self.reopen(*id, &plan)?;
@@ -164,17 +165,17 @@ impl Writing<'_> {
         } else {
             self.waiting_state(None, limit_key)
         };
-        self.connection.prepare_cached(REOPEN)?.execute((
+        self.slice.connection.prepare_cached(REOPEN)?.execute((
             id.0,
             next.code(),
             pending > 0,
-            self.now.wall.0,
+            self.now().wall.0,
         ))?;
-        write::retried(self.connection, id)?;
+        write::retried(self.slice.connection, id)?;
         // It may have been given a time to start or end in, for which the next claim must look.
         self.effects.scheduled = true;
         if pending > 0 {
-            self.waits(id, pending)?;
+            self.slice.wait(id, pending)?;
         }
         let dependents = self.unended(id, state)?;
         Ok((Change::Done(next), prospect.edges + dependents))
@@ -183,10 +184,10 @@ impl Writing<'_> {
     /// As [`edges::prospect`], with what the retry itself did to the dependencies.
     fn prospect(&self, id: TaskId, state: State, plan: &RetryPlan) -> Result<Prospect> {
         let (mut pending, mut follows) = (0, false);
-        let dependencies = edges::dependencies(self.connection, id)?;
+        let dependencies = edges::dependencies(self.slice.connection, id)?;
         let edges = dependencies.len();
         for (on, condition) in dependencies {
-            let found = write::state_of(self.connection, on)?.map(|(state, _)| state);
+            let found = write::state_of(self.slice.connection, on)?.map(|(state, _)| state);
             match edges::standing(found, condition, state) {
                 Standing::Open => pending += 1,
                 Standing::Met => {}

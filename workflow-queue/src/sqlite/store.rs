@@ -14,8 +14,9 @@ use queue_core::state::State;
 use rusqlite::{Connection, Transaction};
 
 use super::options::SqliteOptions;
-use super::writing::{Effects, Writing};
+use super::slice::{SqliteSlice, Writing};
 use super::{claim, edges, enqueue, lease, settle};
+use crate::plan::Effects;
 use crate::store::{Done, Submission};
 
 /// What producers and workers execute all the time.
@@ -83,7 +84,7 @@ impl SqliteStore {
         let clock = self.database.clock();
         let (value, effects) = self.database.write(move |connection| {
             // Read here, a lease is whole however long the transaction had to wait.
-            let mut writing = Writing::new(connection, clock.now());
+            let mut writing = Writing::new(SqliteSlice::new(connection, clock.now()));
             let value = operation(&mut writing)?;
             Ok((value, writing.finish()?))
         })?;
@@ -99,7 +100,7 @@ impl SqliteStore {
     ) -> Result<Done<T>> {
         self.check_promoted()?;
         self.database.check_caller_connection(tx)?;
-        let mut writing = Writing::new(tx, self.database.now());
+        let mut writing = Writing::new(SqliteSlice::new(tx, self.database.now()));
         let value = operation(&mut writing)?;
         let wakes = writing.finish()?.wakes();
         Ok(Done { value, wakes })

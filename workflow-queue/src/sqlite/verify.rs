@@ -13,7 +13,8 @@ use queue_core::workflow::{Condition, Edge};
 use rusqlite::Connection;
 
 use super::edges::{self, Prospect};
-use super::writing::Writing;
+use super::slice::Writing;
+use crate::slice::Slice as _;
 use crate::upstream;
 
 const COUNTED: &str = statement(include_str!("../../queries/verify/counted.sql"));
@@ -192,7 +193,7 @@ impl Part {
 impl Broken {
     /// Computes anew what other rows tell.
     pub(super) fn repair(&self, writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
-        let connection = writing.connection;
+        let connection = writing.slice.connection;
         let one = |name, rows| Repaired::of(name, rows).into_iter().collect();
         Ok(match self {
             Self::Check(check) => core::repair(connection, &[*check])?,
@@ -226,9 +227,12 @@ impl Writing<'_> {
     /// Gives both ends of every edge what either knows. Where they disagree about the condition,
     /// the dependent's is right.
     fn even_edges(&self) -> Result<usize> {
-        let (forwards, backwards) = (forwards(self.connection)?, backwards(self.connection)?);
+        let (forwards, backwards) = (
+            forwards(self.slice.connection)?,
+            backwards(self.slice.connection)?,
+        );
         let stored =
-            |task| -> Result<bool> { Ok(write::state_of(self.connection, task)?.is_some()) };
+            |task| -> Result<bool> { Ok(write::state_of(self.slice.connection, task)?.is_some()) };
         let mut changed = 0;
         for (&(on, dependent), &condition) in &backwards {
             if forwards.get(&(on, dependent)) != Some(&condition) && stored(dependent)? {
@@ -249,7 +253,7 @@ impl Writing<'_> {
         }
         for (dependent, fresh) in missing {
             let mut all: BTreeMap<TaskId, Condition> =
-                edges::dependencies(self.connection, dependent)?
+                edges::dependencies(self.slice.connection, dependent)?
                     .into_iter()
                     .collect();
             changed += fresh.len();
@@ -264,15 +268,15 @@ impl Writing<'_> {
     fn recount(&mut self, wrong: &[TaskId]) -> Result<usize> {
         for &task in wrong {
             if !self.is_unmet(task)? {
-                self.waits_no_more(task)?;
+                self.slice.wait_no_more(task)?;
                 continue;
             }
-            match edges::prospect(self.connection, task, State::Blocked)? {
-                Prospect::Waits(0) => self.release(task)?,
-                Prospect::Waits(pending) => self.waits(task, pending)?,
+            match edges::prospect(self.slice.connection, task, State::Blocked)? {
+                Prospect::Waits(0) => self.release(&[task])?,
+                Prospect::Waits(pending) => self.slice.wait(task, pending)?,
                 Prospect::Never(on) => {
-                    self.skip(task, on)?;
-                    self.ended(task, State::Skipped)?;
+                    self.slice.skip(task, on)?;
+                    self.ended(&[(task, State::Skipped)])?;
                 }
             }
         }
@@ -281,7 +285,7 @@ impl Writing<'_> {
 
     /// Whether a task is there and waits for dependencies.
     fn is_unmet(&self, task: TaskId) -> Result<bool> {
-        let mut query = self.connection.prepare_cached(UNMET)?;
+        let mut query = self.slice.connection.prepare_cached(UNMET)?;
         Ok(query.exists([task.0])?)
     }
 }

@@ -90,7 +90,7 @@ impl Store for SqliteStore {
             // The slots that were freed are given away before the claim sees who has them.
             writing.admit_freed()?;
             let due = if writing.effects.scheduled {
-                due.scheduled(writing.now)
+                due.scheduled(writing.now())
             } else {
                 due
             };
@@ -162,24 +162,18 @@ impl Store for SqliteStore {
 
     fn expire(&self, claims: &[Claim]) -> Result<Done<Vec<Reaped>>> {
         let claims = claims.to_vec();
-        self.write(move |writing| {
-            let mut reaped = Vec::new();
-            for claim in &claims {
-                reaped.extend(writing.crash(*claim, true)?);
-            }
-            Ok(reaped)
-        })
+        self.write(move |writing| writing.crash(&claims, true))
     }
 
     fn register(&self, worker: &WorkerInfo) -> Result<u32> {
         self.database.open_heartbeats()?;
         let worker = worker.clone();
-        let done = self.write(move |writing| write::register(writing.connection, &worker))?;
+        let done = self.write(move |writing| write::register(writing.slice.connection, &worker))?;
         Ok(done.value)
     }
 
     fn deregister(&self, worker: WorkerId) -> Result<()> {
-        self.write(move |writing| write::deregister(writing.connection, worker))?;
+        self.write(move |writing| write::deregister(writing.slice.connection, worker))?;
         Ok(())
     }
 
@@ -195,15 +189,12 @@ impl Store for SqliteStore {
     fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Done<Vec<Reaped>>> {
         let kept = kept.to_vec();
         self.write(move |writing| {
-            let mut claims = read::claims_of(writing.connection, worker)?;
+            let mut claims = read::claims_of(writing.slice.connection, worker)?;
             let running = claims.len();
             claims.retain(|claim| !kept.contains(claim));
-            let mut reaped = Vec::new();
-            for claim in &claims {
-                reaped.extend(writing.crash(*claim, false)?);
-            }
+            let reaped = writing.crash(&claims, false)?;
             if claims.len() == running {
-                write::forget(writing.connection, worker)?;
+                write::forget(writing.slice.connection, worker)?;
             }
             Ok(reaped)
         })
@@ -308,7 +299,7 @@ impl Store for SqliteStore {
         let (ids, why) = (ids.to_vec(), why.to_owned());
         self.write(move |writing| {
             let changes = writing.cancel(&ids)?;
-            write::withdraw(writing.connection, &ids, &why)?;
+            write::withdraw(writing.slice.connection, &ids, &why)?;
             Ok(changes)
         })
     }
@@ -336,15 +327,16 @@ impl Store for SqliteStore {
 
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
         let ids = ids.to_vec();
-        let done =
-            self.write(move |writing| write::reprioritize(writing.connection, &ids, priority))?;
+        let done = self
+            .write(move |writing| write::reprioritize(writing.slice.connection, &ids, priority))?;
         Ok(done.value)
     }
 
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
         let queue = queue.to_owned();
         let done = self.write(move |writing| {
-            let changed = write::set_paused(writing.connection, &queue, paused, writing.now.wall)?;
+            let changed =
+                write::set_paused(writing.slice.connection, &queue, paused, writing.now().wall)?;
             if changed && paused {
                 writing.limit_lanes(&queue)?;
             }

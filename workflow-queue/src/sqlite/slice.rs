@@ -1,22 +1,27 @@
-//! A write transaction under way: what every verb has at hand, and what it leaves to do after the
-//! commit.
+//! The rows of a file that one write transaction works on.
 
-use std::collections::BTreeSet;
-
+use queue_core::claim::Claim;
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::Learned;
+use queue_core::output::Output;
+use queue_core::sqlite::write;
+use queue_core::state::State;
+use queue_core::task::TaskId;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
-use super::{claim, edges, enqueue, settle};
+use super::{claim, edges, enqueue, limits, settle};
+use crate::plan;
+use crate::slice::{
+    Conclusion, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, Waiting,
+};
 
-/// One write transaction.
-pub(super) struct Writing<'a> {
+/// A write transaction on a file.
+pub(super) type Writing<'a> = plan::Writing<SqliteSlice<'a>>;
+
+/// The rows of a file. Every write is executed at once.
+pub(super) struct SqliteSlice<'a> {
     pub(super) connection: &'a Connection,
     pub(super) now: Now,
-    pub(super) effects: Effects,
-    /// The limit keys whose slots this transaction freed.
-    pub(super) freed: BTreeSet<Vec<u8>>,
     /// The statements that run once or more per task.
     pub(super) hot: Hot<'a>,
 }
@@ -37,6 +42,8 @@ pub(super) struct Hot<'a> {
     pub(super) time_and_limit: Kept<'a>,
     pub(super) waiting_put: Kept<'a>,
     pub(super) waiting_delete: Kept<'a>,
+    pub(super) skip: Kept<'a>,
+    pub(super) admit: Kept<'a>,
 }
 
 /// A statement, prepared once it is used.
@@ -83,32 +90,11 @@ impl<'a> Kept<'a> {
     }
 }
 
-/// What is to be done once the transaction has committed.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    /// How many tasks can be claimed that could not before.
-    pub(super) ready: usize,
-    /// Whether a task waits for a time, so that the next claim must look for it.
-    pub(super) scheduled: bool,
-    /// Lane numbers worth remembering.
-    pub(super) learned: Vec<Learned>,
-}
-
-impl Effects {
-    /// How many idle workers to wake. Whoever is the first to look at what waits for a time sleeps
-    /// no longer than until then.
-    pub(super) fn wakes(&self) -> usize {
-        self.ready.max(usize::from(self.scheduled))
-    }
-}
-
-impl<'a> Writing<'a> {
+impl<'a> SqliteSlice<'a> {
     pub(super) fn new(connection: &'a Connection, now: Now) -> Self {
         Self {
             connection,
             now,
-            effects: Effects::default(),
-            freed: BTreeSet::new(),
             hot: Hot {
                 enqueue: Kept::new(connection, enqueue::ENQUEUE),
                 enqueue_node: Kept::new(connection, enqueue::ENQUEUE_NODE),
@@ -123,13 +109,77 @@ impl<'a> Writing<'a> {
                 time_and_limit: Kept::new(connection, edges::TIME_AND_LIMIT),
                 waiting_put: Kept::new(connection, edges::WAITING_PUT),
                 waiting_delete: Kept::new(connection, edges::WAITING_DELETE),
+                skip: Kept::new(connection, edges::SKIP),
+                admit: Kept::new(connection, limits::ADMIT),
             },
         }
     }
+}
 
-    /// The last step of every verb: freed slots go to those that wait for them.
-    pub(super) fn finish(mut self) -> Result<Effects> {
-        self.admit_freed()?;
-        Ok(self.effects)
+impl Slice for SqliteSlice<'_> {
+    fn now(&self) -> Now {
+        self.now
+    }
+
+    fn executions(&mut self, claims: &[Claim]) -> Result<Vec<Option<Execution>>> {
+        claims.iter().map(|claim| self.execution(*claim)).collect()
+    }
+
+    fn waiting_for(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<Waiting>>> {
+        tasks.iter().map(|task| self.dependents(*task)).collect()
+    }
+
+    fn starts(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Start>>> {
+        tasks.iter().map(|task| self.start(*task)).collect()
+    }
+
+    fn free_slots(&mut self, keys: &[Vec<u8>]) -> Result<Vec<Option<FreeSlots>>> {
+        keys.iter().map(|key| self.free_slots_of(key)).collect()
+    }
+
+    fn parked(&mut self, openings: &[Opening<'_>]) -> Result<Vec<Vec<TaskId>>> {
+        openings.iter().map(|one| self.parked_next(*one)).collect()
+    }
+
+    fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {
+        self.write_conclusion(conclusion)
+    }
+
+    fn record_attempt(&mut self, attempt: &EndedAttempt<'_>) -> Result<()> {
+        self.insert_attempt(attempt)
+    }
+
+    fn store_output(&mut self, claim: Claim, attempt: u32, output: Option<&Output>) -> Result<()> {
+        write::store_output(self.connection, claim, attempt, output)
+    }
+
+    fn wait(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.hot.waiting_put.execute((task.0, pending))?;
+        Ok(())
+    }
+
+    fn set_pending(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.hot.pending.execute((task.0, pending))?;
+        Ok(())
+    }
+
+    fn wait_no_more(&mut self, task: TaskId) -> Result<()> {
+        self.hot.waiting_delete.execute([task.0])?;
+        Ok(())
+    }
+
+    fn release(&mut self, task: TaskId, state: State) -> Result<()> {
+        self.hot.release.execute((task.0, state.code()))?;
+        self.wait_no_more(task)
+    }
+
+    fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()> {
+        self.hot.skip.execute((task.0, self.now.wall.0, cause.0))?;
+        self.wait_no_more(task)
+    }
+
+    fn admit(&mut self, task: TaskId) -> Result<()> {
+        self.hot.admit.execute([task.0])?;
+        Ok(())
     }
 }

@@ -1,0 +1,266 @@
+//! The ends of tasks, carried to those that wait for them.
+//!
+//! First everything is loaded that the ends can reach, a level of dependents at a time: whoever
+//! would be skipped, then whoever waits for those. Then the ends are carried on one after the
+//! other, each all the way down, as if nothing else had happened at the same time: which end a
+//! dependent is skipped for does not depend on what else is in the batch. Counters are written once
+//! each, however many ends lower them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use queue_core::error::Result;
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use queue_core::workflow::Standing;
+
+use super::Writing;
+use crate::slice::{Slice, Waiting};
+
+/// A task with the state it ended in.
+pub(crate) type End = (TaskId, State);
+
+/// What ends can reach, and what they did so far.
+#[derive(Debug, Default)]
+pub(crate) struct Cascade {
+    /// The tasks that wait for each, until that has ended.
+    waiting: BTreeMap<TaskId, Vec<Waiting>>,
+    /// What became of those.
+    fates: BTreeMap<TaskId, Fate>,
+}
+
+/// What became of a dependent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It waits for so many dependencies.
+    Waits(u32),
+    /// All its dependencies hold.
+    Released,
+    /// It ended itself.
+    Ended,
+}
+
+impl Cascade {
+    /// Loads what can be reached if these tasks end so, or are skipped because of each other.
+    pub(crate) fn load(slice: &mut impl Slice, ends: &[End]) -> Result<Self> {
+        let mut cascade = Self::default();
+        let mut skipped = BTreeSet::new();
+        let mut level = ends.to_vec();
+        while !level.is_empty() {
+            let tasks: Vec<TaskId> = level.iter().map(|(task, _)| *task).collect();
+            let found = slice.waiting_for(&tasks)?;
+            let mut next = Vec::new();
+            for ((task, state), waiting) in level.into_iter().zip(found) {
+                for one in &waiting {
+                    if one.condition.standing(state) == Standing::Impossible
+                        && skipped.insert(one.task)
+                    {
+                        next.push((one.task, State::Skipped));
+                    }
+                }
+                if !waiting.is_empty() {
+                    cascade.waiting.insert(task, waiting);
+                }
+            }
+            level = next;
+        }
+        Ok(cascade)
+    }
+
+    /// Carries the end of a task to those that wait for it, and on from those that are skipped.
+    pub(crate) fn end(&mut self, slice: &mut impl Slice, task: TaskId, state: State) -> Result<()> {
+        if let Some(fate) = self.fates.get_mut(&task) {
+            *fate = Fate::Ended;
+        }
+        let mut work = vec![(task, state)];
+        while let Some((task, state)) = work.pop() {
+            for dependent in self.waiting.remove(&task).unwrap_or_default() {
+                let fate = self.fates.entry(dependent.task);
+                let fate = fate.or_insert(Fate::Waits(dependent.pending));
+                let Fate::Waits(pending) = *fate else {
+                    continue;
+                };
+                match dependent.condition.standing(state) {
+                    Standing::Open => {}
+                    Standing::Met if pending > 1 => *fate = Fate::Waits(pending - 1),
+                    Standing::Met => *fate = Fate::Released,
+                    Standing::Impossible => {
+                        *fate = Fate::Ended;
+                        slice.skip(dependent.task, task)?;
+                        work.push((dependent.task, State::Skipped));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what became of those that go on.
+    pub(crate) fn finish<S: Slice>(self, writing: &mut Writing<S>) -> Result<()> {
+        let mut released = Vec::new();
+        for (task, fate) in self.fates {
+            match fate {
+                Fate::Waits(pending) => writing.slice.set_pending(task, pending)?,
+                Fate::Released => released.push(task),
+                Fate::Ended => {}
+            }
+        }
+        writing.release(&released)
+    }
+}
+
+impl<S: Slice> Writing<S> {
+    /// Carries ends on, in this order.
+    pub(crate) fn ended(&mut self, ends: &[End]) -> Result<()> {
+        if ends.is_empty() {
+            return Ok(());
+        }
+        let mut cascade = Cascade::load(&mut self.slice, ends)?;
+        if cascade.waiting.is_empty() {
+            return Ok(());
+        }
+        for (task, state) in ends {
+            cascade.end(&mut self.slice, *task, *state)?;
+        }
+        cascade.finish(self)
+    }
+
+    /// Lets tasks go on whose last dependency holds.
+    pub(crate) fn release(&mut self, tasks: &[TaskId]) -> Result<()> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let starts = self.slice.starts(tasks)?;
+        for (task, start) in tasks.iter().zip(starts) {
+            match start {
+                Some(start) => {
+                    let state = self.waiting_state(start.run_at, start.limit_key);
+                    self.slice.release(*task, state)?;
+                }
+                None => self.slice.wait_no_more(*task)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use queue_core::outcome::{Outcome, Settlement};
+    use queue_core::state::State;
+    use queue_core::task::TaskId;
+    use queue_core::workflow::Condition;
+
+    use crate::plan::memory::{self, Memory};
+
+    fn failed(task: i64) -> Settlement {
+        let outcome = Outcome::HandlerFailed {
+            message: "no".to_owned(),
+            fatal: true,
+        };
+        memory::settlement(TaskId(task), outcome)
+    }
+
+    fn succeeded(task: i64) -> Settlement {
+        memory::settlement(TaskId(task), Outcome::Succeeded)
+    }
+
+    #[test]
+    fn a_join_of_a_hundred_tasks_that_end_together_is_loaded_and_written_once() {
+        let mut rows = Memory::default();
+        for task in 1..=100 {
+            rows.run(task);
+            rows.depend(101, task, Condition::Success);
+        }
+        rows.depend(101, 102, Condition::Success);
+        rows.run(102);
+        rows.settle(&(1..=100).map(succeeded).collect::<Vec<_>>());
+        assert_eq!(rows.loads, ["executions", "waiting_for"]);
+        assert_eq!(rows.written.get("set_pending"), Some(&1));
+        assert_eq!(rows.pending(101), Some(1));
+        rows.settle(&[succeeded(102)]);
+        assert_eq!(rows.state(101), State::Queued);
+        assert_eq!(rows.pending(101), None);
+    }
+
+    #[test]
+    fn a_level_of_skipped_tasks_is_loaded_at_once_however_wide_it_is() {
+        let mut rows = Memory::default();
+        for first in 1..=50 {
+            rows.run(first);
+            rows.depend(first + 100, first, Condition::Success);
+            rows.depend(first + 200, first + 100, Condition::Success);
+            rows.depend(first + 300, first + 200, Condition::Any);
+        }
+        rows.settle(&(1..=50).map(failed).collect::<Vec<_>>());
+        let levels = [
+            "executions",
+            "waiting_for",
+            "waiting_for",
+            "waiting_for",
+            "starts",
+        ];
+        assert_eq!(rows.loads, levels);
+        assert_eq!(rows.state(250), State::Skipped);
+        assert_eq!(rows.state(350), State::Queued);
+    }
+
+    #[test]
+    fn ends_without_dependents_take_two_loads() {
+        let mut rows = Memory::default();
+        (1..=64).for_each(|task| rows.run(task));
+        rows.settle(&(1..=64).map(succeeded).collect::<Vec<_>>());
+        assert_eq!(rows.loads, ["executions", "waiting_for"]);
+    }
+
+    #[test]
+    fn of_ends_in_one_batch_the_first_that_forbids_a_dependent_is_its_cause() {
+        let mut rows = Memory::default();
+        for task in 1..=3 {
+            rows.run(task);
+            rows.depend(4, task, Condition::Success);
+        }
+        rows.settle(&[succeeded(1), failed(3), failed(2)]);
+        assert_eq!(rows.state(4), State::Skipped);
+        assert_eq!(rows.cause(4), Some(TaskId(3)));
+        assert_eq!(rows.pending(4), None);
+    }
+
+    /// Edges between some tasks.
+    fn edges() -> impl Strategy<Value = Vec<(i64, i64, Condition)>> {
+        let condition = prop::sample::select(Condition::ALL.to_vec());
+        prop::collection::vec((1..16_i64, 1..16_i64, condition), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn ends_in_one_batch_do_what_they_do_one_by_one(
+            edges in edges(),
+            ends in prop::collection::vec((1..16_i64, any::<bool>()), 1..12),
+        ) {
+            let mut together = Memory::default();
+            for (one, other, condition) in edges {
+                if one != other {
+                    together.depend(one.max(other), one.min(other), condition);
+                }
+            }
+            let free: Vec<i64> = (1..16).filter(|task| !together.waits(*task)).collect();
+            for task in free {
+                together.run(task);
+            }
+            let mut apart = together.clone();
+            let ends: Vec<Settlement> = ends
+                .into_iter()
+                .map(|(task, well)| if well { succeeded(task) } else { failed(task) })
+                .collect();
+            let answers = together.settle(&ends);
+            let mut each = Vec::new();
+            for end in &ends {
+                each.extend(apart.settle(std::slice::from_ref(end)));
+            }
+            prop_assert_eq!(answers, each);
+            prop_assert_eq!(together.tasks, apart.tasks);
+            prop_assert_eq!(together.waiting, apart.waiting);
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Rows in memory, for tests of plans. Writes are kept until the next load or the end of the
+//! transaction, as a database behind a network keeps them; loads are counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use queue_core::claim::{Claim, WorkerId};
+use queue_core::clock::{BootTime, Now, Timestamp};
+use queue_core::error::Result;
+use queue_core::options::TaskOptions;
+use queue_core::outcome::{Outcome, Settled, Settlement};
+use queue_core::output::Output;
+use queue_core::queue::Reaped;
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use queue_core::workflow::Condition;
+
+use super::Writing;
+use crate::slice::{
+    Conclusion, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, Waiting,
+};
+
+const WORKER: WorkerId = WorkerId(1);
+const TOKEN: i64 = 1;
+
+/// A task's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    state: State,
+    limit_key: Option<Vec<u8>>,
+    cause: Option<TaskId>,
+    is_lost: bool,
+}
+
+/// A write that is not executed yet.
+#[derive(Clone, Debug)]
+enum Write {
+    State(TaskId, State),
+    Lost(TaskId),
+    Pending(TaskId, Option<u32>),
+    Cause(TaskId, TaskId),
+}
+
+/// Tasks, edges and limits.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    pub(super) tasks: BTreeMap<TaskId, Row>,
+    /// How many dependencies of a waiting task do not hold yet.
+    pub(super) waiting: BTreeMap<TaskId, u32>,
+    /// The loads of the last transaction, in their order.
+    pub(super) loads: Vec<&'static str>,
+    /// How many rows were written, by method.
+    pub(super) written: BTreeMap<&'static str, usize>,
+    edges: BTreeMap<TaskId, BTreeMap<TaskId, Condition>>,
+    limits: BTreeMap<Vec<u8>, u64>,
+    kept: Vec<Write>,
+}
+
+/// An outcome of a task that [`Memory::run`] made run.
+pub(super) fn settlement(task: TaskId, outcome: Outcome) -> Settlement {
+    Settlement {
+        claim: Claim {
+            task,
+            token: TOKEN,
+            worker: WORKER,
+        },
+        outcome,
+        output: None,
+        ended_at: None,
+    }
+}
+
+impl Memory {
+    /// Makes a task run.
+    pub(super) fn run(&mut self, task: i64) {
+        self.row(task).state = State::Running;
+    }
+
+    /// Makes a task wait for another.
+    pub(super) fn depend(&mut self, dependent: i64, on: i64, condition: Condition) {
+        self.row(dependent).state = State::Blocked;
+        let of_one = self.edges.entry(TaskId(on)).or_default();
+        if of_one.insert(TaskId(dependent), condition).is_none() {
+            *self.waiting.entry(TaskId(dependent)).or_default() += 1;
+        }
+    }
+
+    /// Makes a task wait for a slot.
+    pub(super) fn park(&mut self, task: i64, key: &[u8]) {
+        let row = self.row(task);
+        row.state = State::Blocked;
+        row.limit_key = Some(key.to_vec());
+    }
+
+    /// Sets how many may run under a key.
+    pub(super) fn limit(&mut self, key: &[u8], bound: u64) {
+        self.limits.insert(key.to_vec(), bound);
+    }
+
+    pub(super) fn settle(&mut self, settlements: &[Settlement]) -> Vec<Settled> {
+        self.transaction(|writing| writing.settle(settlements, 1))
+    }
+
+    pub(super) fn crash(&mut self, claims: &[Claim]) -> Vec<Reaped> {
+        self.transaction(|writing| writing.crash(claims, false))
+    }
+
+    pub(super) fn state(&self, task: i64) -> State {
+        self.tasks[&TaskId(task)].state
+    }
+
+    pub(super) fn cause(&self, task: i64) -> Option<TaskId> {
+        self.tasks[&TaskId(task)].cause
+    }
+
+    pub(super) fn waits(&self, task: i64) -> bool {
+        self.pending(task).is_some()
+    }
+
+    pub(super) fn pending(&self, task: i64) -> Option<u32> {
+        self.waiting.get(&TaskId(task)).copied()
+    }
+
+    fn transaction<T>(&mut self, verb: impl FnOnce(&mut Writing<&mut Self>) -> Result<T>) -> T {
+        self.loads.clear();
+        self.written.clear();
+        let mut writing = Writing::new(&mut *self);
+        let value = verb(&mut writing).unwrap();
+        writing.finish().unwrap();
+        self.execute();
+        value
+    }
+
+    fn row(&mut self, task: i64) -> &mut Row {
+        self.tasks.entry(TaskId(task)).or_insert(Row {
+            state: State::Queued,
+            limit_key: None,
+            cause: None,
+            is_lost: false,
+        })
+    }
+
+    fn load(&mut self, name: &'static str) {
+        self.execute();
+        self.loads.push(name);
+    }
+
+    fn keep(&mut self, name: &'static str, write: Write) {
+        self.kept.push(write);
+        *self.written.entry(name).or_default() += 1;
+    }
+
+    fn execute(&mut self) {
+        for write in mem::take(&mut self.kept) {
+            match write {
+                Write::State(task, state) => self.row(task.0).state = state,
+                Write::Lost(task) => self.row(task.0).is_lost = true,
+                Write::Cause(task, cause) => self.row(task.0).cause = Some(cause),
+                Write::Pending(task, Some(pending)) => {
+                    self.waiting.insert(task, pending);
+                }
+                Write::Pending(task, None) => {
+                    self.waiting.remove(&task);
+                }
+            }
+        }
+    }
+
+    fn waiting_under(&self, key: &[u8], state: State) -> impl Iterator<Item = TaskId> {
+        let under = self.tasks.iter().filter(move |(task, row)| {
+            row.limit_key.as_deref() == Some(key)
+                && row.state == state
+                && !self.waiting.contains_key(task)
+        });
+        under.map(|(task, _)| *task)
+    }
+}
+
+impl Slice for &mut Memory {
+    fn now(&self) -> Now {
+        Now {
+            wall: Timestamp(1_700_000_000_000),
+            boot: BootTime(1_000_000),
+        }
+    }
+
+    fn executions(&mut self, claims: &[Claim]) -> Result<Vec<Option<Execution>>> {
+        self.load("executions");
+        let execution = |claim: &Claim| {
+            let row = self.tasks.get(&claim.task).filter(|row| !row.is_lost)?;
+            // One that was never claimed has no such token.
+            let is_claimed = row.state == State::Running || row.state.is_terminal();
+            (is_claimed && row.cause.is_none()).then(|| Execution {
+                state: row.state,
+                attempt: 1,
+                attempt_base: 0,
+                crashes: 0,
+                cancel_requested: false,
+                options: TaskOptions::default(),
+                started_at: None,
+                deadline_at: None,
+                limit_key: row.limit_key.clone(),
+                is_expired: false,
+                is_gated: false,
+            })
+        };
+        Ok(claims.iter().map(execution).collect())
+    }
+
+    fn waiting_for(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<Waiting>>> {
+        self.load("waiting_for");
+        let distinct: BTreeSet<_> = tasks.iter().collect();
+        assert_eq!(distinct.len(), tasks.len(), "each is asked for once");
+        let waiting = |task| {
+            let dependents = self.edges.get(task).into_iter().flatten();
+            let waiting = dependents.filter_map(|(dependent, condition)| {
+                Some(Waiting {
+                    task: *dependent,
+                    condition: *condition,
+                    pending: *self.waiting.get(dependent)?,
+                })
+            });
+            waiting.collect()
+        };
+        Ok(tasks.iter().map(waiting).collect())
+    }
+
+    fn starts(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Start>>> {
+        self.load("starts");
+        let start = |task| {
+            let row = self.tasks.get(task)?;
+            Some(Start {
+                run_at: None,
+                limit_key: row.limit_key.clone(),
+            })
+        };
+        Ok(tasks.iter().map(start).collect())
+    }
+
+    fn free_slots(&mut self, keys: &[Vec<u8>]) -> Result<Vec<Option<FreeSlots>>> {
+        self.load("free_slots");
+        let free = |key: &Vec<u8>| {
+            self.waiting_under(key, State::Blocked).next()?;
+            let running = self.waiting_under(key, State::Running).count() as u64;
+            let offered = self.waiting_under(key, State::Queued).count() as u64;
+            let free = self.limits[key].saturating_sub(running);
+            (free > 0).then(|| FreeSlots {
+                free,
+                queues: vec![(1, offered)],
+            })
+        };
+        Ok(keys.iter().map(free).collect())
+    }
+
+    fn parked(&mut self, openings: &[Opening<'_>]) -> Result<Vec<Vec<TaskId>>> {
+        self.load("parked");
+        let next = |opening: &Opening<'_>| {
+            let parked = self.waiting_under(opening.key, State::Blocked);
+            parked.take(opening.tasks).collect()
+        };
+        Ok(openings.iter().map(next).collect())
+    }
+
+    fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {
+        let task = conclusion.claim.task;
+        self.keep("conclude", Write::State(task, conclusion.verdict.state));
+        if conclusion.is_lost {
+            self.keep("conclude", Write::Lost(task));
+        }
+        Ok(())
+    }
+
+    fn record_attempt(&mut self, _: &EndedAttempt<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn store_output(&mut self, _: Claim, _: u32, _: Option<&Output>) -> Result<()> {
+        Ok(())
+    }
+
+    fn wait(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.keep("wait", Write::Pending(task, Some(pending)));
+        Ok(())
+    }
+
+    fn set_pending(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.keep("set_pending", Write::Pending(task, Some(pending)));
+        Ok(())
+    }
+
+    fn wait_no_more(&mut self, task: TaskId) -> Result<()> {
+        self.keep("wait_no_more", Write::Pending(task, None));
+        Ok(())
+    }
+
+    fn release(&mut self, task: TaskId, state: State) -> Result<()> {
+        self.keep("release", Write::State(task, state));
+        self.wait_no_more(task)
+    }
+
+    fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()> {
+        self.keep("skip", Write::State(task, State::Skipped));
+        self.keep("skip", Write::Cause(task, cause));
+        self.wait_no_more(task)
+    }
+
+    fn admit(&mut self, task: TaskId) -> Result<()> {
+        self.keep("admit", Write::State(task, State::Queued));
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! The part of a database that one write transaction works on, as the plans of
+//! [`plan`](crate::plan) see it.
+//!
+//! A plan loads a *level* at a time: many ids in, one answer per id out, in the same order. Then it
+//! decides, and writes. Between machines a level is one round trip; so a plan takes as many of them
+//! as what it works on is deep, however much there is of it.
+//!
+//! Writes may be executed at once or kept until the next load or the commit, in any order that
+//! leaves each task's own in theirs. Of two tasks that are written, the one with the smaller id is
+//! written first wherever that is for the plan to say. A plan does not load again what it has
+//! written: it keeps in mind what it did itself.
+
+use queue_core::claim::Claim;
+use queue_core::clock::{Now, Timestamp};
+use queue_core::error::Result;
+use queue_core::options::TaskOptions;
+use queue_core::outcome::{Running, Verdict};
+use queue_core::output::Output;
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use queue_core::workflow::Condition;
+
+/// The last execution of a task, as its end finds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Execution {
+    /// The task's state; it runs unless the execution has been settled before.
+    pub(crate) state: State,
+    /// The attempt counter.
+    pub(crate) attempt: u32,
+    /// What it was at the last retry.
+    pub(crate) attempt_base: u32,
+    /// The crash counter.
+    pub(crate) crashes: u32,
+    /// Whether somebody asked for its end.
+    pub(crate) cancel_requested: bool,
+    /// The task's options.
+    pub(crate) options: TaskOptions,
+    /// When it was claimed.
+    pub(crate) started_at: Option<Timestamp>,
+    /// When the task fails for not having ended.
+    pub(crate) deadline_at: Option<Timestamp>,
+    /// The key whose limit the task falls under.
+    pub(crate) limit_key: Option<Vec<u8>>,
+    /// Whether its lease has run out.
+    pub(crate) is_expired: bool,
+    /// Whether it counts towards the limit of a queue.
+    pub(crate) is_gated: bool,
+}
+
+impl Execution {
+    /// The same as a verdict needs it.
+    pub(crate) fn running(&self) -> Running<'_> {
+        Running {
+            attempt: self.attempt,
+            attempt_base: self.attempt_base,
+            crashes: self.crashes,
+            cancel_requested: self.cancel_requested,
+            options: &self.options,
+        }
+    }
+}
+
+/// How an execution ended, for the task's row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conclusion<'a> {
+    /// The claim it ran under.
+    pub(crate) claim: Claim,
+    /// What becomes of the task.
+    pub(crate) verdict: &'a Verdict,
+    /// When the task ended, if it did.
+    pub(crate) finished_at: Option<Timestamp>,
+    /// Whether the worker lost the claim, so that its own settle must be refused.
+    pub(crate) is_lost: bool,
+}
+
+/// An attempt to record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndedAttempt<'a> {
+    /// The claim it ran under.
+    pub(crate) claim: Claim,
+    /// Its number, from 1.
+    pub(crate) attempt: u32,
+    /// When it was claimed.
+    pub(crate) started_at: Timestamp,
+    /// When it ended.
+    pub(crate) finished_at: Timestamp,
+    /// What it made of its task.
+    pub(crate) verdict: &'a Verdict,
+    /// The end of its output, where that is kept.
+    pub(crate) tail: Option<&'a [u8]>,
+}
+
+/// A task that waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// The dependent.
+    pub(crate) task: TaskId,
+    /// How the other has to end.
+    pub(crate) condition: Condition,
+    /// How many of its dependencies do not hold yet.
+    pub(crate) pending: u32,
+}
+
+/// What decides where a task stands once its dependencies hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// When it may start.
+    pub(crate) run_at: Option<Timestamp>,
+    /// The key whose limit it falls under.
+    pub(crate) limit_key: Option<Vec<u8>>,
+}
+
+/// The free slots under a limit key, and the queues whose tasks wait for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FreeSlots {
+    /// How many more may run under the key than do.
+    pub(crate) free: u64,
+    /// Each queue id with how many of its tasks are offered a slot already.
+    pub(crate) queues: Vec<(i64, u64)>,
+}
+
+/// Slots to fill with the next tasks of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opening<'a> {
+    /// The limit key.
+    pub(crate) key: &'a [u8],
+    /// The queue's id.
+    pub(crate) queue: i64,
+    /// How many tasks.
+    pub(crate) tasks: usize,
+}
+
+/// The rows that a write transaction works on: loads first, then writes.
+pub(crate) trait Slice {
+    /// The time of the transaction.
+    fn now(&self) -> Now;
+
+    /// The execution of each claim; `None` if the claim is not its task's last, or is lost.
+    fn executions(&mut self, claims: &[Claim]) -> Result<Vec<Option<Execution>>>;
+    /// The tasks that still wait for each of these, in the order of their ids.
+    fn waiting_for(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<Waiting>>>;
+    /// What decides where each of these starts; `None` if there is no such task.
+    fn starts(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Start>>>;
+    /// The free slots under each key; `None` if none is free, or no task waits for one.
+    fn free_slots(&mut self, keys: &[Vec<u8>]) -> Result<Vec<Option<FreeSlots>>>;
+    /// The next tasks for each opening, in the order in which they are to run.
+    fn parked(&mut self, openings: &[Opening<'_>]) -> Result<Vec<Vec<TaskId>>>;
+
+    /// Ends an execution.
+    fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()>;
+    /// Records an attempt.
+    fn record_attempt(&mut self, attempt: &EndedAttempt<'_>) -> Result<()>;
+    /// Stores what the attempt of that number wrote, in place of the output of the last.
+    fn store_output(&mut self, claim: Claim, attempt: u32, output: Option<&Output>) -> Result<()>;
+    /// Has a task wait for so many dependencies that do not hold yet.
+    fn wait(&mut self, task: TaskId, pending: u32) -> Result<()>;
+    /// Changes how many dependencies a waiting task waits for.
+    fn set_pending(&mut self, task: TaskId, pending: u32) -> Result<()>;
+    /// Notes that a task waits for no dependency, whatever becomes of it.
+    fn wait_no_more(&mut self, task: TaskId) -> Result<()>;
+    /// Lets a task go on, in this state, that waits for no dependency any more.
+    fn release(&mut self, task: TaskId, state: State) -> Result<()>;
+    /// Ends a waiting task because of one it depends on.
+    fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()>;
+    /// Offers a slot to a task that waits for one.
+    fn admit(&mut self, task: TaskId) -> Result<()>;
+}
