@@ -17,6 +17,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use super::connection::open_reader;
 use super::database::Database;
 use super::fault::located;
+use super::location::COMPANIONS;
 use super::location::unusable;
 use super::place::{Identity, beside, sync_folder};
 use super::statement;
@@ -27,9 +28,6 @@ const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"
 
 /// Pages copied at a time: 16 MiB of the usual 4 KiB.
 const PAGES: i32 = 4096;
-
-/// What `SQLite` keeps beside a database.
-pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 impl Database {
     /// Copies the database, as it is at this moment, to a new file at `target`, private to the

@@ -10,12 +10,12 @@ use rusqlite::Connection;
 use super::checkpoint::{self, Checkpoints, Next, Pass};
 use super::connection::open_writer;
 use super::fault::{Fault, Shared};
-use super::lock::WriterLock;
 use super::log_stamp::LogStamp;
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::poison::Poison;
 use super::statement;
+use super::writer_lock::WriterLock;
 use crate::error::Result;
 
 const PASSIVE: &str = statement(include_str!("../../queries/checkpoint_passive.sql"));

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::known::Newer;
+use super::lines::Newer;
 
 /// The most operations in one transaction: a failure runs every one of them again.
 pub(super) const MAX_BATCH: usize = 256;

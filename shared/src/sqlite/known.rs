@@ -2,16 +2,14 @@
 //! `SQLite` compiles statements anew without a word once the schema has changed. That it does is what
 //! the writer watches: inside a transaction in which anything was compiled, it compares the versions.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use rusqlite::hooks::Authorization;
 
-use super::migrate::Line;
+use super::lines::{Line, Newer};
 use super::statement;
-use crate::error::Error;
 
 pub(super) const NEWER: &str = statement(include_str!("../../queries/newer.sql"));
 
@@ -38,14 +36,6 @@ impl Compiled {
     fn set(&self, compiled: bool) {
         self.0.store(compiled, Ordering::Relaxed);
     }
-}
-
-/// A line that is newer than the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Newer {
-    line: &'static str,
-    version: u32,
-    known: u32,
 }
 
 impl Known {
@@ -100,34 +90,5 @@ impl Known {
             found = found.or(line.and_then(|line| Newer::of(line, version)));
         }
         Ok(found)
-    }
-}
-
-impl Newer {
-    /// `line` in a file that has it in that version; `None` unless that is newer.
-    pub(super) fn of(line: &Line, version: u32) -> Option<Self> {
-        let known = line.newest();
-        (version > known).then_some(Self {
-            line: line.name,
-            version,
-            known,
-        })
-    }
-
-    /// The error of every write, and of opening the file at `path`.
-    pub(super) fn error(self, path: &Path) -> Error {
-        let Self {
-            line,
-            version,
-            known,
-        } = self;
-        Error::Unusable {
-            path: path.to_owned(),
-            what: format!(
-                "the file was written by a newer version of this program (schema {line} {version}, \
-                 this program knows {known}); upgrade it"
-            ),
-            source: None,
-        }
     }
 }

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::sidecar::files::{self, Owner};
 
+/// Endings of the files that `SQLite` keeps beside a database.
+pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// A checked place.
 #[derive(Debug)]
 pub(super) struct Location {

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::fault::located;
-use super::known::Newer;
+use super::lines::{AppliedLine, CORE, Line, Newer};
 use super::statement;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -16,69 +16,6 @@ const OWN_OBJECTS: &str = statement(include_str!("../../queries/own_objects.sql"
 const CREATE_SCHEMA: &str = statement(include_str!("../../queries/create_schema.sql"));
 const PUT_LINE: &str = statement(include_str!("../../queries/put_line.sql"));
 const PUT_FILE: &str = statement(include_str!("../../queries/put_file.sql"));
-
-/// One step of a line.
-#[derive(Clone, Copy, Debug)]
-pub struct Migration {
-    /// From 1, without gaps.
-    pub version: u32,
-    /// The statements. They change the schema, by which programs notice that have the file open.
-    pub sql: &'static str,
-}
-
-/// A schema line, versioned by its row in `queue_schema`.
-#[derive(Clone, Copy, Debug)]
-pub struct Line {
-    /// Its name in `queue_schema.line`.
-    pub name: &'static str,
-    /// Its steps, oldest first.
-    pub migrations: &'static [Migration],
-    /// Whether its first step makes a file another engine's. Opening takes that step only in a
-    /// file without a queue; elsewhere it is a promotion, which is asked for.
-    pub promotes: bool,
-}
-
-/// What both engines read and write.
-pub const CORE: Line = Line {
-    name: "core",
-    migrations: &[
-        Migration {
-            version: 1,
-            sql: include_str!("../../schema/sqlite/core/001_core.sql"),
-        },
-        Migration {
-            version: 2,
-            sql: include_str!("../../schema/sqlite/core/002_retried.sql"),
-        },
-    ],
-    promotes: false,
-};
-
-/// What workflow-queue has beyond that.
-pub const WORKFLOW: Line = Line {
-    name: "workflow",
-    migrations: &[Migration {
-        version: 1,
-        sql: include_str!("../../schema/sqlite/workflow/001_workflow.sql"),
-    }],
-    promotes: true,
-};
-
-impl Line {
-    /// The newest version this program knows.
-    pub fn newest(&self) -> u32 {
-        self.migrations.last().map_or(0, |last| last.version)
-    }
-}
-
-/// A line as a file has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AppliedLine {
-    /// Its name; possibly one this program does not know.
-    pub name: String,
-    /// Its newest step in the file.
-    pub version: u32,
-}
 
 /// What is new in a file's birth certificate.
 #[derive(Clone, Copy, Debug)]
@@ -212,7 +149,7 @@ fn partly(path: &Path, source: Option<rusqlite::Error>) -> Error {
 mod tests {
     use rusqlite::Connection;
 
-    use super::{CORE, WORKFLOW};
+    use crate::sqlite::{CORE, WORKFLOW};
 
     #[test]
     fn every_step_changes_the_schema() {

@@ -22,6 +22,7 @@ mod in_place;
 mod in_use;
 mod known;
 mod lanes;
+mod lines;
 mod location;
 mod lock;
 mod log_stamp;
@@ -48,6 +49,7 @@ mod sync;
 pub mod verify;
 pub mod write;
 mod writer;
+mod writer_lock;
 #[cfg(test)]
 mod writer_tests;
 
@@ -56,6 +58,7 @@ pub use database::Database;
 pub use due::Due;
 pub use fault::{Fault, located};
 pub use lanes::{Lanes, Learned};
-pub use migrate::{AppliedLine, CORE, Line, Migration, WORKFLOW, promote};
+pub use lines::{AppliedLine, CORE, Line, Migration, WORKFLOW};
+pub use migrate::promote;
 pub use options::{Durability, OpenOptions};
 pub use statement::statement;

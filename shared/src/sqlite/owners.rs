@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::backup::COMPANIONS;
 use super::fault::Fault;
+use super::location::COMPANIONS;
 use super::place::beside;
 use crate::error::Error;
 use crate::runtime::sidecar::Sidecar;

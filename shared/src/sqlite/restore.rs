@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::backup::{COMPANIONS, copy, is_whole};
+use super::backup::{copy, is_whole};
 use super::checkpointer::truncate;
 use super::connection::{open_reader, open_writer};
 use super::epoch::{self, Past};
 use super::exchange::{Beside, Staging};
 use super::fault::located;
 use super::in_use::Whole;
+use super::location::COMPANIONS;
 use super::location::{Location, locate, prepare_sidecar, unusable};
 use super::options::{Durability, OpenOptions};
 use super::place::{Identity, beside};

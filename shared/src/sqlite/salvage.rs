@@ -13,7 +13,8 @@ use rusqlite::{Connection, OpenFlags, Row, Statement, params_from_iter};
 use super::database::Database;
 use super::fault::{Fault, located};
 use super::in_use::Whole;
-use super::migrate::{self, CORE, WORKFLOW};
+use super::lines::{CORE, Line, WORKFLOW};
+use super::migrate;
 use super::options::OpenOptions;
 use super::statement;
 use crate::error::{Error, Result};
@@ -68,7 +69,7 @@ impl Salvaged {
 
 /// The schema of the old file.
 struct Form {
-    lines: &'static [migrate::Line],
+    lines: &'static [Line],
     is_older: bool,
 }
 
@@ -176,7 +177,7 @@ impl Salvage {
 
     /// Which tables the old file has. Where the versions are lost, they are this program's.
     fn form(&self) -> Result<Form> {
-        let lines: &'static [migrate::Line] = if self.has("queue_attempts")? {
+        let lines: &'static [Line] = if self.has("queue_attempts")? {
             &[CORE, WORKFLOW]
         } else {
             &[CORE]

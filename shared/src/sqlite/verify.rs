@@ -13,7 +13,8 @@ use rusqlite::Connection;
 
 use super::database::Database;
 use super::fault::Fault;
-use super::migrate::{self, CORE, Line, WORKFLOW};
+use super::lines::{CORE, Line, WORKFLOW};
+use super::migrate;
 use super::{rows, statement};
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;

@@ -17,7 +17,6 @@ use super::checkpointer::{Checkpointer, take_frames, watch_log};
 use super::combine::{Action, Event, Next, Refusal, Role, Turn, Turns, Verdict};
 use super::fault::{Fault, Shared, located};
 use super::known::Known;
-use super::lock::{HeartbeatLock, WriterLock, busy};
 use super::log_stamp::LogStamp;
 use super::operation::{
     Adopted, AloneFailure, Call, Job, Operation, Parked, Told, Waited, lock, watch_commits,
@@ -27,6 +26,7 @@ use super::poison::{Poison, poisoned};
 use super::statement;
 use super::sync::channel::{Receiver, Sender, unbounded};
 use super::sync::{Arc, Mutex, MutexGuard, OnceLock, thread};
+use super::writer_lock::{HeartbeatLock, WriterLock, busy};
 use crate::error::{Error, Result};
 
 const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));

@@ -304,7 +304,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "a program goes on in a file that a newer one migrated",
-        file: "shared/src/sqlite/known.rs",
+        file: "shared/src/sqlite/lines.rs",
         find: "(version > known)",
         replace: "(version > known + 1)",
         suite: fast("conformance"),

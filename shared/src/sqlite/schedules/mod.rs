@@ -2,7 +2,6 @@
 //! channel and wake: threads of two processes write to one file. Whoever is told that its write is
 //! committed finds it in the file at once, and nobody waits for ever.
 
-mod lock;
 #[path = "../operation.rs"]
 #[expect(
     dead_code,
@@ -18,6 +17,7 @@ mod sync;
     reason = "see above; the database calls the rest"
 )]
 mod writer;
+mod writer_lock;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,7 +118,7 @@ fn write(writer: &Writer, path: &Path, thread: u32) {
 }
 
 fn scenario() {
-    lock::forget();
+    writer_lock::forget();
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let folder = folder.unwrap();
     let path = folder.path().join("q.db");
