@@ -3,7 +3,6 @@
 //! The tracked files are copied to a tree of its own below the target folder, where a fault is a
 //! replaced line. Its tests are built, then given a minute; a test has to fail in that time.
 
-mod beside;
 mod faults;
 mod tree;
 
@@ -18,10 +17,8 @@ use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::patience::{Stopwatch, pause};
 
+pub use faults::FAULTS;
 use tree::Tree;
-
-/// Every fault.
-pub const FAULTS: [&[Fault]; 2] = [faults::FAULTS, beside::BESIDE];
 
 /// How long the tests may take to find a fault, without what building them takes.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -1,23 +1,7 @@
 //! Files: owners, links, files that are taken away, and `shrink`.
 
-use super::{Fault, Suite};
-
-const fn core(filter: &'static str) -> Suite {
-    Suite {
-        package: "queue-core",
-        test: None,
-        filter,
-    }
-}
-
-/// The program itself, with real commands.
-const fn program(filter: &'static str) -> Suite {
-    Suite {
-        package: "fast-queue",
-        test: Some("command_line"),
-        filter,
-    }
-}
+use super::{core, program};
+use crate::planted::Fault;
 
 pub(super) const BESIDE: &[Fault] = &[
     Fault {

@@ -1,0 +1,81 @@
+//! The faults: over every layer, each of a kind that loses, doubles or blocks work.
+
+mod beside;
+mod fast_queue;
+mod running;
+mod storage;
+mod workflow_queue;
+
+use super::{Fault, Suite};
+
+const fn core(filter: &'static str) -> Suite {
+    Suite {
+        package: "queue-core",
+        test: None,
+        filter,
+    }
+}
+
+const fn fast(test: &'static str) -> Suite {
+    Suite {
+        package: "fast-queue",
+        test: Some(test),
+        filter: "",
+    }
+}
+
+const fn workflow(test: &'static str, filter: &'static str) -> Suite {
+    Suite {
+        package: "workflow-queue",
+        test: Some(test),
+        filter,
+    }
+}
+
+/// The executor with real processes.
+const fn executor(filter: &'static str) -> Suite {
+    Suite {
+        package: "queue-core",
+        test: Some("executor"),
+        filter,
+    }
+}
+
+/// The program itself, with real commands.
+const fn program(filter: &'static str) -> Suite {
+    Suite {
+        package: "fast-queue",
+        test: Some("command_line"),
+        filter,
+    }
+}
+
+/// What a command finds, however its worker was started.
+const ENVIRONMENT: Suite = Suite {
+    package: "fast-queue",
+    test: Some("command_line"),
+    filter: "environment",
+};
+
+/// Both programs on one file.
+const PROMOTION: Suite = Suite {
+    package: "bench-harness",
+    test: Some("promotion"),
+    filter: "",
+};
+
+/// An engine on a disk that fails.
+const FAILED_SYNC: Suite = Suite {
+    package: "queue-proof",
+    test: Some("errors"),
+    filter: "a_failed_sync",
+};
+
+/// Every fault, by layer from the file up to the workflow.
+pub const FAULTS: [&[Fault]; 5] = [
+    storage::STORAGE,
+    beside::BESIDE,
+    running::RUNNING,
+    fast_queue::FAST_QUEUE,
+    workflow_queue::WORKFLOW_QUEUE,
+];

@@ -1,0 +1,118 @@
+//! The file: writer, locks, durability, backup and restore.
+
+use super::{FAILED_SYNC, core, fast, workflow};
+use crate::planted::{Fault, Suite};
+
+pub(super) const STORAGE: &[Fault] = &[
+    Fault {
+        name: "NORMAL where full is promised",
+        file: "shared/src/sqlite/connection.rs",
+        find: "Self::Full => 2",
+        replace: "Self::Full => 1",
+        suite: workflow("command_line", "shown"),
+    },
+    Fault {
+        name: "a refused commit is acknowledged",
+        file: "shared/src/sqlite/combine.rs",
+        find: "Refusal::Error | Refusal::Fatal => Verdict::Unknown",
+        replace: "Refusal::Error | Refusal::Fatal => Verdict::Committed",
+        suite: core("sqlite::"),
+    },
+    Fault {
+        name: "the reply comes before the commit",
+        file: "shared/src/sqlite/combine.rs",
+        find: "self.phase = Phase::Committing;\n                Action::Commit",
+        replace: "self.tell(self.current.end, Verdict::Committed)",
+        suite: core("sqlite::"),
+    },
+    Fault {
+        name: "writing goes on after a failed fsync",
+        file: "shared/src/sqlite/writer.rs",
+        find: "Fault::of(&source.0) == Fault::Sync",
+        replace: "Fault::of(&source.0) == Fault::Full",
+        suite: core("sqlite::"),
+    },
+    Fault {
+        name: "a neighbour's failure takes the whole transaction down",
+        file: "shared/src/sqlite/combine.rs",
+        find: "self.roll_back(alone.then_some(Verdict::Failed))",
+        replace: "self.roll_back((alone || self.total > 1).then_some(Verdict::Failed))",
+        suite: core("sqlite::"),
+    },
+    Fault {
+        name: "two processes hold the writer's lock",
+        file: "shared/src/sqlite/lock.rs",
+        find: "Err(Errno::WOULDBLOCK) => return Ok(false)",
+        replace: "Err(Errno::WOULDBLOCK) => return Ok(true)",
+        suite: core("sqlite::lock"),
+    },
+    Fault {
+        name: "a worker does not hear that its task is called off",
+        file: "shared/src/sqlite/write.rs",
+        find: "update.execute((id.0, now.0))?;",
+        replace: "",
+        suite: fast("conformance"),
+    },
+    Fault {
+        name: "a backup has its name before it is complete",
+        file: "shared/src/sqlite/backup.rs",
+        find: "copy(source, self.path(), &partial.path)?;\n        partial.publish(&target, replace)",
+        replace: "partial.publish(&target, replace)?;\n        copy(source, self.path(), &target).map(|()| 0)",
+        suite: Suite {
+            package: "fast-queue",
+            test: Some("command_line"),
+            filter: "a_backup_killed",
+        },
+    },
+    Fault {
+        name: "a restore goes on in the epoch of the backup",
+        file: "shared/src/sqlite/restore.rs",
+        find: "epoch::begin(&tx, replaced, now, random)?;",
+        replace: "let _ = (replaced, now, random);",
+        suite: fast("restore"),
+    },
+    Fault {
+        name: "prune takes what a dependent needs",
+        file: "shared/src/sqlite/prune.rs",
+        find: "if !keeper.keeps(connection, task)? && update",
+        replace: "if update",
+        suite: workflow("engine", "prune"),
+    },
+    Fault {
+        name: "a program goes on in a file that a newer one migrated",
+        file: "shared/src/sqlite/lines.rs",
+        find: "(version > known)",
+        replace: "(version > known + 1)",
+        suite: fast("conformance"),
+    },
+    Fault {
+        name: "a running worker ignores a migration",
+        file: "shared/src/sqlite/operation.rs",
+        find: "ALONE.set(Alone::Undone);",
+        replace: "return false;",
+        suite: fast("conformance"),
+    },
+    Fault {
+        name: "a task of a newer version is met at every claim",
+        file: "shared/src/sqlite/aside.rs",
+        find: ".execute((task.0, lane.id))?;",
+        replace: ".execute((task.0, from))?;",
+        suite: fast("conformance"),
+    },
+    Fault {
+        name: "heartbeats that no sync has made durable",
+        file: "shared/src/sqlite/heartbeats.rs",
+        find: "open_writer(path, options)?",
+        replace: "open_writer(path, &OpenOptions { durability: super::options::Durability::Fast, \
+                  ..options.clone() })?",
+        suite: FAILED_SYNC,
+    },
+    Fault {
+        name: "a full disk ends the worker",
+        file: "shared/src/error.rs",
+        find: "Self::Busy { .. } | Self::Shortage { .. } | Self::CommitUnknown { .. } => true,",
+        replace: "Self::Shortage { .. } => false,\n            \
+                  Self::Busy { .. } | Self::CommitUnknown { .. } => true,",
+        suite: core("fault"),
+    },
+];
