@@ -111,6 +111,7 @@ pub use queue_core::queue::{
     Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Serves, Stats, Waits, WorkerInfo,
 };
+pub use queue_core::remedy::Remedy;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::wakeup::Wake;
 pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};

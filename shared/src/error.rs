@@ -1,58 +1,55 @@
 //! The one error type of the public surface.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use crate::remedy::{self, Remedy};
 use crate::sqlite::Fault;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong. Messages are lower-case sentences that say what to do next.
+/// What can go wrong. Messages are lower-case sentences that say what to do next; a program completes
+/// the commands in them with [`told`](Error::told).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An argument breaks a limit; nothing was written.
-    #[error("{what}")]
     Invalid {
         /// The sentence.
         what: String,
     },
     /// There is no such thing.
-    #[error("{what}")]
     NotFound {
         /// The sentence.
         what: String,
     },
     /// Another process holds the database longer than the busy timeout.
-    #[error("the database is busy: {what}; try again, or run `doctor` to see who holds it")]
     Busy {
         /// Who or what holds it.
         what: String,
     },
     /// The claim is not the caller's any more; nothing was written.
-    #[error(
-        "the claim on task {task} is lost: another worker has it, or it was settled or called off"
-    )]
     ClaimLost {
         /// The task.
         task: i64,
     },
     /// The database cannot be used.
-    #[error("{}: {what}", path.display())]
     Unusable {
         /// The database file.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// What is wrong, and what to do unless that is the remedy.
         what: String,
+        /// The commands that help.
+        remedy: Option<Remedy>,
         /// What the system or `SQLite` said.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// Something that the database needs is short: space, memory, descriptors. Nothing was written,
     /// and the same call may succeed later.
-    #[error("{}: {what}", path.display())]
     Shortage {
         /// The database file.
         path: PathBuf,
@@ -63,43 +60,37 @@ pub enum Error {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// The database was deleted, or replaced, while it was open: what is written to it is lost.
-    #[error("{}: {what}", path.display())]
     Gone {
         /// Where it was.
         path: PathBuf,
-        /// What was found instead and what to do.
+        /// What was found instead, and what to do unless that is the remedy.
         what: String,
         /// Whether what was written lately is lost with it. It is not where only the folder beside it
         /// is gone.
         is_lost: bool,
+        /// The commands that help.
+        remedy: Option<Remedy>,
     },
     /// A worker ended, and processes of its tasks live that its user cannot end.
-    #[error("{what}")]
     Outlived {
         /// Which processes, of which tasks, and who has to end them.
         what: String,
     },
     /// COMMIT returned an error: the write may or may not have happened. An idempotency key
     /// makes it safe to repeat.
-    #[error(
-        "the commit failed, so it is unknown whether the write happened; look before repeating it"
-    )]
     CommitUnknown {
         /// What `SQLite` said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The file belongs to `workflow-queue` now, or is on its way there.
-    #[error("{}: the file is workflow-queue's; use that program on it", path.display())]
     Promoted {
         /// The database file.
         path: PathBuf,
     },
     /// `SQLite` refused a statement for a reason not named above.
-    #[error("the database refused: {0}")]
     Sqlite(#[source] rusqlite::Error),
     /// The system refused something that is not the database: a file, a process, a socket.
-    #[error("{what}: {source}")]
     Io {
         /// What was tried.
         what: String,
@@ -108,11 +99,16 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The program is at fault.
-    #[error("{what}; this is a bug, please report it")]
     Bug {
         /// What was found.
         what: String,
     },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told(&remedy::bare))
+    }
 }
 
 impl Error {
@@ -131,6 +127,79 @@ impl Error {
         Self::Io {
             what: what.into(),
             source: source.into(),
+        }
+    }
+
+    /// The whole sentence, in which `command` says how a verb with its arguments is called.
+    pub fn told(&self, command: &dyn Fn(&str) -> String) -> String {
+        let fact = self.fact();
+        match self.remedy() {
+            Some(remedy) => format!("{fact}; {}", remedy.clause(command)),
+            None => fact,
+        }
+    }
+
+    /// What went wrong, without the commands that help.
+    pub fn fact(&self) -> String {
+        match self {
+            Self::Invalid { what } | Self::NotFound { what } | Self::Outlived { what } => {
+                what.clone()
+            }
+            Self::Busy { what } => format!("the database is busy: {what}"),
+            Self::ClaimLost { task } => format!(
+                "the claim on task {task} is lost: another worker has it, or it was settled or \
+                 cancelled"
+            ),
+            Self::Unusable { path, what, .. }
+            | Self::Shortage { path, what, .. }
+            | Self::Gone { path, what, .. } => format!("{}: {what}", path.display()),
+            Self::CommitUnknown { .. } => {
+                "the commit failed, so it is unknown whether the write happened".to_owned()
+            }
+            Self::Promoted { path } => format!(
+                "{}: the file is workflow-queue's; use that program on it",
+                path.display()
+            ),
+            Self::Sqlite(error) => format!("the database refused: {error}"),
+            Self::Io { what, source } => format!("{what}: {source}"),
+            Self::Bug { what } => format!("{what}; this is a bug, please report it"),
+        }
+    }
+
+    /// The commands that help, where the library knows some.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Busy { .. } => Some(Remedy::FindHolder),
+            Self::CommitUnknown { .. } => Some(Remedy::LookFirst),
+            Self::Unusable { remedy, .. } | Self::Gone { remedy, .. } => *remedy,
+            Self::Invalid { .. }
+            | Self::NotFound { .. }
+            | Self::ClaimLost { .. }
+            | Self::Shortage { .. }
+            | Self::Outlived { .. }
+            | Self::Promoted { .. }
+            | Self::Sqlite(_)
+            | Self::Io { .. }
+            | Self::Bug { .. } => None,
+        }
+    }
+
+    /// The database file, where the error names it.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unusable { path, .. }
+            | Self::Shortage { path, .. }
+            | Self::Gone { path, .. }
+            | Self::Promoted { path } => Some(path),
+            Self::Invalid { .. }
+            | Self::NotFound { .. }
+            | Self::Busy { .. }
+            | Self::ClaimLost { .. }
+            | Self::Outlived { .. }
+            | Self::CommitUnknown { .. }
+            | Self::Sqlite(_)
+            | Self::Io { .. }
+            | Self::Bug { .. } => None,
         }
     }
 

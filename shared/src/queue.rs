@@ -12,6 +12,7 @@ use crate::clock::{Now, Timestamp};
 use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
+use crate::remedy::Remedy;
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
 use crate::state::State;
@@ -199,7 +200,7 @@ pub trait Queue: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Calls tasks off: waiting ones at once, running ones by a request that their worker heeds.
+    /// Cancels tasks: waiting ones at once, running ones by a request that their worker heeds.
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
 
     /// As [`cancel`](Self::cancel); those that are cancelled then, or were before, keep `why` as
@@ -576,8 +577,10 @@ pub struct Finding {
     pub what: String,
     /// What was found.
     pub value: String,
-    /// What is wrong with it and what to do; `None` if nothing is.
+    /// What is wrong with it, and what to do unless that is the remedy; `None` if nothing is.
     pub problem: Option<String>,
+    /// The commands that help.
+    pub remedy: Option<Remedy>,
 }
 
 /// An invariant of a file, as [`Queue::verify`] found it.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::program::Context;
-use super::screen::{note, note_after_change};
+use super::screen::note;
 use super::{Failure, duration, moment, number, select, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -237,7 +237,7 @@ pub fn run<Q: Queue, X: Extras<Q>>(
         return Ok(());
     }
     for (name, handler) in lanes.0 {
-        note_after_change(advise(context, &queue, &name, &handler));
+        context.note_after_change(advise(context, &queue, &name, &handler));
     }
     Ok(())
 }

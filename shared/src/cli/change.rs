@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::interrupt::Interrupt;
 use super::program::{Access, Context};
-use super::screen::{note, note_after_change};
+use super::screen::note;
 use super::select::{self, Filter, Selector};
 use super::{Failure, escape, skipped, tasks};
 use crate::claim::WorkerId;
@@ -173,7 +173,7 @@ fn run_with<Q: Queue>(
         report(context, &queue, &made, verb)?;
         let nothing = made.total == 0 && !context.screen.is_json();
         tell_left(&left, nothing, verb);
-        note_after_change(tell_unheeded(context, &queue, &made.changes));
+        context.note_after_change(tell_unheeded(context, &queue, &made.changes));
     }
     if made.looked_at < made.total && (changed.is_ok() || made.looked_at > 0) {
         note(&format!(

@@ -16,6 +16,7 @@ use crate::claim::WorkerId;
 use crate::clock::SMALL_STEP_MS;
 use crate::error::{Error, Result};
 use crate::queue::{Finding, ListQuery, Queue};
+use crate::remedy::Remedy;
 use crate::runtime::presence::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
@@ -68,7 +69,10 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     findings.extend(workers(context, &queue)?);
     findings.extend(paused(context, &queue)?);
     findings.push(clock(&queue)?);
-    findings.extend(invariants(context, &queue)?);
+    findings.extend(invariants(&queue)?);
+    for finding in &mut findings {
+        complete(context, finding);
+    }
     let problems = findings.iter().filter(|one| one.problem.is_some()).count();
     let screen = if arguments.repair {
         context.screen.of_done()
@@ -102,29 +106,34 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             "doctor found {problems} {}",
             if problems == 1 { "problem" } else { "problems" }
         ),
+        remedy: None,
         source: None,
     }))
 }
 
+/// Says the commands that help as a part of the problem.
+fn complete<Q: Queue>(context: &Context<Q>, finding: &mut Finding) {
+    if let (Some(problem), Some(remedy)) = (&mut finding.problem, finding.remedy) {
+        let clause = remedy.clause(&|verb| context.command(verb));
+        problem.push_str("; ");
+        problem.push_str(&clause);
+    }
+}
+
 /// What `verify` finds broken, and what helps.
-fn invariants<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
+fn invariants<Q: Queue>(queue: &Q) -> Result<Vec<Finding>> {
     let invariants = queue.verify()?;
     let broken = invariants.iter().filter(|one| !one.holds());
     let findings: Vec<Finding> = broken
         .map(|one| Finding {
             what: "invariant".to_owned(),
             value: format!("broken {} times: {}", one.violations, one.name),
-            problem: Some(format!(
-                "{}; {}",
-                one.examples.join("; "),
-                if one.repairable {
-                    format!("{} computes it anew", context.command("doctor --repair"))
-                } else {
-                    "keep a copy, and put a backup in its place with `restore`, or see what \
-                     `salvage` makes of it"
-                        .to_owned()
-                }
-            )),
+            problem: Some(one.examples.join("; ")),
+            remedy: Some(if one.repairable {
+                Remedy::Recompute
+            } else {
+                Remedy::CopyAndRestoreOrSalvage
+            }),
         })
         .collect();
     if findings.is_empty() {
@@ -169,6 +178,7 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
             value: format!("{} alive, {dead} dead", living.len()),
             problem: (dead > 0 && living.is_empty())
                 .then(|| format!("nobody cleans up after the dead; {start} or {repair} does")),
+            remedy: None,
         },
         Finding {
             what: "running tasks".to_owned(),
@@ -178,6 +188,7 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
                 let ids = select::show(&stuck[..stuck.len().min(20)]);
                 format!("{number} ({ids}) wait to be returned; {start} or {repair} does it")
             }),
+            remedy: None,
         },
         Finding {
             what: "claims of programs".to_owned(),
@@ -192,6 +203,7 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
                 ),
             },
             problem: None,
+            remedy: None,
         },
     ]);
     Ok(findings)
@@ -239,5 +251,6 @@ fn ok(what: &str, value: String) -> Finding {
         what: what.to_owned(),
         value,
         problem: None,
+        remedy: None,
     }
 }

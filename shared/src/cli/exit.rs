@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::invocation::Invocation;
 use crate::error::Error;
 
 /// A task failed, or a change was refused by a task's state.
@@ -33,6 +34,13 @@ pub enum Failure {
     ClaimsLost(String),
     /// The engine said no.
     Error(Error),
+    /// The same once a program has completed the sentence.
+    Told {
+        /// The exit code.
+        code: u8,
+        /// The sentence.
+        sentence: String,
+    },
     /// Standard output could not be written.
     Output(io::Error),
 }
@@ -46,9 +54,26 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::ClaimsLost(_) => CLAIM_LOST,
             Self::Error(error) => code_of(error),
+            Self::Told { code, .. } => *code,
             // Whoever reads has had enough; that is no error.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Output(_) => UNUSABLE,
+        }
+    }
+
+    /// The same with the commands that help as a person calls them.
+    pub(super) fn told(self, invocation: &Invocation) -> Self {
+        match self {
+            Self::Error(error) => Self::Told {
+                code: code_of(&error),
+                sentence: invocation.told(&error),
+            },
+            Self::Tasks(_)
+            | Self::Unfinished(_)
+            | Self::Usage(_)
+            | Self::ClaimsLost(_)
+            | Self::Told { .. }
+            | Self::Output(_) => self,
         }
     }
 
@@ -58,8 +83,9 @@ impl Failure {
             Self::Tasks(sentence)
             | Self::Unfinished(sentence)
             | Self::Usage(sentence)
-            | Self::ClaimsLost(sentence) => sentence.clone(),
-            Self::Error(error) => with_cause(error),
+            | Self::ClaimsLost(sentence)
+            | Self::Told { sentence, .. } => sentence.clone(),
+            Self::Error(error) => error.to_string(),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {error}"),
         }
@@ -87,15 +113,6 @@ fn code_of(error: &Error) -> u8 {
         | Error::Io { .. } => UNUSABLE,
         Error::ClaimLost { .. } => CLAIM_LOST,
         Error::Bug { .. } => BUG,
-    }
-}
-
-/// An error with its nearest cause, unless that is said already.
-fn with_cause(error: &Error) -> String {
-    let text = error.to_string();
-    match std::error::Error::source(error).map(ToString::to_string) {
-        Some(cause) if !text.contains(&cause) => format!("{text} ({cause})"),
-        _ => text,
     }
 }
 
@@ -142,6 +159,7 @@ mod tests {
                 Error::Unusable {
                     path: path.clone(),
                     what: "it is a directory".to_owned(),
+                    remedy: None,
                     source: None,
                 },
                 5,
@@ -157,6 +175,7 @@ mod tests {
                     path: path.clone(),
                     what: "the file was deleted".to_owned(),
                     is_lost: true,
+                    remedy: None,
                 },
                 5,
             ),
@@ -191,11 +210,5 @@ mod tests {
         assert_eq!((broken.code(), broken.sentence()), (0, String::new()));
         let full = Failure::Output(io::ErrorKind::StorageFull.into());
         assert_eq!(full.code(), 5);
-    }
-
-    #[test]
-    fn a_sentence_names_its_cause_once() {
-        let error = Failure::from(Error::io("cannot create x", io::Error::other("boom")));
-        assert_eq!(error.sentence(), "cannot create x: boom");
     }
 }

@@ -27,6 +27,7 @@ mod change;
 mod completions;
 mod doctor;
 mod interrupt;
+mod invocation;
 mod known;
 mod list;
 mod log;
@@ -56,5 +57,6 @@ mod workers;
 
 pub use arguments::{Common, Verb};
 pub use exit::Failure;
+pub use invocation::Invocation;
 pub use program::{Access, Context, Program, main};
 pub use show::find;

@@ -10,8 +10,9 @@ use clap::{Parser, ValueEnum};
 
 use super::arguments::{Common, format_of};
 use super::exit::{self, Failure};
+use super::invocation::{Invocation, is_same};
 use super::run;
-use super::screen::{self, Format, Screen};
+use super::screen::{self, Format, Screen, note};
 use super::tips;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -71,7 +72,7 @@ impl<Q: Queue> Program<Q> {
             by_default,
             durability: common.durability,
         };
-        verb(&context)
+        verb(&context).map_err(|failure| failure.told(&context.invocation()))
     }
 
     /// Within a task's command or a hook, the database of the task, unless that is the other program's.
@@ -206,8 +207,7 @@ impl<Q: Queue> Context<Q> {
     /// # Errors
     /// [`Failure::Usage`] if `--db` names a different file.
     pub fn on(&self, path: PathBuf) -> Result<Self, Failure> {
-        let file = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if self.by_option && file(&self.path) != file(&path) {
+        if self.by_option && !is_same(&self.path, &path) {
             return Err(Failure::Usage(format!(
                 "--db names another file than {}; leave it out",
                 path.display()
@@ -241,6 +241,7 @@ impl<Q: Queue> Context<Q> {
             .map_err(|error| Error::Unusable {
                 path: self.path.clone(),
                 what: "its folder cannot be created; name another file with --db".to_owned(),
+                remedy: None,
                 source: Some(Box::new(error)),
             })
     }
@@ -253,13 +254,27 @@ impl<Q: Queue> Context<Q> {
         })
     }
 
+    /// How a person calls this program on this file.
+    pub fn invocation(&self) -> Invocation {
+        Invocation {
+            program: self.program.name,
+            path: self.path.clone(),
+            by_option: self.by_option,
+        }
+    }
+
     /// How a person calls this program with that verb on this file.
     pub fn command(&self, verb: &str) -> String {
-        if self.by_option {
-            let path = Work::Argv(vec![self.path.to_string_lossy().into_owned()]);
-            format!("`{} --db {} {verb}`", self.program.name, path.display())
-        } else {
-            format!("`{} {verb}`", self.program.name)
+        self.invocation().command(verb)
+    }
+
+    /// Says why what follows a change failed. The change is made, so that is no failure of the verb.
+    pub fn note_after_change(&self, followed: Result<(), impl Into<Failure>>) {
+        if let Err(failure) = followed {
+            let sentence = failure.into().told(&self.invocation()).sentence();
+            note(&format!(
+                "this is done, but what follows failed: {sentence}"
+            ));
         }
     }
 
@@ -354,11 +369,13 @@ fn help(name: &str, text: &clap::builder::StyledStr) -> Result<(), Failure> {
     } else {
         text.to_string()
     };
-    let text = text
-        .replace('`', "")
-        .replace("<PROGRAM>_", &variable_name(name, ""))
-        .replace("<PROGRAM> ", &format!("{name} "));
-    screen.raw(text.as_bytes())
+    screen.raw(named(name, &text.replace('`', "")).as_bytes())
+}
+
+/// A text about every program, for this one.
+pub(super) fn named(name: &str, text: &str) -> String {
+    text.replace("<PROGRAM>_", &variable_name(name, ""))
+        .replace("<PROGRAM> ", &format!("{name} "))
 }
 
 /// Help and version are data; everything else that clap says is a usage error.

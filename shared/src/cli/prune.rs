@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::interrupt::Interrupt;
 use super::program::{Access, Context};
-use super::screen::{note, note_after_change};
+use super::screen::note;
 use super::{Failure, duration, list, number, tasks, words};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -104,7 +104,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }
     let pruned = pruned?;
     if !arguments.dry_run {
-        note_after_change(remove_logs(&queue));
+        context.note_after_change(remove_logs(&queue));
     }
     let what = if arguments.dry_run {
         "Would prune"

@@ -171,7 +171,7 @@ fn work<Q: Queue>(
     }
     let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;
-    let mut progress = Progress::new(context.screen, before);
+    let mut progress = Progress::new(context.screen, context.invocation(), before);
     let _awake = Awake::new(progress.printer())?;
     let result = worker.run(&mut progress);
     progress.finish();

@@ -81,6 +81,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     Err(Failure::Error(Error::Unusable {
         path: context.path.clone(),
         what: "not everything in it could be saved".to_owned(),
+        remedy: None,
         source: None,
     }))
 }
@@ -99,6 +100,7 @@ fn foreign<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Failure {
             quoted(&context.path),
             quoted(&arguments.file)
         ),
+        remedy: None,
         source: None,
     })
 }

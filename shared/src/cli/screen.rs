@@ -127,16 +127,6 @@ impl Screen {
 /// Bytes of what could not be printed that are repeated.
 const MOST_REPEATED: usize = 1024;
 
-/// Says why what follows a change failed. The change is made, so that is no failure of the verb.
-pub fn note_after_change(followed: Result<(), impl Into<Failure>>) {
-    if let Err(failure) = followed {
-        let sentence = failure.into().sentence();
-        note(&format!(
-            "this is done, but what follows failed: {sentence}"
-        ));
-    }
-}
-
 /// From now on what cannot be printed soon is left out: the process is to end, whoever reads.
 pub fn hurry() {
     HURRY.store(true, Ordering::Relaxed);

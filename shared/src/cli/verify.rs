@@ -52,6 +52,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
             broken.join("; "),
             context.command("doctor")
         ),
+        remedy: None,
         source: None,
     }))
 }

@@ -218,6 +218,7 @@ pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Listener> {
     Listener::new(queue).map_err(|error| Error::Unusable {
         path: queue.path().to_owned(),
         what: "to wait for tasks takes write permission on the folder beside it".to_owned(),
+        remedy: None,
         source: Some(Box::new(error)),
     })
 }

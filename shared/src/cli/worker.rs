@@ -3,12 +3,10 @@
 mod background;
 mod hooks;
 pub(super) mod left;
+mod options;
 mod service;
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,121 +16,28 @@ use super::printer::{Notes, Printer};
 use super::program::Context;
 use super::screen::{hurry, note};
 use super::terminal::Awake;
-use super::{Failure, duration, exit, known, moment, number, process, select, tasks};
+use super::{Failure, Invocation, exit, known, moment, process, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::queue::Queue;
+use crate::remedy::Remedy;
 use crate::runtime::executor::Unreachable;
 use crate::runtime::{
-    Observer, Obstacle, Recovered, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions, trust,
+    Observer, Obstacle, Recovered, Summary, Unrecorded, Worker, WorkerEvent, trust,
 };
 use crate::state::State;
-use crate::task::{DEFAULT_QUEUE, TaskId};
+use crate::task::TaskId;
 use hooks::Hooks;
+pub use options::{Arguments, Extras};
+pub(super) use options::{Commands, slots};
 use service::Service;
 
 /// Tasks named in one line of the log.
 const MOST_NAMED: usize = 20;
 
-/// Run tasks
-///
-/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
-/// terminal) stops it: it takes nothing more, lets tasks finish for the grace time and hands back
-/// what is left; a second signal makes it hand back at once. What a killed worker leaves behind is
-/// ended and returned by the next one.
-#[derive(clap::Args, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches of the command line"
-)]
-pub struct Arguments {
-    /// How many tasks run at once [default: the number of cores]
-    #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
-    pub(super) slots: Option<u32>,
-
-    /// The queue to work
-    #[arg(long, default_value = DEFAULT_QUEUE)]
-    queue: String,
-
-    /// End once nothing is queued, running or scheduled, retries included; the exit code is 1 if a
-    /// task failed, or if what is left needs a person, which is said
-    #[arg(long)]
-    drain: bool,
-
-    /// From SIGTERM to SIGKILL where a task is ended, and for tasks to finish when the worker is
-    /// stopped
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "10s",
-        allow_hyphen_values = true,
-        value_parser = duration::parse
-    )]
-    grace: Duration,
-
-    /// The shell that runs commands of tasks without one of their own, with `-c`, such as bash
-    #[arg(long, value_name = "SHELL", default_value = "/bin/sh", value_parser = super::add_task::shell)]
-    shell: String,
-
-    /// How long the end of a task's output is waited for after its command's exit, while something
-    /// it left running still holds it; other tasks never wait for it
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "2s",
-        allow_hyphen_values = true,
-        value_parser = duration::parse
-    )]
-    output_grace: Duration,
-
-    /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was
-    /// cancelled while it ran or as its worker died; told in its environment: `QUEUE_TASK_ID`, `QUEUE_TASK_NAME`,
-    /// `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT`, `QUEUE_DB`
-    #[arg(long, value_name = "COMMAND")]
-    on_finish: Option<String>,
-
-    /// How long one run of the command of --on-finish may take before it is ended
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "60s",
-        allow_hyphen_values = true,
-        value_parser = duration::parse
-    )]
-    hook_timeout: Duration,
-
-    /// Leave the terminal, log to worker.log in the folder beside the database, print the pid
-    #[arg(long)]
-    background: bool,
-
-    /// Run commands as root also from a database that others can change: one that is not root's, or
-    /// that others may write to, or that lies in such a folder
-    #[arg(long)]
-    trust_file: bool,
-
-    /// Tell the waiting parent on standard output that this worker is registered
-    #[arg(long, hide = true, conflicts_with = "background")]
-    detached: bool,
-
-    /// The folder that the waiting parent was started in
-    #[arg(long, hide = true, requires = "detached")]
-    folder: Option<PathBuf>,
-}
-
 /// How long what was said last may take to be printed.
 pub(super) const LAST_LINES: Duration = Duration::from_millis(300);
-
-/// What a program's worker has beyond those of every program.
-#[derive(Clone, Debug, Default)]
-pub struct Extras {
-    /// How many slots it has unless the arguments say; one for each core otherwise.
-    pub slots: Option<NonZeroU32>,
-    /// How many tasks it claims at a time at most.
-    pub batch: Option<NonZeroU32>,
-    /// The arguments that say all of this to a worker in the background.
-    pub arguments: Vec<OsString>,
-}
 
 /// Works, on the queue that `open` opens.
 ///
@@ -158,7 +63,7 @@ pub fn run<Q: Queue>(
     if let Some(warning) = trust::warning(queue.path(), queue.sidecar()) {
         note(&warning);
     }
-    let options = options(arguments, extras);
+    let options = arguments.options(extras);
     let slots = options.slots.get();
     let worker = Worker::new(Arc::clone(&queue), options)?;
     let _signals = worker.stopper().on_signals()?;
@@ -172,6 +77,7 @@ pub fn run<Q: Queue>(
         service: Service::ready(),
         hooks: hooks(arguments, &queue, &printer)?,
         printer: printer.clone(),
+        invocation: context.invocation(),
         left: Vec::new(),
     };
     if !arguments.detached {
@@ -216,32 +122,6 @@ fn hooks<Q: Queue>(
         find: Box::new(move |task| reader.get(task).ok().flatten()),
     })
     .map(Some)
-}
-
-fn options(arguments: &Arguments, extras: &Extras) -> WorkerOptions {
-    let asked = arguments.slots.and_then(NonZeroU32::new);
-    let slots = asked.or(extras.slots).unwrap_or_else(|| slots(None));
-    WorkerOptions {
-        queue: arguments.queue.clone(),
-        drain: arguments.drain,
-        trust_file: arguments.trust_file,
-        grace: arguments.grace,
-        output_grace: arguments.output_grace,
-        shell: arguments.shell.clone(),
-        folder: arguments.folder.clone(),
-        batch: extras.batch,
-        ..WorkerOptions::commands(slots)
-    }
-}
-
-/// The slots asked for, else one for each core.
-pub(super) fn slots(asked: Option<u32>) -> NonZeroU32 {
-    asked.and_then(NonZeroU32::new).unwrap_or_else(|| {
-        std::thread::available_parallelism()
-            .ok()
-            .and_then(|cores| cores.try_into().ok())
-            .unwrap_or(NonZeroU32::MIN)
-    })
 }
 
 #[derive(Serialize)]
@@ -298,6 +178,7 @@ struct Reporter {
     service: Service,
     hooks: Option<Hooks>,
     printer: Printer,
+    invocation: Invocation,
     left: Vec<Obstacle>,
 }
 
@@ -312,7 +193,7 @@ impl Observer for Reporter {
         if let WorkerEvent::Left(obstacles) = event {
             self.left.clone_from(obstacles);
         }
-        if let Some(line) = line(event) {
+        if let Some(line) = line(event, &self.invocation) {
             let now = SystemClock.now().wall;
             self.printer.say(format!("{} {line}", moment::iso(now)));
         }
@@ -352,7 +233,7 @@ pub(super) fn leave_stuck(printer: &Printer) {
 }
 
 /// An event as a line of the worker's log; a start is told by its end.
-pub fn line(event: &WorkerEvent) -> Option<String> {
+pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
     Some(match event {
         WorkerEvent::Ended {
             claim,
@@ -370,11 +251,17 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
                 claim.task
             )
         }
-        WorkerEvent::Refused { message } => {
-            format!(
+        WorkerEvent::Refused { message, remedy } => {
+            let mut text = format!(
                 "a write was refused and is repeated: {}",
                 super::escape::line(message)
-            )
+            );
+            // The worker itself looks whether the write happened.
+            if let Some(remedy) = remedy.filter(|remedy| *remedy != Remedy::LookFirst) {
+                let clause = remedy.clause(&|verb| invocation.command(verb));
+                let _ = write!(text, "; {clause}");
+            }
+            text
         }
         WorkerEvent::Blind { message } => format!(
             "the processes that a dead worker left cannot be looked at, so that its tasks wait: {}; \
@@ -389,7 +276,7 @@ pub fn line(event: &WorkerEvent) -> Option<String> {
                 format!("stopping; {running} running, a second signal ends them at once")
             }
         }
-        WorkerEvent::Recovered(recovered) => recovery(recovered),
+        WorkerEvent::Recovered(recovered) => recovery(recovered, invocation),
         WorkerEvent::Short { message, slots } => format!(
             "the machine is short of something: {}; using {slots} slots and trying more later",
             super::escape::line(message)
@@ -474,7 +361,7 @@ fn pids(processes: &[u32]) -> String {
     pids.join(", ")
 }
 
-fn recovery(recovered: &Recovered) -> String {
+fn recovery(recovered: &Recovered, invocation: &Invocation) -> String {
     let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
     let kept: Vec<TaskId> = recovered.kept.iter().map(|claim| claim.task).collect();
     let kept = format!(
@@ -485,8 +372,12 @@ fn recovery(recovered: &Recovered) -> String {
     if recovered.elsewhere {
         return format!(
             "worker {} had died in another pid namespace, whose processes are not seen from here: \
-             {kept} not returned; `why` says what helps",
-            recovered.worker
+             {kept} not returned; {} says what helps",
+            recovered.worker,
+            invocation.command(&match recovered.kept.first() {
+                Some(claim) => format!("why {}", claim.task),
+                None => "doctor".to_owned(),
+            })
         );
     }
     let what = if recovered.expired {
@@ -523,14 +414,39 @@ fn recovery(recovered: &Recovered) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::line;
+    use super::{Invocation, line};
     use crate::claim::WorkerId;
+    use crate::remedy::Remedy;
     use crate::runtime::{Recovered, WorkerEvent};
+
+    fn invocation() -> Invocation {
+        Invocation {
+            program: "fast-queue",
+            path: "tasks.db".into(),
+            by_option: false,
+        }
+    }
+
+    /// It was advised to look for itself before it repeated a write whose end it did not know.
+    #[test]
+    fn a_refusal_that_the_worker_repeats_says_what_a_person_can_do() {
+        let told = |remedy| {
+            let message = "the reason".to_owned();
+            line(&WorkerEvent::Refused { message, remedy }, &invocation()).unwrap()
+        };
+        let repeats = "a write was refused and is repeated: the reason";
+        assert_eq!(told(None), repeats);
+        assert_eq!(told(Some(Remedy::LookFirst)), repeats);
+        assert_eq!(
+            told(Some(Remedy::FindHolder)),
+            format!("{repeats}; `fast-queue doctor` shows who holds it")
+        );
+    }
 
     #[test]
     fn a_clock_that_was_set_back_is_in_the_log() {
         let by = Duration::from_secs(3_600);
-        let line = line(&WorkerEvent::ClockSetBack { by }).unwrap();
+        let line = line(&WorkerEvent::ClockSetBack { by }, &invocation()).unwrap();
         assert_eq!(
             line,
             "the clock was set back by 1h; due tasks go by the new time"
@@ -552,10 +468,14 @@ mod tests {
             })
         };
         assert!(
-            line(&recovered(true))
+            line(&recovered(true), &invocation())
                 .unwrap()
                 .contains("let leases run out: ")
         );
-        assert!(line(&recovered(false)).unwrap().contains("had died: "));
+        assert!(
+            line(&recovered(false), &invocation())
+                .unwrap()
+                .contains("had died: ")
+        );
     }
 }

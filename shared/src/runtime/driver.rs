@@ -463,7 +463,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         match &event {
             // A claim that was lost is settled by nobody here.
             WorkerEvent::Ended { claim, .. } => self.let_go(true, &[*claim]),
-            WorkerEvent::Refused { message } | WorkerEvent::Blind { message }
+            WorkerEvent::Refused { message, .. } | WorkerEvent::Blind { message }
                 if self.was_told(message) =>
             {
                 return;

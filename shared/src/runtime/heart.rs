@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::claim::{Claim, Held};
 use crate::clock::BootTime;
 use crate::error::Result;
+use crate::remedy::Remedy;
 
 /// The first pause after a refused beat; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -72,7 +73,12 @@ pub enum News {
     /// A claim is lost, or somebody wants its execution ended.
     Stands(Claim, Held),
     /// The leases could not be extended; that is tried again.
-    Refused(String),
+    Refused {
+        /// What the database said.
+        message: String,
+        /// The commands that help.
+        remedy: Option<Remedy>,
+    },
 }
 
 /// What to do next.
@@ -164,7 +170,10 @@ impl Heart {
             Ok(held) => held,
             Err(error) => {
                 if self.pause.is_zero() {
-                    actions.push(HeartAction::Tell(News::Refused(error.to_string())));
+                    actions.push(HeartAction::Tell(News::Refused {
+                        message: error.fact(),
+                        remedy: error.remedy(),
+                    }));
                 }
                 return self.refused(now, error.may_pass(), actions);
             }
@@ -372,7 +381,7 @@ mod tests {
             let lasting = Err(Error::invalid("a sync failed"));
             let step = heart.step(now, [HeartEvent::Beaten(lasting)]);
             let refusal =
-                |action: &&HeartAction| matches!(action, HeartAction::Tell(News::Refused(_)));
+                |action: &&HeartAction| matches!(action, HeartAction::Tell(News::Refused { .. }));
             told_refusals += step.actions.iter().filter(refusal).count();
             if now == at(30_000) {
                 assert_eq!(step.actions, [told(1, Held::Lost)]);

@@ -429,7 +429,8 @@ impl Machine {
         self.lately.refused(&error);
         if error.may_pass() {
             self.actions.push(Action::Report(WorkerEvent::Refused {
-                message: error.to_string(),
+                message: error.fact(),
+                remedy: error.remedy(),
             }));
             self.refusal = Some(error);
             return;

@@ -10,6 +10,7 @@ use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::BootTime;
 use crate::error::Result;
 use crate::outcome::{Outcome, Settled, Settlement};
+use crate::remedy::Remedy;
 use crate::state::State;
 
 /// What a machine needs to know of its worker.
@@ -177,6 +178,8 @@ pub enum WorkerEvent {
     Refused {
         /// What it said.
         message: String,
+        /// The commands that help.
+        remedy: Option<Remedy>,
     },
     /// The system refused a look at the processes that a dead worker left. Its tasks return once a
     /// look has shown that none is left.

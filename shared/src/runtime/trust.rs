@@ -75,6 +75,7 @@ pub fn check(database: &Path, sidecar: &Sidecar) -> Result<()> {
                  another user, take that permission away, or, if you trust them all, start it with \
                  --trust-file"
             ),
+            remedy: None,
             source: None,
         }),
     }

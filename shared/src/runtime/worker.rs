@@ -98,7 +98,7 @@ pub struct Summary {
     pub succeeded: u64,
     /// Tasks that ended failed under it.
     pub failed: u64,
-    /// Tasks it ended because they were called off.
+    /// Tasks it ended because they were cancelled.
     pub cancelled: u64,
     /// Executions after which the task waits again: for a retry, snoozed or handed back.
     pub returned: u64,
@@ -303,9 +303,13 @@ fn left_behind(path: &Path, unrecorded: &[Unrecorded], refusal: Option<Error>) -
     let outlived: Vec<&Unrecorded> = unrecorded.iter().filter(survives).collect();
     let count = unrecorded.len() - outlived.len();
     let outlived = (!outlived.is_empty()).then(|| others_processes(&outlived));
+    let lost = match count {
+        1 => "the outcome of 1 task could not be recorded, so that it counts".to_owned(),
+        _ => format!("the outcomes of {count} tasks could not be recorded, so that they count"),
+    };
     let unwritten = format!(
-        "the outcomes of {count} tasks could not be recorded, so that they count as ended by this \
-         worker's death; see that the file can be written, then start a worker"
+        "{lost} as ended by this worker's death; see that the file can be written, then start a \
+         worker"
     );
     let what = match outlived {
         Some(what) if count == 0 => return Error::Outlived { what },
@@ -315,6 +319,7 @@ fn left_behind(path: &Path, unrecorded: &[Unrecorded], refusal: Option<Error>) -
     Error::Unusable {
         path: path.to_owned(),
         what,
+        remedy: None,
         source: refusal.map(Into::into),
     }
 }

@@ -22,6 +22,7 @@ use super::location::unusable;
 use super::place::{Identity, beside, sync_folder};
 use super::statement;
 use crate::error::{Error, Result};
+use crate::remedy::Remedy;
 use crate::runtime::sidecar::files;
 
 const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"));
@@ -97,11 +98,12 @@ pub(super) fn copy(mut source: Connection, path: &Path, to: &Path) -> Result<()>
     if is_whole(&copy).map_err(refused)? {
         return Ok(());
     }
-    Err(unusable(
-        path,
-        "the database is damaged, and so would be a copy of it; save what can be read with \
-         `salvage`",
-    ))
+    Err(Error::Unusable {
+        path: path.to_owned(),
+        what: "the database is damaged, and so would be a copy of it".to_owned(),
+        remedy: Some(Remedy::Salvage),
+        source: None,
+    })
 }
 
 /// Whether `SQLite`'s quick check finds nothing.

@@ -16,6 +16,7 @@ use super::processes::{locking_alone, named, reading, writing};
 use super::{migrate, statement};
 use crate::error::Result;
 use crate::queue::Finding;
+use crate::remedy::Remedy;
 
 const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
 const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"));
@@ -33,6 +34,7 @@ fn fine(what: &str, value: impl Into<String>) -> Finding {
         what: what.to_owned(),
         value: value.into(),
         problem: None,
+        remedy: None,
     }
 }
 
@@ -40,6 +42,14 @@ fn wrong(what: &str, value: impl Into<String>, problem: &str) -> Finding {
     Finding {
         problem: Some(problem.to_owned()),
         ..fine(what, value)
+    }
+}
+
+/// The same where commands help.
+fn curable(what: &str, value: impl Into<String>, problem: &str, remedy: Remedy) -> Finding {
+    Finding {
+        remedy: Some(remedy),
+        ..wrong(what, value, problem)
     }
 }
 
@@ -101,16 +111,16 @@ impl Database {
         let own = std::process::id();
         let readers = reading(self.path()).into_iter().filter(|pid| *pid != own);
         let readers: Vec<String> = readers.map(named).collect();
-        let problem = if readers.is_empty() {
-            "nobody reads now; `doctor --repair` empties it, or the next worker does".to_owned()
+        let (problem, remedy) = if readers.is_empty() {
+            ("nobody reads now".to_owned(), Remedy::EmptyLog)
         } else {
-            format!(
-                "it cannot start over while somebody reads: {}; end that, then `doctor --repair` \
-                 empties it",
+            let problem = format!(
+                "it cannot start over while somebody reads: {}",
                 readers.join(", ")
-            )
+            );
+            (problem, Remedy::EndReadersAndEmptyLog)
         };
-        wrong("WAL bytes", size.to_string(), &problem)
+        curable("WAL bytes", size.to_string(), &problem, remedy)
     }
 
     /// Whether somebody writes and does not finish. Nothing is written for it.
@@ -211,9 +221,10 @@ fn check(connection: &Connection, deep: bool) -> Result<Finding> {
     if complaints == ["ok"] {
         return Ok(fine(name, "ok"));
     }
-    Ok(wrong(
+    Ok(curable(
         name,
         complaints.join(", "),
-        "stop its workers, then `restore` a backup, or `salvage` what can be read to a new file",
+        "the database is damaged",
+        Remedy::RestoreOrSalvage,
     ))
 }

@@ -9,6 +9,11 @@ use rusqlite::ffi;
 
 use super::combine::Refusal;
 use crate::error::Error;
+use crate::remedy::Remedy;
+
+/// Why nothing more is written once the disk did not confirm a write.
+pub(super) const NOT_CONFIRMED: &str =
+    "the disk did not confirm a write, so nothing more is acknowledged";
 
 /// What kind of trouble a `SQLite` error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,11 +137,11 @@ impl Fault {
         }
     }
 
-    /// The error of `path` with that sentence.
+    /// The error of `path` with that sentence and remedy.
     fn located(
         self,
         path: &Path,
-        what: &str,
+        (what, remedy): (&str, Option<Remedy>),
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Error {
         let (path, what) = (path.to_owned(), what.to_owned());
@@ -144,20 +149,36 @@ impl Fault {
         if self.may_pass() {
             Error::Shortage { path, what, source }
         } else {
-            Error::Unusable { path, what, source }
+            Error::Unusable {
+                path,
+                what,
+                remedy,
+                source,
+            }
         }
     }
 
-    /// The sentence for a person; `None` where the file is not to blame.
-    fn sentence(self) -> Option<&'static str> {
-        Some(match self {
+    /// The sentence for a person, and the commands that help; `None` where the file is not to blame.
+    fn sentence(self) -> Option<(&'static str, Option<Remedy>)> {
+        let remedy = match self {
+            Self::Corrupt => Some(Remedy::RestoreOrSalvage),
+            Self::Sync => Some(Remedy::StopAndCheck),
+            Self::Io => Some(Remedy::CheckDisk),
+            Self::Busy
+            | Self::Full
+            | Self::Memory
+            | Self::Refused
+            | Self::NotADatabase
+            | Self::ReadOnly
+            | Self::CannotOpen
+            | Self::Denied
+            | Self::Statement => None,
+        };
+        let sentence = match self {
             Self::Busy | Self::Statement => return None,
             Self::Memory => "no memory is left; free some and repeat the command",
             Self::Full => "no space is left on the disk; free some and repeat the command",
-            Self::Corrupt => {
-                "the database is damaged; stop its workers, then put a backup in its place with \
-                 `restore`, or save what can be read to a new file with `salvage`"
-            }
+            Self::Corrupt => "the database is damaged",
             Self::NotADatabase => "this is not an SQLite database; name another file",
             Self::ReadOnly => {
                 "the database cannot be written, which even a reader must unless another program \
@@ -167,16 +188,14 @@ impl Fault {
                 "the database cannot be opened; check the permissions of the file, its -wal and \
                  -shm, and its folder, and how many files may be open (`ulimit -n`)"
             }
-            Self::Sync => {
-                "the disk did not confirm a write, so nothing more is acknowledged; stop every \
-                 process that uses this file and run `doctor`"
-            }
+            Self::Sync => NOT_CONFIRMED,
             Self::Refused => {
                 "the system refused to read or write it; check quotas, limits on the size of files \
                  (`ulimit -f`) and the disk, then repeat the command"
             }
-            Self::Io => "the disk reported an error; check it, then run `doctor`",
-        })
+            Self::Io => "the disk reported an error",
+        };
+        Some((sentence, remedy))
     }
 }
 
@@ -185,7 +204,7 @@ impl Fault {
 pub fn located(path: &Path, error: rusqlite::Error) -> Error {
     let fault = Fault::of(&error);
     match fault.sentence() {
-        Some(what) => fault.located(path, what, error),
+        Some(sentence) => fault.located(path, sentence, error),
         None => Error::from(error),
     }
 }
@@ -238,10 +257,10 @@ impl Shared {
                     .to_owned(),
             };
         }
-        let what = fault
+        let sentence = fault
             .sentence()
-            .unwrap_or("the database refused a transaction; run `doctor`");
-        fault.located(path, what, self.clone())
+            .unwrap_or(("the database refused a transaction", Some(Remedy::Check)));
+        fault.located(path, sentence, self.clone())
     }
 }
 

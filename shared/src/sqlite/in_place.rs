@@ -11,6 +11,7 @@ use super::place::Identity;
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
 use crate::queue::LOOK_INTERVAL;
+use crate::remedy::Remedy;
 use crate::runtime::sidecar::Sidecar;
 
 /// A file that was opened at a path.
@@ -98,10 +99,13 @@ impl InPlace {
     }
 
     fn error(&self, gone: Gone) -> Error {
+        let remedy = match gone {
+            Gone::Deleted => Some(Remedy::RestoreOrBegin),
+            Gone::Replaced | Gone::Folder => None,
+        };
         let what = match gone {
             Gone::Deleted => {
-                "the file was deleted while it was open, and what is written to it is lost; put a \
-                 backup in its place with `restore`, or start again with a new one"
+                "the file was deleted while it was open, and what is written to it is lost"
             }
             Gone::Replaced => {
                 "another file was put in its place while it was open, and what is written to the one \
@@ -116,6 +120,7 @@ impl InPlace {
             path: self.path.clone(),
             what: what.to_owned(),
             is_lost: gone != Gone::Folder,
+            remedy,
         }
     }
 }

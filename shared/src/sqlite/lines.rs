@@ -99,6 +99,7 @@ impl Newer {
                 "the file was written by a newer version of this program (schema {line} {version}, \
                  this program knows {known}); upgrade it"
             ),
+            remedy: None,
             source: None,
         }
     }

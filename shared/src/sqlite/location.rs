@@ -91,6 +91,7 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
             "its folder {} cannot be used; create it first",
             parent.display()
         ),
+        remedy: None,
         source: Some(Box::new(error)),
     })?;
     if options.read_only || !options.create {
@@ -140,6 +141,7 @@ fn cannot_create(path: &Path, error: std::io::Error) -> Error {
     Error::Unusable {
         path: path.to_owned(),
         what: what.to_owned(),
+        remedy: None,
         source: Some(Box::new(error)),
     }
 }
@@ -207,6 +209,7 @@ fn make_private(path: &Path, folder: &Path) -> Result<()> {
              its owner, or remove the others' permissions",
             folder.display()
         ),
+        remedy: None,
         source: Some(Box::new(error)),
     })
 }
@@ -243,6 +246,7 @@ pub(super) fn sidecar_refused(path: &Path, error: Error) -> Error {
     Error::Unusable {
         path: path.to_owned(),
         what: what.to_owned(),
+        remedy: None,
         source: Some(Box::new(error)),
     }
 }
@@ -258,6 +262,7 @@ fn unreachable_path(path: &Path, error: std::io::Error) -> Error {
     Error::Unusable {
         path: path.to_owned(),
         what: what.to_owned(),
+        remedy: None,
         source: Some(Box::new(error)),
     }
 }
@@ -266,6 +271,7 @@ pub(super) fn unusable(path: &Path, what: &str) -> Error {
     Error::Unusable {
         path: path.to_owned(),
         what: what.to_owned(),
+        remedy: None,
         source: None,
     }
 }

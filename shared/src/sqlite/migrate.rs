@@ -10,6 +10,7 @@ use super::lines::{AppliedLine, CORE, Line, Newer};
 use super::statement;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::remedy::Remedy;
 
 const LINES: &str = statement(include_str!("../../queries/lines.sql"));
 const OWN_OBJECTS: &str = statement(include_str!("../../queries/own_objects.sql"));
@@ -138,9 +139,9 @@ fn read_lines(connection: &Connection) -> rusqlite::Result<Vec<AppliedLine>> {
 fn partly(path: &Path, source: Option<rusqlite::Error>) -> Error {
     Error::Unusable {
         path: path.to_owned(),
-        what: "the file holds only a part of the queue's tables, or others with the prefix \
-               queue_; name another file, or restore a backup"
+        what: "the file holds only a part of the queue's tables, or others with the prefix queue_"
             .to_owned(),
+        remedy: Some(Remedy::UseAnotherOrRestore),
         source: source.map(|source| Box::new(source) as Box<_>),
     }
 }

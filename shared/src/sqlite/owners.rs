@@ -27,6 +27,8 @@ pub(super) struct Owners {
     owner: (u32, u32),
     of_others: Vec<PathBuf>,
     links: Vec<PathBuf>,
+    folders_for_files: Vec<PathBuf>,
+    files_for_folders: Vec<PathBuf>,
     open_to_others: Vec<PathBuf>,
     all: Vec<PathBuf>,
 }
@@ -57,17 +59,22 @@ impl Owners {
                 let entries = fs::read_dir(&path).into_iter().flatten().flatten();
                 paths.extend(entries.map(|entry| entry.path()));
             }
-            owners.judge(path, &found);
+            let kind = Kind::of(&path, sidecar);
+            owners.judge(path, kind, &found);
         }
         owners
     }
 
-    fn judge(&mut self, path: PathBuf, found: &Metadata) {
+    fn judge(&mut self, path: PathBuf, kind: Option<Kind>, found: &Metadata) {
         let forbidden = if found.is_dir() { 0o077 } else { 0o022 };
         if found.is_symlink() {
             self.links.push(path);
         } else if found.uid() != self.owner.0 {
             self.of_others.push(path);
+        } else if kind == Some(Kind::File) && found.is_dir() {
+            self.folders_for_files.push(path);
+        } else if kind == Some(Kind::Folder) && !found.is_dir() {
+            self.files_for_folders.push(path);
         } else if is_file_or_folder(found) && found.mode() & forbidden != 0 {
             self.open_to_others.push(path);
         }
@@ -77,11 +84,30 @@ impl Owners {
     pub(super) fn problem(&self) -> Option<String> {
         let parts = [
             self.foreign(),
+            self.misplaced(),
             cure(&self.links, "a symbolic link, which is not followed", "rm"),
             cure(
                 &self.open_to_others,
                 "open to others",
                 "chmod --recursive go-rwx",
+            ),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// What stands where something of another kind belongs, and the commands that clear the place.
+    fn misplaced(&self) -> Option<String> {
+        let parts = [
+            cure(
+                &self.folders_for_files,
+                "a folder where a file belongs, which the queue did not make",
+                "rm --recursive",
+            ),
+            cure(
+                &self.files_for_folders,
+                "a file where a folder belongs, which the queue did not make",
+                "rm",
             ),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -103,6 +129,53 @@ impl Owners {
         ))
     }
 }
+
+/// What belongs at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+}
+
+impl Kind {
+    /// `None` for what the queue does not make itself, or makes in a folder that is restored.
+    fn of(path: &Path, sidecar: &Sidecar) -> Option<Self> {
+        let (folders, files) = (
+            [
+                sidecar.folder().to_owned(),
+                sidecar.workers(),
+                sidecar.logs(),
+                sidecar.inputs(),
+                sidecar.staging(),
+            ],
+            [sidecar.workers(), sidecar.logs()],
+        );
+        if folders.iter().any(|folder| folder == path) {
+            return Some(Self::Folder);
+        }
+        let parent = path.parent()?;
+        let is_named = || {
+            let name = path.file_name()?.to_str()?;
+            Some(FILES.contains(&name))
+        };
+        if parent == sidecar.folder() {
+            return is_named()?.then_some(Self::File);
+        }
+        let is_companion = sidecar.folder().parent() == Some(parent);
+        (is_companion || files.iter().any(|folder| folder == parent)).then_some(Self::File)
+    }
+}
+
+/// The files of the folder beside the database.
+const FILES: [&str; 7] = [
+    "writer.lock",
+    "writer.waiting",
+    "open.lock",
+    "in-use.lock",
+    "idle",
+    "listening",
+    "worker.log",
+];
 
 fn is_file_or_folder(found: &Metadata) -> bool {
     found.is_file() || found.is_dir()
@@ -129,24 +202,31 @@ fn command(words: &str, paths: &[PathBuf]) -> String {
 }
 
 /// An error of opening the database at `path`: where a permission is missing since a part of it is
-/// another user's, that and what helps.
+/// another user's, or something of another kind is in the way, that and what helps.
 pub(super) fn explained(path: &Path, error: Error) -> Error {
     if !is_refusal(&error) {
         return error;
     }
-    match Owners::of(path, &Sidecar::of(path)).foreign() {
+    let owners = Owners::of(path, &Sidecar::of(path));
+    match owners.foreign().or_else(|| owners.misplaced()) {
         None => error,
         Some(what) => Error::Unusable {
             path: path.to_owned(),
             what,
+            remedy: None,
             source: Some(Box::new(error)),
         },
     }
 }
 
-/// Whether the system refused a file for want of a permission.
+/// Whether the system refused a file for want of a permission, or for its kind.
 fn is_refusal(error: &Error) -> bool {
-    let denied = |error: &std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+    let denied = |error: &std::io::Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+        )
+    };
     if let Error::Io { source, .. } = error {
         return denied(source);
     }
@@ -155,8 +235,10 @@ fn is_refusal(error: &Error) -> bool {
     };
     source.as_ref().is_some_and(|source| {
         let by_sqlite = source.downcast_ref().map(Fault::of);
-        matches!(by_sqlite, Some(Fault::CannotOpen | Fault::ReadOnly))
-            || source.downcast_ref().is_some_and(is_refusal)
+        matches!(
+            by_sqlite,
+            Some(Fault::CannotOpen | Fault::ReadOnly | Fault::Denied)
+        ) || source.downcast_ref().is_some_and(is_refusal)
             || source.downcast_ref().is_some_and(denied)
     })
 }

@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::fault::Shared;
+use super::fault::{NOT_CONFIRMED, Shared};
 use crate::error::{Error, Result};
+use crate::remedy::Remedy;
 
 /// Set once, never cleared: only a new process reads the file anew.
 #[derive(Debug, Default)]
@@ -40,9 +41,8 @@ impl Poison {
 pub(super) fn poisoned(path: &Path, source: Option<Shared>) -> Error {
     Error::Unusable {
         path: path.to_owned(),
-        what: "the disk did not confirm a write, so nothing more is acknowledged; stop every \
-               process that uses this file and run `doctor`"
-            .to_owned(),
+        what: NOT_CONFIRMED.to_owned(),
+        remedy: Some(Remedy::StopAndCheck),
         source: source.map(|source| Box::new(source) as Box<_>),
     }
 }

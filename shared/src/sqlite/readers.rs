@@ -175,6 +175,7 @@ impl Readers {
             .map_err(|error| Error::Unusable {
                 path: self.path.clone(),
                 what: "it cannot be opened for reading; check its permissions".to_owned(),
+                remedy: None,
                 source: Some(Box::new(error)),
             })?;
         Ok(self.pool.get_or_init(|| Pool { connections, gone }))

@@ -18,6 +18,7 @@ use super::migrate;
 use super::options::OpenOptions;
 use super::statement;
 use crate::error::{Error, Result};
+use crate::remedy::Remedy;
 use crate::runtime::sidecar::Sidecar;
 
 const LANES: &str = statement(include_str!("../../queries/salvage/lanes.sql"));
@@ -128,10 +129,12 @@ impl Salvage {
     /// [`Error::Unusable`] if the old file holds no queue, or one of a newer program.
     pub(crate) fn begin_copy(&self, to: &Path, options: &OpenOptions) -> Result<Salvaged> {
         if !self.has("queue_tasks")? {
-            return Err(super::location::unusable(
-                &self.path,
-                "there is no table of tasks in it; restore a backup",
-            ));
+            return Err(Error::Unusable {
+                path: self.path.clone(),
+                what: "there is no table of tasks in it".to_owned(),
+                remedy: Some(Remedy::Restore),
+                source: None,
+            });
         }
         let lines = self.form()?.lines;
         let options = OpenOptions {

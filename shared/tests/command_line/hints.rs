@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::program::{Done, Place, name, until, variable};
 
 /// Runs a line as a person would, with the program on the path.
-fn shell(place: &Place, line: &str) -> Done {
+pub(super) fn shell(place: &Place, line: &str) -> Done {
     let folder = std::path::Path::new(crate::PROGRAM).parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let mut command = Command::new("sh");
@@ -21,7 +21,7 @@ fn shell(place: &Place, line: &str) -> Done {
 }
 
 /// The calls of the program that a text holds between backticks.
-fn calls(text: &str) -> Vec<String> {
+pub(super) fn calls(text: &str) -> Vec<String> {
     let begin = format!("{} ", name());
     let spans = text.split('`').skip(1).step_by(2);
     spans

@@ -15,6 +15,7 @@ mod orphans;
 mod other_users;
 mod ownership;
 pub(crate) mod program;
+mod remedies;
 mod safekeeping;
 mod service;
 mod shortages;

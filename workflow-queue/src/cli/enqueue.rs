@@ -10,7 +10,7 @@ use after::{After, Names};
 use before::Before;
 use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
-use queue_core::cli::screen::{note, note_after_change};
+use queue_core::cli::screen::note;
 use queue_core::cli::select;
 use queue_core::cli::{Access, Context, Failure, duration, tasks, words};
 use queue_core::error::{Error, Result};
@@ -304,7 +304,8 @@ impl Extras<WorkflowQueue> for Submission<'_> {
         let enqueued = enqueued.map_err(|error| if is_read { of_lines(error) } else { error })?;
         let suspects = enqueued.iter().zip(may_be_skipped);
         let suspects = suspects.filter_map(|(one, may)| may.then_some(one));
-        note_after_change(tell_skipped(self.context, queue, suspects));
+        self.context
+            .note_after_change(tell_skipped(self.context, queue, suspects));
         Ok(enqueued)
     }
 

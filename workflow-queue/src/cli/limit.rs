@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::cli::screen::{note, note_after_change};
+use queue_core::cli::screen::note;
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, duration, escape, json};
 use queue_core::error::Result;
@@ -217,7 +217,7 @@ fn set(
     if let LimitKind::Queue(queue_name) = &limit.kind
         && !bounds.is_empty()
     {
-        note_after_change(tell_unused(&queue, queue_name, &name));
+        context.note_after_change(tell_unused(&queue, queue_name, &name));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::cli::screen::note;
-use queue_core::cli::{Access, Context, Failure, add_task, find, tasks, worker};
+use queue_core::cli::{Access, Context, Failure, Invocation, add_task, find, tasks, worker};
 use queue_core::error::Result;
 use queue_core::queue::Queue;
 use queue_core::runtime::{Observer, Worker, WorkerEvent, WorkerOptions};
@@ -77,7 +77,7 @@ fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
     let enqueued = queue.enqueue_workflow(workflow(&queue, OWN_QUEUE))?;
     let worker = Worker::new(Arc::clone(&queue), options)?;
     let _signals = worker.stopper().on_signals()?;
-    worker.run(&mut Teller)?;
+    worker.run(&mut Teller(context.invocation()))?;
     let ids: Vec<TaskId> = enqueued.iter().map(|one| one.id).collect();
     let tree = Tree::grow(&queue, &ids, false, usize::MAX)?;
     tree.show(context, queue.now().wall)?;
@@ -95,11 +95,11 @@ fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
 }
 
 /// Says on standard error how each execution ended.
-struct Teller;
+struct Teller(Invocation);
 
 impl Observer for Teller {
     fn on(&mut self, event: &WorkerEvent) {
-        if let Some(line) = worker::line(event) {
+        if let Some(line) = worker::line(event, &self.0) {
             note(&line);
         }
     }

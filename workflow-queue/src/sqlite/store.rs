@@ -169,6 +169,7 @@ impl SqliteStore {
             path: self.database.path().to_owned(),
             what: "the file is fast-queue's; `workflow-queue promote FILE` makes it this program's"
                 .to_owned(),
+            remedy: None,
             source: None,
         })
     }

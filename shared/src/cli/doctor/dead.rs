@@ -66,6 +66,7 @@ fn elsewhere<Q: Queue>(
             "its processes are not seen from here; {lease}make sure that none is left, then {reap} \
              returns the tasks"
         )),
+        remedy: None,
     }
 }
 
@@ -78,6 +79,7 @@ fn beyond_reach(worker: &WorkerInfo, claims: &[Claim], pids: &[u32]) -> Finding 
             "this user cannot end pid {}; the tasks are returned once that has ended",
             pids.join(", ")
         )),
+        remedy: None,
     }
 }
 

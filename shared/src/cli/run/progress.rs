@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::super::printer::{Notes, Paper, Printer};
 use super::super::screen::{Screen, hurry};
 use super::super::worker::LAST_LINES;
-use super::super::{escape, worker};
+use super::super::{Invocation, escape, worker};
 use super::group::Verdict;
 use crate::outcome::Outcome;
 use crate::runtime::{Observer, Obstacle, WorkerEvent};
@@ -20,6 +20,7 @@ use crate::state::State;
 pub(super) struct Progress {
     printer: Printer,
     counts: Arc<Counts>,
+    invocation: Invocation,
     /// What a person has to look after.
     pub(super) left: Vec<Obstacle>,
 }
@@ -62,7 +63,7 @@ impl Drop for Bar {
 }
 
 impl Progress {
-    pub(super) fn new(screen: Screen, before: &Verdict) -> Self {
+    pub(super) fn new(screen: Screen, invocation: Invocation, before: &Verdict) -> Self {
         let counts = Arc::new(Counts::default());
         counts.ended.store(before.ended(), Ordering::Relaxed);
         counts
@@ -85,6 +86,7 @@ impl Progress {
         Self {
             printer,
             counts,
+            invocation,
             left: Vec::new(),
         }
     }
@@ -127,7 +129,7 @@ impl Observer for Progress {
             }
             _ => {}
         }
-        if let Some(line) = worker::line(event).filter(|_| notable) {
+        if let Some(line) = worker::line(event, &self.invocation).filter(|_| notable) {
             self.printer.say(line);
         }
         self.printer.redraw();

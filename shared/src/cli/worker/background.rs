@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::Serialize;
 
-use super::super::Failure;
 use super::super::program::{Access, Context};
-use super::{Arguments, Extras, duration};
+use super::super::{Failure, duration};
+use super::{Arguments, Extras};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::runtime::sidecar::files;
@@ -96,11 +96,8 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
     };
     add("--queue", arguments.queue.as_ref());
     add("--grace", duration::show(arguments.grace).as_ref());
-    let output_grace = duration::show(arguments.output_grace);
-    add("--output-grace", output_grace.as_ref());
     let hook_timeout = duration::show(arguments.hook_timeout);
     add("--hook-timeout", hook_timeout.as_ref());
-    add("--shell", arguments.shell.as_ref());
     // Of a folder that is gone there is no name; then they begin where the worker is.
     if let Ok(folder) = current_folder() {
         add("--folder", folder.as_os_str());
@@ -111,6 +108,7 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
     if let Some(hook) = &arguments.on_finish {
         add("--on-finish", hook.as_ref());
     }
+    list.extend(arguments.commands.words().into_iter().map(OsString::from));
     list.push("--detached".into());
     if arguments.drain {
         list.push("--drain".into());
@@ -143,7 +141,7 @@ fn failure(status: Status, words: &str) -> Failure {
     let sentence = format!("the worker did not start: {words}");
     match status {
         Status::Exited(2) => Failure::Usage(sentence),
-        Status::Exited(4) => Failure::Error(Error::Busy { what: sentence }),
+        Status::Exited(4) => Failure::Unfinished(sentence),
         Status::Exited(_) | Status::Signalled(_) | Status::Unknown => Failure::Error(Error::io(
             "cannot start the worker",
             std::io::Error::other(format!("{status}: {words}")),

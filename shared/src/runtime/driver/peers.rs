@@ -62,7 +62,8 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
 
     fn refused(&mut self, error: &Error) {
         self.report(WorkerEvent::Refused {
-            message: error.to_string(),
+            message: error.fact(),
+            remedy: error.remedy(),
         });
     }
 

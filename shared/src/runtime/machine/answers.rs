@@ -24,9 +24,9 @@ impl Machine {
             }
             Event::Heard(answer) => self.heard(now, answer),
             Event::Told(News::Stands(claim, held)) => self.stands(now, claim, held),
-            Event::Told(News::Refused(message)) => {
+            Event::Told(News::Refused { message, remedy }) => {
                 self.actions
-                    .push(Action::Report(WorkerEvent::Refused { message }));
+                    .push(Action::Report(WorkerEvent::Refused { message, remedy }));
             }
             Event::Started { claim, at } => {
                 // What was started meanwhile is ended now.

@@ -143,7 +143,7 @@ fn a_claim_that_was_certainly_not_made_needs_no_look_at_its_own_claims() {
 fn what_was_refused_is_told_and_ends_nothing() {
     let told = |step: &Step| {
         let told = step.actions.iter().filter_map(|action| {
-            if let Action::Report(WorkerEvent::Refused { message }) = action {
+            if let Action::Report(WorkerEvent::Refused { message, .. }) = action {
                 Some(message.clone())
             } else {
                 None
@@ -158,7 +158,10 @@ fn what_was_refused_is_told_and_ends_nothing() {
         assert_eq!((signals(&step), step.finished), (Vec::new(), false));
         assert!(machine.take_error().is_none());
     }
-    let news = Event::Told(News::Refused("the heart's".to_owned()));
+    let news = Event::Told(News::Refused {
+        message: "the heart's".to_owned(),
+        remedy: None,
+    });
     assert_eq!(told(&machine(1).step(at(1), [news])), ["the heart's"]);
 }
 
@@ -243,6 +246,7 @@ fn gone(is_lost: bool) -> Error {
         path: "q.db".into(),
         what: "it, or the folder beside it, was deleted".to_owned(),
         is_lost,
+        remedy: None,
     }
 }
 

@@ -1,0 +1,162 @@
+//! What a worker is told on its command line.
+
+use std::ffi::OsString;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::{add_task, duration, number};
+use crate::runtime::WorkerOptions;
+use crate::task::DEFAULT_QUEUE;
+
+/// Run tasks
+///
+/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
+/// terminal) stops it: it takes nothing more, lets tasks finish for the grace time and hands back
+/// what is left; a second signal makes it hand back at once. What a killed worker leaves behind is
+/// ended and returned by the next one.
+#[derive(clap::Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the command line"
+)]
+pub struct Arguments {
+    /// How many tasks run at once [default: the number of cores]
+    #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
+    pub(super) slots: Option<u32>,
+
+    /// The queue to work
+    #[arg(long, default_value = DEFAULT_QUEUE)]
+    pub(super) queue: String,
+
+    /// End once nothing is queued, running or scheduled, retries included; the exit code is 1 if a
+    /// task failed, or if what is left needs a person, which is said
+    #[arg(long)]
+    pub(super) drain: bool,
+
+    /// From SIGTERM to SIGKILL where a task is ended, and for tasks to finish when the worker is
+    /// stopped
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10s",
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    pub(super) grace: Duration,
+
+    #[command(flatten)]
+    pub(super) commands: Commands,
+
+    /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was
+    /// cancelled while it ran or as its worker died; told in its environment: `QUEUE_TASK_ID`, `QUEUE_TASK_NAME`,
+    /// `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT`, `QUEUE_DB`
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) on_finish: Option<String>,
+
+    /// How long one run of the command of --on-finish may take before it is ended
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60s",
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    pub(super) hook_timeout: Duration,
+
+    /// Leave the terminal, log to worker.log in the folder beside the database, print the pid
+    #[arg(long)]
+    pub(super) background: bool,
+
+    /// Run commands as root also from a database that others can change: one that is not root's, or
+    /// that others may write to, or that lies in such a folder
+    #[arg(long)]
+    pub(super) trust_file: bool,
+
+    /// Tell the waiting parent on standard output that this worker is registered
+    #[arg(long, hide = true, conflicts_with = "background")]
+    pub(super) detached: bool,
+
+    /// The folder that the waiting parent was started in
+    #[arg(long, hide = true, requires = "detached")]
+    pub(super) folder: Option<PathBuf>,
+}
+
+/// How a worker runs commands; its service is told the same.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+pub(in super::super) struct Commands {
+    /// The shell that runs commands of tasks without one of their own, with `-c`, such as bash
+    #[arg(long, value_name = "SHELL", default_value = SHELL, value_parser = add_task::shell)]
+    shell: String,
+
+    /// How long the end of a task's output is waited for after its command's exit, while something
+    /// it left running still holds it; other tasks never wait for it
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = OUTPUT_GRACE,
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    output_grace: Duration,
+}
+
+const SHELL: &str = "/bin/sh";
+const OUTPUT_GRACE: &str = "2s";
+
+impl Commands {
+    /// The words of a command line that say so, where it is not the default.
+    pub(in super::super) fn words(&self) -> Vec<String> {
+        let grace = duration::show(self.output_grace);
+        let options = [
+            ("--shell", self.shell.clone(), SHELL),
+            ("--output-grace", grace, OUTPUT_GRACE),
+        ];
+        let said = options
+            .into_iter()
+            .filter(|(_, value, default)| value != default);
+        said.flat_map(|(name, value, _)| [name.to_owned(), value])
+            .collect()
+    }
+}
+
+/// What a program's worker has beyond those of every program.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// How many slots it has unless the arguments say; one for each core otherwise.
+    pub slots: Option<NonZeroU32>,
+    /// How many tasks it claims at a time at most.
+    pub batch: Option<NonZeroU32>,
+    /// The arguments that say all of this to a worker in the background.
+    pub arguments: Vec<OsString>,
+}
+
+impl Arguments {
+    /// The same for the library.
+    pub(super) fn options(&self, extras: &Extras) -> WorkerOptions {
+        let asked = self.slots.and_then(NonZeroU32::new);
+        let slots = asked.or(extras.slots).unwrap_or_else(|| slots(None));
+        WorkerOptions {
+            queue: self.queue.clone(),
+            drain: self.drain,
+            trust_file: self.trust_file,
+            grace: self.grace,
+            output_grace: self.commands.output_grace,
+            shell: self.commands.shell.clone(),
+            folder: self.folder.clone(),
+            batch: extras.batch,
+            ..WorkerOptions::commands(slots)
+        }
+    }
+}
+
+/// The slots asked for, else one for each core.
+pub(in super::super) fn slots(asked: Option<u32>) -> NonZeroU32 {
+    asked.and_then(NonZeroU32::new).unwrap_or_else(|| {
+        std::thread::available_parallelism()
+            .ok()
+            .and_then(|cores| cores.try_into().ok())
+            .unwrap_or(NonZeroU32::MIN)
+    })
+}
