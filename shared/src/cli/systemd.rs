@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::program::Context;
 use super::screen::note;
+use super::worker::Commands;
 use super::{Failure, escape, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -85,6 +86,9 @@ struct Worker<X: clap::Args> {
     #[arg(long, default_value = DEFAULT_QUEUE)]
     queue: String,
 
+    #[command(flatten)]
+    commands: Commands,
+
     /// Keep commands from what few of them need: other privileges, other users' eyes on their files
     #[arg(long)]
     harden: bool,
@@ -149,7 +153,7 @@ fn text<Q: Queue, X: Extra>(context: &Context<Q>, worker: &Worker<X>) -> Result<
         run_as: worker.service.run_as.as_deref(),
         slots: worker.slots,
         queue: &worker.queue,
-        extra: &worker.extra.words()?,
+        extra: &[worker.commands.words(), worker.extra.words()?].concat(),
         option: context.durability_option(),
     }
     .render()

@@ -48,6 +48,25 @@ fn systemd_hears_when_the_worker_is_ready_well_and_stopping() {
     assert!(worker.wait().unwrap().success());
 }
 
+/// Commands that a worker in a shell had run with bash failed under its service.
+#[test]
+fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
+    let place = Place::new();
+    let starts = |options: &[&str]| {
+        let unit = place.ok(&[&["systemd", "print"][..], options].concat());
+        let line = unit.lines().find(|line| line.starts_with("ExecStart="));
+        line.unwrap().to_owned()
+    };
+    let asked = starts(&["--shell", "bash", "--output-grace", "5s"]);
+    assert!(
+        asked.ends_with(" --shell bash --output-grace 5s"),
+        "{asked}"
+    );
+    let plain = starts(&["--shell", "/bin/sh", "--output-grace", "2s"]);
+    assert_eq!(plain, starts(&[]));
+    assert!(plain.ends_with("queue.db\""), "{plain}");
+}
+
 #[test]
 fn systemd_accepts_the_unit_whatever_the_path() {
     let place = Place::new();

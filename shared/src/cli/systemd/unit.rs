@@ -24,7 +24,7 @@ pub(in super::super) struct Unit<'a> {
     pub(in super::super) slots: Option<u32>,
     /// The queue worked.
     pub(in super::super) queue: &'a str,
-    /// What the program's worker has beyond those of every program.
+    /// How its worker runs commands, and what it has beyond those of every program.
     pub(in super::super) extra: &'a [String],
     /// One more option.
     pub(in super::super) option: Option<&'static str>,
