@@ -189,19 +189,41 @@ fn a_file_that_is_no_usable_database_is_said_to_be() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_said_to_be_and_its_file_still_read() {
+fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
     let place = Place::new();
     place.ok(&["add-task", "a", "true"]);
-    // A folder in the place of a file that every writer opens stands for a read-only disk.
+    // A folder in the place of a file that every writer opens.
     std::fs::remove_file(place.path("queue.db.d/open.lock")).unwrap();
     std::fs::create_dir(place.path("queue.db.d/open.lock")).unwrap();
     for words in [&["add-task", "b", "true"][..], &["worker", "--drain"]] {
-        assert_refused(&place.run(words), 5, "cannot be used; give", words[0]);
+        assert_refused(
+            &place.run(words),
+            5,
+            "open.lock: a folder where a file belongs",
+            words[0],
+        );
     }
     assert_eq!(place.json(&["status"])["total"], 1);
     let doctor = place.run(&["doctor"]);
     assert_eq!(doctor.code(), 5);
-    assert!(doctor.stdout().contains("open.lock"), "{}", doctor.stdout());
+    let found = doctor.stdout();
+    assert!(
+        found.contains("open.lock: a folder where a file belongs"),
+        "{found}"
+    );
+    assert!(
+        found.contains("`rm --recursive -- ") && !found.contains("chmod"),
+        "{found}"
+    );
+    std::fs::remove_dir(place.path("queue.db.d/open.lock")).unwrap();
+    std::fs::remove_dir_all(place.path("queue.db.d/log")).unwrap();
+    place.write("queue.db.d/log", "");
+    let found = place.run(&["doctor"]).stdout();
+    assert!(
+        found.contains("d/log: a file where a folder belongs"),
+        "{found}"
+    );
+    std::fs::remove_file(place.path("queue.db.d/log")).unwrap();
     std::fs::remove_file(place.path("queue.db.d/listening")).unwrap();
     std::fs::create_dir(place.path("queue.db.d/listening")).unwrap();
     for words in [&["wait", "1"][..], &["log", "1", "--follow"]] {
