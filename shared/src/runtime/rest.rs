@@ -68,6 +68,8 @@ pub enum Hold {
     Dependency(TaskId),
     /// A dead worker has them, whose processes are not seen from here.
     Hidden(WorkerId),
+    /// A program that is no registered worker has them, so that nothing tells whether it lives.
+    Unregistered(WorkerId),
 }
 
 /// What is known of the queue and handler of a task.
@@ -258,25 +260,33 @@ impl<Q: Queue> Looker<'_, Q> {
     }
 
     fn standing(&mut self, task: &Task) -> Result<Standing> {
-        if let (State::Running, Some(worker)) = (task.state, task.worker)
-            && self.is_hidden(worker)?
-        {
-            return Ok(Standing::Held(Hold::Hidden(worker)));
-        }
         let lane = self.lane(task)?;
-        Ok(lane.standing(task.state, task.run_at, task.work.handler()))
+        let standing = lane.standing(task.state, task.run_at, task.work.handler());
+        if let (State::Running, Some(worker)) = (task.state, task.worker)
+            && standing == Standing::Goes
+            && let Some(hold) = self.keeper(task.id, worker)?
+        {
+            return Ok(Standing::Held(hold));
+        }
+        Ok(standing)
     }
 
-    /// Whether a dead worker keeps its tasks until a person says that nothing of it runs any more.
-    fn is_hidden(&self, worker: WorkerId) -> Result<bool> {
-        if self.queue.lease().is_some() || is_alive(self.queue.sidecar(), worker)? {
-            return Ok(false);
+    /// What holds a running task of this queue if its worker keeps it until a person says that
+    /// nothing of that runs any more. Under leases none does.
+    fn keeper(&self, task: TaskId, id: WorkerId) -> Result<Option<Hold>> {
+        if self.queue.lease().is_some() || is_alive(self.queue.sidecar(), id)? {
+            return Ok(None);
         }
         let workers = self.queue.workers()?;
-        let Some(worker) = workers.iter().find(|one| one.id == worker) else {
-            return Ok(false);
+        let Some(worker) = workers.iter().find(|one| one.id == id) else {
+            // A worker that has left since gave it back before.
+            let now = self.queue.get(task)?;
+            let is_kept =
+                now.is_some_and(|now| now.state == State::Running && now.worker == Some(id));
+            return Ok(is_kept.then_some(Hold::Unregistered(id)));
         };
-        Ok(origin_of(self.queue.sidecar(), worker)? == Origin::Elsewhere)
+        let is_elsewhere = origin_of(self.queue.sidecar(), worker)? == Origin::Elsewhere;
+        Ok(is_elsewhere.then_some(Hold::Hidden(id)))
     }
 
     /// What is known of a task's lane; the first waiting task of it tells.

@@ -425,3 +425,34 @@ fn a_drain_waits_for_what_is_scheduled_and_says_so_where_that_takes_long() {
     assert_eq!(worker.ended(), Some(0));
     assert_eq!(worker.stderr().matches("waiting for").count(), 1);
 }
+
+/// A drain waited for ever for what a program that is no worker had taken, in silence.
+#[test]
+fn a_drain_names_what_a_program_that_is_no_worker_has() {
+    if crate::IS_FULL {
+        // There a lease says how long the program keeps it.
+        return;
+    }
+    let place = Place::new();
+    place.ok(&["add-task", "taken", "true"]);
+    place.ok(&["add-task", "free", "true"]);
+    let program = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let claim = "UPDATE queue_tasks
+                 SET state = 3, worker = 5, token = 1, attempt = 1, crashes = 1, started_at = 1
+                 WHERE id = 1";
+    program.execute_batch(claim).unwrap();
+    drop(program);
+    let done = place.run(&["worker", "--drain"]);
+    let said = done.stderr();
+    assert_eq!(done.code(), 1, "{said}");
+    assert_eq!(place.state("2"), "succeeded");
+    assert!(
+        said.contains("a program that is no registered worker has 1 task (1); if none such runs, "),
+        "{said}"
+    );
+    let hints = calls(&said);
+    assert_eq!(hints.len(), 1, "{said}");
+    assert_eq!(shell(&place, &hints[0]).code(), 0);
+    place.ok(&["worker", "--drain"]);
+    assert_eq!(place.state("1"), "succeeded");
+}

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::program::{Place, Process, Running, until, variable};
+use super::program::{Place, Process, Running, name, until, variable};
 
 /// Writes its process into `name`.
 fn writes_itself(name: &str) -> String {
@@ -241,7 +241,9 @@ fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_them() 
     until("the worker is dead", || place.path("dead").exists());
     let other = place.start(&worker);
     until("it is noticed and said", || {
+        let told = format!("not returned; `{} why 1` says what helps", name());
         other.stderr().contains("had died in another pid namespace")
+            && other.stderr().contains(&told)
     });
     let gone = format!("reap {id} --gone");
     if crate::IS_FULL {
@@ -254,6 +256,13 @@ fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_them() 
         let doctor = place.run(&["doctor"]);
         assert_eq!(doctor.code(), 5);
         assert!(doctor.stdout().contains(&gone), "{}", doctor.stdout());
+        let drained = place.run(&["worker", "--drain"]);
+        assert_eq!(drained.code(), 1, "{}", drained.stderr());
+        let hint = format!(
+            "dead worker {id} has 1 task; `{} why 1` says what to do",
+            name()
+        );
+        assert!(drained.stderr().contains(&hint), "{}", drained.stderr());
         let refused = place.run(&["reap", &id]);
         assert_eq!(refused.code(), 1);
         assert!(refused.stderr().contains(&gone), "{}", refused.stderr());

@@ -73,5 +73,12 @@ fn clause<Q: Queue>(context: &Context<Q>, queue: &Q, obstacle: &Obstacle) -> Res
             "dead worker {worker} has {number}; {} says what to do",
             context.command(&format!("why {task}"))
         ),
+        Hold::Unregistered(_) => format!(
+            "a program that is no registered worker has {number} ({task}{}); if none such runs, {} \
+             returns {}",
+            if obstacle.tasks == 1 { "" } else { " and more" },
+            context.command("doctor --repair --unregistered"),
+            if obstacle.tasks == 1 { "it" } else { "them" }
+        ),
     })
 }
