@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 pub(crate) const RETRY: &str = statement(include_str!("../queries/retry.sql"));
 
-/// Calls tasks off, within the caller's transaction. One that was called off before stays so.
+/// Cancels tasks, within the caller's transaction. One that was cancelled before stays so.
 pub(crate) fn cancel(
     connection: &Connection,
     ids: &[TaskId],

@@ -307,7 +307,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "UPDATE queue_tasks SET finished_at = 1 WHERE id = 4",
-        "task 4 in state 2 waits or runs, and has an end or is called off",
+        "task 4 in state 2 waits or runs, and has an end or is cancelled",
     ),
     (
         "UPDATE queue_tasks SET state = 5, finished_at = 1 WHERE id = 4",

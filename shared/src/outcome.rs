@@ -69,7 +69,7 @@ pub enum Reason {
     HandlerPanic = 6,
     /// The worker died.
     Crash = 7,
-    /// A person or program called it off.
+    /// A person or program cancelled it.
     Cancel = 8,
     /// The condition of a dependency can no longer hold.
     Dependency = 9,

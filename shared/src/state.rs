@@ -18,7 +18,7 @@ pub enum State {
     Succeeded = 4,
     /// It is out of attempts: the dead letter, kept for replay.
     Failed = 5,
-    /// A person or program called it off.
+    /// A person or program cancelled it.
     Cancelled = 6,
     /// An edge condition can no longer hold.
     Skipped = 7,

@@ -228,7 +228,7 @@ pub trait Store: Send + Sync + 'static {
     /// What keeps a task waiting; of many, with what was learned of their queues.
     fn waits_for(&self, id: TaskId, order: Option<&mut ClaimOrder>) -> Result<Vec<Waits>>;
 
-    /// Calls tasks off; dependents follow.
+    /// Cancels tasks; dependents follow.
     fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>>;
     /// The same, with a message on those that are cancelled then.
     fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Done<Vec<Change>>>;

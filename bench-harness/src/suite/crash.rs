@@ -60,7 +60,7 @@ fn recovery<E: Engine>(context: &Context) -> Result<f64> {
 /// Calls the task off, so that its command does not outlive the measurement.
 fn end(queue: &impl Queue, id: TaskId) -> Result<()> {
     queue.cancel(&[id])?;
-    wait_until("the task is called off", || {
+    wait_until("the task is cancelled", || {
         let task = queue.get(id)?;
         Ok(task.is_some_and(|task| task.state == State::Cancelled))
     })

@@ -1,6 +1,6 @@
 -- Exactly those that ended have an end, and nobody's wish to end a task outlives its run.
 SELECT 'task ' || id || ' in state ' || state
-       || iif(state < 4, ' waits or runs, and has an end or is called off', ' has no end')
+       || iif(state < 4, ' waits or runs, and has an end or is cancelled', ' has no end')
 FROM queue_tasks
 WHERE (state BETWEEN 4 AND 7) <> (finished_at IS NOT NULL)
    OR (state < 3 AND cancel_requested_at IS NOT NULL)

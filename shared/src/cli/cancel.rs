@@ -1,4 +1,4 @@
-//! `cancel`: calls tasks off.
+//! `cancel`: cancels tasks.
 
 use super::Failure;
 use super::change::{self, Verb};
@@ -7,7 +7,7 @@ use super::select::{self, Selector};
 use crate::queue::Queue;
 use crate::state::State;
 
-/// Call tasks off
+/// Cancel tasks
 ///
 /// Waiting tasks are cancelled at once. A running one's process group is ended by its worker:
 /// first by SIGTERM, ten seconds later by SIGKILL. A task that has ended cannot be cancelled.

@@ -452,7 +452,7 @@ pub fn whoever_waits_for_tasks_to_end_is_told<E: Engine>() {
     wake.fire();
     assert!(told(), "in a transaction");
     bench.queue.cancel(&[ids[5]]).unwrap();
-    assert!(told(), "called off");
+    assert!(told(), "cancelled");
     bench.queue.reap(WORKER).unwrap();
     assert!(told(), "its worker died");
 }

@@ -4,7 +4,7 @@
 //!
 //! A run has a wild phase (workers are killed between any two actions, stopped, paused; the
 //! database is busy or does not say whether it committed; datagrams get lost; wall time jumps;
-//! tasks are called off and retried) and a calm one in which everything has to end. What only one
+//! tasks are cancelled and retried) and a calm one in which everything has to end. What only one
 //! engine can do, it adds as an [`Extension`].
 //!
 //! ```ignore

@@ -191,8 +191,8 @@ pub fn state_of(connection: &Connection, id: TaskId) -> Result<Option<(State, Op
         .transpose()
 }
 
-/// Calls a task off: a waiting one at once, a running one by a request to its worker. One that was
-/// called off before stays so.
+/// Cancels a task: a waiting one at once, a running one by a request to its worker. One that was
+/// cancelled before stays so.
 pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Change> {
     let Some((state, worker)) = state_of(connection, id)? else {
         return Ok(Change::NotFound);

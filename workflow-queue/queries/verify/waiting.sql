@@ -1,5 +1,5 @@
 -- A blocked task waits for dependencies or for a limit, and nothing else waits for dependencies;
--- one that was called off keeps the mark.
+-- one that was cancelled keeps the mark.
 SELECT 'task ' || id || ' in state ' || state || ' is to wait for '
        || iif(unmet, 'dependencies', 'nothing')
 FROM queue_tasks

@@ -1,4 +1,4 @@
-//! Cancel: call tasks off, and what follows from it.
+//! `cancel`, and what follows from it.
 
 use queue_core::error::Result;
 use queue_core::queue::Change;
@@ -13,7 +13,7 @@ use crate::slice::Slice as _;
 const STATE_AND_LIMIT: &str = statement(include_str!("../../queries/state_and_limit.sql"));
 
 impl Writing<'_> {
-    /// Calls tasks off.
+    /// Cancels tasks.
     pub(super) fn cancel(&mut self, ids: &[TaskId]) -> Result<Vec<Change>> {
         ids.iter().map(|id| self.cancel_one(*id)).collect()
     }

@@ -322,7 +322,7 @@ fn an_attempt_tells_how_it_ended() {
 }
 
 /// Bug: an attempt that was handed back was never recorded, not even where that ended its task: it
-/// had been called off, or its deadline was past. Loss: `attempts` did not show who ran a cancelled
+/// had been cancelled, or its deadline was past. Loss: `attempts` did not show who ran a cancelled
 /// task, nor when. Fix: whatever ends a task is recorded.
 #[test]
 fn an_attempt_that_is_handed_back_is_recorded_if_that_ends_its_task() {

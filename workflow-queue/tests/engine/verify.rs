@@ -97,7 +97,7 @@ fn nothing_is_broken_by_what_tasks_may_come_to() {
         once("a"),
         task("skipped").after("a", Condition::Success),
         task("runs").after("a", Condition::Any),
-        by_key("called off").after("a", Condition::Success),
+        by_key("cancelled").after("a", Condition::Success),
         by_key("waits").after("runs", Condition::Success),
         task("waits still")
             .after("a", Condition::Any)

@@ -22,7 +22,7 @@ pub(super) enum Entry {
     Kill(u32),
     /// `retry` is about to re-open a task, or all of them.
     Reopen(Option<i64>),
-    /// `cancel` is about to call a task off.
+    /// `cancel` is about to cancel a task.
     Cancel(i64),
     /// A worker recorded that a task succeeded.
     Succeeded(i64),

@@ -47,7 +47,7 @@ pub(super) const STORAGE: &[Fault] = &[
         suite: core("sqlite::lock"),
     },
     Fault {
-        name: "a worker does not hear that its task is called off",
+        name: "a worker does not hear that its task is cancelled",
         file: "shared/src/sqlite/write.rs",
         find: "update.execute((id.0, now.0))?;",
         replace: "",
