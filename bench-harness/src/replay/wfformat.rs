@@ -14,6 +14,8 @@ use crate::Result;
 
 /// The schema that is read.
 const VERSION: &str = "1.5";
+/// What some editors begin a text with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Bytes of a trace at most.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -102,6 +104,7 @@ fn bytes_of(path: &Path, limit: u64) -> Result<Vec<u8>> {
 pub(super) fn parse(bytes: &[u8]) -> Result<Workflow> {
     // What is passed over is not checked to be text by the parser.
     let text = std::str::from_utf8(bytes).map_err(|error| format!("not JSON: {error}"))?;
+    let text = text.trim_start_matches(BYTE_ORDER_MARK);
     let head: Head = serde_json::from_str(text).map_err(|error| explain(&error))?;
     match head.schema_version {
         Some(Value::String(version)) if version == VERSION => {}

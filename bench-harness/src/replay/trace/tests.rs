@@ -47,6 +47,19 @@ fn a_pair_has_one_edge_and_its_runtimes() {
     assert!(said.ends_with("the first is task 0 (\"a\")"), "{said}");
 }
 
+/// "Not JSON: expected value at line 1 column 1" was all that was said of a file from an editor that
+/// begins a text with a mark of byte order.
+#[test]
+fn a_mark_of_byte_order_is_no_part_of_a_trace() {
+    let file = json!({
+        "schemaVersion": "1.5",
+        "workflow": { "specification": { "tasks": pair() } },
+    });
+    let text = format!("\u{feff}{file}");
+    let trace = Trace::new(wfformat::parse(text.as_bytes()).unwrap()).unwrap();
+    assert_eq!(trace.order, [0, 1]);
+}
+
 #[test]
 fn runtimes_are_scaled() {
     let runs = json!({ "tasks": [
