@@ -1,9 +1,10 @@
 //! `completions`: a script that completes this program's command line.
 
+use clap::builder::PossibleValue;
 use clap_complete::Shell;
 
-use super::Failure;
 use super::screen::Screen;
+use super::{Failure, program};
 
 /// Print a completion script for a shell
 ///
@@ -24,6 +25,7 @@ pub(crate) fn run(
     command: clap::Command,
 ) -> Result<(), Failure> {
     let shell = arguments.shell;
+    let name = command.get_name().to_owned();
     let script = if shell == Shell::Bash {
         bash(command)
     } else if shell == Shell::Fish {
@@ -31,7 +33,7 @@ pub(crate) fn run(
     } else {
         generated(shell, command, None)
     };
-    screen.raw(script.as_bytes())
+    screen.raw(program::named(&name, &script).as_bytes())
 }
 
 /// The script clap makes, for a program of its own or of another name.
@@ -64,8 +66,10 @@ const PREVIOUS_WORD: &str = r#"    prev="$3"
 "#;
 
 /// clap counts `help` among the words that may follow `help`, and takes the first for the second. An
-/// option before the verb whose value is missing is an error to it, so that no value was offered.
+/// option before the verb whose value is missing is an error to it, so that no value was offered. The
+/// values of what is no option it leaves out.
 fn fish(command: clap::Command) -> String {
+    let values = values(&command);
     let is_of_help = |line: &str| line.contains("_using_subcommand help; and not ");
     let script = generated(Shell::Fish, command, None);
     let lines = script.lines().map(|line| match line {
@@ -73,5 +77,26 @@ fn fish(command: clap::Command) -> String {
         line if is_of_help(line) => line.replace(" help\" -f", "\" -f") + "\n",
         line => format!("{line}\n"),
     });
-    lines.collect()
+    lines.chain(values).collect()
+}
+
+/// Lines that offer the values of arguments that are no options.
+fn values(command: &clap::Command) -> Vec<String> {
+    let program = command.get_name();
+    let function = program.replace('-', "_");
+    let mut lines = Vec::new();
+    for verb in command.get_subcommands() {
+        for argument in verb.get_positionals() {
+            let values = argument.get_possible_values();
+            let values: Vec<&str> = values.iter().map(PossibleValue::get_name).collect();
+            if !values.is_empty() {
+                lines.push(format!(
+                    "complete -c {program} -n \"__fish_{function}_using_subcommand {}\" -f -a \"{}\"\n",
+                    verb.get_name(),
+                    values.join(" ")
+                ));
+            }
+        }
+    }
+    lines
 }

@@ -50,6 +50,7 @@ const OFFERED: &[(&str, &[&str])] = &[
     ("run fo", &["folder/"]),
     ("run folder/o", &["folder/one.db"]),
     ("add-task a b --cwd fo", &["folder/"]),
+    ("completions fi", &["fish"]),
 ];
 
 /// The same after an `=`.
@@ -83,6 +84,7 @@ fn completes(shell: &Shell) {
     place.write("folder/one.db", "");
     place.write("completions", place.ok(&["completions", shell.name]));
     place.write("driver", shell.driver);
+    assert!(!place.read("completions").contains("<PROGRAM>"));
     for (line, wanted) in OFFERED.iter().chain(OFFERED_AFTER_EQUALS) {
         let line = format!("{} {line}", name());
         let Some(offered) = offered(&place, shell, &line) else {
