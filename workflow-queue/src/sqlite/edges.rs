@@ -3,13 +3,14 @@
 //! are several times slower.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use queue_core::error::{Error, Result};
-use queue_core::sqlite::{read, rows, statement, write};
+use queue_core::sqlite::{read, rows, statement};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
 use super::slice::{SqliteSlice, Writing};
 use crate::slice::{Slice as _, Start, Waiting};
@@ -33,6 +34,7 @@ pub(super) const WAITING_PUT: &str = statement(include_str!("../../queries/waiti
 pub(super) const WAITING_DELETE: &str = statement(include_str!("../../queries/waiting_delete.sql"));
 pub(super) const TIME_AND_LIMIT: &str = statement(include_str!("../../queries/time_and_limit.sql"));
 pub(super) const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
+pub(super) const STATES: &str = statement(include_str!("../../queries/states.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
@@ -53,7 +55,15 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("time_and_limit", TIME_AND_LIMIT),
     ("release", RELEASE),
     ("skip", SKIP),
+    ("states", STATES),
 ];
+
+/// How far the ids of two dependencies lie apart that are read by one statement: to pass over the
+/// rows between them takes no longer than another statement.
+const NEAR: i64 = 8;
+
+/// Dependencies that one statement reads at most, of which not all may be needed.
+pub(super) const RUN: usize = 1000;
 
 /// How a task's dependencies stand together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +181,51 @@ pub(super) fn dependencies(
     stored.map_or(Ok(Vec::new()), |bytes| upstream::decode(task, &bytes))
 }
 
+/// Shows the tasks that one waits or waited for, with what it asks of each and where that stands, if
+/// it is there, until one is enough. Returns how many there are. Of very many, those whose ids lie
+/// close together are read by one statement: nobody else writes meanwhile.
+pub(super) fn visit_dependencies(
+    connection: &Connection,
+    task: TaskId,
+    mut visit: impl FnMut(TaskId, Condition, Option<State>) -> ControlFlow<()>,
+) -> Result<usize> {
+    let edges = dependencies(connection, task)?;
+    let mut query = connection.prepare_cached(STATES)?;
+    let is_near = |one: &(TaskId, Condition), next: &(TaskId, Condition)| {
+        let distance = next.0.0.checked_sub(one.0.0);
+        distance.is_some_and(|distance| (1..=NEAR).contains(&distance))
+    };
+    let runs = edges.chunk_by(is_near).flat_map(|near| near.chunks(RUN));
+    for run in runs {
+        for ((on, condition), found) in run.iter().zip(states(&mut query, run)?) {
+            if visit(*on, *condition, found).is_break() {
+                return Ok(edges.len());
+            }
+        }
+    }
+    Ok(edges.len())
+}
+
+/// Where each dependency of a run stands, whose ids ascend.
+fn states(query: &mut Statement<'_>, run: &[(TaskId, Condition)]) -> Result<Vec<Option<State>>> {
+    let mut states = Vec::with_capacity(run.len());
+    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else {
+        return Ok(states);
+    };
+    let mut found = query.query((first.0, last.0))?;
+    while let Some(row) = found.next()? {
+        let id: i64 = row.get(0)?;
+        while run.get(states.len()).is_some_and(|(on, _)| on.0 < id) {
+            states.push(None);
+        }
+        if run.get(states.len()).is_some_and(|(on, _)| on.0 == id) {
+            states.push(Some(rows::state(row.get(1)?)?));
+        }
+    }
+    states.resize(run.len(), None);
+    Ok(states)
+}
+
 /// The tasks that wait or waited for one, with what they ask of it.
 pub(super) fn dependents(
     connection: &Connection,
@@ -206,16 +261,19 @@ pub(super) fn standing(found: Option<State>, condition: Condition, state: State)
 
 /// How the dependencies of a task that ended in `state` stand now.
 pub(super) fn prospect(connection: &Connection, task: TaskId, state: State) -> Result<Prospect> {
-    let mut open = 0;
-    for (on, condition) in dependencies(connection, task)? {
-        let found = write::state_of(connection, on)?.map(|(state, _)| state);
+    let (mut open, mut never) = (0, None);
+    visit_dependencies(connection, task, |on, condition, found| {
         match standing(found, condition, state) {
             Standing::Open => open += 1,
             Standing::Met => {}
-            Standing::Impossible => return Ok(Prospect::Never(on)),
+            Standing::Impossible => {
+                never = Some(on);
+                return ControlFlow::Break(());
+            }
         }
-    }
-    Ok(Prospect::Waits(open))
+        ControlFlow::Continue(())
+    })?;
+    Ok(never.map_or(Prospect::Waits(open), Prospect::Never))
 }
 
 /// Deletes every edge at either end of a task.
@@ -230,4 +288,69 @@ pub(super) fn forget(connection: &Connection, task: TaskId) -> Result<()> {
         .execute([task.0])?;
     connection.prepare_cached(EDGES_DELETE)?.execute([task.0])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ops::ControlFlow;
+
+    use proptest::prelude::*;
+    use queue_core::queue::Queue as _;
+    use queue_core::sqlite::write;
+    use queue_core::task::{NewTask, TaskId};
+    use queue_core::workflow::Condition;
+    use rusqlite::Connection;
+
+    use super::{UPSTREAM_PUT, visit_dependencies};
+    use crate::{WorkflowQueue, upstream};
+
+    const LAST: i64 = 60;
+
+    /// A file with tasks in two states and with gaps between them.
+    fn with_gaps(folder: &std::path::Path) -> Connection {
+        let path = folder.join("q.db");
+        let queue = WorkflowQueue::open(&path).unwrap();
+        let tasks = (0..LAST).map(|_| NewTask::shell("task", "true")).collect();
+        queue.enqueue(tasks).unwrap();
+        let every_third: Vec<_> = (1..=LAST).step_by(3).map(TaskId).collect();
+        queue.cancel(&every_third).unwrap();
+        let connection = Connection::open(path).unwrap();
+        let gaps = "DELETE FROM queue_tasks WHERE id % 5 = 0 OR id BETWEEN 20 AND 35";
+        connection.execute_batch(gaps).unwrap();
+        connection
+    }
+
+    #[test]
+    fn dependencies_read_together_stand_as_each_does_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = with_gaps(folder.path());
+        let edges = prop::collection::vec((1..=LAST + 5, 0..3_i64), 0..40);
+        proptest!(|(edges in edges, sorted: bool, enough in 0..50_usize)| {
+            let edge = |(id, code)| (TaskId(id), Condition::from_code(code).unwrap());
+            let mut edges: Vec<_> = edges.into_iter().map(edge).collect();
+            if sorted {
+                edges = BTreeMap::from_iter(edges).into_iter().collect();
+            }
+            let dependent = TaskId(1000);
+            let stored = upstream::encode(dependent, edges.clone());
+            let mut put = connection.prepare_cached(UPSTREAM_PUT).unwrap();
+            put.execute((dependent.0, stored)).unwrap();
+            let mut seen = Vec::new();
+            let number = visit_dependencies(&connection, dependent, |on, condition, state| {
+                seen.push((on, condition, state));
+                if seen.len() > enough {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            prop_assert_eq!(number.unwrap(), edges.len());
+            let alone = |(on, condition)| {
+                let state = write::state_of(&connection, on).unwrap();
+                (on, condition, state.map(|(state, _)| state))
+            };
+            let expected = edges.into_iter().map(alone).take(enough + 1);
+            prop_assert_eq!(seen, expected.collect::<Vec<_>>());
+        });
+    }
 }

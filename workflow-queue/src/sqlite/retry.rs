@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use queue_core::error::Result;
 use queue_core::queue::{Change, RetryPlan};
@@ -183,28 +184,81 @@ impl Writing<'_> {
 
     /// As [`edges::prospect`], with what the retry itself did to the dependencies.
     fn prospect(&self, id: TaskId, state: State, plan: &RetryPlan) -> Result<Prospect> {
-        let (mut pending, mut follows) = (0, false);
-        let dependencies = edges::dependencies(self.slice.connection, id)?;
-        let edges = dependencies.len();
-        for (on, condition) in dependencies {
-            let found = write::state_of(self.slice.connection, on)?.map(|(state, _)| state);
-            match edges::standing(found, condition, state) {
-                Standing::Open => pending += 1,
-                Standing::Met => {}
-                Standing::Impossible => {
-                    return Ok(Prospect {
-                        pending: None,
-                        follows,
-                        edges,
-                    });
+        let (mut pending, mut follows) = (Some(0), false);
+        let edges =
+            edges::visit_dependencies(self.slice.connection, id, |on, condition, found| {
+                match edges::standing(found, condition, state) {
+                    Standing::Open => pending = pending.map(|pending| pending + 1),
+                    Standing::Met => {}
+                    Standing::Impossible => {
+                        pending = None;
+                        return ControlFlow::Break(());
+                    }
                 }
-            }
-            follows |= plan.opens(on) && found.is_some_and(|state| !can_reopen(state));
-        }
+                follows |= plan.opens(on) && found.is_some_and(|state| !can_reopen(state));
+                ControlFlow::Continue(())
+            })?;
         Ok(Prospect {
-            pending: Some(pending),
+            pending,
             follows,
             edges,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use queue_core::queue::Queue as _;
+    use queue_core::sqlite::write;
+    use queue_core::state::State;
+    use queue_core::task::{NewTask, TaskId};
+    use queue_core::workflow::Condition;
+    use rusqlite::StatementStatus;
+
+    use super::edges::{RUN, STATES};
+    use crate::{WorkflowQueue, WorkflowTask};
+
+    /// How often the states of tasks were read where the retry is made.
+    fn reads(queue: &WorkflowQueue) -> usize {
+        let mut state_of = write::STATEMENTS.iter();
+        let (_, state_of) = state_of.find(|(name, _)| *name == "state_of").unwrap();
+        let reads = queue.store().database().write(|connection| {
+            let mut reads = 0;
+            for sql in [*state_of, STATES] {
+                let statement = connection.prepare_cached(sql)?;
+                reads += usize::try_from(statement.get_status(StatementStatus::Run)).unwrap();
+            }
+            Ok(reads)
+        });
+        reads.unwrap()
+    }
+
+    /// A task after 100,000 others is re-opened in one step, which took a statement for each of them:
+    /// half a second in a debug build, in which nobody else could write. Those whose ids lie close
+    /// together are read by one.
+    #[test]
+    fn a_task_after_very_many_is_re_opened_in_few_statements() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = WorkflowQueue::open(folder.path().join("q.db")).unwrap();
+        let width = 2 * RUN + 1;
+        let shell = |name| WorkflowTask::from(NewTask::shell(name, "true"));
+        let mut tasks: Vec<_> = (0..width).map(|_| shell("dependency")).collect();
+        let mut join = shell("join");
+        for place in 0..width {
+            join = join.after(place, Condition::Success);
+        }
+        tasks.push(join);
+        let enqueued = queue.enqueue_workflow(tasks).unwrap();
+        let ids: Vec<TaskId> = enqueued.iter().map(|one| one.id).collect();
+        queue.cancel(&ids[..width]).unwrap();
+        let state = || queue.get(ids[width]).unwrap().unwrap().state;
+        assert_eq!(state(), State::Skipped);
+        let before = reads(&queue);
+        let mut plan = queue.plan_retry(&ids[..width], true).unwrap();
+        while !plan.left().is_empty() {
+            queue.retry_step(&mut plan).unwrap();
+        }
+        assert_eq!(state(), State::Blocked);
+        assert_eq!(reads(&queue) - before, width.div_ceil(RUN));
     }
 }

@@ -1,10 +1,12 @@
 //! What is read beyond what both engines read.
 
+use std::ops::ControlFlow;
+
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::queue::{ClaimOrder, Stats, Waits};
-use queue_core::sqlite::{read, rows, statement, write};
+use queue_core::sqlite::{read, rows, statement};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::Standing;
@@ -114,25 +116,24 @@ fn dependencies(
     total: Option<u32>,
 ) -> Result<Vec<Waits>> {
     let (mut found, mut more) = (Vec::new(), 0);
-    for (task, condition) in edges::dependencies(connection, id)? {
-        if let Some((state, _)) = write::state_of(connection, task)?
-            && condition.standing(state) == standing
-        {
-            if found.len() == NAMED_AT_MOST {
-                if let Some(total) = total {
-                    more = u64::from(total).saturating_sub(NAMED_AT_MOST as u64);
-                    break;
-                }
-                more += 1;
-                continue;
-            }
+    edges::visit_dependencies(connection, id, |task, condition, state| {
+        let Some(state) = state.filter(|state| condition.standing(*state) == standing) else {
+            return ControlFlow::Continue(());
+        };
+        if found.len() < NAMED_AT_MOST {
             found.push(Waits::Dependency {
                 task,
                 state,
                 condition,
             });
+        } else if let Some(total) = total {
+            more = u64::from(total).saturating_sub(NAMED_AT_MOST as u64);
+            return ControlFlow::Break(());
+        } else {
+            more += 1;
         }
-    }
+        ControlFlow::Continue(())
+    })?;
     if more > 0 {
         found.push(Waits::Dependencies { more });
     }
