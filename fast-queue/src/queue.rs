@@ -118,8 +118,8 @@ impl FastQueue {
     /// Brings a request to end a running task to its worker.
     fn wake_cancelled(&self, changes: &[Change]) {
         for change in changes {
-            if let Change::Requested(worker) = change {
-                self.database.waker().wake_worker(*worker);
+            if let Some(worker) = change.asked() {
+                self.database.waker().wake_worker(worker);
             }
         }
     }

@@ -1,3 +1,3 @@
 -- The first request's time stays.
-UPDATE queue_tasks SET cancel_requested_at = coalesce(cancel_requested_at, ?2)
-WHERE id = ?1 AND state = 3
+UPDATE queue_tasks SET cancel_requested_at = ?2
+WHERE id = ?1 AND state = 3 AND cancel_requested_at IS NULL

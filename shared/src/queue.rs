@@ -496,10 +496,22 @@ pub enum Change {
     Already(State),
     /// It runs; the worker that holds it was asked to end it.
     Requested(WorkerId),
+    /// It runs; the worker that holds it had been asked before.
+    AlreadyRequested(WorkerId),
     /// It is in a state in which this cannot be done.
     Refused(State),
     /// There is no such task.
     NotFound,
+}
+
+impl Change {
+    /// The worker that was asked to end the task, now or before.
+    pub fn asked(&self) -> Option<WorkerId> {
+        match self {
+            Self::Requested(worker) | Self::AlreadyRequested(worker) => Some(*worker),
+            Self::Done(_) | Self::Already(_) | Self::Refused(_) | Self::NotFound => None,
+        }
+    }
 }
 
 /// A retry that is made in steps.

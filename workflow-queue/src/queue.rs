@@ -249,8 +249,8 @@ impl<S: Store> WorkflowQueue<S> {
 
     fn wake_cancelled(&self, changes: &[Change]) {
         for change in changes {
-            if let Change::Requested(worker) = change {
-                self.store.waker().wake_worker(*worker);
+            if let Some(worker) = change.asked() {
+                self.store.waker().wake_worker(worker);
             }
         }
     }

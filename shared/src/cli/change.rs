@@ -68,6 +68,7 @@ impl View {
             Change::Done(state) => ("done", Some(state)),
             Change::Already(state) => ("already", Some(state)),
             Change::Requested(_) => ("requested", Some(State::Running)),
+            Change::AlreadyRequested(_) => ("already_requested", Some(State::Running)),
             Change::Refused(state) => ("refused", Some(state)),
             Change::NotFound => ("not_found", None),
         };
@@ -231,17 +232,21 @@ fn report<Q: Queue>(
     context.screen.of_done().raw(text.as_bytes())
 }
 
-/// A line about tasks that were in the state wanted before.
+/// Lines about tasks that were in the state wanted, or asked to stop, before.
 fn already(changes: &[(TaskId, Change)]) -> String {
-    let mut ids = Vec::new();
+    let (mut there, mut asked) = (Vec::new(), Vec::new());
     let mut standing = String::new();
     for (id, change) in changes {
-        if let Change::Already(state) = change {
-            ids.push(*id);
-            standing = state.standing();
+        match change {
+            Change::Already(state) => {
+                there.push(*id);
+                standing = state.standing();
+            }
+            Change::AlreadyRequested(_) => asked.push(*id),
+            Change::Done(_) | Change::Requested(_) | Change::Refused(_) | Change::NotFound => {}
         }
     }
-    match ids.as_slice() {
+    let line = |ids: &[TaskId], standing: &str| match ids {
         [] => String::new(),
         [id] => format!("Task {id} {standing} already\n"),
         many => {
@@ -249,7 +254,8 @@ fn already(changes: &[(TaskId, Change)]) -> String {
             let standing = standing.replacen("was", "were", 1);
             format!("{number} {standing} already: {}\n", select::show(many))
         }
-    }
+    };
+    line(&there, &standing) + &line(&asked, "was asked to stop")
 }
 
 /// A line about what was re-opened with the tasks that were asked for.
@@ -291,10 +297,7 @@ fn tell_unheeded<Q: Queue>(
 ) -> Result<()> {
     let asked: Vec<(TaskId, WorkerId)> = changes
         .iter()
-        .filter_map(|(id, change)| match change {
-            Change::Requested(worker) => Some((*id, *worker)),
-            Change::Done(_) | Change::Already(_) | Change::Refused(_) | Change::NotFound => None,
-        })
+        .filter_map(|(id, change)| Some((*id, change.asked()?)))
         .collect();
     if asked.is_empty() {
         return Ok(());
@@ -373,7 +376,10 @@ fn judge<Q: Queue>(
                 return Err(Error::not_found(format!("there is no task {id}")).into());
             }
             Change::Refused(state) => refusals.push((*id, *state)),
-            Change::Done(_) | Change::Already(_) | Change::Requested(_) => {}
+            Change::Done(_)
+            | Change::Already(_)
+            | Change::Requested(_)
+            | Change::AlreadyRequested(_) => {}
         }
     }
     let sentence = match refusals.as_slice() {

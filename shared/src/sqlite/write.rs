@@ -204,8 +204,11 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
         }
         State::Running => {
             let mut update = connection.prepare_cached(CANCEL_REQUEST)?;
-            update.execute((id.0, now.0))?;
-            worker.map(Change::Requested).ok_or_else(|| Error::Bug {
+            let change = match update.execute((id.0, now.0))? {
+                0 => Change::AlreadyRequested,
+                _ => Change::Requested,
+            };
+            worker.map(change).ok_or_else(|| Error::Bug {
                 what: format!("task {id} runs without a worker"),
             })
         }

@@ -236,6 +236,20 @@ fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
         name()
     );
     assert!(done.stderr().contains(&hint), "{}", done.stderr());
+    let again = place.run(&["cancel", "2"]);
+    assert_eq!(
+        (again.code(), again.stdout().as_str()),
+        (0, "Task 2 was asked to stop already\n")
+    );
+    assert!(again.stderr().contains(&hint), "{}", again.stderr());
+    let again = &place.json(&["cancel", "2"])[0];
+    assert_eq!(
+        (&again["change"], &again["state"]),
+        (
+            &serde_json::json!("already_requested"),
+            &serde_json::json!("running")
+        )
+    );
     place.run(&["worker", "--drain"]);
     assert_eq!(place.state("2"), "cancelled");
 }

@@ -290,7 +290,9 @@ impl Pair {
         let node = &mut self.model.nodes[task];
         match node.state {
             State::Running => {
-                assert!(matches!(change, Change::Requested(_)));
+                assert!(change.asked().is_some());
+                let again = matches!(change, Change::AlreadyRequested(_));
+                assert_eq!(again, node.cancel_requested);
                 node.cancel_requested = true;
             }
             State::Scheduled | State::Blocked | State::Queued => {

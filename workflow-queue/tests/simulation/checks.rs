@@ -277,9 +277,13 @@ impl Checks {
                 }
                 Phase::Runs => {
                     let node = self.model.node(id);
+                    let expected = if node.cancel_requested {
+                        Change::AlreadyRequested
+                    } else {
+                        Change::Requested
+                    };
                     node.cancel_requested = true;
-                    node.claim
-                        .map_or(change, |claim| Change::Requested(claim.worker))
+                    node.claim.map_or(change, |claim| expected(claim.worker))
                 }
                 Phase::Ended(State::Cancelled) => Change::Already(State::Cancelled),
                 Phase::Ended(state) => Change::Refused(state),

@@ -231,6 +231,9 @@ impl<E: Engine> World<E> {
                 return Change::Done(State::Cancelled);
             }
             match (entry.state, entry.worker) {
+                (State::Running, Some(worker)) if entry.cancel_requested => {
+                    Change::AlreadyRequested(worker)
+                }
                 (State::Running, Some(worker)) => {
                     entry.cancel_requested = true;
                     Change::Requested(worker)
@@ -293,6 +296,7 @@ impl<E: Engine> World<E> {
             Change::Done(_)
             | Change::Already(_)
             | Change::Requested(_)
+            | Change::AlreadyRequested(_)
             | Change::Refused(_)
             | Change::NotFound => change,
         };
