@@ -49,8 +49,8 @@ pub(super) const STORAGE: &[Fault] = &[
     Fault {
         name: "a worker does not hear that its task is cancelled",
         file: "shared/src/sqlite/write.rs",
-        find: "update.execute((id.0, now.0))?;",
-        replace: "",
+        find: "match update.execute((id.0, now.0))? {",
+        replace: "match 1 {",
         suite: fast("conformance"),
     },
     Fault {
