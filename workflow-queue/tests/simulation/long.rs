@@ -82,9 +82,9 @@ fn leases_return_what_nobody_else_would() {
     }
 }
 
-/// Runs in which nobody can write for up to five leases at a time, again and again, while commands
+/// A run in which nobody can write for up to five leases at a time, again and again, while commands
 /// run; nothing else stands in anybody's way.
-fn outages(plant: Option<Plant>) -> Counts {
+fn outages(seed: u64, plant: Option<Plant>) -> Counts {
     let lease = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
     let config = Config {
         faults: 0,
@@ -96,13 +96,9 @@ fn outages(plant: Option<Plant>) -> Counts {
         plant,
         ..Config::default()
     };
-    let mut total = Counts::default();
-    for seed in 0..12 {
-        let report = simulate(seed, &config);
-        assert_eq!(report.violations, Vec::<String>::new(), "seed {seed}");
-        total += report.counts;
-    }
-    total
+    let report = simulate(seed, &config);
+    assert_eq!(report.violations, Vec::<String>::new(), "seed {seed}");
+    report.counts
 }
 
 /// A file that refused writes to everybody cost every worker its claims once a lease had passed: what
@@ -110,12 +106,16 @@ fn outages(plant: Option<Plant>) -> Counts {
 /// nothing up before that.
 #[test]
 fn while_nobody_can_write_no_lease_runs_out() {
-    let total = outages(None);
+    let mut total = Counts::default();
+    for seed in 0..12 {
+        total += outages(seed, None);
+    }
     assert!(total.outages > 40, "{total:?}");
     assert_eq!((total.taken, total.lost), (0, 0), "{total:?}");
     for plant in Plant::UNDER_LEASES {
-        let total = outages(Some(plant));
-        assert!(total.taken + total.lost > 0, "{plant:?}: {total:?}");
+        let costs_a_claim = |counts: Counts| counts.taken + counts.lost > 0;
+        let found = (0..150).any(|seed| costs_a_claim(outages(seed, Some(plant))));
+        assert!(found, "{plant:?} was not found");
     }
 }
 
