@@ -154,7 +154,7 @@ fn what_was_refused_is_told_and_ends_nothing() {
     for error in [busy, unknown] {
         let mut machine = running(&[1]);
         let step = machine.step(at(1), [Event::Counter(Err(error()))]);
-        assert_eq!(told(&step), [error().to_string()]);
+        assert_eq!(told(&step), [error().fact()]);
         assert_eq!((signals(&step), step.finished), (Vec::new(), false));
         assert!(machine.take_error().is_none());
     }
