@@ -1,11 +1,17 @@
 //! What an engine can do. The runtime, both command lines, the conformance suite and the
 //! simulator know an engine only through this trait.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+mod change;
+mod retry_plan;
+mod waits;
+
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
+
+pub use self::change::Change;
+pub use self::retry_plan::RetryPlan;
+pub use self::waits::{ClaimOrder, Waits};
 
 use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
@@ -17,7 +23,7 @@ use crate::runtime::sidecar::Sidecar;
 use crate::runtime::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
-use crate::workflow::{Condition, Edge};
+use crate::workflow::Edge;
 
 /// Tasks that a verb changes in one transaction where it need not be atomic: some milliseconds, in
 /// which nobody else writes.
@@ -391,82 +397,6 @@ pub struct QueueInfo {
     pub queued: u64,
 }
 
-/// How many tasks are in front of each, in queues that were read.
-#[derive(Debug, Default)]
-pub struct ClaimOrder {
-    lanes: HashMap<i64, HashMap<TaskId, u64>>,
-}
-
-impl ClaimOrder {
-    /// How many are in front of each task of a lane, whose order is read if it was not before.
-    pub(crate) fn of(
-        &mut self,
-        lane: i64,
-        read: impl FnOnce() -> Result<Vec<TaskId>>,
-    ) -> Result<&HashMap<TaskId, u64>> {
-        Ok(match self.lanes.entry(lane) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(read()?.into_iter().zip(0..).collect()),
-        })
-    }
-}
-
-/// What keeps a task waiting, of what an engine can see in its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Waits {
-    /// Its time has not come.
-    Time {
-        /// Its earliest start.
-        run_at: Timestamp,
-        /// Whether that is the backoff after a failed attempt.
-        retry: bool,
-    },
-    /// Its queue is paused.
-    Paused {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// Tasks in front of it in its queue.
-    Behind {
-        /// How many will be claimed first.
-        tasks: u64,
-    },
-    /// A task it depends on has not ended, or not as it had to.
-    Dependency {
-        /// That task.
-        task: TaskId,
-        /// Where that task stands.
-        state: State,
-        /// How it has to end.
-        condition: Condition,
-    },
-    /// Further tasks it depends on that have not ended, or not as they had to.
-    Dependencies {
-        /// How many, beside those that are named.
-        more: u64,
-    },
-    /// No more of its queue or of its limit key run than may: all slots are taken, or offered to
-    /// others.
-    Limit {
-        /// The queue's name or the key.
-        name: Vec<u8>,
-        /// How many run.
-        running: u64,
-        /// How many may.
-        bound: Option<u64>,
-        /// How many tasks of its queue wait under the same key and come before it; of a queue's own
-        /// limit that is told by [`Behind`](Self::Behind).
-        ahead: u64,
-    },
-    /// As many of its queue have started as may for now.
-    Rate {
-        /// The queue's name.
-        name: Vec<u8>,
-        /// When the next may; `None` if none may at all.
-        more_at: Option<Timestamp>,
-    },
-}
-
 /// Something that one engine alone knows of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
@@ -485,88 +415,6 @@ pub enum FactValue {
     Time(Timestamp),
     /// A key: bytes of any kind.
     Key(Vec<u8>),
-}
-
-/// What became of one task of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is in this state now.
-    Done(State),
-    /// It was in this state already.
-    Already(State),
-    /// It runs; the worker that holds it was asked to end it.
-    Requested(WorkerId),
-    /// It runs; the worker that holds it had been asked before.
-    AlreadyRequested(WorkerId),
-    /// It is in a state in which this cannot be done.
-    Refused(State),
-    /// There is no such task.
-    NotFound,
-}
-
-impl Change {
-    /// The worker that was asked to end the task, now or before.
-    pub fn asked(&self) -> Option<WorkerId> {
-        match self {
-            Self::Requested(worker) | Self::AlreadyRequested(worker) => Some(*worker),
-            Self::Done(_) | Self::Already(_) | Self::Refused(_) | Self::NotFound => None,
-        }
-    }
-}
-
-/// A retry that is made in steps.
-#[derive(Clone, Debug, Default)]
-pub struct RetryPlan {
-    tasks: Arc<PlannedTasks>,
-    next: usize,
-}
-
-#[derive(Debug, Default)]
-struct PlannedTasks {
-    asked: HashSet<TaskId>,
-    opens: HashSet<TaskId>,
-    order: Vec<TaskId>,
-}
-
-impl RetryPlan {
-    /// A plan to look at tasks in that order: `asked` for, or only to be re-opened below those.
-    /// `opens` are those that did not succeed.
-    pub fn new(asked: HashSet<TaskId>, opens: HashSet<TaskId>, order: Vec<TaskId>) -> Self {
-        let tasks = PlannedTasks {
-            asked,
-            opens,
-            order,
-        };
-        Self {
-            tasks: Arc::new(tasks),
-            next: 0,
-        }
-    }
-
-    /// Every task that is looked at, each after those of them that it depends on.
-    pub fn order(&self) -> &[TaskId] {
-        &self.tasks.order
-    }
-
-    /// Those that have not been looked at yet.
-    pub fn left(&self) -> &[TaskId] {
-        self.order().get(self.next..).unwrap_or_default()
-    }
-
-    /// Notes that so many more have been looked at.
-    pub fn advance(&mut self, looked_at: usize) {
-        self.next += looked_at;
-    }
-
-    /// Whether that task was asked for by itself.
-    pub fn is_asked(&self, id: TaskId) -> bool {
-        self.tasks.asked.contains(&id)
-    }
-
-    /// Whether that task is among those that may be re-opened.
-    pub fn opens(&self, id: TaskId) -> bool {
-        self.tasks.opens.contains(&id)
-    }
 }
 
 /// What to prune.

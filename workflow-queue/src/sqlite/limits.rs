@@ -1,10 +1,13 @@
 //! Limits. How many run is always counted from the rows that run, through an index that only
 //! limited tasks are in: there is no counter that could leak.
 
+use std::cmp::Reverse;
+
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::queue::Waits;
+use queue_core::queue::{ClaimOrder, Waits};
 use queue_core::sqlite::{read, rows, statement};
+use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -22,7 +25,10 @@ const QUEUE_GATE: &str = statement(include_str!("../../queries/queue_gate.sql"))
 const RUNNING_OF_GATE: &str = statement(include_str!("../../queries/running_of_gate.sql"));
 const RUNNING_OF_KEY: &str = statement(include_str!("../../queries/running_of_key.sql"));
 const READY_OF_KEY: &str = statement(include_str!("../../queries/ready_of_key.sql"));
-const AHEAD_UNDER_KEY: &str = statement(include_str!("../../queries/ahead_under_key.sql"));
+pub(super) const AHEAD_UNDER_KEY: &str =
+    statement(include_str!("../../queries/ahead_under_key.sql"));
+pub(super) const ORDER_UNDER_KEY: &str =
+    statement(include_str!("../../queries/order_under_key.sql"));
 const READY_LANE: &str = statement(include_str!("../../queries/ready_lane.sql"));
 const READY_PAGE: &str = statement(include_str!("../../queries/ready_page.sql"));
 const PARKED_LANE: &str = statement(include_str!("../../queries/parked_lane.sql"));
@@ -45,6 +51,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("running_of_key", RUNNING_OF_KEY),
     ("ready_of_key", READY_OF_KEY),
     ("ahead_under_key", AHEAD_UNDER_KEY),
+    ("order_under_key", ORDER_UNDER_KEY),
     ("ready_lane", READY_LANE),
     ("ready_page", READY_PAGE),
     ("parked_lane", PARKED_LANE),
@@ -371,13 +378,37 @@ pub(super) fn wait_for_slot(
     key: Vec<u8>,
     lane: i64,
     (priority, id): (i64, TaskId),
+    order: Option<&mut ClaimOrder>,
 ) -> Result<Waits> {
+    let read = || order_under_key(connection, &key, lane);
+    let known = match order {
+        Some(order) => order.under_key(&key, lane, read)?.get(&id).copied(),
+        None => None,
+    };
+    let ahead = match known {
+        Some(ahead) => ahead,
+        None => count(connection, AHEAD_UNDER_KEY, (&key, lane, priority, id.0))?,
+    };
     Ok(Waits::Limit {
         running: count(connection, RUNNING_OF_KEY, [&key])?,
         bound: key_bound(connection, &key)?.map(u64::from),
-        ahead: count(connection, AHEAD_UNDER_KEY, (&key, lane, priority, id.0))?,
+        ahead,
         name: key,
     })
+}
+
+/// The tasks of a lane that were admitted under a key or wait for that, in the order in which they
+/// will be claimed.
+fn order_under_key(connection: &Connection, key: &[u8], lane: i64) -> Result<Vec<TaskId>> {
+    let mut tasks = Vec::new();
+    for state in [State::Blocked, State::Queued] {
+        let parameters = (key, state.code(), lane);
+        tasks.extend(read::all(connection, ORDER_UNDER_KEY, parameters, |row| {
+            Ok((Reverse(row.get::<_, i64>(1)?), TaskId(row.get(0)?)))
+        })?);
+    }
+    tasks.sort_unstable();
+    Ok(tasks.into_iter().map(|(_, id)| id).collect())
 }
 
 fn count(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<u64> {
