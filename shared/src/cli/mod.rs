@@ -5,7 +5,9 @@
 //! [`Verb`] holds those that are the same in every program; `add-task`, `worker`, `systemd` and
 //! `retry` are functions with a place for what a program adds to them.
 
+mod again;
 mod arguments;
+mod common;
 pub mod duration;
 pub mod escape;
 mod exit;
@@ -18,6 +20,7 @@ pub mod screen;
 pub mod select;
 pub mod table;
 pub mod tasks;
+mod values;
 pub mod words;
 
 pub mod add_task;
@@ -39,6 +42,7 @@ mod reprioritize;
 mod restore;
 pub mod retry;
 mod run;
+mod run_queue;
 mod salvage;
 #[cfg(feature = "testing")]
 pub mod seams;
@@ -55,7 +59,8 @@ mod why;
 pub mod worker;
 mod workers;
 
-pub use arguments::{Common, Verb};
+pub use arguments::Verb;
+pub use common::Common;
 pub use exit::Failure;
 pub use invocation::Invocation;
 pub use program::{Access, Context, Program, main};

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
-use super::arguments::{Common, format_of};
+use super::again::Again;
+use super::common::{Common, format_of};
 use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
-use super::run;
 use super::screen::{self, Format, Screen, note};
 use super::tips;
 use crate::error::{Error, Result};
@@ -287,8 +287,8 @@ impl<Q: Queue> Context<Q> {
         if let Some(refusal) = queue.refuses()? {
             return Ok(refusal.to_string());
         }
-        Ok(match run::Again::of(name) {
-            Some(again) => format!("{} goes on with it", again.command(self)),
+        Ok(match Again::of(name) {
+            Some(again) => format!("{} goes on with it", again.command(&self.invocation())),
             None => format!("start one with {}", self.worker_command(name)),
         })
     }
@@ -301,8 +301,8 @@ impl<Q: Queue> Context<Q> {
         if let Some(refusal) = queue.refuses()? {
             return Ok(refusal.to_string());
         }
-        let starts = match run::Again::of(name) {
-            Some(again) => again.command(self),
+        let starts = match Again::of(name) {
+            Some(again) => again.command(&self.invocation()),
             None => self.worker_command(name),
         };
         Ok(format!("{starts} returns it"))

@@ -3,7 +3,7 @@
 use super::change::{self, Verb};
 use super::program::Context;
 use super::select::{self, Selector};
-use super::{Failure, add_task};
+use super::{Failure, values};
 use crate::queue::Queue;
 use crate::state::State;
 
@@ -18,7 +18,7 @@ pub struct Arguments {
     ids: Ids,
 
     /// The new priority; higher runs first
-    #[arg(allow_negative_numbers = true, value_parser = add_task::priority)]
+    #[arg(allow_negative_numbers = true, value_parser = values::priority)]
     priority: i32,
 }
 

@@ -1,6 +1,5 @@
 //! `run FILE`: works every line of a file, once, however often it is interrupted.
 
-mod again;
 mod group;
 mod progress;
 mod source;
@@ -14,6 +13,7 @@ use serde::Serialize;
 
 use super::add_task::bulk::{self, TaskLine};
 use super::program::{Access, Context};
+use super::run_queue::STDIN;
 use super::screen::note;
 use super::terminal::Awake;
 use super::{Failure, duration, escape, number, process, select, tasks, worker};
@@ -22,11 +22,9 @@ use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions, trust};
 use crate::state::State;
 use crate::task::{NewTask, Work};
-pub(super) use again::Again;
-pub(super) use group::WITHDRAWN;
 use group::{Group, Verdict};
 use progress::Progress;
-use source::{Origin, STDIN, Source};
+use source::{Origin, Source};
 
 /// Bytes of ids in a command that is suggested; more make it unreadable.
 const LONGEST_IDS: usize = 40;
@@ -88,7 +86,7 @@ pub struct Arguments {
         long,
         value_name = "SHELL",
         default_value = "/bin/sh",
-        value_parser = super::add_task::shell
+        value_parser = super::values::shell
     )]
     shell: String,
 
@@ -152,8 +150,8 @@ fn lines(arguments: &Arguments, text: &[u8]) -> Result<Vec<TaskLine>, Failure> {
     let shown = arguments.file.display();
     let mut template = NewTask::of("", Work::Shell(String::new()));
     template.options.max_attempts = arguments.max_attempts;
-    template.options.timeout_ms = arguments.timeout.map(super::add_task::millis);
-    template.options.cwd = Some(super::add_task::folder(".")?);
+    template.options.timeout_ms = arguments.timeout.map(super::values::millis);
+    template.options.cwd = Some(super::values::folder(".")?);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
     bulk::read_lines(text, &template, now)
         .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))
@@ -243,7 +241,7 @@ fn advise<Q: Queue>(
             let _ = write!(words, " {name}");
         }
         let (file, given) = match origin {
-            Origin::File(_) => (again::quoted(&arguments.file.to_string_lossy()), ""),
+            Origin::File(_) => (super::again::quoted(&arguments.file.to_string_lossy()), ""),
             Origin::Stream if arguments.name.is_some() => (STDIN.to_owned(), ""),
             Origin::Stream => (STDIN.to_owned(), " with the same lines"),
         };
@@ -285,7 +283,7 @@ fn report<Q: Queue>(
         cancelled,
         left,
         ended_before,
-        took_ms: super::add_task::millis(took),
+        took_ms: super::values::millis(took),
         unsuccessful: lines.collect(),
     };
     let mut text = format!("{succeeded} succeeded, {failed} failed");

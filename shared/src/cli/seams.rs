@@ -1,7 +1,8 @@
 //! Parsers that are private, for tests that hand them anything at all.
 
-use super::add_task::{self, Fields, bulk};
+use super::add_task::{Fields, bulk};
 use super::systemd::unit::Unit;
+use super::values;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::task::NewTask;
@@ -25,7 +26,7 @@ pub fn task_lines(
 /// # Errors
 /// A sentence that says how to write it.
 pub fn variable(text: &str) -> Result<(String, String), String> {
-    add_task::variable(text)
+    values::variable(text)
 }
 
 /// An exit code as `--retry-codes` reads it.
@@ -33,7 +34,7 @@ pub fn variable(text: &str) -> Result<(String, String), String> {
 /// # Errors
 /// A sentence that says how to write it.
 pub fn exit_code(text: &str) -> Result<i32, String> {
-    add_task::exit_code(text)
+    values::exit_code(text)
 }
 
 /// A unit file of a worker on `database` and `queue`, with more words.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::table::cut;
+use super::super::values::{at, folder, millis, set_backoff};
 use super::super::{Failure, number};
-use super::field::{Length, TEXT, Written, field, without_line};
-use super::{Fields, at, folder, millis, set_backoff};
+use super::field::{Fields, Length, TEXT, Written, field, without_line};
 use crate::clock::Timestamp;
 use crate::task::{MAX_NAME_BYTES, NewTask, Work, check_name};
 

@@ -1,14 +1,10 @@
 //! What a program's tasks have beyond those of every program.
 
-use serde_json::{Map, Value};
-
 use super::super::program::Access;
+use super::field::Fields;
 use crate::error::Result;
 use crate::queue::{Enqueued, Queue};
 use crate::task::NewTask;
-
-/// Fields of a line by their names.
-pub type Fields = Map<String, Value>;
 
 /// A program's own options of a task, as the arguments gave them.
 pub trait Extras<Q> {

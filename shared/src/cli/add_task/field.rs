@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::super::duration;
-use super::Fields;
+
+/// Fields of a line by their names.
+pub type Fields = Map<String, Value>;
 
 /// What a field that is no number and no list is called.
 pub(super) const TEXT: &str = "a text";

@@ -1,13 +1,13 @@
 //! Lines as tasks: a queue for all of them, a key for every line.
 
 use std::collections::{HashMap, HashSet};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::super::add_task::bulk::TaskLine;
+use super::super::run_queue::{STDIN, WITHDRAWN, fnv64, of_name, of_path};
 use super::super::table::cut;
 use super::super::tasks;
-use super::source::{Origin, STDIN};
+use super::source::Origin;
 use crate::claim::WorkerId;
 use crate::error::Result;
 use crate::queue::{Enqueued, ListQuery, Queue};
@@ -17,10 +17,6 @@ use crate::task::{MAX_NAME_BYTES, NewTask, Task, TaskId};
 
 /// Tasks looked at or changed at a time.
 const CHUNK: usize = 1000;
-
-/// The message of a task that was cancelled because its line had gone. One that a person cancelled
-/// has none.
-pub(in super::super) const WITHDRAWN: &str = "its line was taken out";
 
 /// The tasks of one file, name or stream.
 #[derive(Debug)]
@@ -50,52 +46,6 @@ pub(super) struct Stored {
     key: Vec<u8>,
     state: State,
     worker: Option<WorkerId>,
-}
-
-/// What the lines in a queue are known by.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Known<'a> {
-    /// The absolute path of their file.
-    Path(&'a str),
-    /// The name of their file, and the fingerprint of its path.
-    File { name: &'a str, fingerprint: u64 },
-    /// The name that was given them.
-    Name(&'a str),
-    /// What they say.
-    Content,
-}
-
-/// What the lines in that queue are known by, if it is the queue of a group.
-pub(super) fn known_by(queue: &str) -> Option<Known<'_>> {
-    let (fingerprint, rest) = queue.strip_prefix("run:")?.split_once(':')?;
-    let is_hex = fingerprint.len() == 16 && fingerprint.bytes().all(|c| c.is_ascii_hexdigit());
-    let fingerprint = u64::from_str_radix(fingerprint, 16)
-        .ok()
-        .filter(|_| is_hex)?;
-    Some(
-        if rest.starts_with('/') && fingerprint == of_path(Path::new(rest)) {
-            Known::Path(rest)
-        } else if fingerprint == of_name(rest) {
-            Known::Name(rest)
-        } else if rest == STDIN {
-            Known::Content
-        } else {
-            Known::File {
-                name: rest,
-                fingerprint,
-            }
-        },
-    )
-}
-
-/// The fingerprint of the group of a file.
-pub(super) fn of_path(path: &Path) -> u64 {
-    fnv64(path.as_os_str().as_bytes())
-}
-
-/// The fingerprint of the group of that name, which no path has.
-fn of_name(name: &str) -> u64 {
-    fnv64(&[b"name\0", name.as_bytes()].concat())
 }
 
 impl Group {
@@ -357,13 +307,6 @@ impl Verdict {
     }
 }
 
-/// FNV-1a: stored in keys and queue names, so it must stay the same for ever.
-fn fnv64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 /// FNV-1a of twice the size, for contents.
 fn fnv128(bytes: &[u8]) -> u128 {
     let basis = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
@@ -374,10 +317,14 @@ fn fnv128(bytes: &[u8]) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use std::path::PathBuf;
 
     use super::super::super::add_task::bulk::TaskLine;
-    use super::{Group, Known, Origin, Stored, fnv64, fnv128, known_by};
+    use super::super::super::again::Again;
+    use super::super::super::run_queue::{Known, known_by};
+    use super::{Group, Origin, Stored, fnv64, fnv128};
     use crate::state::State;
     use crate::task::{NewTask, TaskId, check_name};
 
@@ -471,5 +418,29 @@ mod tests {
         let fingerprint = fnv64(b"/a/tasks.txt");
         let name = "tasks.txt";
         assert_eq!(known_by(&earlier), Some(Known::File { name, fingerprint }));
+    }
+
+    fn again(queue: &str, here: &str) -> String {
+        let again = Again::from(queue, Some(Path::new(here))).unwrap();
+        format!("{}{}", again.words, again.given)
+    }
+
+    #[test]
+    fn a_run_is_called_again_by_what_its_lines_are_known_by() {
+        let queue = |path: &str| Group::named(&Origin::File(path.into()), b"", None).queue;
+        assert_eq!(again(&queue("/a b/c's"), "/a b"), r"'c'\''s'");
+        assert_eq!(again(&queue("/a b/c"), "/x"), "'/a b/c'");
+        assert_eq!(again(&queue("/a/-c"), "/a"), "./-c");
+        let long = format!("/{}/tasks", "d".repeat(200));
+        let folder = long.strip_suffix("/tasks").unwrap();
+        assert_eq!(again(&queue(&long), folder), "tasks");
+        assert_eq!(again(&queue(&long), "/x"), "tasks in its folder");
+        let stream = Group::named(&Origin::Stream, b"true\n", None).queue;
+        assert_eq!(again(&stream, "/"), "- with the same lines");
+        let named = Group::named(&Origin::Stream, b"true\n", Some("my jobs")).queue;
+        assert_eq!(again(&named, "/"), "--name 'my jobs' FILE");
+        for other in ["default", "run:x", "run:0123456789abcdef", "run"] {
+            assert_eq!(Again::from(other, None), None, "{other}");
+        }
     }
 }

@@ -5,10 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
+use super::super::run_queue::STDIN;
 use crate::error::{Error, Result};
-
-/// The word for standard input.
-pub(super) const STDIN: &str = "-";
 
 /// What lines were read from, and how it is known again.
 #[derive(Clone, Debug, PartialEq, Eq)]

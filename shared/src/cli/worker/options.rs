@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{add_task, duration, number};
+use super::super::{duration, number, values};
 use crate::runtime::WorkerOptions;
 use crate::task::DEFAULT_QUEUE;
 
@@ -87,7 +87,7 @@ pub struct Arguments {
 #[group(skip)]
 pub(in super::super) struct Commands {
     /// The shell that runs commands of tasks without one of their own, with `-c`, such as bash
-    #[arg(long, value_name = "SHELL", default_value = SHELL, value_parser = add_task::shell)]
+    #[arg(long, value_name = "SHELL", default_value = SHELL, value_parser = values::shell)]
     shell: String,
 
     /// How long the end of a task's output is waited for after its command's exit, while something
