@@ -9,17 +9,16 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
-use super::capture::{Capture, Extent, LogName};
+use super::capture::{Capturing, Extent, Stored};
 use super::command::{Command, Surroundings};
-use super::executor::{End, Ending, Looks, StartError};
+use super::executor::{End, Ending, Looks, Scribe, StartError};
 use super::inputs::Inputs;
 use super::records::Recorded;
 use super::shortage;
-use super::sidecar::Sidecar;
 use super::spawn::{Spawned, Status};
 use crate::claim::ClaimedTask;
 use crate::clock::BootTime;
-use crate::output::{Output, Stream};
+use crate::output::Stream;
 
 /// Bytes taken from a pipe at a time once its command has ended: the largest pipe an ordinary user
 /// can have. Other commands have their turn before what a process left behind writes beyond that.
@@ -42,7 +41,7 @@ pub(super) struct Process {
     exited_at: Option<BootTime>,
     /// Whether its pipes may be in the executor's epoll.
     pub(super) watched: bool,
-    pub(super) capture: Capture,
+    pub(super) capture: Capturing,
     record: Option<Recorded>,
     /// The looks at it since it was killed.
     pub(super) looks: Looks,
@@ -92,7 +91,7 @@ impl Process {
             ending: None,
             exited_at: None,
             watched: false,
-            capture: Capture::new(LogName::of(task), now),
+            capture: Capturing::new(task, now),
             looks: Looks::default(),
             _inputs: inputs,
         })
@@ -170,13 +169,18 @@ impl Process {
     }
 
     /// Takes everything out of the epoll, as [`close`](Self::close) does.
-    pub(super) fn unwatch(&self, watcher: &OwnedFd) {
-        if self.watched {
+    pub(super) fn unwatch(&mut self, watcher: &OwnedFd) {
+        self.unwatch_pipes(watcher);
+        let _ = epoll::delete(watcher, self.pidfd());
+    }
+
+    /// Has its output left alone until it is watched again.
+    pub(super) fn unwatch_pipes(&mut self, watcher: &OwnedFd) {
+        if std::mem::take(&mut self.watched) {
             for pipe in [&self.stdout, &self.stderr].into_iter().flatten() {
                 let _ = epoll::delete(watcher, pipe);
             }
         }
-        let _ = epoll::delete(watcher, self.pidfd());
     }
 
     /// Takes what fits into `buffer` from a pipe.
@@ -185,7 +189,7 @@ impl Process {
         stream: Stream,
         buffer: &mut [u8],
         now: BootTime,
-        logs: &Sidecar,
+        logs: &mut Scribe,
     ) -> Read {
         let Some(pipe) = self.pipe(stream) else {
             return Read::Closed;
@@ -207,10 +211,10 @@ impl Process {
         stream: Stream,
         buffer: &mut [u8],
         now: BootTime,
-        logs: &Sidecar,
+        logs: &mut Scribe,
     ) -> bool {
         let mut drained = 0;
-        while drained < DRAIN_BYTES {
+        while drained < DRAIN_BYTES && !self.capture.must_wait(logs) {
             match self.read(stream, buffer, now, logs) {
                 Read::Some(length) => drained += length,
                 Read::Nothing => return false,
@@ -264,13 +268,13 @@ impl Process {
     }
 
     /// What is to be stored with the settle, and the record of the command.
-    pub(super) fn into_parts(self) -> (Option<Output>, Option<Recorded>) {
+    pub(super) fn into_parts(self, logs: &mut Scribe) -> (Stored, Option<Recorded>) {
         let extent = if self.is_open() {
             Extent::GivenUp
         } else {
             Extent::Whole
         };
-        (self.capture.finish(extent), self.record)
+        (self.capture.finish(extent, logs), self.record)
     }
 }
 

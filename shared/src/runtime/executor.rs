@@ -10,11 +10,14 @@
 //! One thread waits for everything with one epoll: a child by its pidfd, so that other children
 //! of the same process are never touched.
 
+mod adopt;
 mod ages;
 mod end;
 mod follow;
 mod given;
+mod logged;
 pub(super) mod preparer;
+mod scribe;
 mod slots;
 mod source;
 mod spawner;
@@ -25,16 +28,14 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use super::capture::MEMORY_MS;
-use super::child::Process;
 use super::command::Surroundings;
-use super::handlers::{HandlerTask, Handlers, Pool};
+use super::handlers::{Handlers, Pool};
 use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
 use super::records::CommandRecords;
@@ -47,6 +48,7 @@ use crate::task::Work;
 use ages::Line;
 pub use end::{End, Ended, Ending, StartError, Unreachable};
 use preparer::Preparer;
+pub(super) use scribe::Scribe;
 use slots::{Job, Running};
 use source::Source;
 use spawner::{Began, Order, Spawner};
@@ -57,6 +59,8 @@ pub(super) use survivors::Looks;
 /// The commands and handlers that run in one worker.
 pub struct Executor {
     sidecar: Sidecar,
+    /// What writes the logs.
+    scribe: Scribe,
     /// Away while it starts something.
     spawner: Option<Spawner>,
     inputs: Option<Arc<dyn inputs::Source>>,
@@ -78,6 +82,10 @@ pub struct Executor {
     /// Commands that were told to end and did, of which something is left for a moment, or for longer.
     dying: Line,
     surviving: Line,
+    /// Commands that have ended, whose logs are being written.
+    logging: Line,
+    /// Commands whose output is left unread until their logs have caught up.
+    held: Vec<(usize, Claim)>,
     /// What of these cannot be ended, for the next wait to tell of.
     unreachable: Vec<Unreachable>,
     /// What was ended before it was started, for the next wait to tell of.
@@ -116,6 +124,7 @@ impl Executor {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
+            scribe: Scribe::new(sidecar.clone())?,
             sidecar,
             spawner: Some(Spawner::new(surroundings)),
             inputs: None,
@@ -131,15 +140,22 @@ impl Executor {
             killed: Line::default(),
             dying: Line::default(),
             surviving: Line::default(),
+            logging: Line::default(),
+            held: Vec::new(),
             unreachable: Vec::new(),
             withdrawn: Vec::new(),
             prepared: Vec::new(),
             buffer: vec![0; BUFFER_BYTES].into(),
             preparer: Preparer::new()?,
         };
-        executor
-            .add(executor.preparer.bell(), Source::Inputs)
-            .map_err(|error| Error::io("cannot watch an eventfd", error))?;
+        for (bell, source) in [
+            (executor.preparer.bell(), Source::Inputs),
+            (executor.scribe.bell(), Source::Logs),
+        ] {
+            executor
+                .add(bell, source)
+                .map_err(|error| Error::io("cannot watch an eventfd", error))?;
+        }
         if let Some(pool) = &executor.pool {
             executor
                 .add(pool.bell(), Source::Handlers)
@@ -314,7 +330,7 @@ impl Executor {
                 }
             }
             Job::Preparing(_) | Job::Prepared(_) => self.withdraw(slot),
-            Job::Survived(_) => {}
+            Job::Survived(_) | Job::Logging(_) => {}
         }
     }
 
@@ -384,58 +400,6 @@ impl Executor {
         self.spawner.as_mut()?.surroundings()
     }
 
-    fn start_handler(&mut self, task: &ClaimedTask) -> Result<(), StartError> {
-        let Work::Handler { handler, payload } = &task.work else {
-            return Err("it is a command".to_owned().into());
-        };
-        let (Some(run), Some(pool)) = (self.handlers.get(handler), &mut self.pool) else {
-            return Err(format!("this worker has no handler {handler:?}").into());
-        };
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let for_handler = HandlerTask {
-            claim: task.claim,
-            name: task.name.clone(),
-            payload: payload.clone(),
-            attempt: task.attempt,
-            cancelled: Arc::clone(&cancelled),
-        };
-        pool.start(run, for_handler)?;
-        let slot = self.free_slot();
-        self.slots[slot] = Some(Running {
-            claim: task.claim,
-            job: Job::Handler(cancelled),
-        });
-        Ok(())
-    }
-
-    /// Watches a command that was started.
-    fn adopt_process(
-        &mut self,
-        claim: Claim,
-        process: Box<Process>,
-        now: BootTime,
-    ) -> Result<(), StartError> {
-        let slot = self.free_slot();
-        if let Err(error) = self.add(process.pidfd(), Source::Child(slot)) {
-            self.free.push(slot);
-            return Err(process.abandon(error));
-        }
-        self.unwatched.join(now, WATCH_MS, slot, claim);
-        self.young.join(now, MEMORY_MS, slot, claim);
-        self.slots[slot] = Some(Running {
-            claim,
-            job: Job::Command(process),
-        });
-        Ok(())
-    }
-
-    fn free_slot(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        })
-    }
-
     fn add(&self, fd: BorrowedFd<'_>, source: Source) -> rustix::io::Result<()> {
         source.watch(&self.epoll, fd)
     }
@@ -467,6 +431,7 @@ impl Executor {
             Source::Watched(token) => ready.push(token),
             Source::Handlers => self.end_handlers(now, ended),
             Source::Inputs => self.take_prepared(),
+            Source::Logs => self.logs_written(now, ended),
             Source::Pipe(slot, stream) => self.read_pipe(slot, stream, now, ended),
             Source::Child(slot) => self.child_exited(slot, now, ended),
         }
@@ -490,7 +455,7 @@ impl Drop for Executor {
                     cancelled.store(true, Ordering::Relaxed);
                 }
                 Job::Command(process) => process.end_now(),
-                Job::Prepared(_) | Job::Survived(_) => {}
+                Job::Prepared(_) | Job::Survived(_) | Job::Logging(_) => {}
             }
         }
     }

@@ -7,12 +7,14 @@ use rustix::io::Errno;
 
 use super::ages::Next;
 use super::end::{End, Ended, Ending};
+use super::logged::Over;
 use super::slots::{Job, Running, command, runs};
 use super::source::Source;
 use super::{Executor, KILLED_MS, WATCH_MS};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::output::Stream;
+use crate::runtime::capture::Stored;
 use crate::runtime::child::Read;
 
 impl Executor {
@@ -38,7 +40,7 @@ impl Executor {
             match self.young.next(now, |slot, claim| runs(slots, slot, claim)) {
                 Next::Aged(slot, _) => {
                     if let Some(process) = command(&mut self.slots, slot) {
-                        process.capture.came_due(&self.sidecar);
+                        process.capture.came_due(&mut self.scribe);
                     }
                 }
                 Next::At(at) => break Some(at),
@@ -47,7 +49,8 @@ impl Executor {
         };
         let give_up_at = self.give_up(now, ended);
         let look_at = self.look_at_survivors(now, ended);
-        [watch_at, show_at, give_up_at, look_at]
+        let logged_at = self.give_up_logs(now, ended);
+        [watch_at, show_at, give_up_at, look_at, logged_at]
             .into_iter()
             .flatten()
             .min()
@@ -78,7 +81,13 @@ impl Executor {
 
     /// Has a command's output read as it comes. If the system does not watch more pipes, what is
     /// there is read now, and asked for again soon.
-    fn watch_or_retry(&mut self, slot: usize, claim: Claim, now: BootTime, ended: &mut Vec<Ended>) {
+    pub(super) fn watch_or_retry(
+        &mut self,
+        slot: usize,
+        claim: Claim,
+        now: BootTime,
+        ended: &mut Vec<Ended>,
+    ) {
         if self.watch_pipes(slot) {
             return;
         }
@@ -115,7 +124,7 @@ impl Executor {
             return;
         };
         for stream in [Stream::Stdout, Stream::Stderr] {
-            if process.drain(stream, &mut self.buffer, now, &self.sidecar) {
+            if process.drain(stream, &mut self.buffer, now, &mut self.scribe) {
                 process.close(stream, &self.epoll);
             }
         }
@@ -148,10 +157,16 @@ impl Executor {
         now: BootTime,
         ended: &mut Vec<Ended>,
     ) {
-        let (buffer, logs) = (&mut self.buffer, &self.sidecar);
+        let (buffer, logs) = (&mut self.buffer, &mut self.scribe);
         let Some(process) = command(&mut self.slots, slot) else {
             return;
         };
+        if process.capture.must_wait(logs) {
+            process.unwatch_pipes(&self.epoll);
+            let claim = self.slots[slot].as_ref().map(|own| own.claim);
+            self.held.extend(claim.map(|claim| (slot, claim)));
+            return;
+        }
         if process.read(stream, buffer, now, logs) != Read::Closed {
             return;
         }
@@ -209,22 +224,26 @@ impl Executor {
         else {
             return;
         };
-        let (group, was_told) = (process.pid(), process.ending().is_some());
-        let (output, record) = process.into_parts();
-        let over = Ended {
-            claim,
-            end,
-            at,
-            output,
+        let told = process.ending().is_some().then(|| process.pid());
+        let (stored, record) = process.into_parts(&mut self.scribe);
+        let (output, waits) = match stored {
+            Stored::Output(output) => (output, false),
+            Stored::Awaited => (None, true),
         };
-        let over = if was_told {
-            self.outlived(slot, now, (over, group, record))
+        let over = Over {
+            ended: Ended {
+                claim,
+                end,
+                at,
+                output,
+            },
+            told,
+            record,
+        };
+        if waits {
+            self.await_log(slot, now, over);
         } else {
-            Some(over)
-        };
-        if let Some(over) = over {
-            self.free.push(slot);
-            ended.push(over);
+            self.is_over(slot, now, over, ended);
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::inputs::{Inputs, Source};
-use super::super::sidecar::files;
 use super::preparer::{Remover, not_given};
 use super::slots::{Job, Running};
 use super::{End, Ended, Executor, StartError};
@@ -62,10 +61,11 @@ impl Executor {
         if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
             // The same attempt ran before, and was handed back or died. Its log is not this
             // run's, which may be too short to have one.
-            let _ = files::remove(&self.sidecar.log(task.claim.task, task.attempt));
+            self.scribe
+                .remove(self.sidecar.log(task.claim.task, task.attempt));
         }
         if let Some(old @ 1..) = task.attempt.checked_sub(KEPT_OUTPUTS) {
-            let _ = std::fs::remove_file(self.sidecar.log(task.claim.task, old));
+            self.scribe.remove(self.sidecar.log(task.claim.task, old));
         }
         let Some(source) = self.inputs.as_ref().filter(|_| task.depends) else {
             return Ok(Given::Nothing);

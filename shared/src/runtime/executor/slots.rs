@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::super::child::Process;
 use super::super::inputs::Inputs;
 use super::StartError;
+use super::logged::Over;
 use super::survivors::Survived;
 use crate::claim::Claim;
 
@@ -26,13 +27,19 @@ pub(super) enum Job {
     Prepared(Result<Inputs, StartError>),
     /// A command that was told to end and did, but for what is left of its session.
     Survived(Box<Survived>),
+    /// A command that has ended, but for its log.
+    Logging(Box<Over>),
 }
 
 /// The command in a slot, if one is there.
 pub(super) fn command(slots: &mut [Option<Running>], slot: usize) -> Option<&mut Process> {
     match &mut slots.get_mut(slot)?.as_mut()?.job {
         Job::Command(process) => Some(process),
-        Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) | Job::Survived(_) => None,
+        Job::Handler(_)
+        | Job::Preparing(_)
+        | Job::Prepared(_)
+        | Job::Survived(_)
+        | Job::Logging(_) => None,
     }
 }
 

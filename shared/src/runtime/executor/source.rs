@@ -13,6 +13,7 @@ pub(super) enum Source {
     Pipe(usize, Stream),
     Handlers,
     Inputs,
+    Logs,
     Watched(u64),
 }
 
@@ -33,6 +34,7 @@ impl Source {
             Self::Pipe(slot, Stream::Stderr) => (slot as u64) << 2 | 2,
             Self::Handlers => 3,
             Self::Inputs => 1 << 2 | 3,
+            Self::Logs => 2 << 2 | 3,
             Self::Watched(token) => token | WATCHED,
         }
     }
@@ -47,7 +49,8 @@ impl Source {
             1 => Self::Pipe(slot, Stream::Stdout),
             2 => Self::Pipe(slot, Stream::Stderr),
             _ if slot == 0 => Self::Handlers,
-            _ => Self::Inputs,
+            _ if slot == 1 => Self::Inputs,
+            _ => Self::Logs,
         }
     }
 }

@@ -158,7 +158,11 @@ impl Executor {
                 let group = process.pid();
                 process.looks.look(group)
             }
-            Job::Command(_) | Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) => {
+            Job::Command(_)
+            | Job::Handler(_)
+            | Job::Preparing(_)
+            | Job::Prepared(_)
+            | Job::Logging(_) => {
                 return None;
             }
         };
@@ -193,7 +197,11 @@ impl Executor {
         let group = |job: &Job| match job {
             Job::Survived(survived) => Some(survived.group),
             Job::Command(process) if process.ending().is_some() => Some(process.pid()),
-            Job::Command(_) | Job::Handler(_) | Job::Preparing(_) | Job::Prepared(_) => None,
+            Job::Command(_)
+            | Job::Handler(_)
+            | Job::Preparing(_)
+            | Job::Prepared(_)
+            | Job::Logging(_) => None,
         };
         let mut found = Vec::new();
         for running in self.slots.iter().flatten() {

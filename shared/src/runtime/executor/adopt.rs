@@ -1,0 +1,68 @@
+//! Takes what was started into slots.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::slots::{Job, Running};
+use super::source::Source;
+use super::{Executor, StartError, WATCH_MS};
+use crate::claim::{Claim, ClaimedTask};
+use crate::clock::BootTime;
+use crate::runtime::capture::MEMORY_MS;
+use crate::runtime::child::Process;
+use crate::runtime::handlers::HandlerTask;
+use crate::task::Work;
+
+impl Executor {
+    pub(super) fn start_handler(&mut self, task: &ClaimedTask) -> Result<(), StartError> {
+        let Work::Handler { handler, payload } = &task.work else {
+            return Err("it is a command".to_owned().into());
+        };
+        let (Some(run), Some(pool)) = (self.handlers.get(handler), &mut self.pool) else {
+            return Err(format!("this worker has no handler {handler:?}").into());
+        };
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let for_handler = HandlerTask {
+            claim: task.claim,
+            name: task.name.clone(),
+            payload: payload.clone(),
+            attempt: task.attempt,
+            cancelled: Arc::clone(&cancelled),
+        };
+        pool.start(run, for_handler)?;
+        let slot = self.free_slot();
+        self.slots[slot] = Some(Running {
+            claim: task.claim,
+            job: Job::Handler(cancelled),
+        });
+        Ok(())
+    }
+
+    /// Watches a command that was started.
+    pub(super) fn adopt_process(
+        &mut self,
+        claim: Claim,
+        process: Box<Process>,
+        now: BootTime,
+    ) -> Result<(), StartError> {
+        let slot = self.free_slot();
+        if let Err(error) = self.add(process.pidfd(), Source::Child(slot)) {
+            self.free.push(slot);
+            return Err(process.abandon(error));
+        }
+        self.unwatched.join(now, WATCH_MS, slot, claim);
+        self.young.join(now, MEMORY_MS, slot, claim);
+        self.slots[slot] = Some(Running {
+            claim,
+            job: Job::Command(process),
+        });
+        Ok(())
+    }
+
+    pub(super) fn free_slot(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        })
+    }
+}
