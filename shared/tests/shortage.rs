@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use queue_core::Error;
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Where the process under a limit finds the database.
 const LIMITED: &str = "QUEUE_TEST_LIMITED";
@@ -50,6 +51,18 @@ fn limited() -> Option<PathBuf> {
 /// Takes every descriptor that is left.
 fn hoard() -> Vec<File> {
     std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
+fn read_only(path: &Path) -> queue_core::Result<Database> {
+    let options = OpenOptions::new(Durability::Fast).unwrap();
+    Database::open(
+        path,
+        OpenOptions {
+            read_only: true,
+            ..options
+        },
+        &[CORE],
+    )
 }
 
 fn count(database: &Database) -> queue_core::Result<i64> {
@@ -124,4 +137,70 @@ fn under_a_limit() {
     assert!(matches!(refused, Error::Shortage { .. }), "{refused:?}");
     database.write(put(10)).unwrap();
     database.beat(PATIENCE, put(10)).unwrap();
+}
+
+/// What could not be opened beside the file for want of descriptors made the file unusable, and a
+/// lock that could not be opened for it was done without: a restore did not know of that reader.
+#[test]
+fn an_opening_that_lacks_descriptors_is_a_shortage_whatever_it_lacks_them_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    in_a_process("ulimit -n 64", "opening_without_descriptors", &path);
+}
+
+/// The other half of the test above.
+#[test]
+fn opening_without_descriptors() {
+    let Some(path) = limited() else { return };
+    let writer = |path: &Path| {
+        let options = OpenOptions::new(Durability::Fast).unwrap();
+        Database::open(path, options, &[CORE])
+    };
+    drop(writer(&path).unwrap());
+    for open in [&writer as &dyn Fn(&Path) -> _, &read_only] {
+        let mut hoarded = hoard();
+        let mut refused = 0;
+        while let Err(error) = open(&path) {
+            assert!(matches!(error, Error::Shortage { .. }), "{error:?}");
+            refused += 1;
+            hoarded.pop().unwrap();
+        }
+        assert!(refused > 1, "{refused}");
+    }
+    // A file that is yet to be made.
+    let mut hoarded = hoard();
+    let another = path.with_file_name("another.db");
+    while let Err(error) = writer(&another) {
+        assert!(matches!(error, Error::Shortage { .. }), "{error:?}");
+        hoarded.pop().unwrap();
+    }
+}
+
+/// The pool of readers panicked where the system had no thread for it.
+#[test]
+fn a_read_without_a_thread_is_a_shortage_and_succeeds_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    in_a_process("true", "without_a_thread", &path);
+}
+
+/// The other half of the test above.
+#[test]
+fn without_a_thread() {
+    let Some(path) = limited() else { return };
+    let database = open(&path);
+    let limit = getrlimit(Resource::As);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kilobytes = size.unwrap().trim().trim_end_matches(" kB");
+    let used = kilobytes.parse::<u64>().unwrap() << 10;
+    // Enough for all but the stack of a thread.
+    let current = Some(used + (1 << 20));
+    setrlimit(Resource::As, Rlimit { current, ..limit }).unwrap();
+    let refused = count(&database);
+    setrlimit(Resource::As, limit).unwrap();
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, Error::Shortage { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("no thread"), "{refused}");
+    assert_eq!(count(&database).unwrap(), 1);
 }

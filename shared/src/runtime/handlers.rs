@@ -255,7 +255,7 @@ fn run(handler: &Handler, task: &HandlerTask) -> Outcome {
 }
 
 /// What a panic said.
-pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
     if let Some(message) = panic.downcast_ref::<&str>() {
         (*message).to_owned()
     } else if let Some(message) = panic.downcast_ref::<String>() {

@@ -377,7 +377,7 @@ fn open_to_write(
         None
     };
     if behind_wanted || !mode.eq_ignore_ascii_case("wal") {
-        let lock = LockFile::open(&lock_path)?;
+        let lock = LockFile::open(&lock_path).map_err(|error| sidecar_refused(path, error))?;
         lock.exclusive_within(&lock_path, options.busy_timeout)?;
         use_wal(&connection, path)?;
         let birth = Birth {
@@ -393,7 +393,14 @@ fn open_to_write(
         empty_log(&connection, path, options)?;
     }
     open.try_shared()?;
-    let writer = Writer::new(path.to_owned(), lock_path, connection, options)?;
+    let writer = Writer::new(path.to_owned(), lock_path, connection, options);
+    let is_beside = |error: &Error| matches!(error, Error::Io { .. });
+    let writer = writer.map_err(|error| {
+        if is_beside(&error) {
+            return sidecar_refused(path, error);
+        }
+        error
+    })?;
     let writer = writer.knowing(Known::new(wanted));
     let writer = writer.map_err(|error| located(path, error))?;
     Ok((writer, open))

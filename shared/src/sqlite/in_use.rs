@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::location::sidecar_refused;
 use super::lock::LockFile;
 use super::place::Identity;
 use super::processes::{self, named};
@@ -21,7 +22,8 @@ impl Share {
     /// that may not use the folder goes without; so does one in whose place nobody ever wrote.
     ///
     /// # Errors
-    /// [`Error::Busy`] while another file is put in its place, or was since.
+    /// [`Error::Busy`] while another file is put in its place, or was since; [`Error::Shortage`]
+    /// if its lock cannot be opened for want of something.
     pub(super) fn take(
         path: &Path,
         sidecar: &Sidecar,
@@ -29,8 +31,11 @@ impl Share {
         wait: Duration,
     ) -> Result<Self> {
         let lock_path = sidecar.in_use_lock();
-        let Ok(lock) = LockFile::open(&lock_path) else {
-            return Ok(Self { lock: None });
+        let lock = match LockFile::open(&lock_path) {
+            Ok(lock) => lock,
+            // Without a share, a restore would not know of it.
+            Err(error) if error.may_pass() => return Err(sidecar_refused(path, error)),
+            Err(_) => return Ok(Self { lock: None }),
         };
         if !lock.try_shared()? && lock.shared_within(&lock_path, wait).is_err() {
             return Err(Error::Busy {

@@ -7,8 +7,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::options::OpenOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_shortage};
 use crate::runtime::sidecar::Sidecar;
 use crate::runtime::sidecar::files::{self, Owner};
 
@@ -85,14 +87,12 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
     };
-    let folder = fs::canonicalize(parent).map_err(|error| Error::Unusable {
-        path: path.to_owned(),
-        what: format!(
+    let folder = fs::canonicalize(parent).map_err(|error| {
+        let what = format!(
             "its folder {} cannot be used; create it first",
             parent.display()
-        ),
-        remedy: None,
-        source: Some(Box::new(error)),
+        );
+        refused(path, &what, error)
     })?;
     if options.read_only || !options.create {
         return Err(unusable(
@@ -126,24 +126,50 @@ fn owner_of_missing(file: &Path, parent: &Path, folder: &Path) -> Result<Option<
     Err(foreign_folder(file, folder))
 }
 
-const FULL: [ErrorKind; 2] = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
-const NO_SPACE: &str = "no space is left on the disk; free some and repeat the command";
+/// What the machine is short of, in a sentence; `None` for an error that says something else.
+fn shortage(error: &std::io::Error) -> Option<&'static str> {
+    Some(match Errno::from_io_error(error)? {
+        Errno::NOSPC => "no space is left on the disk; free some and repeat the command",
+        Errno::DQUOT => "the quota on the disk is used up; free some and repeat the command",
+        Errno::MFILE => {
+            "this process has no file descriptors left; raise `ulimit -n` and repeat the command"
+        }
+        Errno::NFILE => {
+            "the machine has no file descriptors left; close some and repeat the command"
+        }
+        Errno::NOMEM => "no memory is left; free some and repeat the command",
+        _ if is_shortage(error) => "the system is short of something; repeat the command",
+        _ => return None,
+    })
+}
+
+/// The file at `path` cannot be used: the machine is short of something, or else what `what` says.
+fn refused(path: &Path, what: &str, error: std::io::Error) -> Error {
+    let path = path.to_owned();
+    match shortage(&error) {
+        Some(what) => Error::Shortage {
+            path,
+            what: what.to_owned(),
+            remedy: None,
+            source: Some(Box::new(error)),
+        },
+        None => Error::Unusable {
+            path,
+            what: what.to_owned(),
+            remedy: None,
+            source: Some(Box::new(error)),
+        },
+    }
+}
 
 fn cannot_create(path: &Path, error: std::io::Error) -> Error {
     let denied = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
     let what = if denied.contains(&error.kind()) {
         "its folder cannot be written; give yourself write permission or name another"
-    } else if FULL.contains(&error.kind()) {
-        NO_SPACE
     } else {
         "the file cannot be created; name another"
     };
-    Error::Unusable {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        remedy: None,
-        source: Some(Box::new(error)),
-    }
+    refused(path, what, error)
 }
 
 fn check_kind(path: &Path, metadata: &Metadata) -> Result<()> {
@@ -202,15 +228,13 @@ fn make_private(path: &Path, folder: &Path) -> Result<()> {
     if !fs::symlink_metadata(folder).is_ok_and(is_open) {
         return Ok(());
     }
-    files::make_private(folder).map_err(|error| Error::Unusable {
-        path: path.to_owned(),
-        what: format!(
+    files::make_private(folder).map_err(|error| {
+        let what = format!(
             "the folder {} beside it is open to others and cannot be made private; run this as \
              its owner, or remove the others' permissions",
             folder.display()
-        ),
-        remedy: None,
-        source: Some(Box::new(error)),
+        );
+        refused(path, &what, error)
     })
 }
 
@@ -236,18 +260,26 @@ fn check_folder(path: &Path, folder: &Path) -> Result<()> {
 
 /// What a writer needs beside the file cannot be made or opened.
 pub(super) fn sidecar_refused(path: &Path, error: Error) -> Error {
-    let is_full = matches!(&error, Error::Io { source, .. } if FULL.contains(&source.kind()));
-    let what = if is_full {
-        NO_SPACE
+    let short = if let Error::Io { source, .. } = &error {
+        shortage(source)
     } else {
-        "the folder beside it cannot be used; give yourself write permission, or use a command \
-         that only reads"
+        None
     };
-    Error::Unusable {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        remedy: None,
-        source: Some(Box::new(error)),
+    let (path, source) = (path.to_owned(), Some(Box::new(error) as Box<_>));
+    match short {
+        Some(what) => Error::Shortage {
+            path,
+            what: what.to_owned(),
+            source,
+        },
+        None => Error::Unusable {
+            path,
+            what: "the folder beside it cannot be used; give yourself write permission, or use a \
+                   command that only reads"
+                .to_owned(),
+            remedy: None,
+            source,
+        },
     }
 }
 
@@ -259,12 +291,7 @@ fn unreachable_path(path: &Path, error: std::io::Error) -> Error {
     } else {
         "the path cannot be followed; name another"
     };
-    Error::Unusable {
-        path: path.to_owned(),
-        what: what.to_owned(),
-        remedy: None,
-        source: Some(Box::new(error)),
-    }
+    refused(path, what, error)
 }
 
 pub(super) fn unusable(path: &Path, what: &str) -> Error {
@@ -273,5 +300,34 @@ pub(super) fn unusable(path: &Path, what: &str) -> Error {
         what: what.to_owned(),
         remedy: None,
         source: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustix::io::Errno;
+
+    use super::{cannot_create, sidecar_refused};
+    use crate::error::Error;
+
+    /// A file that cannot be made because the disk is full was called unusable: whoever tries again
+    /// later was told not to.
+    #[test]
+    fn what_is_refused_for_want_of_space_or_descriptors_may_succeed_later() {
+        let path = Path::new("x.db");
+        for short in [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NFILE] {
+            for error in [
+                cannot_create(path, short.into()),
+                sidecar_refused(path, Error::io("cannot create x.db.d", short)),
+            ] {
+                assert!(matches!(error, Error::Shortage { .. }), "{error:?}");
+            }
+        }
+        for denied in [Errno::ACCESS, Errno::ROFS] {
+            let error = cannot_create(path, denied.into());
+            assert!(matches!(error, Error::Unusable { .. }), "{error:?}");
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! Connections that read. They see every commit that returned before they began.
 
 use std::convert::Infallible;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use r2d2::ManageConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, TransactionBehavior};
+use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::connection::{READER_FLAGS, located_on, open_reader, prepare_reader};
 use super::fault::{located, relocated};
@@ -18,6 +21,7 @@ use super::options::OpenOptions;
 use super::statement;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
+use crate::runtime::handlers::panicked;
 
 const DATA_VERSION: &str = statement(include_str!("../../queries/data_version.sql"));
 
@@ -164,6 +168,7 @@ impl Readers {
             left,
         };
         let connections = r2d2::Pool::builder()
+            .thread_pool(self.opener()?)
             .max_size(READERS)
             .min_idle(Some(0))
             .idle_timeout(None)
@@ -179,6 +184,29 @@ impl Readers {
                 source: Some(Box::new(error)),
             })?;
         Ok(self.pool.get_or_init(|| Pool { connections, gone }))
+    }
+
+    /// The thread that opens the pool's connections. The pool would panic where there is none to be
+    /// had, so one that does nothing is started and ended first.
+    fn opener(&self) -> Result<Arc<ScheduledThreadPool>> {
+        let short = |error| Error::Shortage {
+            path: self.path.clone(),
+            what: "there is no thread to read it with; end some processes, raise `ulimit -u`, or \
+                   free some memory, then repeat the command"
+                .to_owned(),
+            source: Some(error),
+        };
+        let named = || std::thread::Builder::new().name("queue-read".to_owned());
+        let tried = named().spawn(|| ()).map(JoinHandle::join);
+        tried.map_err(|error| short(Box::new(error)))?.ok();
+        let start = || {
+            ScheduledThreadPool::builder()
+                .num_threads(1)
+                .thread_name_pattern("queue-read-{}")
+                .build()
+        };
+        let opener = catch_unwind(start).map_err(|panic| short(panicked(&*panic).into()))?;
+        Ok(Arc::new(opener))
     }
 }
 
