@@ -83,6 +83,48 @@ impl Output {
         push_header(&mut self.0, b'x', 0);
     }
 
+    /// The same with its first and its last `kept` bytes alone.
+    pub(crate) fn shortened(&self, kept: usize) -> Self {
+        let pieces: Vec<Chunk<'_>> = self.chunks().map_while(Result::ok).collect();
+        let length = |chunk: &Chunk<'_>| match chunk {
+            Chunk::Written { bytes, .. } => bytes.len() as u64,
+            Chunk::Omitted(bytes) => *bytes,
+            Chunk::GivenUp => 0,
+        };
+        let all: u64 = pieces.iter().map(length).sum();
+        let head = kept as u64;
+        let tail = all.saturating_sub(head).max(head);
+        let (mut short, mut at, mut omitted) = (Self::default(), 0, 0);
+        for chunk in pieces {
+            let begin = at;
+            at += length(&chunk);
+            match chunk {
+                Chunk::Written { stream, bytes } => {
+                    let cut = |place: u64| {
+                        let into = place.clamp(begin, at) - begin;
+                        usize::try_from(into).unwrap_or(bytes.len())
+                    };
+                    let parts = [&bytes[..cut(head)], &bytes[cut(tail)..]];
+                    let between = (cut(tail) - cut(head)) as u64;
+                    for (part, after) in parts.into_iter().zip([between, 0]) {
+                        if !part.is_empty() {
+                            short.push_omitted(std::mem::take(&mut omitted));
+                            short.push(stream, part);
+                        }
+                        omitted += after;
+                    }
+                }
+                Chunk::Omitted(bytes) => omitted += bytes,
+                Chunk::GivenUp => {
+                    short.push_omitted(std::mem::take(&mut omitted));
+                    short.push_given_up();
+                }
+            }
+        }
+        short.push_omitted(omitted);
+        short
+    }
+
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -252,6 +252,18 @@ impl Finished {
         }
     }
 
+    /// Bytes of output that are kept until they are recorded.
+    pub(super) fn bytes(&self) -> usize {
+        self.output.as_ref().map_or(0, |output| output.0.len())
+    }
+
+    /// Keeps so many bytes of its output from the beginning and from the end.
+    pub(super) fn shorten(&mut self, kept: usize) {
+        if let Some(output) = &mut self.output {
+            *output = output.shortened(kept);
+        }
+    }
+
     /// What is recorded. The original is kept until that is acknowledged.
     pub(super) fn settlement(&self) -> Settlement {
         Settlement {

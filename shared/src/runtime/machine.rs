@@ -37,6 +37,11 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 /// The part of that which a grace time, however short, does not take away.
 const LEAST_WRITES: Duration = Duration::from_secs(1);
 
+/// Bytes of output that are kept while the file does not take them. Beyond that no task is claimed, and
+/// of each output that comes [`KEPT_OF_EACH`] bytes are kept from its beginning and from its end.
+const MOST_KEPT_BYTES: usize = 8 << 20;
+const KEPT_OF_EACH: usize = 1 << 10;
+
 /// A worker's mind.
 #[derive(Debug)]
 #[expect(
@@ -48,6 +53,8 @@ pub struct Machine {
     running: Vec<Execution>,
     unsettled: Vec<Finished>,
     lately: Lately,
+    /// Bytes of output in these.
+    kept_bytes: usize,
     asked: Vec<Claim>,
     asked_for: usize,
     /// A claim may find something.
@@ -121,6 +128,7 @@ impl Machine {
             running: Vec::new(),
             unsettled: Vec::new(),
             lately: Lately::default(),
+            kept_bytes: 0,
             asked: Vec::new(),
             asked_for: 0,
             want_claim: true,
@@ -394,10 +402,17 @@ impl Machine {
     }
 
     /// Slots without a task; what is not recorded yet still counts, so that a database that
-    /// refuses to record is not asked for more.
+    /// refuses to record is not asked for more, and as much output as is kept for it leaves none free.
     fn free(&self) -> usize {
+        if self.keeps_much() {
+            return 0;
+        }
         let taken = self.running.len() + self.unsettled.len();
         self.slots().saturating_sub(taken)
+    }
+
+    fn keeps_much(&self) -> bool {
+        self.kept_bytes >= MOST_KEPT_BYTES
     }
 
     fn slots(&self) -> usize {

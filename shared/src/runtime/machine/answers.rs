@@ -5,7 +5,7 @@ use super::super::executor::{Ended, StartError};
 use super::super::heart::News;
 use super::super::protocol::{Action, Event, WorkerEvent};
 use super::super::rest::Rest;
-use super::{DUE_PAUSE, LONG_WAIT, Machine, TAKEN_INTERVAL};
+use super::{DUE_PAUSE, KEPT_OF_EACH, LONG_WAIT, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
 use crate::error::{Error, Result};
@@ -213,6 +213,7 @@ impl Machine {
             self.want_claim |= state.is_some_and(State::is_waiting);
             self.actions.extend(finished.report(state));
         }
+        self.kept_bytes = self.unsettled.iter().map(Finished::bytes).sum();
     }
 
     fn heard(&mut self, now: Now, answer: Result<Vec<Held>>) {
@@ -248,7 +249,13 @@ impl Machine {
         };
         self.put_off(now);
         match execution.end(ended) {
-            Ok(finished) => self.unsettled.push(finished),
+            Ok(mut finished) => {
+                if self.keeps_much() {
+                    finished.shorten(KEPT_OF_EACH);
+                }
+                self.kept_bytes += finished.bytes();
+                self.unsettled.push(finished);
+            }
             Err(lost) => self.actions.push(Action::Report(lost)),
         }
     }

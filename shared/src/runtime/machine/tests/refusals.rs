@@ -1,14 +1,15 @@
 //! What a worker does about calls that the file refused.
 
-use super::super::super::executor::{End, Ending};
+use super::super::super::executor::{End, Ended, Ending};
 use super::super::super::heart::News;
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
 use super::super::Machine;
 use super::{at, busy, claimed, ended, limit, machine, outcomes, running, signals, starts, task};
 use crate::claim::{Claims, Held};
-use crate::clock::Now;
+use crate::clock::{BootTime, Now};
 use crate::error::Error;
-use crate::outcome::{Outcome, Settled};
+use crate::outcome::{Outcome, Settled, Settlement};
+use crate::output::{Output, Stream};
 use crate::state::State;
 use crate::task::Work;
 
@@ -313,4 +314,60 @@ fn what_was_recorded_since_a_look_found_the_file_is_lost_with_it() {
 fn asks_for_counter(step: &Step) -> bool {
     let asks = |action: &Action| matches!(action, Action::ReadCounter);
     step.actions.iter().any(asks)
+}
+
+/// What ended while a disk was full was kept with up to 16 KiB of output for each of up to 10,000 slots.
+#[test]
+fn outputs_that_the_file_does_not_take_are_bounded_and_no_task_is_claimed_beside_them() {
+    const TASKS: usize = 2_000;
+    let ids: Vec<i64> = (1..).take(TASKS).collect();
+    let mut machine = running(&ids);
+    let mut output = Output::default();
+    output.push(Stream::Stdout, &[b'a'; 8 << 10]);
+    output.push(Stream::Stderr, &[b'z'; 7 << 10]);
+    let with_output = |id: &i64| {
+        Event::Ended(Ended {
+            claim: task(*id).claim,
+            end: End::Exited(0),
+            at: BootTime(10),
+            output: Some(output.clone()),
+        })
+    };
+    // Half of the slots are free again.
+    let step = machine.step(at(20), ids[..TASKS / 2].iter().map(with_output));
+    assert!(settles(&step));
+    let refused = || {
+        [
+            Event::Settled(Err(busy())),
+            Event::NotClaimed { unknown: false },
+        ]
+    };
+    let step = machine.step(at(20), refused());
+    assert_eq!(limit(&step), None, "what is kept leaves no room for more");
+    let step = machine.step(at(40), ids[TASKS / 2..].iter().map(with_output));
+    let Some(settlements) = step.actions.iter().find_map(settled) else {
+        panic!("it is tried again");
+    };
+    assert_eq!(settlements.len(), TASKS);
+    let kept = |one: &Settlement| one.output.clone().unwrap();
+    let bytes: usize = settlements.iter().map(|one| kept(one).0.len()).sum();
+    assert!(bytes < (8 << 20) + TASKS * (3 << 10), "{bytes}");
+    assert_eq!(kept(&settlements[0]), output);
+    let mut short = Output::default();
+    short.push(Stream::Stdout, &[b'a'; 1 << 10]);
+    short.push_omitted(13 << 10);
+    short.push(Stream::Stderr, &[b'z'; 1 << 10]);
+    assert_eq!(kept(&settlements[TASKS - 1]), short);
+    let recorded = vec![Settled::Recorded(State::Succeeded); TASKS];
+    let unasked = Event::NotClaimed { unknown: false };
+    let step = machine.step(at(50), [Event::Settled(Ok(recorded)), unasked]);
+    assert_eq!(limit(&step), Some(TASKS));
+}
+
+fn settled(action: &Action) -> Option<&Vec<Settlement>> {
+    if let Action::Settle(settlements) | Action::SettleAndClaim { settlements, .. } = action {
+        Some(settlements)
+    } else {
+        None
+    }
 }
