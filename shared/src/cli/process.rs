@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use super::screen::note;
+use super::terminal;
 use crate::error::{Error, Result};
 use crate::runtime::stop::is_ignored;
 
@@ -33,6 +34,7 @@ const HANDED_ON: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
 /// # Errors
 /// When the program cannot be started again.
 pub(super) fn begin() -> Result<()> {
+    terminal::print_in_background();
     if std::process::id() == 1 {
         std::process::exit(first()?);
     }

@@ -15,18 +15,20 @@ use crate::runtime::stop::is_ignored;
 const ANSWER: &str = "not suspended: a suspended worker would lose its tasks to others; Ctrl-C lets \
                       them finish and stops, and `worker --background` leaves the terminal free";
 
+/// Has the program print from the background of a terminal that is set to stop whoever does. Called
+/// before there are other threads, it holds for them too.
+pub(super) fn print_in_background() {
+    block(&[SIGTTOU]);
+}
+
 /// Ctrl-Z is answered with a sentence as long as this lives. Afterwards it does nothing.
 #[derive(Debug)]
 pub(super) struct Awake(Option<SigId>);
 
 impl Awake {
-    /// To be called before threads are started that print.
-    ///
     /// # Errors
     /// When the system refuses a signal handler, a socket pair or a thread.
     pub(super) fn new(printer: &Printer) -> Result<Self> {
-        // A terminal may be set to stop a process in the background that prints.
-        block(&[SIGTTOU]);
         if is_ignored(SIGTSTP) {
             return Ok(Self(None));
         }

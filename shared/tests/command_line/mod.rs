@@ -21,6 +21,7 @@ mod service;
 mod shortages;
 mod shown;
 mod shrinking;
+mod signals;
 #[path = "../skipped/mod.rs"]
 pub(crate) mod skipped;
 mod steps;
