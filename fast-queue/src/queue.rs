@@ -15,7 +15,7 @@ use queue_core::queue::{
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Wake;
 use queue_core::sqlite::{
-    CORE, Database, Due, Durability, OpenOptions, prune, read, verify, write,
+    CORE, Database, Due, Durability, OpenOptions, aside, prune, read, verify, write,
 };
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
@@ -259,6 +259,13 @@ impl Queue for FastQueue {
         self.change(Phase::Finishing, move |connection| {
             write::deregister(connection, worker)
         })
+    }
+
+    fn take_back(&self) -> Result<usize> {
+        if self.database.read(aside::readable)?.is_empty() {
+            return Ok(0);
+        }
+        self.change(Phase::Accepting, aside::take_back)
     }
 
     fn workers(&self) -> Result<Vec<WorkerInfo>> {

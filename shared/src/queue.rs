@@ -98,6 +98,12 @@ pub trait Queue: Send + Sync + 'static {
     /// Forgets a worker that holds no claims.
     fn deregister(&self, worker: WorkerId) -> Result<()>;
 
+    /// Takes back what workers of an older version could not read and set aside, if this one can.
+    /// Returns how many tasks that is. Where there is none, nothing is written.
+    fn take_back(&self) -> Result<usize> {
+        Ok(0)
+    }
+
     /// Every registered worker, dead ones included until they are reaped.
     fn workers(&self) -> Result<Vec<WorkerInfo>>;
 

@@ -352,6 +352,10 @@ impl<S: Store> Queue for WorkflowQueue<S> {
         self.store.deregister(worker)
     }
 
+    fn take_back(&self) -> Result<usize> {
+        self.store.take_back()
+    }
+
     fn workers(&self) -> Result<Vec<WorkerInfo>> {
         self.store.workers()
     }

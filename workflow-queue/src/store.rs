@@ -188,6 +188,8 @@ pub trait Store: Send + Sync + 'static {
     fn register(&self, worker: &WorkerInfo) -> Result<u32>;
     /// Forgets a worker without claims.
     fn deregister(&self, worker: WorkerId) -> Result<()>;
+    /// Takes back what was set aside and can be read. Returns how many tasks that is.
+    fn take_back(&self) -> Result<usize>;
     /// Every registered worker.
     fn workers(&self) -> Result<Vec<WorkerInfo>>;
     /// The running claims of a worker.

@@ -384,6 +384,7 @@ macro_rules! conformance_tests {
                 a_settle_that_waits_for_a_migration_is_refused_after_it
                 a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on
                 what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it
+                what_was_set_aside_is_taken_back_by_a_worker_that_runs_already
                 many_tasks_of_a_newer_version_hold_nobody_up
                 a_running_task_of_a_newer_version_is_judged_by_what_is_known
             }

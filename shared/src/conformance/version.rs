@@ -1,12 +1,16 @@
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 use rusqlite::Connection;
 
 use super::{Bench, Engine, OTHER, WORKER, settlement};
 use crate::claim::ClaimRequest;
+use crate::clock::SystemClock;
 use crate::error::Result;
 use crate::outcome::{Outcome, Settled};
 use crate::queue::{ListQuery, PruneRequest, Queue};
+use crate::random::SystemRandom;
+use crate::runtime::handlers::{Done as Answer, Handlers};
+use crate::runtime::{Observer, Stopper, Worker, WorkerEvent, WorkerOptions};
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId};
 
@@ -187,6 +191,44 @@ pub fn what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it<E: Engine>(
     assert_eq!(bench.task(id).set_aside, None);
     assert_eq!(bench.claim_ids(1), [id]);
     expect_sound(&bench);
+}
+
+/// A task that an older worker had set aside waited for the start of a newer one, while one ran.
+pub fn what_was_set_aside_is_taken_back_by_a_worker_that_runs_already<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let handlers = Handlers::new().register("resize", |_| Ok(Answer::Succeeded));
+    let options = WorkerOptions::handlers(std::num::NonZeroU32::MIN, handlers);
+    // The worker waits, so that its clock has to go.
+    let random = Arc::new(SystemRandom::seeded(1));
+    let queue = E::open(&bench.path(), Arc::new(SystemClock), random).unwrap();
+    let worker = Worker::new(Arc::new(queue), options).unwrap();
+    let id = bench.add(NewTask::handler("newer", "resize"));
+    write_newer(&bench, id, NEWER_OPTIONS);
+    let request = ClaimRequest {
+        handlers: vec!["resize".to_owned()],
+        ..ClaimRequest::commands(OTHER, 1)
+    };
+    assert!(bench.queue.claim(&request).unwrap().tasks.is_empty());
+    assert!(bench.task(id).set_aside.is_some());
+    // What the running worker reads, an older one could not.
+    write_newer(&bench, id, "options = NULL");
+    let stopper = worker.stopper();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| worker.run(&mut StopsAtEnd(stopper)));
+        assert_eq!(run.join().unwrap().unwrap().succeeded, 1);
+    });
+    expect_sound(&bench);
+}
+
+/// Stops a worker once a task has ended.
+struct StopsAtEnd(Stopper);
+
+impl Observer for StopsAtEnd {
+    fn on(&mut self, event: &WorkerEvent) {
+        if matches!(event, WorkerEvent::Ended { .. }) {
+            self.0.stop();
+        }
+    }
 }
 
 pub fn many_tasks_of_a_newer_version_hold_nobody_up<E: Engine>() {

@@ -266,6 +266,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.write("deregister", |queue| queue.deregister(worker))
     }
 
+    fn take_back(&self) -> Result<usize> {
+        self.inner.take_back()
+    }
+
     fn workers(&self) -> Result<Vec<WorkerInfo>> {
         self.inner.workers()
     }

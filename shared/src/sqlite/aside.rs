@@ -1,6 +1,6 @@
 //! Tasks that this program cannot read, because a newer one wrote them. They are set aside, so that no
-//! worker of this program meets them at every claim, and taken back by the first worker to start that
-//! can read them.
+//! worker of this program meets them at every claim, and taken back by the first worker that can read
+//! them: at its start, or where it looks at the other workers.
 //!
 //! A task that is set aside stays queued, in a lane of its queue that belongs to no handler. So the
 //! claim has nothing more to look at, and whatever else is done to waiting tasks is done to it too.
@@ -50,8 +50,25 @@ pub fn set_aside(connection: &Connection, task: TaskId) -> Result<Option<Lane>> 
     Ok(Some(lane))
 }
 
-/// Takes back what was set aside and can be read by this program.
-pub(super) fn take_back(connection: &Connection) -> Result<()> {
+/// Takes back what was set aside and can be read by this program. Returns how many tasks that is.
+///
+/// # Errors
+/// What `SQLite` refuses.
+pub fn take_back(connection: &Connection) -> Result<usize> {
+    let readable = readable(connection)?;
+    let mut update = connection.prepare_cached(SET_ASIDE)?;
+    for (task, from) in &readable {
+        update.execute((task, from))?;
+    }
+    Ok(readable.len())
+}
+
+/// What was set aside and can be read by this program, each task with the lane it came from.
+///
+/// # Errors
+/// What `SQLite` refuses.
+pub fn readable(connection: &Connection) -> Result<Vec<(i64, i64)>> {
+    let mut readable = Vec::new();
     let lanes = read::all(connection, LANES_ASIDE, [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     })?;
@@ -60,15 +77,10 @@ pub(super) fn take_back(connection: &Connection) -> Result<()> {
             let stored = (row.get(1)?, row.get(2)?);
             Ok((row.get::<_, i64>(0)?, problem(stored, rows::text(row, 3)?)))
         })?;
-        for (task, problem) in tasks {
-            if problem.is_none() {
-                connection
-                    .prepare_cached(SET_ASIDE)?
-                    .execute((task, from))?;
-            }
-        }
+        let tasks = tasks.into_iter().filter(|(_, problem)| problem.is_none());
+        readable.extend(tasks.map(|(task, _)| (task, from)));
     }
-    Ok(())
+    Ok(readable)
 }
 
 /// Why no worker of this program takes a waiting task of a lane with that handler.
@@ -82,11 +94,13 @@ pub(super) fn why(
         Err(error) => Some(error.to_string()),
     };
     match problem {
-        Some(problem) => Some(format!("a newer version of this program can run it: {problem}")),
+        Some(problem) => Some(format!(
+            "a newer version of this program can run it: {problem}"
+        )),
         None if handler.starts_with(ASIDE_HANDLER) => Some(
-            "an older version of this program could not read it; the next worker to start takes it \
-             back"
-            .to_owned(),
+            "an older version of this program could not read it; the next worker of this version \
+             takes it back, within seconds if one runs"
+                .to_owned(),
         ),
         None => None,
     }

@@ -88,6 +88,8 @@ pub struct Listed {
     pub(super) workers: Option<Vec<WorkerInfo>>,
     /// The claims whose leases have run out.
     pub(super) expired: Result<Vec<Claim>>,
+    /// How many tasks were taken back that an older version had set aside.
+    pub(super) taken_back: Result<usize>,
 }
 
 impl<B: Batch> Call<B> {
@@ -147,15 +149,16 @@ fn confirm<Q: Queue>(queue: &Q, tasks: Vec<ClaimedTask>) -> Vec<(ClaimedTask, Re
 /// little memory.
 fn list_workers<Q: Queue>(queue: &Q, known: Option<i64>) -> Result<Listed> {
     let counter = queue.change_counter()?;
-    let workers = if known == Some(counter) {
-        None
+    let (workers, taken_back) = if known == Some(counter) {
+        (None, Ok(0))
     } else {
-        Some(queue.workers()?)
+        (Some(queue.workers()?), queue.take_back())
     };
     Ok(Listed {
         counter,
         workers,
         expired: queue.expired(),
+        taken_back,
     })
 }
 

@@ -34,6 +34,12 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         };
         let known = self.listed.take().map(|(_, workers)| workers);
         let workers = listed.workers.or(known).unwrap_or_default();
+        match listed.taken_back {
+            Ok(0) => {}
+            Ok(_) => self.events.push(Event::TasksWaiting),
+            // It is tried again after the next commit.
+            Err(error) => self.refused(&error),
+        }
         self.shell.watch_only(&workers);
         for peer in &workers {
             let is_put_off = self.put_off.is_put_off(peer.id, now.boot);

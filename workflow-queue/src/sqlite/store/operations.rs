@@ -16,7 +16,7 @@ use queue_core::queue::{
 use queue_core::runtime::sidecar::Sidecar;
 use queue_core::runtime::wakeup::Waker;
 use queue_core::sqlite::verify::verify as core_verify;
-use queue_core::sqlite::{prune, read, write};
+use queue_core::sqlite::{aside, prune, read, write};
 use queue_core::task::{Task, TaskId};
 use queue_core::workflow::{Condition, Edge};
 use rusqlite::Transaction;
@@ -175,6 +175,14 @@ impl Store for SqliteStore {
     fn deregister(&self, worker: WorkerId) -> Result<()> {
         self.write(move |writing| write::deregister(writing.slice.connection, worker))?;
         Ok(())
+    }
+
+    fn take_back(&self) -> Result<usize> {
+        if self.database.read(aside::readable)?.is_empty() {
+            return Ok(0);
+        }
+        let done = self.write(move |writing| aside::take_back(writing.connection))?;
+        Ok(done.value)
     }
 
     fn workers(&self) -> Result<Vec<WorkerInfo>> {
