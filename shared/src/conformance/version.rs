@@ -202,7 +202,7 @@ pub fn what_was_set_aside_is_taken_back_by_a_worker_that_runs_already<E: Engine>
     let random = Arc::new(SystemRandom::seeded(1));
     let queue = E::open(&bench.path(), Arc::new(SystemClock), random).unwrap();
     let worker = Worker::new(Arc::new(queue), options).unwrap();
-    let id = bench.add(NewTask::handler("newer", "resize"));
+    let id = bench.add(NewTask::handler("resize", []));
     write_newer(&bench, id, NEWER_OPTIONS);
     let request = ClaimRequest {
         handlers: vec!["resize".to_owned()],

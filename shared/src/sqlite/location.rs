@@ -150,7 +150,6 @@ fn refused(path: &Path, what: &str, error: std::io::Error) -> Error {
         Some(what) => Error::Shortage {
             path,
             what: what.to_owned(),
-            remedy: None,
             source: Some(Box::new(error)),
         },
         None => Error::Unusable {

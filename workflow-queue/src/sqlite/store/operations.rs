@@ -181,7 +181,7 @@ impl Store for SqliteStore {
         if self.database.read(aside::readable)?.is_empty() {
             return Ok(0);
         }
-        let done = self.write(move |writing| aside::take_back(writing.connection))?;
+        let done = self.write(move |writing| aside::take_back(writing.slice.connection))?;
         Ok(done.value)
     }
 
