@@ -9,11 +9,14 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
-use super::capture::{Capturing, Extent, Stored};
+use super::capture::Extent;
+use super::capturing::{Capturing, Stored};
 use super::command::{Command, Surroundings};
-use super::executor::{End, Ending, Looks, Scribe, StartError};
+use super::end::{End, Ending, StartError};
 use super::inputs::Inputs;
+use super::looks::Looks;
 use super::records::Recorded;
+use super::scribe::Scribe;
 use super::shortage;
 use super::spawn::{Spawned, Status};
 use crate::claim::ClaimedTask;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::executor::StartError;
+use super::end::StartError;
 use super::inputs::{self, Inputs};
 use super::records::CommandRecords;
 use super::resolve::{directory_problem, program, quoted};

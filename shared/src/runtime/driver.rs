@@ -10,20 +10,20 @@ mod put_off;
 mod starts;
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use calls::{Answer, AnswerOf, Call, CallOf, Listed};
 use calls::{UnderWay, request};
 
-use super::executor::Unreachable;
+use super::end::Unreachable;
 use super::machine::Machine;
 use super::overdue::Overdue;
 use super::pacemaker::Pulse;
 use super::protocol::{Action, Config, Event, Unrecorded, WorkerEvent};
 use super::recovery::Recovery;
 use super::shell::Shell;
+pub use super::turn::Turn;
 use crate::claim::{Claim, Claims, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
@@ -64,19 +64,6 @@ pub trait Observer {
 /// Looks at nothing.
 impl Observer for () {
     fn on(&mut self, _: &WorkerEvent) {}
-}
-
-/// How a turn left things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn<C = Infallible> {
-    /// There is more to do at once.
-    Busy,
-    /// Something that may take long is to be done first.
-    Call(C),
-    /// Nothing to do until something happens, or until then.
-    Wait(BootTime),
-    /// The worker has ended.
-    Finished,
 }
 
 /// A worker: its machine, the recoveries it works at, its queue and its system.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::executor::{End, Ended, Ending};
+use super::end::{End, Ended, Ending};
 use super::protocol::{Action, Unrecorded, WorkerEvent};
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Now};

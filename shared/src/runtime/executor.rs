@@ -12,12 +12,10 @@
 
 mod adopt;
 mod ages;
-mod end;
 mod follow;
 mod given;
 mod logged;
 pub(super) mod preparer;
-mod scribe;
 mod slots;
 mod source;
 mod spawner;
@@ -35,10 +33,12 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use super::command::Surroundings;
+pub use super::end::{End, Ended, Ending, StartError, Unreachable};
 use super::handlers::{Handlers, Pool};
 use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
 use super::records::CommandRecords;
+use super::scribe::Scribe;
 use super::shell::{Batch, StartResult};
 use super::sidecar::Sidecar;
 use crate::claim::{Claim, ClaimedTask};
@@ -46,15 +46,12 @@ use crate::clock::{BootTime, Clock, Now, SystemClock};
 use crate::error::{Error, Result};
 use crate::task::Work;
 use ages::Line;
-pub use end::{End, Ended, Ending, StartError, Unreachable};
 use preparer::Preparer;
-pub(super) use scribe::Scribe;
 use slots::{Job, Running};
 use source::Source;
 use spawner::{Began, Order, Spawner};
 pub use spawner::{Commands, Started};
 use survivors::DYING_MS;
-pub(super) use survivors::Looks;
 
 /// The commands and handlers that run in one worker.
 pub struct Executor {

@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustix::event::{EventfdFlags, eventfd};
 
-use super::executor::StartError;
+use super::end::StartError;
+use super::eventfd::new_bell;
 use super::shortage::no_thread;
 use crate::claim::Claim;
 use crate::clock::{Clock, SystemClock};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::task::TaskId;
 
@@ -176,8 +176,7 @@ struct Job {
 
 impl Pool {
     pub(super) fn new() -> Result<Self> {
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| Error::io("cannot create an eventfd", error))?;
+        let bell = new_bell()?;
         let (jobs, queue) = unbounded();
         let (report, done) = unbounded();
         Ok(Self {

@@ -7,10 +7,11 @@
 mod writer;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::executor::preparer::Remover;
 use super::log::last_outputs;
 use super::sidecar::files;
 use crate::claim::Claim;
@@ -127,6 +128,23 @@ fn claim_of(path: &Path) -> Option<(TaskId, i64)> {
     Some((TaskId(task.parse().ok()?), token.parse().ok()?))
 }
 
+/// Removes folders on another thread.
+#[derive(Clone)]
+pub(super) struct Remover(Arc<dyn Fn(&Path) -> bool + Send + Sync>);
+
+impl Remover {
+    /// One that hands a folder to `remove`, which is false if nobody takes it.
+    pub(super) fn new(remove: impl Fn(&Path) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(remove))
+    }
+}
+
+impl fmt::Debug for Remover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Remover")
+    }
+}
+
 /// A folder of inputs. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct Inputs {
@@ -155,10 +173,7 @@ impl Inputs {
 
 impl Drop for Inputs {
     fn drop(&mut self) {
-        let removed = self
-            .remover
-            .as_ref()
-            .map(|thread| thread.remove(&self.folder));
+        let removed = self.remover.as_ref().map(|thread| (thread.0)(&self.folder));
         if removed != Some(true) {
             // What cannot be removed is swept later.
             let _ = files::remove_folder(&self.folder);

@@ -9,8 +9,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::presence::{bind, open_private, receive, remove_socket};
+use super::presence::{bind, receive, remove_socket};
 use super::sidecar::Sidecar;
+use super::sidecar::open_private;
 use super::wakeup::{PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};

@@ -11,8 +11,8 @@ mod throttle;
 
 use std::time::Duration;
 
+use super::end::Ending;
 use super::execution::{Cause, Execution, Finished};
-use super::executor::Ending;
 use super::protocol::{Action, Config, Event, Step, Unrecorded, WorkerEvent};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};

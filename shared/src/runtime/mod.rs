@@ -4,10 +4,14 @@
 //! neither reads a clock nor touches the system. A thin shell performs the actions: the real one
 //! with child processes, sockets and locks, the simulation's with none of them.
 
+mod boot;
 mod capture;
+mod capturing;
 mod child;
 mod command;
 pub mod driver;
+pub mod end;
+mod eventfd;
 mod execution;
 pub mod executor;
 pub mod handlers;
@@ -16,6 +20,7 @@ mod inherited;
 pub mod inputs;
 pub mod listener;
 pub mod log;
+mod looks;
 pub mod machine;
 pub mod orphans;
 mod overdue;
@@ -26,6 +31,7 @@ pub mod records;
 pub mod recovery;
 mod resolve;
 pub mod rest;
+mod scribe;
 #[cfg(feature = "testing")]
 pub mod seams;
 pub mod shell;
@@ -36,6 +42,7 @@ mod standby;
 pub mod stop;
 pub mod system;
 pub mod trust;
+mod turn;
 pub mod wakeup;
 pub mod worker;
 

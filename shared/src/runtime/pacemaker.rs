@@ -8,14 +8,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
 
-use super::driver::Turn;
+use super::eventfd::new_bell;
 use super::heart::{Heart, HeartAction, HeartEvent, News};
+use super::turn::Turn;
 use crate::claim::{Claim, Held};
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
@@ -169,18 +170,6 @@ impl Drop for Beating {
             let _ = thread.join();
         }
     }
-}
-
-/// An eventfd, readable once it has been rung.
-pub(super) fn new_bell() -> Result<OwnedFd> {
-    eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-        .map_err(|error| Error::io("cannot create an eventfd", error))
-}
-
-/// Silences a bell.
-pub(super) fn silence(bell: &OwnedFd) {
-    let mut count = [0; 8];
-    let _ = rustix::io::read(bell, &mut count);
 }
 
 /// Waits until then, or for the end of the thread; false for that. A clock that cannot be waited

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+pub use super::boot::boot_id;
 use super::records::{CommandRecords, Namespace, RecordFile};
 use super::recovery::Origin;
-use super::sidecar::Sidecar;
 use super::sidecar::files::{self, Folder};
+use super::sidecar::{Sidecar, open_private};
 use super::wakeup::{self, PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
@@ -247,18 +248,6 @@ pub fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
     Ok(())
 }
 
-/// The id of this boot of the machine.
-///
-/// # Errors
-/// When `/proc` does not say.
-pub fn boot_id() -> Result<String> {
-    let path = "/proc/sys/kernel/random/boot_id";
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text.trim_end().to_owned()),
-        Err(error) => Err(Error::io(format!("cannot read {path}"), error)),
-    }
-}
-
 /// A fresh id with its locked file. Between the creation and the lock somebody may sweep the file
 /// away; a lock on a file without a name proves nothing, so then another id is drawn.
 fn new_lock<Q: Queue>(queue: &Q, sidecar: &Sidecar) -> Result<(WorkerId, File)> {
@@ -285,10 +274,6 @@ fn try_lock(file: &File) -> Result<bool> {
         Err(Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(Error::io("cannot lock a worker's file", error)),
     }
-}
-
-pub(super) fn open_private(path: &Path) -> Result<File> {
-    files::open(path).map_err(|error| Error::io(format!("cannot open {}", path.display()), error))
 }
 
 pub(super) fn bind(sidecar: &Sidecar, id: WorkerId) -> io::Result<OwnedFd> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::executor::{Ended, Ending, StartError, Unreachable};
+use super::end::{Ended, Ending, StartError, Unreachable};
 use super::heart::News;
 use super::recovery::Recovered;
 use super::rest::{NextDue, Obstacle, Rest};

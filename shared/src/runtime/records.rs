@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::Pid;
 
-use super::presence::{boot_id, open_private};
+use super::boot::boot_id;
+use super::sidecar::open_private;
 use super::sidecar::{Sidecar, files};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Clock, SystemClock};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-use super::executor::StartError;
+use super::end::StartError;
 use super::shortage;
 
 /// Where programs are looked up when there is no `PATH`; what the C library uses then.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::executor::{Ending, StartError, Unreachable};
+use super::end::{Ending, StartError, Unreachable};
 use super::orphans::Search;
 use super::protocol::Event;
 use super::recovery::{Origin, Sweep};

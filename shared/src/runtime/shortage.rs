@@ -5,7 +5,7 @@ use std::error::Error as _;
 
 use rustix::io::Errno;
 
-use super::executor::StartError;
+use super::end::StartError;
 use crate::error::Error;
 
 /// What is short, and the cure; `None` for an error that says something else.

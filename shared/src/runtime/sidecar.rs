@@ -4,10 +4,12 @@
 pub(crate) mod files;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use self::files::{Folder, Owner};
 use crate::claim::WorkerId;
+use crate::error::{Error, Result};
 use crate::task::TaskId;
 
 /// Names every file in `<db>.d/`.
@@ -128,4 +130,9 @@ impl Sidecar {
 /// The name of something in the folder.
 fn name_of(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
+}
+
+/// Opens or creates a file that only its user reads.
+pub(super) fn open_private(path: &Path) -> Result<File> {
+    files::open(path).map_err(|error| Error::io(format!("cannot open {}", path.display()), error))
 }

@@ -17,7 +17,7 @@ use rustix::time::{
 };
 
 use super::driver::{Driver, Observer, Turn};
-use super::pacemaker::silence;
+use super::eventfd::silence;
 use super::protocol::WorkerEvent;
 use super::system::System;
 use crate::clock::BootTime;

@@ -9,12 +9,14 @@ use rustix::event::Timespec;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::executor::{Commands, Ended, Ending, Executor, Started, Unreachable};
+use super::end::{Ended, Ending, Unreachable};
+use super::eventfd::{new_bell, silence};
+use super::executor::{Commands, Executor, Started};
 use super::inputs;
 use super::listener::Place;
 use super::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
 use super::overdue::Overdue;
-use super::pacemaker::{Pulse, new_bell, silence};
+use super::pacemaker::Pulse;
 use super::presence::{DeadLock, Registration, origin_of};
 use super::protocol::Event;
 use super::records::{self, CommandRecord, Namespace, RecordFile};

@@ -306,7 +306,8 @@ mod tests {
 
     use super::{PLACE_BYTES, Sidecar, Signal, Waker};
     use crate::claim::WorkerId;
-    use crate::runtime::presence::{bind, open_private, receive};
+    use crate::runtime::presence::{bind, receive};
+    use crate::runtime::sidecar::open_private;
 
     struct Bench {
         _folder: tempfile::TempDir,

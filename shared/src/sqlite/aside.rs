@@ -7,12 +7,12 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::write::{Lane, lane_or_create};
+use super::queue_row::{Lane, lane_or_create};
+use super::unreadable::problem;
 use super::{read, rows, statement};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::names::ASIDE_HANDLER;
-use crate::options::TaskOptions;
-use crate::task::{TaskId, Work};
+use crate::task::TaskId;
 
 const SET_ASIDE: &str = statement(include_str!("../../queries/set_aside.sql"));
 const NAME_OF_LANE: &str = statement(include_str!("../../queries/name_of_lane.sql"));
@@ -81,38 +81,4 @@ pub fn readable(connection: &Connection) -> Result<Vec<(i64, i64)>> {
         readable.extend(tasks.map(|(task, _)| (task, from)));
     }
     Ok(readable)
-}
-
-/// Why no worker of this program takes a waiting task of a lane with that handler.
-pub(super) fn why(
-    handler: &str,
-    stored: (i64, Vec<u8>),
-    options: Result<Option<&str>>,
-) -> Option<String> {
-    let problem = match options {
-        Ok(options) => problem(stored, options),
-        Err(error) => Some(error.to_string()),
-    };
-    match problem {
-        Some(problem) => Some(format!(
-            "a newer version of this program can run it: {problem}"
-        )),
-        None if handler.starts_with(ASIDE_HANDLER) => Some(
-            "an older version of this program could not read it; the next worker of this version \
-             takes it back, within seconds if one runs"
-                .to_owned(),
-        ),
-        None => None,
-    }
-}
-
-/// What keeps this program from running a task of that kind and payload with these options.
-pub(super) fn problem((kind, payload): (i64, Vec<u8>), options: Option<&str>) -> Option<String> {
-    let work = Work::from_row(kind, "", payload).err();
-    let problem = work.or_else(|| TaskOptions::from_row(options).err())?;
-    Some(if let Error::Bug { what } = problem {
-        what
-    } else {
-        problem.to_string()
-    })
 }

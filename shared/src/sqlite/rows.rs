@@ -3,7 +3,7 @@
 use rusqlite::Row;
 use rusqlite::types::{FromSql, ValueRef};
 
-use super::aside;
+use super::unreadable;
 
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::Timestamp;
@@ -109,7 +109,7 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
     let state = state(row.get(6)?)?;
     let (kind, payload): (i64, Vec<u8>) = (row.get(2)?, row.get(3)?);
     let set_aside = if state.is_waiting() {
-        aside::why(handler, (kind, payload.clone()), text(row, 23))
+        unreadable::why(handler, (kind, payload.clone()), text(row, 23))
     } else {
         None
     };

@@ -2,6 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+#[cfg(feature = "testing")]
+use super::queue_row::{LANE, LANE_CREATE};
+pub use super::queue_row::{Lane, lane, lane_or_create};
 use super::{aside, rows, statement};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::Timestamp;
@@ -15,8 +18,6 @@ use crate::task::TaskId;
 const REGISTER: &str = statement(include_str!("../../queries/register.sql"));
 const DEREGISTER: &str = statement(include_str!("../../queries/deregister.sql"));
 const COUNT_CLAIMS: &str = statement(include_str!("../../queries/count_claims.sql"));
-const LANE: &str = statement(include_str!("../../queries/lane.sql"));
-const LANE_CREATE: &str = statement(include_str!("../../queries/lane_create.sql"));
 const PAUSE: &str = statement(include_str!("../../queries/pause.sql"));
 const RESUME: &str = statement(include_str!("../../queries/resume.sql"));
 const REPRIORITIZE: &str = statement(include_str!("../../queries/reprioritize.sql"));
@@ -60,47 +61,6 @@ pub const STATEMENTS: [(&str, &str); 20] = [
 
 /// The token of a task's first claim, unless the file has been restored.
 const FIRST_TOKEN: i64 = 1;
-
-/// A row of `queue_queues`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// Its number in `queue_tasks.queue`.
-    pub id: i64,
-    /// Whether fast-queue may write to it.
-    pub fast: bool,
-    /// Whether nothing is claimed from it.
-    pub paused: bool,
-}
-
-/// The lane of a queue and handler ('' for commands), if it was ever named.
-pub fn lane(connection: &Connection, queue: &str, handler: &str) -> Result<Option<Lane>> {
-    let mut query = connection.prepare_cached(LANE)?;
-    Ok(query.query_row((queue, handler), lane_row).optional()?)
-}
-
-/// The lane of a queue and handler, made if there is none.
-pub fn lane_or_create(connection: &Connection, queue: &str, handler: &str) -> Result<Lane> {
-    if let Some(found) = lane(connection, queue, handler)? {
-        return Ok(found);
-    }
-    let mut insert = connection.prepare_cached(LANE_CREATE)?;
-    let mut created = insert.query((queue, handler))?;
-    let mut lane = None;
-    while let Some(row) = created.next()? {
-        lane = Some(lane_row(row)?);
-    }
-    lane.ok_or_else(|| Error::Bug {
-        what: "a queue was not created".to_owned(),
-    })
-}
-
-fn lane_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Lane> {
-    Ok(Lane {
-        id: row.get(0)?,
-        fast: row.get(1)?,
-        paused: row.get::<_, Option<i64>>(2)?.is_some(),
-    })
-}
 
 /// Pauses or resumes every lane of a queue, also one that nobody named before. Returns whether
 /// that changed anything.

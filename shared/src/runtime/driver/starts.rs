@@ -6,7 +6,7 @@ use crate::claim::{Claim, ClaimedTask};
 use crate::clock::Now;
 use crate::error::Result;
 use crate::queue::Queue;
-use crate::runtime::executor::Ending;
+use crate::runtime::end::Ending;
 use crate::runtime::protocol::{Action, Event};
 use crate::runtime::shell::{Batch, Shell};
 

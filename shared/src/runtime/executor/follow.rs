@@ -5,16 +5,15 @@ use std::os::fd::AsFd;
 use rustix::event::epoll;
 use rustix::io::Errno;
 
+use super::super::end::{End, Ended, Ending};
 use super::ages::Next;
-use super::end::{End, Ended, Ending};
-use super::logged::Over;
-use super::slots::{Job, Running, command, runs};
+use super::slots::{Job, Over, Running, command, runs};
 use super::source::Source;
 use super::{Executor, KILLED_MS, WATCH_MS};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::output::Stream;
-use crate::runtime::capture::Stored;
+use crate::runtime::capturing::Stored;
 use crate::runtime::child::Read;
 
 impl Executor {

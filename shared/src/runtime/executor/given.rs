@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::super::inputs::Remover;
 use super::super::inputs::{Inputs, Source};
-use super::preparer::{Remover, not_given};
+use super::preparer::not_given;
 use super::slots::{Job, Running};
 use super::{End, Ended, Executor, StartError};
 use crate::claim::{Claim, ClaimedTask};

@@ -1,28 +1,16 @@
 //! Commands that have ended, but for their logs, and commands whose output has to wait.
 
-use rustix::process::Pid;
-
+use super::super::end::Ended;
+use super::super::scribe::Logged;
 use super::Executor;
 use super::ages::Next;
-use super::end::Ended;
-use super::scribe::Logged;
-use super::slots::{Job, Running, runs};
+use super::slots::{Job, Over, Running, runs};
 use crate::claim::Claim;
 use crate::clock::BootTime;
-use crate::runtime::records::Recorded;
 
 /// A log is waited for so long at least, in milliseconds, after its command. Then the outcome is
 /// told; the log is written to its end once the disk answers.
 pub(super) const LOGGING_MS: i64 = 2_000;
-
-/// A command that has ended.
-#[derive(Debug)]
-pub(super) struct Over {
-    pub(super) ended: Ended,
-    /// Its process group, if it was told to end.
-    pub(super) told: Option<Pid>,
-    pub(super) record: Option<Recorded>,
-}
 
 impl Executor {
     /// Waits for the log of a command that has ended.

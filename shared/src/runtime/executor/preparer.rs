@@ -3,17 +3,16 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustix::event::{EventfdFlags, eventfd};
 
+use super::super::eventfd::{new_bell, silence};
 use super::super::handlers::panicked;
-use super::super::inputs::{Inputs, Source};
-use super::super::pacemaker::silence;
+use super::super::inputs::{Inputs, Remover, Source};
 use super::super::shortage::{failure, no_thread};
 use super::super::sidecar::files;
 use super::StartError;
@@ -35,10 +34,6 @@ pub(super) struct Preparer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Removes folders on the preparer's thread.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Remover(Sender<Work>);
-
 #[derive(Debug)]
 enum Work {
     Prepare(Box<ClaimedTask>, Arc<AtomicBool>),
@@ -48,8 +43,7 @@ enum Work {
 
 impl Preparer {
     pub(super) fn new() -> Result<Self> {
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| Error::io("cannot create an eventfd", error))?;
+        let bell = new_bell()?;
         let (work, queue) = unbounded();
         let (report, done) = unbounded();
         Ok(Self {
@@ -92,7 +86,13 @@ impl Preparer {
     /// What removes folders; without a thread, whoever drops them does.
     pub(super) fn remover(&mut self, source: &Arc<dyn Source>) -> Option<Remover> {
         self.need_thread(source).ok()?;
-        Some(Remover(self.work.clone()))
+        Some(self.removes())
+    }
+
+    /// Has folders removed by the thread.
+    fn removes(&self) -> Remover {
+        let work = self.work.clone();
+        Remover::new(move |folder| work.send(Work::Remove(folder.to_owned())).is_ok())
     }
 
     /// Silences the bell and takes what is prepared.
@@ -106,7 +106,7 @@ impl Preparer {
             return Ok(());
         }
         let (queue, report) = (self.queue.clone(), self.report.clone());
-        let remover = Remover(self.work.clone());
+        let remover = self.removes();
         let (source, bell) = (Arc::clone(source), Arc::clone(&self.bell));
         let run = move || {
             for work in queue {
@@ -138,13 +138,6 @@ impl Drop for Preparer {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-impl Remover {
-    /// Has the folder removed. False if the thread has ended.
-    pub(in super::super) fn remove(&self, folder: &Path) -> bool {
-        self.0.send(Work::Remove(folder.to_owned())).is_ok()
     }
 }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use rustix::process::Pid;
+
 use super::super::child::Process;
+use super::super::end::{Ended, StartError};
 use super::super::inputs::Inputs;
-use super::StartError;
-use super::logged::Over;
-use super::survivors::Survived;
+use super::super::looks::Looks;
+use super::super::records::Recorded;
 use crate::claim::Claim;
 
 /// An execution in its slot.
@@ -29,6 +31,26 @@ pub(super) enum Job {
     Survived(Box<Survived>),
     /// A command that has ended, but for its log.
     Logging(Box<Over>),
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub(super) struct Over {
+    pub(super) ended: Ended,
+    /// Its process group, if it was told to end.
+    pub(super) told: Option<Pid>,
+    pub(super) record: Option<Recorded>,
+}
+
+/// A command that has ended, but for what is left of its session.
+#[derive(Debug)]
+pub(super) struct Survived {
+    pub(super) ended: Ended,
+    /// The process group and session.
+    pub(super) group: Pid,
+    pub(super) looks: Looks,
+    /// Kept for whoever recovers this worker.
+    pub(super) _record: Option<Recorded>,
 }
 
 /// The command in a slot, if one is there.

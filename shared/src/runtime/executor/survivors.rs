@@ -2,93 +2,22 @@
 //! cannot end, because they have become another's; the command itself may be one. As long as one of
 //! these lives, the execution has not ended: its task is not to run beside it.
 
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process_group};
+use rustix::process::Pid;
 
+use super::super::end::{Ended, Unreachable};
+use super::super::looks::{self, Look, Looks, is_left};
+use super::Executor;
 use super::ages::Next;
-use super::end::Ended;
-use super::slots::{Job, Running, runs};
-use super::{Executor, Unreachable};
+use super::slots::{Job, Running, Survived, runs};
 use crate::claim::Claim;
 use crate::clock::BootTime;
-use crate::runtime::orphans::{ProcFs, Process as Listed, Processes};
+use crate::runtime::orphans::{ProcFs, Processes as _};
 use crate::runtime::records::Recorded;
 
 /// After so many milliseconds it is asked again whether anybody is left.
 pub(super) const DYING_MS: i64 = 20;
-/// What was sent KILL has gone after so many looks, or waits for a disk and executes nothing more.
-const DYING_LOOKS: u32 = 10;
 /// How often those are looked at that cannot be ended.
 const SURVIVING_MS: i64 = 1_000;
-
-/// A command that has ended, but for what is left of its session.
-#[derive(Debug)]
-pub(super) struct Survived {
-    pub(super) ended: Ended,
-    /// The process group and session.
-    pub(super) group: Pid,
-    pub(super) looks: Looks,
-    /// Kept for whoever recovers this worker.
-    pub(super) _record: Option<Recorded>,
-}
-
-/// The looks at what is left of a command that was killed.
-#[derive(Debug, Default)]
-pub(in crate::runtime) struct Looks {
-    count: u32,
-    /// The processes that cannot be ended, as told last.
-    told: Vec<u32>,
-}
-
-/// What a look came to.
-enum Look {
-    /// Nobody is left who executes anything.
-    Over,
-    /// What is left goes in a moment.
-    Dying,
-    /// Processes live that cannot be ended. They are told, if they are not the ones told last.
-    Survive(Option<Vec<u32>>),
-}
-
-impl Looks {
-    fn look(&mut self, group: Pid) -> Look {
-        self.count += 1;
-        if !is_left(group) {
-            return Look::Over;
-        }
-        if self.count < DYING_LOOKS {
-            return Look::Dying;
-        }
-        let left = match ProcFs.list() {
-            Ok(list) => unreachable(&list, group),
-            // Nobody can say who is left, so that the group is named by its number.
-            Err(_) => vec![number(group)],
-        };
-        if left.is_empty() {
-            return Look::Over;
-        }
-        let is_new = left != self.told;
-        self.told.clone_from(&left);
-        Look::Survive(is_new.then_some(left))
-    }
-}
-
-/// Whether anybody is left. A group's number is nobody else's as long as that is so.
-fn is_left(group: Pid) -> bool {
-    test_kill_process_group(group) != Err(Errno::SRCH)
-}
-
-fn number(group: Pid) -> u32 {
-    group.as_raw_nonzero().get().unsigned_abs()
-}
-
-/// Those of the command's session that this user cannot end.
-fn unreachable(list: &[Listed], group: Pid) -> Vec<u32> {
-    let own = number(group);
-    let members = list.iter().filter(|one| one.session == own && one.runs);
-    let left = members.filter(|one| !ProcFs.is_reachable(one));
-    left.map(|one| one.pid).collect()
-}
 
 impl Executor {
     /// A command was told to end and has. Returns its end if nobody is left.
@@ -210,8 +139,8 @@ impl Executor {
                 continue;
             };
             let processes = match &list {
-                Ok(list) => unreachable(list, group),
-                Err(_) if is_left(group) => vec![number(group)],
+                Ok(list) => looks::unreachable(list, group),
+                Err(_) if is_left(group) => vec![looks::number(group)],
                 Err(_) => Vec::new(),
             };
             if !processes.is_empty() {

@@ -1,7 +1,7 @@
 //! What the machine makes of what it is told: answers to what it asked for, and news.
 
+use super::super::end::{Ended, StartError};
 use super::super::execution::{Cause, Execution, Finished};
-use super::super::executor::{Ended, StartError};
 use super::super::heart::News;
 use super::super::protocol::{Action, Event, WorkerEvent};
 use super::super::rest::Rest;

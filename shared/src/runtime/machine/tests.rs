@@ -6,7 +6,7 @@ mod refusals;
 mod shortage;
 mod stopping;
 
-use super::super::executor::{End, Ended, Ending};
+use super::super::end::{End, Ended, Ending};
 use super::super::heart::News;
 use super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
 use super::Machine;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::scribe::MOST_BYTES;
+use super::super::super::scribe::MOST_BYTES;
 use super::super::{BUFFER_BYTES, End, Ended, Ending, Executor};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{Clock, SystemClock};

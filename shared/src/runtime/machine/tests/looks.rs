@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::super::executor::End;
+use super::super::super::end::End;
 use super::super::super::protocol::{Action, Config, Event, Step};
 use super::super::Machine;
 use super::{at, claimed, ended, limit, outcomes, running, wall_at};

@@ -1,6 +1,6 @@
 //! What happens while a call on the file is under way.
 
-use super::super::super::executor::{End, Ended, Ending};
+use super::super::super::end::{End, Ended, Ending};
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
 use super::{at, busy, claimed, ended, limit, outcomes, running, signals, started, starts, task};
 use crate::clock::BootTime;

@@ -1,6 +1,6 @@
 //! What a worker does about calls that the file refused.
 
-use super::super::super::executor::{End, Ended, Ending};
+use super::super::super::end::{End, Ended, Ending};
 use super::super::super::heart::News;
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
 use super::super::Machine;

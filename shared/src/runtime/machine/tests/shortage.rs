@@ -1,6 +1,6 @@
 //! Tasks that the machine cannot start, for want of descriptors, processes, memory or disk.
 
-use super::super::super::executor::{End, StartError};
+use super::super::super::end::{End, StartError};
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
 use super::super::Machine;
 use super::{at, claimed, ended, idle, limit, machine, outcomes, started, task};

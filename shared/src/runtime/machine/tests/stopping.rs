@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::super::executor::{End, Ending};
+use super::super::super::end::{End, Ending};
 use super::super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
 use super::super::super::rest::{Hold, NextDue, Obstacle, Rest};
 use super::super::Machine;

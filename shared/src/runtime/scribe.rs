@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::super::capture::{Capture, Extent};
-use super::super::pacemaker::{new_bell, silence};
-use super::super::sidecar::{Sidecar, files};
+use super::capture::{Capture, Extent};
+use super::eventfd::{new_bell, silence};
+use super::sidecar::{Sidecar, files};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::error::Result;
