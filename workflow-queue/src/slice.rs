@@ -5,10 +5,11 @@
 //! decides, and writes. Between machines a level is one round trip; so a plan takes as many of them
 //! as what it works on is deep, however much there is of it.
 //!
-//! Writes may be executed at once or kept until the next load or the commit, in any order that
-//! leaves each task's own in theirs. Of two tasks that are written, the one with the smaller id is
-//! written first wherever that is for the plan to say. A plan does not load again what it has
-//! written: it keeps in mind what it did itself.
+//! A write may be executed at once, or kept until the next load or the commit and sent with others;
+//! every load sees the writes before it. Between two loads a plan does not see what it wrote: it
+//! keeps in mind the counters it lowered, the tasks it ended and the slots it gave away.
+
+use std::collections::BTreeMap;
 
 use queue_core::claim::Claim;
 use queue_core::clock::{Now, Timestamp};
@@ -101,6 +102,18 @@ pub(crate) struct Waiting {
     pub(crate) pending: u32,
 }
 
+/// A task's row, as far as plans look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TaskRow {
+    /// Where it stands.
+    pub(crate) state: State,
+    /// The key whose limit it falls under.
+    pub(crate) limit_key: Option<Vec<u8>>,
+}
+
+/// What a task waits for, and how that has to end.
+pub(crate) type Conditions = BTreeMap<TaskId, Condition>;
+
 /// What decides where a task stands once its dependencies hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Start {
@@ -139,6 +152,18 @@ pub(crate) trait Slice {
     fn executions(&mut self, claims: &[Claim]) -> Result<Vec<Option<Execution>>>;
     /// The tasks that still wait for each of these, in the order of their ids.
     fn waiting_for(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<Waiting>>>;
+    /// The row of each of these; `None` if there is no such task.
+    fn rows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskRow>>>;
+    /// The state of each of these, whose ids ascend; `None` if there is no such task.
+    fn states(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<State>>>;
+    /// What each of these waits or waited for.
+    fn dependencies(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<(TaskId, Condition)>>>;
+    /// The tasks that wait or waited for this one.
+    fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
+    /// Those that were skipped among the dependents of each of these.
+    fn skipped_dependents(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<TaskId>>>;
+    /// The workflow of each of these; `None` if there is no such task.
+    fn workflows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskId>>>;
     /// What decides where each of these starts; `None` if there is no such task.
     fn starts(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Start>>>;
     /// The free slots under each key; `None` if none is free, or no task waits for one.
@@ -162,6 +187,17 @@ pub(crate) trait Slice {
     fn release(&mut self, task: TaskId, state: State) -> Result<()>;
     /// Ends a waiting task because of one it depends on.
     fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()>;
+    /// Has a waiting task depend on `all`, which is what it depended on and more.
+    fn add_dependencies(
+        &mut self,
+        dependent: TaskId,
+        had: &Conditions,
+        all: &Conditions,
+    ) -> Result<()>;
+    /// Has a waiting task wait for so many dependencies, also if it could have been claimed.
+    fn block(&mut self, task: TaskId, pending: u32) -> Result<()>;
+    /// Re-opens an ended task with fresh budgets, to wait for so many dependencies.
+    fn reopen(&mut self, task: TaskId, state: State, pending: u32) -> Result<()>;
     /// Offers a slot to a task that waits for one.
     fn admit(&mut self, task: TaskId) -> Result<()>;
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use queue_core::error::Result;
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use queue_core::workflow::Standing;
+use queue_core::workflow::{Condition, Standing};
 
 use super::Writing;
 use crate::slice::{Slice, Waiting};
@@ -94,29 +94,30 @@ impl Cascade {
         Ok(())
     }
 
-    /// Writes what became of those that go on.
-    pub(crate) fn finish<S: Slice>(self, writing: &mut Writing<S>) -> Result<()> {
-        let mut released = Vec::new();
+    /// Writes what became of those that go on. Returns those that were skipped.
+    pub(crate) fn finish<S: Slice>(self, writing: &mut Writing<S>) -> Result<Vec<TaskId>> {
+        let (mut released, mut skipped) = (Vec::new(), Vec::new());
         for (task, fate) in self.fates {
             match fate {
                 Fate::Waits(pending) => writing.slice.set_pending(task, pending)?,
                 Fate::Released => released.push(task),
-                Fate::Ended => {}
+                Fate::Ended => skipped.push(task),
             }
         }
-        writing.release(&released)
+        writing.release(&released)?;
+        Ok(skipped)
     }
 }
 
 impl<S: Slice> Writing<S> {
-    /// Carries ends on, in this order.
-    pub(crate) fn ended(&mut self, ends: &[End]) -> Result<()> {
+    /// Carries ends on, in this order. Returns the tasks that are skipped for them.
+    pub(crate) fn ended(&mut self, ends: &[End]) -> Result<Vec<TaskId>> {
         if ends.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut cascade = Cascade::load(&mut self.slice, ends)?;
         if cascade.waiting.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         for (task, state) in ends {
             cascade.end(&mut self.slice, *task, *state)?;
@@ -140,6 +141,16 @@ impl<S: Slice> Writing<S> {
             }
         }
         Ok(())
+    }
+}
+
+/// How a dependency stands for a task that ended in `state`. One that was pruned held, unless the
+/// task was skipped: then it may have been the reason.
+pub(crate) fn standing(found: Option<State>, condition: Condition, state: State) -> Standing {
+    match found {
+        Some(found) => condition.standing(found),
+        None if state == State::Skipped => Standing::Impossible,
+        None => Standing::Met,
     }
 }
 

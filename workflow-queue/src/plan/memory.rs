@@ -10,14 +10,15 @@ use queue_core::error::Result;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Settled, Settlement};
 use queue_core::output::Output;
-use queue_core::queue::Reaped;
+use queue_core::queue::{Change, Reaped};
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 
 use super::Writing;
 use crate::slice::{
-    Conclusion, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, Waiting,
+    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, TaskRow,
+    Waiting,
 };
 
 const WORKER: WorkerId = WorkerId(1);
@@ -39,6 +40,7 @@ enum Write {
     Lost(TaskId),
     Pending(TaskId, Option<u32>),
     Cause(TaskId, TaskId),
+    Edge(TaskId, TaskId, Condition),
 }
 
 /// Tasks, edges and limits.
@@ -105,6 +107,21 @@ impl Memory {
         self.transaction(|writing| writing.crash(claims, false))
     }
 
+    pub(super) fn retry(&mut self, tasks: &[i64], downstream: bool) -> Vec<Change> {
+        let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
+        self.transaction(|writing| writing.retry(&tasks, downstream))
+    }
+
+    /// Adds edges between stored tasks.
+    pub(super) fn link(&mut self, links: &[Edge]) -> Result<()> {
+        self.try_transaction(|writing| writing.link(links))
+    }
+
+    /// Adds a task.
+    pub(super) fn add(&mut self, task: i64, state: State) {
+        self.row(task).state = state;
+    }
+
     pub(super) fn state(&self, task: i64) -> State {
         self.tasks[&TaskId(task)].state
     }
@@ -122,13 +139,20 @@ impl Memory {
     }
 
     fn transaction<T>(&mut self, verb: impl FnOnce(&mut Writing<&mut Self>) -> Result<T>) -> T {
+        self.try_transaction(verb).unwrap()
+    }
+
+    fn try_transaction<T>(
+        &mut self,
+        verb: impl FnOnce(&mut Writing<&mut Self>) -> Result<T>,
+    ) -> Result<T> {
         self.loads.clear();
         self.written.clear();
         let mut writing = Writing::new(&mut *self);
-        let value = verb(&mut writing).unwrap();
-        writing.finish().unwrap();
+        let value = verb(&mut writing)?;
+        writing.finish()?;
         self.execute();
-        value
+        Ok(value)
     }
 
     fn row(&mut self, task: i64) -> &mut Row {
@@ -156,6 +180,9 @@ impl Memory {
                 Write::State(task, state) => self.row(task.0).state = state,
                 Write::Lost(task) => self.row(task.0).is_lost = true,
                 Write::Cause(task, cause) => self.row(task.0).cause = Some(cause),
+                Write::Edge(task, on, condition) => {
+                    self.edges.entry(on).or_default().insert(task, condition);
+                }
                 Write::Pending(task, Some(pending)) => {
                     self.waiting.insert(task, pending);
                 }
@@ -223,6 +250,57 @@ impl Slice for &mut Memory {
             waiting.collect()
         };
         Ok(tasks.iter().map(waiting).collect())
+    }
+
+    fn rows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskRow>>> {
+        self.load("rows");
+        let row = |task| {
+            let row = self.tasks.get(task)?;
+            Some(TaskRow {
+                state: row.state,
+                limit_key: row.limit_key.clone(),
+            })
+        };
+        Ok(tasks.iter().map(row).collect())
+    }
+
+    fn states(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<State>>> {
+        self.load("states");
+        assert!(tasks.is_sorted(), "ids ascend");
+        let state = |task| Some(self.tasks.get(task)?.state);
+        Ok(tasks.iter().map(state).collect())
+    }
+
+    fn dependencies(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<(TaskId, Condition)>>> {
+        self.load("dependencies");
+        let of_one = |task| {
+            let edges = self.edges.iter();
+            let found = edges.filter_map(|(on, dependents)| Some((*on, *dependents.get(task)?)));
+            found.collect()
+        };
+        Ok(tasks.iter().map(of_one).collect())
+    }
+
+    fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
+        self.load("dependents");
+        let dependents = self.edges.get(&task).into_iter().flatten();
+        Ok(dependents.map(|(dependent, _)| *dependent).collect())
+    }
+
+    fn skipped_dependents(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<TaskId>>> {
+        self.load("skipped_dependents");
+        let skipped = |task| {
+            let dependents = self.edges.get(task).into_iter().flatten();
+            let skipped = dependents.filter(|(one, _)| self.tasks[one].state == State::Skipped);
+            skipped.map(|(dependent, _)| *dependent).collect()
+        };
+        Ok(tasks.iter().map(skipped).collect())
+    }
+
+    fn workflows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskId>>> {
+        self.load("workflows");
+        let workflow = |task| self.tasks.contains_key(task).then_some(TaskId(1));
+        Ok(tasks.iter().map(workflow).collect())
     }
 
     fn starts(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Start>>> {
@@ -302,6 +380,31 @@ impl Slice for &mut Memory {
         self.keep("skip", Write::State(task, State::Skipped));
         self.keep("skip", Write::Cause(task, cause));
         self.wait_no_more(task)
+    }
+
+    fn add_dependencies(
+        &mut self,
+        dependent: TaskId,
+        had: &Conditions,
+        all: &Conditions,
+    ) -> Result<()> {
+        for (on, condition) in all.iter().filter(|(on, _)| !had.contains_key(on)) {
+            self.keep("add_dependencies", Write::Edge(dependent, *on, *condition));
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.keep("block", Write::State(task, State::Blocked));
+        self.wait(task, pending)
+    }
+
+    fn reopen(&mut self, task: TaskId, state: State, pending: u32) -> Result<()> {
+        self.keep("reopen", Write::State(task, state));
+        if pending > 0 {
+            self.wait(task, pending)?;
+        }
+        Ok(())
     }
 
     fn admit(&mut self, task: TaskId) -> Result<()> {

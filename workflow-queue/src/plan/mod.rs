@@ -1,13 +1,17 @@
 //! The decisions of the verbs, over any [`Slice`]: no statement, no clock, and no randomness but
 //! what is passed in.
 //!
-//! `settle` records how executions ended, `ended` carries the end of a task to its dependents, and
-//! `admit` gives away the slots that were freed.
+//! `settle` records how executions ended, `ended` carries the end of a task to its dependents,
+//! `admit` gives away the slots that were freed, `link` adds edges between stored tasks, and `retry`
+//! re-opens ended ones. `limits` is the arithmetic of rates, which claims ask.
 
 mod admit;
 mod ended;
+pub(crate) mod limits;
+mod link;
 #[cfg(test)]
 mod memory;
+mod retry;
 mod settle;
 
 use std::collections::BTreeSet;
@@ -17,6 +21,8 @@ use queue_core::error::Result;
 use queue_core::sqlite::Learned;
 use queue_core::state::State;
 
+pub(crate) use self::ended::standing;
+pub(crate) use self::retry::plan_retry;
 use crate::slice::Slice;
 
 /// A write transaction under way: the rows it works on, and what it leaves to do.

@@ -7,10 +7,26 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::OptionalExtension;
 
-use super::slice::Writing;
-use crate::slice::Slice as _;
+use super::slice::{SqliteSlice, Writing};
+use crate::slice::{Slice as _, TaskRow};
 
-const STATE_AND_LIMIT: &str = statement(include_str!("../../queries/state_and_limit.sql"));
+pub(super) const STATE_AND_LIMIT: &str =
+    statement(include_str!("../../queries/state_and_limit.sql"));
+
+impl SqliteSlice<'_> {
+    /// A task's row.
+    pub(super) fn row(&self, id: TaskId) -> Result<Option<TaskRow>> {
+        let mut query = self.connection.prepare_cached(STATE_AND_LIMIT)?;
+        let found: Option<(i64, Option<Vec<u8>>)> = query
+            .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let row = |(state, limit_key)| {
+            let state = rows::state(state)?;
+            Ok(TaskRow { state, limit_key })
+        };
+        found.map(row).transpose()
+    }
+}
 
 impl Writing<'_> {
     /// Cancels tasks.
@@ -19,24 +35,13 @@ impl Writing<'_> {
     }
 
     fn cancel_one(&mut self, id: TaskId) -> Result<Change> {
-        let waited = self.find(id)?.is_some_and(|(state, _)| state.is_waiting());
+        let waiting = self.slice.row(id)?.filter(|row| row.state.is_waiting());
         let change = write::cancel(self.slice.connection, id, self.now().wall)?;
-        if waited {
-            self.note_freed(id)?;
+        if let Some(row) = waiting {
+            self.freed.extend(row.limit_key);
             self.slice.wait_no_more(id)?;
             self.ended(&[(id, State::Cancelled)])?;
         }
         Ok(change)
-    }
-
-    /// A task's state, and the key whose limit it falls under.
-    pub(super) fn find(&self, id: TaskId) -> Result<Option<(State, Option<Vec<u8>>)>> {
-        let mut query = self.slice.connection.prepare_cached(STATE_AND_LIMIT)?;
-        let found: Option<(i64, Option<Vec<u8>>)> = query
-            .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        found
-            .map(|(state, key)| Ok((rows::state(state)?, key)))
-            .transpose()
     }
 }

@@ -12,8 +12,9 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
 
-use super::limits::{self, Stored};
+use super::limits;
 use super::slice::Writing;
+use crate::plan::limits::StoredLimit;
 use crate::slice::Slice as _;
 
 const LANES_OF: &str = statement(include_str!("../../queries/lanes_of.sql"));
@@ -273,7 +274,7 @@ impl Taking<'_, '_> {
         Ok(offered)
     }
 
-    fn take_id(&mut self, task: TaskId, handler: &str, limit: Option<Stored>) -> Result<()> {
+    fn take_id(&mut self, task: TaskId, handler: &str, limit: Option<StoredLimit>) -> Result<()> {
         let (worker, now) = (self.request.worker, self.now());
         let found = self
             .writing
@@ -289,7 +290,7 @@ impl Taking<'_, '_> {
 
     /// Takes a task that was found, or lets it wait if its key is full. One that this version cannot
     /// read is set aside, and another may have its place under the key.
-    fn keep(&mut self, found: Found, limit: Option<Stored>) -> Result<()> {
+    fn keep(&mut self, found: Found, limit: Option<StoredLimit>) -> Result<()> {
         let Found { task, key } = found;
         let task = match task {
             Ok(task) => task,

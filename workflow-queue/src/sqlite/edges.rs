@@ -2,7 +2,6 @@
 //! re-opening does. Everything is a worklist over rows by id; updates through a subquery over edges
 //! are several times slower.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use queue_core::error::{Error, Result};
@@ -12,8 +11,9 @@ use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
-use super::slice::{SqliteSlice, Writing};
-use crate::slice::{Slice as _, Start, Waiting};
+use super::slice::SqliteSlice;
+use crate::plan::standing;
+use crate::slice::{Conditions, Start, Waiting};
 use crate::upstream;
 
 const EDGE_INSERT: &str = statement(include_str!("../../queries/edge_insert.sql"));
@@ -76,7 +76,7 @@ pub(super) enum Prospect {
 
 impl SqliteSlice<'_> {
     /// The tasks that still wait for one.
-    pub(super) fn dependents(&mut self, task: TaskId) -> Result<Vec<Waiting>> {
+    pub(super) fn waiting_for_one(&mut self, task: TaskId) -> Result<Vec<Waiting>> {
         self.hot.dependents_waiting.all([task.0], waiting)
     }
 
@@ -92,25 +92,11 @@ impl SqliteSlice<'_> {
     }
 }
 
-impl Writing<'_> {
-    /// Takes back what the former end of a re-opened task meant to those that still wait: its
-    /// condition has to hold anew. A dependent that was let go stays so.
-    /// Returns how many wait.
-    pub(super) fn unended(&mut self, task: TaskId, former: State) -> Result<usize> {
-        let waiting = self.slice.dependents(task)?;
-        for dependent in &waiting {
-            if dependent.condition.standing(former) == Standing::Met {
-                self.slice
-                    .set_pending(dependent.task, dependent.pending + 1)?;
-            }
-        }
-        Ok(waiting.len())
-    }
-
+impl SqliteSlice<'_> {
     /// Stores the edges of new tasks, at both ends.
     pub(super) fn store_edges(&self, mut edges: Vec<Edge>) -> Result<()> {
         edges.sort_unstable_by_key(|edge| (edge.dependent, edge.on));
-        let mut put = self.slice.connection.prepare_cached(UPSTREAM_PUT)?;
+        let mut put = self.connection.prepare_cached(UPSTREAM_PUT)?;
         for of_one in edges.chunk_by(|one, next| one.dependent == next.dependent) {
             let dependent = of_one[0].dependent;
             let pairs = of_one.iter().map(|edge| (edge.on, edge.condition));
@@ -118,20 +104,17 @@ impl Writing<'_> {
         }
         self.insert_edges(edges)
     }
-}
 
-impl Writing<'_> {
     /// Stores further edges of a stored dependent, whose dependencies now are `all`.
     pub(super) fn add_edges(
         &self,
         dependent: TaskId,
         fresh: Vec<Edge>,
-        all: &BTreeMap<TaskId, Condition>,
+        all: &Conditions,
     ) -> Result<()> {
         let pairs = all.iter().map(|(on, condition)| (*on, *condition));
         let tasks = upstream::encode(dependent, pairs);
-        self.slice
-            .connection
+        self.connection
             .prepare_cached(UPSTREAM_PUT)?
             .execute((dependent.0, tasks))?;
         self.insert_edges(fresh)
@@ -139,8 +122,7 @@ impl Writing<'_> {
 
     /// Stores an edge at the end of the task depended on, in place of one with another condition.
     pub(super) fn replace_edge(&self, edge: &Edge) -> Result<()> {
-        self.slice
-            .connection
+        self.connection
             .prepare_cached(EDGE_DELETE)?
             .execute((edge.on.0, edge.dependent.0))?;
         self.insert_edges(vec![*edge])
@@ -149,7 +131,7 @@ impl Writing<'_> {
     /// Writes the edges in the order of their table.
     fn insert_edges(&self, mut edges: Vec<Edge>) -> Result<()> {
         edges.sort_unstable_by_key(|edge| (edge.on, edge.dependent));
-        let mut insert = self.slice.connection.prepare_cached(EDGE_INSERT)?;
+        let mut insert = self.connection.prepare_cached(EDGE_INSERT)?;
         for edge in edges {
             insert.execute((edge.on.0, edge.dependent.0, edge.condition.code()))?;
         }
@@ -190,14 +172,12 @@ pub(super) fn visit_dependencies(
     mut visit: impl FnMut(TaskId, Condition, Option<State>) -> ControlFlow<()>,
 ) -> Result<usize> {
     let edges = dependencies(connection, task)?;
+    let tasks: Vec<TaskId> = edges.iter().map(|(on, _)| *on).collect();
     let mut query = connection.prepare_cached(STATES)?;
-    let is_near = |one: &(TaskId, Condition), next: &(TaskId, Condition)| {
-        let distance = next.0.0.checked_sub(one.0.0);
-        distance.is_some_and(|distance| (1..=NEAR).contains(&distance))
-    };
-    let runs = edges.chunk_by(is_near).flat_map(|near| near.chunks(RUN));
-    for run in runs {
-        for ((on, condition), found) in run.iter().zip(states(&mut query, run)?) {
+    let mut left = edges.iter();
+    for run in runs(&tasks) {
+        let found = states(&mut query, run)?;
+        for (found, (on, condition)) in found.into_iter().zip(left.by_ref()) {
             if visit(*on, *condition, found).is_break() {
                 return Ok(edges.len());
             }
@@ -206,19 +186,39 @@ pub(super) fn visit_dependencies(
     Ok(edges.len())
 }
 
-/// Where each dependency of a run stands, whose ids ascend.
-fn states(query: &mut Statement<'_>, run: &[(TaskId, Condition)]) -> Result<Vec<Option<State>>> {
+/// Where each task stands, if it is there, whose ids ascend.
+pub(super) fn states_of(connection: &Connection, tasks: &[TaskId]) -> Result<Vec<Option<State>>> {
+    let mut query = connection.prepare_cached(STATES)?;
+    let mut all = Vec::with_capacity(tasks.len());
+    for run in runs(tasks) {
+        all.extend(states(&mut query, run)?);
+    }
+    Ok(all)
+}
+
+/// Those that are read by one statement each.
+fn runs(tasks: &[TaskId]) -> impl Iterator<Item = &[TaskId]> {
+    let is_near = |one: &TaskId, next: &TaskId| {
+        let distance = next.0.checked_sub(one.0);
+        distance.is_some_and(|distance| (1..=NEAR).contains(&distance))
+    };
+    let near = tasks.chunk_by(is_near);
+    near.flat_map(|near| near.chunks(RUN))
+}
+
+/// Where each task of a run stands, whose ids ascend.
+fn states(query: &mut Statement<'_>, run: &[TaskId]) -> Result<Vec<Option<State>>> {
     let mut states = Vec::with_capacity(run.len());
-    let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else {
+    let (Some(first), Some(last)) = (run.first(), run.last()) else {
         return Ok(states);
     };
     let mut found = query.query((first.0, last.0))?;
     while let Some(row) = found.next()? {
         let id: i64 = row.get(0)?;
-        while run.get(states.len()).is_some_and(|(on, _)| on.0 < id) {
+        while run.get(states.len()).is_some_and(|task| task.0 < id) {
             states.push(None);
         }
-        if run.get(states.len()).is_some_and(|(on, _)| on.0 == id) {
+        if run.get(states.len()).is_some_and(|task| task.0 == id) {
             states.push(Some(rows::state(row.get(1)?)?));
         }
     }
@@ -247,16 +247,6 @@ pub(super) fn skipped_dependents(connection: &Connection, task: TaskId) -> Resul
 pub(super) fn is_needed(connection: &Connection, task: TaskId) -> Result<bool> {
     let mut query = connection.prepare_cached(DEPENDENTS_UNFINISHED)?;
     Ok(query.query_row([task.0], |row| row.get(0))?)
-}
-
-/// How a dependency stands for a task that ended in `state`. One that was pruned held, unless the
-/// task was skipped: then it may have been the reason.
-pub(super) fn standing(found: Option<State>, condition: Condition, state: State) -> Standing {
-    match found {
-        Some(found) => condition.standing(found),
-        None if state == State::Skipped => Standing::Impossible,
-        None => Standing::Met,
-    }
 }
 
 /// How the dependencies of a task that ended in `state` stand now.

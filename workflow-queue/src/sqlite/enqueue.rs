@@ -142,7 +142,7 @@ pub(super) fn enqueue(
 ) -> Result<Vec<Enqueued>> {
     let workflow = workflow(writing, submission)?;
     // Read first: the new tasks may wait for the spawner too.
-    let held = link::waiting_for_spawner(writing.slice.connection, submission)?;
+    let held = writing.waiting_for_spawner(submission)?;
     let mut inserter = Inserter {
         writing,
         lanes,
@@ -162,8 +162,9 @@ pub(super) fn enqueue(
         graph(&mut inserter, submission, workflow)?
     };
     let own = workflow.filter(|_| submission.spawner.is_some());
-    let links = link::links(writing.slice.connection, submission, own, &enqueued, &held)?;
-    link::link(writing, &links).map_err(|error| by_label(error, &submission.tasks, &enqueued))?;
+    let links = writing.links(submission, own, &enqueued, &held)?;
+    let linked = writing.link(&links);
+    linked.map_err(|error| by_label(error, &submission.tasks, &enqueued))?;
     Ok(enqueued)
 }
 
@@ -276,7 +277,7 @@ fn graph(
         condition: edge.condition,
     });
     let writing = &mut *inserter.writing;
-    writing.store_edges(stored.collect())?;
+    writing.slice.store_edges(stored.collect())?;
     let started = enqueued.iter().zip(&starts);
     let skipped = started.filter(|(one, start)| start.never.is_some() && !one.existed);
     let ends: Vec<_> = skipped.map(|(one, _)| (one.id, State::Skipped)).collect();

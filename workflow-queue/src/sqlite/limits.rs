@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 
-use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::queue::{ClaimOrder, Waits};
 use queue_core::sqlite::{read, rows, statement};
@@ -12,6 +11,7 @@ use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::slice::{SqliteSlice, Writing};
+use crate::plan::limits::{Allowance, StoredLimit};
 use crate::slice::{FreeSlots, Opening};
 use crate::store::{Limit, LimitKind, Rate};
 
@@ -35,7 +35,6 @@ const PARKED_LANE: &str = statement(include_str!("../../queries/parked_lane.sql"
 const PARKED_NEXT: &str = statement(include_str!("../../queries/parked_next.sql"));
 pub(super) const ADMIT: &str = statement(include_str!("../../queries/admit.sql"));
 const PARK: &str = statement(include_str!("../../queries/park.sql"));
-const STATE_AND_LIMIT: &str = statement(include_str!("../../queries/state_and_limit.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(test)]
@@ -58,85 +57,11 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("parked_next", PARKED_NEXT),
     ("admit", ADMIT),
     ("park", PARK),
-    ("state_and_limit", STATE_AND_LIMIT),
+    ("state_and_limit", super::change::STATE_AND_LIMIT),
 ];
 
 const QUEUE: i64 = 0;
 const KEY: i64 = 1;
-
-/// A limit as stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) id: i64,
-    pub(super) concurrency: Option<u32>,
-    rate: Option<Rate>,
-    /// When the bucket of a rate is full again, in microseconds since 1970.
-    full_at: i64,
-}
-
-/// What a limited queue allows a claim to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Allowance {
-    /// How many tasks.
-    pub(super) tasks: usize,
-    /// When there may be more, if time alone brings that.
-    pub(super) more_at: Option<Timestamp>,
-}
-
-impl Stored {
-    /// Microseconds of a bucket that one start takes, rounded up so that the rate is never
-    /// exceeded.
-    fn interval(rate: Rate) -> i64 {
-        (i64::from(rate.period_ms) * 1000 + i64::from(rate.starts) - 1)
-            / i64::from(rate.starts).max(1)
-    }
-
-    /// Microseconds that the whole bucket takes to fill.
-    fn capacity(rate: Rate) -> i64 {
-        Self::interval(rate) * i64::from(rate.starts)
-    }
-
-    /// Whether the bucket would take longer to fill than it can: the clock was set back.
-    fn is_ahead(self, rate: Rate, now: Timestamp) -> bool {
-        self.full_at.saturating_sub(micros(now)) > Self::capacity(rate)
-    }
-
-    /// What is left of the bucket, as starts.
-    fn starts_left(self, rate: Rate, now: Timestamp) -> Allowance {
-        if rate.starts == 0 {
-            return Allowance {
-                tasks: 0,
-                more_at: None,
-            };
-        }
-        let interval = Self::interval(rate);
-        let capacity = Self::capacity(rate);
-        let missing = (self.full_at - micros(now)).clamp(0, capacity);
-        let left = (capacity - missing) / interval;
-        let more = missing - (capacity - (left + 1) * interval);
-        Allowance {
-            tasks: usize::try_from(left).unwrap_or(0),
-            more_at: (missing > 0).then(|| Timestamp(now.0 + more.div_euclid(1000) + 1)),
-        }
-    }
-
-    /// What a rate allows now, where that is nothing.
-    pub(super) fn spent_rate(self, now: Timestamp) -> Option<Allowance> {
-        let rate = self.rate.filter(|rate| !self.is_ahead(*rate, now))?;
-        Some(self.starts_left(rate, now)).filter(|allowance| allowance.tasks == 0)
-    }
-
-    /// When the bucket is full again once `tasks` more have started.
-    fn spent(self, rate: Rate, tasks: usize, now: Timestamp) -> i64 {
-        let interval = Self::interval(rate);
-        let missing = (self.full_at - micros(now)).clamp(0, Self::capacity(rate));
-        micros(now) + missing + interval * i64::try_from(tasks).unwrap_or(i64::MAX / interval)
-    }
-}
-
-fn micros(at: Timestamp) -> i64 {
-    at.0.saturating_mul(1000)
-}
 
 impl SqliteSlice<'_> {
     /// The free slots under a key, if a task waits for one.
@@ -175,38 +100,27 @@ impl SqliteSlice<'_> {
 
 impl Writing<'_> {
     /// What a queue's limit allows a claim to take now.
-    pub(super) fn allowance(&self, limit: Stored) -> Result<Allowance> {
-        let mut allowance = Allowance {
-            tasks: usize::MAX,
-            more_at: None,
+    pub(super) fn allowance(&self, limit: StoredLimit) -> Result<Allowance> {
+        let now = self.now().wall;
+        if let Some(full_at) = limit.full_after_set_back(now) {
+            self.store_full_at(limit, full_at)?;
+        }
+        let running = match limit.concurrency {
+            Some(_) => count(self.slice.connection, RUNNING_OF_GATE, [limit.id])?,
+            None => 0,
         };
-        if let Some(rate) = limit.rate {
-            allowance = limit.starts_left(rate, self.now().wall);
-            if limit.is_ahead(rate, self.now().wall) {
-                // Left as it is, it would look empty until the old time comes again.
-                self.store_full_at(limit, limit.spent(rate, 0, self.now().wall))?;
-            }
-        }
-        if let Some(bound) = limit.concurrency {
-            let running = count(self.slice.connection, RUNNING_OF_GATE, [limit.id])?;
-            let free = u64::from(bound).saturating_sub(running);
-            let free = usize::try_from(free).unwrap_or(usize::MAX);
-            allowance.tasks = allowance.tasks.min(free);
-        }
-        Ok(allowance)
+        Ok(limit.allowance(running, now))
     }
 
     /// Takes the starts of claimed tasks from a queue's bucket.
-    pub(super) fn spend(&self, limit: Stored, tasks: usize) -> Result<()> {
-        if let Some(rate) = limit.rate
-            && tasks > 0
-        {
-            self.store_full_at(limit, limit.spent(rate, tasks, self.now().wall))?;
+    pub(super) fn spend(&self, limit: StoredLimit, tasks: usize) -> Result<()> {
+        match limit.full_after(tasks, self.now().wall) {
+            Some(full_at) => self.store_full_at(limit, full_at),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn store_full_at(&self, limit: Stored, full_at: i64) -> Result<()> {
+    fn store_full_at(&self, limit: StoredLimit, full_at: i64) -> Result<()> {
         self.slice
             .connection
             .prepare_cached(LIMIT_SPEND)?
@@ -228,15 +142,6 @@ impl Writing<'_> {
             .connection
             .prepare_cached(PARK)?
             .execute([task.0])?;
-        Ok(())
-    }
-
-    /// Notes that a task stopped being offered or running, which may free a slot of its key.
-    pub(super) fn note_freed(&mut self, task: TaskId) -> Result<()> {
-        let mut query = self.slice.connection.prepare_cached(STATE_AND_LIMIT)?;
-        let key: Option<Option<Vec<u8>>> =
-            query.query_row([task.0], |row| row.get(1)).optional()?;
-        self.freed.extend(key.flatten());
         Ok(())
     }
 
@@ -313,7 +218,7 @@ impl Writing<'_> {
 }
 
 /// The limit of a queue.
-pub(super) fn queue_limit(connection: &Connection, queue: &str) -> Result<Option<Stored>> {
+pub(super) fn queue_limit(connection: &Connection, queue: &str) -> Result<Option<StoredLimit>> {
     stored(connection, QUEUE, queue.as_bytes())
 }
 
@@ -322,10 +227,10 @@ fn key_bound(connection: &Connection, key: &[u8]) -> Result<Option<u32>> {
     Ok(stored(connection, KEY, key)?.and_then(|limit| limit.concurrency))
 }
 
-fn stored(connection: &Connection, kind: i64, name: &[u8]) -> Result<Option<Stored>> {
+fn stored(connection: &Connection, kind: i64, name: &[u8]) -> Result<Option<StoredLimit>> {
     let mut query = connection.prepare_cached(LIMIT_OF)?;
     let found = query.query_row((kind, name), |row| {
-        Ok(Stored {
+        Ok(StoredLimit {
             id: row.get(0)?,
             concurrency: row.get(1)?,
             rate: rate(row.get(2)?, row.get(3)?),
@@ -367,7 +272,7 @@ pub(super) fn limits(connection: &Connection) -> Result<Vec<Limit>> {
 }
 
 /// How many run of a limited queue.
-pub(super) fn running_of_queue(connection: &Connection, limit: Stored) -> Result<u64> {
+pub(super) fn running_of_queue(connection: &Connection, limit: StoredLimit) -> Result<u64> {
     count(connection, RUNNING_OF_GATE, [limit.id])
 }
 
@@ -432,86 +337,4 @@ fn ids(
 fn next_lane(connection: &Connection, sql: &str, key: &[u8], lane: i64) -> Result<Option<i64>> {
     let mut query = connection.prepare_cached(sql)?;
     Ok(query.query_row((key, lane), |row| row.get(0))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use queue_core::clock::Timestamp;
-
-    use super::{Rate, Stored};
-
-    fn limit(rate: Rate, full_at: i64) -> Stored {
-        Stored {
-            id: 1,
-            concurrency: None,
-            rate: Some(rate),
-            full_at,
-        }
-    }
-
-    #[test]
-    fn a_bucket_empties_and_fills_evenly() {
-        let rate = Rate {
-            starts: 4,
-            period_ms: 1000,
-        };
-        let now = Timestamp(1_000_000);
-        let full = limit(rate, 0);
-        assert_eq!(full.starts_left(rate, now).tasks, 4);
-        let empty = limit(rate, full.spent(rate, 4, now));
-        let left = empty.starts_left(rate, now);
-        assert_eq!(left.tasks, 0);
-        assert!(left.more_at.is_some_and(|at| at >= Timestamp(1_000_250)));
-        assert_eq!(empty.starts_left(rate, Timestamp(1_000_500)).tasks, 2);
-        assert_eq!(empty.starts_left(rate, Timestamp(1_001_000)).tasks, 4);
-        let zero = Rate { starts: 0, ..rate };
-        assert_eq!(limit(zero, 0).starts_left(zero, now).tasks, 0);
-    }
-
-    #[test]
-    fn a_bucket_says_when_it_holds_one_more_and_nothing_once_it_is_full() {
-        let rate = Rate {
-            starts: 3,
-            period_ms: 1000,
-        };
-        let now = Timestamp(1_000_000);
-        let full = limit(rate, 0);
-        assert_eq!(full.starts_left(rate, now).more_at, None);
-        for taken in 1..=3 {
-            let more_at = 1_000_334;
-            let used = limit(rate, full.spent(rate, taken, now));
-            let left = used.starts_left(rate, now);
-            assert_eq!(left.more_at, Some(Timestamp(more_at)), "{taken} taken");
-            let later = used.starts_left(rate, Timestamp(more_at));
-            assert_eq!(later.tasks, left.tasks + 1, "{taken} taken");
-        }
-    }
-
-    #[test]
-    fn a_bucket_takes_no_less_than_its_period_to_fill() {
-        for starts in [1, 3, 7, 1000] {
-            let rate = Rate {
-                starts,
-                period_ms: 1000,
-            };
-            assert!(Stored::capacity(rate) >= 1_000_000, "{starts} starts");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_clock_set_back_waits_one_period_at_most(
-            starts in 1..5000_u32, period_ms in 1..100_000_u32, ahead in 0..1_i64 << 45,
-        ) {
-            prop_assume!(u64::from(starts) <= u64::from(period_ms) * 1000);
-            let rate = Rate { starts, period_ms };
-            let now = Timestamp(1_700_000_000_000);
-            let limit = limit(rate, (now.0 + ahead) * 1000);
-            let left = limit.starts_left(rate, now);
-            let interval_ms = i64::from(period_ms) / i64::from(starts) + 2;
-            prop_assert!(left.tasks > 0 || left.more_at.unwrap().0 - now.0 <= interval_ms);
-            prop_assert!(left.tasks <= starts as usize);
-        }
-    }
 }

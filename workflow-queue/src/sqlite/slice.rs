@@ -7,12 +7,14 @@ use queue_core::output::Output;
 use queue_core::sqlite::write;
 use queue_core::state::State;
 use queue_core::task::TaskId;
+use queue_core::workflow::Condition;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
-use super::{claim, edges, enqueue, limits, settle};
+use super::{claim, edges, enqueue, limits, link, settle};
 use crate::plan;
 use crate::slice::{
-    Conclusion, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, Waiting,
+    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, TaskRow,
+    Waiting,
 };
 
 /// A write transaction on a file.
@@ -126,7 +128,38 @@ impl Slice for SqliteSlice<'_> {
     }
 
     fn waiting_for(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<Waiting>>> {
-        tasks.iter().map(|task| self.dependents(*task)).collect()
+        tasks
+            .iter()
+            .map(|task| self.waiting_for_one(*task))
+            .collect()
+    }
+
+    fn rows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskRow>>> {
+        tasks.iter().map(|task| self.row(*task)).collect()
+    }
+
+    fn states(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<State>>> {
+        edges::states_of(self.connection, tasks)
+    }
+
+    fn dependencies(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<(TaskId, Condition)>>> {
+        let of_one = |task: &TaskId| edges::dependencies(self.connection, *task);
+        tasks.iter().map(of_one).collect()
+    }
+
+    fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>> {
+        let found = edges::dependents(self.connection, task)?;
+        Ok(found.into_iter().map(|(dependent, _)| dependent).collect())
+    }
+
+    fn skipped_dependents(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<TaskId>>> {
+        let skipped = |task: &TaskId| edges::skipped_dependents(self.connection, *task);
+        tasks.iter().map(skipped).collect()
+    }
+
+    fn workflows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskId>>> {
+        let workflow = |task: &TaskId| link::workflow_of(self.connection, *task);
+        tasks.iter().map(workflow).collect()
     }
 
     fn starts(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Start>>> {
@@ -176,6 +209,28 @@ impl Slice for SqliteSlice<'_> {
     fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()> {
         self.hot.skip.execute((task.0, self.now.wall.0, cause.0))?;
         self.wait_no_more(task)
+    }
+
+    fn add_dependencies(
+        &mut self,
+        dependent: TaskId,
+        had: &Conditions,
+        all: &Conditions,
+    ) -> Result<()> {
+        self.add_edges_of(dependent, had, all)
+    }
+
+    fn block(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.block_one(task)?;
+        self.wait(task, pending)
+    }
+
+    fn reopen(&mut self, task: TaskId, state: State, pending: u32) -> Result<()> {
+        self.reopen_one(task, state, pending > 0)?;
+        if pending > 0 {
+            self.wait(task, pending)?;
+        }
+        Ok(())
     }
 
     fn admit(&mut self, task: TaskId) -> Result<()> {

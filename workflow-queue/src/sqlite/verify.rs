@@ -236,7 +236,7 @@ impl Writing<'_> {
         let mut changed = 0;
         for (&(on, dependent), &condition) in &backwards {
             if forwards.get(&(on, dependent)) != Some(&condition) && stored(dependent)? {
-                self.replace_edge(&Edge {
+                self.slice.replace_edge(&Edge {
                     dependent,
                     on,
                     condition,
@@ -258,7 +258,7 @@ impl Writing<'_> {
                     .collect();
             changed += fresh.len();
             all.extend(fresh);
-            self.add_edges(dependent, Vec::new(), &all)?;
+            self.slice.add_edges(dependent, Vec::new(), &all)?;
         }
         Ok(changed)
     }

@@ -22,8 +22,10 @@ use queue_core::workflow::{Condition, Edge};
 use rusqlite::Transaction;
 
 use super::super::keeper::Dependents;
-use super::super::{claim, edges, enqueue, lease, limits, retry, verify, view};
+use super::super::slice::SqliteSlice;
+use super::super::{claim, edges, enqueue, lease, limits, verify, view};
 use super::SqliteStore;
+use crate::plan::plan_retry;
 use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
 
 impl Store for SqliteStore {
@@ -319,7 +321,8 @@ impl Store for SqliteStore {
 
     fn plan_retry(&self, ids: &[TaskId], downstream: bool) -> Result<RetryPlan> {
         self.check_promoted()?;
-        self.view(|connection| retry::plan(connection, ids, downstream))
+        let now = self.database.now();
+        self.view(|connection| plan_retry(&mut SqliteSlice::new(connection, now), ids, downstream))
     }
 
     fn retry_step(&self, plan: &mut RetryPlan) -> Result<Done<Vec<(TaskId, Change)>>> {

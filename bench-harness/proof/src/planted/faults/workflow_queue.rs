@@ -62,9 +62,9 @@ pub(super) const WORKFLOW_QUEUE: &[Fault] = &[
     },
     Fault {
         name: "a dependency that was re-opened still counts as met",
-        file: "workflow-queue/src/sqlite/edges.rs",
-        find: "dependent.pending + 1",
-        replace: "dependent.pending",
+        file: "workflow-queue/src/plan/retry.rs",
+        find: "or_insert(dependent.pending) += 1;",
+        replace: "or_insert(dependent.pending) += 0;",
         suite: workflow("engine", "retry"),
     },
     Fault {
@@ -76,14 +76,14 @@ pub(super) const WORKFLOW_QUEUE: &[Fault] = &[
     },
     Fault {
         name: "a queue's limit that forgets what runs",
-        file: "workflow-queue/src/sqlite/limits.rs",
+        file: "workflow-queue/src/plan/limits.rs",
         find: "let free = u64::from(bound).saturating_sub(running);",
         replace: "let free = u64::from(bound).max(running);",
         suite: workflow("engine", "limit"),
     },
     Fault {
         name: "a rate without a memory",
-        file: "workflow-queue/src/sqlite/limits.rs",
+        file: "workflow-queue/src/plan/limits.rs",
         find: "micros(now) + missing + interval",
         replace: "micros(now) + interval",
         suite: workflow("engine", "rate"),
