@@ -1,0 +1,216 @@
+//! Imports run one way: no file of product code leads back to itself.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The packages whose imports are read, by their folders. The statements of workflow-queue still stand
+/// in files that the file of hot statements imports, and they it.
+const PACKAGES: [&str; 4] = [
+    "shared",
+    "fast-queue",
+    "bench-harness",
+    "bench-harness/proof",
+];
+
+/// Files and folders of tests among the product's.
+const TESTING: [&str; 4] = ["conformance", "schedules", "simulation", "tests"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The files of a package by the path of their module, `""` for its root, and what each imports.
+struct Imports {
+    of: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Imports {
+    fn read(package: &str) -> Self {
+        let src = root().join(package).join("src");
+        let mut files = BTreeMap::new();
+        list(&src, &src, &mut files);
+        let modules: BTreeSet<String> = files.keys().cloned().collect();
+        let of = files
+            .iter()
+            .map(|(module, file)| {
+                let text = product(&fs::read_to_string(file).unwrap());
+                let found = paths(&text, module).into_iter();
+                let mut targets: BTreeSet<String> =
+                    found.map(|path| nearest(&modules, path)).collect();
+                targets.remove(module);
+                targets.remove("");
+                (module.clone(), targets)
+            })
+            .collect();
+        Self { of }
+    }
+
+    /// A way from a file back to itself.
+    fn cycle(&self) -> Option<Vec<&str>> {
+        let mut done = BTreeSet::new();
+        self.of.keys().find_map(|start| {
+            let mut way = Vec::new();
+            self.search(start, &mut way, &mut done)
+        })
+    }
+
+    fn search<'a>(
+        &'a self,
+        module: &'a str,
+        way: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<Vec<&'a str>> {
+        if let Some(first) = way.iter().position(|one| *one == module) {
+            let mut cycle = way.split_off(first);
+            cycle.push(module);
+            return Some(cycle);
+        }
+        if !done.insert(module) {
+            return None;
+        }
+        way.push(module);
+        let found = self.of.get(module).into_iter().flatten();
+        let found = found
+            .map(|target| self.search(target, way, done))
+            .find(Option::is_some);
+        way.pop();
+        found.flatten()
+    }
+}
+
+/// Lists the source files below a folder, but for those of tests.
+fn list(src: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            if !TESTING.contains(&name.as_str()) {
+                list(src, &path, files);
+            }
+        } else if path.extension().is_some_and(|end| end == "rs")
+            && !TESTING.contains(&name.as_str())
+            && !name.ends_with("_tests")
+        {
+            let place = path.strip_prefix(src).unwrap().with_extension("");
+            let parts = place.iter().map(|part| part.to_str().unwrap());
+            let mut parts: Vec<&str> = parts.collect();
+            if matches!(name.as_str(), "mod" | "lib" | "main") {
+                parts.pop();
+            }
+            files.insert(parts.join("::"), path);
+        }
+    }
+}
+
+/// The text without comments, and without the tests at its end.
+fn product(text: &str) -> String {
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    let lines = text[..end].lines();
+    let lines = lines.map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The paths within the package that a text names, each from the package's root.
+fn paths(text: &str, module: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::", "self::"] {
+        for (at, _) in text.match_indices(start) {
+            let before = text[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+                continue;
+            }
+            let mut base: Vec<String> = match start {
+                "crate::" => Vec::new(),
+                _ => module.split("::").map(str::to_owned).collect(),
+            };
+            if start == "super::" {
+                base.pop();
+            }
+            let mut rest = &text[at + start.len()..];
+            while let Some(further) = rest.strip_prefix("super::") {
+                base.pop();
+                rest = further;
+            }
+            tree(&base, rest, &mut found);
+        }
+    }
+    found
+}
+
+/// Follows a path, and every branch of its braces. Returns what stands behind it.
+fn tree<'a>(base: &[String], text: &'a str, found: &mut Vec<Vec<String>>) -> &'a str {
+    let mut path = base.to_vec();
+    let mut rest = text;
+    loop {
+        if let Some(mut branch) = rest.strip_prefix('{') {
+            loop {
+                branch = tree(&path, branch.trim_start(), found).trim_start();
+                match branch.chars().next() {
+                    Some(',') => branch = &branch[1..],
+                    Some('}') => return &branch[1..],
+                    _ => return branch,
+                }
+            }
+        }
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let (name, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        if !name.is_empty() {
+            path.push(name.to_owned());
+        }
+        match behind.strip_prefix("::") {
+            Some(further) if !name.is_empty() => rest = further,
+            _ => {
+                found.push(path);
+                // A name it is given here.
+                let stop = behind.find([',', '}', ';', '\n']);
+                return &behind[stop.unwrap_or(behind.len())..];
+            }
+        }
+    }
+}
+
+/// The file that a path leads to.
+fn nearest(modules: &BTreeSet<String>, mut path: Vec<String>) -> String {
+    while !path.is_empty() && !modules.contains(&path.join("::")) {
+        path.pop();
+    }
+    path.join("::")
+}
+
+#[test]
+fn no_file_imports_itself_by_way_of_others() {
+    for package in PACKAGES {
+        let imports = Imports::read(package);
+        assert!(imports.of.len() > 1, "{package} has files");
+        assert_eq!(imports.cycle(), None, "{package}");
+    }
+}
+
+#[test]
+fn a_way_back_is_found_through_branches_and_names_given_anew() {
+    let files = [
+        ("a", "use super::b::{self, C as D};"),
+        ("b", "use crate::c::d::{E, f};"),
+    ];
+    let modules = ["a", "b", "c", "c::d"].map(str::to_owned).into();
+    let imports = |back: &str| {
+        let files = files.into_iter().chain([("c::d", back), ("c", "")]);
+        let of = files.map(|(module, text)| {
+            let found = paths(text, module).into_iter();
+            let mut targets: BTreeSet<String> = found.map(|path| nearest(&modules, path)).collect();
+            targets.remove(module);
+            targets.remove("");
+            (module.to_owned(), targets)
+        });
+        Imports { of: of.collect() }
+    };
+    assert_eq!(imports("use super::super::x::Y;").cycle(), None);
+    let cycle = imports("use super::super::a::G;");
+    assert_eq!(cycle.cycle(), Some(vec!["a", "b", "c::d", "a"]));
+}
