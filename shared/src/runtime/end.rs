@@ -55,7 +55,7 @@ pub struct Unreachable {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// The task itself cannot be started, now or later: a sentence for
-    /// [`Outcome::NotStarted`](crate::Outcome::NotStarted).
+    /// [`Outcome::NotStarted`].
     #[error("{0}")]
     Refused(String),
     /// The machine is short of something (descriptors, processes, memory, disk), which the sentence

@@ -108,7 +108,7 @@ impl Sidecar {
     /// database.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) when the system refuses, or something is in the way.
+    /// [`Error::Io`] when the system refuses, or something is in the way.
     pub fn create(&self) -> crate::Result<()> {
         let refused = |path: &Path| {
             let what = format!("cannot create {}", path.display());
