@@ -7,9 +7,11 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use fast_queue::FastQueue;
-use queue_core::claim::{ClaimRequest, WorkerId};
+use queue_core::claim::ClaimRequest;
 use queue_core::outcome::{Outcome, Settlement};
+use queue_core::queue::Serves;
 use queue_core::runtime::handlers::{Done, Handlers};
+use queue_core::runtime::presence::Registration;
 use queue_core::runtime::{Hold, Observer, Summary, Worker, WorkerEvent, WorkerOptions};
 use queue_core::{NewTask, Queue, State, TaskId, TaskOptions};
 use tempfile::TempDir;
@@ -184,8 +186,14 @@ fn an_idle_worker_learns_of_tasks_from_another_queue_handle() {
 fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
     let bench = Bench::new(1);
     bench.shell("true");
+    let serves = Serves {
+        queue: "default".to_owned(),
+        commands: true,
+        handlers: Vec::new(),
+    };
+    let other = Registration::new(&*bench.queue, 1, serves).unwrap();
     let request = ClaimRequest {
-        worker: WorkerId(5),
+        worker: other.info().id,
         limit: 1,
         queue: "default".to_owned(),
         commands: true,
