@@ -5,6 +5,7 @@
 //! [`Driver::attend`] goes on with everything else.
 
 mod calls;
+mod observer;
 mod peers;
 mod put_off;
 mod starts;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use calls::{Answer, AnswerOf, Call, CallOf, Listed};
 use calls::{UnderWay, request};
+pub use observer::Observer;
 
 use super::end::Unreachable;
 use super::machine::Machine;
@@ -40,31 +42,6 @@ const LATE_START: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long a worker that was told to end at once may take to say goodbye.
 const LEAVING: Duration = Duration::from_millis(500);
-/// How long the same refusal is not told again.
-const TOLD_FOR: Duration = Duration::from_secs(60);
-/// Refusals that are remembered.
-const MOST_REFUSALS: usize = 16;
-
-/// What is told how a worker fares. While it works, the worker goes on with what runs and with
-/// requests to stop, but claims, starts and settles nothing.
-pub trait Observer {
-    /// Something happened.
-    fn on(&mut self, event: &WorkerEvent);
-
-    /// The worker is well; called at least every two seconds or so.
-    fn beat(&mut self) {}
-
-    /// The worker was told to end at once and its time is over, but a call of its own does not
-    /// return: the file is held, or a disk does not answer. A program ends itself here. An observer
-    /// that leaves this out, as `()` does, waits for the call however long it takes, for ever if the
-    /// disk never answers: [`Worker::run`](super::worker::Worker::run) returns no sooner.
-    fn stuck(&mut self) {}
-}
-
-/// Looks at nothing.
-impl Observer for () {
-    fn on(&mut self, _: &WorkerEvent) {}
-}
 
 /// A worker: its machine, the recoveries it works at, its queue and its system.
 #[derive(Debug)]
@@ -445,42 +422,6 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         if let (Some(pulse), true) = (&self.pulse, recorded) {
             pulse.let_go(claims);
         }
-    }
-
-    fn report(&mut self, event: WorkerEvent) {
-        match &event {
-            // A claim that was lost is settled by nobody here.
-            WorkerEvent::Ended { claim, .. } => self.let_go(true, &[*claim]),
-            WorkerEvent::Refused { message, .. } | WorkerEvent::Blind { message }
-                if self.was_told(message) =>
-            {
-                return;
-            }
-            WorkerEvent::Refused { .. }
-            | WorkerEvent::Blind { .. }
-            | WorkerEvent::Started { .. }
-            | WorkerEvent::Stopping { .. }
-            | WorkerEvent::Recovered(_)
-            | WorkerEvent::Short { .. }
-            | WorkerEvent::Sufficient
-            | WorkerEvent::Waiting(_)
-            | WorkerEvent::Left(_)
-            | WorkerEvent::Unrecorded(_)
-            | WorkerEvent::Unreachable(_)
-            | WorkerEvent::ClockSetBack { .. } => {}
-        }
-        self.reports.push(event);
-    }
-
-    /// Whether a refusal was told lately. Now it is.
-    fn was_told(&mut self, message: &str) -> bool {
-        let now = self.queue.now().boot;
-        self.refusals.retain(|(_, at)| now.since(*at) < TOLD_FOR);
-        let told = self.refusals.iter().any(|(last, _)| last == message);
-        if !told && self.refusals.len() < MOST_REFUSALS {
-            self.refusals.push((message.to_owned(), now));
-        }
-        told
     }
 
     fn request(&self, limit: usize) -> crate::claim::ClaimRequest {

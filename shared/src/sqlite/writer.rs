@@ -410,18 +410,23 @@ impl Core {
             *source = self.poison.source();
             return Err(Refusal::Fatal);
         }
-        let begun = (self.perform)(connection, BEGIN).and_then(|()| self.known.look(connection));
-        let refusal = match begun {
-            Ok(None) => return Ok(()),
-            Ok(Some(newer)) => Refusal::Newer(newer),
-            Err(error) => {
-                let refusal = Fault::of_begin(&error);
-                *source = Some(Shared(Arc::new(error)));
-                refusal
-            }
-        };
-        roll_back(connection, source)?;
-        Err(refusal)
+        let mut begun = (self.perform)(connection, BEGIN).map_err(|error| not_begun(error, source));
+        if begun.is_ok() {
+            begun = self.look(connection, source);
+        }
+        if begun.is_err() {
+            roll_back(connection, source)?;
+        }
+        begun
+    }
+
+    /// Refuses a file that a newer program has migrated.
+    fn look(&self, connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
+        match self.known.look(connection) {
+            Ok(None) => Ok(()),
+            Ok(Some(newer)) => Err(Refusal::Newer(newer)),
+            Err(error) => Err(not_begun(error, source)),
+        }
     }
 
     fn run_alone(
@@ -431,22 +436,15 @@ impl Core {
         source: &mut Option<Shared>,
     ) -> Result<(), Option<Refusal>> {
         while let Err(failure) = operation.run_alone(connection) {
-            let error = match failure {
+            match failure {
                 AloneFailure::Own => return Err(None),
                 AloneFailure::Refused(refusal, error) => {
                     *source = Some(error);
                     return Err(Some(refusal));
                 }
                 // It was undone before it was committed, and can run again.
-                AloneFailure::Unseen => match self.known.look(connection) {
-                    Ok(None) => continue,
-                    Ok(Some(newer)) => return Err(Some(Refusal::Newer(newer))),
-                    Err(error) => error,
-                },
-            };
-            let refusal = Fault::of_begin(&error);
-            *source = Some(Shared(Arc::new(error)));
-            return Err(Some(refusal));
+                AloneFailure::Unseen => self.look(connection, source)?,
+            }
         }
         self.committed();
         Ok(())
@@ -483,6 +481,13 @@ impl Core {
         self.committed();
         Ok(())
     }
+}
+
+/// Keeps the error for which a transaction did not begin.
+fn not_begun(error: rusqlite::Error, source: &mut Option<Shared>) -> Refusal {
+    let refusal = Fault::of_begin(&error);
+    *source = Some(Shared(Arc::new(error)));
+    refusal
 }
 
 /// A transaction that `SQLite` has ended by itself needs no rollback, and one that it has ended with

@@ -16,6 +16,7 @@ mod model;
 mod promotion;
 mod prune;
 mod rate;
+mod repair;
 mod retry;
 mod sequences;
 mod size;
@@ -23,6 +24,7 @@ mod slots;
 mod spawn;
 mod time;
 mod verify;
+mod waits;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,32 @@
+//! How a queue's operations reach the file.
+
+use queue_core::claim::{ClaimRequest, WorkerId};
+
+use super::FastQueue;
+use crate::{NewTask, Queue, claim, enqueue, settle};
+
+/// None of them does what its transaction does instead, at a third of the speed.
+#[test]
+fn a_lone_task_is_enqueued_claimed_and_settled_in_one_statement_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
+    let task = || NewTask::shell("t", "true");
+    queue.enqueue(vec![task()]).unwrap();
+    let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
+    let first = queue.claim(&request).unwrap().tasks;
+    assert_eq!(first.len(), 1);
+    let (lane, _) = queue.database.lanes().only(&request).unwrap();
+    let now = queue.database.now();
+    let database = &queue.database;
+    let enqueued = database.write_statement(move |connection| {
+        enqueue::enqueue_one(connection, lane, &task(), now.wall)
+    });
+    assert!(enqueued.unwrap().is_some());
+    let claimed = database.write_statement(move |connection| {
+        claim::claim_one(connection, (lane, ""), request.worker, now)
+    });
+    let claim = claimed.unwrap().unwrap().claim;
+    let settled =
+        database.write_statement(move |connection| settle::settle_one(connection, claim, now.wall));
+    assert!(settled.unwrap());
+}
