@@ -1,4 +1,4 @@
-//! Names of tasks and workers, and what an execution is known by.
+//! Ids of tasks and workers, and the claim that ties one to the other.
 
 use std::fmt;
 

@@ -8,9 +8,9 @@
 pub mod claim;
 pub mod clock;
 pub mod error;
-pub mod ids;
+mod ids;
 pub mod maintenance;
-pub mod names;
+mod names;
 pub mod options;
 pub mod outcome;
 pub mod output;
@@ -22,7 +22,7 @@ pub mod runtime;
 pub mod sqlite;
 pub mod state;
 pub mod task;
-pub mod work;
+mod work;
 pub mod workflow;
 
 #[cfg(feature = "cli")]

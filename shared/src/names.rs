@@ -1,4 +1,4 @@
-//! What names people give may hold.
+//! Limits of the names that people give.
 
 use crate::error::{Error, Result};
 

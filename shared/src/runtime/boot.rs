@@ -1,4 +1,4 @@
-//! The boot of this machine, and files that only its user reads.
+//! The boot of this machine.
 
 use crate::error::{Error, Result};
 

@@ -47,7 +47,7 @@ impl Capturing {
         logs.write(self.claim, stream, bytes, now);
     }
 
-    /// The command has run its time in memory: what it wrote so far becomes visible.
+    /// The command has run [`MEMORY_MS`](super::capture::MEMORY_MS): what it wrote so far becomes visible.
     pub(super) fn came_due(&mut self, logs: &mut Scribe) {
         if self.here.as_ref().is_some_and(Capture::is_in_memory) {
             self.hand_over(logs);

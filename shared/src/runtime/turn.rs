@@ -1,4 +1,4 @@
-//! How a turn of a machine left things.
+//! Result of a turn of a driver or of the lease keeper.
 
 use std::convert::Infallible;
 

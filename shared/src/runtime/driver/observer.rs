@@ -24,7 +24,7 @@ pub trait Observer {
     /// The worker was told to end at once and its time is over, but a call of its own does not
     /// return: the file is held, or a disk does not answer. A program ends itself here. An observer
     /// that leaves this out, as `()` does, waits for the call however long it takes, for ever if the
-    /// disk never answers: [`Worker::run`](super::worker::Worker::run) returns no sooner.
+    /// disk never answers: [`Worker::run`](crate::runtime::Worker::run) returns no sooner.
     fn stuck(&mut self) {}
 }
 
