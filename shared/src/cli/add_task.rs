@@ -31,7 +31,7 @@ use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 /// shell. The command runs in the folder it was enqueued from, with the worker's environment.
 ///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
-/// fields are named as these options (name, command, argv, priority, delay, ...). Options given
+/// fields have the names of these options (name, command, argv, priority, delay, ...). Options given
 /// here are the defaults of every line. A command's name is NAME, else the command itself. Empty
 /// lines and lines that begin with # are skipped. All lines are enqueued in one transaction: if
 /// one is wrong, none is.
@@ -66,7 +66,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["argv", "key"])]
     stdin: bool,
 
-    /// Higher runs first; for when PRIORITY has no place
+    /// Higher runs first; the option for a command after `--`
     #[arg(
         long = "priority",
         value_name = "PRIORITY",
@@ -122,7 +122,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SHELL", conflicts_with = "argv", value_parser = shell)]
     shell: Option<String>,
 
-    /// Record its standard error as standard output, in the exact order of what it writes
+    /// Record standard output and standard error as one, in the exact order of what it writes
     #[arg(long)]
     merge_output: bool,
 
@@ -130,7 +130,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
 
-    /// Enqueue nothing if a task of this key exists; its id is printed
+    /// Enqueue nothing if a task with this key exists, and print that task's id
     #[arg(long)]
     key: Option<String>,
 
@@ -144,11 +144,11 @@ pub struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
-  add-task backup 'tar czf home.tgz ~' 10
-  add-task report --at 18:00 --timeout 1h -- ./report --all
-  add-task nightly ./run.sh --delay 1h30m --max-attempts 5 --key nightly-2026-12-24
-  for f in ./*.wav; do add-task \"$f\" -- flac \"$f\"; done
-  seq 100 | sed 's|.*|./simulate --seed &|' | add-task simulate --stdin";
+  <PROGRAM> add-task backup 'tar czf home.tgz ~' 10
+  <PROGRAM> add-task report --at 18:00 --timeout 1h -- ./report --all
+  <PROGRAM> add-task nightly ./run.sh --delay 1h30m --max-attempts 5 --key nightly-2026-12-24
+  for f in ./*.wav; do <PROGRAM> add-task \"$f\" -- flac \"$f\"; done
+  seq 100 | sed 's|.*|./simulate --seed &|' | <PROGRAM> add-task simulate --stdin";
 
 /// What to print instead of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -8,9 +8,13 @@ use super::{Failure, program};
 
 /// Print a completion script for a shell
 ///
-/// For bash, put `eval "$(<PROGRAM> completions bash)"` into ~/.bashrc; for zsh the same with `zsh`
-/// into ~/.zshrc, after `compinit`; for fish `<PROGRAM> completions fish | source` into
-/// ~/.config/fish/config.fish.
+/// Add the line for your shell to its start-up file.
+///
+/// bash, ~/.bashrc: eval "$(<PROGRAM> completions bash)"
+///
+/// zsh, ~/.zshrc, after compinit: eval "$(<PROGRAM> completions zsh)"
+///
+/// fish, ~/.config/fish/config.fish: <PROGRAM> completions fish | source
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The shell

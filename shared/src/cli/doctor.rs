@@ -23,16 +23,17 @@ use crate::task::TaskId;
 
 /// Look for what is wrong with the database, its file system and its tasks
 ///
-/// Nothing is changed unless that is asked for, and it is said what that would do. The exit code is
-/// 5 if there is a problem that is left.
+/// Without --repair it changes nothing and says what a repair would do. The exit code is 5 if a
+/// problem is left.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Repair what can be: return the tasks of dead workers and end their commands, compute
-    /// counters anew, empty the write-ahead log
+    /// Return the tasks of dead workers and end their commands, compute counters anew, empty the
+    /// write-ahead log
     #[arg(long)]
     repair: bool,
 
-    /// Return also what programs hold that never registered as workers; none of them may run
+    /// Return also the tasks of programs that never registered as workers; none of these programs
+    /// may be running
     #[arg(long, requires = "repair")]
     unregistered: bool,
 }

@@ -98,7 +98,8 @@ impl From<Error> for Failure {
     }
 }
 
-fn code_of(error: &Error) -> u8 {
+/// The exit code of an error.
+pub(super) fn code_of(error: &Error) -> u8 {
     match error {
         Error::Invalid { .. } => USAGE,
         Error::NotFound { .. } => NOT_FOUND,

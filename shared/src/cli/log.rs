@@ -26,11 +26,11 @@ use printer::Printer;
 
 /// Show what tasks wrote
 ///
-/// Standard output and standard error are shown together, of the last attempt unless one is chosen:
-/// each in its own order; what was written to both within milliseconds may have changed places, unless
-/// the task was added with `--merge-output`. Of several tasks, a line with the id and the name stands
-/// above the output of each. Where output was not kept, a line in brackets says so. On a terminal, what
-/// it would obey is shown as escapes.
+/// Shows standard output and standard error together, of the last attempt unless one is chosen. Each
+/// keeps its own order; lines that were written to both within milliseconds may be swapped, unless the
+/// task was added with `--merge-output`. Above the output of each of several tasks stands a line with
+/// its id and name. A line in brackets tells where output was not kept. On a terminal, control
+/// sequences are shown as escapes.
 #[derive(clap::Args, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -41,7 +41,7 @@ pub struct Arguments {
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 
-    /// Go on until the task has ended
+    /// Show new output as it comes, until the task has ended
     #[arg(short, long)]
     follow: bool,
 
@@ -53,8 +53,8 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "stdout")]
     stderr: bool,
 
-    /// Every byte as it was written and no other, to a terminal too; what was not kept is said on
-    /// standard error
+    /// Exactly the bytes that were written, to a terminal too; standard error tells where output was
+    /// not kept
     #[arg(long)]
     raw: bool,
 

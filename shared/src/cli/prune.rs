@@ -19,9 +19,9 @@ use crate::task::TaskId;
 
 /// Delete old ended tasks, with their output
 ///
-/// Waiting and running tasks are never deleted, nor is the newest task: its id must not be given
-/// out again. Workers go on meanwhile. A line of `run` whose task was deleted counts as never run:
-/// `run` of the same file runs it again.
+/// It deletes no waiting or running task, and never the newest task, whose id must not be given out
+/// again. Workers go on meanwhile. A line of a file that `run` has run counts as never run once its
+/// task is deleted: the next `run` of that file runs it again.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Only tasks that ended longer ago than this: 30d, 12h
@@ -47,7 +47,7 @@ pub struct Arguments {
     )]
     states: Vec<State>,
 
-    /// Delete nothing; say how many would go
+    /// Delete nothing; say how many tasks would be deleted
     #[arg(long)]
     dry_run: bool,
 }

@@ -15,17 +15,17 @@ use crate::task::TaskId;
 
 /// Return the tasks of a dead worker
 ///
-/// Workers do this by themselves, and end before what the dead one had left running. A person is
-/// needed where that cannot be seen from here: the worker ran in another pid namespace of this
-/// machine, such as another container, and what it left would run beside its tasks.
+/// Workers do this by themselves, after they have ended what the dead one left running. A person is
+/// needed where they cannot see that: the dead worker ran in another pid namespace of this machine,
+/// such as another container, and processes of it that are left would run beside its tasks.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Which worker, as `workers` shows it
+    /// The worker's id, as shown by `workers`
     #[arg(value_parser = parse)]
     worker: WorkerId,
 
-    /// Return its tasks although it ran where its processes are not seen from here: you have made
-    /// sure that none of them is left
+    /// Return its tasks even though its processes cannot be seen from here; make sure first that
+    /// none of them is left
     #[arg(long)]
     gone: bool,
 }

@@ -15,9 +15,9 @@ use crate::task::TaskId;
 
 /// Put a backup in the place of the database
 ///
-/// Nobody may have the database open: stop its workers first. It is kept under another name. What
-/// ran when the backup was made is queued again, as after a crash, and whoever still holds a claim
-/// from before has lost it. Ids go on above all that were ever given out.
+/// Nobody may have the database open: stop its workers first. The present database is kept under
+/// another name. Tasks that ran when the backup was made are queued again, as after a crash, and
+/// claims from before are lost. New ids are above all that were ever given out.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The backup

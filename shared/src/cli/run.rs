@@ -37,26 +37,26 @@ const MOST_FAILED: usize = 20;
 
 /// Run every line of a file as a command
 ///
-/// Stopped or killed and run again, it goes on where it was: a line that ended is not run again,
-/// one that was cut off in the middle is. A line is known by its content, and of several that say the
-/// same by which of them it is, so lines may be inserted, moved and removed: new ones run, and old
-/// ones that were still waiting are cancelled. What somebody cancelled stays so. A file that was moved
-/// is another one, unless both runs have the same --name. What comes through a pipe (`-`,
-/// `/dev/stdin`, `<(...)`) is read to its end first, and is the same again if all of it is, or by
-/// --name. A line whose task `prune` has deleted counts as never run. The lines have a queue of their
-/// own, so that neither other tasks nor other workers mix with them. The exit code is 1 unless every
+/// Stopped or killed and run again, it goes on where it was: it does not run lines again that ended,
+/// and runs lines again that were cut off. It knows a line by its content, and equal lines by their
+/// order, so lines may be inserted, moved and removed: new lines run, and removed lines that still
+/// waited are cancelled. A line that somebody cancelled stays cancelled. A file that was moved counts
+/// as another file, unless both runs have the same --name. Input from a pipe (`-`, `/dev/stdin`,
+/// `<(...)`) is read to its end first; the same input counts as the same file, and so does the same
+/// --name. A line whose task was deleted by `prune` counts as never run. The lines have a queue of
+/// their own, which no other task joins and no other worker serves. The exit code is 1 unless every
 /// line succeeded.
 ///
 /// A line is a command or, if it begins with `{`, a JSON object with these fields: name, command,
 /// argv, priority, delay, at, `max_attempts`, `max_crashes`, backoff, timeout, `retry_codes`,
-/// `fatal_codes`, cwd, env, shell, `merge_output`. Its queue and its key are set by `run`; further fields, such as `after`,
-/// are refused.
+/// `fatal_codes`, cwd, env, shell, `merge_output`. `run` sets its queue
+/// and its key; it refuses further fields, such as `after`.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The file: a command a line, or a JSON object a line; `-` for standard input
+    /// The file, with a command or a JSON object on each line; `-` for standard input
     file: PathBuf,
 
-    /// What the lines are known by, in place of the path: any file of this name goes on with them
+    /// Name of the file in place of its path: a run of any file with this name goes on with its lines
     #[arg(long, value_name = "NAME", value_parser = group_name)]
     name: Option<String>,
 
@@ -64,7 +64,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
-    /// Run lines again that failed in an earlier run, or that somebody cancelled
+    /// Run lines again that failed in an earlier run or that somebody cancelled
     #[arg(long)]
     retry_failed: bool,
 
@@ -81,7 +81,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     timeout: Option<Duration>,
 
-    /// The shell that runs lines without one of their own, with `-c`, such as bash
+    /// The shell that runs lines that name none, with `-c`, such as bash
     #[arg(
         long,
         value_name = "SHELL",
@@ -90,7 +90,7 @@ pub struct Arguments {
     )]
     shell: String,
 
-    /// Run as root also what is in a database that others can change; as `worker --trust-file`
+    /// As root, run lines even in a database that others can change; as `worker --trust-file`
     #[arg(long)]
     trust_file: bool,
 }

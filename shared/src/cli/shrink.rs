@@ -10,9 +10,9 @@ use crate::queue::Queue;
 /// Give the free space in the database back to the file system
 ///
 /// A file keeps its size when tasks are pruned, and uses the space again. Nobody may have the
-/// database open: stop its workers first. It takes space for what is left of it twice over, half of
-/// that in the folder for temporary files, which `SQLITE_TMPDIR` names. Killed at any time, it
-/// leaves the database with the same content.
+/// database open: stop its workers first. It needs free space of twice the size that remains, half of
+/// it in the folder for temporary files (see `SQLITE_TMPDIR`). Killed at any time, it leaves the content
+/// of the database as it was.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Shrink it also if it holds tables of your own without an INTEGER PRIMARY KEY, whose rowids

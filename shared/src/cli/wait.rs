@@ -21,9 +21,9 @@ pub(super) const POLL: Duration = Duration::from_millis(500);
 
 /// Wait until tasks have ended
 ///
-/// Says how each ended, in the order of their ids. `all` stands for every task that is waiting or
-/// running now. The exit code is 1 unless all of them succeeded, and 4 if --timeout was over before all of
-/// them had ended.
+/// Prints how each ended, in the order of their ids. `all` stands for every task that is waiting or
+/// running now. The exit code is 1 unless all of them succeeded, and 4 if --timeout passes before all
+/// of them have ended.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Which tasks: 7, 3,5-8, last or all
@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     timeout: Option<Duration>,
 
-    /// Say nothing; the exit code tells
+    /// Print nothing; the exit code tells
     #[arg(short, long)]
     quiet: bool,
 }

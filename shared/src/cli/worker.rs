@@ -18,7 +18,7 @@ use super::screen::{hurry, note};
 use super::terminal::Awake;
 use super::{Failure, Invocation, exit, known, moment, process, select, tasks};
 use crate::clock::{Clock, SystemClock};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::queue::Queue;
 use crate::remedy::Remedy;
@@ -216,20 +216,26 @@ impl Observer for Reporter {
         self.service.beat();
     }
 
-    fn stuck(&mut self) {
-        leave_stuck(&self.printer);
+    fn stuck(&mut self, error: Option<&Error>) {
+        leave_stuck(&self.printer, &self.invocation, error);
     }
 }
 
-/// Ends the program of a worker that was told to end at once and waits for its file or for a disk.
-pub(super) fn leave_stuck(printer: &Printer) {
-    printer.say(
-        "stopped at once while the file was held or a disk did not answer; the next worker \
-         recovers what this one had"
-            .to_owned(),
-    );
+/// Ends the program of a worker that was told to end at once and waits for its file, for a disk or for
+/// a thread of its own, with the error that it was about to return, if any.
+pub(super) fn leave_stuck(printer: &Printer, invocation: &Invocation, error: Option<&Error>) {
+    let (sentence, code) = match error {
+        Some(error) => (invocation.told(error), exit::code_of(error)),
+        None => (
+            "stopped at once while the file was held or a disk did not answer; the next worker \
+             recovers what this one had"
+                .to_owned(),
+            exit::UNUSABLE,
+        ),
+    };
+    printer.say(sentence);
     printer.finish(LAST_LINES);
-    std::process::exit(exit::UNUSABLE.into());
+    std::process::exit(code.into());
 }
 
 /// An event as a line of the worker's log; a start is told by its end.

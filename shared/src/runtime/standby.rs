@@ -28,6 +28,8 @@ use crate::queue::Queue;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// After so many looks without a new call the standby sleeps.
 const QUIET_LOOKS: u32 = 4;
+/// How long until an observer that was busy is told again that the worker is stuck.
+const OBSERVER_BUSY: Duration = Duration::from_millis(200);
 /// A worker that is never out of work looks at what happened after so many turns.
 const MOST_BUSY_TURNS: usize = 256;
 
@@ -50,6 +52,8 @@ pub(super) struct Standby<'a, Q, O> {
     bell: Arc<OwnedFd>,
     /// When a worker that was told to end at once has to be gone, in boot time.
     leave_by: AtomicI64,
+    /// How the worker ended, once that is known and only its last threads are waited for.
+    ended: Mutex<Result<()>>,
     /// The first thread has ended.
     over: AtomicBool,
 }
@@ -77,6 +81,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             taken: AtomicBool::new(false),
             bell,
             leave_by: AtomicI64::new(i64::MAX),
+            ended: Mutex::new(Ok(())),
             over: AtomicBool::new(false),
         })
     }
@@ -99,6 +104,13 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             }
             self.call(|| leave(driver, result))
         })
+    }
+
+    /// Makes the last of the calls, which may take long, when only the end's result is left to return.
+    pub(super) fn while_known(&self, ended: Result<()>, call: impl FnOnce()) -> Result<()> {
+        *lock(&self.ended) = ended;
+        call();
+        std::mem::replace(&mut *lock(&self.ended), Ok(()))
     }
 
     /// Tells the observer.
@@ -243,10 +255,12 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             match driver.attend() {
                 Turn::Busy => told = false,
                 Turn::Finished if !stuck => {
-                    stuck = true;
                     let unrecorded = driver.unrecorded();
                     drop(slot);
-                    self.give_up(Some(&WorkerEvent::Unrecorded(unrecorded)));
+                    stuck = self.give_up(Some(&WorkerEvent::Unrecorded(unrecorded)));
+                    if !stuck {
+                        self.wait_for_ring(OBSERVER_BUSY);
+                    }
                 }
                 Turn::Wait(_) if !told => {
                     told = true;
@@ -283,33 +297,40 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         while self.is_under_way(call) {
             let now = self.queue.now().boot;
             let by = BootTime(self.leave_by.load(Ordering::SeqCst));
-            if by <= now && !std::mem::replace(&mut gave_up, true) {
-                self.give_up(None);
+            let is_over = by <= now;
+            if is_over && !gave_up {
+                gave_up = self.give_up(None);
             }
-            let pause = if gave_up {
-                Duration::from_secs(1)
+            let pause = if is_over {
+                OBSERVER_BUSY
             } else {
                 by.since(now)
             };
-            let timeout = Timespec {
-                tv_sec: pause.as_secs().min(3600).try_into().unwrap_or(3600),
-                tv_nsec: pause.subsec_nanos().into(),
-            };
-            let mut bells = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
-            // Interrupted or not, it looks again.
-            let _ = poll(&mut bells, Some(&timeout));
+            self.wait_for_ring(pause);
         }
     }
 
-    /// The call under way is not waited for any longer, if the program ends without it.
-    fn give_up(&self, unrecorded: Option<&WorkerEvent>) {
+    /// Sleeps for so long, or until a call has returned. Interrupted or not, the standby looks again.
+    fn wait_for_ring(&self, at_most: Duration) {
+        let timeout = Timespec {
+            tv_sec: at_most.as_secs().min(3600).try_into().unwrap_or(3600),
+            tv_nsec: at_most.subsec_nanos().into(),
+        };
+        let mut bells = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
+        let _ = poll(&mut bells, Some(&timeout));
+    }
+
+    /// The call under way is not waited for any longer, if the program ends without it. False if the
+    /// observer is busy with the call itself.
+    fn give_up(&self, unrecorded: Option<&WorkerEvent>) -> bool {
         let Ok(mut observer) = self.observer.try_lock() else {
-            return;
+            return false;
         };
         if let Some(event) = unrecorded {
             observer.on(event);
         }
-        observer.stuck();
+        observer.stuck(lock(&self.ended).as_ref().err());
+        true
     }
 }
 

@@ -158,8 +158,8 @@ impl<O: Observer> Observer for Counting<'_, O> {
         self.observer.beat();
     }
 
-    fn stuck(&mut self) {
-        self.observer.stuck();
+    fn stuck(&mut self, error: Option<&Error>) {
+        self.observer.stuck(error);
     }
 }
 
@@ -266,8 +266,7 @@ impl<Q: Queue> Worker<Q> {
         let standby = Standby::new(Arc::clone(&queue), driver, &mut counting)?;
         standby.run(|driver, result| {
             let ended = leave(&*queue, driver, result, |event| standby.report(event));
-            drop(beating);
-            ended
+            standby.while_known(ended, || drop(beating))
         })?;
         drop(standby);
         Ok(counting.summary)

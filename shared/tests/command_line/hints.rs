@@ -290,7 +290,6 @@ fn the_examples_of_the_help_work_with_any_file_name() {
     place.write("flac", "#!/bin/sh\nrm -- \"$1\"\n");
     let line = example
         .trim()
-        .replace("add-task", &format!("{} add-task", name()))
         .replace("flac", "sh ./flac");
     let done = shell(&place, &line);
     assert_eq!(done.code(), 0, "{line}: {}", done.stderr());

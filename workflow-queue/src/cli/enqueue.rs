@@ -27,7 +27,7 @@ use workflow_queue::{
 /// shell. The command runs in the folder it was enqueued from, with the worker's environment.
 ///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
-/// fields are named as these options (name, command, argv, priority, delay, after, ...). `after` is
+/// fields have the names of these options (name, command, argv, priority, delay, after, ...). `after` is
 /// a list of ids (7 or "id:7") and of names of other lines, each with an optional :success, :failure
 /// or :any; `before` is a list of ids of waiting tasks.
 /// Options given here are the defaults of every line. A command's name is NAME, else the command
@@ -46,12 +46,12 @@ pub(crate) struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
-  enqueue build 'make -j4' 10
-  enqueue test 'make test' --after 1
-  enqueue report ./mail-me --after 1,2:any --limit-key mail
-  enqueue nightly ./run.sh --delay 1h30m --key nightly --key-scope unfinished
-  enqueue part './work 1' --spawn --before dependents    # within a task's command
-  echo '{\"name\": \"b\", \"command\": \"true\", \"after\": [1, \"a:any\"]}' | enqueue --stdin";
+  <PROGRAM> enqueue build 'make -j4' 10
+  <PROGRAM> enqueue test 'make test' --after 1
+  <PROGRAM> enqueue report ./mail-me --after 1,2:any --limit-key mail
+  <PROGRAM> enqueue nightly ./run.sh --delay 1h30m --key nightly --key-scope unfinished
+  <PROGRAM> enqueue part './work 1' --spawn --before dependents  # in a task's command
+  echo '{\"name\": \"b\", \"command\": \"true\", \"after\": [1, \"a:any\"]}' | <PROGRAM> enqueue --stdin";
 
 /// What goes beyond the tasks of every program.
 #[derive(clap::Args, Debug)]

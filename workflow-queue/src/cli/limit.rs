@@ -13,8 +13,8 @@ use workflow_queue::{Limit, LimitKind, Rate, WorkflowQueue};
 
 /// Show limits, or set one on a queue or a key
 ///
-/// A limit holds from the next claim on; what runs already is left running. What is not said stays
-/// as it was. Without --queue and --key, every limit is shown.
+/// A limit holds from the next claim on; tasks that run already go on. Bounds that are not
+/// given stay as they are. Without --queue and --key, every limit is shown.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     /// All tasks of this queue

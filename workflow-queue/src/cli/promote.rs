@@ -16,17 +16,17 @@ const POLL: Duration = Duration::from_millis(200);
 /// How long all workers have to be stopped until it is no use to wait for them.
 const STOPPED: Duration = Duration::from_secs(2);
 
-/// Make a file of fast-queue's this program's, for good
+/// Turn a file of fast-queue into one of this program, for good
 ///
 /// Its tasks stay, with their ids. Workers of fast-queue finish what they run, take nothing more
-/// and end; this waits for them. From the first moment on fast-queue refuses to enqueue there. If
-/// it is stopped before it is done, run it again.
+/// and end; this waits for them. From its start, fast-queue refuses to enqueue there. If it is
+/// interrupted, run it again.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     /// The file [default: the database]
     file: Option<PathBuf>,
 
-    /// How long to wait for the workers; without it, as long as one of them goes on
+    /// How long to wait for the workers; without it, as long as one of them still runs
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     timeout: Option<Duration>,
 }

@@ -13,8 +13,8 @@ use super::limit;
 
 /// Show every queue, what waits in it and what bounds it
 ///
-/// The tasks of a handler have a line of their own within their queue. Counted are the tasks that can
-/// be claimed; `list --queue` shows those that are scheduled or blocked too.
+/// The tasks of a handler have a line of their own within their queue. It counts the tasks that can be
+/// claimed; `list --queue` shows those that are scheduled or blocked too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {}
 

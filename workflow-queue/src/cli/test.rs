@@ -21,7 +21,7 @@ use super::tree::Tree;
 /// The cleanup has a key, so that there is one at a time however often this is called.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// Work it to its end too, in a queue of its own, and show it as a tree; the exit code is 1
+    /// Also run it to its end, in a queue of its own, and show it as a tree; the exit code is 1
     /// unless all of it succeeded
     #[arg(long)]
     run: bool,

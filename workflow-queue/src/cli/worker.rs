@@ -9,10 +9,10 @@ use workflow_queue::{SqliteOptions, WorkflowQueue, check_lease};
 
 /// Run tasks
 ///
-/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
-/// terminal) stops it: it takes nothing more, lets tasks finish for the grace time and hands back
-/// what is left; a second signal makes it hand back at once. What a killed worker leaves behind is
-/// ended and returned by the next one; what a stopped worker holds beyond its lease, too.
+/// Reports the end of each execution on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
+/// terminal) stops it: it claims nothing more, lets tasks finish for the grace time and hands back
+/// the rest; a second signal makes it hand back at once. If it is killed, or stopped beyond its lease,
+/// another worker ends its commands and returns its tasks.
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub(crate) struct Arguments {
@@ -31,7 +31,7 @@ pub(crate) struct Leased {
     #[arg(value_name = "BATCH_SIZE", value_parser = number::within(1..=10_000_u32))]
     batch_size: Option<u32>,
 
-    /// How long a claim is held without a sign of life: one second to one day
+    /// How long a claim is held without a heartbeat: one second to one day
     #[arg(
         long,
         value_name = "DURATION",

@@ -11,6 +11,7 @@ use super::super::screen::{Screen, hurry};
 use super::super::worker::LAST_LINES;
 use super::super::{Invocation, escape, worker};
 use super::group::Verdict;
+use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::runtime::{Observer, Obstacle, WorkerEvent};
 use crate::state::State;
@@ -139,7 +140,7 @@ impl Observer for Progress {
         self.printer.redraw();
     }
 
-    fn stuck(&mut self) {
-        worker::leave_stuck(&self.printer);
+    fn stuck(&mut self, error: Option<&Error>) {
+        worker::leave_stuck(&self.printer, &self.invocation, error);
     }
 }

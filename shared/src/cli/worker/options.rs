@@ -11,10 +11,10 @@ use crate::task::DEFAULT_QUEUE;
 
 /// Run tasks
 ///
-/// Says how each execution ended on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
-/// terminal) stops it: it takes nothing more, lets tasks finish for the grace time and hands back
-/// what is left; a second signal makes it hand back at once. What a killed worker leaves behind is
-/// ended and returned by the next one.
+/// Reports the end of each execution on standard error. SIGTERM, SIGINT (Ctrl-C) or SIGHUP (a closed
+/// terminal) stops it: it claims nothing more, lets tasks finish for the grace time and hands back
+/// the rest; a second signal makes it hand back at once. If it is killed, the next worker ends its
+/// commands and returns its tasks.
 #[derive(clap::Args, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -25,17 +25,17 @@ pub struct Arguments {
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     pub(super) slots: Option<u32>,
 
-    /// The queue to work
+    /// The queue whose tasks it runs
     #[arg(long, default_value = DEFAULT_QUEUE)]
     pub(super) queue: String,
 
     /// End once nothing is queued, running or scheduled, retries included; the exit code is 1 if a
-    /// task failed, or if what is left needs a person, which is said
+    /// task failed, or if tasks are left that need a person, which it names
     #[arg(long)]
     pub(super) drain: bool,
 
-    /// From SIGTERM to SIGKILL where a task is ended, and for tasks to finish when the worker is
-    /// stopped
+    /// How long tasks may go on once the worker is told to stop, and how long a task that is to be
+    /// ended has between SIGTERM and SIGKILL
     #[arg(
         long,
         value_name = "DURATION",
@@ -48,13 +48,14 @@ pub struct Arguments {
     #[command(flatten)]
     pub(super) commands: Commands,
 
-    /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was
-    /// cancelled while it ran or as its worker died; told in its environment: `QUEUE_TASK_ID`, `QUEUE_TASK_NAME`,
-    /// `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT`, `QUEUE_DB`
+    /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was cancelled,
+    /// while it ran or because its worker died. Its environment has `QUEUE_TASK_ID`,
+    /// `QUEUE_TASK_NAME`, `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT` and
+    /// `QUEUE_DB`
     #[arg(long, value_name = "COMMAND")]
     pub(super) on_finish: Option<String>,
 
-    /// How long one run of the command of --on-finish may take before it is ended
+    /// How long the command of --on-finish may run before it is ended
     #[arg(
         long,
         value_name = "DURATION",
@@ -68,8 +69,8 @@ pub struct Arguments {
     #[arg(long)]
     pub(super) background: bool,
 
-    /// Run commands as root also from a database that others can change: one that is not root's, or
-    /// that others may write to, or that lies in such a folder
+    /// As root, run commands even from a database that others can change: one that root does not
+    /// own, that others may write to, or that lies in such a folder
     #[arg(long)]
     pub(super) trust_file: bool,
 
@@ -86,12 +87,12 @@ pub struct Arguments {
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub(in super::super) struct Commands {
-    /// The shell that runs commands of tasks without one of their own, with `-c`, such as bash
+    /// The shell that runs the commands of tasks that name none, with `-c`, such as bash
     #[arg(long, value_name = "SHELL", default_value = SHELL, value_parser = values::shell)]
     shell: String,
 
-    /// How long the end of a task's output is waited for after its command's exit, while something
-    /// it left running still holds it; other tasks never wait for it
+    /// How long after a command's exit to wait for the rest of its output, while a process that it
+    /// left running still holds it open; other tasks never wait for this
     #[arg(
         long,
         value_name = "DURATION",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Driver;
+use crate::error::Error;
 use crate::queue::Queue;
 use crate::runtime::protocol::WorkerEvent;
 use crate::runtime::shell::Shell;
@@ -25,7 +26,10 @@ pub trait Observer {
     /// return: the file is held, or a disk does not answer. A program ends itself here. An observer
     /// that leaves this out, as `()` does, waits for the call however long it takes, for ever if the
     /// disk never answers: [`Worker::run`](crate::runtime::Worker::run) returns no sooner.
-    fn stuck(&mut self) {}
+    /// `error` is the result of that, where it is known already.
+    fn stuck(&mut self, error: Option<&Error>) {
+        let _ = error;
+    }
 }
 
 /// Looks at nothing.
