@@ -34,9 +34,10 @@ use rustix::io::Errno;
 
 use super::command::Surroundings;
 pub use super::end::{End, Ended, Ending, StartError, Unreachable};
-use super::handlers::{Handlers, Pool};
+use super::handlers::Handlers;
 use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
+use super::pool::Pool;
 use super::records::CommandRecords;
 use super::scribe::Scribe;
 use super::shell::{Batch, StartResult};

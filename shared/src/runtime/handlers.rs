@@ -6,20 +6,13 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-
-use super::end::StartError;
-use super::eventfd::new_bell;
-use super::shortage::no_thread;
 use crate::claim::Claim;
 use crate::clock::{Clock, SystemClock};
-use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::task::TaskId;
 
@@ -111,7 +104,7 @@ impl HandlerTask {
     }
 }
 
-type Handler = Arc<dyn Fn(&HandlerTask) -> HandlerResult + Send + Sync>;
+pub(super) type Handler = Arc<dyn Fn(&HandlerTask) -> HandlerResult + Send + Sync>;
 
 /// The handlers of a process, by name.
 #[derive(Clone, Default)]
@@ -156,88 +149,8 @@ impl fmt::Debug for Handlers {
     }
 }
 
-/// Threads that run handlers: as many as ever ran at once, started when first needed. They end
-/// with the pool; one that is in a handler then ends after it.
-#[derive(Debug)]
-pub(super) struct Pool {
-    jobs: Sender<Job>,
-    queue: Receiver<Job>,
-    done: Receiver<(Claim, Outcome)>,
-    report: Sender<(Claim, Outcome)>,
-    bell: Arc<OwnedFd>,
-    threads: usize,
-    busy: usize,
-}
-
-struct Job {
-    handler: Handler,
-    task: HandlerTask,
-}
-
-impl Pool {
-    pub(super) fn new() -> Result<Self> {
-        let bell = new_bell()?;
-        let (jobs, queue) = unbounded();
-        let (report, done) = unbounded();
-        Ok(Self {
-            jobs,
-            queue,
-            done,
-            report,
-            bell: Arc::new(bell),
-            threads: 0,
-            busy: 0,
-        })
-    }
-
-    /// Readable once a handler has ended.
-    pub(super) fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
-    }
-
-    pub(super) fn start(&mut self, handler: Handler, task: HandlerTask) -> Result<(), StartError> {
-        if self.busy == self.threads {
-            self.grow()
-                .map_err(|error| no_thread("no thread for the handler", &error))?;
-        }
-        self.jobs
-            .send(Job { handler, task })
-            .map_err(|_| "the handlers' threads are gone".to_owned())?;
-        self.busy += 1;
-        Ok(())
-    }
-
-    fn grow(&mut self) -> std::io::Result<()> {
-        let (queue, report) = (self.queue.clone(), self.report.clone());
-        let bell = Arc::clone(&self.bell);
-        std::thread::Builder::new()
-            .name("handler".to_owned())
-            .spawn(move || {
-                for Job { handler, task } in queue {
-                    let outcome = run(&handler, &task);
-                    if report.send((task.claim, outcome)).is_err() {
-                        return;
-                    }
-                    // A full counter is readable too.
-                    let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
-                }
-            })?;
-        self.threads += 1;
-        Ok(())
-    }
-
-    /// Silences the bell and takes what has ended.
-    pub(super) fn take_done(&mut self, ended: &mut impl FnMut(Claim, Outcome)) {
-        let mut count = [0; 8];
-        let _ = rustix::io::read(&*self.bell, &mut count);
-        while let Ok((claim, outcome)) = self.done.try_recv() {
-            self.busy = self.busy.saturating_sub(1);
-            ended(claim, outcome);
-        }
-    }
-}
-
-fn run(handler: &Handler, task: &HandlerTask) -> Outcome {
+/// Runs a handler to its end, a panic included.
+pub(super) fn run(handler: &Handler, task: &HandlerTask) -> Outcome {
     match catch_unwind(AssertUnwindSafe(|| handler(task))) {
         Ok(Ok(Done::Succeeded)) => Outcome::Succeeded,
         Ok(Ok(Done::SnoozeFor(time))) => Outcome::Snoozed {

@@ -25,6 +25,7 @@ pub mod machine;
 pub mod orphans;
 mod overdue;
 pub mod pacemaker;
+mod pool;
 pub mod presence;
 pub mod protocol;
 pub mod records;

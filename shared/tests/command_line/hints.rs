@@ -288,9 +288,7 @@ fn the_examples_of_the_help_work_with_any_file_name() {
         place.write(file, "");
     }
     place.write("flac", "#!/bin/sh\nrm -- \"$1\"\n");
-    let line = example
-        .trim()
-        .replace("flac", "sh ./flac");
+    let line = example.trim().replace("flac", "sh ./flac");
     let done = shell(&place, &line);
     assert_eq!(done.code(), 0, "{line}: {}", done.stderr());
     place.ok(&["worker", "--drain"]);
