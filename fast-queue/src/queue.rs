@@ -12,8 +12,8 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo,
     Reaped, Repaired, Stats, Waits, WorkerInfo,
 };
-use queue_core::runtime::sidecar::Sidecar;
-use queue_core::runtime::wakeup::Wake;
+use queue_core::sidecar::Sidecar;
+use queue_core::sidecar::wakeup::Wake;
 use queue_core::sqlite::{
     CORE, Database, Due, Durability, OpenOptions, aside, prune, read, verify, write,
 };

@@ -11,9 +11,9 @@ use std::sync::{Arc, mpsc};
 use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
 use queue_core::queue::{Serves, WorkerInfo};
-use queue_core::runtime::presence::{boot_id, live_workers};
-use queue_core::runtime::wakeup::Waker;
 use queue_core::runtime::{Observer, Recovered, Worker, WorkerEvent, WorkerOptions, recover_once};
+use queue_core::sidecar::wakeup::Waker;
+use queue_core::sidecar::{boot_id, registration::live_workers};
 use queue_core::{NewTask, Queue, State};
 
 /// Set for the process that plays the worker to be killed.

@@ -11,8 +11,8 @@ use queue_core::claim::ClaimRequest;
 use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::Serves;
 use queue_core::runtime::handlers::{Done, Handlers};
-use queue_core::runtime::presence::Registration;
 use queue_core::runtime::{Hold, Observer, Summary, Worker, WorkerEvent, WorkerOptions};
+use queue_core::sidecar::registration::Registration;
 use queue_core::{NewTask, Queue, State, TaskId, TaskOptions};
 use tempfile::TempDir;
 

@@ -3,7 +3,8 @@
 //!
 //! Reading order: [`state`] and [`task`] say what a task is, [`claim`], [`outcome`] and [`retry`]
 //! what may happen to it (pure functions), [`queue`] what an engine must be able to do,
-//! [`sqlite`] how it is stored and [`runtime`] how it is run.
+//! [`sidecar`] how processes of one machine find each other, [`sqlite`] how tasks are stored and
+//! [`runtime`] how they are run.
 
 pub mod claim;
 pub mod clock;
@@ -14,11 +15,13 @@ mod names;
 pub mod options;
 pub mod outcome;
 pub mod output;
+mod panics;
 pub mod queue;
 pub mod random;
 pub mod remedy;
 pub mod retry;
 pub mod runtime;
+pub mod sidecar;
 pub mod sqlite;
 pub mod state;
 pub mod task;

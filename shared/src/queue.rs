@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::remedy::Remedy;
-use crate::runtime::sidecar::Sidecar;
-use crate::runtime::wakeup::Wake;
+use crate::sidecar::Sidecar;
+use crate::sidecar::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
 use crate::workflow::Edge;
@@ -59,7 +59,7 @@ pub trait Queue: Send + Sync + 'static {
     fn claim(&self, request: &ClaimRequest) -> Result<Claims>;
 
     /// Records outcomes, each on behalf of its claim, and tells those who wait for tasks to end
-    /// (see [`Listener`](crate::runtime::Listener)); so do [`reap`](Self::reap) and
+    /// (see [`Listener`](crate::sidecar::Listener)); so do [`reap`](Self::reap) and
     /// [`cancel`](Self::cancel).
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
 

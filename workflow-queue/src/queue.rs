@@ -9,7 +9,7 @@ use queue_core::claim::Claim;
 use queue_core::error::{Error, Result};
 use queue_core::queue::{Change, Enqueued, Queue};
 use queue_core::runtime::log::last_outputs;
-use queue_core::runtime::wakeup::Wake;
+use queue_core::sidecar::wakeup::Wake;
 use queue_core::task::{NewTask, TaskId, check_queue_name};
 use queue_core::workflow::Edge;
 

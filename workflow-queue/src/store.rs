@@ -15,8 +15,8 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Fact, FactValue, Finding, Invariant, ListQuery, PruneRequest,
     QueueInfo, Reaped, Repaired, RetryPlan, Stats, Waits, WorkerInfo,
 };
-use queue_core::runtime::sidecar::Sidecar;
-use queue_core::runtime::wakeup::Waker;
+use queue_core::sidecar::Sidecar;
+use queue_core::sidecar::wakeup::Waker;
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
 use queue_core::workflow::{Condition, Edge};

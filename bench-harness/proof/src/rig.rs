@@ -8,7 +8,7 @@ use fast_queue::FastQueue;
 use queue_core::clock::Clock;
 use queue_core::conformance::ManualClock;
 use queue_core::random::Random;
-use queue_core::runtime::sidecar::Sidecar;
+use queue_core::sidecar::Sidecar;
 use queue_core::sqlite::{Database, Durability, OpenOptions};
 use queue_core::{Enqueued, NewTask, Queue, Result};
 use rusqlite::{Connection, OpenFlags};

@@ -21,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
 use crate::queue::{Enqueued, Queue, WorkerInfo};
-use crate::runtime::presence::live_workers;
+use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 

@@ -13,7 +13,7 @@ use super::{Failure, escape, skipped, tasks};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::queue::{Change, Queue, STEP, WorkerInfo};
-use crate::runtime::presence::live_workers;
+use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
 

@@ -17,7 +17,7 @@ use crate::clock::SMALL_STEP_MS;
 use crate::error::{Error, Result};
 use crate::queue::{Finding, ListQuery, Queue};
 use crate::remedy::Remedy;
-use crate::runtime::presence::live_workers;
+use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
 

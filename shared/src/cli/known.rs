@@ -8,7 +8,7 @@ use super::program::{Access, Context};
 use super::screen::note;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
-use crate::runtime::presence::live_workers;
+use crate::sidecar::registration::live_workers;
 use crate::task::{DEFAULT_QUEUE, check_queue_name};
 
 /// Queues named beside one that is unknown.

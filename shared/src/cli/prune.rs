@@ -13,7 +13,7 @@ use super::{Failure, duration, list, number, tasks, words};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, Queue};
-use crate::runtime::sidecar::files;
+use crate::sidecar::files;
 use crate::state::State;
 use crate::task::TaskId;
 

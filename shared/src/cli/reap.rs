@@ -8,9 +8,10 @@ use crate::claim::WorkerId;
 use crate::error::Error;
 use crate::queue::Queue;
 use crate::runtime::inputs;
-use crate::runtime::presence::{DeadLock, origin_of};
-use crate::runtime::recovery::{Origin, Recovered};
+use crate::runtime::recovery::Recovered;
 use crate::runtime::system::recover_locked;
+use crate::sidecar::Origin;
+use crate::sidecar::registration::{DeadLock, origin_of};
 use crate::task::TaskId;
 
 /// Return the tasks of a dead worker

@@ -9,7 +9,7 @@ use super::table::{Column, Table, left, right};
 use super::{Failure, escape, moment};
 use crate::clock::Timestamp;
 use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
-use crate::runtime::presence::live_workers;
+use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::DEFAULT_QUEUE;
 

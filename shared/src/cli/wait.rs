@@ -10,8 +10,8 @@ use super::{Failure, duration, escape, tasks};
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Waits};
-use crate::runtime::Listener;
-use crate::runtime::presence::live_workers;
+use crate::sidecar::Listener;
+use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::{Task, TaskId, Work};
 

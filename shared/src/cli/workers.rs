@@ -8,7 +8,7 @@ use super::screen::note;
 use super::table::{Column, Table, left, right};
 use super::{Failure, moment};
 use crate::queue::{Queue, WorkerInfo};
-use crate::runtime::presence::is_alive;
+use crate::sidecar::registration::is_alive;
 use crate::task::DEFAULT_QUEUE;
 
 /// List the workers of this file

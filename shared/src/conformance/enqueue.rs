@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::options::TaskOptions;
 use crate::outcome::Outcome;
 use crate::queue::{Enqueued, ListQuery, Queue};
-use crate::runtime::wakeup::Signal;
+use crate::sidecar::wakeup::Signal;
 use crate::state::State;
 use crate::task::{
     DEFAULT_QUEUE, MAX_ARGUMENT_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, NewTask, TaskId, Work,

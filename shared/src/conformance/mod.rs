@@ -21,7 +21,7 @@ use crate::outcome::{Outcome, Settled, Settlement};
 use crate::output::Output;
 use crate::queue::{Queue, Serves};
 use crate::random::{Random, SystemRandom};
-use crate::runtime::presence::Registration;
+use crate::sidecar::registration::Registration;
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 

@@ -5,8 +5,8 @@ use crate::claim::{Claim, ClaimRequest};
 use crate::options::TaskOptions;
 use crate::outcome::{Outcome, Reason, Settled, Settlement};
 use crate::queue::Queue;
-use crate::runtime::Listener;
-use crate::runtime::wakeup::Signal;
+use crate::sidecar::Listener;
+use crate::sidecar::wakeup::Signal;
 use crate::state::State;
 use crate::task::{NewTask, TaskId};
 

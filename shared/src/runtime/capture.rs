@@ -5,8 +5,8 @@ use crate::clock::BootTime;
 use crate::output::{Output, Stream};
 
 use super::log::LogWriter;
-use super::sidecar::Sidecar;
 use crate::claim::ClaimedTask;
+use crate::sidecar::Sidecar;
 use crate::task::TaskId;
 
 /// Output kept in memory, and stored with the settle, is less than this.

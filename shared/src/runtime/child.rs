@@ -15,13 +15,13 @@ use super::command::{Command, Surroundings};
 use super::end::{End, Ending, StartError};
 use super::inputs::Inputs;
 use super::looks::Looks;
-use super::records::Recorded;
 use super::scribe::Scribe;
 use super::shortage;
 use super::spawn::{Spawned, Status};
 use crate::claim::ClaimedTask;
 use crate::clock::BootTime;
 use crate::output::Stream;
+use crate::sidecar::records::Recorded;
 
 /// Bytes taken from a pipe at a time once its command has ended: the largest pipe an ordinary user
 /// can have. Other commands have their turn before what a process left behind writes beyond that.

@@ -12,12 +12,12 @@ use rustix::io::Errno;
 
 use super::end::StartError;
 use super::inputs::{self, Inputs};
-use super::records::CommandRecords;
 use super::resolve::{directory_problem, program, quoted};
 use super::shortage;
 use super::spawn::{Environment, Failed, Spawn, Spawned, Step};
 use crate::claim::ClaimedTask;
 use crate::error::{Error, Result};
+use crate::sidecar::records::CommandRecords;
 use crate::task::Work;
 
 /// The shell of tasks and workers that name none. It is not looked for.

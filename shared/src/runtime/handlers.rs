@@ -3,7 +3,6 @@
 //! A handler is ended cooperatively: timeout and cancel set a flag it may look at, and what it
 //! returns is what is recorded. A panic is a failure of its attempt, not of the worker.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +13,7 @@ use std::time::Duration;
 use crate::claim::Claim;
 use crate::clock::{Clock, SystemClock};
 use crate::outcome::Outcome;
+use crate::panics::panicked;
 use crate::task::TaskId;
 
 /// Bytes kept of what a handler says went wrong.
@@ -163,17 +163,6 @@ pub(super) fn run(handler: &Handler, task: &HandlerTask) -> Outcome {
         Err(panic) => Outcome::Panicked {
             message: shortened(panicked(&*panic)),
         },
-    }
-}
-
-/// What a panic said.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        (*message).to_owned()
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message.clone()
-    } else {
-        "a panic without a message".to_owned()
     }
 }
 

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::log::last_outputs;
-use super::sidecar::files;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
+use crate::sidecar::files;
 use crate::state::State;
 use crate::task::{Task, TaskId};
 use crate::workflow::Edge;

@@ -4,7 +4,6 @@
 //! neither reads a clock nor touches the system. A thin shell performs the actions: the real one
 //! with child processes, sockets and locks, the simulation's with none of them.
 
-mod boot;
 mod capture;
 mod capturing;
 mod child;
@@ -18,7 +17,6 @@ pub mod handlers;
 pub mod heart;
 mod inherited;
 pub mod inputs;
-pub mod listener;
 pub mod log;
 mod looks;
 pub mod machine;
@@ -26,9 +24,7 @@ pub mod orphans;
 mod overdue;
 pub mod pacemaker;
 mod pool;
-pub mod presence;
 pub mod protocol;
-pub mod records;
 pub mod recovery;
 mod resolve;
 pub mod rest;
@@ -37,18 +33,15 @@ mod scribe;
 pub mod seams;
 pub mod shell;
 mod shortage;
-pub mod sidecar;
 pub(crate) mod spawn;
 mod standby;
 pub mod stop;
 pub mod system;
 pub mod trust;
 mod turn;
-pub mod wakeup;
 pub mod worker;
 
 pub use driver::Observer;
-pub use listener::Listener;
 pub use protocol::{Unrecorded, WorkerEvent};
 pub use recovery::Recovered;
 pub use rest::{Hold, NextDue, Obstacle};

@@ -20,10 +20,10 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal, test_kill_process,
 };
 
-use super::records::{CommandRecord, Namespace, RecordedProcess};
 use crate::claim::{Claim, Held};
 use crate::clock::BootTime;
 use crate::error::is_shortage;
+use crate::sidecar::records::{CommandRecord, Namespace, RecordedProcess};
 
 /// A session that was seen may have had processes added until it was looked at again, and its id be
 /// given away only after that.

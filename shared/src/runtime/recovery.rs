@@ -14,6 +14,7 @@ use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Reaped};
+use crate::sidecar::Origin;
 
 /// The first pause between two scans; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -35,17 +36,6 @@ pub struct Sweep {
     pub unreachable: Vec<Found>,
     /// Processes of this user that do not show whose they are.
     pub hidden: Vec<u32>,
-}
-
-/// Where a worker ran, as seen from where it is recovered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// In the same boot and pid namespace: what it left is seen.
-    Here,
-    /// In another boot of the machine: it left no processes.
-    EarlierBoot,
-    /// In another pid namespace of this boot, such as another container: what it left is not seen.
-    Elsewhere,
 }
 
 /// What is to be done next.

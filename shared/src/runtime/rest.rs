@@ -6,8 +6,8 @@ use crate::claim::WorkerId;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::queue::{ListQuery, Queue, Serves, Waits, WorkerInfo};
-use crate::runtime::presence::{is_alive, live_workers, origin_of};
-use crate::runtime::recovery::Origin;
+use crate::sidecar::Origin;
+use crate::sidecar::registration::{is_alive, live_workers, origin_of};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 

@@ -17,11 +17,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::capture::{Capture, Extent};
 use super::eventfd::{new_bell, silence};
-use super::sidecar::{Sidecar, files};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::error::Result;
 use crate::output::{Output, Stream};
+use crate::sidecar::{Sidecar, files};
 
 /// Bytes of output that may wait to be written.
 pub(super) const MOST_BYTES: usize = 4 << 20;

@@ -1,9 +1,9 @@
 //! What a worker does with its commands' output, for tests that hand it anything at all.
 
 use super::capture::{Capture, Extent, LogName};
-use super::sidecar::Sidecar;
 use crate::clock::BootTime;
 use crate::output::{Output, Stream};
+use crate::sidecar::Sidecar;
 use crate::task::TaskId;
 
 /// What is kept of a command's output, given as stream, bytes and milliseconds since its start.

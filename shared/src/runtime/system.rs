@@ -13,22 +13,23 @@ use super::end::{Ended, Ending, Unreachable};
 use super::eventfd::{new_bell, silence};
 use super::executor::{Commands, Executor, Started};
 use super::inputs;
-use super::listener::Place;
 use super::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
 use super::overdue::Overdue;
 use super::pacemaker::Pulse;
-use super::presence::{DeadLock, Registration, origin_of};
 use super::protocol::Event;
-use super::records::{self, CommandRecord, Namespace, RecordFile};
-use super::recovery::{Origin, Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
+use super::recovery::{Recovered, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
 use super::shell::{Peer, Shell, StartResult, Sweeper};
-use super::sidecar::Sidecar;
 use super::stop::StopReceiver;
-use super::wakeup::{Signal, Waker};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result, is_shortage};
 use crate::queue::{Queue, WorkerInfo};
+use crate::sidecar::Origin;
+use crate::sidecar::Sidecar;
+use crate::sidecar::listener::Place;
+use crate::sidecar::records::{self, CommandRecord, Namespace, RecordFile};
+use crate::sidecar::registration::{DeadLock, Registration, origin_of};
+use crate::sidecar::wakeup::{Signal, Waker};
 
 /// What the executor calls the wake socket, the requests to stop, the heart's bell and the one that
 /// ends a wait.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{getegid, geteuid};
 
-use super::sidecar::Sidecar;
 use crate::error::{Error, Result};
+use crate::sidecar::Sidecar;
 
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;

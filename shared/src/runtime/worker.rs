@@ -11,16 +11,16 @@ use super::executor::Executor;
 use super::handlers::Handlers;
 use super::inputs;
 use super::pacemaker;
-use super::presence::{Registration, sweep_strays};
 use super::protocol::{Config, Unrecorded, WorkerEvent};
 use super::standby::Standby;
 use super::stop::{self, StopReceiver, Stopper};
 use super::system::System;
 use super::trust;
-use super::wakeup::Waker;
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves};
+use crate::sidecar::registration::{Registration, sweep_strays};
+use crate::sidecar::wakeup::Waker;
 use crate::state::State;
 
 /// How a worker works.

@@ -12,9 +12,9 @@ use crate::clock::{BootTime, Clock};
 use crate::queue::{Queue, Serves};
 use crate::runtime::driver::{CallOf, Driver, Observer, Turn};
 use crate::runtime::pacemaker;
-use crate::runtime::presence::Registration;
 use crate::runtime::protocol::{Config as WorkerConfig, WorkerEvent};
-use crate::runtime::wakeup::Waker;
+use crate::sidecar::registration::Registration;
+use crate::sidecar::wakeup::Waker;
 
 /// Turns a worker may take without ever waiting for something to happen.
 const MOST_BUSY_TURNS: u32 = 2_000;

@@ -19,8 +19,8 @@ use crate::queue::{
     Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Stats, Waits, WorkerInfo,
 };
-use crate::runtime::sidecar::Sidecar;
-use crate::runtime::wakeup::Wake;
+use crate::sidecar::Sidecar;
+use crate::sidecar::wakeup::Wake;
 use crate::task::{NewTask, Task, TaskId};
 use crate::workflow::Edge;
 

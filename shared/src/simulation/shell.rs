@@ -11,13 +11,13 @@ use crate::conformance::ManualClock;
 use crate::error::Result;
 use crate::queue::WorkerInfo;
 use crate::runtime::executor::{Ending, Unreachable};
-use crate::runtime::listener::Place;
-use crate::runtime::presence::{DeadLock, Registration};
 use crate::runtime::protocol::Event;
-use crate::runtime::recovery::Origin;
 use crate::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
-use crate::runtime::sidecar::Sidecar;
-use crate::runtime::wakeup::{Signal, Waker};
+use crate::sidecar::Origin;
+use crate::sidecar::Sidecar;
+use crate::sidecar::listener::Place;
+use crate::sidecar::registration::{DeadLock, Registration};
+use crate::sidecar::wakeup::{Signal, Waker};
 
 #[derive(Debug)]
 pub(super) struct SimulatedShell {

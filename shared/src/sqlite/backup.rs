@@ -23,7 +23,7 @@ use super::place::{Identity, beside, sync_folder};
 use super::statement;
 use crate::error::{Error, Result};
 use crate::remedy::Remedy;
-use crate::runtime::sidecar::files;
+use crate::sidecar::files;
 
 const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"));
 

@@ -28,8 +28,8 @@ use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
 use crate::clock::{Clock, Now};
 use crate::error::{Error, Result};
-use crate::runtime::sidecar::Sidecar;
-use crate::runtime::wakeup::Waker;
+use crate::sidecar::Sidecar;
+use crate::sidecar::wakeup::Waker;
 
 /// Bytes of log that a one-shot program leaves to others.
 const ONE_SHOT_LOG: u64 = 512 * 1024;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::location::COMPANIONS;
 use super::place::beside;
 use crate::error::{Error, Result};
-use crate::runtime::sidecar::Sidecar;
-use crate::runtime::sidecar::files::{self, Folder};
+use crate::sidecar::Sidecar;
+use crate::sidecar::files::{self, Folder};
 
 /// The name of a file that may be a database that was replaced.
 const SWAP: &str = "swap.db";
@@ -253,7 +253,7 @@ mod tests {
     use std::path::Path;
 
     use super::{Beside, Staging};
-    use crate::runtime::sidecar::Sidecar;
+    use crate::sidecar::Sidecar;
 
     fn content(path: &Path) -> String {
         fs::read_to_string(path).unwrap_or_default()

@@ -12,7 +12,7 @@ use crate::clock::BootTime;
 use crate::error::{Error, Result};
 use crate::queue::LOOK_INTERVAL;
 use crate::remedy::Remedy;
-use crate::runtime::sidecar::Sidecar;
+use crate::sidecar::Sidecar;
 
 /// A file that was opened at a path.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use super::lock::LockFile;
 use super::place::Identity;
 use super::processes::{self, named};
 use crate::error::{Error, Result};
-use crate::runtime::sidecar::Sidecar;
+use crate::sidecar::Sidecar;
 
 /// A share of the lock, kept as long as the database is open.
 #[derive(Debug)]

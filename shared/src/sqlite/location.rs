@@ -11,8 +11,8 @@ use rustix::io::Errno;
 
 use super::options::OpenOptions;
 use crate::error::{Error, Result, is_shortage};
-use crate::runtime::sidecar::Sidecar;
-use crate::runtime::sidecar::files::{self, Owner};
+use crate::sidecar::Sidecar;
+use crate::sidecar::files::{self, Owner};
 
 /// Endings of the files that `SQLite` keeps beside a database.
 pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::place::Identity;
 use super::processes::{locking_alone, named};
 use crate::error::{Error, Result};
-use crate::runtime::sidecar::files;
+use crate::sidecar::files;
 
 /// An open lock file. The lock belongs to the open file: any thread may take or release it.
 #[derive(Debug)]

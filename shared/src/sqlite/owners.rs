@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::location::COMPANIONS;
 use super::place::beside;
 use crate::error::Error;
-use crate::runtime::sidecar::Sidecar;
+use crate::sidecar::Sidecar;
 use crate::task::Work;
 
 /// Files looked at, at most.

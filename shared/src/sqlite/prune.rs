@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::error::Result;
 use crate::queue::{PruneRequest, STEP};
-use crate::runtime::sidecar::files;
+use crate::sidecar::files;
 use crate::state::State;
 use crate::task::TaskId;
 

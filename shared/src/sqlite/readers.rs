@@ -21,7 +21,7 @@ use super::options::OpenOptions;
 use super::statement;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
-use crate::runtime::handlers::panicked;
+use crate::panics::panicked;
 
 const DATA_VERSION: &str = statement(include_str!("../../queries/data_version.sql"));
 

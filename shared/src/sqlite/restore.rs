@@ -24,10 +24,10 @@ use super::processes::{named, reading};
 use super::{migrate, read, statement};
 use crate::claim::{Claim, WorkerId};
 use crate::error::{Error, Result};
-use crate::runtime::records::{Namespace, RecordFile};
-use crate::runtime::recovery::Origin;
-use crate::runtime::sidecar::Sidecar;
-use crate::runtime::sidecar::files;
+use crate::sidecar::Origin;
+use crate::sidecar::Sidecar;
+use crate::sidecar::files;
+use crate::sidecar::records::{Namespace, RecordFile};
 
 const WORKERS: &str = statement(include_str!("../../queries/restore/workers.sql"));
 

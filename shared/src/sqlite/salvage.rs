@@ -19,7 +19,7 @@ use super::options::OpenOptions;
 use super::statement;
 use crate::error::{Error, Result};
 use crate::remedy::Remedy;
-use crate::runtime::sidecar::Sidecar;
+use crate::sidecar::Sidecar;
 
 const LANES: &str = statement(include_str!("../../queries/salvage/lanes.sql"));
 const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.sql"));

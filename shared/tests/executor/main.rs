@@ -18,7 +18,7 @@ use queue_core::output::{Chunk, Stream};
 use queue_core::runtime::executor::{End, Ended, Ending, Executor};
 use queue_core::runtime::handlers::Handlers;
 use queue_core::runtime::log::LogReader;
-use queue_core::runtime::sidecar::Sidecar;
+use queue_core::sidecar::Sidecar;
 use queue_core::{Claim, ClaimedTask, Now, Output, TaskId, TaskOptions, Work, WorkerId};
 
 /// How long a condition may take to come true before a test gives up.

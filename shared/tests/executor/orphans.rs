@@ -3,7 +3,7 @@
 use super::*;
 
 use queue_core::runtime::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
-use queue_core::runtime::records::{CommandRecords, RecordFile};
+use queue_core::sidecar::records::{CommandRecords, RecordFile};
 
 /// The processes that carry the mark of one of these claims.
 fn marked(claims: &[Claim]) -> Vec<Found> {

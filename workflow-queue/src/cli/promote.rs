@@ -7,7 +7,7 @@ use queue_core::cli::screen::note;
 use queue_core::cli::{Context, Failure, duration, escape};
 use queue_core::error::{Error, Result};
 use queue_core::queue::{Queue, WorkerInfo};
-use queue_core::runtime::Listener;
+use queue_core::sidecar::Listener;
 use serde::Serialize;
 use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
 

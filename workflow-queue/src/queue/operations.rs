@@ -12,8 +12,8 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue,
     QueueInfo, Reaped, Repaired, RetryPlan, Stats, Waits, WorkerInfo,
 };
-use queue_core::runtime::sidecar::Sidecar;
-use queue_core::runtime::wakeup::Wake;
+use queue_core::sidecar::Sidecar;
+use queue_core::sidecar::wakeup::Wake;
 use queue_core::task::{NewTask, Task, TaskId, check_name};
 use queue_core::workflow::Edge;
 

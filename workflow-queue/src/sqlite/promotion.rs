@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use queue_core::error::Result;
 use queue_core::queue::WorkerInfo;
-use queue_core::runtime::presence;
+use queue_core::sidecar::registration;
 use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, read, statement};
 
 const PROMOTE_MARK: &str = statement(include_str!("../../queries/promote_mark.sql"));
@@ -65,7 +65,7 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
     let mut living = Vec::new();
     for worker in database.read(read::workers)? {
         // Since the mark none can have joined, so those that live now are all there will be.
-        if presence::is_alive(database.sidecar(), worker.id)? {
+        if registration::is_alive(database.sidecar(), worker.id)? {
             living.push(worker);
         }
     }

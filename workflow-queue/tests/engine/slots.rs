@@ -4,7 +4,7 @@ use queue_core::claim::ClaimRequest;
 use queue_core::conformance::OTHER;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Queue, Waits};
-use queue_core::runtime::wakeup::Signal;
+use queue_core::sidecar::wakeup::Signal;
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use workflow_queue::WorkflowTask;

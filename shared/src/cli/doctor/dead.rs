@@ -7,9 +7,9 @@ use super::super::{select, tasks};
 use crate::claim::{Claim, WorkerId};
 use crate::error::Result;
 use crate::queue::{Finding, Queue, WorkerInfo};
-use crate::runtime::presence::origin_of;
-use crate::runtime::recovery::Origin;
 use crate::runtime::system::unreachable;
+use crate::sidecar::Origin;
+use crate::sidecar::registration::origin_of;
 use crate::task::TaskId;
 
 /// A finding for each that needs a person, and those whose processes are not seen from here.

@@ -10,8 +10,9 @@ use crate::claim::WorkerId;
 use crate::error::Result;
 use crate::queue::{Finding, ListQuery, Queue};
 use crate::runtime::recover_once;
-use crate::runtime::recovery::{Origin, Recovered};
+use crate::runtime::recovery::Recovered;
 use crate::runtime::system::{recover_dead, recover_expired};
+use crate::sidecar::Origin;
 use crate::sqlite::{CORE, Database};
 use crate::state::State;
 

@@ -11,7 +11,7 @@ use super::source::Origin;
 use crate::claim::WorkerId;
 use crate::error::Result;
 use crate::queue::{Enqueued, ListQuery, Queue};
-use crate::runtime::presence::is_alive;
+use crate::sidecar::registration::is_alive;
 use crate::state::State;
 use crate::task::{MAX_NAME_BYTES, NewTask, Task, TaskId};
 

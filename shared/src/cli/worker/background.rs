@@ -14,8 +14,8 @@ use super::super::{Failure, duration};
 use super::{Arguments, Extras};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
-use crate::runtime::sidecar::files;
 use crate::runtime::spawn::{Environment, Spawn, Spawned, Status, current_folder};
+use crate::sidecar::files;
 
 /// Bytes of the log that are repeated when the worker could not start.
 const LAST_WORDS: u64 = 4096;

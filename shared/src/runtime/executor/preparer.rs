@@ -11,13 +11,13 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::eventfd::{new_bell, silence};
-use super::super::handlers::panicked;
 use super::super::inputs::{Inputs, Remover, Source};
 use super::super::shortage::{failure, no_thread};
-use super::super::sidecar::files;
 use super::StartError;
 use crate::claim::ClaimedTask;
 use crate::error::{Error, Result};
+use crate::panics::panicked;
+use crate::sidecar::files;
 
 /// What a command is given, or why it cannot be; nothing where nobody wants it any more.
 pub(super) type Prepared = Result<Option<Inputs>, StartError>;

@@ -9,8 +9,8 @@ use super::super::child::Process;
 use super::super::end::{Ended, StartError};
 use super::super::inputs::Inputs;
 use super::super::looks::Looks;
-use super::super::records::Recorded;
 use crate::claim::Claim;
+use crate::sidecar::records::Recorded;
 
 /// An execution in its slot.
 #[derive(Debug)]

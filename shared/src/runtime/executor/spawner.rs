@@ -9,11 +9,11 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::child::Process;
 use super::super::command::Surroundings;
-use super::super::handlers::panicked;
 use super::StartError;
 use super::given::Given;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, SystemClock};
+use crate::panics::panicked;
 use crate::runtime::shell::{Batch, StartResult};
 
 /// A command to be started.

@@ -12,7 +12,7 @@ use super::slots::{Job, Running, Survived, runs};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::runtime::orphans::{ProcFs, Processes as _};
-use crate::runtime::records::Recorded;
+use crate::sidecar::records::Recorded;
 
 /// After so many milliseconds it is asked again whether anybody is left.
 pub(super) const DYING_MS: i64 = 20;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Inputs, VARIABLE, VARIABLE_BYTES, VARIABLES_BYTES};
 use crate::output::{Chunk, Output, Stream};
-use crate::runtime::sidecar::files::{Folder, split};
+use crate::sidecar::files::{Folder, split};
 use crate::task::{Task, TaskId};
 use crate::workflow::Condition;
 

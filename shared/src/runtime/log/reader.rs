@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::super::sidecar::files;
 use crate::output::{Chunk, Damaged, Frame, MAX_FRAME_BYTES, Parsed, parse};
+use crate::sidecar::files;
 
 /// Reads a log file, whole or as it grows, from any process.
 #[derive(Debug)]

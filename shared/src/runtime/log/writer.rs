@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use rustix::fs::{OFlags, fcntl_setfl};
 
 use super::super::capture::Pieces;
-use super::super::sidecar::files::{Folder, split};
 use super::{HEAD_BYTES, TAIL_AREA_BYTES, TAIL_BYTES};
 use crate::output::{
     Chunk, Chunks, MAX_FRAME_BYTES, MAX_HEADER_BYTES, Output, Stream, push_header,
 };
+use crate::sidecar::files::{Folder, split};
 
 /// Writes one log file. Whatever goes wrong, the command is not held up: what could not be
 /// written is left out, and the file says so as soon as it can be written again.

@@ -6,10 +6,10 @@ use std::os::fd::AsFd;
 use super::{OrphanEnd, Process, Processes, Search};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
-use crate::runtime::records::{CommandRecord, CommandRecords, RecordedProcess};
 use crate::runtime::recovery::Sweep;
-use crate::runtime::sidecar::Sidecar;
 use crate::runtime::system::sweep;
+use crate::sidecar::Sidecar;
+use crate::sidecar::records::{CommandRecord, CommandRecords, RecordedProcess};
 use crate::task::TaskId;
 
 /// The session of the recorded command.

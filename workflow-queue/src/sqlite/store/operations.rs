@@ -13,8 +13,8 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Finding, Invariant, ListQuery, PruneRequest, QueueInfo, Reaped,
     Repaired, RetryPlan, Stats, Waits, WorkerInfo,
 };
-use queue_core::runtime::sidecar::Sidecar;
-use queue_core::runtime::wakeup::Waker;
+use queue_core::sidecar::Sidecar;
+use queue_core::sidecar::wakeup::Waker;
 use queue_core::sqlite::verify::verify as core_verify;
 use queue_core::sqlite::{aside, prune, read, write};
 use queue_core::task::{Task, TaskId};

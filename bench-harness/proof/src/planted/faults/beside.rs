@@ -6,21 +6,21 @@ use crate::planted::Fault;
 pub(super) const BESIDE: &[Fault] = &[
     Fault {
         name: "a file that root makes beside another user's stays root's",
-        file: "shared/src/runtime/sidecar/files.rs",
+        file: "shared/src/sidecar/files.rs",
         find: "if let Err(error) = self.owner.take_over(file.as_fd()) {",
         replace: "if let Err(error) = io::Result::Ok(()) {",
         suite: program("ownership"),
     },
     Fault {
         name: "a link in a file's place is followed",
-        file: "shared/src/runtime/sidecar/files.rs",
+        file: "shared/src/sidecar/files.rs",
         find: "const FILE: OFlags = OFlags::NOFOLLOW",
         replace: "const FILE: OFlags = OFlags::CLOEXEC",
         suite: core("sidecar"),
     },
     Fault {
         name: "a link in a folder's path is followed",
-        file: "shared/src/runtime/sidecar/files.rs",
+        file: "shared/src/sidecar/files.rs",
         find: "ResolveFlags::NO_SYMLINKS",
         replace: "ResolveFlags::empty()",
         suite: core("sidecar"),
@@ -69,7 +69,7 @@ pub(super) const BESIDE: &[Fault] = &[
     },
     Fault {
         name: "a restore follows a link that is put in its path",
-        file: "shared/src/runtime/sidecar/files.rs",
+        file: "shared/src/sidecar/files.rs",
         find: "let descriptor = open_without_links(path)",
         replace: "let descriptor = openat(CWD, path, FOLDER.difference(OFlags::NOFOLLOW), Mode::empty())",
         suite: core("sqlite::exchange"),

@@ -41,7 +41,7 @@ pub(super) const RUNNING: &[Fault] = &[
     },
     Fault {
         name: "a living worker is taken for dead",
-        file: "shared/src/runtime/presence.rs",
+        file: "shared/src/sidecar/registration.rs",
         find: "Err(Errno::WOULDBLOCK) => Ok(true)",
         replace: "Err(Errno::WOULDBLOCK) => Ok(false)",
         suite: PROMOTION,

@@ -11,7 +11,7 @@ use crate::options::TaskOptions;
 use crate::output::Chunk;
 use crate::runtime::handlers::Handlers;
 use crate::runtime::log::LogReader;
-use crate::runtime::sidecar::Sidecar;
+use crate::sidecar::Sidecar;
 use crate::task::{TaskId, Work};
 
 /// How long a condition may take on a machine that has much else to do.

@@ -20,8 +20,8 @@ use rustix::net::{
     AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with,
 };
 
-use super::sidecar::Sidecar;
-use super::sidecar::files::{self, Folder};
+use super::files::{self, Folder};
+use super::paths::Sidecar;
 use crate::claim::WorkerId;
 
 /// Bytes of one id in the files that say who waits.
@@ -306,8 +306,8 @@ mod tests {
 
     use super::{PLACE_BYTES, Sidecar, Signal, Waker};
     use crate::claim::WorkerId;
-    use crate::runtime::presence::{bind, receive};
-    use crate::runtime::sidecar::open_private;
+    use crate::sidecar::paths::open_private;
+    use crate::sidecar::registration::{bind, receive};
 
     struct Bench {
         _folder: tempfile::TempDir,

@@ -1,13 +1,11 @@
-//! The folder beside the database, `<db>.d/`: locks, sockets and logs. Never the database itself:
+//! The paths of the folder beside the database, `<db>.d/`. Never the database itself:
 //! closing any descriptor of that file drops `SQLite`'s POSIX locks on it.
-
-pub(crate) mod files;
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use self::files::{Folder, Owner};
+use super::files::{self, Folder, Owner};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::task::TaskId;
@@ -133,6 +131,6 @@ fn name_of(path: &Path) -> &OsStr {
 }
 
 /// Opens or creates a file that only its user reads.
-pub(super) fn open_private(path: &Path) -> Result<File> {
+pub(crate) fn open_private(path: &Path) -> Result<File> {
     files::open(path).map_err(|error| Error::io(format!("cannot open {}", path.display()), error))
 }

@@ -9,9 +9,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::presence::{bind, receive, remove_socket};
-use super::sidecar::Sidecar;
-use super::sidecar::open_private;
+use super::paths::{Sidecar, open_private};
+use super::registration::{bind, receive, remove_socket};
 use super::wakeup::{PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
@@ -160,8 +159,8 @@ fn is_deserted(sidecar: &Sidecar, listener: WorkerId) -> bool {
 mod tests {
     use super::{Listener, Place, Sidecar};
     use crate::claim::WorkerId;
-    use crate::runtime::presence::bind;
-    use crate::runtime::wakeup::Waker;
+    use crate::sidecar::registration::bind;
+    use crate::sidecar::wakeup::Waker;
 
     fn listener(sidecar: &Sidecar, id: i64) -> Listener {
         let id = WorkerId(id);

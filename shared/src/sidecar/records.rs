@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::Pid;
 
 use super::boot::boot_id;
-use super::sidecar::open_private;
-use super::sidecar::{Sidecar, files};
+use super::files;
+use super::paths::{Sidecar, open_private};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -197,7 +197,7 @@ impl CommandRecord {
 
 /// Completes the record of a command whose worker died before it could: others found its process. The
 /// caller holds the worker's lock, or the worker is about to do the same.
-pub(super) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime) {
+pub(crate) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime) {
     let path = sidecar.worker_records(claim.worker);
     let (Ok(bytes), Ok(file)) = (std::fs::read(&path), open_private(&path)) else {
         return;
@@ -260,7 +260,7 @@ impl CommandRecords {
 
     /// Records a command that is about to be started with these as its standard output and standard
     /// error. One that cannot be recorded is known by its mark alone.
-    pub(super) fn add(self: &Arc<Self>, claim: Claim, outputs: [BorrowedFd<'_>; 2]) -> Recorded {
+    pub(crate) fn add(self: &Arc<Self>, claim: Claim, outputs: [BorrowedFd<'_>; 2]) -> Recorded {
         let inode = |output| rustix::fs::fstat(output).map_or(0, |found| found.st_ino);
         let place = {
             let mut places = self.lock();
@@ -295,7 +295,7 @@ impl CommandRecords {
 
 /// A command's record, kept as long as the worker has the command. Dropped, its place is another's.
 #[derive(Debug)]
-pub(super) struct Recorded {
+pub(crate) struct Recorded {
     records: Arc<CommandRecords>,
     place: u64,
     record: CommandRecord,
@@ -303,7 +303,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// The command runs as this process, which leads a session of its own.
-    pub(super) fn started(&mut self, pid: Pid) {
+    pub(crate) fn started(&mut self, pid: Pid) {
         let pid = pid.as_raw_nonzero().get().unsigned_abs();
         self.record.process = Some(RecordedProcess { pid, session: pid });
         self.record.recorded_at = SystemClock.now().boot;
@@ -311,13 +311,13 @@ impl Recorded {
     }
 
     /// The worker has seen the command's end, so that its process id may be another's from now on.
-    pub(super) fn ended(&mut self) {
+    pub(crate) fn ended(&mut self) {
         self.record.ended_at = Some(SystemClock.now().boot);
         self.write();
     }
 
     #[cfg(test)]
-    pub(super) fn recorded_at(&self) -> BootTime {
+    pub(crate) fn recorded_at(&self) -> BootTime {
         self.record.recorded_at
     }
 
@@ -383,7 +383,7 @@ mod tests {
 
     use super::{CommandRecords, HEADER_BYTES, Namespace, RECORD_BYTES, RecordFile, Recorded};
     use crate::claim::{Claim, WorkerId};
-    use crate::runtime::sidecar::Sidecar;
+    use crate::sidecar::Sidecar;
     use crate::task::TaskId;
 
     const WORKER: WorkerId = WorkerId(7);

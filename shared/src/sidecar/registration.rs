@@ -12,11 +12,10 @@ use std::sync::Arc;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-pub use super::boot::boot_id;
+use super::boot::boot_id;
+use super::files::{self, Folder};
+use super::paths::{Sidecar, open_private};
 use super::records::{CommandRecords, Namespace, RecordFile};
-use super::recovery::Origin;
-use super::sidecar::files::{self, Folder};
-use super::sidecar::{Sidecar, open_private};
 use super::wakeup::{self, PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
@@ -158,6 +157,17 @@ impl DeadLock {
     pub fn remove(self, sidecar: &Sidecar) {
         remove_files(sidecar, self.worker);
     }
+}
+
+/// Where a worker ran, as seen from where it is recovered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the same boot and pid namespace: what it left is seen.
+    Here,
+    /// In another boot of the machine: it left no processes.
+    EarlierBoot,
+    /// In another pid namespace of this boot, such as another container: what it left is not seen.
+    Elsewhere,
 }
 
 /// Where a registered worker ran. One that left no records, as workers of older versions, ran here if

@@ -1,0 +1,14 @@
+//! What a panic that was caught said.
+
+use std::any::Any;
+
+/// The message of a panic.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
+    if let Some(message) = panic.downcast_ref::<&str>() {
+        (*message).to_owned()
+    } else if let Some(message) = panic.downcast_ref::<String>() {
+        message.clone()
+    } else {
+        "a panic without a message".to_owned()
+    }
+}

@@ -1,0 +1,17 @@
+//! The folder `<db>.d/` beside a database: its paths, how files in it are opened, and what processes
+//! tell each other through it. A worker's lock says that it lives, its socket wakes it, its records
+//! name the commands it runs. Neither the store nor the runtime is known here; both stand on it.
+
+mod boot;
+pub(crate) mod files;
+pub mod listener;
+mod paths;
+pub mod records;
+pub mod registration;
+pub mod wakeup;
+
+pub use boot::boot_id;
+pub use listener::Listener;
+pub use paths::Sidecar;
+pub use registration::{Origin, Registration};
+pub use wakeup::{Signal, Wake, Waker};
