@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The packages whose imports are read, by their folders. The statements of workflow-queue still stand
-/// in files that the file of hot statements imports, and they it.
-const PACKAGES: [&str; 4] = [
+/// The packages whose imports are read, by their folders.
+const PACKAGES: [&str; 5] = [
     "shared",
     "fast-queue",
+    "workflow-queue",
     "bench-harness",
     "bench-harness/proof",
 ];

@@ -1,21 +1,17 @@
 //! Claim: take tasks for one execution each.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::{Due, Lanes, Learned, aside, read, rows, statement, write};
+use queue_core::sqlite::{Due, Lanes, Learned, aside, rows, verbs};
 use rusqlite::{Connection, Params};
 
 use crate::guard::{Guard, Phase};
-
-pub(crate) const LANES_OF: &str = statement(include_str!("../queries/lanes_of.sql"));
-pub(crate) const PROMOTE_DUE: &str = statement(include_str!("../queries/promote_due.sql"));
-pub(crate) const CLAIM_NEXT: &str = statement(include_str!("../queries/claim_next.sql"));
-pub(crate) const CLAIM_READ: &str = statement(include_str!("../queries/claim_read.sql"));
-pub(crate) const CLAIM_ONE: &str = statement(include_str!("../queries/claim_one.sql"));
-pub(crate) const CLAIM: &str = statement(include_str!("../queries/claim.sql"));
+use crate::queue::FastQueue;
+use crate::statements::{CLAIM, CLAIM_LANES, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READ};
 
 /// Due tasks promoted by one claim at most, so that a million of them coming due together hold
 /// nobody up; the answer's `next_due` then lies in the past.
@@ -24,10 +20,21 @@ const PROMOTE_AT_MOST: i64 = 1000;
 /// What a claim did.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    pub(crate) claims: Claims,
-    pub(crate) learned: Vec<Learned>,
+    claims: Claims,
+    learned: Vec<Learned>,
     /// What a look for due tasks found, if there was one.
-    pub(crate) looked: Option<Due>,
+    looked: Option<Due>,
+}
+
+impl Done {
+    /// Keeps what was learned, after the commit.
+    pub(crate) fn committed(self, queue: &FastQueue) -> Claims {
+        queue.database().lanes().learn(self.learned);
+        if let Some(looked) = self.looked {
+            *queue.due() = looked;
+        }
+        self.claims
+    }
 }
 
 /// One claim as it is carried out within a transaction.
@@ -43,6 +50,35 @@ struct Attempt<'a> {
     done: Done,
 }
 
+/// Claims: one task of the only known lane in a lone statement, anything else in a transaction.
+pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims> {
+    let database = queue.database();
+    let clock = database.clock();
+    let due = *queue.due();
+    if request.limit == 1
+        && !due.must_look(clock.now())
+        && let Some(lane) = database.lanes().only(request)
+    {
+        let (worker, (lane, handler)) = (request.worker, (lane.0, lane.1.to_owned()));
+        let clock = Arc::clone(&clock);
+        let one = move |connection: &Connection| {
+            claim_one(connection, (lane, &handler), worker, clock.now())
+        };
+        if let Some(task) = database.write_statement(one)? {
+            return Ok(Claims {
+                tasks: vec![task],
+                next_due: None,
+            });
+        }
+    }
+    let (guard, lanes) = (queue.guard.clone(), Arc::clone(database.lanes()));
+    let request = request.clone();
+    let done = database.write(move |connection| {
+        claim_all(connection, &guard, &lanes, &request, due, clock.now())
+    })?;
+    Ok(done.committed(queue))
+}
+
 /// Claims the next task of a lane in one statement; `None` where that gives nothing, for
 /// whatever reason, and then nothing is written.
 pub(crate) fn claim_one(
@@ -52,11 +88,11 @@ pub(crate) fn claim_one(
     now: Now,
 ) -> Result<Option<ClaimedTask>> {
     let parameters = (lane, worker.0, now.wall.0);
-    queue_core::sqlite::claim_one(connection, CLAIM_ONE, parameters, handler)
+    verbs::claim_one(connection, CLAIM_ONE, parameters, handler)
 }
 
-/// Claims up to the requested number, within the caller's transaction.
-pub(crate) fn claim(
+/// Claims up to the requested number, within a transaction.
+pub(crate) fn claim_all(
     connection: &Connection,
     guard: &Guard,
     lanes: &Lanes,
@@ -99,14 +135,14 @@ impl Attempt<'_> {
     /// Promotes what came due and remembers what comes next. Returns how many were promoted.
     fn look(&mut self) -> Result<usize> {
         if self.is_set_back {
-            write::rebase_retries(self.connection, self.now.wall)?;
+            verbs::rebase_retries(self.connection, self.now.wall)?;
         }
-        let mut next = read::next_due(self.connection)?;
+        let mut next = verbs::next_due(self.connection)?;
         let mut promoted = 0;
         if next.is_some_and(|next| next <= self.now.wall) {
-            let mut update = self.connection.prepare_cached(PROMOTE_DUE)?;
+            let mut update = self.connection.prepare_cached(CLAIM_PROMOTE_DUE)?;
             promoted = update.execute((self.now.wall.0, PROMOTE_AT_MOST))?;
-            next = read::next_due(self.connection)?;
+            next = verbs::next_due(self.connection)?;
         }
         self.done.looked = Some(Due::found(next, self.now));
         self.done.claims.next_due = next;
@@ -135,7 +171,7 @@ impl Attempt<'_> {
         }
         let mut next = Vec::new();
         for (lane, handler) in &open {
-            for (priority, task) in read::claim_peek(self.connection, *lane, self.missing())? {
+            for (priority, task) in verbs::claim_peek(self.connection, *lane, self.missing())? {
                 next.push((Reverse(priority), task, handler.as_str()));
             }
         }
@@ -158,7 +194,7 @@ impl Attempt<'_> {
     /// The lanes that this worker serves and that are not paused.
     fn open_lanes(&mut self) -> Result<Vec<(i64, String)>> {
         self.guard.check(self.connection, Phase::Accepting)?;
-        let lanes = read::all(self.connection, LANES_OF, [&self.request.queue], |row| {
+        let lanes = rows::all(self.connection, CLAIM_LANES, [&self.request.queue], |row| {
             let (id, handler): (i64, String) = (row.get(0)?, row.get(1)?);
             let fast: bool = row.get(2)?;
             Ok((id, handler, fast, rows::time(row, 3)?.is_some()))

@@ -1,19 +1,19 @@
 //! Enqueue: make tasks durable.
 
+use std::sync::Arc;
+
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Lanes, Learned, statement, write};
+use queue_core::sidecar::wakeup::Wake;
+use queue_core::sqlite::{Lanes, Learned, lane_or_create};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Statement, Transaction};
 
 use crate::guard::Guard;
-
-pub(crate) const ENQUEUE: &str = statement(include_str!("../queries/enqueue.sql"));
-pub(crate) const ENQUEUE_ONE: &str = statement(include_str!("../queries/enqueue_one.sql"));
-pub(crate) const ID_OF_KEY: &str = statement(include_str!("../queries/id_of_key.sql"));
-pub(crate) const LANE_OPEN: &str = statement(include_str!("../queries/lane_open.sql"));
+use crate::queue::FastQueue;
+use crate::statements::{ENQUEUE, ENQUEUE_ID_OF_KEY, ENQUEUE_LANE_OPEN, ENQUEUE_ONE};
 
 /// What an enqueue did.
 #[derive(Debug, Default)]
@@ -26,8 +26,52 @@ pub(crate) struct Done {
     pub(crate) wakes: usize,
 }
 
-/// Inserts every task in the order given, within the caller's transaction.
-pub(crate) fn enqueue(
+/// Makes tasks durable, and wakes workers.
+pub(crate) fn enqueue(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
+    NewTask::validate_all(&tasks)?;
+    let done = enqueue_valid(queue, tasks)?;
+    queue.database().lanes().learn(done.learned);
+    if done.scheduled {
+        queue.forget_due();
+    }
+    queue.wake_workers(done.wakes);
+    Ok(done.enqueued)
+}
+
+/// As [`enqueue`] within the caller's transaction.
+pub(crate) fn enqueue_in(
+    queue: &FastQueue,
+    tx: &Transaction<'_>,
+    tasks: &[NewTask],
+) -> Result<(Vec<Enqueued>, Wake)> {
+    let database = queue.database();
+    database.check_caller_connection(tx)?;
+    NewTask::validate_all(tasks)?;
+    let now = database.now().wall;
+    let done = enqueue_all(tx, &queue.guard, database.lanes(), tasks, now)?;
+    Ok((done.enqueued, queue.wake(done.wakes)))
+}
+
+/// A lone task of a known lane in a lone statement, anything else in a transaction.
+fn enqueue_valid(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<Done> {
+    let database = queue.database();
+    let now = database.now().wall;
+    let tasks = Arc::new(tasks);
+    if let [task] = tasks.as_slice()
+        && let Some(lane) = database.lanes().get(&task.queue, task.work.handler())
+    {
+        let tasks = Arc::clone(&tasks);
+        let one = move |connection: &Connection| enqueue_one(connection, lane, &tasks[0], now);
+        if let Some(done) = database.write_statement(one)? {
+            return Ok(done);
+        }
+    }
+    let (guard, lanes) = (queue.guard.clone(), Arc::clone(database.lanes()));
+    database.write(move |connection| enqueue_all(connection, &guard, &lanes, &tasks, now))
+}
+
+/// Inserts every task in the order given, within a transaction.
+fn enqueue_all(
     connection: &Connection,
     guard: &Guard,
     lanes: &Lanes,
@@ -79,13 +123,13 @@ fn lane(
     learned: &mut Vec<Learned>,
 ) -> Result<i64> {
     if let Some(id) = lanes.get(queue, handler) {
-        let mut query = connection.prepare_cached(LANE_OPEN)?;
+        let mut query = connection.prepare_cached(ENQUEUE_LANE_OPEN)?;
         if !query.query_row([id], |row| row.get::<_, bool>(0))? {
             return Err(guard.promoted());
         }
         return Ok(id);
     }
-    let lane = write::lane_or_create(connection, queue, handler)?;
+    let lane = lane_or_create(connection, queue, handler)?;
     if !lane.fast {
         return Err(guard.promoted());
     }
@@ -151,7 +195,7 @@ fn insert(
             existed: false,
         });
     }
-    let mut query = connection.prepare_cached(ID_OF_KEY)?;
+    let mut query = connection.prepare_cached(ENQUEUE_ID_OF_KEY)?;
     Ok(Enqueued {
         id: TaskId(query.query_row([task.key.as_deref()], |row| row.get(0))?),
         existed: true,

@@ -4,12 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use queue_core::error::{Error, Result};
-use queue_core::sqlite::prune::Keeper;
-use queue_core::sqlite::statement;
-use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension};
 
-pub(crate) const ENGINE: &str = statement(include_str!("../queries/engine.sql"));
+use crate::statements::ENGINE;
 
 /// How far a promotion to workflow-queue may have come for a write to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,19 +44,5 @@ impl Guard {
         Error::Promoted {
             path: self.path.to_path_buf(),
         }
-    }
-}
-
-impl Keeper for Guard {
-    fn check(&self, connection: &Connection) -> Result<()> {
-        Self::check(self, connection, Phase::Accepting)
-    }
-
-    fn keeps(&self, _: &Connection, _: TaskId) -> Result<bool> {
-        Ok(false)
-    }
-
-    fn clear(&self, _: &Connection, _: TaskId) -> Result<()> {
-        Ok(())
     }
 }

@@ -89,16 +89,27 @@
 //!   as IMMEDIATE, on the same file, without ATTACH, at a `synchronous` not below the queue's.
 //! - A worker that is stopped (SIGSTOP) but not dead keeps its tasks: there are no leases here.
 
-mod change;
+mod cancel;
 mod claim;
+mod dispatch;
 mod enqueue;
 mod guard;
 #[cfg(test)]
+mod lone_statement_tests;
+mod pause;
+#[cfg(test)]
 mod plans;
+mod prune;
 mod queue;
 mod reap;
+mod register;
+mod reprioritize;
+mod retry;
 mod settle;
-mod view;
+mod statements;
+mod stats;
+mod verify;
+mod why;
 
 pub use queue::FastQueue;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};

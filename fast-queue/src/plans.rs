@@ -3,40 +3,18 @@
 
 use std::fmt::Write as _;
 
-use queue_core::sqlite::{aside, prune, read, write};
+use queue_core::sqlite::{LANE_STATEMENTS, aside, verbs};
 use rusqlite::Connection;
 
+use crate::statements::STATEMENTS;
 use crate::{FastQueue, NewTask, Queue};
-
-const OWN: [(&str, &str); 19] = [
-    ("engine", crate::guard::ENGINE),
-    ("lane_open", crate::enqueue::LANE_OPEN),
-    ("enqueue", crate::enqueue::ENQUEUE),
-    ("enqueue_one", crate::enqueue::ENQUEUE_ONE),
-    ("id_of_key", crate::enqueue::ID_OF_KEY),
-    ("lanes_of", crate::claim::LANES_OF),
-    ("promote_due", crate::claim::PROMOTE_DUE),
-    ("claim_next", crate::claim::CLAIM_NEXT),
-    ("claim_read", crate::claim::CLAIM_READ),
-    ("claim_one", crate::claim::CLAIM_ONE),
-    ("claim", crate::claim::CLAIM),
-    ("settle_one", crate::settle::SETTLE_ONE),
-    ("settle_success", crate::settle::SETTLE_SUCCESS),
-    ("settle_read", crate::settle::SETTLE_READ),
-    ("settle", crate::settle::SETTLE),
-    ("reap_rows", crate::reap::REAP_ROWS),
-    ("reap", crate::reap::REAP),
-    ("retry", crate::change::RETRY),
-    ("blocked", crate::view::BLOCKED),
-];
 
 /// The plan of every statement, under its file's name.
 fn plans(connection: &Connection) -> Vec<String> {
-    let statements = OWN
+    let statements = STATEMENTS
         .iter()
-        .chain(&read::STATEMENTS)
-        .chain(&write::STATEMENTS)
-        .chain(&prune::STATEMENTS)
+        .chain(verbs::statements())
+        .chain(&LANE_STATEMENTS)
         .chain(&aside::STATEMENTS);
     statements
         .map(|(name, sql)| {

@@ -5,23 +5,39 @@ use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::outcome::{Reason, Running, Verdict, decide_crash};
 use queue_core::queue::Reaped;
-use queue_core::sqlite::{read, rows, statement, write};
+use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-pub(crate) const REAP_ROWS: &str = statement(include_str!("../queries/reap_rows.sql"));
-pub(crate) const REAP: &str = statement(include_str!("../queries/reap.sql"));
+use crate::guard::Phase;
+use crate::queue::FastQueue;
+use crate::statements::{REAP, REAP_ROWS};
 
-/// Decides the worker's running tasks but for those that are kept, and forgets it if none is, within
-/// the caller's transaction.
-pub(crate) fn reap(
+/// Returns the tasks of a dead worker but for those that are kept.
+pub(crate) fn reap_except(
+    queue: &FastQueue,
+    worker: WorkerId,
+    kept: &[Claim],
+) -> Result<Vec<Reaped>> {
+    let (kept, now) = (kept.to_vec(), queue.database().now().wall);
+    let reaped = queue.change(Phase::Finishing, move |connection| {
+        reap(connection, worker, &kept, now)
+    })?;
+    let queued = |reaped: &&Reaped| reaped.state == State::Queued;
+    queue.wake_workers(reaped.iter().filter(queued).count());
+    queue.database().waker().tell_settled();
+    Ok(reaped)
+}
+
+/// Decides the worker's running tasks but for those that are kept, and forgets it if none is.
+fn reap(
     connection: &Connection,
     worker: WorkerId,
     kept: &[Claim],
     now: Timestamp,
 ) -> Result<Vec<Reaped>> {
-    let mut verdicts = read::all(connection, REAP_ROWS, [worker.0], |row| {
+    let mut verdicts = rows::all(connection, REAP_ROWS, [worker.0], |row| {
         let options = rows::options(row, 5)?;
         let verdict = decide_crash(Running {
             attempt: row.get(2)?,
@@ -43,7 +59,7 @@ pub(crate) fn reap(
         record(connection, claim.task, verdict, now)?;
     }
     if verdicts.len() == running {
-        write::forget(connection, worker)?;
+        verbs::forget(connection, worker)?;
     }
     Ok(verdicts
         .into_iter()
@@ -52,12 +68,6 @@ pub(crate) fn reap(
             state: verdict.state,
         })
         .collect())
-}
-
-/// How many of them can be claimed again.
-pub(crate) fn requeued(reaped: &[Reaped]) -> usize {
-    let queued = |reaped: &&Reaped| reaped.state == State::Queued;
-    reaped.iter().filter(queued).count()
 }
 
 fn record(connection: &Connection, task: TaskId, verdict: &Verdict, now: Timestamp) -> Result<()> {

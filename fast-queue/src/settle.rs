@@ -1,29 +1,114 @@
 //! Settle: record how executions ended, each on behalf of its claim.
 
-use queue_core::claim::{Claim, WorkerId};
+use std::sync::Arc;
+
+use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Running, Settled, Settlement, Verdict, decide};
-use queue_core::sqlite::{rows, statement, write};
+use queue_core::sidecar::wakeup::Wake;
+use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
+use crate::claim;
 use crate::guard::{Guard, Phase};
-
-pub(crate) const SETTLE_ONE: &str = statement(include_str!("../queries/settle_one.sql"));
-pub(crate) const SETTLE_SUCCESS: &str = statement(include_str!("../queries/settle_success.sql"));
-pub(crate) const SETTLE_READ: &str = statement(include_str!("../queries/settle_read.sql"));
-pub(crate) const SETTLE: &str = statement(include_str!("../queries/settle.sql"));
+use crate::queue::FastQueue;
+use crate::statements::{SETTLE, SETTLE_ONE, SETTLE_READ, SETTLE_SUCCESS};
 
 /// What a settle did.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
-    pub(crate) settled: Vec<Settled>,
+struct Done {
+    settled: Vec<Settled>,
     /// Whether a task waits for its time.
-    pub(crate) scheduled: bool,
+    scheduled: bool,
     /// How many tasks can be claimed again.
-    pub(crate) wakes: usize,
+    wakes: usize,
+}
+
+impl Done {
+    /// Does what is left to do after the commit.
+    fn committed(self, queue: &FastQueue) -> Vec<Settled> {
+        if self.scheduled {
+            queue.forget_due();
+        }
+        queue.wake_workers(self.wakes);
+        queue.database().waker().tell_settled();
+        self.settled
+    }
+}
+
+/// Records outcomes: a lone success in a lone statement, anything else in a transaction.
+pub(crate) fn settle(queue: &FastQueue, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+    let database = queue.database();
+    let now = database.now();
+    if let [settlement] = settlements.as_slice()
+        && let Some(claim) = lone_success(settlement)
+    {
+        let finished_at = settlement.finished_at(now);
+        let succeed = move |connection: &Connection| settle_one(connection, claim, finished_at);
+        if database.write_statement(succeed)? {
+            database.waker().tell_settled();
+            return Ok(vec![Settled::Recorded(State::Succeeded)]);
+        }
+    }
+    let random = database.random();
+    let guard = queue.guard.clone();
+    let record =
+        move |connection: &Connection| settle_all(connection, &guard, &settlements, now, random);
+    Ok(database.write(record)?.committed(queue))
+}
+
+/// [`settle`], then a claim, in one transaction.
+pub(crate) fn settle_and_claim(
+    queue: &FastQueue,
+    settlements: Vec<Settlement>,
+    request: &ClaimRequest,
+) -> Result<(Vec<Settled>, Result<Claims>)> {
+    let database = queue.database();
+    let (clock, random) = (database.clock(), database.random());
+    let due = *queue.due();
+    let (guard, lanes) = (queue.guard.clone(), Arc::clone(database.lanes()));
+    let settlements = Arc::new(settlements);
+    let (outcomes, wanted) = (Arc::clone(&settlements), request.clone());
+    let both = database.write(move |connection| {
+        let now = clock.now();
+        let settled = settle_all(connection, &guard, &outcomes, now, random)?;
+        let due = if settled.scheduled {
+            due.scheduled(now)
+        } else {
+            due
+        };
+        let claimed = claim::claim_all(connection, &guard, &lanes, &wanted, due, now)?;
+        Ok((settled, claimed))
+    });
+    match both {
+        Ok((settled, claimed)) => {
+            let settled = settled.committed(queue);
+            Ok((settled, Ok(claimed.committed(queue))))
+        }
+        Err(error) if error.may_pass() => Err(error),
+        // Alone, one of them may succeed: a file that is being promoted takes outcomes and
+        // gives no tasks.
+        Err(_) => {
+            let settled = settle(queue, Arc::unwrap_or_clone(settlements))?;
+            Ok((settled, claim::claim(queue, request)))
+        }
+    }
+}
+
+/// As [`settle`] within the caller's transaction.
+pub(crate) fn settle_in(
+    queue: &FastQueue,
+    tx: &Transaction<'_>,
+    settlements: &[Settlement],
+) -> Result<(Vec<Settled>, Wake)> {
+    let database = queue.database();
+    database.check_caller_connection(tx)?;
+    let (now, random) = (database.now(), database.random());
+    let done = settle_all(tx, &queue.guard, settlements, now, random)?;
+    Ok((done.settled, queue.wake(done.wakes).after_settling()))
 }
 
 /// A task's row as a settle finds it.
@@ -44,8 +129,8 @@ impl Found {
     }
 }
 
-/// Records every outcome within the caller's transaction.
-pub(crate) fn settle(
+/// Records every outcome within a transaction.
+fn settle_all(
     connection: &Connection,
     guard: &Guard,
     settlements: &[Settlement],
@@ -95,7 +180,7 @@ enum Decided {
 
 /// The claim of a settlement that [`settle_one`] records: a success without output, and without
 /// an earlier attempt that may have left some.
-pub(crate) fn lone_success(settlement: &Settlement) -> Option<Claim> {
+fn lone_success(settlement: &Settlement) -> Option<Claim> {
     let lone = settlement.outcome == Outcome::Succeeded
         && settlement.output.is_none()
         && !has_earlier_output(settlement.claim);
@@ -149,7 +234,7 @@ fn decided(
     let finished_at = settlement.finished_at(now);
     record(connection, settlement.claim, &verdict, finished_at)?;
     let (claim, output) = (settlement.claim, settlement.output.as_ref());
-    write::store_output(connection, claim, found.attempt, output)?;
+    verbs::store_output(connection, claim, found.attempt, output)?;
     Ok(Decided::Now(verdict.state))
 }
 
@@ -198,8 +283,8 @@ fn store_success(connection: &Connection, settlement: &Settlement) -> Result<()>
     if output.is_none() && !has_earlier_output(claim) {
         return Ok(());
     }
-    let attempt = write::attempt_of(connection, claim)?;
-    write::store_output(connection, claim, attempt, output)
+    let attempt = verbs::attempt_of(connection, claim)?;
+    verbs::store_output(connection, claim, attempt, output)
 }
 
 /// Whether an earlier attempt may have left output: a first claim has none before it.

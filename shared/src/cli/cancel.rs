@@ -1,7 +1,7 @@
 //! `cancel`: cancels tasks.
 
 use super::Failure;
-use super::change::{self, Verb};
+use super::change_selected::{self, Verb};
 use super::program::Context;
 use super::select::{self, Selector};
 use crate::queue::Queue;
@@ -31,5 +31,5 @@ const VERB: Verb = Verb {
 };
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
-    change::run(context, &arguments.ids.concat(), &VERB, Q::cancel)
+    change_selected::run(context, &arguments.ids.concat(), &VERB, Q::cancel)
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum as _};
 
+use super::possible_values;
 use super::screen::Format;
-use super::words;
 use crate::sqlite::Durability;
 
 /// Options of every verb, before or after it.
@@ -40,7 +40,7 @@ pub struct Common {
         long,
         global = true,
         value_name = "LEVEL",
-        value_parser = words::of(["fast", "full"], durability),
+        value_parser = possible_values::of(["fast", "full"], durability),
         hide_possible_values = true,
         help_heading = "Common options"
     )]

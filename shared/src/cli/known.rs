@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Failure;
-use super::again::Again;
 use super::program::{Access, Context};
+use super::run::again::Again;
 use super::screen::note;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};

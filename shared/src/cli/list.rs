@@ -6,7 +6,7 @@ use super::json::TaskView;
 use super::program::{Access, Context};
 use super::screen::note;
 use super::table::{Column, Table, left, right, text};
-use super::{Failure, known, number, select, tasks, words};
+use super::{Failure, known, number, possible_values, select, tasks};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -23,7 +23,7 @@ pub struct Arguments {
         long = "state",
         value_name = "STATE",
         value_delimiter = ',',
-        value_parser = words::of(states(|_| true), state)
+        value_parser = possible_values::of(states(|_| true), state)
     )]
     states: Vec<State>,
 

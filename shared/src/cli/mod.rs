@@ -5,7 +5,6 @@
 //! [`Verb`] holds those that are the same in every program; `add-task`, `worker`, `systemd` and
 //! `retry` are functions with a place for what a program adds to them.
 
-mod again;
 mod arguments;
 mod common;
 pub mod duration;
@@ -14,6 +13,7 @@ mod exit;
 pub mod json;
 pub mod moment;
 pub mod number;
+pub mod possible_values;
 mod printer;
 mod program;
 pub mod screen;
@@ -21,12 +21,11 @@ pub mod select;
 pub mod table;
 pub mod tasks;
 mod values;
-pub mod words;
 
 pub mod add_task;
 mod backup;
 mod cancel;
-mod change;
+mod change_selected;
 mod completions;
 mod doctor;
 mod interrupt;
@@ -42,7 +41,6 @@ mod reprioritize;
 mod restore;
 pub mod retry;
 mod run;
-mod run_queue;
 mod salvage;
 #[cfg(feature = "testing")]
 pub mod seams;

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
-use super::again::Again;
 use super::common::{Common, format_of};
 use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
+use super::run::again::Again;
 use super::screen::{self, Format, Screen, note};
 use super::tips;
 use crate::error::{Error, Result};

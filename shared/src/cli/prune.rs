@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::interrupt::Interrupt;
 use super::program::{Access, Context};
 use super::screen::note;
-use super::{Failure, duration, list, number, tasks, words};
+use super::{Failure, duration, list, number, possible_values, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, Queue};
@@ -43,7 +43,7 @@ pub struct Arguments {
         long = "state",
         value_name = "STATE",
         value_delimiter = ',',
-        value_parser = words::of(list::states(State::is_terminal), ended)
+        value_parser = possible_values::of(list::states(State::is_terminal), ended)
     )]
     states: Vec<State>,
 

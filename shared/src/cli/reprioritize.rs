@@ -1,6 +1,6 @@
 //! `reprioritize`: changes the priority of waiting tasks.
 
-use super::change::{self, Verb};
+use super::change_selected::{self, Verb};
 use super::program::Context;
 use super::select::{self, Selector};
 use super::{Failure, values};
@@ -31,7 +31,7 @@ const VERB: Verb = Verb {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let priority = arguments.priority;
-    change::run(context, &arguments.ids, &VERB, |queue, ids| {
+    change_selected::run(context, &arguments.ids, &VERB, |queue, ids| {
         queue.reprioritize(ids, priority)
     })
 }

@@ -1,9 +1,9 @@
 //! `retry`: queues ended tasks again.
 
-use super::change::{self, Verb};
+use super::change_selected::{self, Verb};
 use super::program::Context;
 use super::select::{self, Filter, Selector};
-use super::{Failure, duration, list, moment, words};
+use super::{Failure, duration, list, moment, possible_values};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -30,7 +30,7 @@ pub struct Arguments {
         long = "state",
         value_name = "STATE",
         value_delimiter = ',',
-        value_parser = words::of(list::states(|state| VERB.states.contains(&state)), retried),
+        value_parser = possible_values::of(list::states(|state| VERB.states.contains(&state)), retried),
         hide_possible_values = true
     )]
     states: Vec<State>,
@@ -127,7 +127,28 @@ pub fn run<Q: Queue>(
     downstream: bool,
 ) -> Result<(), Failure> {
     let filter = arguments.filter(SystemClock.now().wall)?;
-    change::run_retry(context, &arguments.selectors(), &filter, &VERB, downstream)
+    let selectors = arguments.selectors();
+    change_selected::run_with(
+        context,
+        &selectors,
+        &filter,
+        &VERB,
+        |queue, ids, made, go_on| {
+            let mut plan = queue.plan_retry(ids, downstream)?;
+            made.total = plan.order().len();
+            while !plan.left().is_empty() && go_on() {
+                for (id, change) in queue.retry_step(&mut plan)? {
+                    if plan.is_asked(id) {
+                        made.changes.push((id, change));
+                    } else {
+                        made.also.push((id, change));
+                    }
+                }
+                made.looked_at = made.total - plan.left().len();
+            }
+            Ok(())
+        },
+    )
 }
 
 #[cfg(test)]

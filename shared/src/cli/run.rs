@@ -1,6 +1,8 @@
 //! `run FILE`: works every line of a file, once, however often it is interrupted.
 
+pub(super) mod again;
 mod group;
+pub(super) mod group_name;
 mod progress;
 mod source;
 
@@ -13,7 +15,6 @@ use serde::Serialize;
 
 use super::add_task::bulk::{self, TaskLine};
 use super::program::{Access, Context};
-use super::run_queue::STDIN;
 use super::screen::note;
 use super::terminal::Awake;
 use super::{Failure, duration, escape, number, process, select, tasks, worker};
@@ -23,6 +24,7 @@ use crate::runtime::{Worker, WorkerOptions, trust};
 use crate::state::State;
 use crate::task::{NewTask, Work};
 use group::{Group, Verdict};
+use group_name::STDIN;
 use progress::Progress;
 use source::{Origin, Source};
 
@@ -241,7 +243,7 @@ fn advise<Q: Queue>(
             let _ = write!(words, " {name}");
         }
         let (file, given) = match origin {
-            Origin::File(_) => (super::again::quoted(&arguments.file.to_string_lossy()), ""),
+            Origin::File(_) => (again::quoted(&arguments.file.to_string_lossy()), ""),
             Origin::Stream if arguments.name.is_some() => (STDIN.to_owned(), ""),
             Origin::Stream => (STDIN.to_owned(), " with the same lines"),
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::moment;
-use super::run_queue::WITHDRAWN;
+use super::run::group_name::WITHDRAWN;
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
 use crate::state::State;

@@ -7,9 +7,9 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::queue_row::{Lane, lane_or_create};
+use super::lane_row::{Lane, lane_or_create};
 use super::unreadable::problem;
-use super::{read, rows, statement};
+use super::{rows, statement};
 use crate::error::Result;
 use crate::names::ASIDE_HANDLER;
 use crate::task::TaskId;
@@ -69,11 +69,11 @@ pub fn take_back(connection: &Connection) -> Result<usize> {
 /// What `SQLite` refuses.
 pub fn readable(connection: &Connection) -> Result<Vec<(i64, i64)>> {
     let mut readable = Vec::new();
-    let lanes = read::all(connection, LANES_ASIDE, [], |row| {
+    let lanes = rows::all(connection, LANES_ASIDE, [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     })?;
     for (aside, from) in lanes {
-        let tasks = read::all(connection, TASKS_ASIDE, [aside], |row| {
+        let tasks = rows::all(connection, TASKS_ASIDE, [aside], |row| {
             let stored = (row.get(1)?, row.get(2)?);
             Ok((row.get::<_, i64>(0)?, problem(stored, rows::text(row, 3)?)))
         })?;

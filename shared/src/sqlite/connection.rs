@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::claimed;
+use super::verbs;
 use super::fault::located;
 use super::location::unusable;
 use super::options::{Durability, OpenOptions};
@@ -159,7 +159,7 @@ pub(super) fn located_on(
 fn prepare_writer(connection: &Connection, options: &OpenOptions) -> rusqlite::Result<Result<()>> {
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    claimed::add_function(connection)?;
+    verbs::add_function(connection)?;
     // The log is checkpointed by us, where every result is looked at.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     for (pragma, value) in [

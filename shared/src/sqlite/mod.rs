@@ -1,13 +1,12 @@
 //! The `SQLite` store: one file, one write connection per process, short readers.
 //!
-//! [`read`] and [`write`](mod@write) hold what both engines do with the core line in the same way.
+//! [`verbs`] holds what both engines do with the core line in the same way.
 
 pub mod aside;
 mod backup;
 mod caller;
 mod checkpoint;
 mod checkpointer;
-mod claimed;
 mod combine;
 mod connection;
 mod database;
@@ -21,6 +20,8 @@ mod heartbeats;
 mod in_place;
 mod in_use;
 mod known;
+mod lane_row;
+
 mod lanes;
 mod lines;
 mod location;
@@ -33,9 +34,6 @@ mod owners;
 mod place;
 mod poison;
 mod processes;
-pub mod prune;
-mod queue_row;
-pub mod read;
 mod readers;
 pub(crate) mod restore;
 pub mod rows;
@@ -48,17 +46,19 @@ mod simulation;
 mod statement;
 mod sync;
 mod unreadable;
+pub mod verbs;
 pub mod verify;
-pub mod write;
 mod writer;
 mod writer_lock;
 #[cfg(test)]
 mod writer_tests;
 
-pub use claimed::claim_one;
 pub use database::Database;
 pub use due::Due;
 pub use fault::{Fault, located};
+#[cfg(feature = "testing")]
+pub use lane_row::LANE_STATEMENTS;
+pub use lane_row::{Lane, lane, lane_or_create};
 pub use lanes::{Lanes, Learned};
 pub use lines::{AppliedLine, CORE, Line, Migration, WORKFLOW};
 pub use migrate::promote;

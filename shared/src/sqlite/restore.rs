@@ -21,7 +21,7 @@ use super::location::{Location, locate, prepare_sidecar, unusable};
 use super::options::{Durability, OpenOptions};
 use super::place::{Identity, beside};
 use super::processes::{named, reading};
-use super::{migrate, read, statement};
+use super::{migrate, statement, verbs};
 use crate::claim::{Claim, WorkerId};
 use crate::error::{Error, Result};
 use crate::sidecar::Origin;
@@ -298,7 +298,7 @@ fn look(path: &Path, options: &OpenOptions) -> Result<Current> {
     let found = open_reader(path, options).and_then(|reader| {
         let past = Past::of(&reader).map_err(|error| located(path, error))?;
         let workers = workers(&reader).map_err(|error| located(path, error))?;
-        let with_claims = |worker| Ok((worker, read::claims_of(&reader, worker)?));
+        let with_claims = |worker| Ok((worker, verbs::claims_of(&reader, worker)?));
         let workers = workers
             .into_iter()
             .map(with_claims)

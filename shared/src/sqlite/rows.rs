@@ -1,7 +1,7 @@
 //! Rows of the core line as domain types.
 
-use rusqlite::Row;
 use rusqlite::types::{FromSql, ValueRef};
+use rusqlite::{Connection, Params, Row};
 
 use super::unreadable;
 
@@ -191,6 +191,22 @@ pub(super) fn worker(row: &Row<'_>) -> Result<WorkerInfo> {
         slots: row.get(4)?,
         serves,
     })
+}
+
+/// Every row of a query, each made into a value.
+pub fn all<T>(
+    connection: &Connection,
+    sql: &'static str,
+    parameters: impl Params,
+    make: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut query = connection.prepare_cached(sql)?;
+    let mut found = query.query(parameters)?;
+    let mut values = Vec::new();
+    while let Some(row) = found.next()? {
+        values.push(make(row)?);
+    }
+    Ok(values)
 }
 
 #[cfg(test)]

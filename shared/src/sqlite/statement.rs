@@ -21,3 +21,18 @@ pub const fn statement(file: &'static str) -> &'static str {
     }
     rest
 }
+
+/// Declares every statement of an engine as a constant: the folder of the files, then the name of
+/// each constant and of its file. Tests find them all in `STATEMENTS`, by their files' names.
+#[macro_export]
+macro_rules! statements {
+    ($folder:literal; $($name:ident = $file:literal,)+) => {
+        $(
+            pub(crate) const $name: &str =
+                $crate::sqlite::statement(include_str!(concat!($folder, $file, ".sql")));
+        )+
+
+        #[cfg(test)]
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$(($file, $name)),+];
+    };
+}

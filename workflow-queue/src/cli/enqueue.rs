@@ -12,7 +12,7 @@ use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
 use queue_core::cli::screen::note;
 use queue_core::cli::select;
-use queue_core::cli::{Access, Context, Failure, duration, tasks, words};
+use queue_core::cli::{Access, Context, Failure, duration, tasks, possible_values};
 use queue_core::error::{Error, Result};
 use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;
@@ -76,7 +76,7 @@ struct More {
     #[arg(
         long,
         value_name = "SCOPE",
-        value_parser = words::of(["forever", "unfinished"], key_scope),
+        value_parser = possible_values::of(["forever", "unfinished"], key_scope),
         hide_possible_values = true,
         requires = "keyed"
     )]
@@ -87,7 +87,7 @@ struct More {
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = words::of(["existing", "refuse"], on_conflict),
+        value_parser = possible_values::of(["existing", "refuse"], on_conflict),
         hide_possible_values = true,
         requires = "keyed"
     )]

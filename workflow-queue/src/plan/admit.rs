@@ -9,7 +9,7 @@ use std::mem;
 
 use queue_core::error::Result;
 
-use super::Writing;
+use super::writing::Writing;
 use crate::slice::{Opening, Slice};
 
 impl<S: Slice> Writing<S> {

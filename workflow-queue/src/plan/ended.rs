@@ -13,7 +13,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Standing};
 
-use super::Writing;
+use super::writing::Writing;
 use crate::slice::{Slice, Waiting};
 
 /// A task with the state it ended in.

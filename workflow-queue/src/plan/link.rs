@@ -8,7 +8,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 
-use super::Writing;
+use super::writing::Writing;
 use crate::slice::{Conditions, Slice, TaskRow};
 use crate::store::Submission;
 use crate::submission::{Dependent, Which, WorkflowTask};

@@ -15,7 +15,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
 
-use super::Writing;
+use super::writing::Writing;
 use crate::slice::{
     Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, TaskRow,
     Waiting,

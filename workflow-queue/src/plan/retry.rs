@@ -11,8 +11,8 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Standing};
 
-use super::Writing;
-use super::standing;
+use super::ended::standing;
+use super::writing::Writing;
 use crate::slice::{Slice, TaskRow, Waiting};
 
 /// Tasks and edges looked at in one step of a retry: some milliseconds, in which nobody else writes.

@@ -12,8 +12,8 @@ use queue_core::queue::Reaped;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
-use super::Writing;
 use super::ended::End;
+use super::writing::Writing;
 use crate::slice::{Conclusion, EndedAttempt, Execution, Slice};
 
 /// Bytes kept of the end of an unsuccessful attempt's output.

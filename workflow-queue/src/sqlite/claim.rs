@@ -7,39 +7,18 @@ use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
-use queue_core::sqlite::{Due, Lanes, Learned, aside, read, rows, statement, write};
+use queue_core::sqlite::{Due, Lanes, Learned, aside, rows, verbs};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
 
 use super::limits;
-use super::slice::Writing;
+use super::statements::{
+    CLAIM_LANES, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, LATE, LATE_FAIL, LATE_NEXT,
+};
+use super::transaction::Writing;
 use crate::plan::limits::StoredLimit;
 use crate::slice::Slice as _;
-
-const LANES_OF: &str = statement(include_str!("../../queries/lanes_of.sql"));
-const PROMOTE_DUE: &str = statement(include_str!("../../queries/promote_due.sql"));
-pub(super) const NEXT_EXPIRY: &str = statement(include_str!("../../queries/next_expiry.sql"));
-const EXPIRING: &str = statement(include_str!("../../queries/expiring.sql"));
-const FAIL_WAITING: &str = statement(include_str!("../../queries/fail_waiting.sql"));
-pub(super) const CLAIM_NEXT: &str = statement(include_str!("../../queries/claim_next.sql"));
-pub(super) const CLAIM_ONE: &str = statement(include_str!("../../queries/claim_one.sql"));
-pub(super) const CLAIM_READ: &str = statement(include_str!("../../queries/claim_read.sql"));
-pub(super) const CLAIM: &str = statement(include_str!("../../queries/claim.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("lanes_of", LANES_OF),
-    ("promote_due", PROMOTE_DUE),
-    ("next_expiry", NEXT_EXPIRY),
-    ("expiring", EXPIRING),
-    ("fail_waiting", FAIL_WAITING),
-    ("claim_next", CLAIM_NEXT),
-    ("claim_one", CLAIM_ONE),
-    ("claim_read", CLAIM_READ),
-    ("claim", CLAIM),
-];
 
 /// What a claim did.
 #[derive(Debug, Default)]
@@ -77,7 +56,7 @@ pub(super) fn claim_one(
 ) -> Result<Option<ClaimedTask>> {
     let lease_until = now.boot.after(lease);
     let parameters = (lane, worker.0, now.wall.0, lease_until.0);
-    queue_core::sqlite::claim_one(connection, CLAIM_ONE, parameters, handler)
+    verbs::claim_one(connection, CLAIM_ONE, parameters, handler)
 }
 
 /// Claims up to the requested number.
@@ -98,7 +77,7 @@ pub(super) fn claim(
         aside: 0,
     };
     if due.is_set_back(now) {
-        write::rebase_retries(taking.writing.slice.connection, now.wall)?;
+        verbs::rebase_retries(taking.writing.slice.connection, now.wall)?;
     }
     if due.must_look(now) {
         taking.look()?;
@@ -141,9 +120,9 @@ impl Taking<'_, '_> {
     /// When time alone makes something happen.
     fn next(&self) -> Result<Option<Timestamp>> {
         let connection = self.writing.slice.connection;
-        let mut query = connection.prepare_cached(NEXT_EXPIRY)?;
+        let mut query = connection.prepare_cached(LATE_NEXT)?;
         let expiry: Option<i64> = query.query_row([], |row| row.get(0))?;
-        let due = read::next_due(connection)?;
+        let due = verbs::next_due(connection)?;
         Ok(due.into_iter().chain(expiry.map(Timestamp)).min())
     }
 
@@ -155,9 +134,9 @@ impl Taking<'_, '_> {
 
     fn promote(&mut self) -> Result<usize> {
         let mut promoted = 0;
-        let keys = read::all(
+        let keys = rows::all(
             self.writing.slice.connection,
-            PROMOTE_DUE,
+            CLAIM_PROMOTE_DUE,
             [self.now().wall.0],
             |row| Ok(row.get::<_, Option<Vec<u8>>>(0)?),
         )?;
@@ -171,7 +150,7 @@ impl Taking<'_, '_> {
     /// Ends waiting tasks that did not start, or not end, in the time they were given.
     fn fail_late(&mut self) -> Result<usize> {
         let now = self.now().wall;
-        let late = read::all(self.writing.slice.connection, EXPIRING, [now.0], |row| {
+        let late = rows::all(self.writing.slice.connection, LATE, [now.0], |row| {
             let key: Option<Vec<u8>> = row.get(2)?;
             Ok((TaskId(row.get(0)?), rows::time(row, 1)?, key))
         })?;
@@ -183,7 +162,7 @@ impl Taking<'_, '_> {
                 Reason::Late
             };
             // An earlier one of these may have been a dependency, and its end the end of this.
-            let mut update = self.writing.slice.connection.prepare_cached(FAIL_WAITING)?;
+            let mut update = self.writing.slice.connection.prepare_cached(LATE_FAIL)?;
             if update.execute((id.0, reason.code(), now.0))? == 1 {
                 self.writing.slice.wait_no_more(id)?;
                 self.writing.ended(&[(id, State::Failed)])?;
@@ -254,7 +233,7 @@ impl Taking<'_, '_> {
         let mut next = Vec::new();
         for one in &open {
             for (priority, task) in
-                read::claim_peek(self.writing.slice.connection, one.lane, wanted)?
+                verbs::claim_peek(self.writing.slice.connection, one.lane, wanted)?
             {
                 next.push((Reverse(priority), task, one.handler.as_str()));
             }
@@ -320,7 +299,7 @@ impl Taking<'_, '_> {
     /// The lanes that this worker serves and that are not paused, and whether they are limited.
     fn open_lanes(&mut self) -> Result<(Vec<Open>, bool)> {
         let queue = &self.request.queue;
-        let lanes = read::all(self.writing.slice.connection, LANES_OF, [queue], |row| {
+        let lanes = rows::all(self.writing.slice.connection, CLAIM_LANES, [queue], |row| {
             let (lane, handler): (i64, String) = (row.get(0)?, row.get(1)?);
             let limited: bool = row.get(2)?;
             Ok((

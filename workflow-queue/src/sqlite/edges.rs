@@ -5,58 +5,20 @@
 use std::ops::ControlFlow;
 
 use queue_core::error::{Error, Result};
-use queue_core::sqlite::{read, rows, statement};
+use queue_core::sqlite::rows;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 use rusqlite::{Connection, OptionalExtension, Row, Statement};
 
-use super::slice::SqliteSlice;
-use crate::plan::standing;
+use super::statements::{
+    DEPENDENTS, DEPENDENTS_SKIPPED, EDGE_DELETE, EDGE_INSERT, PRUNE_EDGES, PRUNE_NEEDED,
+    PRUNE_UPSTREAM, STATES, UPSTREAM, UPSTREAM_PUT,
+};
+use super::transaction::SqliteSlice;
+use crate::plan::ended::standing;
 use crate::slice::{Conditions, Start, Waiting};
 use crate::upstream;
-
-const EDGE_INSERT: &str = statement(include_str!("../../queries/edge_insert.sql"));
-const EDGE_DELETE: &str = statement(include_str!("../../queries/edge_delete.sql"));
-const EDGES_DELETE: &str = statement(include_str!("../../queries/edges_delete.sql"));
-const UPSTREAM: &str = statement(include_str!("../../queries/upstream.sql"));
-const UPSTREAM_PUT: &str = statement(include_str!("../../queries/upstream_put.sql"));
-const UPSTREAM_DELETE: &str = statement(include_str!("../../queries/upstream_delete.sql"));
-const DEPENDENTS: &str = statement(include_str!("../../queries/dependents.sql"));
-pub(super) const DEPENDENTS_WAITING: &str =
-    statement(include_str!("../../queries/dependents_waiting.sql"));
-const DEPENDENTS_SKIPPED: &str = statement(include_str!("../../queries/dependents_skipped.sql"));
-const DEPENDENTS_UNFINISHED: &str =
-    statement(include_str!("../../queries/dependents_unfinished.sql"));
-pub(super) const PENDING: &str = statement(include_str!("../../queries/pending.sql"));
-pub(super) const RELEASE: &str = statement(include_str!("../../queries/release.sql"));
-pub(super) const WAITING_PUT: &str = statement(include_str!("../../queries/waiting_put.sql"));
-pub(super) const WAITING_DELETE: &str = statement(include_str!("../../queries/waiting_delete.sql"));
-pub(super) const TIME_AND_LIMIT: &str = statement(include_str!("../../queries/time_and_limit.sql"));
-pub(super) const SKIP: &str = statement(include_str!("../../queries/skip.sql"));
-pub(super) const STATES: &str = statement(include_str!("../../queries/states.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("edge_insert", EDGE_INSERT),
-    ("edge_delete", EDGE_DELETE),
-    ("edges_delete", EDGES_DELETE),
-    ("upstream", UPSTREAM),
-    ("upstream_put", UPSTREAM_PUT),
-    ("upstream_delete", UPSTREAM_DELETE),
-    ("dependents", DEPENDENTS),
-    ("dependents_waiting", DEPENDENTS_WAITING),
-    ("dependents_skipped", DEPENDENTS_SKIPPED),
-    ("dependents_unfinished", DEPENDENTS_UNFINISHED),
-    ("pending", PENDING),
-    ("waiting_put", WAITING_PUT),
-    ("waiting_delete", WAITING_DELETE),
-    ("time_and_limit", TIME_AND_LIMIT),
-    ("release", RELEASE),
-    ("skip", SKIP),
-    ("states", STATES),
-];
 
 /// How far the ids of two dependencies lie apart that are read by one statement: to pass over the
 /// rows between them takes no longer than another statement.
@@ -231,21 +193,21 @@ pub(super) fn dependents(
     connection: &Connection,
     task: TaskId,
 ) -> Result<Vec<(TaskId, Condition)>> {
-    read::all(connection, DEPENDENTS, [task.0], |row| {
+    rows::all(connection, DEPENDENTS, [task.0], |row| {
         Ok((TaskId(row.get(0)?), condition(row.get(1)?)?))
     })
 }
 
 /// Those that were skipped among the dependents of a task.
 pub(super) fn skipped_dependents(connection: &Connection, task: TaskId) -> Result<Vec<TaskId>> {
-    read::all(connection, DEPENDENTS_SKIPPED, [task.0], |row| {
+    rows::all(connection, DEPENDENTS_SKIPPED, [task.0], |row| {
         Ok(TaskId(row.get(0)?))
     })
 }
 
 /// Whether a dependent that has not ended may still read the task's output.
 pub(super) fn is_needed(connection: &Connection, task: TaskId) -> Result<bool> {
-    let mut query = connection.prepare_cached(DEPENDENTS_UNFINISHED)?;
+    let mut query = connection.prepare_cached(PRUNE_NEEDED)?;
     Ok(query.query_row([task.0], |row| row.get(0))?)
 }
 
@@ -274,9 +236,9 @@ pub(super) fn forget(connection: &Connection, task: TaskId) -> Result<()> {
             .execute((on.0, task.0))?;
     }
     connection
-        .prepare_cached(UPSTREAM_DELETE)?
+        .prepare_cached(PRUNE_UPSTREAM)?
         .execute([task.0])?;
-    connection.prepare_cached(EDGES_DELETE)?.execute([task.0])?;
+    connection.prepare_cached(PRUNE_EDGES)?.execute([task.0])?;
     Ok(())
 }
 
@@ -287,12 +249,13 @@ mod tests {
 
     use proptest::prelude::*;
     use queue_core::queue::Queue as _;
-    use queue_core::sqlite::write;
+    use queue_core::sqlite::verbs;
     use queue_core::task::{NewTask, TaskId};
     use queue_core::workflow::Condition;
     use rusqlite::Connection;
 
-    use super::{UPSTREAM_PUT, visit_dependencies};
+    use super::super::statements::UPSTREAM_PUT;
+    use super::visit_dependencies;
     use crate::{WorkflowQueue, upstream};
 
     const LAST: i64 = 60;
@@ -336,7 +299,7 @@ mod tests {
             });
             prop_assert_eq!(number.unwrap(), edges.len());
             let alone = |(on, condition)| {
-                let state = write::state_of(&connection, on).unwrap();
+                let state = verbs::state_of(&connection, on).unwrap();
                 (on, condition, state.map(|(state, _)| state))
             };
             let expected = edges.into_iter().map(alone).take(enough + 1);

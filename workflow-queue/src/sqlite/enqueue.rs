@@ -1,38 +1,25 @@
 //! Enqueue: make tasks and their edges durable.
 
 mod inserter;
+mod plain;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Lanes, aside, read, statement, write};
+use queue_core::sqlite::{Lanes, aside, verbs};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::{Edge, Standing};
-use rusqlite::{Connection, Params};
+use rusqlite::Connection;
 
 use self::inserter::{Inserter, Start, existing};
+use self::plain::{free_state, plain_row};
 use super::link;
-use super::slice::Writing;
+use super::statements::{ENQUEUE, ENQUEUE_NEXT_ID, LANE_LIMITED};
+use super::transaction::Writing;
 use crate::graph::{self, Node};
 use crate::store::Submission;
 use crate::submission::{Settings, WorkflowTask};
-
-pub(super) const ENQUEUE: &str = statement(include_str!("../../queries/enqueue.sql"));
-pub(super) const ENQUEUE_NODE: &str = statement(include_str!("../../queries/enqueue_node.sql"));
-const LANE_LIMITED: &str = statement(include_str!("../../queries/lane_limited.sql"));
-const NEXT_ID: &str = statement(include_str!("../../queries/next_id.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("enqueue", ENQUEUE),
-    ("enqueue_node", ENQUEUE_NODE),
-    ("key_holder", inserter::KEY_HOLDER),
-    ("key_release", inserter::KEY_RELEASE),
-    ("lane_limited", LANE_LIMITED),
-    ("next_id", NEXT_ID),
-];
 
 /// The lane of a submission that is one task with nothing but what every task has, if its number is
 /// known: [`enqueue_one`] may do.
@@ -77,37 +64,6 @@ impl Writing<'_> {
         }
         Ok(())
     }
-}
-
-/// Where a task stands that waits for nothing but its time.
-fn free_state(task: &NewTask, now: Timestamp) -> State {
-    if task.run_at.is_some_and(|at| at > now) {
-        State::Scheduled
-    } else {
-        State::Queued
-    }
-}
-
-/// The parameters of enqueue.sql.
-fn plain_row<'a>(
-    lane: i64,
-    state: State,
-    task: &'a NewTask,
-    now: Timestamp,
-    payload: &'a [u8],
-) -> Result<impl Params + 'a> {
-    Ok((
-        lane,
-        state.code(),
-        task.priority,
-        task.work.kind(),
-        now.0,
-        task.run_at.map(|at| at.0),
-        &task.name,
-        payload,
-        task.options.to_row()?,
-        task.key.as_deref(),
-    ))
 }
 
 /// Carries out a submission within the transaction.
@@ -172,7 +128,7 @@ fn by_label(error: Error, tasks: &[WorkflowTask], enqueued: &[Enqueued]) -> Erro
 fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<TaskId>> {
     let connection = writing.slice.connection;
     if let Some(claim) = submission.spawner {
-        let held = read::held(connection, &[claim])?;
+        let held = verbs::held(connection, &[claim])?;
         if held == [queue_core::claim::Held::Lost] {
             return Err(Error::ClaimLost { task: claim.task.0 });
         }
@@ -188,7 +144,7 @@ fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<Tas
     if !submission.workflow || submission.tasks.len() < 2 {
         return Ok(None);
     }
-    let mut query = connection.prepare_cached(NEXT_ID)?;
+    let mut query = connection.prepare_cached(ENQUEUE_NEXT_ID)?;
     Ok(Some(TaskId(query.query_row([], |row| row.get(0))?)))
 }
 
@@ -215,7 +171,7 @@ fn graph(
             start.pending += 1;
             continue;
         };
-        let Some((state, _)) = write::state_of(inserter.writing.slice.connection, on)? else {
+        let Some((state, _)) = verbs::state_of(inserter.writing.slice.connection, on)? else {
             let label = graph::label(&submission.tasks, edge.dependent);
             return Err(Error::not_found(format!(
                 "there is no task {on} for {label} to depend on; it may have been pruned"

@@ -5,21 +5,11 @@ use std::time::Duration;
 use queue_core::claim::{Claim, Held, WorkerId};
 use queue_core::clock::BootTime;
 use queue_core::error::{Error, Result};
-use queue_core::sqlite::{read, statement};
+use queue_core::sqlite::{rows, verbs};
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-const HEARTBEAT: &str = statement(include_str!("../../queries/heartbeat.sql"));
-const PROBE: &str = statement(include_str!("../../queries/probe.sql"));
-const RUNNING_LEASES: &str = statement(include_str!("../../queries/running_leases.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("heartbeat", HEARTBEAT),
-    ("probe", PROBE),
-    ("running_leases", RUNNING_LEASES),
-];
+use super::statements::{HEARTBEAT, HEARTBEAT_LEASES, HEARTBEAT_PROBE};
 
 /// The shortest lease: a heartbeat every third of it must be able to wait for another writer.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -55,13 +45,13 @@ pub(super) fn heartbeat(
     for claim in claims {
         update.execute((claim.task.0, claim.token, claim.worker.0, until.0))?;
     }
-    read::held(connection, claims)
+    verbs::held(connection, claims)
 }
 
 /// Writes the rows that a heartbeat of these claims would write, and leaves them as they were: a page
 /// that was changed is written at the commit, whatever it holds by then.
 pub(super) fn probe(connection: &Connection, claims: &[Claim]) -> Result<()> {
-    let mut update = connection.prepare_cached(PROBE)?;
+    let mut update = connection.prepare_cached(HEARTBEAT_PROBE)?;
     for by in [1, -1] {
         for claim in claims {
             update.execute((claim.task.0, claim.token, claim.worker.0, by))?;
@@ -75,7 +65,7 @@ pub(super) type Leased = (Claim, Option<BootTime>);
 
 /// The claims of all running tasks; only running rows are looked at.
 pub(super) fn running(connection: &Connection) -> Result<Vec<Leased>> {
-    read::all(connection, RUNNING_LEASES, [], |row| {
+    rows::all(connection, HEARTBEAT_LEASES, [], |row| {
         let claim = Claim {
             task: TaskId(row.get(0)?),
             token: row.get(1)?,

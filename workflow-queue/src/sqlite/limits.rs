@@ -5,60 +5,20 @@ use std::cmp::Reverse;
 
 use queue_core::error::Result;
 use queue_core::queue::{ClaimOrder, Waits};
-use queue_core::sqlite::{read, rows, statement};
+use queue_core::sqlite::rows;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::slice::{SqliteSlice, Writing};
+use super::statements::{
+    CLAIM_SPEND, LIMIT_DELETE, LIMIT_GATE, LIMIT_LIST, LIMIT_OF, LIMIT_PUT, LIMIT_QUEUE, PARK,
+    PARKED_LANE, PARKED_NEXT, READY_LANE, READY_OF_KEY, READY_PAGE, RUNNING_OF_GATE,
+    RUNNING_OF_KEY, WHY_AHEAD_UNDER_KEY, WHY_ORDER_UNDER_KEY,
+};
+use super::transaction::{SqliteSlice, Writing};
 use crate::plan::limits::{Allowance, StoredLimit};
 use crate::slice::{FreeSlots, Opening};
 use crate::store::{Limit, LimitKind, Rate};
-
-const LIMIT_OF: &str = statement(include_str!("../../queries/limit_of.sql"));
-const LIMIT_PUT: &str = statement(include_str!("../../queries/limit_put.sql"));
-const LIMIT_DELETE: &str = statement(include_str!("../../queries/limit_delete.sql"));
-const LIMIT_SPEND: &str = statement(include_str!("../../queries/limit_spend.sql"));
-const LIMITS: &str = statement(include_str!("../../queries/limits.sql"));
-const QUEUE_LIMITED: &str = statement(include_str!("../../queries/queue_limited.sql"));
-const QUEUE_GATE: &str = statement(include_str!("../../queries/queue_gate.sql"));
-const RUNNING_OF_GATE: &str = statement(include_str!("../../queries/running_of_gate.sql"));
-const RUNNING_OF_KEY: &str = statement(include_str!("../../queries/running_of_key.sql"));
-const READY_OF_KEY: &str = statement(include_str!("../../queries/ready_of_key.sql"));
-pub(super) const AHEAD_UNDER_KEY: &str =
-    statement(include_str!("../../queries/ahead_under_key.sql"));
-pub(super) const ORDER_UNDER_KEY: &str =
-    statement(include_str!("../../queries/order_under_key.sql"));
-const READY_LANE: &str = statement(include_str!("../../queries/ready_lane.sql"));
-const READY_PAGE: &str = statement(include_str!("../../queries/ready_page.sql"));
-const PARKED_LANE: &str = statement(include_str!("../../queries/parked_lane.sql"));
-const PARKED_NEXT: &str = statement(include_str!("../../queries/parked_next.sql"));
-pub(super) const ADMIT: &str = statement(include_str!("../../queries/admit.sql"));
-const PARK: &str = statement(include_str!("../../queries/park.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("limit_of", LIMIT_OF),
-    ("limit_put", LIMIT_PUT),
-    ("limit_delete", LIMIT_DELETE),
-    ("limit_spend", LIMIT_SPEND),
-    ("limits", LIMITS),
-    ("queue_limited", QUEUE_LIMITED),
-    ("queue_gate", QUEUE_GATE),
-    ("running_of_gate", RUNNING_OF_GATE),
-    ("running_of_key", RUNNING_OF_KEY),
-    ("ready_of_key", READY_OF_KEY),
-    ("ahead_under_key", AHEAD_UNDER_KEY),
-    ("order_under_key", ORDER_UNDER_KEY),
-    ("ready_lane", READY_LANE),
-    ("ready_page", READY_PAGE),
-    ("parked_lane", PARKED_LANE),
-    ("parked_next", PARKED_NEXT),
-    ("admit", ADMIT),
-    ("park", PARK),
-    ("state_and_limit", super::change::STATE_AND_LIMIT),
-];
 
 const QUEUE: i64 = 0;
 const KEY: i64 = 1;
@@ -123,7 +83,7 @@ impl Writing<'_> {
     fn store_full_at(&self, limit: StoredLimit, full_at: i64) -> Result<()> {
         self.slice
             .connection
-            .prepare_cached(LIMIT_SPEND)?
+            .prepare_cached(CLAIM_SPEND)?
             .execute((limit.id, full_at))?;
         Ok(())
     }
@@ -196,7 +156,7 @@ impl Writing<'_> {
         let limited = queue_limit(self.slice.connection, queue)?.is_some();
         self.slice
             .connection
-            .prepare_cached(QUEUE_LIMITED)?
+            .prepare_cached(LIMIT_QUEUE)?
             .execute((queue, limited))?;
         Ok(())
     }
@@ -206,11 +166,11 @@ impl Writing<'_> {
         let id = queue_limit(self.slice.connection, queue)?.map(|limit| limit.id);
         self.slice
             .connection
-            .prepare_cached(QUEUE_LIMITED)?
+            .prepare_cached(LIMIT_QUEUE)?
             .execute((queue, limited))?;
         self.slice
             .connection
-            .prepare_cached(QUEUE_GATE)?
+            .prepare_cached(LIMIT_GATE)?
             .execute((queue, id))?;
         self.effects.ready += usize::from(u16::MAX);
         Ok(())
@@ -256,7 +216,7 @@ fn coded(kind: &LimitKind) -> (i64, &[u8]) {
 
 /// Every limit.
 pub(super) fn limits(connection: &Connection) -> Result<Vec<Limit>> {
-    read::all(connection, LIMITS, [], |row| {
+    rows::all(connection, LIMIT_LIST, [], |row| {
         let name: Vec<u8> = row.get(1)?;
         let kind = if row.get::<_, i64>(0)? == QUEUE {
             LimitKind::Queue(String::from_utf8_lossy(&name).into_owned())
@@ -292,7 +252,11 @@ pub(super) fn wait_for_slot(
     };
     let ahead = match known {
         Some(ahead) => ahead,
-        None => count(connection, AHEAD_UNDER_KEY, (&key, lane, priority, id.0))?,
+        None => count(
+            connection,
+            WHY_AHEAD_UNDER_KEY,
+            (&key, lane, priority, id.0),
+        )?,
     };
     Ok(Waits::Limit {
         running: count(connection, RUNNING_OF_KEY, [&key])?,
@@ -308,9 +272,12 @@ fn order_under_key(connection: &Connection, key: &[u8], lane: i64) -> Result<Vec
     let mut tasks = Vec::new();
     for state in [State::Blocked, State::Queued] {
         let parameters = (key, state.code(), lane);
-        tasks.extend(read::all(connection, ORDER_UNDER_KEY, parameters, |row| {
-            Ok((Reverse(row.get::<_, i64>(1)?), TaskId(row.get(0)?)))
-        })?);
+        tasks.extend(rows::all(
+            connection,
+            WHY_ORDER_UNDER_KEY,
+            parameters,
+            |row| Ok((Reverse(row.get::<_, i64>(1)?), TaskId(row.get(0)?))),
+        )?);
     }
     tasks.sort_unstable();
     Ok(tasks.into_iter().map(|(_, id)| id).collect())

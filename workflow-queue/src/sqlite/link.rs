@@ -1,25 +1,13 @@
 //! The statements that add edges between tasks that are stored already.
 
 use queue_core::error::Result;
-use queue_core::sqlite::statement;
 use queue_core::task::TaskId;
 use queue_core::workflow::Edge;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::slice::SqliteSlice;
+use super::statements::{BLOCK, DEPEND, WORKFLOW_OF};
+use super::transaction::SqliteSlice;
 use crate::slice::Conditions;
-
-const BLOCK: &str = statement(include_str!("../../queries/block.sql"));
-const DEPEND: &str = statement(include_str!("../../queries/depend.sql"));
-const WORKFLOW_OF: &str = statement(include_str!("../../queries/workflow_of.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("block", BLOCK),
-    ("depend", DEPEND),
-    ("workflow_of", WORKFLOW_OF),
-];
 
 /// The workflow of a stored task; `None` if there is no such task.
 pub(super) fn workflow_of(connection: &Connection, task: TaskId) -> Result<Option<TaskId>> {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rusqlite::Connection;
 
-use super::{claim, edges, enqueue, lease, limits, link, promotion, retry, settle, view};
+use super::statements::STATEMENTS;
 use crate::{SqliteOptions, SqliteStore};
 
 fn plan(connection: &Connection, sql: &str) -> String {
@@ -34,20 +34,8 @@ fn every_statement_has_the_plan_it_had() {
 }
 
 fn plans(connection: &Connection) -> String {
-    let modules = [
-        enqueue::STATEMENTS,
-        link::STATEMENTS,
-        edges::STATEMENTS,
-        claim::STATEMENTS,
-        settle::STATEMENTS,
-        lease::STATEMENTS,
-        retry::STATEMENTS,
-        limits::STATEMENTS,
-        view::STATEMENTS,
-        promotion::STATEMENTS,
-    ];
     let mut plans = String::new();
-    for (name, sql) in modules.into_iter().flatten() {
+    for (name, sql) in STATEMENTS {
         let plan = plan(connection, sql);
         let sorts = plan.contains("TEMP B-TREE");
         assert!(!sorts, "{name} sorts: {plan}");

@@ -1,47 +1,43 @@
 //! The statements of a retry.
 
 use queue_core::error::Result;
-use queue_core::sqlite::{statement, write};
+use queue_core::sqlite::verbs;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 
-use super::slice::SqliteSlice;
-
-const REOPEN: &str = statement(include_str!("../../queries/reopen.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[("reopen", REOPEN)];
+use super::statements::RETRY;
+use super::transaction::SqliteSlice;
 
 impl SqliteSlice<'_> {
     /// Writes the row of a task that is re-opened.
     pub(super) fn reopen_one(&mut self, task: TaskId, state: State, unmet: bool) -> Result<()> {
-        self.connection.prepare_cached(REOPEN)?.execute((
+        self.connection.prepare_cached(RETRY)?.execute((
             task.0,
             state.code(),
             unmet,
             self.now.wall.0,
         ))?;
-        write::retried(self.connection, task)
+        verbs::retried(self.connection, task)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use queue_core::queue::Queue as _;
-    use queue_core::sqlite::write;
+    use queue_core::sqlite::verbs;
     use queue_core::state::State;
     use queue_core::task::{NewTask, TaskId};
     use queue_core::workflow::Condition;
     use rusqlite::StatementStatus;
 
-    use crate::sqlite::edges::{RUN, STATES};
+    use crate::sqlite::edges::RUN;
+    use crate::sqlite::statements::STATES;
     use crate::{WorkflowQueue, WorkflowTask};
 
     /// How often the states of tasks were read where the retry is made.
     fn reads(queue: &WorkflowQueue) -> usize {
-        let mut state_of = write::STATEMENTS.iter();
-        let (_, state_of) = state_of.find(|(name, _)| *name == "state_of").unwrap();
+        let mut state_of = verbs::statements();
+        let (_, state_of) = state_of.find(|(name, _)| *name == "get_state").unwrap();
         let reads = queue.store().database().write(|connection| {
             let mut reads = 0;
             for sql in [*state_of, STATES] {

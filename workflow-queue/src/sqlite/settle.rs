@@ -4,24 +4,12 @@ use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::{BootTime, Now};
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
-use queue_core::sqlite::{rows, statement};
+use queue_core::sqlite::rows;
 use rusqlite::{Row, params};
 
 use super::lease;
-use super::slice::SqliteSlice;
+use super::transaction::SqliteSlice;
 use crate::slice::{Conclusion, EndedAttempt, Execution};
-
-pub(super) const RUNNING_READ: &str = statement(include_str!("../../queries/running_read.sql"));
-pub(super) const CONCLUDE: &str = statement(include_str!("../../queries/conclude.sql"));
-pub(super) const ATTEMPT_INSERT: &str = statement(include_str!("../../queries/attempt_insert.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("running_read", RUNNING_READ),
-    ("conclude", CONCLUDE),
-    ("attempt_insert", ATTEMPT_INSERT),
-];
 
 impl SqliteSlice<'_> {
     /// The execution of a claim, if it is its task's last.

@@ -9,29 +9,16 @@ use std::time::Duration;
 use queue_core::claim::{ClaimRequest, ClaimedTask};
 use queue_core::error::{Error, Result};
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{CORE, Database, Due, WORKFLOW, read};
+use queue_core::sqlite::{CORE, Database, Due, WORKFLOW};
 use queue_core::state::State;
 use rusqlite::{Connection, Transaction};
 
 use super::options::SqliteOptions;
-use super::slice::{SqliteSlice, Writing};
-use super::{claim, edges, enqueue, lease, settle};
+use super::statements::HOT;
+use super::transaction::{SqliteSlice, Writing};
+use super::{claim, enqueue, lease};
 use crate::plan::Effects;
 use crate::store::{Done, Submission};
-
-/// What producers and workers execute all the time.
-const HOT: &[&str] = &[
-    enqueue::ENQUEUE,
-    read::NEXT_DUE,
-    claim::NEXT_EXPIRY,
-    claim::CLAIM_ONE,
-    claim::CLAIM_NEXT,
-    claim::CLAIM,
-    settle::RUNNING_READ,
-    settle::CONCLUDE,
-    settle::ATTEMPT_INSERT,
-    edges::DEPENDENTS_WAITING,
-];
 
 /// A file that holds tasks, edges, attempts and limits.
 #[derive(Debug)]

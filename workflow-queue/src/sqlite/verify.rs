@@ -6,14 +6,14 @@ use queue_core::checks;
 use queue_core::error::Result;
 use queue_core::queue::{Invariant, Repaired, STEP};
 use queue_core::sqlite::verify::{self as core, CORE_CHECKS, Check, judged};
-use queue_core::sqlite::{read, statement, write};
+use queue_core::sqlite::{rows, statement, verbs};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
 use rusqlite::Connection;
 
 use super::edges::{self, Prospect};
-use super::slice::Writing;
+use super::transaction::Writing;
 use crate::slice::Slice as _;
 use crate::upstream;
 
@@ -49,7 +49,7 @@ const SLOTS: &str = statement(include_str!("../../queries/verify/slots.sql"));
 
 /// What more has to hold than [`CHECKS`] find.
 pub(super) fn more(connection: &Connection) -> Result<Vec<Invariant>> {
-    let text = |sql| read::all(connection, sql, [], |row| Ok(row.get::<_, String>(0)?));
+    let text = |sql| rows::all(connection, sql, [], |row| Ok(row.get::<_, String>(0)?));
     Ok(vec![
         judged(IS_COUNTED, true, text(COUNTED))?,
         judged(SLOTS_OFFERED, true, text(SLOTS))?,
@@ -85,7 +85,7 @@ type Edges = HashMap<Ends, Condition>;
 
 /// The edges as the tasks depended on have them.
 fn forwards(connection: &Connection) -> Result<Edges> {
-    let found = read::all(connection, EDGES_ALL, [], |row| {
+    let found = rows::all(connection, EDGES_ALL, [], |row| {
         let condition = edges::condition(row.get(2)?)?;
         Ok(((TaskId(row.get(0)?), TaskId(row.get(1)?)), condition))
     })?;
@@ -94,9 +94,9 @@ fn forwards(connection: &Connection) -> Result<Edges> {
 
 /// The edges as their dependents have them, without those to tasks that were pruned.
 fn backwards(connection: &Connection) -> Result<Edges> {
-    let stored = read::all(connection, TASK_IDS, [], |row| Ok(TaskId(row.get(0)?)))?;
+    let stored = rows::all(connection, TASK_IDS, [], |row| Ok(TaskId(row.get(0)?)))?;
     let stored: HashSet<TaskId> = stored.into_iter().collect();
-    let found = read::all(connection, UPSTREAM_ALL, [], |row| {
+    let found = rows::all(connection, UPSTREAM_ALL, [], |row| {
         Ok((TaskId(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
     })?;
     let mut edges = Edges::new();
@@ -178,12 +178,12 @@ impl Part {
                 Ok(wrong.first().map(|_| Broken::Edges).into_iter().collect())
             }
             Self::Counts => {
-                let wrong = read::all(connection, COUNTED, [], |row| Ok(TaskId(row.get(1)?)))?;
+                let wrong = rows::all(connection, COUNTED, [], |row| Ok(TaskId(row.get(1)?)))?;
                 let steps = wrong.chunks(STEP).map(<[TaskId]>::to_vec);
                 Ok(steps.map(Broken::Counts).collect())
             }
             Self::Slots => {
-                let wrong = read::all(connection, SLOTS, [], |_| Ok(()))?;
+                let wrong = rows::all(connection, SLOTS, [], |_| Ok(()))?;
                 Ok(wrong.first().map(|()| Broken::Slots).into_iter().collect())
             }
         }
@@ -200,9 +200,9 @@ impl Broken {
             Self::Edges => one(SAME_EDGES, writing.even_edges()?),
             Self::Counts(wrong) => one(IS_COUNTED, writing.recount(wrong)?),
             Self::Slots => {
-                let parked = read::all(connection, SLOTS, [], |_| Ok(()))?.len();
+                let parked = rows::all(connection, SLOTS, [], |_| Ok(()))?.len();
                 if parked > 0 {
-                    let keys = read::all(connection, PARKED_KEYS, [], |row| Ok(row.get(0)?))?;
+                    let keys = rows::all(connection, PARKED_KEYS, [], |row| Ok(row.get(0)?))?;
                     writing.freed.extend(keys);
                 }
                 one(SLOTS_OFFERED, parked)
@@ -232,7 +232,7 @@ impl Writing<'_> {
             backwards(self.slice.connection)?,
         );
         let stored =
-            |task| -> Result<bool> { Ok(write::state_of(self.slice.connection, task)?.is_some()) };
+            |task| -> Result<bool> { Ok(verbs::state_of(self.slice.connection, task)?.is_some()) };
         let mut changed = 0;
         for (&(on, dependent), &condition) in &backwards {
             if forwards.get(&(on, dependent)) != Some(&condition) && stored(dependent)? {

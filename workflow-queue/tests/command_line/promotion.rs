@@ -1,6 +1,6 @@
 //! Files of fast-queue's: read, refused, promoted.
 
-use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, write};
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, lane_or_create};
 
 use crate::command_line::program::Place;
 
@@ -11,7 +11,7 @@ fn fast_place() -> Place {
     let database = Database::open(&place.path("queue.db"), options, &[CORE]).unwrap();
     database
         .write(|connection| {
-            let lane = write::lane_or_create(connection, "default", "")?;
+            let lane = lane_or_create(connection, "default", "")?;
             connection.execute(
                 "INSERT INTO queue_tasks (queue, state, priority, kind, created_at, name, payload)
                  VALUES (?1, 2, 0, 0, 5, 't', CAST('true' AS BLOB))",

@@ -9,7 +9,7 @@ use queue_core::clock::Clock;
 use queue_core::conformance::ManualClock;
 use queue_core::error::Error;
 use queue_core::queue::Queue;
-use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, write};
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, lane_or_create};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
@@ -27,7 +27,7 @@ fn fast_file(path: &Path) -> Database {
     let database = Database::open(path, options(), &[CORE]).unwrap();
     database
         .write(|connection| {
-            let lane = write::lane_or_create(connection, "default", "")?;
+            let lane = lane_or_create(connection, "default", "")?;
             for _ in 0..2 {
                 connection.execute(
                     "INSERT INTO queue_tasks (queue, state, priority, kind, created_at, name, payload)

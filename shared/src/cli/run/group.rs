@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::super::add_task::bulk::TaskLine;
-use super::super::run_queue::{STDIN, WITHDRAWN, fnv64, of_name, of_path};
 use super::super::table::cut;
 use super::super::tasks;
+use super::group_name::{STDIN, WITHDRAWN, fnv64, of_name, of_path};
 use super::source::Origin;
 use crate::claim::WorkerId;
 use crate::error::Result;
@@ -322,8 +322,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::super::super::add_task::bulk::TaskLine;
-    use super::super::super::again::Again;
-    use super::super::super::run_queue::{Known, known_by};
+    use super::super::again::Again;
+    use super::super::group_name::{Known, known_by};
     use super::{Group, Origin, Stored, fnv64, fnv128};
     use crate::state::State;
     use crate::task::{NewTask, TaskId, check_name};

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::Failure;
-use super::super::run_queue::STDIN;
+use super::group_name::STDIN;
 use crate::error::{Error, Result};
 
 /// What lines were read from, and how it is known again.

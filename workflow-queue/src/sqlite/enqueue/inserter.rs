@@ -7,19 +7,17 @@ use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Lanes, Learned, rows, statement, write};
+use queue_core::sqlite::{Lanes, Learned, lane_or_create, rows};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::{OptionalExtension, params};
 
-use super::{LANE_LIMITED, free_state, plain_row};
+use super::plain::{free_state, plain_row};
 use crate::graph::{self, Node};
 use crate::slice::Slice as _;
-use crate::sqlite::slice::Writing;
+use crate::sqlite::statements::{ENQUEUE_KEY_HOLDER, ENQUEUE_KEY_RELEASE, LANE_LIMITED};
+use crate::sqlite::transaction::Writing;
 use crate::submission::{OnConflict, Settings, WorkflowTask};
-
-pub(super) const KEY_HOLDER: &str = statement(include_str!("../../../queries/key_holder.sql"));
-pub(super) const KEY_RELEASE: &str = statement(include_str!("../../../queries/key_release.sql"));
 
 /// Who holds an idempotency key.
 struct Holder {
@@ -93,7 +91,11 @@ impl Inserter<'_, '_> {
             if !holder.lapsed {
                 return existing(task, holder.id);
             }
-            let mut release = self.writing.slice.connection.prepare_cached(KEY_RELEASE)?;
+            let mut release = self
+                .writing
+                .slice
+                .connection
+                .prepare_cached(ENQUEUE_KEY_RELEASE)?;
             release.execute([holder.id.0])?;
             drop(release);
             inserted = self.try_insert(lane, task, start)?;
@@ -177,7 +179,11 @@ impl Inserter<'_, '_> {
 
     fn holder(&self, key: &[u8]) -> Result<Option<Holder>> {
         let now = self.writing.now().wall;
-        let mut query = self.writing.slice.connection.prepare_cached(KEY_HOLDER)?;
+        let mut query = self
+            .writing
+            .slice
+            .connection
+            .prepare_cached(ENQUEUE_KEY_HOLDER)?;
         let found = query
             .query_row([key], |row| {
                 Ok((
@@ -217,7 +223,7 @@ impl Inserter<'_, '_> {
 
     fn unknown_lane(&mut self, queue: &str, handler: &str) -> Result<i64> {
         let connection = self.writing.slice.connection;
-        let lane = write::lane_or_create(connection, queue, handler)?;
+        let lane = lane_or_create(connection, queue, handler)?;
         connection
             .prepare_cached(LANE_LIMITED)?
             .execute([lane.id])?;

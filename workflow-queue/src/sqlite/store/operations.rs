@@ -16,14 +16,14 @@ use queue_core::queue::{
 use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::wakeup::Waker;
 use queue_core::sqlite::verify::verify as core_verify;
-use queue_core::sqlite::{aside, prune, read, write};
+use queue_core::sqlite::{aside, verbs};
 use queue_core::task::{Task, TaskId};
 use queue_core::workflow::{Condition, Edge};
 use rusqlite::Transaction;
 
-use super::super::keeper::Dependents;
-use super::super::slice::SqliteSlice;
-use super::super::{claim, edges, enqueue, lease, limits, verify, view};
+use super::super::prune::Dependents;
+use super::super::transaction::SqliteSlice;
+use super::super::{attempts, claim, edges, enqueue, facts, lease, limits, stats, verify, why};
 use super::SqliteStore;
 use crate::plan::plan_retry;
 use crate::store::{Attempt, Details, Done, Limit, Store, Submission};
@@ -120,7 +120,7 @@ impl Store for SqliteStore {
 
     fn held(&self, claims: &[Claim]) -> Result<Vec<Held>> {
         self.database
-            .read(|connection| read::held(connection, claims))
+            .read(|connection| verbs::held(connection, claims))
     }
 
     fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
@@ -170,12 +170,12 @@ impl Store for SqliteStore {
     fn register(&self, worker: &WorkerInfo) -> Result<u32> {
         self.database.open_heartbeats()?;
         let worker = worker.clone();
-        let done = self.write(move |writing| write::register(writing.slice.connection, &worker))?;
+        let done = self.write(move |writing| verbs::register(writing.slice.connection, &worker))?;
         Ok(done.value)
     }
 
     fn deregister(&self, worker: WorkerId) -> Result<()> {
-        self.write(move |writing| write::deregister(writing.slice.connection, worker))?;
+        self.write(move |writing| verbs::deregister(writing.slice.connection, worker))?;
         Ok(())
     }
 
@@ -188,49 +188,49 @@ impl Store for SqliteStore {
     }
 
     fn workers(&self) -> Result<Vec<WorkerInfo>> {
-        self.database.read(read::workers)
+        self.database.read(verbs::workers)
     }
 
     fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
         self.database
-            .read(|connection| read::claims_of(connection, worker))
+            .read(|connection| verbs::claims_of(connection, worker))
     }
 
     fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Done<Vec<Reaped>>> {
         let kept = kept.to_vec();
         self.write(move |writing| {
-            let mut claims = read::claims_of(writing.slice.connection, worker)?;
+            let mut claims = verbs::claims_of(writing.slice.connection, worker)?;
             let running = claims.len();
             claims.retain(|claim| !kept.contains(claim));
             let reaped = writing.crash(&claims, false)?;
             if claims.len() == running {
-                write::forget(writing.slice.connection, worker)?;
+                verbs::forget(writing.slice.connection, worker)?;
             }
             Ok(reaped)
         })
     }
 
     fn get(&self, id: TaskId) -> Result<Option<Task>> {
-        self.database.read(|connection| read::get(connection, id))
+        self.database.read(|connection| verbs::get(connection, id))
     }
 
     fn output(&self, id: TaskId) -> Result<Option<Output>> {
         self.database
-            .read(|connection| read::output(connection, id))
+            .read(|connection| verbs::output(connection, id))
     }
 
     fn output_of(&self, id: TaskId, attempt: u32) -> Result<Option<Output>> {
         self.database
-            .read(|connection| read::output_of(connection, id, attempt))
+            .read(|connection| verbs::output_of(connection, id, attempt))
     }
 
     fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
         self.database
-            .read(|connection| read::with_outputs(connection, ids))
+            .read(|connection| verbs::with_outputs(connection, ids))
     }
 
     fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>> {
-        self.view(|connection| view::attempts(connection, id))
+        self.view(|connection| attempts::attempts(connection, id))
     }
 
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
@@ -254,27 +254,27 @@ impl Store for SqliteStore {
     }
 
     fn details(&self, id: TaskId) -> Result<Option<Details>> {
-        self.view(|connection| view::details(connection, id))
+        self.view(|connection| facts::details(connection, id))
     }
 
     fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>> {
-        self.view(|connection| view::spawned(connection, id))
+        self.view(|connection| facts::spawned(connection, id))
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
         self.database
-            .read(|connection| read::list(connection, query))
+            .read(|connection| verbs::list(connection, query))
     }
 
     fn last_id(&self) -> Result<Option<TaskId>> {
-        self.database.read(read::last_id)
+        self.database.read(verbs::last_id)
     }
 
     fn stats(&self) -> Result<Stats> {
         if self.unpromoted {
-            return self.database.read(|connection| read::stats(connection, 0));
+            return self.database.read(|connection| verbs::stats(connection, 0));
         }
-        self.database.read(view::stats)
+        self.database.read(stats::stats)
     }
 
     fn refuses(&self) -> Option<Error> {
@@ -282,7 +282,7 @@ impl Store for SqliteStore {
     }
 
     fn queues(&self) -> Result<Vec<QueueInfo>> {
-        self.database.read(read::queues)
+        self.database.read(verbs::queues)
     }
 
     fn limits(&self) -> Result<Vec<Limit>> {
@@ -293,11 +293,11 @@ impl Store for SqliteStore {
         if self.unpromoted {
             return self
                 .database
-                .read(|connection| read::waits(connection, id, order));
+                .read(|connection| verbs::waits(connection, id, order));
         }
         let now = self.database.now().wall;
         self.database
-            .read(|connection| view::waits(connection, id, now, order))
+            .read(|connection| why::waits(connection, id, now, order))
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Done<Vec<Change>>> {
@@ -309,7 +309,7 @@ impl Store for SqliteStore {
         let (ids, why) = (ids.to_vec(), why.to_owned());
         self.write(move |writing| {
             let changes = writing.cancel(&ids)?;
-            write::withdraw(writing.slice.connection, &ids, &why)?;
+            verbs::withdraw(writing.slice.connection, &ids, &why)?;
             Ok(changes)
         })
     }
@@ -339,7 +339,7 @@ impl Store for SqliteStore {
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
         let ids = ids.to_vec();
         let done = self
-            .write(move |writing| write::reprioritize(writing.slice.connection, &ids, priority))?;
+            .write(move |writing| verbs::reprioritize(writing.slice.connection, &ids, priority))?;
         Ok(done.value)
     }
 
@@ -347,7 +347,7 @@ impl Store for SqliteStore {
         let queue = queue.to_owned();
         let done = self.write(move |writing| {
             let changed =
-                write::set_paused(writing.slice.connection, &queue, paused, writing.now().wall)?;
+                verbs::set_paused(writing.slice.connection, &queue, paused, writing.now().wall)?;
             if changed && paused {
                 writing.limit_lanes(&queue)?;
             }
@@ -367,7 +367,7 @@ impl Store for SqliteStore {
         go_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<u64> {
         self.check_promoted()?;
-        prune::prune(&self.database, &Dependents, request, go_on)
+        verbs::prune(&self.database, &Dependents, request, go_on)
     }
 
     fn path(&self) -> &Path {

@@ -48,7 +48,7 @@ pub(super) const STORAGE: &[Fault] = &[
     },
     Fault {
         name: "a worker does not hear that its task is cancelled",
-        file: "shared/src/sqlite/write.rs",
+        file: "shared/src/sqlite/verbs/cancel.rs",
         find: "match update.execute((id.0, now.0))? {",
         replace: "match 1 {",
         suite: fast("conformance"),
@@ -73,7 +73,7 @@ pub(super) const STORAGE: &[Fault] = &[
     },
     Fault {
         name: "prune takes what a dependent needs",
-        file: "shared/src/sqlite/prune.rs",
+        file: "shared/src/sqlite/verbs/prune.rs",
         find: "if !keeper.keeps(connection, task)? && update",
         replace: "if update",
         suite: workflow("engine", "prune"),

@@ -90,7 +90,7 @@ pub(super) const WORKFLOW_QUEUE: &[Fault] = &[
     },
     Fault {
         name: "a promotion that does not wait for workers",
-        file: "workflow-queue/src/sqlite/promotion.rs",
+        file: "workflow-queue/src/sqlite/promote.rs",
         find: "if !living.is_empty() {",
         replace: "if living.len() > MANY {",
         suite: PROMOTION,

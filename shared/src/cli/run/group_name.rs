@@ -4,15 +4,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// The word for standard input.
-pub(super) const STDIN: &str = "-";
+pub(in crate::cli) const STDIN: &str = "-";
 
 /// The message of a task that was cancelled because its line had gone. One that a person cancelled
 /// has none.
-pub(super) const WITHDRAWN: &str = "its line was taken out";
+pub(in crate::cli) const WITHDRAWN: &str = "its line was taken out";
 
 /// What the lines in a queue are known by.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Known<'a> {
+pub(in crate::cli) enum Known<'a> {
     /// The absolute path of their file.
     Path(&'a str),
     /// The name of their file, and the fingerprint of its path.
@@ -24,7 +24,7 @@ pub(super) enum Known<'a> {
 }
 
 /// What the lines in that queue are known by, if it is the queue of a group.
-pub(super) fn known_by(queue: &str) -> Option<Known<'_>> {
+pub(in crate::cli) fn known_by(queue: &str) -> Option<Known<'_>> {
     let (fingerprint, rest) = queue.strip_prefix("run:")?.split_once(':')?;
     let is_hex = fingerprint.len() == 16 && fingerprint.bytes().all(|c| c.is_ascii_hexdigit());
     let fingerprint = u64::from_str_radix(fingerprint, 16)
@@ -47,17 +47,17 @@ pub(super) fn known_by(queue: &str) -> Option<Known<'_>> {
 }
 
 /// The fingerprint of the group of a file.
-pub(super) fn of_path(path: &Path) -> u64 {
+pub(in crate::cli) fn of_path(path: &Path) -> u64 {
     fnv64(path.as_os_str().as_bytes())
 }
 
 /// The fingerprint of the group of that name, which no path has.
-pub(super) fn of_name(name: &str) -> u64 {
+pub(in crate::cli) fn of_name(name: &str) -> u64 {
     fnv64(&[b"name\0", name.as_bytes()].concat())
 }
 
 /// FNV-1a: stored in keys and queue names, so it must stay the same for ever.
-pub(super) fn fnv64(bytes: &[u8]) -> u64 {
+pub(in crate::cli) fn fnv64(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })

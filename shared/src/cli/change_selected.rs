@@ -34,13 +34,13 @@ const NAMED_AT_MOST: usize = 5;
 
 /// What became of the selected tasks.
 #[derive(Default)]
-struct Made {
-    changes: Vec<(TaskId, Change)>,
+pub(super) struct Made {
+    pub(super) changes: Vec<(TaskId, Change)>,
     /// Those that were re-opened with them.
-    also: Vec<(TaskId, Change)>,
+    pub(super) also: Vec<(TaskId, Change)>,
     /// How many of all have been looked at, and how many there are.
-    looked_at: usize,
-    total: usize,
+    pub(super) looked_at: usize,
+    pub(super) total: usize,
 }
 
 impl Verb {
@@ -112,40 +112,11 @@ pub(super) fn run<Q: Queue>(
     )
 }
 
-/// Queues the selected tasks again that the filter lets through and, `downstream`, what was skipped
-/// because of them; reports as [`run`].
-pub(super) fn run_retry<Q: Queue>(
-    context: &Context<Q>,
-    selectors: &[Selector],
-    filter: &Filter,
-    verb: &Verb,
-    downstream: bool,
-) -> Result<(), Failure> {
-    run_with(
-        context,
-        selectors,
-        filter,
-        verb,
-        |queue, ids, made, go_on| {
-            let mut plan = queue.plan_retry(ids, downstream)?;
-            made.total = plan.order().len();
-            while !plan.left().is_empty() && go_on() {
-                for (id, change) in queue.retry_step(&mut plan)? {
-                    if plan.is_asked(id) {
-                        made.changes.push((id, change));
-                    } else {
-                        made.also.push((id, change));
-                    }
-                }
-                made.looked_at = made.total - plan.left().len();
-            }
-            Ok(())
-        },
-    )
-}
-
 /// Selects tasks, has them changed as long as no signal says otherwise, and reports.
-fn run_with<Q: Queue>(
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_with<Q: Queue>(
     context: &Context<Q>,
     selectors: &[Selector],
     filter: &Filter,

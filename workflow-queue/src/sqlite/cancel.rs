@@ -2,21 +2,19 @@
 
 use queue_core::error::Result;
 use queue_core::queue::Change;
-use queue_core::sqlite::{rows, statement, write};
+use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::OptionalExtension;
 
-use super::slice::{SqliteSlice, Writing};
+use super::statements::TASK_ROW;
+use super::transaction::{SqliteSlice, Writing};
 use crate::slice::{Slice as _, TaskRow};
-
-pub(super) const STATE_AND_LIMIT: &str =
-    statement(include_str!("../../queries/state_and_limit.sql"));
 
 impl SqliteSlice<'_> {
     /// A task's row.
     pub(super) fn row(&self, id: TaskId) -> Result<Option<TaskRow>> {
-        let mut query = self.connection.prepare_cached(STATE_AND_LIMIT)?;
+        let mut query = self.connection.prepare_cached(TASK_ROW)?;
         let found: Option<(i64, Option<Vec<u8>>)> = query
             .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
@@ -36,7 +34,7 @@ impl Writing<'_> {
 
     fn cancel_one(&mut self, id: TaskId) -> Result<Change> {
         let waiting = self.slice.row(id)?.filter(|row| row.state.is_waiting());
-        let change = write::cancel(self.slice.connection, id, self.now().wall)?;
+        let change = verbs::cancel(self.slice.connection, id, self.now().wall)?;
         if let Some(row) = waiting {
             self.freed.extend(row.limit_key);
             self.slice.wait_no_more(id)?;

@@ -11,19 +11,9 @@ use std::time::Duration;
 use queue_core::error::Result;
 use queue_core::queue::WorkerInfo;
 use queue_core::sidecar::registration;
-use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, read, statement};
+use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, verbs};
 
-const PROMOTE_MARK: &str = statement(include_str!("../../queries/promote_mark.sql"));
-const PROMOTE_CLOSE: &str = statement(include_str!("../../queries/promote_close.sql"));
-const PROMOTE_LEASE: &str = statement(include_str!("../../queries/promote_lease.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("promote_mark", PROMOTE_MARK),
-    ("promote_close", PROMOTE_CLOSE),
-    ("promote_lease", PROMOTE_LEASE),
-];
+use super::statements::{PROMOTE_CLOSE, PROMOTE_LEASE, PROMOTE_MARK};
 
 /// The lease of what ran when the file was promoted. No worker holds it any more: it is of dead ones,
 /// which are recovered by their locks, or of programs that claimed without registering. So it has
@@ -63,7 +53,7 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
     })?;
     database.waker().wake(MANY);
     let mut living = Vec::new();
-    for worker in database.read(read::workers)? {
+    for worker in database.read(verbs::workers)? {
         // Since the mark none can have joined, so those that live now are all there will be.
         if registration::is_alive(database.sidecar(), worker.id)? {
             living.push(worker);

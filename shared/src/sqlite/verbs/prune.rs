@@ -8,18 +8,23 @@ use crate::sidecar::files;
 use crate::state::State;
 use crate::task::TaskId;
 
-use super::{Database, read, statement, write};
+use super::super::{Database, rows, statement};
+use super::get::state_of;
+use super::list::last_id;
+use super::output::forget_outputs;
 
-const PRUNE_KEEP: &str = statement(include_str!("../../queries/prune_keep.sql"));
-const PRUNE_FIND: &str = statement(include_str!("../../queries/prune_find.sql"));
-const PRUNE: &str = statement(include_str!("../../queries/prune.sql"));
+const PRUNE_KEEP: &str = statement(include_str!("../../../queries/prune_keep.sql"));
+const PRUNE_FIND: &str = statement(include_str!("../../../queries/prune_find.sql"));
+const PRUNE_RETRIED: &str = statement(include_str!("../../../queries/prune_retried.sql"));
+const PRUNE: &str = statement(include_str!("../../../queries/prune.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "testing")]
-pub const STATEMENTS: [(&str, &str); 3] = [
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("prune_keep", PRUNE_KEEP),
     ("prune_find", PRUNE_FIND),
     ("prune", PRUNE),
+    ("prune_retried", PRUNE_RETRIED),
 ];
 
 /// Ids looked at in one read: a longer one would keep the log from being reset.
@@ -53,7 +58,7 @@ pub fn prune(
         })?;
     }
     let states = mask(&request.states);
-    let Some(last) = database.read(read::last_id)? else {
+    let Some(last) = database.read(last_id)? else {
         return Ok(0);
     };
     let end = keep_from(database, request, states, last)?;
@@ -93,7 +98,7 @@ fn delete_logs(database: &Database, last: TaskId) -> Result<()> {
         let Some(id) = id.and_then(|id| id.parse().ok()).map(TaskId) else {
             continue;
         };
-        let gone = |connection: &Connection| Ok(write::state_of(connection, id)?.is_none());
+        let gone = |connection: &Connection| Ok(state_of(connection, id)?.is_none());
         if id <= last && database.read(gone)? {
             // One that cannot be deleted now is met again by the next prune.
             let _ = files::remove(&entry.path());
@@ -123,7 +128,7 @@ fn keep_from(
     };
     let skipped = i64::try_from(skipped).unwrap_or(i64::MAX);
     let kept = database.read(|connection| {
-        read::all(connection, PRUNE_KEEP, (states, skipped), |row| {
+        rows::all(connection, PRUNE_KEEP, (states, skipped), |row| {
             Ok(row.get::<_, i64>(0)?)
         })
     })?;
@@ -140,7 +145,7 @@ fn find(
 ) -> Result<(Vec<i64>, i64)> {
     let before = request.finished_before.0;
     let seen = database.read(|connection| {
-        read::all(
+        rows::all(
             connection,
             PRUNE_FIND,
             (states, before, from, end, LOOK_AT_ONCE),
@@ -183,7 +188,7 @@ fn delete(
         for id in &ids {
             let task = TaskId(*id);
             if !keeper.keeps(connection, task)? && update.execute((id, states, before))? == 1 {
-                write::clear(connection, task)?;
+                clear(connection, task)?;
                 keeper.clear(connection, task)?;
                 deleted += 1;
             }
@@ -192,15 +197,22 @@ fn delete(
     })
 }
 
+/// Deletes what is stored beside a task that was deleted.
+fn clear(connection: &Connection, id: TaskId) -> Result<()> {
+    forget_outputs(connection, id)?;
+    connection.prepare_cached(PRUNE_RETRIED)?.execute([id.0])?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;
 
-    use super::{Keeper, prune};
+    use super::{Keeper, prune, state_of};
     use crate::clock::Timestamp;
     use crate::error::{Error, Result};
     use crate::queue::PruneRequest;
-    use crate::sqlite::{CORE, Database, Durability, OpenOptions, write};
+    use crate::sqlite::{CORE, Database, Durability, OpenOptions};
     use crate::task::TaskId;
 
     /// Changes a task between the look that finds it and its deletion.
@@ -245,7 +257,7 @@ mod tests {
                 dry_run: false,
             };
             let pruned = prune(&database, &Meanwhile(meanwhile), &request, &mut |_| true).unwrap();
-            let found = database.read(|connection| write::state_of(connection, TaskId(1)));
+            let found = database.read(|connection| state_of(connection, TaskId(1)));
             let is_left = found.unwrap().is_some();
             assert_eq!((pruned, is_left), (deleted, deleted == 0), "{meanwhile}");
         }

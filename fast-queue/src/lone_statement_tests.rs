@@ -2,8 +2,7 @@
 
 use queue_core::claim::{ClaimRequest, WorkerId};
 
-use super::FastQueue;
-use crate::{NewTask, Queue, claim, enqueue, settle};
+use crate::{FastQueue, NewTask, Queue, claim, enqueue, settle};
 
 /// None of them does what its transaction does instead, at a third of the speed.
 #[test]
@@ -15,9 +14,9 @@ fn a_lone_task_is_enqueued_claimed_and_settled_in_one_statement_each() {
     let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
     let first = queue.claim(&request).unwrap().tasks;
     assert_eq!(first.len(), 1);
-    let (lane, _) = queue.database.lanes().only(&request).unwrap();
-    let now = queue.database.now();
-    let database = &queue.database;
+    let (lane, _) = queue.database().lanes().only(&request).unwrap();
+    let now = queue.database().now();
+    let database = queue.database();
     let enqueued = database.write_statement(move |connection| {
         enqueue::enqueue_one(connection, lane, &task(), now.wall)
     });

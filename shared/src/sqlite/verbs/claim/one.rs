@@ -8,7 +8,7 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params};
 
-use super::rows::{self, Columns};
+use super::super::super::rows::{self, Columns};
 use crate::claim::{ClaimedTask, WorkerId};
 use crate::error::Result;
 use crate::task::Work;
@@ -37,7 +37,7 @@ impl Columns for Taken<'_, '_> {
 }
 
 /// Gives a connection the function. No schema may use it.
-pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
+pub(in super::super::super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("queue_claimed", ANY_NUMBER, flags, |context| {
         let worker = WorkerId(context.get(1)?);

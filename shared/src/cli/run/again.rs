@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::invocation::Invocation;
-use super::run_queue::{Known, STDIN, known_by, of_path};
+use super::super::invocation::Invocation;
+use super::group_name::{Known, STDIN, known_by, of_path};
 use crate::task::Work;
 
 /// The arguments that repeat a `run`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Again {
-    pub(super) words: String,
+    pub(in crate::cli) words: String,
     /// What they need beside them.
-    pub(super) given: &'static str,
+    pub(in crate::cli) given: &'static str,
 }
 
 impl Again {
@@ -22,7 +22,7 @@ impl Again {
     }
 
     /// The same, called from the folder `here`.
-    pub(super) fn from(queue: &str, here: Option<&Path>) -> Option<Self> {
+    pub(in crate::cli) fn from(queue: &str, here: Option<&Path>) -> Option<Self> {
         let of = |path: &str, given| Self {
             words: quoted(path),
             given,
@@ -59,7 +59,7 @@ impl Again {
 }
 
 /// A file's name as an argument that is no option and not standard input.
-pub(super) fn quoted(path: &str) -> String {
+pub(in crate::cli) fn quoted(path: &str) -> String {
     let path = if path.starts_with('-') {
         format!("./{path}")
     } else {

@@ -1,47 +1,21 @@
-//! What is read beyond what both engines read.
+//! Why: what keeps a task waiting, of what this engine alone knows too.
 
 use std::ops::ControlFlow;
 
-use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::queue::{ClaimOrder, Stats, Waits};
-use queue_core::sqlite::{read, rows, statement};
+use queue_core::queue::{ClaimOrder, Waits};
+use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::Standing;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::statements::WHY;
 use super::{edges, limits};
-use crate::store::{Attempt, Details};
-
-const ATTEMPTS: &str = statement(include_str!("../../queries/attempts.sql"));
-const ATTEMPTS_DELETE: &str = statement(include_str!("../../queries/attempts_delete.sql"));
-const BLOCKED: &str = statement(include_str!("../../queries/blocked.sql"));
-const DETAILS: &str = statement(include_str!("../../queries/details.sql"));
-const SPAWNED: &str = statement(include_str!("../../queries/spawned.sql"));
-const WAITS: &str = statement(include_str!("../../queries/waits.sql"));
-
-/// Every statement of this module by its file's name, for plan tests.
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("attempts", ATTEMPTS),
-    ("attempts_delete", ATTEMPTS_DELETE),
-    ("blocked", BLOCKED),
-    ("details", DETAILS),
-    ("spawned", SPAWNED),
-    ("waits", WAITS),
-];
 
 /// Unmet dependencies that `why` names at most.
 const NAMED_AT_MOST: usize = 100;
-
-/// How many tasks stand where.
-pub(super) fn stats(connection: &Connection) -> Result<Stats> {
-    let mut query = connection.prepare_cached(BLOCKED)?;
-    let blocked = query.query_row([], |row| rows::count(row, 0))?;
-    read::stats(connection, blocked)
-}
 
 /// What keeps a task waiting.
 pub(super) fn waits(
@@ -50,8 +24,8 @@ pub(super) fn waits(
     now: Timestamp,
     mut order: Option<&mut ClaimOrder>,
 ) -> Result<Vec<Waits>> {
-    let mut waits = read::waits(connection, id, order.as_deref_mut())?;
-    let mut query = connection.prepare_cached(WAITS)?;
+    let mut waits = verbs::waits(connection, id, order.as_deref_mut())?;
+    let mut query = connection.prepare_cached(WHY)?;
     let found = query
         .query_row([id.0], |row| {
             Ok((
@@ -141,51 +115,6 @@ fn dependencies(
     Ok(found)
 }
 
-/// What is known of a task beyond what both engines know.
-pub(super) fn details(connection: &Connection, id: TaskId) -> Result<Option<Details>> {
-    let found = read::all(connection, DETAILS, [id.0], |row| {
-        Ok(Details {
-            workflow: row.get::<_, Option<i64>>(0)?.map(TaskId),
-            spawner: row.get::<_, Option<i64>>(1)?.map(TaskId),
-            limit_key: row.get(2)?,
-            deadline_at: rows::time(row, 3)?,
-        })
-    })?;
-    Ok(found.into_iter().next())
-}
-
-/// The tasks that one added while running, in the order of their ids.
-pub(super) fn spawned(connection: &Connection, id: TaskId) -> Result<Vec<TaskId>> {
-    read::all(connection, SPAWNED, [id.0], |row| Ok(TaskId(row.get(0)?)))
-}
-
-/// The recorded attempts of a task, the oldest first.
-pub(super) fn attempts(connection: &Connection, id: TaskId) -> Result<Vec<Attempt>> {
-    read::all(connection, ATTEMPTS, [id.0], |row| {
-        Ok(Attempt {
-            token: row.get(0)?,
-            attempt: row.get(1)?,
-            worker: WorkerId(row.get(2)?),
-            started_at: Timestamp(row.get(3)?),
-            finished_at: Timestamp(row.get(4)?),
-            state: rows::state(row.get(5)?)?,
-            exit_code: row.get(6)?,
-            signal: row.get(7)?,
-            reason: rows::reason(row.get(8)?),
-            message: row.get(9)?,
-            tail: row.get(10)?,
-        })
-    })
-}
-
-/// Deletes the recorded attempts of a task.
-pub(super) fn forget_attempts(connection: &Connection, id: TaskId) -> Result<()> {
-    connection
-        .prepare_cached(ATTEMPTS_DELETE)?
-        .execute([id.0])?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use queue_core::claim::{ClaimRequest, WorkerId};
@@ -194,7 +123,8 @@ mod tests {
     use queue_core::task::{NewTask, TaskId};
     use rusqlite::StatementStatus;
 
-    use super::{limits, waits};
+    use super::super::statements::{WHY_AHEAD_UNDER_KEY, WHY_ORDER_UNDER_KEY};
+    use super::waits;
     use crate::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
 
     /// Of every task those in front of it were counted: of 20,000 under one key `why all` counted 200
@@ -235,8 +165,8 @@ mod tests {
                     .prepare_cached(sql)?
                     .get_status(StatementStatus::Run))
             };
-            assert_eq!(runs(limits::AHEAD_UNDER_KEY)?, 0);
-            assert_eq!(runs(limits::ORDER_UNDER_KEY)?, 2 * 2 * 2);
+            assert_eq!(runs(WHY_AHEAD_UNDER_KEY)?, 0);
+            assert_eq!(runs(WHY_ORDER_UNDER_KEY)?, 2 * 2 * 2);
             for (id, waits_in_order) in ids.iter().zip(all) {
                 assert_eq!(waits(connection, *id, Timestamp(0), None)?, waits_in_order);
             }

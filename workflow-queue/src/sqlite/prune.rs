@@ -1,11 +1,12 @@
-//! What a prune leaves.
+//! Prune: what it leaves, and what goes with a task.
 
 use queue_core::error::Result;
-use queue_core::sqlite::prune::Keeper;
+use queue_core::sqlite::verbs::prune::Keeper;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-use super::{edges, view};
+use super::edges;
+use super::statements::PRUNE_ATTEMPTS;
 
 /// What this engine adds to a prune: a task stays while a dependent may still read its output, and
 /// its edges and attempts go with it.
@@ -23,6 +24,12 @@ impl Keeper for Dependents {
 
     fn clear(&self, connection: &Connection, task: TaskId) -> Result<()> {
         edges::forget(connection, task)?;
-        view::forget_attempts(connection, task)
+        forget_attempts(connection, task)
     }
+}
+
+/// Deletes the recorded attempts of a task.
+fn forget_attempts(connection: &Connection, id: TaskId) -> Result<()> {
+    connection.prepare_cached(PRUNE_ATTEMPTS)?.execute([id.0])?;
+    Ok(())
 }

@@ -5,8 +5,12 @@ use rusqlite::{Connection, OptionalExtension};
 use super::statement;
 use crate::error::{Error, Result};
 
-pub(super) const LANE: &str = statement(include_str!("../../queries/lane.sql"));
-pub(super) const LANE_CREATE: &str = statement(include_str!("../../queries/lane_create.sql"));
+const LANE: &str = statement(include_str!("../../queries/lane.sql"));
+const LANE_CREATE: &str = statement(include_str!("../../queries/lane_create.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub const LANE_STATEMENTS: [(&str, &str); 2] = [("lane", LANE), ("lane_create", LANE_CREATE)];
 
 /// A row of `queue_queues`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

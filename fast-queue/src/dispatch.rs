@@ -1,0 +1,124 @@
+//! Every verb and the file of its name. Where there is none, both engines do the same: see
+//! `shared/src/sqlite/verbs/`.
+
+use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
+use queue_core::error::{Error, Result};
+use queue_core::outcome::{Settled, Settlement};
+use queue_core::queue::{
+    Change, ClaimOrder, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats, Waits,
+    WorkerInfo,
+};
+use queue_core::sidecar::wakeup::Wake;
+use queue_core::task::{NewTask, TaskId};
+
+use crate::queue::FastQueue;
+use crate::{
+    cancel, claim, enqueue, pause, prune, reap, register, reprioritize, retry, settle, stats,
+    verify, why,
+};
+
+impl Queue for FastQueue {
+    type Tx<'a> = rusqlite::Transaction<'a>;
+
+    queue_core::answered_by_database!();
+
+    fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
+        enqueue::enqueue(self, tasks)
+    }
+
+    fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
+        enqueue::enqueue_in(self, tx, tasks)
+    }
+
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        claim::claim(self, request)
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+        settle::settle(self, settlements)
+    }
+
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<(Vec<Settled>, Result<Claims>)> {
+        settle::settle_and_claim(self, settlements, request)
+    }
+
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<(Vec<Settled>, Wake)> {
+        settle::settle_in(self, tx, settlements)
+    }
+
+    fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        register::register(self, worker)
+    }
+
+    fn deregister(&self, worker: WorkerId) -> Result<()> {
+        register::deregister(self, worker)
+    }
+
+    fn take_back(&self) -> Result<usize> {
+        register::take_back(self)
+    }
+
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>> {
+        reap::reap_except(self, worker, kept)
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        stats::stats(self)
+    }
+
+    fn refuses(&self) -> Result<Option<Error>> {
+        self.refusal()
+    }
+
+    fn waits_in_order(&self, id: TaskId, order: &mut ClaimOrder) -> Result<Vec<Waits>> {
+        why::waits(self, id, Some(order))
+    }
+
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        why::waits(self, id, None)
+    }
+
+    fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        cancel::cancel(self, ids)
+    }
+
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>> {
+        cancel::withdraw(self, ids, why)
+    }
+
+    fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        retry::retry(self, ids)
+    }
+
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+        reprioritize::reprioritize(self, ids, priority)
+    }
+
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
+        pause::set_paused(self, queue, paused)
+    }
+
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64> {
+        prune::prune_while(self, request, go_on)
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        verify::verify(self)
+    }
+
+    fn repair(&self) -> Result<Vec<Repaired>> {
+        verify::repair(self)
+    }
+}

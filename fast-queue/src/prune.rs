@@ -1,0 +1,34 @@
+//! Prune: delete old ended tasks.
+
+use queue_core::error::Result;
+use queue_core::queue::PruneRequest;
+use queue_core::sqlite::verbs;
+use queue_core::sqlite::verbs::prune::Keeper;
+use queue_core::task::TaskId;
+use rusqlite::Connection;
+
+use crate::guard::{Guard, Phase};
+use crate::queue::FastQueue;
+
+/// Deletes ended tasks in steps, as long as `go_on` says so.
+pub(crate) fn prune_while(
+    queue: &FastQueue,
+    request: &PruneRequest,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64> {
+    verbs::prune(queue.database(), &queue.guard, request, go_on)
+}
+
+impl Keeper for Guard {
+    fn check(&self, connection: &Connection) -> Result<()> {
+        Self::check(self, connection, Phase::Accepting)
+    }
+
+    fn keeps(&self, _: &Connection, _: TaskId) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn clear(&self, _: &Connection, _: TaskId) -> Result<()> {
+        Ok(())
+    }
+}

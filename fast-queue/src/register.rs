@@ -1,0 +1,32 @@
+//! Register and deregister: the workers that are known.
+
+use queue_core::claim::WorkerId;
+use queue_core::error::Result;
+use queue_core::queue::WorkerInfo;
+use queue_core::sqlite::{aside, verbs};
+
+use crate::guard::Phase;
+use crate::queue::FastQueue;
+
+/// Makes a worker known.
+pub(crate) fn register(queue: &FastQueue, worker: &WorkerInfo) -> Result<u32> {
+    let worker = worker.clone();
+    queue.change(Phase::Accepting, move |connection| {
+        verbs::register(connection, &worker)
+    })
+}
+
+/// Forgets a worker that holds no claims.
+pub(crate) fn deregister(queue: &FastQueue, worker: WorkerId) -> Result<()> {
+    queue.change(Phase::Finishing, move |connection| {
+        verbs::deregister(connection, worker)
+    })
+}
+
+/// Takes back what was set aside and can be read.
+pub(crate) fn take_back(queue: &FastQueue) -> Result<usize> {
+    if queue.database().read(aside::readable)?.is_empty() {
+        return Ok(0);
+    }
+    queue.change(Phase::Accepting, aside::take_back)
+}

@@ -1,0 +1,38 @@
+//! Every statement of this engine, each a file of its name in `queries/`, and those that are executed
+//! all the time.
+
+use queue_core::sqlite::verbs;
+
+queue_core::statements! {
+    "../queries/";
+    ENGINE = "engine",
+    ENQUEUE = "enqueue",
+    ENQUEUE_ONE = "enqueue_one",
+    ENQUEUE_LANE_OPEN = "enqueue_lane_open",
+    ENQUEUE_ID_OF_KEY = "enqueue_id_of_key",
+    CLAIM = "claim",
+    CLAIM_ONE = "claim_one",
+    CLAIM_NEXT = "claim_next",
+    CLAIM_READ = "claim_read",
+    CLAIM_LANES = "claim_lanes",
+    CLAIM_PROMOTE_DUE = "claim_promote_due",
+    SETTLE = "settle",
+    SETTLE_ONE = "settle_one",
+    SETTLE_SUCCESS = "settle_success",
+    SETTLE_READ = "settle_read",
+    REAP = "reap",
+    REAP_ROWS = "reap_rows",
+    RETRY = "retry",
+    STATS_BLOCKED = "stats_blocked",
+}
+
+/// What producers and workers execute all the time.
+pub(crate) const HOT: &[&str] = &[
+    ENQUEUE_ONE,
+    verbs::NEXT_DUE,
+    CLAIM_ONE,
+    CLAIM_NEXT,
+    CLAIM,
+    SETTLE_ONE,
+    SETTLE_SUCCESS,
+];

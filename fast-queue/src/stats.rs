@@ -1,0 +1,17 @@
+//! Stats: how many tasks stand where.
+
+use queue_core::error::Result;
+use queue_core::queue::Stats;
+use queue_core::sqlite::{rows, verbs};
+
+use crate::queue::FastQueue;
+use crate::statements::STATS_BLOCKED;
+
+/// How many tasks stand where, also in a file that is workflow-queue's by now.
+pub(crate) fn stats(queue: &FastQueue) -> Result<Stats> {
+    queue.database().read(|connection| {
+        let mut query = connection.prepare_cached(STATS_BLOCKED)?;
+        let blocked = query.query_row([], |row| rows::count(row, 0))?;
+        verbs::stats(connection, blocked)
+    })
+}

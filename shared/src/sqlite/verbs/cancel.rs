@@ -1,0 +1,58 @@
+//! Cancel: end waiting tasks, and ask for the end of running ones.
+
+use rusqlite::Connection;
+
+use super::super::statement;
+use super::get::state_of;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::queue::Change;
+use crate::state::State;
+use crate::task::TaskId;
+
+const CANCEL: &str = statement(include_str!("../../../queries/cancel.sql"));
+const CANCEL_REQUEST: &str = statement(include_str!("../../../queries/cancel_request.sql"));
+const WITHDRAW: &str = statement(include_str!("../../../queries/cancel_message.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("cancel", CANCEL),
+    ("cancel_request", CANCEL_REQUEST),
+    ("cancel_message", WITHDRAW),
+];
+
+/// Cancels a task: a waiting one at once, a running one by a request to its worker. One that was
+/// cancelled before stays so.
+pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Change> {
+    let Some((state, worker)) = state_of(connection, id)? else {
+        return Ok(Change::NotFound);
+    };
+    match state {
+        State::Scheduled | State::Blocked | State::Queued => {
+            connection.prepare_cached(CANCEL)?.execute((id.0, now.0))?;
+            Ok(Change::Done(State::Cancelled))
+        }
+        State::Running => {
+            let mut update = connection.prepare_cached(CANCEL_REQUEST)?;
+            let change = match update.execute((id.0, now.0))? {
+                0 => Change::AlreadyRequested,
+                _ => Change::Requested,
+            };
+            worker.map(change).ok_or_else(|| Error::Bug {
+                what: format!("task {id} runs without a worker"),
+            })
+        }
+        State::Cancelled => Ok(Change::Already(State::Cancelled)),
+        State::Succeeded | State::Failed | State::Skipped => Ok(Change::Refused(state)),
+    }
+}
+
+/// Says of tasks that are cancelled why they are.
+pub fn withdraw(connection: &Connection, ids: &[TaskId], why: &str) -> Result<()> {
+    let mut update = connection.prepare_cached(WITHDRAW)?;
+    for id in ids {
+        update.execute((id.0, why))?;
+    }
+    Ok(())
+}

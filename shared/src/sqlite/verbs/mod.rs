@@ -1,0 +1,62 @@
+//! What both engines do in the same way with the core line of the schema, within a transaction or on
+//! a snapshot of the engine's. Every verb is a file of its name; an engine's verb of that name calls
+//! it.
+
+mod cancel;
+mod claim;
+mod get;
+mod held;
+mod list;
+mod one_line;
+mod output;
+mod pause;
+pub mod prune;
+mod queues;
+mod register;
+mod reprioritize;
+mod retry;
+mod stats;
+mod why;
+mod workers;
+
+pub use cancel::{cancel, withdraw};
+pub(super) use claim::one::add_function;
+pub use claim::one::claim_one;
+pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
+pub use get::{get, state_of, with_outputs};
+pub use held::held;
+pub use list::{last_id, list};
+pub use output::{attempt_of, output, output_of, store_output};
+pub use pause::set_paused;
+pub use prune::prune;
+pub use queues::queues;
+pub use register::{deregister, forget, register};
+pub use reprioritize::reprioritize;
+pub use retry::retried;
+pub use stats::stats;
+pub use why::waits;
+pub use workers::{claims_of, workers};
+
+/// Every statement of the verbs by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    [
+        cancel::STATEMENTS,
+        claim::STATEMENTS,
+        get::STATEMENTS,
+        held::STATEMENTS,
+        list::STATEMENTS,
+        output::STATEMENTS,
+        pause::STATEMENTS,
+        prune::STATEMENTS,
+        queues::STATEMENTS,
+        register::STATEMENTS,
+        reprioritize::STATEMENTS,
+        retry::STATEMENTS,
+        stats::STATEMENTS,
+        why::STATEMENTS,
+        workers::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,58 @@
+//! The verbs that an engine over a [`Database`](super::super::Database) answers in one line.
+
+/// What an engine answers of its file with nothing of its own: for the `impl` of
+/// [`Queue`](crate::queue::Queue) of a type with a method `database`.
+#[macro_export]
+macro_rules! answered_by_database {
+    () => {
+        $crate::answered_by_database! {
+            held(claims: &[$crate::claim::Claim]) -> Vec<$crate::claim::Held>;
+            workers() -> Vec<$crate::queue::WorkerInfo>;
+            claims_of(worker: $crate::claim::WorkerId) -> Vec<$crate::claim::Claim>;
+            get(id: $crate::task::TaskId) -> Option<$crate::task::Task>;
+            output(id: $crate::task::TaskId) -> Option<$crate::output::Output>;
+            output_of(
+                id: $crate::task::TaskId,
+                attempt: u32
+            ) -> Option<$crate::output::Output>;
+            with_outputs(
+                ids: &[$crate::task::TaskId]
+            ) -> Vec<($crate::task::Task, Option<$crate::output::Output>)>;
+            list(query: &$crate::queue::ListQuery) -> Vec<$crate::task::Task>;
+            last_id() -> Option<$crate::task::TaskId>;
+            queues() -> Vec<$crate::queue::QueueInfo>;
+        }
+
+        fn path(&self) -> &std::path::Path {
+            self.database().path()
+        }
+
+        fn sidecar(&self) -> &$crate::sidecar::Sidecar {
+            self.database().sidecar()
+        }
+
+        fn now(&self) -> $crate::clock::Now {
+            self.database().now()
+        }
+
+        fn random(&self) -> u64 {
+            self.database().random()
+        }
+
+        fn change_counter(&self) -> $crate::error::Result<i64> {
+            self.database().change_counter()
+        }
+
+        fn diagnose(&self) -> $crate::error::Result<Vec<$crate::queue::Finding>> {
+            self.database().diagnose(false)
+        }
+    };
+    ($($verb:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
+        $(
+            fn $verb(&self, $($name: $type),*) -> $crate::error::Result<$answer> {
+                self.database()
+                    .read(|connection| $crate::sqlite::verbs::$verb(connection, $($name),*))
+            }
+        )+
+    };
+}

@@ -1,0 +1,32 @@
+//! Pause and resume: stop claims from a queue, and let them go on.
+
+use rusqlite::Connection;
+
+use super::super::lane_row::lane_or_create;
+use super::super::statement;
+use crate::clock::Timestamp;
+use crate::error::Result;
+
+const PAUSE: &str = statement(include_str!("../../../queries/pause.sql"));
+const RESUME: &str = statement(include_str!("../../../queries/resume.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[("pause", PAUSE), ("resume", RESUME)];
+
+/// Pauses or resumes every lane of a queue, also one that nobody named before. Returns whether
+/// that changed anything.
+pub fn set_paused(
+    connection: &Connection,
+    queue: &str,
+    paused: bool,
+    now: Timestamp,
+) -> Result<bool> {
+    let changed = if paused {
+        lane_or_create(connection, queue, "")?;
+        connection.prepare_cached(PAUSE)?.execute((queue, now.0))?
+    } else {
+        connection.prepare_cached(RESUME)?.execute([queue])?
+    };
+    Ok(changed > 0)
+}

@@ -1,0 +1,66 @@
+//! Register and deregister: the workers that are known.
+
+use rusqlite::Connection;
+
+use super::super::{aside, rows, statement};
+use crate::claim::WorkerId;
+use crate::error::{Error, Result};
+use crate::queue::WorkerInfo;
+
+const REGISTER: &str = statement(include_str!("../../../queries/register.sql"));
+const DEREGISTER: &str = statement(include_str!("../../../queries/deregister.sql"));
+const COUNT_CLAIMS: &str = statement(include_str!("../../../queries/deregister_claims.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("register", REGISTER),
+    ("deregister", DEREGISTER),
+    ("deregister_claims", COUNT_CLAIMS),
+];
+
+/// Makes a worker known and returns its place; one that is known already keeps its place. What was set
+/// aside and it can read is taken back.
+pub fn register(connection: &Connection, worker: &WorkerInfo) -> Result<u32> {
+    aside::take_back(connection)?;
+    let serves = serde_json::to_string(&worker.serves).map_err(|error| Error::Bug {
+        what: format!("what a worker serves cannot be stored: {error}"),
+    })?;
+    let mut insert = connection.prepare_cached(REGISTER)?;
+    let mut registered = insert.query((
+        worker.id.0,
+        worker.pid,
+        &worker.boot_id,
+        worker.started_at.0,
+        worker.slots,
+        serves,
+    ))?;
+    let mut place = None;
+    while let Some(row) = registered.next()? {
+        place = Some(row.get(0)?);
+    }
+    place.ok_or_else(|| Error::Bug {
+        what: "a worker was not registered".to_owned(),
+    })
+}
+
+/// Forgets a worker; one that is unknown already is no error.
+///
+/// # Errors
+/// [`Error::Invalid`] while it holds claims: forgotten, it could never be reaped.
+pub fn deregister(connection: &Connection, worker: WorkerId) -> Result<()> {
+    let mut query = connection.prepare_cached(COUNT_CLAIMS)?;
+    let claims = query.query_row([worker.0], |row| rows::count(row, 0))?;
+    if claims > 0 {
+        return Err(Error::invalid(format!(
+            "worker {worker} still holds {claims} claims: settle them, or reap the worker"
+        )));
+    }
+    forget(connection, worker)
+}
+
+/// Deletes a worker's row.
+pub fn forget(connection: &Connection, worker: WorkerId) -> Result<()> {
+    connection.prepare_cached(DEREGISTER)?.execute([worker.0])?;
+    Ok(())
+}

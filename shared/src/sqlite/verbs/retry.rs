@@ -1,0 +1,19 @@
+//! Retry: what both engines note of a task that is queued again.
+
+use rusqlite::Connection;
+
+use super::super::statement;
+use crate::error::Result;
+use crate::task::TaskId;
+
+const RETRIED_PUT: &str = statement(include_str!("../../../queries/retry_attempts.sql"));
+
+/// Every statement of this module by its file's name, for plan tests.
+#[cfg(feature = "testing")]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[("retry_attempts", RETRIED_PUT)];
+
+/// Notes how many attempts a task has made that was queued again just now: its numbers go on.
+pub fn retried(connection: &Connection, id: TaskId) -> Result<()> {
+    connection.prepare_cached(RETRIED_PUT)?.execute([id.0])?;
+    Ok(())
+}

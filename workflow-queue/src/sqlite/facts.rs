@@ -1,0 +1,29 @@
+//! Facts: what is known of a task beyond what both engines know.
+
+use queue_core::error::Result;
+use queue_core::sqlite::rows;
+use queue_core::task::TaskId;
+use rusqlite::Connection;
+
+use super::statements::{FACTS, TREE_SPAWNED};
+use crate::store::Details;
+
+/// What is known of a task beyond what both engines know.
+pub(super) fn details(connection: &Connection, id: TaskId) -> Result<Option<Details>> {
+    let found = rows::all(connection, FACTS, [id.0], |row| {
+        Ok(Details {
+            workflow: row.get::<_, Option<i64>>(0)?.map(TaskId),
+            spawner: row.get::<_, Option<i64>>(1)?.map(TaskId),
+            limit_key: row.get(2)?,
+            deadline_at: rows::time(row, 3)?,
+        })
+    })?;
+    Ok(found.into_iter().next())
+}
+
+/// The tasks that one added while running, in the order of their ids.
+pub(super) fn spawned(connection: &Connection, id: TaskId) -> Result<Vec<TaskId>> {
+    rows::all(connection, TREE_SPAWNED, [id.0], |row| {
+        Ok(TaskId(row.get(0)?))
+    })
+}
