@@ -98,19 +98,11 @@ fn enqueue_all(
         let enqueued = insert(connection, &mut statement, lane, task, now)?;
         if !enqueued.existed {
             done.wakes += 1;
-            done.scheduled |= state(task, now) == State::Scheduled;
+            done.scheduled |= task.free_state(now) == State::Scheduled;
         }
         done.enqueued.push(enqueued);
     }
     Ok(done)
-}
-
-fn state(task: &NewTask, now: Timestamp) -> State {
-    if task.run_at.is_some_and(|at| at > now) {
-        State::Scheduled
-    } else {
-        State::Queued
-    }
 }
 
 /// The lane's number, checked to be open in this transaction.
@@ -159,7 +151,7 @@ pub(crate) fn enqueue_one(
             existed: false,
         }],
         learned: Vec::new(),
-        scheduled: state(task, now) == State::Scheduled,
+        scheduled: task.free_state(now) == State::Scheduled,
         wakes: 1,
     }))
 }
@@ -168,7 +160,7 @@ pub(crate) fn enqueue_one(
 fn execute(insert: &mut Statement<'_>, lane: i64, task: &NewTask, now: Timestamp) -> Result<bool> {
     let inserted = insert.execute((
         lane,
-        state(task, now).code(),
+        task.free_state(now).code(),
         task.priority,
         task.work.kind(),
         now.0,

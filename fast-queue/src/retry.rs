@@ -15,7 +15,8 @@ use crate::statements::RETRY;
 pub(crate) fn retry(queue: &FastQueue, ids: &[TaskId]) -> Result<Vec<Change>> {
     let ids = ids.to_vec();
     let changes = queue.change(Phase::Accepting, move |connection| {
-        ids.iter().map(|id| retry_one(connection, *id)).collect()
+        let retry = |id: &TaskId| retry_one(connection, *id);
+        ids.iter().map(retry).collect::<Result<Vec<_>>>()
     })?;
     let done = |change: &&Change| matches!(change, Change::Done(_));
     queue.wake_workers(changes.iter().filter(done).count());

@@ -137,6 +137,15 @@ impl NewTask {
         self.options.validate()
     }
 
+    /// Where it stands as long as it waits for nothing but its time.
+    pub fn free_state(&self, now: Timestamp) -> State {
+        if self.run_at.is_some_and(|at| at > now) {
+            State::Scheduled
+        } else {
+            State::Queued
+        }
+    }
+
     /// Checks every task; the message about one of several says which.
     ///
     /// # Errors

@@ -1,1 +1,1 @@
-SELECT state, limit_key FROM queue_tasks WHERE id = ?1
+SELECT state, limit_key, worker, cancel_requested_at FROM queue_tasks WHERE id = ?1

@@ -13,7 +13,7 @@ const NAMED_AT_MOST: usize = 12;
 
 /// The task at the far end of an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Node {
+pub(crate) enum Node {
     /// At this place of the submission.
     Place(usize),
     /// Stored already.
@@ -22,13 +22,13 @@ pub enum Node {
 
 /// An edge: the task at place `dependent` waits for `on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Edge {
+pub(crate) struct Edge {
     /// The place of the task that waits.
-    pub dependent: usize,
+    pub(crate) dependent: usize,
     /// What it waits for.
-    pub on: Node,
+    pub(crate) on: Node,
     /// How that has to end.
-    pub condition: Condition,
+    pub(crate) condition: Condition,
 }
 
 /// The edges of a submission, by dependent, each once.

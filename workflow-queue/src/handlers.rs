@@ -9,21 +9,20 @@ use queue_core::error::Result;
 use queue_core::queue::Enqueued;
 use queue_core::runtime::handlers::{self, HandlerResult, HandlerTask};
 
+use crate::input::Input;
 use crate::queue::WorkflowQueue;
-use crate::sqlite::SqliteStore;
-use crate::store::{Input, Store};
 use crate::submission::WorkflowTask;
 
 /// The handlers of a process, by name, for a worker on one queue. Hand them to
 /// [`WorkerOptions::handlers`](queue_core::runtime::WorkerOptions::handlers).
-pub struct Handlers<S: Store = SqliteStore> {
-    queue: Arc<WorkflowQueue<S>>,
+pub struct Handlers {
+    queue: Arc<WorkflowQueue>,
     handlers: handlers::Handlers,
 }
 
-impl<S: Store> Handlers<S> {
+impl Handlers {
     /// No handlers yet, for workers on that queue.
-    pub fn of(queue: &Arc<WorkflowQueue<S>>) -> Self {
+    pub fn of(queue: &Arc<WorkflowQueue>) -> Self {
         Self {
             queue: Arc::clone(queue),
             handlers: handlers::Handlers::new(),
@@ -36,7 +35,7 @@ impl<S: Store> Handlers<S> {
     pub fn register(
         self,
         name: impl Into<String>,
-        handler: impl Fn(&Context<'_, S>) -> HandlerResult + Send + Sync + 'static,
+        handler: impl Fn(&Context<'_>) -> HandlerResult + Send + Sync + 'static,
     ) -> Self {
         let queue = Arc::clone(&self.queue);
         let handlers = self.handlers.register(name, move |task: &HandlerTask| {
@@ -49,13 +48,13 @@ impl<S: Store> Handlers<S> {
     }
 }
 
-impl<S: Store> From<Handlers<S>> for handlers::Handlers {
-    fn from(handlers: Handlers<S>) -> Self {
+impl From<Handlers> for handlers::Handlers {
+    fn from(handlers: Handlers) -> Self {
         handlers.handlers
     }
 }
 
-impl<S: Store> fmt::Debug for Handlers<S> {
+impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.handlers.fmt(f)
     }
@@ -63,14 +62,14 @@ impl<S: Store> fmt::Debug for Handlers<S> {
 
 /// A running task in the hands of its handler: the task itself, and what it may do in its workflow.
 #[derive(Debug)]
-pub struct Context<'a, S: Store = SqliteStore> {
+pub struct Context<'a> {
     task: &'a HandlerTask,
-    queue: &'a WorkflowQueue<S>,
+    queue: &'a WorkflowQueue,
 }
 
-impl<S: Store> Context<'_, S> {
+impl Context<'_> {
     /// The queue the task was claimed from.
-    pub fn queue(&self) -> &WorkflowQueue<S> {
+    pub fn queue(&self) -> &WorkflowQueue {
         self.queue
     }
 
@@ -96,7 +95,7 @@ impl<S: Store> Context<'_, S> {
     }
 }
 
-impl<S: Store> Deref for Context<'_, S> {
+impl Deref for Context<'_> {
     type Target = HandlerTask;
 
     fn deref(&self) -> &HandlerTask {

@@ -35,20 +35,33 @@
 //! ```
 //!
 //! Reading order: [`submission`] says what is asked for, `graph` and `upstream` are the pure
-//! half of dependencies, [`store`] is what a database has to do, [`sqlite`] does it, [`queue`] is
-//! the engine over any store, [`handlers`] are handed it with their tasks.
+//! half of dependencies, `dispatch` and `workflow` lead every verb to where it is carried out: `plan`
+//! decides, over a `slice` of the rows, and `sqlite` has the statements. [`handlers`] are handed the
+//! engine with their tasks.
 
+mod attempt;
+mod checked;
+mod details;
+mod dispatch;
 mod graph;
 pub mod handlers;
+mod input;
+mod lease;
+mod limit;
 mod plan;
-pub mod queue;
+mod queue;
 mod slice;
-pub mod sqlite;
-pub mod store;
+mod sqlite;
 pub mod submission;
 mod upstream;
+mod workflow;
 
+pub use attempt::Attempt;
+pub use details::Details;
 pub use handlers::{Context, Handlers};
+pub use input::Input;
+pub use lease::check_lease;
+pub use limit::{Limit, LimitKind, Rate};
 pub use queue::WorkflowQueue;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 pub use queue_core::clock::Timestamp;
@@ -68,8 +81,8 @@ pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
 pub use queue_core::workflow::{Condition, Edge};
-pub use sqlite::{Promotion, SqliteOptions, SqliteStore, check_lease, promote_file};
-pub use store::{Attempt, Details, Input, Limit, LimitKind, Rate, Store};
+pub use sqlite::options::SqliteOptions;
+pub use sqlite::promote::{Promotion, promote_file};
 pub use submission::{
     Dependency, Dependent, KeyScope, On, OnConflict, Settings, Which, WorkflowTask,
 };

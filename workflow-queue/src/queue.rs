@@ -1,275 +1,190 @@
-//! The engine over any store: it checks what is asked for, and wakes workers after the commit.
-
-mod operations;
+//! The engine itself: an open file, what is remembered of it between calls, and how each verb gets
+//! its transaction.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use queue_core::claim::Claim;
 use queue_core::error::{Error, Result};
-use queue_core::queue::{Change, Enqueued, Queue};
-use queue_core::runtime::log::last_outputs;
 use queue_core::sidecar::wakeup::Wake;
-use queue_core::task::{NewTask, TaskId, check_queue_name};
-use queue_core::workflow::Edge;
+use queue_core::sqlite::{CORE, Database, Due, WORKFLOW};
+use rusqlite::{Connection, Transaction};
 
-use crate::graph;
-use crate::sqlite::{SqliteOptions, SqliteStore};
-use crate::store::{Attempt, Details, Done, Input, Limit, LimitKind, Store, Submission};
-use crate::submission::{Dependent, Which, WorkflowTask, check_limit_key};
+use crate::lease::check_lease;
+use crate::plan::Effects;
+use crate::sqlite::options::SqliteOptions;
+use crate::sqlite::statements::HOT;
+use crate::sqlite::transaction::{SqliteSlice, Writing};
 
 /// A durable queue of tasks that may depend on each other. Cheap to share between threads in an
 /// [`Arc`]; any number of processes may have the same file open.
 #[derive(Debug)]
-pub struct WorkflowQueue<S = SqliteStore> {
-    store: S,
+pub struct WorkflowQueue {
+    database: Database,
+    due: Mutex<Due>,
+    lease: Duration,
+    /// The change counter at which no task ran.
+    at_rest: Mutex<Option<i64>>,
+    /// Whether the file is fast-queue's: it can be read, and asked to be promoted.
+    unpromoted: bool,
 }
 
-impl WorkflowQueue<SqliteStore> {
+impl WorkflowQueue {
     /// Opens the file at `path`, creating it if it is missing, at
     /// [`Durability::Full`](queue_core::sqlite::Durability::Full) and with leases of 30 seconds.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when the file cannot be used, with what to do.
+    /// As [`open_with`](Self::open_with).
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, SqliteOptions::new()?)
     }
 
-    /// Opens the file at `path` as `options` say.
+    /// Opens the file at `path` as `options` say. One that fast-queue made can be read, but every
+    /// write is refused until it is promoted.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// [`Error::Unusable`] when the file cannot be used, with what to do; [`Error::Invalid`] for a
+    /// lease shorter than a second or longer than a day.
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
-        SqliteStore::open(path.as_ref(), options).map(Self::over)
-    }
-}
-
-impl<S: Store> WorkflowQueue<S> {
-    /// The engine over that store.
-    pub fn over(store: S) -> Self {
-        Self { store }
-    }
-
-    /// The store.
-    pub fn store(&self) -> &S {
-        &self.store
-    }
-
-    /// Makes a workflow durable, all or none, and wakes workers. A task whose key is taken is not
-    /// enqueued and what it waits for is not added; what depends on it then depends on the task
-    /// that holds the key. A workflow that depends on stored tasks is part of the first one's.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a task or edge that breaks a limit, a cycle, a name or place that is
-    /// not there; [`Error::NotFound`] for a dependency on a task that is not stored (any more).
-    pub fn enqueue_workflow(&self, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
-        let submission = workflow(tasks, None)?;
-        let done = self.store.enqueue(submission)?;
-        Ok(self.woken(done))
+        check_lease(options.lease)?;
+        let database = Database::open(path.as_ref(), options.open, &[CORE, WORKFLOW])?;
+        let lines = database.lines()?;
+        let unpromoted = !lines.iter().any(|line| line.name == WORKFLOW.name);
+        if !unpromoted {
+            database.prepare(HOT)?;
+        }
+        Ok(Self {
+            database,
+            due: Mutex::default(),
+            lease: options.lease,
+            at_rest: Mutex::default(),
+            unpromoted,
+        })
     }
 
-    /// As [`enqueue_workflow`](Self::enqueue_workflow) within the caller's transaction. Fire the
-    /// wake after the commit.
-    ///
-    /// # Errors
-    /// As [`enqueue_workflow`](Self::enqueue_workflow).
-    pub fn enqueue_workflow_in(
+    /// The file and what stands around it.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// How long a claim is held without a heartbeat.
+    pub(crate) fn lease_duration(&self) -> Duration {
+        self.lease
+    }
+
+    /// What the last look for due tasks found.
+    pub(crate) fn due(&self) -> MutexGuard<'_, Due> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The change counter at which no task ran.
+    pub(crate) fn at_rest(&self) -> MutexGuard<'_, Option<i64>> {
+        self.at_rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the file is fast-queue's.
+    pub(crate) fn is_unpromoted(&self) -> bool {
+        self.unpromoted
+    }
+
+    pub(crate) fn check_promoted(&self) -> Result<()> {
+        self.refusal().map_or(Ok(()), Err)
+    }
+
+    /// Why nothing can be written, where the file is fast-queue's.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        self.unpromoted.then(|| Error::Unusable {
+            path: self.database.path().to_owned(),
+            what: "the file is fast-queue's; `workflow-queue promote FILE` makes it this program's"
+                .to_owned(),
+            remedy: None,
+            source: None,
+        })
+    }
+
+    /// Reads what is only in promoted files.
+    pub(crate) fn read<T: Default>(
         &self,
-        tx: &S::Tx<'_>,
-        tasks: Vec<WorkflowTask>,
-    ) -> Result<(Vec<Enqueued>, Wake)> {
-        let done = self.store.enqueue_in(tx, &workflow(tasks, None)?)?;
-        Ok(self.to_wake(done))
+        query: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        if self.unpromoted {
+            return Ok(T::default());
+        }
+        self.database.read(query)
     }
 
-    /// Adds tasks to the workflow of a running task, under its claim: if that is lost, nothing is
-    /// added. Waiting tasks of the same workflow can be made to wait for them
-    /// ([`WorkflowTask::before`]); `links` make them wait for each other. They must not have started.
-    ///
-    /// # Errors
-    /// [`Error::ClaimLost`]; otherwise as [`enqueue_workflow`](Self::enqueue_workflow) and
-    /// [`add_dependencies`](Self::add_dependencies).
-    pub fn spawn(
+    /// Carries out a verb in a write transaction, and wakes as many workers as there is new work for.
+    pub(crate) fn write<T, F>(&self, verb: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
+    {
+        let (value, wakes) = self.transaction(verb)?;
+        self.wake(wakes);
+        Ok(value)
+    }
+
+    /// The same for a verb by which tasks may end: those who wait for that are told.
+    pub(crate) fn write_ends<T, F>(&self, verb: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
+    {
+        let value = self.write(verb)?;
+        self.database.waker().tell_settled();
+        Ok(value)
+    }
+
+    /// Carries out a verb in a write transaction, and keeps what that learned. Returns how many workers
+    /// are to be woken, too.
+    pub(crate) fn transaction<T, F>(&self, mut verb: F) -> Result<(T, usize)>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
+    {
+        self.check_promoted()?;
+        let clock = self.database.clock();
+        let lanes = Arc::clone(self.database.lanes());
+        let (value, effects) = self.database.write(move |connection| {
+            // Read here, a lease is whole however long the transaction had to wait.
+            let mut writing = Writing::new(SqliteSlice::new(connection, &lanes, clock.now()));
+            let value = verb(&mut writing)?;
+            Ok((value, writing.finish()?))
+        })?;
+        Ok((value, self.committed(effects)))
+    }
+
+    /// As [`write`](Self::write), in a transaction of the caller's. What it learns is not kept: the
+    /// transaction may yet be rolled back.
+    pub(crate) fn write_in<T>(
         &self,
-        claim: Claim,
-        tasks: Vec<WorkflowTask>,
-        links: Vec<Edge>,
-    ) -> Result<Vec<Enqueued>> {
-        let done = self.store.enqueue(Submission {
-            links,
-            ..workflow(tasks, Some(claim))?
-        })?;
-        Ok(self.woken(done))
+        tx: &Transaction<'_>,
+        verb: impl FnOnce(&mut Writing<'_>) -> Result<T>,
+    ) -> Result<(T, Wake)> {
+        self.check_promoted()?;
+        self.database.check_caller_connection(tx)?;
+        let slice = SqliteSlice::new(tx, self.database.lanes(), self.database.now());
+        let mut writing = Writing::new(slice);
+        let value = verb(&mut writing)?;
+        let wakes = writing.finish()?.wakes();
+        Ok((value, Wake::new(Arc::clone(self.database.waker()), wakes)))
     }
 
-    /// Makes waiting tasks wait for others too. One that could be claimed is blocked again; one
-    /// whose new condition can no longer hold is skipped.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a dependent that runs or has ended, and for an edge that closes a
-    /// cycle; [`Error::NotFound`] for a task that is not stored. Nothing is added then.
-    pub fn add_dependencies(&self, links: Vec<Edge>) -> Result<()> {
-        let done = self.store.enqueue(Submission {
-            links,
-            ..Submission::default()
-        })?;
-        self.woken(done);
-        Ok(())
-    }
-
-    /// Re-opens ended tasks, and what was skipped because of them, and so on down, all in one
-    /// transaction. Of very many, let others write in between with
-    /// [`plan_retry`](Queue::plan_retry).
-    ///
-    /// # Errors
-    /// As [`retry`](Queue::retry).
-    pub fn retry_downstream(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
-        let done = self.store.retry(ids, true)?;
-        Ok(self.woken(done))
-    }
-
-    /// The recorded attempts of a task, the oldest first.
-    ///
-    /// # Errors
-    /// Those of every reading method.
-    pub fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>> {
-        self.store.attempts(id)
-    }
-
-    /// What is known of a task beyond [`get`](Queue::get); `None` if there is no such task.
-    ///
-    /// # Errors
-    /// Those of every reading method.
-    pub fn details(&self, id: TaskId) -> Result<Option<Details>> {
-        self.store.details(id)
-    }
-
-    /// The tasks that a task added while it ran, oldest first.
-    ///
-    /// # Errors
-    /// Those of every reading method.
-    pub fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>> {
-        self.store.spawned(id)
-    }
-
-    /// The tasks that a task depends on, with what they wrote: a prune leaves them until it has
-    /// ended. One that was pruned afterwards is left out.
-    ///
-    /// # Errors
-    /// Those of every reading method, and when a log file cannot be read.
-    pub fn inputs(&self, id: TaskId) -> Result<Vec<Input>> {
-        let edges = self.store.dependencies(id)?;
-        let ids: Vec<TaskId> = edges.iter().map(|edge| edge.on).collect();
-        let found = last_outputs(self, &ids)?;
-        let mut edges = edges.into_iter();
-        let inputs = found.into_iter().filter_map(|(task, output)| {
-            let edge = edges.find(|edge| edge.on == task.id)?;
-            Some(Input {
-                task,
-                condition: edge.condition,
-                output,
-            })
-        });
-        Ok(inputs.collect())
-    }
-
-    /// The edges from those that wait or waited for a task.
-    ///
-    /// # Errors
-    /// Those of every reading method.
-    pub fn dependents(&self, id: TaskId) -> Result<Vec<Edge>> {
-        self.store.dependents(id)
-    }
-
-    /// Sets a limit, from the next claim on; what runs already is left running. One without bounds
-    /// is removed.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a name or key that breaks a limit, a rate on a key, a rate finer than
-    /// one start in a microsecond.
-    pub fn set_limit(&self, limit: &Limit) -> Result<()> {
-        match &limit.kind {
-            LimitKind::Queue(name) if self.knows_queue(name)? => {}
-            LimitKind::Queue(name) => check_queue_name(name)?,
-            LimitKind::Key(key) => check_limit_key(key)?,
+    /// Keeps what a transaction learned that has committed. Returns how many workers are to be woken.
+    pub(crate) fn committed(&self, effects: Effects) -> usize {
+        let wakes = effects.wakes();
+        self.database.lanes().learn(effects.learned);
+        if effects.scheduled {
+            let mut due = self.due();
+            *due = due.scheduled(self.database.now());
         }
-        if let Some(rate) = limit.rate {
-            if matches!(limit.kind, LimitKind::Key(_)) {
-                return Err(Error::invalid("a rate can be set on a queue only"));
-            }
-            if rate.period_ms == 0
-                || u64::from(rate.starts) > u64::from(rate.period_ms).saturating_mul(1000)
-            {
-                return Err(Error::invalid(
-                    "a rate must be at most one start in a microsecond",
-                ));
-            }
-        }
-        let done = self.store.set_limit(limit)?;
-        self.woken(done);
-        Ok(())
+        wakes
     }
 
-    /// Every limit that is set.
-    ///
-    /// # Errors
-    /// Those of every reading method.
-    pub fn limits(&self) -> Result<Vec<Limit>> {
-        self.store.limits()
-    }
-
-    /// Wakes as many workers as there is new work for.
-    fn woken<T>(&self, done: Done<T>) -> T {
-        if done.wakes > 0 {
-            self.store.waker().wake(done.wakes);
-        }
-        done.value
-    }
-
-    /// As [`woken`](Self::woken) where tasks may have ended: tells those who wait for that.
-    fn told<T>(&self, done: Done<T>) -> T {
-        let value = self.woken(done);
-        self.store.waker().tell_settled();
-        value
-    }
-
-    fn to_wake<T>(&self, done: Done<T>) -> (T, Wake) {
-        let wake = Wake::new(Arc::clone(self.store.waker()), done.wakes);
-        (done.value, wake)
-    }
-
-    fn wake_cancelled(&self, changes: &[Change]) {
-        for change in changes {
-            if let Some(worker) = change.asked() {
-                self.store.waker().wake_worker(worker);
-            }
+    /// Wakes so many idle workers, if there are any.
+    pub(crate) fn wake(&self, workers: usize) {
+        if workers > 0 {
+            self.database.waker().wake(workers);
         }
     }
-}
-
-/// A checked workflow, or addition to that of a running task.
-fn workflow(tasks: Vec<WorkflowTask>, spawner: Option<Claim>) -> Result<Submission> {
-    NewTask::validate_all(tasks.iter().map(|task| &task.task))?;
-    for (place, task) in tasks.iter().enumerate() {
-        if let Err(error) = task.validate() {
-            if tasks.len() == 1 && task.line.is_none() {
-                return Err(error);
-            }
-            let label = graph::label(&tasks, place);
-            return Err(Error::invalid(format!("{label}: {error}")));
-        }
-        let of_spawner = |dependent: &Dependent| dependent.which == Which::OfSpawner;
-        if spawner.is_none() && task.before.iter().any(of_spawner) {
-            return Err(Error::invalid(
-                "only what a running task adds can be put in front of that task's dependents",
-            ));
-        }
-    }
-    Ok(Submission {
-        edges: graph::edges(&tasks)?,
-        tasks,
-        workflow: true,
-        spawner,
-        ..Submission::default()
-    })
 }

@@ -11,15 +11,17 @@
 
 use std::collections::BTreeMap;
 
-use queue_core::claim::Claim;
+use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::options::TaskOptions;
-use queue_core::outcome::{Running, Verdict};
+use queue_core::outcome::{Reason, Running, Verdict};
 use queue_core::output::Output;
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
+
+use crate::submission::WorkflowTask;
 
 /// The last execution of a task, as its end finds it.
 #[derive(Clone, Debug)]
@@ -109,6 +111,72 @@ pub(crate) struct TaskRow {
     pub(crate) state: State,
     /// The key whose limit it falls under.
     pub(crate) limit_key: Option<Vec<u8>>,
+    /// The worker of its last claim.
+    pub(crate) worker: Option<WorkerId>,
+    /// Whether somebody asked for the end of what runs.
+    pub(crate) cancel_requested: bool,
+}
+
+/// A task that is to be inserted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewRow<'a> {
+    /// What was asked for.
+    pub(crate) task: &'a WorkflowTask,
+    /// The id of its queue and handler.
+    pub(crate) queue: i64,
+    /// Where it stands.
+    pub(crate) state: State,
+    /// The workflow it belongs to.
+    pub(crate) workflow: Workflow,
+    /// The running task that adds it.
+    pub(crate) spawner: Option<TaskId>,
+    /// Whether it has dependencies, ended or not.
+    pub(crate) depends: bool,
+    /// Dependencies that have not ended.
+    pub(crate) pending: u32,
+    /// A dependency because of which it can never start.
+    pub(crate) never: Option<TaskId>,
+}
+
+/// The workflow of a task that is to be inserted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Workflow {
+    /// None.
+    #[default]
+    None,
+    /// That of a stored task.
+    Of(TaskId),
+    /// That of the first task which is inserted with it.
+    New,
+}
+
+/// What became of a task that was to be inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// It is stored, under this id.
+    New(TaskId),
+    /// That task holds its key.
+    Taken(TaskId),
+}
+
+/// The id of a queue and handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueueId {
+    /// The id.
+    pub(crate) id: i64,
+    /// Whether it is worth remembering once the transaction has committed.
+    pub(crate) is_learned: bool,
+}
+
+/// A waiting task whose time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Late {
+    /// The task.
+    pub(crate) task: TaskId,
+    /// When it fails for not having ended.
+    pub(crate) deadline_at: Option<Timestamp>,
+    /// The key whose limit it falls under.
+    pub(crate) limit_key: Option<Vec<u8>>,
 }
 
 /// What a task waits for, and how that has to end.
@@ -170,7 +238,27 @@ pub(crate) trait Slice {
     fn free_slots(&mut self, keys: &[Vec<u8>]) -> Result<Vec<Option<FreeSlots>>>;
     /// The next tasks for each opening, in the order in which they are to run.
     fn parked(&mut self, openings: &[Opening<'_>]) -> Result<Vec<Vec<TaskId>>>;
+    /// The waiting tasks whose time is over, the first of very many.
+    fn late(&mut self) -> Result<Vec<Late>>;
+    /// The task that holds each of these idempotency keys; `None` if it is free, or its time is over.
+    fn key_holders(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<TaskId>>>;
+    /// The id of each queue and handler, made where there is none.
+    fn queue_ids(&mut self, lanes: &[(&str, &str)]) -> Result<Vec<QueueId>>;
+    /// Inserts tasks, under ids that rise in their order, and has those wait that have dependencies.
+    /// One whose key another task holds is left out; a key whose time is over is taken from its
+    /// holder.
+    fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>>;
 
+    /// Stores the edges of tasks that were inserted in this transaction.
+    fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()>;
+    /// Cancels a waiting task.
+    fn cancel(&mut self, task: TaskId) -> Result<()>;
+    /// Asks for the end of a running task.
+    fn request_cancel(&mut self, task: TaskId) -> Result<()>;
+    /// Says of a cancelled task why it is.
+    fn say_why(&mut self, task: TaskId, why: &str) -> Result<()>;
+    /// Fails a waiting task.
+    fn fail(&mut self, task: TaskId, reason: Reason) -> Result<()>;
     /// Ends an execution.
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()>;
     /// Records an attempt.

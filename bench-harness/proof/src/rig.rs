@@ -191,7 +191,7 @@ impl Opened {
     pub fn database(&self) -> &Database {
         match self {
             Self::Fast(queue) => queue.database(),
-            Self::Workflow(queue) => queue.store().database(),
+            Self::Workflow(queue) => queue.database(),
         }
     }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::verbs;
 use super::fault::located;
 use super::location::unusable;
 use super::options::{Durability, OpenOptions};
 use super::statement;
+use super::verbs;
 use crate::error::{Error, Result};
 
 const USE_WAL: &str = statement(include_str!("../../queries/use_wal.sql"));

@@ -12,7 +12,7 @@ use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
 use queue_core::cli::screen::note;
 use queue_core::cli::select;
-use queue_core::cli::{Access, Context, Failure, duration, tasks, possible_values};
+use queue_core::cli::{Access, Context, Failure, duration, possible_values, tasks};
 use queue_core::error::{Error, Result};
 use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;

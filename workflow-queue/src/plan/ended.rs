@@ -66,6 +66,17 @@ impl Cascade {
         Ok(cascade)
     }
 
+    /// As [`end`](Self::end) of a task that waits itself: no later end means anything to it.
+    pub(crate) fn end_waiting(
+        &mut self,
+        slice: &mut impl Slice,
+        task: TaskId,
+        state: State,
+    ) -> Result<()> {
+        self.fates.insert(task, Fate::Ended);
+        self.end(slice, task, state)
+    }
+
     /// Carries the end of a task to those that wait for it, and on from those that are skipped.
     pub(crate) fn end(&mut self, slice: &mut impl Slice, task: TaskId, state: State) -> Result<()> {
         if let Some(fate) = self.fates.get_mut(&task) {
@@ -92,6 +103,11 @@ impl Cascade {
             }
         }
         Ok(())
+    }
+
+    /// Whether a waiting task has ended by what was carried on so far.
+    pub(crate) fn has_ended(&self, task: TaskId) -> bool {
+        self.fates.get(&task) == Some(&Fate::Ended)
     }
 
     /// Writes what became of those that go on. Returns those that were skipped.
@@ -237,16 +253,10 @@ mod tests {
         assert_eq!(rows.pending(4), None);
     }
 
-    /// Edges between some tasks.
-    fn edges() -> impl Strategy<Value = Vec<(i64, i64, Condition)>> {
-        let condition = prop::sample::select(Condition::ALL.to_vec());
-        prop::collection::vec((1..16_i64, 1..16_i64, condition), 0..40)
-    }
-
     proptest! {
         #[test]
         fn ends_in_one_batch_do_what_they_do_one_by_one(
-            edges in edges(),
+            edges in memory::edges(),
             ends in prop::collection::vec((1..16_i64, any::<bool>()), 1..12),
         ) {
             let mut together = Memory::default();

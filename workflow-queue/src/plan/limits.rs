@@ -5,7 +5,7 @@
 
 use queue_core::clock::Timestamp;
 
-use crate::store::Rate;
+use crate::limit::Rate;
 
 /// A limit as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

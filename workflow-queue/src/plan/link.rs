@@ -9,8 +9,8 @@ use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge, Standing};
 
 use super::writing::Writing;
+use crate::checked::Submission;
 use crate::slice::{Conditions, Slice, TaskRow};
-use crate::store::Submission;
 use crate::submission::{Dependent, Which, WorkflowTask};
 
 /// What is added to each dependent.

@@ -4,24 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
+use proptest::prelude::*;
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::options::TaskOptions;
-use queue_core::outcome::{Outcome, Settled, Settlement};
+use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 use queue_core::output::Output;
-use queue_core::queue::{Change, Reaped};
+use queue_core::queue::{Change, Enqueued, Reaped};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
 
 use super::writing::Writing;
+use crate::checked::Submission;
 use crate::slice::{
-    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, TaskRow,
-    Waiting,
+    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewRow, Opening,
+    QueueId, Slice, Start, TaskRow, Waiting,
 };
+use crate::submission::WorkflowTask;
 
-const WORKER: WorkerId = WorkerId(1);
+pub(super) const WORKER: WorkerId = WorkerId(1);
 const TOKEN: i64 = 1;
 
 /// A task's row.
@@ -31,6 +34,8 @@ pub(super) struct Row {
     limit_key: Option<Vec<u8>>,
     cause: Option<TaskId>,
     is_lost: bool,
+    cancel_requested: bool,
+    key: Option<Vec<u8>>,
 }
 
 /// A write that is not executed yet.
@@ -38,6 +43,7 @@ pub(super) struct Row {
 enum Write {
     State(TaskId, State),
     Lost(TaskId),
+    Asked(TaskId),
     Pending(TaskId, Option<u32>),
     Cause(TaskId, TaskId),
     Edge(TaskId, TaskId, Condition),
@@ -55,6 +61,7 @@ pub(super) struct Memory {
     pub(super) written: BTreeMap<&'static str, usize>,
     edges: BTreeMap<TaskId, BTreeMap<TaskId, Condition>>,
     limits: BTreeMap<Vec<u8>, u64>,
+    late: Vec<TaskId>,
     kept: Vec<Write>,
 }
 
@@ -70,6 +77,12 @@ pub(super) fn settlement(task: TaskId, outcome: Outcome) -> Settlement {
         output: None,
         ended_at: None,
     }
+}
+
+/// Edges between some tasks.
+pub(super) fn edges() -> impl Strategy<Value = Vec<(i64, i64, Condition)>> {
+    let condition = prop::sample::select(Condition::ALL.to_vec());
+    prop::collection::vec((1..16_i64, 1..16_i64, condition), 0..40)
 }
 
 impl Memory {
@@ -110,6 +123,26 @@ impl Memory {
     pub(super) fn retry(&mut self, tasks: &[i64], downstream: bool) -> Vec<Change> {
         let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
         self.transaction(|writing| writing.retry(&tasks, downstream))
+    }
+
+    pub(super) fn cancel(&mut self, tasks: &[i64]) -> Vec<Change> {
+        let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
+        self.transaction(|writing| writing.cancel(&tasks, None))
+    }
+
+    /// Fails these, whose time is over.
+    pub(super) fn fail_late(&mut self, tasks: &[i64]) -> usize {
+        self.late = tasks.iter().copied().map(TaskId).collect();
+        self.transaction(|writing| {
+            assert!(writing.freed.is_empty());
+            writing.fail_late()
+        })
+    }
+
+    /// Adds a workflow.
+    pub(super) fn enqueue(&mut self, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
+        let submission = Submission::workflow(tasks, None)?;
+        self.try_transaction(|writing| writing.enqueue(&submission))
     }
 
     /// Adds edges between stored tasks.
@@ -161,6 +194,8 @@ impl Memory {
             limit_key: None,
             cause: None,
             is_lost: false,
+            cancel_requested: false,
+            key: None,
         })
     }
 
@@ -179,6 +214,7 @@ impl Memory {
             match write {
                 Write::State(task, state) => self.row(task.0).state = state,
                 Write::Lost(task) => self.row(task.0).is_lost = true,
+                Write::Asked(task) => self.row(task.0).cancel_requested = true,
                 Write::Cause(task, cause) => self.row(task.0).cause = Some(cause),
                 Write::Edge(task, on, condition) => {
                     self.edges.entry(on).or_default().insert(task, condition);
@@ -191,6 +227,12 @@ impl Memory {
                 }
             }
         }
+    }
+
+    fn holder(&self, key: &[u8]) -> Option<TaskId> {
+        let mut rows = self.tasks.iter();
+        rows.find(|(_, row)| row.key.as_deref() == Some(key))
+            .map(|(task, _)| *task)
     }
 
     fn waiting_under(&self, key: &[u8], state: State) -> impl Iterator<Item = TaskId> {
@@ -259,6 +301,8 @@ impl Slice for &mut Memory {
             Some(TaskRow {
                 state: row.state,
                 limit_key: row.limit_key.clone(),
+                worker: Some(WORKER),
+                cancel_requested: row.cancel_requested,
             })
         };
         Ok(tasks.iter().map(row).collect())
@@ -337,6 +381,80 @@ impl Slice for &mut Memory {
             parked.take(opening.tasks).collect()
         };
         Ok(openings.iter().map(next).collect())
+    }
+
+    fn late(&mut self) -> Result<Vec<Late>> {
+        self.load("late");
+        let late = |task: &TaskId| Late {
+            task: *task,
+            deadline_at: None,
+            limit_key: None,
+        };
+        Ok(self.late.iter().map(late).collect())
+    }
+
+    fn key_holders(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<TaskId>>> {
+        self.load("key_holders");
+        Ok(keys.iter().map(|key| self.holder(key)).collect())
+    }
+
+    fn queue_ids(&mut self, lanes: &[(&str, &str)]) -> Result<Vec<QueueId>> {
+        self.load("queue_ids");
+        let known = |id| QueueId {
+            id,
+            is_learned: false,
+        };
+        Ok((1..).take(lanes.len()).map(known).collect())
+    }
+
+    fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>> {
+        self.load("insert");
+        let mut inserted = Vec::new();
+        for new in rows {
+            let key = new.task.task.key.clone();
+            if let Some(holder) = key.as_deref().and_then(|key| self.holder(key)) {
+                inserted.push(Inserted::Taken(holder));
+                continue;
+            }
+            let last = self.tasks.keys().next_back().map_or(0, |last| last.0);
+            let row = self.row(last + 1);
+            row.state = new.state;
+            row.limit_key.clone_from(&new.task.settings.limit_key);
+            row.cause = new.never;
+            row.key = key;
+            if new.pending > 0 && new.never.is_none() {
+                self.waiting.insert(TaskId(last + 1), new.pending);
+            }
+            inserted.push(Inserted::New(TaskId(last + 1)));
+        }
+        Ok(inserted)
+    }
+
+    fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()> {
+        for edge in edges {
+            let write = Write::Edge(edge.dependent, edge.on, edge.condition);
+            self.keep("store_edges", write);
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, task: TaskId) -> Result<()> {
+        self.keep("cancel", Write::State(task, State::Cancelled));
+        Ok(())
+    }
+
+    fn request_cancel(&mut self, task: TaskId) -> Result<()> {
+        self.keep("request_cancel", Write::Asked(task));
+        Ok(())
+    }
+
+    fn say_why(&mut self, _: TaskId, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn fail(&mut self, task: TaskId, _: Reason) -> Result<()> {
+        self.keep("fail", Write::State(task, State::Failed));
+        Ok(())
     }
 
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {

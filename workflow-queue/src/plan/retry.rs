@@ -256,7 +256,10 @@ impl<S: Slice> Writing<S> {
     ) -> Result<(Change, usize)> {
         let (task, row) = &mut chunk.rows[index];
         let task = *task;
-        let Some(TaskRow { state, limit_key }) = row.take() else {
+        let Some(TaskRow {
+            state, limit_key, ..
+        }) = row.take()
+        else {
             return Ok((Change::NotFound, 0));
         };
         if !can_reopen(state) || !plan.opens(task) {

@@ -8,10 +8,10 @@ use queue_core::task::TaskId;
 use rusqlite::Connection;
 
 use super::statements::ATTEMPTS;
-use crate::store::Attempt;
+use crate::attempt::Attempt;
 
 /// The recorded attempts of a task, the oldest first.
-pub(super) fn attempts(connection: &Connection, id: TaskId) -> Result<Vec<Attempt>> {
+pub(crate) fn attempts(connection: &Connection, id: TaskId) -> Result<Vec<Attempt>> {
     rows::all(connection, ATTEMPTS, [id.0], |row| {
         Ok(Attempt {
             token: row.get(0)?,

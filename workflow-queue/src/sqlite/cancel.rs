@@ -1,45 +1,53 @@
-//! `cancel`, and what follows from it.
+//! Cancel: the rows that it looks at, and who is told.
 
+use queue_core::claim::WorkerId;
 use queue_core::error::Result;
 use queue_core::queue::Change;
-use queue_core::sqlite::{rows, verbs};
-use queue_core::state::State;
+use queue_core::sqlite::rows;
 use queue_core::task::TaskId;
 use rusqlite::OptionalExtension;
 
 use super::statements::TASK_ROW;
-use super::transaction::{SqliteSlice, Writing};
-use crate::slice::{Slice as _, TaskRow};
+use super::transaction::SqliteSlice;
+use crate::queue::WorkflowQueue;
+use crate::slice::TaskRow;
+
+/// Cancels tasks, with `why` as their message. Waiting ones end at once.
+pub(crate) fn cancel(
+    queue: &WorkflowQueue,
+    ids: &[TaskId],
+    why: Option<&str>,
+) -> Result<Vec<Change>> {
+    let (ids, why) = (ids.to_vec(), why.map(str::to_owned));
+    let changes = queue.write_ends(move |writing| writing.cancel(&ids, why.as_deref()))?;
+    for worker in changes.iter().filter_map(Change::asked) {
+        queue.database().waker().wake_worker(worker);
+    }
+    Ok(changes)
+}
 
 impl SqliteSlice<'_> {
     /// A task's row.
     pub(super) fn row(&self, id: TaskId) -> Result<Option<TaskRow>> {
         let mut query = self.connection.prepare_cached(TASK_ROW)?;
-        let found: Option<(i64, Option<Vec<u8>>)> = query
-            .query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        let found = query
+            .query_row([id.0], |row| {
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, Option<Vec<u8>>>(1)?,
+                    row.get::<_, Option<i64>>(2)?,
+                    row.get::<_, Option<i64>>(3)?.is_some(),
+                ))
+            })
             .optional()?;
-        let row = |(state, limit_key)| {
-            let state = rows::state(state)?;
-            Ok(TaskRow { state, limit_key })
+        let row = |(state, limit_key, worker, cancel_requested): (_, _, Option<i64>, _)| {
+            Ok(TaskRow {
+                state: rows::state(state)?,
+                limit_key,
+                worker: worker.map(WorkerId),
+                cancel_requested,
+            })
         };
         found.map(row).transpose()
-    }
-}
-
-impl Writing<'_> {
-    /// Cancels tasks.
-    pub(super) fn cancel(&mut self, ids: &[TaskId]) -> Result<Vec<Change>> {
-        ids.iter().map(|id| self.cancel_one(*id)).collect()
-    }
-
-    fn cancel_one(&mut self, id: TaskId) -> Result<Change> {
-        let waiting = self.slice.row(id)?.filter(|row| row.state.is_waiting());
-        let change = verbs::cancel(self.slice.connection, id, self.now().wall)?;
-        if let Some(row) = waiting {
-            self.freed.extend(row.limit_key);
-            self.slice.wait_no_more(id)?;
-            self.ended(&[(id, State::Cancelled)])?;
-        }
-        Ok(change)
     }
 }

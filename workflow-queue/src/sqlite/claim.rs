@@ -6,32 +6,40 @@ use std::time::Duration;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
-use queue_core::outcome::Reason;
-use queue_core::sqlite::{Due, Lanes, Learned, aside, rows, verbs};
-use queue_core::state::State;
+use queue_core::outcome::{Settled, Settlement};
+use queue_core::sqlite::{Due, Learned, aside, rows, verbs};
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
 
 use super::limits;
 use super::statements::{
-    CLAIM_LANES, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, LATE, LATE_FAIL, LATE_NEXT,
+    CLAIM_LANES, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, LANE_LIMITED, LATE_NEXT,
 };
 use super::transaction::Writing;
 use crate::plan::limits::StoredLimit;
-use crate::slice::Slice as _;
+use crate::queue::WorkflowQueue;
 
 /// What a claim did.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub(super) claims: Claims,
+struct Taken {
+    claims: Claims,
     /// What a look for due tasks found, if there was one.
-    pub(super) looked: Option<Due>,
+    looked: Option<Due>,
+}
+
+impl Taken {
+    /// Keeps what was learned, after the commit.
+    fn committed(self, queue: &WorkflowQueue) -> Claims {
+        if let Some(looked) = self.looked {
+            *queue.due() = looked;
+        }
+        self.claims
+    }
 }
 
 /// One claim as it is carried out within a transaction.
 struct Taking<'w, 'c> {
     writing: &'w mut Writing<'c>,
-    lanes: &'w Lanes,
     request: &'w ClaimRequest,
     lease_until: BootTime,
     taken: Taken,
@@ -45,9 +53,75 @@ struct Open {
     handler: String,
 }
 
+/// Claims under a lease.
+pub(crate) fn claim(queue: &WorkflowQueue, request: &ClaimRequest) -> Result<Claims> {
+    queue.check_promoted()?;
+    let (due, lease) = (*queue.due(), queue.lease_duration());
+    if request.limit == 1
+        && let Some(task) = claim_one(queue, request, due)?
+    {
+        return Ok(Claims {
+            tasks: vec![task],
+            next_due: None,
+        });
+    }
+    let request = request.clone();
+    let (taken, _) = queue.transaction(move |writing| claim_many(writing, &request, due, lease))?;
+    Ok(taken.committed(queue))
+}
+
+/// Records outcomes, then claims, in one transaction.
+pub(crate) fn settle_and_claim(
+    queue: &WorkflowQueue,
+    settlements: Vec<Settlement>,
+    request: &ClaimRequest,
+) -> Result<(Vec<Settled>, Result<Claims>)> {
+    let (due, lease) = (*queue.due(), queue.lease_duration());
+    let random = queue.database().random();
+    let request = request.clone();
+    let ((settled, taken), wakes) = queue.transaction(move |writing| {
+        let settled = writing.settle(&settlements, random)?;
+        // The slots that were freed are given away before the claim sees who has them.
+        writing.admit_freed()?;
+        let due = if writing.effects.scheduled {
+            due.scheduled(writing.now())
+        } else {
+            due
+        };
+        let taken = claim_many(writing, &request, due, lease)?;
+        Ok((settled, taken))
+    })?;
+    let claims = taken.committed(queue);
+    queue.wake(wakes);
+    queue.database().waker().tell_settled();
+    Ok((settled, Ok(claims)))
+}
+
+/// The next task of the only lane that is asked for, in a lone statement; `None` where that gives
+/// nothing, or something else is to be done first.
+fn claim_one(
+    queue: &WorkflowQueue,
+    request: &ClaimRequest,
+    due: Due,
+) -> Result<Option<ClaimedTask>> {
+    let database = queue.database();
+    let Some((lane, handler)) = database.lanes().only(request) else {
+        return Ok(None);
+    };
+    if due.must_look(database.now()) {
+        return Ok(None);
+    }
+    let (worker, lease, clock) = (request.worker, queue.lease_duration(), database.clock());
+    let handler = handler.to_owned();
+    database.write_statement(move |connection| {
+        // Read here, the lease is whole however long the statement had to wait.
+        take_one(connection, (lane, &handler), worker, clock.now(), lease)
+    })
+}
+
 /// Claims the next task of a lane in one statement; `None` where that gives nothing, for
 /// whatever reason, and then nothing is written.
-pub(super) fn claim_one(
+pub(super) fn take_one(
     connection: &Connection,
     (lane, handler): (i64, &str),
     worker: WorkerId,
@@ -60,9 +134,8 @@ pub(super) fn claim_one(
 }
 
 /// Claims up to the requested number.
-pub(super) fn claim(
+fn claim_many(
     writing: &mut Writing<'_>,
-    lanes: &Lanes,
     request: &ClaimRequest,
     due: Due,
     lease: Duration,
@@ -71,7 +144,6 @@ pub(super) fn claim(
     let mut taking = Taking {
         lease_until: now.boot.after(lease),
         writing,
-        lanes,
         request,
         taken: Taken::default(),
         aside: 0,
@@ -108,7 +180,7 @@ impl Taking<'_, '_> {
         let mut next = self.next()?;
         let mut moved = 0;
         if next.is_some_and(|next| next <= self.now().wall) {
-            moved = self.fail_late()? + self.promote()?;
+            moved = self.writing.fail_late()? + self.promote()?;
             self.writing.admit_freed()?;
             next = self.next()?;
         }
@@ -147,38 +219,13 @@ impl Taking<'_, '_> {
         Ok(promoted)
     }
 
-    /// Ends waiting tasks that did not start, or not end, in the time they were given.
-    fn fail_late(&mut self) -> Result<usize> {
-        let now = self.now().wall;
-        let late = rows::all(self.writing.slice.connection, LATE, [now.0], |row| {
-            let key: Option<Vec<u8>> = row.get(2)?;
-            Ok((TaskId(row.get(0)?), rows::time(row, 1)?, key))
-        })?;
-        let count = late.len();
-        for (id, deadline, key) in late {
-            let reason = if deadline.is_some_and(|deadline| deadline <= now) {
-                Reason::Deadline
-            } else {
-                Reason::Late
-            };
-            // An earlier one of these may have been a dependency, and its end the end of this.
-            let mut update = self.writing.slice.connection.prepare_cached(LATE_FAIL)?;
-            if update.execute((id.0, reason.code(), now.0))? == 1 {
-                self.writing.slice.wait_no_more(id)?;
-                self.writing.ended(&[(id, State::Failed)])?;
-                self.writing.freed.extend(key);
-            }
-        }
-        Ok(count)
-    }
-
     /// Claims as many as are missing, the highest priority first. What met a full key waits for a
     /// slot, and the next takes its place.
     fn take(&mut self) -> Result<()> {
         loop {
             let before = self.missing();
             let mut offered = 0;
-            if let Some(lane) = self.lanes.only(self.request) {
+            if let Some(lane) = self.writing.slice.lanes.only(self.request) {
                 offered = self.take_from(lane)?;
             }
             if offered == 0 {
@@ -276,7 +323,7 @@ impl Taking<'_, '_> {
             Err(task) => {
                 self.aside += 1;
                 self.writing.freed.extend(key);
-                return self.writing.set_aside(task);
+                return self.set_aside(task);
             }
         };
         let id = task.claim.task;
@@ -293,6 +340,17 @@ impl Taking<'_, '_> {
             limit.map(|limit| limit.id),
         ))?;
         self.taken.claims.tasks.push(task);
+        Ok(())
+    }
+
+    /// Sets aside a task that this version cannot read.
+    fn set_aside(&self, task: TaskId) -> Result<()> {
+        let connection = self.writing.slice.connection;
+        if let Some(lane) = aside::set_aside(connection, task)? {
+            connection
+                .prepare_cached(LANE_LIMITED)?
+                .execute([lane.id])?;
+        }
         Ok(())
     }
 
@@ -316,7 +374,7 @@ impl Taking<'_, '_> {
             } else {
                 self.request.handlers.contains(&lane.handler)
             };
-            if served && self.lanes.get(queue, &lane.handler).is_none() {
+            if served && self.writing.slice.lanes.get(queue, &lane.handler).is_none() {
                 self.writing.effects.learned.push(Learned {
                     queue: queue.clone(),
                     handler: lane.handler.clone(),

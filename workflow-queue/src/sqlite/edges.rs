@@ -56,7 +56,7 @@ impl SqliteSlice<'_> {
 
 impl SqliteSlice<'_> {
     /// Stores the edges of new tasks, at both ends.
-    pub(super) fn store_edges(&self, mut edges: Vec<Edge>) -> Result<()> {
+    pub(super) fn put_edges(&self, mut edges: Vec<Edge>) -> Result<()> {
         edges.sort_unstable_by_key(|edge| (edge.dependent, edge.on));
         let mut put = self.connection.prepare_cached(UPSTREAM_PUT)?;
         for of_one in edges.chunk_by(|one, next| one.dependent == next.dependent) {
@@ -116,7 +116,7 @@ pub(super) fn condition(code: i64) -> Result<Condition> {
 }
 
 /// The tasks that one waits or waited for, with what it asks of each.
-pub(super) fn dependencies(
+pub(crate) fn dependencies(
     connection: &Connection,
     task: TaskId,
 ) -> Result<Vec<(TaskId, Condition)>> {
@@ -189,7 +189,7 @@ fn states(query: &mut Statement<'_>, run: &[TaskId]) -> Result<Vec<Option<State>
 }
 
 /// The tasks that wait or waited for one, with what they ask of it.
-pub(super) fn dependents(
+pub(crate) fn dependents(
     connection: &Connection,
     task: TaskId,
 ) -> Result<Vec<(TaskId, Condition)>> {

@@ -1,29 +1,74 @@
-//! Enqueue: make tasks and their edges durable.
+//! Enqueue: the rows of new tasks and their queues.
 
-mod inserter;
-mod plain;
+use std::sync::Arc;
+use std::time::Duration;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
+use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Lanes, aside, verbs};
+use queue_core::sidecar::wakeup::Wake;
+use queue_core::sqlite::{Lanes, lane_or_create, rows};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
-use queue_core::workflow::{Edge, Standing};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 
-use self::inserter::{Inserter, Start, existing};
-use self::plain::{free_state, plain_row};
-use super::link;
-use super::statements::{ENQUEUE, ENQUEUE_NEXT_ID, LANE_LIMITED};
-use super::transaction::Writing;
-use crate::graph::{self, Node};
-use crate::store::Submission;
-use crate::submission::{Settings, WorkflowTask};
+use super::statements::{
+    ENQUEUE, ENQUEUE_KEY_HOLDER, ENQUEUE_KEY_RELEASE, ENQUEUE_NEXT_ID, LANE_LIMITED,
+};
+use super::transaction::SqliteSlice;
+use crate::checked::Submission;
+use crate::plan::Effects;
+use crate::queue::WorkflowQueue;
+use crate::slice::{Inserted, NewRow, QueueId, Slice as _, Workflow};
+use crate::submission::Settings;
+
+/// Makes a submission durable, all of it or nothing, and wakes workers.
+pub(crate) fn enqueue(queue: &WorkflowQueue, submission: Submission) -> Result<Vec<Enqueued>> {
+    queue.check_promoted()?;
+    let submission = Arc::new(submission);
+    if let Some(lane) = only_lane(&submission, queue.database().lanes())
+        && let Some(enqueued) = enqueue_one(queue, lane, &submission)?
+    {
+        return Ok(vec![enqueued]);
+    }
+    queue.write(move |writing| writing.enqueue(&submission))
+}
+
+/// As [`enqueue`] within the caller's transaction.
+pub(crate) fn enqueue_in(
+    queue: &WorkflowQueue,
+    tx: &Transaction<'_>,
+    submission: &Submission,
+) -> Result<(Vec<Enqueued>, Wake)> {
+    queue.write_in(tx, |writing| writing.enqueue(submission))
+}
+
+/// One task with nothing but what every task has, in a lone statement; `None` if its key is taken.
+fn enqueue_one(
+    queue: &WorkflowQueue,
+    lane: i64,
+    submission: &Arc<Submission>,
+) -> Result<Option<Enqueued>> {
+    let submission = Arc::clone(submission);
+    let now = queue.database().now().wall;
+    let inserted = queue.database().write_statement(move |connection| {
+        insert_one(connection, lane, &submission.tasks[0].task, now)
+    })?;
+    Ok(inserted.map(|(enqueued, state)| {
+        let effects = Effects {
+            ready: usize::from(state == State::Queued),
+            scheduled: state == State::Scheduled,
+            ..Effects::default()
+        };
+        queue.wake(queue.committed(effects));
+        enqueued
+    }))
+}
 
 /// The lane of a submission that is one task with nothing but what every task has, if its number is
-/// known: [`enqueue_one`] may do.
-pub(super) fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
+/// known: [`insert_one`] may do.
+fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
     let [task] = submission.tasks.as_slice() else {
         return None;
     };
@@ -37,13 +82,13 @@ pub(super) fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
 
 /// Inserts one task into a known lane in one statement; `None` where its key is taken, and then
 /// nothing is written.
-pub(super) fn enqueue_one(
+pub(super) fn insert_one(
     connection: &Connection,
     lane: i64,
     task: &NewTask,
     now: Timestamp,
 ) -> Result<Option<(Enqueued, State)>> {
-    let state = free_state(task, now);
+    let state = task.free_state(now);
     let mut insert = connection.prepare_cached(ENQUEUE)?;
     let inserted = insert.execute(plain_row(lane, state, task, now, &task.work.to_payload())?)?;
     let enqueued = Enqueued {
@@ -53,188 +98,178 @@ pub(super) fn enqueue_one(
     Ok((inserted == 1).then_some((enqueued, state)))
 }
 
-impl Writing<'_> {
-    /// Sets aside a task that this version cannot read.
-    pub(super) fn set_aside(&self, task: TaskId) -> Result<()> {
-        if let Some(lane) = aside::set_aside(self.slice.connection, task)? {
-            self.slice
-                .connection
-                .prepare_cached(LANE_LIMITED)?
-                .execute([lane.id])?;
+/// The parameters of enqueue.sql.
+fn plain_row<'a>(
+    lane: i64,
+    state: State,
+    task: &'a NewTask,
+    now: Timestamp,
+    payload: &'a [u8],
+) -> Result<impl Params + 'a> {
+    Ok((
+        lane,
+        state.code(),
+        task.priority,
+        task.work.kind(),
+        now.0,
+        task.run_at.map(|at| at.0),
+        &task.name,
+        payload,
+        task.options.to_row()?,
+        task.key.as_deref(),
+    ))
+}
+
+impl SqliteSlice<'_> {
+    /// The id of a queue and handler, made if there is none. A lane that was made just now falls under
+    /// its queue's limit.
+    pub(super) fn queue_id(&self, queue: &str, handler: &str) -> Result<QueueId> {
+        if let Some(id) = self.lanes.get(queue, handler) {
+            return Ok(QueueId {
+                id,
+                is_learned: false,
+            });
         }
-        Ok(())
-    }
-}
-
-/// Carries out a submission within the transaction.
-pub(super) fn enqueue(
-    writing: &mut Writing<'_>,
-    lanes: &Lanes,
-    submission: &Submission,
-) -> Result<Vec<Enqueued>> {
-    let workflow = workflow(writing, submission)?;
-    // Read first: the new tasks may wait for the spawner too.
-    let held = writing.waiting_for_spawner(submission)?;
-    let mut inserter = Inserter::new(writing, lanes);
-    let enqueued = if submission.edges.is_empty() {
-        let start = Start {
-            workflow,
-            spawner: submission.spawner.map(|claim| claim.task),
-            ..Start::default()
-        };
-        let tasks = submission.tasks.iter();
-        tasks
-            .map(|task| inserter.insert(task, start))
-            .collect::<Result<Vec<_>>>()?
-    } else {
-        graph(&mut inserter, submission, workflow)?
-    };
-    let own = workflow.filter(|_| submission.spawner.is_some());
-    let links = writing.links(submission, own, &enqueued, &held)?;
-    let linked = writing.link(&links);
-    linked.map_err(|error| by_label(error, &submission.tasks, &enqueued))?;
-    Ok(enqueued)
-}
-
-/// A refused edge in which the tasks of the submission are called as they were handed in: with it
-/// the ids they were given are gone.
-fn by_label(error: Error, tasks: &[WorkflowTask], enqueued: &[Enqueued]) -> Error {
-    let Error::Invalid { what } = error else {
-        return error;
-    };
-    let mut parts = what.split("task ");
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digits = part
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(part.len());
-        let id = part[..digits].parse().ok().map(TaskId);
-        let place = enqueued
-            .iter()
-            .position(|one| Some(one.id) == id && !one.existed);
-        if let Some(place) = place {
-            text += &graph::label(tasks, place);
-            text += &part[digits..];
-        } else {
-            text += "task ";
-            text += part;
-        }
-    }
-    Error::invalid(text)
-}
-
-/// The workflow the tasks belong to: the spawner's, that of the first stored task they depend on, or
-/// their own.
-fn workflow(writing: &Writing<'_>, submission: &Submission) -> Result<Option<TaskId>> {
-    let connection = writing.slice.connection;
-    if let Some(claim) = submission.spawner {
-        let held = verbs::held(connection, &[claim])?;
-        if held == [queue_core::claim::Held::Lost] {
-            return Err(Error::ClaimLost { task: claim.task.0 });
-        }
-        return link::workflow_of(connection, claim.task);
-    }
-    let stored = submission.edges.iter().filter_map(|edge| match edge.on {
-        Node::Stored(task) => Some(task),
-        Node::Place(_) => None,
-    });
-    if let Some(first) = stored.min() {
-        return link::workflow_of(connection, first);
-    }
-    if !submission.workflow || submission.tasks.len() < 2 {
-        return Ok(None);
-    }
-    let mut query = connection.prepare_cached(ENQUEUE_NEXT_ID)?;
-    Ok(Some(TaskId(query.query_row([], |row| row.get(0))?)))
-}
-
-/// Inserts tasks that depend on each other or on stored ones, and their edges.
-fn graph(
-    inserter: &mut Inserter<'_, '_>,
-    submission: &Submission,
-    workflow: Option<TaskId>,
-) -> Result<Vec<Enqueued>> {
-    let known = inserter.known(&submission.tasks)?;
-    let edges = resolve(&submission.tasks, &submission.edges, &known)?;
-    let mut starts = vec![
-        Start {
-            workflow,
-            spawner: submission.spawner.map(|claim| claim.task),
-            ..Start::default()
-        };
-        submission.tasks.len()
-    ];
-    for edge in &edges {
-        let start = &mut starts[edge.dependent];
-        start.depends = true;
-        let Node::Stored(on) = edge.on else {
-            start.pending += 1;
-            continue;
-        };
-        let Some((state, _)) = verbs::state_of(inserter.writing.slice.connection, on)? else {
-            let label = graph::label(&submission.tasks, edge.dependent);
-            return Err(Error::not_found(format!(
-                "there is no task {on} for {label} to depend on; it may have been pruned"
-            )));
-        };
-        match edge.condition.standing(state) {
-            Standing::Open => start.pending += 1,
-            Standing::Met => {}
-            Standing::Impossible => start.never = start.never.or(Some(on)),
-        }
-    }
-    let mut enqueued: Vec<Enqueued> = Vec::with_capacity(submission.tasks.len());
-    for (place, task) in submission.tasks.iter().enumerate() {
-        // Asked for again, the key of one that is skipped from the start would have lapsed.
-        let holder = known[place].map(|known| match known {
-            Node::Stored(id) => id,
-            Node::Place(first) => enqueued[first].id,
-        });
-        enqueued.push(match holder {
-            Some(holder) => existing(task, holder)?,
-            None => inserter.insert(task, starts[place])?,
-        });
-    }
-    let id_of = |node| match node {
-        Node::Stored(id) => id,
-        Node::Place(place) => enqueued[place].id,
-    };
-    let stored = edges.iter().map(|edge| Edge {
-        dependent: enqueued[edge.dependent].id,
-        on: id_of(edge.on),
-        condition: edge.condition,
-    });
-    let writing = &mut *inserter.writing;
-    writing.slice.store_edges(stored.collect())?;
-    let started = enqueued.iter().zip(&starts);
-    let skipped = started.filter(|(one, start)| start.never.is_some() && !one.existed);
-    let ends: Vec<_> = skipped.map(|(one, _)| (one.id, State::Skipped)).collect();
-    writing.ended(&ends)?;
-    Ok(enqueued)
-}
-
-/// The edges with every task that is known already in its stored or first form: what such a task
-/// waits for was said when it was enqueued, so its own edges fall away.
-fn resolve(
-    tasks: &[WorkflowTask],
-    edges: &[graph::Edge],
-    known: &[Option<Node>],
-) -> Result<Vec<graph::Edge>> {
-    if known.iter().all(Option::is_none) {
-        return Ok(edges.to_vec());
-    }
-    let mut resolved: Vec<_> = edges
-        .iter()
-        .filter(|edge| known[edge.dependent].is_none())
-        .map(|edge| {
-            let on = match edge.on {
-                Node::Place(place) => known[place].unwrap_or(edge.on),
-                Node::Stored(_) => edge.on,
-            };
-            graph::Edge { on, ..*edge }
+        let id = lane_or_create(self.connection, queue, handler)?.id;
+        let mut limited = self.connection.prepare_cached(LANE_LIMITED)?;
+        limited.execute([id])?;
+        Ok(QueueId {
+            id,
+            is_learned: true,
         })
-        .collect();
-    graph::tidy(tasks, &mut resolved)?;
-    graph::check_cycles(tasks, &resolved)?;
-    Ok(resolved)
+    }
+
+    /// Inserts tasks one after the other.
+    pub(super) fn insert_rows(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>> {
+        let mut fresh = None;
+        let mut inserted = Vec::with_capacity(rows.len());
+        for row in rows {
+            let workflow = match row.workflow {
+                Workflow::None => None,
+                Workflow::Of(task) => Some(task),
+                Workflow::New => Some(match fresh {
+                    Some(first) => first,
+                    None => *fresh.insert(self.next_id()?),
+                }),
+            };
+            inserted.push(self.insert_row(row, workflow)?);
+        }
+        Ok(inserted)
+    }
+
+    /// Inserts a task unless its key is taken.
+    fn insert_row(&mut self, row: &NewRow<'_>, workflow: Option<TaskId>) -> Result<Inserted> {
+        let mut is_inserted = self.try_insert(row, workflow)?;
+        if !is_inserted && let Some(key) = row.task.task.key.as_deref() {
+            let holder = self.holder(key)?.ok_or_else(|| Error::Bug {
+                what: "a key is taken by no task".to_owned(),
+            })?;
+            if !holder.has_lapsed {
+                return Ok(Inserted::Taken(holder.id));
+            }
+            let mut release = self.connection.prepare_cached(ENQUEUE_KEY_RELEASE)?;
+            release.execute([holder.id.0])?;
+            drop(release);
+            is_inserted = self.try_insert(row, workflow)?;
+        }
+        if !is_inserted {
+            return Err(Error::Bug {
+                what: "a task was not inserted".to_owned(),
+            });
+        }
+        let id = TaskId(self.connection.last_insert_rowid());
+        if row.pending > 0 && row.never.is_none() {
+            self.wait(id, row.pending)?;
+        }
+        Ok(Inserted::New(id))
+    }
+
+    fn try_insert(&mut self, row: &NewRow<'_>, workflow: Option<TaskId>) -> Result<bool> {
+        let (new, settings) = (&row.task.task, &row.task.settings);
+        let now = self.now.wall;
+        let payload = new.work.to_payload();
+        let is_plain = *settings == Settings::default() && workflow.is_none() && !row.depends;
+        let inserted = if is_plain {
+            let row = plain_row(row.queue, row.state, new, now, &payload)?;
+            self.hot.enqueue.execute(row)?
+        } else {
+            let from = new.run_at.map_or(now, |at| at.max(now));
+            let never = row.never.is_some();
+            self.hot.enqueue_node.execute(params![
+                row.queue,
+                row.state.code(),
+                new.priority,
+                new.work.kind(),
+                now.0,
+                new.run_at.map(|at| at.0),
+                &new.name,
+                &payload[..],
+                new.options.to_row()?,
+                new.key.as_deref(),
+                !never && row.pending > 0,
+                settings.expires_at(from).map(|at| at.0),
+                settings.deadline_at(from).map(|at| at.0),
+                workflow.map(|id| id.0),
+                row.spawner.map(|id| id.0),
+                row.never.map(|id| id.0),
+                never.then_some(Reason::Dependency.code()),
+                never.then_some(now.0),
+                settings.key_scope.code(),
+                settings.key_scope.until(now).map(|at| at.0),
+                settings.limit_key.as_deref(),
+                row.depends,
+                settings.start_within.map(millis),
+                settings.finish_within.map(millis),
+            ])?
+        };
+        Ok(inserted == 1)
+    }
+
+    /// The id that the next task gets.
+    fn next_id(&self) -> Result<TaskId> {
+        let mut query = self.connection.prepare_cached(ENQUEUE_NEXT_ID)?;
+        Ok(TaskId(query.query_row([], |row| row.get(0))?))
+    }
+
+    /// The task that holds a key, unless that has lapsed.
+    pub(super) fn key_holder(&self, key: &[u8]) -> Result<Option<TaskId>> {
+        let holder = self.holder(key)?.filter(|holder| !holder.has_lapsed);
+        Ok(holder.map(|holder| holder.id))
+    }
+
+    fn holder(&self, key: &[u8]) -> Result<Option<Holder>> {
+        let now = self.now.wall;
+        let mut query = self.connection.prepare_cached(ENQUEUE_KEY_HOLDER)?;
+        let found = query
+            .query_row([key], |row| {
+                Ok((
+                    TaskId(row.get(0)?),
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, Option<i64>>(2)?,
+                    row.get::<_, Option<i64>>(3)?.map(Timestamp),
+                ))
+            })
+            .optional()?;
+        let Some((id, state, scope, until)) = found else {
+            return Ok(None);
+        };
+        let has_lapsed = match scope {
+            None => false,
+            Some(1) => rows::state(state)?.is_terminal(),
+            Some(_) => until.is_some_and(|until| until <= now),
+        };
+        Ok(Some(Holder { id, has_lapsed }))
+    }
+}
+
+/// Who holds an idempotency key.
+struct Holder {
+    id: TaskId,
+    /// Whether the key is taken no longer.
+    has_lapsed: bool,
+}
+
+/// A duration as stored; none is longer than a hundred years.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

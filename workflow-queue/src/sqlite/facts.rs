@@ -6,10 +6,10 @@ use queue_core::task::TaskId;
 use rusqlite::Connection;
 
 use super::statements::{FACTS, TREE_SPAWNED};
-use crate::store::Details;
+use crate::details::Details;
 
 /// What is known of a task beyond what both engines know.
-pub(super) fn details(connection: &Connection, id: TaskId) -> Result<Option<Details>> {
+pub(crate) fn details(connection: &Connection, id: TaskId) -> Result<Option<Details>> {
     let found = rows::all(connection, FACTS, [id.0], |row| {
         Ok(Details {
             workflow: row.get::<_, Option<i64>>(0)?.map(TaskId),
@@ -22,7 +22,7 @@ pub(super) fn details(connection: &Connection, id: TaskId) -> Result<Option<Deta
 }
 
 /// The tasks that one added while running, in the order of their ids.
-pub(super) fn spawned(connection: &Connection, id: TaskId) -> Result<Vec<TaskId>> {
+pub(crate) fn spawned(connection: &Connection, id: TaskId) -> Result<Vec<TaskId>> {
     rows::all(connection, TREE_SPAWNED, [id.0], |row| {
         Ok(TaskId(row.get(0)?))
     })

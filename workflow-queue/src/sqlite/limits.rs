@@ -16,9 +16,9 @@ use super::statements::{
     RUNNING_OF_KEY, WHY_AHEAD_UNDER_KEY, WHY_ORDER_UNDER_KEY,
 };
 use super::transaction::{SqliteSlice, Writing};
+use crate::limit::{Limit, LimitKind, Rate};
 use crate::plan::limits::{Allowance, StoredLimit};
 use crate::slice::{FreeSlots, Opening};
-use crate::store::{Limit, LimitKind, Rate};
 
 const QUEUE: i64 = 0;
 const KEY: i64 = 1;
@@ -124,7 +124,7 @@ impl Writing<'_> {
     }
 
     /// Sets a limit, or removes one without bounds.
-    pub(super) fn set_limit(&mut self, limit: &Limit) -> Result<()> {
+    pub(crate) fn set_limit(&mut self, limit: &Limit) -> Result<()> {
         let (kind, name) = coded(&limit.kind);
         let bounded = limit.concurrency.is_some() || limit.rate.is_some();
         if bounded {
@@ -215,7 +215,7 @@ fn coded(kind: &LimitKind) -> (i64, &[u8]) {
 }
 
 /// Every limit.
-pub(super) fn limits(connection: &Connection) -> Result<Vec<Limit>> {
+pub(crate) fn limits(connection: &Connection) -> Result<Vec<Limit>> {
     rows::all(connection, LIMIT_LIST, [], |row| {
         let name: Vec<u8> = row.get(1)?;
         let kind = if row.get::<_, i64>(0)? == QUEUE {

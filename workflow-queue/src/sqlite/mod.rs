@@ -1,31 +1,30 @@
-//! The store in one `SQLite` file: the core line and the workflow line of the schema.
+//! The statements, the rows and the transactions of one `SQLite` file: the core line and the workflow
+//! line of the schema.
 
-mod attempts;
-mod cancel;
-mod claim;
-mod edges;
-mod enqueue;
-mod facts;
-mod lease;
-mod limits;
+pub(crate) mod attempts;
+pub(crate) mod cancel;
+pub(crate) mod claim;
+pub(crate) mod edges;
+pub(crate) mod enqueue;
+pub(crate) mod facts;
+pub(crate) mod heartbeat;
+mod late;
+pub(crate) mod limits;
 mod link;
-mod options;
-mod promote;
-mod prune;
+#[cfg(test)]
+mod lone_statement_tests;
+pub(crate) mod options;
+pub(crate) mod pause;
+#[cfg(test)]
+mod plans;
+pub(crate) mod promote;
+pub(crate) mod prune;
+pub(crate) mod reap;
 mod retry;
 mod settle;
 mod slice;
-mod statements;
-mod stats;
-mod store;
-mod transaction;
-mod verify;
-mod why;
-
-pub use lease::check_lease;
-pub use options::SqliteOptions;
-pub use promote::{Promotion, promote_file};
-pub use store::SqliteStore;
-
-#[cfg(test)]
-mod plans;
+pub(crate) mod statements;
+pub(crate) mod stats;
+pub(crate) mod transaction;
+pub(crate) mod verify;
+pub(crate) mod why;

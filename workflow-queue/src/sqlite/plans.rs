@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use rusqlite::Connection;
 
 use super::statements::STATEMENTS;
-use crate::{SqliteOptions, SqliteStore};
+use crate::WorkflowQueue;
 
 fn plan(connection: &Connection, sql: &str) -> String {
     let mut statement = connection
@@ -28,8 +28,8 @@ fn plan(connection: &Connection, sql: &str) -> String {
 fn every_statement_has_the_plan_it_had() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("workflow.db");
-    let store = SqliteStore::open(&path, SqliteOptions::new().unwrap()).unwrap();
-    let plans = store.database().write(|connection| Ok(plans(connection)));
+    let queue = WorkflowQueue::open(&path).unwrap();
+    let plans = queue.database().write(|connection| Ok(plans(connection)));
     insta::assert_snapshot!(plans.unwrap());
 }
 

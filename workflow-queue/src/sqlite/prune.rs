@@ -11,7 +11,7 @@ use super::statements::PRUNE_ATTEMPTS;
 /// What this engine adds to a prune: a task stays while a dependent may still read its output, and
 /// its edges and attempts go with it.
 #[derive(Clone, Debug)]
-pub(super) struct Dependents;
+pub(crate) struct Dependents;
 
 impl Keeper for Dependents {
     fn check(&self, _: &Connection) -> Result<()> {

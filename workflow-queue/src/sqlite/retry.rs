@@ -38,7 +38,7 @@ mod tests {
     fn reads(queue: &WorkflowQueue) -> usize {
         let mut state_of = verbs::statements();
         let (_, state_of) = state_of.find(|(name, _)| *name == "get_state").unwrap();
-        let reads = queue.store().database().write(|connection| {
+        let reads = queue.database().write(|connection| {
             let mut reads = 0;
             for sql in [*state_of, STATES] {
                 let statement = connection.prepare_cached(sql)?;

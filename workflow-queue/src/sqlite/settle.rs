@@ -7,8 +7,8 @@ use queue_core::outcome::Reason;
 use queue_core::sqlite::rows;
 use rusqlite::{Row, params};
 
-use super::lease;
 use super::transaction::SqliteSlice;
+use crate::lease;
 use crate::slice::{Conclusion, EndedAttempt, Execution};
 
 impl SqliteSlice<'_> {

@@ -3,17 +3,18 @@
 use queue_core::claim::Claim;
 use queue_core::clock::Now;
 use queue_core::error::Result;
+use queue_core::outcome::Reason;
 use queue_core::output::Output;
 use queue_core::sqlite::verbs;
 use queue_core::state::State;
 use queue_core::task::TaskId;
-use queue_core::workflow::Condition;
+use queue_core::workflow::{Condition, Edge};
 
 use super::transaction::SqliteSlice;
 use super::{edges, link};
 use crate::slice::{
-    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Opening, Slice, Start, TaskRow,
-    Waiting,
+    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewRow, Opening,
+    QueueId, Slice, Start, TaskRow, Waiting,
 };
 
 impl Slice for SqliteSlice<'_> {
@@ -70,6 +71,43 @@ impl Slice for SqliteSlice<'_> {
 
     fn parked(&mut self, openings: &[Opening<'_>]) -> Result<Vec<Vec<TaskId>>> {
         openings.iter().map(|one| self.parked_next(*one)).collect()
+    }
+
+    fn late(&mut self) -> Result<Vec<Late>> {
+        self.late_tasks()
+    }
+
+    fn key_holders(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<TaskId>>> {
+        keys.iter().map(|key| self.key_holder(key)).collect()
+    }
+
+    fn queue_ids(&mut self, lanes: &[(&str, &str)]) -> Result<Vec<QueueId>> {
+        let id = |(queue, handler): &(&str, &str)| self.queue_id(queue, handler);
+        lanes.iter().map(id).collect()
+    }
+
+    fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>> {
+        self.insert_rows(rows)
+    }
+
+    fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()> {
+        self.put_edges(edges)
+    }
+
+    fn cancel(&mut self, task: TaskId) -> Result<()> {
+        verbs::cancel_waiting(self.connection, task, self.now.wall)
+    }
+
+    fn request_cancel(&mut self, task: TaskId) -> Result<()> {
+        verbs::request_cancel(self.connection, task, self.now.wall).map(drop)
+    }
+
+    fn say_why(&mut self, task: TaskId, why: &str) -> Result<()> {
+        verbs::withdraw(self.connection, &[task], why)
+    }
+
+    fn fail(&mut self, task: TaskId, reason: Reason) -> Result<()> {
+        self.fail_waiting(task, reason)
     }
 
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {

@@ -78,7 +78,7 @@ queue_core::statements! {
 }
 
 /// What producers and workers execute all the time.
-pub(super) const HOT: &[&str] = &[
+pub(crate) const HOT: &[&str] = &[
     ENQUEUE,
     verbs::NEXT_DUE,
     LATE_NEXT,

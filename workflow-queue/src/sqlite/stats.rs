@@ -6,9 +6,19 @@ use queue_core::sqlite::{rows, verbs};
 use rusqlite::Connection;
 
 use super::statements::STATS_BLOCKED;
+use crate::queue::WorkflowQueue;
 
 /// How many tasks stand where.
-pub(super) fn stats(connection: &Connection) -> Result<Stats> {
+pub(crate) fn stats(queue: &WorkflowQueue) -> Result<Stats> {
+    let read = if queue.is_unpromoted() {
+        |connection: &Connection| verbs::stats(connection, 0)
+    } else {
+        stats_with_blocked
+    };
+    queue.database().read(read)
+}
+
+fn stats_with_blocked(connection: &Connection) -> Result<Stats> {
     let mut query = connection.prepare_cached(STATS_BLOCKED)?;
     let blocked = query.query_row([], |row| rows::count(row, 0))?;
     verbs::stats(connection, blocked)

@@ -2,6 +2,7 @@
 
 use queue_core::clock::Now;
 use queue_core::error::Result;
+use queue_core::sqlite::Lanes;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::statements::{
@@ -11,38 +12,40 @@ use super::statements::{
 use crate::plan;
 
 /// A write transaction on a file.
-pub(super) type Writing<'a> = plan::Writing<SqliteSlice<'a>>;
+pub(crate) type Writing<'a> = plan::Writing<SqliteSlice<'a>>;
 
 /// The rows of a file. Every write is executed at once.
-pub(super) struct SqliteSlice<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) now: Now,
+pub(crate) struct SqliteSlice<'a> {
+    pub(crate) connection: &'a Connection,
+    /// The ids of queues that are known.
+    pub(crate) lanes: &'a Lanes,
+    pub(crate) now: Now,
     /// The statements that run once or more per task.
-    pub(super) hot: Hot<'a>,
+    pub(crate) hot: Hot<'a>,
 }
 
 /// Statements that are kept from their first use to the end of the transaction: to look one up for
 /// every row costs as much as a short statement takes.
-pub(super) struct Hot<'a> {
-    pub(super) enqueue: Kept<'a>,
-    pub(super) enqueue_node: Kept<'a>,
-    pub(super) claim_read: Kept<'a>,
-    pub(super) claim: Kept<'a>,
-    pub(super) running_read: Kept<'a>,
-    pub(super) conclude: Kept<'a>,
-    pub(super) attempt_insert: Kept<'a>,
-    pub(super) dependents_waiting: Kept<'a>,
-    pub(super) pending: Kept<'a>,
-    pub(super) release: Kept<'a>,
-    pub(super) time_and_limit: Kept<'a>,
-    pub(super) waiting_put: Kept<'a>,
-    pub(super) waiting_delete: Kept<'a>,
-    pub(super) skip: Kept<'a>,
-    pub(super) admit: Kept<'a>,
+pub(crate) struct Hot<'a> {
+    pub(crate) enqueue: Kept<'a>,
+    pub(crate) enqueue_node: Kept<'a>,
+    pub(crate) claim_read: Kept<'a>,
+    pub(crate) claim: Kept<'a>,
+    pub(crate) running_read: Kept<'a>,
+    pub(crate) conclude: Kept<'a>,
+    pub(crate) attempt_insert: Kept<'a>,
+    pub(crate) dependents_waiting: Kept<'a>,
+    pub(crate) pending: Kept<'a>,
+    pub(crate) release: Kept<'a>,
+    pub(crate) time_and_limit: Kept<'a>,
+    pub(crate) waiting_put: Kept<'a>,
+    pub(crate) waiting_delete: Kept<'a>,
+    pub(crate) skip: Kept<'a>,
+    pub(crate) admit: Kept<'a>,
 }
 
 /// A statement, prepared once it is used.
-pub(super) struct Kept<'a> {
+pub(crate) struct Kept<'a> {
     connection: &'a Connection,
     sql: &'static str,
     statement: Option<CachedStatement<'a>>,
@@ -65,13 +68,13 @@ impl<'a> Kept<'a> {
     }
 
     /// How many rows it changes.
-    pub(super) fn execute(&mut self, parameters: impl Params) -> Result<usize> {
+    pub(crate) fn execute(&mut self, parameters: impl Params) -> Result<usize> {
         Ok(self.get()?.execute(parameters)?)
     }
 
     /// Every row it returns, each made into a value. It is run to its end: reset before, it would
     /// keep the checkpoint from running.
-    pub(super) fn all<T>(
+    pub(crate) fn all<T>(
         &mut self,
         parameters: impl Params,
         make: impl Fn(&Row<'_>) -> Result<T>,
@@ -86,9 +89,10 @@ impl<'a> Kept<'a> {
 }
 
 impl<'a> SqliteSlice<'a> {
-    pub(super) fn new(connection: &'a Connection, now: Now) -> Self {
+    pub(crate) fn new(connection: &'a Connection, lanes: &'a Lanes, now: Now) -> Self {
         Self {
             connection,
+            lanes,
             now,
             hot: Hot {
                 enqueue: Kept::new(connection, ENQUEUE),

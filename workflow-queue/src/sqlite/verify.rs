@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::edges::{self, Prospect};
 use super::transaction::Writing;
+use crate::queue::WorkflowQueue;
 use crate::slice::Slice as _;
 use crate::upstream;
 
@@ -25,7 +26,7 @@ const UNMET: &str = statement(include_str!("../../queries/verify/unmet.sql"));
 const PARKED_KEYS: &str = statement(include_str!("../../queries/verify/parked_keys.sql"));
 
 /// The invariants that statements find the breaches of.
-pub(super) const CHECKS: &[Check] = checks! {
+const CHECKS: &[Check] = checks! {
     "../../queries/verify/":
     "blocked tasks say what they wait for" => "waiting",
     "edges have both ends" => "edges" repaired by "edges_repair",
@@ -47,8 +48,33 @@ const SLOTS_OFFERED: &str = "free slots are offered";
 const SAME_EDGES: &str = "both ends of an edge know it";
 const SLOTS: &str = statement(include_str!("../../queries/verify/slots.sql"));
 
+/// Looks at every invariant.
+pub(crate) fn verify(queue: &WorkflowQueue) -> Result<Vec<Invariant>> {
+    if queue.is_unpromoted() {
+        return core::verify(queue.database(), &[], |_| Ok(Vec::new()));
+    }
+    core::verify(queue.database(), CHECKS, more)
+}
+
+/// Computes anew what can be.
+pub(crate) fn repair(queue: &WorkflowQueue) -> Result<Vec<Repaired>> {
+    let (mut all, mut most) = (Vec::new(), 0);
+    // Whoever may not write is refused also where there is nothing to put right.
+    queue.write(|_| Ok(()))?;
+    for part in Part::ALL {
+        for found in queue.database().read(|connection| part.find(connection))? {
+            let (repaired, wakes) = queue.transaction(move |writing| found.repair(writing))?;
+            all.extend(repaired);
+            most = most.max(wakes);
+        }
+    }
+    queue.wake(most);
+    queue.database().waker().tell_settled();
+    Ok(summed(all))
+}
+
 /// What more has to hold than [`CHECKS`] find.
-pub(super) fn more(connection: &Connection) -> Result<Vec<Invariant>> {
+fn more(connection: &Connection) -> Result<Vec<Invariant>> {
     let text = |sql| rows::all(connection, sql, [], |row| Ok(row.get::<_, String>(0)?));
     Ok(vec![
         judged(IS_COUNTED, true, text(COUNTED))?,
@@ -138,7 +164,7 @@ fn cycles(connection: &Connection) -> Result<Vec<String>> {
 /// A part of a repair: looked for on a snapshot, and put right in transactions of its own, so that
 /// others may write in between. Each leaves the file sounder than before.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Part {
+enum Part {
     Core,
     Edges,
     Own,
@@ -147,7 +173,7 @@ pub(super) enum Part {
 }
 
 /// What is put right in one transaction.
-pub(super) enum Broken {
+enum Broken {
     Check(Check),
     Edges,
     Counts(Vec<TaskId>),
@@ -156,7 +182,7 @@ pub(super) enum Broken {
 
 impl Part {
     /// Every part; the last is the last, since tasks that are released may wait for a slot then.
-    pub(super) const ALL: [Self; 5] = [
+    const ALL: [Self; 5] = [
         Self::Core,
         Self::Edges,
         Self::Own,
@@ -165,7 +191,7 @@ impl Part {
     ];
 
     /// What is wrong.
-    pub(super) fn find(self, connection: &Connection) -> Result<Vec<Broken>> {
+    fn find(self, connection: &Connection) -> Result<Vec<Broken>> {
         let checks = |checks| -> Result<Vec<Broken>> {
             let broken = core::broken(connection, checks)?.into_iter();
             Ok(broken.map(Broken::Check).collect())
@@ -192,7 +218,7 @@ impl Part {
 
 impl Broken {
     /// Computes anew what other rows tell.
-    pub(super) fn repair(&self, writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
+    fn repair(&self, writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
         let connection = writing.slice.connection;
         let one = |name, rows| Repaired::of(name, rows).into_iter().collect();
         Ok(match self {
@@ -212,7 +238,7 @@ impl Broken {
 }
 
 /// The same with the steps of one repair added up.
-pub(super) fn summed(repaired: Vec<Repaired>) -> Vec<Repaired> {
+fn summed(repaired: Vec<Repaired>) -> Vec<Repaired> {
     let mut sums: Vec<Repaired> = Vec::new();
     for one in repaired {
         match sums.iter_mut().find(|sum| sum.name == one.name) {

@@ -13,12 +13,28 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::statements::WHY;
 use super::{edges, limits};
+use crate::queue::WorkflowQueue;
 
 /// Unmet dependencies that `why` names at most.
 const NAMED_AT_MOST: usize = 100;
 
-/// What keeps a task waiting.
-pub(super) fn waits(
+/// What keeps a task waiting; of many, with what was learned of their queues.
+pub(crate) fn waits(
+    queue: &WorkflowQueue,
+    id: TaskId,
+    order: Option<&mut ClaimOrder>,
+) -> Result<Vec<Waits>> {
+    let now = queue.database().now().wall;
+    let is_unpromoted = queue.is_unpromoted();
+    queue.database().read(|connection| {
+        if is_unpromoted {
+            return verbs::waits(connection, id, order);
+        }
+        own_waits(connection, id, now, order)
+    })
+}
+
+fn own_waits(
     connection: &Connection,
     id: TaskId,
     now: Timestamp,
@@ -124,7 +140,7 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::super::statements::{WHY_AHEAD_UNDER_KEY, WHY_ORDER_UNDER_KEY};
-    use super::waits;
+    use super::own_waits;
     use crate::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
 
     /// Of every task those in front of it were counted: of 20,000 under one key `why all` counted 200
@@ -154,11 +170,11 @@ mod tests {
         let ids: Vec<TaskId> = enqueued.iter().map(|one| one.id).collect();
         let request = ClaimRequest::commands(WorkerId::from_bits(2), 2);
         assert_eq!(queue.claim(&request).unwrap().tasks.len(), 2);
-        let read = queue.store().database().read(|connection| {
+        let read = queue.database().read(|connection| {
             let mut order = ClaimOrder::default();
             let mut all = Vec::new();
             for id in &ids {
-                all.push(waits(connection, *id, Timestamp(0), Some(&mut order))?);
+                all.push(own_waits(connection, *id, Timestamp(0), Some(&mut order))?);
             }
             let runs = |sql| -> queue_core::error::Result<i32> {
                 Ok(connection
@@ -168,7 +184,10 @@ mod tests {
             assert_eq!(runs(WHY_AHEAD_UNDER_KEY)?, 0);
             assert_eq!(runs(WHY_ORDER_UNDER_KEY)?, 2 * 2 * 2);
             for (id, waits_in_order) in ids.iter().zip(all) {
-                assert_eq!(waits(connection, *id, Timestamp(0), None)?, waits_in_order);
+                assert_eq!(
+                    own_waits(connection, *id, Timestamp(0), None)?,
+                    waits_in_order
+                );
             }
             Ok(())
         });

@@ -131,7 +131,6 @@ fn every_file_made_here_is_closed_to_fast_queue() {
     let queue = open(&path);
     queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
     let (engine, open): (i64, i64) = queue
-        .store()
         .database()
         .read(|connection| {
             let sql = "SELECT engine, (SELECT count(*) FROM queue_queues WHERE fast = 1)

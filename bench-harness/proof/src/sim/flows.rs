@@ -173,7 +173,7 @@ fn may_follow(condition: Condition, on: &Task, queue: &WorkflowQueue) -> bool {
 }
 
 fn running_under_limit(queue: &WorkflowQueue) -> Result<Option<u32>> {
-    queue.store().database().read(|connection| {
+    queue.database().read(|connection| {
         let mut query = connection.prepare_cached(
             "SELECT (SELECT count(*) FROM queue_tasks WHERE state = 3 AND limit_key = ?1)
              FROM queue_limits WHERE kind = 1 AND name = ?1",

@@ -257,7 +257,7 @@ fn open_workflow(path: &Path, open: OpenOptions) -> Result<WorkflowQueue> {
 }
 
 fn database_of(queue: &WorkflowQueue) -> &Database {
-    queue.store().database()
+    queue.database()
 }
 
 ground!(FastQueue, FastQueue::open_with, FastQueue::database);

@@ -30,14 +30,14 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
     };
     match state {
         State::Scheduled | State::Blocked | State::Queued => {
-            connection.prepare_cached(CANCEL)?.execute((id.0, now.0))?;
+            cancel_waiting(connection, id, now)?;
             Ok(Change::Done(State::Cancelled))
         }
         State::Running => {
-            let mut update = connection.prepare_cached(CANCEL_REQUEST)?;
-            let change = match update.execute((id.0, now.0))? {
-                0 => Change::AlreadyRequested,
-                _ => Change::Requested,
+            let change = if request_cancel(connection, id, now)? {
+                Change::Requested
+            } else {
+                Change::AlreadyRequested
             };
             worker.map(change).ok_or_else(|| Error::Bug {
                 what: format!("task {id} runs without a worker"),
@@ -46,6 +46,18 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
         State::Cancelled => Ok(Change::Already(State::Cancelled)),
         State::Succeeded | State::Failed | State::Skipped => Ok(Change::Refused(state)),
     }
+}
+
+/// Cancels a waiting task.
+pub fn cancel_waiting(connection: &Connection, id: TaskId, now: Timestamp) -> Result<()> {
+    connection.prepare_cached(CANCEL)?.execute((id.0, now.0))?;
+    Ok(())
+}
+
+/// Asks for the end of a running task; false if somebody did before.
+pub fn request_cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<bool> {
+    let mut update = connection.prepare_cached(CANCEL_REQUEST)?;
+    Ok(update.execute((id.0, now.0))? > 0)
 }
 
 /// Says of tasks that are cancelled why they are.

@@ -19,7 +19,7 @@ mod stats;
 mod why;
 mod workers;
 
-pub use cancel::{cancel, withdraw};
+pub use cancel::{cancel, cancel_waiting, request_cancel, withdraw};
 pub(super) use claim::one::add_function;
 pub use claim::one::claim_one;
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};

@@ -1,0 +1,208 @@
+//! Every verb: which decides, in `plan/`, which is a statement, in `sqlite/`, and what both engines do
+//! in the same way, in `shared/src/sqlite/verbs/`.
+
+use std::time::Duration;
+
+use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::error::{Error, Result};
+use queue_core::outcome::{Settled, Settlement};
+use queue_core::queue::{
+    Change, ClaimOrder, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
+    RetryPlan, Stats, Waits, WorkerInfo,
+};
+use queue_core::sidecar::wakeup::Wake;
+use queue_core::sqlite::{aside, verbs};
+use queue_core::task::{NewTask, TaskId, check_name};
+use queue_core::workflow::Edge;
+
+use crate::checked::Submission;
+use crate::limit::{Limit, LimitKind};
+use crate::plan::plan_retry;
+use crate::queue::WorkflowQueue;
+use crate::sqlite::prune::Dependents;
+use crate::sqlite::transaction::SqliteSlice;
+use crate::sqlite::{
+    cancel, claim, edges, enqueue, facts, heartbeat, pause, reap, stats, verify, why,
+};
+
+impl Queue for WorkflowQueue {
+    type Tx<'a> = rusqlite::Transaction<'a>;
+
+    queue_core::answered_by_database!();
+
+    fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
+        NewTask::validate_all(&tasks)?;
+        enqueue::enqueue(self, Submission::unrelated(tasks))
+    }
+
+    fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
+        NewTask::validate_all(tasks)?;
+        enqueue::enqueue_in(self, tx, &Submission::unrelated(tasks.iter().cloned()))
+    }
+
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        claim::claim(self, request)
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+        let random = self.random();
+        self.write_ends(move |writing| writing.settle(&settlements, random))
+    }
+
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<(Vec<Settled>, Result<Claims>)> {
+        claim::settle_and_claim(self, settlements, request)
+    }
+
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<(Vec<Settled>, Wake)> {
+        let random = self.random();
+        let (settled, wake) = self.write_in(tx, |writing| writing.settle(settlements, random))?;
+        Ok((settled, wake.after_settling()))
+    }
+
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        heartbeat::heartbeat(self, claims)
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.lease_duration())
+    }
+
+    fn expired(&self) -> Result<Vec<Claim>> {
+        heartbeat::expired(self)
+    }
+
+    fn probe(&self, claims: &[Claim]) -> Result<()> {
+        heartbeat::probe(self, claims)
+    }
+
+    fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
+        let claims = claims.to_vec();
+        self.write_ends(move |writing| writing.crash(&claims, true))
+    }
+
+    fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        self.database().open_heartbeats()?;
+        let worker = worker.clone();
+        self.write(move |writing| verbs::register(writing.slice.connection, &worker))
+    }
+
+    fn deregister(&self, worker: WorkerId) -> Result<()> {
+        self.write(move |writing| verbs::deregister(writing.slice.connection, worker))
+    }
+
+    fn take_back(&self) -> Result<usize> {
+        if self.database().read(aside::readable)?.is_empty() {
+            return Ok(0);
+        }
+        self.write(|writing| aside::take_back(writing.slice.connection))
+    }
+
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>> {
+        let kept = kept.to_vec();
+        self.write_ends(move |writing| reap::reap_except(writing, worker, &kept))
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        stats::stats(self)
+    }
+
+    fn refuses(&self) -> Result<Option<Error>> {
+        Ok(self.refusal())
+    }
+
+    fn knows_queue(&self, name: &str) -> Result<bool> {
+        let is_own = |limit: Limit| matches!(limit.kind, LimitKind::Queue(own) if own == name);
+        Ok(self.queues()?.iter().any(|lane| lane.name == name)
+            || self.limits()?.into_iter().any(is_own))
+    }
+
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        why::waits(self, id, None)
+    }
+
+    fn waits_in_order(&self, id: TaskId, order: &mut ClaimOrder) -> Result<Vec<Waits>> {
+        why::waits(self, id, Some(order))
+    }
+
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let found = self.read(|connection| edges::dependencies(connection, id))?;
+        let edge = |(on, condition)| Edge {
+            dependent: id,
+            on,
+            condition,
+        };
+        Ok(found.into_iter().map(edge).collect())
+    }
+
+    fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
+        let details = self.read(|connection| facts::details(connection, id))?;
+        Ok(details.unwrap_or_default().facts())
+    }
+
+    fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        cancel::cancel(self, ids, None)
+    }
+
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>> {
+        cancel::cancel(self, ids, Some(why))
+    }
+
+    fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.retry(&ids, false))
+    }
+
+    fn plan_retry(&self, ids: &[TaskId], downstream: bool) -> Result<RetryPlan> {
+        self.check_promoted()?;
+        let (lanes, now) = (self.database().lanes(), self.now());
+        self.read(|connection| {
+            plan_retry(
+                &mut SqliteSlice::new(connection, lanes, now),
+                ids,
+                downstream,
+            )
+        })
+    }
+
+    fn retry_step(&self, plan: &mut RetryPlan) -> Result<Vec<(TaskId, Change)>> {
+        let planned = plan.clone();
+        let (changes, looked_at) = self.write(move |writing| writing.retry_some(&planned))?;
+        plan.advance(looked_at);
+        Ok(changes)
+    }
+
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| verbs::reprioritize(writing.slice.connection, &ids, priority))
+    }
+
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
+        check_name("a queue's name", queue)?;
+        pause::set_paused(self, queue, paused)
+    }
+
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64> {
+        self.check_promoted()?;
+        verbs::prune(self.database(), &Dependents, request, go_on)
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        verify::verify(self)
+    }
+
+    fn repair(&self) -> Result<Vec<Repaired>> {
+        verify::repair(self)
+    }
+}

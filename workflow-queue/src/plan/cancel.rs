@@ -1,0 +1,175 @@
+//! Cancel: waiting tasks end at once, and what depends on them follows; of running ones the end is
+//! asked for.
+
+use std::collections::BTreeSet;
+
+use queue_core::error::{Error, Result};
+use queue_core::queue::Change;
+use queue_core::state::State;
+use queue_core::task::TaskId;
+
+use super::ended::{Cascade, End};
+use super::writing::Writing;
+use crate::slice::{Slice, TaskRow};
+
+/// What this cancel did so far.
+#[derive(Default)]
+struct Done {
+    cancelled: BTreeSet<TaskId>,
+    asked: BTreeSet<TaskId>,
+}
+
+impl<S: Slice> Writing<S> {
+    /// Cancels tasks, one after the other: one that an earlier of them is the end of is refused. Those
+    /// that are cancelled then keep `why`.
+    pub(crate) fn cancel(&mut self, ids: &[TaskId], why: Option<&str>) -> Result<Vec<Change>> {
+        let rows = self.slice.rows(ids)?;
+        let waits = |row: &Option<TaskRow>| row.as_ref().is_some_and(|row| row.state.is_waiting());
+        let waiting = ids.iter().zip(&rows).filter(|(_, row)| waits(row));
+        let waiting: BTreeSet<TaskId> = waiting.map(|(id, _)| *id).collect();
+        let ends: Vec<End> = waiting
+            .into_iter()
+            .map(|id| (id, State::Cancelled))
+            .collect();
+        let mut cascade = Cascade::load(&mut self.slice, &ends)?;
+        let mut done = Done::default();
+        let mut changes = Vec::with_capacity(ids.len());
+        for (id, row) in ids.iter().zip(rows) {
+            let change = match row {
+                Some(row) => self.cancel_one(*id, row, &mut cascade, &mut done)?,
+                None => Change::NotFound,
+            };
+            changes.push(change);
+        }
+        cascade.finish(self)?;
+        let is_cancelled = |change: &Change| {
+            matches!(
+                change,
+                Change::Done(State::Cancelled) | Change::Already(State::Cancelled)
+            )
+        };
+        if let Some(why) = why {
+            for (id, _) in ids
+                .iter()
+                .zip(&changes)
+                .filter(|(_, one)| is_cancelled(one))
+            {
+                self.slice.say_why(*id, why)?;
+            }
+        }
+        Ok(changes)
+    }
+
+    fn cancel_one(
+        &mut self,
+        id: TaskId,
+        row: TaskRow,
+        cascade: &mut Cascade,
+        done: &mut Done,
+    ) -> Result<Change> {
+        let state = if done.cancelled.contains(&id) {
+            State::Cancelled
+        } else if cascade.has_ended(id) {
+            State::Skipped
+        } else {
+            row.state
+        };
+        Ok(match state {
+            State::Scheduled | State::Blocked | State::Queued => {
+                self.slice.cancel(id)?;
+                self.slice.wait_no_more(id)?;
+                self.freed.extend(row.limit_key);
+                cascade.end_waiting(&mut self.slice, id, State::Cancelled)?;
+                done.cancelled.insert(id);
+                Change::Done(State::Cancelled)
+            }
+            State::Running => {
+                let worker = row.worker.ok_or_else(|| Error::Bug {
+                    what: format!("task {id} runs without a worker"),
+                })?;
+                if row.cancel_requested || !done.asked.insert(id) {
+                    Change::AlreadyRequested(worker)
+                } else {
+                    self.slice.request_cancel(id)?;
+                    Change::Requested(worker)
+                }
+            }
+            State::Cancelled => Change::Already(State::Cancelled),
+            State::Succeeded | State::Failed | State::Skipped => Change::Refused(state),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use queue_core::queue::Change;
+    use queue_core::state::State;
+    use queue_core::workflow::Condition;
+
+    use crate::plan::memory::{self, Memory};
+
+    #[test]
+    fn tasks_without_dependents_are_cancelled_in_two_loads() {
+        let mut rows = Memory::default();
+        (1..=64).for_each(|task| rows.add(task, State::Queued));
+        let changes = rows.cancel(&(1..=64).collect::<Vec<_>>());
+        assert_eq!(changes, [Change::Done(State::Cancelled); 64]);
+        assert_eq!(rows.loads, ["rows", "waiting_for"]);
+    }
+
+    #[test]
+    fn a_task_that_is_named_twice_is_cancelled_or_asked_once() {
+        let mut rows = Memory::default();
+        rows.add(1, State::Queued);
+        rows.run(2);
+        let (done, again) = (State::Cancelled, memory::WORKER);
+        assert_eq!(
+            rows.cancel(&[1, 2, 1, 2, 3]),
+            [
+                Change::Done(done),
+                Change::Requested(again),
+                Change::Already(done),
+                Change::AlreadyRequested(again),
+                Change::NotFound,
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn tasks_are_cancelled_together_as_they_are_one_by_one(
+            edges in memory::edges(),
+            ids in prop::collection::vec(1..16_i64, 1..12),
+        ) {
+            let mut together = Memory::default();
+            for (one, other, condition) in edges {
+                if one != other {
+                    together.depend(one.max(other), one.min(other), condition);
+                }
+            }
+            let mut apart = together.clone();
+            let changes = together.cancel(&ids);
+            let mut each = Vec::new();
+            for id in ids {
+                each.extend(apart.cancel(&[id]));
+            }
+            prop_assert_eq!(changes, each);
+            prop_assert_eq!(together.tasks, apart.tasks);
+            prop_assert_eq!(together.waiting, apart.waiting);
+        }
+    }
+
+    #[test]
+    fn a_dependent_that_the_first_forbids_is_refused() {
+        let mut rows = Memory::default();
+        rows.add(1, State::Queued);
+        rows.depend(2, 1, Condition::Success);
+        let changes = rows.cancel(&[1, 2]);
+        let expected = [
+            Change::Done(State::Cancelled),
+            Change::Refused(State::Skipped),
+        ];
+        assert_eq!(changes, expected);
+    }
+}

@@ -1,0 +1,418 @@
+//! Enqueue: tasks, what they wait for, and edges between stored tasks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use queue_core::error::{Error, Result};
+use queue_core::queue::Enqueued;
+use queue_core::sqlite::Learned;
+use queue_core::state::State;
+use queue_core::task::TaskId;
+use queue_core::workflow::{Edge, Standing};
+
+use super::ended::End;
+use super::writing::Writing;
+use crate::checked::Submission;
+use crate::graph::{self, Node};
+use crate::slice::{Inserted, NewRow, Slice, Workflow};
+use crate::submission::{OnConflict, WorkflowTask};
+
+/// Where a task of a submission starts, beyond what it says of itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Begin {
+    /// Dependencies that have not ended.
+    pending: u32,
+    /// A dependency because of which it can never start.
+    never: Option<TaskId>,
+    /// Whether it has dependencies, ended or not.
+    depends: bool,
+}
+
+impl<S: Slice> Writing<S> {
+    /// Carries out a submission.
+    pub(crate) fn enqueue(&mut self, submission: &Submission) -> Result<Vec<Enqueued>> {
+        let workflow = self.workflow(submission)?;
+        // Read first: the new tasks may wait for the spawner too.
+        let held = self.waiting_for_spawner(submission)?;
+        let enqueued = if submission.edges.is_empty() {
+            let tasks: Vec<&WorkflowTask> = submission.tasks.iter().collect();
+            self.insert(submission, workflow, &tasks, |_| Begin::default())?
+        } else {
+            self.insert_graph(submission, workflow)?
+        };
+        let own = match workflow {
+            Workflow::Of(own) if submission.spawner.is_some() => Some(own),
+            Workflow::None | Workflow::Of(_) | Workflow::New => None,
+        };
+        let links = self.links(submission, own, &enqueued, &held)?;
+        let linked = self.link(&links);
+        linked.map_err(|error| by_label(error, &submission.tasks, &enqueued))?;
+        Ok(enqueued)
+    }
+
+    /// The workflow the tasks belong to: the spawner's, that of the first stored task they depend on,
+    /// or their own.
+    fn workflow(&mut self, submission: &Submission) -> Result<Workflow> {
+        let stored = submission.edges.iter().filter_map(|edge| match edge.on {
+            Node::Stored(task) => Some(task),
+            Node::Place(_) => None,
+        });
+        let of = if let Some(claim) = submission.spawner {
+            let found = self.slice.executions(&[claim])?.into_iter().flatten();
+            if !found
+                .map(|one| one.state)
+                .any(|state| state == State::Running)
+            {
+                return Err(Error::ClaimLost { task: claim.task.0 });
+            }
+            Some(claim.task)
+        } else {
+            stored.min()
+        };
+        if let Some(task) = of {
+            let found = self.slice.workflows(&[task])?.into_iter().flatten().next();
+            return Ok(found.map_or(Workflow::None, Workflow::Of));
+        }
+        let is_new = submission.workflow && submission.tasks.len() > 1;
+        Ok(if is_new {
+            Workflow::New
+        } else {
+            Workflow::None
+        })
+    }
+
+    /// Inserts tasks that depend on each other or on stored ones, and their edges.
+    fn insert_graph(
+        &mut self,
+        submission: &Submission,
+        workflow: Workflow,
+    ) -> Result<Vec<Enqueued>> {
+        let known = self.known(&submission.tasks)?;
+        let edges = resolve(&submission.tasks, &submission.edges, &known)?;
+        let begins = self.begins(&submission.tasks, &edges)?;
+        // Asked for again, the key of one that is skipped from the start would have lapsed.
+        let places: Vec<usize> = (0..known.len()).filter(|at| known[*at].is_none()).collect();
+        let tasks: Vec<&WorkflowTask> = places.iter().map(|at| &submission.tasks[*at]).collect();
+        let inserted = self.insert(submission, workflow, &tasks, |at| begins[places[at]])?;
+        let mut inserted = inserted.into_iter();
+        let mut enqueued: Vec<Enqueued> = Vec::with_capacity(known.len());
+        for (task, known) in submission.tasks.iter().zip(&known) {
+            let holder = match known {
+                Some(Node::Stored(id)) => Some(*id),
+                Some(Node::Place(first)) => Some(enqueued[*first].id),
+                None => None,
+            };
+            enqueued.push(match holder {
+                Some(holder) => existing(task, holder)?,
+                None => inserted.next().ok_or_else(|| Error::Bug {
+                    what: "a task was not inserted".to_owned(),
+                })?,
+            });
+        }
+        let id_of = |node| match node {
+            Node::Stored(id) => id,
+            Node::Place(place) => enqueued[place].id,
+        };
+        let stored = edges.iter().map(|edge| Edge {
+            dependent: enqueued[edge.dependent].id,
+            on: id_of(edge.on),
+            condition: edge.condition,
+        });
+        self.slice.store_edges(stored.collect())?;
+        let begun = enqueued.iter().zip(&begins);
+        let skipped = begun.filter(|(one, begin)| begin.never.is_some() && !one.existed);
+        let ends: Vec<End> = skipped.map(|(one, _)| (one.id, State::Skipped)).collect();
+        self.ended(&ends)?;
+        Ok(enqueued)
+    }
+
+    /// Where each task begins, by how those stand that it depends on.
+    fn begins(&mut self, tasks: &[WorkflowTask], edges: &[graph::Edge]) -> Result<Vec<Begin>> {
+        let stored = edges.iter().filter_map(|edge| match edge.on {
+            Node::Stored(task) => Some(task),
+            Node::Place(_) => None,
+        });
+        let stored: BTreeSet<TaskId> = stored.collect();
+        let stored: Vec<TaskId> = stored.into_iter().collect();
+        let states: BTreeMap<TaskId, Option<State>> = if stored.is_empty() {
+            BTreeMap::new()
+        } else {
+            let states = self.slice.states(&stored)?;
+            stored.into_iter().zip(states).collect()
+        };
+        let mut begins = vec![Begin::default(); tasks.len()];
+        for edge in edges {
+            let begin = &mut begins[edge.dependent];
+            begin.depends = true;
+            let Node::Stored(on) = edge.on else {
+                begin.pending += 1;
+                continue;
+            };
+            let Some(state) = states.get(&on).copied().flatten() else {
+                let label = graph::label(tasks, edge.dependent);
+                return Err(Error::not_found(format!(
+                    "there is no task {on} for {label} to depend on; it may have been pruned"
+                )));
+            };
+            match edge.condition.standing(state) {
+                Standing::Open => begin.pending += 1,
+                Standing::Met => {}
+                Standing::Impossible => begin.never = begin.never.or(Some(on)),
+            }
+        }
+        Ok(begins)
+    }
+
+    /// Of each task, where it stands already, if its key is taken or another here has the same.
+    fn known(&mut self, tasks: &[WorkflowTask]) -> Result<Vec<Option<Node>>> {
+        let mut known = vec![None; tasks.len()];
+        let mut first: HashMap<&[u8], usize> = HashMap::new();
+        let (mut places, mut keys) = (Vec::new(), Vec::new());
+        for (place, task) in tasks.iter().enumerate() {
+            let Some(key) = task.task.key.as_deref() else {
+                continue;
+            };
+            if let Some(first) = first.get(key) {
+                known[place] = Some(Node::Place(*first));
+                continue;
+            }
+            first.insert(key, place);
+            places.push(place);
+            keys.push(key);
+        }
+        if keys.is_empty() {
+            return Ok(known);
+        }
+        for (place, holder) in places.into_iter().zip(self.slice.key_holders(&keys)?) {
+            known[place] = holder.map(Node::Stored);
+        }
+        for place in 0..known.len() {
+            if let Some(Node::Place(first)) = known[place] {
+                known[place] = known[first].or(known[place]);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Inserts tasks in this order, each where it begins, unless their keys are taken.
+    fn insert(
+        &mut self,
+        submission: &Submission,
+        workflow: Workflow,
+        tasks: &[&WorkflowTask],
+        begin: impl Fn(usize) -> Begin,
+    ) -> Result<Vec<Enqueued>> {
+        if tasks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.now().wall;
+        let spawner = submission.spawner.map(|claim| claim.task);
+        let queues = self.queues(tasks)?;
+        let rows = tasks.iter().zip(queues).enumerate();
+        let rows: Vec<NewRow<'_>> = rows
+            .map(|(at, (task, queue))| {
+                let Begin {
+                    pending,
+                    never,
+                    depends,
+                } = begin(at);
+                let is_due = task.task.run_at.is_none_or(|at| at <= now);
+                let state = if never.is_some() {
+                    State::Skipped
+                } else if pending > 0 || (task.settings.limit_key.is_some() && is_due) {
+                    State::Blocked
+                } else {
+                    task.task.free_state(now)
+                };
+                NewRow {
+                    task,
+                    queue,
+                    state,
+                    workflow,
+                    spawner,
+                    depends,
+                    pending,
+                    never,
+                }
+            })
+            .collect();
+        let inserted = self.slice.insert(&rows)?;
+        let mut enqueued = Vec::with_capacity(rows.len());
+        for (row, inserted) in rows.iter().zip(inserted) {
+            enqueued.push(match inserted {
+                Inserted::New(id) => {
+                    self.account(row);
+                    Enqueued { id, existed: false }
+                }
+                Inserted::Taken(holder) => existing(row.task, holder)?,
+            });
+        }
+        Ok(enqueued)
+    }
+
+    /// The id of each task's queue and handler; tasks of one often follow each other.
+    fn queues(&mut self, tasks: &[&WorkflowTask]) -> Result<Vec<i64>> {
+        let mut lanes: Vec<(&str, &str)> = Vec::new();
+        let mut lane_of = Vec::with_capacity(tasks.len());
+        let mut known: HashMap<(&str, &str), usize> = HashMap::new();
+        for task in tasks {
+            let lane = (task.task.queue.as_str(), task.task.work.handler());
+            let at = match lane_of.last() {
+                Some(&last) if lanes[last] == lane => last,
+                _ => *known.entry(lane).or_insert_with(|| {
+                    lanes.push(lane);
+                    lanes.len() - 1
+                }),
+            };
+            lane_of.push(at);
+        }
+        let ids = self.slice.queue_ids(&lanes)?;
+        let learned = lanes.iter().zip(&ids).filter(|(_, found)| found.is_learned);
+        let learned = learned.map(|((queue, handler), found)| Learned {
+            queue: (*queue).to_owned(),
+            handler: (*handler).to_owned(),
+            id: found.id,
+        });
+        self.effects.learned.extend(learned);
+        Ok(lane_of.into_iter().map(|at| ids[at].id).collect())
+    }
+
+    /// What an inserted task leaves to do.
+    fn account(&mut self, row: &NewRow<'_>) {
+        let (state, settings) = (row.state, &row.task.settings);
+        let effects = &mut self.effects;
+        effects.ready += usize::from(state == State::Queued);
+        effects.scheduled |= state == State::Scheduled
+            || settings.start_within.is_some()
+            || settings.finish_within.is_some();
+        if let (State::Blocked, 0, Some(key)) = (state, row.pending, &settings.limit_key) {
+            self.freed.insert(key.clone());
+        }
+    }
+}
+
+/// The answer to a task whose key is taken.
+fn existing(task: &WorkflowTask, id: TaskId) -> Result<Enqueued> {
+    match task.settings.on_conflict {
+        OnConflict::Existing => Ok(Enqueued { id, existed: true }),
+        OnConflict::Refuse => {
+            let label = graph::label(std::slice::from_ref(task), 0);
+            Err(Error::invalid(format!(
+                "the key of {label} is taken by task {id}"
+            )))
+        }
+    }
+}
+
+/// A refused edge in which the tasks of the submission are called as they were handed in: with it
+/// the ids they were given are gone.
+fn by_label(error: Error, tasks: &[WorkflowTask], enqueued: &[Enqueued]) -> Error {
+    let Error::Invalid { what } = error else {
+        return error;
+    };
+    let mut parts = what.split("task ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(part.len());
+        let id = part[..digits].parse().ok().map(TaskId);
+        let place = enqueued
+            .iter()
+            .position(|one| Some(one.id) == id && !one.existed);
+        if let Some(place) = place {
+            text += &graph::label(tasks, place);
+            text += &part[digits..];
+        } else {
+            text += "task ";
+            text += part;
+        }
+    }
+    Error::invalid(text)
+}
+
+/// The edges with every task that is known already in its stored or first form: what such a task
+/// waits for was said when it was enqueued, so its own edges fall away.
+fn resolve(
+    tasks: &[WorkflowTask],
+    edges: &[graph::Edge],
+    known: &[Option<Node>],
+) -> Result<Vec<graph::Edge>> {
+    if known.iter().all(Option::is_none) {
+        return Ok(edges.to_vec());
+    }
+    let mut resolved: Vec<_> = edges
+        .iter()
+        .filter(|edge| known[edge.dependent].is_none())
+        .map(|edge| {
+            let on = match edge.on {
+                Node::Place(place) => known[place].unwrap_or(edge.on),
+                Node::Stored(_) => edge.on,
+            };
+            graph::Edge { on, ..*edge }
+        })
+        .collect();
+    graph::tidy(tasks, &mut resolved)?;
+    graph::check_cycles(tasks, &resolved)?;
+    Ok(resolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use queue_core::state::State;
+    use queue_core::task::{NewTask, TaskId};
+    use queue_core::workflow::Condition;
+
+    use crate::plan::memory::Memory;
+    use crate::submission::WorkflowTask;
+
+    fn keyed(key: &str) -> WorkflowTask {
+        NewTask::shell(key, "true").key(key).into()
+    }
+
+    #[test]
+    fn tasks_that_stand_alone_take_two_loads_whatever_their_number() {
+        let mut rows = Memory::default();
+        let tasks = (0..100).map(|n| NewTask::shell("t", "true").queue(format!("q{}", n % 3)));
+        let enqueued = rows.enqueue(tasks.map(WorkflowTask::from).collect());
+        let ids: Vec<TaskId> = enqueued.unwrap().iter().map(|one| one.id).collect();
+        assert_eq!(ids, (1..=100).map(TaskId).collect::<Vec<_>>());
+        assert_eq!(rows.loads, ["queue_ids", "insert"]);
+    }
+
+    #[test]
+    fn a_key_is_given_once_also_within_one_submission() {
+        let mut rows = Memory::default();
+        let enqueued = rows.enqueue(vec![keyed("a"), keyed("b"), keyed("a")]);
+        let enqueued = enqueued.unwrap();
+        assert_eq!(enqueued[2].id, enqueued[0].id);
+        assert!(enqueued[2].existed && !enqueued[1].existed);
+        let again = rows.enqueue(vec![keyed("b"), keyed("c").after("b", Condition::Success)]);
+        let again = again.unwrap();
+        assert_eq!(again[0].id, enqueued[1].id);
+        assert_eq!(rows.state(again[1].id.0), State::Blocked);
+        assert_eq!(rows.pending(again[1].id.0), Some(1));
+    }
+
+    #[test]
+    fn a_workflow_is_loaded_at_once_and_those_without_hope_are_skipped_down() {
+        let mut rows = Memory::default();
+        rows.add(1, State::Failed);
+        let first = WorkflowTask::shell("a", "true").after(TaskId(1), Condition::Success);
+        let second = WorkflowTask::shell("b", "true").after("a", Condition::Success);
+        let third = WorkflowTask::shell("c", "true").after("a", Condition::Any);
+        let enqueued = rows.enqueue(vec![first, second, third]).unwrap();
+        let states: Vec<State> = enqueued.iter().map(|one| rows.state(one.id.0)).collect();
+        assert_eq!(states, [State::Skipped, State::Skipped, State::Queued]);
+        assert_eq!(rows.cause(enqueued[0].id.0), Some(TaskId(1)));
+        let loads = [
+            "workflows",
+            "states",
+            "queue_ids",
+            "insert",
+            "waiting_for",
+            "waiting_for",
+            "starts",
+        ];
+        assert_eq!(rows.loads, loads);
+    }
+}

@@ -1,0 +1,61 @@
+//! Late: waiting tasks that did not start, or not end, in the time they were given.
+
+use queue_core::error::Result;
+use queue_core::outcome::Reason;
+use queue_core::state::State;
+
+use super::ended::{Cascade, End};
+use super::writing::Writing;
+use crate::slice::Slice;
+
+impl<S: Slice> Writing<S> {
+    /// Fails those whose time is over. Returns how many were looked at.
+    pub(crate) fn fail_late(&mut self) -> Result<usize> {
+        let now = self.now().wall;
+        let late = self.slice.late()?;
+        let count = late.len();
+        let ends: Vec<End> = late.iter().map(|one| (one.task, State::Failed)).collect();
+        let mut cascade = Cascade::load(&mut self.slice, &ends)?;
+        for one in late {
+            // An earlier one of these may have been a dependency, and its end the end of this.
+            if cascade.has_ended(one.task) {
+                continue;
+            }
+            let is_over = one.deadline_at.is_some_and(|deadline| deadline <= now);
+            let reason = if is_over {
+                Reason::Deadline
+            } else {
+                Reason::Late
+            };
+            self.slice.fail(one.task, reason)?;
+            self.slice.wait_no_more(one.task)?;
+            self.freed.extend(one.limit_key);
+            cascade.end_waiting(&mut self.slice, one.task, State::Failed)?;
+        }
+        cascade.finish(self)?;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use queue_core::state::State;
+    use queue_core::task::TaskId;
+    use queue_core::workflow::Condition;
+
+    use crate::plan::memory::Memory;
+
+    #[test]
+    fn a_late_task_that_waits_for_another_late_one_is_skipped_for_it() {
+        let mut rows = Memory::default();
+        rows.add(1, State::Queued);
+        rows.depend(2, 1, Condition::Success);
+        rows.depend(3, 1, Condition::Any);
+        assert_eq!(rows.fail_late(&[1, 2]), 2);
+        assert_eq!(rows.state(1), State::Failed);
+        assert_eq!(rows.state(2), State::Skipped);
+        assert_eq!(rows.cause(2), Some(TaskId(1)));
+        assert_eq!(rows.state(3), State::Queued);
+        assert_eq!(rows.loads, ["late", "waiting_for", "waiting_for", "starts"]);
+    }
+}

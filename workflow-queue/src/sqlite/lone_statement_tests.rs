@@ -1,0 +1,31 @@
+//! A lone task takes one statement to enqueue and one to claim.
+
+use queue_core::claim::{ClaimRequest, WorkerId};
+use queue_core::queue::Queue as _;
+use queue_core::task::NewTask;
+
+use super::{claim, enqueue};
+use crate::WorkflowQueue;
+
+/// Neither does what its transaction does instead, at a third of the speed.
+#[test]
+fn a_lone_task_is_enqueued_and_claimed_in_one_statement_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = WorkflowQueue::open(folder.path().join("q.db")).unwrap();
+    let task = || NewTask::shell("t", "true");
+    queue.enqueue(vec![task()]).unwrap();
+    let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
+    assert_eq!(queue.claim(&request).unwrap().tasks.len(), 1);
+    let database = queue.database();
+    let (lane, _) = database.lanes().only(&request).unwrap();
+    let now = database.now();
+    let enqueued = database.write_statement(move |connection| {
+        enqueue::insert_one(connection, lane, &task(), now.wall)
+    });
+    assert!(enqueued.unwrap().is_some());
+    let (worker, lease) = (request.worker, queue.lease_duration());
+    let claimed = database.write_statement(move |connection| {
+        claim::take_one(connection, (lane, ""), worker, now, lease)
+    });
+    assert!(claimed.unwrap().is_some());
+}

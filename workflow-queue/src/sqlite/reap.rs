@@ -1,0 +1,24 @@
+//! Reap: return the tasks of a dead worker.
+
+use queue_core::claim::{Claim, WorkerId};
+use queue_core::error::Result;
+use queue_core::queue::Reaped;
+use queue_core::sqlite::verbs;
+
+use super::transaction::Writing;
+
+/// Returns the tasks of a dead worker but for those that are kept, and forgets it if none is.
+pub(crate) fn reap_except(
+    writing: &mut Writing<'_>,
+    worker: WorkerId,
+    kept: &[Claim],
+) -> Result<Vec<Reaped>> {
+    let mut claims = verbs::claims_of(writing.slice.connection, worker)?;
+    let running = claims.len();
+    claims.retain(|claim| !kept.contains(claim));
+    let reaped = writing.crash(&claims, false)?;
+    if claims.len() == running {
+        verbs::forget(writing.slice.connection, worker)?;
+    }
+    Ok(reaped)
+}
