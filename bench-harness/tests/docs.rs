@@ -8,13 +8,10 @@
 
 use std::path::{Path, PathBuf};
 
-#[path = "../../shared/tests/docs/mod.rs"]
-mod docs;
-#[path = "../../shared/tests/skipped/mod.rs"]
-mod skipped;
-
-use docs::session::Session;
-use skipped::skipped;
+use queue_testing::docs;
+use queue_testing::docs::pages::markdown_in;
+use queue_testing::docs::session::Session;
+use queue_testing::skipped;
 
 /// The page that reads a file with `sqlite3`.
 const WITH_SQLITE3: &str = "from-the-originals.md";
@@ -64,17 +61,6 @@ fn in_order(root: &Path) -> Vec<PathBuf> {
         }
     }
     order
-}
-
-/// The pages of a folder.
-fn markdown_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut pages: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
-    pages.sort();
-    pages
 }
 
 /// Bug: a newcomer who typed the README and then the first steps was shown other ids than the pages

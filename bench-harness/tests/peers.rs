@@ -5,10 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-#[path = "../../shared/tests/skipped/mod.rs"]
-mod skipped;
-
-use skipped::skipped;
+use queue_testing::skipped;
 
 /// What a driver prints that has measured everything.
 const REPORT: &str = r#"{"version":"1.0","synchronous":"full","limits":["no priorities"],"hundred_ms":0.001,"enqueue":{"tasks":4,"seconds":0.000001},"cycle":{"tasks":4,"seconds":1},"bulk":null,"peak_rss_mb":900}"#;

@@ -19,7 +19,7 @@ const PACKAGES: [&str; 5] = [
 ];
 
 /// Files and folders of tests among the product's.
-const TESTING: [&str; 4] = ["conformance", "schedules", "simulation", "tests"];
+const TESTING: [&str; 3] = ["schedules", "simulation", "tests"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

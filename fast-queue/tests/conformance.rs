@@ -9,4 +9,4 @@ mod common;
 
 use common::Fast;
 
-queue_core::conformance_tests!(Fast);
+queue_testing::conformance_tests!(Fast);

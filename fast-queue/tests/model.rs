@@ -11,7 +11,7 @@ use common::Fast;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use queue_core::conformance::model::{Ending, Op, Spec, check};
+use queue_testing::conformance::model::{Ending, Op, Spec, check};
 
 fn spec() -> impl Strategy<Value = Spec> {
     (

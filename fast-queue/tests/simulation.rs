@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fast_queue::{Durability, FastQueue, OpenOptions, Result};
 use queue_core::clock::Clock;
 use queue_core::random::Random;
-use queue_core::simulation::{Config, Counts, Plant, Report, run};
+use queue_testing::simulation::{Config, Counts, Plant, Report, run};
 
 fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<FastQueue> {
     let options = OpenOptions {

@@ -31,10 +31,9 @@ pub mod workflow;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-#[cfg(feature = "testing")]
-pub mod conformance;
-#[cfg(feature = "testing")]
-pub mod simulation;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 
 pub use claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 pub use clock::{Clock, Now, SystemClock, Timestamp};

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-#[path = "../../shared/tests/transcripts/mod.rs"]
-mod transcripts;
+use queue_testing::transcripts;
 
 #[test]
 fn every_page_says_what_the_program_does() {

@@ -14,9 +14,9 @@ mod program {
     use enqueue::Submitted;
     use enqueue::after::After;
     use enqueue::before::Before;
-    use queue_core::cli::seams;
     use queue_core::cli::select::Selector;
     use queue_core::clock::Timestamp;
+    use queue_core::internals::fuzzing;
     use workflow_queue::{Rate, WorkflowTask};
 
     /// The tasks of an `--after`.
@@ -51,7 +51,7 @@ mod program {
 
     /// The tasks of lines of `enqueue --stdin`.
     pub(crate) fn task_lines(bytes: &[u8], now: Timestamp) -> Result<Vec<WorkflowTask>, String> {
-        let lines = seams::task_lines(bytes, enqueue::FIELDS, now)?;
+        let lines = fuzzing::task_lines(bytes, enqueue::FIELDS, now)?;
         let mut read = Vec::with_capacity(lines.len());
         for (task, fields) in lines {
             let mut submitted = Submitted {

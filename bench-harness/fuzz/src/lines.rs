@@ -1,7 +1,7 @@
 //! Standard input: a task a line, a command or a JSON object.
 
-use queue_core::cli::seams;
 use queue_core::clock::Timestamp;
+use queue_core::internals::fuzzing;
 use queue_core::options::TaskOptions;
 use queue_core::task::NewTask;
 use workflow_queue::On;
@@ -12,7 +12,7 @@ const NOW: Timestamp = Timestamp(1_798_129_800_000);
 
 /// Whatever is read is a task that an engine takes; whatever is not names its line.
 pub(crate) fn tasks(bytes: &[u8]) {
-    match seams::task_lines(bytes, &[], NOW) {
+    match fuzzing::task_lines(bytes, &[], NOW) {
         Ok(tasks) => {
             assert!(tasks.len() <= bytes.split(|byte| *byte == b'\n').count());
             for (task, fields) in tasks {

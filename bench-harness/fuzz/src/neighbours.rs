@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
+use queue_core::internals::fuzzing;
 use queue_core::output::{Chunk, Stream};
 use queue_core::queue::Queue;
 use queue_core::runtime::log::{HEAD_BYTES, LogError, LogReader, TAIL_BYTES};
-use queue_core::runtime::seams;
+use queue_core::sidecar::records::RecordFile;
 use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::listener::Listener;
-use queue_core::sidecar::records::RecordFile;
 use queue_core::sidecar::wakeup::{Signal, Waker};
 use queue_core::task::TaskId;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, sendto, socket};
@@ -200,7 +200,7 @@ pub(crate) fn capture(bytes: &[u8]) {
             .into_iter()
             .map(|(stream, range, at)| (stream, &wrote[range], at));
         let mut kept = Vec::new();
-        match seams::capture(task, given, &beside.sidecar) {
+        match fuzzing::capture(task, given, &beside.sidecar) {
             Some(output) => kept.extend(output.chunks().map(|chunk| match chunk {
                 Ok(Chunk::Written { stream, bytes }) => Piece::Written(stream, bytes.into_owned()),
                 Ok(Chunk::Omitted(count)) => Piece::Omitted(count),

@@ -1,7 +1,8 @@
 //! What is shown of others' text: on a terminal, in JSON, in a unit file.
 
 use queue_core::cli::table::{Column, Table, left, right, text};
-use queue_core::cli::{escape, json, seams};
+use queue_core::cli::{escape, json};
+use queue_core::internals::fuzzing;
 
 const COLUMNS: [Column; 3] = [left("A"), text("B"), right("C")];
 
@@ -43,11 +44,11 @@ pub(crate) fn unit(bytes: &[u8]) {
     let mut next = || texts.next().unwrap_or_default();
     let (program, database, queue) = (next(), next(), next());
     let extra: Vec<String> = texts.map(str::to_owned).collect();
-    let Ok(unit) = seams::unit(program, database, queue, &extra) else {
+    let Ok(unit) = fuzzing::unit(program, database, queue, &extra) else {
         assert!(program.contains(['$', '\n', '\r']));
         return;
     };
-    let plain = seams::unit("/bin/x", "/x.db", "default", &[]).expect("plain words make a unit");
+    let plain = fuzzing::unit("/bin/x", "/x.db", "default", &[]).expect("plain words make a unit");
     let keys = |text: &str| -> Vec<String> {
         let keys = text.split('\n').map(|line| line.split('=').next());
         keys.map(|key| key.unwrap_or_default().to_owned()).collect()

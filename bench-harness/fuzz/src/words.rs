@@ -5,8 +5,9 @@ use std::str;
 use jiff::tz::TimeZone;
 use queue_core::claim::WorkerId;
 use queue_core::cli::select::Selector;
-use queue_core::cli::{duration as durations, moment as moments, seams, select};
+use queue_core::cli::{duration as durations, moment as moments, select};
 use queue_core::clock::Timestamp;
+use queue_core::internals::fuzzing;
 use queue_core::options::MAX_DURATION_MS;
 use queue_core::task::TaskId;
 
@@ -158,14 +159,14 @@ pub(crate) fn variables(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
-    match seams::variable(text) {
+    match fuzzing::variable(text) {
         Ok((name, value)) => {
             assert!(!name.is_empty() && !name.contains('='));
             assert_eq!(format!("{name}={value}"), text);
         }
         Err(sentence) => check_sentence(&sentence),
     }
-    match seams::exit_code(text) {
+    match fuzzing::exit_code(text) {
         Ok(code) => assert!((0..=255).contains(&code)),
         Err(sentence) => check_sentence(&sentence),
     }

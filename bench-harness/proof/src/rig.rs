@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use fast_queue::FastQueue;
 use queue_core::clock::Clock;
-use queue_core::conformance::ManualClock;
 use queue_core::random::Random;
 use queue_core::sidecar::Sidecar;
 use queue_core::sqlite::{Database, Durability, OpenOptions};
 use queue_core::{Enqueued, NewTask, Queue, Result};
+use queue_testing::conformance::ManualClock;
 use rusqlite::{Connection, OpenFlags};
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 

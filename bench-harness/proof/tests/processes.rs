@@ -2,15 +2,12 @@
 
 use std::io::Write as _;
 
-#[path = "../../../shared/tests/skipped/mod.rs"]
-mod skipped;
-
 use std::time::Duration;
 
 use queue_proof::process::Program;
 use queue_proof::shortage::{self, Shortage};
 use queue_proof::{Result, backup, children, clock, environment, full, identity, zombies};
-use skipped::skipped;
+use queue_testing::skipped;
 
 /// Both programs.
 const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];

@@ -1,7 +1,7 @@
 //! Whole systems, in their short form.
 
-use queue_core::simulation::Plant;
 use queue_proof::sim::{Options, Size, Tally, one, shrink, simulate};
+use queue_testing::simulation::Plant;
 
 #[test]
 fn nothing_is_lost_run_twice_or_stuck_whatever_fails_when() {

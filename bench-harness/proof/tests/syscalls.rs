@@ -2,11 +2,8 @@
 
 use std::io::Write as _;
 
-#[path = "../../../shared/tests/skipped/mod.rs"]
-mod skipped;
-
 use queue_proof::{Result, syscalls};
-use skipped::skipped;
+use queue_testing::skipped;
 
 #[test]
 fn a_program_killed_at_a_system_call_leaves_the_file_as_before_or_as_after() -> Result<()> {

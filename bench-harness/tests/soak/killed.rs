@@ -10,9 +10,9 @@ use queue_core::queue::Serves;
 use queue_core::sidecar::registration::Registration;
 use queue_proof::process::trace::{Traced, was_killed};
 
-use crate::soak::stage::started;
-use crate::soak::{long, report};
 use crate::survivor::{Copied, Left, Template, claim, settle, try_claim};
+use queue_testing::soak::stage::started;
+use queue_testing::soak::{long, report};
 
 /// How often a promotion left a file to whom.
 type Tally = BTreeMap<Left, u32>;

@@ -12,8 +12,6 @@
 
 mod killed;
 mod running;
-#[path = "../../../shared/tests/soak/mod.rs"]
-mod soak;
 mod stopped;
 mod survivor;
 
@@ -22,7 +20,7 @@ use std::path::{Path, PathBuf};
 use fast_queue::FastQueue;
 use workflow_queue::WorkflowQueue;
 
-use soak::stage::Stage;
+use queue_testing::soak::stage::Stage;
 
 /// A program of this workspace. It lies beside the tests, where building the workspace's tests
 /// puts it.

@@ -8,10 +8,10 @@ use queue_core::error::Error;
 use queue_core::{NewTask, Queue, State};
 use workflow_queue::WorkflowQueue;
 
-use crate::soak::journal::{Journal, Kill, Verdicts};
-use crate::soak::stage::{Stage, Worker, started, wait_until};
-use crate::soak::{command, long, report};
 use crate::{fast_stage, flow_stage};
+use queue_testing::soak::journal::{Journal, Kill, Verdicts};
+use queue_testing::soak::stage::{Stage, Worker, started, wait_until};
+use queue_testing::soak::{command, long, report};
 
 /// The task that runs when the promotion begins, and until it is let go.
 const HELD: i64 = 1;

@@ -6,9 +6,9 @@ use fast_queue::FastQueue;
 use queue_core::{Queue, State};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::soak::command;
-use crate::soak::stage::{Stage, Worker, wait_until};
 use crate::{fast_stage, flow_stage};
+use queue_testing::soak::command;
+use queue_testing::soak::stage::{Stage, Worker, wait_until};
 
 #[test]
 fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {

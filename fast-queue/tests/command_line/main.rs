@@ -1,12 +1,3 @@
 //! The program as its users meet it: processes, signals, files, exit codes.
 
-#[cfg(test)]
-#[path = "../../../shared/tests/command_line/mod.rs"]
-mod command_line;
-
-/// The program under test.
-#[cfg(test)]
-const PROGRAM: &str = env!("CARGO_BIN_EXE_fast-queue");
-/// Whether it writes at `full` durability unless told otherwise.
-#[cfg(test)]
-const IS_FULL: bool = false;
+queue_testing::command_line_tests!(env!("CARGO_BIN_EXE_fast-queue"), false);

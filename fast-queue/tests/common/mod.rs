@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fast_queue::{Durability, FastQueue, OpenOptions, Result};
 use queue_core::clock::Clock;
-use queue_core::conformance::Engine;
 use queue_core::random::Random;
+use queue_testing::conformance::Engine;
 use rusqlite::{Connection, Transaction};
 
 /// fast-queue.

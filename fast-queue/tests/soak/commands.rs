@@ -4,8 +4,8 @@ use std::path::Path;
 
 use fast_queue::{NewTask, State};
 
-use crate::soak::command;
-use crate::soak::journal::Verdicts;
+use queue_testing::soak::command;
+use queue_testing::soak::journal::Verdicts;
 
 /// How a task has to end, however often its worker dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use fast_queue::{FastQueue, Queue, TaskId};
 
 use crate::commands::{Expected, mix};
-use crate::soak::journal::Journal;
-use crate::soak::stage::{Stage, Worker, wait_until};
-use crate::soak::{long, report};
+use queue_testing::soak::journal::Journal;
+use queue_testing::soak::stage::{Stage, Worker, wait_until};
+use queue_testing::soak::{long, report};
 
 const SLOTS: [&str; 2] = ["--slots", "4"];
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fast_queue::{FastQueue, Queue, State};
 
-use crate::soak::stage::{Stage, started};
-use crate::soak::{long, report};
+use queue_testing::soak::stage::{Stage, started};
+use queue_testing::soak::{long, report};
 
 #[test]
 fn no_busy_error_reaches_a_user() {

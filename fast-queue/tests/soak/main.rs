@@ -12,14 +12,12 @@
 mod commands;
 mod crashes;
 mod hammer;
-#[path = "../../../shared/tests/soak/mod.rs"]
-mod soak;
 
 use std::path::Path;
 
 use fast_queue::FastQueue;
 
-use soak::stage::Stage;
+use queue_testing::soak::stage::Stage;
 
 /// An empty database in that folder.
 fn stage(folder: &Path) -> Stage<FastQueue> {

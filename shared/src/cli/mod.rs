@@ -10,6 +10,8 @@ mod common;
 pub mod duration;
 pub mod escape;
 mod exit;
+#[cfg(feature = "internals")]
+pub(crate) mod fuzzing;
 pub mod json;
 pub mod moment;
 pub mod number;
@@ -42,8 +44,6 @@ mod restore;
 pub mod retry;
 mod run;
 mod salvage;
-#[cfg(feature = "testing")]
-pub mod seams;
 mod show;
 mod shrink;
 mod skipped;

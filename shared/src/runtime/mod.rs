@@ -13,6 +13,8 @@ pub mod end;
 mod eventfd;
 mod execution;
 pub mod executor;
+#[cfg(feature = "internals")]
+pub(crate) mod fuzzing;
 pub mod handlers;
 pub mod heart;
 mod inherited;
@@ -29,8 +31,6 @@ pub mod recovery;
 mod resolve;
 pub mod rest;
 mod scribe;
-#[cfg(feature = "testing")]
-pub mod seams;
 pub mod shell;
 mod shortage;
 pub(crate) mod spawn;

@@ -81,7 +81,7 @@ impl Drop for Listener {
 /// A place on the list of those who are told of settles, given back when dropped. Whoever has it
 /// is sent [`Signal::Settled`] at the socket of that name.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     board: File,
     place: u64,
 }
@@ -91,7 +91,7 @@ impl Place {
     ///
     /// # Errors
     /// When the system refuses the file.
-    pub(crate) fn take(sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
+    pub fn take(sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
         let board = open_private(&sidecar.listening_file())?;
         let refused = |error| Error::io("cannot lock the list of listeners", error);
         flock(&board, FlockOperation::LockExclusive).map_err(refused)?;
@@ -102,7 +102,7 @@ impl Place {
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub(crate) fn try_take(sidecar: &Sidecar, id: WorkerId) -> Result<Option<Self>> {
+    pub fn try_take(sidecar: &Sidecar, id: WorkerId) -> Result<Option<Self>> {
         let board = open_private(&sidecar.listening_file())?;
         match flock(&board, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Self::of_locked(board, sidecar, id).map(Some),

@@ -20,7 +20,7 @@ const LANES_ASIDE: &str = statement(include_str!("../../queries/lanes_aside.sql"
 const TASKS_ASIDE: &str = statement(include_str!("../../queries/tasks_aside.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub const STATEMENTS: [(&str, &str); 4] = [
     ("set_aside", SET_ASIDE),
     ("name_of_lane", NAME_OF_LANE),

@@ -124,7 +124,7 @@ impl Checkpointer {
     }
 
     /// Does on this thread what is due on the other. Returns what went wrong.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "internals")]
     pub(super) fn checkpoint(&self) -> Option<String> {
         self.shared.checkpoint();
         self.trouble()

@@ -213,7 +213,7 @@ impl Database {
     ///
     /// # Errors
     /// When it was opened for reading only.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "internals")]
     pub fn checkpoint(&self) -> Result<Option<String>> {
         Ok(self.writer()?.checkpoint(&self.options))
     }

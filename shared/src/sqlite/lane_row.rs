@@ -9,7 +9,7 @@ const LANE: &str = statement(include_str!("../../queries/lane.sql"));
 const LANE_CREATE: &str = statement(include_str!("../../queries/lane_create.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub const LANE_STATEMENTS: [(&str, &str); 2] = [("lane", LANE), ("lane_create", LANE_CREATE)];
 
 /// A row of `queue_queues`.

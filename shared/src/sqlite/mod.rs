@@ -56,7 +56,7 @@ mod writer_tests;
 pub use database::Database;
 pub use due::Due;
 pub use fault::{Fault, located};
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub use lane_row::LANE_STATEMENTS;
 pub use lane_row::{Lane, lane, lane_or_create};
 pub use lanes::{Lanes, Learned};

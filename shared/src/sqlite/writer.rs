@@ -185,7 +185,7 @@ impl Writer {
     }
 
     /// Does on this thread what the checkpointer does on its own.
-    #[cfg(feature = "testing")]
+    #[cfg(feature = "internals")]
     pub(super) fn checkpoint(&self, options: &OpenOptions) -> Option<String> {
         let Core {
             path,

@@ -1,6 +1,6 @@
 //! What a draining worker waits for, and what it leaves for a person.
 
-use crate::command_line::program::{Place, until};
+use queue_testing::command_line::program::{Place, until};
 
 fn drained(place: &Place, words: &[&str]) -> (i32, String) {
     let mut call = vec!["worker", "--drain"];

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::command_line::program::{Place, until};
-use crate::command_line::skipped::skipped;
+use queue_testing::command_line::program::{Place, until};
+use queue_testing::skipped;
 
 /// The folders of inputs that lie beside the database.
 fn folders(place: &Place) -> Vec<PathBuf> {

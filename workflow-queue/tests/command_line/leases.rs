@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use queue_core::clock::{Clock as _, SystemClock};
 use rustix::process::{Resource, Signal};
 
-use crate::command_line::program::{Place, Process, Running, until};
+use queue_testing::command_line::program::{Place, Process, Running, until};
 
 #[test]
 fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {

@@ -2,7 +2,7 @@
 
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, lane_or_create};
 
-use crate::command_line::program::Place;
+use queue_testing::command_line::program::Place;
 
 /// A place whose database is as fast-queue writes it, with one task.
 fn fast_place() -> Place {

@@ -1,6 +1,6 @@
 //! Commands that add tasks to their own workflow.
 
-use crate::command_line::program::Place;
+use queue_testing::command_line::program::Place;
 
 /// A line of a command that calls the program.
 fn call(words: &str) -> String {

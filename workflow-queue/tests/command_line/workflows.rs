@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::command_line::program::{Done, Place};
+use queue_testing::command_line::program::{Done, Place};
 
 /// Enqueues lines of JSON.
 fn submit(place: &Place, lines: &str) -> Done {

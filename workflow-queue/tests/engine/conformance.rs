@@ -2,4 +2,4 @@
 
 use crate::Workflow;
 
-queue_core::conformance_tests!(Workflow);
+queue_testing::conformance_tests!(Workflow);

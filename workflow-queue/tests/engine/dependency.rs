@@ -1,6 +1,5 @@
 //! Edges: conditions, propagation, refusals.
 
-use queue_core::conformance::{Engine, WORKER};
 use queue_core::error::Error;
 use queue_core::outcome::{Outcome, Reason};
 use queue_core::queue::{Invariant, Queue, Waits};
@@ -8,6 +7,7 @@ use queue_core::sidecar::wakeup::Signal;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::{Condition, Standing};
+use queue_testing::conformance::{Engine, WORKER};
 use workflow_queue::{Edge, WorkflowTask};
 
 use crate::{Bench, FAILED, Workflows, once, task};

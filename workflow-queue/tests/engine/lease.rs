@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use queue_core::claim::{Claim, Held};
 use queue_core::clock::BootTime;
-use queue_core::conformance::{OTHER, WORKER};
 use queue_core::outcome::{Outcome, Reason, Settled};
 use queue_core::queue::{Invariant, Queue, Reaped};
 use queue_core::state::State;
 use queue_core::task::NewTask;
+use queue_testing::conformance::{OTHER, WORKER};
 use rusqlite::Connection;
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
@@ -249,7 +249,7 @@ struct At(BootTime);
 impl queue_core::clock::Clock for At {
     fn now(&self) -> queue_core::clock::Now {
         queue_core::clock::Now {
-            wall: queue_core::conformance::ManualClock::START,
+            wall: queue_testing::conformance::ManualClock::START,
             boot: self.0,
         }
     }

@@ -1,12 +1,12 @@
 //! Limits by queue and by key.
 
 use queue_core::claim::ClaimRequest;
-use queue_core::conformance::{OTHER, WORKER};
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Invariant, Queue, Waits};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
+use queue_testing::conformance::{OTHER, WORKER};
 use workflow_queue::{Limit, LimitKind, Rate, Settings, WorkflowTask};
 
 use crate::{Bench, FAILED, Workflows, once, task};

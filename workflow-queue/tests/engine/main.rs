@@ -31,7 +31,6 @@ use std::sync::Arc;
 
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::clock::Clock;
-use queue_core::conformance::Engine;
 use queue_core::error::Result;
 use queue_core::outcome::{Outcome, Settled};
 use queue_core::queue::Queue;
@@ -39,6 +38,7 @@ use queue_core::random::Random;
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::state::State;
 use queue_core::task::TaskId;
+use queue_testing::conformance::Engine;
 use rusqlite::{Connection, Transaction};
 use workflow_queue::{SqliteOptions, WorkflowQueue, WorkflowTask};
 
@@ -73,7 +73,7 @@ impl Engine for Workflow {
     }
 }
 
-type Bench = queue_core::conformance::Bench<Workflow>;
+type Bench = queue_testing::conformance::Bench<Workflow>;
 
 /// What this engine's tests do beyond those of every engine.
 trait Workflows {

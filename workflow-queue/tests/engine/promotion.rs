@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::Clock;
-use queue_core::conformance::ManualClock;
 use queue_core::error::Error;
 use queue_core::queue::Queue;
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, lane_or_create};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
+use queue_testing::conformance::ManualClock;
 use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
 
 fn options() -> OpenOptions {

@@ -1,9 +1,9 @@
 //! How many of a queue start in a period.
 
 use queue_core::claim::ClaimRequest;
-use queue_core::conformance::{OTHER, WORKER};
 use queue_core::queue::{Queue, Waits};
 use queue_core::task::NewTask;
+use queue_testing::conformance::{OTHER, WORKER};
 use workflow_queue::{Limit, LimitKind, Rate};
 
 use crate::Bench;

@@ -1,12 +1,12 @@
 //! Slots of limited queues: what takes one, and what one that is free again does.
 
 use queue_core::claim::ClaimRequest;
-use queue_core::conformance::OTHER;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Queue, Waits};
 use queue_core::sidecar::wakeup::Signal;
 use queue_core::state::State;
 use queue_core::task::NewTask;
+use queue_testing::conformance::OTHER;
 use workflow_queue::WorkflowTask;
 
 use crate::limit::{by_key, limit_key, limit_queue, set};

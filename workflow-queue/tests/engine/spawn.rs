@@ -64,7 +64,7 @@ fn edges_to_another_workflow_are_refused() {
         task("merge").after("split", Condition::Success),
     ]);
     let foreign = bench.shell("foreign");
-    let claim = bench.claim_as(queue_core::conformance::WORKER, 1)[0];
+    let claim = bench.claim_as(queue_testing::conformance::WORKER, 1)[0];
     let links = vec![Edge {
         dependent: foreign,
         on: claim.task,

@@ -121,7 +121,7 @@ fn the_claim_before_says_when_a_task_will_be_late() {
     let bench = Bench::default();
     bench.flow(vec![start_within("late", 60)]);
     bench.queue.set_paused("default", true).unwrap();
-    let request = queue_core::ClaimRequest::commands(queue_core::conformance::WORKER, 1);
+    let request = queue_core::ClaimRequest::commands(queue_testing::conformance::WORKER, 1);
     let claims = bench.queue.claim(&request).unwrap();
     assert_eq!(claims.next_due, Some(bench.later(60_000)));
 }
@@ -134,7 +134,10 @@ fn a_deadline_bounds_the_timeout_of_every_attempt() {
     bench.flow(vec![both]);
     let timeout = |bench: &Bench| bench.claim(1)[0].options.timeout_ms;
     assert_eq!(timeout(&bench), Some(10_000));
-    bench.queue.reap(queue_core::conformance::WORKER).unwrap();
+    bench
+        .queue
+        .reap(queue_testing::conformance::WORKER)
+        .unwrap();
     bench.advance(55_000);
     assert_eq!(timeout(&bench), Some(5_000));
 }
@@ -157,7 +160,10 @@ fn a_deadline_bounds_the_timeout_of_a_claim_from_a_limited_queue_too() {
     both.task.options.timeout_ms = Some(10_000);
     bench.flow(vec![both]);
     assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(10_000));
-    bench.queue.reap(queue_core::conformance::WORKER).unwrap();
+    bench
+        .queue
+        .reap(queue_testing::conformance::WORKER)
+        .unwrap();
     bench.advance(55_000);
     assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(5_000));
 }

@@ -1,12 +1,12 @@
 //! What `verify` finds broken in a workflow.
 
 use queue_core::claim::{Claim, ClaimRequest};
-use queue_core::conformance::OTHER;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Invariant, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_core::workflow::Condition;
+use queue_testing::conformance::OTHER;
 use rusqlite::Connection;
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowTask};
 

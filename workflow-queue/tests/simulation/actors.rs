@@ -7,9 +7,9 @@ use queue_core::claim::Claim;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::{Queue, Waits};
-use queue_core::simulation::{Call, Extension, Ledger, Stage};
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Condition;
+use queue_testing::simulation::{Call, Extension, Ledger, Stage};
 use workflow_queue::{
     Dependency, Edge, KeyScope, Limit, LimitKind, OnConflict, Rate, Settings, Which, WorkflowQueue,
     WorkflowTask,

@@ -1,6 +1,6 @@
 //! Few long runs over many tasks.
 
-use queue_core::simulation::{Config, Counts, Plant, Report, Stalls, run};
+use queue_testing::simulation::{Config, Counts, Plant, Report, Stalls, run};
 
 use crate::{LEASE, number, open};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use queue_core::clock::{Clock, SystemClock};
 use queue_core::error::Result;
 use queue_core::random::{Random, SystemRandom};
-use queue_core::simulation::{Config, Counts, Plant, Report, Setup, Template};
+use queue_testing::simulation::{Config, Counts, Plant, Report, Setup, Template};
 use workflow_queue::WorkflowQueue;
 
 use crate::actors::Workflows;

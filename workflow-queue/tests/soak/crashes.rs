@@ -7,9 +7,9 @@ use queue_core::{Queue, State, TaskId};
 use workflow_queue::WorkflowQueue;
 
 use crate::layers::{Node, layered, order_faults};
-use crate::soak::journal::{Journal, Kill, Verdicts};
-use crate::soak::stage::{Stage, Worker, started, wait_until};
-use crate::soak::{long, report};
+use queue_testing::soak::journal::{Journal, Kill, Verdicts};
+use queue_testing::soak::stage::{Stage, Worker, started, wait_until};
+use queue_testing::soak::{long, report};
 
 /// Two slots each.
 const SLOTS: [&str; 1] = ["2"];

@@ -6,8 +6,8 @@ use std::path::Path;
 use queue_core::State;
 use workflow_queue::{Condition, WorkflowTask};
 
-use crate::soak::command;
-use crate::soak::journal::{Journal, Verdicts};
+use queue_testing::soak::command;
+use queue_testing::soak::journal::{Journal, Verdicts};
 
 /// What a task does, and how it has to end.
 #[derive(Clone, Debug)]

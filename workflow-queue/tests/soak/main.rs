@@ -11,5 +11,3 @@
 
 mod crashes;
 mod layers;
-#[path = "../../../shared/tests/soak/mod.rs"]
-mod soak;

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use queue_core::claim::ClaimedTask;
-use queue_core::simulation::{Call, Extension, Ledger, Stage};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::{Condition, Edge};
 use queue_core::{Queue, Result, TaskOptions};
+use queue_testing::simulation::{Call, Extension, Ledger, Stage};
 use rusqlite::OptionalExtension;
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
 

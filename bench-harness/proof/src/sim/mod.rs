@@ -1,5 +1,5 @@
 //! Whole systems: the shipped worker, heart, recovery and engine, driven from one seed on one thread
-//! by [`queue_core::simulation`], on a disk that fails in machines that lose power.
+//! by [`queue_testing::simulation`], on a disk that fails in machines that lose power.
 
 mod flows;
 mod prologue;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use fast_queue::FastQueue;
 use queue_core::Result;
-use queue_core::simulation::{Config, Counts, Plant, Report, Setup};
 use queue_core::sqlite::Durability;
+use queue_testing::simulation::{Config, Counts, Plant, Report, Setup};
 use workflow_queue::WorkflowQueue;
 
 use crate::budget::Budget;

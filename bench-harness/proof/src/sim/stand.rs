@@ -8,9 +8,9 @@ use std::time::Duration;
 use fast_queue::FastQueue;
 use queue_core::clock::Clock;
 use queue_core::random::Random;
-use queue_core::simulation::{Blow, Ground};
 use queue_core::sqlite::{Database, Durability, OpenOptions};
 use queue_core::{Result, TaskId};
+use queue_testing::simulation::{Blow, Ground};
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
 use super::prologue;

@@ -15,7 +15,7 @@ const CANCEL_REQUEST: &str = statement(include_str!("../../../queries/cancel_req
 const WITHDRAW: &str = statement(include_str!("../../../queries/cancel_message.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("cancel", CANCEL),
     ("cancel_request", CANCEL_REQUEST),

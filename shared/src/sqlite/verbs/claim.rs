@@ -16,7 +16,7 @@ const CLAIM_PEEK: &str = statement(include_str!("../../../queries/claim_peek.sql
 const REBASE_RETRIES: &str = statement(include_str!("../../../queries/claim_rebase_retries.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("claim_next_due", NEXT_DUE),
     ("claim_peek", CLAIM_PEEK),

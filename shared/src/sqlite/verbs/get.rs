@@ -14,7 +14,7 @@ const GET: &str = statement(include_str!("../../../queries/get.sql"));
 const STATE_OF: &str = statement(include_str!("../../../queries/get_state.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("get", GET), ("get_state", STATE_OF)];
 
 /// A task, or `None`.

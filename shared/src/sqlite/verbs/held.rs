@@ -9,7 +9,7 @@ use crate::error::Result;
 const HELD: &str = statement(include_str!("../../../queries/held.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("held", HELD)];
 
 /// Of each claim, whether it is still held.

@@ -21,7 +21,7 @@ const FEW_WAITING: &str = statement(include_str!("../../../queries/list_few_wait
 const LAST_ID: &str = statement(include_str!("../../../queries/list_last_id.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("list_ids", LIST_IDS),
     ("list_ids_unsuccessful", LIST_IDS_UNSUCCESSFUL),

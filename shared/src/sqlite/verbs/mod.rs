@@ -38,7 +38,7 @@ pub use why::waits;
 pub use workers::{claims_of, workers};
 
 /// Every statement of the verbs by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     [
         cancel::STATEMENTS,

@@ -17,7 +17,7 @@ const OUTPUT_FORGET: &str = statement(include_str!("../../../queries/output_forg
 const ATTEMPT_OF: &str = statement(include_str!("../../../queries/output_attempt.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("output", OUTPUT),
     ("output_of", OUTPUT_OF),

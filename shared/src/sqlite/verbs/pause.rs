@@ -11,7 +11,7 @@ const PAUSE: &str = statement(include_str!("../../../queries/pause.sql"));
 const RESUME: &str = statement(include_str!("../../../queries/resume.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("pause", PAUSE), ("resume", RESUME)];
 
 /// Pauses or resumes every lane of a queue, also one that nobody named before. Returns whether

@@ -19,7 +19,7 @@ const PRUNE_RETRIED: &str = statement(include_str!("../../../queries/prune_retri
 const PRUNE: &str = statement(include_str!("../../../queries/prune.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("prune_keep", PRUNE_KEEP),
     ("prune_find", PRUNE_FIND),

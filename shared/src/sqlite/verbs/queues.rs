@@ -9,7 +9,7 @@ use crate::queue::QueueInfo;
 const QUEUES: &str = statement(include_str!("../../../queries/queues.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("queues", QUEUES)];
 
 /// Every queue and handler lane.

@@ -12,7 +12,7 @@ const DEREGISTER: &str = statement(include_str!("../../../queries/deregister.sql
 const COUNT_CLAIMS: &str = statement(include_str!("../../../queries/deregister_claims.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("register", REGISTER),
     ("deregister", DEREGISTER),

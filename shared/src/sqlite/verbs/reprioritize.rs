@@ -11,7 +11,7 @@ use crate::task::TaskId;
 const REPRIORITIZE: &str = statement(include_str!("../../../queries/reprioritize.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("reprioritize", REPRIORITIZE)];
 
 /// Changes the priority of waiting tasks.

@@ -9,7 +9,7 @@ use crate::task::TaskId;
 const RETRIED_PUT: &str = statement(include_str!("../../../queries/retry_attempts.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("retry_attempts", RETRIED_PUT)];
 
 /// Notes how many attempts a task has made that was queued again just now: its numbers go on.

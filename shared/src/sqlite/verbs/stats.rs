@@ -10,7 +10,7 @@ use crate::queue::Stats;
 const STATS: &str = statement(include_str!("../../../queries/stats.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("stats", STATS)];
 
 /// How many tasks stand where, given how many are blocked: the core line has no index of those.

@@ -13,7 +13,7 @@ const CLAIM_ORDER: &str = statement(include_str!("../../../queries/why_claim_ord
 const WAITS_BEHIND: &str = statement(include_str!("../../../queries/why_behind.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("why", WAITS),
     ("why_claim_order", CLAIM_ORDER),

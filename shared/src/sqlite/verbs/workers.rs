@@ -11,7 +11,7 @@ const WORKERS: &str = statement(include_str!("../../../queries/workers.sql"));
 const CLAIMS_OF: &str = statement(include_str!("../../../queries/claims_of.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
-#[cfg(feature = "testing")]
+#[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("workers", WORKERS), ("claims_of", CLAIMS_OF)];
 
 /// Every registered worker, by place.

@@ -1,0 +1,399 @@
+//! Whatever is wrong with the arguments or the file: one sentence, the right exit code, nothing
+//! written.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::program::{Done, Place, name, variable};
+
+/// Checks that a run failed as it should: nothing on stdout, one sentence on stderr.
+fn assert_refused(done: &Done, code: i32, words: &str, what: &str) {
+    let stderr = done.stderr();
+    assert_eq!(done.code(), code, "{what}: {stderr}");
+    assert_eq!(done.stdout(), "", "{what}");
+    assert!(stderr.contains(words), "{what}: {stderr}");
+    assert!(
+        stderr.starts_with(&format!("{}: ", name())),
+        "{what}: {stderr}"
+    );
+    assert!(!stderr.contains("panicked"), "{what}: {stderr}");
+}
+
+/// Arguments, and what the sentence about them must say.
+const WRONG: &[(&[&str], &str)] = &[
+    (&["add-task"], "NAME"),
+    (&["add-task", "a"], "nothing to run"),
+    (&["add-task", "", "true"], "name must not be empty"),
+    (&["add-task", "  ", "true"], "name must not be empty"),
+    (&["add-task", "", "--stdin"], "name must not be empty"),
+    (&["add-task", "a", ""], "command must not be empty"),
+    (
+        &["add-task", "a", "true", "--cwd", ""],
+        "the folder to run in is empty",
+    ),
+    (&["add-task", "a", "--", ""], "command must not be empty"),
+    (&["add-task", "a", "true", "2147483648"], "whole number"),
+    (&["add-task", "a", "true", "-2147483649"], "whole number"),
+    (&["add-task", "a", "true", "1.5"], "whole number"),
+    (&["add-task", "a", "true", "ten"], "whole number"),
+    (
+        &["add-task", "a", "true", "--delay", "NaN"],
+        "not a duration",
+    ),
+    (
+        &["add-task", "a", "true", "--delay", "inf"],
+        "not a duration",
+    ),
+    (&["add-task", "a", "true", "--delay", "-1"], "negative"),
+    (
+        &["add-task", "a", "true", "--delay", "1e9"],
+        "not a duration",
+    ),
+    (
+        &["add-task", "a", "true", "--delay", "99999999999w"],
+        "100 years",
+    ),
+    (&["add-task", "a", "true", "--backoff", ""], "duration"),
+    (
+        &["add-task", "a", "true", "--timeout", "0"],
+        "longer than zero",
+    ),
+    (&["add-task", "a", "true", "--timeout", "-5s"], "negative"),
+    (&["wait", "1", "--timeout", "NaN"], "not a duration"),
+    (&["add-task", "a", "true", "--at", "soon"], "point in time"),
+    (&["add-task", "a", "true", "--at", "@-5"], "point in time"),
+    (
+        &["add-task", "a", "true", "--at", "18:00", "--delay", "1"],
+        "cannot be used",
+    ),
+    (
+        &["add-task", "a", "true", "--max-attempts", "0"],
+        "whole number from 1 to 4294967295",
+    ),
+    (&["add-task", "a", "true", "--max-crashes", "x"], "invalid"),
+    (
+        &["add-task", "a", "true", "--retry-codes", "1,256"],
+        "0 to 255",
+    ),
+    (&["add-task", "a", "true", "--env", "NAME"], "NAME=VALUE"),
+    (&["add-task", "a", "true", "--env", "=x"], "NAME=VALUE"),
+    (
+        &["add-task", "a", "true", "--key", ""],
+        "key must not be empty",
+    ),
+    (
+        &["add-task", "a", "true", "--queue", ""],
+        "must not be empty",
+    ),
+    (&["add-task", "a", "true", "--", "b"], "cannot be used"),
+    (&["show", "0"], "selects no task"),
+    (&["show", "x"], "selects no task"),
+    (&["show", "8-5"], "backwards"),
+    (&["show", "99999999999999999999"], "selects no task"),
+    (&["list", "--state", "done"], "not a state"),
+    (&["list", "--limit", "0"], "whole number from 1 to 100000"),
+    (&["list", "--before", "last"], "an id is a whole number"),
+    (&["log", "1", "--attempt", "first"], "a whole number from 0"),
+    (&["prune", "--keep", "some"], "a whole number from 0"),
+    (&["prune"], "say what may go"),
+    (&["prune", "--older-than", "-1d"], "negative"),
+    (&["worker", "--slots", "0"], "whole number from 1 to 10000"),
+    (&["worker", "--slots", "1000000"], "from 1 to 10000"),
+    (&["worker", "--slots", "all"], "from 1 to 10000"),
+    (&["worker", "--queue", ""], "must not be empty"),
+    (&["--db", "", "status"], "--db"),
+    (&["-o", "xml", "status"], "xml"),
+    (&["--durability", "some", "status"], "`fast` or `full`"),
+    (&["nonsense"], "nonsense"),
+    (&["systemd"], "requires a subcommand"),
+];
+
+pub fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
+    let place = Place::new();
+    place.ok(&["add-task", "one", "true"]);
+    let long_name = "x".repeat(201);
+    let long: &[(&[&str], &str)] = &[(&["add-task", &long_name, "true"], "201 bytes")];
+    for (words, sentence) in WRONG.iter().chain(long) {
+        let what = words.join(" ").chars().take(80).collect::<String>();
+        assert_refused(&place.run(words), 2, sentence, &what);
+    }
+    assert_eq!(place.json(&["status"])["total"], 1);
+}
+
+pub fn what_does_not_exist_is_not_found() {
+    let place = Place::new();
+    assert_refused(&place.run(&["status"]), 3, "there is no database", "status");
+    assert!(!place.path("queue.db").exists(), "reading creates nothing");
+    assert!(
+        !place.path("queue.db.d").exists(),
+        "reading creates nothing"
+    );
+    place.ok(&["add-task", "one", "true"]);
+    for verb in ["show", "log", "wait", "why", "cancel", "retry"] {
+        assert_refused(&place.run(&[verb, "7"]), 3, "task 7", verb);
+        assert_refused(&place.run(&[verb, "5-9"]), 3, "from 5 to 9", verb);
+    }
+    assert_refused(&place.run(&["run", "nothing"]), 3, "no file nothing", "run");
+}
+
+pub fn text_that_is_not_utf_8_is_refused_in_arguments_and_lines() {
+    let place = Place::new();
+    let bytes = OsStr::from_bytes(b"a\xff");
+    let mut command = place.command(&["add-task", "name"]);
+    let done = Done(command.arg(bytes).output().unwrap());
+    assert_refused(&done, 2, "not valid UTF-8", "argument");
+    for (lines, sentence) in [
+        (&b"true\n\xff\n"[..], "line 2: it is not valid UTF-8"),
+        (
+            b"{\"name\":\"\",\"command\":\"true\"}\n",
+            "line 1: a task's name must not be empty",
+        ),
+        (b"tr\0ue\n", "line 1: a command must not contain a NUL"),
+        (b"true\n{\"command\":1}\n", "line 2:"),
+        (b"{\"command\":\"x\",\"priority\":1e99}", "line 1:"),
+    ] {
+        place.write("lines", lines);
+        let mut command = place.command(&["add-task", "--stdin"]);
+        command.stdin(std::fs::File::open(place.path("lines")).unwrap());
+        assert_refused(&Done(command.output().unwrap()), 2, sentence, sentence);
+    }
+    assert!(!place.path("queue.db").exists(), "nothing was enqueued");
+}
+
+pub fn a_file_that_is_no_usable_database_is_said_to_be() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("folder")).unwrap();
+    place.write(
+        "text",
+        "no database, but long enough to be looked at ".repeat(40),
+    );
+    place.write("random", [0x5a_u8; 9000]);
+    for (path, words) in [
+        ("folder", "directory"),
+        ("text", "not an SQLite database"),
+        ("random", "not an SQLite database"),
+        ("missing/queue.db", "missing"),
+    ] {
+        let before = std::fs::read(place.path(path)).ok();
+        let done = place.run(&["--db", path, "add-task", "a", "true"]);
+        assert_refused(&done, 5, words, path);
+        assert_eq!(std::fs::read(place.path(path)).ok(), before, "{path}");
+    }
+}
+
+pub fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    // A folder in the place of a file that every writer opens.
+    std::fs::remove_file(place.path("queue.db.d/open.lock")).unwrap();
+    std::fs::create_dir(place.path("queue.db.d/open.lock")).unwrap();
+    for words in [&["add-task", "b", "true"][..], &["worker", "--drain"]] {
+        assert_refused(
+            &place.run(words),
+            5,
+            "open.lock: a folder where a file belongs",
+            words[0],
+        );
+    }
+    assert_eq!(place.json(&["status"])["total"], 1);
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code(), 5);
+    let found = doctor.stdout();
+    assert!(
+        found.contains("open.lock: a folder where a file belongs"),
+        "{found}"
+    );
+    assert!(
+        found.contains("`rm --recursive -- ") && !found.contains("chmod"),
+        "{found}"
+    );
+    std::fs::remove_dir(place.path("queue.db.d/open.lock")).unwrap();
+    std::fs::remove_dir_all(place.path("queue.db.d/log")).unwrap();
+    place.write("queue.db.d/log", "");
+    let found = place.run(&["doctor"]).stdout();
+    assert!(
+        found.contains("d/log: a file where a folder belongs"),
+        "{found}"
+    );
+    std::fs::remove_file(place.path("queue.db.d/log")).unwrap();
+    std::fs::remove_file(place.path("queue.db.d/listening")).unwrap();
+    std::fs::create_dir(place.path("queue.db.d/listening")).unwrap();
+    for words in [&["wait", "1"][..], &["log", "1", "--follow"]] {
+        let done = place.run(words);
+        assert_eq!(done.code(), 5, "{words:?}");
+        assert!(done.stderr().contains("takes write permission"));
+    }
+}
+
+/// A command that was to run in a folder that somebody had deleted meanwhile was told that the
+/// database cannot be used.
+pub fn a_current_folder_that_was_deleted_is_said_to_be() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("gone")).unwrap();
+    let script = "cd gone && rmdir ../gone && exec \"$0\" add-task a true";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, super::program::path()]);
+    command.current_dir(place.path(""));
+    command.env(variable("DB"), place.path("queue.db"));
+    let done = Done(command.output().unwrap());
+    assert_refused(&done, 2, "the current folder was deleted; call", "deleted");
+    assert!(!place.path("queue.db").exists(), "nothing was enqueued");
+}
+
+pub fn a_newer_schema_is_refused_by_every_verb() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let newer = "UPDATE queue_schema SET version = 99 WHERE line = 'core'";
+    assert_eq!(connection.execute(newer, []).unwrap(), 1);
+    drop(connection);
+    for words in [
+        &["add-task", "b", "true"][..],
+        &["status"],
+        &["worker", "--drain"],
+    ] {
+        assert_refused(&place.run(words), 5, "newer", words[0]);
+    }
+}
+
+/// One such task ended every worker with 70.
+pub fn a_task_that_a_newer_version_wrote_keeps_nothing_else_from_running() {
+    let place = Place::new();
+    for name in ["first", "newer", "last"] {
+        place.ok(&["add-task", name, "true"]);
+    }
+    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let newer = r#"UPDATE queue_tasks SET options = '{"cpus":4}' WHERE name = 'newer'"#;
+    assert_eq!(connection.execute(newer, []).unwrap(), 1);
+    let mut worker = place.start(&["worker", "--drain"]);
+    assert!(matches!(worker.ended(), Some(0 | 1)), "{}", worker.stderr());
+    let states = ["1", "2", "3"].map(|id| place.state(id));
+    assert_eq!(states, ["succeeded", "queued", "succeeded"]);
+    let why = place.ok(&["why", "2"]);
+    for said in [
+        "no worker of this version takes it",
+        "newer version",
+        "`cpus`",
+    ] {
+        assert!(why.contains(said), "{why}");
+    }
+    for words in [
+        &["verify"][..],
+        &["list"],
+        &["show", "2"],
+        &["status"],
+        &["doctor"],
+    ] {
+        place.ok(words);
+    }
+}
+
+pub fn a_damaged_database_is_never_answered_from() {
+    let place = Place::new();
+    place.enqueue(&"true\n".repeat(500));
+    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    drop(connection);
+    let mut bytes = std::fs::read(place.path("queue.db")).unwrap();
+    bytes[4096..].fill(0x5a);
+    place.write("queue.db", bytes);
+    for words in [&["add-task", "b", "true"][..], &["list"], &["doctor"]] {
+        let done = place.run(words);
+        assert_eq!(done.code(), 5, "{words:?}: {}", done.stderr());
+        assert!(!done.stderr().contains("panicked"), "{}", done.stderr());
+    }
+}
+
+pub fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_none() {
+    let place = Place::new();
+    place.enqueue(&"true\n".repeat(3000));
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let done = place.command(&["list"]).stdout(full).output().unwrap();
+    assert_eq!(done.status.code(), Some(5));
+    let mut child = place
+        .command(&["list", "--limit", "3000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let done = Done(child.wait_with_output().unwrap());
+    assert_eq!((done.code(), done.stderr()), (0, String::new()));
+}
+
+pub fn a_verdict_does_not_depend_on_whether_anybody_reads() {
+    let place = Place::new();
+    place.enqueue("exit 3\n");
+    let failed = [
+        (&["worker", "--drain", "--on-finish", "true"][..], 1),
+        (&["wait", "1"][..], 1),
+        (&["retry", "9"], 3),
+        (&["log", "1"], 0),
+    ];
+    for (words, code) in failed {
+        let mut child = place
+            .command(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let done = Done(child.wait_with_output().unwrap());
+        assert_eq!(done.code(), code, "{words:?}: {}", done.stderr());
+    }
+}
+
+pub fn in_json_an_error_is_one_object_on_standard_error() {
+    let place = Place::new();
+    for (words, code, kind) in [
+        (&["-o", "json", "status"][..], 3, "not_found"),
+        (&["add-task", "-o", "json"], 2, "usage"),
+        (
+            &["--db", "/", "-o", "json", "add-task", "a", "b"],
+            5,
+            "unusable",
+        ),
+    ] {
+        let done = place.run(words);
+        assert_eq!(done.code(), code, "{words:?}");
+        let error: Value = serde_json::from_str(&done.stderr()).unwrap();
+        assert_eq!(error["error"]["kind"], kind);
+        assert_eq!(error["error"]["exit_code"], code);
+        assert!(!error["error"]["message"].as_str().unwrap().contains('\n'));
+    }
+}
+
+pub fn a_busy_database_is_said_to_be_busy() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let done = place.run(&["add-task", "b", "true"]);
+    assert_refused(&done, 4, "busy", "add-task");
+    connection.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(place.json(&["status"])["total"], 1);
+}
+
+pub fn a_write_that_finds_no_room_leaves_nothing_half_written() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    place.write("lines", "true\n".repeat(20_000));
+    // A limit on the size of files stands for a full disk.
+    let script = "trap '' XFSZ; ulimit -f 256; exec \"$0\" add-task --stdin < lines";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, super::program::path()]);
+    command.current_dir(place.path(""));
+    command.env(variable("DB"), place.path("queue.db"));
+    let done = Done(command.output().unwrap());
+    assert_refused(&done, 5, "", "no room");
+    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(place.ok(&["add-task", "b", "true"]), "Added task 2\n");
+}

@@ -1,0 +1,86 @@
+//! A change that was committed is a success, whatever fails after it.
+
+use std::fs::OpenOptions;
+
+use super::program::{Done, Place};
+
+/// Runs the program with a standard output that has no space.
+fn on_a_full_disk(place: &Place, words: &[&str]) -> Done {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    Done(place.command(words).stdout(full).output().unwrap())
+}
+
+/// `add-task >/dev/full` printed an error and ended with 5, and a script added the task again. What
+/// is done is done: the exit code is 0, and what could not be printed is a warning.
+pub fn what_was_done_is_no_failure_because_it_cannot_be_printed() {
+    let place = Place::new();
+    place.write("tasks.txt", "true\n");
+    for (words, said) in [
+        (&["add-task", "a", "true"][..], "Added task 1"),
+        (&["enqueue", "b", "true", "--print", "id"], ": 2"),
+        (&["add-task", "c", "true", "-o", "json"], "\"id\":3"),
+        (&["reprioritize", "1", "5"], "task 1"),
+        (&["cancel", "1"], "Cancelled task 1"),
+        (&["retry", "1"], "task 1"),
+        (&["pause", "default"], "Paused queue default"),
+        (&["resume", "default"], "Resumed queue default"),
+        (&["worker", "--drain", "-o", "json"], "\"succeeded\":3"),
+        (&["backup", "copy.db"], "Backed up to copy.db"),
+        (&["restore", "copy.db"], "Restored"),
+        (&["run", "tasks.txt"], "1 succeeded"),
+        (&["doctor", "--repair"], "repaired"),
+        (&["prune", "--older-than", "0s"], "Pruned"),
+        (&["salvage", "saved.db"], "queue_tasks"),
+    ] {
+        let done = on_a_full_disk(&place, words);
+        let told = done.stderr();
+        assert_eq!(done.code(), 0, "{words:?}: {told}");
+        let warning = told
+            .lines()
+            .any(|line| line.contains("could not be printed"));
+        assert!(warning && told.contains(said), "{words:?}: {told}");
+    }
+}
+
+pub fn what_only_shows_something_fails_if_it_cannot_be_printed() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    for words in [&["status"][..], &["list"], &["show", "1"], &["doctor"]] {
+        let done = on_a_full_disk(&place, words);
+        assert_eq!(done.code(), 5, "{words:?}: {}", done.stderr());
+    }
+    let dry = on_a_full_disk(&place, &["prune", "--older-than", "0s", "--dry-run"]);
+    assert_eq!(dry.code(), 5);
+}
+
+/// A file of a worker that the owner of the database could not read made `add-task` end with 5 after
+/// it had printed `Added task 2`.
+pub fn a_task_is_added_though_nobody_can_tell_who_works() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    let worker = place.start(&["worker", "--queue", "another"]);
+    super::program::until("it is registered", || {
+        place
+            .json(&["workers"])
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+    });
+    let workers = place.path("queue.db.d/workers");
+    let lock = std::fs::read_dir(&workers)
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|kind| kind == "lock"))
+        .unwrap();
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let done = place.run(&["add-task", "b", "true"]);
+    assert_eq!(done.code(), 0, "{}", done.stderr());
+    assert_eq!(done.stdout(), "Added task 2\n");
+    let told = done.stderr();
+    assert!(
+        told.contains("this is done, but what follows failed"),
+        "{told}"
+    );
+    drop(worker);
+}

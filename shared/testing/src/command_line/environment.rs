@@ -1,0 +1,377 @@
+//! What a command finds: what it would find if it had been started from a plain shell in its folder
+//! with the worker's environment, however the worker itself was started. The probe prints all of it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use super::program::{Place, Process, until, variable};
+use crate::skipped;
+
+/// Prints a table of everything into the file of that name. Of what a worker tells every task and
+/// hook of its own the values are left out.
+const PROBE: &str = r#"
+read -r pid command state parent group session terminal rest < /proc/$$/stat
+{
+    echo "descriptors" $(ls /proc/self/fd)
+    echo "stdin $(readlink /proc/$$/fd/0)"
+    echo "leads group $(($$ == group)) session $(($$ == session))"
+    echo "terminal $terminal" $( (: < /dev/tty) 2>/dev/null && echo some || echo none)
+    grep -E '^Sig(Blk|Ign)' /proc/self/status
+    echo "folder $(pwd -P)"
+    echo "umask $(umask)"
+    echo "niceness $(nice)"
+    ulimit -a
+    ulimit -Hn
+    cat /proc/self/cgroup /proc/self/oom_score_adj /proc/self/timerslack_ns
+    tr '\0' '\n' < /proc/$$/environ | sed 's/^\(QUEUE_[A-Z_]*\)=.*/\1/' | sort
+} > "$1.new" 2>&1
+mv "$1.new" "$1"
+"#;
+
+/// Starts a worker as nobody should: with descriptors, signals blocked and ignored, a low limit on
+/// open files, and what systemd tells its own children. `$PROGRAM` is started with `$@`.
+const ODDLY: &str = r#"
+exec 5< /etc/passwd 7>> held 9< .
+ulimit -S -n "$LIMIT"
+exec env --block-signal=TERM,INT,HUP,CHLD,USR1,RTMIN+3 --ignore-signal=INT,QUIT,CHLD,PIPE,TSTP \
+    -u LIMIT -u PROGRAM NOTIFY_SOCKET=/nowhere WATCHDOG_PID=$$ WATCHDOG_USEC=30000000 \
+    LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a "$PROGRAM" "$@"
+"#;
+
+/// The variables of every process of these tests but those that a place needs.
+fn variables(place: &Place) -> Vec<(String, String)> {
+    let mut all = [
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("HOME", "/nonexistent"),
+        ("an.odd-name", "with = signs"),
+        ("EMPTY", ""),
+        ("TZ", "UTC"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    let path = |name| place.path(name).to_str().unwrap().to_owned();
+    all.push((variable("DB"), path("queue.db")));
+    all
+}
+
+/// A place where every program sees nothing but [`variables`], with a probe.
+fn place() -> Place {
+    let place = Place::new();
+    let probe = place.write("probe", PROBE);
+    std::fs::set_permissions(probe, std::fs::Permissions::from_mode(0o755)).unwrap();
+    place
+}
+
+/// The program, started oddly with those words.
+fn oddly(place: &Place, limit: u32, words: &[&str]) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", ODDLY, "sh"])
+        .args(words)
+        .current_dir(place.folder())
+        .env_clear()
+        .envs(variables(place))
+        .env("PROGRAM", super::program::path())
+        .env("LIMIT", limit.to_string())
+        .stdin(Stdio::null());
+    shell
+}
+
+/// What the probe prints in a plain shell in that folder: that of its worker, started with the same
+/// limit and variables. Lines of what the worker tells are added.
+fn plain(place: &Place, limit: u32, told: &[&str]) -> String {
+    let script = format!(
+        "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -S -n {limit}; \
+         exec setsid --wait env --default-signal /bin/sh ./probe plain"
+    );
+    let done = Command::new("/bin/sh")
+        .args(["-c", &script])
+        .current_dir(place.folder())
+        .env_clear()
+        .envs(variables(place))
+        .envs(told.iter().map(|name| (*name, "told")))
+        .env("PWD", place.folder())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let table = place.read("plain");
+    let without = |line: &&str| !line.starts_with("SigIgn") && !line.starts_with("descriptors");
+    let mut lines: Vec<&str> = table.lines().filter(without).collect();
+    // The machine that runs the tests may have given them more than a plain shell has.
+    lines.extend(["descriptors 0 1 2 3", "SigIgn:\t0000000000000000"]);
+    sorted(lines)
+}
+
+fn sorted(mut lines: Vec<&str>) -> String {
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+fn table(place: &Place, name: &str) -> String {
+    until(name, || place.path(name).exists());
+    let text = place.read(name);
+    sorted(text.lines().collect())
+}
+
+const TOLD_A_TASK: &[&str] = &[
+    "QUEUE_TASK_ID",
+    "QUEUE_TASK_NAME",
+    "QUEUE_ATTEMPT",
+    "QUEUE_TOKEN",
+    "QUEUE_WORKER",
+    "QUEUE_DB",
+];
+const TOLD_A_HOOK: &[&str] = &[
+    "QUEUE_TASK_ID",
+    "QUEUE_TASK_NAME",
+    "QUEUE_STATE",
+    "QUEUE_EXIT_CODE",
+    "QUEUE_SIGNAL",
+    "QUEUE_ATTEMPT",
+    "QUEUE_DB",
+];
+
+/// Whether this machine has what starts a worker oddly.
+fn can_start_oddly() -> bool {
+    let can = Command::new("env")
+        .args([
+            "--block-signal=TERM",
+            "--ignore-signal=INT",
+            "setsid",
+            "true",
+        ])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !can {
+        skipped("there is no setsid, or an env that blocks signals");
+    }
+    can
+}
+
+/// Commands had the worker's session, its ignored signals, its descriptors (a lock among them), what
+/// systemd had told it alone, and, a third of them, its raised limit on open files.
+pub fn a_command_and_a_hook_find_what_a_plain_shell_has_however_their_worker_was_started() {
+    if !can_start_oddly() {
+        return;
+    }
+    // The first needs no more descriptors than it has, the second does.
+    for (limit, slots, background) in [(250, "2", false), (100, "2", false), (100, "200", true)] {
+        let place = place();
+        place.ok(&["add-task", "shell", "exec /bin/sh ./probe shell"]);
+        place.ok(&["add-task", "program", "--", "./probe-program", "program"]);
+        let script = place.write("probe-program", format!("#!/bin/sh\n{PROBE}"));
+        std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let hook = "test $QUEUE_TASK_ID = 2 || exit 0; exec /bin/sh ./probe hook";
+        let mut words = vec!["worker", "--slots", slots, "--on-finish", hook];
+        words.push(if background {
+            "--background"
+        } else {
+            "--drain"
+        });
+        let done = oddly(&place, limit, &words).output().unwrap();
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(0), "{stderr}");
+        let task = plain(&place, limit, TOLD_A_TASK);
+        assert_eq!(table(&place, "shell"), task, "{limit} {slots}");
+        assert_eq!(table(&place, "program"), task, "{limit} {slots}");
+        let hook = plain(&place, limit, TOLD_A_HOOK);
+        assert_eq!(table(&place, "hook"), hook, "{limit} {slots}");
+        if background {
+            end(&done.stdout);
+        }
+    }
+}
+
+/// Ends the worker whose number was printed, which it heeds although it was started with SIGTERM
+/// blocked.
+fn end(pid: &[u8]) {
+    let pid: u32 = str::from_utf8(pid).unwrap().trim().parse().unwrap();
+    let worker = Process::of(pid);
+    let target = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(target, Signal::TERM).unwrap();
+    until("the worker ends", || !worker.is_running());
+}
+
+/// A worker that was started with SIGTERM blocked could only be killed.
+pub fn a_worker_heeds_signals_that_it_was_started_with_blocked() {
+    if !can_start_oddly() {
+        return;
+    }
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let place = place();
+        place.ok(&["add-task", "one", "touch ran"]);
+        let mut worker = Place::begin(&mut oddly(&place, 250, &["worker"]));
+        until("it works", || place.path("ran").exists());
+        worker.signal(signal);
+        assert_eq!(worker.ended(), Some(0), "{signal:?}");
+    }
+}
+
+/// The limit was set back after the start, which 310 of 1,100 commands came before. `ENVIRONMENT=long`
+/// runs 10,000.
+pub fn under_a_lowered_limit_every_command_finds_the_same() {
+    if !can_start_oddly() {
+        return;
+    }
+    let is_long = std::env::var_os("ENVIRONMENT").is_some_and(|form| form == "long");
+    let count = if is_long { 10_000 } else { 300 };
+    let place = place();
+    place.write(
+        "digest",
+        format!("{PROBE}\ncksum < \"$1\" >> tables; rm \"$1\""),
+    );
+    place.enqueue(&"exec /bin/sh ./digest $QUEUE_TASK_ID\n".repeat(count));
+    let done = oddly(&place, 60, &["worker", "--slots", "64", "--drain"]).output();
+    assert_eq!(done.unwrap().status.code(), Some(0));
+    let tables = place.read("tables");
+    let mut tables: Vec<&str> = tables.lines().collect();
+    assert_eq!(tables.len(), count);
+    tables.sort_unstable();
+    tables.dedup();
+    assert_eq!(tables.len(), 1, "{tables:?}");
+}
+
+/// A worker in the background kept the lock that it was started under, and its folder busy.
+pub fn a_worker_in_the_background_keeps_neither_a_lock_nor_a_folder() {
+    let place = Place::new();
+    let folder = place.path("started-in");
+    std::fs::create_dir(&folder).unwrap();
+    let mut command = Command::new("flock");
+    command
+        .arg(place.path("lock"))
+        .arg(super::program::path())
+        .args(["worker", "--background", "--on-finish", "pwd > ../hooked"])
+        .current_dir(&folder)
+        .env(variable("DB"), "../queue.db");
+    let Ok(done) = command.output() else {
+        return skipped("there is no flock");
+    };
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let free = Command::new("flock")
+        .arg("--nonblock")
+        .arg(place.path("lock"))
+        .arg("true")
+        .status();
+    assert!(free.unwrap().success(), "the lock is free");
+    let pid = String::from_utf8(done.stdout.clone()).unwrap();
+    let cwd = std::fs::read_link(format!("/proc/{}/cwd", pid.trim())).unwrap();
+    assert_eq!(cwd.to_str(), Some("/"));
+    // Tasks begin in their own folder, hooks where the worker was started.
+    place.ok(&["add-task", "where", "pwd > ran"]);
+    until("the hook runs", || !place.read("hooked").is_empty());
+    assert_eq!(place.read("ran").trim(), place.folder());
+    assert_eq!(
+        place.read("hooked").trim(),
+        format!("{}/started-in", place.folder())
+    );
+    end(&done.stdout);
+}
+
+/// Within a task a program without `--db` worked on the user's own default file, not on the task's.
+pub fn within_a_task_its_database_is_the_default() {
+    let place = Place::new();
+    let nested = format!("{} add-task nested true", super::program::path());
+    let run = |words: &[&str]| {
+        let mut command = place.command(words);
+        command
+            .env_remove(variable("DB"))
+            .env("XDG_DATA_HOME", place.path("data"));
+        let done = command.output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+    };
+    run(&["--db", "queue.db", "add-task", "outer", &nested]);
+    run(&[
+        "--db",
+        "queue.db",
+        "worker",
+        "--drain",
+        "--on-finish",
+        &format!(
+            "test $QUEUE_TASK_NAME = outer && {} add-task hooked true",
+            super::program::path()
+        ),
+    ]);
+    assert_eq!(place.state("2"), "succeeded");
+    assert_eq!(place.json(&["show", "3"])["name"], "hooked");
+    assert!(!place.path("data").exists(), "no other file was made");
+    // What names a file is heeded, in a task too.
+    let other = format!(
+        "{} --db other.db add-task elsewhere true",
+        super::program::path()
+    );
+    run(&["--db", "queue.db", "add-task", "outer", &other]);
+    run(&["--db", "queue.db", "worker", "--drain"]);
+    assert!(place.path("other.db").exists());
+}
+
+/// Lines that are bash failed under `/bin/sh`, one by one.
+pub fn a_shell_is_chosen_for_a_task_a_worker_or_a_file() {
+    let place = Place::new();
+    let bash = "words=(a b); [[ ${#words[@]} == 2 ]] && echo \"$0 ${words[1]}\"";
+    if Command::new("bash").args(["-c", bash]).output().is_err() {
+        return skipped("there is no bash");
+    }
+    place.ok(&["add-task", "own", bash, "--shell", "bash"]);
+    place.enqueue(&format!(
+        "{}\n",
+        serde_json::json!({"command": bash, "shell": "/bin/bash"})
+    ));
+    place.ok(&["add-task", "worker's", bash, "--max-attempts", "1"]);
+    place.enqueue("{\"command\":\"-x\",\"shell\":\"bash\",\"max_attempts\":1}\n");
+    place.ok(&[
+        "add-task",
+        "gone",
+        "true",
+        "--shell",
+        "no-such-shell",
+        "--max-attempts",
+        "1",
+    ]);
+    assert_eq!(
+        place.run(&["worker", "--drain", "--shell", "bash"]).code(),
+        1
+    );
+    assert_eq!(place.ok(&["log", "1"]), "bash b\n");
+    assert_eq!(place.ok(&["log", "2"]), "/bin/bash b\n");
+    assert_eq!(place.ok(&["log", "3"]), "bash b\n");
+    assert_eq!(place.json(&["show", "4"])["exit_code"], 127);
+    let message = place.json(&["show", "5"])["message"].to_string();
+    assert!(
+        message.contains("the task's shell: there is no program"),
+        "{message}"
+    );
+    assert_eq!(place.json(&["show", "1"])["shell"], "bash");
+    place.write("lines", format!("{bash}\n"));
+    assert_eq!(place.run(&["run", "lines"]).code(), 1);
+    assert_eq!(
+        place
+            .run(&["run", "lines", "--retry-failed", "--shell", "bash"])
+            .code(),
+        0
+    );
+    for words in [
+        &["add-task", "--shell", "bash", "--", "true"][..],
+        &["add-task", "x", "true", "--shell", ""],
+    ] {
+        assert_eq!(place.run(words).code(), 2, "{words:?}");
+    }
+}
+
+/// Two pipes do not say which of two writes came first: one pipe does.
+pub fn merged_output_has_the_order_of_the_writes() {
+    let place = Place::new();
+    let script = "for i in 1 2 3 4 5 6 7 8 9; do echo $i; echo e$i >&2; done";
+    place.ok(&["add-task", "merged", script, "--merge-output"]);
+    place.ok(&["worker", "--drain"]);
+    let lines: Vec<String> = (1..10)
+        .map(|number| format!("{number}\ne{number}"))
+        .collect();
+    let expected = lines.join("\n") + "\n";
+    assert_eq!(place.ok(&["log", "1"]), expected);
+    assert_eq!(place.ok(&["log", "1", "--stdout"]), expected);
+    assert_eq!(place.ok(&["log", "1", "--stderr"]), "");
+    assert_eq!(place.json(&["show", "1"])["merge_output"], true);
+}

@@ -1,0 +1,271 @@
+//! Whose process is this? What a killed worker's tasks left is ended before they run again; what is
+//! nobody's, or somebody else's, is left alone.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use super::program::{Place, Process, Running, name, until, variable};
+
+/// Writes its process into `name`.
+fn writes_itself(name: &str) -> String {
+    format!("echo $$ > {name}.part; mv {name}.part {name}")
+}
+
+pub(super) fn process(place: &Place, name: &str) -> Process {
+    let has_begun = || place.path(name).exists();
+    until("it says who it is", has_begun);
+    Process::of(place.read(name).trim().parse().unwrap())
+}
+
+pub(super) fn kill(worker: &mut Running) {
+    worker.signal(Signal::KILL);
+    worker.ended();
+}
+
+/// A command that cleans its environment carried no mark, so it was not found after its worker was
+/// killed, and two copies of it ran at once. Its worker records its session now.
+pub fn a_command_that_cleans_its_environment_is_ended_before_it_runs_again() {
+    let place = Place::new();
+    place.ok(&[
+        "add-task",
+        "clean",
+        "echo $$ >> runs; exec env -i sleep 600",
+    ]);
+    let mut first = place.start(&["worker", "--slots", "1"]);
+    until("it runs", || place.read("runs").ends_with('\n'));
+    let run = Process::of(place.read("runs").trim().parse().unwrap());
+    until("it has no mark", || run.arguments() == "sleep 600 ");
+    kill(&mut first);
+    let second = place.start(&["worker", "--slots", "1"]);
+    until("it runs again", || place.read("runs").lines().count() == 2);
+    assert!(!run.is_running(), "two copies run: {}", second.stderr());
+    until("it is told", || {
+        second.stderr().contains("1 processes ended")
+    });
+    stop(second);
+}
+
+/// Whatever carried the mark of a dead worker was ended, so that a daemon left by a task that had
+/// succeeded long ago died with the worker that had happened to start it.
+pub fn what_an_ended_task_left_running_outlives_its_worker() {
+    let place = Place::new();
+    let daemon = format!("{}; exec sleep 600", writes_itself("daemon"));
+    let waits = "until test -e daemon; do sleep 0.02; done";
+    let starts = format!("setsid sh -c '{daemon}' > /dev/null 2>&1 & {waits}");
+    place.ok(&["add-task", "starts a daemon", &starts]);
+    let held = format!("{}; exec sleep 600", writes_itself("held"));
+    place.ok(&["add-task", "held", &held]);
+    let mut first = place.start(&["worker", "--slots", "1"]);
+    let (daemon, held) = (process(&place, "daemon"), process(&place, "held"));
+    until("the first has ended", || place.state("1") == "succeeded");
+    std::fs::remove_file(place.path("held")).unwrap();
+    kill(&mut first);
+    let second = place.start(&["worker", "--slots", "1"]);
+    until("the second runs again", || place.path("held").exists());
+    assert!(!held.is_running());
+    assert!(daemon.is_running(), "a daemon of an ended task was ended");
+    daemon.kill();
+    stop(second);
+}
+
+/// Ends a worker and what it runs.
+pub(super) fn stop(mut worker: Running) {
+    worker.signal(Signal::TERM);
+    // Two that wait to be heeded are one.
+    until("it has heard", || worker.stderr().contains("stopping"));
+    worker.signal(Signal::TERM);
+    worker.ended();
+}
+
+/// The second worker has recovered the first.
+fn recovered(worker: &Running) {
+    until("the recovery is told", || {
+        worker.stderr().contains("had died: 1 task returned")
+    });
+}
+
+/// A worker that a task had put into the background carried the task's mark, and was ended with it.
+pub fn a_worker_that_a_task_left_in_the_background_is_nobodys_orphan() {
+    let place = Place::new();
+    let inner = place.command(&["worker"]);
+    let program = inner.get_program().to_str().unwrap();
+    let starts = format!(
+        "setsid {program} worker --slots 1 --db inner.db > /dev/null 2>&1 & echo $! > inner
+         touch begun; exec sleep 600"
+    );
+    place.ok(&["add-task", "starts a worker", &starts]);
+    place.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
+    let mut first = place.start(&["worker", "--slots", "1"]);
+    until("the inner one works", || place.path("works").exists());
+    until("it is told who it is", || place.path("begun").exists());
+    let inner = Process::of(place.read("inner").trim().parse().unwrap());
+    assert!(inner.arguments().contains("--db inner.db"));
+    std::fs::remove_file(place.path("begun")).unwrap();
+    kill(&mut first);
+    let second = place.start(&["worker", "--slots", "1"]);
+    recovered(&second);
+    assert!(inner.is_running(), "{}", second.stderr());
+    until("the task runs again", || place.path("begun").exists());
+    let again = Process::of(place.read("inner").trim().parse().unwrap());
+    inner.kill();
+    again.kill();
+    stop(second);
+}
+
+pub fn a_worker_that_is_a_tasks_command_ends_with_the_task() {
+    let place = Place::new();
+    let inner = place.command(&["worker"]);
+    let program = inner.get_program().to_str().unwrap();
+    let is = format!("echo $$ > inner; exec {program} worker --slots 1 --db inner.db");
+    place.ok(&["add-task", "is a worker", &is]);
+    place.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
+    let mut first = place.start(&["worker", "--slots", "1"]);
+    until("the inner one works", || place.path("works").exists());
+    let inner = Process::of(place.read("inner").trim().parse().unwrap());
+    kill(&mut first);
+    let second = place.start(&["worker", "--slots", "1"]);
+    recovered(&second);
+    assert!(!inner.is_running(), "{}", second.stderr());
+    stop(second);
+}
+
+/// Whether this user may make pid namespaces; says so if not.
+fn has_namespaces() -> bool {
+    let made = Command::new("unshare").args(UNSHARE).arg("true").output();
+    let is_made = made.is_ok_and(|made| made.status.success());
+    if !is_made {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: pid namespaces cannot be made here"
+        );
+    }
+    is_made
+}
+
+const UNSHARE: [&str; 3] = ["--pid", "--fork", "--mount-proc"];
+
+/// The program in a pid namespace of its own, as its first process.
+fn start_apart(place: &Place, words: &[&str]) -> Running {
+    let program = place.command(words);
+    let mut apart = Command::new("unshare");
+    apart
+        .args(UNSHARE)
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(place.path(""))
+        .env(variable("DB"), place.path("queue.db"))
+        .stdin(Stdio::null());
+    Place::begin(&mut apart)
+}
+
+/// A worker as the first process of a container was given every process whose parent had ended, and
+/// never waited for one: each stayed a zombie for good.
+pub fn the_first_process_of_a_container_waits_for_what_others_left_and_hands_signals_on() {
+    if !has_namespaces() {
+        return;
+    }
+    let place = Place::new();
+    place.ok(&["add-task", "leaves one", "sleep 0.05 & echo $! > orphan"]);
+    let waits = "until test -s orphan && ! test -e /proc/$(cat orphan); do sleep 0.02; done";
+    place.ok(&["add-task", "waits for it", waits]);
+    place.ok(&["add-task", "says its parent", "echo $PPID > parent"]);
+    let mut apart = start_apart(&place, &["worker", "--slots", "1"]);
+    until("no zombie is left", || place.state("2") == "succeeded");
+    until("the last has ended", || place.state("3") == "succeeded");
+    assert_ne!(place.read("parent"), "1\n");
+    let children = format!("/proc/{0}/task/{0}/children", apart.child.id());
+    let first = std::fs::read_to_string(children).unwrap();
+    let first = rustix::process::Pid::from_raw(first.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(first, Signal::TERM).unwrap();
+    assert_eq!(apart.ended(), Some(0), "{}", apart.stderr());
+    assert_eq!(place.ok(&["workers", "-o", "json"]), "[]\n");
+}
+
+/// The program in a pid namespace of its own, whose first process is a shell that outlives it.
+fn start_in_container(place: &Place, words: &[&str]) -> Running {
+    let program = place.command(words);
+    let mut apart = Command::new("unshare");
+    apart
+        .args(UNSHARE)
+        .args(["sh", "-c", "\"$0\" \"$@\"; touch dead; sleep 600"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(place.path(""))
+        .env(variable("DB"), place.path("queue.db"))
+        .stdin(Stdio::null());
+    Place::begin(&mut apart)
+}
+
+/// The only worker there is.
+fn worker_of(place: &Place) -> (String, Process) {
+    let workers = place.json(&["workers"]);
+    let id = workers[0]["id"].as_str().unwrap().to_owned();
+    // Its own id in its own namespace; here it has another.
+    let database = place.path("queue.db").display().to_string();
+    let ours = |pid: &u32| {
+        let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        arguments.is_ok_and(|text| text.starts_with(super::program::path()))
+            && String::from_utf8_lossy(&environment).contains(&database)
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    (id, Process::of(pids.find(ours).unwrap()))
+}
+
+/// Two containers on one volume: what a worker killed in one had left running was not seen from the
+/// other, and its task ran twice at once. It takes a person's word now, or the end of the lease.
+pub fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_them() {
+    if !has_namespaces() {
+        return;
+    }
+    let place = Place::new();
+    place.ok(&["add-task", "apart", "echo run >> runs; sleep 600"]);
+    let worker = if super::program::is_full() {
+        vec!["worker", "--slots", "1", "--lease", "2s"]
+    } else {
+        vec!["worker", "--slots", "1"]
+    };
+    let mut container = start_in_container(&place, &worker);
+    until("it runs", || place.read("runs") == "run\n");
+    let (id, process) = worker_of(&place);
+    process.kill();
+    until("the worker is dead", || place.path("dead").exists());
+    let other = place.start(&worker);
+    until("it is noticed and said", || {
+        let told = format!("not returned; `{} why 1` says what helps", name());
+        other.stderr().contains("had died in another pid namespace")
+            && other.stderr().contains(&told)
+    });
+    let gone = format!("reap {id} --gone");
+    if super::program::is_full() {
+        until("the lease runs out", || {
+            place.read("runs").lines().count() == 2
+        });
+    } else {
+        assert_eq!(place.read("runs"), "run\n", "{}", other.stderr());
+        assert!(place.ok(&["why", "1"]).contains(&gone));
+        let doctor = place.run(&["doctor"]);
+        assert_eq!(doctor.code(), 5);
+        assert!(doctor.stdout().contains(&gone), "{}", doctor.stdout());
+        let drained = place.run(&["worker", "--drain"]);
+        assert_eq!(drained.code(), 1, "{}", drained.stderr());
+        let hint = format!(
+            "dead worker {id} has 1 task; `{} why 1` says what to do",
+            name()
+        );
+        assert!(drained.stderr().contains(&hint), "{}", drained.stderr());
+        let refused = place.run(&["reap", &id]);
+        assert_eq!(refused.code(), 1);
+        assert!(refused.stderr().contains(&gone), "{}", refused.stderr());
+        assert_eq!(place.state("1"), "running");
+        container.child.kill().unwrap();
+        container.ended();
+        let returned = place.ok(&["reap", &id, "--gone"]);
+        assert!(returned.contains("Returned 1 task (1)"), "{returned}");
+        until("it runs again", || place.read("runs").lines().count() == 2);
+    }
+    stop(other);
+}

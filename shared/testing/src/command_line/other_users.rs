@@ -1,0 +1,269 @@
+//! Processes of a task that have become another user's, as by `sudo`: the worker cannot end them, says so,
+//! and the task is not run beside them.
+
+use std::fs::Permissions;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::orphans::{kill, process, stop};
+use super::program::{Place, Process, Running, until};
+
+/// A copy of `setpriv` that becomes root, as `sudo` does. It is removed afterwards.
+struct Sudo(PathBuf);
+
+impl Sudo {
+    /// Makes it, and lets a user who is not root work in the place; says if that cannot be.
+    fn new(place: &Place) -> Option<Self> {
+        let skips = |why: &str| {
+            let _ = writeln!(std::io::stderr(), "skipped: {why}");
+            None
+        };
+        if !rustix::process::geteuid().is_root() {
+            return skips("only root can make a program that becomes root");
+        }
+        chown(place.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
+        let works = |command: &mut Command| {
+            let done = as_nobody(command).output();
+            done.is_ok_and(|done| done.status.success())
+        };
+        if !works(Command::new(super::program::path()).arg("--version")) {
+            return skips("another user cannot run the program where it lies");
+        }
+        let path = std::env::var("PATH").unwrap();
+        let mut folders = path.split(':').map(Path::new);
+        let program = folders.find_map(|folder| {
+            let program = folder.join("setpriv");
+            program.exists().then_some(program)
+        });
+        // Temporary files may lie where no program becomes root.
+        let folder = place.path("");
+        let of = folder.file_name().unwrap().to_string_lossy();
+        let name = format!("setpriv-as-root{of}");
+        let copy = Self(Path::new(super::program::path()).with_file_name(name));
+        std::fs::copy(program.unwrap(), &copy.0).unwrap();
+        std::fs::set_permissions(&copy.0, Permissions::from_mode(0o4755)).unwrap();
+        if !works(Command::new("sh").args(["-c", &copy.run("true")])) {
+            return skips("no program becomes root where the tests' program lies");
+        }
+        Some(copy)
+    }
+
+    fn run(&self, command: &str) -> String {
+        let copy = self.0.display();
+        format!("{copy} --reuid=0 --regid=0 --clear-groups {command}")
+    }
+}
+
+impl Drop for Sudo {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+const NOBODY: u32 = 65_534;
+
+/// The command as a user who is not root.
+fn as_nobody(command: &mut Command) -> Command {
+    let mut other = Command::new("setpriv");
+    other
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(Stdio::null());
+    if let Some(folder) = command.get_current_dir() {
+        other.current_dir(folder);
+    }
+    other
+}
+
+/// A place of a user who is not root, whose tasks leave processes of root.
+struct Stage {
+    place: Place,
+    sudo: Sudo,
+}
+
+impl Stage {
+    /// Makes it; nothing where that cannot be, which is said.
+    fn new() -> Option<Self> {
+        let place = Place::new();
+        let sudo = Sudo::new(&place)?;
+        Some(Self { place, sudo })
+    }
+
+    fn start(&self, words: &[&str]) -> Running {
+        Place::begin(&mut as_nobody(&mut self.place.command(words)))
+    }
+
+    fn ok(&self, words: &[&str]) -> String {
+        let done = as_nobody(&mut self.place.command(words)).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// Adds a task that notes each run, then starts a process of root and waits for it.
+    fn add(&self, options: &[&str]) {
+        let sleep = self.sudo.run("sleep 600");
+        let command =
+            format!("echo run >> runs; {sleep} & echo $! > pid.part; mv pid.part pid; wait");
+        self.ok(&[&["add-task", "sudo", &command][..], options].concat());
+    }
+
+    /// The process of root that the task has started.
+    fn child(&self) -> Process {
+        let child = process(&self.place, "pid");
+        until("it is root's", || child.arguments() == "sleep 600 ");
+        child
+    }
+
+    /// Ends it as root would.
+    fn end(&self, child: &Process) {
+        std::fs::remove_file(self.place.path("pid")).unwrap();
+        child.kill();
+    }
+
+    fn runs(&self) -> usize {
+        self.place.read("runs").lines().count()
+    }
+
+    fn state(&self) -> String {
+        let shown = self.ok(&["show", "1", "-o", "json"]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        shown["state"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks a worker twice to stop, and waits until it has ended with the code of one that has not
+    /// recorded an outcome. Returns what it said.
+    fn ended_at_once(worker: &mut Running) -> String {
+        worker.signal(Signal::TERM);
+        until("it has heard", || worker.stderr().contains("stopping"));
+        worker.signal(Signal::TERM);
+        assert_eq!(worker.ended(), Some(5), "{}", worker.stderr());
+        worker.stderr()
+    }
+}
+
+/// The sentence about a process that has outlived its worker, and no word of the file.
+fn names(said: &str, child: &Process) {
+    let named = format!(
+        "but not pid {} of task 1, which has become another",
+        child.pid()
+    );
+    assert!(said.contains(&named), "{said}");
+    assert!(said.contains("its user or root has to end it"), "{said}");
+    assert!(!said.contains("can be written"), "{said}");
+}
+
+/// A child that had become another user's, as by `sudo`, survived the recovery of its worker without a
+/// word, and its task ran beside it.
+pub fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    stage.add(&[]);
+    let mut first = stage.start(&["worker", "--slots", "1"]);
+    let child = stage.child();
+    kill(&mut first);
+    let second = stage.start(&["worker", "--slots", "1"]);
+    until("it is reported", || {
+        second.stderr().contains("which this user cannot end")
+    });
+    assert_eq!(stage.runs(), 1, "{}", second.stderr());
+    assert!(child.is_running());
+    let why = stage.ok(&["why", "1"]);
+    assert!(
+        why.contains("is alive, which this user cannot end"),
+        "{why}"
+    );
+    stage.end(&child);
+    until("it runs again", || stage.runs() == 2);
+    stage.child().kill();
+    stop(second);
+}
+
+/// A child that had become another user's survived the timeout of its task and the stop of its worker
+/// without a word, and the task ran beside it. Later the stop was told as a file that cannot be
+/// written.
+pub fn what_cannot_be_ended_at_a_timeout_or_a_stop_is_told_and_its_task_waits_for_it() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    stage.add(&["--timeout", "1s", "--backoff", "0s"]);
+    let mut first = stage.start(&["worker", "--slots", "1", "--grace", "1s"]);
+    let child = stage.child();
+    until("it is told", || {
+        first.stderr().contains("was ended, but of it pid")
+    });
+    assert_eq!(stage.runs(), 1, "{}", first.stderr());
+    // The second run is stopped instead.
+    stage.end(&child);
+    until("it runs again", || stage.runs() == 2);
+    let child = stage.child();
+    names(&Stage::ended_at_once(&mut first), &child);
+    assert!(child.is_running());
+    let second = stage.start(&["worker", "--slots", "1"]);
+    until("it is reported", || {
+        second.stderr().contains("which this user cannot end")
+    });
+    assert_eq!(stage.runs(), 2, "{}", second.stderr());
+    stage.end(&child);
+    until("it runs once more", || stage.runs() == 3);
+    stage.child().kill();
+    stop(second);
+}
+
+/// A command that had itself become another user's was waited for without a word: only what outlived
+/// a command was looked at.
+pub fn a_command_that_is_another_users_itself_is_told_at_a_stop_and_not_run_beside() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let sleep = stage.sudo.run("sleep 600");
+    let command = format!("echo run >> runs; echo $$ > pid.part; mv pid.part pid; exec {sleep}");
+    stage.ok(&["add-task", "sudo", &command]);
+    let mut first = stage.start(&["worker", "--slots", "1", "--grace", "1s"]);
+    let child = stage.child();
+    let said = Stage::ended_at_once(&mut first);
+    assert!(said.contains("was ended, but of it pid"), "{said}");
+    names(&said, &child);
+    let second = stage.start(&["worker", "--slots", "1"]);
+    until("it is reported", || {
+        second.stderr().contains("which this user cannot end")
+    });
+    assert_eq!((stage.runs(), stage.state()), (1, "running".to_owned()));
+    stage.end(&child);
+    until("it runs again", || stage.runs() == 2);
+    stage.child().kill();
+    stop(second);
+}
+
+pub fn a_cancelled_task_of_which_another_users_process_lives_is_cancelled_once_that_has_ended() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    stage.add(&[]);
+    let first = stage.start(&["worker", "--slots", "1", "--grace", "0s"]);
+    let child = stage.child();
+    stage.ok(&["cancel", "1"]);
+    let told = format!("task 1 was ended, but of it pid {} is alive", child.pid());
+    until("it is told", || first.stderr().contains(&told));
+    assert!(
+        first.stderr().contains("until its user or root has ended"),
+        "{}",
+        first.stderr()
+    );
+    assert_eq!(stage.state(), "running", "{}", first.stderr());
+    stage.end(&child);
+    until("it is cancelled", || stage.state() == "cancelled");
+    assert_eq!(stage.runs(), 1, "{}", first.stderr());
+    stop(first);
+}

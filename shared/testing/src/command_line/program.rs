@@ -1,0 +1,341 @@
+//! Runs the program on a database in a folder of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a condition may take on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program that the suite is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderTest {
+    /// Where it lies.
+    pub path: &'static str,
+    /// Whether it writes at `full` durability unless told otherwise.
+    pub is_full: bool,
+}
+
+/// That of this process: a binary of tests runs the suite for one program.
+static UNDER_TEST: OnceLock<UnderTest> = OnceLock::new();
+
+/// Names the program before a test begins.
+///
+/// # Panics
+/// When tests of one process name two programs.
+pub fn under_test(program: UnderTest) {
+    let first = UNDER_TEST.get_or_init(|| program);
+    assert_eq!(*first, program, "one process tests one program");
+}
+
+fn program() -> UnderTest {
+    *UNDER_TEST.get().expect("the test named its program")
+}
+
+/// Where the program lies.
+pub fn path() -> &'static str {
+    program().path
+}
+
+/// Whether it writes at `full` durability unless told otherwise.
+pub fn is_full() -> bool {
+    program().is_full
+}
+
+/// The program's name.
+pub fn name() -> &'static str {
+    let name = Path::new(path()).file_name();
+    name.and_then(std::ffi::OsStr::to_str).unwrap()
+}
+
+/// A variable of the program's environment.
+pub fn variable(of: &str) -> String {
+    format!("{}_{of}", name().to_uppercase().replace('-', "_"))
+}
+
+/// A folder with a database and whatever a test puts beside it.
+pub struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// The folder's path.
+    pub fn folder(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The program with these words as arguments, in the folder.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(path());
+        command
+            .args(words)
+            .current_dir(self.folder.path())
+            .env(variable("DB"), self.path("queue.db"))
+            .env("TZ", "UTC")
+            .env_remove(variable("OUTPUT"))
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, words: &[&str]) -> Done {
+        Done(self.command(words).output().unwrap())
+    }
+
+    /// Runs the program to its end and expects success.
+    pub fn ok(&self, words: &[&str]) -> String {
+        let done = self.run(words);
+        assert_eq!(done.code(), 0, "{words:?}: {}", done.stderr());
+        done.stdout()
+    }
+
+    /// The JSON value the program prints.
+    pub fn json(&self, words: &[&str]) -> Value {
+        let mut words = words.to_vec();
+        words.extend(["-o", "json"]);
+        serde_json::from_str(&self.ok(&words)).unwrap()
+    }
+
+    /// The state of a task.
+    pub fn state(&self, id: &str) -> String {
+        self.json(&["show", id])["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Starts the program and leaves it running.
+    pub fn start(&self, words: &[&str]) -> Running {
+        Self::begin(&mut self.command(words))
+    }
+
+    /// Starts the program from a shell that runs `first` before.
+    pub fn start_after(&self, first: &str, words: &[&str]) -> Running {
+        let program = self.command(words);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("{first}; exec \"$0\" \"$@\"")])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .current_dir(self.folder.path())
+            .envs(
+                program
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null());
+        Self::begin(&mut shell)
+    }
+
+    /// Starts any program and leaves it running.
+    pub fn begin(command: &mut Command) -> Running {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = collect(child.stdout.take().unwrap());
+        let stderr = collect(child.stderr.take().unwrap());
+        Running {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Enqueues lines, a task each.
+    pub fn enqueue(&self, lines: &str) {
+        let mut child = self
+            .command(&["add-task", "--stdin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(lines.as_bytes())
+            .unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+/// A program that has ended.
+pub struct Done(pub Output);
+
+impl Done {
+    pub fn code(&self) -> i32 {
+        self.0.status.code().unwrap()
+    }
+
+    pub fn stdout(&self) -> String {
+        String::from_utf8(self.0.stdout.clone()).unwrap()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8(self.0.stderr.clone()).unwrap()
+    }
+}
+
+/// A program that runs. Dropped, it is killed.
+pub struct Running {
+    pub child: Child,
+    stdout: Collected,
+    stderr: Collected,
+}
+
+impl Running {
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it has ended; its exit code, none if a signal ended it.
+    pub fn ended(&mut self) -> Option<i32> {
+        let mut status = None;
+        until("the program ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a pipe has brought so far.
+struct Collected(std::sync::Arc<std::sync::Mutex<String>>);
+
+impl Collected {
+    fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn collect(pipe: impl Read + Send + 'static) -> Collected {
+    let text = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let writer = std::sync::Arc::clone(&text);
+    std::thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|count| count > 0)
+        {
+            writer
+                .lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    });
+    Collected(text)
+}
+
+/// The present, for how long another process takes or is to be left alone.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process of its own goes by the system's clock"
+)]
+pub fn present() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// Waits until a condition holds.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process of its own is watched by looking again"
+)]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = present();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A process, told by when it started from a later one of the same id: a busy machine goes round
+/// its ids within a minute.
+pub struct Process {
+    pid: u32,
+    started: String,
+}
+
+impl Process {
+    /// The process that has that id now.
+    pub fn of(pid: u32) -> Self {
+        let (_, started) = state_and_start(pid).expect("the process exists");
+        Self { pid, started }
+    }
+
+    /// Its id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The program it runs, and what that was called with.
+    pub fn arguments(&self) -> String {
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", self.pid));
+        String::from_utf8_lossy(&arguments.unwrap_or_default()).replace('\0', " ")
+    }
+
+    /// Ends it, whatever it is at.
+    pub fn kill(&self) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+
+    /// Whether it still exists and is no zombie.
+    pub fn is_running(&self) -> bool {
+        state_and_start(self.pid)
+            .is_some_and(|(state, started)| state != "Z" && started == self.started)
+    }
+}
+
+/// Fields 3 and 22 of `/proc/PID/stat`; the second, the name, may contain anything.
+fn state_and_start(pid: u32) -> Option<(String, String)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
+    Some((fields.next()?, fields.nth(18)?))
+}

@@ -1,0 +1,221 @@
+//! The commands that an error of the library names: each works as it is printed.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rusqlite::Connection;
+
+use super::hints::{calls, shell};
+use super::program::{Done, Place, name, until};
+use crate::skipped;
+
+/// Every verb that a sentence may name.
+const VERBS: [&str; 4] = ["doctor", "restore", "salvage", "why"];
+
+/// What went wrong says all of this, and each command in it works: it is called as it stands, a word
+/// in capitals replaced by a file. How many there are.
+fn every_command_works(place: &Place, said: &str, expected: &str) -> usize {
+    assert!(said.contains(expected), "{expected}: {said}");
+    for span in said.split('`').skip(1).step_by(2) {
+        let first = span.split(' ').next().unwrap();
+        assert!(!VERBS.contains(&first), "`{span}` has no program: {said}");
+    }
+    let mut hints = calls(said);
+    // The database is as it was for all but the last.
+    hints.sort_by_key(|hint| hint.contains(" restore "));
+    for hint in &hints {
+        let backup = place.path("sound.db").display().to_string();
+        let new = place.path("new.db");
+        let line = hint
+            .replace("BACKUP", &backup)
+            .replace("NEW_FILE", new.to_str().unwrap());
+        let done = shell(place, &line);
+        let wrong = if hint.contains(" restore ") {
+            1..256
+        } else {
+            2..4
+        };
+        assert!(
+            !wrong.contains(&done.code()) && done.code() < 70,
+            "{line}: {}: {}",
+            done.code(),
+            done.stderr()
+        );
+        if hint.contains(" salvage ") {
+            assert!(new.exists(), "{line}: {}", done.stderr());
+            std::fs::remove_file(new).unwrap();
+        }
+    }
+    hints.len()
+}
+
+/// A database of some pages, and a backup of it.
+fn with_backup(place: &Place) {
+    place.enqueue(&"echo a task with a command of some length\n".repeat(300));
+    place.ok(&["backup", "sound.db"]);
+}
+
+/// The bytes of the file, with nothing left in its log.
+fn quiet(file: &Path) -> Vec<u8> {
+    let connection = Connection::open(file).unwrap();
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    drop(connection);
+    std::fs::read(file).unwrap()
+}
+
+/// Overwrites the first page of the tasks.
+fn damage(file: &Path) {
+    let mut bytes = quiet(file);
+    let connection = Connection::open(file).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'queue_tasks'";
+    let page: isize = connection.query_row(root, [], |row| row.get(0)).unwrap();
+    drop(connection);
+    let end = page.unsigned_abs() * 4096;
+    bytes[end - 4096..end].fill(0xff);
+    std::fs::write(file, bytes).unwrap();
+}
+
+fn said(done: &Done, code: i32) -> String {
+    assert_eq!(done.code(), code, "{}", done.stderr());
+    done.stderr()
+}
+
+/// "Put a backup in its place with `restore`", which no shell finds, and which named no file.
+pub fn a_damaged_database_is_told_with_the_commands_that_help() {
+    let place = Place::new();
+    with_backup(&place);
+    for with_option in [false, true] {
+        damage(&place.path("queue.db"));
+        let words: &[&str] = if with_option {
+            &["--db", "queue.db", "list"]
+        } else {
+            &["list"]
+        };
+        let said = said(&place.run(words), 5);
+        assert_eq!(
+            every_command_works(&place, &said, "the database is damaged; stop its workers"),
+            2
+        );
+        assert_eq!(
+            said.contains("--db queue.db restore"),
+            with_option,
+            "{said}"
+        );
+        place.ok(&["list"]);
+    }
+}
+
+/// The remedy named the database that was to be replaced, not the backup that was damaged.
+pub fn the_commands_name_the_file_that_the_error_is_about() {
+    let place = Place::new();
+    with_backup(&place);
+    std::fs::copy(place.path("sound.db"), place.path("bad.db")).unwrap();
+    damage(&place.path("bad.db"));
+    let done = place.run(&["restore", "bad.db"]);
+    let said = said(&done, 5);
+    assert!(every_command_works(&place, &said, "bad.db: ") > 0);
+    assert!(
+        calls(&said).iter().all(|hint| hint.contains("bad.db")),
+        "{said}"
+    );
+}
+
+pub fn a_file_that_holds_no_queue_is_told_with_the_commands_that_help() {
+    let place = Place::new();
+    with_backup(&place);
+    let other = |file: &str, sql: &str| {
+        let connection = Connection::open(place.path(file)).unwrap();
+        connection.execute_batch(sql).unwrap();
+    };
+    other("partly.db", "CREATE TABLE queue_tasks (id INTEGER)");
+    let done = place.run(&["--db", "partly.db", "list"]);
+    let told = "name another file, or put a backup in its place with";
+    assert_eq!(every_command_works(&place, &said(&done, 5), told), 1);
+    other("none.db", "CREATE TABLE mine (id INTEGER)");
+    let done = place.run(&["--db", "none.db", "salvage", "saved.db"]);
+    let told = "there is no table of tasks in it; put a backup in its place with";
+    assert_eq!(every_command_works(&place, &said(&done, 5), told), 1);
+    place.write(
+        "text",
+        "a text of a hundred bytes and more, which is no database\n".repeat(9),
+    );
+    let done = place.run(&["--db", "text", "list"]);
+    let told = "this is not an SQLite database; name another file";
+    assert_eq!(every_command_works(&place, &said(&done, 5), told), 0);
+}
+
+pub fn a_busy_database_is_told_with_the_command_that_names_who_holds_it() {
+    let place = Place::new();
+    place.ok(&["add-task", "one", "true"]);
+    let holder = Connection::open(place.path("queue.db")).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let done = place.run(&["add-task", "two", "true"]);
+    let told = " doctor` shows who holds it";
+    assert_eq!(every_command_works(&place, &said(&done, 4), told), 1);
+}
+
+pub fn a_deleted_database_is_told_with_the_command_that_puts_a_backup_there() {
+    let place = Place::new();
+    place.ok(&["add-task", "a", "true"]);
+    place.ok(&["backup", "sound.db"]);
+    let mut worker = place.start(&["worker"]);
+    until("it is idle", || place.state("1") == "succeeded");
+    for part in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+        std::fs::remove_file(place.path(part)).unwrap();
+    }
+    std::fs::remove_dir_all(place.path("queue.db.d")).unwrap();
+    assert_eq!(worker.ended(), Some(5));
+    let told = "the file was deleted while it was open";
+    until("all is said", || worker.stderr().contains(told));
+    assert_eq!(every_command_works(&place, &worker.stderr(), told), 1);
+    assert_eq!(place.json(&["list"])[0]["id"], 1);
+}
+
+/// A disk that does not confirm a write ends all writing of the process. Whether the first write
+/// happened is not known.
+pub fn a_write_that_the_disk_did_not_confirm_is_told_with_the_command_that_checks() {
+    let place = Place::new();
+    place.ok(&["add-task", "one", "true"]);
+    let stopped = format!(
+        "stop every process that uses this file and run `{} doctor`",
+        name()
+    );
+    let looked = format!("look with `{} list` before you repeat it", name());
+    for (words, told) in [
+        (&["worker", "--drain"][..], stopped),
+        (&["add-task", "two", "true"], looked),
+    ] {
+        let program = place.command(&[&["--durability=full"][..], words].concat());
+        let mut strace = Command::new("strace");
+        strace
+            .args(["-f", "-qq", "-o", "/dev/null"])
+            .args(["-e", "inject=fdatasync,fsync:error=EIO"])
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env(super::program::variable("DB"), place.path("queue.db"))
+            .current_dir(place.path(""))
+            .stdin(Stdio::null());
+        let Ok(output) = strace.output() else {
+            skipped("without strace no disk can be made to fail");
+            return;
+        };
+        let said = said(&Done(output), 5);
+        assert_eq!(every_command_works(&place, &said, &told), 1);
+    }
+}
+
+/// What `doctor` finds is told the same way.
+pub fn a_finding_is_told_with_the_commands_that_help() {
+    let place = Place::new();
+    with_backup(&place);
+    // Free pages that are none: nothing but the check reads that.
+    let mut bytes = quiet(&place.path("queue.db"));
+    bytes[36..40].copy_from_slice(&[0, 0, 0, 5]);
+    place.write("queue.db", bytes);
+    let done = place.run(&["doctor", "-o", "json"]);
+    assert_eq!(done.code(), 5, "{}", done.stderr());
+    let told = "the database is damaged; stop its workers, then put a backup in its place";
+    assert!(every_command_works(&place, &done.stdout(), told) > 1);
+}

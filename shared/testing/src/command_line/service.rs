@@ -1,0 +1,110 @@
+//! The worker under systemd.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::program::{Place, name};
+use crate::skipped;
+
+/// What systemd would hear next.
+fn heard(socket: &UnixDatagram) -> String {
+    let mut buffer = [0; 256];
+    // A wait with a timeout is interrupted by whatever stops the process for a moment.
+    let count = loop {
+        match socket.recv(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            received => break received.unwrap(),
+        }
+    };
+    String::from_utf8_lossy(&buffer[..count]).into_owned()
+}
+
+pub fn systemd_hears_when_the_worker_is_ready_well_and_stopping() {
+    let place = Place::new();
+    let socket = UnixDatagram::bind(place.path("notify")).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let mut worker = place
+        .command(&["worker"])
+        .env("NOTIFY_SOCKET", place.path("notify"))
+        .env("WATCHDOG_USEC", "1000000")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(heard(&socket).trim(), "READY=1");
+    assert!(
+        !place.json(&["workers"]).as_array().unwrap().is_empty(),
+        "ready means registered"
+    );
+    assert_eq!(heard(&socket).trim(), "WATCHDOG=1");
+    let pid = rustix::process::Pid::from_child(&worker);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    while heard(&socket).trim() != "STOPPING=1" {}
+    assert!(worker.wait().unwrap().success());
+}
+
+/// Commands that a worker in a shell had run with bash failed under its service.
+pub fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
+    let place = Place::new();
+    let starts = |options: &[&str]| {
+        let unit = place.ok(&[&["systemd", "print"][..], options].concat());
+        let line = unit.lines().find(|line| line.starts_with("ExecStart="));
+        line.unwrap().to_owned()
+    };
+    let asked = starts(&["--shell", "bash", "--output-grace", "5s"]);
+    assert!(
+        asked.ends_with(" --shell bash --output-grace 5s"),
+        "{asked}"
+    );
+    let plain = starts(&["--shell", "/bin/sh", "--output-grace", "2s"]);
+    assert_eq!(plain, starts(&[]));
+    assert!(plain.ends_with("queue.db\""), "{plain}");
+}
+
+pub fn systemd_accepts_the_unit_whatever_the_path() {
+    let place = Place::new();
+    for (number, database) in ["/tmp/plain.db", "/tmp/a %n $HOME \"b\" 'c' \\ d;\ne=f.db"]
+        .iter()
+        .enumerate()
+    {
+        let unit = place.ok(&["systemd", "print", "--system", "--db", database]);
+        let path = place.write(&format!("unit-{number}.service"), unit);
+        let verified = Command::new("systemd-analyze")
+            .args(["verify", "--man=no"])
+            .arg(&path)
+            .output();
+        let Ok(verified) = verified else {
+            skipped("there is no `systemd-analyze` to verify with");
+            return;
+        };
+        let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+        // Other units of the machine may be complained about.
+        let ours = path.file_name().unwrap().to_str().unwrap();
+        assert!(!said.contains(ours), "{said}");
+    }
+}
+
+pub fn install_and_uninstall_leave_nothing_behind() {
+    let place = Place::new();
+    let with_home = |words: &[&str]| {
+        let mut command = place.command(words);
+        command.env("XDG_CONFIG_HOME", place.path("config"));
+        // No systemd of this machine is to be touched.
+        command.env("PATH", place.path("nothing"));
+        command.output().unwrap()
+    };
+    assert!(with_home(&["systemd", "install"]).status.success());
+    let unit = place.path(&format!("config/systemd/user/{}-worker.service", name()));
+    let text = std::fs::read_to_string(&unit).unwrap();
+    assert!(
+        text.contains("Type=notify") && text.contains(" worker --db "),
+        "{text}"
+    );
+    assert!(with_home(&["systemd", "uninstall"]).status.success());
+    assert!(!unit.exists());
+    assert_eq!(with_home(&["systemd", "uninstall"]).status.code(), Some(3));
+}

@@ -1,0 +1,428 @@
+//! The suite that every engine passes: what [`Queue`] promises, one function per behaviour. An
+//! engine's crate implements [`Engine`] and turns the functions into tests of its own:
+//!
+//! ```ignore
+//! queue_testing::conformance_tests!(MyEngine);
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, WorkerId};
+use queue_core::clock::{BootTime, Clock, Now, Timestamp};
+use queue_core::error::Result;
+use queue_core::outcome::{Outcome, Settled, Settlement};
+use queue_core::output::Output;
+use queue_core::queue::{Queue, Serves};
+use queue_core::random::{Random, SystemRandom};
+use queue_core::sidecar::registration::Registration;
+use queue_core::state::State;
+use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
+
+pub mod change;
+pub mod claim;
+pub mod enqueue;
+pub mod model;
+pub mod prune;
+pub mod read;
+pub mod settle;
+pub mod transaction;
+pub mod version;
+pub mod worker;
+
+/// An engine under test.
+pub trait Engine {
+    /// What it is.
+    type Queue: Queue;
+
+    /// Opens the file at `path`, creating it if it is missing.
+    fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self::Queue>;
+
+    /// Runs `work` in a transaction on a connection of the caller's, and commits it or rolls it
+    /// back.
+    fn transaction<T>(
+        path: &Path,
+        commit: bool,
+        work: impl FnOnce(&<Self::Queue as Queue>::Tx<'_>) -> T,
+    ) -> T;
+}
+
+/// A clock that stands until it is moved.
+#[derive(Debug)]
+pub struct ManualClock {
+    wall: AtomicI64,
+    boot: AtomicI64,
+}
+
+impl ManualClock {
+    /// When a new clock stands: 2026-01-01 UTC.
+    pub const START: Timestamp = Timestamp(1_767_225_600_000);
+
+    /// Moves both times on.
+    pub fn advance(&self, duration: Duration) {
+        let millis = i64::try_from(duration.as_millis()).unwrap();
+        self.boot.fetch_add(millis, Ordering::SeqCst);
+        self.jump(millis);
+    }
+
+    /// Moves wall time alone, as a person does who sets the clock; `millis` may be negative.
+    pub fn jump(&self, millis: i64) {
+        self.wall.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self {
+            wall: AtomicI64::new(Self::START.0),
+            boot: AtomicI64::new(1_000),
+        }
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Now {
+        Now {
+            wall: Timestamp(self.wall.load(Ordering::SeqCst)),
+            boot: BootTime(self.boot.load(Ordering::SeqCst)),
+        }
+    }
+}
+
+/// The worker of cases that need only one.
+pub const WORKER: WorkerId = WorkerId(0x1111);
+/// A second worker.
+pub const OTHER: WorkerId = WorkerId(0x2222);
+
+/// A queue in a folder of its own, with a clock that the case moves.
+pub struct Bench<E: Engine> {
+    pub queue: E::Queue,
+    pub clock: Arc<ManualClock>,
+    folder: tempfile::TempDir,
+}
+
+impl<E: Engine> Default for Bench<E> {
+    fn default() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::<ManualClock>::default();
+        Self {
+            queue: open::<E>(&folder.path().join("queue.db"), &clock),
+            clock,
+            folder,
+        }
+    }
+}
+
+fn open<E: Engine>(path: &Path, clock: &Arc<ManualClock>) -> E::Queue {
+    let random = Arc::new(SystemRandom::seeded(42));
+    E::open(path, Arc::clone(clock) as Arc<dyn Clock>, random).unwrap()
+}
+
+impl<E: Engine> Bench<E> {
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("queue.db")
+    }
+
+    /// A second handle on the same file, as another process has one.
+    pub fn another(&self) -> E::Queue {
+        open::<E>(&self.path(), &self.clock)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now().wall
+    }
+
+    /// That many milliseconds from now.
+    pub fn later(&self, millis: u64) -> Timestamp {
+        self.now().after(Duration::from_millis(millis))
+    }
+
+    pub fn advance(&self, millis: u64) {
+        self.clock.advance(Duration::from_millis(millis));
+    }
+
+    /// Enqueues one task.
+    pub fn add(&self, task: NewTask) -> TaskId {
+        self.queue.enqueue(vec![task]).unwrap()[0].id
+    }
+
+    /// Enqueues a command that could be run at once.
+    pub fn shell(&self, name: &str) -> TaskId {
+        self.add(NewTask::shell(name, "true"))
+    }
+
+    /// A worker of another process that has nothing to do.
+    pub fn idle_worker(&self) -> Registration {
+        let serves = Serves {
+            queue: DEFAULT_QUEUE.to_owned(),
+            commands: true,
+            handlers: Vec::new(),
+        };
+        let idle = Registration::new(&self.another(), 1, serves).unwrap();
+        idle.set_idle(true);
+        idle
+    }
+
+    /// Claims commands of the default queue.
+    pub fn claim(&self, limit: usize) -> Vec<ClaimedTask> {
+        let request = ClaimRequest::commands(WORKER, limit);
+        self.queue.claim(&request).unwrap().tasks
+    }
+
+    /// The ids of what a claim takes.
+    pub fn claim_ids(&self, limit: usize) -> Vec<TaskId> {
+        ids(&self.claim(limit))
+    }
+
+    /// Claims the one task there is.
+    pub fn claim_only(&self) -> Claim {
+        let tasks = self.claim(10);
+        assert_eq!(tasks.len(), 1, "there is one task to claim");
+        tasks[0].claim
+    }
+
+    /// Settles one claim.
+    pub fn settle(&self, claim: Claim, outcome: Outcome) -> Settled {
+        self.settle_with(claim, outcome, None)
+    }
+
+    /// Settles one claim with an output.
+    pub fn settle_with(&self, claim: Claim, outcome: Outcome, output: Option<&str>) -> Settled {
+        let settlement = settlement(claim, outcome, output);
+        self.queue.settle(vec![settlement]).unwrap()[0]
+    }
+
+    /// Enqueues, claims and settles a task.
+    pub fn ended(&self, task: NewTask, outcome: Outcome) -> TaskId {
+        let id = self.add(task);
+        let claim = self.claim_only();
+        assert_eq!(claim.task, id);
+        self.settle(claim, outcome);
+        id
+    }
+
+    pub fn task(&self, id: TaskId) -> Task {
+        self.queue.get(id).unwrap().unwrap()
+    }
+
+    pub fn state(&self, id: TaskId) -> State {
+        self.task(id).state
+    }
+
+    /// The queues of the file, once for each lane.
+    pub fn queue_names(&self) -> Vec<String> {
+        let lanes = self.queue.queues().unwrap();
+        lanes.into_iter().map(|lane| lane.name).collect()
+    }
+}
+
+/// A settlement, with an output of that text.
+pub fn settlement(claim: Claim, outcome: Outcome, output: Option<&str>) -> Settlement {
+    Settlement {
+        claim,
+        outcome,
+        output: output.map(|text| Output(text.as_bytes().to_vec())),
+        ended_at: None,
+    }
+}
+
+fn ids(tasks: &[ClaimedTask]) -> Vec<TaskId> {
+    tasks.iter().map(|task| task.claim.task).collect()
+}
+
+/// Makes a test of every case, for one [`Engine`](crate::conformance::Engine).
+#[macro_export]
+macro_rules! conformance_tests {
+    ($engine:ty) => {
+        $crate::conformance_tests! { @each $engine;
+            enqueue {
+                enqueue_gives_rising_ids_in_the_order_given
+                enqueue_of_nothing_does_nothing
+                a_task_comes_back_as_it_was_asked_for
+                a_task_is_scheduled_only_while_its_time_lies_ahead
+                a_task_keeps_a_time_that_is_over
+                a_taken_key_returns_the_first_task
+                a_key_given_twice_in_one_batch_makes_one_task
+                a_key_stays_taken_when_its_task_has_ended
+                one_key_enqueued_by_many_at_once_makes_one_task
+                one_invalid_task_keeps_the_whole_batch_out
+                what_breaks_a_limit_is_refused_and_leaves_nothing
+                what_just_meets_a_limit_is_stored_whole
+                many_tasks_are_enqueued_in_one_call
+                what_is_to_run_now_or_later_wakes_an_idle_worker
+            }
+            transaction {
+                tasks_enqueued_in_a_transaction_appear_with_its_commit
+                a_rolled_back_transaction_leaves_no_task
+                an_invalid_task_is_refused_in_a_transaction_too
+                a_settle_in_a_transaction_stands_or_falls_with_it
+                a_settle_in_a_transaction_is_fenced
+                a_task_scheduled_in_a_transaction_is_claimed_when_due
+                a_transaction_on_another_file_is_refused
+            }
+            claim {
+                claim_takes_the_highest_priority_and_then_the_oldest
+                a_large_claim_is_in_the_same_order
+                claim_never_takes_more_than_its_limit
+                a_claim_carries_what_its_worker_needs
+                claims_of_one_carry_the_same_as_claims_of_many
+                claims_across_lanes_carry_the_same_as_claims_of_one_lane
+                every_claim_raises_the_token
+                claim_skips_tasks_not_due
+                what_came_due_is_claimed_by_priority
+                what_another_handle_scheduled_is_claimed_within_a_tenth_of_a_second
+                a_claim_that_got_too_little_says_when_the_next_comes_due
+                thousands_coming_due_together_are_all_claimed
+                of_more_than_one_claim_takes_in_the_earliest_come_first
+                a_paused_queue_gives_nothing
+                a_queue_gives_its_own_tasks_only
+                claims_of_one_take_from_their_own_queue_only
+                a_worker_gets_only_what_it_can_run
+                the_highest_priority_wins_across_commands_and_handlers
+                ties_across_commands_and_handlers_go_to_the_oldest
+                no_task_is_claimed_twice
+                a_clock_set_back_starts_nothing_early
+                a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time
+                a_clock_set_back_by_little_leaves_a_retry_its_own_backoff
+                a_clock_set_back_leaves_alone_what_waits_no_longer_than_it_may
+            }
+            settle {
+                a_success_ends_the_task
+                a_task_has_finished_when_its_execution_ended
+                no_task_finishes_after_it_is_recorded
+                a_success_leaves_no_trace_of_earlier_attempts_but_their_count
+                a_settle_and_a_claim_in_one_call_are_both_done
+                what_waits_again_wakes_an_idle_worker
+                what_fails_together_is_not_tried_again_together
+                whoever_waits_for_tasks_to_end_is_told
+                a_settle_keeps_the_time_a_task_was_scheduled_for
+                a_failed_attempt_waits_for_its_backoff_and_is_claimed_again
+                a_task_out_of_attempts_has_failed
+                every_kind_of_failure_is_told_apart
+                a_fatal_failure_is_not_tried_again
+                a_hand_back_is_queued_at_once_and_counts_nothing
+                a_snoozed_task_comes_back_when_it_asked_to
+                a_settle_repeated_says_the_same_and_changes_nothing
+                a_stale_claim_writes_nothing
+                a_worker_that_was_reaped_has_lost_its_claims
+                a_lost_claim_does_not_touch_its_neighbours
+                output_is_kept_with_the_last_settle_only
+                a_long_message_is_cut_between_characters
+                settling_nothing_does_nothing
+            }
+            worker {
+                workers_get_the_lowest_free_place
+                a_repeated_registration_keeps_its_place
+                registered_workers_are_listed_as_they_are
+                a_worker_with_claims_is_not_forgotten
+                a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped
+                the_claims_of_a_worker_are_its_running_tasks
+                reap_queues_the_tasks_of_a_dead_worker_again
+                a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended
+                reap_leaves_other_workers_alone
+                a_task_that_kills_its_workers_fails_when_its_crashes_are_spent
+                crashes_do_not_spend_attempts_nor_attempts_crashes
+                reap_ends_what_was_to_be_cancelled
+                a_heartbeat_tells_of_each_claim_how_it_stands
+            }
+            change {
+                cancel_ends_waiting_tasks_at_once
+                cancel_asks_the_worker_of_a_running_task
+                a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded
+                a_cancelled_task_handed_back_is_not_queued_again
+                withdraw_says_why_until_a_retry
+                cancel_refuses_what_has_ended
+                retry_queues_ended_tasks_with_fresh_budgets
+                retry_takes_every_trace_of_the_end_away
+                numbers_of_attempts_go_on_after_a_retry_and_budgets_begin_anew
+                a_lost_attempt_keeps_its_number_when_its_task_is_retried
+                a_hand_back_that_ends_its_task_keeps_its_number
+                what_each_of_the_last_attempts_wrote_is_kept
+                a_cancelled_task_can_be_retried_and_is_not_cancelled_again
+                retry_refuses_successes_and_what_has_not_ended
+                reprioritize_moves_waiting_tasks
+                pause_holds_for_every_handle_and_every_lane
+                a_queue_can_be_paused_before_its_first_task
+                pause_leaves_running_tasks_running
+            }
+            read {
+                an_unknown_task_is_none
+                tasks_come_with_their_outputs_as_they_were_asked_for
+                stats_count_every_state
+                last_id_is_the_highest_given_out
+                list_pages_through_all_tasks_newest_first
+                list_filters_by_any_set_of_states
+                list_finds_few_and_many_waiting_tasks_alike
+                list_filters_by_queue_and_name_and_state_together
+                a_list_of_any_state_heeds_queue_name_and_range
+                queues_name_every_lane_and_what_waits_in_it
+                a_waiting_task_says_what_it_waits_for
+                a_task_between_attempts_waits_for_its_retry
+                the_change_counter_moves_when_another_handle_commits
+                everything_is_there_when_the_file_is_opened_again
+            }
+            prune {
+                prune_deletes_what_has_ended_and_nothing_else
+                prune_of_an_empty_file_deletes_nothing
+                prune_keeps_the_highest_id_so_that_none_is_given_twice
+                prune_keeps_what_is_young_enough
+                prune_heeds_states
+                prune_keeps_as_many_of_the_newest_as_asked
+                a_dry_prune_counts_and_deletes_nothing
+                prune_deletes_outputs_and_frees_keys
+                prune_gets_through_more_than_one_step
+                prune_deletes_the_logs_of_what_is_gone
+            }
+            version {
+                a_file_that_a_newer_program_migrated_takes_no_write
+                a_settle_that_waits_for_a_migration_is_refused_after_it
+                a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on
+                what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it
+                what_was_set_aside_is_taken_back_by_a_worker_that_runs_already
+                many_tasks_of_a_newer_version_hold_nobody_up
+                a_running_task_of_a_newer_version_is_judged_by_what_is_known
+            }
+        }
+    };
+    (@each $engine:ty; $($verb:ident { $($case:ident)* })*) => {
+        $(
+            mod $verb {
+                use super::*;
+                $(
+                    #[test]
+                    fn $case() {
+                        $crate::conformance::$verb::$case::<$engine>();
+                    }
+                )*
+            }
+        )*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A case that is written but not listed would never run.
+    #[test]
+    fn every_case_is_listed() {
+        let files = [
+            include_str!("enqueue.rs"),
+            include_str!("transaction.rs"),
+            include_str!("claim.rs"),
+            include_str!("settle.rs"),
+            include_str!("worker.rs"),
+            include_str!("change.rs"),
+            include_str!("read.rs"),
+            include_str!("prune.rs"),
+            include_str!("version.rs"),
+        ];
+        let list = include_str!("mod.rs");
+        for line in files.iter().flat_map(|file| file.lines()) {
+            if let Some(rest) = line.strip_prefix("pub fn ") {
+                let name = rest.split('<').next().unwrap_or(rest);
+                assert!(list.lines().any(|listed| listed.trim() == name), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! A second, simple implementation of the core line in memory. Any sequence of operations must
+//! leave an engine as it leaves the model.
+
+use std::collections::BTreeMap;
+
+use super::{Bench, Engine};
+use queue_core::claim::{Claim, Held, WorkerId};
+use queue_core::clock::Timestamp;
+use queue_core::outcome::Reason;
+use queue_core::output::KEPT_OUTPUTS;
+use queue_core::queue::{ListQuery, Queue};
+use queue_core::retry;
+use queue_core::state::State;
+use queue_core::task::{NewTask, TaskId};
+
+mod operations;
+
+const QUEUES: [&str; 2] = ["default", "other"];
+const HANDLERS: [&str; 3] = ["", "mail", "report"];
+
+/// One operation. Numbers that choose among what there is (claims, tasks) wrap around.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// Enqueue, in a transaction of the caller's that commits or not, or in the engine's.
+    Enqueue(Vec<Spec>, Option<bool>),
+    Claim {
+        worker: u8,
+        queue: u8,
+        serves: u8,
+        limit: u8,
+    },
+    /// Settle claims that were once given out, whoever has the task now.
+    Settle(Vec<(u16, Ending)>, Option<bool>),
+    Reap(u8),
+    Cancel(Vec<u16>),
+    Retry(Vec<u16>),
+    Reprioritize(Vec<u16>, i8),
+    Pause(u8, bool),
+    Prune {
+        age_ms: u16,
+        failed_only: bool,
+        keep: u8,
+    },
+    /// Lets time pass, in tenths of a second; wall time may jump ahead besides.
+    Pass {
+        tenths: u8,
+        jump_ms: u16,
+    },
+    /// Goes on with the other handle on the file.
+    Switch,
+}
+
+/// A task to enqueue.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub priority: i8,
+    pub queue: u8,
+    pub handler: u8,
+    pub delay_ms: Option<u16>,
+    pub key: Option<u8>,
+    pub max_attempts: u8,
+    pub max_crashes: u8,
+}
+
+/// How a claimed task ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Ending {
+    Success,
+    Exit,
+    Fatal,
+    Returned,
+    Snoozed(u16),
+    WithOutput(u8),
+}
+
+/// What the model remembers of a task.
+#[derive(Clone, Debug)]
+struct Entry {
+    new: NewTask,
+    state: State,
+    priority: i32,
+    attempt: u32,
+    attempt_base: u32,
+    crashes: u32,
+    /// Whether its last claim was lost, and it was not retried since.
+    lost: bool,
+    token: i64,
+    worker: Option<WorkerId>,
+    run_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    cancel_requested: bool,
+    reason: Option<Reason>,
+    /// What each attempt wrote.
+    outputs: BTreeMap<u32, Vec<u8>>,
+    /// What the last settled claim wrote.
+    output: Option<Vec<u8>>,
+}
+
+impl Entry {
+    /// A scheduled task is queued from the moment it comes due, promoted or not.
+    fn state_at(&self, now: Timestamp) -> State {
+        if self.state == State::Scheduled && self.run_at.is_none_or(|at| at <= now) {
+            State::Queued
+        } else {
+            self.state
+        }
+    }
+
+    /// Crashes that happened: a running claim is counted ahead.
+    fn crashed(&self) -> u32 {
+        self.crashes - u32::from(self.state == State::Running)
+    }
+
+    /// Keeps what the attempt of that number wrote, and of those before it the last.
+    fn keep(&mut self, attempt: u32, output: Option<Vec<u8>>) {
+        self.outputs.remove(&attempt);
+        self.outputs
+            .retain(|number, _| number + KEPT_OUTPUTS > attempt);
+        self.output.clone_from(&output);
+        self.outputs.extend(output.map(|output| (attempt, output)));
+    }
+
+    fn is_of(&self, claim: Claim) -> bool {
+        self.token == claim.token && self.worker == Some(claim.worker)
+    }
+}
+
+/// Runs the operations on an engine and on the model, and compares after each.
+pub fn check<E: Engine>(ops: &[Op]) {
+    let bench = Bench::<E>::default();
+    let mut world = World {
+        handles: [bench.another(), bench.another()],
+        current: 0,
+        bench,
+        tasks: BTreeMap::new(),
+        paused: [false; 2],
+        claims: Vec::new(),
+    };
+    for op in ops {
+        world.apply(op);
+        world.compare(op);
+    }
+}
+
+struct World<E: Engine> {
+    bench: Bench<E>,
+    handles: [E::Queue; 2],
+    current: usize,
+    tasks: BTreeMap<i64, Entry>,
+    paused: [bool; 2],
+    claims: Vec<Claim>,
+}
+
+impl<E: Engine> World<E> {
+    fn apply(&mut self, op: &Op) {
+        match op {
+            Op::Enqueue(specs, transaction) => self.enqueue(specs, *transaction),
+            Op::Claim {
+                worker,
+                queue,
+                serves,
+                limit,
+            } => self.claim(worker_id(*worker), *queue, *serves, *limit),
+            Op::Settle(picks, transaction) => self.settle(picks, *transaction),
+            Op::Reap(worker) => self.reap(worker_id(*worker)),
+            Op::Cancel(picks) => self.cancel(&self.pick(picks)),
+            Op::Retry(picks) => self.retry(&self.pick(picks)),
+            Op::Reprioritize(picks, priority) => {
+                self.reprioritize(&self.pick(picks), i32::from(*priority));
+            }
+            Op::Pause(queue, paused) => {
+                let index = usize::from(*queue) % QUEUES.len();
+                let changed = self.queue().set_paused(QUEUES[index], *paused).unwrap();
+                assert_eq!(changed, self.paused[index] != *paused);
+                self.paused[index] = *paused;
+            }
+            Op::Prune {
+                age_ms,
+                failed_only,
+                keep,
+            } => self.prune(*age_ms, *failed_only, *keep),
+            Op::Pass { tenths, jump_ms } => {
+                self.bench.advance(100 * (1 + u64::from(*tenths)));
+                self.bench.clock.jump(i64::from(*jump_ms));
+            }
+            Op::Switch => self.current = 1 - self.current,
+        }
+    }
+
+    fn queue(&self) -> &E::Queue {
+        &self.handles[self.current]
+    }
+
+    fn now(&self) -> Timestamp {
+        self.bench.now()
+    }
+
+    /// Ids of tasks, and of one that is none.
+    fn pick(&self, picks: &[u16]) -> Vec<TaskId> {
+        let known = self.tasks.len() + 1;
+        let id = |pick: &u16| self.tasks.keys().nth(usize::from(*pick) % known);
+        picks
+            .iter()
+            .map(|pick| TaskId(id(pick).copied().unwrap_or(9_999)))
+            .collect()
+    }
+
+    /// Compares everything that can be read with the model.
+    fn compare(&mut self, op: &Op) {
+        let now = self.now();
+        let query = ListQuery {
+            limit: usize::MAX,
+            ..ListQuery::default()
+        };
+        let stored = self.queue().list(&query).unwrap();
+        let ids = stored.iter().rev().map(|task| task.id.0);
+        assert!(ids.eq(self.tasks.keys().copied()), "after {op:?}");
+        let mut counts = [0; 8];
+        for task in &stored {
+            let entry = self.tasks.get_mut(&task.id.0).unwrap();
+            check_backoff(entry, task.run_at, now);
+            let mut state = task.state;
+            if state == State::Scheduled && task.run_at.is_some_and(|at| at <= now) {
+                state = State::Queued;
+            }
+            let what = format!("task {} after {op:?}", task.id);
+            assert_eq!(state, entry.state_at(now), "{what}");
+            assert_eq!(
+                (task.attempt, task.attempt_base, task.crashes),
+                (entry.attempt, entry.attempt_base, entry.crashed()),
+                "{what}"
+            );
+            assert_eq!(
+                (task.token, task.worker),
+                (entry.token, entry.worker),
+                "{what}"
+            );
+            assert_eq!(
+                (task.priority, task.reason),
+                (entry.priority, entry.reason),
+                "{what}"
+            );
+            assert_eq!(
+                (task.run_at, task.finished_at),
+                (entry.run_at, entry.finished_at),
+                "{what}"
+            );
+            assert_eq!(
+                task.cancel_requested_at.is_some(),
+                entry.cancel_requested,
+                "{what}"
+            );
+            let output = self.handles[self.current].output(task.id).unwrap();
+            assert_eq!(output.map(|output| output.0), entry.output, "{what}");
+            for attempt in 0..=task.attempt + 1 {
+                let output = self.handles[self.current].output_of(task.id, attempt);
+                let output = output.unwrap().map(|output| output.0);
+                let wrote = entry.outputs.get(&attempt);
+                assert_eq!(output.as_ref(), wrote, "attempt {attempt} of {what}");
+            }
+            counts[task.state as usize] += 1;
+        }
+        assert_eq!(
+            self.queue().stats().unwrap().by_state,
+            counts,
+            "after {op:?}"
+        );
+        self.compare_claims(op);
+    }
+
+    fn compare_claims(&self, op: &Op) {
+        let held: Vec<_> = self
+            .claims
+            .iter()
+            .map(|claim| match self.tasks.get(&claim.task.0) {
+                Some(entry) if entry.state == State::Running && entry.is_of(*claim) => {
+                    if entry.cancel_requested {
+                        Held::CancelRequested
+                    } else {
+                        Held::Held
+                    }
+                }
+                Some(_) | None => Held::Lost,
+            })
+            .collect();
+        assert_eq!(
+            self.queue().heartbeat(&self.claims).unwrap(),
+            held,
+            "after {op:?}"
+        );
+    }
+}
+
+/// The jitter of a backoff is the engine's to draw: any moment within its bounds is right, and the
+/// model adopts it.
+fn check_backoff(entry: &mut Entry, run_at: Option<Timestamp>, now: Timestamp) {
+    let failed = matches!(entry.reason, Some(Reason::Exit));
+    if entry.state != State::Scheduled || !failed || run_at == entry.run_at {
+        return;
+    }
+    let drawn = run_at.unwrap();
+    let spent = entry.attempt - entry.attempt_base;
+    let after = |random| now.after(retry::delay(&entry.new.options, spent, random));
+    assert!(after(0) <= drawn && drawn <= after(u64::MAX), "{drawn:?}");
+    entry.run_at = run_at;
+}
+
+fn worker_id(worker: u8) -> WorkerId {
+    WorkerId(1 + i64::from(worker % 3))
+}

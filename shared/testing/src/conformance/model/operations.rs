@@ -1,0 +1,397 @@
+//! Each operation, on the engine and on the model.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::super::{Engine, settlement};
+use super::{Ending, Entry, HANDLERS, QUEUES, Spec, World};
+use queue_core::claim::{Claim, ClaimRequest, WorkerId};
+use queue_core::clock::Timestamp;
+use queue_core::options::TaskOptions;
+use queue_core::outcome::{Outcome, Reason, Running, Settled, decide, decide_crash};
+use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
+use queue_core::state::State;
+use queue_core::task::{NewTask, TaskId};
+
+impl<E: Engine> World<E> {
+    pub(super) fn enqueue(&mut self, specs: &[Spec], transaction: Option<bool>) {
+        let new: Vec<_> = specs
+            .iter()
+            .map(|spec| new_task(spec, self.now()))
+            .collect();
+        let answer = match transaction {
+            None => self.queue().enqueue(new.clone()).unwrap(),
+            Some(commit) => E::transaction(&self.bench.path(), commit, |tx| {
+                let (answer, wake) = self.queue().enqueue_in(tx, &new).unwrap();
+                drop(wake);
+                answer
+            }),
+        };
+        let before = self.tasks.clone();
+        let expected: Vec<_> = new.into_iter().map(|task| self.add(task)).collect();
+        assert_eq!(answer, expected);
+        if transaction == Some(false) {
+            self.tasks = before;
+        }
+    }
+
+    fn add(&mut self, new: NewTask) -> Enqueued {
+        let taken = |(_, entry): &(&i64, &Entry)| new.key.is_some() && entry.new.key == new.key;
+        if let Some((id, _)) = self.tasks.iter().find(taken) {
+            return Enqueued {
+                id: TaskId(*id),
+                existed: true,
+            };
+        }
+        let id = self.tasks.last_key_value().map_or(0, |(id, _)| *id) + 1;
+        let scheduled = new.run_at.is_some_and(|at| at > self.now());
+        let entry = Entry {
+            state: if scheduled {
+                State::Scheduled
+            } else {
+                State::Queued
+            },
+            priority: new.priority,
+            attempt: 0,
+            attempt_base: 0,
+            crashes: 0,
+            lost: false,
+            token: 0,
+            worker: None,
+            run_at: new.run_at,
+            finished_at: None,
+            cancel_requested: false,
+            reason: None,
+            outputs: BTreeMap::new(),
+            output: None,
+            new,
+        };
+        self.tasks.insert(id, entry);
+        Enqueued {
+            id: TaskId(id),
+            existed: false,
+        }
+    }
+
+    pub(super) fn claim(&mut self, worker: WorkerId, queue: u8, serves: u8, limit: u8) {
+        let index = usize::from(queue) % QUEUES.len();
+        let request = ClaimRequest {
+            worker,
+            limit: usize::from(limit),
+            queue: QUEUES[index].to_owned(),
+            commands: serves & 1 != 0,
+            handlers: (1..HANDLERS.len())
+                .filter(|handler| serves >> handler & 1 != 0)
+                .map(|handler| HANDLERS[handler].to_owned())
+                .collect(),
+        };
+        let answer = self.queue().claim(&request).unwrap();
+        let now = self.now();
+        let open = |entry: &Entry| {
+            let handler = entry.new.work.handler();
+            let can_run = if handler.is_empty() {
+                request.commands
+            } else {
+                request.handlers.iter().any(|own| own == handler)
+            };
+            can_run && entry.new.queue == request.queue && entry.state_at(now) == State::Queued
+        };
+        let mut ready: Vec<_> = self
+            .tasks
+            .iter()
+            .filter(|(_, entry)| open(entry) && !self.paused[index])
+            .map(|(id, entry)| (Reverse(entry.priority), *id))
+            .collect();
+        ready.sort_unstable();
+        ready.truncate(request.limit);
+        let ids: Vec<_> = ready.into_iter().map(|(_, id)| id).collect();
+        let claimed: Vec<_> = answer.tasks.iter().map(|one| one.claim.task.0).collect();
+        assert_eq!(claimed, ids, "{request:?}");
+        for task in &answer.tasks {
+            let entry = self.tasks.get_mut(&task.claim.task.0).unwrap();
+            entry.state = State::Running;
+            entry.attempt += 1;
+            entry.crashes += 1;
+            entry.lost = false;
+            entry.token += 1;
+            entry.worker = Some(worker);
+            assert_eq!(
+                (task.claim.token, task.attempt),
+                (entry.token, entry.attempt)
+            );
+            self.claims.push(task.claim);
+        }
+        let waiting = self
+            .tasks
+            .values()
+            .filter(|entry| entry.state_at(now) == State::Scheduled);
+        if claimed.len() < request.limit {
+            assert_eq!(
+                answer.next_due,
+                waiting.filter_map(|entry| entry.run_at).min()
+            );
+        }
+    }
+
+    pub(super) fn settle(&mut self, picks: &[(u16, Ending)], transaction: Option<bool>) {
+        if self.claims.is_empty() {
+            return;
+        }
+        let settlements: Vec<_> = picks
+            .iter()
+            .map(|(pick, ending)| {
+                let claim = self.claims[usize::from(*pick) % self.claims.len()];
+                let (outcome, output) = outcome(*ending, self.now());
+                settlement(claim, outcome, output.as_deref())
+            })
+            .collect();
+        let answer = match transaction {
+            None => self.queue().settle(settlements.clone()).unwrap(),
+            Some(commit) => E::transaction(&self.bench.path(), commit, |tx| {
+                let (answer, wake) = self.queue().settle_in(tx, &settlements).unwrap();
+                drop(wake);
+                answer
+            }),
+        };
+        let before = self.tasks.clone();
+        for (one, answer) in settlements.into_iter().zip(answer) {
+            let output = one.output.map(|output| output.0);
+            let expected = self.settle_one(one.claim, one.outcome, output);
+            let came_due = answer == Settled::Recorded(State::Scheduled)
+                && expected == Settled::Recorded(State::Queued);
+            assert!(
+                answer == expected || came_due,
+                "{answer:?}, not {expected:?}"
+            );
+        }
+        if transaction == Some(false) {
+            self.tasks = before;
+        }
+    }
+
+    fn settle_one(&mut self, claim: Claim, outcome: Outcome, output: Option<Vec<u8>>) -> Settled {
+        let now = self.now();
+        let Some(entry) = self
+            .tasks
+            .get_mut(&claim.task.0)
+            .filter(|entry| entry.is_of(claim))
+        else {
+            return Settled::ClaimLost;
+        };
+        if entry.state != State::Running {
+            return Settled::Recorded(entry.state_at(now));
+        }
+        let verdict = decide(outcome, running(entry), now, 0);
+        entry.keep(entry.attempt, output);
+        entry.state = verdict.state;
+        entry.run_at = verdict.run_at.or(entry.run_at);
+        entry.attempt = verdict.attempt;
+        entry.crashes = verdict.crashes;
+        entry.reason = verdict.reason;
+        entry.finished_at = entry.state.is_terminal().then_some(now);
+        Settled::Recorded(entry.state)
+    }
+
+    pub(super) fn reap(&mut self, worker: WorkerId) {
+        let answer = self.queue().reap(worker).unwrap();
+        let now = self.now();
+        let mut expected = Vec::new();
+        for (id, entry) in &mut self.tasks {
+            if entry.state == State::Running && entry.worker == Some(worker) {
+                let verdict = decide_crash(running(entry));
+                let claim = Claim {
+                    task: TaskId(*id),
+                    token: entry.token,
+                    worker,
+                };
+                expected.push(Reaped {
+                    claim,
+                    state: verdict.state,
+                });
+                entry.state = verdict.state;
+                entry.attempt = verdict.attempt;
+                entry.reason = verdict.reason;
+                entry.worker = None;
+                entry.lost = true;
+                entry.finished_at = entry.state.is_terminal().then_some(now);
+            }
+        }
+        assert_eq!(answer, expected);
+    }
+
+    pub(super) fn cancel(&mut self, ids: &[TaskId]) {
+        let answer = self.queue().cancel(ids).unwrap();
+        let now = self.now();
+        let expected = self.change(ids, |entry| {
+            if entry.state.is_waiting() {
+                entry.state = State::Cancelled;
+                entry.reason = Some(Reason::Cancel);
+                entry.finished_at = Some(now);
+                return Change::Done(State::Cancelled);
+            }
+            match (entry.state, entry.worker) {
+                (State::Running, Some(worker)) if entry.cancel_requested => {
+                    Change::AlreadyRequested(worker)
+                }
+                (State::Running, Some(worker)) => {
+                    entry.cancel_requested = true;
+                    Change::Requested(worker)
+                }
+                (State::Cancelled, _) => Change::Already(State::Cancelled),
+                (state, _) => Change::Refused(state),
+            }
+        });
+        assert_eq!(answer, expected);
+    }
+
+    pub(super) fn retry(&mut self, ids: &[TaskId]) {
+        let answer = self.queue().retry(ids).unwrap();
+        let now = self.now();
+        let expected = self.change(ids, |entry| {
+            if !matches!(entry.state, State::Failed | State::Cancelled) {
+                return Change::Refused(entry.state_at(now));
+            }
+            // The number of an attempt that was lost is not given out again.
+            let attempt = entry.attempt + u32::from(entry.lost);
+            *entry = Entry {
+                state: State::Queued,
+                attempt,
+                attempt_base: attempt,
+                crashes: 0,
+                lost: false,
+                run_at: None,
+                finished_at: None,
+                cancel_requested: false,
+                reason: None,
+                ..entry.clone()
+            };
+            Change::Done(State::Queued)
+        });
+        assert_eq!(self.promoted(answer, ids), expected);
+    }
+
+    pub(super) fn reprioritize(&mut self, ids: &[TaskId], priority: i32) {
+        let answer = self.queue().reprioritize(ids, priority).unwrap();
+        let now = self.now();
+        let expected = self.change(ids, |entry| {
+            if !entry.state.is_waiting() {
+                return Change::Refused(entry.state);
+            }
+            entry.priority = priority;
+            Change::Done(entry.state_at(now))
+        });
+        assert_eq!(self.promoted(answer, ids), expected);
+    }
+
+    /// An answer in which tasks that came due count as queued.
+    fn promoted(&self, answer: Vec<Change>, ids: &[TaskId]) -> Vec<Change> {
+        let due = |id: &TaskId| {
+            let entry = self.tasks.get(&id.0);
+            entry.is_some_and(|entry| entry.state_at(self.now()) == State::Queued)
+        };
+        let promote = |(change, id): (Change, &TaskId)| match change {
+            Change::Done(State::Scheduled) if due(id) => Change::Done(State::Queued),
+            Change::Refused(State::Scheduled) if due(id) => Change::Refused(State::Queued),
+            Change::Done(_)
+            | Change::Already(_)
+            | Change::Requested(_)
+            | Change::AlreadyRequested(_)
+            | Change::Refused(_)
+            | Change::NotFound => change,
+        };
+        answer.into_iter().zip(ids).map(promote).collect()
+    }
+
+    fn change(&mut self, ids: &[TaskId], change: impl Fn(&mut Entry) -> Change) -> Vec<Change> {
+        ids.iter()
+            .map(|id| self.tasks.get_mut(&id.0).map_or(Change::NotFound, &change))
+            .collect()
+    }
+
+    pub(super) fn prune(&mut self, age_ms: u16, failed_only: bool, keep: u8) {
+        let request = PruneRequest {
+            finished_before: Timestamp(self.now().0 - i64::from(age_ms)),
+            states: if failed_only {
+                vec![State::Failed]
+            } else {
+                Vec::new()
+            },
+            keep: u64::from(keep),
+            dry_run: false,
+        };
+        let dry = PruneRequest {
+            dry_run: true,
+            ..request.clone()
+        };
+        let counted = self.queue().prune(&dry).unwrap();
+        let pruned = self.queue().prune(&request).unwrap();
+        let wanted = |entry: &Entry| {
+            entry.state.is_terminal() && (!failed_only || entry.state == State::Failed)
+        };
+        let last = self.tasks.keys().next_back().copied();
+        let gone: Vec<_> = self
+            .tasks
+            .iter()
+            .rev()
+            .filter(|(_, entry)| wanted(entry))
+            .skip(usize::from(keep))
+            .filter(|(id, entry)| {
+                Some(**id) != last && entry.finished_at < Some(request.finished_before)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        assert_eq!((counted, pruned), (gone.len() as u64, gone.len() as u64));
+        for id in gone {
+            self.tasks.remove(&id);
+        }
+    }
+}
+
+fn running(entry: &Entry) -> Running<'_> {
+    Running {
+        attempt: entry.attempt,
+        attempt_base: entry.attempt_base,
+        crashes: entry.crashes,
+        cancel_requested: entry.cancel_requested,
+        options: &entry.new.options,
+    }
+}
+
+fn new_task(spec: &Spec, now: Timestamp) -> NewTask {
+    let handler = HANDLERS[usize::from(spec.handler) % HANDLERS.len()];
+    let task = if handler.is_empty() {
+        NewTask::shell("command", "true")
+    } else {
+        NewTask::handler(handler, "payload")
+    };
+    NewTask {
+        run_at: spec
+            .delay_ms
+            .map(|delay| now.after(Duration::from_millis(delay.into()))),
+        key: spec.key.map(|key| vec![key]),
+        ..task
+    }
+    .priority(spec.priority.into())
+    .queue(QUEUES[usize::from(spec.queue) % QUEUES.len()])
+    .options(TaskOptions {
+        max_attempts: u32::from(spec.max_attempts % 3) + 1,
+        max_crashes: u32::from(spec.max_crashes % 3) + 1,
+        fatal_codes: vec![2],
+        ..TaskOptions::default()
+    })
+}
+
+fn outcome(ending: Ending, now: Timestamp) -> (Outcome, Option<String>) {
+    match ending {
+        Ending::Success => (Outcome::Succeeded, None),
+        Ending::Exit => (Outcome::Exited { code: 1 }, None),
+        Ending::Fatal => (Outcome::Exited { code: 2 }, None),
+        Ending::Returned => (Outcome::Returned, None),
+        Ending::Snoozed(millis) => {
+            let until = now.after(Duration::from_millis(millis.into()));
+            (Outcome::Snoozed { until }, None)
+        }
+        Ending::WithOutput(seed) => (Outcome::Succeeded, Some(format!("o1\n{seed}"))),
+    }
+}

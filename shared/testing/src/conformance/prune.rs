@@ -1,0 +1,198 @@
+use super::{Bench, Engine};
+use queue_core::clock::Timestamp;
+use queue_core::options::TaskOptions;
+use queue_core::outcome::Outcome;
+use queue_core::queue::{ListQuery, PruneRequest, Queue};
+use queue_core::state::State;
+use queue_core::task::{NewTask, TaskId};
+
+fn everything() -> PruneRequest {
+    PruneRequest {
+        finished_before: Timestamp::MAX,
+        states: Vec::new(),
+        keep: 0,
+        dry_run: false,
+    }
+}
+
+fn once() -> NewTask {
+    NewTask::shell("once", "true").options(TaskOptions {
+        max_attempts: 1,
+        ..TaskOptions::default()
+    })
+}
+
+fn left<E: Engine>(bench: &Bench<E>) -> Vec<i64> {
+    let query = ListQuery {
+        limit: 10_000,
+        ..ListQuery::default()
+    };
+    let tasks = bench.queue.list(&query).unwrap();
+    tasks.into_iter().rev().map(|task| task.id.0).collect()
+}
+
+/// Tasks 1 to 4, alternately succeeded and failed, a second apart.
+fn four<E: Engine>(bench: &Bench<E>) {
+    for outcome in [Outcome::Succeeded, Outcome::TimedOut]
+        .into_iter()
+        .cycle()
+        .take(4)
+    {
+        bench.ended(once(), outcome);
+        bench.advance(1_000);
+    }
+}
+
+pub fn prune_deletes_what_has_ended_and_nothing_else<E: Engine>() {
+    let bench = Bench::<E>::default();
+    four(&bench);
+    bench.shell("running");
+    bench.claim_only();
+    bench.shell("queued");
+    bench.add(once().run_at(bench.later(10)));
+    assert_eq!(bench.queue.prune(&everything()).unwrap(), 4);
+    assert_eq!(left(&bench), [5, 6, 7]);
+    assert_eq!(bench.queue.prune(&everything()).unwrap(), 0);
+}
+
+pub fn prune_of_an_empty_file_deletes_nothing<E: Engine>() {
+    let bench = Bench::<E>::default();
+    assert_eq!(bench.queue.prune(&everything()).unwrap(), 0);
+}
+
+pub fn prune_keeps_the_highest_id_so_that_none_is_given_twice<E: Engine>() {
+    let bench = Bench::<E>::default();
+    four(&bench);
+    assert_eq!(bench.queue.prune(&everything()).unwrap(), 3);
+    assert_eq!(left(&bench), [4]);
+    assert_eq!(bench.shell("next"), TaskId(5));
+}
+
+pub fn prune_keeps_what_is_young_enough<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let start = bench.now();
+    four(&bench);
+    bench.shell("newest");
+    let request = |millis| PruneRequest {
+        finished_before: Timestamp(start.0 + millis),
+        ..everything()
+    };
+    for (millis, count) in [(0, 0), (1_000, 1), (2_001, 2)] {
+        let request = request(millis);
+        let dry = PruneRequest {
+            dry_run: true,
+            ..request.clone()
+        };
+        assert_eq!(bench.queue.prune(&dry).unwrap(), count);
+        assert_eq!(bench.queue.prune(&request).unwrap(), count);
+    }
+    assert_eq!(left(&bench), [4, 5]);
+}
+
+pub fn prune_heeds_states<E: Engine>() {
+    let bench = Bench::<E>::default();
+    four(&bench);
+    bench.shell("newest");
+    let request = PruneRequest {
+        states: vec![State::Failed, State::Queued],
+        ..everything()
+    };
+    assert_eq!(bench.queue.prune(&request).unwrap(), 2);
+    assert_eq!(left(&bench), [1, 3, 5]);
+}
+
+pub fn prune_keeps_as_many_of_the_newest_as_asked<E: Engine>() {
+    let bench = Bench::<E>::default();
+    four(&bench);
+    bench.shell("newest");
+    let keep = |keep| PruneRequest {
+        keep,
+        ..everything()
+    };
+    assert_eq!(bench.queue.prune(&keep(u64::MAX)).unwrap(), 0);
+    assert_eq!(bench.queue.prune(&keep(4)).unwrap(), 0);
+    assert_eq!(bench.queue.prune(&keep(3)).unwrap(), 1);
+    assert_eq!(left(&bench), [2, 3, 4, 5]);
+    let failed = PruneRequest {
+        states: vec![State::Failed],
+        ..keep(1)
+    };
+    assert_eq!(bench.queue.prune(&failed).unwrap(), 1);
+    assert_eq!(
+        left(&bench),
+        [3, 4, 5],
+        "the newest of the chosen states stays"
+    );
+    let bench = Bench::<E>::default();
+    four(&bench);
+    let succeeded = PruneRequest {
+        states: vec![State::Succeeded],
+        ..keep(1)
+    };
+    assert_eq!(bench.queue.prune(&succeeded).unwrap(), 1);
+    assert_eq!(left(&bench), [2, 3, 4]);
+}
+
+pub fn a_dry_prune_counts_and_deletes_nothing<E: Engine>() {
+    let bench = Bench::<E>::default();
+    four(&bench);
+    let dry = PruneRequest {
+        dry_run: true,
+        ..everything()
+    };
+    assert_eq!(bench.queue.prune(&dry).unwrap(), 3);
+    assert_eq!(left(&bench), [1, 2, 3, 4]);
+}
+
+pub fn prune_deletes_outputs_and_frees_keys<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let keyed = || NewTask::shell("task", "true").key("k");
+    let id = bench.add(keyed());
+    bench.settle_with(bench.claim_only(), Outcome::Succeeded, Some("o2\nhi"));
+    bench.shell("newest");
+    assert_eq!(bench.queue.prune(&everything()).unwrap(), 1);
+    assert_eq!(bench.queue.output(id).unwrap(), None);
+    let again = bench.queue.enqueue(vec![keyed()]).unwrap()[0];
+    assert!(!again.existed);
+    assert!(again.id > id);
+}
+
+pub fn prune_gets_through_more_than_one_step<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let last = 20_002;
+    let ids: Vec<_> = (1..=last).map(TaskId).collect();
+    bench.queue.enqueue(vec![once(); ids.len()]).unwrap();
+    bench.queue.cancel(&ids).unwrap();
+    let dry = PruneRequest {
+        dry_run: true,
+        ..everything()
+    };
+    assert_eq!(bench.queue.prune(&dry).unwrap(), ids.len() as u64 - 1);
+    assert_eq!(
+        bench.queue.prune(&everything()).unwrap(),
+        ids.len() as u64 - 1
+    );
+    assert_eq!(left(&bench), [last]);
+}
+
+pub fn prune_deletes_the_logs_of_what_is_gone<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let sidecar = bench.queue.sidecar();
+    let old = bench.ended(once(), Outcome::Succeeded);
+    let kept = bench.shell("kept");
+    let logs = [
+        sidecar.log(old, 1),
+        sidecar.log(old, 12),
+        sidecar.log(kept, 1),
+        sidecar.log(TaskId(kept.0 + 1), 1),
+        sidecar.logs().join("a file of somebody's"),
+    ];
+    for log in &logs {
+        std::fs::write(log, "o2\nhi").unwrap();
+    }
+    assert_eq!(bench.queue.prune(&everything()).unwrap(), 1);
+    assert_eq!(
+        logs.map(|log| log.exists()),
+        [false, false, true, true, true]
+    );
+}

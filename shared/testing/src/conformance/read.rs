@@ -1,0 +1,400 @@
+use std::collections::BTreeSet;
+
+use super::{Bench, Engine, WORKER};
+use queue_core::claim::ClaimRequest;
+use queue_core::options::TaskOptions;
+use queue_core::outcome::Outcome;
+use queue_core::queue::{ListQuery, Queue, QueueInfo, Waits};
+use queue_core::state::State;
+use queue_core::task::{NewTask, Task, TaskId};
+
+fn once(name: &str) -> NewTask {
+    NewTask::shell(name, "true").options(TaskOptions {
+        max_attempts: 1,
+        ..TaskOptions::default()
+    })
+}
+
+/// A task in each state that the core line knows, in the order of [`State::ALL`].
+fn one_in_each<E: Engine>(bench: &Bench<E>) -> [(State, TaskId); 6] {
+    let good = bench.ended(once("good"), Outcome::Succeeded);
+    let bad = bench.ended(once("bad"), Outcome::TimedOut);
+    let running = bench.shell("running");
+    bench.claim_only();
+    let cancelled = bench.shell("cancelled");
+    bench.queue.cancel(&[cancelled]).unwrap();
+    let queued = bench.shell("queued");
+    let scheduled = bench.add(once("scheduled").run_at(bench.later(1_000)));
+    [
+        (State::Scheduled, scheduled),
+        (State::Queued, queued),
+        (State::Running, running),
+        (State::Succeeded, good),
+        (State::Failed, bad),
+        (State::Cancelled, cancelled),
+    ]
+}
+
+fn list<E: Engine>(bench: &Bench<E>, query: &ListQuery) -> Vec<TaskId> {
+    let tasks = bench.queue.list(query).unwrap();
+    tasks.into_iter().map(|task| task.id).collect()
+}
+
+fn all() -> ListQuery {
+    ListQuery {
+        limit: 100,
+        ..ListQuery::default()
+    }
+}
+
+pub fn an_unknown_task_is_none<E: Engine>() {
+    let bench = Bench::<E>::default();
+    for id in [0, 1, -1, i64::MAX, i64::MIN].map(TaskId) {
+        assert_eq!(bench.queue.get(id).unwrap(), None);
+        assert_eq!(bench.queue.output(id).unwrap(), None);
+        assert_eq!(bench.queue.waits_for(id).unwrap(), []);
+    }
+}
+
+pub fn tasks_come_with_their_outputs_as_they_were_asked_for<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let [with, without] = ["with", "without"].map(|name| {
+        let id = bench.shell(name);
+        let output = (name == "with").then_some("o5\nlines");
+        bench.settle_with(bench.claim_only(), Outcome::Succeeded, output);
+        id
+    });
+    let asked = [without, TaskId(i64::MAX), with, without];
+    let found = bench.queue.with_outputs(&asked).unwrap();
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|(task, output)| (task.id, output.map(|output| output.0)))
+        .collect();
+    let output = Some(b"o5\nlines".to_vec());
+    assert_eq!(found, [(without, None), (with, output), (without, None)]);
+}
+
+pub fn stats_count_every_state<E: Engine>() {
+    let bench = Bench::<E>::default();
+    assert_eq!(bench.queue.stats().unwrap().total(), 0);
+    one_in_each(&bench);
+    let cancelled = bench.shell("cancelled");
+    bench.queue.cancel(&[cancelled]).unwrap();
+    bench.add(once("later").run_at(bench.later(2_000)));
+    let stats = bench.queue.stats().unwrap();
+    assert_eq!(stats.by_state, [2, 0, 1, 1, 1, 1, 2, 0]);
+    assert_eq!(stats.next_due, Some(bench.later(1_000)));
+}
+
+pub fn last_id_is_the_highest_given_out<E: Engine>() {
+    let bench = Bench::<E>::default();
+    assert_eq!(bench.queue.last_id().unwrap(), None);
+    let ids = one_in_each(&bench).map(|(_, id)| id);
+    assert_eq!(bench.queue.last_id().unwrap(), ids.into_iter().max());
+}
+
+pub fn list_pages_through_all_tasks_newest_first<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.queue.enqueue(vec![once("t"); 7]).unwrap();
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = list(
+            &bench,
+            &ListQuery {
+                before,
+                limit: 3,
+                ..all()
+            },
+        );
+        let Some(last) = page.last() else {
+            break;
+        };
+        assert!(page.len() <= 3);
+        before = Some(*last);
+        seen.extend(page);
+    }
+    assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1].map(TaskId));
+    let from = Some(TaskId(6));
+    assert_eq!(
+        list(&bench, &ListQuery { from, ..all() }),
+        [7, 6].map(TaskId)
+    );
+    assert_eq!(list(&bench, &ListQuery { limit: 0, ..all() }), []);
+}
+
+pub fn list_filters_by_any_set_of_states<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let each = one_in_each(&bench);
+    for chosen in 0..1_u32 << each.len() {
+        let chosen = |index: usize| chosen >> index & 1 == 1;
+        let picked: Vec<_> = each
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| chosen(*index))
+            .collect();
+        let states: Vec<_> = picked.iter().map(|(_, (state, _))| *state).collect();
+        let mut expected: Vec<_> = picked.iter().map(|(_, (_, id))| *id).collect();
+        if states.is_empty() {
+            expected = each.iter().map(|(_, id)| *id).collect();
+        }
+        expected.sort_unstable_by(|a, b| b.cmp(a));
+        let first = ListQuery {
+            states: states.clone(),
+            limit: 2,
+            ..all()
+        };
+        assert_eq!(list(&bench, &first), expected[..expected.len().min(2)]);
+        assert_eq!(list(&bench, &ListQuery { states, ..all() }), expected);
+    }
+}
+
+pub fn list_finds_few_and_many_waiting_tasks_alike<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let waiting = ListQuery {
+        states: vec![State::Queued, State::Scheduled],
+        limit: 3,
+        ..all()
+    };
+    let mut last = 0;
+    for count in [10, 20_100] {
+        let delayed = once("t").run_at(bench.later(1_000));
+        let tasks = (0..count).map(|index| {
+            if index % 2 == 0 {
+                once("t")
+            } else {
+                delayed.clone()
+            }
+        });
+        bench.queue.enqueue(tasks.collect()).unwrap();
+        bench.add(once("ended").priority(9));
+        bench.settle(bench.claim(1)[0].claim, Outcome::Succeeded);
+        last += count + 1;
+        assert_eq!(
+            list(&bench, &waiting),
+            [last - 1, last - 2, last - 3].map(TaskId)
+        );
+        let queued = ListQuery {
+            states: vec![State::Queued],
+            ..waiting.clone()
+        };
+        assert_eq!(
+            list(&bench, &queued),
+            [last - 2, last - 4, last - 6].map(TaskId)
+        );
+    }
+}
+
+pub fn list_filters_by_queue_and_name_and_state_together<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let mut tasks = Vec::new();
+    for queue in ["a", "b"] {
+        for name in ["100% Größe", "x_größe", "x"] {
+            tasks.push(once(name).queue(queue));
+        }
+    }
+    bench.queue.enqueue(tasks).unwrap();
+    bench.queue.cancel(&[TaskId(5), TaskId(6)]).unwrap();
+    let queue = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        list(
+            &bench,
+            &ListQuery {
+                queue: queue("a"),
+                ..all()
+            }
+        ),
+        [3, 2, 1].map(TaskId)
+    );
+    assert_eq!(
+        list(
+            &bench,
+            &ListQuery {
+                queue: queue("none"),
+                ..all()
+            }
+        ),
+        []
+    );
+    let named = |name: &str| ListQuery {
+        name: Some(name.to_owned()),
+        ..all()
+    };
+    assert_eq!(list(&bench, &named("röße")), [5, 4, 2, 1].map(TaskId));
+    assert_eq!(
+        list(&bench, &named("0%")),
+        [4, 1].map(TaskId),
+        "no wildcard"
+    );
+    assert_eq!(list(&bench, &named("_")), [5, 2].map(TaskId), "no wildcard");
+    let both = ListQuery {
+        queue: queue("b"),
+        states: vec![State::Cancelled],
+        ..named("größe")
+    };
+    assert_eq!(list(&bench, &both), [TaskId(5)]);
+}
+
+/// Tasks of two queues and two names in each state that the core line knows.
+fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
+    let states = [
+        State::Running,
+        State::Failed,
+        State::Succeeded,
+        State::Cancelled,
+        State::Scheduled,
+        State::Queued,
+    ];
+    for state in states {
+        for (queue, name) in [("a", "x"), ("b", "x"), ("a", "y"), ("a", "x"), ("b", "y")] {
+            let mut task = once(name).queue(queue);
+            task.run_at = (state == State::Scheduled).then(|| bench.later(1_000));
+            let id = bench.add(task);
+            let claim = || {
+                let request = ClaimRequest {
+                    queue: queue.to_owned(),
+                    ..ClaimRequest::commands(WORKER, 1)
+                };
+                bench.queue.claim(&request).unwrap().tasks[0].claim
+            };
+            if state == State::Cancelled {
+                bench.queue.cancel(&[id]).unwrap();
+            } else if state == State::Running {
+                claim();
+            } else if state == State::Failed {
+                bench.settle(claim(), Outcome::TimedOut);
+            } else if state == State::Succeeded {
+                bench.settle(claim(), Outcome::Succeeded);
+            }
+            assert_eq!(bench.state(id), state);
+        }
+    }
+    bench.queue.list(&all()).unwrap()
+}
+
+pub fn a_list_of_any_state_heeds_queue_name_and_range<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let tasks = several_in_each(&bench);
+    for state in tasks.iter().map(|task| task.state).collect::<BTreeSet<_>>() {
+        let of_state: Vec<_> = tasks.iter().filter(|task| task.state == state).collect();
+        let ends = || of_state.iter().map(|task| Some(task.id)).chain([None]);
+        for queue in [None, Some("a"), Some("b")] {
+            for name in [None, Some("x"), Some("y")] {
+                for (from, before) in ends()
+                    .map(|from| (from, None))
+                    .chain(ends().map(|before| (None, before)))
+                {
+                    let query = ListQuery {
+                        states: vec![state],
+                        queue: queue.map(str::to_owned),
+                        name: name.map(str::to_owned),
+                        from,
+                        before,
+                        limit: 4,
+                    };
+                    let wanted = |task: &&&Task| {
+                        queue.is_none_or(|queue| task.queue == queue)
+                            && name.is_none_or(|name| task.name == name)
+                            && from.is_none_or(|from| task.id >= from)
+                            && before.is_none_or(|before| task.id < before)
+                    };
+                    let expected: Vec<_> = of_state
+                        .iter()
+                        .filter(wanted)
+                        .map(|task| task.id)
+                        .take(4)
+                        .collect();
+                    assert_eq!(list(&bench, &query), expected, "{query:?}");
+                }
+            }
+        }
+    }
+}
+
+pub fn queues_name_every_lane_and_what_waits_in_it<E: Engine>() {
+    let bench = Bench::<E>::default();
+    bench.queue.enqueue(vec![once("t").queue("b"); 3]).unwrap();
+    bench.add(once("later").queue("b").run_at(bench.later(1)));
+    bench.add(NewTask::handler("print", "").queue("a"));
+    bench.add(NewTask::handler("mail", "").queue("a"));
+    bench.queue.set_paused("a", true).unwrap();
+    let lane = |name: &str, handler: &str, paused_at, queued| QueueInfo {
+        name: name.to_owned(),
+        handler: handler.to_owned(),
+        paused_at,
+        queued,
+    };
+    let since = Some(bench.now());
+    let mut lanes = bench.queue.queues().unwrap();
+    lanes.retain(|lane| lane.queued > 0);
+    let expected = [
+        lane("a", "mail", since, 1),
+        lane("a", "print", since, 1),
+        lane("b", "", None, 3),
+    ];
+    assert_eq!(lanes, expected);
+}
+
+pub fn a_waiting_task_says_what_it_waits_for<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let run_at = bench.later(1_000);
+    let delayed = bench.add(once("delayed").run_at(run_at));
+    let waits = |id| bench.queue.waits_for(id).unwrap();
+    assert_eq!(
+        waits(delayed),
+        [Waits::Time {
+            run_at,
+            retry: false
+        }]
+    );
+    let elsewhere = bench.add(once("elsewhere").queue("other"));
+    let first = bench.shell("first");
+    let second = bench.shell("second");
+    let urgent = bench.add(once("urgent").priority(1));
+    bench.add(once("elsewhere").priority(9).queue("third"));
+    assert_eq!(waits(urgent), []);
+    assert_eq!(waits(first), [Waits::Behind { tasks: 1 }]);
+    assert_eq!(waits(second), [Waits::Behind { tasks: 2 }]);
+    bench.queue.set_paused("default", true).unwrap();
+    let since = bench.now();
+    assert_eq!(waits(urgent), [Waits::Paused { since }]);
+    let expected = [Waits::Paused { since }, Waits::Behind { tasks: 1 }];
+    assert_eq!(waits(first), expected);
+    assert_eq!(waits(elsewhere), []);
+}
+
+pub fn a_task_between_attempts_waits_for_its_retry<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let claim = bench.claim_only();
+    assert_eq!(bench.queue.waits_for(id).unwrap(), [], "it runs");
+    bench.settle(claim, Outcome::Exited { code: 1 });
+    let run_at = bench.task(id).run_at.unwrap();
+    let expected = [Waits::Time {
+        run_at,
+        retry: true,
+    }];
+    assert_eq!(bench.queue.waits_for(id).unwrap(), expected);
+    bench.queue.cancel(&[id]).unwrap();
+    assert_eq!(bench.queue.waits_for(id).unwrap(), [], "it has ended");
+}
+
+pub fn the_change_counter_moves_when_another_handle_commits<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let another = bench.another();
+    let before = bench.queue.change_counter().unwrap();
+    assert_eq!(bench.queue.change_counter().unwrap(), before);
+    another.enqueue(vec![once("t")]).unwrap();
+    assert_ne!(bench.queue.change_counter().unwrap(), before);
+}
+
+pub fn everything_is_there_when_the_file_is_opened_again<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let each = one_in_each(&bench);
+    let before = bench.queue.list(&all()).unwrap();
+    let claims = bench.queue.claims_of(WORKER).unwrap();
+    let again = bench.another();
+    assert_eq!(again.list(&all()).unwrap(), before);
+    assert_eq!(again.claims_of(WORKER).unwrap(), claims);
+    assert_eq!(before.len(), each.len());
+}

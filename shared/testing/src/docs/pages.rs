@@ -1,0 +1,38 @@
+//! The pages that are about one program.
+//!
+//! The README and the pages are for fast-queue; those whose names begin with `workflow` are for
+//! workflow-queue. A page about both is typed by bench-harness, whose tests have both.
+
+use std::path::{Path, PathBuf};
+
+/// What the names of pages about workflow-queue begin with.
+const OF_WORKFLOWS: &str = "workflow";
+/// Pages about both programs.
+const OF_BOTH: [&str; 2] = ["README.md", "from-the-originals.md"];
+
+/// Every page that is about the program alone.
+pub fn about(root: &Path, program: &Path) -> Vec<PathBuf> {
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let is_wanted = name(program).starts_with(OF_WORKFLOWS);
+    let mut pages = Vec::new();
+    for folder in ["guide", "concepts", "reference"] {
+        pages.extend(markdown_in(&root.join("docs").join(folder)));
+    }
+    pages.retain(|page| {
+        let name = name(page);
+        name.starts_with(OF_WORKFLOWS) == is_wanted && !OF_BOTH.contains(&name.as_str())
+    });
+    assert!(!pages.is_empty(), "no page is about {}", program.display());
+    pages
+}
+
+/// The pages of a folder.
+pub fn markdown_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut pages: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    pages
+}

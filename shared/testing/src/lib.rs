@@ -1,0 +1,18 @@
+//! Tests and their tools, for all packages of the workspace: the [`conformance`] suite that every
+//! engine passes, the [`simulation`] that drives the shipped machines from one seed, and what both
+//! programs are put through: the [`command_line`], its [`transcripts`], the pages of [`docs`] and
+//! [`soak`]s. No product depends on it.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::missing_panics_doc, reason = "a panic is a test that fails")]
+#![expect(missing_docs, reason = "names of cases are sentences")]
+
+pub mod command_line;
+pub mod conformance;
+pub mod docs;
+pub mod simulation;
+mod skipped;
+pub mod soak;
+pub mod transcripts;
+
+pub use skipped::skipped;

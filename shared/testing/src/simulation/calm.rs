@@ -1,0 +1,121 @@
+//! The calm phase: no more faults, and everything has to end.
+
+use super::chaos::Simulation;
+use super::faulty::all_tasks;
+use queue_core::clock::BootTime;
+use queue_core::queue::Queue;
+use queue_core::state::State;
+use queue_core::task::DEFAULT_QUEUE;
+
+/// Of so many runs the file of one is verified.
+const VERIFY_ONE_IN: u64 = 8;
+/// Turns between two looks at whether everything has ended.
+const LOOK_EVERY: u64 = 16;
+
+impl<Q: Queue> Simulation<'_, Q> {
+    /// No more faults: everything ends now, but for what the extension lets wait.
+    pub(super) fn calm_down(&mut self) {
+        self.world.lock().calm = true;
+        if self.config.blows > 0 {
+            self.ground.mend();
+            (0..self.queues.len()).for_each(|process| self.restart(process));
+        }
+        for worker in &mut self.workers {
+            worker.go_on(BootTime(i64::MAX));
+        }
+        // Whether it was paused does not matter.
+        let _ = self.queue().set_paused(DEFAULT_QUEUE, false);
+        self.extension.calm(&self.stage());
+        self.rouse();
+        for turns in 0..self.config.calm {
+            self.man_queues();
+            self.turn();
+            if self.has_failed() {
+                return;
+            }
+            if turns % LOOK_EVERY == 0 && self.at_rest() {
+                self.look();
+                self.stop_everybody();
+                return self.verify();
+            }
+        }
+        self.report_stuck();
+    }
+
+    /// Every queue has a worker: what one has ended may let a task of another go.
+    fn man_queues(&mut self) {
+        let extension = std::sync::Arc::clone(&self.extension);
+        for queue in extension.queues() {
+            if self.workers.iter().all(|worker| worker.queue != *queue) {
+                self.start_worker(queue, false);
+            }
+        }
+    }
+
+    fn report_stuck(&mut self) {
+        let rows = self.queues[0].inner.workers().unwrap_or_default();
+        let mut open = Vec::new();
+        for task in all_tasks(&self.queues[0].inner).unwrap_or_default() {
+            if !task.state.is_terminal() {
+                let registered = rows.iter().any(|row| Some(row.id) == task.worker);
+                let lives = self.workers.iter().any(|own| Some(own.id) == task.worker);
+                let waits = self.queues[0].inner.waits_for(task.id);
+                open.push(format!(
+                    "{} is {}, its worker registered: {registered}, alive: {lives}, {waits:?}",
+                    task.id, task.state
+                ));
+            }
+        }
+        let mut world = self.world.lock();
+        world.violated(format!("in all calm these did not end: {open:#?}"));
+    }
+
+    /// Whether nothing is left that could still happen. Counting is cheaper than reading the tasks.
+    fn at_rest(&self) -> bool {
+        let queue = &self.queues[0].inner;
+        let Ok(stats) = queue.stats() else {
+            return false;
+        };
+        if stats.count(State::Running) + stats.count(State::Scheduled) > 0 {
+            return false;
+        }
+        let ended = |task: &queue_core::task::Task| {
+            task.state.is_terminal()
+                || (task.state.is_waiting() && self.extension.explains(queue, task))
+        };
+        all_tasks(queue).is_ok_and(|tasks| tasks.iter().all(ended))
+    }
+
+    /// The file keeps every invariant that can be told from itself. That is looked at after one in
+    /// so many runs, since it takes as long as a short run does.
+    fn verify(&mut self) {
+        if !self.world.lock().trace().is_multiple_of(VERIFY_ONE_IN) {
+            return;
+        }
+        let verified = self.queues[0].inner.verify();
+        let mut world = self.world.lock();
+        world.counts.verified += 1;
+        match verified {
+            Ok(invariants) => {
+                for one in invariants.iter().filter(|one| !one.holds()) {
+                    world.violated(format!("{}: {}", one.name, one.examples.join("; ")));
+                }
+            }
+            Err(error) => world.violated(format!("verify: {error}")),
+        }
+    }
+
+    fn stop_everybody(&mut self) {
+        for worker in &mut self.workers {
+            worker.driver.shell_mut().stops += 1;
+        }
+        self.rouse();
+        for _ in 0..self.config.calm {
+            if self.workers.is_empty() {
+                return;
+            }
+            self.turn();
+        }
+        self.world.lock().violated("workers do not stop".to_owned());
+    }
+}

@@ -1,0 +1,353 @@
+//! The workers of a run: how they are born, take turns, and die.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::actor::{CallStage, Half, Heart, Pace, SlowCall, Worker};
+use super::chaos::Simulation;
+use super::shell::SimulatedShell;
+use super::world::Shared;
+use super::{Plant, Stalls};
+use queue_core::clock::{BootTime, Clock};
+use queue_core::queue::{Queue, Serves};
+use queue_core::runtime::driver::{CallOf, Driver, Observer, Turn};
+use queue_core::runtime::pacemaker;
+use queue_core::sidecar::registration::Registration;
+use queue_core::runtime::protocol::{Config as WorkerConfig, WorkerEvent};
+use queue_core::sidecar::wakeup::Waker;
+
+/// Turns a worker may take without ever waiting for something to happen.
+const MOST_BUSY_TURNS: u32 = 2_000;
+
+/// Takes a worker's events into the trace. The file's place, which errors name, is another in every
+/// run and left out.
+struct Tracer {
+    world: Shared,
+    place: String,
+}
+
+impl Observer for Tracer {
+    fn on(&mut self, event: &WorkerEvent) {
+        let mut world = self.world.lock();
+        if matches!(event, WorkerEvent::Recovered(_)) {
+            world.counts.recoveries += 1;
+        }
+        if matches!(event, WorkerEvent::Ended { outcome: None, .. }) {
+            world.counts.lost += 1;
+        }
+        let event = format!("{event:?}").replace(&self.place, "");
+        world.note(format_args!("{event}"));
+    }
+}
+
+impl<Q: Queue> Simulation<'_, Q> {
+    /// Something happened, so everybody looks again.
+    pub(super) fn rouse(&mut self) {
+        self.workers.iter_mut().for_each(Worker::rouse);
+    }
+
+    /// A worker of one of the queues, if there may be one more.
+    pub(super) fn start_some_worker(&mut self) {
+        if self.workers.len() < self.config.workers {
+            let queues = self.extension.queues();
+            let queue = queues[self.draw_place(queues.len())].to_owned();
+            let drain = self.draw(4) == 0;
+            self.start_worker(&queue, drain);
+        }
+    }
+
+    pub(super) fn start_worker(&mut self, queue: &str, drain: bool) {
+        let name = queue.to_owned();
+        let process = self.draw_place(self.queues.len());
+        let queue = Arc::clone(&self.queues[process]);
+        let slots = 1 + self.draw(4);
+        let serves = Serves {
+            queue: name.clone(),
+            commands: true,
+            handlers: Vec::new(),
+        };
+        // A worker that cannot register ends, and leaves whatever it did to be cleared up.
+        let Ok(registration) = Registration::new(&*queue, slots, serves.clone()) else {
+            return;
+        };
+        let id = registration.info().id;
+        let shell = SimulatedShell {
+            registration,
+            world: self.world.clone(),
+            clock: Arc::clone(&self.clock),
+            sidecar: queue.sidecar().clone(),
+            waker: Arc::new(Waker::new(queue.sidecar().clone())),
+            listening: None,
+            greeted: Vec::new(),
+            dead: Vec::new(),
+            stops: 0,
+        };
+        let config = WorkerConfig {
+            slots: usize::try_from(slots).unwrap_or(1),
+            drain,
+            grace: Duration::from_millis(400),
+            poll: Duration::from_millis(self.config.poll_ms),
+            ..WorkerConfig::default()
+        };
+        {
+            let mut world = self.world.lock();
+            world.note(format_args!("worker {id} of {name} with {slots} slots"));
+            world.born(id);
+        }
+        let (pulse, heart) = queue.lease().map_or((None, None), |lease| {
+            let (pulse, pacemaker) = pacemaker::pair(Arc::clone(&queue), lease).unwrap();
+            let pace = Pace::default();
+            (Some(pulse), Some(Heart { pacemaker, pace }))
+        });
+        self.workers.push(Worker {
+            id,
+            process,
+            queue: name,
+            driver: Driver::new(queue, shell, id, serves, config).under_leases(pulse),
+            call: None,
+            own: Pace::default(),
+            busy_turns: 0,
+            heart,
+        });
+    }
+
+    pub(super) fn kill(&mut self) {
+        if let Some(position) = self.pick(self.workers.len()) {
+            self.kill_worker(position);
+        }
+    }
+
+    pub(super) fn kill_worker(&mut self, position: usize) {
+        let worker = self.workers.swap_remove(position);
+        let mut world = self.world.lock();
+        world.counts.kills += 1;
+        world.note(format_args!("killed {}", worker.id));
+        let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
+        world.died(worker.id, &watchers);
+        if world.plant(Plant::NobodyDies) {
+            self.undead.push(worker.driver);
+        }
+    }
+
+    pub(super) fn suspend(&mut self) {
+        let until = self.stopped_until();
+        let leases = self.queues[0].lease().is_some();
+        let half = match self.config.stalls {
+            Stalls::WorkersAlone => Some(Half::Worker),
+            Stalls::Any if leases => {
+                [None, Some(Half::Worker), Some(Half::Heart)][self.draw_place(3)]
+            }
+            Stalls::Any => None,
+        };
+        if let Some(position) = self.pick(self.workers.len()) {
+            self.workers[position].stop(half, until);
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        if let Some(position) = self.pick(self.workers.len()) {
+            self.workers[position].driver.shell_mut().stops += 1;
+        }
+    }
+
+    /// One worker or its heart does something; if none has anything to do, time goes on.
+    pub(super) fn turn(&mut self) {
+        let now = self.clock.now().boot;
+        let ended = self.world.lock().with_ended(now);
+        let mut ready = Vec::new();
+        for (position, worker) in self.workers.iter_mut().enumerate() {
+            worker.go_on(now);
+            ready.extend(worker.ready(now, &ended).map(|half| (position, half)));
+        }
+        match self.pick(ready.len()).map(|lot| ready[lot]) {
+            Some((position, Half::Worker)) => self.burst_of(position),
+            Some((position, Half::Heart)) => self.beat(position),
+            None => self.pass_time(now),
+        }
+        self.bury();
+        if self.draw(8) == 0 {
+            self.clock.advance(Duration::from_millis(1));
+        }
+    }
+
+    fn beat(&mut self, position: usize) {
+        self.world.lock().counts.turns += 1;
+        let worker = &mut self.workers[position];
+        if worker.heart.as_mut().is_some_and(Heart::turn) {
+            self.rouse();
+        }
+    }
+
+    /// A worker does one thing after the other, a few of them.
+    fn burst_of(&mut self, position: usize) {
+        let turns = 1 + self.draw(self.config.burst);
+        let mut busy = 0;
+        while busy < turns && self.turn_of(position) {
+            busy += 1;
+        }
+        if busy > 0 {
+            self.rouse();
+        }
+    }
+
+    /// Stops a worker between its decision and its settle, now and then.
+    fn stops_before(&self, position: usize, call: &CallOf<SimulatedShell>) -> bool {
+        let share = self.config.stops_at_settle;
+        share > 0
+            && !self.world.lock().calm
+            && self.workers[position].call.is_none()
+            && call.settles()
+            && self.draw(1000) < share
+    }
+
+    fn stopped_until(&self) -> BootTime {
+        let time = Duration::from_millis(u64::from(self.draw(self.config.stopped_ms)));
+        self.clock.now().boot.after(time)
+    }
+
+    /// Returns whether the worker has more to do.
+    fn turn_of(&mut self, position: usize) -> bool {
+        self.world.lock().counts.turns += 1;
+        let now = self.clock.now().boot;
+        let worker = &mut self.workers[position];
+        if let Some(call) = worker.call.take_if(|call| call.returns_at <= now) {
+            let answer = match call.stage {
+                CallStage::Begun(call) => call.perform(&*self.queues[worker.process]),
+                CallStage::Done(answer) => answer,
+            };
+            worker.driver.answered(answer);
+            return true;
+        }
+        let waits = worker.call.is_some();
+        let turn = if waits {
+            match worker.driver.attend() {
+                Turn::Busy => Turn::Busy,
+                Turn::Wait(until) => Turn::Wait(until),
+                // It may not wait for its call, but cannot leave without.
+                Turn::Finished => Turn::Wait(BootTime(i64::MAX)),
+            }
+        } else {
+            worker.driver.turn()
+        };
+        self.trace(position);
+        match turn {
+            Turn::Busy => self.is_busy(position),
+            Turn::Call(call) => self.perform(position, call),
+            Turn::Wait(until) => {
+                self.wait(position, until);
+                false
+            }
+            Turn::Finished => {
+                self.finish(position);
+                false
+            }
+        }
+    }
+
+    fn is_busy(&mut self, position: usize) -> bool {
+        let worker = &mut self.workers[position];
+        worker.busy_turns += 1;
+        if worker.busy_turns == MOST_BUSY_TURNS {
+            let what = format!("{} never comes to rest", worker.id);
+            self.world.lock().violated(what);
+        }
+        true
+    }
+
+    /// Makes a call, or leaves it under way while the worker goes on with the rest.
+    fn perform(&mut self, position: usize, call: CallOf<SimulatedShell>) -> bool {
+        if self.stops_before(position, &call) {
+            self.slow_down(position, CallStage::Begun(call));
+            let until = self.stopped_until();
+            self.workers[position].stop(None, until);
+            return false;
+        }
+        let slow = !self.world.lock().calm && self.draw(1000) < self.config.slow_calls;
+        // What is started is there at once, however long its program takes to load. What is claimed is
+        // seen by others once the call has done all but return.
+        if slow && (call.claims() || (!call.starts() && self.draw(2) == 0)) {
+            self.slow_down(position, CallStage::Begun(call));
+            return self.is_busy(position);
+        }
+        let answer = call.perform(&*self.queues[self.workers[position].process]);
+        if slow {
+            self.slow_down(position, CallStage::Done(answer));
+        } else {
+            self.workers[position].driver.answered(answer);
+        }
+        self.is_busy(position)
+    }
+
+    fn slow_down(&mut self, position: usize, stage: CallStage) {
+        let longest = self.config.usual_ms.saturating_mul(2).max(1);
+        let takes = Duration::from_millis(self.world.lock().rng.u64(0..longest));
+        let returns_at = self.clock.now().boot.after(takes);
+        let worker = &mut self.workers[position];
+        let done = matches!(stage, CallStage::Done(_));
+        let what = format_args!(
+            "{} waits for a call until {}, done {done}",
+            worker.id, returns_at.0
+        );
+        self.world.lock().note(what);
+        worker.call = Some(SlowCall { returns_at, stage });
+    }
+
+    fn wait(&mut self, position: usize, until: BootTime) {
+        let worker = &mut self.workers[position];
+        worker.busy_turns = 0;
+        if let Err(error) = worker.driver.wait(Some(until)) {
+            let what = format!("a wait failed: {error}");
+            self.world.lock().violated(what);
+        }
+        if !worker.driver.has_events() {
+            worker.own.waits_until = Some(until);
+        }
+    }
+
+    /// Takes what a worker tells into the trace.
+    fn trace(&mut self, position: usize) {
+        let mut tracer = Tracer {
+            world: self.world.clone(),
+            place: self.path.display().to_string(),
+        };
+        for event in self.workers[position].driver.reports() {
+            tracer.on(&event);
+        }
+    }
+
+    fn finish(&mut self, position: usize) {
+        let mut worker = self.workers.swap_remove(position);
+        let result = worker.driver.result();
+        let now = self.clock.now().boot;
+        let queue = Arc::clone(&self.queues[worker.process]);
+        let left = self.world.lock().left_by(worker.id, now);
+        {
+            let mut world = self.world.lock();
+            world.note(format_args!("{} ended, ok {}", worker.id, result.is_ok()));
+            if left > 0 {
+                world.violated(format!("{} ended and left {left} executions", worker.id));
+            }
+        }
+        // A worker that cannot say goodbye is recovered as if it had died.
+        let _ = worker.driver.into_shell().registration.close(&*queue);
+        let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
+        self.world.lock().died(worker.id, &watchers);
+        if self.config.blows > 0 && result.is_err() {
+            // Whoever looks after it starts the process anew.
+            self.restart(worker.process);
+        }
+        self.rouse();
+    }
+
+    /// Nobody has anything to do before then.
+    fn pass_time(&mut self, now: BootTime) {
+        let waits = self.workers.iter().filter_map(|worker| worker.next(now));
+        let next = waits.chain(self.world.lock().next_end(now)).min();
+        let next = next.unwrap_or_else(|| now.after(Duration::from_millis(500)));
+        let time = next.since(now).max(Duration::from_millis(1));
+        if self.world.lock().is_idle() {
+            self.idle_ms += u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        }
+        self.clock.advance(time);
+    }
+}

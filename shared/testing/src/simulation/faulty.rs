@@ -1,0 +1,480 @@
+//! An engine whose calls are refused or left in the dark now and then, and that watches what it
+//! hands out.
+
+mod mistakes;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Plant;
+use super::extension::{Call, Extension, Ledger};
+use super::world::{Fault, Shared};
+use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::clock::Now;
+use queue_core::error::{Error, Result};
+use queue_core::outcome::{Settled, Settlement};
+use queue_core::output::Output;
+use queue_core::queue::{
+    Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
+    Repaired, Stats, Waits, WorkerInfo,
+};
+use queue_core::sidecar::Sidecar;
+use queue_core::sidecar::wakeup::Wake;
+use queue_core::task::{NewTask, Task, TaskId};
+use queue_core::workflow::Edge;
+
+pub(super) struct Faulty<Q: Queue> {
+    pub(super) inner: Q,
+    pub(super) world: Shared,
+    pub(super) extension: Arc<dyn Extension<Q>>,
+}
+
+/// Every task there is.
+pub(super) fn all_tasks<Q: Queue>(queue: &Q) -> Result<Vec<Task>> {
+    queue.list(&ListQuery {
+        limit: 10_000,
+        ..ListQuery::default()
+    })
+}
+
+/// Whether a prune may take a task, unless it is kept for its id or its place.
+fn is_pruned(task: &Task, request: &PruneRequest) -> bool {
+    let finished = task.finished_at;
+    let old = finished.is_some_and(|at| at < request.finished_before);
+    let wanted = request.states.is_empty() || request.states.contains(&task.state);
+    old && wanted && !request.dry_run
+}
+
+impl<Q: Queue> Faulty<Q> {
+    /// Tells the extension of a call that was committed, within the call: whoever made it may never
+    /// learn of it.
+    fn committed(&self, call: &Call<'_>) {
+        let ledger = Ledger { world: &self.world };
+        self.extension.committed(call, &self.inner, &ledger);
+    }
+
+    pub(super) fn write<T>(
+        &self,
+        call: &str,
+        operation: impl FnOnce(&Q) -> Result<T>,
+    ) -> Result<T> {
+        let began = self.inner.now().boot;
+        let fault = self.world.lock().fault_of_write(began);
+        let unknown = || {
+            Err(Error::CommitUnknown {
+                source: "simulated".into(),
+            })
+        };
+        let answer = match fault {
+            Fault::None => operation(&self.inner),
+            Fault::Busy => Err(Error::Busy {
+                what: "simulated".to_owned(),
+            }),
+            Fault::Outage => Err(Error::Shortage {
+                path: self.inner.path().to_owned(),
+                what: "simulated".to_owned(),
+                source: None,
+            }),
+            Fault::UnknownUnwritten => unknown(),
+            Fault::UnknownWritten => operation(&self.inner).and_then(|_| unknown()),
+        };
+        let at = self.inner.now().boot.0;
+        let mut world = self.world.lock();
+        world.commits += 1;
+        world.note(format_args!(
+            "{at} {call}: {fault:?}, ok {}",
+            answer.is_ok()
+        ));
+        answer
+    }
+
+    fn read<T>(&self, call: &str, operation: impl FnOnce(&Q) -> Result<T>) -> Result<T> {
+        let answer = match self.world.lock().fault() {
+            Fault::None => Ok(()),
+            Fault::Busy | Fault::Outage | Fault::UnknownUnwritten | Fault::UnknownWritten => {
+                Err(Error::Busy {
+                    what: "simulated".to_owned(),
+                })
+            }
+        };
+        let at = self.inner.now().boot.0;
+        let ok = answer.is_ok();
+        self.world.lock().note(format_args!("{at} {call}: ok {ok}"));
+        answer.and_then(|()| operation(&self.inner))
+    }
+
+    /// What a claim gave, before the worker gets it.
+    fn hand_out(&self, request: &ClaimRequest, claims: &mut Claims) -> Result<()> {
+        if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
+            self.claim_again(claims)?;
+        }
+        for task in &claims.tasks {
+            // Where it cannot be read there is a check less; the claim stands.
+            let row = self.inner.get(task.claim.task).unwrap_or_default();
+            self.world.lock().claimed(task, row.as_ref());
+        }
+        if claims.tasks.len() > request.limit {
+            let what = "a claim gave more than was asked for".to_owned();
+            self.world.lock().violated(what);
+        }
+        Ok(())
+    }
+
+    /// What is recorded of these settlements.
+    fn recorded(&self, settlements: &[Settlement]) -> Vec<Settlement> {
+        let recorded = settlements.to_vec();
+        if self.world.lock().plant(Plant::NoFence) {
+            return self.unfenced(recorded);
+        }
+        recorded
+    }
+
+    /// What is gone was asked to go, and the highest id stays.
+    fn note_pruned(&self, before: &[Task], request: &PruneRequest) {
+        let highest = before.iter().map(|task| task.id).max();
+        for task in before {
+            match self.inner.get(task.id) {
+                Ok(None) => {}
+                Err(_) if is_pruned(task, request) => {
+                    self.world.lock().pruned(task.id);
+                    continue;
+                }
+                Ok(Some(_)) | Err(_) => continue,
+            }
+            let mut world = self.world.lock();
+            if !is_pruned(task, request) || Some(task.id) == highest {
+                world.violated(format!("{} was pruned and was not to be", task.id));
+            }
+            world.pruned(task.id);
+        }
+    }
+}
+
+impl<Q: Queue> Queue for Faulty<Q> {
+    type Tx<'a> = Q::Tx<'a>;
+
+    fn enqueue(&self, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
+        let mut enqueued = self.write("enqueue", |queue| {
+            let enqueued = queue.enqueue(tasks.clone())?;
+            self.committed(&Call::Enqueue {
+                tasks: &tasks,
+                enqueued: &enqueued,
+            });
+            Ok(enqueued)
+        })?;
+        if self.world.lock().plant(Plant::ForgetsTasks) {
+            self.forget(&mut enqueued);
+        }
+        let mut world = self.world.lock();
+        for task in &enqueued {
+            world.acknowledge(task.id);
+        }
+        Ok(enqueued)
+    }
+
+    fn enqueue_in(&self, tx: &Self::Tx<'_>, tasks: &[NewTask]) -> Result<(Vec<Enqueued>, Wake)> {
+        self.inner.enqueue_in(tx, tasks)
+    }
+
+    fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
+        let commits = self.world.lock().commits;
+        let mut claims = self.write("claim", |queue| {
+            let claims = queue.claim(request)?;
+            let claims = &claims;
+            self.committed(&Call::Claim { request, claims });
+            Ok(claims.clone())
+        })?;
+        if claims.tasks.is_empty() {
+            // Nothing was written.
+            self.world.lock().commits = commits;
+        }
+        self.hand_out(request, &mut claims)?;
+        Ok(claims)
+    }
+
+    fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        request: &ClaimRequest,
+    ) -> Result<(Vec<Settled>, Result<Claims>)> {
+        let recorded = self.recorded(&settlements);
+        let (settled, claims) = self.write("settle and claim", |queue| {
+            let (settled, claims) = queue.settle_and_claim(recorded, request)?;
+            let claims = claims?;
+            self.committed(&Call::SettleAndClaim {
+                settlements: &settlements,
+                settled: &settled,
+                request,
+                claims: &claims,
+            });
+            Ok((settled, claims))
+        })?;
+        self.world.lock().settled(&settlements, &settled);
+        let mut claims = claims;
+        let handed = self.hand_out(request, &mut claims);
+        Ok((settled, handed.map(|()| claims)))
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+        let recorded = self.recorded(&settlements);
+        let settled = self.write("settle", |queue| {
+            let settled = queue.settle(recorded)?;
+            self.committed(&Call::Settle {
+                settlements: &settlements,
+                settled: &settled,
+            });
+            Ok(settled)
+        })?;
+        self.world.lock().settled(&settlements, &settled);
+        Ok(settled)
+    }
+
+    fn settle_in(
+        &self,
+        tx: &Self::Tx<'_>,
+        settlements: &[Settlement],
+    ) -> Result<(Vec<Settled>, Wake)> {
+        self.inner.settle_in(tx, settlements)
+    }
+
+    fn held(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        self.read("held", |queue| queue.held(claims))
+    }
+
+    fn heartbeat(&self, claims: &[Claim]) -> Result<Vec<Held>> {
+        let answer = self.write("heartbeat", |queue| {
+            let held = queue.heartbeat(claims)?;
+            let answer = &held;
+            self.committed(&Call::Heartbeat {
+                claims,
+                held: answer,
+            });
+            Ok(held)
+        });
+        if answer.is_err() && self.world.lock().plant(Plant::GivesUp) {
+            return Ok(vec![Held::Lost; claims.len()]);
+        }
+        answer
+    }
+
+    fn register(&self, worker: &WorkerInfo) -> Result<u32> {
+        self.write("register", |queue| queue.register(worker))
+    }
+
+    fn deregister(&self, worker: WorkerId) -> Result<()> {
+        self.write("deregister", |queue| queue.deregister(worker))
+    }
+
+    fn take_back(&self) -> Result<usize> {
+        self.inner.take_back()
+    }
+
+    fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.inner.workers()
+    }
+
+    fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
+        let claims = self.read("claims_of", |queue| queue.claims_of(worker))?;
+        let world = self.world.lock();
+        // Whoever recovers a dead worker asks the same.
+        let hides = world.plant(Plant::HidesClaims) && world.lives(worker);
+        Ok(if hides { Vec::new() } else { claims })
+    }
+
+    fn reap_except(&self, worker: WorkerId, kept: &[Claim]) -> Result<Vec<Reaped>> {
+        let reaped = self.write("reap", |queue| {
+            let reaped = queue.reap_except(worker, kept)?;
+            self.committed(&Call::Reap { reaped: &reaped });
+            Ok(reaped)
+        })?;
+        let now = self.inner.now().boot;
+        let mut world = self.world.lock();
+        world.note(format_args!("reaped {reaped:?}"));
+        if world.lives(worker) {
+            world.violated(format!("{worker} was reaped and lives"));
+        }
+        world.reaped(&reaped, now);
+        Ok(reaped)
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        self.inner.lease()
+    }
+
+    fn expired(&self) -> Result<Vec<Claim>> {
+        self.read("expired", Q::expired)
+    }
+
+    fn probe(&self, claims: &[Claim]) -> Result<()> {
+        let probed = self.write("probe", |queue| queue.probe(claims));
+        if self.world.lock().plant(Plant::NoProbe) {
+            return Ok(());
+        }
+        probed
+    }
+
+    fn expire(&self, claims: &[Claim]) -> Result<Vec<Reaped>> {
+        let reaped = self.write("expire", |queue| {
+            let reaped = queue.expire(claims)?;
+            self.committed(&Call::Expire { reaped: &reaped });
+            Ok(reaped)
+        })?;
+        let now = self.inner.now().boot;
+        let mut world = self.world.lock();
+        world.note(format_args!("expired {reaped:?}"));
+        world.counts.expired += reaped.len() as u64;
+        let lives = |one: &&Reaped| world.lives(one.claim.worker);
+        let taken = reaped.iter().filter(lives).count() as u64;
+        world.counts.taken += taken;
+        world.reaped(&reaped, now);
+        Ok(reaped)
+    }
+
+    fn get(&self, id: TaskId) -> Result<Option<Task>> {
+        self.inner.get(id)
+    }
+
+    fn output(&self, id: TaskId) -> Result<Option<Output>> {
+        self.inner.output(id)
+    }
+
+    fn output_of(&self, id: TaskId, attempt: u32) -> Result<Option<Output>> {
+        self.inner.output_of(id, attempt)
+    }
+
+    fn with_outputs(&self, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
+        self.inner.with_outputs(ids)
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
+        self.inner.list(query)
+    }
+
+    fn last_id(&self) -> Result<Option<TaskId>> {
+        self.inner.last_id()
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        self.inner.stats()
+    }
+
+    fn queues(&self) -> Result<Vec<QueueInfo>> {
+        self.inner.queues()
+    }
+
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        self.inner.waits_for(id)
+    }
+
+    fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        self.inner.dependencies(id)
+    }
+
+    fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
+        self.inner.facts(id)
+    }
+
+    fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        self.write("cancel", |queue| {
+            let changes = queue.cancel(ids)?;
+            self.committed(&Call::Cancel {
+                ids,
+                changes: &changes,
+            });
+            Ok(changes)
+        })
+    }
+
+    fn withdraw(&self, ids: &[TaskId], why: &str) -> Result<Vec<Change>> {
+        self.write("withdraw", |queue| {
+            let changes = queue.withdraw(ids, why)?;
+            self.committed(&Call::Cancel {
+                ids,
+                changes: &changes,
+            });
+            Ok(changes)
+        })
+    }
+
+    fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        self.world.lock().reopened.extend(ids);
+        self.write("retry", |queue| {
+            let changes = queue.retry(ids)?;
+            self.committed(&Call::Retry {
+                ids,
+                changes: &changes,
+            });
+            Ok(changes)
+        })
+    }
+
+    fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
+        self.write("reprioritize", |queue| {
+            let changes = queue.reprioritize(ids, priority)?;
+            self.committed(&Call::Reprioritize { ids, priority });
+            Ok(changes)
+        })
+    }
+
+    fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
+        self.write("set_paused", |inner| {
+            let changed = inner.set_paused(queue, paused)?;
+            self.committed(&Call::SetPaused { queue, paused });
+            Ok(changed)
+        })
+    }
+
+    fn prune_while(
+        &self,
+        request: &PruneRequest,
+        go_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<u64> {
+        self.write("prune", |queue| {
+            let before = all_tasks(queue)?;
+            let pruned = queue.prune_while(request, go_on).inspect_err(|_| {
+                let mut world = self.world.lock();
+                let wanted = |task: &&Task| is_pruned(task, request);
+                for task in before.iter().filter(wanted) {
+                    world.pruned(task.id);
+                }
+            })?;
+            self.note_pruned(&before, request);
+            self.committed(&Call::Prune { request });
+            Ok(pruned)
+        })
+    }
+
+    fn path(&self) -> &Path {
+        self.inner.path()
+    }
+
+    fn sidecar(&self) -> &Sidecar {
+        self.inner.sidecar()
+    }
+
+    fn now(&self) -> Now {
+        self.inner.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.inner.random()
+    }
+
+    /// The engine's own counter depends on when it last looked; this one on what was written.
+    fn change_counter(&self) -> Result<i64> {
+        Ok(self.world.lock().commits)
+    }
+
+    fn diagnose(&self) -> Result<Vec<Finding>> {
+        self.inner.diagnose()
+    }
+
+    fn verify(&self) -> Result<Vec<Invariant>> {
+        self.inner.verify()
+    }
+
+    fn repair(&self) -> Result<Vec<Repaired>> {
+        self.inner.repair()
+    }
+}

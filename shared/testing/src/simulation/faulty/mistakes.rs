@@ -1,0 +1,68 @@
+//! Mistakes that an engine could make, planted on request: the simulation has to find each.
+
+use super::Faulty;
+use queue_core::claim::{Claim, Claims, WorkerId};
+use queue_core::error::Result;
+use queue_core::outcome::Settlement;
+use queue_core::queue::{Enqueued, ListQuery, Queue};
+use queue_core::state::State;
+use queue_core::task::TaskId;
+
+impl<Q: Queue> Faulty<Q> {
+    /// An engine without a fence: what is reported for a claim is recorded for whatever claim
+    /// there is by now.
+    pub(super) fn unfenced(&self, mut settlements: Vec<Settlement>) -> Vec<Settlement> {
+        for settlement in &mut settlements {
+            if let Ok(Some(task)) = self.inner.get(settlement.claim.task)
+                && task.state == State::Running
+                && let Some(worker) = task.worker
+            {
+                settlement.claim.token = task.token;
+                settlement.claim.worker = worker;
+            }
+        }
+        settlements
+    }
+
+    /// An engine that hands out a task a second time.
+    pub(super) fn claim_again(&self, claims: &mut Claims) -> Result<()> {
+        if !self.world.lock().chance(100) {
+            return Ok(());
+        }
+        let running = self.inner.list(&ListQuery {
+            states: vec![State::Running],
+            limit: 1,
+            ..ListQuery::default()
+        })?;
+        for task in running {
+            let claim = Claim {
+                task: task.id,
+                token: task.token,
+                worker: task.worker.unwrap_or(WorkerId(1)),
+            };
+            if claims.tasks.iter().all(|own| own.claim != claim) {
+                claims.tasks.pop();
+                claims.tasks.push(queue_core::claim::ClaimedTask {
+                    claim,
+                    name: task.name,
+                    work: task.work,
+                    priority: task.priority,
+                    attempt: task.attempt,
+                    options: task.options,
+                    depends: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// An engine that forgets a task it acknowledged.
+    pub(super) fn forget(&self, enqueued: &mut [Enqueued]) {
+        let forgets = self.world.lock().chance(100);
+        if let Some(last) = enqueued.last_mut()
+            && forgets
+        {
+            last.id = TaskId(last.id.0 + 1_000_000);
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! What is simulated, what is remembered of it, and the invariants.
+
+mod child;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::{Config, Counts, Plant};
+use child::{Child, Kind, Traces};
+use queue_core::claim::{Claim, ClaimedTask, WorkerId};
+use queue_core::clock::{BootTime, Now};
+use queue_core::error::{Error, Result};
+use queue_core::outcome::{Outcome, Settled, Settlement};
+use queue_core::queue::Reaped;
+use queue_core::runtime::executor::{End, Ended, Ending, StartError};
+use queue_core::runtime::orphans::Search;
+use queue_core::runtime::recovery::Sweep;
+use queue_core::state::State;
+use queue_core::task::{Task, TaskId};
+
+/// How much of what happened is kept as text.
+const KEPT_LINES: usize = 60;
+/// One scan for processes in so many is refused by the system.
+const REFUSED_SCANS: u64 = 8;
+
+/// The world, shared by everything in it.
+#[derive(Clone, Debug)]
+pub(super) struct Shared(Arc<Mutex<World>>);
+
+impl Shared {
+    pub(super) fn new(seed: u64, config: Config) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            rng: fastrand::Rng::with_seed(seed),
+            config,
+            calm: false,
+            refuses_until: BootTime::default(),
+            commits: 0,
+            children: Vec::new(),
+            living: BTreeSet::new(),
+            notices: Vec::new(),
+            tokens: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
+            reopened: BTreeSet::new(),
+            states: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            trace: 0xcbf2_9ce4_8422_2325,
+            last: VecDeque::new(),
+            violations: Vec::new(),
+            counts: Counts::default(),
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a call to the engine meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    Busy,
+    /// No write of any process is possible.
+    Outage,
+    /// The commit failed and nobody knows that nothing was written.
+    UnknownUnwritten,
+    /// The commit succeeded and nobody knows.
+    UnknownWritten,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) rng: fastrand::Rng,
+    pub(super) config: Config,
+    pub(super) calm: bool,
+    /// Until when the file refuses every write.
+    pub(super) refuses_until: BootTime,
+    /// Grows with every write, as the change counter does.
+    pub(super) commits: i64,
+    children: Vec<Child>,
+    living: BTreeSet<WorkerId>,
+    /// Workers that died, for those who watch them.
+    notices: Vec<(WorkerId, WorkerId)>,
+    tokens: BTreeMap<TaskId, i64>,
+    acknowledged: BTreeSet<TaskId>,
+    pub(super) reopened: BTreeSet<TaskId>,
+    states: BTreeMap<TaskId, State>,
+    /// Claims whose outcome is recorded.
+    settled: BTreeSet<Claim>,
+    trace: u64,
+    pub(super) last: VecDeque<String>,
+    pub(super) violations: Vec<String>,
+    pub(super) counts: Counts,
+}
+
+impl World {
+    /// Takes something that happened into the trace.
+    pub(super) fn note(&mut self, what: fmt::Arguments<'_>) {
+        let line = what.to_string();
+        for byte in line.bytes().chain([b'\n']) {
+            self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        if self.last.len() == KEPT_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+
+    pub(super) fn trace(&self) -> u64 {
+        self.trace
+    }
+
+    pub(super) fn violated(&mut self, what: String) {
+        self.note(format_args!("VIOLATION: {what}"));
+        if self.violations.len() < 20 {
+            self.violations.push(what);
+        }
+    }
+
+    /// True in so many of 1,000 cases.
+    pub(super) fn chance(&mut self, per_mille: u32) -> bool {
+        self.rng.u32(0..1000) < per_mille
+    }
+
+    pub(super) fn plant(&self, plant: Plant) -> bool {
+        self.config.plant == Some(plant)
+    }
+
+    pub(super) fn fault(&mut self) -> Fault {
+        if self.calm || !self.chance(self.config.faults) {
+            return Fault::None;
+        }
+        self.counts.faults += 1;
+        match self.rng.u32(0..4) {
+            0 | 1 => Fault::Busy,
+            2 => Fault::UnknownUnwritten,
+            _ => Fault::UnknownWritten,
+        }
+    }
+
+    /// As [`fault`](Self::fault), for a write.
+    pub(super) fn fault_of_write(&mut self, now: BootTime) -> Fault {
+        if !self.calm && now < self.refuses_until {
+            return Fault::Outage;
+        }
+        self.fault()
+    }
+
+    pub(super) fn acknowledge(&mut self, task: TaskId) {
+        if self.acknowledged.insert(task) {
+            self.counts.tasks += 1;
+        }
+    }
+
+    pub(super) fn acknowledged(&self) -> Vec<TaskId> {
+        self.acknowledged.iter().copied().collect()
+    }
+
+    /// A task is gone, and rightly.
+    pub(super) fn pruned(&mut self, task: TaskId) {
+        self.states.remove(&task);
+        self.acknowledged.remove(&task);
+    }
+
+    /// A claim was handed out.
+    pub(super) fn claimed(&mut self, task: &ClaimedTask, row: Option<&Task>) {
+        let Claim {
+            task: id, token, ..
+        } = task.claim;
+        self.note(format_args!(
+            "claimed {id} attempt {} token {token}",
+            task.attempt
+        ));
+        if let Some(earlier) = self.tokens.insert(id, token)
+            && earlier >= token
+        {
+            self.violated(format!("token of {id} went from {earlier} to {token}"));
+        }
+        let Some(row) = row else {
+            return;
+        };
+        let spent = task.attempt.saturating_sub(row.attempt_base);
+        if spent > task.options.max_attempts {
+            self.violated(format!("{id} is tried for the {spent}th time"));
+        }
+        if row.crashes >= task.options.max_crashes {
+            self.violated(format!("{id} has crashed {} times", row.crashes));
+        }
+    }
+
+    /// Outcomes were recorded, or refused: those of a claim that was followed by another have to be.
+    pub(super) fn settled(&mut self, settlements: &[Settlement], settled: &[Settled]) {
+        self.note(format_args!("settled {settled:?}"));
+        for (Settlement { claim, .. }, settled) in settlements.iter().zip(settled) {
+            let is_stale = self.tokens.get(&claim.task) > Some(&claim.token);
+            if is_stale && *settled != Settled::ClaimLost {
+                self.violated(format!("a stale claim of {} was settled", claim.task));
+            }
+            if *settled != Settled::ClaimLost {
+                self.settled.insert(*claim);
+            }
+        }
+    }
+
+    pub(super) fn reaped(&mut self, reaped: &[Reaped], now: BootTime) {
+        for reaped in reaped {
+            let task = reaped.claim.task;
+            if !self.plant(Plant::NoSweep) && self.is_running(task, now) {
+                self.violated(format!("{task} was returned while its orphan lived"));
+            }
+        }
+    }
+
+    /// Begins an execution.
+    pub(super) fn start(&mut self, task: &ClaimedTask, at: Now) -> Result<(), StartError> {
+        let (claim, now) = (task.claim, at.boot);
+        self.counts.starts += 1;
+        if self.is_running(claim.task, now) {
+            self.violated(format!("{} runs twice at once", claim.task));
+        }
+        if self.chance(10) {
+            return Err("simulated".to_owned().into());
+        }
+        let is_handler = self.chance(150);
+        let longest = if self.chance(100) {
+            self.config.longest_ms
+        } else {
+            self.config.usual_ms
+        };
+        let pid = u32::try_from(self.counts.starts).unwrap_or(u32::MAX);
+        let child = Child {
+            claim,
+            pid,
+            ends_at: now.after(Duration::from_millis(self.rng.u64(0..longest))),
+            end: self.draw_end(is_handler, at),
+            heeds_term: !self.chance(150),
+            kind: if is_handler {
+                Kind::Handler
+            } else {
+                Kind::Command
+            },
+            is_orphan: false,
+            traces: match self.rng.u32(0..10) {
+                0 => Traces::Mark,
+                1 | 2 => Traces::Record,
+                _ => Traces::Both,
+            },
+        };
+        self.children.push(child);
+        Ok(())
+    }
+
+    fn draw_end(&mut self, is_handler: bool, now: Now) -> End {
+        let handler = |outcome| End::Handler(outcome);
+        match (is_handler, self.rng.u32(0..100)) {
+            (true, 0..65) => handler(Outcome::Succeeded),
+            (true, 65..80) => handler(Outcome::Snoozed {
+                until: now.wall.after(Duration::from_millis(
+                    self.rng.u64(0..2 * self.config.usual_ms),
+                )),
+            }),
+            (true, 80..90) => handler(Outcome::HandlerFailed {
+                message: "simulated".to_owned(),
+                fatal: self.rng.bool(),
+            }),
+            (true, _) => handler(Outcome::Panicked {
+                message: "simulated".to_owned(),
+            }),
+            (false, 0..75) => End::Exited(0),
+            (false, 75..95) => End::Exited(self.rng.i32(1..256)),
+            (false, _) => End::Signalled(11),
+        }
+    }
+
+    pub(super) fn signal(&mut self, claim: Claim, ending: Ending, now: BootTime) {
+        let delay = Duration::from_millis(self.rng.u64(0..40));
+        let runs = |child: &&mut Child| child.claim == claim && child.kind != Kind::Daemon;
+        let Some(child) = self.children.iter_mut().find(runs) else {
+            return;
+        };
+        // What has ended is signalled no more, whether or not its worker has heard of its end.
+        if child.ends_at <= now {
+            return;
+        }
+        let ends_at = child.ends_at.min(now.after(delay));
+        match (child.kind == Kind::Handler, ending) {
+            (true, _) if child.heeds_term => child.ends_at = ends_at,
+            (false, Ending::Terminate) if child.heeds_term => {
+                child.ends_at = ends_at;
+                let polite = child.claim.token % 3 == 0;
+                child.end = if polite {
+                    End::Exited(0)
+                } else {
+                    End::Signalled(15)
+                };
+            }
+            (false, Ending::Kill) => {
+                child.ends_at = ends_at;
+                child.end = End::Signalled(9);
+            }
+            (true, _) | (false, Ending::Terminate) => {}
+        }
+    }
+
+    /// What of a worker's has ended by `now`.
+    pub(super) fn ended(&mut self, worker: WorkerId, now: BootTime) -> Vec<Ended> {
+        let over = |child: &Child| child.ends_at <= now && child.claim.worker == worker;
+        let mut ended: Vec<_> = self.children.extract_if(.., |child| over(child)).collect();
+        ended.retain(|child| child.kind != Kind::Daemon);
+        for child in &ended {
+            self.leave_daemon(child, now);
+        }
+        let ended = ended.into_iter().map(|child| Ended {
+            claim: child.claim,
+            end: child.end,
+            at: child.ends_at,
+            output: None,
+        });
+        ended.collect()
+    }
+
+    /// Some commands leave something running when they end by themselves.
+    fn leave_daemon(&mut self, child: &Child, now: BootTime) {
+        if matches!(child.end, End::Exited(_)) && self.chance(150) {
+            let length = Duration::from_millis(self.rng.u64(0..self.config.longest_ms));
+            self.children.push(Child {
+                ends_at: now.after(length),
+                kind: Kind::Daemon,
+                ..child.clone()
+            });
+        }
+    }
+
+    /// A worker begins its life.
+    pub(super) fn born(&mut self, worker: WorkerId) {
+        self.living.insert(worker);
+    }
+
+    pub(super) fn lives(&self, worker: WorkerId) -> bool {
+        self.living.contains(&worker)
+    }
+
+    /// The claims under which something runs.
+    pub(super) fn executions(&self) -> Vec<Claim> {
+        self.commands().map(|child| child.claim).collect()
+    }
+
+    /// What runs, without what ended commands left.
+    fn commands(&self) -> impl Iterator<Item = &Child> {
+        self.children
+            .iter()
+            .filter(|child| child.kind != Kind::Daemon)
+    }
+
+    /// A worker's process is gone, and its handlers with it; its commands live on.
+    pub(super) fn died(&mut self, worker: WorkerId, watchers: &[WorkerId]) {
+        self.living.remove(&worker);
+        self.children
+            .retain(|child| child.claim.worker != worker || child.kind != Kind::Handler);
+        for child in &mut self.children {
+            if child.claim.worker == worker && child.kind != Kind::Daemon {
+                child.is_orphan = true;
+                self.counts.orphans += 1;
+            }
+        }
+        for watcher in watchers {
+            // What a process descriptor does not tell, trying the lock does.
+            if self.rng.u32(0..10) > 0 {
+                self.notices.push((*watcher, worker));
+            }
+        }
+    }
+
+    /// Whether a worker that `watcher` watched has died since the last call.
+    pub(super) fn has_notice(&mut self, watcher: WorkerId) -> bool {
+        let before = self.notices.len();
+        self.notices.retain(|(to, _)| *to != watcher);
+        self.notices.len() < before
+    }
+
+    /// Every process is gone, commands and all.
+    pub(super) fn power_cut(&mut self) {
+        self.children.clear();
+        self.living.clear();
+        self.notices.clear();
+    }
+
+    /// The last moments may be gone, and what the file holds is what there is.
+    pub(super) fn rebase(&mut self, tasks: &[Task]) {
+        self.acknowledged = tasks.iter().map(|task| task.id).collect();
+        self.states = tasks.iter().map(|task| (task.id, task.state)).collect();
+        self.tokens = tasks.iter().map(|task| (task.id, task.token)).collect();
+        self.reopened.clear();
+    }
+
+    pub(super) fn reopen_all(&mut self) {
+        self.reopened.extend(self.states.keys());
+    }
+
+    /// Whether nothing runs and no task is known to be open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.commands().next().is_none() && self.states.values().all(|state| state.is_terminal())
+    }
+
+    /// Ends what it finds, unless the system refuses to list processes.
+    pub(super) fn sweep(&mut self, search: &Search, now: BootTime) -> Result<Sweep> {
+        let mut sweep = Sweep::default();
+        if self.plant(Plant::NoSweep) {
+            return Ok(sweep);
+        }
+        if self.rng.u64(0..REFUSED_SCANS) == 0 {
+            return Err(Error::io("cannot list processes", Errno::MFILE));
+        }
+        let delay = Duration::from_millis(self.rng.u64(0..30));
+        let (all, marks) = (
+            self.plant(Plant::SweepsAll),
+            self.plant(Plant::IgnoresRecords),
+        );
+        let is_meant = |own: &Claim| {
+            let claims = search.claims();
+            claims.contains(own) || all && claims.iter().any(|claim| claim.worker == own.worker)
+        };
+        let is_seen = |child: &Child| !marks || child.traces != Traces::Record;
+        let mut wronged = Vec::new();
+        for child in &mut self.children {
+            if is_meant(&child.claim) && is_seen(child) && child.ends_at > now {
+                child.ends_at = child.ends_at.min(now.after(delay));
+                sweep.signalled.push(child.found());
+                if self.settled.contains(&child.claim) {
+                    wronged.push(child.claim.task);
+                }
+            }
+        }
+        for task in wronged {
+            self.violated(format!("what {task} left when it had ended was ended"));
+        }
+        Ok(sweep)
+    }
+
+    fn is_running(&self, task: TaskId, now: BootTime) -> bool {
+        let runs = |child: &Child| child.claim.task == task && child.ends_at > now;
+        self.commands().any(runs)
+    }
+
+    /// Commands of a worker that run, for a worker that claims to have ended. A handler that heeds
+    /// nothing ends with its process.
+    pub(super) fn left_by(&self, worker: WorkerId, now: BootTime) -> usize {
+        let own = |child: &Child| child.claim.worker == worker && child.kind == Kind::Command;
+        let left = |child: &&Child| own(child) && child.ends_at > now;
+        self.commands().filter(left).count()
+    }
+
+    /// The workers with executions that have ended and that they have not noticed.
+    pub(super) fn with_ended(&self, now: BootTime) -> Vec<WorkerId> {
+        let ended = self.commands().filter(|child| child.ends_at <= now);
+        ended.map(|child| child.claim.worker).collect()
+    }
+
+    pub(super) fn next_end(&self, now: BootTime) -> Option<BootTime> {
+        let ends = self.commands().map(|child| child.ends_at);
+        ends.filter(|at| *at > now).min()
+    }
+
+    /// Compares every task with what it was: nothing acknowledged vanishes, terminal states are
+    /// left by a retry alone, and a task with an execution is running.
+    pub(super) fn compare(&mut self, tasks: &[Task], now: BootTime) {
+        let present: BTreeMap<_, _> = tasks.iter().map(|task| (task.id, task)).collect();
+        for task in self.acknowledged() {
+            if !present.contains_key(&task) {
+                self.violated(format!("acknowledged task {task} has vanished"));
+                self.acknowledged.remove(&task);
+            }
+        }
+        for task in tasks {
+            let before = self.states.insert(task.id, task.state);
+            let reopened = self.reopened.contains(&task.id);
+            if let Some(before) = before
+                && before.is_terminal()
+                && before != task.state
+                && !reopened
+            {
+                self.violated(format!("{} went from {before} to {}", task.id, task.state));
+            }
+            if task.state != State::Running && self.is_running(task.id, now) {
+                self.violated(format!("{} is {} and runs", task.id, task.state));
+            }
+        }
+        self.reopened.clear();
+    }
+}

@@ -1,0 +1,54 @@
+//! What a worker executes.
+
+use queue_core::claim::Claim;
+use queue_core::clock::BootTime;
+use queue_core::runtime::executor::End;
+use queue_core::runtime::orphans::{Found, Process};
+
+/// An execution: a process, or a handler within its worker.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    pub(super) claim: Claim,
+    pub(super) pid: u32,
+    pub(super) ends_at: BootTime,
+    pub(super) end: End,
+    pub(super) heeds_term: bool,
+    pub(super) kind: Kind,
+    pub(super) is_orphan: bool,
+    pub(super) traces: Traces,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Command,
+    Handler,
+    /// A process that a command left when it ended.
+    Daemon,
+}
+
+/// What tells whose a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Traces {
+    /// Its mark, and the record its worker made of it.
+    Both,
+    /// The mark alone: its worker died before it made a record.
+    Mark,
+    /// The record alone: it has cleaned its environment.
+    Record,
+}
+
+impl Child {
+    /// As a search finds it.
+    pub(super) fn found(&self) -> Found {
+        Found {
+            process: Process {
+                pid: self.pid,
+                group: self.pid,
+                session: self.pid,
+                started: BootTime(0),
+                runs: true,
+            },
+            claim: self.claim,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A file, workers on it, waiting for conditions.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use queue_core::{Queue, State, WorkerId};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::journal::Kill;
+
+/// How long a condition may take before the soak gives up on it. Far above what any needs, so
+/// that only a hang meets it.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A database, the program that works on it, and the engine to look at it with.
+pub struct Stage<Q> {
+    path: PathBuf,
+    program: PathBuf,
+    pub queue: Q,
+}
+
+impl<Q: Queue> Stage<Q> {
+    /// The database of that folder, under a name that a careless shell line would trip over.
+    pub fn new(folder: &Path, program: &Path, open: impl FnOnce(&Path) -> Q) -> Self {
+        let path = folder.canonicalize().unwrap().join("soak 'ü' $x.db");
+        Self {
+            queue: open(&path),
+            program: program.to_owned(),
+            path,
+        }
+    }
+
+    /// A file beside the database.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.with_file_name(name)
+    }
+
+    /// The program on this database.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--db").arg(&self.path);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a worker and returns once it is registered; its log goes to a file beside the
+    /// database.
+    pub fn worker(&self, arguments: &[&str]) -> Worker {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.file("workers.log"))
+            .unwrap();
+        let child = self
+            .program(&["worker"])
+            .args(arguments)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut id = None;
+        wait_until("the worker is registered", || {
+            let workers = self.queue.workers().unwrap();
+            let own = workers.iter().find(|worker| worker.pid == child.id());
+            id = own.map(|worker| worker.id);
+            id.is_some()
+        });
+        Worker {
+            child,
+            id: id.unwrap(),
+        }
+    }
+
+    /// How many tasks have not ended.
+    pub fn unfinished(&self) -> u64 {
+        let stats = self.queue.stats().unwrap();
+        State::ALL
+            .into_iter()
+            .filter(|state| !state.is_terminal())
+            .map(|state| stats.count(state))
+            .sum()
+    }
+
+    /// Waits until every task has ended. Patience begins anew with each that does.
+    pub fn finish(&self) {
+        let mut before = self.unfinished();
+        while before > 0 {
+            let mut now = before;
+            wait_until("another task has ended", || {
+                now = self.unfinished();
+                now < before
+            });
+            before = now;
+        }
+    }
+
+    /// Processes that carry this database's mark: commands, and whatever they left behind.
+    pub fn marked_processes(&self) -> Vec<String> {
+        let mut mark = b"QUEUE_DB=".to_vec();
+        mark.extend(self.path.as_os_str().as_encoded_bytes());
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark)
+            {
+                let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                found.push(format!(
+                    "{}: {}",
+                    entry.path().display(),
+                    String::from_utf8_lossy(&command)
+                ));
+            }
+        }
+        found
+    }
+
+    /// What the workers logged, for the message of a failed check.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.file("workers.log")).unwrap_or_default()
+    }
+}
+
+/// A worker process; killed with the value, so that a failed soak leaves none behind.
+pub struct Worker {
+    child: Child,
+    id: WorkerId,
+}
+
+impl Worker {
+    /// Its name.
+    pub fn id(&self) -> WorkerId {
+        self.id
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn kill(mut self) -> Kill {
+        let at = since_boot();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        Kill {
+            worker: self.id,
+            at,
+        }
+    }
+
+    /// Asks it to stop and returns whether it left without an error.
+    pub fn stop(mut self) -> bool {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // After `kill` or `stop` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Hundredths of a second since the machine started, from where the commands read them.
+fn since_boot() -> u64 {
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+    let up = uptime.split(' ').next().unwrap();
+    up.replace('.', "").parse().unwrap()
+}
+
+/// A moment to measure real time from.
+#[expect(clippy::disallowed_methods, reason = "a soak takes real time")]
+pub fn started() -> Instant {
+    Instant::now()
+}
+
+/// Waits until `condition` holds.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = started();
+    loop {
+        let looked = started();
+        if condition() {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        // Looking must not slow down what is looked at.
+        pause((looked.elapsed() * 4).max(Duration::from_millis(2)));
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pause between two looks at a condition"
+)]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
