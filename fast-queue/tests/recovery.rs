@@ -15,6 +15,8 @@ use queue_core::runtime::{Observer, Recovered, Worker, WorkerEvent, WorkerOption
 use queue_core::sidecar::wakeup::Waker;
 use queue_core::sidecar::{boot_id, registration::live_workers};
 use queue_core::{NewTask, Queue, State};
+use queue_testing::patience::until;
+use queue_testing::processes::is_running;
 
 /// Set for the process that plays the worker to be killed.
 const VICTIM: &str = "QUEUE_TEST_VICTIM_OF";
@@ -68,23 +70,6 @@ fn start_victim(queue: &FastQueue) -> Victim {
     Victim(child)
 }
 
-/// Waits until `condition` holds, looking every few milliseconds; the test run's own time limit
-/// ends it if it never does.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nobody tells this process about files another one writes"
-)]
-fn wait_until(mut condition: impl FnMut() -> bool) {
-    while !condition() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-}
-
-fn is_running(pid: &str) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim()));
-    status.is_ok_and(|status| !status.contains("State:\tZ"))
-}
-
 /// A task that leaves its group and session, and says who it is.
 fn escapee(marks: &Path) -> NewTask {
     let command = format!(
@@ -100,7 +85,7 @@ fn a_live_worker_recovers_a_killed_one_at_once() {
     let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
     let task = queue.enqueue(vec![escapee(folder.path())]).unwrap()[0].id;
     let mut victim = start_victim(&queue);
-    wait_until(|| folder.path().join("pid").exists());
+    until("the escapee runs", || folder.path().join("pid").exists());
     let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
 
     let options = WorkerOptions::commands(NonZeroU32::MIN);
@@ -128,7 +113,7 @@ fn a_program_that_is_no_worker_can_recover_a_dead_one() {
     let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
     let task = queue.enqueue(vec![escapee(folder.path())]).unwrap()[0].id;
     let mut victim = start_victim(&queue);
-    wait_until(|| folder.path().join("pid").exists());
+    until("the escapee runs", || folder.path().join("pid").exists());
     assert_eq!(recover_once(&queue).unwrap(), vec![], "it lives");
     victim.0.kill().unwrap();
     victim.0.wait().unwrap();
@@ -220,10 +205,10 @@ fn a_worker_that_has_left_is_watched_no_more_though_its_process_lives() {
         (guest.id, guest.pid) = (id, process.0.id());
         queue.register(&guest).unwrap();
         waker.wake_peer(own);
-        wait_until(|| watchers_of(process.0.id()) == 1);
+        until("one watches", || watchers_of(process.0.id()) == 1);
         queue.deregister(id).unwrap();
         waker.wake_peer(own);
-        wait_until(|| watchers_of(process.0.id()) == 0);
+        until("nobody watches", || watchers_of(process.0.id()) == 0);
     }
     stopper.stop();
     assert_eq!(running.join().unwrap().recovered, 0);
@@ -252,7 +237,7 @@ fn sigterm_lets_a_task_finish_and_the_worker_say_goodbye() {
     let command = format!("touch {}; sleep 0.2", started.display());
     let task = queue.enqueue(vec![NewTask::shell("t", command)]).unwrap()[0].id;
     let mut victim = start_victim(&queue);
-    wait_until(|| started.exists());
+    until("the task runs", || started.exists());
     let pid = rustix::process::Pid::from_child(&victim.0);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(victim.0.wait().unwrap().success());
@@ -288,10 +273,10 @@ fn tasks_survive_workers_that_are_killed_over_and_over() {
     let mut workers = [start_victim(&queue), start_victim(&queue)];
     for kill in 0..KILLS {
         let seen = lines().len();
-        wait_until(|| lines().len() > seen + 100 || lines().matches("end").count() >= TASKS);
+        until("more tasks have run", || lines().len() > seen + 100 || lines().matches("end").count() >= TASKS);
         workers[kill % 2] = start_victim(&queue);
     }
-    wait_until(|| queue.stats().unwrap().count(State::Succeeded) == TASKS as u64);
+    until("every task has succeeded", || queue.stats().unwrap().count(State::Succeeded) == TASKS as u64);
 
     let mut latest = std::collections::BTreeMap::new();
     let mut starts = 0;

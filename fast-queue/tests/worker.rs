@@ -14,6 +14,7 @@ use queue_core::runtime::handlers::{Done, Handlers};
 use queue_core::runtime::{Hold, Observer, Summary, Worker, WorkerEvent, WorkerOptions};
 use queue_core::sidecar::registration::Registration;
 use queue_core::{NewTask, Queue, State, TaskId, TaskOptions};
+use queue_testing::patience::until;
 use tempfile::TempDir;
 
 /// A queue of its own, and a worker's options.
@@ -64,18 +65,6 @@ struct Events(mpsc::Sender<WorkerEvent>);
 impl Observer for Events {
     fn on(&mut self, event: &WorkerEvent) {
         let _ = self.0.send(event.clone());
-    }
-}
-
-/// Waits until `condition` holds, looking every few milliseconds; the test run's own time limit
-/// ends it if it never does.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nobody tells this thread about files another one writes"
-)]
-fn wait_until(mut condition: impl FnMut() -> bool) {
-    while !condition() {
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -205,7 +194,7 @@ fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
     let running = std::thread::spawn(move || worker.run(&mut ()).unwrap());
     let board = bench.queue.sidecar().listening_file();
     let listens = || std::fs::read(&board).unwrap().starts_with(&mark);
-    wait_until(listens);
+    until("it listens", listens);
     let settlement = Settlement {
         claim: claimed.claim,
         outcome: Outcome::Succeeded,

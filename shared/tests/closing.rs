@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use queue_core::Error;
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions};
+use queue_testing::patience::until;
 use rusqlite::Connection;
 use rustix::fs::{FlockOperation, flock};
 
@@ -62,20 +63,6 @@ fn left_in_log(path: &Path) -> i64 {
         Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
     });
     left.unwrap()
-}
-
-/// Looks at the file until the condition holds. No event tells it: what is waited for is done by the
-/// database's own thread, to which the pause between two looks leaves the processor.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "another thread is watched by looking again"
-)]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < LONG, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The checkpointer's thread, and the one that waits for the lock between processes, held the file

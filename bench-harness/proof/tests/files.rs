@@ -1,10 +1,9 @@
 //! Owners, links, files that are taken away and `shrink`, in a short form.
 
-use std::io::Write as _;
-
 use queue_proof::Result;
 use queue_proof::files::{self, Found};
 use queue_proof::process::Program;
+use queue_testing::not_permitted;
 
 /// Both programs.
 const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
@@ -13,7 +12,7 @@ const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
 fn tried(found: &Found) -> Result<Option<Vec<u64>>> {
     assert_eq!(found.faults, [""; 0]);
     for reason in &found.skipped {
-        writeln!(std::io::stderr(), "skipped: {reason}")?;
+        not_permitted(reason);
     }
     let counts = found.figures.iter().map(|figure| figure.count).collect();
     Ok(found.skipped.is_empty().then_some(counts))

@@ -1,13 +1,11 @@
 //! Stopped workers, commands that do not end and a full disk, in a short form.
 
-use std::io::Write as _;
-
 use std::time::Duration;
 
 use queue_proof::process::Program;
 use queue_proof::shortage::{self, Shortage};
 use queue_proof::{Result, backup, children, clock, environment, full, identity, zombies};
-use queue_testing::skipped;
+use queue_testing::{not_permitted, skipped};
 
 /// Both programs.
 const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
@@ -30,8 +28,8 @@ fn no_process_outlives_the_end_of_its_task() -> Result<()> {
 #[test]
 fn a_full_disk_is_said_to_be_full_and_costs_nothing_acknowledged() -> Result<()> {
     let Some((figure, faults)) = full::run()? else {
-        let skipped = "skipped: this user may not mount a small file system";
-        return Ok(writeln!(std::io::stderr(), "{skipped}")?);
+        not_permitted("this user may not mount a small file system");
+        return Ok(());
     };
     assert_eq!(faults, [""; 0]);
     assert!(figure.count >= 4, "{figure:?}");
@@ -89,7 +87,8 @@ fn a_disk_that_is_full_for_a_time_changes_no_verdict() -> Result<()> {
     let found = shortage::run(&BOTH, &[Shortage::Disk], SHORTAGE / 3)?;
     assert_eq!(found.faults, [""; 0]);
     if let Some(reason) = found.skipped.first() {
-        return Ok(writeln!(std::io::stderr(), "skipped: {reason}")?);
+        not_permitted(reason);
+        return Ok(());
     }
     assert!(found.figure.count > 400, "{found:?}");
     Ok(())

@@ -1,9 +1,7 @@
 //! Scenarios killed at their system calls, in a short form.
 
-use std::io::Write as _;
-
 use queue_proof::{Result, syscalls};
-use queue_testing::skipped;
+use queue_testing::{not_permitted, skipped};
 
 #[test]
 fn a_program_killed_at_a_system_call_leaves_the_file_as_before_or_as_after() -> Result<()> {
@@ -16,8 +14,8 @@ fn a_program_killed_at_a_system_call_leaves_the_file_as_before_or_as_after() -> 
         return Ok(());
     }
     let Some(found) = syscalls::run(100)? else {
-        let skipped = "skipped: strace may not trace";
-        return Ok(writeln!(std::io::stderr(), "{skipped}")?);
+        not_permitted("strace may not trace");
+        return Ok(());
     };
     assert_eq!(found.faults, [""; 0]);
     assert!(found.kills.count > 30 && found.syncs.count > 0, "{found:?}");

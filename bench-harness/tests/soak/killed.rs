@@ -11,7 +11,7 @@ use queue_core::sidecar::registration::Registration;
 use queue_proof::process::trace::{Traced, was_killed};
 
 use crate::survivor::{Copied, Left, Template, claim, settle, try_claim};
-use queue_testing::soak::stage::started;
+use queue_testing::patience::present;
 use queue_testing::soak::{long, report};
 
 /// How often a promotion left a file to whom.
@@ -22,13 +22,13 @@ fn a_promotion_killed_at_any_moment_can_be_begun_again() {
     let rounds = if long() { 1_000 } else { 30 };
     let template = Template::new();
     let whole = template.copy();
-    let begun = started();
+    let begun = present();
     assert!(promote(&whole.path()).status().unwrap().success());
     let span = begun.elapsed();
     let mut tally = Tally::new();
     for round in 0..rounds {
         let copy = template.copy();
-        let begun = started();
+        let begun = present();
         let mut promotion = promote(&copy.path()).spawn().unwrap();
         // A little longer than it took alone, since no two take the same time.
         while begun.elapsed() * rounds < span * round * 5 / 4 {

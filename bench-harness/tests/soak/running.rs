@@ -10,7 +10,8 @@ use workflow_queue::WorkflowQueue;
 
 use crate::{fast_stage, flow_stage};
 use queue_testing::soak::journal::{Journal, Kill, Verdicts};
-use queue_testing::soak::stage::{Stage, Worker, started, wait_until};
+use queue_testing::patience::{present, until};
+use queue_testing::soak::stage::{Stage, Worker};
 use queue_testing::soak::{command, long, report};
 
 /// The task that runs when the promotion begins, and until it is let go.
@@ -46,9 +47,9 @@ fn promote_under_way(fate: Fate) {
     let path = fast.file("journal");
     enqueue(&fast, count);
 
-    let begun = started();
+    let begun = present();
     let pair = [(); 2].map(|()| fast.worker(&["--slots", "4", "--grace", "1h"]));
-    wait_until("both work", || {
+    until("both work", || {
         let journal = Journal::read(&path);
         journal.ended() >= count / 20 && !journal.of(HELD).is_empty()
     });
@@ -67,7 +68,7 @@ fn promote_under_way(fate: Fate) {
         Fate::Dies => kills.push(holder.kill()),
         Fate::Finishes => {
             release(&fast);
-            wait_until("the last of the workers has left", || {
+            until("the last of the workers has left", || {
                 fast.queue.workers().unwrap().is_empty()
             });
         }
@@ -130,7 +131,7 @@ fn said(fast: &Stage<FastQueue>) -> String {
 /// Waits until the worker that holds nothing has left by itself and both promotions say for whom
 /// they wait still; which worker that is, and the other.
 fn leaving(fast: &Stage<FastQueue>, pair: [Worker; 2]) -> (Worker, Worker) {
-    wait_until("one worker has left", || {
+    until("one worker has left", || {
         fast.queue.workers().unwrap().len() == 1
     });
     let journal = Journal::read(&fast.file("journal"));
@@ -140,7 +141,7 @@ fn leaving(fast: &Stage<FastQueue>, pair: [Worker; 2]) -> (Worker, Worker) {
     } else {
         (two, one)
     };
-    wait_until("both promotions tell for whom they wait", || {
+    until("both promotions tell for whom they wait", || {
         let pid = fast.queue.workers().unwrap()[0].pid;
         let line = format!("waiting for workers to finish and leave: pid {pid}");
         said(fast).lines().filter(|said| **said == line).count() == 2
@@ -153,7 +154,7 @@ fn finish(flow: &Stage<WorkflowQueue>, fate: Fate) {
     let workers = [(); 2].map(|()| flow.worker(&["4"]));
     if fate == Fate::Dies {
         let path = flow.file("journal");
-        wait_until("the dead worker's task runs again", || {
+        until("the dead worker's task runs again", || {
             Journal::read(&path).of(HELD).len() == 2
         });
         File::create(flow.file("journal.go")).unwrap();
@@ -181,7 +182,7 @@ fn check(flow: &Stage<WorkflowQueue>, count: usize, journal: &Journal, kills: &[
     faults.extend(flow.marked_processes());
     assert!(faults.is_empty(), "{}\n{log}", faults.join("\n"));
     let told = "the file is workflow-queue's; use that program on it";
-    wait_until("every worker that left has said why", || {
+    until("every worker that left has said why", || {
         flow.log().matches(told).count() == 2 - kills.len()
     });
     let stats = flow.queue.stats().unwrap();

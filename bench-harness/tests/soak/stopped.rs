@@ -8,7 +8,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{fast_stage, flow_stage};
 use queue_testing::soak::command;
-use queue_testing::soak::stage::{Stage, Worker, wait_until};
+use queue_testing::patience::until;
+use queue_testing::soak::stage::{Stage, Worker};
 
 #[test]
 fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {
@@ -24,7 +25,7 @@ fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {
         .enqueue(vec![held, command("next", ":", &journal)])
         .unwrap();
     let worker = fast.worker(&["--slots", "1", "--grace", "1h"]);
-    wait_until("its task runs", || {
+    until("its task runs", || {
         fast.queue.stats().unwrap().count(State::Running) == 1
     });
     let pid = pid(&fast, &worker);
@@ -69,6 +70,6 @@ fn promote(fast: &Stage<FastQueue>, options: &[&str]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until("the promotion ends", || child.try_wait().unwrap().is_some());
+    until("the promotion ends", || child.try_wait().unwrap().is_some());
     child.wait_with_output().unwrap()
 }

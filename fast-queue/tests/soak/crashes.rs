@@ -4,7 +4,8 @@ use fast_queue::{FastQueue, Queue, TaskId};
 
 use crate::commands::{Expected, mix};
 use queue_testing::soak::journal::Journal;
-use queue_testing::soak::stage::{Stage, Worker, wait_until};
+use queue_testing::patience::until;
+use queue_testing::soak::stage::{Stage, Worker};
 use queue_testing::soak::{long, report};
 
 const SLOTS: [&str; 2] = ["--slots", "4"];
@@ -27,7 +28,7 @@ fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
     let mut killed = Vec::new();
     for number in 1..=kills {
         let due = runs * number / (kills + 2);
-        wait_until("the killed worker has a command under way", || {
+        until("the killed worker has a command under way", || {
             let journal = Journal::read(&journal);
             journal.ended() >= due && journal.is_running(doomed.id())
         });

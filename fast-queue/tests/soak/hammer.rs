@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fast_queue::{FastQueue, Queue, State};
 
-use queue_testing::soak::stage::{Stage, started};
+use queue_testing::patience::present;
+use queue_testing::soak::stage::Stage;
 use queue_testing::soak::{long, report};
 
 #[test]
@@ -75,7 +76,7 @@ fn hammer(stage: &Stage<FastQueue>, number: u32, window: Duration) -> Loop {
         &["show", "last"],
     ];
     let mut own = Loop::default();
-    let start = started();
+    let start = present();
     while start.elapsed() < window {
         for verb in verbs {
             let output = stage.program(verb).output().unwrap();

@@ -10,9 +10,12 @@
 pub mod command_line;
 pub mod conformance;
 pub mod docs;
+pub mod links;
+pub mod patience;
+pub mod processes;
 pub mod simulation;
 mod skipped;
 pub mod soak;
 pub mod transcripts;
 
-pub use skipped::skipped;
+pub use skipped::{not_permitted, skipped};

@@ -21,7 +21,7 @@ fn terminate_reaches_the_whole_process_group() {
     let background = read(&bench.path("ready"));
     bench.executor.signal(claim, Ending::Terminate);
     assert_eq!(bench.end_of(claim).end, End::Signalled(15));
-    bench.until(|| !is_alive(&background));
+    bench.until(|| !is_running(&background));
 }
 
 /// TERM does not reach a stopped process before it goes on: its task lasted until KILL, and nothing
@@ -91,11 +91,11 @@ fn kill_ends_a_group_whose_command_has_exited_already() {
     let stubborn = read(&bench.path("ready"));
     bench.executor.signal(claim, Ending::Terminate);
     let shell = read(&bench.path("shell"));
-    bench.until(|| !is_alive(&shell));
+    bench.until(|| !is_running(&shell));
     assert_eq!((bench.executor.running(), bench.ended.len()), (1, 0));
     bench.executor.signal(claim, Ending::Kill);
     assert_eq!(bench.end_of(claim).end, End::Signalled(15));
-    bench.until(|| !is_alive(&stubborn));
+    bench.until(|| !is_running(&stubborn));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_task_is_done_when_its_command_exits_whatever_it_left_running() {
     let ended = bench.run("sleep 1000 & echo $!");
     assert_eq!(ended.end, End::Exited(0));
     let background = stdout(&ended).replace("<given up>", "");
-    assert!(is_alive(&background), "it is left alone");
+    assert!(is_running(&background), "it is left alone");
     end(&background);
 }
 
@@ -117,7 +117,7 @@ fn a_command_that_has_exited_is_not_ended_once_more() {
     let claim = bench.old_shell("sleep 1000 & echo $! > left; echo $$ > ready; exit 4");
     let ready = bench.path("ready");
     bench.until(|| {
-        std::fs::read_to_string(&ready).is_ok_and(|pid| !pid.is_empty() && !is_alive(&pid))
+        std::fs::read_to_string(&ready).is_ok_and(|pid| !pid.is_empty() && !is_running(&pid))
     });
     let now = SystemClock.now();
     let soon = now.boot.after(Duration::from_millis(1));
@@ -130,7 +130,7 @@ fn a_command_that_has_exited_is_not_ended_once_more() {
     bench.executor.signal(claim, Ending::Kill);
     assert_eq!(bench.end_of(claim).end, End::Exited(4));
     let left = read(&bench.path("left"));
-    assert!(is_alive(&left));
+    assert!(is_running(&left));
     end(&left);
 }
 
@@ -163,7 +163,7 @@ fn what_still_runs_ends_with_its_executor() {
         ..
     } = bench;
     drop(executor);
-    assert!(!is_alive(&pid));
+    assert!(!is_running(&pid));
 }
 
 #[test]

@@ -20,6 +20,7 @@ use queue_core::runtime::handlers::Handlers;
 use queue_core::runtime::log::LogReader;
 use queue_core::sidecar::Sidecar;
 use queue_core::{Claim, ClaimedTask, Now, Output, TaskId, TaskOptions, Work, WorkerId};
+use queue_testing::processes::is_running;
 
 /// How long a condition may take to come true before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -195,12 +196,6 @@ fn collect(chunk: &Chunk<'_>, (out, err): &mut (Vec<u8>, Vec<u8>)) {
 fn text_pair((out, err): &(Vec<u8>, Vec<u8>)) -> (String, String) {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     (text(out), text(err))
-}
-
-/// Whether a process runs (a zombie does not).
-fn is_alive(pid: &str) -> bool {
-    std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").starts_with(" Z"))
 }
 
 /// Ends a process that a command has left.

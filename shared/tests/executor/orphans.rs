@@ -114,7 +114,7 @@ fn zombies_are_not_found() {
         .spawn()
         .unwrap();
     let pid = child.id().to_string();
-    Bench::new().until(|| !is_alive(&pid));
+    Bench::new().until(|| !is_running(&pid));
     assert_eq!(marked(&[claim]), []);
     child.wait().unwrap();
 }

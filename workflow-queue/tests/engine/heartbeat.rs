@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest};
-use queue_core::clock::{Clock, SystemClock};
 use queue_core::outcome::Reason;
 use queue_core::queue::Queue;
 use queue_core::runtime::{Observer, Worker, WorkerEvent, WorkerOptions};
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::state::State;
 use queue_core::task::NewTask;
+use queue_testing::patience::until;
 use rusqlite::Connection;
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
@@ -45,25 +45,9 @@ impl Observer for Dawdler {
     fn on(&mut self, event: &WorkerEvent) {
         if matches!(event, WorkerEvent::Started { .. }) {
             let first = self.lease_until();
-            until(|| self.lease_until() >= first + 4_000);
+            until("the lease is extended", || self.lease_until() >= first + 4_000);
             std::fs::write(&self.done, "").unwrap();
         }
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what another thread writes is seen by looking again"
-)]
-fn until(mut holds: impl FnMut() -> bool) {
-    let begun = SystemClock.now().boot;
-    while !holds() {
-        let waited = SystemClock.now().boot.since(begun);
-        assert!(
-            waited < Duration::from_secs(60),
-            "the lease is not extended"
-        );
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -8,7 +8,8 @@ use workflow_queue::WorkflowQueue;
 
 use crate::layers::{Node, layered, order_faults};
 use queue_testing::soak::journal::{Journal, Kill, Verdicts};
-use queue_testing::soak::stage::{Stage, Worker, started, wait_until};
+use queue_testing::patience::{present, until};
+use queue_testing::soak::stage::{Stage, Worker};
 use queue_testing::soak::{long, report};
 
 /// Two slots each.
@@ -62,7 +63,7 @@ fn a_workflow_ends_as_it_should_though_its_workers_keep_dying() {
     let tasks = nodes.iter().map(|node| node.task(&journal)).collect();
     let first = stage.queue.enqueue_workflow(tasks).unwrap()[0].id.0;
 
-    let begun = started();
+    let begun = present();
     let mut workers: Vec<Worker> = (0..plan.workers).map(|_| stage.worker(&SLOTS)).collect();
     let kills = kill_one_by_one(&plan, &stage, &nodes, &mut workers);
     stage.finish();
@@ -104,10 +105,10 @@ fn kill_one_by_one(
         .map(|node| node.verdicts().attempts as usize)
         .sum();
     let mut kills = Vec::new();
-    let mut last = started();
+    let mut last = present();
     while !plan.pace.is_over(&kills) {
         let mut victim = None;
-        wait_until("a worker is to be killed", || {
+        until("a worker is to be killed", || {
             if !plan.pace.is_time(last) {
                 return false;
             }
@@ -121,7 +122,7 @@ fn kill_one_by_one(
             victim.is_some() || stage.unfinished() == 0
         });
         let Some(victim) = victim else { break };
-        last = started();
+        last = present();
         kills.push(workers.remove(victim).kill());
         workers.insert(victim, stage.worker(&SLOTS));
     }

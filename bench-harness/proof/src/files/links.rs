@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use queue_testing::links::{PLANTED, is_folder};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::other_user::{OtherUser, all_below};
@@ -14,28 +15,6 @@ use crate::Result;
 use crate::process::arena::Running;
 use crate::process::patience::wait_until;
 use crate::process::{Arena, Program};
-
-/// Files and folders that root makes or finds in its work.
-const PLACES: [&str; 16] = [
-    "queue.db-wal",
-    "queue.db-shm",
-    "queue.db.d",
-    "queue.db.d/writer.lock",
-    "queue.db.d/writer.waiting",
-    "queue.db.d/open.lock",
-    "queue.db.d/in-use.lock",
-    "queue.db.d/idle",
-    "queue.db.d/listening",
-    "queue.db.d/worker.log",
-    "queue.db.d/workers",
-    "queue.db.d/log",
-    "queue.db.d/log/2.1",
-    "queue.db.d/inputs",
-    "queue.db.d/restore",
-    "queue.db.d/restore/new.db",
-];
-
-const FOLDERS: [&str; 5] = ["queue.db.d", "restore", "workers", "log", "inputs"];
 
 /// When the link is there, and what it leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +35,7 @@ pub(super) fn run(
 ) -> Result<(usize, Vec<String>)> {
     let kinds = [Kind::Dangling, Kind::Leading, Kind::Flickering];
     let of_all = programs.iter().flat_map(|program| {
-        let links = PLACES
+        let links = PLANTED
             .iter()
             .flat_map(|name| kinds.map(|kind| (*name, kind)));
         links.map(|(name, kind)| (*program, name, kind))
@@ -80,7 +59,7 @@ fn meet(user: OtherUser, program: Program, name: &str, kind: Kind) -> Result<Vec
     }
     let target = Target {
         path: only_root.path().join("target"),
-        is_folder: FOLDERS.iter().any(|folder| name.ends_with(folder)),
+        is_folder: is_folder(name),
     };
     if kind != Kind::Dangling {
         target.make()?;

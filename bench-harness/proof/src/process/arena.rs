@@ -154,29 +154,7 @@ impl Arena {
     /// # Errors
     /// If the list of processes cannot be read.
     pub fn marked(&self) -> Result<Vec<u32>> {
-        let mut mark = b"QUEUE_DB=".to_vec();
-        mark.extend(
-            self.database()
-                .canonicalize()?
-                .as_os_str()
-                .as_encoded_bytes(),
-        );
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
-                continue;
-            };
-            // One that has ended meanwhile has nothing to be read.
-            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.split(|byte| *byte == 0).any(|one| one == mark) {
-                found.push(pid);
-            }
-        }
-        Ok(found)
+        Ok(queue_testing::processes::marked(&self.database())?)
     }
 
     /// Keeps the folder as evidence and returns where it is.

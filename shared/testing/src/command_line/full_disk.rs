@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::program::{Place, Running, until};
+use crate::not_permitted;
 
 /// A small file system, taken away when dropped.
 struct SmallDisk(PathBuf);
@@ -64,8 +65,7 @@ fn state(place: &Place, disk: &Path, id: &str) -> String {
 pub fn a_full_disk_kills_nothing_and_what_has_ended_is_recorded_once_there_is_room() {
     let place = Place::new();
     let Some(disk) = SmallDisk::at(place.path("disk")) else {
-        let _ = writeln!(std::io::stderr(), "skipped: nothing may be mounted here");
-        return;
+        return not_permitted("nothing may be mounted here");
     };
     let path = disk.0.clone();
     for name in ["one", "two"] {

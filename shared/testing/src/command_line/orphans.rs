@@ -1,12 +1,12 @@
 //! Whose process is this? What a killed worker's tasks left is ended before they run again; what is
 //! nobody's, or somebody else's, is left alone.
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
 use super::program::{Place, Process, Running, name, until, variable};
+use crate::not_permitted;
 
 /// Writes its process into `name`.
 fn writes_itself(name: &str) -> String {
@@ -136,10 +136,7 @@ fn has_namespaces() -> bool {
     let made = Command::new("unshare").args(UNSHARE).arg("true").output();
     let is_made = made.is_ok_and(|made| made.status.success());
     if !is_made {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: pid namespaces cannot be made here"
-        );
+        not_permitted("pid namespaces cannot be made here");
     }
     is_made
 }

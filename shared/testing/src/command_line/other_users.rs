@@ -2,7 +2,6 @@
 //! and the task is not run beside them.
 
 use std::fs::Permissions;
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +11,7 @@ use serde_json::Value;
 
 use super::orphans::{kill, process, stop};
 use super::program::{Place, Process, Running, until};
+use crate::not_permitted;
 
 /// A copy of `setpriv` that becomes root, as `sudo` does. It is removed afterwards.
 struct Sudo(PathBuf);
@@ -20,7 +20,7 @@ impl Sudo {
     /// Makes it, and lets a user who is not root work in the place; says if that cannot be.
     fn new(place: &Place) -> Option<Self> {
         let skips = |why: &str| {
-            let _ = writeln!(std::io::stderr(), "skipped: {why}");
+            not_permitted(why);
             None
         };
         if !rustix::process::geteuid().is_root() {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::program::{Done, Place, Process, Running, until};
+use crate::links::{PLANTED, is_folder};
+use crate::not_permitted;
 
 /// A user and a group that need no name, and are nobody else's.
 const USER: u32 = 61_234;
@@ -17,21 +19,16 @@ const GROUP: u32 = 61_235;
 fn place_of_another() -> Option<Place> {
     let place = Place::new();
     if !geteuid().is_root() {
-        skipped("only root can act for another user");
+        not_permitted("only root can act for another user");
         return None;
     }
     chown(place.path(""), Some(USER), Some(GROUP)).unwrap();
     let made = as_user(&place, &["add-task", "own", "true"]);
     if made.as_ref().is_none_or(|done| done.code() != 0) {
-        skipped("another user cannot run the program where it lies");
+        not_permitted("another user cannot run the program where it lies");
         return None;
     }
     Some(place)
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
 }
 
 /// Runs the program as that user; `None` if that user may not start it.
@@ -217,7 +214,7 @@ type Change = fn(&Place);
 /// Root ran commands from a file that anybody may write to.
 pub fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
     if !geteuid().is_root() {
-        skipped("only root is careful about whose file it is");
+        not_permitted("only root is careful about whose file it is");
         return;
     }
     let others: [(Change, &str); 4] = [
@@ -290,26 +287,6 @@ fn open_to(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What a user can plant in a folder that root works in, each as a link to a place where only root
-/// may write: files that root makes, files that it finds, and folders.
-const PLANTED: [&str; 15] = [
-    "queue.db-wal",
-    "queue.db-shm",
-    "queue.db.d",
-    "queue.db.d/writer.lock",
-    "queue.db.d/writer.waiting",
-    "queue.db.d/open.lock",
-    "queue.db.d/in-use.lock",
-    "queue.db.d/idle",
-    "queue.db.d/listening",
-    "queue.db.d/worker.log",
-    "queue.db.d/workers",
-    "queue.db.d/log",
-    "queue.db.d/log/2.1",
-    "queue.db.d/inputs",
-    "queue.db.d/restore",
-];
-
 /// Root created files through symbolic links in another user's folder. No link is followed.
 pub fn root_makes_and_changes_nothing_through_a_link_that_a_user_planted() {
     let only_root = Place::new();
@@ -320,9 +297,7 @@ pub fn root_makes_and_changes_nothing_through_a_link_that_a_user_planted() {
             };
             user_succeeds(&place, &["backup", "copy.db"]);
             let target = only_root.path("target");
-            let is_folder = ["queue.db.d", "restore", "workers", "log", "inputs"]
-                .iter()
-                .any(|folder| name.ends_with(folder));
+            let is_folder = is_folder(name);
             if exists && is_folder {
                 std::fs::create_dir(&target).unwrap();
             } else if exists {
@@ -357,6 +332,11 @@ fn end(pid: &str, signal: Signal) {
 fn plant(path: &Path, target: &Path) {
     let _ = std::fs::remove_dir_all(path);
     let _ = std::fs::remove_file(path);
+    let folder = path.parent().unwrap();
+    if !folder.exists() {
+        std::fs::create_dir(folder).unwrap();
+        chown(folder, Some(USER), Some(GROUP)).unwrap();
+    }
     symlink(target, path).unwrap();
 }
 

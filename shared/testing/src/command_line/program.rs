@@ -4,12 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long a condition may take on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub use crate::patience::{present, until};
+pub use crate::processes::Process;
 
 /// The program that the suite is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,71 +270,4 @@ fn collect(pipe: impl Read + Send + 'static) -> Collected {
         }
     });
     Collected(text)
-}
-
-/// The present, for how long another process takes or is to be left alone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a process of its own goes by the system's clock"
-)]
-pub fn present() -> std::time::Instant {
-    std::time::Instant::now()
-}
-
-/// Waits until a condition holds.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a process of its own is watched by looking again"
-)]
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = present();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A process, told by when it started from a later one of the same id: a busy machine goes round
-/// its ids within a minute.
-pub struct Process {
-    pid: u32,
-    started: String,
-}
-
-impl Process {
-    /// The process that has that id now.
-    pub fn of(pid: u32) -> Self {
-        let (_, started) = state_and_start(pid).expect("the process exists");
-        Self { pid, started }
-    }
-
-    /// Its id.
-    pub fn pid(&self) -> u32 {
-        self.pid
-    }
-
-    /// The program it runs, and what that was called with.
-    pub fn arguments(&self) -> String {
-        let arguments = std::fs::read(format!("/proc/{}/cmdline", self.pid));
-        String::from_utf8_lossy(&arguments.unwrap_or_default()).replace('\0', " ")
-    }
-
-    /// Ends it, whatever it is at.
-    pub fn kill(&self) {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-    }
-
-    /// Whether it still exists and is no zombie.
-    pub fn is_running(&self) -> bool {
-        state_and_start(self.pid)
-            .is_some_and(|(state, started)| state != "Z" && started == self.started)
-    }
-}
-
-/// Fields 3 and 22 of `/proc/PID/stat`; the second, the name, may contain anything.
-fn state_and_start(pid: u32) -> Option<(String, String)> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = text.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
-    Some((fields.next()?, fields.nth(18)?))
 }

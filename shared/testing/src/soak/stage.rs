@@ -3,16 +3,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use queue_core::{Queue, State, WorkerId};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::journal::Kill;
-
-/// How long a condition may take before the soak gives up on it. Far above what any needs, so
-/// that only a hang meets it.
-const PATIENCE: Duration = Duration::from_secs(300);
+use crate::patience::until;
+use crate::processes::{arguments, marked};
 
 /// A database, the program that works on it, and the engine to look at it with.
 pub struct Stage<Q> {
@@ -61,7 +58,7 @@ impl<Q: Queue> Stage<Q> {
             .spawn()
             .unwrap();
         let mut id = None;
-        wait_until("the worker is registered", || {
+        until("the worker is registered", || {
             let workers = self.queue.workers().unwrap();
             let own = workers.iter().find(|worker| worker.pid == child.id());
             id = own.map(|worker| worker.id);
@@ -88,7 +85,7 @@ impl<Q: Queue> Stage<Q> {
         let mut before = self.unfinished();
         while before > 0 {
             let mut now = before;
-            wait_until("another task has ended", || {
+            until("another task has ended", || {
                 now = self.unfinished();
                 now < before
             });
@@ -96,26 +93,10 @@ impl<Q: Queue> Stage<Q> {
         }
     }
 
-    /// Processes that carry this database's mark: commands, and whatever they left behind.
+    /// Processes that carry this database's mark, each with what it was called with.
     pub fn marked_processes(&self) -> Vec<String> {
-        let mut mark = b"QUEUE_DB=".to_vec();
-        mark.extend(self.path.as_os_str().as_encoded_bytes());
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == mark)
-            {
-                let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-                found.push(format!(
-                    "{}: {}",
-                    entry.path().display(),
-                    String::from_utf8_lossy(&command)
-                ));
-            }
-        }
-        found
+        let named = |pid| format!("{pid}: {}", arguments(pid));
+        marked(&self.path).unwrap().into_iter().map(named).collect()
     }
 
     /// What the workers logged, for the message of a failed check.
@@ -168,32 +149,4 @@ fn since_boot() -> u64 {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let up = uptime.split(' ').next().unwrap();
     up.replace('.', "").parse().unwrap()
-}
-
-/// A moment to measure real time from.
-#[expect(clippy::disallowed_methods, reason = "a soak takes real time")]
-pub fn started() -> Instant {
-    Instant::now()
-}
-
-/// Waits until `condition` holds.
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = started();
-    loop {
-        let looked = started();
-        if condition() {
-            return;
-        }
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        // Looking must not slow down what is looked at.
-        pause((looked.elapsed() * 4).max(Duration::from_millis(2)));
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the pause between two looks at a condition"
-)]
-fn pause(duration: Duration) {
-    std::thread::sleep(duration);
 }
