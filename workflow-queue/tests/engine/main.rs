@@ -12,6 +12,9 @@ mod inputs;
 mod key;
 mod lease;
 mod limit;
+/// The simulation's model.
+#[path = "../simulation/model.rs"]
+#[expect(dead_code, reason = "sequences have neither keys nor a prune")]
 mod model;
 mod promotion;
 mod prune;

@@ -1,9 +1,11 @@
 //! Random sequences of every operation, against the model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use queue_core::claim::{Claim, ClaimRequest, Held, WorkerId};
+use queue_core::clock::{BootTime, Clock as _};
 use queue_core::outcome::{Outcome, Settled};
 use queue_core::queue::{Change, Queue};
 use queue_core::state::State;
@@ -11,12 +13,14 @@ use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
 use workflow_queue::{Edge, Limit, LimitKind, Settings, WorkflowTask};
 
-use crate::model::{MAX_CRASHES, Model, Node};
+use crate::model::{Model, Node, Phase};
 use crate::{Bench, FAILED, Workflows, once};
 
 /// How many limited tasks may run at once.
 const BOUND: usize = 2;
-const LEASE_MS: u64 = 30_000;
+const LEASE: Duration = Duration::from_secs(30);
+/// Crashes after which a task has failed.
+const MAX_CRASHES: u32 = 2;
 
 /// An operation; numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -71,14 +75,12 @@ struct NewNode {
 struct Pair {
     bench: Bench,
     model: Model,
+    /// Every claim ever made, most of them stale.
+    claims: Vec<Claim>,
 }
 
 fn id(task: usize) -> TaskId {
     TaskId(i64::try_from(task).unwrap() + 1)
-}
-
-fn place(id: TaskId) -> usize {
-    usize::try_from(id.0).unwrap() - 1
 }
 
 impl Pair {
@@ -94,15 +96,13 @@ impl Pair {
             .unwrap();
         Self {
             bench,
-            model: Model {
-                boot: 1_000,
-                ..Model::default()
-            },
+            model: Model::default(),
+            claims: Vec::new(),
         }
     }
 
     /// A task as the engine is asked for it; its dependencies are tasks of before.
-    fn new_task(node: &NewNode, before: usize, stored: usize) -> (WorkflowTask, Node) {
+    fn new_task(node: &NewNode, before: usize, stored: usize) -> WorkflowTask {
         let mut task = once("t");
         task.task.options.max_crashes = MAX_CRASHES;
         if node.limited {
@@ -111,46 +111,30 @@ impl Pair {
                 ..Settings::default()
             });
         }
-        let mut after = BTreeMap::new();
+        let mut after = BTreeSet::new();
         for &(on, condition) in node.after.iter().filter(|_| before > 0) {
             let on = on % before;
-            if after.contains_key(&on) {
+            if !after.insert(on) {
                 continue;
             }
-            after.insert(on, condition);
             task = if on < stored {
                 task.after(id(on), condition)
             } else {
                 task.after(on - stored, condition)
             };
         }
-        let node = Node {
-            state: State::Blocked,
-            after,
-            met: BTreeSet::new(),
-            limited: node.limited,
-            crashes: 0,
-            cancel_requested: false,
-            claim: None,
-            lease_until: 0,
-        };
-        (task, node)
+        task
     }
 
     fn add(&mut self, nodes: &[NewNode], spawner: Option<Claim>) {
         let stored = self.model.nodes.len();
-        let mut tasks = Vec::new();
-        let mut fresh = Vec::new();
-        for (index, node) in nodes.iter().enumerate() {
-            let (task, node) = Self::new_task(node, stored + index, stored);
-            tasks.push(task);
-            fresh.push(node);
-        }
+        let new = |(index, node)| Self::new_task(node, stored + index, stored);
+        let tasks: Vec<WorkflowTask> = nodes.iter().enumerate().map(new).collect();
         let result = match spawner {
-            Some(claim) => self.bench.queue.spawn(claim, tasks, Vec::new()),
-            None => self.bench.queue.enqueue_workflow(tasks),
+            Some(claim) => self.bench.queue.spawn(claim, tasks.clone(), Vec::new()),
+            None => self.bench.queue.enqueue_workflow(tasks.clone()),
         };
-        if spawner.is_some_and(|claim| self.model.live(claim).is_none()) {
+        if spawner.is_some_and(|claim| !self.model.is_live(claim)) {
             assert!(result.unwrap_err().is_claim_lost());
             return;
         }
@@ -159,10 +143,25 @@ impl Pair {
             ids.iter().copied().eq((stored..).map(id).take(nodes.len())),
             "{ids:?}"
         );
-        self.model.nodes.extend(fresh);
-        for node in stored..self.model.nodes.len() {
-            self.model.settle_in(node);
-        }
+        let now = self.bench.now();
+        let fresh = tasks.iter().map(|task| Node::new(task, &ids, now));
+        self.model
+            .submit(ids.iter().copied().zip(fresh).collect());
+    }
+
+    fn boot(&self) -> BootTime {
+        self.bench.clock.now().boot
+    }
+
+    fn running(&self) -> impl Iterator<Item = (TaskId, &Node)> {
+        let nodes = self.model.stored();
+        nodes.filter(|(_, node)| node.phase == Phase::Runs)
+    }
+
+    /// How many limited tasks run.
+    fn limited(&self) -> usize {
+        let limited = self.running().filter(|(_, node)| is_limited(node));
+        limited.count()
     }
 
     fn claim(&mut self, worker: i64, limit: usize) {
@@ -170,37 +169,31 @@ impl Pair {
         let tasks = self.bench.queue.claim(&request).unwrap().tasks;
         assert!(tasks.len() <= limit);
         let full = tasks.len() == limit;
+        let lease_until = self.boot().after(LEASE);
         for task in tasks {
-            let node = &mut self.model.nodes[place(task.claim.task)];
+            let claim = task.claim;
+            let node = self.model.node(claim.task);
             assert_eq!(
-                node.state,
-                State::Queued,
+                node.phase,
+                Phase::Free,
                 "{} could not be claimed",
-                task.claim.task
+                claim.task
             );
-            let stale = self
-                .model
-                .claims
-                .iter()
-                .filter(|old| old.task == task.claim.task);
+            let mut stale = self.claims.iter().filter(|old| old.task == claim.task);
             assert!(
-                stale.clone().all(|old| old.token < task.claim.token),
+                stale.all(|old| old.token < claim.token),
                 "the token rises"
             );
-            node.state = State::Running;
-            node.claim = Some(task.claim);
-            node.lease_until = self.model.boot + LEASE_MS;
-            self.model.claims.push(task.claim);
+            node.phase = Phase::Runs;
+            node.claim = Some(claim);
+            node.lease_until = lease_until;
+            self.claims.push(claim);
         }
-        let running = self
-            .model
-            .running()
-            .filter(|(_, node)| node.limited)
-            .count();
+        let running = self.limited();
         assert!(running <= BOUND, "{running} limited tasks run");
-        let left = |node: &&Node| node.state == State::Queued && (!node.limited || running < BOUND);
+        let left = |node: &Node| node.phase == Phase::Free && (!is_limited(node) || running < BOUND);
         assert!(
-            full || !self.model.nodes.iter().any(|node| left(&node)),
+            full || !self.model.nodes.values().any(left),
             "a claim took too little"
         );
     }
@@ -212,27 +205,49 @@ impl Pair {
             _ => (Outcome::Returned, State::Queued),
         };
         let settled = self.bench.settle(claim, outcome);
-        let Some(task) = self.model.live(claim) else {
+        if !self.model.is_live(claim) {
             // An earlier settle of the same claim is repeated, or nothing is written.
             assert!(
                 settled == Settled::ClaimLost
                     || matches!(settled, Settled::Recorded(state) if state == self.bench.state(claim.task))
             );
             return;
+        }
+        let cancelled = self.model.node(claim.task).cancel_requested && state != State::Succeeded;
+        self.leave(claim.task, if cancelled { State::Cancelled } else { state });
+    }
+
+    /// A task is left by its worker: it has ended, or is free again.
+    fn leave(&mut self, task: TaskId, state: State) {
+        if state.is_terminal() {
+            self.model.end(task, state);
+        } else {
+            self.model.node(task).phase = Phase::Free;
+        }
+    }
+
+    fn crash(&mut self, task: TaskId) {
+        let node = self.model.node(task);
+        node.crashes += 1;
+        let state = if node.cancel_requested {
+            State::Cancelled
+        } else if node.crashes >= MAX_CRASHES {
+            State::Failed
+        } else {
+            State::Queued
         };
-        let cancelled = self.model.nodes[task].cancel_requested && state != State::Succeeded;
-        self.model
-            .end(task, if cancelled { State::Cancelled } else { state });
+        self.leave(task, state);
     }
 
     fn beat(&mut self, claim: Claim) {
         let held = self.bench.queue.heartbeat(&[claim]).unwrap()[0];
-        let Some(task) = self.model.live(claim) else {
+        if !self.model.is_live(claim) {
             assert_eq!(held, Held::Lost);
             return;
-        };
-        let node = &mut self.model.nodes[task];
-        node.lease_until = self.model.boot + LEASE_MS;
+        }
+        let lease_until = self.boot().after(LEASE);
+        let node = self.model.node(claim.task);
+        node.lease_until = lease_until;
         let expected = if node.cancel_requested {
             Held::CancelRequested
         } else {
@@ -243,123 +258,103 @@ impl Pair {
 
     fn expire(&mut self) {
         let expired = self.bench.queue.expired().unwrap();
-        let over = |node: &Node| node.lease_until <= self.model.boot;
-        let expected: Vec<_> = self
-            .model
-            .running()
-            .filter(|(_, node)| over(node))
-            .collect();
-        let expected: BTreeSet<_> = expected
-            .into_iter()
-            .map(|(task, node)| (task, node.claim))
-            .collect();
+        let now = self.boot();
+        let over = self.running().filter(|(_, node)| node.lease_until <= now);
+        let expected: BTreeSet<_> = over.map(|(task, node)| (task, node.claim)).collect();
         let found: BTreeSet<_> = expired
             .iter()
-            .map(|claim| (place(claim.task), Some(*claim)))
+            .map(|claim| (claim.task, Some(*claim)))
             .collect();
         assert_eq!(found, expected);
         let reaped = self.bench.queue.expire(&expired).unwrap();
         assert_eq!(reaped.len(), expired.len());
         for claim in expired {
-            self.model.crash(place(claim.task));
+            self.crash(claim.task);
         }
     }
 
     fn reap(&mut self, worker: i64) {
         let reaped = self.bench.queue.reap(WorkerId(worker)).unwrap();
         let of_worker = |node: &Node| node.claim.is_some_and(|claim| claim.worker.0 == worker);
-        let tasks: Vec<_> = self
-            .model
-            .running()
-            .filter(|(_, node)| of_worker(node))
-            .collect();
-        let tasks: Vec<_> = tasks.into_iter().map(|(task, _)| task).collect();
+        let tasks = self.running().filter(|(_, node)| of_worker(node));
+        let tasks: Vec<TaskId> = tasks.map(|(task, _)| task).collect();
         assert!(
             reaped
                 .iter()
-                .map(|one| place(one.claim.task))
+                .map(|one| one.claim.task)
                 .eq(tasks.iter().copied())
         );
         for task in tasks {
-            self.model.crash(task);
+            self.crash(task);
         }
     }
 
-    fn cancel(&mut self, task: usize) {
-        let change = self.bench.queue.cancel(&[id(task)]).unwrap()[0];
-        let node = &mut self.model.nodes[task];
-        match node.state {
-            State::Running => {
+    fn cancel(&mut self, task: TaskId) {
+        let change = self.bench.queue.cancel(&[task]).unwrap()[0];
+        let node = self.model.node(task);
+        match node.phase {
+            Phase::Runs => {
                 assert!(change.asked().is_some());
                 let again = matches!(change, Change::AlreadyRequested(_));
                 assert_eq!(again, node.cancel_requested);
                 node.cancel_requested = true;
             }
-            State::Scheduled | State::Blocked | State::Queued => {
+            Phase::Waits | Phase::Free => {
                 assert_eq!(change, Change::Done(State::Cancelled));
                 self.model.end(task, State::Cancelled);
             }
-            State::Cancelled => assert_eq!(change, Change::Already(State::Cancelled)),
-            ended @ (State::Succeeded | State::Failed | State::Skipped) => {
-                assert_eq!(change, Change::Refused(ended));
+            Phase::Ended(State::Cancelled) => {
+                assert_eq!(change, Change::Already(State::Cancelled));
             }
+            Phase::Ended(ended) => assert_eq!(change, Change::Refused(ended)),
         }
     }
 
-    fn retry(&mut self, tasks: &[usize], downstream: bool) {
-        let ids: Vec<_> = tasks.iter().map(|task| id(*task)).collect();
+    fn retry(&mut self, tasks: &[TaskId], downstream: bool) {
         let changes = if downstream {
-            self.bench.queue.retry_downstream(&ids)
+            self.bench.queue.retry_downstream(tasks)
         } else {
-            self.bench.queue.retry(&ids)
+            self.bench.queue.retry(tasks)
         };
-        let expected = self.model.retry(tasks, downstream);
+        let expected = self.model.retry(tasks, downstream, self.bench.now());
         for (change, reopened) in changes.unwrap().into_iter().zip(expected) {
             assert_eq!(matches!(change, Change::Done(_)), reopened, "{change:?}");
         }
     }
 
-    fn link(&mut self, dependent: usize, on: usize, condition: Condition) {
-        let edge = Edge {
-            dependent: id(dependent),
-            on: id(on),
-            condition,
-        };
+    fn link(&mut self, edge: Edge) {
         let result = self.bench.queue.add_dependencies(vec![edge]);
-        assert_eq!(
-            result.is_ok(),
-            self.model.link(dependent, on, condition),
-            "{result:?}"
-        );
+        let can_link = self.model.can_link(edge);
+        assert_eq!(result.is_ok(), can_link, "{result:?}");
+        if can_link {
+            self.model.link(edge);
+        }
     }
 
     fn apply(&mut self, operation: &Operation) {
-        let (tasks, claims) = (self.model.nodes.len(), self.model.claims.len());
+        let (tasks, claims) = (self.model.nodes.len(), self.claims.len());
         match operation {
             Operation::Submit(nodes) => self.add(nodes, None),
             Operation::Claim { worker, limit } => self.claim(*worker, *limit),
             Operation::Settle { claim, outcome } if claims > 0 => {
                 // Mostly recent claims, which are more often live.
-                self.settle(self.model.claims[claims - 1 - claim % claims], *outcome);
+                self.settle(self.claims[claims - 1 - claim % claims], *outcome);
             }
-            Operation::Beat { claim } if claims > 0 => self.beat(self.model.claims[claim % claims]),
+            Operation::Beat { claim } if claims > 0 => self.beat(self.claims[claim % claims]),
             Operation::Spawn { claim, node } if claims > 0 => {
-                let claim = self.model.claims[claims - 1 - claim % claims];
+                let claim = self.claims[claims - 1 - claim % claims];
                 self.add(std::slice::from_ref(node), Some(claim));
             }
-            Operation::Advance { millis } => {
-                self.bench.advance(*millis);
-                self.model.boot += millis;
-            }
+            Operation::Advance { millis } => self.bench.advance(*millis),
             Operation::Jump { millis } => self.bench.clock.jump(*millis),
             Operation::Expire => self.expire(),
             Operation::Reap { worker } => self.reap(*worker),
-            Operation::Cancel { task } if tasks > 0 => self.cancel(task % tasks),
+            Operation::Cancel { task } if tasks > 0 => self.cancel(id(task % tasks)),
             Operation::Retry {
                 tasks: some,
                 downstream,
             } if tasks > 0 => {
-                let some: Vec<_> = some.iter().map(|task| task % tasks).collect();
+                let some: Vec<_> = some.iter().map(|task| id(task % tasks)).collect();
                 self.retry(&some, *downstream);
             }
             Operation::Link {
@@ -367,7 +362,11 @@ impl Pair {
                 on,
                 condition,
             } if tasks > 0 => {
-                self.link(dependent % tasks, on % tasks, *condition);
+                self.link(Edge {
+                    dependent: id(dependent % tasks),
+                    on: id(on % tasks),
+                    condition: *condition,
+                });
             }
             Operation::Settle { .. }
             | Operation::Beat { .. }
@@ -383,26 +382,26 @@ impl Pair {
     fn check(&self) {
         let mut offered = 0;
         let mut ready = 0;
-        for (task, node) in self.model.nodes.iter().enumerate() {
-            let state = self.bench.state(id(task));
-            if node.limited && node.state == State::Queued {
+        for (task, node) in self.model.stored() {
+            let state = self.bench.state(task);
+            if is_limited(node) && node.phase == Phase::Free {
                 assert!(
                     matches!(state, State::Queued | State::Blocked),
-                    "task {}: {state}",
-                    id(task)
+                    "task {task}: {state}"
                 );
                 offered += usize::from(state == State::Queued);
                 ready += 1;
-            } else {
-                assert_eq!(state, node.state, "task {} {node:?}", id(task));
+                continue;
             }
+            let expected = match node.phase {
+                Phase::Waits => State::Blocked,
+                Phase::Free => State::Queued,
+                Phase::Runs => State::Running,
+                Phase::Ended(state) => state,
+            };
+            assert_eq!(state, expected, "task {task} {node:?}");
         }
-        let running = self
-            .model
-            .running()
-            .filter(|(_, node)| node.limited)
-            .count();
-        let free = BOUND.saturating_sub(running);
+        let free = BOUND.saturating_sub(self.limited());
         assert!(
             offered >= ready.min(free),
             "a free slot is offered to nobody"
@@ -411,19 +410,18 @@ impl Pair {
 
     /// Ends all that runs and works all that is left: nothing waits for ever.
     fn finish(&mut self) {
-        self.bench.advance(LEASE_MS);
-        self.model.boot += LEASE_MS;
+        self.bench.clock.advance(LEASE);
         self.expire();
         self.bench.drain();
-        for task in 0..self.model.nodes.len() {
-            let state = self.bench.state(id(task));
-            assert!(
-                state.is_terminal(),
-                "task {} is {state} in the end",
-                id(task)
-            );
+        for task in self.model.nodes.keys() {
+            let state = self.bench.state(*task);
+            assert!(state.is_terminal(), "task {task} is {state} in the end");
         }
     }
+}
+
+fn is_limited(node: &Node) -> bool {
+    node.limit_key.is_some()
 }
 
 fn condition() -> impl Strategy<Value = Condition> {

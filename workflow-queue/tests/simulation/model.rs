@@ -9,7 +9,7 @@ use queue_core::clock::{BootTime, Timestamp};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Standing};
-use workflow_queue::KeyScope;
+use workflow_queue::{KeyScope, On, WorkflowTask};
 
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,53 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// A task of a submission as it begins, free as yet; `ids` are those of the submission.
+    pub(crate) fn new(task: &WorkflowTask, ids: &[TaskId], now: Timestamp) -> Self {
+        let (new, settings) = (&task.task, &task.settings);
+        let from = new.run_at.map_or(now, |at| at.max(now));
+        let after = task.after.iter().filter_map(|dependency| {
+            let (condition, met) = (dependency.condition, false);
+            let on = match dependency.on {
+                On::Task(on) => on,
+                On::Index(index) => ids[index],
+                On::Name(_) => return None,
+            };
+            Some((on, Edge { condition, met }))
+        });
+        let mut node = Self {
+            phase: Phase::Free,
+            after: after.collect(),
+            workflow: TaskId(0),
+            queue: new.queue.clone(),
+            limit_key: settings.limit_key.clone(),
+            key_scope: settings.key_scope,
+            key_until: match settings.key_scope {
+                KeyScope::For(period) => Some(now.after(period)),
+                KeyScope::Forever | KeyScope::WhileUnfinished => None,
+            },
+            priority: new.priority,
+            run_at: new.run_at,
+            start_within: settings.start_within,
+            finish_within: settings.finish_within,
+            expires_at: None,
+            deadline_at: None,
+            max_attempts: new.options.max_attempts,
+            max_crashes: new.options.max_crashes,
+            attempts: 0,
+            attempts_before: 0,
+            lost: false,
+            crashes: 0,
+            cancel_requested: false,
+            claim: None,
+            lease_until: BootTime(0),
+            settled: false,
+            recorded: 0,
+            pruned: false,
+        };
+        node.give_time(from);
+        node
+    }
+
     /// What time it has to start and to end in counts from then.
     pub(crate) fn give_time(&mut self, from: Timestamp) {
         let start = self.start_within.map(|within| from.after(within));

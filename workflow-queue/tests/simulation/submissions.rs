@@ -111,7 +111,7 @@ fn carry_out(
         if let Some(key) = &task.task.key {
             model.keys.insert(key.clone(), one.id);
         }
-        let mut node = node(task, &ids, now);
+        let mut node = Node::new(task, &ids, now);
         node.workflow = workflow.unwrap_or(one.id);
         nodes.push((one.id, node));
     }
@@ -253,51 +253,4 @@ fn links(
         }
     }
     Ok(links)
-}
-
-/// A task as it begins, free as yet.
-fn node(task: &WorkflowTask, ids: &[TaskId], now: Timestamp) -> Node {
-    let (new, settings) = (&task.task, &task.settings);
-    let from = new.run_at.map_or(now, |at| at.max(now));
-    let after = task.after.iter().filter_map(|dependency| {
-        let (condition, met) = (dependency.condition, false);
-        let on = match dependency.on {
-            On::Task(on) => on,
-            On::Index(index) => ids[index],
-            On::Name(_) => return None,
-        };
-        Some((on, Edge { condition, met }))
-    });
-    let mut node = Node {
-        phase: Phase::Free,
-        after: after.collect(),
-        workflow: TaskId(0),
-        queue: new.queue.clone(),
-        limit_key: settings.limit_key.clone(),
-        key_scope: settings.key_scope,
-        key_until: match settings.key_scope {
-            KeyScope::For(period) => Some(now.after(period)),
-            KeyScope::Forever | KeyScope::WhileUnfinished => None,
-        },
-        priority: new.priority,
-        run_at: new.run_at,
-        start_within: settings.start_within,
-        finish_within: settings.finish_within,
-        expires_at: None,
-        deadline_at: None,
-        max_attempts: new.options.max_attempts,
-        max_crashes: new.options.max_crashes,
-        attempts: 0,
-        attempts_before: 0,
-        lost: false,
-        crashes: 0,
-        cancel_requested: false,
-        claim: None,
-        lease_until: queue_core::clock::BootTime(0),
-        settled: false,
-        recorded: 0,
-        pruned: false,
-    };
-    node.give_time(from);
-    node
 }
