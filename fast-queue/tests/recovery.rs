@@ -273,10 +273,14 @@ fn tasks_survive_workers_that_are_killed_over_and_over() {
     let mut workers = [start_victim(&queue), start_victim(&queue)];
     for kill in 0..KILLS {
         let seen = lines().len();
-        until("more tasks have run", || lines().len() > seen + 100 || lines().matches("end").count() >= TASKS);
+        until("more tasks have run", || {
+            lines().len() > seen + 100 || lines().matches("end").count() >= TASKS
+        });
         workers[kill % 2] = start_victim(&queue);
     }
-    until("every task has succeeded", || queue.stats().unwrap().count(State::Succeeded) == TASKS as u64);
+    until("every task has succeeded", || {
+        queue.stats().unwrap().count(State::Succeeded) == TASKS as u64
+    });
 
     let mut latest = std::collections::BTreeMap::new();
     let mut starts = 0;

@@ -14,11 +14,11 @@ use fast_queue::{
 use queue_core::maintenance::{Restored, restore, salvage};
 use queue_core::sidecar::registration::Registration;
 
-struct Scene {
+struct Sandbox {
     folder: tempfile::TempDir,
 }
 
-impl Scene {
+impl Sandbox {
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -69,16 +69,16 @@ fn add(queue: &FastQueue) -> TaskId {
 
 #[test]
 fn no_claim_from_before_a_restore_is_good_after_it() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     add(&queue);
-    scene.backup(&queue);
+    sandbox.backup(&queue);
     let before = claim(&queue);
     let later = add(&queue);
     let of_later = claim(&queue);
     drop(queue);
-    scene.restore().unwrap();
-    let queue = scene.open();
+    sandbox.restore().unwrap();
+    let queue = sandbox.open();
     let after = claim(&queue);
     assert_eq!((before.task, before.worker), (after.task, after.worker));
     assert!(after.token > before.token);
@@ -103,15 +103,15 @@ fn no_claim_from_before_a_restore_is_good_after_it() {
 
 #[test]
 fn every_restore_is_an_epoch_of_its_own() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     add(&queue);
-    scene.backup(&queue);
+    sandbox.backup(&queue);
     drop(queue);
     let mut claims = Vec::new();
     for _ in 0..3 {
-        scene.restore().unwrap();
-        claims.push(claim(&scene.open()));
+        sandbox.restore().unwrap();
+        claims.push(claim(&sandbox.open()));
     }
     assert!(claims.is_sorted_by_key(|claim| claim.token));
     claims.dedup();
@@ -120,16 +120,16 @@ fn every_restore_is_an_epoch_of_its_own() {
 
 #[test]
 fn a_claim_of_the_backup_is_void_and_its_task_returned() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     add(&queue);
     let running = claim(&queue);
-    scene.backup(&queue);
+    sandbox.backup(&queue);
     drop(queue);
-    let restored = scene.restore().unwrap();
+    let restored = sandbox.restore().unwrap();
     assert_eq!(restored.recovered.len(), 1);
     assert_eq!(restored.recovered[0].tasks[0].claim, running);
-    let queue = scene.open();
+    let queue = sandbox.open();
     let task = queue.get(running.task).unwrap().unwrap();
     assert_eq!((task.state, task.crashes), (State::Queued, 1));
     assert_eq!(settle(&queue, running), Settled::ClaimLost);
@@ -137,39 +137,39 @@ fn a_claim_of_the_backup_is_void_and_its_task_returned() {
 
 #[test]
 fn an_empty_queue_can_be_restored() {
-    let scene = Scene::new();
-    let queue = scene.open();
-    scene.backup(&queue);
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
+    sandbox.backup(&queue);
     drop(queue);
-    scene.restore().unwrap();
-    let queue = scene.open();
+    sandbox.restore().unwrap();
+    let queue = sandbox.open();
     assert_eq!(add(&queue), TaskId(1));
     drop(queue);
-    scene.restore().unwrap();
-    assert_eq!(add(&scene.open()), TaskId(2), "no id is given out twice");
+    sandbox.restore().unwrap();
+    assert_eq!(add(&sandbox.open()), TaskId(2), "no id is given out twice");
 }
 
 #[test]
 fn a_worker_of_the_backup_without_claims_is_forgotten() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     let serves = Serves {
         queue: "default".to_owned(),
         commands: true,
         handlers: Vec::new(),
     };
     let registration = Registration::new(&queue, 1, serves).unwrap();
-    scene.backup(&queue);
+    sandbox.backup(&queue);
     registration.close(&queue).unwrap();
     drop(queue);
-    assert_eq!(scene.restore().unwrap().recovered, []);
-    assert_eq!(scene.open().workers().unwrap(), []);
+    assert_eq!(sandbox.restore().unwrap().recovered, []);
+    assert_eq!(sandbox.open().workers().unwrap(), []);
 }
 
 #[test]
 fn of_what_has_ended_only_a_success_keeps_its_token() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     let ids = [add(&queue), add(&queue)];
     let done = claim(&queue);
     settle(&queue, done);
@@ -183,10 +183,10 @@ fn of_what_has_ended_only_a_success_keeps_its_token() {
             ended_at: None,
         }])
         .unwrap();
-    scene.backup(&queue);
+    sandbox.backup(&queue);
     drop(queue);
-    scene.restore().unwrap();
-    let queue = scene.open();
+    sandbox.restore().unwrap();
+    let queue = sandbox.open();
     let [done_now, called_off_now] = ids.map(|id| queue.get(id).unwrap().unwrap());
     assert_eq!(done_now.token, done.token);
     assert_eq!(called_off_now.state, State::Cancelled);
@@ -195,8 +195,8 @@ fn of_what_has_ended_only_a_success_keeps_its_token() {
 
 #[test]
 fn tasks_of_a_lost_lane_are_salvaged_into_one_that_is_paused() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     let kept = add(&queue);
     let tasks = vec![
         NewTask::shell("t", "true").queue("b"),
@@ -205,15 +205,21 @@ fn tasks_of_a_lost_lane_are_salvaged_into_one_that_is_paused() {
     ];
     queue.enqueue(tasks).unwrap();
     drop(queue);
-    let connection = rusqlite::Connection::open(scene.path("q.db")).unwrap();
+    let connection = rusqlite::Connection::open(sandbox.path("q.db")).unwrap();
     connection
         .execute("DELETE FROM queue_queues WHERE id > 1", [])
         .unwrap();
     drop(connection);
     let options = OpenOptions::new(Durability::Fast).unwrap();
     let open = |path: &Path, options| FastQueue::open_with(path, options);
-    salvage(&scene.path("q.db"), &scene.path("new.db"), &options, open).unwrap();
-    let queue = FastQueue::open(scene.path("new.db")).unwrap();
+    salvage(
+        &sandbox.path("q.db"),
+        &sandbox.path("new.db"),
+        &options,
+        open,
+    )
+    .unwrap();
+    let queue = FastQueue::open(sandbox.path("new.db")).unwrap();
     let lanes = queue.queues().unwrap();
     let told: Vec<_> = lanes
         .iter()
@@ -246,38 +252,38 @@ fn tasks_of_a_lost_lane_are_salvaged_into_one_that_is_paused() {
 
 #[test]
 fn a_restore_is_refused_while_the_database_is_open() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     let id = add(&queue);
-    scene.backup(&queue);
-    assert!(scene.restore().unwrap_err().is_busy());
+    sandbox.backup(&queue);
+    assert!(sandbox.restore().unwrap_err().is_busy());
     assert!(queue.get(id).unwrap().is_some());
     drop(queue);
     // A reader that knows nothing of the queue keeps it away, too.
-    let reader = rusqlite::Connection::open(scene.path("q.db")).unwrap();
+    let reader = rusqlite::Connection::open(sandbox.path("q.db")).unwrap();
     let tasks = "SELECT count(*) FROM queue_tasks";
     reader
         .query_row(tasks, [], |row| row.get::<_, i64>(0))
         .unwrap();
-    assert!(scene.restore().unwrap_err().is_busy());
+    assert!(sandbox.restore().unwrap_err().is_busy());
     drop(reader);
-    scene.restore().unwrap();
+    sandbox.restore().unwrap();
 }
 
 #[test]
 fn a_database_that_cannot_be_read_is_replaced_and_kept() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     let id = add(&queue);
-    scene.backup(&queue);
+    sandbox.backup(&queue);
     drop(queue);
-    std::fs::write(scene.path("q.db"), vec![0xaa; 9000]).unwrap();
-    std::fs::write(scene.path("q.db-wal"), vec![0xbb; 9000]).unwrap();
-    let kept = scene.restore().unwrap().kept.unwrap();
+    std::fs::write(sandbox.path("q.db"), vec![0xaa; 9000]).unwrap();
+    std::fs::write(sandbox.path("q.db-wal"), vec![0xbb; 9000]).unwrap();
+    let kept = sandbox.restore().unwrap().kept.unwrap();
     assert_eq!(std::fs::read(&kept).unwrap(), vec![0xaa; 9000]);
     let log = format!("{}-wal", kept.display());
     assert_eq!(std::fs::read(log).unwrap(), vec![0xbb; 9000]);
-    let queue = scene.open();
+    let queue = sandbox.open();
     assert!(queue.get(id).unwrap().is_some());
     // How many ids were given out cannot be told.
     assert!(add(&queue).0 > 1_000_000);
@@ -292,19 +298,19 @@ fn a_database_that_cannot_be_read_is_replaced_and_kept() {
 
 #[test]
 fn a_database_that_is_gone_may_have_given_out_any_id() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     add(&queue);
-    scene.backup(&queue);
+    sandbox.backup(&queue);
     drop(queue);
     for name in ["q.db", "q.db-wal", "q.db-shm"] {
-        let _ = std::fs::remove_file(scene.path(name));
+        let _ = std::fs::remove_file(sandbox.path(name));
     }
-    assert_eq!(scene.restore().unwrap().kept, None);
-    assert!(add(&scene.open()).0 > 1_000_000);
+    assert_eq!(sandbox.restore().unwrap().kept, None);
+    assert!(add(&sandbox.open()).0 > 1_000_000);
     // Where there never was one, none was given out but those of the backup.
     let options = OpenOptions::new(Durability::Fast).unwrap();
-    let (new, copy) = (scene.path("new.db"), scene.path("copy.db"));
+    let (new, copy) = (sandbox.path("new.db"), sandbox.path("copy.db"));
     let open = |path: &Path, options| FastQueue::open_with(path, options);
     restore(&new, &copy, &options, open).unwrap();
     assert_eq!(add(&FastQueue::open(&new).unwrap()), TaskId(2));
@@ -312,37 +318,37 @@ fn a_database_that_is_gone_may_have_given_out_any_id() {
 
 #[test]
 fn what_is_no_backup_is_refused_and_changes_nothing() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     let id = add(&queue);
     drop(queue);
     assert!(matches!(
-        scene.restore(),
+        sandbox.restore(),
         Err(fast_queue::Error::NotFound { .. })
     ));
     std::fs::write(
-        scene.path("copy.db"),
+        sandbox.path("copy.db"),
         "not a database at all, but text".repeat(99),
     )
     .unwrap();
-    assert!(scene.restore().is_err());
-    std::fs::write(scene.path("copy.db"), "").unwrap();
-    assert!(scene.restore().is_err());
-    std::fs::remove_file(scene.path("copy.db")).unwrap();
-    std::os::unix::fs::symlink(scene.path("q.db"), scene.path("copy.db")).unwrap();
+    assert!(sandbox.restore().is_err());
+    std::fs::write(sandbox.path("copy.db"), "").unwrap();
+    assert!(sandbox.restore().is_err());
+    std::fs::remove_file(sandbox.path("copy.db")).unwrap();
+    std::os::unix::fs::symlink(sandbox.path("q.db"), sandbox.path("copy.db")).unwrap();
     assert!(matches!(
-        scene.restore(),
+        sandbox.restore(),
         Err(fast_queue::Error::Invalid { .. })
     ));
-    assert!(scene.open().get(id).unwrap().is_some());
+    assert!(sandbox.open().get(id).unwrap().is_some());
 }
 
 #[test]
 fn a_backup_spares_what_it_must_not_replace() {
-    let scene = Scene::new();
-    let queue = scene.open();
+    let sandbox = Sandbox::new();
+    let queue = sandbox.open();
     add(&queue);
-    let backup = |name: &str, replace| queue.database().backup(&scene.path(name), replace);
+    let backup = |name: &str, replace| queue.database().backup(&sandbox.path(name), replace);
     backup("copy.db", false).unwrap();
     assert!(backup("copy.db", false).is_err(), "it exists");
     backup("copy.db", true).unwrap();
@@ -356,9 +362,9 @@ fn a_backup_spares_what_it_must_not_replace() {
     ] {
         assert!(backup(name, true).is_err(), "{name}");
     }
-    std::os::unix::fs::symlink(scene.path("copy.db"), scene.path("link.db")).unwrap();
+    std::os::unix::fs::symlink(sandbox.path("copy.db"), sandbox.path("link.db")).unwrap();
     assert!(backup("link.db", true).is_err(), "a link");
-    std::fs::write(scene.path("copy.db-wal"), "a log").unwrap();
+    std::fs::write(sandbox.path("copy.db-wal"), "a log").unwrap();
     assert!(
         backup("copy.db", true).is_err(),
         "the log would be played into it"

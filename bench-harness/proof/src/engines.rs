@@ -127,7 +127,7 @@ pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
         Some(seed) => single(sim::one(seed, &options)),
         None => sim::run(args.seeds.from, &options, &budget)?,
     };
-    let (tally, struck) = (&outcome.tally, outcome.tally.struck);
+    let (tally, injected) = (&outcome.tally, outcome.tally.injected);
     let details = [
         (
             "hours skipped because nothing was open",
@@ -141,11 +141,11 @@ pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
         ("recoveries", tally.counts.recoveries),
         ("turns", tally.counts.turns),
         ("files verified", tally.counts.verified),
-        ("power cuts", struck.power),
-        ("processes killed between system calls", struck.killed),
-        ("I/O errors armed", struck.errors),
-        ("full disks", struck.full),
-        ("checkpoints", struck.checkpoints),
+        ("power cuts", injected.power),
+        ("processes killed between system calls", injected.killed),
+        ("I/O errors armed", injected.errors),
+        ("full disks", injected.full),
+        ("checkpoints", injected.checkpoints),
     ];
     let mut shortened = size;
     for Violation { seed, what } in &outcome.violations {

@@ -5,7 +5,7 @@
 //!
 //! - The shipped engines, on real `SQLite`, over a disk that loses power, fails and fills up on
 //!   purpose: [`cuts`], [`errors`], [`sim`]. They stand on [`disk`], which says what a power cut may
-//!   leave, on [`vfs`], which has `SQLite` use it, and on [`rig`] and [`workload`].
+//!   leave, on [`vfs`], which has `SQLite` use it, and on [`test_machine`] and [`workload`].
 //! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`],
 //!   [`clock`], [`backup`], [`environment`],
 //!   [`identity`], [`shortage`], [`files`]. They stand on [`process`].
@@ -31,11 +31,11 @@ pub mod kills;
 mod mix;
 pub mod planted;
 pub mod process;
-pub mod rig;
 pub mod scorecard;
 pub mod shortage;
 pub mod sim;
 pub mod syscalls;
+pub mod test_machine;
 pub mod vfs;
 pub mod workload;
 pub mod zombies;

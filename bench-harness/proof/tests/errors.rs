@@ -7,7 +7,7 @@ use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue as _};
 use queue_proof::disk::{Fault, Guess, Kind};
 use queue_proof::errors::{Tally, sweep};
-use queue_proof::rig::{Engine, Manner, Opened, Rig};
+use queue_proof::test_machine::{Engine, Manner, Opened, TestMachine};
 
 #[test]
 fn whatever_fails_nothing_that_was_answered_for_is_lost() {
@@ -25,15 +25,15 @@ fn whatever_fails_nothing_that_was_answered_for_is_lost() {
 
 #[test]
 fn after_a_failed_sync_nothing_is_answered_for() {
-    let rig = Rig::new(1).unwrap();
+    let tested = TestMachine::new(1).unwrap();
     let manner = Manner {
         durability: Durability::Full,
         one_shot: true,
     };
-    let opened = rig.open(Engine::Workflow, manner).unwrap();
+    let opened = tested.open(Engine::Workflow, manner).unwrap();
     let task = |name: &str| NewTask::shell(name, "true");
     opened.enqueue(task("before")).unwrap();
-    let disk = rig.machine();
+    let disk = tested.machine();
     disk.disk(|disk| disk.fail(Fault::once(Kind::Sync, 1)));
     opened.enqueue(task("meanwhile")).unwrap_err();
     opened.enqueue(task("afterwards")).unwrap_err();
@@ -45,19 +45,19 @@ fn after_a_failed_sync_nothing_is_answered_for() {
 #[test]
 fn a_new_file_that_cannot_be_given_a_log_is_refused() {
     for (kind, nth) in [(Kind::Write, 3), (Kind::Sync, 1), (Kind::Delete, 1)] {
-        let mut rig = Rig::new(1).unwrap();
+        let mut tested = TestMachine::new(1).unwrap();
         let manner = Manner {
             durability: Durability::Full,
             one_shot: true,
         };
         let fault = Fault::once(kind, nth);
-        rig.machine().disk(|disk| disk.fail(fault));
-        rig.open(Engine::Fast, manner).unwrap_err();
-        let image = rig
+        tested.machine().disk(|disk| disk.fail(fault));
+        tested.open(Engine::Fast, manner).unwrap_err();
+        let image = tested
             .machine()
             .disk(|disk| disk.after_cut(&mut Guess::Nothing));
-        rig.boot(&image);
-        let opened = rig.open(Engine::Fast, manner).unwrap();
+        tested.boot(&image);
+        let opened = tested.open(Engine::Fast, manner).unwrap();
         let log = opened.database().read(|connection| {
             let mode: String =
                 connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
@@ -72,14 +72,14 @@ fn a_new_file_that_cannot_be_given_a_log_is_refused() {
 /// They are synced like everything else now.
 #[test]
 fn a_failed_sync_takes_nothing_from_those_who_go_on() {
-    let mut rig = Rig::new(1).unwrap();
+    let mut tested = TestMachine::new(1).unwrap();
     let manner = Manner {
         durability: Durability::Full,
         one_shot: true,
     };
     let task = |name: &str| NewTask::shell(name, "true");
     let [Opened::Workflow(worker), other] =
-        [(); 2].map(|()| rig.open(Engine::Workflow, manner).unwrap())
+        [(); 2].map(|()| tested.open(Engine::Workflow, manner).unwrap())
     else {
         unreachable!("opened as workflow-queue's");
     };
@@ -87,19 +87,20 @@ fn a_failed_sync_takes_nothing_from_those_who_go_on() {
     let claims = worker
         .claim(&ClaimRequest::commands(WorkerId(1), 1))
         .unwrap();
-    rig.clock().advance(Duration::from_secs(10));
+    tested.clock().advance(Duration::from_secs(10));
     let held = worker.heartbeat(&[claims.tasks[0].claim]).unwrap();
     assert_eq!(held, [Held::Held]);
-    rig.machine()
+    tested
+        .machine()
         .disk(|disk| disk.fail(Fault::once(Kind::Sync, 1)));
     other.enqueue(task("refused")).unwrap_err();
     let added = worker.enqueue(vec![task("acknowledged")]).unwrap();
-    let image = rig
+    let image = tested
         .machine()
         .disk(|disk| disk.after_cut(&mut Guess::Nothing));
     drop((worker, other));
-    rig.boot(&image);
-    let Opened::Workflow(queue) = rig.open(Engine::Workflow, manner).unwrap() else {
+    tested.boot(&image);
+    let Opened::Workflow(queue) = tested.open(Engine::Workflow, manner).unwrap() else {
         unreachable!("opened as workflow-queue's");
     };
     assert!(queue.get(added[0].id).unwrap().is_some());

@@ -11,16 +11,16 @@ fn nothing_is_lost_run_twice_or_stuck_whatever_fails_when() {
         assert_eq!(violations, [], "prove sim --seed {seed}");
         total += tally;
     }
-    let (counts, struck) = (total.counts, total.struck);
+    let (counts, injected) = (total.counts, total.injected);
     let seen = [
         counts.kills,
         counts.orphans,
         counts.recoveries,
-        struck.power,
-        struck.killed,
-        struck.errors,
-        struck.full,
-        struck.checkpoints,
+        injected.power,
+        injected.killed,
+        injected.errors,
+        injected.full,
+        injected.checkpoints,
     ];
     assert!(seen.iter().all(|count| *count > 0), "{total:?}");
 }

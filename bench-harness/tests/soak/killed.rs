@@ -10,7 +10,7 @@ use queue_core::queue::Serves;
 use queue_core::sidecar::registration::Registration;
 use queue_proof::process::trace::{Traced, was_killed};
 
-use crate::survivor::{Copied, Left, Template, claim, settle, try_claim};
+use crate::template::{Copied, Left, Template, claim, settle, try_claim};
 use queue_testing::patience::present;
 use queue_testing::soak::{long, report};
 
@@ -60,8 +60,8 @@ fn workers_finish_when_a_promotion_that_waits_for_them_is_killed_at_any_system_c
 /// processes be traced.
 fn sweep(has_worker: bool) -> Option<Tally> {
     let template = Template::new();
-    let scene = Scene::new(&template, has_worker);
-    let calls = Traced::of(&scene.promote()).calls().unwrap();
+    let promotion = Promotion::new(&template, has_worker);
+    let calls = Traced::of(&promotion.promote()).calls().unwrap();
     if calls.is_empty() {
         report("skipped: without strace, or where it may not trace, no system call can be chosen");
         return None;
@@ -70,10 +70,10 @@ fn sweep(has_worker: bool) -> Option<Tally> {
     let mut tally = Tally::new();
     // The last one ends the process, with everything done.
     for call in calls.iter().step_by(stride).chain(calls.last()) {
-        let scene = Scene::new(&template, has_worker);
-        let output = Traced::of(&scene.promote()).killed_at(call).unwrap();
+        let promotion = Promotion::new(&template, has_worker);
+        let output = Traced::of(&promotion.promote()).killed_at(call).unwrap();
         if was_killed(&output) {
-            *tally.entry(scene.end(&template)).or_default() += 1;
+            *tally.entry(promotion.end(&template)).or_default() += 1;
         }
     }
     report(&format!(
@@ -90,12 +90,12 @@ fn sweep(has_worker: bool) -> Option<Tally> {
 }
 
 /// A file to promote, and perhaps a living worker of fast-queue with a task under way.
-struct Scene {
+struct Promotion {
     copy: Copied,
     worker: Option<(FastQueue, Registration, Vec<Claim>)>,
 }
 
-impl Scene {
+impl Promotion {
     fn new(template: &Template, has_worker: bool) -> Self {
         let copy = template.copy();
         let worker = has_worker.then(|| {

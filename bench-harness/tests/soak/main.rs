@@ -13,14 +13,14 @@
 mod killed;
 mod running;
 mod stopped;
-mod survivor;
+mod template;
 
 use std::path::{Path, PathBuf};
 
 use fast_queue::FastQueue;
 use workflow_queue::WorkflowQueue;
 
-use queue_testing::soak::stage::Stage;
+use queue_testing::soak::database::SoakDatabase;
 
 /// A program of this workspace. It lies beside the tests, where building the workspace's tests
 /// puts it.
@@ -36,15 +36,15 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// The folder's database as fast-queue has it.
-fn fast_stage(folder: &Path) -> Stage<FastQueue> {
-    Stage::new(folder, &program("fast-queue"), |path| {
+fn fast_database(folder: &Path) -> SoakDatabase<FastQueue> {
+    SoakDatabase::new(folder, &program("fast-queue"), |path| {
         FastQueue::open(path).unwrap()
     })
 }
 
 /// The folder's database as workflow-queue has it.
-fn flow_stage(folder: &Path) -> Stage<WorkflowQueue> {
-    Stage::new(folder, &program("workflow-queue"), |path| {
+fn flow_database(folder: &Path) -> SoakDatabase<WorkflowQueue> {
+    SoakDatabase::new(folder, &program("workflow-queue"), |path| {
         WorkflowQueue::open(path).unwrap()
     })
 }

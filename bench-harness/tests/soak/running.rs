@@ -8,10 +8,10 @@ use queue_core::error::Error;
 use queue_core::{NewTask, Queue, State};
 use workflow_queue::WorkflowQueue;
 
-use crate::{fast_stage, flow_stage};
-use queue_testing::soak::journal::{Journal, Kill, Verdicts};
+use crate::{fast_database, flow_database};
 use queue_testing::patience::{present, until};
-use queue_testing::soak::stage::{Stage, Worker};
+use queue_testing::soak::database::{SoakDatabase, WorkerProcess};
+use queue_testing::soak::journal::{Journal, Kill, Verdicts};
 use queue_testing::soak::{command, long, report};
 
 /// The task that runs when the promotion begins, and until it is let go.
@@ -43,7 +43,7 @@ fn a_worker_that_dies_while_its_file_is_promoted_costs_one_more_run_and_nothing_
 fn promote_under_way(fate: Fate) {
     let count = if long() { 100_000 } else { 2_000 };
     let folder = tempfile::tempdir().unwrap();
-    let fast = fast_stage(folder.path());
+    let fast = fast_database(folder.path());
     let path = fast.file("journal");
     enqueue(&fast, count);
 
@@ -78,7 +78,7 @@ fn promote_under_way(fate: Fate) {
         assert!(status.success(), "{status}: {}", said(&fast));
     }
     let before = Journal::read(&path).ended();
-    let flow = flow_stage(folder.path());
+    let flow = flow_database(folder.path());
     finish(&flow, fate);
     assert!(before < count, "nothing was left for the new workers");
 
@@ -98,7 +98,7 @@ fn promote_under_way(fate: Fate) {
     ));
 }
 
-fn enqueue(fast: &Stage<FastQueue>, count: usize) {
+fn enqueue(fast: &SoakDatabase<FastQueue>, count: usize) {
     let journal = fast.file("journal");
     let mut tasks = vec![command("plain", ":", &journal); count];
     tasks[0] = command("held", HOLD, &journal).priority(1);
@@ -107,12 +107,12 @@ fn enqueue(fast: &Stage<FastQueue>, count: usize) {
 }
 
 /// Lets the held task end.
-fn release(fast: &Stage<FastQueue>) {
+fn release(fast: &SoakDatabase<FastQueue>) {
     File::create(fast.file("journal.go")).unwrap();
 }
 
 /// Starts `promote`; it goes on until the workers have left.
-fn promote(fast: &Stage<FastQueue>) -> Child {
+fn promote(fast: &SoakDatabase<FastQueue>) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
@@ -124,13 +124,16 @@ fn promote(fast: &Stage<FastQueue>) -> Child {
     command.spawn().unwrap()
 }
 
-fn said(fast: &Stage<FastQueue>) -> String {
+fn said(fast: &SoakDatabase<FastQueue>) -> String {
     std::fs::read_to_string(fast.file("promotions.log")).unwrap_or_default()
 }
 
 /// Waits until the worker that holds nothing has left by itself and both promotions say for whom
 /// they wait still; which worker that is, and the other.
-fn leaving(fast: &Stage<FastQueue>, pair: [Worker; 2]) -> (Worker, Worker) {
+fn leaving(
+    fast: &SoakDatabase<FastQueue>,
+    pair: [WorkerProcess; 2],
+) -> (WorkerProcess, WorkerProcess) {
     until("one worker has left", || {
         fast.queue.workers().unwrap().len() == 1
     });
@@ -150,7 +153,7 @@ fn leaving(fast: &Stage<FastQueue>, pair: [Worker; 2]) -> (Worker, Worker) {
 }
 
 /// Works off what is left.
-fn finish(flow: &Stage<WorkflowQueue>, fate: Fate) {
+fn finish(flow: &SoakDatabase<WorkflowQueue>, fate: Fate) {
     let workers = [(); 2].map(|()| flow.worker(&["4"]));
     if fate == Fate::Dies {
         let path = flow.file("journal");
@@ -166,7 +169,7 @@ fn finish(flow: &Stage<WorkflowQueue>, fate: Fate) {
     }
 }
 
-fn check(flow: &Stage<WorkflowQueue>, count: usize, journal: &Journal, kills: &[Kill]) {
+fn check(flow: &SoakDatabase<WorkflowQueue>, count: usize, journal: &Journal, kills: &[Kill]) {
     let mut faults = Vec::new();
     for task in 1..=i64::try_from(count).unwrap() {
         faults.extend(journal.faults(task, WELL, kills));

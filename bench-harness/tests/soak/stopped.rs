@@ -6,15 +6,15 @@ use fast_queue::FastQueue;
 use queue_core::{Queue, State};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{fast_stage, flow_stage};
-use queue_testing::soak::command;
+use crate::{fast_database, flow_database};
 use queue_testing::patience::until;
-use queue_testing::soak::stage::{Stage, Worker};
+use queue_testing::soak::command;
+use queue_testing::soak::database::{SoakDatabase, WorkerProcess};
 
 #[test]
 fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {
     let folder = tempfile::tempdir().unwrap();
-    let fast = fast_stage(folder.path());
+    let fast = fast_database(folder.path());
     let journal = fast.file("journal");
     let held = command(
         "held",
@@ -48,20 +48,20 @@ fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {
     std::fs::write(fast.file("journal.go"), "").unwrap();
     let output = promote(&fast, &[]);
     assert!(output.status.success(), "{output:?}");
-    let flow = flow_stage(folder.path());
+    let flow = flow_database(folder.path());
     let stats = flow.queue.stats().unwrap();
     let counts = [State::Succeeded, State::Queued].map(|state| stats.count(state));
     assert_eq!(counts, [1, 1], "it finished what it had and took no more");
 }
 
-fn pid(fast: &Stage<FastQueue>, worker: &Worker) -> Pid {
+fn pid(fast: &SoakDatabase<FastQueue>, worker: &WorkerProcess) -> Pid {
     let workers = fast.queue.workers().unwrap();
     let own = workers.iter().find(|one| one.id == worker.id()).unwrap();
     Pid::from_raw(i32::try_from(own.pid).unwrap()).unwrap()
 }
 
 /// Promotes the file and returns what the program said, unless it hangs.
-fn promote(fast: &Stage<FastQueue>, options: &[&str]) -> Output {
+fn promote(fast: &SoakDatabase<FastQueue>, options: &[&str]) -> Output {
     let mut child = Command::new(crate::program("workflow-queue"))
         .arg("promote")
         .args(options)

@@ -3,9 +3,9 @@
 use fast_queue::{FastQueue, Queue, TaskId};
 
 use crate::commands::{Expected, mix};
-use queue_testing::soak::journal::Journal;
 use queue_testing::patience::until;
-use queue_testing::soak::stage::{Stage, Worker};
+use queue_testing::soak::database::{SoakDatabase, WorkerProcess};
+use queue_testing::soak::journal::Journal;
 use queue_testing::soak::{long, report};
 
 const SLOTS: [&str; 2] = ["--slots", "4"];
@@ -14,17 +14,17 @@ const SLOTS: [&str; 2] = ["--slots", "4"];
 fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
     let (count, kills) = if long() { (1_000, 10) } else { (100, 3) };
     let folder = tempfile::tempdir().unwrap();
-    let stage = crate::stage(folder.path());
-    let journal = stage.file("journal");
+    let database = crate::database(folder.path());
+    let journal = database.file("journal");
     let (tasks, expected): (Vec<_>, Vec<Expected>) = mix(count, &journal).into_iter().unzip();
-    let enqueued = stage.queue.enqueue(tasks).unwrap();
+    let enqueued = database.queue.enqueue(tasks).unwrap();
     let runs: usize = expected
         .iter()
         .map(|expected| expected.attempts as usize)
         .sum();
 
-    let steady = stage.worker(&SLOTS);
-    let mut doomed = stage.worker(&SLOTS);
+    let steady = database.worker(&SLOTS);
+    let mut doomed = database.worker(&SLOTS);
     let mut killed = Vec::new();
     for number in 1..=kills {
         let due = runs * number / (kills + 2);
@@ -33,23 +33,28 @@ fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
             journal.ended() >= due && journal.is_running(doomed.id())
         });
         killed.push(doomed.kill());
-        doomed = stage.worker(&SLOTS);
+        doomed = database.worker(&SLOTS);
     }
-    stage.finish();
+    database.finish();
     stop(steady, doomed);
 
     let journal = Journal::read(&journal);
     let mut faults = Vec::new();
     for (enqueued, expected) in enqueued.iter().zip(&expected) {
         faults.extend(journal.faults(enqueued.id.0, expected.verdicts(), &killed));
-        faults.extend(state_fault(&stage, enqueued.id, *expected));
+        faults.extend(state_fault(&database, enqueued.id, *expected));
     }
     let recoveries: Vec<_> = killed
         .iter()
         .filter_map(|kill| journal.recovery_ms(*kill))
         .collect();
-    assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), stage.log());
-    assert_eq!(stage.marked_processes(), [""; 0], "orphans are left");
+    assert!(
+        faults.is_empty(),
+        "{}\n{}",
+        faults.join("\n"),
+        database.log()
+    );
+    assert_eq!(database.marked_processes(), [""; 0], "orphans are left");
     assert!(!recoveries.is_empty(), "no kill interrupted anything");
     report(&format!(
         "{count} tasks, {} runs, {} of them repeated after {kills} kills; recovered in {recoveries:?} ms",
@@ -65,7 +70,7 @@ fn every_task_ends_as_it_should_though_a_worker_keeps_dying() {
     }
 }
 
-fn stop(steady: Worker, doomed: Worker) {
+fn stop(steady: WorkerProcess, doomed: WorkerProcess) {
     assert!(steady.stop(), "the steady worker left with an error");
     assert!(
         doomed.stop(),
@@ -73,8 +78,12 @@ fn stop(steady: Worker, doomed: Worker) {
     );
 }
 
-fn state_fault(stage: &Stage<FastQueue>, id: TaskId, expected: Expected) -> Option<String> {
-    let task = stage.queue.get(id).unwrap().unwrap();
+fn state_fault(
+    database: &SoakDatabase<FastQueue>,
+    id: TaskId,
+    expected: Expected,
+) -> Option<String> {
+    let task = database.queue.get(id).unwrap().unwrap();
     let found = Expected {
         state: task.state,
         attempts: task.attempt,

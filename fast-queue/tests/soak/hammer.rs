@@ -5,20 +5,20 @@ use std::time::Duration;
 use fast_queue::{FastQueue, Queue, State};
 
 use queue_testing::patience::present;
-use queue_testing::soak::stage::Stage;
+use queue_testing::soak::database::SoakDatabase;
 use queue_testing::soak::{long, report};
 
 #[test]
 fn no_busy_error_reaches_a_user() {
     let window = Duration::from_secs(if long() { 60 } else { 3 });
     let folder = tempfile::tempdir().unwrap();
-    let stage = crate::stage(folder.path());
-    let workers = [(); 2].map(|()| stage.worker(&["--slots", "4"]));
+    let database = crate::database(folder.path());
+    let workers = [(); 2].map(|()| database.worker(&["--slots", "4"]));
     let loops: Vec<Loop> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2)
             .map(|number| {
-                let stage = &stage;
-                scope.spawn(move || hammer(stage, number, window))
+                let database = &database;
+                scope.spawn(move || hammer(database, number, window))
             })
             .collect();
         threads
@@ -26,12 +26,12 @@ fn no_busy_error_reaches_a_user() {
             .map(|thread| thread.join().unwrap())
             .collect()
     });
-    stage.finish();
+    database.finish();
     for worker in workers {
         assert!(
             worker.stop(),
             "a worker left with an error\n{}",
-            stage.log()
+            database.log()
         );
     }
     let complaints: Vec<String> = loops
@@ -39,10 +39,10 @@ fn no_busy_error_reaches_a_user() {
         .flat_map(|own| own.complaints.clone())
         .collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
-    let log = stage.log();
+    let log = database.log();
     assert!(!log.contains("busy") && !log.contains("locked"), "{log}");
     let added: u64 = loops.iter().map(|own| own.added).sum();
-    let stats = stage.queue.stats().unwrap();
+    let stats = database.queue.stats().unwrap();
     assert_eq!(
         stats.count(State::Succeeded),
         added,
@@ -63,7 +63,7 @@ struct Loop {
 }
 
 /// One user's loop: adds, looks, adds.
-fn hammer(stage: &Stage<FastQueue>, number: u32, window: Duration) -> Loop {
+fn hammer(database: &SoakDatabase<FastQueue>, number: u32, window: Duration) -> Loop {
     let name = format!("loop {number}");
     let verbs: [&[&str]; 8] = [
         &["add-task", &name, "true"],
@@ -79,7 +79,7 @@ fn hammer(stage: &Stage<FastQueue>, number: u32, window: Duration) -> Loop {
     let start = present();
     while start.elapsed() < window {
         for verb in verbs {
-            let output = stage.program(verb).output().unwrap();
+            let output = database.program(verb).output().unwrap();
             own.verbs += 1;
             let said = String::from_utf8_lossy(&output.stderr);
             if !output.status.success() || said.contains("busy") || said.contains("locked") {

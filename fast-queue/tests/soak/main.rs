@@ -17,10 +17,10 @@ use std::path::Path;
 
 use fast_queue::FastQueue;
 
-use queue_testing::soak::stage::Stage;
+use queue_testing::soak::database::SoakDatabase;
 
 /// An empty database in that folder.
-fn stage(folder: &Path) -> Stage<FastQueue> {
+fn database(folder: &Path) -> SoakDatabase<FastQueue> {
     let program = Path::new(env!("CARGO_BIN_EXE_fast-queue"));
-    Stage::new(folder, program, |path| FastQueue::open(path).unwrap())
+    SoakDatabase::new(folder, program, |path| FastQueue::open(path).unwrap())
 }

@@ -1,20 +1,20 @@
 //! What a draining worker waits for, and what it leaves for a person.
 
-use queue_testing::command_line::program::{Place, until};
+use queue_testing::command_line::program::{Sandbox, until};
 
-fn drained(place: &Place, words: &[&str]) -> (i32, String) {
+fn drained(sandbox: &Sandbox, words: &[&str]) -> (i32, String) {
     let mut call = vec!["worker", "--drain"];
     call.extend_from_slice(words);
-    let done = place.run(&call);
+    let done = sandbox.run(&call);
     (done.code(), done.stderr())
 }
 
 #[test]
 fn a_limit_that_lets_nothing_run_is_named() {
-    let place = Place::new();
-    place.ok(&["enqueue", "keyed", "true", "--limit-key", "k"]);
-    place.ok(&["limit", "--key", "k", "--concurrency", "0"]);
-    let (code, said) = drained(&place, &[]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "keyed", "true", "--limit-key", "k"]);
+    sandbox.ok(&["limit", "--key", "k", "--concurrency", "0"]);
+    let (code, said) = drained(&sandbox, &[]);
     assert_eq!(code, 1, "{said}");
     assert!(
         said.contains(
@@ -22,14 +22,14 @@ fn a_limit_that_lets_nothing_run_is_named() {
         ),
         "{said}"
     );
-    place.ok(&["limit", "--key", "k", "--remove"]);
-    assert_eq!(drained(&place, &[]).0, 0);
-    place.ok(&["limit", "--queue", "default", "--concurrency", "0"]);
-    place.ok(&["enqueue", "one", "true"]);
-    let (code, said) = drained(&place, &[]);
+    sandbox.ok(&["limit", "--key", "k", "--remove"]);
+    assert_eq!(drained(&sandbox, &[]).0, 0);
+    sandbox.ok(&["limit", "--queue", "default", "--concurrency", "0"]);
+    sandbox.ok(&["enqueue", "one", "true"]);
+    let (code, said) = drained(&sandbox, &[]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("limit default lets no task run"), "{said}");
-    place.ok(&[
+    sandbox.ok(&[
         "limit",
         "--queue",
         "default",
@@ -38,17 +38,17 @@ fn a_limit_that_lets_nothing_run_is_named() {
         "--rate",
         "0/s",
     ]);
-    assert_eq!(drained(&place, &[]).0, 1);
-    place.ok(&["limit", "--queue", "default", "--remove"]);
-    assert_eq!(drained(&place, &[]).0, 0);
+    assert_eq!(drained(&sandbox, &[]).0, 1);
+    sandbox.ok(&["limit", "--queue", "default", "--remove"]);
+    assert_eq!(drained(&sandbox, &[]).0, 0);
 }
 
 /// Parked tasks counted as blocked, and a drain left them although their slot came free by itself.
 #[test]
 fn a_slot_that_another_queue_holds_is_waited_for() {
-    let place = Place::new();
-    place.ok(&["limit", "--key", "k", "--concurrency", "1"]);
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["limit", "--key", "k", "--concurrency", "1"]);
+    sandbox.ok(&[
         "enqueue",
         "holds",
         "until test -e go; do sleep 0.02; done",
@@ -57,34 +57,34 @@ fn a_slot_that_another_queue_holds_is_waited_for() {
         "--queue",
         "other",
     ]);
-    let mut other = place.start(&["worker", "--queue", "other", "--drain"]);
-    until("the slot is taken", || place.state("1") == "running");
-    place.ok(&["enqueue", "waits", "true", "--limit-key", "k"]);
-    let mut worker = place.start(&["worker", "--drain"]);
+    let mut other = sandbox.start(&["worker", "--queue", "other", "--drain"]);
+    until("the slot is taken", || sandbox.state("1") == "running");
+    sandbox.ok(&["enqueue", "waits", "true", "--limit-key", "k"]);
+    let mut worker = sandbox.start(&["worker", "--drain"]);
     until("the worker is at rest", || {
         worker.stderr().contains("runs up to")
     });
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(
         (worker.ended(), other.ended()),
         (Some(0), Some(0)),
         "{}",
         worker.stderr()
     );
-    assert_eq!(place.state("2"), "succeeded");
+    assert_eq!(sandbox.state("2"), "succeeded");
 }
 
 #[test]
 fn a_task_that_waits_for_a_queue_without_a_worker_is_named() {
-    let place = Place::new();
-    place.ok(&["enqueue", "first", "true", "--queue", "other"]);
-    place.ok(&["enqueue", "second", "true", "--after", "1"]);
-    let (code, said) = drained(&place, &[]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "first", "true", "--queue", "other"]);
+    sandbox.ok(&["enqueue", "second", "true", "--after", "1"]);
+    let (code, said) = drained(&sandbox, &[]);
     assert_eq!(code, 1, "{said}");
     let hint = "1 task waits for task 1 of queue other, which no worker can run; start one with \
                 `workflow-queue worker --queue other`";
     assert!(said.contains(hint), "{said}");
-    assert_eq!(drained(&place, &["--queue", "other"]).0, 0);
-    assert_eq!(drained(&place, &[]).0, 0);
-    assert_eq!(place.state("2"), "succeeded");
+    assert_eq!(drained(&sandbox, &["--queue", "other"]).0, 0);
+    assert_eq!(drained(&sandbox, &[]).0, 0);
+    assert_eq!(sandbox.state("2"), "succeeded");
 }

@@ -5,11 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use queue_core::clock::{Clock as _, SystemClock};
 use rustix::process::{Resource, Signal};
 
-use queue_testing::command_line::program::{Place, Process, Running, until};
+use queue_testing::command_line::program::{Process, Running, Sandbox, until};
 
 #[test]
 fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     // Each run looks at those before it. One that was killed stays a zombie while its worker, its
     // parent, is stopped.
     let command = r"for pid in $(cat starts); do
@@ -17,27 +17,27 @@ fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
         done
         echo $$ >> starts
         while ! test -e go; do sleep 0.02; done";
-    place.ok(&["enqueue", "slow", command]);
+    sandbox.ok(&["enqueue", "slow", command]);
     let worker = ["worker", "1", "--lease", "1s", "--drain"];
-    let starts = || place.read("starts").lines().count();
-    let mut first = place.start(&worker);
+    let starts = || sandbox.read("starts").lines().count();
+    let mut first = sandbox.start(&worker);
     until("the first run begins", || starts() == 1);
-    let first_run = Process::of(place.read("starts").trim().parse().unwrap());
-    stop_outside_a_write(&first, &place);
-    let mut second = place.start(&worker);
+    let first_run = Process::of(sandbox.read("starts").trim().parse().unwrap());
+    stop_outside_a_write(&first, &sandbox);
+    let mut second = sandbox.start(&worker);
     until("the second run begins", || starts() == 2);
-    assert_eq!(place.read("overlaps"), "", "the first run had ended");
+    assert_eq!(sandbox.read("overlaps"), "", "the first run had ended");
     assert!(!first_run.is_running());
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(second.ended(), Some(0));
     first.signal(Signal::CONT);
     assert_eq!(first.ended(), Some(6));
     until("it is told", || {
         first.stderr().contains("claims on 1 task were lost")
     });
-    assert_eq!(place.state("1"), "succeeded");
+    assert_eq!(sandbox.state("1"), "succeeded");
     assert_eq!(
-        recorded(&place),
+        recorded(&sandbox),
         ["queued", "succeeded"],
         "one success is recorded"
     );
@@ -45,32 +45,32 @@ fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
 
 #[test]
 fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let command = "echo $$ >> starts; ! test -e second || exit 0
         while ! test -e go; do sleep 0.02; done; exit 7";
-    place.ok(&["enqueue", "once", command, "--max-attempts", "1"]);
+    sandbox.ok(&["enqueue", "once", command, "--max-attempts", "1"]);
     let worker = ["worker", "1", "--lease", "1s", "--drain"];
-    let mut first = place.start(&worker);
+    let mut first = sandbox.start(&worker);
     until("the first run begins", || {
-        place.read("starts").ends_with('\n')
+        sandbox.read("starts").ends_with('\n')
     });
-    let first_run = Process::of(place.read("starts").trim().parse().unwrap());
-    stop_outside_a_write(&first, &place);
-    place.write("second", "");
-    place.write("go", "");
+    let first_run = Process::of(sandbox.read("starts").trim().parse().unwrap());
+    stop_outside_a_write(&first, &sandbox);
+    sandbox.write("second", "");
+    sandbox.write("go", "");
     until("the first run ends, unseen by its worker", || {
         !first_run.is_running()
     });
-    assert_eq!(place.start(&worker).ended(), Some(0));
+    assert_eq!(sandbox.start(&worker).ended(), Some(0));
     first.signal(Signal::CONT);
     assert_eq!(first.ended(), Some(6), "{}", first.stderr());
-    assert_eq!(place.read("starts").lines().count(), 2);
-    let task = place.json(&["show", "1"]);
+    assert_eq!(sandbox.read("starts").lines().count(), 2);
+    let task = sandbox.json(&["show", "1"]);
     assert_eq!(
         (&task["state"], &task["exit_code"]),
         (&"succeeded".into(), &0.into())
     );
-    assert_eq!(recorded(&place), ["queued", "succeeded"]);
+    assert_eq!(recorded(&sandbox), ["queued", "succeeded"]);
 }
 
 /// When the lease of the first task ends, in milliseconds of boot time, while it runs.
@@ -87,17 +87,17 @@ fn boot_now() -> i64 {
 /// up, and it ran again. Now a lease runs out only while others could write.
 #[test]
 fn a_file_that_is_held_for_several_leases_costs_no_claim() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let command = "echo run >> runs; while ! test -e go; do sleep 0.02; done";
-    place.ok(&["enqueue", "long", command]);
+    sandbox.ok(&["enqueue", "long", command]);
     let worker = ["worker", "1", "--lease", "1s"];
-    let mut owner = place.start(&worker);
-    until("it runs", || place.read("runs") == "run\n");
-    let mut other = place.start(&worker);
+    let mut owner = sandbox.start(&worker);
+    until("it runs", || sandbox.read("runs") == "run\n");
+    let mut other = sandbox.start(&worker);
     until("both are there", || {
-        place.json(&["workers"]).as_array().unwrap().len() == 2
+        sandbox.json(&["workers"]).as_array().unwrap().len() == 2
     });
-    let file = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let file = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     file.execute_batch("BEGIN IMMEDIATE").unwrap();
     until("several leases have passed", || {
         boot_now() > lease_until(&file) + 4_000
@@ -109,25 +109,25 @@ fn a_file_that_is_held_for_several_leases_costs_no_claim() {
     until("it is extended again and again", || {
         lease_until(&file) > first + 3_000
     });
-    place.write("go", "");
-    until("it has ended", || place.state("1") == "succeeded");
+    sandbox.write("go", "");
+    until("it has ended", || sandbox.state("1") == "succeeded");
     for one in [&mut owner, &mut other] {
         one.signal(Signal::TERM);
         assert_eq!(one.ended(), Some(0), "{}", one.stderr());
     }
-    assert_eq!(place.read("runs"), "run\n");
-    assert_eq!(recorded(&place), ["succeeded"]);
+    assert_eq!(sandbox.read("runs"), "run\n");
+    assert_eq!(recorded(&sandbox), ["succeeded"]);
 }
 
 #[test]
 fn a_worker_that_alone_cannot_write_loses_its_claim_and_nothing_runs_twice_at_once() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let command = "echo $$ >> starts; while ! test -e go; do sleep 0.02; done";
-    place.ok(&["enqueue", "long", command]);
+    sandbox.ok(&["enqueue", "long", command]);
     let worker = ["worker", "1", "--lease", "1s", "--drain"];
-    let mut owner = place.start_after("trap '' XFSZ", &worker);
-    until("it runs", || place.read("starts").ends_with('\n'));
-    let first_run = Process::of(place.read("starts").trim().parse().unwrap());
+    let mut owner = sandbox.start_after("trap '' XFSZ", &worker);
+    until("it runs", || sandbox.read("starts").ends_with('\n'));
+    let first_run = Process::of(sandbox.read("starts").trim().parse().unwrap());
     let pid = rustix::process::Pid::from_child(&owner.child);
     let limit = |current| rustix::process::Rlimit {
         current,
@@ -135,23 +135,23 @@ fn a_worker_that_alone_cannot_write_loses_its_claim_and_nothing_runs_twice_at_on
     };
     let limited = |current| rustix::process::prlimit(Some(pid), Resource::Fsize, limit(current));
     limited(Some(1)).unwrap();
-    let mut other = place.start(&worker);
+    let mut other = sandbox.start(&worker);
     until("it runs again", || {
-        place.read("starts").lines().count() == 2
+        sandbox.read("starts").lines().count() == 2
     });
     assert!(!first_run.is_running());
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(other.ended(), Some(0), "{}", other.stderr());
     limited(None).unwrap();
     assert_eq!(owner.ended(), Some(6), "{}", owner.stderr());
-    assert_eq!(recorded(&place), ["queued", "succeeded"]);
+    assert_eq!(recorded(&sandbox), ["queued", "succeeded"]);
 }
 
 /// Stops a program while it does not hold the lock of those who write to the file: one that is
 /// stopped inside a write keeps every other one out, and a test that met such a moment failed three
 /// times in ten.
-fn stop_outside_a_write(program: &Running, place: &Place) {
-    let lock = std::fs::metadata(place.path("queue.db.d/writer.lock")).unwrap();
+fn stop_outside_a_write(program: &Running, sandbox: &Sandbox) {
+    let lock = std::fs::metadata(sandbox.path("queue.db.d/writer.lock")).unwrap();
     let lock = format!(":{} ", lock.ino());
     let pid = program.child.id();
     until("it is stopped between two writes", || {
@@ -174,8 +174,8 @@ fn stop_outside_a_write(program: &Running, place: &Place) {
 }
 
 /// What the first task became by each of its attempts.
-fn recorded(place: &Place) -> Vec<String> {
-    let attempts = place.json(&["attempts", "1"]);
+fn recorded(sandbox: &Sandbox) -> Vec<String> {
+    let attempts = sandbox.json(&["attempts", "1"]);
     let states = attempts.as_array().unwrap().iter();
     let states = states.map(|one| one["state"].as_str().unwrap().to_owned());
     states.collect()
@@ -186,13 +186,13 @@ const HOOKS: usize = 200;
 
 #[test]
 fn a_worker_whose_hooks_take_longer_than_the_lease_loses_no_claim() {
-    let place = Place::new();
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
         "enqueue",
         "long",
         "echo run >> runs; while ! test -e go; do sleep 0.02; done",
     ]);
-    place.enqueue(&"true\n".repeat(HOOKS));
+    sandbox.enqueue(&"true\n".repeat(HOOKS));
     let hook = "while ! test -e go; do sleep 0.02; done";
     let worker = [
         "worker",
@@ -204,22 +204,22 @@ fn a_worker_whose_hooks_take_longer_than_the_lease_loses_no_claim() {
         "--on-finish",
         hook,
     ];
-    let mut held_up = place.start(&worker);
-    let file = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let mut held_up = sandbox.start(&worker);
+    let file = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     let number = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     until("all but the first wait for their hooks", || {
         held_up.stderr().matches("succeeded").count() == HOOKS
     });
-    let mut other = place.start(&["worker", "--lease", "1s", "--drain"]);
+    let mut other = sandbox.start(&["worker", "--lease", "1s", "--drain"]);
     let lease = "SELECT lease_until FROM queue_tasks WHERE id = 1 AND state = 3";
     let first = number(lease);
     // The other one looks for expired leases every two seconds.
     until("its leases are extended", || number(lease) >= first + 5_000);
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(held_up.ended(), Some(0), "{}", held_up.stderr());
     assert_eq!(other.ended(), Some(0), "{}", other.stderr());
-    assert_eq!(place.read("runs"), "run\n");
-    let attempts = place.json(&["attempts", "1"]);
+    assert_eq!(sandbox.read("runs"), "run\n");
+    let attempts = sandbox.json(&["attempts", "1"]);
     assert_eq!(attempts.as_array().unwrap().len(), 1, "{attempts}");
     assert!(
         !other.stderr().contains("let leases run out"),
@@ -230,13 +230,13 @@ fn a_worker_whose_hooks_take_longer_than_the_lease_loses_no_claim() {
 
 #[test]
 fn a_small_batch_does_not_leave_slots_empty() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for (own, other) in [("a", "b"), ("b", "a")] {
         let command = format!("touch {own}; while ! test -e {other}; do sleep 0.02; done");
-        place.ok(&["enqueue", own, &command]);
+        sandbox.ok(&["enqueue", own, &command]);
     }
     assert_eq!(
-        place
+        sandbox
             .run(&["worker", "1", "--slots", "2", "--drain"])
             .code(),
         0
@@ -245,32 +245,32 @@ fn a_small_batch_does_not_leave_slots_empty() {
 
 #[test]
 fn a_worker_in_the_background_has_the_batch_size_and_lease_it_was_asked_for() {
-    let place = Place::new();
-    let refused = place.run(&["worker", "--background", "--lease", "2d"]);
+    let sandbox = Sandbox::new();
+    let refused = sandbox.run(&["worker", "--background", "--lease", "2d"]);
     assert_eq!(refused.code(), 2);
     assert!(refused.stderr().contains("one day"), "{}", refused.stderr());
-    let pid = place.ok(&["worker", "3", "--background", "--lease", "2s"]);
-    let workers = place.json(&["workers"]);
+    let pid = sandbox.ok(&["worker", "3", "--background", "--lease", "2s"]);
+    let workers = sandbox.json(&["workers"]);
     assert_eq!(workers[0]["slots"], 3);
     let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
     until("it has left", || {
-        place.ok(&["workers", "-o", "json"]) == "[]\n"
+        sandbox.ok(&["workers", "-o", "json"]) == "[]\n"
     });
 }
 
 #[test]
 fn an_installed_service_has_the_batch_size_and_lease_it_was_asked_for() {
-    let place = Place::new();
-    let installed = place
+    let sandbox = Sandbox::new();
+    let installed = sandbox
         .command(&["systemd", "install", "2", "--lease", "5m"])
-        .env("XDG_CONFIG_HOME", place.path("config"))
+        .env("XDG_CONFIG_HOME", sandbox.path("config"))
         // Without systemctl nothing beside the file is changed.
-        .env("PATH", place.path("nowhere"))
+        .env("PATH", sandbox.path("nowhere"))
         .output()
         .unwrap();
     assert!(installed.status.success(), "{installed:?}");
-    let unit = place.read("config/systemd/user/workflow-queue-worker.service");
+    let unit = sandbox.read("config/systemd/user/workflow-queue-worker.service");
     let started = unit.lines().find(|line| line.starts_with("ExecStart="));
     assert!(started.unwrap().ends_with(" --lease 5m 2"), "{unit}");
 }

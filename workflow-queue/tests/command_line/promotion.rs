@@ -2,13 +2,13 @@
 
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, lane_or_create};
 
-use queue_testing::command_line::program::Place;
+use queue_testing::command_line::program::Sandbox;
 
 /// A place whose database is as fast-queue writes it, with one task.
-fn fast_place() -> Place {
-    let place = Place::new();
+fn fast_sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
     let options = OpenOptions::new(Durability::Fast).unwrap();
-    let database = Database::open(&place.path("queue.db"), options, &[CORE]).unwrap();
+    let database = Database::open(&sandbox.path("queue.db"), options, &[CORE]).unwrap();
     database
         .write(|connection| {
             let lane = lane_or_create(connection, "default", "")?;
@@ -20,13 +20,13 @@ fn fast_place() -> Place {
             Ok(())
         })
         .unwrap();
-    place
+    sandbox
 }
 
 #[test]
 fn verbs_that_write_refuse_an_unpromoted_file_and_name_the_command() {
-    let place = fast_place();
-    let lines = place.write("lines", "true\n");
+    let sandbox = fast_sandbox();
+    let lines = sandbox.write("lines", "true\n");
     let writing: &[&[&str]] = &[
         &["enqueue", "a", "true"],
         &["enqueue", "a", "true", "--after", "1"],
@@ -43,7 +43,7 @@ fn verbs_that_write_refuse_an_unpromoted_file_and_name_the_command() {
         &["test", "--run"],
     ];
     for words in writing {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         assert_eq!(done.code(), 5, "{words:?}: {}", done.stderr());
         assert!(
             done.stderr().contains("workflow-queue promote"),
@@ -56,50 +56,50 @@ fn verbs_that_write_refuse_an_unpromoted_file_and_name_the_command() {
 
 #[test]
 fn verbs_that_read_show_an_unpromoted_file_as_it_is() {
-    let place = fast_place();
-    assert_eq!(place.json(&["status"])["queued"], 1);
-    assert_eq!(place.json(&["tree", "1"])["tasks"][0]["name"], "t");
-    assert_eq!(place.json(&["queues"])[0]["queued"], 1);
+    let sandbox = fast_sandbox();
+    assert_eq!(sandbox.json(&["status"])["queued"], 1);
+    assert_eq!(sandbox.json(&["tree", "1"])["tasks"][0]["name"], "t");
+    assert_eq!(sandbox.json(&["queues"])[0]["queued"], 1);
     for words in [
         ["attempts", "1"],
         ["limit", "--queue=default"],
         ["show", "1"],
         ["why", "1"],
     ] {
-        place.ok(&words);
+        sandbox.ok(&words);
     }
 }
 
 #[test]
 fn two_promotions_at_once_both_succeed() {
-    let place = fast_place();
-    let mut both = [place.start(&["promote"]), place.start(&["promote"])];
+    let sandbox = fast_sandbox();
+    let mut both = [sandbox.start(&["promote"]), sandbox.start(&["promote"])];
     for one in &mut both {
         assert_eq!(one.ended(), Some(0), "{}", one.stderr());
     }
-    assert_eq!(place.run(&["worker", "--drain"]).code(), 0);
-    assert_eq!(place.state("1"), "succeeded");
+    assert_eq!(sandbox.run(&["worker", "--drain"]).code(), 0);
+    assert_eq!(sandbox.state("1"), "succeeded");
 }
 
 /// Within a task of fast-queue's, this program must not be led to a file it cannot work on.
 #[test]
 fn a_file_of_the_other_programs_is_not_the_default_within_its_task() {
-    let place = fast_place();
+    let sandbox = fast_sandbox();
     let within = |words: &[&str]| {
-        let mut command = place.command(words);
+        let mut command = sandbox.command(words);
         command
             .env_remove("WORKFLOW_QUEUE_DB")
-            .env("XDG_DATA_HOME", place.path("data"))
+            .env("XDG_DATA_HOME", sandbox.path("data"))
             .env("QUEUE_TASK_ID", "1")
-            .env("QUEUE_DB", place.path("queue.db"));
+            .env("QUEUE_DB", sandbox.path("queue.db"));
         let done = command.output().unwrap();
         assert!(done.status.success(), "{done:?}");
         String::from_utf8(done.stdout).unwrap()
     };
-    let of_its_own = place.path("data/workflow-queue/workflow-queue.db");
+    let of_its_own = sandbox.path("data/workflow-queue/workflow-queue.db");
     assert_eq!(within(&["add-task", "mine", "true"]), "Added task 1\n");
     assert!(of_its_own.exists());
-    place.ok(&["promote"]);
+    sandbox.ok(&["promote"]);
     // The task that was there is 1.
     assert_eq!(within(&["add-task", "its", "true"]), "Added task 2\n");
 }

@@ -1,44 +1,47 @@
 //! Commands that add tasks to their own workflow.
 
-use queue_testing::command_line::program::Place;
+use queue_testing::command_line::program::Sandbox;
 
 /// A line of a command that calls the program.
 fn call(words: &str) -> String {
-    format!("'{}' {words}\n", crate::PROGRAM)
+    format!(
+        "'{}' {words}\n",
+        queue_testing::command_line::program::path()
+    )
 }
 
 #[test]
 fn a_command_fans_out_in_front_of_what_waits_for_it() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let split = call("enqueue one 'echo 1' --spawn --before dependents")
         + &call("enqueue two 'echo 2' --spawn --before dependents --queue other");
-    place.ok(&["enqueue", "split", &split]);
+    sandbox.ok(&["enqueue", "split", &split]);
     let merge = "cat $QUEUE_INPUTS/*.out | sort -n | tail -n 2 > merged";
-    place.ok(&["enqueue", "merge", merge, "--after", "1"]);
-    let left = place.run(&["worker", "--drain"]);
+    sandbox.ok(&["enqueue", "merge", merge, "--after", "1"]);
+    let left = sandbox.run(&["worker", "--drain"]);
     assert_eq!(left.code(), 1, "nobody serves the other queue");
     assert_eq!(
-        place.ok(&["log", "1", "--stdout"]),
+        sandbox.ok(&["log", "1", "--stdout"]),
         "Enqueued task 3\nEnqueued task 4\n"
     );
-    assert_eq!(place.state("2"), "blocked", "task 4 is of another queue");
-    place.ok(&["worker", "--drain", "--queue", "other"]);
-    place.ok(&["worker", "--drain"]);
-    assert_eq!(place.state("2"), "succeeded");
-    assert_eq!(place.read("merged"), "1\n2\n");
+    assert_eq!(sandbox.state("2"), "blocked", "task 4 is of another queue");
+    sandbox.ok(&["worker", "--drain", "--queue", "other"]);
+    sandbox.ok(&["worker", "--drain"]);
+    assert_eq!(sandbox.state("2"), "succeeded");
+    assert_eq!(sandbox.read("merged"), "1\n2\n");
 
-    let task = place.json(&["show", "3"]);
+    let task = sandbox.json(&["show", "3"]);
     assert_eq!(
         (&task["spawner"], &task["workflow"]),
         (&1.into(), &1.into())
     );
-    assert!(place.ok(&["show", "4"]).contains("\nspawner       1\n"));
-    let tree = place.json(&["tree", "1"]);
+    assert!(sandbox.ok(&["show", "4"]).contains("\nspawner       1\n"));
+    let tree = sandbox.json(&["tree", "1"]);
     assert_eq!(tree["tasks"][1]["spawner"], serde_json::Value::Null);
     assert_eq!(tree["tasks"][2]["spawner"], 1);
-    assert!(place.ok(&["tree", "1"]).contains("3 one (spawned)"));
+    assert!(sandbox.ok(&["tree", "1"]).contains("3 one (spawned)"));
     assert!(
-        place
+        sandbox
             .ok(&["tree", "2", "--up"])
             .contains("3 one (spawned by 1)")
     );
@@ -46,8 +49,8 @@ fn a_command_fans_out_in_front_of_what_waits_for_it() {
 
 #[test]
 fn many_lines_are_added_at_once_with_edges_of_their_own() {
-    let place = Place::new();
-    place.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "lines",
         r#"{"name":"a","command":"echo a >> order"}
 {"name":"b","command":"echo b >> order","after":["a"],"before":["id:2:any"]}
@@ -55,40 +58,41 @@ fn many_lines_are_added_at_once_with_edges_of_their_own() {
 "#,
     );
     let split = call("enqueue --stdin --spawn --before dependents --print id < lines");
-    place.ok(&["enqueue", "split", &split]);
+    sandbox.ok(&["enqueue", "split", &split]);
     let merge = "echo merge >> order";
-    place.ok(&["enqueue", "merge", merge, "--after", "1"]);
-    place.ok(&["worker", "1", "--drain"]);
-    assert_eq!(place.ok(&["log", "1", "--stdout"]), "3\n4\n5\n");
-    assert_eq!(place.read("order"), "a\nb\nmerge\nc\n");
+    sandbox.ok(&["enqueue", "merge", merge, "--after", "1"]);
+    sandbox.ok(&["worker", "1", "--drain"]);
+    assert_eq!(sandbox.ok(&["log", "1", "--stdout"]), "3\n4\n5\n");
+    assert_eq!(sandbox.read("order"), "a\nb\nmerge\nc\n");
 }
 
 #[test]
 fn outside_of_a_task_nothing_is_spawned() {
-    let place = Place::new();
-    place.ok(&["enqueue", "one", "true"]);
-    let done = place.run(&["enqueue", "two", "true", "--spawn"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "one", "true"]);
+    let done = sandbox.run(&["enqueue", "two", "true", "--spawn"]);
     assert_eq!(done.code(), 2);
     let sentence = "--spawn is for the command of a running task, which this is not: \
                     QUEUE_TASK_ID is not set";
     assert!(done.stderr().contains(sentence), "{}", done.stderr());
-    let done = place.run(&["enqueue", "two", "true", "--before", "dependents"]);
+    let done = sandbox.run(&["enqueue", "two", "true", "--before", "dependents"]);
     assert_eq!(done.code(), 2);
     assert!(done.stderr().contains("only what a running task adds"));
-    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 
 #[test]
 fn a_task_whose_claim_is_lost_adds_nothing() {
-    let place = Place::new();
-    place.ok(&["enqueue", "one", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "one", "true"]);
     let spawn = |database: &str, words: &[&str]| {
-        let mut command = place.command(&[&["enqueue", "two", "true", "--spawn"], words].concat());
+        let mut command =
+            sandbox.command(&[&["enqueue", "two", "true", "--spawn"], words].concat());
         command
             .env("QUEUE_TASK_ID", "1")
             .env("QUEUE_TOKEN", "1")
             .env("QUEUE_WORKER", "00000000000000a1")
-            .env("QUEUE_DB", place.path(database));
+            .env("QUEUE_DB", sandbox.path(database));
         let output = command.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         (output.status.code(), stderr)
@@ -103,6 +107,6 @@ fn a_task_whose_claim_is_lost_adds_nothing() {
     assert!(stderr.contains("names another file"), "{stderr}");
     let (code, stderr) = spawn("missing.db", &[]);
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(!place.path("missing.db").exists());
-    assert_eq!(place.json(&["status"])["total"], 1);
+    assert!(!sandbox.path("missing.db").exists());
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
 }

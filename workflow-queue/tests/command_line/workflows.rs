@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use queue_testing::command_line::program::{Done, Place};
+use queue_testing::command_line::program::{Done, Sandbox};
 
 /// Enqueues lines of JSON.
-fn submit(place: &Place, lines: &str) -> Done {
-    place.write("lines", lines);
-    let mut command = place.command(&["enqueue", "--stdin"]);
-    command.stdin(std::fs::File::open(place.path("lines")).unwrap());
+fn submit(sandbox: &Sandbox, lines: &str) -> Done {
+    sandbox.write("lines", lines);
+    let mut command = sandbox.command(&["enqueue", "--stdin"]);
+    command.stdin(std::fs::File::open(sandbox.path("lines")).unwrap());
     Done(command.output().unwrap())
 }
 
@@ -85,17 +85,17 @@ const WRONG: &[(&[&str], &str)] = &[
 
 #[test]
 fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
-    let place = Place::new();
-    place.ok(&["enqueue", "one", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "one", "true"]);
     for (words, sentence) in WRONG {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         let stderr = done.stderr();
         assert_eq!(done.code(), 2, "{words:?}: {stderr}");
         assert!(stderr.contains(sentence), "{words:?}: {stderr}");
         assert_eq!(done.stdout(), "", "{words:?}");
     }
-    assert_eq!(place.json(&["status"])["total"], 1);
-    assert_eq!(place.json(&["limit"]), serde_json::json!([]));
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
+    assert_eq!(sandbox.json(&["limit"]), serde_json::json!([]));
 }
 
 /// Lines, the exit code, and what the sentence about them must say.
@@ -184,8 +184,8 @@ const WRONG_LINES: &[(&str, i32, &str)] = &[
 
 #[test]
 fn one_wrong_line_keeps_out_all_others() {
-    let place = Place::new();
-    place.ok(&["enqueue", "one", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "one", "true"]);
     let good: String = (0..1000).fold(String::new(), |mut text, number| {
         let _ = writeln!(
             text,
@@ -199,7 +199,7 @@ fn one_wrong_line_keeps_out_all_others() {
         text
     });
     for (line, code, sentence) in WRONG_LINES {
-        let done = submit(&place, &format!("{good}{line}\n"));
+        let done = submit(&sandbox, &format!("{good}{line}\n"));
         assert_eq!(done.code(), *code, "{line}: {}", done.stderr());
         assert!(
             done.stderr().contains(sentence),
@@ -207,23 +207,23 @@ fn one_wrong_line_keeps_out_all_others() {
             done.stderr()
         );
     }
-    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 
 /// `"after":["1"]` bound to task 1, which had nothing to do with the line of that name: it ran
 /// before what it was to wait for.
 #[test]
 fn a_name_of_digits_is_the_line_of_that_name() {
-    let place = Place::new();
-    place.ok(&["enqueue", "unrelated", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "unrelated", "true"]);
     let lines = r#"# numbered steps
 
 {"name":"2","command":"true","after":["1"]}
 {"name":"1","command":"true","after":["id:1:any", 1]}
 "#;
-    let done = submit(&place, &lines.replace(", 1]", "]"));
+    let done = submit(&sandbox, &lines.replace(", 1]", "]"));
     assert_eq!(done.code(), 0, "{}", done.stderr());
-    let why = place.ok(&["why", "2-3"]);
+    let why = sandbox.ok(&["why", "2-3"]);
     let waits: Vec<_> = why.lines().filter(|line| line.contains("first")).collect();
     assert_eq!(
         waits,
@@ -232,7 +232,7 @@ fn a_name_of_digits_is_the_line_of_that_name() {
             "  task 1 has to end first; it is queued"
         ]
     );
-    let circle = submit(&place, &lines.replace("\"id:1:any\", 1", "\"2\""));
+    let circle = submit(&sandbox, &lines.replace("\"id:1:any\", 1", "\"2\""));
     let sentence =
         "line 3 \"2\", which waits for line 4 \"1\", which waits for line 3 \"2\"; no line";
     assert!(circle.stderr().contains(sentence), "{}", circle.stderr());
@@ -241,10 +241,10 @@ fn a_name_of_digits_is_the_line_of_that_name() {
 /// An edge that a line put before a stored task was refused by ids that nobody would ever see.
 #[test]
 fn an_edge_before_a_stored_task_is_refused_by_its_line() {
-    let place = Place::new();
-    place.ok(&["enqueue", "stored", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "stored", "true"]);
     let done = submit(
-        &place,
+        &sandbox,
         "\n{\"name\":\"x\",\"command\":\"true\",\"after\":[1],\"before\":[1]}\n",
     );
     assert_eq!(done.code(), 2);
@@ -255,12 +255,12 @@ fn an_edge_before_a_stored_task_is_refused_by_its_line() {
 
 #[test]
 fn a_cycle_is_refused_and_its_edges_are_named() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let lines = r#"{"name":"a","command":"true","after":["c"]}
 {"name":"b","command":"true","after":["a:any"]}
 {"name":"c","command":"true","after":["b"]}
 "#;
-    let done = submit(&place, lines);
+    let done = submit(&sandbox, lines);
     assert_eq!(done.code(), 2);
     for name in ["\"a\"", "\"b\"", "\"c\""] {
         assert!(done.stderr().contains(name), "{}", done.stderr());
@@ -269,28 +269,28 @@ fn a_cycle_is_refused_and_its_edges_are_named() {
 
 #[test]
 fn a_wide_fan_is_one_transaction_and_its_tree_is_cut() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let mut lines = "{\"name\":\"root\",\"command\":\"true\"}\n".to_owned();
     for _ in 0..20_000 {
         lines.push_str("{\"command\":\"true\",\"after\":[\"root\"]}\n");
     }
     lines.push_str("{\"name\":\"join\",\"command\":\"true\",\"after\":[\"root:any\"]}\n");
-    let done = submit(&place, &lines);
+    let done = submit(&sandbox, &lines);
     assert_eq!(done.code(), 0, "{}", done.stderr());
     assert_eq!(done.stdout(), "Enqueued 20002 tasks: 1-20002\n");
-    let tree = place.run(&["tree", "1", "--limit", "5"]);
+    let tree = sandbox.run(&["tree", "1", "--limit", "5"]);
     assert_eq!(tree.stdout().lines().count(), 6, "a heading and five tasks");
     assert!(tree.stderr().contains("more follows"), "{}", tree.stderr());
 }
 
 #[test]
 fn a_pruned_task_cannot_be_depended_on() {
-    let place = Place::new();
-    place.ok(&["enqueue", "one", "true"]);
-    place.ok(&["enqueue", "two", "true"]);
-    place.ok(&["worker", "--drain"]);
-    place.ok(&["prune", "--older-than", "0"]);
-    let done = place.run(&["enqueue", "late", "true", "--after", "1"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "one", "true"]);
+    sandbox.ok(&["enqueue", "two", "true"]);
+    sandbox.ok(&["worker", "--drain"]);
+    sandbox.ok(&["prune", "--older-than", "0"]);
+    let done = sandbox.run(&["enqueue", "late", "true", "--after", "1"]);
     assert_eq!(done.code(), 3);
     assert!(
         done.stderr().contains("there is no task 1"),
@@ -301,36 +301,38 @@ fn a_pruned_task_cannot_be_depended_on() {
 
 #[test]
 fn the_delay_of_the_original_form_is_seconds_with_fractions() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     assert_eq!(
-        place.ok(&["enqueue", "soon", "true", "-5", "0.5"]),
+        sandbox.ok(&["enqueue", "soon", "true", "-5", "0.5"]),
         "Enqueued task 1\n"
     );
-    let task = place.json(&["show", "1"]);
+    let task = sandbox.json(&["show", "1"]);
     assert_eq!(
         (&task["state"], &task["priority"]),
         (&"scheduled".into(), &(-5).into())
     );
-    assert_eq!(place.run(&["worker", "1", "--drain"]).code(), 0);
-    assert_eq!(place.state("1"), "succeeded");
+    assert_eq!(sandbox.run(&["worker", "1", "--drain"]).code(), 0);
+    assert_eq!(sandbox.state("1"), "succeeded");
 }
 
 #[test]
 fn a_task_that_starts_too_late_or_takes_too_long_fails_with_that_reason() {
-    let place = Place::new();
-    place.ok(&["enqueue", "late", "true", "--start-within", "1ms"]);
-    place.ok(&["enqueue", "long", "sleep 1000", "--finish-within", "300ms"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "late", "true", "--start-within", "1ms"]);
+    sandbox.ok(&["enqueue", "long", "sleep 1000", "--finish-within", "300ms"]);
     assert_eq!(
-        place.run(&["worker", "--drain", "--grace", "100ms"]).code(),
+        sandbox
+            .run(&["worker", "--drain", "--grace", "100ms"])
+            .code(),
         1
     );
-    assert_eq!(place.json(&["show", "1"])["reason"], "late");
-    assert_eq!(place.json(&["show", "2"])["reason"], "deadline");
+    assert_eq!(sandbox.json(&["show", "1"])["reason"], "late");
+    assert_eq!(sandbox.json(&["show", "2"])["reason"], "deadline");
 }
 
 #[test]
 fn what_a_terminal_would_obey_never_reaches_it() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let evil = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
     let rate = "5/s";
     let runs: &[&[&str]] = &[
@@ -359,7 +361,7 @@ fn what_a_terminal_would_obey_never_reaches_it() {
         &["promote", evil],
     ];
     for words in runs {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         for text in [done.stdout(), done.stderr()] {
             for c in ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\r'] {
                 assert!(!text.contains(c), "{words:?} shows {c:?} in {text:?}");
@@ -370,10 +372,10 @@ fn what_a_terminal_would_obey_never_reaches_it() {
 
 #[test]
 fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
-    let place = Place::new();
-    place.ok(&["enqueue", "other", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "other", "true"]);
     for _ in 0..2 {
-        let tree = place.json(&["test", "--run"]);
+        let tree = sandbox.json(&["test", "--run"]);
         let tasks = tree["tasks"].as_array().unwrap();
         assert_eq!(tasks.len(), 5);
         assert!(
@@ -383,7 +385,7 @@ fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
         assert_eq!(tree["edges"].as_array().unwrap().len(), 3);
     }
     assert_eq!(
-        place.state("1"),
+        sandbox.state("1"),
         "queued",
         "what is not its own is left alone"
     );
@@ -391,7 +393,7 @@ fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
 
 #[test]
 fn a_replay_of_everything_re_opens_what_was_skipped_whatever_the_order_of_ids() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     // More than are changed at a time, and each in front of what it waits for.
     let mut lines = String::new();
     for number in 0..1200 {
@@ -406,21 +408,21 @@ fn a_replay_of_everything_re_opens_what_was_skipped_whatever_the_order_of_ids() 
         );
     }
     lines.push_str(r#"{"name":"gate","command":"test -e open","max_attempts":1}"#);
-    assert_eq!(submit(&place, &lines).code(), 0);
-    assert_eq!(place.run(&["worker", "--drain"]).code(), 1);
-    assert_eq!(place.json(&["status"])["skipped"], 1200);
-    place.write("open", "");
-    let said = place.ok(&["retry", "all"]);
+    assert_eq!(submit(&sandbox, &lines).code(), 0);
+    assert_eq!(sandbox.run(&["worker", "--drain"]).code(), 1);
+    assert_eq!(sandbox.json(&["status"])["skipped"], 1200);
+    sandbox.write("open", "");
+    let said = sandbox.ok(&["retry", "all"]);
     assert_eq!(said, "Requeued 1201 tasks: 1-1201\n");
-    assert_eq!(place.json(&["status"])["blocked"], 1200);
+    assert_eq!(sandbox.json(&["status"])["blocked"], 1200);
 }
 
 #[test]
 fn the_scope_of_keys_may_be_said_for_all_lines() {
-    let place = Place::new();
-    place.write("lines", "true\n{\"command\":\"true\",\"key\":\"k\"}\n");
-    let mut command = place.command(&["enqueue", "--stdin", "--key-scope", "unfinished"]);
-    command.stdin(std::fs::File::open(place.path("lines")).unwrap());
+    let sandbox = Sandbox::new();
+    sandbox.write("lines", "true\n{\"command\":\"true\",\"key\":\"k\"}\n");
+    let mut command = sandbox.command(&["enqueue", "--stdin", "--key-scope", "unfinished"]);
+    command.stdin(std::fs::File::open(sandbox.path("lines")).unwrap());
     let done = Done(command.output().unwrap());
     assert_eq!(done.code(), 0, "{}", done.stderr());
     assert_eq!(done.stdout(), "Enqueued 2 tasks: 1-2\n");
@@ -429,25 +431,25 @@ fn the_scope_of_keys_may_be_said_for_all_lines() {
 /// Of a hundred dependencies and more a hundred were named, as if there were no others.
 #[test]
 fn of_many_dependencies_the_rest_is_counted() {
-    let place = Place::new();
-    place.enqueue(&"true\n".repeat(103));
-    place.ok(&["enqueue", "join", "true", "--after", "1-103"]);
-    let text = place.ok(&["why", "104"]);
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"true\n".repeat(103));
+    sandbox.ok(&["enqueue", "join", "true", "--after", "1-103"]);
+    let text = sandbox.ok(&["why", "104"]);
     let sentence = "\n  3 more have to end first; `workflow-queue tree --up 104` shows all";
     assert!(text.contains(sentence), "{text}");
     assert_eq!(text.matches("has to succeed first").count(), 100, "{text}");
-    place.ok(&["cancel", "1-102"]);
-    let text = place.ok(&["why", "104"]);
+    sandbox.ok(&["cancel", "1-102"]);
+    let text = sandbox.ok(&["why", "104"]);
     let sentence = "\n  2 more ended otherwise than it asked for; `workflow-queue tree --up 104`";
     assert!(text.contains(sentence), "{text}");
-    place.ok(&["enqueue", "few", "true", "--after", "101-103:any"]);
-    assert!(!place.ok(&["why", "105"]).contains(" more "));
+    sandbox.ok(&["enqueue", "few", "true", "--after", "101-103:any"]);
+    assert!(!sandbox.ok(&["why", "105"]).contains(" more "));
 }
 
 #[test]
 fn a_limit_or_a_promotion_that_cannot_be_printed_stands() {
-    let place = Place::new();
-    place.ok(&["enqueue", "a", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "a", "true"]);
     for (words, said) in [
         (
             &["limit", "--queue", "other", "--concurrency", "3"][..],
@@ -457,7 +459,7 @@ fn a_limit_or_a_promotion_that_cannot_be_printed_stands() {
         (&["retry", "1", "--downstream"], ""),
     ] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
-        let mut command = place.command(words);
+        let mut command = sandbox.command(words);
         let done = Done(command.stdout(full.unwrap()).output().unwrap());
         let told = done.stderr();
         if said.is_empty() {

@@ -45,7 +45,9 @@ impl Observer for Dawdler {
     fn on(&mut self, event: &WorkerEvent) {
         if matches!(event, WorkerEvent::Started { .. }) {
             let first = self.lease_until();
-            until("the lease is extended", || self.lease_until() >= first + 4_000);
+            until("the lease is extended", || {
+                self.lease_until() >= first + 4_000
+            });
             std::fs::write(&self.done, "").unwrap();
         }
     }

@@ -145,8 +145,7 @@ impl Pair {
         );
         let now = self.bench.now();
         let fresh = tasks.iter().map(|task| Node::new(task, &ids, now));
-        self.model
-            .submit(ids.iter().copied().zip(fresh).collect());
+        self.model.submit(ids.iter().copied().zip(fresh).collect());
     }
 
     fn boot(&self) -> BootTime {
@@ -180,10 +179,7 @@ impl Pair {
                 claim.task
             );
             let mut stale = self.claims.iter().filter(|old| old.task == claim.task);
-            assert!(
-                stale.all(|old| old.token < claim.token),
-                "the token rises"
-            );
+            assert!(stale.all(|old| old.token < claim.token), "the token rises");
             node.phase = Phase::Runs;
             node.claim = Some(claim);
             node.lease_until = lease_until;
@@ -191,7 +187,8 @@ impl Pair {
         }
         let running = self.limited();
         assert!(running <= BOUND, "{running} limited tasks run");
-        let left = |node: &Node| node.phase == Phase::Free && (!is_limited(node) || running < BOUND);
+        let left =
+            |node: &Node| node.phase == Phase::Free && (!is_limited(node) || running < BOUND);
         assert!(
             full || !self.model.nodes.values().any(left),
             "a claim took too little"

@@ -9,7 +9,7 @@ use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::{Queue, Waits};
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Condition;
-use queue_testing::simulation::{Call, Extension, Ledger, Stage};
+use queue_testing::simulation::{Call, Extension, Ledger};
 use workflow_queue::{
     Dependency, Edge, KeyScope, Limit, LimitKind, OnConflict, Rate, Settings, Which, WorkflowQueue,
     WorkflowTask,
@@ -26,7 +26,7 @@ const QUEUES: [&str; 2] = ["default", "other"];
 /// The limit keys and the idempotency keys: few, so that tasks meet under them.
 const KEYS: [&[u8]; 2] = [b"k", b"\xff\0"];
 
-type Scene<'a> = Stage<'a, WorkflowQueue>;
+type Context<'a> = queue_testing::simulation::Context<'a, WorkflowQueue>;
 
 /// The engine's own actions, beside its model.
 #[derive(Debug, Default)]
@@ -66,20 +66,20 @@ impl Workflows {
     }
 
     /// Some tasks, the later ones after earlier ones and after stored ones.
-    fn submit(&self, scene: &Scene<'_>) {
-        let count = 1 + scene.ledger.draw(5) as usize;
-        if !scene.has_room(count) {
+    fn submit(&self, context: &Context<'_>) {
+        let count = 1 + context.ledger.draw(5) as usize;
+        if !context.has_room(count) {
             return;
         }
-        let tasks = new_tasks(scene, count);
-        let answer = scene.write("workflow", |queue| {
+        let tasks = new_tasks(context, count);
+        let answer = context.write("workflow", |queue| {
             let answer = queue.enqueue_workflow(tasks.clone());
-            self.follow(queue, scene.ledger, |checks, at| {
+            self.follow(queue, context.ledger, |checks, at| {
                 checks.submitted(&tasks, From::Workflow, answer.as_deref(), at);
             });
             answer
         });
-        scene.acknowledge(&answer.unwrap_or_default());
+        context.acknowledge(&answer.unwrap_or_default());
     }
 
     fn lost_claims(&self) -> Vec<Claim> {
@@ -89,7 +89,7 @@ impl Workflows {
     }
 
     /// What was believed dead reports after all, while its task runs elsewhere if one does.
-    fn settle_late(&self, scene: &Scene<'_>) {
+    fn settle_late(&self, context: &Context<'_>) {
         let lost = self.lost_claims();
         let again: Vec<Claim> = {
             let checks = self.checks();
@@ -97,8 +97,8 @@ impl Workflows {
             lost.iter().filter(runs).copied().collect()
         };
         let claims = if again.is_empty() { lost } else { again };
-        if let Some(claim) = scene.ledger.pick(&claims) {
-            let succeeded = scene.ledger.chance(500);
+        if let Some(claim) = context.ledger.pick(&claims) {
+            let succeeded = context.ledger.chance(500);
             let late = Settlement {
                 claim,
                 outcome: if succeeded {
@@ -110,29 +110,29 @@ impl Workflows {
                 ended_at: None,
             };
             // What came of it is seen in the file.
-            let _ = scene.settle(vec![late]);
+            let _ = context.settle(vec![late]);
         }
     }
 
     /// Tasks under a claim, which may be lost.
-    fn spawn(&self, scene: &Scene<'_>) {
-        let claims = if scene.ledger.chance(250) {
+    fn spawn(&self, context: &Context<'_>) {
+        let claims = if context.ledger.chance(250) {
             self.lost_claims()
         } else {
-            scene.executions()
+            context.executions()
         };
-        let Some(claim) = scene.ledger.pick(&claims) else {
+        let Some(claim) = context.ledger.pick(&claims) else {
             return;
         };
-        let count = 1 + scene.ledger.draw(2) as usize;
-        if !scene.has_room(count) {
+        let count = 1 + context.ledger.draw(2) as usize;
+        if !context.has_room(count) {
             return;
         }
-        let mut tasks = new_tasks(scene, count);
+        let mut tasks = new_tasks(context, count);
         if let Some(task) = tasks.pop() {
-            tasks.push(put_before(scene, task));
+            tasks.push(put_before(context, task));
         }
-        let answer = scene.write("spawn", |queue| {
+        let answer = context.write("spawn", |queue| {
             let mut answer = queue.spawn(claim, tasks.clone(), Vec::new());
             let mut checks = self.checks();
             let live = checks.model.is_live(claim);
@@ -143,38 +143,39 @@ impl Workflows {
                 .seen
                 .saw(if live { Sight::Spawn } else { Sight::LostSpawn });
             drop(checks);
-            self.follow(queue, scene.ledger, |checks, at| {
+            self.follow(queue, context.ledger, |checks, at| {
                 checks.submitted(&tasks, From::Spawner(claim), answer.as_deref(), at);
             });
             answer
         });
-        scene.acknowledge(&answer.unwrap_or_default());
+        context.acknowledge(&answer.unwrap_or_default());
     }
 
     /// An edge between stored tasks; under a claim now and then, which keeps to its workflow.
-    fn link(&self, scene: &Scene<'_>) {
-        let known = scene.tasks();
-        let (Some(dependent), Some(on)) = (scene.ledger.pick(&known), scene.ledger.pick(&known))
+    fn link(&self, context: &Context<'_>) {
+        let known = context.tasks();
+        let (Some(dependent), Some(on)) =
+            (context.ledger.pick(&known), context.ledger.pick(&known))
         else {
             return;
         };
         let edge = Edge {
             dependent,
             on,
-            condition: condition(scene),
+            condition: condition(context),
         };
-        let claims = scene.executions();
-        let claim = scene
+        let claims = context.executions();
+        let claim = context
             .ledger
             .pick(&claims)
-            .filter(|_| scene.ledger.chance(300));
+            .filter(|_| context.ledger.chance(300));
         // What came of it is seen in the file.
-        let _ = scene.write("link", |queue| {
+        let _ = context.write("link", |queue| {
             let answer = match claim {
                 Some(claim) => queue.spawn(claim, Vec::new(), vec![edge]).map(|_| ()),
                 None => queue.add_dependencies(vec![edge]),
             };
-            self.follow(queue, scene.ledger, |checks, at| {
+            self.follow(queue, context.ledger, |checks, at| {
                 let model = &checks.model;
                 let of = |task: TaskId| model.nodes.get(&task).map(|node| node.workflow);
                 let fenced = claim.is_none_or(|claim| {
@@ -192,64 +193,66 @@ impl Workflows {
         });
     }
 
-    fn retry(&self, scene: &Scene<'_>) {
-        let known = scene.tasks();
+    fn retry(&self, context: &Context<'_>) {
+        let known = context.tasks();
         let ended: Vec<_> = {
             let checks = self.checks();
             let again = |task: &&TaskId| checks.model.may_reopen(**task);
             known.iter().filter(again).copied().collect()
         };
-        let from = if scene.ledger.chance(800) {
+        let from = if context.ledger.chance(800) {
             &ended
         } else {
             &known
         };
-        let count = 1 + scene.ledger.draw(2);
-        let ids: Vec<_> = (0..count).filter_map(|_| scene.ledger.pick(from)).collect();
-        let downstream = !scene.ledger.chance(300);
+        let count = 1 + context.ledger.draw(2);
+        let ids: Vec<_> = (0..count)
+            .filter_map(|_| context.ledger.pick(from))
+            .collect();
+        let downstream = !context.ledger.chance(300);
         // Also tasks of which only the file knows are re-opened downstream.
         let stored: Vec<TaskId> = self.checks().model.nodes.keys().copied().collect();
-        scene.ledger.reopens(stored);
+        context.ledger.reopens(stored);
         // What came of it is seen in the file.
-        let _ = scene.write("retry", |queue| {
+        let _ = context.write("retry", |queue| {
             let changes = if downstream {
                 queue.retry_downstream(&ids)?
             } else {
                 queue.retry(&ids)?
             };
-            self.follow(queue, scene.ledger, |checks, at| {
+            self.follow(queue, context.ledger, |checks, at| {
                 checks.retried(&ids, &changes, downstream, at);
             });
             Ok(())
         });
     }
 
-    fn limit(&self, scene: &Scene<'_>) {
-        let small = |scene: &Scene<'_>| scene.ledger.pick(&[0, 1, 1, 2, 2, 3]).unwrap_or(1);
-        let some = |scene: &Scene<'_>| scene.ledger.chance(600);
-        let on_queue = scene.ledger.chance(500);
+    fn limit(&self, context: &Context<'_>) {
+        let small = |context: &Context<'_>| context.ledger.pick(&[0, 1, 1, 2, 2, 3]).unwrap_or(1);
+        let some = |context: &Context<'_>| context.ledger.chance(600);
+        let on_queue = context.ledger.chance(500);
         let kind = if on_queue {
-            LimitKind::Queue(queue_name(scene))
+            LimitKind::Queue(queue_name(context))
         } else {
-            LimitKind::Key(key(scene))
+            LimitKind::Key(key(context))
         };
         let rate = Rate {
-            starts: small(scene),
-            period_ms: 100 + scene.ledger.draw(900),
+            starts: small(context),
+            period_ms: 100 + context.ledger.draw(900),
         };
         let limit = Limit {
             kind,
-            concurrency: some(scene).then(|| small(scene)),
-            rate: (on_queue && some(scene)).then_some(rate),
+            concurrency: some(context).then(|| small(context)),
+            rate: (on_queue && some(context)).then_some(rate),
         };
-        self.set_limit(scene, &limit);
+        self.set_limit(context, &limit);
     }
 
-    fn set_limit(&self, scene: &Scene<'_>, limit: &Limit) {
+    fn set_limit(&self, context: &Context<'_>, limit: &Limit) {
         // What came of it is seen in the file.
-        let _ = scene.write("limit", |queue| {
+        let _ = context.write("limit", |queue| {
             queue.set_limit(limit)?;
-            self.follow(queue, scene.ledger, |checks, _| {
+            self.follow(queue, context.ledger, |checks, _| {
                 checks.limits.set(limit);
                 checks.seen.saw(Sight::Limit);
             });
@@ -257,11 +260,11 @@ impl Workflows {
         });
     }
 
-    fn set_paused(&self, scene: &Scene<'_>, name: &str, paused: bool) {
+    fn set_paused(&self, context: &Context<'_>, name: &str, paused: bool) {
         // What came of it is seen in the file.
-        let _ = scene.write("pause", |queue| {
+        let _ = context.write("pause", |queue| {
             queue.set_paused(name, paused)?;
-            self.follow(queue, scene.ledger, |checks, _| {
+            self.follow(queue, context.ledger, |checks, _| {
                 checks.limits.pause(name, paused);
             });
             Ok(())
@@ -278,17 +281,17 @@ impl Extension<WorkflowQueue> for Workflows {
         60
     }
 
-    fn act(&self, scene: &Scene<'_>) {
-        match scene.ledger.draw(100) {
-            0..36 => self.submit(scene),
-            36..50 => self.spawn(scene),
-            50..64 => self.link(scene),
-            64..80 => self.retry(scene),
-            80..91 => self.limit(scene),
-            91..94 => self.settle_late(scene),
+    fn act(&self, context: &Context<'_>) {
+        match context.ledger.draw(100) {
+            0..36 => self.submit(context),
+            36..50 => self.spawn(context),
+            50..64 => self.link(context),
+            64..80 => self.retry(context),
+            80..91 => self.limit(context),
+            91..94 => self.settle_late(context),
             _ => {
-                let paused = scene.ledger.chance(500);
-                self.set_paused(scene, &queue_name(scene), paused);
+                let paused = context.ledger.chance(500);
+                self.set_paused(context, &queue_name(context), paused);
             }
         }
     }
@@ -298,21 +301,21 @@ impl Extension<WorkflowQueue> for Workflows {
     }
 
     /// Some limits of zero and some pauses stay, so that what waits for them has to say so.
-    fn calm(&self, scene: &Scene<'_>) {
+    fn drain(&self, context: &Context<'_>) {
         let (limits, paused) = self.checks().limits.stoppers();
         for name in limits {
-            if scene.ledger.chance(700) {
+            if context.ledger.chance(700) {
                 let limit = Limit {
                     kind: name.kind(),
                     concurrency: None,
                     rate: None,
                 };
-                self.set_limit(scene, &limit);
+                self.set_limit(context, &limit);
             }
         }
         for queue in paused {
-            if scene.ledger.chance(700) {
-                self.set_paused(scene, &queue, false);
+            if context.ledger.chance(700) {
+                self.set_paused(context, &queue, false);
             }
         }
     }
@@ -370,28 +373,28 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
 }
 
 /// Has stored tasks wait for a new one of a running task, now and then.
-fn put_before(scene: &Scene<'_>, task: WorkflowTask) -> WorkflowTask {
-    let dependent = scene.ledger.pick(&scene.tasks());
-    match (scene.ledger.draw(6), dependent) {
-        (0..2, _) => task.before(Which::OfSpawner, condition(scene)),
-        (2, Some(dependent)) => task.before(dependent, condition(scene)),
+fn put_before(context: &Context<'_>, task: WorkflowTask) -> WorkflowTask {
+    let dependent = context.ledger.pick(&context.tasks());
+    match (context.ledger.draw(6), dependent) {
+        (0..2, _) => task.before(Which::OfSpawner, condition(context)),
+        (2, Some(dependent)) => task.before(dependent, condition(context)),
         _ => task,
     }
 }
 
 /// Tasks of which the later ones may depend on earlier ones, and all on stored ones.
-fn new_tasks(scene: &Scene<'_>, count: usize) -> Vec<WorkflowTask> {
-    let known = scene.tasks();
+fn new_tasks(context: &Context<'_>, count: usize) -> Vec<WorkflowTask> {
+    let known = context.tasks();
     (0..count)
         .map(|place| {
-            let mut task = new_task(scene);
-            for _ in 0..scene.ledger.draw(4) {
-                let condition = condition(scene);
-                let lot = scene.ledger.draw(4);
-                task = match scene.ledger.pick(&known) {
+            let mut task = new_task(context);
+            for _ in 0..context.ledger.draw(4) {
+                let condition = condition(context);
+                let lot = context.ledger.draw(4);
+                task = match context.ledger.pick(&known) {
                     Some(on) if lot == 0 => task.after(on, condition),
                     _ if place > 0 => {
-                        let on = scene.ledger.place(place);
+                        let on = context.ledger.place(place);
                         task.after(on, condition)
                     }
                     _ => task,
@@ -408,10 +411,10 @@ fn new_tasks(scene: &Scene<'_>, count: usize) -> Vec<WorkflowTask> {
         .collect()
 }
 
-fn new_task(scene: &Scene<'_>) -> WorkflowTask {
-    let draw = |below| scene.ledger.draw(below);
+fn new_task(context: &Context<'_>) -> WorkflowTask {
+    let draw = |below| context.ledger.draw(below);
     let millis = |least: u32, most: u32| {
-        Duration::from_millis(u64::from(least + scene.ledger.draw(most - least)))
+        Duration::from_millis(u64::from(least + context.ledger.draw(most - least)))
     };
     let options = TaskOptions {
         max_attempts: 1 + draw(3),
@@ -422,20 +425,20 @@ fn new_task(scene: &Scene<'_>) -> WorkflowTask {
         ..TaskOptions::default()
     };
     let mut task = NewTask::shell("t", "true")
-        .queue(queue_name(scene))
+        .queue(queue_name(context))
         .priority(i32::try_from(draw(4)).unwrap_or(0) - 1)
         .options(options);
     if draw(6) == 0 {
-        task = task.run_at(scene.now().wall.after(millis(0, 1_500)));
+        task = task.run_at(context.now().wall.after(millis(0, 1_500)));
     }
     let mut settings = Settings {
         start_within: (draw(8) == 0).then(|| millis(50, 3_000)),
         finish_within: (draw(8) == 0).then(|| millis(50, 3_000)),
-        limit_key: (draw(3) == 0).then(|| key(scene)),
+        limit_key: (draw(3) == 0).then(|| key(context)),
         ..Settings::default()
     };
     if draw(2) == 0 {
-        task = task.key(key(scene));
+        task = task.key(key(context));
         settings.key_scope = match draw(3) {
             0 => KeyScope::Forever,
             1 => KeyScope::WhileUnfinished,
@@ -449,15 +452,15 @@ fn new_task(scene: &Scene<'_>) -> WorkflowTask {
     task.settings(settings)
 }
 
-fn condition(scene: &Scene<'_>) -> Condition {
-    let lot = scene.ledger.draw(4) as usize;
+fn condition(context: &Context<'_>) -> Condition {
+    let lot = context.ledger.draw(4) as usize;
     Condition::ALL.get(lot).copied().unwrap_or_default()
 }
 
-fn queue_name(scene: &Scene<'_>) -> String {
-    QUEUES[usize::from(scene.ledger.chance(350))].to_owned()
+fn queue_name(context: &Context<'_>) -> String {
+    QUEUES[usize::from(context.ledger.chance(350))].to_owned()
 }
 
-fn key(scene: &Scene<'_>) -> Vec<u8> {
-    KEYS[usize::from(scene.ledger.chance(400))].to_vec()
+fn key(context: &Context<'_>) -> Vec<u8> {
+    KEYS[usize::from(context.ledger.chance(400))].to_vec()
 }

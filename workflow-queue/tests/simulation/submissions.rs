@@ -7,10 +7,10 @@ use queue_core::clock::Timestamp;
 use queue_core::queue::Enqueued;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::Condition;
-use workflow_queue::{KeyScope, On, OnConflict, Which, WorkflowTask};
+use workflow_queue::{On, OnConflict, Which, WorkflowTask};
 
 use crate::checks::{At, Checks};
-use crate::model::{Edge, Model, Node, Phase};
+use crate::model::{Model, Node};
 use crate::seen::Sight;
 
 /// Where tasks come from.

@@ -7,9 +7,9 @@ use queue_core::{Queue, State, TaskId};
 use workflow_queue::WorkflowQueue;
 
 use crate::layers::{Node, layered, order_faults};
-use queue_testing::soak::journal::{Journal, Kill, Verdicts};
 use queue_testing::patience::{present, until};
-use queue_testing::soak::stage::{Stage, Worker};
+use queue_testing::soak::database::{SoakDatabase, WorkerProcess};
+use queue_testing::soak::journal::{Journal, Kill, Verdicts};
 use queue_testing::soak::{long, report};
 
 /// Two slots each.
@@ -56,30 +56,31 @@ fn a_workflow_ends_as_it_should_though_its_workers_keep_dying() {
     let folder = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_workflow-queue"));
     let open = |path: &Path| WorkflowQueue::open(path).unwrap();
-    let stage = Stage::new(folder.path(), program, open);
-    let journal = stage.file("journal");
+    let database = SoakDatabase::new(folder.path(), program, open);
+    let journal = database.file("journal");
     let nodes = layered(plan.layers, plan.width);
     assert_varied(&nodes);
     let tasks = nodes.iter().map(|node| node.task(&journal)).collect();
-    let first = stage.queue.enqueue_workflow(tasks).unwrap()[0].id.0;
+    let first = database.queue.enqueue_workflow(tasks).unwrap()[0].id.0;
 
     let begun = present();
-    let mut workers: Vec<Worker> = (0..plan.workers).map(|_| stage.worker(&SLOTS)).collect();
-    let kills = kill_one_by_one(&plan, &stage, &nodes, &mut workers);
-    stage.finish();
+    let mut workers: Vec<WorkerProcess> =
+        (0..plan.workers).map(|_| database.worker(&SLOTS)).collect();
+    let kills = kill_one_by_one(&plan, &database, &nodes, &mut workers);
+    database.finish();
     let took = begun.elapsed();
     for worker in workers {
         let well = worker.stop();
-        assert!(well, "a worker left with an error\n{}", stage.log());
+        assert!(well, "a worker left with an error\n{}", database.log());
     }
 
     let journal = Journal::read(&journal);
     let mut faults = order_faults(&nodes, first, &journal);
     for (id, node) in (first..).zip(&nodes) {
         faults.extend(journal.faults(id, node.verdicts(), &kills));
-        faults.extend(state_fault(&stage.queue, TaskId(id), node));
+        faults.extend(state_fault(&database.queue, TaskId(id), node));
     }
-    let log = stage.log();
+    let log = database.log();
     for word in ["busy", "locked", "refused", "lost"] {
         faults.extend(
             log.lines()
@@ -87,7 +88,7 @@ fn a_workflow_ends_as_it_should_though_its_workers_keep_dying() {
                 .map(str::to_owned),
         );
     }
-    faults.extend(stage.marked_processes());
+    faults.extend(database.marked_processes());
     assert!(faults.is_empty(), "{}\n{log}", faults.join("\n"));
     tell(&nodes, &journal, &kills, took);
 }
@@ -95,11 +96,11 @@ fn a_workflow_ends_as_it_should_though_its_workers_keep_dying() {
 /// Kills a worker with a command under way whenever one is due, and starts another in its place.
 fn kill_one_by_one(
     plan: &Plan,
-    stage: &Stage<WorkflowQueue>,
+    database: &SoakDatabase<WorkflowQueue>,
     nodes: &[Node],
-    workers: &mut Vec<Worker>,
+    workers: &mut Vec<WorkerProcess>,
 ) -> Vec<Kill> {
-    let path = stage.file("journal");
+    let path = database.file("journal");
     let runs: usize = nodes
         .iter()
         .map(|node| node.verdicts().attempts as usize)
@@ -119,12 +120,12 @@ fn kill_one_by_one(
                     .into_iter()
                     .find(|one| journal.is_running(workers[*one].id()));
             }
-            victim.is_some() || stage.unfinished() == 0
+            victim.is_some() || database.unfinished() == 0
         });
         let Some(victim) = victim else { break };
         last = present();
         kills.push(workers.remove(victim).kill());
-        workers.insert(victim, stage.worker(&SLOTS));
+        workers.insert(victim, database.worker(&SLOTS));
     }
     kills
 }

@@ -9,7 +9,7 @@ use workflow_queue::{Promotion, promote_file};
 
 use crate::digest::{complaints, digest};
 use crate::disk::{Disk, Event, Image};
-use crate::rig::{Engine, Manner, Opened, Rig};
+use crate::test_machine::{Engine, Manner, Opened, TestMachine};
 
 /// How a file is to be opened.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ pub(super) struct Recovery {
 /// Where files are opened.
 #[derive(Debug)]
 pub(super) struct Check {
-    rig: Rig,
+    tested: TestMachine,
     durability: Durability,
 }
 
@@ -63,8 +63,8 @@ fn told(what: &str) -> impl Fn(queue_core::Error) -> String {
 }
 
 impl Check {
-    pub(super) fn new(rig: Rig, durability: Durability) -> Self {
-        Self { rig, durability }
+    pub(super) fn new(tested: TestMachine, durability: Durability) -> Self {
+        Self { tested, durability }
     }
 
     /// Has the shipped engine open a file after a cut.
@@ -75,19 +75,19 @@ impl Check {
     /// What a file says, whoever opens it.
     pub(super) fn look(&mut self, image: &Image) -> Answer<u64> {
         self.caught(|check| {
-            check.rig.boot(image);
+            check.tested.boot(image);
             check.look_now()
         })
     }
 
     fn try_open(&mut self, image: &Image, ask: Ask) -> Answer<Found> {
-        self.rig.boot(image);
+        self.tested.boot(image);
         let manner = Manner {
             durability: self.durability,
             one_shot: !ask.observed,
         };
         if ask.observed {
-            self.rig.machine().disk(Disk::record);
+            self.tested.machine().disk(Disk::record);
         }
         let before = if ask.promotes {
             Some(self.look_now()?)
@@ -97,10 +97,10 @@ impl Check {
         if before.is_some_and(|before| before != 0) {
             self.promote(manner)?;
         }
-        let opened = self.rig.open(ask.engine, manner);
+        let opened = self.tested.open(ask.engine, manner);
         let opened = opened.map_err(told("not opened"))?;
         let seen = self.examine(&opened, manner)?;
-        self.rig.machine().disk(|disk| disk.mark(0));
+        self.tested.machine().disk(|disk| disk.mark(0));
         let task = NewTask::shell("after the cut", "true");
         opened.enqueue(task).map_err(told("not written"))?;
         if ask.verified {
@@ -121,7 +121,7 @@ impl Check {
     }
 
     fn recovered(&self, opened: u64) -> Answer<Recovery> {
-        let log = self.rig.machine().disk(|disk| {
+        let log = self.tested.machine().disk(|disk| {
             disk.mark(1);
             disk.take_log()
         });
@@ -142,8 +142,8 @@ impl Check {
     }
 
     fn promote(&self, manner: Manner) -> Answer<()> {
-        let options = self.rig.options(manner);
-        let promoted = options.and_then(|options| promote_file(self.rig.path(), options));
+        let options = self.tested.options(manner);
+        let promoted = options.and_then(|options| promote_file(self.tested.path(), options));
         match promoted.map_err(told("not promoted"))? {
             Promotion::Done => Ok(()),
             Promotion::Waiting(_) => Err("a promotion waits for nobody".to_owned()),
@@ -160,7 +160,7 @@ impl Check {
     }
 
     fn look_now(&self) -> Answer<u64> {
-        said(&self.rig.look().map_err(|error| error.to_string())?)
+        said(&self.tested.look().map_err(|error| error.to_string())?)
     }
 }
 

@@ -10,7 +10,7 @@ use super::check::{Ask, Check, Recovery};
 use super::{Config, Recording};
 use crate::campaign::{self, Violation};
 use crate::disk::{Disk, Event, Guess, Image};
-use crate::rig::{Engine, Rig};
+use crate::test_machine::{Engine, TestMachine};
 use crate::workload::Step;
 
 /// How much was done.
@@ -79,9 +79,10 @@ pub(super) struct Explorer<'a> {
 
 impl<'a> Explorer<'a> {
     pub(super) fn new(recording: &'a Recording, config: &'a Config) -> queue_core::Result<Self> {
-        let rig = Rig::new(recording.seed).map_err(|error| Error::io("no folder", error))?;
+        let tested =
+            TestMachine::new(recording.seed).map_err(|error| Error::io("no folder", error))?;
         Ok(Self {
-            check: Check::new(rig, recording.durability),
+            check: Check::new(tested, recording.durability),
             recording,
             config,
             known: HashMap::new(),

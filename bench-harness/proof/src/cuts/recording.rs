@@ -6,7 +6,7 @@ use queue_core::{Error, Result};
 use super::Config;
 use crate::digest::digest;
 use crate::disk::Event;
-use crate::rig::{Engine, Manner, Rig};
+use crate::test_machine::{Engine, Manner, TestMachine};
 use crate::workload::{Player, Script, Step};
 
 /// A mistake that has to be found.
@@ -55,8 +55,8 @@ impl Recording {
     /// When a file cannot be opened or read on a disk that does not fail.
     pub fn make(seed: u64, config: &Config, durability: Durability) -> Result<Self> {
         let script = Script::new(seed, config.calls);
-        let rig = Rig::new(seed).map_err(|error| Error::io("no folder", error))?;
-        rig.machine().disk(|disk| {
+        let tested = TestMachine::new(seed).map_err(|error| Error::io("no folder", error))?;
+        tested.machine().disk(|disk| {
             disk.record();
             disk.lies = config.plant == Some(Plant::LyingSync);
         });
@@ -77,7 +77,7 @@ impl Recording {
                 look = None;
             }
             // What a call refuses is no matter here; what it wrote is.
-            let answer = player.play(*step, &rig);
+            let answer = player.play(*step, &tested);
             if player.opened().is_none() {
                 answer?;
             }
@@ -86,11 +86,11 @@ impl Recording {
             }
             let connection = match look.take() {
                 Some(connection) => connection,
-                None => rig.look()?,
+                None => tested.look()?,
             };
             states.push(digest(&connection)?);
             look = Some(connection);
-            rig.machine().disk(|disk| {
+            tested.machine().disk(|disk| {
                 disk.mark(place + 1);
                 events.extend(disk.take_log());
             });

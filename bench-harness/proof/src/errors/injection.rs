@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Tally;
 use crate::digest::{complaints, digest};
 use crate::disk::{Fault, Guess, Image, Kind};
-use crate::rig::{Engine, Manner, Rig};
+use crate::test_machine::{Engine, Manner, TestMachine};
 use crate::workload::{Player, Script, Step};
 
 /// What a read never meets.
@@ -26,7 +26,7 @@ pub(super) struct Injections {
     seed: u64,
     script: Script,
     manner: Manner,
-    rig: Rig,
+    tested: TestMachine,
     /// What is on the disk when the script begins.
     start: Image,
     /// What the file says after each call.
@@ -51,7 +51,7 @@ struct Struck {
 
 impl Injections {
     pub(super) fn new(seed: u64, calls: usize) -> Result<Self> {
-        let rig = Rig::new(seed).map_err(|error| Error::io("no folder", error))?;
+        let tested = TestMachine::new(seed).map_err(|error| Error::io("no folder", error))?;
         let script = Script::new(seed, calls);
         let manner = Manner {
             durability: match (seed / 3) % 2 {
@@ -63,8 +63,8 @@ impl Injections {
         // Every fourth script makes the file as well.
         let mut start = Image::default();
         if !seed.is_multiple_of(4) {
-            drop(rig.open(script.engine, manner)?);
-            start = rig
+            drop(tested.open(script.engine, manner)?);
+            start = tested
                 .machine()
                 .disk(|disk| disk.after_cut(&mut Guess::Everything));
         }
@@ -72,7 +72,7 @@ impl Injections {
             seed,
             script,
             manner,
-            rig,
+            tested,
             start,
             states: Vec::new(),
             reopened: 0,
@@ -93,8 +93,8 @@ impl Injections {
     }
 
     fn begin(&mut self) -> Player {
-        self.rig.rewind();
-        self.rig.boot(&self.start);
+        self.tested.rewind();
+        self.tested.boot(&self.start);
         Player::new(self.seed, self.script.engine, self.manner)
     }
 
@@ -103,11 +103,11 @@ impl Injections {
         let mut player = self.begin();
         let mut states = Vec::new();
         for step in &self.script.steps {
-            let answer = player.play(*step, &self.rig);
+            let answer = player.play(*step, &self.tested);
             if player.opened().is_none() {
                 answer?;
             }
-            states.push(digest(&self.rig.look()?)?);
+            states.push(digest(&self.tested.look()?)?);
         }
         Ok(states)
     }
@@ -116,14 +116,14 @@ impl Injections {
     pub(super) fn operations(&mut self, kind: Kind) -> Result<u64> {
         let mut player = self.begin();
         let never = Fault::once(kind, u64::MAX);
-        self.rig.machine().disk(|disk| disk.fail(never));
+        self.tested.machine().disk(|disk| disk.fail(never));
         for step in &self.script.steps {
-            let answer = player.play(*step, &self.rig);
+            let answer = player.play(*step, &self.tested);
             if player.opened().is_none() {
                 answer?;
             }
         }
-        Ok(self.rig.machine().disk(|disk| disk.counted()))
+        Ok(self.tested.machine().disk(|disk| disk.counted()))
     }
 
     /// Plays it until the error strikes, and looks what is left.
@@ -149,18 +149,18 @@ impl Injections {
             probes.extend(self.go_on(&struck, fault)?);
         }
         // The process dies, with whatever it has open.
-        self.rig.machine().disk(crate::disk::Disk::mend);
-        self.rig.restart_process();
+        self.tested.machine().disk(crate::disk::Disk::mend);
+        self.tested.restart_process();
         let engine = struck.player.engine();
         drop(struck.player);
         let cuts = fault.nth % 2 == 1;
         if cuts {
             tally.cut = 1;
             let image = self
-                .rig
+                .tested
                 .machine()
                 .disk(|disk| disk.after_cut(&mut Guess::Nothing));
-            self.rig.boot(&image);
+            self.tested.boot(&image);
         }
         let promised = !cuts || self.manner.durability == Durability::Full;
         if probes.is_empty() && promised {
@@ -175,10 +175,10 @@ impl Injections {
 
     fn strike(&mut self, fault: Fault) -> Option<Struck> {
         let mut player = self.begin();
-        self.rig.machine().disk(|disk| disk.fail(fault));
+        self.tested.machine().disk(|disk| disk.fail(fault));
         for (call, step) in self.script.steps.iter().enumerate() {
-            let answer = player.play(*step, &self.rig);
-            if self.rig.machine().disk(|disk| disk.struck()) > 0 {
+            let answer = player.play(*step, &self.tested);
+            if self.tested.machine().disk(|disk| disk.struck()) > 0 {
                 let failed = answer.is_err();
                 return Some(Struck {
                     player,
@@ -227,7 +227,7 @@ impl Injections {
         if step == Step::Promote {
             return Ok(Vec::new());
         }
-        self.rig.machine().disk(crate::disk::Disk::mend);
+        self.tested.machine().disk(crate::disk::Disk::mend);
         let name = "probe afterwards".to_owned();
         let refused = |error: Error| format!("mended, it refuses: {}", readably(&error));
         opened
@@ -247,7 +247,7 @@ impl Injections {
         if failed && step.is_several() {
             return Ok(());
         }
-        let connection = self.rig.look().map_err(|error| error.to_string())?;
+        let connection = self.tested.look().map_err(|error| error.to_string())?;
         let state = digest(&connection).map_err(|error| error.to_string())?;
         let before = call.checked_sub(1).map(|before| self.states[before]);
         let after = self.states[call];
@@ -269,7 +269,7 @@ impl Injections {
     /// The next process opens the file, which is sound, and writes. Whether every invariant was
     /// verified besides.
     fn reopen(&mut self, engine: Engine, call: usize) -> Answer<bool> {
-        let connection = self.rig.look().map_err(|error| error.to_string())?;
+        let connection = self.tested.look().map_err(|error| error.to_string())?;
         let complaints = complaints(&connection).map_err(|error| error.to_string())?;
         if !complaints.is_empty() {
             return Err(format!("damaged: {}", complaints.join("; ")));
@@ -278,14 +278,14 @@ impl Injections {
         drop(connection);
         let opened = if self.script.steps[..=call].contains(&Step::Promote) && has_queue {
             let options = self
-                .rig
+                .tested
                 .options(self.manner)
                 .map_err(|error| readably(&error))?;
-            workflow_queue::promote_file(self.rig.path(), options)
+            workflow_queue::promote_file(self.tested.path(), options)
                 .map_err(|error| readably(&error))?;
-            self.rig.open(Engine::Workflow, self.manner)
+            self.tested.open(Engine::Workflow, self.manner)
         } else {
-            self.rig.open(engine, self.manner)
+            self.tested.open(engine, self.manner)
         };
         let opened = opened.map_err(|error| format!("not opened: {}", readably(&error)))?;
         let task = NewTask::shell("afterwards", "true");
@@ -308,7 +308,7 @@ impl Injections {
         if names.is_empty() {
             return Ok(());
         }
-        let connection = self.rig.look().map_err(|error| error.to_string())?;
+        let connection = self.tested.look().map_err(|error| error.to_string())?;
         for name in names {
             let found = connection.query_row(
                 "SELECT count(*) FROM queue_tasks WHERE name = ?1",

@@ -86,15 +86,15 @@ pub(super) fn ledger_faults(ledger: &Ledger, rows: &Rows, journal: &[Entry]) -> 
 }
 
 /// What is wrong with the runs: two successes, a run after a success, one that no kill and no retry
-/// explains, or two at a time. `survivor` is the one worker that was not killed.
-pub(super) fn run_faults(journal: &[Entry], survivor: u32) -> Vec<String> {
+/// explains, or two at a time. `last_worker` is the one worker that was not killed.
+pub(super) fn run_faults(journal: &[Entry], last_worker: u32) -> Vec<String> {
     let mut faults = Vec::new();
     let mut tasks: BTreeMap<i64, Task<'_>> = BTreeMap::new();
     let mut killed = BTreeSet::new();
     let workers = journal
         .iter()
         .filter_map(killed_process)
-        .chain([survivor])
+        .chain([last_worker])
         .collect();
     let mut reopened_all = 0;
     for entry in journal {
@@ -231,8 +231,8 @@ mod tests {
         assert_eq!(run_faults(&killed, 52), [""; 0]);
         let too_early = journal("start one-1 1 1 50\nstart one-1 1 2 51\nkill 50");
         assert!(run_faults(&too_early, 52)[0].contains("without a kill"));
-        let survivor = journal("start one-1 1 1 52\nstart one-1 1 2 52");
-        assert!(run_faults(&survivor, 52)[0].contains("without a kill"));
+        let last_worker = journal("start one-1 1 1 52\nstart one-1 1 2 52");
+        assert!(run_faults(&last_worker, 52)[0].contains("without a kill"));
         let orphan = journal("start one-1 1 1 1\nstart one-1 1 2 1\nkill 50\nkill 51");
         assert_eq!(run_faults(&orphan, 52), [""; 0]);
         let reopened = journal("start one-1 1 1 50\nreopen 1\nstart one-1 1 2 50\nkill 50");

@@ -1,4 +1,4 @@
-//! One file under kills, then its calm end and the checks.
+//! One file under kills, then a drain and the checks.
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
@@ -49,7 +49,7 @@ pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
         faults.extend(round.promote(seed)?);
         program = Program::Workflow;
     }
-    let (survivor, found) = calm(&arena, &journal, program)?;
+    let (last_worker, found) = drain(&arena, &journal, program)?;
     faults.extend(found);
     let ledger = round
         .ledger
@@ -58,7 +58,7 @@ pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
     let told = journal.read()?;
     let rows = check::rows(&arena)?;
     faults.extend(check::ledger_faults(&ledger, &rows, &told));
-    faults.extend(check::run_faults(&told, survivor));
+    faults.extend(check::run_faults(&told, last_worker));
     if program == Program::Workflow {
         faults.extend(check::recorded_twice(&arena)?);
     }
@@ -201,7 +201,7 @@ fn unexpected_end(output: &Output) -> Option<String> {
 
 /// Works off what is left, with nobody killed any more; nothing may stay behind. Returns the worker
 /// that did it, and what is wrong.
-fn calm(arena: &Arena, journal: &Journal, program: Program) -> Result<(u32, Vec<String>)> {
+fn drain(arena: &Arena, journal: &Journal, program: Program) -> Result<(u32, Vec<String>)> {
     let mut command = arena.command(program, &["worker", "--drain", "--slots", "8"])?;
     command.stderr(journal.append()?);
     let mut worker = Running(command.spawn()?);

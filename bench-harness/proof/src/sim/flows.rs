@@ -7,7 +7,7 @@ use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::{Condition, Edge};
 use queue_core::{Queue, Result, TaskOptions};
-use queue_testing::simulation::{Call, Extension, Ledger, Stage};
+use queue_testing::simulation::{Call, Extension, Ledger};
 use rusqlite::OptionalExtension;
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
 
@@ -15,7 +15,7 @@ use workflow_queue::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
 const KEY: &[u8] = b"scarce";
 const AT_ONCE: u32 = 2;
 
-type Scene<'a> = Stage<'a, WorkflowQueue>;
+type Context<'a> = queue_testing::simulation::Context<'a, WorkflowQueue>;
 
 /// Workflows, limits, retries of what was skipped.
 #[derive(Debug)]
@@ -50,81 +50,81 @@ impl Flows {
     }
 
     /// Sets the limit. Until that is answered for, none is expected.
-    fn limit(&self, scene: &Scene<'_>) {
+    fn limit(&self, context: &Context<'_>) {
         let limit = Limit {
             kind: LimitKind::Key(KEY.to_vec()),
             concurrency: Some(AT_ONCE),
             rate: None,
         };
-        let answer = scene.write("limit", |queue| queue.set_limit(&limit));
+        let answer = context.write("limit", |queue| queue.set_limit(&limit));
         if answer.is_ok() {
             *self.standing() = Standing::Set;
         }
     }
 
     /// A workflow: a few layers, each of which waits for tasks of the one before.
-    fn submit(scene: &Scene<'_>) {
-        let count = 2 + scene.ledger.draw(6) as usize;
-        if !scene.has_room(count) {
+    fn submit(context: &Context<'_>) {
+        let count = 2 + context.ledger.draw(6) as usize;
+        if !context.has_room(count) {
             return;
         }
         let tasks: Vec<_> = (0..count)
             .map(|place| {
-                let mut task = new_task(scene);
+                let mut task = new_task(context);
                 let edges = if place == 0 {
                     0
                 } else {
-                    1 + scene.ledger.draw(2)
+                    1 + context.ledger.draw(2)
                 };
-                let mut on: Vec<usize> = (0..edges).map(|_| scene.ledger.place(place)).collect();
+                let mut on: Vec<usize> = (0..edges).map(|_| context.ledger.place(place)).collect();
                 on.sort_unstable();
                 on.dedup();
                 for on in on {
-                    task = task.after(on, condition(scene));
+                    task = task.after(on, condition(context));
                 }
                 task
             })
             .collect();
-        let answer = scene.write("workflow", |queue| queue.enqueue_workflow(tasks.clone()));
-        scene.acknowledge(&answer.unwrap_or_default());
+        let answer = context.write("workflow", |queue| queue.enqueue_workflow(tasks.clone()));
+        context.acknowledge(&answer.unwrap_or_default());
     }
 
-    fn spawn(scene: &Scene<'_>) {
-        let Some(claim) = scene.ledger.pick(&scene.executions()) else {
+    fn spawn(context: &Context<'_>) {
+        let Some(claim) = context.ledger.pick(&context.executions()) else {
             return;
         };
-        if !scene.has_room(1) {
+        if !context.has_room(1) {
             return;
         }
-        let task = new_task(scene);
-        let answer = scene.write("spawn", |queue| {
+        let task = new_task(context);
+        let answer = context.write("spawn", |queue| {
             queue.spawn(claim, vec![task.clone()], Vec::new())
         });
-        scene.acknowledge(&answer.unwrap_or_default());
+        context.acknowledge(&answer.unwrap_or_default());
     }
 
-    fn link(scene: &Scene<'_>) {
-        let known = scene.tasks();
-        if let (Some(one), Some(two)) = (scene.ledger.pick(&known), scene.ledger.pick(&known)) {
+    fn link(context: &Context<'_>) {
+        let known = context.tasks();
+        if let (Some(one), Some(two)) = (context.ledger.pick(&known), context.ledger.pick(&known)) {
             let edge = Edge {
                 dependent: one.max(two),
                 on: one.min(two),
-                condition: condition(scene),
+                condition: condition(context),
             };
             // Many cannot be made to wait any more.
-            let _ = scene.write("link", |queue| queue.add_dependencies(vec![edge]));
+            let _ = context.write("link", |queue| queue.add_dependencies(vec![edge]));
         }
     }
 
-    fn retry(scene: &Scene<'_>) {
-        let known = scene.tasks();
-        let Some(task) = scene.ledger.pick(&known) else {
+    fn retry(context: &Context<'_>) {
+        let known = context.tasks();
+        let Some(task) = context.ledger.pick(&known) else {
             return;
         };
         // Whatever was skipped because of it is re-opened too.
-        scene.ledger.reopens_any();
+        context.ledger.reopens_any();
         // What came of it is seen in the file.
-        let _ = scene.write("retry", |queue| queue.retry_downstream(&[task]));
+        let _ = context.write("retry", |queue| queue.retry_downstream(&[task]));
     }
 
     fn check(&self, claimed: &[ClaimedTask], queue: &WorkflowQueue, ledger: Ledger<'_>) {
@@ -182,16 +182,16 @@ fn running_under_limit(queue: &WorkflowQueue) -> Result<Option<u32>> {
     })
 }
 
-fn condition(scene: &Scene<'_>) -> Condition {
-    match scene.ledger.draw(5) {
+fn condition(context: &Context<'_>) -> Condition {
+    match context.ledger.draw(5) {
         0 => Condition::Failure,
         1 => Condition::Any,
         _ => Condition::Success,
     }
 }
 
-fn new_task(scene: &Scene<'_>) -> WorkflowTask {
-    let draw = |below| scene.ledger.draw(below);
+fn new_task(context: &Context<'_>) -> WorkflowTask {
+    let draw = |below| context.ledger.draw(below);
     let options = TaskOptions {
         max_attempts: 1 + draw(3),
         max_crashes: 1 + draw(5),
@@ -208,24 +208,24 @@ fn new_task(scene: &Scene<'_>) -> WorkflowTask {
 }
 
 impl Extension<WorkflowQueue> for Flows {
-    fn begin(&self, scene: &Scene<'_>) {
+    fn begin(&self, context: &Context<'_>) {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        scene.acknowledge_ids(&before);
+        context.acknowledge_ids(&before);
     }
 
     fn share(&self) -> u32 {
         45
     }
 
-    fn act(&self, scene: &Scene<'_>) {
+    fn act(&self, context: &Context<'_>) {
         if *self.standing() == Standing::Unset {
-            return self.limit(scene);
+            return self.limit(context);
         }
-        match scene.ledger.draw(100) {
-            0..50 => Self::submit(scene),
-            50..66 => Self::spawn(scene),
-            66..80 => Self::link(scene),
-            _ => Self::retry(scene),
+        match context.ledger.draw(100) {
+            0..50 => Self::submit(context),
+            50..66 => Self::spawn(context),
+            66..80 => Self::link(context),
+            _ => Self::retry(context),
         }
     }
 

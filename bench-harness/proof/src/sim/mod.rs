@@ -2,9 +2,9 @@
 //! by [`queue_testing::simulation`], on a disk that fails in machines that lose power.
 
 mod flows;
+mod platform;
 mod prologue;
 mod shrink;
-mod stand;
 
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use workflow_queue::WorkflowQueue;
 use crate::budget::Budget;
 use crate::campaign::{self, Outcome, Violation};
 use flows::Flows;
+use platform::{Begins, FailingPlatform, Injected};
 pub use shrink::{Size, shrink};
-use stand::{Begins, Stand, Struck};
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Tally {
     /// What happened in the runs.
     pub counts: Counts,
     /// What happened to the machines.
-    pub struck: Struck,
+    pub injected: Injected,
 }
 
 impl AddAssign for Tally {
@@ -53,7 +53,7 @@ impl AddAssign for Tally {
         self.worked_ms += other.worked_ms;
         self.idle_ms += other.idle_ms;
         self.counts += other.counts;
-        self.struck += other.struck;
+        self.injected += other.injected;
     }
 }
 
@@ -70,7 +70,7 @@ fn config(seed: u64, options: &Options) -> Config {
     Config {
         steps,
         tasks,
-        calm: 400_000,
+        drain: 400_000,
         actions: 150,
         burst: 3,
         workers: 5,
@@ -86,7 +86,7 @@ fn config(seed: u64, options: &Options) -> Config {
         handles: 3,
         jump_ms: 3_600_000,
         faults: 20,
-        blows: 12,
+        platform_faults: 12,
         kills: 6,
         plant: options.plant,
         ..Config::default()
@@ -112,31 +112,31 @@ fn begins(seed: u64) -> (Begins, Durability) {
 /// # Panics
 /// When the system gives no folder, or a new file cannot be opened.
 #[must_use]
-pub fn simulate(seed: u64, options: &Options) -> (Report, Struck) {
+pub fn simulate(seed: u64, options: &Options) -> (Report, Injected) {
     let config = config(seed, options);
     let (begins, durability) = begins(seed);
-    let stand = Stand::new(seed, begins, durability, config.handles, options.lies);
+    let platform = FailingPlatform::new(seed, begins, durability, config.handles, options.lies);
     let report = if begins == Begins::Fast {
-        Setup::<FastQueue>::new(seed, &config).run(&stand)
+        Setup::<FastQueue>::new(seed, &config).run(&platform)
     } else {
-        let flows = Arc::new(Flows::new(stand.enqueued()));
+        let flows = Arc::new(Flows::new(platform.enqueued()));
         Setup::<WorkflowQueue>::new(seed, &config)
             .with(flows)
-            .run(&stand)
+            .run(&platform)
     };
-    (report, stand.struck())
+    (report, platform.injected())
 }
 
 /// Runs one seed, and counts.
 #[must_use]
 pub fn one(seed: u64, options: &Options) -> (Tally, Vec<Violation>) {
-    let (report, struck) = simulate(seed, options);
+    let (report, injected) = simulate(seed, options);
     let tally = Tally {
         runs: 1,
         worked_ms: report.simulated_ms - report.idle_ms,
         idle_ms: report.idle_ms,
         counts: report.counts,
-        struck,
+        injected,
     };
     let violations = report.violations.into_iter();
     let violations = violations.map(|what| Violation { seed, what });

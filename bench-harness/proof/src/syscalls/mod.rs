@@ -71,8 +71,8 @@ fn of_all(
 ) -> Result<Option<Syscalls>> {
     for scenario in scenarios {
         let watch = Stopwatch::start();
-        let stage = Stage::new(scenario)?;
-        let calls = stage.traced(&stage.copy()?)?.calls()?;
+        let prepared = Prepared::new(scenario)?;
+        let calls = prepared.traced(&prepared.copy()?)?.calls()?;
         if calls.is_empty() {
             return Ok(None);
         }
@@ -81,7 +81,7 @@ fn of_all(
             .push((scenario.name.to_owned(), calls.len()));
         // The last call ends the process, with everything done.
         for call in calls.iter().step_by(stride).chain(calls.last()) {
-            let (was_killed, faults) = stage.kill(call)?;
+            let (was_killed, faults) = prepared.kill(call)?;
             found.kills.count += u64::from(was_killed);
             found.kills.violations += faults.len() as u64;
             found.faults.extend(faults);
@@ -89,7 +89,7 @@ fn of_all(
         found.kills.seconds += watch.elapsed().as_secs_f64();
         let watch = Stopwatch::start();
         for number in 1.. {
-            let Some((counts, faults)) = stage.fail_sync(number)? else {
+            let Some((counts, faults)) = prepared.fail_sync(number)? else {
                 break;
             };
             found.syncs.count += u64::from(counts);
@@ -110,7 +110,7 @@ fn figure(what: &str) -> Figure {
 }
 
 /// A scenario, the file it begins on, and what it leaves when nothing happens to it.
-struct Stage {
+struct Prepared {
     scenario: &'static Scenario,
     template: Arena,
     before: Vec<Row>,
@@ -122,13 +122,13 @@ struct Stage {
     content: Option<u64>,
 }
 
-impl Stage {
+impl Prepared {
     fn new(scenario: &'static Scenario) -> Result<Self> {
         let template = Arena::new(None, scenario.durability)?;
         (scenario.prepare)(&template, scenario.program)?;
         let restores = scenario.restores();
         let claimed = restores.then(|| stale::claim(&template, scenario.program));
-        let mut stage = Self {
+        let mut prepared = Self {
             scenario,
             stale: claimed.transpose()?,
             before: rows(&template)?,
@@ -140,12 +140,12 @@ impl Stage {
             after: Vec::new(),
             finished: Vec::new(),
         };
-        let arena = stage.copy()?;
-        stage.again(&arena)?;
-        stage.after = rows(&arena)?;
+        let arena = prepared.copy()?;
+        prepared.again(&arena)?;
+        prepared.after = rows(&arena)?;
         finish(&arena, scenario.finisher)?;
-        stage.finished = rows(&arena)?;
-        Ok(stage)
+        prepared.finished = rows(&arena)?;
+        Ok(prepared)
     }
 
     fn copy(&self) -> Result<Arena> {

@@ -16,7 +16,7 @@ use workflow_queue::{
 };
 
 use super::script::{Common, OfWorkflows, Step};
-use crate::rig::{Engine, Manner, Opened, Rig};
+use crate::test_machine::{Engine, Manner, Opened, TestMachine};
 
 /// Who plays the script: what it has open, and what it remembers of the answers.
 #[derive(Debug)]
@@ -82,18 +82,19 @@ impl Player {
     /// # Errors
     /// As the call. What a call refuses by rights, such as the retry of a task that succeeded, is
     /// an error too.
-    pub fn play(&mut self, step: Step, rig: &Rig) -> Result<()> {
-        rig.clock()
+    pub fn play(&mut self, step: Step, tested: &TestMachine) -> Result<()> {
+        tested
+            .clock()
             .advance(Duration::from_millis(self.lots.u64(0..400)));
         match step {
-            Step::Open => self.open(rig),
+            Step::Open => self.open(tested),
             Step::Promote => {
                 self.opened = None;
                 self.engine = Engine::Workflow;
-                let options = rig.options(self.manner)?;
+                let options = tested.options(self.manner)?;
                 // Nobody holds the lock of a worker, so that none is waited for.
-                while promote_file(rig.path(), options.clone())? != Promotion::Done {}
-                self.open(rig)
+                while promote_file(tested.path(), options.clone())? != Promotion::Done {}
+                self.open(tested)
             }
             Step::Checkpoint => match self.database().map(Database::checkpoint) {
                 Some(Ok(Some(what))) => Err(Error::invalid(what)),
@@ -125,9 +126,9 @@ impl Player {
         }
     }
 
-    fn open(&mut self, rig: &Rig) -> Result<()> {
+    fn open(&mut self, tested: &TestMachine) -> Result<()> {
         self.opened = None;
-        self.opened = Some(rig.open(self.engine, self.manner)?);
+        self.opened = Some(tested.open(self.engine, self.manner)?);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Calls, drawn from a seed.
 
-use crate::rig::Engine;
+use crate::test_machine::Engine;
 
 /// One call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::program::{Done, Place, name, variable};
+use super::program::{Done, Sandbox, name, variable};
 
 /// Checks that a run failed as it should: nothing on stdout, one sentence on stderr.
 fn assert_refused(done: &Done, code: i32, words: &str, what: &str) {
@@ -112,37 +112,50 @@ const WRONG: &[(&[&str], &str)] = &[
 ];
 
 pub fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
-    let place = Place::new();
-    place.ok(&["add-task", "one", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "one", "true"]);
     let long_name = "x".repeat(201);
     let long: &[(&[&str], &str)] = &[(&["add-task", &long_name, "true"], "201 bytes")];
     for (words, sentence) in WRONG.iter().chain(long) {
         let what = words.join(" ").chars().take(80).collect::<String>();
-        assert_refused(&place.run(words), 2, sentence, &what);
+        assert_refused(&sandbox.run(words), 2, sentence, &what);
     }
-    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 
 pub fn what_does_not_exist_is_not_found() {
-    let place = Place::new();
-    assert_refused(&place.run(&["status"]), 3, "there is no database", "status");
-    assert!(!place.path("queue.db").exists(), "reading creates nothing");
+    let sandbox = Sandbox::new();
+    assert_refused(
+        &sandbox.run(&["status"]),
+        3,
+        "there is no database",
+        "status",
+    );
     assert!(
-        !place.path("queue.db.d").exists(),
+        !sandbox.path("queue.db").exists(),
         "reading creates nothing"
     );
-    place.ok(&["add-task", "one", "true"]);
+    assert!(
+        !sandbox.path("queue.db.d").exists(),
+        "reading creates nothing"
+    );
+    sandbox.ok(&["add-task", "one", "true"]);
     for verb in ["show", "log", "wait", "why", "cancel", "retry"] {
-        assert_refused(&place.run(&[verb, "7"]), 3, "task 7", verb);
-        assert_refused(&place.run(&[verb, "5-9"]), 3, "from 5 to 9", verb);
+        assert_refused(&sandbox.run(&[verb, "7"]), 3, "task 7", verb);
+        assert_refused(&sandbox.run(&[verb, "5-9"]), 3, "from 5 to 9", verb);
     }
-    assert_refused(&place.run(&["run", "nothing"]), 3, "no file nothing", "run");
+    assert_refused(
+        &sandbox.run(&["run", "nothing"]),
+        3,
+        "no file nothing",
+        "run",
+    );
 }
 
 pub fn text_that_is_not_utf_8_is_refused_in_arguments_and_lines() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let bytes = OsStr::from_bytes(b"a\xff");
-    let mut command = place.command(&["add-task", "name"]);
+    let mut command = sandbox.command(&["add-task", "name"]);
     let done = Done(command.arg(bytes).output().unwrap());
     assert_refused(&done, 2, "not valid UTF-8", "argument");
     for (lines, sentence) in [
@@ -155,51 +168,51 @@ pub fn text_that_is_not_utf_8_is_refused_in_arguments_and_lines() {
         (b"true\n{\"command\":1}\n", "line 2:"),
         (b"{\"command\":\"x\",\"priority\":1e99}", "line 1:"),
     ] {
-        place.write("lines", lines);
-        let mut command = place.command(&["add-task", "--stdin"]);
-        command.stdin(std::fs::File::open(place.path("lines")).unwrap());
+        sandbox.write("lines", lines);
+        let mut command = sandbox.command(&["add-task", "--stdin"]);
+        command.stdin(std::fs::File::open(sandbox.path("lines")).unwrap());
         assert_refused(&Done(command.output().unwrap()), 2, sentence, sentence);
     }
-    assert!(!place.path("queue.db").exists(), "nothing was enqueued");
+    assert!(!sandbox.path("queue.db").exists(), "nothing was enqueued");
 }
 
 pub fn a_file_that_is_no_usable_database_is_said_to_be() {
-    let place = Place::new();
-    std::fs::create_dir(place.path("folder")).unwrap();
-    place.write(
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("folder")).unwrap();
+    sandbox.write(
         "text",
         "no database, but long enough to be looked at ".repeat(40),
     );
-    place.write("random", [0x5a_u8; 9000]);
+    sandbox.write("random", [0x5a_u8; 9000]);
     for (path, words) in [
         ("folder", "directory"),
         ("text", "not an SQLite database"),
         ("random", "not an SQLite database"),
         ("missing/queue.db", "missing"),
     ] {
-        let before = std::fs::read(place.path(path)).ok();
-        let done = place.run(&["--db", path, "add-task", "a", "true"]);
+        let before = std::fs::read(sandbox.path(path)).ok();
+        let done = sandbox.run(&["--db", path, "add-task", "a", "true"]);
         assert_refused(&done, 5, words, path);
-        assert_eq!(std::fs::read(place.path(path)).ok(), before, "{path}");
+        assert_eq!(std::fs::read(sandbox.path(path)).ok(), before, "{path}");
     }
 }
 
 pub fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
     // A folder in the place of a file that every writer opens.
-    std::fs::remove_file(place.path("queue.db.d/open.lock")).unwrap();
-    std::fs::create_dir(place.path("queue.db.d/open.lock")).unwrap();
+    std::fs::remove_file(sandbox.path("queue.db.d/open.lock")).unwrap();
+    std::fs::create_dir(sandbox.path("queue.db.d/open.lock")).unwrap();
     for words in [&["add-task", "b", "true"][..], &["worker", "--drain"]] {
         assert_refused(
-            &place.run(words),
+            &sandbox.run(words),
             5,
             "open.lock: a folder where a file belongs",
             words[0],
         );
     }
-    assert_eq!(place.json(&["status"])["total"], 1);
-    let doctor = place.run(&["doctor"]);
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
+    let doctor = sandbox.run(&["doctor"]);
     assert_eq!(doctor.code(), 5);
     let found = doctor.stdout();
     assert!(
@@ -210,19 +223,19 @@ pub fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
         found.contains("`rm --recursive -- ") && !found.contains("chmod"),
         "{found}"
     );
-    std::fs::remove_dir(place.path("queue.db.d/open.lock")).unwrap();
-    std::fs::remove_dir_all(place.path("queue.db.d/log")).unwrap();
-    place.write("queue.db.d/log", "");
-    let found = place.run(&["doctor"]).stdout();
+    std::fs::remove_dir(sandbox.path("queue.db.d/open.lock")).unwrap();
+    std::fs::remove_dir_all(sandbox.path("queue.db.d/log")).unwrap();
+    sandbox.write("queue.db.d/log", "");
+    let found = sandbox.run(&["doctor"]).stdout();
     assert!(
         found.contains("d/log: a file where a folder belongs"),
         "{found}"
     );
-    std::fs::remove_file(place.path("queue.db.d/log")).unwrap();
-    std::fs::remove_file(place.path("queue.db.d/listening")).unwrap();
-    std::fs::create_dir(place.path("queue.db.d/listening")).unwrap();
+    std::fs::remove_file(sandbox.path("queue.db.d/log")).unwrap();
+    std::fs::remove_file(sandbox.path("queue.db.d/listening")).unwrap();
+    std::fs::create_dir(sandbox.path("queue.db.d/listening")).unwrap();
     for words in [&["wait", "1"][..], &["log", "1", "--follow"]] {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         assert_eq!(done.code(), 5, "{words:?}");
         assert!(done.stderr().contains("takes write permission"));
     }
@@ -231,22 +244,22 @@ pub fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
 /// A command that was to run in a folder that somebody had deleted meanwhile was told that the
 /// database cannot be used.
 pub fn a_current_folder_that_was_deleted_is_said_to_be() {
-    let place = Place::new();
-    std::fs::create_dir(place.path("gone")).unwrap();
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("gone")).unwrap();
     let script = "cd gone && rmdir ../gone && exec \"$0\" add-task a true";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, super::program::path()]);
-    command.current_dir(place.path(""));
-    command.env(variable("DB"), place.path("queue.db"));
+    command.current_dir(sandbox.path(""));
+    command.env(variable("DB"), sandbox.path("queue.db"));
     let done = Done(command.output().unwrap());
     assert_refused(&done, 2, "the current folder was deleted; call", "deleted");
-    assert!(!place.path("queue.db").exists(), "nothing was enqueued");
+    assert!(!sandbox.path("queue.db").exists(), "nothing was enqueued");
 }
 
 pub fn a_newer_schema_is_refused_by_every_verb() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     let newer = "UPDATE queue_schema SET version = 99 WHERE line = 'core'";
     assert_eq!(connection.execute(newer, []).unwrap(), 1);
     drop(connection);
@@ -255,24 +268,24 @@ pub fn a_newer_schema_is_refused_by_every_verb() {
         &["status"],
         &["worker", "--drain"],
     ] {
-        assert_refused(&place.run(words), 5, "newer", words[0]);
+        assert_refused(&sandbox.run(words), 5, "newer", words[0]);
     }
 }
 
 /// One such task ended every worker with 70.
 pub fn a_task_that_a_newer_version_wrote_keeps_nothing_else_from_running() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for name in ["first", "newer", "last"] {
-        place.ok(&["add-task", name, "true"]);
+        sandbox.ok(&["add-task", name, "true"]);
     }
-    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     let newer = r#"UPDATE queue_tasks SET options = '{"cpus":4}' WHERE name = 'newer'"#;
     assert_eq!(connection.execute(newer, []).unwrap(), 1);
-    let mut worker = place.start(&["worker", "--drain"]);
+    let mut worker = sandbox.start(&["worker", "--drain"]);
     assert!(matches!(worker.ended(), Some(0 | 1)), "{}", worker.stderr());
-    let states = ["1", "2", "3"].map(|id| place.state(id));
+    let states = ["1", "2", "3"].map(|id| sandbox.state(id));
     assert_eq!(states, ["succeeded", "queued", "succeeded"]);
-    let why = place.ok(&["why", "2"]);
+    let why = sandbox.ok(&["why", "2"]);
     for said in [
         "no worker of this version takes it",
         "newer version",
@@ -287,38 +300,38 @@ pub fn a_task_that_a_newer_version_wrote_keeps_nothing_else_from_running() {
         &["status"],
         &["doctor"],
     ] {
-        place.ok(words);
+        sandbox.ok(words);
     }
 }
 
 pub fn a_damaged_database_is_never_answered_from() {
-    let place = Place::new();
-    place.enqueue(&"true\n".repeat(500));
-    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"true\n".repeat(500));
+    let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .unwrap();
     drop(connection);
-    let mut bytes = std::fs::read(place.path("queue.db")).unwrap();
+    let mut bytes = std::fs::read(sandbox.path("queue.db")).unwrap();
     bytes[4096..].fill(0x5a);
-    place.write("queue.db", bytes);
+    sandbox.write("queue.db", bytes);
     for words in [&["add-task", "b", "true"][..], &["list"], &["doctor"]] {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         assert_eq!(done.code(), 5, "{words:?}: {}", done.stderr());
         assert!(!done.stderr().contains("panicked"), "{}", done.stderr());
     }
 }
 
 pub fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_none() {
-    let place = Place::new();
-    place.enqueue(&"true\n".repeat(3000));
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"true\n".repeat(3000));
     let full = std::fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
         .unwrap();
-    let done = place.command(&["list"]).stdout(full).output().unwrap();
+    let done = sandbox.command(&["list"]).stdout(full).output().unwrap();
     assert_eq!(done.status.code(), Some(5));
-    let mut child = place
+    let mut child = sandbox
         .command(&["list", "--limit", "3000"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -330,8 +343,8 @@ pub fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_none() {
 }
 
 pub fn a_verdict_does_not_depend_on_whether_anybody_reads() {
-    let place = Place::new();
-    place.enqueue("exit 3\n");
+    let sandbox = Sandbox::new();
+    sandbox.enqueue("exit 3\n");
     let failed = [
         (&["worker", "--drain", "--on-finish", "true"][..], 1),
         (&["wait", "1"][..], 1),
@@ -339,7 +352,7 @@ pub fn a_verdict_does_not_depend_on_whether_anybody_reads() {
         (&["log", "1"], 0),
     ];
     for (words, code) in failed {
-        let mut child = place
+        let mut child = sandbox
             .command(words)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -352,7 +365,7 @@ pub fn a_verdict_does_not_depend_on_whether_anybody_reads() {
 }
 
 pub fn in_json_an_error_is_one_object_on_standard_error() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for (words, code, kind) in [
         (&["-o", "json", "status"][..], 3, "not_found"),
         (&["add-task", "-o", "json"], 2, "usage"),
@@ -362,7 +375,7 @@ pub fn in_json_an_error_is_one_object_on_standard_error() {
             "unusable",
         ),
     ] {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         assert_eq!(done.code(), code, "{words:?}");
         let error: Value = serde_json::from_str(&done.stderr()).unwrap();
         assert_eq!(error["error"]["kind"], kind);
@@ -372,28 +385,28 @@ pub fn in_json_an_error_is_one_object_on_standard_error() {
 }
 
 pub fn a_busy_database_is_said_to_be_busy() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let done = place.run(&["add-task", "b", "true"]);
+    let done = sandbox.run(&["add-task", "b", "true"]);
     assert_refused(&done, 4, "busy", "add-task");
     connection.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(place.json(&["status"])["total"], 1);
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 
 pub fn a_write_that_finds_no_room_leaves_nothing_half_written() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    place.write("lines", "true\n".repeat(20_000));
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    sandbox.write("lines", "true\n".repeat(20_000));
     // A limit on the size of files stands for a full disk.
     let script = "trap '' XFSZ; ulimit -f 256; exec \"$0\" add-task --stdin < lines";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, super::program::path()]);
-    command.current_dir(place.path(""));
-    command.env(variable("DB"), place.path("queue.db"));
+    command.current_dir(sandbox.path(""));
+    command.env(variable("DB"), sandbox.path("queue.db"));
     let done = Done(command.output().unwrap());
     assert_refused(&done, 5, "", "no room");
-    assert_eq!(place.json(&["status"])["total"], 1);
-    assert_eq!(place.ok(&["add-task", "b", "true"]), "Added task 2\n");
+    assert_eq!(sandbox.json(&["status"])["total"], 1);
+    assert_eq!(sandbox.ok(&["add-task", "b", "true"]), "Added task 2\n");
 }

@@ -2,19 +2,19 @@
 
 use std::fs::OpenOptions;
 
-use super::program::{Done, Place};
+use super::program::{Done, Sandbox};
 
 /// Runs the program with a standard output that has no space.
-fn on_a_full_disk(place: &Place, words: &[&str]) -> Done {
+fn on_a_full_disk(sandbox: &Sandbox, words: &[&str]) -> Done {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    Done(place.command(words).stdout(full).output().unwrap())
+    Done(sandbox.command(words).stdout(full).output().unwrap())
 }
 
 /// `add-task >/dev/full` printed an error and ended with 5, and a script added the task again. What
 /// is done is done: the exit code is 0, and what could not be printed is a warning.
 pub fn what_was_done_is_no_failure_because_it_cannot_be_printed() {
-    let place = Place::new();
-    place.write("tasks.txt", "true\n");
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks.txt", "true\n");
     for (words, said) in [
         (&["add-task", "a", "true"][..], "Added task 1"),
         (&["enqueue", "b", "true", "--print", "id"], ": 2"),
@@ -32,7 +32,7 @@ pub fn what_was_done_is_no_failure_because_it_cannot_be_printed() {
         (&["prune", "--older-than", "0s"], "Pruned"),
         (&["salvage", "saved.db"], "queue_tasks"),
     ] {
-        let done = on_a_full_disk(&place, words);
+        let done = on_a_full_disk(&sandbox, words);
         let told = done.stderr();
         assert_eq!(done.code(), 0, "{words:?}: {told}");
         let warning = told
@@ -43,29 +43,29 @@ pub fn what_was_done_is_no_failure_because_it_cannot_be_printed() {
 }
 
 pub fn what_only_shows_something_fails_if_it_cannot_be_printed() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
     for words in [&["status"][..], &["list"], &["show", "1"], &["doctor"]] {
-        let done = on_a_full_disk(&place, words);
+        let done = on_a_full_disk(&sandbox, words);
         assert_eq!(done.code(), 5, "{words:?}: {}", done.stderr());
     }
-    let dry = on_a_full_disk(&place, &["prune", "--older-than", "0s", "--dry-run"]);
+    let dry = on_a_full_disk(&sandbox, &["prune", "--older-than", "0s", "--dry-run"]);
     assert_eq!(dry.code(), 5);
 }
 
 /// A file of a worker that the owner of the database could not read made `add-task` end with 5 after
 /// it had printed `Added task 2`.
 pub fn a_task_is_added_though_nobody_can_tell_who_works() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    let worker = place.start(&["worker", "--queue", "another"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    let worker = sandbox.start(&["worker", "--queue", "another"]);
     super::program::until("it is registered", || {
-        place
+        sandbox
             .json(&["workers"])
             .as_array()
             .is_some_and(|all| !all.is_empty())
     });
-    let workers = place.path("queue.db.d/workers");
+    let workers = sandbox.path("queue.db.d/workers");
     let lock = std::fs::read_dir(&workers)
         .unwrap()
         .flatten()
@@ -74,7 +74,7 @@ pub fn a_task_is_added_though_nobody_can_tell_who_works() {
         .unwrap();
     std::fs::remove_file(&lock).unwrap();
     std::fs::create_dir(&lock).unwrap();
-    let done = place.run(&["add-task", "b", "true"]);
+    let done = sandbox.run(&["add-task", "b", "true"]);
     assert_eq!(done.code(), 0, "{}", done.stderr());
     assert_eq!(done.stdout(), "Added task 2\n");
     let told = done.stderr();

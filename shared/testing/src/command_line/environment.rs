@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::program::{Place, Process, until, variable};
+use super::program::{Process, Sandbox, until, variable};
 use crate::skipped;
 
 /// Prints a table of everything into the file of that name. Of what a worker tells every task and
@@ -40,8 +40,8 @@ exec env --block-signal=TERM,INT,HUP,CHLD,USR1,RTMIN+3 --ignore-signal=INT,QUIT,
     LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a "$PROGRAM" "$@"
 "#;
 
-/// The variables of every process of these tests but those that a place needs.
-fn variables(place: &Place) -> Vec<(String, String)> {
+/// The variables of every process of these tests but those that a sandbox needs.
+fn variables(sandbox: &Sandbox) -> Vec<(String, String)> {
     let mut all = [
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
         ("HOME", "/nonexistent"),
@@ -51,28 +51,28 @@ fn variables(place: &Place) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec();
-    let path = |name| place.path(name).to_str().unwrap().to_owned();
+    let path = |name| sandbox.path(name).to_str().unwrap().to_owned();
     all.push((variable("DB"), path("queue.db")));
     all
 }
 
-/// A place where every program sees nothing but [`variables`], with a probe.
-fn place() -> Place {
-    let place = Place::new();
-    let probe = place.write("probe", PROBE);
+/// A sandbox in which every program sees nothing but [`variables`], with a probe.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let probe = sandbox.write("probe", PROBE);
     std::fs::set_permissions(probe, std::fs::Permissions::from_mode(0o755)).unwrap();
-    place
+    sandbox
 }
 
 /// The program, started oddly with those words.
-fn oddly(place: &Place, limit: u32, words: &[&str]) -> Command {
+fn oddly(sandbox: &Sandbox, limit: u32, words: &[&str]) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", ODDLY, "sh"])
         .args(words)
-        .current_dir(place.folder())
+        .current_dir(sandbox.folder())
         .env_clear()
-        .envs(variables(place))
+        .envs(variables(sandbox))
         .env("PROGRAM", super::program::path())
         .env("LIMIT", limit.to_string())
         .stdin(Stdio::null());
@@ -81,23 +81,23 @@ fn oddly(place: &Place, limit: u32, words: &[&str]) -> Command {
 
 /// What the probe prints in a plain shell in that folder: that of its worker, started with the same
 /// limit and variables. Lines of what the worker tells are added.
-fn plain(place: &Place, limit: u32, told: &[&str]) -> String {
+fn plain(sandbox: &Sandbox, limit: u32, told: &[&str]) -> String {
     let script = format!(
         "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -S -n {limit}; \
          exec setsid --wait env --default-signal /bin/sh ./probe plain"
     );
     let done = Command::new("/bin/sh")
         .args(["-c", &script])
-        .current_dir(place.folder())
+        .current_dir(sandbox.folder())
         .env_clear()
-        .envs(variables(place))
+        .envs(variables(sandbox))
         .envs(told.iter().map(|name| (*name, "told")))
-        .env("PWD", place.folder())
+        .env("PWD", sandbox.folder())
         .stdin(Stdio::null())
         .output()
         .unwrap();
     assert!(done.status.success(), "{done:?}");
-    let table = place.read("plain");
+    let table = sandbox.read("plain");
     let without = |line: &&str| !line.starts_with("SigIgn") && !line.starts_with("descriptors");
     let mut lines: Vec<&str> = table.lines().filter(without).collect();
     // The machine that runs the tests may have given them more than a plain shell has.
@@ -110,9 +110,9 @@ fn sorted(mut lines: Vec<&str>) -> String {
     lines.join("\n")
 }
 
-fn table(place: &Place, name: &str) -> String {
-    until(name, || place.path(name).exists());
-    let text = place.read(name);
+fn table(sandbox: &Sandbox, name: &str) -> String {
+    until(name, || sandbox.path(name).exists());
+    let text = sandbox.read(name);
     sorted(text.lines().collect())
 }
 
@@ -159,10 +159,10 @@ pub fn a_command_and_a_hook_find_what_a_plain_shell_has_however_their_worker_was
     }
     // The first needs no more descriptors than it has, the second does.
     for (limit, slots, background) in [(250, "2", false), (100, "2", false), (100, "200", true)] {
-        let place = place();
-        place.ok(&["add-task", "shell", "exec /bin/sh ./probe shell"]);
-        place.ok(&["add-task", "program", "--", "./probe-program", "program"]);
-        let script = place.write("probe-program", format!("#!/bin/sh\n{PROBE}"));
+        let sandbox = sandbox();
+        sandbox.ok(&["add-task", "shell", "exec /bin/sh ./probe shell"]);
+        sandbox.ok(&["add-task", "program", "--", "./probe-program", "program"]);
+        let script = sandbox.write("probe-program", format!("#!/bin/sh\n{PROBE}"));
         std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
         let hook = "test $QUEUE_TASK_ID = 2 || exit 0; exec /bin/sh ./probe hook";
         let mut words = vec!["worker", "--slots", slots, "--on-finish", hook];
@@ -171,14 +171,14 @@ pub fn a_command_and_a_hook_find_what_a_plain_shell_has_however_their_worker_was
         } else {
             "--drain"
         });
-        let done = oddly(&place, limit, &words).output().unwrap();
+        let done = oddly(&sandbox, limit, &words).output().unwrap();
         let stderr = String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(0), "{stderr}");
-        let task = plain(&place, limit, TOLD_A_TASK);
-        assert_eq!(table(&place, "shell"), task, "{limit} {slots}");
-        assert_eq!(table(&place, "program"), task, "{limit} {slots}");
-        let hook = plain(&place, limit, TOLD_A_HOOK);
-        assert_eq!(table(&place, "hook"), hook, "{limit} {slots}");
+        let task = plain(&sandbox, limit, TOLD_A_TASK);
+        assert_eq!(table(&sandbox, "shell"), task, "{limit} {slots}");
+        assert_eq!(table(&sandbox, "program"), task, "{limit} {slots}");
+        let hook = plain(&sandbox, limit, TOLD_A_HOOK);
+        assert_eq!(table(&sandbox, "hook"), hook, "{limit} {slots}");
         if background {
             end(&done.stdout);
         }
@@ -201,10 +201,10 @@ pub fn a_worker_heeds_signals_that_it_was_started_with_blocked() {
         return;
     }
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let place = place();
-        place.ok(&["add-task", "one", "touch ran"]);
-        let mut worker = Place::begin(&mut oddly(&place, 250, &["worker"]));
-        until("it works", || place.path("ran").exists());
+        let sandbox = sandbox();
+        sandbox.ok(&["add-task", "one", "touch ran"]);
+        let mut worker = Sandbox::begin(&mut oddly(&sandbox, 250, &["worker"]));
+        until("it works", || sandbox.path("ran").exists());
         worker.signal(signal);
         assert_eq!(worker.ended(), Some(0), "{signal:?}");
     }
@@ -218,15 +218,15 @@ pub fn under_a_lowered_limit_every_command_finds_the_same() {
     }
     let is_long = std::env::var_os("ENVIRONMENT").is_some_and(|form| form == "long");
     let count = if is_long { 10_000 } else { 300 };
-    let place = place();
-    place.write(
+    let sandbox = sandbox();
+    sandbox.write(
         "digest",
         format!("{PROBE}\ncksum < \"$1\" >> tables; rm \"$1\""),
     );
-    place.enqueue(&"exec /bin/sh ./digest $QUEUE_TASK_ID\n".repeat(count));
-    let done = oddly(&place, 60, &["worker", "--slots", "64", "--drain"]).output();
+    sandbox.enqueue(&"exec /bin/sh ./digest $QUEUE_TASK_ID\n".repeat(count));
+    let done = oddly(&sandbox, 60, &["worker", "--slots", "64", "--drain"]).output();
     assert_eq!(done.unwrap().status.code(), Some(0));
-    let tables = place.read("tables");
+    let tables = sandbox.read("tables");
     let mut tables: Vec<&str> = tables.lines().collect();
     assert_eq!(tables.len(), count);
     tables.sort_unstable();
@@ -236,12 +236,12 @@ pub fn under_a_lowered_limit_every_command_finds_the_same() {
 
 /// A worker in the background kept the lock that it was started under, and its folder busy.
 pub fn a_worker_in_the_background_keeps_neither_a_lock_nor_a_folder() {
-    let place = Place::new();
-    let folder = place.path("started-in");
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("started-in");
     std::fs::create_dir(&folder).unwrap();
     let mut command = Command::new("flock");
     command
-        .arg(place.path("lock"))
+        .arg(sandbox.path("lock"))
         .arg(super::program::path())
         .args(["worker", "--background", "--on-finish", "pwd > ../hooked"])
         .current_dir(&folder)
@@ -252,7 +252,7 @@ pub fn a_worker_in_the_background_keeps_neither_a_lock_nor_a_folder() {
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     let free = Command::new("flock")
         .arg("--nonblock")
-        .arg(place.path("lock"))
+        .arg(sandbox.path("lock"))
         .arg("true")
         .status();
     assert!(free.unwrap().success(), "the lock is free");
@@ -260,25 +260,25 @@ pub fn a_worker_in_the_background_keeps_neither_a_lock_nor_a_folder() {
     let cwd = std::fs::read_link(format!("/proc/{}/cwd", pid.trim())).unwrap();
     assert_eq!(cwd.to_str(), Some("/"));
     // Tasks begin in their own folder, hooks where the worker was started.
-    place.ok(&["add-task", "where", "pwd > ran"]);
-    until("the hook runs", || !place.read("hooked").is_empty());
-    assert_eq!(place.read("ran").trim(), place.folder());
+    sandbox.ok(&["add-task", "where", "pwd > ran"]);
+    until("the hook runs", || !sandbox.read("hooked").is_empty());
+    assert_eq!(sandbox.read("ran").trim(), sandbox.folder());
     assert_eq!(
-        place.read("hooked").trim(),
-        format!("{}/started-in", place.folder())
+        sandbox.read("hooked").trim(),
+        format!("{}/started-in", sandbox.folder())
     );
     end(&done.stdout);
 }
 
 /// Within a task a program without `--db` worked on the user's own default file, not on the task's.
 pub fn within_a_task_its_database_is_the_default() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let nested = format!("{} add-task nested true", super::program::path());
     let run = |words: &[&str]| {
-        let mut command = place.command(words);
+        let mut command = sandbox.command(words);
         command
             .env_remove(variable("DB"))
-            .env("XDG_DATA_HOME", place.path("data"));
+            .env("XDG_DATA_HOME", sandbox.path("data"));
         let done = command.output().unwrap();
         assert_eq!(done.status.code(), Some(0), "{done:?}");
     };
@@ -294,9 +294,9 @@ pub fn within_a_task_its_database_is_the_default() {
             super::program::path()
         ),
     ]);
-    assert_eq!(place.state("2"), "succeeded");
-    assert_eq!(place.json(&["show", "3"])["name"], "hooked");
-    assert!(!place.path("data").exists(), "no other file was made");
+    assert_eq!(sandbox.state("2"), "succeeded");
+    assert_eq!(sandbox.json(&["show", "3"])["name"], "hooked");
+    assert!(!sandbox.path("data").exists(), "no other file was made");
     // What names a file is heeded, in a task too.
     let other = format!(
         "{} --db other.db add-task elsewhere true",
@@ -304,24 +304,24 @@ pub fn within_a_task_its_database_is_the_default() {
     );
     run(&["--db", "queue.db", "add-task", "outer", &other]);
     run(&["--db", "queue.db", "worker", "--drain"]);
-    assert!(place.path("other.db").exists());
+    assert!(sandbox.path("other.db").exists());
 }
 
 /// Lines that are bash failed under `/bin/sh`, one by one.
 pub fn a_shell_is_chosen_for_a_task_a_worker_or_a_file() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let bash = "words=(a b); [[ ${#words[@]} == 2 ]] && echo \"$0 ${words[1]}\"";
     if Command::new("bash").args(["-c", bash]).output().is_err() {
         return skipped("there is no bash");
     }
-    place.ok(&["add-task", "own", bash, "--shell", "bash"]);
-    place.enqueue(&format!(
+    sandbox.ok(&["add-task", "own", bash, "--shell", "bash"]);
+    sandbox.enqueue(&format!(
         "{}\n",
         serde_json::json!({"command": bash, "shell": "/bin/bash"})
     ));
-    place.ok(&["add-task", "worker's", bash, "--max-attempts", "1"]);
-    place.enqueue("{\"command\":\"-x\",\"shell\":\"bash\",\"max_attempts\":1}\n");
-    place.ok(&[
+    sandbox.ok(&["add-task", "worker's", bash, "--max-attempts", "1"]);
+    sandbox.enqueue("{\"command\":\"-x\",\"shell\":\"bash\",\"max_attempts\":1}\n");
+    sandbox.ok(&[
         "add-task",
         "gone",
         "true",
@@ -331,23 +331,25 @@ pub fn a_shell_is_chosen_for_a_task_a_worker_or_a_file() {
         "1",
     ]);
     assert_eq!(
-        place.run(&["worker", "--drain", "--shell", "bash"]).code(),
+        sandbox
+            .run(&["worker", "--drain", "--shell", "bash"])
+            .code(),
         1
     );
-    assert_eq!(place.ok(&["log", "1"]), "bash b\n");
-    assert_eq!(place.ok(&["log", "2"]), "/bin/bash b\n");
-    assert_eq!(place.ok(&["log", "3"]), "bash b\n");
-    assert_eq!(place.json(&["show", "4"])["exit_code"], 127);
-    let message = place.json(&["show", "5"])["message"].to_string();
+    assert_eq!(sandbox.ok(&["log", "1"]), "bash b\n");
+    assert_eq!(sandbox.ok(&["log", "2"]), "/bin/bash b\n");
+    assert_eq!(sandbox.ok(&["log", "3"]), "bash b\n");
+    assert_eq!(sandbox.json(&["show", "4"])["exit_code"], 127);
+    let message = sandbox.json(&["show", "5"])["message"].to_string();
     assert!(
         message.contains("the task's shell: there is no program"),
         "{message}"
     );
-    assert_eq!(place.json(&["show", "1"])["shell"], "bash");
-    place.write("lines", format!("{bash}\n"));
-    assert_eq!(place.run(&["run", "lines"]).code(), 1);
+    assert_eq!(sandbox.json(&["show", "1"])["shell"], "bash");
+    sandbox.write("lines", format!("{bash}\n"));
+    assert_eq!(sandbox.run(&["run", "lines"]).code(), 1);
     assert_eq!(
-        place
+        sandbox
             .run(&["run", "lines", "--retry-failed", "--shell", "bash"])
             .code(),
         0
@@ -356,22 +358,22 @@ pub fn a_shell_is_chosen_for_a_task_a_worker_or_a_file() {
         &["add-task", "--shell", "bash", "--", "true"][..],
         &["add-task", "x", "true", "--shell", ""],
     ] {
-        assert_eq!(place.run(words).code(), 2, "{words:?}");
+        assert_eq!(sandbox.run(words).code(), 2, "{words:?}");
     }
 }
 
 /// Two pipes do not say which of two writes came first: one pipe does.
 pub fn merged_output_has_the_order_of_the_writes() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let script = "for i in 1 2 3 4 5 6 7 8 9; do echo $i; echo e$i >&2; done";
-    place.ok(&["add-task", "merged", script, "--merge-output"]);
-    place.ok(&["worker", "--drain"]);
+    sandbox.ok(&["add-task", "merged", script, "--merge-output"]);
+    sandbox.ok(&["worker", "--drain"]);
     let lines: Vec<String> = (1..10)
         .map(|number| format!("{number}\ne{number}"))
         .collect();
     let expected = lines.join("\n") + "\n";
-    assert_eq!(place.ok(&["log", "1"]), expected);
-    assert_eq!(place.ok(&["log", "1", "--stdout"]), expected);
-    assert_eq!(place.ok(&["log", "1", "--stderr"]), "");
-    assert_eq!(place.json(&["show", "1"])["merge_output"], true);
+    assert_eq!(sandbox.ok(&["log", "1"]), expected);
+    assert_eq!(sandbox.ok(&["log", "1", "--stdout"]), expected);
+    assert_eq!(sandbox.ok(&["log", "1", "--stderr"]), "");
+    assert_eq!(sandbox.json(&["show", "1"])["merge_output"], true);
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::program::{Place, Running, until};
+use super::program::{Running, Sandbox, until};
 use crate::not_permitted;
 
 /// A small file system, taken away when dropped.
@@ -46,15 +46,15 @@ impl Drop for SmallDisk {
     }
 }
 
-fn on(place: &Place, disk: &Path, words: &[&str]) -> String {
+fn on(sandbox: &Sandbox, disk: &Path, words: &[&str]) -> String {
     let database = disk.join("queue.db");
     let mut words = words.to_vec();
     words.extend(["--db", database.to_str().unwrap()]);
-    place.ok(&words)
+    sandbox.ok(&words)
 }
 
-fn state(place: &Place, disk: &Path, id: &str) -> String {
-    let shown = on(place, disk, &["show", id, "-o", "json"]);
+fn state(sandbox: &Sandbox, disk: &Path, id: &str) -> String {
+    let shown = on(sandbox, disk, &["show", id, "-o", "json"]);
     let task: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(task["attempt"], 1, "{shown}");
     task["state"].as_str().unwrap().to_owned()
@@ -63,8 +63,8 @@ fn state(place: &Place, disk: &Path, id: &str) -> String {
 /// Bug: a full disk ended the worker, which killed what ran; what had succeeded ran again. Fix:
 /// commands go on, outcomes wait in memory, and are written once there is room.
 pub fn a_full_disk_kills_nothing_and_what_has_ended_is_recorded_once_there_is_room() {
-    let place = Place::new();
-    let Some(disk) = SmallDisk::at(place.path("disk")) else {
+    let sandbox = Sandbox::new();
+    let Some(disk) = SmallDisk::at(sandbox.path("disk")) else {
         return not_permitted("nothing may be mounted here");
     };
     let path = disk.0.clone();
@@ -72,35 +72,35 @@ pub fn a_full_disk_kills_nothing_and_what_has_ended_is_recorded_once_there_is_ro
         let line = format!(
             "touch {name}.runs; until test -e {name}.go; do sleep 0.02; done; echo >>{name}"
         );
-        on(&place, &path, &["add-task", name, &line]);
+        on(&sandbox, &path, &["add-task", name, &line]);
     }
     let database = path.join("queue.db");
     let words = ["worker", "--slots", "2", "--db", database.to_str().unwrap()];
-    let mut worker = place.start(&words);
-    let runs = |name: &str| place.path(&format!("{name}.runs")).exists();
+    let mut worker = sandbox.start(&words);
+    let runs = |name: &str| sandbox.path(&format!("{name}.runs")).exists();
     until("both run", || runs("one") && runs("two"));
     disk.fill();
-    place.write("one.go", "");
-    until("one has ended", || !place.read("one").is_empty());
+    sandbox.write("one.go", "");
+    until("one has ended", || !sandbox.read("one").is_empty());
     let refused = |worker: &Running| worker.stderr().contains("is repeated");
     until("it could not be recorded", || refused(&worker));
     disk.free();
     until("it is recorded", || {
-        state(&place, &path, "1") == "succeeded"
+        state(&sandbox, &path, "1") == "succeeded"
     });
     assert!(
         worker.child.try_wait().unwrap().is_none(),
         "{}",
         worker.stderr()
     );
-    place.write("two.go", "");
+    sandbox.write("two.go", "");
     until("the other one is, too", || {
-        state(&place, &path, "2") == "succeeded"
+        state(&sandbox, &path, "2") == "succeeded"
     });
     worker.signal(rustix::process::Signal::TERM);
     assert_eq!(worker.ended(), Some(0), "{}", worker.stderr());
     assert_eq!(
-        (place.read("one"), place.read("two")),
+        (sandbox.read("one"), sandbox.read("two")),
         ("\n".into(), "\n".into())
     );
 }

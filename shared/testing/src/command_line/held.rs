@@ -6,14 +6,14 @@ use rusqlite::Connection;
 use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::Value;
 
-use super::program::{Place, Running, present, until};
+use super::program::{Running, Sandbox, present, until};
 
 /// Another program's write transaction.
 struct Holder(Connection);
 
 impl Holder {
-    fn of(place: &Place) -> Self {
-        let connection = Connection::open(place.path("queue.db")).unwrap();
+    fn of(sandbox: &Sandbox) -> Self {
+        let connection = Connection::open(sandbox.path("queue.db")).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         connection.execute_batch("BEGIN IMMEDIATE").unwrap();
         Self(connection)
@@ -55,27 +55,27 @@ fn attempts(task: &Value) -> (&str, u64) {
 /// with 0 failed by its timeout of two, or ran twice. Fix: ends are taken when they happen.
 pub fn a_command_that_ends_in_time_while_the_file_is_held_has_succeeded() {
     for attempts_left in ["1", "3"] {
-        let place = Place::new();
+        let sandbox = Sandbox::new();
         for name in ["one", "two"] {
             let line =
                 format!("echo run >>{name}; touch {name}.began; sleep 1; touch {name}.ended");
             let options = ["--timeout", "2s", "--max-attempts", attempts_left];
-            place.ok(&[&["add-task", name, line.as_str()], &options[..]].concat());
+            sandbox.ok(&[&["add-task", name, line.as_str()], &options[..]].concat());
         }
-        let mut worker = place.start(&["worker", "--slots", "2", "--drain"]);
-        let began = |name: &str| place.path(&format!("{name}.began")).exists();
+        let mut worker = sandbox.start(&["worker", "--slots", "2", "--drain"]);
+        let began = |name: &str| sandbox.path(&format!("{name}.began")).exists();
         until("both run", || began("one") && began("two"));
-        let holder = Holder::of(&place);
-        let ended = |name: &str| place.path(&format!("{name}.ended")).exists();
+        let holder = Holder::of(&sandbox);
+        let ended = |name: &str| sandbox.path(&format!("{name}.ended")).exists();
         until("both end", || ended("one") && ended("two"));
         let free_at = present() + Duration::from_secs(3);
         until("their timeouts are over", || present() >= free_at);
         holder.let_go();
         assert_eq!(worker.ended(), Some(0), "{}", worker.stderr());
         for (id, name) in [(1, "one"), (2, "two")] {
-            let task = place.json(&["show", &id.to_string()]);
+            let task = sandbox.json(&["show", &id.to_string()]);
             assert_eq!(attempts(&task), ("succeeded", 1), "{}", worker.stderr());
-            assert_eq!(place.read(name), "run\n", "it ran once");
+            assert_eq!(sandbox.read(name), "run\n", "it ran once");
             let took = told_ms(&worker.stderr(), id).unwrap();
             assert!((900.0..2_000.0).contains(&took), "{took}");
         }
@@ -83,9 +83,9 @@ pub fn a_command_that_ends_in_time_while_the_file_is_held_has_succeeded() {
 }
 
 pub fn a_timeout_is_enforced_while_the_file_is_held() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let line = "echo $$ >pid; exec sleep 600";
-    place.ok(&[
+    sandbox.ok(&[
         "add-task",
         "endless",
         line,
@@ -94,10 +94,10 @@ pub fn a_timeout_is_enforced_while_the_file_is_held() {
         "--max-attempts",
         "1",
     ]);
-    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
-    until("it runs", || !place.read("pid").is_empty());
-    let holder = Holder::of(&place);
-    let pid = place.read("pid").trim().parse().unwrap();
+    let mut worker = sandbox.start(&["worker", "--slots", "1", "--drain"]);
+    until("it runs", || !sandbox.read("pid").is_empty());
+    let holder = Holder::of(&sandbox);
+    let pid = sandbox.read("pid").trim().parse().unwrap();
     let pid = Pid::from_raw(pid).unwrap();
     until("it is ended", || test_kill_process(pid).is_err());
     holder.let_go();
@@ -112,56 +112,58 @@ pub fn a_timeout_is_enforced_while_the_file_is_held() {
 /// Bug: a worker that was stopped, or slept with the machine, looked at its deadlines before it looked
 /// at what had ended. Fix: of an end and a deadline that are seen together the end counts.
 pub fn a_command_that_ended_while_its_worker_was_stopped_is_not_judged_by_that() {
-    let place = Place::new();
-    let worker = working(&place, "touch began; sleep 0.5; touch ended");
-    until("it runs", || place.path("began").exists());
+    let sandbox = Sandbox::new();
+    let worker = working(&sandbox, "touch began; sleep 0.5; touch ended");
+    until("it runs", || sandbox.path("began").exists());
     worker.signal(Signal::STOP);
-    goes_on_later(&place, worker);
+    goes_on_later(&sandbox, worker);
 }
 
 /// Bug: as above, where the worker was stopped between a start and the news of it: the machine heard of
 /// the start and of its deadline in one step.
 pub fn a_command_that_ended_while_its_worker_was_stopped_in_its_start_is_not_judged_by_that() {
-    let place = Place::new();
-    let worker = working(&place, "kill -STOP $PPID; sleep 0.1; touch ended");
-    goes_on_later(&place, worker);
+    let sandbox = Sandbox::new();
+    let worker = working(&sandbox, "kill -STOP $PPID; sleep 0.1; touch ended");
+    goes_on_later(&sandbox, worker);
 }
 
 /// A worker with one task of at most two seconds.
-fn working(place: &Place, line: &str) -> Running {
+fn working(sandbox: &Sandbox, line: &str) -> Running {
     let limits = ["--timeout", "2s", "--max-attempts", "1"];
-    place.ok(&[&["add-task", "one", line], &limits[..]].concat());
-    place.start(&["worker", "--slots", "1", "--drain"])
+    sandbox.ok(&[&["add-task", "one", line], &limits[..]].concat());
+    sandbox.start(&["worker", "--slots", "1", "--drain"])
 }
 
 /// Lets a stopped worker go on once its task has ended and the task's timeout is over.
-fn goes_on_later(place: &Place, mut worker: Running) {
-    until("it has ended", || place.path("ended").exists());
+fn goes_on_later(sandbox: &Sandbox, mut worker: Running) {
+    until("it has ended", || sandbox.path("ended").exists());
     let over = present() + Duration::from_secs(3);
     until("its timeout is over", || present() >= over);
     worker.signal(Signal::CONT);
     assert_eq!(worker.ended(), Some(0), "{}", worker.stderr());
-    assert_eq!(place.state("1"), "succeeded");
+    assert_eq!(sandbox.state("1"), "succeeded");
 }
 
 /// Bug: a worker that waited for its file heeded signals only once it had the file. Fix: they are
 /// heeded meanwhile, and a worker that was told twice leaves without what it cannot record.
 pub fn two_requests_end_a_worker_whose_file_is_held_and_it_says_what_it_could_not_record() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let place = Place::new();
-        place.ok(&["add-task", "done", "touch done"]);
-        place.ok(&["add-task", "endless", "touch began; exec sleep 600"]);
-        let mut worker = place.start(&["worker", "--slots", "2", "--grace", "1s"]);
-        until("one runs", || place.path("began").exists());
-        until("the other is recorded", || place.state("1") == "succeeded");
-        place.ok(&[
+        let sandbox = Sandbox::new();
+        sandbox.ok(&["add-task", "done", "touch done"]);
+        sandbox.ok(&["add-task", "endless", "touch began; exec sleep 600"]);
+        let mut worker = sandbox.start(&["worker", "--slots", "2", "--grace", "1s"]);
+        until("one runs", || sandbox.path("began").exists());
+        until("the other is recorded", || {
+            sandbox.state("1") == "succeeded"
+        });
+        sandbox.ok(&[
             "add-task",
             "late",
             "touch late; while ! test -e go; do sleep 0.01; done",
         ]);
-        until("the third runs", || place.path("late").exists());
-        let holder = Holder::of(&place);
-        place.write("go", "");
+        until("the third runs", || sandbox.path("late").exists());
+        let holder = Holder::of(&sandbox);
+        sandbox.write("go", "");
         worker.signal(signal);
         until("it heard", || worker.stderr().contains("a second signal"));
         let second = present();

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::program::{Done, Place, name, until, variable};
+use super::program::{Done, Sandbox, name, until, variable};
 
 /// Runs a line as a person would, with the program on the path.
-pub(super) fn shell(place: &Place, line: &str) -> Done {
+pub(super) fn shell(sandbox: &Sandbox, line: &str) -> Done {
     let folder = std::path::Path::new(super::program::path())
         .parent()
         .unwrap();
@@ -16,9 +16,9 @@ pub(super) fn shell(place: &Place, line: &str) -> Done {
     let mut command = Command::new("sh");
     command
         .args(["-c", line])
-        .current_dir(place.path("."))
+        .current_dir(sandbox.path("."))
         .env("PATH", format!("{}:{path}", folder.display()))
-        .env(variable("DB"), place.path("queue.db"));
+        .env(variable("DB"), sandbox.path("queue.db"));
     Done(command.output().unwrap())
 }
 
@@ -34,19 +34,19 @@ pub(super) fn calls(text: &str) -> Vec<String> {
 
 /// Half of the hints left the database out, or the program's name, or the folder of the file.
 pub fn every_hint_is_a_call_that_works() {
-    let place = Place::new();
-    let database = place.path("it's a queue.db").display().to_string();
+    let sandbox = Sandbox::new();
+    let database = sandbox.path("it's a queue.db").display().to_string();
     let mut said = String::new();
     let mut try_all = |lines: &[&[&str]]| {
         for words in lines {
             let mut call = vec!["--db", &database];
             call.extend_from_slice(words);
-            let done = place.run(&call);
+            let done = sandbox.run(&call);
             said += &(done.stdout() + &done.stderr());
         }
     };
-    std::fs::create_dir(place.path("sub dir")).unwrap();
-    place.write(
+    std::fs::create_dir(sandbox.path("sub dir")).unwrap();
+    sandbox.write(
         "sub dir/tasks",
         "exit 3\n{\"command\":\"true\",\"delay\":\"1h\"}\n",
     );
@@ -55,9 +55,9 @@ pub fn every_hint_is_a_call_that_works() {
         &["list"],
         &["add-task", "one", "true", "--queue", "a b's"],
     ]);
-    let mut run = place.start(&["--db", &database, "run", "sub dir/tasks"]);
+    let mut run = sandbox.start(&["--db", &database, "run", "sub dir/tasks"]);
     let failed = || {
-        let listed = place.json(&["--db", &database, "list", "--state", "failed"]);
+        let listed = sandbox.json(&["--db", &database, "list", "--state", "failed"]);
         !listed.as_array().unwrap().is_empty()
     };
     until("the first line has failed", failed);
@@ -75,9 +75,9 @@ pub fn every_hint_is_a_call_that_works() {
         &["wait", "1", "--timeout", "0.1"],
         &["doctor"],
     ]);
-    let mut worker = place.start(&["--db", &database, "worker", "--slots", "1"]);
+    let mut worker = sandbox.start(&["--db", &database, "worker", "--slots", "1"]);
     until("the task runs", || {
-        place.json(&["--db", &database, "show", "4"])["state"] == "running"
+        sandbox.json(&["--db", &database, "show", "4"])["state"] == "running"
     });
     worker.signal(Signal::KILL);
     worker.ended();
@@ -97,7 +97,7 @@ pub fn every_hint_is_a_call_that_works() {
         } else {
             hint.clone()
         };
-        let done = shell(&place, &drained);
+        let done = shell(&sandbox, &drained);
         let code = done.code();
         assert!(
             ![2, 3, 70].contains(&code),
@@ -119,8 +119,8 @@ pub fn every_tip_about_the_arguments_works_or_is_not_given() {
         (&["run", "-file"], true),
         (&["pause", "-q"], true),
     ] {
-        let place = Place::new();
-        let done = place.run(words);
+        let sandbox = Sandbox::new();
+        let done = sandbox.run(words);
         assert_eq!(done.code(), 2, "{words:?}");
         let stderr = done.stderr();
         let tips: Vec<_> = stderr
@@ -129,9 +129,9 @@ pub fn every_tip_about_the_arguments_works_or_is_not_given() {
             .collect();
         for tip in &tips {
             if let Some((_, line)) = tip.split_once("use JSON: ") {
-                let done = shell(&place, line);
+                let done = shell(&sandbox, line);
                 assert_eq!(done.code(), 0, "{line}: {}", done.stderr());
-                assert_eq!(place.json(&["show", "1"])["name"], "-n");
+                assert_eq!(sandbox.json(&["show", "1"])["name"], "-n");
             } else if let Some((_, rest)) = tip.split_once("use '-- ") {
                 let rest = rest.strip_suffix('\'').unwrap();
                 let at = words
@@ -141,7 +141,7 @@ pub fn every_tip_about_the_arguments_works_or_is_not_given() {
                 let mut call = words[..at].to_vec();
                 call.push("--");
                 call.extend_from_slice(&words[at..]);
-                let done = place.run(&call);
+                let done = sandbox.run(&call);
                 assert!(
                     !done.stderr().contains("Usage:"),
                     "{call:?}: {}",
@@ -155,9 +155,9 @@ pub fn every_tip_about_the_arguments_works_or_is_not_given() {
 
 /// "Say nothing", and it said that the time was over.
 pub fn a_quiet_wait_says_nothing_at_all() {
-    let place = Place::new();
-    place.ok(&["add-task", "never", "true"]);
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "never", "true"]);
+    sandbox.ok(&[
         "add-task",
         "fails",
         "exit 3",
@@ -166,42 +166,42 @@ pub fn a_quiet_wait_says_nothing_at_all() {
         "--queue",
         "other",
     ]);
-    place.run(&["worker", "--drain", "--queue", "other"]);
+    sandbox.run(&["worker", "--drain", "--queue", "other"]);
     for (words, code) in [
         (&["wait", "-q", "1", "--timeout", "0.1"][..], 4),
         (&["wait", "-q", "1", "--timeout", "0", "-o", "json"], 4),
         (&["wait", "--quiet", "2"], 1),
     ] {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         assert_eq!(done.code(), code, "{words:?}");
         assert_eq!(done.stdout() + &done.stderr(), "", "{words:?}");
     }
-    let missing = place.run(&["wait", "-q", "99"]);
+    let missing = sandbox.run(&["wait", "-q", "99"]);
     assert_eq!(missing.code(), 3);
     assert!(missing.stderr().contains("there is no task 99"));
 }
 
 /// `log -f` stood still without a word where nobody would ever run the task.
 pub fn to_follow_a_task_that_nobody_runs_hints_at_a_worker_as_to_wait_does() {
-    let place = Place::new();
-    place.ok(&["add-task", "one", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "one", "true"]);
     let hint = format!(
         "no worker is running that can run task 1; start one with `{} worker`",
         name()
     );
     for words in [&["log", "-f", "1"][..], &["wait", "1"]] {
-        let running = place.start(words);
+        let running = sandbox.start(words);
         until("the hint is printed", || running.stderr().contains(&hint));
     }
-    place.ok(&["pause"]);
-    let mut worker = place.start(&["worker"]);
+    sandbox.ok(&["pause"]);
+    let mut worker = sandbox.start(&["worker"]);
     until("the worker runs", || worker.stderr().contains("runs up to"));
     let paused = format!(
         "queue default is paused; `{} resume default` lets it go on",
         name()
     );
     for words in [&["log", "-f", "1"][..], &["wait", "1"]] {
-        let running = place.start(words);
+        let running = sandbox.start(words);
         until("the pause is told", || running.stderr().contains(&paused));
         assert!(!running.stderr().contains("no worker"));
     }
@@ -211,19 +211,19 @@ pub fn to_follow_a_task_that_nobody_runs_hints_at_a_worker_as_to_wait_does() {
 
 /// "Asked to stop", and nobody was there to be asked.
 pub fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
-    let place = Place::new();
-    place.ok(&["add-task", "long", "exec sleep 1000"]);
-    let mut worker = place.start(&["worker", "--slots", "1"]);
-    until("the task runs", || place.state("1") == "running");
-    let heard = place.run(&["cancel", "1"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "long", "exec sleep 1000"]);
+    let mut worker = sandbox.start(&["worker", "--slots", "1"]);
+    until("the task runs", || sandbox.state("1") == "running");
+    let heard = sandbox.run(&["cancel", "1"]);
     assert_eq!(heard.stderr(), "", "a living worker heeds it");
-    until("it is cancelled", || place.state("1") == "cancelled");
-    place.ok(&["add-task", "long", "touch begun; exec sleep 1000"]);
+    until("it is cancelled", || sandbox.state("1") == "cancelled");
+    sandbox.ok(&["add-task", "long", "touch begun; exec sleep 1000"]);
     // Until its program has begun, a command still shares the worker's lock.
-    until("the command runs", || place.path("begun").exists());
+    until("the command runs", || sandbox.path("begun").exists());
     worker.signal(Signal::KILL);
     worker.ended();
-    let done = place.run(&["cancel", "2"]);
+    let done = sandbox.run(&["cancel", "2"]);
     assert_eq!(
         (done.code(), done.stdout().as_str()),
         (0, "Asked to stop task 2\n")
@@ -233,13 +233,13 @@ pub fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
         name()
     );
     assert!(done.stderr().contains(&hint), "{}", done.stderr());
-    let again = place.run(&["cancel", "2"]);
+    let again = sandbox.run(&["cancel", "2"]);
     assert_eq!(
         (again.code(), again.stdout().as_str()),
         (0, "Task 2 was asked to stop already\n")
     );
     assert!(again.stderr().contains(&hint), "{}", again.stderr());
-    let again = &place.json(&["cancel", "2"])[0];
+    let again = &sandbox.json(&["cancel", "2"])[0];
     assert_eq!(
         (&again["change"], &again["state"]),
         (
@@ -247,30 +247,30 @@ pub fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
             &serde_json::json!("running")
         )
     );
-    place.run(&["worker", "--drain"]);
-    assert_eq!(place.state("2"), "cancelled");
+    sandbox.run(&["worker", "--drain"]);
+    assert_eq!(sandbox.state("2"), "cancelled");
 }
 
 /// "The next scheduled task is due 3.1s ago", said `status`, and `why` that its time had not come.
 pub fn a_task_that_is_due_and_that_nobody_took_is_said_to_have_been_due() {
-    let place = Place::new();
-    place.ok(&["add-task", "soon", "true", "--delay", "100ms"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "soon", "true", "--delay", "100ms"]);
     until("it is due", || {
-        place
+        sandbox
             .run(&["status"])
             .stderr()
             .contains("no worker has taken a scheduled task that has been due for ")
     });
-    let why = place.ok(&["why", "1"]);
+    let why = sandbox.ok(&["why", "1"]);
     assert!(why.contains("it has been due for "), "{why}");
     assert!(!why.contains("has not come"), "{why}");
-    assert!(place.ok(&["list"]).contains("due for "));
+    assert!(sandbox.ok(&["list"]).contains("due for "));
 }
 
 /// The example put a quote from a file's name into the command.
 pub fn the_examples_of_the_help_work_with_any_file_name() {
-    let place = Place::new();
-    let help = place.ok(&["add-task", "--help"]);
+    let sandbox = Sandbox::new();
+    let help = sandbox.ok(&["add-task", "--help"]);
     let Some(example) = help
         .lines()
         .find(|line| line.trim().starts_with("for f in"))
@@ -280,30 +280,32 @@ pub fn the_examples_of_the_help_work_with_any_file_name() {
     };
     let files = ["a\"b.wav", "c'd $(touch bad).wav", "-e.wav", "e f.wav"];
     for file in files {
-        place.write(file, "");
+        sandbox.write(file, "");
     }
-    place.write("flac", "#!/bin/sh\nrm -- \"$1\"\n");
+    sandbox.write("flac", "#!/bin/sh
+rm -- \"$1\"
+");
     let line = example.trim().replace("flac", "sh ./flac");
-    let done = shell(&place, &line);
+    let done = shell(&sandbox, &line);
     assert_eq!(done.code(), 0, "{line}: {}", done.stderr());
-    place.ok(&["worker", "--drain"]);
+    sandbox.ok(&["worker", "--drain"]);
     for file in files {
-        assert!(!place.path(file).exists(), "{file}");
+        assert!(!sandbox.path(file).exists(), "{file}");
     }
-    assert!(!place.path("bad").exists());
+    assert!(!sandbox.path("bad").exists());
 }
 
 /// `worker --queue typo --drain` did nothing, said nothing and exited 0.
 pub fn a_queue_that_nobody_has_used_is_told_by_whoever_is_to_serve_it() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let said = |words: &[&str]| {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         assert_eq!(done.code(), 0, "{words:?}: {}", done.stderr());
         done.stderr()
     };
     let unknown = |name: &str| format!("nobody has used queue {name} yet");
     assert!(said(&["worker", "--queue", "new", "--drain"]).contains(&unknown("new")));
-    place.ok(&["add-task", "one", "true", "--queue", "nightly"]);
+    sandbox.ok(&["add-task", "one", "true", "--queue", "nightly"]);
     let typo = said(&["worker", "--queue", "nigthly", "--drain"]);
     assert!(
         typo.contains(&unknown("nigthly")) && typo.contains("is nightly meant?"),
@@ -319,15 +321,15 @@ pub fn a_queue_that_nobody_has_used_is_told_by_whoever_is_to_serve_it() {
         let words = ["worker", "--queue", known, "--drain"];
         assert!(!said(&words).contains("nobody has used"), "{known}");
     }
-    place.ok(&["pause", "gpu", "--create"]);
-    place.ok(&["resume", "gpu"]);
+    sandbox.ok(&["pause", "gpu", "--create"]);
+    sandbox.ok(&["resume", "gpu"]);
     assert!(!said(&["worker", "--queue", "gpu", "--drain"]).contains("nobody"));
 }
 
 /// `--queue a,b` was taken for the name of one queue, which nobody ever filled.
 pub fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
-    let place = Place::new();
-    place.ok(&["add-task", "one", "true", "--queue", "a"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "one", "true", "--queue", "a"]);
     for words in [
         &["worker", "--queue", "a,b"][..],
         &["worker", "--queue", "a,b", "--drain"],
@@ -336,7 +338,7 @@ pub fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
         &["pause", "a,b", "--create"],
         &["systemd", "print", "--queue", "a,b"],
     ] {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         assert_eq!(done.code(), 2, "{words:?}: {}", done.stderr());
         assert!(
             done.stderr().contains("start one for each"),
@@ -345,30 +347,30 @@ pub fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
         );
     }
     let line = "echo '{\"command\":\"true\",\"queue\":\"a,b\"}' | \"$0\" add-task --stdin";
-    let done = shell(&place, &line.replace("\"$0\"", name()));
+    let done = shell(&sandbox, &line.replace("\"$0\"", name()));
     assert_eq!(done.code(), 2);
     // The path of a file may hold a comma.
-    place.write("a,b", "true\n");
-    place.ok(&["run", "a,b"]);
+    sandbox.write("a,b", "true\n");
+    sandbox.ok(&["run", "a,b"]);
     // Whoever has such a queue from before can work it off.
-    rusqlite::Connection::open(place.path("queue.db"))
+    rusqlite::Connection::open(sandbox.path("queue.db"))
         .unwrap()
         .execute("UPDATE queue_queues SET name = 'a,b' WHERE name = 'a'", [])
         .unwrap();
-    place.ok(&["worker", "--queue", "a,b", "--drain"]);
-    assert_eq!(place.state("1"), "succeeded");
+    sandbox.ok(&["worker", "--queue", "a,b", "--drain"]);
+    assert_eq!(sandbox.state("1"), "succeeded");
 }
 
 /// A drain of a paused queue waited for ever, in silence.
 pub fn a_drain_ends_when_all_that_is_left_needs_a_person_and_names_that() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let drained = |words: &[&str]| {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         (done.code(), done.stderr())
     };
-    place.ok(&["add-task", "one", "true"]);
-    place.ok(&["add-task", "later", "true", "--delay", "1h"]);
-    place.ok(&["pause"]);
+    sandbox.ok(&["add-task", "one", "true"]);
+    sandbox.ok(&["add-task", "later", "true", "--delay", "1h"]);
+    sandbox.ok(&["pause"]);
     let (code, said) = drained(&["worker", "--drain"]);
     let hint = format!(
         "what is left needs a person: queue default is paused, in which 2 tasks wait; `{} resume default` lets it go on",
@@ -376,18 +378,18 @@ pub fn a_drain_ends_when_all_that_is_left_needs_a_person_and_names_that() {
     );
     assert_eq!(code, 1, "{said}");
     assert!(said.contains(&hint), "{said}");
-    let json = place.run(&["worker", "--drain", "-o", "json"]);
+    let json = sandbox.run(&["worker", "--drain", "-o", "json"]);
     assert!(json.stdout().contains("\"left\":2"), "{}", json.stdout());
-    place.ok(&["resume"]);
-    place.ok(&["cancel", "2"]);
+    sandbox.ok(&["resume"]);
+    sandbox.ok(&["cancel", "2"]);
     assert_eq!(drained(&["worker", "--drain"]).0, 0);
     // A run of a file is a drain, too.
-    place.write("tasks", "true\n");
-    place.ok(&["run", "tasks"]);
-    let listed = place.json(&["list", "--limit", "1"]);
+    sandbox.write("tasks", "true\n");
+    sandbox.ok(&["run", "tasks"]);
+    let listed = sandbox.json(&["list", "--limit", "1"]);
     let queue = listed[0]["queue"].as_str().unwrap().to_owned();
-    place.ok(&["pause", &queue]);
-    place.write("tasks", "true\necho more\n");
+    sandbox.ok(&["pause", &queue]);
+    sandbox.write("tasks", "true\necho more\n");
     let (code, said) = drained(&["run", "tasks"]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("is paused, in which 1 task waits"), "{said}");
@@ -395,35 +397,35 @@ pub fn a_drain_ends_when_all_that_is_left_needs_a_person_and_names_that() {
 
 /// It waits for what is scheduled, retries included; it said nothing of an hour that it would take.
 pub fn a_drain_waits_for_what_is_scheduled_and_says_so_where_that_takes_long() {
-    let place = Place::new();
-    place.ok(&["add-task", "soon", "true", "--delay", "300ms"]);
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "soon", "true", "--delay", "300ms"]);
+    sandbox.ok(&[
         "add-task",
         "retried",
         "test -e tried || { touch tried; exit 1; }",
         "--backoff",
         "200ms",
     ]);
-    let done = place.run(&["worker", "--drain"]);
+    let done = sandbox.run(&["worker", "--drain"]);
     assert_eq!(done.code(), 0, "{}", done.stderr());
     assert!(!done.stderr().contains("waiting for"), "{}", done.stderr());
     assert_eq!(
-        (place.state("1"), place.state("2")),
+        (sandbox.state("1"), sandbox.state("2")),
         ("succeeded".to_owned(), "succeeded".to_owned())
     );
-    place.ok(&["add-task", "later", "true", "--delay", "2h"]);
-    place.ok(&["add-task", "before", "true", "--delay", "1h"]);
-    let mut worker = place.start(&["worker", "--drain"]);
+    sandbox.ok(&["add-task", "later", "true", "--delay", "2h"]);
+    sandbox.ok(&["add-task", "before", "true", "--delay", "1h"]);
+    let mut worker = sandbox.start(&["worker", "--drain"]);
     until("it says what it waits for", || {
         worker
             .stderr()
             .contains("waiting for task 4 (before), which is due in 59m")
     });
-    place.ok(&["add-task", "now", "touch ran"]);
+    sandbox.ok(&["add-task", "now", "touch ran"]);
     until("it runs what comes meanwhile", || {
-        place.path("ran").exists()
+        sandbox.path("ran").exists()
     });
-    place.ok(&["cancel", "3-4"]);
+    sandbox.ok(&["cancel", "3-4"]);
     assert_eq!(worker.ended(), Some(0));
     assert_eq!(worker.stderr().matches("waiting for").count(), 1);
 }
@@ -434,26 +436,26 @@ pub fn a_drain_names_what_a_program_that_is_no_worker_has() {
         // There a lease says how long the program keeps it.
         return;
     }
-    let place = Place::new();
-    place.ok(&["add-task", "taken", "true"]);
-    place.ok(&["add-task", "free", "true"]);
-    let program = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "taken", "true"]);
+    sandbox.ok(&["add-task", "free", "true"]);
+    let program = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     let claim = "UPDATE queue_tasks
                  SET state = 3, worker = 5, token = 1, attempt = 1, crashes = 1, started_at = 1
                  WHERE id = 1";
     program.execute_batch(claim).unwrap();
     drop(program);
-    let done = place.run(&["worker", "--drain"]);
+    let done = sandbox.run(&["worker", "--drain"]);
     let said = done.stderr();
     assert_eq!(done.code(), 1, "{said}");
-    assert_eq!(place.state("2"), "succeeded");
+    assert_eq!(sandbox.state("2"), "succeeded");
     assert!(
         said.contains("a program that is no registered worker has 1 task (1); if none such runs, "),
         "{said}"
     );
     let hints = calls(&said);
     assert_eq!(hints.len(), 1, "{said}");
-    assert_eq!(shell(&place, &hints[0]).code(), 0);
-    place.ok(&["worker", "--drain"]);
-    assert_eq!(place.state("1"), "succeeded");
+    assert_eq!(shell(&sandbox, &hints[0]).code(), 0);
+    sandbox.ok(&["worker", "--drain"]);
+    assert_eq!(sandbox.state("1"), "succeeded");
 }

@@ -2,11 +2,11 @@
 
 use rustix::process::Signal;
 
-use super::program::{Place, until, variable};
+use super::program::{Sandbox, until, variable};
 
 /// How often each word was appended to the file `marks`.
-fn marks(place: &Place, word: &str) -> usize {
-    place
+fn marks(sandbox: &Sandbox, word: &str) -> usize {
+    sandbox
         .read("marks")
         .lines()
         .filter(|line| *line == word)
@@ -14,20 +14,22 @@ fn marks(place: &Place, word: &str) -> usize {
 }
 
 pub fn a_killed_run_goes_on_where_it_was() {
-    let place = Place::new();
-    place.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "tasks",
         "echo first >> marks\n\
          echo begun >> marks; while ! test -e go; do sleep 0.05; done; echo middle >> marks\n\
          echo last >> marks\n",
     );
-    let mut run = place.start(&["run", "--slots", "1", "tasks"]);
-    until("the second line runs", || marks(&place, "begun") == 1);
+    let mut run = sandbox.start(&["run", "--slots", "1", "tasks"]);
+    until("the second line runs", || marks(&sandbox, "begun") == 1);
     run.signal(Signal::KILL);
     assert_eq!(run.ended(), None);
-    let mut again = place.start(&["run", "--slots", "1", "tasks"]);
-    until("the second line runs again", || marks(&place, "begun") == 2);
-    place.write("go", "");
+    let mut again = sandbox.start(&["run", "--slots", "1", "tasks"]);
+    until("the second line runs again", || {
+        marks(&sandbox, "begun") == 2
+    });
+    sandbox.write("go", "");
     assert_eq!(again.ended(), Some(0), "{}", again.stderr());
     until("the end is told", || {
         again
@@ -35,42 +37,46 @@ pub fn a_killed_run_goes_on_where_it_was() {
             .starts_with("3 succeeded, 0 failed, 1 had ended before")
     });
     assert_eq!(
-        marks(&place, "first"),
+        marks(&sandbox, "first"),
         1,
         "a line that ended is not run again"
     );
-    assert_eq!(marks(&place, "begun"), 2, "the line that was cut off is");
-    assert_eq!(marks(&place, "middle"), 1, "what was cut off did not go on");
-    assert_eq!(marks(&place, "last"), 1);
+    assert_eq!(marks(&sandbox, "begun"), 2, "the line that was cut off is");
+    assert_eq!(
+        marks(&sandbox, "middle"),
+        1,
+        "what was cut off did not go on"
+    );
+    assert_eq!(marks(&sandbox, "last"), 1);
 }
 
 pub fn a_stopped_run_hands_back_and_says_how_much_is_left() {
-    let place = Place::new();
-    place.write("tasks", "touch begun; exec sleep 1000\ntouch second\n");
-    let mut run = place.start(&["run", "--slots", "1", "tasks"]);
-    until("the first line runs", || place.path("begun").exists());
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks", "touch begun; exec sleep 1000\ntouch second\n");
+    let mut run = sandbox.start(&["run", "--slots", "1", "tasks"]);
+    until("the first line runs", || sandbox.path("begun").exists());
     run.signal(Signal::INT);
     run.signal(Signal::TERM);
     assert_eq!(run.ended(), Some(1));
     until("the end is told", || {
         run.stderr().contains("2 tasks left; run it again")
     });
-    assert!(!place.path("second").exists());
+    assert!(!sandbox.path("second").exists());
     let goes_on = format!("`{} run tasks` goes on with it", super::program::name());
     for words in [&["status"][..], &["why", "1"]] {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         let said = done.stdout() + &done.stderr();
         assert!(said.contains(&goes_on), "{words:?}: {said}");
     }
 }
 
 pub fn only_the_lines_of_the_file_are_worked_and_judged() {
-    let place = Place::new();
-    place.ok(&["add-task", "other", "touch other", "1000"]);
-    place.write("tasks", "exit 3\n");
-    assert_eq!(place.run(&["run", "tasks"]).code(), 1);
-    place.write("tasks", "true\n");
-    let done = place.run(&["run", "tasks"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "other", "touch other", "1000"]);
+    sandbox.write("tasks", "exit 3\n");
+    assert_eq!(sandbox.run(&["run", "tasks"]).code(), 1);
+    sandbox.write("tasks", "true\n");
+    let done = sandbox.run(&["run", "tasks"]);
     assert_eq!(
         done.code(),
         0,
@@ -78,17 +84,17 @@ pub fn only_the_lines_of_the_file_are_worked_and_judged() {
         done.stderr()
     );
     assert!(
-        !place.path("other").exists(),
+        !sandbox.path("other").exists(),
         "the file has a queue of its own"
     );
-    assert_eq!(place.state("1"), "queued");
+    assert_eq!(sandbox.state("1"), "queued");
 }
 
 /// Of many failures twenty were named, and nothing said that there were more.
 pub fn of_many_failures_the_rest_is_counted_and_can_be_listed() {
-    let place = Place::new();
-    place.write("tasks 'n' all", "exit 3\n".repeat(23));
-    let done = place.run(&["run", "tasks 'n' all"]);
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks 'n' all", "exit 3\n".repeat(23));
+    let done = sandbox.run(&["run", "tasks 'n' all"]);
     assert_eq!(done.code(), 1);
     let stderr = done.stderr();
     let (_, rest) = stderr
@@ -99,81 +105,85 @@ pub fn of_many_failures_the_rest_is_counted_and_can_be_listed() {
     let line = format!("exec \"$0\" {words} -o json");
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &line, super::program::path()]);
-    command.env(variable("DB"), place.path("queue.db"));
+    command.env(variable("DB"), sandbox.path("queue.db"));
     let listed: Vec<serde_json::Value> =
         serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
     assert_eq!(listed.len(), 23);
-    place.write("few", "exit 3\n".repeat(20));
-    let done = place.run(&["run", "few"]);
+    sandbox.write("few", "exit 3\n".repeat(20));
+    let done = sandbox.run(&["run", "few"]);
     assert!(!done.stderr().contains("more did not succeed"));
 }
 
 pub fn waiting_lines_that_were_edited_away_are_cancelled_and_come_back_with_their_text() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let both = "{\"command\": \"touch one\", \"delay\": \"1h\"}\ntouch two\n";
-    place.write("tasks", both);
-    let mut run = place.start(&["run", "tasks"]);
-    until("the second line has run", || place.path("two").exists());
+    sandbox.write("tasks", both);
+    let mut run = sandbox.start(&["run", "tasks"]);
+    until("the second line has run", || sandbox.path("two").exists());
     run.signal(Signal::TERM);
     assert_eq!(run.ended(), Some(1), "the first line is left");
-    place.write("tasks", "# nothing here\ntouch two\n");
-    assert_eq!(place.run(&["run", "tasks"]).code(), 0);
-    assert_eq!(place.state("1"), "cancelled");
-    place.write("tasks", both);
-    let mut run = place.start(&["run", "tasks"]);
-    until("the line waits again", || place.state("1") != "cancelled");
+    sandbox.write("tasks", "# nothing here\ntouch two\n");
+    assert_eq!(sandbox.run(&["run", "tasks"]).code(), 0);
+    assert_eq!(sandbox.state("1"), "cancelled");
+    sandbox.write("tasks", both);
+    let mut run = sandbox.start(&["run", "tasks"]);
+    until("the line waits again", || sandbox.state("1") != "cancelled");
     run.signal(Signal::TERM);
     run.ended();
 }
 
 pub fn failed_lines_run_again_only_if_that_is_asked_for() {
-    let place = Place::new();
-    place.write("tasks", "echo run >> marks; test -e fixed\n");
-    assert_eq!(place.run(&["run", "tasks"]).code(), 1);
-    place.write("fixed", "");
-    assert_eq!(place.run(&["run", "tasks"]).code(), 1);
-    assert_eq!(marks(&place, "run"), 1);
-    assert_eq!(place.run(&["run", "tasks", "--retry-failed"]).code(), 0);
-    assert_eq!(marks(&place, "run"), 2);
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks", "echo run >> marks; test -e fixed\n");
+    assert_eq!(sandbox.run(&["run", "tasks"]).code(), 1);
+    sandbox.write("fixed", "");
+    assert_eq!(sandbox.run(&["run", "tasks"]).code(), 1);
+    assert_eq!(marks(&sandbox, "run"), 1);
+    assert_eq!(sandbox.run(&["run", "tasks", "--retry-failed"]).code(), 0);
+    assert_eq!(marks(&sandbox, "run"), 2);
 }
 
 /// One line more on top, and everything that had ended ran again: lines were known by their
 /// numbers. They are known by what they say.
 pub fn lines_that_moved_do_not_run_again() {
-    let place = Place::new();
-    place.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "tasks",
         "echo a >> marks\necho b >> marks\necho a >> marks\n",
     );
-    place.ok(&["run", "tasks"]);
-    place.write(
+    sandbox.ok(&["run", "tasks"]);
+    sandbox.write(
         "tasks",
         "\n# new\necho new >> marks\necho b >> marks\n\necho a >> marks\necho a >> marks\n",
     );
-    let said = place.ok(&["run", "tasks"]);
+    let said = sandbox.ok(&["run", "tasks"]);
     assert!(
         said.starts_with("4 succeeded, 0 failed, 3 had ended before"),
         "{said}"
     );
-    let counts = ["a", "b", "new"].map(|word| marks(&place, word));
+    let counts = ["a", "b", "new"].map(|word| marks(&sandbox, word));
     assert_eq!(counts, [2, 1, 1]);
-    place.write("tasks", "echo a >> marks\n".repeat(3));
-    place.ok(&["run", "tasks"]);
-    assert_eq!(marks(&place, "a"), 3, "the third of the same lines is new");
+    sandbox.write("tasks", "echo a >> marks\n".repeat(3));
+    sandbox.ok(&["run", "tasks"]);
+    assert_eq!(
+        marks(&sandbox, "a"),
+        3,
+        "the third of the same lines is new"
+    );
 }
 
 /// What a person had cancelled ran with the next `run` of the file.
 pub fn what_was_cancelled_on_purpose_runs_only_if_that_is_asked_for() {
-    let place = Place::new();
-    place.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "tasks",
         "{\"command\": \"touch one\", \"delay\": \"1h\"}\ntouch two\n",
     );
-    let mut run = place.start(&["run", "tasks"]);
-    until("the second line has run", || place.path("two").exists());
-    place.ok(&["cancel", "1"]);
+    let mut run = sandbox.start(&["run", "tasks"]);
+    until("the second line has run", || sandbox.path("two").exists());
+    sandbox.ok(&["cancel", "1"]);
     assert_eq!(run.ended(), Some(1));
-    let done = place.run(&["run", "tasks"]);
+    let done = sandbox.run(&["run", "tasks"]);
     assert_eq!(done.code(), 1);
     assert!(done.stdout().contains("1 cancelled"), "{}", done.stdout());
     let hint = format!(
@@ -181,27 +191,27 @@ pub fn what_was_cancelled_on_purpose_runs_only_if_that_is_asked_for() {
         super::program::name()
     );
     assert!(done.stderr().contains(&hint), "{}", done.stderr());
-    assert_eq!(place.state("1"), "cancelled");
-    assert!(!place.path("one").exists());
-    assert_eq!(place.run(&["run", "--retry-failed", "tasks"]).code(), 0);
-    assert!(place.path("one").exists());
+    assert_eq!(sandbox.state("1"), "cancelled");
+    assert!(!sandbox.path("one").exists());
+    assert_eq!(sandbox.run(&["run", "--retry-failed", "tasks"]).code(), 0);
+    assert!(sandbox.path("one").exists());
 }
 
 pub fn a_moved_file_is_another_one_unless_a_name_says_otherwise() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let lines = "echo line >> marks\n";
-    place.write("before", lines);
-    place.write("after", lines);
-    place.ok(&["run", "before"]);
-    place.ok(&["run", "after"]);
-    assert_eq!(marks(&place, "line"), 2);
-    place.ok(&["run", "--name", "nightly", "before"]);
-    let said = place.ok(&["run", "--name", "nightly", "after"]);
+    sandbox.write("before", lines);
+    sandbox.write("after", lines);
+    sandbox.ok(&["run", "before"]);
+    sandbox.ok(&["run", "after"]);
+    assert_eq!(marks(&sandbox, "line"), 2);
+    sandbox.ok(&["run", "--name", "nightly", "before"]);
+    let said = sandbox.ok(&["run", "--name", "nightly", "after"]);
     assert!(said.contains("1 had ended before"), "{said}");
-    assert_eq!(marks(&place, "line"), 3);
+    assert_eq!(marks(&sandbox, "line"), 3);
     for wrong in ["", " ", "a\nb", &"n".repeat(101)] {
         assert_eq!(
-            place.run(&["run", "--name", wrong, "after"]).code(),
+            sandbox.run(&["run", "--name", wrong, "after"]).code(),
             2,
             "{wrong:?}"
         );
@@ -210,14 +220,14 @@ pub fn a_moved_file_is_another_one_unless_a_name_says_otherwise() {
 
 /// A pipe cannot be read twice, and has no path that means the same in the next call.
 pub fn what_comes_through_a_pipe_is_read_once_and_known_by_what_it_says() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let run = |script: &str| {
-        let mut shell = place.command(&[]);
+        let mut shell = sandbox.command(&[]);
         let program = super::program::path();
         let mut command = std::process::Command::new("bash");
         command
             .args(["-c", script, program])
-            .current_dir(place.path("."))
+            .current_dir(sandbox.path("."))
             .envs(
                 shell
                     .get_envs()
@@ -238,11 +248,11 @@ pub fn what_comes_through_a_pipe_is_read_once_and_known_by_what_it_says() {
         assert_eq!(done.code(), 0, "{source}: {}", done.stderr());
         assert!(done.stdout().starts_with("2 succeeded"), "{source}");
     }
-    assert_eq!((marks(&place, "one"), marks(&place, "two")), (1, 1));
+    assert_eq!((marks(&sandbox, "one"), marks(&sandbox, "two")), (1, 1));
     let named = "printf 'echo one >> marks\\n' | \"$0\" run --name mine -";
     let longer = "printf 'echo more >> marks\\necho one >> marks\\n' | \"$0\" run --name mine -";
     assert_eq!((run(named).code(), run(longer).code()), (0, 0));
-    assert_eq!((marks(&place, "one"), marks(&place, "more")), (2, 1));
+    assert_eq!((marks(&sandbox, "one"), marks(&sandbox, "more")), (2, 1));
     let folder = run("\"$0\" run .");
     assert_eq!(folder.code(), 2);
     assert!(
@@ -255,33 +265,33 @@ pub fn what_comes_through_a_pipe_is_read_once_and_known_by_what_it_says() {
 /// What an editor of Windows saves: a mark of byte order in front, CRLF at the ends. The first line
 /// was not found as a command.
 pub fn a_mark_of_byte_order_and_crlf_are_no_part_of_a_line() {
-    let place = Place::new();
-    place.write(
+    let sandbox = Sandbox::new();
+    sandbox.write(
         "tasks",
         "\u{feff}echo one >> marks\r\n{\"command\": \"echo two >> marks\"}\r\n",
     );
-    place.ok(&["run", "tasks"]);
-    place.write(
+    sandbox.ok(&["run", "tasks"]);
+    sandbox.write(
         "tasks",
         "echo one >> marks\n{\"command\": \"echo two >> marks\"}\n",
     );
-    let said = place.ok(&["run", "tasks"]);
+    let said = sandbox.ok(&["run", "tasks"]);
     assert!(said.contains("2 had ended before"), "{said}");
-    assert_eq!((marks(&place, "one"), marks(&place, "two")), (1, 1));
+    assert_eq!((marks(&sandbox, "one"), marks(&sandbox, "two")), (1, 1));
 }
 
 /// The hint named the file by the last part of its path, which was found in its own folder alone.
 pub fn the_hint_names_the_file_by_a_path_that_is_found() {
-    let place = Place::new();
-    std::fs::create_dir(place.path("a b")).unwrap();
-    place.write("a b/tasks", "touch begun; exec sleep 1000\n");
-    let mut run = place.start(&["run", "a b/tasks"]);
-    until("the line runs", || place.path("begun").exists());
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("a b")).unwrap();
+    sandbox.write("a b/tasks", "touch begun; exec sleep 1000\n");
+    let mut run = sandbox.start(&["run", "a b/tasks"]);
+    until("the line runs", || sandbox.path("begun").exists());
     run.signal(Signal::INT);
     run.signal(Signal::TERM);
     run.ended();
-    let path = place.path("a b/tasks").canonicalize().unwrap();
+    let path = sandbox.path("a b/tasks").canonicalize().unwrap();
     let goes_on = format!("run '{}'` goes on with it", path.display());
-    let said = place.ok(&["why", "1"]);
+    let said = sandbox.ok(&["why", "1"]);
     assert!(said.contains(&goes_on), "{said}");
 }

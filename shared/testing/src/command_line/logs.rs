@@ -2,31 +2,33 @@
 
 use serde_json::Value;
 
-use super::program::{Place, until};
+use super::program::{Sandbox, until};
 
 pub fn follow_shows_what_is_written_while_the_task_runs_and_ends_with_it() {
-    let place = Place::new();
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
         "add-task",
         "talker",
         "echo one; while ! test -e go; do sleep 0.02; done; echo two",
     ]);
-    let mut follow = place.start(&["log", "1", "--follow"]);
-    let _worker = place.start(&["worker", "--slots", "1"]);
+    let mut follow = sandbox.start(&["log", "1", "--follow"]);
+    let _worker = sandbox.start(&["worker", "--slots", "1"]);
     until("the first line is shown", || follow.stdout() == "one\n");
     assert!(follow.child.try_wait().unwrap().is_none());
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(follow.ended(), Some(0));
     until("all is shown", || follow.stdout() == "one\ntwo\n");
 }
 
 pub fn follow_goes_on_over_attempts_and_repeats_nothing() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let command = "echo attempt $QUEUE_ATTEMPT; test $QUEUE_ATTEMPT = 2";
-    place.ok(&["add-task", "again", command, "--backoff", "300ms"]);
-    let mut follow = place.start(&["log", "1", "--follow"]);
-    until("it follows", || place.path("queue.db.d/listening").exists());
-    let _worker = place.start(&["worker", "--slots", "1"]);
+    sandbox.ok(&["add-task", "again", command, "--backoff", "300ms"]);
+    let mut follow = sandbox.start(&["log", "1", "--follow"]);
+    until("it follows", || {
+        sandbox.path("queue.db.d/listening").exists()
+    });
+    let _worker = sandbox.start(&["worker", "--slots", "1"]);
     assert_eq!(follow.ended(), Some(0));
     until("both are shown", || {
         follow.stdout() == "attempt 1\nattempt 2\n"
@@ -34,57 +36,57 @@ pub fn follow_goes_on_over_attempts_and_repeats_nothing() {
 }
 
 pub fn the_last_attempt_is_shown_whether_it_was_kept_in_a_file_or_not() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     // The first round is long enough for a file, the second too short.
     let command = "if test -e second; then echo short; else head -c 40000 /dev/zero; fi";
-    place.ok(&["add-task", "both", command]);
-    place.ok(&[
+    sandbox.ok(&["add-task", "both", command]);
+    sandbox.ok(&[
         "add-task",
         "failed first",
         "test -e second && echo short || { head -c 40000 /dev/zero; exit 1; }",
         "--max-attempts",
         "1",
     ]);
-    place.run(&["worker", "--drain"]);
-    assert_eq!(place.run(&["log", "1"]).stdout().len(), 40_000);
-    assert_eq!(place.run(&["log", "2"]).stdout().len(), 40_000);
-    place.write("second", "");
-    place.ok(&["retry", "2"]);
-    place.run(&["worker", "--drain"]);
-    assert_eq!(place.ok(&["log", "2"]), "short\n");
+    sandbox.run(&["worker", "--drain"]);
+    assert_eq!(sandbox.run(&["log", "1"]).stdout().len(), 40_000);
+    assert_eq!(sandbox.run(&["log", "2"]).stdout().len(), 40_000);
+    sandbox.write("second", "");
+    sandbox.ok(&["retry", "2"]);
+    sandbox.run(&["worker", "--drain"]);
+    assert_eq!(sandbox.ok(&["log", "2"]), "short\n");
 }
 
 pub fn an_attempt_is_shown_only_what_it_wrote_itself() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     // The first two attempts write little, the third nothing and runs until it is told to end.
     let command = "case $QUEUE_ATTEMPT in 1) echo one; exit 1;; 2) echo two; exit 1;; esac; \
                    while ! test -e go; do sleep 0.02; done";
-    place.ok(&["add-task", "thrice", command, "--backoff", "10ms"]);
-    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
+    sandbox.ok(&["add-task", "thrice", command, "--backoff", "10ms"]);
+    let mut worker = sandbox.start(&["worker", "--slots", "1", "--drain"]);
     until("the third attempt runs", || {
-        let task = place.json(&["show", "1"]);
+        let task = sandbox.json(&["show", "1"]);
         task["state"] == "running" && task["attempt"] == 3
     });
-    assert_eq!(place.ok(&["log", "1"]), "");
-    assert_eq!(place.ok(&["log", "1", "--attempt", "3"]), "");
-    assert_eq!(place.ok(&["log", "1", "--attempt", "2"]), "two\n");
-    place.write("go", "");
+    assert_eq!(sandbox.ok(&["log", "1"]), "");
+    assert_eq!(sandbox.ok(&["log", "1", "--attempt", "3"]), "");
+    assert_eq!(sandbox.ok(&["log", "1", "--attempt", "2"]), "two\n");
+    sandbox.write("go", "");
     assert_eq!(worker.ended(), Some(0));
-    assert_eq!(place.ok(&["log", "1", "--attempt", "1"]), "one\n");
+    assert_eq!(sandbox.ok(&["log", "1", "--attempt", "1"]), "one\n");
     for (attempt, words) in [("0", "no attempt 0"), ("4", "no attempt 4")] {
-        let done = place.run(&["log", "1", "--attempt", attempt]);
+        let done = sandbox.run(&["log", "1", "--attempt", attempt]);
         assert_eq!(done.code(), 3);
         assert!(done.stderr().contains(words), "{}", done.stderr());
     }
-    place.ok(&["add-task", "once", "echo small"]);
-    place.ok(&["worker", "--drain"]);
-    assert_eq!(place.ok(&["log", "2", "--attempt", "1"]), "small\n");
+    sandbox.ok(&["add-task", "once", "echo small"]);
+    sandbox.ok(&["worker", "--drain"]);
+    assert_eq!(sandbox.ok(&["log", "2", "--attempt", "1"]), "small\n");
 }
 
 /// After a retry attempt 1 was made again, and took the place of the log of the attempt that had
 /// failed. Numbers go on, and what each wrote stays, whether it was long or short.
 pub fn a_retry_leaves_the_logs_of_the_attempts_before_it() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for (name, line) in [
         ("short", "echo $QUEUE_ATTEMPT; test $QUEUE_ATTEMPT = 3"),
         (
@@ -92,25 +94,25 @@ pub fn a_retry_leaves_the_logs_of_the_attempts_before_it() {
             "echo $QUEUE_ATTEMPT; head -c 40000 /dev/zero; test $QUEUE_ATTEMPT = 3",
         ),
     ] {
-        place.ok(&["add-task", name, line, "--max-attempts", "1"]);
+        sandbox.ok(&["add-task", name, line, "--max-attempts", "1"]);
     }
-    place.run(&["worker", "--drain"]);
+    sandbox.run(&["worker", "--drain"]);
     for _ in 0..2 {
-        place.ok(&["retry", "1-2"]);
-        place.run(&["worker", "--drain"]);
+        sandbox.ok(&["retry", "1-2"]);
+        sandbox.run(&["worker", "--drain"]);
     }
     for task in ["1", "2"] {
         for attempt in ["1", "2", "3"] {
-            let log = place.ok(&["log", task, "--attempt", attempt]);
+            let log = sandbox.ok(&["log", task, "--attempt", attempt]);
             let first = log.lines().next();
             assert_eq!(first, Some(attempt), "attempt {attempt} of task {task}");
         }
-        let shown = place.ok(&["show", task]);
+        let shown = sandbox.ok(&["show", task]);
         assert!(
             shown.contains("attempt       3 (1 of 1 since the retry)"),
             "{shown}"
         );
-        let task = place.json(&["show", task]);
+        let task = sandbox.json(&["show", task]);
         assert_eq!(
             (&task["attempt"], &task["attempt_base"]),
             (&3.into(), &2.into())
@@ -120,19 +122,19 @@ pub fn a_retry_leaves_the_logs_of_the_attempts_before_it() {
 
 /// Of a task that is tried for ever, logs would fill the disk.
 pub fn of_many_attempts_the_last_ten_are_kept() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let long = "echo $QUEUE_ATTEMPT; head -c 40000 /dev/zero; exit 1";
     let tried = ["--max-attempts", "12", "--backoff", "1ms"];
-    place.ok(&[&["add-task", "long", long][..], &tried].concat());
-    place.ok(&[
+    sandbox.ok(&[&["add-task", "long", long][..], &tried].concat());
+    sandbox.ok(&[
         &["add-task", "short", "echo $QUEUE_ATTEMPT; exit 1"][..],
         &tried,
     ]
     .concat());
-    place.run(&["worker", "--drain"]);
+    sandbox.run(&["worker", "--drain"]);
     for task in ["1", "2"] {
         for attempt in 1..=12 {
-            let done = place.run(&["log", task, "--attempt", &attempt.to_string()]);
+            let done = sandbox.run(&["log", task, "--attempt", &attempt.to_string()]);
             if attempt > 2 {
                 assert!(done.stdout().starts_with(&format!("{attempt}\n")), "{task}");
             } else {
@@ -142,66 +144,66 @@ pub fn of_many_attempts_the_last_ten_are_kept() {
             }
         }
     }
-    let logs = std::fs::read_dir(place.path("queue.db.d/log")).unwrap();
+    let logs = std::fs::read_dir(sandbox.path("queue.db.d/log")).unwrap();
     assert_eq!(logs.count(), 10);
 }
 
 /// A first attempt under way was shown with "crashes 1 of 5", and after a crash the one under way as
 /// ended by the death of its worker: counters are raised at the claim, ahead of what they count.
 pub fn what_has_not_happened_is_not_shown() {
-    let place = Place::new();
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
         "add-task",
         "long",
         "while ! test -e go; do sleep 0.02; done",
     ]);
-    let mut worker = place.start(&["worker", "--slots", "1"]);
+    let mut worker = sandbox.start(&["worker", "--slots", "1"]);
     let running = |token: i64| {
         until("it runs", || {
-            let task = place.json(&["show", "1"]);
+            let task = sandbox.json(&["show", "1"]);
             task["state"] == "running" && task["token"] == token
         });
     };
     running(1);
-    let shown = place.ok(&["show", "1"]);
+    let shown = sandbox.ok(&["show", "1"]);
     assert!(shown.contains("crashes       0 of 5"), "{shown}");
     assert!(!shown.contains("ended"), "{shown}");
-    assert_eq!(place.json(&["show", "1"])["crashes"], 0);
+    assert_eq!(sandbox.json(&["show", "1"])["crashes"], 0);
     worker.child.kill().unwrap();
     worker.child.wait().unwrap();
-    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
+    let mut worker = sandbox.start(&["worker", "--slots", "1", "--drain"]);
     running(2);
-    let shown = place.ok(&["show", "1"]);
+    let shown = sandbox.ok(&["show", "1"]);
     assert!(shown.contains("crashes       1 of 5"), "{shown}");
     assert!(shown.contains("last ended by its worker died"), "{shown}");
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(worker.ended(), Some(0));
 }
 
 pub fn both_streams_are_told_apart() {
-    let place = Place::new();
-    place.ok(&["add-task", "both", "printf 'o\\377'; printf e >&2"]);
-    place.ok(&["worker", "--drain"]);
-    assert_eq!(place.run(&["log", "1", "--stdout"]).0.stdout, b"o\xff");
-    assert_eq!(place.ok(&["log", "1", "--stderr"]), "e");
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "both", "printf 'o\\377'; printf e >&2"]);
+    sandbox.ok(&["worker", "--drain"]);
+    assert_eq!(sandbox.run(&["log", "1", "--stdout"]).0.stdout, b"o\xff");
+    assert_eq!(sandbox.ok(&["log", "1", "--stderr"]), "e");
 }
 
 /// What several tasks wrote followed one on the other, and nobody could tell which wrote what.
 pub fn the_outputs_of_several_tasks_are_told_apart() {
-    let place = Place::new();
-    place.ok(&["add-task", "a\u{1b}b", "printf one"]);
-    place.ok(&["add-task", "silent", "true"]);
-    place.ok(&["add-task", "wide", "head -c 200000 /dev/zero | tr '\\0' x"]);
-    place.ok(&["worker", "--drain", "--slots", "1"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a\u{1b}b", "printf one"]);
+    sandbox.ok(&["add-task", "silent", "true"]);
+    sandbox.ok(&["add-task", "wide", "head -c 200000 /dev/zero | tr '\\0' x"]);
+    sandbox.ok(&["worker", "--drain", "--slots", "1"]);
     assert_eq!(
-        place.ok(&["log", "2,1"]),
+        sandbox.ok(&["log", "2,1"]),
         "--- task 1 (a\\x1bb) ---\none\n--- task 2 (silent) ---\n"
     );
-    assert_eq!(place.ok(&["log", "1"]), "one");
-    let text = place.ok(&["log", "1,3"]);
+    assert_eq!(sandbox.ok(&["log", "1"]), "one");
+    let text = sandbox.ok(&["log", "1,3"]);
     assert!(text.contains("one\n--- task 3 (wide) ---\nxxx"));
     assert!(text.contains("bytes of task 3 were not kept]\nxxx"));
-    let lines = place.ok(&["log", "1,3", "-o", "json"]);
+    let lines = sandbox.ok(&["log", "1,3", "-o", "json"]);
     let pieces: Vec<Value> = lines
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -221,10 +223,10 @@ pub fn the_outputs_of_several_tasks_are_told_apart() {
 /// In a pipe the halves of a cut output were joined (`12778` in the middle of a sequence), and only
 /// stderr said so. A line stands between them, and at the end of an output that was given up.
 pub fn where_output_is_missing_a_line_of_the_log_says_so() {
-    let place = Place::new();
-    place.ok(&["add-task", "long", "seq 1 100000"]);
-    place.ok(&["add-task", "left", "echo done; sleep 1000 & echo $! > left"]);
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "long", "seq 1 100000"]);
+    sandbox.ok(&["add-task", "left", "echo done; sleep 1000 & echo $! > left"]);
+    sandbox.ok(&[
         "worker",
         "--drain",
         "--slots",
@@ -232,8 +234,8 @@ pub fn where_output_is_missing_a_line_of_the_log_says_so() {
         "--output-grace",
         "100ms",
     ]);
-    let pid = place.read("left");
-    let text = place.ok(&["log", "1"]);
+    let pid = sandbox.read("left");
+    let text = sandbox.ok(&["log", "1"]);
     let (head, tail) = text.split_once("\n[").unwrap();
     let (said, tail) = tail.split_once("]\n").unwrap();
     assert!(head.starts_with("1\n2\n") && tail.ends_with("\n99999\n100000\n"));
@@ -244,44 +246,47 @@ pub fn where_output_is_missing_a_line_of_the_log_says_so() {
         .unwrap();
     // Every byte is kept or counted, whether or not the cut is in the middle of a number.
     assert_eq!(head.len() + tail.len() + left_out, 588_895);
-    let raw = place.run(&["log", "1", "--raw"]);
+    let raw = sandbox.run(&["log", "1", "--raw"]);
     assert_eq!(raw.stdout().len(), head.len() + tail.len());
     assert!(raw.stderr().contains(said));
     let given_up = "done\n[task 2 had ended; no more was read, though what it left running holds its \
                     output]\n";
-    assert_eq!(place.ok(&["log", "2"]), given_up);
-    assert_eq!(place.ok(&["log", "2", "--raw"]), "done\n");
-    let lines = place.ok(&["log", "2", "-o", "json"]);
+    assert_eq!(sandbox.ok(&["log", "2"]), given_up);
+    assert_eq!(sandbox.ok(&["log", "2", "--raw"]), "done\n");
+    let lines = sandbox.ok(&["log", "2", "-o", "json"]);
     assert_eq!(lines.lines().last(), Some(r#"{"id":2,"given_up":true}"#));
-    assert_eq!(place.state("2"), "succeeded");
+    assert_eq!(sandbox.state("2"), "succeeded");
     let killed = std::process::Command::new("kill").arg(pid.trim()).status();
     assert!(killed.unwrap().success());
 }
 
 /// The end of a command's output may be waited for beyond its timeout, which is the command's alone.
 pub fn a_command_that_ended_in_time_is_not_timed_out_by_its_output() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let command = "(sleep 0.8; echo late) & exit 0";
-    place.ok(&["add-task", "prompt", command, "--timeout", "400ms"]);
-    place.ok(&["worker", "--drain"]);
-    let task = place.json(&["show", "1"]);
+    sandbox.ok(&["add-task", "prompt", command, "--timeout", "400ms"]);
+    sandbox.ok(&["worker", "--drain"]);
+    let task = sandbox.json(&["show", "1"]);
     assert_eq!(
         (&task["state"], &task["attempt"]),
         (&"succeeded".into(), &1.into())
     );
-    assert_eq!(place.ok(&["log", "1"]), "late\n");
+    assert_eq!(sandbox.ok(&["log", "1"]), "late\n");
 }
 
 pub fn logs_go_with_their_tasks() {
-    let place = Place::new();
-    place.enqueue("head -c 40000 /dev/zero\nhead -c 40000 /dev/zero\n");
-    place.ok(&["worker", "--drain"]);
+    let sandbox = Sandbox::new();
+    sandbox.enqueue("head -c 40000 /dev/zero\nhead -c 40000 /dev/zero\n");
+    sandbox.ok(&["worker", "--drain"]);
     let logs = || {
-        std::fs::read_dir(place.path("queue.db.d/log"))
+        std::fs::read_dir(sandbox.path("queue.db.d/log"))
             .unwrap()
             .count()
     };
     assert_eq!(logs(), 2);
-    assert_eq!(place.ok(&["prune", "--older-than", "0"]), "Pruned 1 task\n");
+    assert_eq!(
+        sandbox.ok(&["prune", "--older-than", "0"]),
+        "Pruned 1 task\n"
+    );
     assert_eq!(logs(), 1);
 }

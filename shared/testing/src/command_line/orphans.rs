@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::program::{Place, Process, Running, name, until, variable};
+use super::program::{Process, Running, Sandbox, name, until, variable};
 use crate::not_permitted;
 
 /// Writes its process into `name`.
@@ -13,10 +13,10 @@ fn writes_itself(name: &str) -> String {
     format!("echo $$ > {name}.part; mv {name}.part {name}")
 }
 
-pub(super) fn process(place: &Place, name: &str) -> Process {
-    let has_begun = || place.path(name).exists();
+pub(super) fn process(sandbox: &Sandbox, name: &str) -> Process {
+    let has_begun = || sandbox.path(name).exists();
     until("it says who it is", has_begun);
-    Process::of(place.read(name).trim().parse().unwrap())
+    Process::of(sandbox.read(name).trim().parse().unwrap())
 }
 
 pub(super) fn kill(worker: &mut Running) {
@@ -27,19 +27,21 @@ pub(super) fn kill(worker: &mut Running) {
 /// A command that cleans its environment carried no mark, so it was not found after its worker was
 /// killed, and two copies of it ran at once. Its worker records its session now.
 pub fn a_command_that_cleans_its_environment_is_ended_before_it_runs_again() {
-    let place = Place::new();
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
         "add-task",
         "clean",
         "echo $$ >> runs; exec env -i sleep 600",
     ]);
-    let mut first = place.start(&["worker", "--slots", "1"]);
-    until("it runs", || place.read("runs").ends_with('\n'));
-    let run = Process::of(place.read("runs").trim().parse().unwrap());
+    let mut first = sandbox.start(&["worker", "--slots", "1"]);
+    until("it runs", || sandbox.read("runs").ends_with('\n'));
+    let run = Process::of(sandbox.read("runs").trim().parse().unwrap());
     until("it has no mark", || run.arguments() == "sleep 600 ");
     kill(&mut first);
-    let second = place.start(&["worker", "--slots", "1"]);
-    until("it runs again", || place.read("runs").lines().count() == 2);
+    let second = sandbox.start(&["worker", "--slots", "1"]);
+    until("it runs again", || {
+        sandbox.read("runs").lines().count() == 2
+    });
     assert!(!run.is_running(), "two copies run: {}", second.stderr());
     until("it is told", || {
         second.stderr().contains("1 processes ended")
@@ -50,20 +52,20 @@ pub fn a_command_that_cleans_its_environment_is_ended_before_it_runs_again() {
 /// Whatever carried the mark of a dead worker was ended, so that a daemon left by a task that had
 /// succeeded long ago died with the worker that had happened to start it.
 pub fn what_an_ended_task_left_running_outlives_its_worker() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let daemon = format!("{}; exec sleep 600", writes_itself("daemon"));
     let waits = "until test -e daemon; do sleep 0.02; done";
     let starts = format!("setsid sh -c '{daemon}' > /dev/null 2>&1 & {waits}");
-    place.ok(&["add-task", "starts a daemon", &starts]);
+    sandbox.ok(&["add-task", "starts a daemon", &starts]);
     let held = format!("{}; exec sleep 600", writes_itself("held"));
-    place.ok(&["add-task", "held", &held]);
-    let mut first = place.start(&["worker", "--slots", "1"]);
-    let (daemon, held) = (process(&place, "daemon"), process(&place, "held"));
-    until("the first has ended", || place.state("1") == "succeeded");
-    std::fs::remove_file(place.path("held")).unwrap();
+    sandbox.ok(&["add-task", "held", &held]);
+    let mut first = sandbox.start(&["worker", "--slots", "1"]);
+    let (daemon, held) = (process(&sandbox, "daemon"), process(&sandbox, "held"));
+    until("the first has ended", || sandbox.state("1") == "succeeded");
+    std::fs::remove_file(sandbox.path("held")).unwrap();
     kill(&mut first);
-    let second = place.start(&["worker", "--slots", "1"]);
-    until("the second runs again", || place.path("held").exists());
+    let second = sandbox.start(&["worker", "--slots", "1"]);
+    until("the second runs again", || sandbox.path("held").exists());
     assert!(!held.is_running());
     assert!(daemon.is_running(), "a daemon of an ended task was ended");
     daemon.kill();
@@ -86,46 +88,53 @@ fn recovered(worker: &Running) {
     });
 }
 
+/// A worker one of whose tasks, by that command, has started another: on a file of its own, on which
+/// a task has begun. The command writes the other's process into `inner`, which is what it starts.
+fn with_inner_worker(sandbox: &Sandbox, command: impl FnOnce(&str) -> String) -> Running {
+    let program = super::program::path();
+    let inner = format!("{program} worker --slots 1 --db inner.db");
+    sandbox.ok(&["add-task", "starts a worker", &command(&inner)]);
+    sandbox.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
+    let outer = sandbox.start(&["worker", "--slots", "1"]);
+    until("the inner one works", || sandbox.path("works").exists());
+    outer
+}
+
+/// The process that a command wrote into `inner`.
+fn inner(sandbox: &Sandbox) -> Process {
+    Process::of(sandbox.read("inner").trim().parse().unwrap())
+}
+
 /// A worker that a task had put into the background carried the task's mark, and was ended with it.
 pub fn a_worker_that_a_task_left_in_the_background_is_nobodys_orphan() {
-    let place = Place::new();
-    let inner = place.command(&["worker"]);
-    let program = inner.get_program().to_str().unwrap();
-    let starts = format!(
-        "setsid {program} worker --slots 1 --db inner.db > /dev/null 2>&1 & echo $! > inner
-         touch begun; exec sleep 600"
-    );
-    place.ok(&["add-task", "starts a worker", &starts]);
-    place.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
-    let mut first = place.start(&["worker", "--slots", "1"]);
-    until("the inner one works", || place.path("works").exists());
-    until("it is told who it is", || place.path("begun").exists());
-    let inner = Process::of(place.read("inner").trim().parse().unwrap());
-    assert!(inner.arguments().contains("--db inner.db"));
-    std::fs::remove_file(place.path("begun")).unwrap();
+    let sandbox = Sandbox::new();
+    let mut first = with_inner_worker(&sandbox, |worker| {
+        format!(
+            "setsid {worker} > /dev/null 2>&1 & echo $! > inner
+             touch begun; exec sleep 600"
+        )
+    });
+    until("it is told who it is", || sandbox.path("begun").exists());
+    let left = inner(&sandbox);
+    assert!(left.arguments().contains("--db inner.db"));
+    std::fs::remove_file(sandbox.path("begun")).unwrap();
     kill(&mut first);
-    let second = place.start(&["worker", "--slots", "1"]);
+    let second = sandbox.start(&["worker", "--slots", "1"]);
     recovered(&second);
-    assert!(inner.is_running(), "{}", second.stderr());
-    until("the task runs again", || place.path("begun").exists());
-    let again = Process::of(place.read("inner").trim().parse().unwrap());
-    inner.kill();
+    assert!(left.is_running(), "{}", second.stderr());
+    until("the task runs again", || sandbox.path("begun").exists());
+    let again = inner(&sandbox);
+    left.kill();
     again.kill();
     stop(second);
 }
 
 pub fn a_worker_that_is_a_tasks_command_ends_with_the_task() {
-    let place = Place::new();
-    let inner = place.command(&["worker"]);
-    let program = inner.get_program().to_str().unwrap();
-    let is = format!("echo $$ > inner; exec {program} worker --slots 1 --db inner.db");
-    place.ok(&["add-task", "is a worker", &is]);
-    place.ok(&["--db", "inner.db", "add-task", "in it", "touch works"]);
-    let mut first = place.start(&["worker", "--slots", "1"]);
-    until("the inner one works", || place.path("works").exists());
-    let inner = Process::of(place.read("inner").trim().parse().unwrap());
+    let sandbox = Sandbox::new();
+    let mut first = with_inner_worker(&sandbox, |worker| format!("echo $$ > inner; exec {worker}"));
+    let inner = inner(&sandbox);
     kill(&mut first);
-    let second = place.start(&["worker", "--slots", "1"]);
+    let second = sandbox.start(&["worker", "--slots", "1"]);
     recovered(&second);
     assert!(!inner.is_running(), "{}", second.stderr());
     stop(second);
@@ -144,17 +153,17 @@ fn has_namespaces() -> bool {
 const UNSHARE: [&str; 3] = ["--pid", "--fork", "--mount-proc"];
 
 /// The program in a pid namespace of its own, as its first process.
-fn start_apart(place: &Place, words: &[&str]) -> Running {
-    let program = place.command(words);
+fn start_apart(sandbox: &Sandbox, words: &[&str]) -> Running {
+    let program = sandbox.command(words);
     let mut apart = Command::new("unshare");
     apart
         .args(UNSHARE)
         .arg(program.get_program())
         .args(program.get_args())
-        .current_dir(place.path(""))
-        .env(variable("DB"), place.path("queue.db"))
+        .current_dir(sandbox.path(""))
+        .env(variable("DB"), sandbox.path("queue.db"))
         .stdin(Stdio::null());
-    Place::begin(&mut apart)
+    Sandbox::begin(&mut apart)
 }
 
 /// A worker as the first process of a container was given every process whose parent had ended, and
@@ -163,44 +172,44 @@ pub fn the_first_process_of_a_container_waits_for_what_others_left_and_hands_sig
     if !has_namespaces() {
         return;
     }
-    let place = Place::new();
-    place.ok(&["add-task", "leaves one", "sleep 0.05 & echo $! > orphan"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "leaves one", "sleep 0.05 & echo $! > orphan"]);
     let waits = "until test -s orphan && ! test -e /proc/$(cat orphan); do sleep 0.02; done";
-    place.ok(&["add-task", "waits for it", waits]);
-    place.ok(&["add-task", "says its parent", "echo $PPID > parent"]);
-    let mut apart = start_apart(&place, &["worker", "--slots", "1"]);
-    until("no zombie is left", || place.state("2") == "succeeded");
-    until("the last has ended", || place.state("3") == "succeeded");
-    assert_ne!(place.read("parent"), "1\n");
+    sandbox.ok(&["add-task", "waits for it", waits]);
+    sandbox.ok(&["add-task", "says its parent", "echo $PPID > parent"]);
+    let mut apart = start_apart(&sandbox, &["worker", "--slots", "1"]);
+    until("no zombie is left", || sandbox.state("2") == "succeeded");
+    until("the last has ended", || sandbox.state("3") == "succeeded");
+    assert_ne!(sandbox.read("parent"), "1\n");
     let children = format!("/proc/{0}/task/{0}/children", apart.child.id());
     let first = std::fs::read_to_string(children).unwrap();
     let first = rustix::process::Pid::from_raw(first.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(first, Signal::TERM).unwrap();
     assert_eq!(apart.ended(), Some(0), "{}", apart.stderr());
-    assert_eq!(place.ok(&["workers", "-o", "json"]), "[]\n");
+    assert_eq!(sandbox.ok(&["workers", "-o", "json"]), "[]\n");
 }
 
 /// The program in a pid namespace of its own, whose first process is a shell that outlives it.
-fn start_in_container(place: &Place, words: &[&str]) -> Running {
-    let program = place.command(words);
+fn start_in_container(sandbox: &Sandbox, words: &[&str]) -> Running {
+    let program = sandbox.command(words);
     let mut apart = Command::new("unshare");
     apart
         .args(UNSHARE)
         .args(["sh", "-c", "\"$0\" \"$@\"; touch dead; sleep 600"])
         .arg(program.get_program())
         .args(program.get_args())
-        .current_dir(place.path(""))
-        .env(variable("DB"), place.path("queue.db"))
+        .current_dir(sandbox.path(""))
+        .env(variable("DB"), sandbox.path("queue.db"))
         .stdin(Stdio::null());
-    Place::begin(&mut apart)
+    Sandbox::begin(&mut apart)
 }
 
 /// The only worker there is.
-fn worker_of(place: &Place) -> (String, Process) {
-    let workers = place.json(&["workers"]);
+fn worker_of(sandbox: &Sandbox) -> (String, Process) {
+    let workers = sandbox.json(&["workers"]);
     let id = workers[0]["id"].as_str().unwrap().to_owned();
     // Its own id in its own namespace; here it has another.
-    let database = place.path("queue.db").display().to_string();
+    let database = sandbox.path("queue.db").display().to_string();
     let ours = |pid: &u32| {
         let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -218,19 +227,19 @@ pub fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_the
     if !has_namespaces() {
         return;
     }
-    let place = Place::new();
-    place.ok(&["add-task", "apart", "echo run >> runs; sleep 600"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "apart", "echo run >> runs; sleep 600"]);
     let worker = if super::program::is_full() {
         vec!["worker", "--slots", "1", "--lease", "2s"]
     } else {
         vec!["worker", "--slots", "1"]
     };
-    let mut container = start_in_container(&place, &worker);
-    until("it runs", || place.read("runs") == "run\n");
-    let (id, process) = worker_of(&place);
+    let mut container = start_in_container(&sandbox, &worker);
+    until("it runs", || sandbox.read("runs") == "run\n");
+    let (id, process) = worker_of(&sandbox);
     process.kill();
-    until("the worker is dead", || place.path("dead").exists());
-    let other = place.start(&worker);
+    until("the worker is dead", || sandbox.path("dead").exists());
+    let other = sandbox.start(&worker);
     until("it is noticed and said", || {
         let told = format!("not returned; `{} why 1` says what helps", name());
         other.stderr().contains("had died in another pid namespace")
@@ -239,30 +248,32 @@ pub fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_the
     let gone = format!("reap {id} --gone");
     if super::program::is_full() {
         until("the lease runs out", || {
-            place.read("runs").lines().count() == 2
+            sandbox.read("runs").lines().count() == 2
         });
     } else {
-        assert_eq!(place.read("runs"), "run\n", "{}", other.stderr());
-        assert!(place.ok(&["why", "1"]).contains(&gone));
-        let doctor = place.run(&["doctor"]);
+        assert_eq!(sandbox.read("runs"), "run\n", "{}", other.stderr());
+        assert!(sandbox.ok(&["why", "1"]).contains(&gone));
+        let doctor = sandbox.run(&["doctor"]);
         assert_eq!(doctor.code(), 5);
         assert!(doctor.stdout().contains(&gone), "{}", doctor.stdout());
-        let drained = place.run(&["worker", "--drain"]);
+        let drained = sandbox.run(&["worker", "--drain"]);
         assert_eq!(drained.code(), 1, "{}", drained.stderr());
         let hint = format!(
             "dead worker {id} has 1 task; `{} why 1` says what to do",
             name()
         );
         assert!(drained.stderr().contains(&hint), "{}", drained.stderr());
-        let refused = place.run(&["reap", &id]);
+        let refused = sandbox.run(&["reap", &id]);
         assert_eq!(refused.code(), 1);
         assert!(refused.stderr().contains(&gone), "{}", refused.stderr());
-        assert_eq!(place.state("1"), "running");
+        assert_eq!(sandbox.state("1"), "running");
         container.child.kill().unwrap();
         container.ended();
-        let returned = place.ok(&["reap", &id, "--gone"]);
+        let returned = sandbox.ok(&["reap", &id, "--gone"]);
         assert!(returned.contains("Returned 1 task (1)"), "{returned}");
-        until("it runs again", || place.read("runs").lines().count() == 2);
+        until("it runs again", || {
+            sandbox.read("runs").lines().count() == 2
+        });
     }
     stop(other);
 }

@@ -10,15 +10,15 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::orphans::{kill, process, stop};
-use super::program::{Place, Process, Running, until};
+use super::program::{Process, Running, Sandbox, until};
 use crate::not_permitted;
 
 /// A copy of `setpriv` that becomes root, as `sudo` does. It is removed afterwards.
 struct Sudo(PathBuf);
 
 impl Sudo {
-    /// Makes it, and lets a user who is not root work in the place; says if that cannot be.
-    fn new(place: &Place) -> Option<Self> {
+    /// Makes it, and lets a user who is not root work in the sandbox; says if that cannot be.
+    fn new(sandbox: &Sandbox) -> Option<Self> {
         let skips = |why: &str| {
             not_permitted(why);
             None
@@ -26,7 +26,7 @@ impl Sudo {
         if !rustix::process::geteuid().is_root() {
             return skips("only root can make a program that becomes root");
         }
-        chown(place.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(sandbox.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
         let works = |command: &mut Command| {
             let done = as_nobody(command).output();
             done.is_ok_and(|done| done.status.success())
@@ -41,7 +41,7 @@ impl Sudo {
             program.exists().then_some(program)
         });
         // Temporary files may lie where no program becomes root.
-        let folder = place.path("");
+        let folder = sandbox.path("");
         let of = folder.file_name().unwrap().to_string_lossy();
         let name = format!("setpriv-as-root{of}");
         let copy = Self(Path::new(super::program::path()).with_file_name(name));
@@ -86,26 +86,28 @@ fn as_nobody(command: &mut Command) -> Command {
     other
 }
 
-/// A place of a user who is not root, whose tasks leave processes of root.
-struct Stage {
-    place: Place,
+/// A user who is not root, with a sandbox, whose tasks leave processes of root.
+struct UnprivilegedUser {
+    sandbox: Sandbox,
     sudo: Sudo,
 }
 
-impl Stage {
+impl UnprivilegedUser {
     /// Makes it; nothing where that cannot be, which is said.
     fn new() -> Option<Self> {
-        let place = Place::new();
-        let sudo = Sudo::new(&place)?;
-        Some(Self { place, sudo })
+        let sandbox = Sandbox::new();
+        let sudo = Sudo::new(&sandbox)?;
+        Some(Self { sandbox, sudo })
     }
 
     fn start(&self, words: &[&str]) -> Running {
-        Place::begin(&mut as_nobody(&mut self.place.command(words)))
+        Sandbox::begin(&mut as_nobody(&mut self.sandbox.command(words)))
     }
 
     fn ok(&self, words: &[&str]) -> String {
-        let done = as_nobody(&mut self.place.command(words)).output().unwrap();
+        let done = as_nobody(&mut self.sandbox.command(words))
+            .output()
+            .unwrap();
         assert!(done.status.success(), "{done:?}");
         String::from_utf8(done.stdout).unwrap()
     }
@@ -120,19 +122,19 @@ impl Stage {
 
     /// The process of root that the task has started.
     fn child(&self) -> Process {
-        let child = process(&self.place, "pid");
+        let child = process(&self.sandbox, "pid");
         until("it is root's", || child.arguments() == "sleep 600 ");
         child
     }
 
     /// Ends it as root would.
     fn end(&self, child: &Process) {
-        std::fs::remove_file(self.place.path("pid")).unwrap();
+        std::fs::remove_file(self.sandbox.path("pid")).unwrap();
         child.kill();
     }
 
     fn runs(&self) -> usize {
-        self.place.read("runs").lines().count()
+        self.sandbox.read("runs").lines().count()
     }
 
     fn state(&self) -> String {
@@ -166,27 +168,27 @@ fn names(said: &str, child: &Process) {
 /// A child that had become another user's, as by `sudo`, survived the recovery of its worker without a
 /// word, and its task ran beside it.
 pub fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
-    let Some(stage) = Stage::new() else {
+    let Some(user) = UnprivilegedUser::new() else {
         return;
     };
-    stage.add(&[]);
-    let mut first = stage.start(&["worker", "--slots", "1"]);
-    let child = stage.child();
+    user.add(&[]);
+    let mut first = user.start(&["worker", "--slots", "1"]);
+    let child = user.child();
     kill(&mut first);
-    let second = stage.start(&["worker", "--slots", "1"]);
+    let second = user.start(&["worker", "--slots", "1"]);
     until("it is reported", || {
         second.stderr().contains("which this user cannot end")
     });
-    assert_eq!(stage.runs(), 1, "{}", second.stderr());
+    assert_eq!(user.runs(), 1, "{}", second.stderr());
     assert!(child.is_running());
-    let why = stage.ok(&["why", "1"]);
+    let why = user.ok(&["why", "1"]);
     assert!(
         why.contains("is alive, which this user cannot end"),
         "{why}"
     );
-    stage.end(&child);
-    until("it runs again", || stage.runs() == 2);
-    stage.child().kill();
+    user.end(&child);
+    until("it runs again", || user.runs() == 2);
+    user.child().kill();
     stop(second);
 }
 
@@ -194,66 +196,66 @@ pub fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
 /// without a word, and the task ran beside it. Later the stop was told as a file that cannot be
 /// written.
 pub fn what_cannot_be_ended_at_a_timeout_or_a_stop_is_told_and_its_task_waits_for_it() {
-    let Some(stage) = Stage::new() else {
+    let Some(user) = UnprivilegedUser::new() else {
         return;
     };
-    stage.add(&["--timeout", "1s", "--backoff", "0s"]);
-    let mut first = stage.start(&["worker", "--slots", "1", "--grace", "1s"]);
-    let child = stage.child();
+    user.add(&["--timeout", "1s", "--backoff", "0s"]);
+    let mut first = user.start(&["worker", "--slots", "1", "--grace", "1s"]);
+    let child = user.child();
     until("it is told", || {
         first.stderr().contains("was ended, but of it pid")
     });
-    assert_eq!(stage.runs(), 1, "{}", first.stderr());
+    assert_eq!(user.runs(), 1, "{}", first.stderr());
     // The second run is stopped instead.
-    stage.end(&child);
-    until("it runs again", || stage.runs() == 2);
-    let child = stage.child();
-    names(&Stage::ended_at_once(&mut first), &child);
+    user.end(&child);
+    until("it runs again", || user.runs() == 2);
+    let child = user.child();
+    names(&UnprivilegedUser::ended_at_once(&mut first), &child);
     assert!(child.is_running());
-    let second = stage.start(&["worker", "--slots", "1"]);
+    let second = user.start(&["worker", "--slots", "1"]);
     until("it is reported", || {
         second.stderr().contains("which this user cannot end")
     });
-    assert_eq!(stage.runs(), 2, "{}", second.stderr());
-    stage.end(&child);
-    until("it runs once more", || stage.runs() == 3);
-    stage.child().kill();
+    assert_eq!(user.runs(), 2, "{}", second.stderr());
+    user.end(&child);
+    until("it runs once more", || user.runs() == 3);
+    user.child().kill();
     stop(second);
 }
 
 /// A command that had itself become another user's was waited for without a word: only what outlived
 /// a command was looked at.
 pub fn a_command_that_is_another_users_itself_is_told_at_a_stop_and_not_run_beside() {
-    let Some(stage) = Stage::new() else {
+    let Some(user) = UnprivilegedUser::new() else {
         return;
     };
-    let sleep = stage.sudo.run("sleep 600");
+    let sleep = user.sudo.run("sleep 600");
     let command = format!("echo run >> runs; echo $$ > pid.part; mv pid.part pid; exec {sleep}");
-    stage.ok(&["add-task", "sudo", &command]);
-    let mut first = stage.start(&["worker", "--slots", "1", "--grace", "1s"]);
-    let child = stage.child();
-    let said = Stage::ended_at_once(&mut first);
+    user.ok(&["add-task", "sudo", &command]);
+    let mut first = user.start(&["worker", "--slots", "1", "--grace", "1s"]);
+    let child = user.child();
+    let said = UnprivilegedUser::ended_at_once(&mut first);
     assert!(said.contains("was ended, but of it pid"), "{said}");
     names(&said, &child);
-    let second = stage.start(&["worker", "--slots", "1"]);
+    let second = user.start(&["worker", "--slots", "1"]);
     until("it is reported", || {
         second.stderr().contains("which this user cannot end")
     });
-    assert_eq!((stage.runs(), stage.state()), (1, "running".to_owned()));
-    stage.end(&child);
-    until("it runs again", || stage.runs() == 2);
-    stage.child().kill();
+    assert_eq!((user.runs(), user.state()), (1, "running".to_owned()));
+    user.end(&child);
+    until("it runs again", || user.runs() == 2);
+    user.child().kill();
     stop(second);
 }
 
 pub fn a_cancelled_task_of_which_another_users_process_lives_is_cancelled_once_that_has_ended() {
-    let Some(stage) = Stage::new() else {
+    let Some(user) = UnprivilegedUser::new() else {
         return;
     };
-    stage.add(&[]);
-    let first = stage.start(&["worker", "--slots", "1", "--grace", "0s"]);
-    let child = stage.child();
-    stage.ok(&["cancel", "1"]);
+    user.add(&[]);
+    let first = user.start(&["worker", "--slots", "1", "--grace", "0s"]);
+    let child = user.child();
+    user.ok(&["cancel", "1"]);
     let told = format!("task 1 was ended, but of it pid {} is alive", child.pid());
     until("it is told", || first.stderr().contains(&told));
     assert!(
@@ -261,9 +263,9 @@ pub fn a_cancelled_task_of_which_another_users_process_lives_is_cancelled_once_t
         "{}",
         first.stderr()
     );
-    assert_eq!(stage.state(), "running", "{}", first.stderr());
-    stage.end(&child);
-    until("it is cancelled", || stage.state() == "cancelled");
-    assert_eq!(stage.runs(), 1, "{}", first.stderr());
+    assert_eq!(user.state(), "running", "{}", first.stderr());
+    user.end(&child);
+    until("it is cancelled", || user.state() == "cancelled");
+    assert_eq!(user.runs(), 1, "{}", first.stderr());
     stop(first);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use super::program::{Done, Place, Process, Running, until};
+use super::program::{Done, Process, Running, Sandbox, until};
 use crate::links::{PLANTED, is_folder};
 use crate::not_permitted;
 
@@ -16,30 +16,30 @@ const GROUP: u32 = 61_235;
 
 /// A folder of another user's, with a database of that user's; `None`, said, where this is not root
 /// or that user cannot run the program.
-fn place_of_another() -> Option<Place> {
-    let place = Place::new();
+fn sandbox_of_another() -> Option<Sandbox> {
+    let sandbox = Sandbox::new();
     if !geteuid().is_root() {
         not_permitted("only root can act for another user");
         return None;
     }
-    chown(place.path(""), Some(USER), Some(GROUP)).unwrap();
-    let made = as_user(&place, &["add-task", "own", "true"]);
+    chown(sandbox.path(""), Some(USER), Some(GROUP)).unwrap();
+    let made = as_user(&sandbox, &["add-task", "own", "true"]);
     if made.as_ref().is_none_or(|done| done.code() != 0) {
         not_permitted("another user cannot run the program where it lies");
         return None;
     }
-    Some(place)
+    Some(sandbox)
 }
 
 /// Runs the program as that user; `None` if that user may not start it.
-fn as_user(place: &Place, words: &[&str]) -> Option<Done> {
-    let mut command = place.command(words);
+fn as_user(sandbox: &Sandbox, words: &[&str]) -> Option<Done> {
+    let mut command = sandbox.command(words);
     command.uid(USER).gid(GROUP);
     command.output().ok().map(Done)
 }
 
-fn user_succeeds(place: &Place, words: &[&str]) {
-    let done = as_user(place, words).unwrap();
+fn user_succeeds(sandbox: &Sandbox, words: &[&str]) {
+    let done = as_user(sandbox, words).unwrap();
     assert_eq!(done.code(), 0, "{words:?}: {}", done.stderr());
     assert_eq!(
         done.stderr().matches("denied").count(),
@@ -60,8 +60,8 @@ fn all_below(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn assert_all_are_the_users(place: &Place) {
-    for path in all_below(&place.path("")) {
+fn assert_all_are_the_users(sandbox: &Sandbox) {
+    for path in all_below(&sandbox.path("")) {
         let found = path.symlink_metadata().unwrap();
         assert_eq!(
             (found.uid(), found.gid()),
@@ -78,53 +78,55 @@ const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";
 /// Root's worker beside another user's database left files of root's, of which one locked the owner
 /// out: `add-task` ended with 5 from then on. They are given to the owner of the database.
 pub fn root_leaves_nothing_that_locks_the_owner_of_the_database_out() {
-    let Some(place) = place_of_another() else {
+    let Some(sandbox) = sandbox_of_another() else {
         return;
     };
-    place.ok(&["add-task", "loud", LOUD]);
-    let mut worker = place.start(&["worker", "--trust-file"]);
+    sandbox.ok(&["add-task", "loud", LOUD]);
+    let mut worker = sandbox.start(&["worker", "--trust-file"]);
     until("root's worker has ended it", || {
-        place.state("2") == "succeeded"
+        sandbox.state("2") == "succeeded"
     });
-    assert_all_are_the_users(&place);
+    assert_all_are_the_users(&sandbox);
     // While root's worker lives, its lock is asked for and its socket is sent to.
-    user_succeeds(&place, &["add-task", "next", "true"]);
-    until("the worker heard of it", || place.state("3") == "succeeded");
-    user_succeeds(&place, &["wait", "3"]);
+    user_succeeds(&sandbox, &["add-task", "next", "true"]);
+    until("the worker heard of it", || {
+        sandbox.state("3") == "succeeded"
+    });
+    user_succeeds(&sandbox, &["wait", "3"]);
     worker.child.kill().unwrap();
     worker.ended();
-    user_succeeds(&place, &["doctor", "--repair"]);
-    user_succeeds(&place, &["worker", "--drain"]);
-    place.ok(&["wait", "1"]);
-    assert_all_are_the_users(&place);
+    user_succeeds(&sandbox, &["doctor", "--repair"]);
+    user_succeeds(&sandbox, &["worker", "--drain"]);
+    sandbox.ok(&["wait", "1"]);
+    assert_all_are_the_users(&sandbox);
 }
 
 pub fn a_log_and_a_restored_database_are_the_owners_too() {
-    let Some(place) = place_of_another() else {
+    let Some(sandbox) = sandbox_of_another() else {
         return;
     };
-    let pid = place.ok(&["worker", "--background", "--trust-file"]);
+    let pid = sandbox.ok(&["worker", "--background", "--trust-file"]);
     end(&pid, Signal::TERM);
-    assert!(place.read("queue.db.d/worker.log").contains("stopping"));
-    assert_all_are_the_users(&place);
-    user_succeeds(&place, &["backup", "copy.db"]);
-    place.ok(&["restore", "copy.db"]);
-    assert_all_are_the_users(&place);
-    user_succeeds(&place, &["add-task", "next", "true"]);
+    assert!(sandbox.read("queue.db.d/worker.log").contains("stopping"));
+    assert_all_are_the_users(&sandbox);
+    user_succeeds(&sandbox, &["backup", "copy.db"]);
+    sandbox.ok(&["restore", "copy.db"]);
+    assert_all_are_the_users(&sandbox);
+    user_succeeds(&sandbox, &["add-task", "next", "true"]);
 }
 
 pub fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
-    let Some(place) = place_of_another() else {
+    let Some(sandbox) = sandbox_of_another() else {
         return;
     };
     for part in ["queue.db", "queue.db-wal", "queue.db-shm"] {
-        std::fs::remove_file(place.path(part)).unwrap();
+        std::fs::remove_file(sandbox.path(part)).unwrap();
     }
-    place.ok(&["add-task", "first", "true"]);
-    assert_all_are_the_users(&place);
-    user_succeeds(&place, &["add-task", "second", "true"]);
+    sandbox.ok(&["add-task", "first", "true"]);
+    assert_all_are_the_users(&sandbox);
+    user_succeeds(&sandbox, &["add-task", "second", "true"]);
     // Where others may put such a folder, it says nothing about whose the database is.
-    let shared = Place::new();
+    let shared = Sandbox::new();
     std::fs::create_dir(shared.path("queue.db.d")).unwrap();
     chown(shared.path("queue.db.d"), Some(USER), Some(GROUP)).unwrap();
     let refused = shared.run(&["add-task", "first", "true"]);
@@ -138,8 +140,8 @@ pub fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
 }
 
 /// What `doctor` says helps, as commands.
-fn cures(place: &Place) -> Vec<String> {
-    let found = place.run(&["doctor", "-o", "json"]);
+fn cures(sandbox: &Sandbox) -> Vec<String> {
+    let found = sandbox.run(&["doctor", "-o", "json"]);
     let findings: serde_json::Value = serde_json::from_str(&found.stdout()).unwrap();
     let files = findings.as_array().unwrap().iter();
     let mut files = files.filter(|one| one["check"] == "files beside it");
@@ -161,26 +163,26 @@ fn run_as_root(commands: &[String]) {
 }
 
 pub fn doctor_names_what_keeps_the_owner_out_and_the_command_that_helps() {
-    let Some(place) = place_of_another() else {
+    let Some(sandbox) = sandbox_of_another() else {
         return;
     };
-    assert_eq!(cures(&place), [""; 0]);
-    let strange = place.path("queue.db.d/workers/it's strange.lock");
-    for lock in [place.path("queue.db.d/writer.lock"), strange.clone()] {
+    assert_eq!(cures(&sandbox), [""; 0]);
+    let strange = sandbox.path("queue.db.d/workers/it's strange.lock");
+    for lock in [sandbox.path("queue.db.d/writer.lock"), strange.clone()] {
         std::fs::write(&lock, "").unwrap();
         chown(&lock, Some(0), Some(0)).unwrap();
         open_to(&lock, 0o600);
     }
-    let found = as_user(&place, &["doctor"]).unwrap();
+    let found = as_user(&sandbox, &["doctor"]).unwrap();
     assert_eq!(found.code(), 5);
     assert!(found.stdout().contains("chown"), "{}", found.stdout());
-    let refused = as_user(&place, &["add-task", "next", "true"]).unwrap();
+    let refused = as_user(&sandbox, &["add-task", "next", "true"]).unwrap();
     assert_eq!(refused.code(), 5);
     assert!(refused.stderr().contains("chown"), "{}", refused.stderr());
-    run_as_root(&cures(&place));
+    run_as_root(&cures(&sandbox));
     std::fs::remove_file(strange).unwrap();
-    assert_all_are_the_users(&place);
-    user_succeeds(&place, &["add-task", "next", "true"]);
+    assert_all_are_the_users(&sandbox);
+    user_succeeds(&sandbox, &["add-task", "next", "true"]);
 
     for part in [
         "queue.db-shm",
@@ -188,28 +190,28 @@ pub fn doctor_names_what_keeps_the_owner_out_and_the_command_that_helps() {
         "queue.db.d",
         "queue.db.d/log",
     ] {
-        chown(place.path(part), Some(0), Some(0)).unwrap();
+        chown(sandbox.path(part), Some(0), Some(0)).unwrap();
     }
     // Not even doctor can open it, and says why.
-    let refused = as_user(&place, &["doctor"]).unwrap();
+    let refused = as_user(&sandbox, &["doctor"]).unwrap();
     assert_eq!(refused.code(), 5);
     let said = refused.stderr();
     assert!(said.contains("chown") && said.contains("-shm"), "{said}");
-    run_as_root(&cures(&place));
-    assert_all_are_the_users(&place);
+    run_as_root(&cures(&sandbox));
+    assert_all_are_the_users(&sandbox);
 
-    symlink("/nowhere", place.path("queue.db.d/log/1.1")).unwrap();
-    open_to(&place.path("queue.db.d/workers"), 0o777);
-    open_to(&place.path("queue.db.d/idle"), 0o666);
-    let commands = cures(&place);
+    symlink("/nowhere", sandbox.path("queue.db.d/log/1.1")).unwrap();
+    open_to(&sandbox.path("queue.db.d/workers"), 0o777);
+    open_to(&sandbox.path("queue.db.d/idle"), 0o666);
+    let commands = cures(&sandbox);
     assert_eq!(commands.len(), 2, "{commands:?}");
     run_as_root(&commands);
-    assert_eq!(cures(&place), [""; 0]);
-    assert_eq!(place.run(&["doctor"]).code(), 0);
+    assert_eq!(cures(&sandbox), [""; 0]);
+    assert_eq!(sandbox.run(&["doctor"]).code(), 0);
 }
 
 /// What is done to a database before root works on it.
-type Change = fn(&Place);
+type Change = fn(&Sandbox);
 
 /// Root ran commands from a file that anybody may write to.
 pub fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
@@ -219,25 +221,28 @@ pub fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
     }
     let others: [(Change, &str); 4] = [
         (
-            |place| chown(place.path("queue.db"), Some(USER), None).unwrap(),
+            |sandbox| chown(sandbox.path("queue.db"), Some(USER), None).unwrap(),
             "belongs to user 61234",
         ),
-        (|place| open_to(&place.path("queue.db"), 0o666), "everybody"),
-        (|place| open_to(&place.path(""), 0o777), "everybody"),
         (
-            |place| {
-                chown(place.path(""), None, Some(GROUP)).unwrap();
-                open_to(&place.path(""), 0o770);
+            |sandbox| open_to(&sandbox.path("queue.db"), 0o666),
+            "everybody",
+        ),
+        (|sandbox| open_to(&sandbox.path(""), 0o777), "everybody"),
+        (
+            |sandbox| {
+                chown(sandbox.path(""), None, Some(GROUP)).unwrap();
+                open_to(&sandbox.path(""), 0o770);
             },
             "group 61235 may write",
         ),
     ];
     for (change, what) in others {
-        let place = Place::new();
-        place.ok(&["add-task", "a", "touch ran"]);
-        change(&place);
+        let sandbox = Sandbox::new();
+        sandbox.ok(&["add-task", "a", "touch ran"]);
+        change(&sandbox);
         for words in [&["worker", "--drain"][..], &["worker", "--background"]] {
-            let refused = place.run(words);
+            let refused = sandbox.run(words);
             assert_eq!(refused.code(), 5, "{what}: {}", refused.stderr());
             let said = refused.stderr();
             assert!(
@@ -245,35 +250,35 @@ pub fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
                 "{said}"
             );
         }
-        place.write("tasks.txt", "touch ran\n");
-        assert_eq!(place.run(&["run", "tasks.txt"]).code(), 5);
-        assert!(!place.path("ran").exists(), "{what}");
-        assert_eq!(place.json(&["workers"]), serde_json::json!([]));
-        place.ok(&["worker", "--drain", "--trust-file"]);
-        assert!(place.path("ran").exists(), "{what}");
-        place.ok(&["run", "--trust-file", "tasks.txt"]);
+        sandbox.write("tasks.txt", "touch ran\n");
+        assert_eq!(sandbox.run(&["run", "tasks.txt"]).code(), 5);
+        assert!(!sandbox.path("ran").exists(), "{what}");
+        assert_eq!(sandbox.json(&["workers"]), serde_json::json!([]));
+        sandbox.ok(&["worker", "--drain", "--trust-file"]);
+        assert!(sandbox.path("ran").exists(), "{what}");
+        sandbox.ok(&["run", "--trust-file", "tasks.txt"]);
     }
 }
 
 /// A folder for everybody, as `/tmp` is, in which nobody replaces what is another's.
 pub fn root_runs_what_lies_in_a_sticky_folder_if_it_is_roots() {
-    let place = Place::new();
-    open_to(&place.path(""), 0o1777);
-    place.ok(&["add-task", "a", "true"]);
-    let done = place.run(&["worker", "--drain"]);
+    let sandbox = Sandbox::new();
+    open_to(&sandbox.path(""), 0o1777);
+    sandbox.ok(&["add-task", "a", "true"]);
+    let done = sandbox.run(&["worker", "--drain"]);
     assert_eq!(done.code(), 0, "{}", done.stderr());
     assert!(!done.stderr().contains("others can"), "{}", done.stderr());
 }
 
 pub fn a_worker_of_anybody_else_warns_once_and_goes_on() {
-    let Some(place) = place_of_another() else {
+    let Some(sandbox) = sandbox_of_another() else {
         return;
     };
-    let quiet = as_user(&place, &["worker", "--drain"]).unwrap();
+    let quiet = as_user(&sandbox, &["worker", "--drain"]).unwrap();
     assert_eq!(quiet.code(), 0);
     assert!(!quiet.stderr().contains("others can"), "{}", quiet.stderr());
-    open_to(&place.path("queue.db"), 0o602);
-    let warned = as_user(&place, &["worker", "--drain"]).unwrap();
+    open_to(&sandbox.path("queue.db"), 0o602);
+    let warned = as_user(&sandbox, &["worker", "--drain"]).unwrap();
     assert_eq!(warned.code(), 0);
     assert_eq!(
         warned.stderr().matches("others can").count(),
@@ -289,13 +294,13 @@ fn open_to(path: &Path, mode: u32) {
 
 /// Root created files through symbolic links in another user's folder. No link is followed.
 pub fn root_makes_and_changes_nothing_through_a_link_that_a_user_planted() {
-    let only_root = Place::new();
+    let only_root = Sandbox::new();
     for name in PLANTED {
         for exists in [false, true] {
-            let Some(place) = place_of_another() else {
+            let Some(sandbox) = sandbox_of_another() else {
                 return;
             };
-            user_succeeds(&place, &["backup", "copy.db"]);
+            user_succeeds(&sandbox, &["backup", "copy.db"]);
             let target = only_root.path("target");
             let is_folder = is_folder(name);
             if exists && is_folder {
@@ -303,8 +308,8 @@ pub fn root_makes_and_changes_nothing_through_a_link_that_a_user_planted() {
             } else if exists {
                 std::fs::write(&target, "precious").unwrap();
             }
-            plant(&place.path(name), &target);
-            work_as_root(&place);
+            plant(&sandbox.path(name), &target);
+            work_as_root(&sandbox);
             if exists && is_folder {
                 assert_eq!(all_below(&target).len(), 1, "{name}");
                 std::fs::remove_dir(&target).unwrap();
@@ -341,16 +346,16 @@ fn plant(path: &Path, target: &Path) {
 }
 
 /// What root may do with another user's database, whether it succeeds or is refused.
-fn work_as_root(place: &Place) {
-    place.run(&["add-task", "loud", LOUD]);
-    let mut worker: Running = place.start(&["worker", "--drain", "--trust-file"]);
+fn work_as_root(sandbox: &Sandbox) {
+    sandbox.run(&["add-task", "loud", LOUD]);
+    let mut worker: Running = sandbox.start(&["worker", "--drain", "--trust-file"]);
     worker.ended();
-    place.run(&["wait", "2", "--timeout", "1ms"]);
-    place.run(&["log", "2"]);
-    place.run(&["prune", "--all"]);
-    let background = place.run(&["worker", "--background", "--trust-file"]);
+    sandbox.run(&["wait", "2", "--timeout", "1ms"]);
+    sandbox.run(&["log", "2"]);
+    sandbox.run(&["prune", "--all"]);
+    let background = sandbox.run(&["worker", "--background", "--trust-file"]);
     if background.code() == 0 {
         end(&background.stdout(), Signal::KILL);
     }
-    place.run(&["restore", "copy.db"]);
+    sandbox.run(&["restore", "copy.db"]);
 }

@@ -57,11 +57,11 @@ pub fn variable(of: &str) -> String {
 }
 
 /// A folder with a database and whatever a test puts beside it.
-pub struct Place {
+pub struct Sandbox {
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl Sandbox {
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use rusqlite::Connection;
 
 use super::hints::{calls, shell};
-use super::program::{Done, Place, name, until};
+use super::program::{Done, Sandbox, name, until};
 use crate::skipped;
 
 /// Every verb that a sentence may name.
@@ -14,7 +14,7 @@ const VERBS: [&str; 4] = ["doctor", "restore", "salvage", "why"];
 
 /// What went wrong says all of this, and each command in it works: it is called as it stands, a word
 /// in capitals replaced by a file. How many there are.
-fn every_command_works(place: &Place, said: &str, expected: &str) -> usize {
+fn every_command_works(sandbox: &Sandbox, said: &str, expected: &str) -> usize {
     assert!(said.contains(expected), "{expected}: {said}");
     for span in said.split('`').skip(1).step_by(2) {
         let first = span.split(' ').next().unwrap();
@@ -24,12 +24,12 @@ fn every_command_works(place: &Place, said: &str, expected: &str) -> usize {
     // The database is as it was for all but the last.
     hints.sort_by_key(|hint| hint.contains(" restore "));
     for hint in &hints {
-        let backup = place.path("sound.db").display().to_string();
-        let new = place.path("new.db");
+        let backup = sandbox.path("sound.db").display().to_string();
+        let new = sandbox.path("new.db");
         let line = hint
             .replace("BACKUP", &backup)
             .replace("NEW_FILE", new.to_str().unwrap());
-        let done = shell(place, &line);
+        let done = shell(sandbox, &line);
         let wrong = if hint.contains(" restore ") {
             1..256
         } else {
@@ -50,9 +50,9 @@ fn every_command_works(place: &Place, said: &str, expected: &str) -> usize {
 }
 
 /// A database of some pages, and a backup of it.
-fn with_backup(place: &Place) {
-    place.enqueue(&"echo a task with a command of some length\n".repeat(300));
-    place.ok(&["backup", "sound.db"]);
+fn with_backup(sandbox: &Sandbox) {
+    sandbox.enqueue(&"echo a task with a command of some length\n".repeat(300));
+    sandbox.ok(&["backup", "sound.db"]);
 }
 
 /// The bytes of the file, with nothing left in its log.
@@ -84,18 +84,18 @@ fn said(done: &Done, code: i32) -> String {
 
 /// "Put a backup in its place with `restore`", which no shell finds, and which named no file.
 pub fn a_damaged_database_is_told_with_the_commands_that_help() {
-    let place = Place::new();
-    with_backup(&place);
+    let sandbox = Sandbox::new();
+    with_backup(&sandbox);
     for with_option in [false, true] {
-        damage(&place.path("queue.db"));
+        damage(&sandbox.path("queue.db"));
         let words: &[&str] = if with_option {
             &["--db", "queue.db", "list"]
         } else {
             &["list"]
         };
-        let said = said(&place.run(words), 5);
+        let said = said(&sandbox.run(words), 5);
         assert_eq!(
-            every_command_works(&place, &said, "the database is damaged; stop its workers"),
+            every_command_works(&sandbox, &said, "the database is damaged; stop its workers"),
             2
         );
         assert_eq!(
@@ -103,19 +103,19 @@ pub fn a_damaged_database_is_told_with_the_commands_that_help() {
             with_option,
             "{said}"
         );
-        place.ok(&["list"]);
+        sandbox.ok(&["list"]);
     }
 }
 
 /// The remedy named the database that was to be replaced, not the backup that was damaged.
 pub fn the_commands_name_the_file_that_the_error_is_about() {
-    let place = Place::new();
-    with_backup(&place);
-    std::fs::copy(place.path("sound.db"), place.path("bad.db")).unwrap();
-    damage(&place.path("bad.db"));
-    let done = place.run(&["restore", "bad.db"]);
+    let sandbox = Sandbox::new();
+    with_backup(&sandbox);
+    std::fs::copy(sandbox.path("sound.db"), sandbox.path("bad.db")).unwrap();
+    damage(&sandbox.path("bad.db"));
+    let done = sandbox.run(&["restore", "bad.db"]);
     let said = said(&done, 5);
-    assert!(every_command_works(&place, &said, "bad.db: ") > 0);
+    assert!(every_command_works(&sandbox, &said, "bad.db: ") > 0);
     assert!(
         calls(&said).iter().all(|hint| hint.contains("bad.db")),
         "{said}"
@@ -123,61 +123,61 @@ pub fn the_commands_name_the_file_that_the_error_is_about() {
 }
 
 pub fn a_file_that_holds_no_queue_is_told_with_the_commands_that_help() {
-    let place = Place::new();
-    with_backup(&place);
+    let sandbox = Sandbox::new();
+    with_backup(&sandbox);
     let other = |file: &str, sql: &str| {
-        let connection = Connection::open(place.path(file)).unwrap();
+        let connection = Connection::open(sandbox.path(file)).unwrap();
         connection.execute_batch(sql).unwrap();
     };
     other("partly.db", "CREATE TABLE queue_tasks (id INTEGER)");
-    let done = place.run(&["--db", "partly.db", "list"]);
+    let done = sandbox.run(&["--db", "partly.db", "list"]);
     let told = "name another file, or put a backup in its place with";
-    assert_eq!(every_command_works(&place, &said(&done, 5), told), 1);
+    assert_eq!(every_command_works(&sandbox, &said(&done, 5), told), 1);
     other("none.db", "CREATE TABLE mine (id INTEGER)");
-    let done = place.run(&["--db", "none.db", "salvage", "saved.db"]);
+    let done = sandbox.run(&["--db", "none.db", "salvage", "saved.db"]);
     let told = "there is no table of tasks in it; put a backup in its place with";
-    assert_eq!(every_command_works(&place, &said(&done, 5), told), 1);
-    place.write(
+    assert_eq!(every_command_works(&sandbox, &said(&done, 5), told), 1);
+    sandbox.write(
         "text",
         "a text of a hundred bytes and more, which is no database\n".repeat(9),
     );
-    let done = place.run(&["--db", "text", "list"]);
+    let done = sandbox.run(&["--db", "text", "list"]);
     let told = "this is not an SQLite database; name another file";
-    assert_eq!(every_command_works(&place, &said(&done, 5), told), 0);
+    assert_eq!(every_command_works(&sandbox, &said(&done, 5), told), 0);
 }
 
 pub fn a_busy_database_is_told_with_the_command_that_names_who_holds_it() {
-    let place = Place::new();
-    place.ok(&["add-task", "one", "true"]);
-    let holder = Connection::open(place.path("queue.db")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "one", "true"]);
+    let holder = Connection::open(sandbox.path("queue.db")).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let done = place.run(&["add-task", "two", "true"]);
+    let done = sandbox.run(&["add-task", "two", "true"]);
     let told = " doctor` shows who holds it";
-    assert_eq!(every_command_works(&place, &said(&done, 4), told), 1);
+    assert_eq!(every_command_works(&sandbox, &said(&done, 4), told), 1);
 }
 
 pub fn a_deleted_database_is_told_with_the_command_that_puts_a_backup_there() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    place.ok(&["backup", "sound.db"]);
-    let mut worker = place.start(&["worker"]);
-    until("it is idle", || place.state("1") == "succeeded");
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    sandbox.ok(&["backup", "sound.db"]);
+    let mut worker = sandbox.start(&["worker"]);
+    until("it is idle", || sandbox.state("1") == "succeeded");
     for part in ["queue.db", "queue.db-wal", "queue.db-shm"] {
-        std::fs::remove_file(place.path(part)).unwrap();
+        std::fs::remove_file(sandbox.path(part)).unwrap();
     }
-    std::fs::remove_dir_all(place.path("queue.db.d")).unwrap();
+    std::fs::remove_dir_all(sandbox.path("queue.db.d")).unwrap();
     assert_eq!(worker.ended(), Some(5));
     let told = "the file was deleted while it was open";
     until("all is said", || worker.stderr().contains(told));
-    assert_eq!(every_command_works(&place, &worker.stderr(), told), 1);
-    assert_eq!(place.json(&["list"])[0]["id"], 1);
+    assert_eq!(every_command_works(&sandbox, &worker.stderr(), told), 1);
+    assert_eq!(sandbox.json(&["list"])[0]["id"], 1);
 }
 
 /// A disk that does not confirm a write ends all writing of the process. Whether the first write
 /// happened is not known.
 pub fn a_write_that_the_disk_did_not_confirm_is_told_with_the_command_that_checks() {
-    let place = Place::new();
-    place.ok(&["add-task", "one", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "one", "true"]);
     let stopped = format!(
         "stop every process that uses this file and run `{} doctor`",
         name()
@@ -187,35 +187,35 @@ pub fn a_write_that_the_disk_did_not_confirm_is_told_with_the_command_that_check
         (&["worker", "--drain"][..], stopped),
         (&["add-task", "two", "true"], looked),
     ] {
-        let program = place.command(&[&["--durability=full"][..], words].concat());
+        let program = sandbox.command(&[&["--durability=full"][..], words].concat());
         let mut strace = Command::new("strace");
         strace
             .args(["-f", "-qq", "-o", "/dev/null"])
             .args(["-e", "inject=fdatasync,fsync:error=EIO"])
             .arg(program.get_program())
             .args(program.get_args())
-            .env(super::program::variable("DB"), place.path("queue.db"))
-            .current_dir(place.path(""))
+            .env(super::program::variable("DB"), sandbox.path("queue.db"))
+            .current_dir(sandbox.path(""))
             .stdin(Stdio::null());
         let Ok(output) = strace.output() else {
             skipped("without strace no disk can be made to fail");
             return;
         };
         let said = said(&Done(output), 5);
-        assert_eq!(every_command_works(&place, &said, &told), 1);
+        assert_eq!(every_command_works(&sandbox, &said, &told), 1);
     }
 }
 
 /// What `doctor` finds is told the same way.
 pub fn a_finding_is_told_with_the_commands_that_help() {
-    let place = Place::new();
-    with_backup(&place);
+    let sandbox = Sandbox::new();
+    with_backup(&sandbox);
     // Free pages that are none: nothing but the check reads that.
-    let mut bytes = quiet(&place.path("queue.db"));
+    let mut bytes = quiet(&sandbox.path("queue.db"));
     bytes[36..40].copy_from_slice(&[0, 0, 0, 5]);
-    place.write("queue.db", bytes);
-    let done = place.run(&["doctor", "-o", "json"]);
+    sandbox.write("queue.db", bytes);
+    let done = sandbox.run(&["doctor", "-o", "json"]);
     assert_eq!(done.code(), 5, "{}", done.stderr());
     let told = "the database is damaged; stop its workers, then put a backup in its place";
-    assert!(every_command_works(&place, &done.stdout(), told) > 1);
+    assert!(every_command_works(&sandbox, &done.stdout(), told) > 1);
 }

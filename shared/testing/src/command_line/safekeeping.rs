@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::program::{Place, until};
+use super::program::{Sandbox, until};
 use crate::skipped;
 
 /// So many tasks with that command, a line each.
@@ -16,74 +16,74 @@ fn lines(command: &str, count: usize) -> String {
     line.repeat(count)
 }
 
-pub(super) fn verified(place: &Place, file: &str) {
-    let done = place.run(&["--db", file, "verify"]);
+pub(super) fn verified(sandbox: &Sandbox, file: &str) {
+    let done = sandbox.run(&["--db", file, "verify"]);
     assert_eq!(done.code(), 0, "{}{}", done.stdout(), done.stderr());
 }
 
-fn status(place: &Place, file: &str) -> serde_json::Value {
-    place.json(&["--db", file, "status"])
+fn status(sandbox: &Sandbox, file: &str) -> serde_json::Value {
+    sandbox.json(&["--db", file, "status"])
 }
 
 pub fn every_backup_made_while_a_worker_runs_is_a_whole_database() {
-    let place = Place::new();
-    place.enqueue(&lines("true", 300));
-    let mut worker = place.start(&["worker", "--drain"]);
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&lines("true", 300));
+    let mut worker = sandbox.start(&["worker", "--drain"]);
     let mut backups = 0;
     while worker.child.try_wait().unwrap().is_none() || backups == 0 {
-        place.ok(&["backup", "copy.db", "--force"]);
-        assert!(!place.path("copy.db-wal").exists());
-        verified(&place, "copy.db");
-        let counted: u64 = status(&place, "copy.db")["total"].as_u64().unwrap();
+        sandbox.ok(&["backup", "copy.db", "--force"]);
+        assert!(!sandbox.path("copy.db-wal").exists());
+        verified(&sandbox, "copy.db");
+        let counted: u64 = status(&sandbox, "copy.db")["total"].as_u64().unwrap();
         assert_eq!(counted, 300);
         backups += 1;
     }
-    assert!(!place.path("copy.db.partial").exists());
+    assert!(!sandbox.path("copy.db.partial").exists());
 }
 
 pub fn a_restore_waits_for_nobody_and_returns_what_ran() {
-    let place = Place::new();
-    place.ok(&["add-task", "long", "exec sleep 600"]);
-    let mut worker = place.start(&["worker"]);
-    until("the task runs", || place.state("1") == "running");
-    place.ok(&["backup", "copy.db"]);
-    place.ok(&["add-task", "later", "true"]);
-    let refused = place.run(&["restore", "copy.db"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "long", "exec sleep 600"]);
+    let mut worker = sandbox.start(&["worker"]);
+    until("the task runs", || sandbox.state("1") == "running");
+    sandbox.ok(&["backup", "copy.db"]);
+    sandbox.ok(&["add-task", "later", "true"]);
+    let refused = sandbox.run(&["restore", "copy.db"]);
     assert_eq!(refused.code(), 4);
     let pid = format!("process {} (", worker.child.id());
     assert!(refused.stderr().contains(&pid), "{}", refused.stderr());
     worker.signal(Signal::KILL);
     worker.ended();
-    let said = place.ok(&["restore", "copy.db"]);
+    let said = sandbox.ok(&["restore", "copy.db"]);
     assert!(said.contains("1 task ran and will run again: 1"), "{said}");
-    assert_eq!(place.state("1"), "queued");
+    assert_eq!(sandbox.state("1"), "queued");
     // What was added since is gone, and its number stays taken.
     assert_eq!(
-        place.ok(&["add-task", "--print", "id", "next", "true"]),
+        sandbox.ok(&["add-task", "--print", "id", "next", "true"]),
         "3\n"
     );
-    verified(&place, "queue.db");
-    verified(&place, "queue.db.before-restore-1");
-    let before = place.ok(&["--db", "queue.db.before-restore-1", "list"]);
+    verified(&sandbox, "queue.db");
+    verified(&sandbox, "queue.db.before-restore-1");
+    let before = sandbox.ok(&["--db", "queue.db.before-restore-1", "list"]);
     assert!(before.contains("later"), "{before}");
 }
 
 pub fn repair_returns_the_tasks_of_the_dead_and_ends_their_commands() {
-    let place = Place::new();
-    place.ok(&["add-task", "long", "echo $$ > pid; exec sleep 600"]);
-    let mut worker = place.start(&["worker"]);
-    until("the command runs", || place.read("pid").ends_with('\n'));
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "long", "echo $$ > pid; exec sleep 600"]);
+    let mut worker = sandbox.start(&["worker"]);
+    until("the command runs", || sandbox.read("pid").ends_with('\n'));
     worker.signal(Signal::KILL);
     worker.ended();
-    let found = place.run(&["doctor"]);
+    let found = sandbox.run(&["doctor"]);
     assert_eq!(found.code(), 5);
     assert!(
         found.stdout().contains("doctor --repair"),
         "{}",
         found.stdout()
     );
-    let command = super::program::Process::of(place.read("pid").trim().parse().unwrap());
-    let repaired = place.ok(&["doctor", "--repair"]);
+    let command = super::program::Process::of(sandbox.read("pid").trim().parse().unwrap());
+    let repaired = sandbox.ok(&["doctor", "--repair"]);
     assert!(
         repaired.contains("returned 1 task (1), ended 1 processes"),
         "{repaired}"
@@ -93,69 +93,69 @@ pub fn repair_returns_the_tasks_of_the_dead_and_ends_their_commands() {
         "{repaired}"
     );
     assert!(!command.is_running());
-    assert_eq!(place.state("1"), "queued");
+    assert_eq!(sandbox.state("1"), "queued");
 }
 
 /// It used to end before it had looked twice for the dead one's processes, and left its row: then
 /// `doctor` found fault with a file on which nothing was left to do.
 pub fn a_worker_that_drains_leaves_no_dead_one_behind() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    let mut worker = place.start(&["worker"]);
-    until("it is done", || place.state("1") == "succeeded");
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    let mut worker = sandbox.start(&["worker"]);
+    until("it is done", || sandbox.state("1") == "succeeded");
     worker.signal(Signal::KILL);
     worker.ended();
-    assert_eq!(place.run(&["doctor"]).code(), 5);
-    place.ok(&["worker", "--drain"]);
-    let found = place.ok(&["doctor"]);
+    assert_eq!(sandbox.run(&["doctor"]).code(), 5);
+    sandbox.ok(&["worker", "--drain"]);
+    let found = sandbox.ok(&["doctor"]);
     assert!(found.contains("0 alive, 0 dead"), "{found}");
 }
 
 pub fn what_no_worker_claimed_is_returned_only_when_that_is_asked_for() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    let program = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    let program = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     let claim = "UPDATE queue_tasks
                  SET state = 3, worker = 5, token = 1, attempt = 1, crashes = 1, started_at = 1";
     program.execute_batch(claim).unwrap();
     drop(program);
-    place.ok(&["doctor", "--repair"]);
-    assert_eq!(place.state("1"), "running");
-    let repaired = place.ok(&["doctor", "--repair", "--unregistered"]);
+    sandbox.ok(&["doctor", "--repair"]);
+    assert_eq!(sandbox.state("1"), "running");
+    let repaired = sandbox.ok(&["doctor", "--repair", "--unregistered"]);
     assert!(repaired.contains("returned 1 task (1)"), "{repaired}");
-    assert_eq!(place.state("1"), "queued");
+    assert_eq!(sandbox.state("1"), "queued");
 }
 
 pub fn doctor_names_who_writes_and_does_not_finish() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    let stuck = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    let stuck = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     stuck.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let found = place.run(&["doctor"]);
+    let found = sandbox.run(&["doctor"]);
     assert_eq!(found.code(), 5);
     let pid = format!("process {} (", std::process::id());
     assert!(found.stdout().contains(&pid), "{}", found.stdout());
     drop(stuck);
-    place.ok(&["doctor"]);
+    sandbox.ok(&["doctor"]);
 }
 
 pub fn a_page_that_cannot_be_read_costs_its_own_rows_and_no_others() {
-    let place = Place::new();
-    place.enqueue(&lines("echo of a task", 2_000));
-    place.ok(&["doctor", "--repair"]);
-    let path = place.path("queue.db");
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&lines("echo of a task", 2_000));
+    sandbox.ok(&["doctor", "--repair"]);
+    let path = sandbox.path("queue.db");
     let mut bytes = std::fs::read(&path).unwrap();
     damage(&mut bytes, b"echo of a task");
     std::fs::write(&path, &bytes).unwrap();
-    let found = place.run(&["doctor"]);
+    let found = sandbox.run(&["doctor"]);
     assert_eq!(found.code(), 5);
     let said = found.stdout() + &found.stderr();
     assert!(said.contains("salvage"), "{said}");
-    assert_eq!(place.run(&["verify"]).code(), 5);
-    let refused = place.run(&["backup", "copy.db"]);
+    assert_eq!(sandbox.run(&["verify"]).code(), 5);
+    let refused = sandbox.run(&["backup", "copy.db"]);
     assert_eq!(refused.code(), 5, "{}", refused.stderr());
-    assert!(!place.path("copy.db").exists() && !place.path("copy.db.partial").exists());
-    let tasks = salvaged_in_part(&place);
+    assert!(!sandbox.path("copy.db").exists() && !sandbox.path("copy.db.partial").exists());
+    let tasks = salvaged_in_part(&sandbox);
     let number = |field: &str| tasks[field].as_u64().unwrap();
     assert_eq!((number("places"), number("refused")), (1, 0), "{tasks}");
     assert_eq!(number("saved") + number("lost"), 2_000, "{tasks}");
@@ -165,28 +165,28 @@ pub fn a_page_that_cannot_be_read_costs_its_own_rows_and_no_others() {
         bytes,
         "the old file is only read"
     );
-    verified(&place, "new.db");
-    place.ok(&["--db", "new.db", "worker", "--drain"]);
+    verified(&sandbox, "new.db");
+    sandbox.ok(&["--db", "new.db", "worker", "--drain"]);
 }
 
 pub fn of_a_file_that_was_cut_off_what_is_left_is_saved() {
-    let place = Place::new();
-    place.enqueue(&lines("echo of a task", 2_000));
-    place.ok(&["doctor", "--repair"]);
-    let path = place.path("queue.db");
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&lines("echo of a task", 2_000));
+    sandbox.ok(&["doctor", "--repair"]);
+    let path = sandbox.path("queue.db");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() * 7 / 10]).unwrap();
-    let tasks = salvaged_in_part(&place);
+    let tasks = salvaged_in_part(&sandbox);
     let saved = tasks["saved"].as_u64().unwrap();
     assert!((100..2_000).contains(&saved), "{tasks}");
     assert!(tasks["places"].as_u64().unwrap() > 0, "{tasks}");
-    verified(&place, "new.db");
+    verified(&sandbox, "new.db");
 }
 
 /// Salvages the database to `new.db`, of which not all can be read, and returns what is said of its
 /// tasks.
-fn salvaged_in_part(place: &Place) -> serde_json::Value {
-    let done = place.run(&["salvage", "new.db", "-o", "json"]);
+fn salvaged_in_part(sandbox: &Sandbox) -> serde_json::Value {
+    let done = sandbox.run(&["salvage", "new.db", "-o", "json"]);
     assert_eq!(done.code(), 5, "{}", done.stderr());
     let saved: Vec<serde_json::Value> = serde_json::from_str(&done.stdout()).unwrap();
     let mut tables = saved.into_iter();
@@ -208,20 +208,20 @@ const CALLS: &str =
     "rename,renameat,renameat2,fsync,fdatasync,ftruncate,unlink,unlinkat,rmdir,mkdir";
 
 pub fn a_restore_killed_at_any_such_call_leaves_the_old_database_or_the_new_one() {
-    let place = Place::new();
-    place.ok(&["add-task", "old", "true"]);
-    place.ok(&["backup", "copy.db"]);
-    place.ok(&["add-task", "new", "true"]);
-    let kills = killed(&place, &["restore", "copy.db"], CALLS, &mut || {
-        let names = place.ok(&["list", "-o", "json"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "old", "true"]);
+    sandbox.ok(&["backup", "copy.db"]);
+    sandbox.ok(&["add-task", "new", "true"]);
+    let kills = killed(&sandbox, &["restore", "copy.db"], CALLS, &mut || {
+        let names = sandbox.ok(&["list", "-o", "json"]);
         let old = names.contains("\"new\"");
         assert!(
             old || names.contains("\"restored\"") || names.contains("\"old\""),
             "{names}"
         );
-        verified(&place, "queue.db");
+        verified(&sandbox, "queue.db");
         // Nothing is lost: what was replaced has a name.
-        let kept = std::fs::read_dir(place.path(""))
+        let kept = std::fs::read_dir(sandbox.path(""))
             .unwrap()
             .flatten()
             .any(|entry| {
@@ -230,28 +230,28 @@ pub fn a_restore_killed_at_any_such_call_leaves_the_old_database_or_the_new_one(
                     .to_string_lossy()
                     .contains("before-restore")
             });
-        let swap = place.path("queue.db.d/restore/swap.db").exists();
+        let swap = sandbox.path("queue.db.d/restore/swap.db").exists();
         assert!(old || kept || swap, "{names}");
-        place.ok(&["restore", "copy.db"]);
-        verified(&place, "queue.db");
-        place.ok(&["add-task", "new", "true"]);
+        sandbox.ok(&["restore", "copy.db"]);
+        verified(&sandbox, "queue.db");
+        sandbox.ok(&["add-task", "new", "true"]);
     });
     assert!(kills.is_none_or(|kills| kills > 10), "{kills:?}");
 }
 
 pub fn a_backup_killed_at_any_such_call_leaves_the_earlier_one_or_its_own() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    place.ok(&["backup", "copy.db"]);
-    place.ok(&["add-task", "b", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    sandbox.ok(&["backup", "copy.db"]);
+    sandbox.ok(&["add-task", "b", "true"]);
     let kills = killed(
-        &place,
+        &sandbox,
         &["backup", "copy.db", "--force"],
         CALLS,
         &mut || {
-            verified(&place, "copy.db");
-            place.ok(&["backup", "copy.db", "--force"]);
-            verified(&place, "copy.db");
+            verified(&sandbox, "copy.db");
+            sandbox.ok(&["backup", "copy.db", "--force"]);
+            verified(&sandbox, "copy.db");
         },
     );
     assert!(kills.is_none_or(|kills| kills > 2), "{kills:?}");
@@ -260,15 +260,15 @@ pub fn a_backup_killed_at_any_such_call_leaves_the_earlier_one_or_its_own() {
 /// Kills the command at each of those calls in turn, and looks after each. How often that was;
 /// `None` where nothing can be traced.
 pub(super) fn killed(
-    place: &Place,
+    sandbox: &Sandbox,
     words: &[&str],
     calls: &str,
     look: &mut dyn FnMut(),
 ) -> Option<usize> {
-    let trace = place.path("trace");
+    let trace = sandbox.path("trace");
     let filter = format!("trace={calls}");
     strace(
-        &place.command(words),
+        &sandbox.command(words),
         &["-o", trace.to_str().unwrap(), "-e", &filter],
     )?;
     let mut calls: BTreeMap<String, usize> = BTreeMap::new();
@@ -287,7 +287,7 @@ pub(super) fn killed(
         for number in 1..=count {
             let inject = format!("inject={name}:signal=KILL:when={number}");
             let arguments = ["-o", "/dev/null", "-e", &filter, "-e", &inject];
-            kills += usize::from(strace(&place.command(words), &arguments)?);
+            kills += usize::from(strace(&sandbox.command(words), &arguments)?);
             look();
         }
     }
@@ -320,9 +320,9 @@ fn strace(command: &Command, arguments: &[&str]) -> Option<bool> {
 /// Refused, `salvage` left an empty folder beside the file it had not made; on the other program's
 /// file it copied everything before it was refused, in a sentence about a file within that folder.
 pub fn a_salvage_that_is_refused_leaves_nothing_behind_and_names_the_right_program() {
-    let place = Place::new();
-    let names = |place: &Place| -> Vec<String> {
-        let entries = std::fs::read_dir(place.path(".")).unwrap();
+    let sandbox = Sandbox::new();
+    let names = |sandbox: &Sandbox| -> Vec<String> {
+        let entries = std::fs::read_dir(sandbox.path(".")).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| name.starts_with("new"))
@@ -330,20 +330,22 @@ pub fn a_salvage_that_is_refused_leaves_nothing_behind_and_names_the_right_progr
         names.sort();
         names
     };
-    place.ok(&["add-task", "one", "true"]);
-    let mut worker = place.start(&["worker"]);
+    sandbox.ok(&["add-task", "one", "true"]);
+    let mut worker = sandbox.start(&["worker"]);
     until("the worker runs", || worker.stderr().contains("runs up to"));
-    assert_eq!(place.run(&["salvage", "new.db"]).code(), 4);
+    assert_eq!(sandbox.run(&["salvage", "new.db"]).code(), 4);
     worker.signal(Signal::TERM);
     worker.ended();
-    rusqlite::Connection::open(place.path("empty.db"))
+    rusqlite::Connection::open(sandbox.path("empty.db"))
         .unwrap()
         .execute_batch("CREATE TABLE mine (id INTEGER)")
         .unwrap();
-    let no_queue = place.run(&["--db", "empty.db", "salvage", "new.db"]);
+    let no_queue = sandbox.run(&["--db", "empty.db", "salvage", "new.db"]);
     assert_eq!(no_queue.code(), 5, "{}", no_queue.stderr());
     assert_eq!(
-        place.run(&["--db", "none.db", "salvage", "new.db"]).code(),
+        sandbox
+            .run(&["--db", "none.db", "salvage", "new.db"])
+            .code(),
         3
     );
     let (own, other) = (super::program::name(), ["fast-queue", "workflow-queue"]);
@@ -353,15 +355,15 @@ pub fn a_salvage_that_is_refused_leaves_nothing_behind_and_names_the_right_progr
     } else {
         "DROP TABLE queue_attempts; DELETE FROM queue_schema WHERE line = 'workflow'"
     };
-    rusqlite::Connection::open(place.path("queue.db"))
+    rusqlite::Connection::open(sandbox.path("queue.db"))
         .unwrap()
         .execute_batch(becomes_theirs)
         .unwrap();
-    let foreign = place.run(&["--db", "queue.db", "salvage", "new.db"]);
+    let foreign = sandbox.run(&["--db", "queue.db", "salvage", "new.db"]);
     assert_eq!(foreign.code(), 5, "{}", foreign.stderr());
     let hint = format!(
         "it is {other}'s, and nothing was made; `{other} --db queue.db salvage new.db` saves it"
     );
     assert!(foreign.stderr().contains(&hint), "{}", foreign.stderr());
-    assert_eq!(names(&place), [""; 0]);
+    assert_eq!(names(&sandbox), [""; 0]);
 }

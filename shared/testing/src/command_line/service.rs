@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::program::{Place, name};
+use super::program::{Sandbox, name};
 use crate::skipped;
 
 /// What systemd would hear next.
@@ -23,21 +23,21 @@ fn heard(socket: &UnixDatagram) -> String {
 }
 
 pub fn systemd_hears_when_the_worker_is_ready_well_and_stopping() {
-    let place = Place::new();
-    let socket = UnixDatagram::bind(place.path("notify")).unwrap();
+    let sandbox = Sandbox::new();
+    let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
-    let mut worker = place
+    let mut worker = sandbox
         .command(&["worker"])
-        .env("NOTIFY_SOCKET", place.path("notify"))
+        .env("NOTIFY_SOCKET", sandbox.path("notify"))
         .env("WATCHDOG_USEC", "1000000")
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
     assert_eq!(heard(&socket).trim(), "READY=1");
     assert!(
-        !place.json(&["workers"]).as_array().unwrap().is_empty(),
+        !sandbox.json(&["workers"]).as_array().unwrap().is_empty(),
         "ready means registered"
     );
     assert_eq!(heard(&socket).trim(), "WATCHDOG=1");
@@ -49,9 +49,9 @@ pub fn systemd_hears_when_the_worker_is_ready_well_and_stopping() {
 
 /// Commands that a worker in a shell had run with bash failed under its service.
 pub fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let starts = |options: &[&str]| {
-        let unit = place.ok(&[&["systemd", "print"][..], options].concat());
+        let unit = sandbox.ok(&[&["systemd", "print"][..], options].concat());
         let line = unit.lines().find(|line| line.starts_with("ExecStart="));
         line.unwrap().to_owned()
     };
@@ -66,13 +66,13 @@ pub fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
 }
 
 pub fn systemd_accepts_the_unit_whatever_the_path() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for (number, database) in ["/tmp/plain.db", "/tmp/a %n $HOME \"b\" 'c' \\ d;\ne=f.db"]
         .iter()
         .enumerate()
     {
-        let unit = place.ok(&["systemd", "print", "--system", "--db", database]);
-        let path = place.write(&format!("unit-{number}.service"), unit);
+        let unit = sandbox.ok(&["systemd", "print", "--system", "--db", database]);
+        let path = sandbox.write(&format!("unit-{number}.service"), unit);
         let verified = Command::new("systemd-analyze")
             .args(["verify", "--man=no"])
             .arg(&path)
@@ -89,16 +89,16 @@ pub fn systemd_accepts_the_unit_whatever_the_path() {
 }
 
 pub fn install_and_uninstall_leave_nothing_behind() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let with_home = |words: &[&str]| {
-        let mut command = place.command(words);
-        command.env("XDG_CONFIG_HOME", place.path("config"));
+        let mut command = sandbox.command(words);
+        command.env("XDG_CONFIG_HOME", sandbox.path("config"));
         // No systemd of this machine is to be touched.
-        command.env("PATH", place.path("nothing"));
+        command.env("PATH", sandbox.path("nothing"));
         command.output().unwrap()
     };
     assert!(with_home(&["systemd", "install"]).status.success());
-    let unit = place.path(&format!("config/systemd/user/{}-worker.service", name()));
+    let unit = sandbox.path(&format!("config/systemd/user/{}-worker.service", name()));
     let text = std::fs::read_to_string(&unit).unwrap();
     assert!(
         text.contains("Type=notify") && text.contains(" worker --db "),

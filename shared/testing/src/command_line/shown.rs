@@ -1,13 +1,13 @@
 //! Text of others is shown, never obeyed.
 
-use super::program::{Done, Place, name, variable};
+use super::program::{Done, Sandbox, name, variable};
 use crate::skipped;
 
 const EVIL: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
 
 pub fn what_a_terminal_would_obey_never_reaches_it_through_a_table_or_a_message() {
-    let place = Place::new();
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
         "add-task",
         EVIL,
         EVIL,
@@ -18,7 +18,7 @@ pub fn what_a_terminal_would_obey_never_reaches_it_through_a_table_or_a_message(
         "--env",
         &format!("A={EVIL}"),
     ]);
-    let file = place.write(
+    let file = sandbox.write(
         EVIL,
         format!("exit 3 # {}\n", EVIL.replace(['\r', '\n'], "")),
     );
@@ -41,7 +41,7 @@ pub fn what_a_terminal_would_obey_never_reaches_it_through_a_table_or_a_message(
         &["--db", EVIL, "status"],
     ];
     for words in runs {
-        let done = place.run(words);
+        let done = sandbox.run(words);
         for text in [done.stdout(), done.stderr()] {
             for c in ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\r'] {
                 assert!(!text.contains(c), "{words:?} shows {c:?} in {text:?}");
@@ -51,9 +51,9 @@ pub fn what_a_terminal_would_obey_never_reaches_it_through_a_table_or_a_message(
 }
 
 pub fn json_gives_back_exactly_what_was_enqueued() {
-    let place = Place::new();
-    place.ok(&["add-task", EVIL, EVIL, "-7"]);
-    let task = place.json(&["show", "1"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", EVIL, EVIL, "-7"]);
+    let task = sandbox.json(&["show", "1"]);
     assert_eq!(
         (&task["name"], &task["command"]),
         (&EVIL.into(), &EVIL.into())
@@ -62,11 +62,11 @@ pub fn json_gives_back_exactly_what_was_enqueued() {
 }
 
 pub fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
-    let place = Place::new();
-    place.ok(&["add-task", "evil", "printf '\\033[31mred\\tx\\n'"]);
-    place.ok(&["worker", "--drain"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "evil", "printf '\\033[31mred\\tx\\n'"]);
+    sandbox.ok(&["worker", "--drain"]);
     assert_eq!(
-        place.ok(&["log", "1"]),
+        sandbox.ok(&["log", "1"]),
         "\u{1b}[31mred\tx\n",
         "a pipe gets every byte"
     );
@@ -76,7 +76,7 @@ pub fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
         let line = format!("{program} log 1 {option}");
         let mut command = std::process::Command::new("script");
         command.args(["-qec", &line, "/dev/null"]);
-        command.env(variable("DB"), place.path("queue.db"));
+        command.env(variable("DB"), sandbox.path("queue.db"));
         command
             .output()
             .map(|output| String::from_utf8(output.stdout).unwrap())
@@ -93,25 +93,25 @@ pub fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
 }
 
 pub fn the_options_of_every_verb_may_stand_before_or_after_it() {
-    let place = Place::new();
-    place.ok(&["--db", "other.db", "add-task", "a", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["--db", "other.db", "add-task", "a", "true"]);
     assert_eq!(
-        place.ok(&["add-task", "--db", "other.db", "b", "true"]),
+        sandbox.ok(&["add-task", "--db", "other.db", "b", "true"]),
         "Added task 2\n"
     );
-    let before = place.ok(&["-o", "json", "--db", "other.db", "list"]);
+    let before = sandbox.ok(&["-o", "json", "--db", "other.db", "list"]);
     assert_eq!(
-        place.ok(&["list", "--db", "other.db", "-o", "json"]),
+        sandbox.ok(&["list", "--db", "other.db", "-o", "json"]),
         before
     );
-    assert!(!place.path("queue.db").exists());
+    assert!(!sandbox.path("queue.db").exists());
 }
 
 pub fn the_durability_asked_for_is_that_of_the_connection() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
     let synchronous = |words: &[&str]| {
-        let findings = place.json(words);
+        let findings = sandbox.json(words);
         let mut findings = findings.as_array().unwrap().iter();
         let finding = findings.find(|one| one["check"] == "synchronous").unwrap();
         finding["found"].as_str().unwrap().to_owned()
@@ -128,17 +128,21 @@ pub fn the_durability_asked_for_is_that_of_the_connection() {
 }
 
 pub fn doctor_shows_what_a_writer_has_and_changes_nothing() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     // Longer than a one-shot program that writes would leave it.
-    place.write("lines", "true\n".repeat(10_000));
-    let mut command = place.command(&["add-task", "--stdin"]);
-    let lines = std::fs::File::open(place.path("lines")).unwrap();
+    sandbox.write("lines", "true\n".repeat(10_000));
+    let mut command = sandbox.command(&["add-task", "--stdin"]);
+    let lines = std::fs::File::open(sandbox.path("lines")).unwrap();
     assert!(command.stdin(lines).output().unwrap().status.success());
-    std::fs::remove_dir_all(place.path("queue.db.d")).unwrap();
-    let log = || std::fs::metadata(place.path("queue.db-wal")).unwrap().len();
+    std::fs::remove_dir_all(sandbox.path("queue.db.d")).unwrap();
+    let log = || {
+        std::fs::metadata(sandbox.path("queue.db-wal"))
+            .unwrap()
+            .len()
+    };
     let before = log();
     assert!(before > 512 * 1024, "{before}");
-    let findings = place.json(&["doctor"]);
+    let findings = sandbox.json(&["doctor"]);
     let found = |check: &str| {
         let mut findings = findings.as_array().unwrap().iter();
         findings.find(|one| one["check"] == check).unwrap()["found"].clone()
@@ -150,36 +154,36 @@ pub fn doctor_shows_what_a_writer_has_and_changes_nothing() {
         if super::program::is_full() { "2" } else { "1" }
     );
     assert_eq!(log(), before);
-    assert!(!place.path("queue.db.d").exists());
+    assert!(!sandbox.path("queue.db.d").exists());
 }
 
 pub fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
-    let place = Place::new();
-    let mut command = place.command(&["add-task", "a", "true"]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["add-task", "a", "true"]);
     command.env_remove(variable("DB"));
-    command.env("XDG_DATA_HOME", place.path("data"));
+    command.env("XDG_DATA_HOME", sandbox.path("data"));
     assert!(command.output().unwrap().status.success());
-    assert!(place.path(&format!("data/{0}/{0}.db", name())).exists());
+    assert!(sandbox.path(&format!("data/{0}/{0}.db", name())).exists());
 }
 
 pub fn before_the_first_task_status_shows_nothing_to_do_and_creates_nothing() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for words in [&["status"][..], &[], &["stats", "-o", "json"]] {
-        let mut command = place.command(words);
+        let mut command = sandbox.command(words);
         command.env_remove(variable("DB"));
-        command.env("XDG_DATA_HOME", place.path("data"));
+        command.env("XDG_DATA_HOME", sandbox.path("data"));
         let done = Done(command.output().unwrap());
         assert_eq!(done.code(), 0, "{}", done.stderr());
         assert!(done.stdout().contains("queued"), "{}", done.stdout());
     }
-    assert!(!place.path("data").exists(), "reading creates nothing");
+    assert!(!sandbox.path("data").exists(), "reading creates nothing");
     // A file that somebody named may be mistyped.
-    assert_eq!(place.run(&["status", "--db", "mistyped.db"]).code(), 3);
+    assert_eq!(sandbox.run(&["status", "--db", "mistyped.db"]).code(), 3);
 }
 
 pub fn help_is_in_plain_words_and_about_this_program() {
-    let place = Place::new();
-    let help = place.ok(&["--help"]);
+    let sandbox = Sandbox::new();
+    let help = sandbox.ok(&["--help"]);
     let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let verbs = verbs.take_while(|line| !line.is_empty());
     let mut count = 0;
@@ -187,7 +191,7 @@ pub fn help_is_in_plain_words_and_about_this_program() {
         if verb == "help" {
             continue;
         }
-        let help = place.ok(&[verb, "--help"]);
+        let help = sandbox.ok(&[verb, "--help"]);
         assert!(!help.contains('`'), "{verb}: {help}");
         assert!(!help.contains("<PROGRAM>_"), "{verb}: {help}");
         assert!(help.contains(&variable("DB")), "{verb}: {help}");
@@ -197,29 +201,29 @@ pub fn help_is_in_plain_words_and_about_this_program() {
 }
 
 pub fn help_shows_every_argument_and_what_json_is_printed() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     for verb in ["add-task", "enqueue"] {
-        let help = place.ok(&[verb, "--help"]);
+        let help = sandbox.ok(&[verb, "--help"]);
         let usage = help.lines().find(|line| line.starts_with("Usage:"));
         assert!(usage.unwrap().contains("[PRIORITY] [DELAY]"), "{help}");
         assert!(help.contains("fractions allowed"), "{help}");
     }
-    let help = place.ok(&["show", "--help"]);
+    let help = sandbox.ok(&["show", "--help"]);
     assert!(help.contains("one a line where show, why"), "{help}");
 }
 
 pub fn doctor_tells_of_a_clock_that_was_set_back_and_finds_no_problem_in_it() {
-    let place = Place::new();
-    place.ok(&["add-task", "later", "true"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "later", "true"]);
     let clock = || {
-        let findings = place.json(&["doctor"]);
+        let findings = sandbox.json(&["doctor"]);
         let findings = findings.as_array().unwrap();
         let clock = findings.iter().find(|one| one["check"] == "clock").unwrap();
         clock["found"].as_str().unwrap().to_owned()
     };
     assert_eq!(clock(), "not behind the newest task");
     // As if the task had been added before the clock was set back by two hours.
-    rusqlite::Connection::open(place.path("queue.db"))
+    rusqlite::Connection::open(sandbox.path("queue.db"))
         .unwrap()
         .execute(
             "UPDATE queue_tasks SET created_at = created_at + 7200000",
@@ -230,9 +234,9 @@ pub fn doctor_tells_of_a_clock_that_was_set_back_and_finds_no_problem_in_it() {
 }
 
 pub fn a_hundred_thousand_lines_are_enqueued_in_one_go() {
-    let place = Place::new();
-    place.enqueue(&"true\n".repeat(100_000));
-    let status = place.json(&["status"]);
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"true\n".repeat(100_000));
+    let status = sandbox.json(&["status"]);
     assert_eq!(
         (&status["queued"], &status["total"]),
         (&100_000.into(), &100_000.into())

@@ -1,86 +1,86 @@
 //! `shrink`: what it gives back, what it keeps, and whom it waits for.
 
-use super::program::{Place, until};
+use super::program::{Sandbox, until};
 use super::safekeeping::{killed, verified};
 
 /// A database with some tasks that wait, in a file with space for many more.
-fn pruned(many: usize) -> Place {
-    let place = Place::new();
+fn pruned(many: usize) -> Sandbox {
+    let sandbox = Sandbox::new();
     let long = "x".repeat(300);
-    place.enqueue(&format!("true {long}\n").repeat(many));
-    place.ok(&["cancel", "all"]);
-    place.ok(&["prune", "--older-than", "0s"]);
-    place.enqueue("true a\ntrue b\n");
-    place
+    sandbox.enqueue(&format!("true {long}\n").repeat(many));
+    sandbox.ok(&["cancel", "all"]);
+    sandbox.ok(&["prune", "--older-than", "0s"]);
+    sandbox.enqueue("true a\ntrue b\n");
+    sandbox
 }
 
-fn sql(place: &Place, text: &str) {
-    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+fn sql(sandbox: &Sandbox, text: &str) {
+    let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     connection.execute_batch(text).unwrap();
 }
 
-fn number(place: &Place, query: &str) -> i64 {
-    let connection = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+fn number(sandbox: &Sandbox, query: &str) -> i64 {
+    let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     connection.query_row(query, [], |row| row.get(0)).unwrap()
 }
 
 pub fn what_was_pruned_is_given_back_and_all_else_is_kept() {
-    let place = pruned(5_000);
+    let sandbox = pruned(5_000);
     sql(
-        &place,
+        &sandbox,
         "PRAGMA user_version = 42; PRAGMA application_id = 77;
          CREATE TABLE own (id INTEGER PRIMARY KEY, name);
          INSERT INTO own VALUES (7, 'seven'), (9, 'nine');",
     );
-    let before = place.ok(&["list", "-o", "json"]);
-    let shrunk = place.json(&["shrink"]);
+    let before = sandbox.ok(&["list", "-o", "json"]);
+    let shrunk = sandbox.json(&["shrink"]);
     let (was, is) = (&shrunk["before_bytes"], &shrunk["after_bytes"]);
     let (was, is) = (was.as_u64().unwrap(), is.as_u64().unwrap());
     assert!(was > 1 << 20 && is < 200 << 10, "{shrunk}");
-    let size = |name: &str| place.path(name).metadata().map_or(0, |found| found.len());
+    let size = |name: &str| sandbox.path(name).metadata().map_or(0, |found| found.len());
     assert_eq!(size("queue.db") + size("queue.db-wal"), is);
-    assert_eq!(place.ok(&["list", "-o", "json"]), before);
-    assert_eq!(number(&place, "PRAGMA user_version"), 42);
-    assert_eq!(number(&place, "PRAGMA application_id"), 77);
-    assert_eq!(number(&place, "SELECT sum(id) FROM own"), 16);
-    verified(&place, "queue.db");
+    assert_eq!(sandbox.ok(&["list", "-o", "json"]), before);
+    assert_eq!(number(&sandbox, "PRAGMA user_version"), 42);
+    assert_eq!(number(&sandbox, "PRAGMA application_id"), 77);
+    assert_eq!(number(&sandbox, "SELECT sum(id) FROM own"), 16);
+    verified(&sandbox, "queue.db");
     // No id is given out again, as after any prune.
-    let next = place.ok(&["add-task", "--print", "id", "next", "true"]);
+    let next = sandbox.ok(&["add-task", "--print", "id", "next", "true"]);
     assert_eq!(next, "5003\n");
-    place.ok(&["worker", "--drain"]);
-    verified(&place, "queue.db");
+    sandbox.ok(&["worker", "--drain"]);
+    verified(&sandbox, "queue.db");
 }
 
 pub fn nobody_else_may_have_the_database_open() {
-    let place = pruned(200);
-    let worker = place.start(&["worker", "--queue", "other"]);
+    let sandbox = pruned(200);
+    let worker = sandbox.start(&["worker", "--queue", "other"]);
     until("it is registered", || {
-        place.ok(&["workers"]).contains("other")
+        sandbox.ok(&["workers"]).contains("other")
     });
-    let refused = place.run(&["shrink"]);
+    let refused = sandbox.run(&["shrink"]);
     assert_eq!(refused.code(), 4, "{}", refused.stderr());
     let pid = format!("process {} (", worker.child.id());
     assert!(refused.stderr().contains(&pid), "{}", refused.stderr());
     drop(worker);
     // A program that knows nothing of the lock.
-    let reader = rusqlite::Connection::open(place.path("queue.db")).unwrap();
+    let reader = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM queue_tasks")
         .unwrap();
-    let refused = place.run(&["shrink"]);
+    let refused = sandbox.run(&["shrink"]);
     assert_eq!(refused.code(), 4, "{}", refused.stderr());
     drop(reader);
-    place.ok(&["shrink"]);
+    sandbox.ok(&["shrink"]);
 }
 
 pub fn tables_whose_rowids_may_change_are_named_and_need_force() {
-    let place = pruned(200);
+    let sandbox = pruned(200);
     sql(
-        &place,
+        &sandbox,
         "CREATE TABLE own (name); INSERT INTO own VALUES ('a'), ('b');
          DELETE FROM own WHERE name = 'a';",
     );
-    let refused = place.run(&["shrink"]);
+    let refused = sandbox.run(&["shrink"]);
     assert_eq!(refused.code(), 2);
     assert!(
         refused.stderr().contains("may change: own"),
@@ -88,35 +88,35 @@ pub fn tables_whose_rowids_may_change_are_named_and_need_force() {
         refused.stderr()
     );
     assert!(
-        number(&place, "PRAGMA freelist_count") > 0,
+        number(&sandbox, "PRAGMA freelist_count") > 0,
         "nothing was done"
     );
-    place.ok(&["shrink", "--force"]);
-    assert_eq!(number(&place, "PRAGMA freelist_count"), 0);
+    sandbox.ok(&["shrink", "--force"]);
+    assert_eq!(number(&sandbox, "PRAGMA freelist_count"), 0);
     assert_eq!(
-        number(&place, "SELECT count(*) FROM own WHERE name = 'b'"),
+        number(&sandbox, "SELECT count(*) FROM own WHERE name = 'b'"),
         1
     );
 }
 
 pub fn what_is_no_queue_is_left_alone() {
-    let place = Place::new();
-    sql(&place, "CREATE TABLE orders (id INTEGER PRIMARY KEY)");
-    let refused = place.run(&["shrink"]);
+    let sandbox = Sandbox::new();
+    sql(&sandbox, "CREATE TABLE orders (id INTEGER PRIMARY KEY)");
+    let refused = sandbox.run(&["shrink"]);
     assert_eq!(refused.code(), 5, "{}", refused.stderr());
-    assert!(!place.path("queue.db.d").exists());
+    assert!(!sandbox.path("queue.db.d").exists());
 }
 
 pub fn a_shrink_killed_at_any_call_that_writes_leaves_the_same_content() {
-    let place = pruned(100);
-    let content = place.ok(&["list", "-o", "json"]);
+    let sandbox = pruned(100);
+    let content = sandbox.ok(&["list", "-o", "json"]);
     let calls = "pwrite64,fsync,fdatasync,ftruncate,unlink,unlinkat";
-    let kills = killed(&place, &["shrink"], calls, &mut || {
-        assert_eq!(place.ok(&["list", "-o", "json"]), content);
-        verified(&place, "queue.db");
+    let kills = killed(&sandbox, &["shrink"], calls, &mut || {
+        assert_eq!(sandbox.ok(&["list", "-o", "json"]), content);
+        verified(&sandbox, "queue.db");
         // As long as it was before.
         sql(
-            &place,
+            &sandbox,
             "CREATE TABLE filler (id INTEGER PRIMARY KEY, content);
                      INSERT INTO filler VALUES (1, zeroblob(40000)); DROP TABLE filler;",
         );

@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::program::{Place, until};
+use super::program::{Sandbox, until};
 
 const MANY: usize = 3000;
 
@@ -16,9 +16,9 @@ fn heeds_interrupts(pid: u32) -> bool {
 
 /// Starts a verb, sends it SIGINT once it heeds that, and returns the number of tasks that it says it
 /// has done and what it does not say.
-fn interrupted(place: &Place, words: &[&str]) -> usize {
+fn interrupted(sandbox: &Sandbox, words: &[&str]) -> usize {
     use std::os::unix::process::ExitStatusExt;
-    let mut verb = place.start(words);
+    let mut verb = sandbox.start(words);
     let pid = verb.child.id();
     until("it heeds SIGINT", || {
         heeds_interrupts(pid) || verb.child.try_wait().unwrap().is_some()
@@ -41,25 +41,25 @@ fn interrupted(place: &Place, words: &[&str]) -> usize {
 
 /// An interrupted `cancel all` of very many said nothing, and all or nothing was done.
 pub fn an_interrupted_verb_says_how_far_it_came_and_goes_on_when_repeated() {
-    let place = Place::new();
-    place.enqueue(&"false\n".repeat(MANY));
-    let count = |state: &str| place.json(&["status"])[state].as_u64().unwrap();
-    let done = interrupted(&place, &["cancel", "all"]);
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"false\n".repeat(MANY));
+    let count = |state: &str| sandbox.json(&["status"])[state].as_u64().unwrap();
+    let done = interrupted(&sandbox, &["cancel", "all"]);
     assert_eq!(count("cancelled"), done as u64);
-    place.ok(&["cancel", "all"]);
+    sandbox.ok(&["cancel", "all"]);
     assert_eq!(count("cancelled"), MANY as u64);
-    let done = interrupted(&place, &["retry", "all"]);
+    let done = interrupted(&sandbox, &["retry", "all"]);
     assert_eq!(count("queued"), done as u64);
-    place.ok(&["retry", "all"]);
+    sandbox.ok(&["retry", "all"]);
     assert_eq!(count("queued"), MANY as u64);
-    place.ok(&["cancel", "all"]);
-    let before = place.json(&["status"])["cancelled"].as_u64();
-    let done = interrupted(&place, &["prune", "--older-than", "0"]);
+    sandbox.ok(&["cancel", "all"]);
+    let before = sandbox.json(&["status"])["cancelled"].as_u64();
+    let done = interrupted(&sandbox, &["prune", "--older-than", "0"]);
     let left = count("cancelled");
     assert!(
         done == MANY || before == Some(left + done as u64),
         "{done} of {before:?}"
     );
-    place.ok(&["prune", "--older-than", "0"]);
+    sandbox.ok(&["prune", "--older-than", "0"]);
     assert_eq!(count("cancelled"), 1, "the last one stays");
 }

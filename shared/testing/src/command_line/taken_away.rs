@@ -2,38 +2,38 @@
 
 use std::path::Path;
 
-use super::program::{Place, Running, until};
+use super::program::{Running, Sandbox, until};
 
-fn remove_all(place: &Place) {
+fn remove_all(sandbox: &Sandbox) {
     for part in ["queue.db", "queue.db-wal", "queue.db-shm"] {
-        std::fs::remove_file(place.path(part)).unwrap();
+        std::fs::remove_file(sandbox.path(part)).unwrap();
     }
-    remove_folder(place);
+    remove_folder(sandbox);
 }
 
-fn remove_folder(place: &Place) {
-    std::fs::remove_dir_all(place.path("queue.db.d")).unwrap();
+fn remove_folder(sandbox: &Sandbox) {
+    std::fs::remove_dir_all(sandbox.path("queue.db.d")).unwrap();
 }
 
-fn replace(place: &Place) {
-    std::fs::rename(place.path("copy.db"), place.path("queue.db")).unwrap();
+fn replace(sandbox: &Sandbox) {
+    std::fs::rename(sandbox.path("copy.db"), sandbox.path("queue.db")).unwrap();
 }
 
 /// A worker that runs a command until there is a file `go`.
-fn busy(place: &Place) -> Running {
-    place.ok(&[
+fn busy(sandbox: &Sandbox) -> Running {
+    sandbox.ok(&[
         "add-task",
         "slow",
         "while ! test -e go; do sleep 0.02; done; touch done",
     ]);
-    place.ok(&["backup", "copy.db"]);
-    let worker = place.start(&["worker"]);
-    until("the task runs", || place.state("1") == "running");
+    sandbox.ok(&["backup", "copy.db"]);
+    let worker = sandbox.start(&["worker"]);
+    until("the task runs", || sandbox.state("1") == "running");
     worker
 }
 
 /// How it is taken away.
-type Taken = fn(&Place);
+type Taken = fn(&Sandbox);
 
 /// `rm queue.db*` left the worker at work on a file without a name, in silence.
 pub fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what_is_lost() {
@@ -42,14 +42,14 @@ pub fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what
         (replace, "another file was put in its place"),
     ];
     for (take_away, what) in taken {
-        let place = Place::new();
-        let mut worker = busy(&place);
-        take_away(&place);
+        let sandbox = Sandbox::new();
+        let mut worker = busy(&sandbox);
+        take_away(&sandbox);
         until("it notices", || worker.stderr().contains("stopping"));
-        assert!(!place.path("done").exists());
-        place.write("go", "");
+        assert!(!sandbox.path("done").exists());
+        sandbox.write("go", "");
         assert_eq!(worker.ended(), Some(5));
-        assert!(place.path("done").exists(), "it was not ended");
+        assert!(sandbox.path("done").exists(), "it was not ended");
         until("all is said", || worker.stderr().contains(what));
         let said = worker.stderr();
         assert!(
@@ -64,10 +64,10 @@ pub fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what
 /// lost without being named. The task deletes the file itself, so that it ends just afterwards.
 pub fn what_is_recorded_in_a_file_that_was_just_deleted_is_listed() {
     for taken in ["rm queue.db", "mv copy.db queue.db"] {
-        let place = Place::new();
-        place.ok(&["add-task", "takes it", taken]);
-        place.ok(&["backup", "copy.db"]);
-        let mut worker = place.start(&["worker"]);
+        let sandbox = Sandbox::new();
+        sandbox.ok(&["add-task", "takes it", taken]);
+        sandbox.ok(&["backup", "copy.db"]);
+        let mut worker = sandbox.start(&["worker"]);
         assert_eq!(worker.ended(), Some(5));
         until("all is said", || {
             worker.stderr().contains("while it was open")
@@ -81,45 +81,45 @@ pub fn what_is_recorded_in_a_file_that_was_just_deleted_is_listed() {
 }
 
 pub fn a_worker_whose_folder_was_deleted_records_what_it_ran_and_leaves() {
-    let place = Place::new();
-    let mut worker = busy(&place);
-    remove_folder(&place);
+    let sandbox = Sandbox::new();
+    let mut worker = busy(&sandbox);
+    remove_folder(&sandbox);
     until("it notices", || worker.stderr().contains("stopping"));
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(worker.ended(), Some(5));
     until("all is said", || worker.stderr().contains("the folder"));
-    assert_eq!(place.state("1"), "succeeded");
-    assert_eq!(place.run(&["worker", "--drain"]).code(), 0);
+    assert_eq!(sandbox.state("1"), "succeeded");
+    assert_eq!(sandbox.run(&["worker", "--drain"]).code(), 0);
 }
 
 pub fn an_idle_worker_whose_database_was_deleted_ends() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    let mut worker = place.start(&["worker"]);
-    until("it is idle", || place.state("1") == "succeeded");
-    remove_all(&place);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    let mut worker = sandbox.start(&["worker"]);
+    until("it is idle", || sandbox.state("1") == "succeeded");
+    remove_all(&sandbox);
     assert_eq!(worker.ended(), Some(5));
     until("all is said", || {
         worker.stderr().contains("the file was deleted")
     });
     assert!(
-        !Path::exists(&place.path("queue.db.d")),
+        !Path::exists(&sandbox.path("queue.db.d")),
         "nothing is made again"
     );
 }
 
 /// `restore` waits for everybody, so nobody takes it for a theft.
 pub fn a_restore_is_no_theft() {
-    let place = Place::new();
-    place.ok(&["add-task", "a", "true"]);
-    place.ok(&["backup", "copy.db"]);
-    let worker = place.start(&["worker", "--queue", "other"]);
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "a", "true"]);
+    sandbox.ok(&["backup", "copy.db"]);
+    let worker = sandbox.start(&["worker", "--queue", "other"]);
     until("it is registered", || {
-        place.ok(&["workers"]).contains("other")
+        sandbox.ok(&["workers"]).contains("other")
     });
-    assert_eq!(place.run(&["restore", "copy.db"]).code(), 4);
+    assert_eq!(sandbox.run(&["restore", "copy.db"]).code(), 4);
     drop(worker);
-    place.ok(&["restore", "copy.db"]);
-    place.ok(&["worker", "--drain"]);
-    assert_eq!(place.state("1"), "succeeded");
+    sandbox.ok(&["restore", "copy.db"]);
+    sandbox.ok(&["worker", "--drain"]);
+    assert_eq!(sandbox.state("1"), "succeeded");
 }

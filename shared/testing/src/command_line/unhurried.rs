@@ -7,13 +7,13 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
-use super::program::{Place, present, until};
+use super::program::{Sandbox, present, until};
 
 /// A generous bound on a loaded machine.
 const SOON: Duration = Duration::from_secs(20);
 
-fn succeeded(place: &Place) -> u64 {
-    let status = place.json(&["status"]);
+fn succeeded(sandbox: &Sandbox) -> u64 {
+    let status = sandbox.json(&["status"]);
     count(&status)
 }
 
@@ -44,8 +44,8 @@ fn ended_within(child: &mut Child, limit: Duration) -> Option<i32> {
 /// request to stop was heeded any more. Fix: the worker never waits for a hook, and ends those that
 /// run when it is told to end at once.
 pub fn hooks_that_do_not_end_hold_up_neither_tasks_nor_signals() {
-    let place = Place::new();
-    place.enqueue(&"true\n".repeat(1_200));
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"true\n".repeat(1_200));
     let hook = "echo $$ >>hooks; exec sleep 600";
     let arguments = [
         "worker",
@@ -56,13 +56,13 @@ pub fn hooks_that_do_not_end_hold_up_neither_tasks_nor_signals() {
         "--on-finish",
         hook,
     ];
-    let mut worker = place.start(&arguments);
-    until("all tasks are done", || succeeded(&place) == 1_200);
-    until("hooks run", || place.read("hooks").lines().count() == 4);
+    let mut worker = sandbox.start(&arguments);
+    until("all tasks are done", || succeeded(&sandbox) == 1_200);
+    until("hooks run", || sandbox.read("hooks").lines().count() == 4);
     until("it says that they lag", || {
         worker.stderr().contains("lags behind")
     });
-    let hooks: Vec<u32> = place
+    let hooks: Vec<u32> = sandbox
         .read("hooks")
         .lines()
         .map(|line| line.parse().unwrap())
@@ -77,10 +77,10 @@ pub fn hooks_that_do_not_end_hold_up_neither_tasks_nor_signals() {
 }
 
 pub fn a_hook_that_takes_too_long_is_ended_and_the_others_have_their_turn() {
-    let place = Place::new();
-    place.enqueue("true # slow\ntrue\ntrue\ntrue\ntrue\ntrue\n");
+    let sandbox = Sandbox::new();
+    sandbox.enqueue("true # slow\ntrue\ntrue\ntrue\ntrue\ntrue\n");
     let hook = "test $QUEUE_TASK_ID != 1 || exec sleep 600; echo $QUEUE_TASK_ID >>done";
-    let mut worker = place.start(&[
+    let mut worker = sandbox.start(&[
         "worker",
         "--slots",
         "1",
@@ -91,7 +91,7 @@ pub fn a_hook_that_takes_too_long_is_ended_and_the_others_have_their_turn() {
         "200ms",
     ]);
     assert_eq!(worker.ended(), Some(0), "{}", worker.stderr());
-    assert_eq!(place.read("done").lines().count(), 5);
+    assert_eq!(sandbox.read("done").lines().count(), 5);
     let said = worker.stderr();
     assert!(
         said.contains("--on-finish for task 1 was ended after"),
@@ -102,9 +102,9 @@ pub fn a_hook_that_takes_too_long_is_ended_and_the_others_have_their_turn() {
 /// Bug: a worker printed on its own thread. Cost: a full pipe that nobody read stopped it, its tasks
 /// and its signals. Fix: it prints on a thread of its own, and leaves out what finds no room.
 pub fn messages_that_nobody_reads_hold_up_neither_tasks_nor_signals() {
-    let place = Place::new();
-    place.enqueue(&"true\n".repeat(300));
-    let mut worker = place
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"true\n".repeat(300));
+    let mut worker = sandbox
         .command(&["worker", "--slots", "4", "--grace", "1s"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -113,32 +113,32 @@ pub fn messages_that_nobody_reads_hold_up_neither_tasks_nor_signals() {
     let unread = worker.stderr.take().unwrap();
     // Some dozens of lines fill it.
     rustix::pipe::fcntl_setpipe_size(&unread, 4096).unwrap();
-    until("all tasks are done", || succeeded(&place) == 300);
-    place.ok(&["add-task", "endless", "touch began; exec sleep 600"]);
-    until("it runs", || place.path("began").exists());
+    until("all tasks are done", || succeeded(&sandbox) == 300);
+    sandbox.ok(&["add-task", "endless", "touch began; exec sleep 600"]);
+    until("it runs", || sandbox.path("began").exists());
     for _ in 0..2 {
         kill_process(pid(worker.id()), Signal::TERM).unwrap();
-        until("it stops", || place.run(&["status"]).code() == 0);
+        until("it stops", || sandbox.run(&["status"]).code() == 0);
     }
     assert_eq!(ended_within(&mut worker, SOON), Some(0));
-    assert_eq!(place.state(&(301.to_string())), "queued");
+    assert_eq!(sandbox.state(&(301.to_string())), "queued");
     drop(unread);
 }
 
 /// Bug: Ctrl-Z stopped a worker. Cost: its leases ran out, and on going on it found its work taken
 /// away. Fix: it is answered with a sentence.
 pub fn a_request_to_suspend_is_answered_with_a_sentence() {
-    let place = Place::new();
-    place.ok(&[
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
         "add-task",
         "slow",
         "touch began; while ! test -e go; do sleep 0.02; done",
     ]);
-    let mut worker = place.start(&["worker", "--slots", "1", "--drain"]);
-    until("it runs", || place.path("began").exists());
+    let mut worker = sandbox.start(&["worker", "--slots", "1", "--drain"]);
+    until("it runs", || sandbox.path("began").exists());
     worker.signal(Signal::TSTP);
     until("it answers", || worker.stderr().contains("not suspended"));
-    place.write("go", "");
+    sandbox.write("go", "");
     assert_eq!(worker.ended(), Some(0));
-    assert_eq!(place.state("1"), "succeeded");
+    assert_eq!(sandbox.state("1"), "succeeded");
 }

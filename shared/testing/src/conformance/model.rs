@@ -1,5 +1,6 @@
 //! A second, simple implementation of the core line in memory. Any sequence of operations must
-//! leave an engine as it leaves the model.
+//! leave an engine as it leaves the model. It knows what every engine promises, to the moment and the
+//! byte; what waits for what is in the model of workflow-queue's tests, which leaves that open.
 
 use std::collections::BTreeMap;
 
@@ -128,7 +129,7 @@ impl Entry {
 /// Runs the operations on an engine and on the model, and compares after each.
 pub fn check<E: Engine>(ops: &[Op]) {
     let bench = Bench::<E>::default();
-    let mut world = World {
+    let mut pair = Pair {
         handles: [bench.another(), bench.another()],
         current: 0,
         bench,
@@ -137,12 +138,13 @@ pub fn check<E: Engine>(ops: &[Op]) {
         claims: Vec::new(),
     };
     for op in ops {
-        world.apply(op);
-        world.compare(op);
+        pair.apply(op);
+        pair.compare(op);
     }
 }
 
-struct World<E: Engine> {
+/// The engine beside its model.
+struct Pair<E: Engine> {
     bench: Bench<E>,
     handles: [E::Queue; 2],
     current: usize,
@@ -151,7 +153,7 @@ struct World<E: Engine> {
     claims: Vec<Claim>,
 }
 
-impl<E: Engine> World<E> {
+impl<E: Engine> Pair<E> {
     fn apply(&mut self, op: &Op) {
         match op {
             Op::Enqueue(specs, transaction) => self.enqueue(specs, *transaction),

@@ -10,7 +10,7 @@ use queue_core::runtime::pacemaker::Pacemaker;
 use super::faulty::Faulty;
 use super::shell::SimulatedShell;
 
-pub(super) struct Worker<Q: Queue> {
+pub(super) struct SimulatedWorker<Q: Queue> {
     pub(super) id: WorkerId,
     /// The number of the process it is a thread of.
     pub(super) process: usize,
@@ -75,7 +75,7 @@ impl Pace {
     }
 }
 
-impl<Q: Queue> Worker<Q> {
+impl<Q: Queue> SimulatedWorker<Q> {
     fn paces(&mut self) -> impl Iterator<Item = &mut Pace> {
         let heart = self.heart.as_mut().map(|heart| &mut heart.pace);
         std::iter::once(&mut self.own).chain(heart)
@@ -99,7 +99,7 @@ impl<Q: Queue> Worker<Q> {
     }
 
     /// Something happened, so that it looks again. The heart hears of nothing.
-    pub(super) fn rouse(&mut self) {
+    pub(super) fn wake(&mut self) {
         self.own.waits_until = None;
     }
 

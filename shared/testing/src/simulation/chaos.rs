@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::Worker;
-use super::extension::{Extension, Ledger, Stage};
+use super::actor::SimulatedWorker;
+use super::extension::{Context, Extension, Ledger};
 use super::faulty::{Faulty, all_tasks};
 use super::shell::SimulatedShell;
 use super::template::folder;
 use super::world::Shared;
-use super::{Config, Ground, Report, Setup};
+use super::{Config, Platform, Report, Setup};
 use crate::conformance::ManualClock;
 use queue_core::clock::{Clock, Timestamp};
 use queue_core::error::Error;
@@ -26,14 +26,14 @@ const LOOK_EVERY: u32 = 40;
 pub(super) struct Simulation<'a, Q: Queue> {
     pub(super) config: Config,
     pub(super) world: Shared,
-    pub(super) ground: &'a dyn Ground<Q>,
+    pub(super) platform: &'a dyn Platform<Q>,
     pub(super) path: PathBuf,
     pub(super) clock: Arc<ManualClock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) idle_ms: u64,
     pub(super) queues: Vec<Arc<Faulty<Q>>>,
     pub(super) extension: Arc<dyn Extension<Q>>,
-    pub(super) workers: Vec<Worker<Q>>,
+    pub(super) workers: Vec<SimulatedWorker<Q>>,
     /// Locks that a planted mistake does not let go of.
     pub(super) undead: Vec<Driver<Faulty<Q>, SimulatedShell>>,
     keys: u64,
@@ -41,7 +41,7 @@ pub(super) struct Simulation<'a, Q: Queue> {
 }
 
 impl<'a, Q: Queue> Simulation<'a, Q> {
-    pub(super) fn new(setup: Setup<'_, Q>, ground: &'a dyn Ground<Q>) -> Self {
+    pub(super) fn new(setup: Setup<'_, Q>, platform: &'a dyn Platform<Q>) -> Self {
         let Setup {
             seed,
             config,
@@ -60,7 +60,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             .map(|process| {
                 let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
                 Arc::new(Faulty {
-                    inner: ground.open(process, &path, &clock, &random).unwrap(),
+                    inner: platform.open(process, &path, &clock, &random).unwrap(),
                     world: world.clone(),
                     extension: Arc::clone(&extension),
                 })
@@ -69,7 +69,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         Self {
             config,
             world,
-            ground,
+            platform,
             path,
             clock,
             random,
@@ -85,7 +85,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
 
     pub(super) fn run(mut self) -> Report {
         let began = self.clock.now().boot;
-        self.extension.begin(&self.stage());
+        self.extension.begin(&self.context());
         self.start_some_worker();
         for step in 0..self.config.steps {
             self.wild_step();
@@ -97,7 +97,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             }
         }
         if !self.has_failed() {
-            self.calm_down();
+            self.drain();
         }
         let simulated_ms = self.clock.now().boot.since(began).as_millis();
         let mut world = self.world.lock();
@@ -119,8 +119,8 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         if self.workers.len() < self.config.fewest && self.draw(4) == 0 {
             self.start_some_worker();
         }
-        if self.config.blows > 0 && self.draw(1000) < self.config.blows {
-            return self.strike();
+        if self.config.platform_faults > 0 && self.draw(1000) < self.config.platform_faults {
+            return self.break_something();
         }
         if self.config.outages > 0 && self.draw(1000) < self.config.outages {
             self.begin_outage();
@@ -132,11 +132,11 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             return;
         }
         if self.draw(100) < self.extension.share() {
-            self.extension.act(&self.stage());
+            self.extension.act(&self.context());
         } else {
             self.act();
         }
-        self.rouse();
+        self.wake_all();
     }
 
     /// No process can write for a while.
@@ -172,8 +172,8 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
     }
 
     /// What the extension has at hand.
-    pub(super) fn stage(&self) -> Stage<'_, Q> {
-        Stage {
+    pub(super) fn context(&self) -> Context<'_, Q> {
+        Context {
             ledger: Ledger { world: &self.world },
             queues: &self.queues,
         }
@@ -208,7 +208,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         let queue = Arc::clone(&self.queues[process]);
         let mut answer = queue.enqueue(tasks.clone());
         // Whoever used keys may ask again until somebody knows, or the disk is past asking.
-        while !self.ground.is_broken()
+        while !self.platform.is_broken()
             && self.clock.now().boot >= self.world.lock().refuses_until
             && answer.as_ref().is_err_and(Error::may_pass)
         {
@@ -217,8 +217,8 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         match answer {
             Ok(_) => {}
             // Once the disk has not confirmed a write, only another process may write.
-            Err(Error::Unusable { .. }) if self.config.blows > 0 => self.restart(process),
-            Err(_) if self.ground.is_broken() => {}
+            Err(Error::Unusable { .. }) if self.config.platform_faults > 0 => self.restart(process),
+            Err(_) if self.platform.is_broken() => {}
             Err(Error::Shortage { .. }) if self.config.outages > 0 => {}
             Err(error) => {
                 let what = format!("an enqueue failed: {error}");
@@ -308,12 +308,12 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
 
     fn pause_queue(&mut self) {
         let paused = self.world.lock().rng.bool();
-        // Whether it did does not matter: the calm phase lets go on.
+        // Whether it did does not matter: the drain phase lets go on.
         let _ = self.queue().set_paused(DEFAULT_QUEUE, paused);
     }
 
     pub(super) fn look(&mut self) {
-        if self.ground.is_broken() {
+        if self.platform.is_broken() {
             return;
         }
         match all_tasks(&self.queues[0].inner) {

@@ -15,7 +15,7 @@ use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 /// the caller is told, so that it can keep a model of what the file has to hold.
 ///
 /// A run is on one thread, but an action of the extension is itself a call it is told of: nothing
-/// may be kept locked across [`Stage::write`].
+/// may be kept locked across [`Context::write`].
 pub trait Extension<Q: Queue>: Send + Sync + 'static {
     /// The queues that workers claim from.
     fn queues(&self) -> &[&str] {
@@ -23,8 +23,8 @@ pub trait Extension<Q: Queue>: Send + Sync + 'static {
     }
 
     /// The run begins, on a file that may hold tasks already.
-    fn begin(&self, stage: &Stage<'_, Q>) {
-        let _ = stage;
+    fn begin(&self, context: &Context<'_, Q>) {
+        let _ = context;
     }
 
     /// How many of 100 actions of the wild phase are the extension's.
@@ -33,8 +33,8 @@ pub trait Extension<Q: Queue>: Send + Sync + 'static {
     }
 
     /// Does one thing.
-    fn act(&self, stage: &Stage<'_, Q>) {
-        let _ = stage;
+    fn act(&self, context: &Context<'_, Q>) {
+        let _ = context;
     }
 
     /// A call was committed.
@@ -43,12 +43,12 @@ pub trait Extension<Q: Queue>: Send + Sync + 'static {
     }
 
     /// The wild phase is over: whatever keeps tasks from ending and is not meant to is lifted now.
-    fn calm(&self, stage: &Stage<'_, Q>) {
-        let _ = stage;
+    fn drain(&self, context: &Context<'_, Q>) {
+        let _ = context;
     }
 
     /// Whether a task may wait for ever as things stand, and the engine says rightly why. It is
-    /// asked in the calm phase, while nothing runs.
+    /// asked in the drain phase, while nothing runs.
     fn explains(&self, queue: &Q, task: &Task) -> bool {
         let _ = (queue, task);
         false
@@ -165,13 +165,13 @@ impl Ledger<'_> {
 
 /// What an action of an extension has at hand.
 #[derive(Clone, Copy)]
-pub struct Stage<'a, Q: Queue> {
+pub struct Context<'a, Q: Queue> {
     /// Chance, and the report.
     pub ledger: Ledger<'a>,
     pub(super) queues: &'a [Arc<Faulty<Q>>],
 }
 
-impl<Q: Queue> Stage<'_, Q> {
+impl<Q: Queue> Context<'_, Q> {
     /// Both clocks.
     pub fn now(&self) -> Now {
         self.queues[0].inner.now()

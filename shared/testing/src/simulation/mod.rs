@@ -4,7 +4,7 @@
 //!
 //! A run has a wild phase (workers are killed between any two actions, stopped, paused; the
 //! database is busy or does not say whether it committed; datagrams get lost; wall time jumps;
-//! tasks are cancelled and retried) and a calm one in which everything has to end. What only one
+//! tasks are cancelled and retried) and a drain phase in which everything has to end. What only one
 //! engine can do, it adds as an [`Extension`].
 //!
 //! ```ignore
@@ -13,21 +13,21 @@
 //! ```
 
 mod actor;
-mod calm;
 mod chaos;
-mod crew;
+mod drain;
 mod extension;
 mod faulty;
-mod ground;
+mod platform;
 mod shell;
 mod template;
+mod workers;
 mod world;
 
 use std::path::Path;
 use std::sync::Arc;
 
-pub use extension::{Call, Extension, Ledger, Stage};
-pub use ground::{Blow, Ground};
+pub use extension::{Call, Context, Extension, Ledger};
+pub use platform::{Platform, PlatformFault};
 pub use template::Template;
 
 use queue_core::clock::Clock;
@@ -39,8 +39,8 @@ use queue_core::random::Random;
 pub struct Config {
     /// Steps of the wild phase.
     pub steps: u32,
-    /// Turns that the calm phase may take before it counts as stuck.
-    pub calm: u64,
+    /// Turns that the drain phase may take before it counts as stuck.
+    pub drain: u64,
     /// In how many of 1,000 steps something is done to the workers or the tasks; in the others
     /// the workers work.
     pub actions: u32,
@@ -74,8 +74,8 @@ pub struct Config {
     pub outages: u32,
     /// How long it does so at most, in milliseconds.
     pub outage_ms: u64,
-    /// In how many of 1,000 steps the ground is struck.
-    pub blows: u32,
+    /// In how many of 1,000 steps the platform breaks.
+    pub platform_faults: u32,
     /// How many of 100 actions kill a worker; at most 8.
     pub kills: u32,
     /// What is stopped now and then.
@@ -88,7 +88,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             steps: 3_000,
-            calm: 60_000,
+            drain: 60_000,
             actions: 80,
             burst: 1,
             workers: 5,
@@ -105,7 +105,7 @@ impl Default for Config {
             faults: 120,
             outages: 0,
             outage_ms: 0,
-            blows: 0,
+            platform_faults: 0,
             kills: 8,
             stalls: Stalls::Any,
             plant: None,
@@ -118,7 +118,7 @@ impl Config {
     pub fn short() -> Self {
         Self {
             steps: 80,
-            calm: 10_000,
+            drain: 10_000,
             actions: 400,
             burst: 6,
             workers: 3,
@@ -304,7 +304,7 @@ impl<'a, Q: Queue> Setup<'a, Q> {
     ///
     /// # Panics
     /// When the file cannot be created or opened at all.
-    pub fn run(self, ground: &impl Ground<Q>) -> Report {
-        chaos::Simulation::new(self, ground).run()
+    pub fn run(self, platform: &impl Platform<Q>) -> Report {
+        chaos::Simulation::new(self, platform).run()
     }
 }

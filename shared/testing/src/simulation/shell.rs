@@ -143,7 +143,7 @@ impl Shell for SimulatedShell {
         let ended = world.ended(self.id(), now.boot);
         events.extend(ended.into_iter().map(Event::Ended));
         for signal in signals {
-            if !world.calm && world.chance(100) {
+            if !world.draining && world.chance(100) {
                 continue;
             }
             match signal {

@@ -36,7 +36,7 @@ impl Shared {
         Self(Arc::new(Mutex::new(World {
             rng: fastrand::Rng::with_seed(seed),
             config,
-            calm: false,
+            draining: false,
             refuses_until: BootTime::default(),
             commits: 0,
             children: Vec::new(),
@@ -76,7 +76,7 @@ pub(super) enum Fault {
 pub(super) struct World {
     pub(super) rng: fastrand::Rng,
     pub(super) config: Config,
-    pub(super) calm: bool,
+    pub(super) draining: bool,
     /// Until when the file refuses every write.
     pub(super) refuses_until: BootTime,
     /// Grows with every write, as the change counter does.
@@ -131,7 +131,7 @@ impl World {
     }
 
     pub(super) fn fault(&mut self) -> Fault {
-        if self.calm || !self.chance(self.config.faults) {
+        if self.draining || !self.chance(self.config.faults) {
             return Fault::None;
         }
         self.counts.faults += 1;
@@ -144,7 +144,7 @@ impl World {
 
     /// As [`fault`](Self::fault), for a write.
     pub(super) fn fault_of_write(&mut self, now: BootTime) -> Fault {
-        if !self.calm && now < self.refuses_until {
+        if !self.draining && now < self.refuses_until {
             return Fault::Outage;
         }
         self.fault()

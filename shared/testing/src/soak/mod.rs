@@ -1,8 +1,8 @@
 //! What the soaks of every program stand on: real commands that keep a journal, real workers on a
 //! file, and checks on what the commands themselves wrote.
 
+pub mod database;
 pub mod journal;
-pub mod stage;
 
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::process::Stdio;
 
-use super::program::{Place, name};
+use super::program::{Sandbox, name};
 use crate::skipped;
 
 /// A shell, and a program of it that has it complete its first argument, by the script in
@@ -76,15 +76,15 @@ pub fn fish_completes_verbs_options_values_and_paths() {
 }
 
 fn completes(shell: &Shell) {
-    let place = Place::new();
-    std::fs::create_dir(place.path("folder")).unwrap();
-    place.write("folder/one.db", "");
-    place.write("completions", place.ok(&["completions", shell.name]));
-    place.write("driver", shell.driver);
-    assert!(!place.read("completions").contains("<PROGRAM>"));
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("folder")).unwrap();
+    sandbox.write("folder/one.db", "");
+    sandbox.write("completions", sandbox.ok(&["completions", shell.name]));
+    sandbox.write("driver", shell.driver);
+    assert!(!sandbox.read("completions").contains("<PROGRAM>"));
     for (line, wanted) in OFFERED.iter().chain(OFFERED_AFTER_EQUALS) {
         let line = format!("{} {line}", name());
-        let Some(offered) = offered(&place, shell, &line) else {
+        let Some(offered) = offered(&sandbox, shell, &line) else {
             return;
         };
         for word in *wanted {
@@ -103,9 +103,9 @@ fn stands_for(offer: &str, word: &str) -> bool {
 }
 
 /// What the shell offers at the end of a line; nothing where it is not installed.
-fn offered(place: &Place, shell: &Shell, line: &str) -> Option<Vec<String>> {
-    let _ = std::fs::remove_file(place.path("offered"));
-    let home = place.path("");
+fn offered(sandbox: &Sandbox, shell: &Shell, line: &str) -> Option<Vec<String>> {
+    let _ = std::fs::remove_file(sandbox.path("offered"));
+    let home = sandbox.path("");
     let is_there = std::process::Command::new(shell.name)
         .args(["-c", "exit 0"])
         .status();
@@ -123,7 +123,7 @@ fn offered(place: &Place, shell: &Shell, line: &str) -> Option<Vec<String>> {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let offered = place.read("offered");
+    let offered = sandbox.read("offered");
     Some(offered.lines().map(str::to_owned).collect())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::{Engine, settlement};
-use super::{Ending, Entry, HANDLERS, QUEUES, Spec, World};
+use super::{Ending, Entry, HANDLERS, Pair, QUEUES, Spec};
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::options::TaskOptions;
@@ -14,7 +14,7 @@ use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
-impl<E: Engine> World<E> {
+impl<E: Engine> Pair<E> {
     pub(super) fn enqueue(&mut self, specs: &[Spec], transaction: Option<bool>) {
         let new: Vec<_> = specs
             .iter()

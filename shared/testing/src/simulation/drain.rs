@@ -1,4 +1,4 @@
-//! The calm phase: no more faults, and everything has to end.
+//! The drain phase: no more faults, and everything has to end.
 
 use super::chaos::Simulation;
 use super::faulty::all_tasks;
@@ -14,10 +14,10 @@ const LOOK_EVERY: u64 = 16;
 
 impl<Q: Queue> Simulation<'_, Q> {
     /// No more faults: everything ends now, but for what the extension lets wait.
-    pub(super) fn calm_down(&mut self) {
-        self.world.lock().calm = true;
-        if self.config.blows > 0 {
-            self.ground.mend();
+    pub(super) fn drain(&mut self) {
+        self.world.lock().draining = true;
+        if self.config.platform_faults > 0 {
+            self.platform.repair();
             (0..self.queues.len()).for_each(|process| self.restart(process));
         }
         for worker in &mut self.workers {
@@ -25,9 +25,9 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
         // Whether it was paused does not matter.
         let _ = self.queue().set_paused(DEFAULT_QUEUE, false);
-        self.extension.calm(&self.stage());
-        self.rouse();
-        for turns in 0..self.config.calm {
+        self.extension.drain(&self.context());
+        self.wake_all();
+        for turns in 0..self.config.drain {
             self.man_queues();
             self.turn();
             if self.has_failed() {
@@ -67,7 +67,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             }
         }
         let mut world = self.world.lock();
-        world.violated(format!("in all calm these did not end: {open:#?}"));
+        world.violated(format!("in the drain phase these did not end: {open:#?}"));
     }
 
     /// Whether nothing is left that could still happen. Counting is cheaper than reading the tasks.
@@ -109,8 +109,8 @@ impl<Q: Queue> Simulation<'_, Q> {
         for worker in &mut self.workers {
             worker.driver.shell_mut().stops += 1;
         }
-        self.rouse();
-        for _ in 0..self.config.calm {
+        self.wake_all();
+        for _ in 0..self.config.drain {
             if self.workers.is_empty() {
                 return;
             }

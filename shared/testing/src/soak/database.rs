@@ -12,13 +12,13 @@ use crate::patience::until;
 use crate::processes::{arguments, marked};
 
 /// A database, the program that works on it, and the engine to look at it with.
-pub struct Stage<Q> {
+pub struct SoakDatabase<Q> {
     path: PathBuf,
     program: PathBuf,
     pub queue: Q,
 }
 
-impl<Q: Queue> Stage<Q> {
+impl<Q: Queue> SoakDatabase<Q> {
     /// The database of that folder, under a name that a careless shell line would trip over.
     pub fn new(folder: &Path, program: &Path, open: impl FnOnce(&Path) -> Q) -> Self {
         let path = folder.canonicalize().unwrap().join("soak 'ü' $x.db");
@@ -44,7 +44,7 @@ impl<Q: Queue> Stage<Q> {
 
     /// Starts a worker and returns once it is registered; its log goes to a file beside the
     /// database.
-    pub fn worker(&self, arguments: &[&str]) -> Worker {
+    pub fn worker(&self, arguments: &[&str]) -> WorkerProcess {
         let log = File::options()
             .create(true)
             .append(true)
@@ -64,7 +64,7 @@ impl<Q: Queue> Stage<Q> {
             id = own.map(|worker| worker.id);
             id.is_some()
         });
-        Worker {
+        WorkerProcess {
             child,
             id: id.unwrap(),
         }
@@ -106,12 +106,12 @@ impl<Q: Queue> Stage<Q> {
 }
 
 /// A worker process; killed with the value, so that a failed soak leaves none behind.
-pub struct Worker {
+pub struct WorkerProcess {
     child: Child,
     id: WorkerId,
 }
 
-impl Worker {
+impl WorkerProcess {
     /// Its name.
     pub fn id(&self) -> WorkerId {
         self.id
@@ -136,7 +136,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
         // After `kill` or `stop` there is nothing left to end.
         let _ = self.child.kill();

@@ -1,9 +1,9 @@
-//! The workers of a run: how they are born, take turns, and die.
+//! The workers of a run: how they start, take turns and die.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::{CallStage, Half, Heart, Pace, SlowCall, Worker};
+use super::actor::{CallStage, Half, Heart, Pace, SimulatedWorker, SlowCall};
 use super::chaos::Simulation;
 use super::shell::SimulatedShell;
 use super::world::Shared;
@@ -42,8 +42,8 @@ impl Observer for Tracer {
 
 impl<Q: Queue> Simulation<'_, Q> {
     /// Something happened, so everybody looks again.
-    pub(super) fn rouse(&mut self) {
-        self.workers.iter_mut().for_each(Worker::rouse);
+    pub(super) fn wake_all(&mut self) {
+        self.workers.iter_mut().for_each(SimulatedWorker::wake);
     }
 
     /// A worker of one of the queues, if there may be one more.
@@ -99,7 +99,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             let pace = Pace::default();
             (Some(pulse), Some(Heart { pacemaker, pace }))
         });
-        self.workers.push(Worker {
+        self.workers.push(SimulatedWorker {
             id,
             process,
             queue: name,
@@ -164,7 +164,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             Some((position, Half::Heart)) => self.beat(position),
             None => self.pass_time(now),
         }
-        self.bury();
+        self.restart_the_dead();
         if self.draw(8) == 0 {
             self.clock.advance(Duration::from_millis(1));
         }
@@ -174,7 +174,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         self.world.lock().counts.turns += 1;
         let worker = &mut self.workers[position];
         if worker.heart.as_mut().is_some_and(Heart::turn) {
-            self.rouse();
+            self.wake_all();
         }
     }
 
@@ -186,7 +186,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             busy += 1;
         }
         if busy > 0 {
-            self.rouse();
+            self.wake_all();
         }
     }
 
@@ -194,7 +194,7 @@ impl<Q: Queue> Simulation<'_, Q> {
     fn stops_before(&self, position: usize, call: &CallOf<SimulatedShell>) -> bool {
         let share = self.config.stops_at_settle;
         share > 0
-            && !self.world.lock().calm
+            && !self.world.lock().draining
             && self.workers[position].call.is_none()
             && call.settles()
             && self.draw(1000) < share
@@ -262,7 +262,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             self.workers[position].stop(None, until);
             return false;
         }
-        let slow = !self.world.lock().calm && self.draw(1000) < self.config.slow_calls;
+        let slow = !self.world.lock().draining && self.draw(1000) < self.config.slow_calls;
         // What is started is there at once, however long its program takes to load. What is claimed is
         // seen by others once the call has done all but return.
         if slow && (call.claims() || (!call.starts() && self.draw(2) == 0)) {
@@ -332,11 +332,11 @@ impl<Q: Queue> Simulation<'_, Q> {
         let _ = worker.driver.into_shell().registration.close(&*queue);
         let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
         self.world.lock().died(worker.id, &watchers);
-        if self.config.blows > 0 && result.is_err() {
+        if self.config.platform_faults > 0 && result.is_err() {
             // Whoever looks after it starts the process anew.
             self.restart(worker.process);
         }
-        self.rouse();
+        self.wake_all();
     }
 
     /// Nobody has anything to do before then.

@@ -1,4 +1,4 @@
-//! What a run stands on: a machine with a process for each handle.
+//! The platform of a run: a machine that fails, with a process for each handle.
 
 use std::ops::AddAssign;
 use std::path::Path;
@@ -10,7 +10,7 @@ use queue_core::clock::Clock;
 use queue_core::random::Random;
 use queue_core::sqlite::{Database, Durability, OpenOptions};
 use queue_core::{Result, TaskId};
-use queue_testing::simulation::{Blow, Ground};
+use queue_testing::simulation::{Platform, PlatformFault};
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
 use super::prologue;
@@ -31,9 +31,9 @@ pub(super) enum Begins {
     Promoted,
 }
 
-/// What happened to machines.
+/// Number of faults of each kind that were injected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Struck {
+pub struct Injected {
     /// The power went.
     pub power: u64,
     /// A process was killed between two system calls.
@@ -48,7 +48,7 @@ pub struct Struck {
     pub checkpoints: u64,
 }
 
-impl AddAssign for Struck {
+impl AddAssign for Injected {
     fn add_assign(&mut self, other: Self) {
         self.power += other.power;
         self.killed += other.killed;
@@ -61,7 +61,7 @@ impl AddAssign for Struck {
 
 /// The machine, and whoever runs on it.
 #[derive(Debug)]
-pub(super) struct Stand {
+pub(super) struct FailingPlatform {
     durability: Durability,
     begins: Begins,
     seed: u64,
@@ -73,12 +73,12 @@ pub(super) struct Stand {
 #[derive(Debug)]
 struct State {
     machine: Machine,
-    struck: Struck,
+    injected: Injected,
     has_begun: bool,
     enqueued: Arc<Mutex<Vec<TaskId>>>,
 }
 
-impl Stand {
+impl FailingPlatform {
     pub(super) fn new(
         seed: u64,
         begins: Begins,
@@ -96,15 +96,15 @@ impl Stand {
             processes: (0..processes).map(|_| Vfs::acquire()).collect(),
             state: Mutex::new(State {
                 machine,
-                struck: Struck::default(),
+                injected: Injected::default(),
                 has_begun: false,
                 enqueued: Arc::default(),
             }),
         }
     }
 
-    pub(super) fn struck(&self) -> Struck {
-        self.state().struck
+    pub(super) fn injected(&self) -> Injected {
+        self.state().injected
     }
 
     /// What was enqueued before the run begins, once it has begun.
@@ -151,7 +151,7 @@ impl Stand {
     }
 
     /// Breaks something; `lot` says what.
-    fn break_something(&self, lot: u64) -> Blow {
+    fn draw_fault(&self, lot: u64) -> PlatformFault {
         let mut lots = fastrand::Rng::with_seed(lot);
         let mut state = self.state();
         // What was broken for good is repaired one day.
@@ -161,23 +161,23 @@ impl Stand {
         let process = lots.usize(0..self.processes.len());
         match lots.u8(0..100) {
             0..22 => {
-                state.struck.power += 1;
+                state.injected.power += 1;
                 self.cut(&mut state, lots.u64(..));
-                Blow::Power {
+                PlatformFault::Power {
                     keeps: self.durability == Durability::Full,
                 }
             }
             22..44 => {
-                state.struck.killed += 1;
+                state.injected.killed += 1;
                 self.processes[process].kill_after(lots.u64(1..120));
-                Blow::Slight
+                PlatformFault::Unnoticed
             }
             44..54 => {
-                state.struck.restarted += 1;
-                Blow::Process(process)
+                state.injected.restarted += 1;
+                PlatformFault::Process(process)
             }
             54..74 => {
-                state.struck.errors += 1;
+                state.injected.errors += 1;
                 let kind = lots.choice(Kind::ALL).unwrap_or(Kind::Write);
                 let fault = Fault {
                     kind,
@@ -185,17 +185,17 @@ impl Stand {
                     for_good: lots.u8(0..6) == 0,
                 };
                 state.machine.disk(|disk| disk.fail(fault));
-                Blow::Slight
+                PlatformFault::Unnoticed
             }
             74..80 => {
-                state.struck.full += 1;
+                state.injected.full += 1;
                 let full = Fault::for_good(Kind::Full, lots.u64(1..40));
                 state.machine.disk(|disk| disk.fail(full));
-                Blow::Slight
+                PlatformFault::Unnoticed
             }
             _ => {
-                state.struck.checkpoints += 1;
-                Blow::Slight
+                state.injected.checkpoints += 1;
+                PlatformFault::Unnoticed
             }
         }
     }
@@ -214,9 +214,9 @@ impl Stand {
 }
 
 /// What both engines have in common here.
-macro_rules! ground {
+macro_rules! platform {
     ($queue:ty, $open:expr, $database:expr) => {
-        impl Ground<$queue> for Stand {
+        impl Platform<$queue> for FailingPlatform {
             fn open(
                 &self,
                 process: usize,
@@ -227,8 +227,8 @@ macro_rules! ground {
                 $open(path, self.start(process, path, clock, random)?)
             }
 
-            fn strike(&self, lot: u64) -> Blow {
-                self.break_something(lot)
+            fn break_something(&self, lot: u64) -> PlatformFault {
+                self.draw_fault(lot)
             }
 
             fn is_dead(&self, process: usize) -> bool {
@@ -240,11 +240,11 @@ macro_rules! ground {
                 broken || self.processes.iter().any(|process| process.is_dying())
             }
 
-            fn mend(&self) {
+            fn repair(&self) {
                 self.state().machine.disk(|disk| disk.mend());
             }
 
-            fn tend(&self, queue: &$queue) {
+            fn work_in_background(&self, queue: &$queue) {
                 // What goes wrong is met again by the next write.
                 let _ = $database(queue).checkpoint();
             }
@@ -260,5 +260,5 @@ fn database_of(queue: &WorkflowQueue) -> &Database {
     queue.database()
 }
 
-ground!(FastQueue, FastQueue::open_with, FastQueue::database);
-ground!(WorkflowQueue, open_workflow, database_of);
+platform!(FastQueue, FastQueue::open_with, FastQueue::database);
+platform!(WorkflowQueue, open_workflow, database_of);

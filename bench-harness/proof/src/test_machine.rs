@@ -53,7 +53,7 @@ impl Random for Constant {
 /// A machine, and beside it what the engines have outside of their database: locks and sockets,
 /// which are the real system's.
 #[derive(Debug)]
-pub struct Rig {
+pub struct TestMachine {
     folder: tempfile::TempDir,
     path: PathBuf,
     vfs: Vfs,
@@ -62,14 +62,14 @@ pub struct Rig {
     random: Arc<Constant>,
 }
 
-impl Rig {
-    /// A rig whose machine has an empty disk.
+impl TestMachine {
+    /// A machine with an empty disk.
     ///
     /// # Errors
     /// When the system gives no folder.
     pub fn new(seed: u64) -> std::io::Result<Self> {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
-        let rig = Self {
+        let tested = Self {
             path: folder.path().join("q.db"),
             folder,
             vfs: Vfs::acquire(),
@@ -77,8 +77,8 @@ impl Rig {
             clock: Arc::default(),
             random: Arc::new(Constant(seed)),
         };
-        rig.vfs.run_on(&rig.machine);
-        Ok(rig)
+        tested.vfs.run_on(&tested.machine);
+        Ok(tested)
     }
 
     /// The database file's name on the disk.
@@ -104,7 +104,7 @@ impl Rig {
         self.vfs.run_on(&self.machine);
     }
 
-    /// Time begins again as it did for a new rig.
+    /// Time begins again as it did for a new one.
     pub fn rewind(&mut self) {
         self.clock = Arc::default();
     }

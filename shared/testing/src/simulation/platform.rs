@@ -1,5 +1,5 @@
-//! What the file lies on. Here it is a file of the system's; a proof has a disk that fails, in a
-//! machine whose power goes.
+//! The machine and the disk under the database. Here they are those of the system; a proof has a
+//! disk that fails, in a machine that loses power.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use queue_core::random::Random;
 /// How often a process is tried to be started where the disk may refuse.
 const TRIES: usize = 3;
 
-/// What a run stands on. A function that opens the file is one that never breaks.
-pub trait Ground<Q: Queue> {
+/// The machine and the disk of a run. A function that opens the file is a platform that never breaks.
+pub trait Platform<Q: Queue> {
     /// Opens the file, as the process of that number.
     ///
     /// # Errors
@@ -29,9 +29,9 @@ pub trait Ground<Q: Queue> {
     ) -> Result<Q>;
 
     /// Breaks something; `lot` says what.
-    fn strike(&self, lot: u64) -> Blow {
+    fn break_something(&self, lot: u64) -> PlatformFault {
         let _ = lot;
-        Blow::Slight
+        PlatformFault::Unnoticed
     }
 
     /// Whether a process has been killed meanwhile.
@@ -45,16 +45,16 @@ pub trait Ground<Q: Queue> {
         false
     }
 
-    /// Nothing is broken any more.
-    fn mend(&self) {}
+    /// Repairs whatever is broken.
+    fn repair(&self) {}
 
-    /// Does what a process does in its background.
-    fn tend(&self, queue: &Q) {
+    /// Does the work of a process's background threads.
+    fn work_in_background(&self, queue: &Q) {
         let _ = queue;
     }
 }
 
-impl<Q: Queue, F> Ground<Q> for F
+impl<Q: Queue, F> Platform<Q> for F
 where
     F: Fn(&Path, Arc<dyn Clock>, Arc<dyn Random>) -> Result<Q>,
 {
@@ -69,11 +69,11 @@ where
     }
 }
 
-/// What broke.
+/// Fault of a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blow {
+pub enum PlatformFault {
     /// Nothing that anybody notices at once.
-    Slight,
+    Unnoticed,
     /// The process of that number is to be started anew.
     Process(usize),
     /// The power went, and came back: no process is left.
@@ -84,18 +84,18 @@ pub enum Blow {
 }
 
 impl<Q: Queue> Simulation<'_, Q> {
-    /// Something breaks.
-    pub(super) fn strike(&mut self) {
+    /// Breaks something of the platform.
+    pub(super) fn break_something(&mut self) {
         let lot = self.world.lock().rng.u64(..);
-        let blow = self.ground.strike(lot);
-        self.world.lock().note(format_args!("{blow:?}"));
-        match blow {
-            Blow::Slight => {
+        let fault = self.platform.break_something(lot);
+        self.world.lock().note(format_args!("{fault:?}"));
+        match fault {
+            PlatformFault::Unnoticed => {
                 let tended = self.draw_place(self.queues.len());
-                self.ground.tend(&self.queues[tended].inner);
+                self.platform.work_in_background(&self.queues[tended].inner);
             }
-            Blow::Process(process) => self.restart(process),
-            Blow::Power { keeps } => {
+            PlatformFault::Process(process) => self.restart(process),
+            PlatformFault::Power { keeps } => {
                 self.world.lock().counts.cuts += 1;
                 self.workers.clear();
                 self.world.lock().power_cut();
@@ -109,13 +109,13 @@ impl<Q: Queue> Simulation<'_, Q> {
                 }
             }
         }
-        self.rouse();
+        self.wake_all();
     }
 
-    /// Processes that have died take their workers with them, and are started anew.
-    pub(super) fn bury(&mut self) {
+    /// Restarts processes that have died; their workers died with them.
+    pub(super) fn restart_the_dead(&mut self) {
         for process in 0..self.queues.len() {
-            if self.ground.is_dead(process) {
+            if self.platform.is_dead(process) {
                 self.restart(process);
             }
         }
@@ -132,7 +132,10 @@ impl<Q: Queue> Simulation<'_, Q> {
     fn start_process(&mut self, process: usize) {
         let clock: Arc<dyn Clock> = Arc::<crate::conformance::ManualClock>::clone(&self.clock);
         for _ in 0..TRIES {
-            match self.ground.open(process, &self.path, &clock, &self.random) {
+            match self
+                .platform
+                .open(process, &self.path, &clock, &self.random)
+            {
                 Ok(inner) => {
                     self.queues[process] = Arc::new(Faulty {
                         inner,
@@ -142,7 +145,7 @@ impl<Q: Queue> Simulation<'_, Q> {
                     return;
                 }
                 // Whoever starts processes sees to the disk first.
-                Err(_) if self.ground.is_broken() => self.ground.mend(),
+                Err(_) if self.platform.is_broken() => self.platform.repair(),
                 Err(error) => {
                     let what = format!("the file does not open: {error}");
                     return self.world.lock().violated(what);
