@@ -282,9 +282,12 @@ pub fn the_examples_of_the_help_work_with_any_file_name() {
     for file in files {
         sandbox.write(file, "");
     }
-    sandbox.write("flac", "#!/bin/sh
+    sandbox.write(
+        "flac",
+        "#!/bin/sh
 rm -- \"$1\"
-");
+",
+    );
     let line = example.trim().replace("flac", "sh ./flac");
     let done = shell(&sandbox, &line);
     assert_eq!(done.code(), 0, "{line}: {}", done.stderr());

@@ -11,12 +11,12 @@ use queue_core::clock::{BootTime, Clock, Now};
 use queue_core::error::Result;
 use queue_core::queue::WorkerInfo;
 use queue_core::runtime::executor::{Ending, Unreachable};
+use queue_core::runtime::protocol::Event;
+use queue_core::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
+use queue_core::sidecar::Origin;
+use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::listener::Place;
 use queue_core::sidecar::registration::{DeadLock, Registration};
-use queue_core::runtime::protocol::Event;
-use queue_core::sidecar::Origin;
-use queue_core::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
-use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::wakeup::{Signal, Waker};
 
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use queue_core::clock::{BootTime, Clock};
 use queue_core::queue::{Queue, Serves};
 use queue_core::runtime::driver::{CallOf, Driver, Observer, Turn};
 use queue_core::runtime::pacemaker;
-use queue_core::sidecar::registration::Registration;
 use queue_core::runtime::protocol::{Config as WorkerConfig, WorkerEvent};
+use queue_core::sidecar::registration::Registration;
 use queue_core::sidecar::wakeup::Waker;
 
 /// Turns a worker may take without ever waiting for something to happen.
