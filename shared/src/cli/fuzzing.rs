@@ -51,6 +51,7 @@ pub fn unit(program: &str, database: &str, queue: &str, extra: &[String]) -> Res
         run_as: None,
         slots: None,
         queue,
+        grace: std::time::Duration::from_secs(10),
         extra,
         option: None,
     };

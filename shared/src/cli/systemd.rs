@@ -153,6 +153,7 @@ fn text<Q: Queue, X: Extra>(context: &Context<Q>, worker: &Worker<X>) -> Result<
         run_as: worker.service.run_as.as_deref(),
         slots: worker.slots,
         queue: &worker.queue,
+        grace: worker.commands.grace(),
         extra: &[worker.commands.words(), worker.extra.words()?].concat(),
         option: context.durability_option(),
     }

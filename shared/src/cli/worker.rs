@@ -109,13 +109,13 @@ fn hooks<Q: Queue>(
     queue: &Arc<Q>,
     printer: &Printer,
 ) -> Result<Option<Hooks>> {
-    let Some(command) = arguments.on_finish.as_deref() else {
+    let Some(command) = arguments.commands.on_finish.as_deref() else {
         return Ok(None);
     };
     let reader = Arc::clone(queue);
     Hooks::new(hooks::Settings {
         command,
-        timeout: arguments.hook_timeout,
+        timeout: arguments.commands.hook_timeout,
         database: queue.path(),
         folder: arguments.folder.as_deref(),
         printer: printer.clone(),

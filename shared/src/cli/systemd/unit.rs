@@ -1,6 +1,7 @@
 //! The unit file's text. Pure.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::super::escape;
 use crate::error::{Error, Result};
@@ -24,14 +25,15 @@ pub(in super::super) struct Unit<'a> {
     pub(in super::super) slots: Option<u32>,
     /// The queue worked.
     pub(in super::super) queue: &'a str,
+    /// How long its worker lets tasks finish at a stop.
+    pub(in super::super) grace: Duration,
     /// How its worker runs commands, and what it has beyond those of every program.
     pub(in super::super) extra: &'a [String],
     /// One more option.
     pub(in super::super) option: Option<&'static str>,
 }
 
-/// A worker hands tasks back within ten seconds; what is left in its group then is killed. An
-/// out-of-memory kill of a task must not end the worker and all other tasks with it. A command that
+/// An out-of-memory kill of a task must not end the worker and all other tasks with it. A command that
 /// takes the worker down with it is stopped by its budget of crashes, not by systemd's patience with
 /// the service. Nothing here is noticed by commands: they find what they would in a shell of that
 /// account.
@@ -43,10 +45,12 @@ RestartSec=2
 RestartPreventExitStatus=2
 WatchdogSec=60
 KillMode=mixed
-TimeoutStopSec=30
 OOMPolicy=continue
 TasksMax=infinity
 ";
+
+/// Seconds after the grace time in which a worker hands its tasks back; systemd then kills what is left.
+const HAND_BACK: u64 = 20;
 
 /// What commands can notice: no `sudo`, no programs of another architecture, files that others cannot
 /// read.
@@ -112,6 +116,8 @@ impl Unit<'_> {
             let _ = writeln!(text, "User={account}");
         }
         text += SERVICE;
+        let stop = self.grace.as_secs().saturating_add(HAND_BACK);
+        let _ = writeln!(text, "TimeoutStopSec={stop}");
         if self.harden {
             text += HARDENING;
         }
@@ -177,6 +183,8 @@ fn describe(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::{Unit, quote};
@@ -191,6 +199,7 @@ mod tests {
             run_as: None,
             slots: None,
             queue: "default",
+            grace: Duration::from_secs(10),
             extra: &[],
             option: None,
         }
@@ -332,6 +341,7 @@ mod tests {
         .render()
         .unwrap();
         assert_eq!(exec(&text)[4..], added);
+        assert!(text.contains("\nTimeoutStopSec=30\n"));
         assert!(text.contains(" --lease 1m 3 \"50%% of $$HOME\\nUser=root\" \"\"\n"));
     }
 

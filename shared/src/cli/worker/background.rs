@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::Serialize;
 
+use super::super::Failure;
 use super::super::program::{Access, Context};
-use super::super::{Failure, duration};
 use super::{Arguments, Extras};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -95,9 +95,6 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
         list.push(value.to_owned());
     };
     add("--queue", arguments.queue.as_ref());
-    add("--grace", duration::show(arguments.grace).as_ref());
-    let hook_timeout = duration::show(arguments.hook_timeout);
-    add("--hook-timeout", hook_timeout.as_ref());
     // Of a folder that is gone there is no name; then they begin where the worker is.
     if let Ok(folder) = current_folder() {
         add("--folder", folder.as_os_str());
@@ -105,16 +102,10 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
     if let Some(slots) = arguments.slots {
         add("--slots", slots.to_string().as_ref());
     }
-    if let Some(hook) = &arguments.on_finish {
-        add("--on-finish", hook.as_ref());
-    }
     list.extend(arguments.commands.words().into_iter().map(OsString::from));
     list.push("--detached".into());
     if arguments.drain {
         list.push("--drain".into());
-    }
-    if arguments.trust_file {
-        list.push("--trust-file".into());
     }
     list.extend(context.durability_option().map(OsString::from));
     Ok(list)

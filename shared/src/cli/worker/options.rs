@@ -34,45 +34,12 @@ pub struct Arguments {
     #[arg(long)]
     pub(super) drain: bool,
 
-    /// How long tasks may go on once the worker is told to stop, and how long a task that is to be
-    /// ended has between SIGTERM and SIGKILL
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "10s",
-        allow_hyphen_values = true,
-        value_parser = duration::parse
-    )]
-    pub(super) grace: Duration,
-
     #[command(flatten)]
     pub(super) commands: Commands,
-
-    /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was cancelled,
-    /// while it ran or because its worker died. Its environment has `QUEUE_TASK_ID`,
-    /// `QUEUE_TASK_NAME`, `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT` and
-    /// `QUEUE_DB`
-    #[arg(long, value_name = "COMMAND")]
-    pub(super) on_finish: Option<String>,
-
-    /// How long the command of --on-finish may run before it is ended
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "60s",
-        allow_hyphen_values = true,
-        value_parser = duration::parse
-    )]
-    pub(super) hook_timeout: Duration,
 
     /// Leave the terminal, log to worker.log in the folder beside the database, print the pid
     #[arg(long)]
     pub(super) background: bool,
-
-    /// As root, run commands even from a database that others can change: one that root does not
-    /// own, that others may write to, or that lies in such a folder
-    #[arg(long)]
-    pub(super) trust_file: bool,
 
     /// Tell the waiting parent on standard output that this worker is registered
     #[arg(long, hide = true, conflicts_with = "background")]
@@ -83,10 +50,21 @@ pub struct Arguments {
     pub(super) folder: Option<PathBuf>,
 }
 
-/// How a worker runs commands; its service is told the same.
+/// How a worker runs and ends commands, as a worker in the background and a service run them too.
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub(in super::super) struct Commands {
+    /// How long tasks may go on once the worker is told to stop, and how long a task that is to be
+    /// ended has between SIGTERM and SIGKILL
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = GRACE,
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    pub(super) grace: Duration,
+
     /// The shell that runs the commands of tasks that name none, with `-c`, such as bash
     #[arg(long, value_name = "SHELL", default_value = SHELL, value_parser = values::shell)]
     shell: String,
@@ -101,24 +79,68 @@ pub(in super::super) struct Commands {
         value_parser = duration::parse
     )]
     output_grace: Duration,
+
+    /// Run this command with `/bin/sh -c` after every task that succeeded, failed or was cancelled,
+    /// while it ran or because its worker died. Its environment has `QUEUE_TASK_ID`,
+    /// `QUEUE_TASK_NAME`, `QUEUE_STATE`, `QUEUE_EXIT_CODE`, `QUEUE_SIGNAL`, `QUEUE_ATTEMPT` and
+    /// `QUEUE_DB`
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) on_finish: Option<String>,
+
+    /// How long the command of --on-finish may run before it is ended
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = HOOK_TIMEOUT,
+        allow_hyphen_values = true,
+        value_parser = duration::parse
+    )]
+    pub(super) hook_timeout: Duration,
+
+    /// As root, run commands even from a database that others can change: one that root does not
+    /// own, that others may write to, or that lies in such a folder
+    #[arg(long)]
+    pub(super) trust_file: bool,
 }
 
+const GRACE: &str = "10s";
 const SHELL: &str = "/bin/sh";
 const OUTPUT_GRACE: &str = "2s";
+const HOOK_TIMEOUT: &str = "1m";
 
 impl Commands {
-    /// The words of a command line that say so, where it is not the default.
+    /// Time from SIGTERM to SIGKILL.
+    pub(in super::super) fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    /// The words of a command line for every option that is not the default.
     pub(in super::super) fn words(&self) -> Vec<String> {
-        let grace = duration::show(self.output_grace);
         let options = [
+            ("--grace", duration::show(self.grace), GRACE),
             ("--shell", self.shell.clone(), SHELL),
-            ("--output-grace", grace, OUTPUT_GRACE),
+            (
+                "--output-grace",
+                duration::show(self.output_grace),
+                OUTPUT_GRACE,
+            ),
+            (
+                "--on-finish",
+                self.on_finish.clone().unwrap_or_default(),
+                "",
+            ),
+            (
+                "--hook-timeout",
+                duration::show(self.hook_timeout),
+                HOOK_TIMEOUT,
+            ),
         ];
-        let said = options
+        let options = options
             .into_iter()
             .filter(|(_, value, default)| value != default);
-        said.flat_map(|(name, value, _)| [name.to_owned(), value])
-            .collect()
+        let words = options.flat_map(|(name, value, _)| [name.to_owned(), value]);
+        let trust = self.trust_file.then(|| "--trust-file".to_owned());
+        words.chain(trust).collect()
     }
 }
 
@@ -141,8 +163,8 @@ impl Arguments {
         WorkerOptions {
             queue: self.queue.clone(),
             drain: self.drain,
-            trust_file: self.trust_file,
-            grace: self.grace,
+            trust_file: self.commands.trust_file,
+            grace: self.commands.grace,
             output_grace: self.commands.output_grace,
             shell: self.commands.shell.clone(),
             folder: self.folder.clone(),

@@ -55,12 +55,33 @@ pub fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
         let line = unit.lines().find(|line| line.starts_with("ExecStart="));
         line.unwrap().to_owned()
     };
-    let asked = starts(&["--shell", "bash", "--output-grace", "5s"]);
-    assert!(
-        asked.ends_with(" --shell bash --output-grace 5s"),
-        "{asked}"
-    );
-    let plain = starts(&["--shell", "/bin/sh", "--output-grace", "2s"]);
+    let options = [
+        "--grace",
+        "1m",
+        "--shell",
+        "bash",
+        "--output-grace",
+        "5s",
+        "--on-finish",
+        "note $QUEUE_TASK_ID",
+        "--hook-timeout",
+        "30s",
+        "--trust-file",
+    ];
+    let asked = starts(&options);
+    let words = " --grace 1m --shell bash --output-grace 5s --on-finish \"note $$QUEUE_TASK_ID\" \
+                 --hook-timeout 30s --trust-file";
+    assert!(asked.ends_with(words), "{asked}");
+    let unit = sandbox.ok(&["systemd", "print", "--grace", "1m"]);
+    assert!(unit.contains("\nTimeoutStopSec=80\n"), "{unit}");
+    let plain = starts(&[
+        "--shell",
+        "/bin/sh",
+        "--output-grace",
+        "2s",
+        "--grace",
+        "10s",
+    ]);
     assert_eq!(plain, starts(&[]));
     assert!(plain.ends_with("queue.db\""), "{plain}");
 }
