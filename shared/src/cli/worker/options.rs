@@ -16,10 +16,6 @@ use crate::task::DEFAULT_QUEUE;
 /// the rest; a second signal makes it hand back at once. If it is killed, the next worker ends its
 /// commands and returns its tasks.
 #[derive(clap::Args, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches of the command line"
-)]
 pub struct Arguments {
     /// How many tasks run at once [default: the number of cores]
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
