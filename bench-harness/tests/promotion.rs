@@ -14,7 +14,7 @@ use queue_core::error::Error;
 use queue_core::maintenance::restore;
 use queue_core::outcome::{Outcome, Settled, Settlement};
 use queue_core::queue::{Queue, Serves};
-use queue_core::sidecar::registration::Registration;
+use queue_core::sidecar::Registration;
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};

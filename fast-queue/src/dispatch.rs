@@ -8,7 +8,7 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats, Waits,
     WorkerInfo,
 };
-use queue_core::sidecar::wakeup::Wake;
+use queue_core::sidecar::Wake;
 use queue_core::task::{NewTask, TaskId};
 
 use crate::queue::FastQueue;

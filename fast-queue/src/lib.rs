@@ -125,7 +125,7 @@ pub use queue_core::queue::{
 pub use queue_core::remedy::Remedy;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};
-pub use queue_core::sidecar::wakeup::Wake;
+pub use queue_core::sidecar::Wake;
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use queue_core::error::{Error, Result};
 use queue_core::queue::Change;
-use queue_core::sidecar::wakeup::Wake;
+use queue_core::sidecar::Wake;
 use queue_core::sqlite::{CORE, Database, Due, Durability, OpenOptions};
 use rusqlite::Connection;
 

@@ -7,7 +7,7 @@ use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Running, Settled, Settlement, Verdict, decide};
-use queue_core::sidecar::wakeup::Wake;
+use queue_core::sidecar::Wake;
 use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
 use rusqlite::{Connection, Transaction};

@@ -10,10 +10,11 @@ use std::sync::{Arc, mpsc};
 
 use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
+use queue_core::internals::registration::live_workers;
 use queue_core::queue::{Serves, WorkerInfo};
 use queue_core::runtime::{Observer, Recovered, Worker, WorkerEvent, WorkerOptions, recover_once};
-use queue_core::sidecar::wakeup::Waker;
-use queue_core::sidecar::{boot_id, registration::live_workers};
+use queue_core::sidecar::Waker;
+use queue_core::sidecar::boot_id;
 use queue_core::{NewTask, Queue, State};
 use queue_testing::patience::until;
 use queue_testing::processes::is_running;

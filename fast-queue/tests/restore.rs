@@ -12,7 +12,7 @@ use fast_queue::{
     Settled, Settlement, State, TaskId, WorkerId,
 };
 use queue_core::maintenance::{Restored, restore, salvage};
-use queue_core::sidecar::registration::Registration;
+use queue_core::sidecar::Registration;
 
 struct Sandbox {
     folder: tempfile::TempDir,

@@ -12,7 +12,7 @@ use queue_core::outcome::{Outcome, Settlement};
 use queue_core::queue::Serves;
 use queue_core::runtime::handlers::{Done, Handlers};
 use queue_core::runtime::{Hold, Observer, Summary, Worker, WorkerEvent, WorkerOptions};
-use queue_core::sidecar::registration::Registration;
+use queue_core::sidecar::Registration;
 use queue_core::{NewTask, Queue, State, TaskId, TaskOptions};
 use queue_testing::patience::until;
 use tempfile::TempDir;

@@ -6,6 +6,15 @@
 //! [`sidecar`] how processes of one machine find each other, [`sqlite`] how tasks are stored and
 //! [`runtime`] how they are run.
 
+#![cfg_attr(
+    not(feature = "internals"),
+    expect(
+        dead_code,
+        unreachable_pub,
+        reason = "only `internals` reaches some parts from outside"
+    )
+)]
+
 pub mod claim;
 pub mod clock;
 pub mod error;

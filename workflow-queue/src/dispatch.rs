@@ -10,7 +10,7 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
     RetryPlan, Stats, Waits, WorkerInfo,
 };
-use queue_core::sidecar::wakeup::Wake;
+use queue_core::sidecar::Wake;
 use queue_core::sqlite::{aside, verbs};
 use queue_core::task::{NewTask, TaskId, check_name};
 use queue_core::workflow::Edge;

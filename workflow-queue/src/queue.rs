@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use queue_core::error::{Error, Result};
-use queue_core::sidecar::wakeup::Wake;
+use queue_core::sidecar::Wake;
 use queue_core::sqlite::{CORE, Database, Due, WORKFLOW};
 use rusqlite::{Connection, Transaction};
 

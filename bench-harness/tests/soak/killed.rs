@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use fast_queue::FastQueue;
 use queue_core::Claim;
 use queue_core::queue::Serves;
-use queue_core::sidecar::registration::Registration;
+use queue_core::sidecar::Registration;
 use queue_proof::process::trace::{Traced, was_killed};
 
 use crate::template::{Copied, Left, Template, claim, settle, try_claim};

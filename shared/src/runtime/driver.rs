@@ -14,7 +14,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use calls::{Answer, AnswerOf, Call, CallOf, Listed};
+pub(crate) use calls::{Answer, Call};
+pub use calls::{AnswerOf, CallOf};
 use calls::{UnderWay, request};
 pub use observer::Observer;
 

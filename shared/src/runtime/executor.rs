@@ -51,7 +51,7 @@ use preparer::Preparer;
 use slots::{Job, Running};
 use source::Source;
 use spawner::{Began, Order, Spawner};
-pub use spawner::{Commands, Started};
+pub(crate) use spawner::{Commands, Started};
 use survivors::DYING_MS;
 
 /// The commands and handlers that run in one worker.

@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What keeps a worker's claims.
 #[derive(Debug)]
-pub struct Heart {
+pub(crate) struct Heart {
     lease: Duration,
     /// The earliest end of each lease that is possible by what is known here.
     held: BTreeMap<Claim, BootTime>,
@@ -40,7 +40,7 @@ struct Beat {
 
 /// What happened.
 #[derive(Debug)]
-pub enum HeartEvent<'a> {
+pub(crate) enum HeartEvent<'a> {
     /// The worker holds these, under leases that began no earlier than `since`.
     Claimed {
         /// The claims.
@@ -58,7 +58,7 @@ pub enum HeartEvent<'a> {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeartAction {
+pub(crate) enum HeartAction {
     /// Extend the leases of these claims.
     Beat(Vec<Claim>),
     /// Read how these claims stand, which needs no write.
@@ -83,7 +83,7 @@ pub enum News {
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeartStep {
+pub(crate) struct HeartStep {
     /// To be performed in this order.
     pub actions: Vec<HeartAction>,
     /// When to step again.
@@ -92,7 +92,7 @@ pub struct HeartStep {
 
 impl Heart {
     /// The heart of a worker that holds nothing yet.
-    pub fn new(lease: Duration, now: BootTime) -> Self {
+    pub(crate) fn new(lease: Duration, now: BootTime) -> Self {
         Self {
             lease,
             held: BTreeMap::new(),
@@ -106,7 +106,7 @@ impl Heart {
     }
 
     /// Takes in what happened and says what to do.
-    pub fn step<'a>(
+    pub(crate) fn step<'a>(
         &mut self,
         now: BootTime,
         events: impl IntoIterator<Item = HeartEvent<'a>>,
@@ -131,7 +131,7 @@ impl Heart {
     }
 
     /// Takes in what happened; the next step says what to do about it.
-    pub fn take_in(&mut self, event: HeartEvent<'_>) {
+    pub(crate) fn take_in(&mut self, event: HeartEvent<'_>) {
         match event {
             HeartEvent::Claimed { claims, since } => {
                 let until = since.after(self.lease);
@@ -148,7 +148,7 @@ impl Heart {
     }
 
     /// When the lease of a claim runs out at the earliest; `None` if it is not held.
-    pub fn held_until(&self, claim: Claim) -> Option<BootTime> {
+    pub(crate) fn held_until(&self, claim: Claim) -> Option<BootTime> {
         self.held.get(&claim).copied()
     }
 

@@ -23,10 +23,10 @@ use crate::workflow::Edge;
 use writer::Writer;
 
 /// Bytes of an output that is a variable too, at most.
-pub const VARIABLE_BYTES: usize = 4 << 10;
+pub(crate) const VARIABLE_BYTES: usize = 4 << 10;
 /// Bytes of all such variables of a command, with their names: a small part of what the system
 /// lets a program be started with.
-pub const VARIABLES_BYTES: usize = 32 << 10;
+pub(crate) const VARIABLES_BYTES: usize = 32 << 10;
 
 /// The variable that names the folder.
 pub(super) const FOLDER: &str = "QUEUE_INPUTS";

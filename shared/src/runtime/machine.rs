@@ -48,7 +48,7 @@ const KEPT_OF_EACH: usize = 1 << 10;
     clippy::struct_excessive_bools,
     reason = "each is a wish or a mark of its own; any combination of them occurs"
 )]
-pub struct Machine {
+pub(crate) struct Machine {
     config: Config,
     running: Vec<Execution>,
     unsettled: Vec<Finished>,
@@ -122,7 +122,7 @@ impl Backoff {
 
 impl Machine {
     /// A worker that has just been registered.
-    pub fn new(config: Config, now: Now) -> Self {
+    pub(crate) fn new(config: Config, now: Now) -> Self {
         Self {
             config,
             running: Vec::new(),
@@ -157,7 +157,7 @@ impl Machine {
     }
 
     /// Takes in what happened and says what to do.
-    pub fn step(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
+    pub(crate) fn step(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
         self.hear(now, events);
         let finished = self.finished(now);
         if !finished {
@@ -172,7 +172,7 @@ impl Machine {
 
     /// Takes in what happened while a call on the file is under way, and says what need not wait
     /// for it. Finished is a worker that may not wait for it any longer.
-    pub fn attend(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
+    pub(crate) fn attend(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
         self.hear(now, events);
         let finished = self.gives_up(now);
         Step {
@@ -191,7 +191,7 @@ impl Machine {
     }
 
     /// When an execution is to be ended at the latest, or the worker's own time is over.
-    pub fn deadline(&self) -> Option<BootTime> {
+    pub(crate) fn deadline(&self) -> Option<BootTime> {
         let stop = match self.stop {
             Stop::No => None,
             Stop::Finishing { until: at } | Stop::Ending { give_up: at } => Some(at),
@@ -201,17 +201,17 @@ impl Machine {
     }
 
     /// Whether the worker was told to stop, or had to.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stop != Stop::No
     }
 
     /// Whether the worker was told to end at once, or had to.
-    pub fn is_ending(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         matches!(self.stop, Stop::Ending { .. })
     }
 
     /// What ran here and is not in the file, or in one that was taken away.
-    pub fn unrecorded(&self) -> Vec<Unrecorded> {
+    pub(crate) fn unrecorded(&self) -> Vec<Unrecorded> {
         let unsettled = self.unsettled.iter().filter_map(Finished::unrecorded);
         self.lately
             .lost()
@@ -221,19 +221,19 @@ impl Machine {
     }
 
     /// Whether the worker runs the task of that claim, or is about to record how it ended.
-    pub fn works_at(&self, claim: Claim) -> bool {
+    pub(crate) fn works_at(&self, claim: Claim) -> bool {
         let running = self.running.iter().map(|run| run.claim);
         let unsettled = self.unsettled.iter().map(|done| done.claim);
         running.chain(unsettled).any(|own| own == claim)
     }
 
     /// Whether the worker ended because nothing was left for it to run.
-    pub fn has_drained(&self) -> bool {
+    pub(crate) fn has_drained(&self) -> bool {
         self.config.drain && self.nothing_left && !self.is_stopping() && !self.unusable
     }
 
     /// What ended the worker before its time.
-    pub fn take_error(&mut self) -> Option<Error> {
+    pub(crate) fn take_error(&mut self) -> Option<Error> {
         self.error.take()
     }
 

@@ -102,7 +102,7 @@ pub enum Event {
 /// What is to be done. Claims, settles, questions to the file and starts may wait for the file or
 /// for a disk; nothing else does.
 #[derive(Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// Claim up to `limit` tasks.
     Claim {
         /// As many as there are free slots.
@@ -238,7 +238,7 @@ pub struct Unrecorded {
 
 /// What to do next.
 #[derive(Debug, Default)]
-pub struct Step {
+pub(crate) struct Step {
     /// To be performed in this order.
     pub actions: Vec<Action>,
     /// When to step again even if nothing happens; not later than that.

@@ -21,7 +21,7 @@ pub struct Stopper(Arc<Requests>);
 
 /// Where a worker hears of requests to stop.
 #[derive(Debug)]
-pub struct StopReceiver(Arc<Requests>);
+pub(crate) struct StopReceiver(Arc<Requests>);
 
 /// Requests to stop, one byte each.
 #[derive(Debug)]

@@ -44,7 +44,7 @@ const FIRST_PEER_TOKEN: u64 = 4;
 
 /// The system as the worker registered with it sees it.
 #[derive(Debug)]
-pub struct System {
+pub(crate) struct System {
     executor: Executor,
     registration: Registration,
     stop: StopReceiver,
@@ -75,7 +75,7 @@ impl System {
     ///
     /// # Errors
     /// When the system refuses to watch a descriptor.
-    pub fn new(
+    pub(crate) fn new(
         mut executor: Executor,
         registration: Registration,
         stop: StopReceiver,
@@ -107,7 +107,7 @@ impl System {
     ///
     /// # Errors
     /// When the system refuses to watch a descriptor.
-    pub fn listen_to(&mut self, pulse: &Pulse) -> Result<()> {
+    pub(crate) fn listen_to(&mut self, pulse: &Pulse) -> Result<()> {
         let bell = pulse.bell();
         self.executor.watch(bell.as_fd(), HEART_TOKEN)?;
         self.bell = Some(bell);
@@ -120,7 +120,7 @@ impl System {
     }
 
     /// The worker's registration, to be closed after it has ended.
-    pub fn into_registration(self) -> Registration {
+    pub(crate) fn into_registration(self) -> Registration {
         self.registration
     }
 
@@ -299,7 +299,7 @@ impl Shell for System {
 ///
 /// # Errors
 /// When the system does not list processes, or refuses to read what their worker recorded.
-pub fn sweep(
+pub(crate) fn sweep(
     processes: &impl Processes,
     sidecar: &Sidecar,
     search: &mut Search,
@@ -349,7 +349,7 @@ fn complete(sidecar: &Sidecar, commands: &[CommandRecord], found: &[Found], now:
 ///
 /// # Errors
 /// As [`sweep`].
-pub fn unreachable(sidecar: &Sidecar, claims: Vec<Claim>, now: Now) -> Result<Vec<Found>> {
+pub(crate) fn unreachable(sidecar: &Sidecar, claims: Vec<Claim>, now: Now) -> Result<Vec<Found>> {
     let commands = recorded(sidecar, &claims)?;
     let mut search = Search::new(claims, now.boot);
     let scan = search
@@ -398,7 +398,11 @@ pub fn recover_once<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
 ///
 /// # Errors
 /// As [`recover_once`].
-pub fn recover_locked<Q: Queue>(queue: &Q, lock: DeadLock, origin: Origin) -> Result<Recovered> {
+pub(crate) fn recover_locked<Q: Queue>(
+    queue: &Q,
+    lock: DeadLock,
+    origin: Origin,
+) -> Result<Recovered> {
     let sidecar = queue.sidecar();
     let recovery = Recovery::new(lock.worker(), origin, queue.now());
     let recovered = recover(queue, sidecar, recovery)?;
@@ -413,7 +417,7 @@ pub fn recover_locked<Q: Queue>(queue: &Q, lock: DeadLock, origin: Origin) -> Re
 ///
 /// # Errors
 /// As [`recover_once`].
-pub fn recover_dead<Q: Queue>(
+pub(crate) fn recover_dead<Q: Queue>(
     queue: &Q,
     sidecar: &Sidecar,
     (worker, origin): (WorkerId, Origin),
@@ -428,7 +432,7 @@ pub fn recover_dead<Q: Queue>(
 ///
 /// # Errors
 /// As [`recover_once`], and when the file takes no write.
-pub fn recover_expired<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
+pub(crate) fn recover_expired<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
     for claim in long_overdue(queue)? {
         of_worker.entry(claim.worker).or_default().push(claim);

@@ -60,7 +60,7 @@ impl Found {
 ///
 /// # Errors
 /// [`Error::Unusable`] with what is open to whom.
-pub fn check(database: &Path, sidecar: &Sidecar) -> Result<()> {
+pub(crate) fn check(database: &Path, sidecar: &Sidecar) -> Result<()> {
     if !geteuid().is_root() {
         return Ok(());
     }
@@ -83,7 +83,7 @@ pub fn check(database: &Path, sidecar: &Sidecar) -> Result<()> {
 
 /// Who else can put commands into a database that a worker of this user, who is not root, runs; as
 /// far as the file, what lies beside it and its folder tell.
-pub fn warning(database: &Path, sidecar: &Sidecar) -> Option<String> {
+pub(crate) fn warning(database: &Path, sidecar: &Sidecar) -> Option<String> {
     let user = geteuid();
     if user.is_root() {
         return None;

@@ -4,14 +4,14 @@
 
 mod boot;
 pub(crate) mod files;
-pub mod listener;
+pub(crate) mod listener;
 mod paths;
-pub mod records;
-pub mod registration;
-pub mod wakeup;
+pub(crate) mod records;
+pub(crate) mod registration;
+pub(crate) mod wakeup;
 
 pub use boot::boot_id;
 pub use listener::Listener;
 pub use paths::Sidecar;
-pub use registration::{Origin, Registration};
+pub use registration::{Origin, Registration, is_alive};
 pub use wakeup::{Signal, Wake, Waker};

@@ -71,7 +71,7 @@ impl Sidecar {
         self.workers().join(format!("{worker}.sock"))
     }
 
-    /// The commands that the worker runs, as [`RecordFile`](super::records::RecordFile) reads them.
+    /// The commands that the worker runs, as `RecordFile` reads them.
     pub fn worker_records(&self, worker: WorkerId) -> PathBuf {
         self.workers().join(format!("{worker}.procs"))
     }

@@ -175,7 +175,7 @@ pub enum Origin {
 ///
 /// # Errors
 /// When the system refuses to read its records, or does not say where this process is.
-pub fn origin_of(sidecar: &Sidecar, worker: &WorkerInfo) -> Result<Origin> {
+pub(crate) fn origin_of(sidecar: &Sidecar, worker: &WorkerInfo) -> Result<Origin> {
     let own = Namespace::own()?;
     if worker.boot_id != own.boot_id {
         return Ok(Origin::EarlierBoot);
@@ -227,7 +227,7 @@ pub fn live_workers<Q: Queue>(queue: &Q) -> Result<Vec<WorkerInfo>> {
 ///
 /// # Errors
 /// As [`Queue::workers`], and when the folder cannot be read.
-pub fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
+pub(crate) fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
     let sidecar = queue.sidecar();
     let folder = sidecar.workers();
     let entries = std::fs::read_dir(&folder)

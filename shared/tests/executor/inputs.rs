@@ -5,8 +5,8 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 
 use queue_core::Clock;
-use queue_core::runtime::executor::End;
-use queue_core::runtime::inputs::{Inputs, Source};
+use queue_core::internals::executor::End;
+use queue_core::internals::inputs::{Inputs, Source};
 use queue_core::{Claim, Edge, Result, SystemClock, TaskId, Work};
 
 use crate::{Bench, PATIENCE};

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::clock::{Clock, SystemClock};
+use queue_core::internals::executor::{End, Ended, Ending, Executor};
+use queue_core::internals::log::LogReader;
 use queue_core::output::{Chunk, Stream};
-use queue_core::runtime::executor::{End, Ended, Ending, Executor};
 use queue_core::runtime::handlers::Handlers;
-use queue_core::runtime::log::LogReader;
 use queue_core::sidecar::Sidecar;
 use queue_core::{Claim, ClaimedTask, Now, Output, TaskId, TaskOptions, Work, WorkerId};
 use queue_testing::processes::is_running;

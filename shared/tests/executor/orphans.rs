@@ -2,8 +2,8 @@
 
 use super::*;
 
-use queue_core::runtime::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
-use queue_core::sidecar::records::{CommandRecords, RecordFile};
+use queue_core::internals::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
+use queue_core::internals::records::{CommandRecords, RecordFile};
 
 /// The processes that carry the mark of one of these claims.
 fn marked(claims: &[Claim]) -> Vec<Found> {

@@ -4,7 +4,7 @@ use super::*;
 
 use std::os::unix::fs::MetadataExt;
 
-use queue_core::runtime::log::{HEAD_BYTES, TAIL_AREA_BYTES, TAIL_BYTES};
+use queue_core::internals::log::{HEAD_BYTES, TAIL_AREA_BYTES, TAIL_BYTES};
 
 #[test]
 fn little_output_of_a_short_command_is_handed_over_in_the_order_of_arrival() {

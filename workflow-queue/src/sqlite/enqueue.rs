@@ -7,7 +7,7 @@ use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sidecar::wakeup::Wake;
+use queue_core::sidecar::Wake;
 use queue_core::sqlite::{Lanes, lane_or_create, rows};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};

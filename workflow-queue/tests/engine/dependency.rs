@@ -3,7 +3,7 @@
 use queue_core::error::Error;
 use queue_core::outcome::{Outcome, Reason};
 use queue_core::queue::{Invariant, Queue, Waits};
-use queue_core::sidecar::wakeup::Signal;
+use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::{Condition, Standing};

@@ -3,7 +3,7 @@
 use queue_core::claim::ClaimRequest;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Queue, Waits};
-use queue_core::sidecar::wakeup::Signal;
+use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use queue_testing::conformance::OTHER;

@@ -12,7 +12,7 @@ use crate::task::{Task, TaskId};
 ///
 /// # Errors
 /// As [`Queue::output`], and when the log file cannot be read.
-pub fn last_output<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>> {
+pub(crate) fn last_output<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>> {
     match claim_log(queue, task).map_err(unreadable)? {
         Some(output) => Ok(Some(output)),
         None if task.state == State::Running => Ok(None),
@@ -20,10 +20,10 @@ pub fn last_output<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>> {
     }
 }
 
-/// Those of these tasks that there are, in this order, each with its [`last_output`].
+/// Those of these tasks that there are, in this order, each with its last output.
 ///
 /// # Errors
-/// As [`last_output`].
+/// When the database or a log cannot be read.
 pub fn last_outputs<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<Vec<(Task, Option<Output>)>> {
     let mut found = queue.with_outputs(ids)?;
     for (task, output) in &mut found {

@@ -13,9 +13,10 @@ mod reader;
 mod tests;
 mod writer;
 
+pub(crate) use kept::last_output;
+pub use kept::last_outputs;
 #[cfg(feature = "cli")]
 pub(crate) use kept::unreadable;
-pub use kept::{last_output, last_outputs};
 pub use reader::{LogError, LogReader};
 pub(super) use writer::LogWriter;
 

@@ -6,7 +6,7 @@ use queue_core::error::Error;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Enqueued, ListQuery, Queue};
-use queue_core::sidecar::wakeup::Signal;
+use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::{
     DEFAULT_QUEUE, MAX_ARGUMENT_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES, NewTask, TaskId, Work,

@@ -17,7 +17,7 @@ use queue_core::outcome::{Outcome, Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{Queue, Serves};
 use queue_core::random::{Random, SystemRandom};
-use queue_core::sidecar::registration::Registration;
+use queue_core::sidecar::Registration;
 use queue_core::state::State;
 use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 

@@ -6,7 +6,7 @@ use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 use queue_core::queue::Queue;
 use queue_core::sidecar::Listener;
-use queue_core::sidecar::wakeup::Signal;
+use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 

@@ -3,9 +3,9 @@
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::BootTime;
+use queue_core::internals::driver::{AnswerOf, CallOf, Driver, Turn};
+use queue_core::internals::pacemaker::Pacemaker;
 use queue_core::queue::Queue;
-use queue_core::runtime::driver::{AnswerOf, CallOf, Driver, Turn};
-use queue_core::runtime::pacemaker::Pacemaker;
 
 use super::faulty::Faulty;
 use super::shell::SimulatedShell;

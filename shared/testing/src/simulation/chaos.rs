@@ -14,10 +14,10 @@ use super::{Config, Platform, Report, Setup};
 use crate::conformance::ManualClock;
 use queue_core::clock::{Clock, Timestamp};
 use queue_core::error::Error;
+use queue_core::internals::driver::Driver;
 use queue_core::options::TaskOptions;
 use queue_core::queue::{PruneRequest, Queue};
 use queue_core::random::{Random, SystemRandom};
-use queue_core::runtime::driver::Driver;
 use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
 
 /// Steps between two looks at every task.

@@ -20,7 +20,7 @@ use queue_core::queue::{
     Repaired, Stats, Waits, WorkerInfo,
 };
 use queue_core::sidecar::Sidecar;
-use queue_core::sidecar::wakeup::Wake;
+use queue_core::sidecar::Wake;
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Edge;
 

@@ -9,15 +9,16 @@ use crate::conformance::ManualClock;
 use queue_core::claim::{Claim, ClaimedTask, WorkerId};
 use queue_core::clock::{BootTime, Clock, Now};
 use queue_core::error::Result;
+use queue_core::internals::executor::{Ending, Unreachable};
+use queue_core::internals::listener::Place;
+use queue_core::internals::protocol::Event;
+use queue_core::internals::registration::DeadLock;
+use queue_core::internals::shell::{Batch, Peer, Shell, StartResult, Sweeper};
 use queue_core::queue::WorkerInfo;
-use queue_core::runtime::executor::{Ending, Unreachable};
-use queue_core::runtime::protocol::Event;
-use queue_core::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
 use queue_core::sidecar::Origin;
+use queue_core::sidecar::Registration;
 use queue_core::sidecar::Sidecar;
-use queue_core::sidecar::listener::Place;
-use queue_core::sidecar::registration::{DeadLock, Registration};
-use queue_core::sidecar::wakeup::{Signal, Waker};
+use queue_core::sidecar::{Signal, Waker};
 
 #[derive(Debug)]
 pub(super) struct SimulatedShell {

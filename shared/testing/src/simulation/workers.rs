@@ -9,12 +9,14 @@ use super::shell::SimulatedShell;
 use super::world::Shared;
 use super::{Plant, Stalls};
 use queue_core::clock::{BootTime, Clock};
+use queue_core::internals::driver::{CallOf, Driver, Turn};
+use queue_core::internals::pacemaker;
+use queue_core::internals::protocol::Config as WorkerConfig;
 use queue_core::queue::{Queue, Serves};
-use queue_core::runtime::driver::{CallOf, Driver, Observer, Turn};
-use queue_core::runtime::pacemaker;
-use queue_core::runtime::protocol::{Config as WorkerConfig, WorkerEvent};
-use queue_core::sidecar::registration::Registration;
-use queue_core::sidecar::wakeup::Waker;
+use queue_core::runtime::Observer;
+use queue_core::runtime::WorkerEvent;
+use queue_core::sidecar::Registration;
+use queue_core::sidecar::Waker;
 
 /// Turns a worker may take without ever waiting for something to happen.
 const MOST_BUSY_TURNS: u32 = 2_000;

@@ -14,11 +14,11 @@ use child::{Child, Kind, Traces};
 use queue_core::claim::{Claim, ClaimedTask, WorkerId};
 use queue_core::clock::{BootTime, Now};
 use queue_core::error::{Error, Result};
+use queue_core::internals::executor::{End, Ended, Ending, StartError};
+use queue_core::internals::orphans::Search;
+use queue_core::internals::recovery::Sweep;
 use queue_core::outcome::{Outcome, Settled, Settlement};
 use queue_core::queue::Reaped;
-use queue_core::runtime::executor::{End, Ended, Ending, StartError};
-use queue_core::runtime::orphans::Search;
-use queue_core::runtime::recovery::Sweep;
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
 

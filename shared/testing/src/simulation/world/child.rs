@@ -2,8 +2,8 @@
 
 use queue_core::claim::Claim;
 use queue_core::clock::BootTime;
-use queue_core::runtime::executor::End;
-use queue_core::runtime::orphans::{Found, Process};
+use queue_core::internals::executor::End;
+use queue_core::internals::orphans::{Found, Process};
 
 /// An execution: a process, or a handler within its worker.
 #[derive(Clone, Debug)]
