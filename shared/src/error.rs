@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::remedy::{self, Remedy};
-use crate::sqlite::Fault;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -44,7 +43,7 @@ pub enum Error {
         what: String,
         /// The commands that help.
         remedy: Option<Remedy>,
-        /// What the system or `SQLite` said.
+        /// What the system or the database said.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -55,7 +54,7 @@ pub enum Error {
         path: PathBuf,
         /// What is short and what to do.
         what: String,
-        /// What the system or `SQLite` said.
+        /// What the system or the database said.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -79,7 +78,7 @@ pub enum Error {
     /// COMMIT returned an error: the write may or may not have happened. An idempotency key
     /// makes it safe to repeat.
     CommitUnknown {
-        /// What `SQLite` said.
+        /// What the database said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -88,8 +87,14 @@ pub enum Error {
         /// The database file.
         path: PathBuf,
     },
-    /// `SQLite` refused a statement for a reason not named above.
-    Sqlite(#[source] rusqlite::Error),
+    /// The database refused a statement for a reason not named above.
+    Refused {
+        /// Whether the same call may succeed later.
+        may_pass: bool,
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The system refused something that is not the database: a file, a process, a socket.
     Io {
         /// What was tried.
@@ -160,7 +165,7 @@ impl Error {
                 "{}: the file is workflow-queue's; use that program on it",
                 path.display()
             ),
-            Self::Sqlite(error) => format!("the database refused: {error}"),
+            Self::Refused { source, .. } => format!("the database refused: {source}"),
             Self::Io { what, source } => format!("{what}: {source}"),
             Self::Bug { what } => format!("{what}; this is a bug, please report it"),
         }
@@ -178,7 +183,7 @@ impl Error {
             | Self::Shortage { .. }
             | Self::Outlived { .. }
             | Self::Promoted { .. }
-            | Self::Sqlite(_)
+            | Self::Refused { .. }
             | Self::Io { .. }
             | Self::Bug { .. } => None,
         }
@@ -197,7 +202,7 @@ impl Error {
             | Self::ClaimLost { .. }
             | Self::Outlived { .. }
             | Self::CommitUnknown { .. }
-            | Self::Sqlite(_)
+            | Self::Refused { .. }
             | Self::Io { .. }
             | Self::Bug { .. } => None,
         }
@@ -219,7 +224,7 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Busy { .. } | Self::Shortage { .. } | Self::CommitUnknown { .. } => true,
-            Self::Sqlite(error) => Fault::of(error).may_pass(),
+            Self::Refused { may_pass, .. } => *may_pass,
             Self::Io { source, .. } => is_shortage(source),
             Self::Invalid { .. }
             | Self::NotFound { .. }

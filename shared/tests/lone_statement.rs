@@ -74,7 +74,7 @@ fn a_broken_constraint_is_the_statements_own_error_and_leaves_nothing() {
     let database = with_numbers(&folder.path().join("q.db"));
     put(&database, 1, 0).unwrap();
     let refused = put(&database, 1, 0).unwrap_err();
-    assert!(matches!(refused, Error::Sqlite(_)), "{refused:?}");
+    assert!(matches!(refused, Error::Refused { .. }), "{refused:?}");
     put(&database, 2, 0).unwrap();
     assert_eq!(numbers(&database), [1, 2]);
 }
@@ -136,7 +136,7 @@ fn what_fails_before_the_commit_is_never_called_unknown() {
     put(&database, 1, 0).unwrap();
     let refused = database.write_statement(|_| -> Result<()> {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        Err(Error::Sqlite(rusqlite::Error::SqliteFailure(code, None)))
+        Err(rusqlite::Error::SqliteFailure(code, None).into())
     });
     let refused = refused.unwrap_err();
     assert!(refused.to_string().contains("damaged"), "{refused:?}");
@@ -165,7 +165,7 @@ fn lone_and_joined_operations_of_many_threads_are_each_in_the_file_once() {
                         put(database, number, 0).unwrap();
                     }
                     let again = put(database, number, 0).unwrap_err();
-                    assert!(matches!(again, Error::Sqlite(_)), "{again:?}");
+                    assert!(matches!(again, Error::Refused { .. }), "{again:?}");
                 }
             });
         }

@@ -110,7 +110,7 @@ pub(super) fn code_of(error: &Error) -> u8 {
         | Error::Outlived { .. }
         | Error::CommitUnknown { .. }
         | Error::Promoted { .. }
-        | Error::Sqlite(_)
+        | Error::Refused { .. }
         | Error::Io { .. } => UNUSABLE,
         Error::ClaimLost { .. } => CLAIM_LOST,
         Error::Bug { .. } => BUG,
@@ -187,7 +187,13 @@ mod tests {
                 5,
             ),
             (Error::Promoted { path }, 5),
-            (Error::Sqlite(rusqlite::Error::InvalidQuery), 5),
+            (
+                Error::Refused {
+                    may_pass: false,
+                    source: Box::new(source()),
+                },
+                5,
+            ),
             (Error::io("x", source()), 5),
             (Error::ClaimLost { task: 1 }, 6),
             (

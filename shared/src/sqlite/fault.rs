@@ -211,10 +211,28 @@ pub fn located(path: &Path, error: rusqlite::Error) -> Error {
 
 /// As [`located`] for an error that has passed through `Error::from` already.
 pub(super) fn relocated(path: &Path, error: Error) -> Error {
-    if let Error::Sqlite(error) = error {
-        located(path, error)
-    } else {
-        error
+    match returned(error) {
+        Ok(error) => located(path, error),
+        Err(error) => error,
+    }
+}
+
+/// The error of `SQLite` within one that `Error::from` made of it.
+pub(super) fn cause(error: &Error) -> Option<&rusqlite::Error> {
+    let Error::Refused { source, .. } = error else {
+        return None;
+    };
+    source.downcast_ref()
+}
+
+/// The error of `SQLite` that [`cause`] finds; the same error where there is none.
+pub(super) fn returned(error: Error) -> Result<rusqlite::Error, Error> {
+    let Error::Refused { may_pass, source } = error else {
+        return Err(error);
+    };
+    match source.downcast() {
+        Ok(error) => Ok(*error),
+        Err(source) => Err(Error::Refused { may_pass, source }),
     }
 }
 
@@ -226,7 +244,10 @@ impl From<rusqlite::Error> for Error {
                     .to_owned(),
             }
         } else {
-            Self::Sqlite(error)
+            Self::Refused {
+                may_pass: Fault::of(&error).may_pass(),
+                source: Box::new(error),
+            }
         }
     }
 }
@@ -324,7 +345,7 @@ mod tests {
                 located(Path::new("q.db"), failure(code)).may_pass(),
                 "{code}"
             );
-            assert!(Error::Sqlite(failure(code)).may_pass(), "{code}");
+            assert!(Error::from(failure(code)).may_pass(), "{code}");
         }
         for code in [
             ffi::SQLITE_IOERR_FSYNC,
@@ -341,7 +362,7 @@ mod tests {
                 !located(Path::new("q.db"), failure(code)).may_pass(),
                 "{code}"
             );
-            assert!(!Error::Sqlite(failure(code)).may_pass(), "{code}");
+            assert!(!Error::from(failure(code)).may_pass(), "{code}");
         }
     }
 
@@ -364,11 +385,11 @@ mod tests {
         }
         assert!(matches!(
             located(path, failure(ffi::SQLITE_CONSTRAINT)),
-            Error::Sqlite(_)
+            Error::Refused { .. }
         ));
         assert!(matches!(
             located(path, rusqlite::Error::QueryReturnedNoRows),
-            Error::Sqlite(_)
+            Error::Refused { .. }
         ));
     }
 }

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use super::checkpointer::watch_log;
 use super::combine::Refusal;
 use super::connection::open_writer;
-use super::fault::{Fault, Shared, located};
+use super::fault::{Fault, Shared, located, returned};
 use super::lanes::known;
 use super::operation::lock;
 use super::options::OpenOptions;
@@ -124,12 +124,9 @@ fn transact<T>(
     operation: impl FnOnce(&Connection) -> Result<T>,
 ) -> Result<T, Refused> {
     perform(connection, BEGIN).map_err(|error| failed(path, error, false))?;
-    let value = operation(connection).map_err(|error| {
-        if let Error::Sqlite(error) = error {
-            failed(path, error, false)
-        } else {
-            error.into()
-        }
+    let value = operation(connection).map_err(|error| match returned(error) {
+        Ok(error) => failed(path, error, false),
+        Err(error) => error.into(),
     })?;
     perform(connection, COMMIT).map_err(|error| failed(path, error, true))?;
     Ok(value)

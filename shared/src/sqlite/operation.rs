@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::combine::{Refusal, Verdict};
-use super::fault::{Fault, Shared, relocated};
+use super::fault::{Fault, Shared, cause, relocated, returned};
 use super::known::Compiled;
 use super::poison::poisoned;
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -58,6 +58,10 @@ pub(super) enum AloneFailure {
     Refused(Refusal, Shared),
     /// Nobody has looked at the schema that it met.
     Unseen,
+}
+
+fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    Fault::of(error) == Fault::Sync
 }
 
 /// Locks a mutex whose data is whole after a panic too: no operation runs under one unprotected.
@@ -137,7 +141,7 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
         let result = catch_unwind(AssertUnwindSafe(|| (self.operation)(connection)));
         let judged = match &result {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(Error::Sqlite(error))) if Fault::of(error) == Fault::Sync => Err(Refusal::Fatal),
+            Ok(Err(error)) if cause(error).is_some_and(is_failed_sync) => Err(Refusal::Fatal),
             Ok(Err(_)) | Err(_) => Err(Refusal::Error),
         };
         self.result = Some(result);
@@ -149,25 +153,30 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
         ALONE.set(Alone::Running);
         let result = catch_unwind(AssertUnwindSafe(|| (self.operation)(connection)));
         let undone = ALONE.replace(Alone::No) == Alone::Undone;
-        match result {
-            Ok(Err(Error::Sqlite(_))) if undone => Err(AloneFailure::Unseen),
-            // What fails before the commit has begun is the statement's own, and undone.
-            Ok(Err(Error::Sqlite(error)))
-                if COMMIT_BEGAN.get() || Fault::of(&error) == Fault::Sync =>
-            {
-                let refusal = Fault::of_commit(&error);
-                Err(AloneFailure::Refused(refusal, Shared(Arc::new(error))))
-            }
+        let error = match result {
+            Ok(Err(error)) => error,
             result => {
-                let succeeded = matches!(result, Ok(Ok(_)));
+                let succeeded = result.is_ok();
                 self.result = Some(result);
-                if succeeded {
+                return if succeeded {
                     Ok(())
                 } else {
                     Err(AloneFailure::Own)
-                }
+                };
             }
-        }
+        };
+        let own = match returned(error) {
+            Ok(_) if undone => return Err(AloneFailure::Unseen),
+            Ok(error) if COMMIT_BEGAN.get() || is_failed_sync(&error) => {
+                let refusal = Fault::of_commit(&error);
+                return Err(AloneFailure::Refused(refusal, Shared(Arc::new(error))));
+            }
+            // What fails before the commit has begun is the statement's own, and undone.
+            Ok(error) => error.into(),
+            Err(error) => error,
+        };
+        self.result = Some(Ok(Err(own)));
+        Err(AloneFailure::Own)
     }
 
     fn is_statement(&self) -> bool {

@@ -12,7 +12,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::database::Database;
-use super::fault::Fault;
+use super::fault::{Fault, cause};
 use super::lines::{CORE, Line, WORKFLOW};
 use super::migrate;
 use super::{rows, statement};
@@ -156,9 +156,11 @@ pub fn judged(
 ) -> Result<Invariant> {
     let mut texts = match found {
         Ok(texts) => texts,
-        Err(Error::Sqlite(error)) if is_damage(&error) => vec![error.to_string()],
         Err(Error::Bug { what }) => vec![what],
-        Err(other) => return Err(other),
+        Err(error) => match cause(&error).filter(|cause| is_damage(cause)) {
+            Some(cause) => vec![cause.to_string()],
+            None => return Err(error),
+        },
     };
     let violations = texts.len() as u64;
     texts.truncate(EXAMPLES);
