@@ -32,7 +32,7 @@ struct View<'a> {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let options = context.options(Access::Read)?;
-    let database = Database::open(&context.path, options, &[CORE])?;
+    let database = Database::open(context.path(), options, &[CORE])?;
     let bytes = database.backup(&arguments.file, arguments.force)?;
     let file = arguments.file.to_string_lossy();
     let sentence = format!("Backed up to {} ({bytes} bytes)", escape::line(&file));

@@ -15,6 +15,7 @@ use super::run::again::Again;
 use super::screen::{self, Format, Screen, note};
 use super::tips;
 use crate::error::{Error, Result};
+use crate::location::Location;
 use crate::queue::Queue;
 use crate::sqlite::{Durability, OpenOptions};
 use crate::task::{DEFAULT_QUEUE, Work};
@@ -55,19 +56,18 @@ impl<Q: Queue> Program<Q> {
         let by_option = common.db.is_some();
         let given = common
             .db
-            .or_else(|| self.variable("DB").map(PathBuf::from))
+            .map(PathBuf::into_os_string)
+            .or_else(|| self.variable("DB"))
             .or_else(|| self.task_database());
-        let (path, by_default) = match given {
-            Some(path) => (path, false),
-            None => (self.default_path()?, true),
+        let (location, by_default) = match given {
+            Some(text) => (Location::parse(text), false),
+            None => (Ok(Location::File(self.default_path()?)), true),
         };
-        if path.as_os_str().is_empty() {
-            return Err(Failure::Usage("the database's path is empty".to_owned()));
-        }
+        let location = location.map_err(|error| Failure::Usage(error.to_string()))?;
         let context = Context {
             program: self,
             screen: Screen::new(self.format(common.output)?),
-            path,
+            location,
             by_option,
             by_default,
             durability: common.durability,
@@ -77,10 +77,10 @@ impl<Q: Queue> Program<Q> {
 
     /// Within a task's command or a hook, the database of the task, unless that is the other program's.
     /// Whatever else is wrong with it is for the verb to say.
-    fn task_database(&self) -> Option<PathBuf> {
+    fn task_database(&self) -> Option<OsString> {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         set("QUEUE_TASK_ID")?;
-        let path = PathBuf::from(set("QUEUE_DB")?);
+        let path = set("QUEUE_DB")?;
         let opened = OpenOptions::new(self.durability).and_then(|options| {
             let options = OpenOptions {
                 read_only: true,
@@ -88,7 +88,7 @@ impl<Q: Queue> Program<Q> {
                 create: false,
                 ..options
             };
-            (self.open)(&path, options)?.refuses()
+            (self.open)(Path::new(&path), options)?.refuses()
         });
         (!matches!(opened, Ok(Some(_)))).then_some(path)
     }
@@ -155,8 +155,8 @@ pub struct Context<Q> {
     pub program: Program<Q>,
     /// Where it prints.
     pub screen: Screen,
-    /// The database file.
-    pub path: PathBuf,
+    /// Where the database is.
+    pub location: Location,
     /// The durability asked for, if it is not to be the program's.
     durability: Option<Durability>,
     /// Whether the path came with `--db`, so that others of its commands need that too.
@@ -171,7 +171,12 @@ impl<Q: Queue> Context<Q> {
     /// # Errors
     /// [`Error::NotFound`] where there is no file and none is to be created; else as the engine.
     pub fn open(&self, access: Access) -> Result<Q> {
-        (self.program.open)(&self.path, self.options(access)?)
+        (self.program.open)(self.path(), self.options(access)?)
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        self.location.path()
     }
 
     /// How to open the database for that; its folder is made where it is the default one.
@@ -192,10 +197,10 @@ impl<Q: Queue> Context<Q> {
             self.create_default_folder()?;
         }
         // What cannot be looked at is for the opening to complain of.
-        if !creates && self.path.try_exists().is_ok_and(|exists| !exists) {
+        if !creates && self.path().try_exists().is_ok_and(|exists| !exists) {
             return Err(Error::not_found(format!(
                 "there is no database at {}; {} creates it with the first task",
-                self.path.display(),
+                self.path().display(),
                 self.command("add-task"),
             )));
         }
@@ -207,7 +212,7 @@ impl<Q: Queue> Context<Q> {
     /// # Errors
     /// [`Failure::Usage`] if `--db` names a different file.
     pub fn on(&self, path: PathBuf) -> Result<Self, Failure> {
-        if self.by_option && !is_same(&self.path, &path) {
+        if self.by_option && !is_same(self.path(), &path) {
             return Err(Failure::Usage(format!(
                 "--db names another file than {}; leave it out",
                 path.display()
@@ -216,7 +221,7 @@ impl<Q: Queue> Context<Q> {
         Ok(Self {
             program: self.program,
             screen: self.screen,
-            path,
+            location: Location::File(path),
             by_option: self.by_option,
             by_default: false,
             durability: self.durability,
@@ -226,12 +231,12 @@ impl<Q: Queue> Context<Q> {
     /// Whether this is a fresh machine: nobody named a file, and the default one is still missing.
     /// A file that somebody named and that is missing may be mistyped, which is an error.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.by_default && self.path.try_exists().is_ok_and(|exists| !exists)
+        self.by_default && self.path().try_exists().is_ok_and(|exists| !exists)
     }
 
     fn create_default_folder(&self) -> Result<()> {
         use std::os::unix::fs::DirBuilderExt;
-        let Some(folder) = self.path.parent() else {
+        let Some(folder) = self.path().parent() else {
             return Ok(());
         };
         std::fs::DirBuilder::new()
@@ -239,7 +244,7 @@ impl<Q: Queue> Context<Q> {
             .mode(0o700)
             .create(folder)
             .map_err(|error| Error::Unusable {
-                path: self.path.clone(),
+                path: self.path().to_owned(),
                 what: "its folder cannot be created; name another file with --db".to_owned(),
                 remedy: None,
                 source: Some(Box::new(error)),
@@ -258,7 +263,7 @@ impl<Q: Queue> Context<Q> {
     pub fn invocation(&self) -> Invocation {
         Invocation {
             program: self.program.name,
-            path: self.path.clone(),
+            path: self.path().to_owned(),
             by_option: self.by_option,
         }
     }

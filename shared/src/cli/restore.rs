@@ -34,7 +34,7 @@ struct View {
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let options = context.options(Access::Create)?;
     let restored = restore(
-        &context.path,
+        context.path(),
         &arguments.file,
         &options,
         context.program.open,
@@ -51,7 +51,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }
     let shown = |path: &Path| path.to_string_lossy().into_owned();
     let view = View {
-        restored: shown(&context.path),
+        restored: shown(context.path()),
         kept: restored.kept.as_deref().map(shown),
         returned: returned(&restored.recovered)
             .iter()

@@ -44,7 +44,7 @@ const COLUMNS: [Column; 5] = [
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let options = context.options(Access::Write)?;
     let saved = salvage(
-        &context.path,
+        context.path(),
         &arguments.file,
         &options,
         context.program.open,
@@ -79,7 +79,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         return Ok(());
     }
     Err(Failure::Error(Error::Unusable {
-        path: context.path.clone(),
+        path: context.path().to_owned(),
         what: "not everything in it could be saved".to_owned(),
         remedy: None,
         source: None,
@@ -94,10 +94,10 @@ fn foreign<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Failure {
         Work::Argv(vec![path]).display()
     };
     Failure::Error(Error::Unusable {
-        path: context.path.clone(),
+        path: context.path().to_owned(),
         what: format!(
             "it is {other}'s, and nothing was made; `{other} --db {} salvage {}` saves it",
-            quoted(&context.path),
+            quoted(context.path()),
             quoted(&arguments.file)
         ),
         remedy: None,

@@ -30,8 +30,8 @@ struct View<'a> {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let options = context.options(Access::Write)?;
-    let shrunk = shrink(&context.path, &options, arguments.force)?;
-    let file = context.path.to_string_lossy();
+    let shrunk = shrink(context.path(), &options, arguments.force)?;
+    let file = context.path().to_string_lossy();
     let view = View {
         file: &file,
         before_bytes: shrunk.before,

@@ -87,7 +87,7 @@ fn fresh<Q: Queue>(context: &Context<Q>) -> Result<(), Failure> {
     context.screen.table(&table(&stats))?;
     note(&format!(
         "there is no database at {} yet; {} creates it with the first task",
-        context.path.display(),
+        context.path().display(),
         context.command("add-task")
     ));
     Ok(())

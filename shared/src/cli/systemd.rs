@@ -142,7 +142,7 @@ fn text<Q: Queue, X: Extra>(context: &Context<Q>, worker: &Worker<X>) -> Result<
     check_queue_name(&worker.queue)?;
     let program = std::env::current_exe()
         .map_err(|error| Error::io("cannot find this program's own file", error))?;
-    let database = std::path::absolute(&context.path)
+    let database = std::path::absolute(context.path())
         .map_err(|error| Error::io("cannot find the database's folder", error))?;
     Unit {
         name: context.program.name,

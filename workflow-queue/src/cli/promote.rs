@@ -38,7 +38,7 @@ struct View<'a> {
 }
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
-    let file = arguments.file.as_ref().unwrap_or(&context.path);
+    let file = arguments.file.as_deref().unwrap_or(context.path());
     let shown = file.to_string_lossy();
     // What cannot be looked at is for the opening to complain of.
     if file.try_exists().is_ok_and(|exists| !exists) {

@@ -72,6 +72,6 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
             open: context.options(Access::Serve)?,
             lease,
         };
-        WorkflowQueue::open_with(&context.path, options)
+        WorkflowQueue::open_with(context.path(), options)
     })
 }

@@ -88,7 +88,7 @@ fn spawn<Q: Queue>(
 /// What the worker is told of its own arguments.
 fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<Vec<OsString>> {
     let refused = |error| Error::io("cannot start the worker", error);
-    let database = std::path::absolute(&context.path).map_err(refused)?;
+    let database = std::path::absolute(context.path()).map_err(refused)?;
     let mut list: Vec<OsString> = vec!["worker".into(), "--db".into(), database.into()];
     let mut add = |name: &str, value: &OsStr| {
         list.push(name.into());

@@ -197,6 +197,29 @@ pub fn a_file_that_is_no_usable_database_is_said_to_be() {
     }
 }
 
+/// An address was taken for the path of a file, and printed as that, password included.
+pub fn an_address_is_refused_and_its_password_not_shown() {
+    let sandbox = Sandbox::new();
+    let address = "postgres://me:secret@host/tasks";
+    let list = |name: &str| {
+        let mut command = sandbox.command(&["list"]);
+        command.env(name, address).env("QUEUE_TASK_ID", "1");
+        if name == "QUEUE_DB" {
+            command.env_remove(variable("DB"));
+        }
+        Done(command.output().unwrap())
+    };
+    for done in [
+        sandbox.run(&["--db", address, "list"]),
+        list(&variable("DB")),
+        list("QUEUE_DB"),
+    ] {
+        let words = "(postgres://…), and this build opens only files";
+        assert_refused(&done, 2, words, address);
+        assert!(!done.stderr().contains("secret"), "{}", done.stderr());
+    }
+}
+
 pub fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);

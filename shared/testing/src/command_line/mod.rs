@@ -43,6 +43,7 @@ macro_rules! command_line_tests {
                 what_does_not_exist_is_not_found
                 text_that_is_not_utf_8_is_refused_in_arguments_and_lines
                 a_file_that_is_no_usable_database_is_said_to_be
+                an_address_is_refused_and_its_password_not_shown
                 a_folder_in_the_way_is_said_to_be_and_the_database_still_read
                 a_current_folder_that_was_deleted_is_said_to_be
                 a_newer_schema_is_refused_by_every_verb
