@@ -166,7 +166,7 @@ fn processes_work(queue: &impl Queue, engine: &str) {
     queue
         .enqueue(vec![NewTask::shell("task", "true"); 2])
         .expect("enqueued");
-    let mut cycle = Measuring::start(&arguments, queue.path());
+    let mut cycle = Measuring::start(&arguments, queue.coordination().location().path());
     let mut lines = cycle.lines();
     assert_eq!(lines.next().as_deref(), Some("ready"));
     let mut stdin = cycle.0.stdin.take().expect("a pipe");
@@ -177,7 +177,10 @@ fn processes_work(queue: &impl Queue, engine: &str) {
     let succeeded = queue.stats().expect("stats").count(State::Succeeded);
     assert_eq!(report["done"], succeeded, "{report}");
 
-    let mut stamp = Measuring::start(&["stamp", "worker", "--engine", engine], queue.path());
+    let mut stamp = Measuring::start(
+        &["stamp", "worker", "--engine", engine],
+        queue.coordination().location().path(),
+    );
     let task = NewTask::handler("stamp", []);
     queue.enqueue(vec![task]).expect("enqueued");
     let stamped = stamp.lines().next().expect("a stamp");

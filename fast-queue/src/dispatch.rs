@@ -2,13 +2,13 @@
 //! `shared/src/sqlite/verbs/`.
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
+use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats, Waits,
     WorkerInfo,
 };
-use queue_core::sidecar::Wake;
 use queue_core::task::{NewTask, TaskId};
 
 use crate::queue::FastQueue;

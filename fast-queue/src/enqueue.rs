@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use queue_core::clock::Timestamp;
+use queue_core::coordination::Wake;
 use queue_core::error::Result;
 use queue_core::queue::Enqueued;
-use queue_core::sidecar::Wake;
 use queue_core::sqlite::{Lanes, Learned, lane_or_create};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};

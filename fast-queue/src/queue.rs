@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::queue::Change;
-use queue_core::sidecar::Wake;
+use queue_core::sidecar::Sidecar;
 use queue_core::sqlite::{CORE, Database, Due, Durability, OpenOptions};
 use rusqlite::Connection;
 
@@ -49,6 +50,16 @@ impl FastQueue {
         &self.database
     }
 
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// The folder beside the file.
+    pub fn sidecar(&self) -> &Sidecar {
+        self.database.sidecar()
+    }
+
     /// Runs a change in a write transaction unless the file was promoted past `phase`.
     pub(crate) fn change<T: Send + 'static>(
         &self,
@@ -86,20 +97,20 @@ impl FastQueue {
     /// Wakes idle workers, if there is anything for them.
     pub(crate) fn wake_workers(&self, tasks: usize) {
         if tasks > 0 {
-            self.database.waker().wake(tasks);
+            self.database.coordination().wake(tasks);
         }
     }
 
     /// The same for the caller, to be fired after its commit.
     pub(crate) fn wake(&self, tasks: usize) -> Wake {
-        Wake::new(Arc::clone(self.database.waker()), tasks)
+        Wake::new(Arc::clone(self.database.coordination()), tasks)
     }
 
     /// Tells those who wait for tasks to end, and the workers that were asked to end some.
     pub(crate) fn tell_cancelled(&self, changes: &[Change]) {
         for worker in changes.iter().filter_map(Change::asked) {
-            self.database.waker().wake_worker(worker);
+            self.database.coordination().wake_worker(worker);
         }
-        self.database.waker().tell_settled();
+        self.database.coordination().tell_settled();
     }
 }

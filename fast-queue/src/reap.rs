@@ -26,7 +26,7 @@ pub(crate) fn reap_except(
     })?;
     let queued = |reaped: &&Reaped| reaped.state == State::Queued;
     queue.wake_workers(reaped.iter().filter(queued).count());
-    queue.database().waker().tell_settled();
+    queue.database().coordination().tell_settled();
     Ok(reaped)
 }
 

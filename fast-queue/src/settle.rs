@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
 use queue_core::clock::{Now, Timestamp};
+use queue_core::coordination::Wake;
 use queue_core::error::Result;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Running, Settled, Settlement, Verdict, decide};
-use queue_core::sidecar::Wake;
 use queue_core::sqlite::{rows, verbs};
 use queue_core::state::State;
 use rusqlite::{Connection, Transaction};
@@ -34,7 +34,7 @@ impl Done {
             queue.forget_due();
         }
         queue.wake_workers(self.wakes);
-        queue.database().waker().tell_settled();
+        queue.database().coordination().tell_settled();
         self.settled
     }
 }
@@ -49,7 +49,7 @@ pub(crate) fn settle(queue: &FastQueue, settlements: Vec<Settlement>) -> Result<
         let finished_at = settlement.finished_at(now);
         let succeed = move |connection: &Connection| settle_one(connection, claim, finished_at);
         if database.write_statement(succeed)? {
-            database.waker().tell_settled();
+            database.coordination().tell_settled();
             return Ok(vec![Settled::Recorded(State::Succeeded)]);
         }
     }

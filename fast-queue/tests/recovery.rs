@@ -10,7 +10,6 @@ use std::sync::{Arc, mpsc};
 
 use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
-use queue_core::internals::registration::live_workers;
 use queue_core::queue::{Serves, WorkerInfo};
 use queue_core::runtime::{Observer, Recovered, Worker, WorkerEvent, WorkerOptions, recover_once};
 use queue_core::sidecar::Waker;
@@ -94,7 +93,7 @@ fn a_live_worker_recovers_a_killed_one_at_once() {
     let stopper = worker.stopper();
     let (sender, events) = mpsc::channel();
     let running = std::thread::spawn(move || worker.run(&mut Events(sender)).unwrap());
-    assert_eq!(live_workers(&*queue).unwrap().len(), 2);
+    assert_eq!(queue.live_workers().unwrap().len(), 2);
     victim.0.kill().unwrap();
     let recovered = events.iter().find_map(recovery).unwrap();
     assert_eq!(recovered.tasks[0].claim.task, task);

@@ -202,7 +202,7 @@ fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
         ended_at: None,
     };
     bench.queue.settle(vec![settlement]).unwrap();
-    bench.queue.database().waker().tell_settled();
+    bench.queue.database().coordination().tell_settled();
     assert_eq!(running.join().unwrap(), Summary::default());
     assert!(!listens());
 }

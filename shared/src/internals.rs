@@ -61,7 +61,7 @@ pub mod recovery {
 
 /// Locks of workers that have died.
 pub mod registration {
-    pub use crate::sidecar::registration::{DeadLock, live_workers};
+    pub use crate::sidecar::registration::DeadLock;
 }
 
 /// What a worker runs on.

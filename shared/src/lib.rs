@@ -17,6 +17,7 @@
 
 pub mod claim;
 pub mod clock;
+pub mod coordination;
 pub mod error;
 mod ids;
 pub mod location;
@@ -36,6 +37,7 @@ pub mod sqlite;
 pub mod state;
 pub mod task;
 mod work;
+mod worker_info;
 pub mod workflow;
 
 #[cfg(feature = "cli")]

@@ -6,21 +6,21 @@ mod retry_plan;
 mod waits;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::change::Change;
 pub use self::retry_plan::RetryPlan;
 pub use self::waits::{ClaimOrder, Waits};
+pub use crate::worker_info::{Serves, WorkerInfo};
 
 use crate::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use crate::clock::{Now, Timestamp};
+use crate::coordination::{Coordination, Wake};
 use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::remedy::Remedy;
-use crate::sidecar::Sidecar;
-use crate::sidecar::wakeup::Wake;
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
 use crate::workflow::Edge;
@@ -33,7 +33,7 @@ pub const STEP: usize = 250;
 /// [`change_counter`](Queue::change_counter) answers: looks closer to each other are one.
 pub const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// An engine over one database file. Every method is a whole operation: a batch in, a result per
+/// An engine over one database. Every method is a whole operation: a batch in, a result per
 /// item out, one transaction; it returns after the commit.
 ///
 /// Every method may fail with [`Error::Busy`] (nothing was written) and [`Error::Unusable`]; every
@@ -59,7 +59,7 @@ pub trait Queue: Send + Sync + 'static {
     fn claim(&self, request: &ClaimRequest) -> Result<Claims>;
 
     /// Records outcomes, each on behalf of its claim, and tells those who wait for tasks to end
-    /// (see [`Listener`](crate::sidecar::Listener)); so do [`reap`](Self::reap) and
+    /// (see [`Coordination::listen`]); so do [`reap`](Self::reap) and
     /// [`cancel`](Self::cancel).
     fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
 
@@ -106,6 +106,20 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Every registered worker, dead ones included until they are reaped.
     fn workers(&self) -> Result<Vec<WorkerInfo>>;
+
+    /// The registered workers that live, as far as this host can tell.
+    ///
+    /// # Errors
+    /// As [`workers`](Self::workers) and [`Coordination::is_alive`].
+    fn live_workers(&self) -> Result<Vec<WorkerInfo>> {
+        let mut live = Vec::new();
+        for worker in self.workers()? {
+            if self.coordination().is_alive(worker.id)? {
+                live.push(worker);
+            }
+        }
+        Ok(live)
+    }
 
     /// The running claims of a worker.
     fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>>;
@@ -266,11 +280,8 @@ pub trait Queue: Send + Sync + 'static {
 
     // What the runtime needs beside the tasks.
 
-    /// The database file.
-    fn path(&self) -> &Path;
-
-    /// The folder of locks, sockets and logs beside the file.
-    fn sidecar(&self) -> &Sidecar;
+    /// How the processes at this queue find each other.
+    fn coordination(&self) -> &Arc<dyn Coordination>;
 
     /// The engine's clocks.
     fn now(&self) -> Now;
@@ -301,46 +312,6 @@ pub struct Enqueued {
     pub id: TaskId,
     /// Whether an earlier task with the same key stood there already.
     pub existed: bool,
-}
-
-/// A worker as registered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerInfo {
-    /// Its name.
-    pub id: WorkerId,
-    /// Its process.
-    pub pid: u32,
-    /// The boot of its machine (`/proc/sys/kernel/random/boot_id`).
-    pub boot_id: String,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// How many tasks it runs at once.
-    pub slots: u32,
-    /// What it can run.
-    pub serves: Serves,
-}
-
-/// What a worker can run.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Serves {
-    /// The queue it claims from.
-    pub queue: String,
-    /// Whether it runs commands.
-    pub commands: bool,
-    /// The handlers it has.
-    pub handlers: Vec<String>,
-}
-
-impl Serves {
-    /// Whether a task of that queue and handler ('' is a command) is among it.
-    pub fn covers(&self, queue: &str, handler: &str) -> bool {
-        self.queue == queue
-            && if handler.is_empty() {
-                self.commands
-            } else {
-                self.handlers.iter().any(|own| own == handler)
-            }
-    }
 }
 
 /// A task returned from a dead worker.

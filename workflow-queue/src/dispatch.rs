@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
     RetryPlan, Stats, Waits, WorkerInfo,
 };
-use queue_core::sidecar::Wake;
 use queue_core::sqlite::{aside, verbs};
 use queue_core::task::{NewTask, TaskId, check_name};
 use queue_core::workflow::Edge;

@@ -65,6 +65,7 @@ pub use limit::{Limit, LimitKind, Rate};
 pub use queue::WorkflowQueue;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 pub use queue_core::clock::Timestamp;
+pub use queue_core::coordination::Wake;
 pub use queue_core::error::{Error, Result};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
@@ -76,7 +77,6 @@ pub use queue_core::queue::{
 pub use queue_core::remedy::Remedy;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
 pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};
-pub use queue_core::sidecar::Wake;
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
-use queue_core::sidecar::Wake;
+use queue_core::sidecar::Sidecar;
 use queue_core::sqlite::{CORE, Database, Due, WORKFLOW};
 use rusqlite::{Connection, Transaction};
 
@@ -65,6 +66,16 @@ impl WorkflowQueue {
     /// The file and what stands around it.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// The folder beside the file.
+    pub fn sidecar(&self) -> &Sidecar {
+        self.database.sidecar()
     }
 
     /// How long a claim is held without a heartbeat.
@@ -131,7 +142,7 @@ impl WorkflowQueue {
         F: FnMut(&mut Writing<'_>) -> Result<T> + Send + 'static,
     {
         let value = self.write(verb)?;
-        self.database.waker().tell_settled();
+        self.database.coordination().tell_settled();
         Ok(value)
     }
 
@@ -167,7 +178,10 @@ impl WorkflowQueue {
         let mut writing = Writing::new(slice);
         let value = verb(&mut writing)?;
         let wakes = writing.finish()?.wakes();
-        Ok((value, Wake::new(Arc::clone(self.database.waker()), wakes)))
+        Ok((
+            value,
+            Wake::new(Arc::clone(self.database.coordination()), wakes),
+        ))
     }
 
     /// Keeps what a transaction learned that has committed. Returns how many workers are to be woken.
@@ -184,7 +198,7 @@ impl WorkflowQueue {
     /// Wakes so many idle workers, if there are any.
     pub(crate) fn wake(&self, workers: usize) {
         if workers > 0 {
-            self.database.waker().wake(workers);
+            self.database.coordination().wake(workers);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The verbs that this engine has alone.
 
 use queue_core::claim::Claim;
+use queue_core::coordination::Wake;
 use queue_core::error::Result;
 use queue_core::queue::{Change, Enqueued, Queue};
 use queue_core::runtime::last_outputs;
-use queue_core::sidecar::Wake;
 use queue_core::task::TaskId;
 use queue_core::workflow::Edge;
 use rusqlite::Transaction;

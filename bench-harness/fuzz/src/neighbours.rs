@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
+use queue_core::coordination::Listening;
 use queue_core::internals::fuzzing;
 use queue_core::internals::log::{HEAD_BYTES, LogError, LogReader, TAIL_BYTES};
 use queue_core::internals::records::RecordFile;
 use queue_core::output::{Chunk, Stream};
 use queue_core::queue::Queue;
-use queue_core::sidecar::Listener;
 use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::{Signal, Waker};
 use queue_core::task::TaskId;
@@ -32,7 +32,7 @@ struct Beside {
     _folder: TempDir,
     sidecar: Sidecar,
     waker: Waker,
-    listener: Listener,
+    listener: Box<dyn Listening>,
     socket: PathBuf,
 }
 
@@ -41,7 +41,10 @@ impl Beside {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         let folder = folder.expect("a folder for files");
         let queue = FastQueue::open(folder.path().join("q.db")).expect("a new file opens");
-        let listener = Listener::new(&queue).expect("a listener");
+        let listener = queue
+            .coordination()
+            .listen(WorkerId(9))
+            .expect("a listener");
         let sidecar = queue.sidecar().clone();
         let mut sockets = fs::read_dir(sidecar.workers()).expect("the folder of sockets");
         let socket = sockets.find_map(|entry| {

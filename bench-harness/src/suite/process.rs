@@ -37,11 +37,15 @@ impl Worker {
     pub(super) fn start<E: Engine>(queue: &E::Queue, slots: usize) -> Result<Self> {
         let known = queue.workers()?.len();
         let slots = slots.to_string();
-        let child = verb(E::NAME, queue.path(), &["worker", "--slots", &slots])?
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let child = verb(
+            E::NAME,
+            queue.coordination().location().path(),
+            &["worker", "--slots", &slots],
+        )?
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
         let mut worker = Self(child);
         wait_until("the worker is registered", || {
             if let Some(status) = worker.0.try_wait()? {

@@ -42,7 +42,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
 fn reach<E: Engine>(context: &Context, name: &str) -> Result<Figure> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;
-    let mut worker = Sleeper::worker(E::NAME, queue.path())?;
+    let mut worker = Sleeper::worker(E::NAME, queue.coordination().location().path())?;
     let push = || -> Result<()> {
         queue.enqueue(vec![NewTask::handler("stamp", [])])?;
         Ok(())

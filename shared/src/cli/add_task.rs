@@ -21,7 +21,6 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
 use crate::queue::{Enqueued, Queue, WorkerInfo};
-use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 
@@ -395,7 +394,7 @@ pub fn advise<Q: Queue>(
     name: &str,
     handler: &str,
 ) -> Result<(), Failure> {
-    let workers = live_workers(queue)?;
+    let workers = queue.live_workers()?;
     let serves = |worker: &WorkerInfo| worker.serves.covers(name, handler);
     if !workers.iter().any(serves) {
         note(&format!(

@@ -13,7 +13,6 @@ use super::{Failure, escape, skipped, tasks};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::queue::{Change, Queue, STEP, WorkerInfo};
-use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -274,7 +273,7 @@ fn tell_unheeded<Q: Queue>(
         return Ok(());
     }
     let known = queue.workers()?;
-    let living = live_workers(queue)?;
+    let living = queue.live_workers()?;
     let is_in = |workers: &[WorkerInfo], id| workers.iter().any(|one| one.id == id);
     let mut unheeded: BTreeMap<String, Vec<TaskId>> = BTreeMap::new();
     for (id, worker) in asked {

@@ -17,7 +17,6 @@ use crate::clock::SMALL_STEP_MS;
 use crate::error::{Error, Result};
 use crate::queue::{Finding, ListQuery, Queue};
 use crate::remedy::Remedy;
-use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -61,7 +60,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             "program",
             format!("{} {}", context.program.name, env!("CARGO_PKG_VERSION")),
         ),
-        ok("file", queue.path().display().to_string()),
+        ok("file", queue.coordination().location().to_string()),
     ];
     if arguments.repair {
         findings.extend(repair::repair(context, &queue, arguments.unregistered)?);
@@ -102,7 +101,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         return Ok(());
     }
     Err(Failure::Error(Error::Unusable {
-        path: queue.path().to_owned(),
+        path: queue.coordination().location().path().to_owned(),
         what: format!(
             "doctor found {problems} {}",
             if problems == 1 { "problem" } else { "problems" }
@@ -152,7 +151,7 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
     })?;
     // Read afterwards, since a worker registers before it claims.
     let registered = queue.workers()?;
-    let living = live_workers(queue)?;
+    let living = queue.live_workers()?;
     let alive: BTreeSet<_> = living.iter().map(|worker| worker.id).collect();
     let dead = registered.len().saturating_sub(living.len());
     let known: BTreeSet<_> = registered.iter().map(|worker| worker.id).collect();

@@ -8,7 +8,6 @@ use super::run::again::Again;
 use super::screen::note;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
-use crate::sidecar::registration::live_workers;
 use crate::task::{DEFAULT_QUEUE, check_queue_name};
 
 /// Queues named beside one that is unknown.
@@ -18,11 +17,9 @@ const MOST_NAMED: usize = 5;
 /// worker serves it.
 pub(super) fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
     let serves = |worker: &WorkerInfo| worker.serves.queue == name;
-    Ok(
-        name == DEFAULT_QUEUE
-            || queue.knows_queue(name)?
-            || live_workers(queue)?.iter().any(serves),
-    )
+    Ok(name == DEFAULT_QUEUE
+        || queue.knows_queue(name)?
+        || queue.live_workers()?.iter().any(serves))
 }
 
 /// Looks at the name of a queue that a worker is to serve. One that nobody has used is told on

@@ -15,11 +15,12 @@ use super::select::{self, Selector};
 use super::show::find;
 use super::wait::{POLL, listen, warn};
 use super::{Failure, number};
+use crate::coordination::Listening;
 use crate::error::{Error, Result};
 use crate::output::KEPT_OUTPUTS;
 use crate::queue::Queue;
 use crate::runtime::log::{LogReader, last_output, unreadable};
-use crate::sidecar::Listener;
+use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId};
 use printer::Printer;
@@ -108,7 +109,8 @@ fn attempt_log<Q: Queue>(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let id = task.id;
-    let mut reader = LogReader::new(queue.sidecar().log(id, attempt));
+    let sidecar = Sidecar::at(queue.coordination().folder());
+    let mut reader = LogReader::new(sidecar.log(id, attempt));
     if reader
         .read(|chunk| printer.chunk(&chunk))
         .map_err(unreadable)?
@@ -153,7 +155,8 @@ fn follow<Q: Queue>(
     printer: &mut Printer,
 ) -> Result<(), Failure> {
     let listener = listen(queue)?;
-    let watch = watch(&queue.sidecar().logs())?;
+    let sidecar = Sidecar::at(queue.coordination().folder());
+    let watch = watch(&sidecar.logs())?;
     // The claim that is followed: its token, and the log of its attempt.
     let mut followed: Option<(i64, LogReader)> = None;
     // The claim whose output was shown to its end.
@@ -167,7 +170,7 @@ fn follow<Q: Queue>(
                 .as_ref()
                 .is_some_and(|(token, _)| *token == task.token);
             if !is_followed {
-                let log = queue.sidecar().log(id, task.attempt);
+                let log = sidecar.log(id, task.attempt);
                 followed = Some((task.token, LogReader::new(log)));
             }
             if let Some((_, reader)) = &mut followed {
@@ -186,7 +189,7 @@ fn follow<Q: Queue>(
         if !std::mem::replace(&mut warned, true) {
             warn(context, queue, &task)?;
         }
-        pause(&listener, &watch)?;
+        pause(&*listener, &watch)?;
     }
 }
 
@@ -220,9 +223,9 @@ fn watch(logs: &Path) -> Result<OwnedFd> {
 }
 
 /// Waits until a task ended, a log changed, or it is time to look all the same.
-fn pause(listener: &Listener, watch: &OwnedFd) -> Result<()> {
+fn pause(listener: &dyn Listening, watch: &OwnedFd) -> Result<()> {
     let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-    let mut fds = [readable(listener.socket()), readable(watch.as_fd())];
+    let mut fds = [readable(listener.descriptor()), readable(watch.as_fd())];
     let timeout = Timespec::try_from(POLL).ok();
     match poll(&mut fds, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}

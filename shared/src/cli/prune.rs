@@ -13,7 +13,7 @@ use super::{Failure, duration, list, number, possible_values, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, Queue};
-use crate::sidecar::files;
+use crate::sidecar::{Sidecar, files};
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -127,7 +127,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
 /// Removes the logs of tasks that are no more. Ids are never given out twice and a task is there
 /// before its log, so no log of a living task is met.
 fn remove_logs<Q: Queue>(queue: &Q) -> Result<()> {
-    let folder = queue.sidecar().logs();
+    let folder = Sidecar::at(queue.coordination().folder()).logs();
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

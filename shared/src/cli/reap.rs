@@ -5,13 +5,14 @@ use serde::Serialize;
 use super::program::{Access, Context};
 use super::{Failure, select, tasks};
 use crate::claim::WorkerId;
+use crate::coordination::Origin;
 use crate::error::Error;
 use crate::queue::Queue;
 use crate::runtime::inputs;
 use crate::runtime::recovery::Recovered;
 use crate::runtime::system::recover_locked;
-use crate::sidecar::Origin;
-use crate::sidecar::registration::{DeadLock, origin_of};
+use crate::sidecar::Sidecar;
+use crate::sidecar::registration::DeadLock;
 use crate::task::TaskId;
 
 /// Return the tasks of a dead worker
@@ -53,13 +54,14 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         let list = context.command("workers");
         return Err(Error::not_found(format!("there is no worker {id}; {list} shows all")).into());
     };
-    let Some(lock) = DeadLock::take(queue.sidecar(), id)? else {
+    let sidecar = Sidecar::at(queue.coordination().folder());
+    let Some(lock) = DeadLock::take(&sidecar, id)? else {
         return Err(Failure::Tasks(format!(
             "worker {id} (pid {}) lives, or somebody returns its tasks just now; it is left alone",
             worker.pid
         )));
     };
-    let origin = match origin_of(queue.sidecar(), worker)? {
+    let origin = match queue.coordination().origin_of(worker)? {
         Origin::Elsewhere if arguments.gone => Origin::EarlierBoot,
         origin @ (Origin::Elsewhere | Origin::Here | Origin::EarlierBoot) => origin,
     };

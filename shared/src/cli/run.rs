@@ -114,7 +114,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let mut group = Group::named(&source.origin, &source.bytes, arguments.name.as_deref());
     let queue = Arc::new(context.open(Access::Serve)?);
     if !arguments.trust_file {
-        trust::check(queue.path(), queue.sidecar())?;
+        trust::check(&**queue.coordination())?;
     }
     let begun = queue.now().boot;
     group.join(&*queue)?;
@@ -166,7 +166,7 @@ fn work<Q: Queue>(
     before: &Verdict,
     options: WorkerOptions,
 ) -> Result<(), Failure> {
-    if let Some(warning) = trust::warning(queue.path(), queue.sidecar()) {
+    if let Some(warning) = trust::warning(&**queue.coordination()) {
         note(&warning);
     }
     let worker = Worker::new(Arc::clone(queue), options)?;

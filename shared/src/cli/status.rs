@@ -9,7 +9,6 @@ use super::table::{Column, Table, left, right};
 use super::{Failure, escape, moment};
 use crate::clock::Timestamp;
 use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
-use crate::sidecar::registration::live_workers;
 use crate::state::State;
 use crate::task::DEFAULT_QUEUE;
 
@@ -42,7 +41,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     }
     let queue = context.open(Access::Read)?;
     let stats = queue.stats()?;
-    let workers = live_workers(&queue)?;
+    let workers = queue.live_workers()?;
     let lanes = queue.queues()?;
     let paused = lanes.iter().filter(|lane| lane.paused_at.is_some());
     let mut paused: Vec<String> = paused.map(|lane| lane.name.clone()).collect();

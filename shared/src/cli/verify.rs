@@ -46,7 +46,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
         return Ok(());
     }
     Err(Failure::Error(Error::Unusable {
-        path: queue.path().to_owned(),
+        path: queue.coordination().location().path().to_owned(),
         what: format!(
             "this does not hold: {}; {} says what to do",
             broken.join("; "),

@@ -7,11 +7,12 @@ use super::program::{Access, Context};
 use super::screen::note;
 use super::select::{self, Selector};
 use super::{Failure, duration, escape, tasks};
+use crate::claim::WorkerId;
 use crate::clock::BootTime;
+use crate::coordination::Listening;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Waits};
-use crate::sidecar::Listener;
-use crate::sidecar::registration::live_workers;
+use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId, Work};
 
@@ -123,7 +124,7 @@ struct Wait<'a, Q> {
     context: &'a Context<Q>,
     queue: &'a Q,
     /// Only whoever has to wait listens.
-    listener: Option<Listener>,
+    listener: Option<Box<dyn Listening>>,
     /// When to stop waiting; from then on each task is looked at once.
     deadline: Option<BootTime>,
     /// Whether nothing more is to be said of what may take for ever.
@@ -156,7 +157,10 @@ impl<Q: Queue> Wait<'_, Q> {
                 warn(self.context, self.queue, &task)?;
                 self.warned = true;
             }
-            if self.queue.sidecar().workers().is_dir() {
+            if Sidecar::at(self.queue.coordination().folder())
+                .workers()
+                .is_dir()
+            {
                 // Listen first, then look again: what ended in between is not told.
                 self.listener = Some(listen(self.queue)?);
             } else {
@@ -170,7 +174,8 @@ impl<Q: Queue> Wait<'_, Q> {
 /// Says on standard error what has to be done before the task can go on, if only a person can do it.
 pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Result<()> {
     let handler = task.work.handler();
-    let served = live_workers(queue)?
+    let served = queue
+        .live_workers()?
         .iter()
         .any(|worker| worker.serves.covers(&task.queue, handler));
     if !served {
@@ -214,9 +219,11 @@ fn pause(time: Duration) {
 }
 
 /// Listens for tasks that end, which takes a socket in the folder beside the file.
-pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Listener> {
-    Listener::new(queue).map_err(|error| Error::Unusable {
-        path: queue.path().to_owned(),
+pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Box<dyn Listening>> {
+    let coordination = queue.coordination();
+    let listener = coordination.listen(WorkerId::from_bits(queue.random()));
+    listener.map_err(|error| Error::Unusable {
+        path: coordination.location().path().to_owned(),
         what: "to wait for tasks takes write permission on the folder beside it".to_owned(),
         remedy: None,
         source: Some(Box::new(error)),

@@ -12,12 +12,12 @@ use super::wait::how_to_run;
 use super::{Failure, escape, moment, skipped, tasks};
 use crate::claim::Claim;
 use crate::clock::Timestamp;
+use crate::coordination::Origin;
 use crate::error::Result;
 use crate::outcome::Reason;
 use crate::queue::{ClaimOrder, Queue, Waits, WorkerInfo};
 use crate::runtime::system::unreachable;
-use crate::sidecar::Origin;
-use crate::sidecar::registration::{live_workers, origin_of};
+use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, Work};
 use crate::workflow::Condition;
@@ -47,7 +47,7 @@ struct View<'a> {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
-    let living = live_workers(&queue)?;
+    let living = queue.live_workers()?;
     let known = queue.workers()?;
     let ids = arguments.ids.concat();
     let is_one = matches!(ids.as_slice(), [Selector::One(_) | Selector::Last]);
@@ -255,8 +255,8 @@ impl<'a, Q: Queue> Scene<'a, Q> {
 
     /// Why a task of a dead worker is not returned yet.
     fn of_dead(&self, task: &Task, worker: &WorkerInfo, since: &str) -> Result<Because> {
-        let sidecar = self.queue.sidecar();
-        let origin = origin_of(sidecar, worker)?;
+        let coordination = self.queue.coordination();
+        let origin = coordination.origin_of(worker)?;
         if origin == Origin::Elsewhere {
             let reap = format!("reap {} --gone", worker.id);
             let reap = self.context.command(&reap);
@@ -277,7 +277,11 @@ impl<'a, Q: Queue> Scene<'a, Q> {
             worker: worker.id,
         };
         let found = match origin {
-            Origin::Here => unreachable(sidecar, vec![claim], self.queue.now())?,
+            Origin::Here => unreachable(
+                &Sidecar::at(coordination.folder()),
+                vec![claim],
+                self.queue.now(),
+            )?,
             Origin::EarlierBoot | Origin::Elsewhere => Vec::new(),
         };
         if found.is_empty() {

@@ -60,7 +60,7 @@ pub fn run<Q: Queue>(
         background::leave_terminal()?;
     }
     let queue = Arc::new(open()?);
-    if let Some(warning) = trust::warning(queue.path(), queue.sidecar()) {
+    if let Some(warning) = trust::warning(&**queue.coordination()) {
         note(&warning);
     }
     let options = arguments.options(extras);
@@ -85,7 +85,7 @@ pub fn run<Q: Queue>(
             "worker {} runs up to {} at a time of {}",
             worker.id(),
             tasks::count(slots.into()),
-            queue.path().display()
+            queue.coordination().location()
         ));
     }
     let result = worker.run(&mut reporter);
@@ -116,7 +116,7 @@ fn hooks<Q: Queue>(
     Hooks::new(hooks::Settings {
         command,
         timeout: arguments.commands.hook_timeout,
-        database: queue.path(),
+        database: queue.coordination().location().path(),
         folder: arguments.folder.as_deref(),
         printer: printer.clone(),
         find: Box::new(move |task| reader.get(task).ok().flatten()),

@@ -8,7 +8,6 @@ use super::screen::note;
 use super::table::{Column, Table, left, right};
 use super::{Failure, moment};
 use crate::queue::{Queue, WorkerInfo};
-use crate::sidecar::registration::is_alive;
 use crate::task::DEFAULT_QUEUE;
 
 /// List the workers of this file
@@ -76,7 +75,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
 fn view<'a, Q: Queue>(queue: &Q, worker: &'a WorkerInfo) -> Result<View<'a>, Failure> {
     Ok(View {
         id: worker.id.to_string(),
-        alive: is_alive(queue.sidecar(), worker.id)?,
+        alive: queue.coordination().is_alive(worker.id)?,
         pid: worker.pid,
         started_at: Moment(worker.started_at),
         slots: worker.slots,

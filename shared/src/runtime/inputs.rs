@@ -16,7 +16,7 @@ use super::log::last_outputs;
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
-use crate::sidecar::files;
+use crate::sidecar::{Sidecar, files};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 use crate::workflow::Edge;
@@ -75,7 +75,8 @@ impl<Q: Queue> Source for Q {
         edges: &[Edge],
         cancelled: &AtomicBool,
     ) -> Result<Option<Inputs>> {
-        let folder = self.sidecar().input_folder(claim.task, claim.token);
+        let folder =
+            Sidecar::at(self.coordination().folder()).input_folder(claim.task, claim.token);
         let refused = {
             let what = format!("cannot write to {}", folder.display());
             move |error| Error::io(what.clone(), error)
@@ -102,7 +103,8 @@ impl<Q: Queue> Source for Q {
 
     fn sweep(&self) -> Result<()> {
         // The folder is there only where a command was ever given something.
-        let Ok(entries) = std::fs::read_dir(self.sidecar().inputs()) else {
+        let Ok(entries) = std::fs::read_dir(Sidecar::at(self.coordination().folder()).inputs())
+        else {
             return Ok(());
         };
         // A folder is made after its claim was committed: a task that is read after the folder was

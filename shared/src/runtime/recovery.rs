@@ -12,9 +12,9 @@ use std::time::Duration;
 use super::orphans::{Found, Search};
 use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
+use crate::coordination::Origin;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Reaped};
-use crate::sidecar::Origin;
 
 /// The first pause between two scans; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);

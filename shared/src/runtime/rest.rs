@@ -4,10 +4,9 @@
 
 use crate::claim::WorkerId;
 use crate::clock::Timestamp;
+use crate::coordination::Origin;
 use crate::error::Result;
 use crate::queue::{ListQuery, Queue, Serves, Waits, WorkerInfo};
-use crate::sidecar::Origin;
-use crate::sidecar::registration::{is_alive, live_workers, origin_of};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
@@ -274,7 +273,7 @@ impl<Q: Queue> Looker<'_, Q> {
     /// What holds a running task of this queue if its worker keeps it until a person says that
     /// nothing of that runs any more. Under leases none does.
     fn keeper(&self, task: TaskId, id: WorkerId) -> Result<Option<Hold>> {
-        if self.queue.lease().is_some() || is_alive(self.queue.sidecar(), id)? {
+        if self.queue.lease().is_some() || self.queue.coordination().is_alive(id)? {
             return Ok(None);
         }
         let workers = self.queue.workers()?;
@@ -285,8 +284,8 @@ impl<Q: Queue> Looker<'_, Q> {
                 now.is_some_and(|now| now.state == State::Running && now.worker == Some(id));
             return Ok(is_kept.then_some(Hold::Unregistered(id)));
         };
-        let is_elsewhere = origin_of(self.queue.sidecar(), worker)? == Origin::Elsewhere;
-        Ok(is_elsewhere.then_some(Hold::Hidden(id)))
+        let origin = self.queue.coordination().origin_of(worker)?;
+        Ok((origin == Origin::Elsewhere).then_some(Hold::Hidden(id)))
     }
 
     /// What is known of a task's lane; the first waiting task of it tells.
@@ -317,7 +316,7 @@ impl<Q: Queue> Looker<'_, Q> {
     fn is_served(&mut self, task: &Task) -> Result<bool> {
         let living = match self.living.take() {
             Some(living) => living,
-            None => live_workers(self.queue)?,
+            None => self.queue.live_workers()?,
         };
         let handler = task.work.handler();
         let mut workers = living.iter();

@@ -9,9 +9,9 @@ use super::protocol::Event;
 use super::recovery::Sweep;
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
+use crate::coordination::Origin;
 use crate::error::Result;
 use crate::queue::WorkerInfo;
-use crate::sidecar::Origin;
 
 /// Tasks that are ready to be started. That may take long, so it is done away from the shell.
 pub trait Batch: Send + fmt::Debug {

@@ -22,9 +22,9 @@ use super::shell::{Peer, Shell, StartResult, Sweeper};
 use super::stop::StopReceiver;
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
+use crate::coordination::Origin;
 use crate::error::{Error, Result, is_shortage};
 use crate::queue::{Queue, WorkerInfo};
-use crate::sidecar::Origin;
 use crate::sidecar::Sidecar;
 use crate::sidecar::listener::Place;
 use crate::sidecar::records::{self, CommandRecord, Namespace, RecordFile};
@@ -383,10 +383,11 @@ fn recorded(sidecar: &Sidecar, claims: &[Claim]) -> Result<Vec<CommandRecord>> {
 /// As [`Queue::workers`] and [`Queue::reap`], and when the system refuses a lock or does not list
 /// processes.
 pub fn recover_once<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
+    let sidecar = Sidecar::at(queue.coordination().folder());
     let mut recovered = Vec::new();
     for worker in queue.workers()? {
-        if let Some(lock) = DeadLock::take(queue.sidecar(), worker.id)? {
-            let origin = origin_of(queue.sidecar(), &worker)?;
+        if let Some(lock) = DeadLock::take(&sidecar, worker.id)? {
+            let origin = queue.coordination().origin_of(&worker)?;
             recovered.push(recover_locked(queue, lock, origin)?);
         }
     }
@@ -403,11 +404,11 @@ pub(crate) fn recover_locked<Q: Queue>(
     lock: DeadLock,
     origin: Origin,
 ) -> Result<Recovered> {
-    let sidecar = queue.sidecar();
+    let sidecar = Sidecar::at(queue.coordination().folder());
     let recovery = Recovery::new(lock.worker(), origin, queue.now());
-    let recovered = recover(queue, sidecar, recovery)?;
+    let recovered = recover(queue, &sidecar, recovery)?;
     if recovered.kept.is_empty() {
-        lock.remove(sidecar);
+        lock.remove(&sidecar);
     }
     Ok(recovered)
 }
@@ -437,9 +438,10 @@ pub(crate) fn recover_expired<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     for claim in long_overdue(queue)? {
         of_worker.entry(claim.worker).or_default().push(claim);
     }
+    let sidecar = Sidecar::at(queue.coordination().folder());
     let recover = |(worker, claims)| {
         let recovery = Recovery::of_expired(worker, claims, queue.now());
-        recover(queue, queue.sidecar(), recovery)
+        recover(queue, &sidecar, recovery)
     };
     of_worker.into_iter().map(recover).collect()
 }

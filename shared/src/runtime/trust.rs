@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{getegid, geteuid};
 
+use crate::coordination::Coordination;
 use crate::error::{Error, Result};
-use crate::sidecar::Sidecar;
 
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
@@ -60,12 +60,13 @@ impl Found {
 ///
 /// # Errors
 /// [`Error::Unusable`] with what is open to whom.
-pub(crate) fn check(database: &Path, sidecar: &Sidecar) -> Result<()> {
+pub(crate) fn check(coordination: &dyn Coordination) -> Result<()> {
     if !geteuid().is_root() {
         return Ok(());
     }
+    let database = coordination.location().path();
     let folders = database.ancestors().skip(1);
-    let all = parts(database, sidecar).chain(folders.map(Path::to_owned));
+    let all = parts(database, coordination.folder()).chain(folders.map(Path::to_owned));
     match open_to_others(all, 0, 0) {
         None => Ok(()),
         Some(what) => Err(Error::Unusable {
@@ -83,13 +84,14 @@ pub(crate) fn check(database: &Path, sidecar: &Sidecar) -> Result<()> {
 
 /// Who else can put commands into a database that a worker of this user, who is not root, runs; as
 /// far as the file, what lies beside it and its folder tell.
-pub(crate) fn warning(database: &Path, sidecar: &Sidecar) -> Option<String> {
+pub(crate) fn warning(coordination: &dyn Coordination) -> Option<String> {
     let user = geteuid();
     if user.is_root() {
         return None;
     }
+    let database = coordination.location().path();
     let folder = database.parent().map(Path::to_owned);
-    let all = parts(database, sidecar).chain(folder);
+    let all = parts(database, coordination.folder()).chain(folder);
     let what = open_to_others(all, user.as_raw(), getegid().as_raw())?;
     Some(format!(
         "others can put commands into {}, which this worker runs as you: {what}",
@@ -98,13 +100,13 @@ pub(crate) fn warning(database: &Path, sidecar: &Sidecar) -> Option<String> {
 }
 
 /// The database and what lies beside it.
-fn parts(database: &Path, sidecar: &Sidecar) -> impl Iterator<Item = PathBuf> {
+fn parts(database: &Path, folder: &Path) -> impl Iterator<Item = PathBuf> {
     let beside = ["", "-wal", "-shm"].map(|suffix| {
         let mut path = database.as_os_str().to_owned();
         path.push(suffix);
         PathBuf::from(path)
     });
-    beside.into_iter().chain([sidecar.folder().to_owned()])
+    beside.into_iter().chain([folder.to_owned()])
 }
 
 fn open_to_others(paths: impl Iterator<Item = PathBuf>, user: u32, group: u32) -> Option<String> {

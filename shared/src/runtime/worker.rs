@@ -19,6 +19,7 @@ use super::trust;
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves};
+use crate::sidecar::Sidecar;
 use crate::sidecar::registration::{Registration, sweep_strays};
 use crate::sidecar::wakeup::Waker;
 use crate::state::State;
@@ -189,7 +190,7 @@ impl<Q: Queue> Worker<Q> {
             ));
         }
         if options.commands && !options.trust_file {
-            trust::check(queue.path(), queue.sidecar())?;
+            trust::check(&**queue.coordination())?;
         }
         let serves = Serves {
             queue: options.queue.clone(),
@@ -228,11 +229,12 @@ impl<Q: Queue> Worker<Q> {
     /// and what could not be recorded is returned by the next worker as a crash.
     pub fn run(self, observer: &mut (impl Observer + Send)) -> Result<Summary> {
         let queue = self.queue;
-        let sidecar = queue.sidecar().clone();
+        let coordination = queue.coordination();
+        let sidecar = Sidecar::at(coordination.folder());
         let handlers = Arc::new(self.options.handlers);
         let inputs: Arc<dyn inputs::Source> = queue.clone();
         let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
-        let executor = Executor::new(sidecar.clone(), queue.path(), handlers)?
+        let executor = Executor::new(sidecar.clone(), coordination.location().path(), handlers)?
             .with_inputs(inputs)
             .with_records(self.registration.records())
             .for_slots(size(self.options.slots))
@@ -289,8 +291,12 @@ fn leave<Q: Queue>(
     }
     let error = match result {
         Err(error @ Error::Gone { .. }) => error,
-        Ok(()) => left_behind(queue.path(), &unrecorded, None),
-        Err(error) => left_behind(queue.path(), &unrecorded, Some(error)),
+        Ok(()) => left_behind(queue.coordination().location().path(), &unrecorded, None),
+        Err(error) => left_behind(
+            queue.coordination().location().path(),
+            &unrecorded,
+            Some(error),
+        ),
     };
     report(&WorkerEvent::Unrecorded(unrecorded));
     Err(error)

@@ -13,14 +13,13 @@ use super::paths::{Sidecar, open_private};
 use super::registration::{bind, receive, remove_socket};
 use super::wakeup::{PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
+use crate::coordination::Listening;
 use crate::error::{Error, Result};
-use crate::queue::Queue;
 
-/// Hears of every settle at one database, whichever process did it. Listen first, then look at
-/// the tasks, then wait. A listener that was killed is told of settles in vain until another one
+/// Listens at a socket in the folder. A listener that was killed is told of settles in vain until another one
 /// takes its place, which costs every settle some microseconds.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     id: WorkerId,
     /// Taken until the listener is dropped.
     place: Option<Place>,
@@ -29,35 +28,30 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Begins to listen.
+    /// Begins to listen, at a socket named by `id`.
     ///
     /// # Errors
     /// When the system refuses a file or a socket.
-    pub fn new<Q: Queue>(queue: &Q) -> Result<Self> {
-        let sidecar = queue.sidecar().clone();
+    pub(crate) fn new(sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
         sidecar.create()?;
-        let id = WorkerId::from_bits(queue.random());
-        let socket = bind(&sidecar, id)
+        let socket = bind(sidecar, id)
             .map_err(|error| Error::io("cannot bind a socket to listen at", error))?;
-        let place = Some(Place::take(&sidecar, id)?);
+        let place = Some(Place::take(sidecar, id)?);
         Ok(Self {
             id,
             place,
-            sidecar,
+            sidecar: sidecar.clone(),
             socket,
         })
     }
+}
 
-    /// The socket to poll for reading; [`wait`](Self::wait) does it.
-    pub fn socket(&self) -> BorrowedFd<'_> {
+impl Listening for Listener {
+    fn descriptor(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
-    /// Waits until something was settled, at most `timeout`. Returns whether something was.
-    ///
-    /// # Errors
-    /// When the system refuses to wait.
-    pub fn wait(&self, timeout: Duration) -> Result<bool> {
+    fn wait(&self, timeout: Duration) -> Result<bool> {
         let timeout = Timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
@@ -157,20 +151,13 @@ fn is_deserted(sidecar: &Sidecar, listener: WorkerId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Listener, Place, Sidecar};
+    use super::{Listener, Sidecar};
     use crate::claim::WorkerId;
-    use crate::sidecar::registration::bind;
+    use crate::coordination::Listening;
     use crate::sidecar::wakeup::Waker;
 
     fn listener(sidecar: &Sidecar, id: i64) -> Listener {
-        let id = WorkerId(id);
-        let socket = bind(sidecar, id).unwrap();
-        Listener {
-            id,
-            place: Some(Place::take(sidecar, id).unwrap()),
-            sidecar: sidecar.clone(),
-            socket,
-        }
+        Listener::new(sidecar, WorkerId(id)).unwrap()
     }
 
     fn place(listener: &Listener) -> Option<u64> {

@@ -5,13 +5,14 @@
 mod boot;
 pub(crate) mod files;
 pub(crate) mod listener;
+mod local;
 mod paths;
 pub(crate) mod records;
 pub(crate) mod registration;
 pub(crate) mod wakeup;
 
 pub use boot::boot_id;
-pub use listener::Listener;
+pub use local::Local;
 pub use paths::Sidecar;
-pub use registration::{Origin, Registration, is_alive};
-pub use wakeup::{Signal, Wake, Waker};
+pub use registration::Registration;
+pub use wakeup::{Signal, Waker};

@@ -26,6 +26,13 @@ impl Sidecar {
         }
     }
 
+    /// The sidecar that is this folder.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
     /// The folder itself, mode 0700.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -18,6 +18,7 @@ use super::paths::{Sidecar, open_private};
 use super::records::{CommandRecords, Namespace, RecordFile};
 use super::wakeup::{self, PLACE_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
+use crate::coordination::Origin;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves, WorkerInfo};
 
@@ -41,7 +42,7 @@ impl Registration {
     /// # Errors
     /// As [`Queue::register`], and when the system refuses a file or a socket.
     pub fn new<Q: Queue>(queue: &Q, slots: u32, serves: Serves) -> Result<Self> {
-        let sidecar = queue.sidecar().clone();
+        let sidecar = Sidecar::at(queue.coordination().folder());
         sidecar.create()?;
         let (id, lock) = new_lock(queue, &sidecar)?;
         let info = WorkerInfo {
@@ -159,17 +160,6 @@ impl DeadLock {
     }
 }
 
-/// Where a worker ran, as seen from where it is recovered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// In the same boot and pid namespace: what it left is seen.
-    Here,
-    /// In another boot of the machine: it left no processes.
-    EarlierBoot,
-    /// In another pid namespace of this boot, such as another container: what it left is not seen.
-    Elsewhere,
-}
-
 /// Where a registered worker ran. One that left no records, as workers of older versions, ran here if
 /// it did in this boot; one that runs no commands leaves no processes of theirs anywhere.
 ///
@@ -196,7 +186,7 @@ pub(crate) fn origin_of(sidecar: &Sidecar, worker: &WorkerInfo) -> Result<Origin
 ///
 /// # Errors
 /// When the system refuses to look at the lock.
-pub fn is_alive(sidecar: &Sidecar, worker: WorkerId) -> Result<bool> {
+pub(crate) fn is_alive(sidecar: &Sidecar, worker: WorkerId) -> Result<bool> {
     match files::read(&sidecar.worker_lock(worker)) {
         Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(false),
@@ -208,27 +198,13 @@ pub fn is_alive(sidecar: &Sidecar, worker: WorkerId) -> Result<bool> {
     }
 }
 
-/// The registered workers that live.
-///
-/// # Errors
-/// As [`Queue::workers`] and [`is_alive`].
-pub fn live_workers<Q: Queue>(queue: &Q) -> Result<Vec<WorkerInfo>> {
-    let mut live = Vec::new();
-    for worker in queue.workers()? {
-        if is_alive(queue.sidecar(), worker.id)? {
-            live.push(worker);
-        }
-    }
-    Ok(live)
-}
-
 /// Removes the files of workers that died before they had a row or after it was deleted, and of
 /// listeners that died. Whoever is about to register holds its lock or will notice.
 ///
 /// # Errors
 /// As [`Queue::workers`], and when the folder cannot be read.
 pub(crate) fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
-    let sidecar = queue.sidecar();
+    let sidecar = Sidecar::at(queue.coordination().folder());
     let folder = sidecar.workers();
     let entries = std::fs::read_dir(&folder)
         .map_err(|error| Error::io(format!("cannot read {}", folder.display()), error))?;
@@ -246,9 +222,9 @@ pub(crate) fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
             continue;
         }
         let deserted = match kind {
-            "lock" => DeadLock::take(sidecar, id)?.is_some(),
+            "lock" => DeadLock::take(&sidecar, id)?.is_some(),
             "sock" => !waker.send(id, Signal::Peers),
-            "procs" => !is_alive(sidecar, id)?,
+            "procs" => !is_alive(&sidecar, id)?,
             _ => false,
         };
         if deserted {

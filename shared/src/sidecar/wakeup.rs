@@ -6,14 +6,13 @@
 //! slots are full. In a file nobody waits for, a wake is one read of 8 bytes.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -254,49 +253,6 @@ pub(super) fn name(worker: WorkerId) -> String {
 /// The address of a worker's socket in `folder`.
 pub(super) fn address(folder: &Folder, worker: WorkerId) -> rustix::io::Result<SocketAddrUnix> {
     SocketAddrUnix::new(folder.path_of(OsStr::new(&name(worker))))
-}
-
-/// Wakes workers, and those who wait for tasks to end, once fired. Holds nothing while it waits.
-#[must_use = "fire it after the commit, or others learn of the tasks only at their next poll"]
-pub struct Wake {
-    waker: Arc<Waker>,
-    tasks: usize,
-    settled: bool,
-}
-
-impl Wake {
-    /// A wake for that many new tasks.
-    pub fn new(waker: Arc<Waker>, tasks: usize) -> Self {
-        Self {
-            waker,
-            tasks,
-            settled: false,
-        }
-    }
-
-    /// The same, which also tells those who wait for tasks to end.
-    pub fn after_settling(self) -> Self {
-        Self {
-            settled: true,
-            ..self
-        }
-    }
-
-    /// Wakes them. Call it after the commit.
-    pub fn fire(self) {
-        self.waker.wake(self.tasks);
-        if self.settled {
-            self.waker.tell_settled();
-        }
-    }
-}
-
-impl fmt::Debug for Wake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wake")
-            .field("tasks", &self.tasks)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::located;
-use super::location::unusable;
+use super::locate::unusable;
 use super::options::{Durability, OpenOptions};
 use super::statement;
 use super::verbs;

@@ -16,7 +16,7 @@ use super::in_use::{Share, Whole};
 use super::known::{Known, NEWER, SCHEMA_LOOK};
 use super::lanes::{Lanes, known};
 use super::lines::{AppliedLine, Line};
-use super::location::{Location, locate, prepare_sidecar, sidecar_refused, unusable};
+use super::locate::{Located, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
 use super::log_stamp::LogStamp;
 use super::migrate::{Birth, is_behind, lines, migrate};
@@ -27,9 +27,9 @@ use super::place::{Identity, beside};
 use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
 use crate::clock::{Clock, Now};
+use crate::coordination::Coordination;
 use crate::error::{Error, Result};
-use crate::sidecar::Sidecar;
-use crate::sidecar::wakeup::Waker;
+use crate::sidecar::{Local, Sidecar};
 
 /// Bytes of log that a one-shot program leaves to others.
 const ONE_SHOT_LOG: u64 = 512 * 1024;
@@ -43,7 +43,7 @@ pub struct Database {
     access: Access,
     heartbeats: Heartbeats,
     readers: Readers,
-    waker: Arc<Waker>,
+    coordination: Arc<dyn Coordination>,
     lanes: Arc<Lanes>,
     /// Shared by everybody who has the file open to write, so that one who opens it knows it is the
     /// first.
@@ -73,8 +73,8 @@ impl Database {
         Self::open_at(location, options, lines).map_err(|error| explained(&path, error))
     }
 
-    fn open_at(location: Location, options: OpenOptions, lines: &[Line]) -> Result<Self> {
-        let Location { path, sidecar } = location;
+    fn open_at(location: Located, options: OpenOptions, lines: &[Line]) -> Result<Self> {
+        let Located { path, sidecar } = location;
         let identity = Identity::at(&path);
         let numbers = Lanes::default();
         let (access, open) = if options.read_only {
@@ -91,7 +91,7 @@ impl Database {
         Ok(Self {
             heartbeats: Heartbeats::default(),
             readers: Readers::new(&path, &options),
-            waker: Arc::new(Waker::new(sidecar.clone())),
+            coordination: Arc::new(Local::of(&path)),
             lanes: Arc::new(numbers),
             path,
             sidecar,
@@ -203,7 +203,7 @@ impl Database {
             {
                 connection.prepare_cached(sql)?;
             }
-            self.waker.open();
+            self.coordination.prepare();
         }
         Ok(())
     }
@@ -296,9 +296,9 @@ impl Database {
         &self.sidecar
     }
 
-    /// Wakes the workers of this file.
-    pub fn waker(&self) -> &Arc<Waker> {
-        &self.waker
+    /// How the processes at this file find each other.
+    pub fn coordination(&self) -> &Arc<dyn Coordination> {
+        &self.coordination
     }
 
     /// The numbers of queues and handlers that are known to this process.

@@ -8,7 +8,7 @@ use super::checkpointer::truncate;
 use super::connection::{OLDEST_SQLITE, open_writer};
 use super::database::{Database, log_size};
 use super::fault::{Fault, located};
-use super::location::network_file_system;
+use super::locate::network_file_system;
 use super::lock::LockFile;
 use super::options::OpenOptions;
 use super::owners::Owners;

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::location::COMPANIONS;
+use super::locate::COMPANIONS;
 use super::place::beside;
 use crate::error::{Error, Result};
 use crate::sidecar::Sidecar;

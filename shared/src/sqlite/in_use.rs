@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::location::sidecar_refused;
+use super::locate::sidecar_refused;
 use super::lock::LockFile;
 use super::place::Identity;
 use super::processes::{self, named};

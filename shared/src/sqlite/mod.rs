@@ -24,7 +24,7 @@ mod lane_row;
 
 mod lanes;
 mod lines;
-mod location;
+mod locate;
 mod lock;
 mod log_stamp;
 mod migrate;

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
-use super::location::COMPANIONS;
+use super::locate::COMPANIONS;
 use super::place::beside;
 use crate::error::Error;
 use crate::sidecar::Sidecar;

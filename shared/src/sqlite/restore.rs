@@ -16,15 +16,15 @@ use super::epoch::{self, Past};
 use super::exchange::{Beside, Staging};
 use super::fault::located;
 use super::in_use::Whole;
-use super::location::COMPANIONS;
-use super::location::{Location, locate, prepare_sidecar, unusable};
+use super::locate::COMPANIONS;
+use super::locate::{Located, locate, prepare_sidecar, unusable};
 use super::options::{Durability, OpenOptions};
 use super::place::{Identity, beside};
 use super::processes::{named, reading};
 use super::{migrate, statement, verbs};
 use crate::claim::{Claim, WorkerId};
+use crate::coordination::Origin;
 use crate::error::{Error, Result};
-use crate::sidecar::Origin;
 use crate::sidecar::Sidecar;
 use crate::sidecar::files;
 use crate::sidecar::records::{Namespace, RecordFile};
@@ -138,7 +138,7 @@ impl Replacement {
             durability: Durability::Full,
             ..options.clone()
         };
-        let Location { path, sidecar } = locate(path, &options)?;
+        let Located { path, sidecar } = locate(path, &options)?;
         let database = Beside::open(&path)?;
         let is_there = fs::symlink_metadata(sidecar.folder()).is_ok();
         let made = Made {

@@ -16,7 +16,7 @@ use super::database::log_size;
 use super::fault::located;
 use super::in_use::Whole;
 use super::lines::CORE;
-use super::location::{Location, locate, prepare_sidecar, unusable};
+use super::locate::{Located, locate, prepare_sidecar, unusable};
 use super::migrate::{is_behind, lines};
 use super::options::{Durability, OpenOptions};
 use super::processes::{named, reading};
@@ -51,7 +51,7 @@ pub fn shrink(path: &Path, options: &OpenOptions, force: bool) -> Result<Shrunk>
         durability: Durability::Full,
         ..options.clone()
     };
-    let Location { path, sidecar } = locate(path, &options)?;
+    let Located { path, sidecar } = locate(path, &options)?;
     let found = open_writer(&path, &options)?;
     let applied = lines(&found, &path)?;
     if applied.is_empty() {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use queue_core::claim::WorkerId;
 use queue_core::cli::screen::note;
 use queue_core::cli::{Context, Failure, duration, escape};
 use queue_core::error::{Error, Result};
 use queue_core::queue::{Queue, WorkerInfo};
-use queue_core::sidecar::Listener;
 use serde::Serialize;
 use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
 
@@ -67,7 +67,9 @@ fn wait(
 ) -> Result<()> {
     let queue = WorkflowQueue::open_with(file, options.clone())?;
     let until = timeout.map(|time| queue.now().boot.after(time));
-    let listener = Listener::new(&queue)?;
+    let listener = queue
+        .coordination()
+        .listen(WorkerId::from_bits(queue.random()))?;
     let mut told = String::new();
     let mut stopped_since = None;
     loop {

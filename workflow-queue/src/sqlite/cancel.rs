@@ -21,7 +21,7 @@ pub(crate) fn cancel(
     let (ids, why) = (ids.to_vec(), why.map(str::to_owned));
     let changes = queue.write_ends(move |writing| writing.cancel(&ids, why.as_deref()))?;
     for worker in changes.iter().filter_map(Change::asked) {
-        queue.database().waker().wake_worker(worker);
+        queue.database().coordination().wake_worker(worker);
     }
     Ok(changes)
 }

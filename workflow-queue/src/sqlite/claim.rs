@@ -93,7 +93,7 @@ pub(crate) fn settle_and_claim(
     })?;
     let claims = taken.committed(queue);
     queue.wake(wakes);
-    queue.database().waker().tell_settled();
+    queue.database().coordination().tell_settled();
     Ok((settled, Ok(claims)))
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::clock::Timestamp;
+use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sidecar::Wake;
 use queue_core::sqlite::{Lanes, lane_or_create, rows};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use queue_core::error::Result;
 use queue_core::queue::WorkerInfo;
-use queue_core::sidecar;
 use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, verbs};
 
 use super::statements::{PROMOTE_CLOSE, PROMOTE_LEASE, PROMOTE_MARK};
@@ -51,11 +50,11 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
         connection.prepare_cached(PROMOTE_CLOSE)?.execute([])?;
         Ok(())
     })?;
-    database.waker().wake(MANY);
+    database.coordination().wake(MANY);
     let mut living = Vec::new();
     for worker in database.read(verbs::workers)? {
         // Since the mark none can have joined, so those that live now are all there will be.
-        if sidecar::is_alive(database.sidecar(), worker.id)? {
+        if database.coordination().is_alive(worker.id)? {
             living.push(worker);
         }
     }

@@ -69,7 +69,7 @@ pub(crate) fn repair(queue: &WorkflowQueue) -> Result<Vec<Repaired>> {
         }
     }
     queue.wake(most);
-    queue.database().waker().tell_settled();
+    queue.database().coordination().tell_settled();
     Ok(summed(all))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::outcome::{Settled, Settlement};
-use queue_core::queue::{Change, Queue};
+use queue_core::queue::Change;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_testing::simulation::{Call, Ledger};

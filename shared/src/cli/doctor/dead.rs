@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::super::program::Context;
 use super::super::{select, tasks};
 use crate::claim::{Claim, WorkerId};
+use crate::coordination::Origin;
 use crate::error::Result;
 use crate::queue::{Finding, Queue, WorkerInfo};
 use crate::runtime::system::unreachable;
-use crate::sidecar::Origin;
-use crate::sidecar::registration::origin_of;
+use crate::sidecar::Sidecar;
 use crate::task::TaskId;
 
 /// A finding for each that needs a person, and those whose processes are not seen from here.
@@ -24,14 +24,18 @@ pub(super) fn findings<Q: Queue>(
         if claims.is_empty() {
             continue;
         }
-        match origin_of(queue.sidecar(), worker)? {
+        match queue.coordination().origin_of(worker)? {
             Origin::EarlierBoot => {}
             Origin::Elsewhere => {
                 apart.insert(worker.id);
                 findings.push(elsewhere(context, queue, worker, &claims));
             }
             Origin::Here => {
-                let found = unreachable(queue.sidecar(), claims, queue.now())?;
+                let found = unreachable(
+                    &Sidecar::at(queue.coordination().folder()),
+                    claims,
+                    queue.now(),
+                )?;
                 if !found.is_empty() {
                     let pids: Vec<_> = found.iter().map(|one| one.process.pid).collect();
                     let mut claims: Vec<_> = found.iter().map(|one| one.claim).collect();

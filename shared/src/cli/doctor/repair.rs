@@ -7,12 +7,13 @@ use super::super::restore::returned;
 use super::super::{select, tasks};
 use super::{MOST_RUNNING, ok};
 use crate::claim::WorkerId;
+use crate::coordination::Origin;
 use crate::error::Result;
 use crate::queue::{Finding, ListQuery, Queue};
 use crate::runtime::recover_once;
 use crate::runtime::recovery::Recovered;
 use crate::runtime::system::{recover_dead, recover_expired};
-use crate::sidecar::Origin;
+use crate::sidecar::Sidecar;
 use crate::sqlite::{CORE, Database};
 use crate::state::State;
 
@@ -32,7 +33,11 @@ pub(super) fn repair<Q: Queue>(
         let deed = format!("computed anew in {} rows: {}", one.rows, one.name);
         findings.push(ok("repaired", deed));
     }
-    let database = Database::open(queue.path(), context.options(Access::Write)?, &[CORE])?;
+    let database = Database::open(
+        queue.coordination().location().path(),
+        context.options(Access::Write)?,
+        &[CORE],
+    )?;
     let emptied = if database.empty_log()? {
         "emptied the write-ahead log"
     } else {
@@ -86,10 +91,11 @@ fn recover_unregistered<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     let registered: BTreeSet<WorkerId> = queue.workers()?.iter().map(|one| one.id).collect();
     let holders: BTreeSet<WorkerId> = running.iter().filter_map(|task| task.worker).collect();
     let unknown = holders.difference(&registered);
+    let sidecar = Sidecar::at(queue.coordination().folder());
     unknown
         .map(|worker| {
             let worker = (*worker, Origin::Here);
-            recover_dead(queue, queue.sidecar(), worker, Vec::new())
+            recover_dead(queue, &sidecar, worker, Vec::new())
         })
         .collect()
 }

@@ -11,7 +11,6 @@ use super::source::Origin;
 use crate::claim::WorkerId;
 use crate::error::Result;
 use crate::queue::{Enqueued, ListQuery, Queue};
-use crate::sidecar::registration::is_alive;
 use crate::state::State;
 use crate::task::{MAX_NAME_BYTES, NewTask, Task, TaskId};
 
@@ -158,7 +157,7 @@ impl Group {
         let mut stale = Vec::new();
         for one in stored.iter().filter(|one| !current.contains(&one.key[..])) {
             let deserted = match (one.state, one.worker) {
-                (State::Running, Some(worker)) => !is_alive(queue.sidecar(), worker)?,
+                (State::Running, Some(worker)) => !queue.coordination().is_alive(worker)?,
                 _ => false,
             };
             if one.state.is_waiting() || deserted {

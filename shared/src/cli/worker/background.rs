@@ -35,7 +35,7 @@ pub(super) fn start<Q: Queue>(
     // What is wrong with the database is better said here than in a log.
     let log = context
         .open(Access::Create)?
-        .sidecar()
+        .coordination()
         .folder()
         .join("worker.log");
     let mut file = files::open_to_append(&log)

@@ -4,6 +4,7 @@ use super::{LogError, LogReader};
 use crate::error::{Error, Result};
 use crate::output::{Chunk, Output};
 use crate::queue::Queue;
+use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
@@ -39,8 +40,9 @@ pub fn last_outputs<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<Vec<(Task, Op
 /// The log file of the task's last claim. An attempt that did not count has left its log under
 /// the next number unless the task was retried since; whether a file is of this claim is told by the token it begins with.
 fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, LogError> {
+    let sidecar = Sidecar::at(queue.coordination().folder());
     for attempt in [task.attempt, task.attempt.saturating_add(1)] {
-        let mut reader = LogReader::new(queue.sidecar().log(task.id, attempt));
+        let mut reader = LogReader::new(sidecar.log(task.id, attempt));
         let mut output = Output::default();
         reader.read(|chunk| match chunk {
             Chunk::Written { stream, bytes } => output.push(stream, &bytes),

@@ -5,9 +5,9 @@ use rustix::io::Errno;
 use super::{PATIENCE, Recovery, RecoveryAction, RecoveryAnswer, Sweep};
 use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
+use crate::coordination::Origin;
 use crate::error::Error;
 use crate::runtime::orphans::{Found, Process};
-use crate::sidecar::Origin;
 use crate::task::TaskId;
 
 fn claim(task: i64) -> Claim {

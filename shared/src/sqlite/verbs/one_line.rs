@@ -23,12 +23,10 @@ macro_rules! answered_by_database {
             queues() -> Vec<$crate::queue::QueueInfo>;
         }
 
-        fn path(&self) -> &std::path::Path {
-            self.database().path()
-        }
-
-        fn sidecar(&self) -> &$crate::sidecar::Sidecar {
-            self.database().sidecar()
+        fn coordination(
+            &self,
+        ) -> &std::sync::Arc<dyn $crate::coordination::Coordination> {
+            self.database().coordination()
         }
 
         fn now(&self) -> $crate::clock::Now {

@@ -3,6 +3,7 @@ use queue_core::clock::Timestamp;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{ListQuery, PruneRequest, Queue};
+use queue_core::sidecar::Sidecar;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
@@ -177,7 +178,7 @@ pub fn prune_gets_through_more_than_one_step<E: Engine>() {
 
 pub fn prune_deletes_the_logs_of_what_is_gone<E: Engine>() {
     let bench = Bench::<E>::default();
-    let sidecar = bench.queue.sidecar();
+    let sidecar = Sidecar::at(bench.queue.coordination().folder());
     let old = bench.ended(once(), Outcome::Succeeded);
     let kept = bench.shell("kept");
     let logs = [

@@ -1,11 +1,10 @@
 use std::time::Duration;
 
 use super::{Bench, Engine, OTHER, WORKER, settlement};
-use queue_core::claim::{Claim, ClaimRequest};
+use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 use queue_core::queue::Queue;
-use queue_core::sidecar::Listener;
 use queue_core::sidecar::Signal;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
@@ -431,7 +430,7 @@ pub fn what_fails_together_is_not_tried_again_together<E: Engine>() {
 
 pub fn whoever_waits_for_tasks_to_end_is_told<E: Engine>() {
     let bench = Bench::<E>::default();
-    let listener = Listener::new(&bench.another()).unwrap();
+    let listener = bench.another().coordination().listen(WorkerId(7)).unwrap();
     let told = || listener.wait(Duration::ZERO).unwrap();
     let ids: Vec<_> = (0..6).map(|_| bench.shell("task")).collect();
     let claims: Vec<_> = bench.claim(5).iter().map(|task| task.claim).collect();

@@ -3,7 +3,6 @@
 
 mod mistakes;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::extension::{Call, Extension, Ledger};
 use super::world::{Fault, Shared};
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::Now;
+use queue_core::coordination::{Coordination, Wake};
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
@@ -19,8 +19,6 @@ use queue_core::queue::{
     Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Stats, Waits, WorkerInfo,
 };
-use queue_core::sidecar::Sidecar;
-use queue_core::sidecar::Wake;
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Edge;
 
@@ -72,7 +70,7 @@ impl<Q: Queue> Faulty<Q> {
                 what: "simulated".to_owned(),
             }),
             Fault::Outage => Err(Error::Shortage {
-                path: self.inner.path().to_owned(),
+                path: self.inner.coordination().location().path().to_owned(),
                 what: "simulated".to_owned(),
                 source: None,
             }),
@@ -445,12 +443,8 @@ impl<Q: Queue> Queue for Faulty<Q> {
         })
     }
 
-    fn path(&self) -> &Path {
-        self.inner.path()
-    }
-
-    fn sidecar(&self) -> &Sidecar {
-        self.inner.sidecar()
+    fn coordination(&self) -> &Arc<dyn Coordination> {
+        self.inner.coordination()
     }
 
     fn now(&self) -> Now {

@@ -16,6 +16,7 @@ use queue_core::queue::{Queue, Serves};
 use queue_core::runtime::Observer;
 use queue_core::runtime::WorkerEvent;
 use queue_core::sidecar::Registration;
+use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::Waker;
 
 /// Turns a worker may take without ever waiting for something to happen.
@@ -73,12 +74,13 @@ impl<Q: Queue> Simulation<'_, Q> {
             return;
         };
         let id = registration.info().id;
+        let sidecar = Sidecar::at(queue.coordination().folder());
         let shell = SimulatedShell {
             registration,
             world: self.world.clone(),
             clock: Arc::clone(&self.clock),
-            sidecar: queue.sidecar().clone(),
-            waker: Arc::new(Waker::new(queue.sidecar().clone())),
+            waker: Arc::new(Waker::new(sidecar.clone())),
+            sidecar,
             listening: None,
             greeted: Vec::new(),
             dead: Vec::new(),

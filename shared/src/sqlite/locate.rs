@@ -19,7 +19,7 @@ pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// A checked place.
 #[derive(Debug)]
-pub(super) struct Location {
+pub(super) struct Located {
     /// Absolute and without symbolic links, so that one file has one sidecar.
     pub(super) path: PathBuf,
     pub(super) sidecar: Sidecar,
@@ -27,7 +27,7 @@ pub(super) struct Location {
 
 /// Finds the file at `path`, or creates an empty one, private to the owner, where `options` allow.
 /// The folder beside it is another matter: see [`prepare_sidecar`].
-pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Location> {
+pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Located> {
     let found = match fs::canonicalize(path) {
         Ok(real) => real,
         Err(error) if error.kind() == ErrorKind::NotFound => missing(path, options)?,
@@ -38,7 +38,7 @@ pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Location> {
     if !options.force_network_fs {
         check_file_system(&found, options)?;
     }
-    Ok(Location {
+    Ok(Located {
         sidecar: Sidecar::of(&found),
         path: found,
     })

@@ -1,0 +1,71 @@
+//! The coordination of a queue that is a file of this host: the folder beside it does all of it.
+
+use std::path::Path;
+
+use super::listener::Listener;
+use super::paths::Sidecar;
+use super::registration;
+use super::wakeup::Waker;
+use crate::claim::WorkerId;
+use crate::coordination::{Coordination, Listening, Origin};
+use crate::error::Result;
+use crate::location::Location;
+use crate::queue::WorkerInfo;
+
+/// Coordination by the folder beside a file.
+#[derive(Debug)]
+pub struct Local {
+    location: Location,
+    sidecar: Sidecar,
+    waker: Waker,
+}
+
+impl Local {
+    /// That of the file at `path`, absolute and without symbolic links; nothing is created yet.
+    pub fn of(path: &Path) -> Self {
+        let sidecar = Sidecar::of(path);
+        Self {
+            location: Location::File(path.to_owned()),
+            waker: Waker::new(sidecar.clone()),
+            sidecar,
+        }
+    }
+}
+
+impl Coordination for Local {
+    fn location(&self) -> &Location {
+        &self.location
+    }
+
+    fn folder(&self) -> &Path {
+        self.sidecar.folder()
+    }
+
+    fn is_alive(&self, worker: WorkerId) -> Result<bool> {
+        registration::is_alive(&self.sidecar, worker)
+    }
+
+    fn origin_of(&self, worker: &WorkerInfo) -> Result<Origin> {
+        registration::origin_of(&self.sidecar, worker)
+    }
+
+    fn prepare(&self) {
+        self.waker.open();
+    }
+
+    fn wake(&self, tasks: usize) {
+        self.waker.wake(tasks);
+    }
+
+    fn wake_worker(&self, worker: WorkerId) {
+        self.waker.wake_worker(worker);
+    }
+
+    fn tell_settled(&self) {
+        self.waker.tell_settled();
+    }
+
+    fn listen(&self, id: WorkerId) -> Result<Box<dyn Listening>> {
+        Ok(Box::new(Listener::new(&self.sidecar, id)?))
+    }
+}
