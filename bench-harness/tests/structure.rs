@@ -1,4 +1,5 @@
-//! Imports run one way: no file of product code leads back to itself.
+//! Imports run one way: no file of product code leads back to itself, and in queue-core no layer
+//! imports one above it.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,6 +18,93 @@ const PACKAGES: [&str; 5] = [
     "bench-harness",
     "bench-harness/proof",
 ];
+
+/// The layers of queue-core from the bottom, as ARCHITECTURE.md shows them: the modules of each, and
+/// the layers below that it may import.
+const LAYERS: [Layer; 7] = [
+    Layer {
+        name: "domain",
+        modules: &[
+            "claim",
+            "clock",
+            "coordination",
+            "error",
+            "ids",
+            "location",
+            "names",
+            "options",
+            "outcome",
+            "output",
+            "panics",
+            "queue",
+            "random",
+            "remedy",
+            "retry",
+            "state",
+            "task",
+            "work",
+            "worker_info",
+            "workflow",
+        ],
+        below: &[],
+    },
+    Layer {
+        name: "sidecar",
+        modules: &["sidecar"],
+        below: &["domain"],
+    },
+    Layer {
+        name: "sqlite",
+        modules: &["sqlite"],
+        below: &["domain", "sidecar"],
+    },
+    Layer {
+        name: "runtime",
+        modules: &["runtime"],
+        below: &["domain", "sidecar"],
+    },
+    Layer {
+        name: "maintenance",
+        modules: &["maintenance"],
+        below: &["domain", "sidecar", "sqlite", "runtime"],
+    },
+    Layer {
+        name: "cli",
+        modules: &["cli"],
+        below: &["domain", "sidecar", "sqlite", "runtime", "maintenance"],
+    },
+    Layer {
+        name: "internals",
+        modules: &["internals"],
+        below: &[
+            "domain",
+            "sidecar",
+            "sqlite",
+            "runtime",
+            "maintenance",
+            "cli",
+        ],
+    },
+];
+
+struct Layer {
+    name: &'static str,
+    modules: &'static [&'static str],
+    below: &'static [&'static str],
+}
+
+impl Layer {
+    fn of(module: &str) -> Option<&'static Self> {
+        LAYERS.iter().find(|layer| layer.modules.contains(&module))
+    }
+
+    /// Whether it may import from this module. Types and macros that the root of the package names anew
+    /// are in no module, and the domain's.
+    fn may_import(&self, module: &str) -> bool {
+        let target = Self::of(module).map_or("domain", |layer| layer.name);
+        target == self.name || self.below.contains(&target)
+    }
+}
 
 /// Files and folders of tests among the product's.
 const TESTING: [&str; 3] = ["schedules", "simulation", "tests"];
@@ -181,6 +269,55 @@ fn nearest(modules: &BTreeSet<String>, mut path: Vec<String>) -> String {
         path.pop();
     }
     path.join("::")
+}
+
+/// The imports of a file that its layer does not allow.
+fn against_the_order(module: &str, text: &str) -> Vec<String> {
+    let own = module.split("::").next().unwrap_or_default();
+    let Some(layer) = Layer::of(own) else {
+        return vec!["it is in no layer".to_owned()];
+    };
+    let imports = paths(&product(text), module).into_iter();
+    let refused = imports.filter(|path| !layer.may_import(&path[0]));
+    refused
+        .map(|path| format!("{} imports {}", layer.name, path.join("::")))
+        .collect()
+}
+
+#[test]
+fn no_layer_of_queue_core_imports_one_above_it() {
+    let src = root().join("shared/src");
+    let mut files = BTreeMap::new();
+    list(&src, &src, &mut files);
+    files.remove("");
+    let mut found = Vec::new();
+    for (module, file) in &files {
+        let text = fs::read_to_string(file).unwrap();
+        let file = file.strip_prefix(&src).unwrap().display();
+        let refused = against_the_order(module, &text).into_iter();
+        found.extend(refused.map(|what| format!("shared/src/{file}: {what}")));
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn an_import_against_the_order_is_found_and_named() {
+    let text = "use crate::error::Error;\nuse crate::{Result, runtime::log::LogReader};";
+    assert_eq!(
+        against_the_order("sqlite::prune", text),
+        ["sqlite imports runtime::log::LogReader"]
+    );
+    assert_eq!(
+        against_the_order("queue", "use super::sidecar::Sidecar;"),
+        ["domain imports sidecar::Sidecar"]
+    );
+    let between = "fn tell() -> crate::sqlite::Fault { super::end::told() }";
+    assert_eq!(
+        against_the_order("runtime::end", between),
+        ["runtime imports sqlite::Fault"]
+    );
+    assert_eq!(against_the_order("cli::why", text), [""; 0]);
+    assert_eq!(against_the_order("elsewhere", ""), ["it is in no layer"]);
 }
 
 #[test]
