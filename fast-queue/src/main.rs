@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
 use queue_core::cli::{
-    self, Access, Common, Context, Failure, Program, add_task, retry, systemd, worker,
+    self, Common, Context, Failure, Plain, Program, add_task, retry, systemd, worker,
 };
 
 const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
@@ -34,14 +34,11 @@ enum Verb {
 impl Verb {
     fn run(self, context: &Context<FastQueue>) -> Result<(), Failure> {
         match self {
-            Self::AddTask(task) => add_task::run(context, *task, &add_task::Plain, "Added"),
-            Self::Enqueue(task) => add_task::run(context, *task, &add_task::Plain, "Enqueued"),
-            Self::Worker(arguments) => {
-                let open = || context.open(Access::Serve);
-                worker::run(context, &arguments, &worker::Extras::default(), open)
-            }
+            Self::AddTask(task) => add_task::run(context, *task, &Plain {}, "Added"),
+            Self::Enqueue(task) => add_task::run(context, *task, &Plain {}, "Enqueued"),
+            Self::Worker(arguments) => worker::run(context, &arguments, &Plain {}),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
-            Self::Retry(arguments) => retry::run(context, &arguments, false),
+            Self::Retry(arguments) => retry::run(context, &arguments, &Plain {}),
             Self::Common(verb) => verb.run(context),
         }
     }

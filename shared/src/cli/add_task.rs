@@ -1,10 +1,10 @@
 //! `add-task` and `enqueue`: one task from the arguments, or many from standard input.
 
 pub(super) mod bulk;
-mod extras;
+mod extra;
 mod field;
 
-pub use extras::{Extras, Plain};
+pub use extra::Extra;
 pub use field::{Fields, Length, field};
 
 use std::fmt::Write as _;
@@ -165,14 +165,14 @@ struct View {
     state: Option<&'static str>,
 }
 
-/// Enqueues what the arguments and `extras` say, and reports it with `verb` (`Added`).
+/// Enqueues what the arguments and `extra` say, and reports it with `verb` (`Added`).
 ///
 /// # Errors
 /// Usage failures, in which nothing is enqueued; else as the engine.
-pub fn run<Q: Queue, X: Extras<Q>>(
+pub fn run<Q: Queue, X: Extra<Q>>(
     context: &Context<Q>,
     arguments: Arguments,
-    extras: &X,
+    extra: &X,
     verb: &str,
 ) -> Result<(), Failure> {
     let (bulk, print) = (arguments.stdin, arguments.print);
@@ -187,23 +187,23 @@ pub fn run<Q: Queue, X: Extras<Q>>(
             now,
             |line, task, fields| {
                 lanes.note(&task);
-                extras.extend(task, fields, Some(line))
+                extra.extend(task, fields, Some(line))
             },
         )?
     } else {
         let task = single(arguments, now)?;
         task.validate()?;
         lanes.note(&task);
-        let task = extras
+        let task = extra
             .extend(task, Fields::new(), None)
             .map_err(Failure::Usage)?;
         vec![task]
     };
-    let queue = context.open(extras.access())?;
+    let queue = context.open(extra.access())?;
     let enqueued = if tasks.is_empty() {
         Vec::new()
     } else {
-        extras.enqueue(&queue, tasks)?
+        extra.enqueue(&queue, tasks)?
     };
     report(context, &queue, &enqueued, bulk, print, verb)?;
     if enqueued.is_empty() {

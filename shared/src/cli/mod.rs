@@ -3,13 +3,14 @@
 //! A program's `main` describes itself as a [`Program`], parses its arguments with [`main`] and
 //! hands [`Common`] options and what to do to [`Program::run`]. Each verb is a file of its name.
 //! [`Verb`] holds those that are the same in every program; `add-task`, `worker`, `systemd` and
-//! `retry` are functions with a place for what a program adds to them.
+//! `retry` are functions that are handed what a program adds to them, or [`Plain`].
 
 mod arguments;
 mod common;
 pub mod duration;
 pub mod escape;
 mod exit;
+mod extra;
 #[cfg(feature = "internals")]
 pub(crate) mod fuzzing;
 pub mod json;
@@ -60,6 +61,7 @@ mod workers;
 pub use arguments::Verb;
 pub use common::Common;
 pub use exit::Failure;
+pub use extra::Plain;
 pub use invocation::Invocation;
 pub use program::{Access, Context, Program, main};
 pub use show::find;

@@ -1,6 +1,7 @@
 //! `retry`: queues ended tasks again.
 
 use super::change_selected::{self, Verb};
+use super::extra::Plain;
 use super::program::Context;
 use super::select::{self, Filter, Selector};
 use super::{Failure, duration, list, moment, possible_values};
@@ -116,7 +117,17 @@ fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
         .map_err(|sentence| Error::invalid(format!("{option} {text}: {sentence}, or 2h (ago)")))
 }
 
-/// Queues them again and, `downstream`, what was skipped because of them.
+/// What a program adds to a retry.
+pub trait Extra {
+    /// Whether what was skipped because of the tasks is re-opened too, and so on down.
+    fn downstream(&self) -> bool {
+        false
+    }
+}
+
+impl Extra for Plain {}
+
+/// Queues them again, as the arguments and `extra` say.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a task that does not exist, [`Failure::Tasks`]
@@ -124,7 +135,7 @@ fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
 pub fn run<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
-    downstream: bool,
+    extra: &impl Extra,
 ) -> Result<(), Failure> {
     let filter = arguments.filter(SystemClock.now().wall)?;
     let selectors = arguments.selectors();
@@ -134,7 +145,7 @@ pub fn run<Q: Queue>(
         &filter,
         &VERB,
         |queue, ids, made, go_on| {
-            let mut plan = queue.plan_retry(ids, downstream)?;
+            let mut plan = queue.plan_retry(ids, extra.downstream())?;
             made.total = plan.order().len();
             while !plan.left().is_empty() && go_on() {
                 for (id, change) in queue.retry_step(&mut plan)? {

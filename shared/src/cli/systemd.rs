@@ -6,9 +6,10 @@ pub(super) mod unit;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::extra::Plain;
 use super::program::Context;
 use super::screen::note;
-use super::worker::Commands;
+use super::worker::{self, Commands};
 use super::{Failure, escape, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -31,26 +32,6 @@ enum Action<X: clap::Args> {
     Install(Install<X>),
     /// Stop the service and remove its unit file
     Uninstall(Service),
-}
-
-/// What a program's worker is started with beyond what every program's is.
-pub trait Extra: clap::Args {
-    /// The words of the command line that say so, none of them secret.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for what the worker would refuse: better said now than by a service that
-    /// does not start.
-    fn words(&self) -> Result<Vec<String>>;
-}
-
-/// A program whose worker has nothing more.
-#[derive(clap::Args, Debug)]
-pub struct Plain {}
-
-impl Extra for Plain {
-    fn words(&self) -> Result<Vec<String>> {
-        Ok(Vec::new())
-    }
 }
 
 /// Which service it is.
@@ -126,7 +107,7 @@ fn unit_name(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// [`Failure`] for what no unit file can name, and where the system refuses a file.
-pub fn run<Q: Queue, X: Extra>(
+pub fn run<Q: Queue, X: worker::Extra<Q> + clap::Args>(
     context: &Context<Q>,
     arguments: &Arguments<X>,
 ) -> Result<(), Failure> {
@@ -138,7 +119,10 @@ pub fn run<Q: Queue, X: Extra>(
 }
 
 /// The unit file's text.
-fn text<Q: Queue, X: Extra>(context: &Context<Q>, worker: &Worker<X>) -> Result<String> {
+fn text<Q: Queue, X: worker::Extra<Q> + clap::Args>(
+    context: &Context<Q>,
+    worker: &Worker<X>,
+) -> Result<String> {
     check_queue_name(&worker.queue)?;
     let program = std::env::current_exe()
         .map_err(|error| Error::io("cannot find this program's own file", error))?;
@@ -195,7 +179,7 @@ fn place<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<PathBuf> {
     Ok(folder.join(file_name(context, service)))
 }
 
-fn install_unit<Q: Queue, X: Extra>(
+fn install_unit<Q: Queue, X: worker::Extra<Q> + clap::Args>(
     context: &Context<Q>,
     install: &Install<X>,
 ) -> Result<(), Failure> {

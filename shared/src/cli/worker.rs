@@ -29,7 +29,7 @@ use crate::runtime::{
 use crate::state::State;
 use crate::task::TaskId;
 use hooks::Hooks;
-pub use options::{Arguments, Extras};
+pub use options::{Arguments, Extra};
 pub(super) use options::{Commands, slots};
 use service::Service;
 
@@ -39,31 +39,30 @@ const MOST_NAMED: usize = 20;
 /// How long what was said last may take to be printed.
 pub(super) const LAST_LINES: Duration = Duration::from_millis(300);
 
-/// Works, on the queue that `open` opens.
+/// Works, as the arguments and `extra` say.
 ///
 /// # Errors
 /// [`Failure::Tasks`] and [`Failure::ClaimsLost`] when draining; else as the engine.
 pub fn run<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
-    extras: &Extras,
-    open: impl FnOnce() -> Result<Q>,
+    extra: &impl Extra<Q>,
 ) -> Result<(), Failure> {
     process::begin()?;
     if !arguments.detached {
         known::check(context, &arguments.queue)?;
     }
     if arguments.background {
-        return background::start(context, arguments, extras);
+        return background::start(context, arguments, extra);
     }
     if arguments.detached {
         background::leave_terminal()?;
     }
-    let queue = Arc::new(open()?);
+    let queue = Arc::new(extra.open(context)?);
     if let Some(warning) = trust::warning(&**queue.coordination()) {
         note(&warning);
     }
-    let options = arguments.options(extras);
+    let options = arguments.options(extra);
     let slots = options.slots.get();
     let worker = Worker::new(Arc::clone(&queue), options)?;
     let _signals = worker.stopper().on_signals()?;

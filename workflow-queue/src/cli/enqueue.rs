@@ -9,7 +9,7 @@ use std::time::Duration;
 use after::{After, Names};
 use before::Before;
 use queue_core::claim::Claim;
-use queue_core::cli::add_task::{self, Extras, Fields, Length, field};
+use queue_core::cli::add_task::{self, Extra, Fields, Length, field};
 use queue_core::cli::screen::note;
 use queue_core::cli::select;
 use queue_core::cli::{Access, Context, Failure, duration, possible_values, tasks};
@@ -257,7 +257,7 @@ struct Submission<'a> {
     spawner: Option<Claim>,
 }
 
-impl Extras<WorkflowQueue> for Submission<'_> {
+impl Extra<WorkflowQueue> for Submission<'_> {
     type Task = Submitted;
 
     const FIELDS: &'static [&'static str] = FIELDS;

@@ -12,11 +12,25 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     common: retry::Arguments,
 
+    #[command(flatten)]
+    own: Own,
+}
+
+/// What goes beyond a retry of every program.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+struct Own {
     /// Re-open what was skipped because of them too, and so on down
     #[arg(long)]
     downstream: bool,
 }
 
+impl retry::Extra for Own {
+    fn downstream(&self) -> bool {
+        self.downstream
+    }
+}
+
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
-    retry::run(context, &arguments.common, arguments.downstream)
+    retry::run(context, &arguments.common, &arguments.own)
 }

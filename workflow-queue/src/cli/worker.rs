@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use queue_core::cli::{Access, Context, Failure, duration, number, systemd, worker};
+use queue_core::cli::{Access, Context, Failure, duration, number, worker};
 use queue_core::error::Result;
 use workflow_queue::{SqliteOptions, WorkflowQueue, check_lease};
 
@@ -44,7 +44,15 @@ pub(crate) struct Leased {
 
 const DEFAULT_LEASE: &str = "30s";
 
-impl systemd::Extra for Leased {
+impl worker::Extra<WorkflowQueue> for Leased {
+    fn slots(&self) -> Option<NonZeroU32> {
+        self.batch()
+    }
+
+    fn batch(&self) -> Option<NonZeroU32> {
+        self.batch_size.and_then(NonZeroU32::new)
+    }
+
     fn words(&self) -> Result<Vec<String>> {
         check_lease(self.lease)?;
         let lease = duration::show(self.lease);
@@ -55,23 +63,16 @@ impl systemd::Extra for Leased {
         words.extend(self.batch_size.map(|size| size.to_string()));
         Ok(words)
     }
+
+    fn open(&self, context: &Context<WorkflowQueue>) -> Result<WorkflowQueue> {
+        let options = SqliteOptions {
+            open: context.options(Access::Serve)?,
+            lease: self.lease,
+        };
+        WorkflowQueue::open_with(context.path(), options)
+    }
 }
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
-    let Leased { batch_size, lease } = arguments.leased;
-    let batch = batch_size.and_then(NonZeroU32::new);
-    let mut again = vec!["--lease".into(), duration::show(lease).into()];
-    again.extend(batch.map(|size| size.to_string().into()));
-    let extras = worker::Extras {
-        slots: batch,
-        batch,
-        arguments: again,
-    };
-    worker::run(context, &arguments.common, &extras, || {
-        let options = SqliteOptions {
-            open: context.options(Access::Serve)?,
-            lease,
-        };
-        WorkflowQueue::open_with(context.path(), options)
-    })
+    worker::run(context, &arguments.common, &arguments.leased)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::super::Failure;
 use super::super::program::{Access, Context};
-use super::{Arguments, Extras};
+use super::{Arguments, Extra};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 use crate::runtime::spawn::{Environment, Spawn, Spawned, Status, current_folder};
@@ -30,7 +30,7 @@ struct View {
 pub(super) fn start<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
-    extras: &Extras,
+    extra: &impl Extra<Q>,
 ) -> Result<(), Failure> {
     // What is wrong with the database is better said here than in a log.
     let log = context
@@ -44,7 +44,7 @@ pub(super) fn start<Q: Queue>(
         .metadata()
         .map_err(|error| Error::io("cannot read the log's size", error))?
         .len();
-    let (worker, word) = spawn(context, arguments, extras, &file)?;
+    let (worker, word) = spawn(context, arguments, extra, &file)?;
     if registered(word) {
         let pid = worker.pid.as_raw_nonzero().get().unsigned_abs();
         let view = View { pid, log };
@@ -58,7 +58,7 @@ pub(super) fn start<Q: Queue>(
 fn spawn<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
-    extras: &Extras,
+    extra: &impl Extra<Q>,
     log: &File,
 ) -> Result<(Spawned, OwnedFd)> {
     let refused = |error| Error::io("cannot start the worker", error);
@@ -67,7 +67,7 @@ fn spawn<Q: Queue>(
     let (word, words) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| refused(error.into()))?;
     let mut list = vec![program.clone().into_os_string()];
     list.extend(own_arguments(context, arguments)?);
-    list.extend(extras.arguments.iter().cloned());
+    list.extend(extra.words()?.into_iter().map(OsString::from));
     let list: Vec<&OsStr> = list.iter().map(OsString::as_os_str).collect();
     let mut variables = Environment::default();
     variables.set("PWD", "/");

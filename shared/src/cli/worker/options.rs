@@ -1,11 +1,14 @@
 //! What a worker is told on its command line.
 
-use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::extra::Plain;
+use super::super::program::{Access, Context};
 use super::super::{duration, number, values};
+use crate::error::Result;
+use crate::queue::Queue;
 use crate::runtime::WorkerOptions;
 use crate::task::DEFAULT_QUEUE;
 
@@ -140,22 +143,43 @@ impl Commands {
     }
 }
 
-/// What a program's worker has beyond those of every program.
-#[derive(Clone, Debug, Default)]
-pub struct Extras {
+/// What a program's worker has beyond those of every program; its service has it too.
+pub trait Extra<Q: Queue> {
     /// How many slots it has unless the arguments say; one for each core otherwise.
-    pub slots: Option<NonZeroU32>,
+    fn slots(&self) -> Option<NonZeroU32> {
+        None
+    }
+
     /// How many tasks it claims at a time at most.
-    pub batch: Option<NonZeroU32>,
-    /// The arguments that say all of this to a worker in the background.
-    pub arguments: Vec<OsString>,
+    fn batch(&self) -> Option<NonZeroU32> {
+        None
+    }
+
+    /// The words of a command line that say all of this to another worker, none of them secret.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for what the worker would refuse: better said now
+    /// than by one that does not start.
+    fn words(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// Opens the queue.
+    ///
+    /// # Errors
+    /// As the engine.
+    fn open(&self, context: &Context<Q>) -> Result<Q> {
+        context.open(Access::Serve)
+    }
 }
+
+impl<Q: Queue> Extra<Q> for Plain {}
 
 impl Arguments {
     /// The same for the library.
-    pub(super) fn options(&self, extras: &Extras) -> WorkerOptions {
+    pub(super) fn options<Q: Queue>(&self, extra: &impl Extra<Q>) -> WorkerOptions {
         let asked = self.slots.and_then(NonZeroU32::new);
-        let slots = asked.or(extras.slots).unwrap_or_else(|| slots(None));
+        let slots = asked.or(extra.slots()).unwrap_or_else(|| slots(None));
         WorkerOptions {
             queue: self.queue.clone(),
             drain: self.drain,
@@ -164,7 +188,7 @@ impl Arguments {
             output_grace: self.commands.output_grace,
             shell: self.commands.shell.clone(),
             folder: self.folder.clone(),
-            batch: extras.batch,
+            batch: extra.batch(),
             ..WorkerOptions::commands(slots)
         }
     }

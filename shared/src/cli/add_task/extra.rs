@@ -1,5 +1,6 @@
 //! What a program's tasks have beyond those of every program.
 
+use super::super::extra::Plain;
 use super::super::program::Access;
 use super::field::Fields;
 use crate::error::Result;
@@ -7,7 +8,7 @@ use crate::queue::{Enqueued, Queue};
 use crate::task::NewTask;
 
 /// A program's own options of a task, as the arguments gave them.
-pub trait Extras<Q> {
+pub trait Extra<Q> {
     /// A task with them.
     type Task;
 
@@ -38,11 +39,7 @@ pub trait Extras<Q> {
     }
 }
 
-/// Nothing beyond.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain;
-
-impl<Q: Queue> Extras<Q> for Plain {
+impl<Q: Queue> Extra<Q> for Plain {
     type Task = NewTask;
 
     const FIELDS: &'static [&'static str] = &[];
