@@ -16,7 +16,7 @@ mod limit;
 #[path = "../simulation/model.rs"]
 #[expect(dead_code, reason = "sequences have neither keys nor a prune")]
 mod model;
-mod promotion;
+mod promote;
 mod prune;
 mod rate;
 mod repair;
@@ -27,7 +27,7 @@ mod slots;
 mod spawn;
 mod time;
 mod verify;
-mod waits;
+mod why;
 
 use std::path::Path;
 use std::sync::Arc;

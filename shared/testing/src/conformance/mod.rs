@@ -21,15 +21,22 @@ use queue_core::sidecar::Registration;
 use queue_core::state::State;
 use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 
-pub mod change;
+pub mod cancel;
 pub mod claim;
 pub mod enqueue;
+pub mod get;
+pub mod list;
 pub mod model;
+pub mod pause;
 pub mod prune;
-pub mod read;
+pub mod queues;
+pub mod reprioritize;
+pub mod retry;
 pub mod settle;
+pub mod stats;
 pub mod transaction;
 pub mod version;
+pub mod why;
 pub mod worker;
 
 /// An engine under test.
@@ -327,13 +334,15 @@ macro_rules! conformance_tests {
                 reap_ends_what_was_to_be_cancelled
                 a_heartbeat_tells_of_each_claim_how_it_stands
             }
-            change {
+            cancel {
                 cancel_ends_waiting_tasks_at_once
                 cancel_asks_the_worker_of_a_running_task
                 a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded
                 a_cancelled_task_handed_back_is_not_queued_again
                 withdraw_says_why_until_a_retry
                 cancel_refuses_what_has_ended
+            }
+            retry {
                 retry_queues_ended_tasks_with_fresh_budgets
                 retry_takes_every_trace_of_the_end_away
                 numbers_of_attempts_go_on_after_a_retry_and_budgets_begin_anew
@@ -342,26 +351,38 @@ macro_rules! conformance_tests {
                 what_each_of_the_last_attempts_wrote_is_kept
                 a_cancelled_task_can_be_retried_and_is_not_cancelled_again
                 retry_refuses_successes_and_what_has_not_ended
+            }
+            reprioritize {
                 reprioritize_moves_waiting_tasks
+            }
+            pause {
                 pause_holds_for_every_handle_and_every_lane
                 a_queue_can_be_paused_before_its_first_task
                 pause_leaves_running_tasks_running
             }
-            read {
+            get {
                 an_unknown_task_is_none
                 tasks_come_with_their_outputs_as_they_were_asked_for
-                stats_count_every_state
+                everything_is_there_when_the_file_is_opened_again
+                the_change_counter_moves_when_another_handle_commits
+            }
+            list {
                 last_id_is_the_highest_given_out
                 list_pages_through_all_tasks_newest_first
                 list_filters_by_any_set_of_states
                 list_finds_few_and_many_waiting_tasks_alike
                 list_filters_by_queue_and_name_and_state_together
                 a_list_of_any_state_heeds_queue_name_and_range
+            }
+            stats {
+                stats_count_every_state
+            }
+            queues {
                 queues_name_every_lane_and_what_waits_in_it
+            }
+            why {
                 a_waiting_task_says_what_it_waits_for
                 a_task_between_attempts_waits_for_its_retry
-                the_change_counter_moves_when_another_handle_commits
-                everything_is_there_when_the_file_is_opened_again
             }
             prune {
                 prune_deletes_what_has_ended_and_nothing_else
@@ -412,8 +433,15 @@ mod tests {
             include_str!("claim.rs"),
             include_str!("settle.rs"),
             include_str!("worker.rs"),
-            include_str!("change.rs"),
-            include_str!("read.rs"),
+            include_str!("cancel.rs"),
+            include_str!("retry.rs"),
+            include_str!("reprioritize.rs"),
+            include_str!("pause.rs"),
+            include_str!("get.rs"),
+            include_str!("stats.rs"),
+            include_str!("list.rs"),
+            include_str!("queues.rs"),
+            include_str!("why.rs"),
             include_str!("prune.rs"),
             include_str!("version.rs"),
         ];

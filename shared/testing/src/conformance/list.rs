@@ -1,12 +1,13 @@
-use std::collections::BTreeSet;
+//! List.
 
 use super::{Bench, Engine, WORKER};
 use queue_core::claim::ClaimRequest;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::Outcome;
-use queue_core::queue::{ListQuery, Queue, QueueInfo, Waits};
+use queue_core::queue::{ListQuery, Queue};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
+use std::collections::BTreeSet;
 
 fn once(name: &str) -> NewTask {
     NewTask::shell(name, "true").options(TaskOptions {
@@ -47,43 +48,41 @@ fn all() -> ListQuery {
     }
 }
 
-pub fn an_unknown_task_is_none<E: Engine>() {
-    let bench = Bench::<E>::default();
-    for id in [0, 1, -1, i64::MAX, i64::MIN].map(TaskId) {
-        assert_eq!(bench.queue.get(id).unwrap(), None);
-        assert_eq!(bench.queue.output(id).unwrap(), None);
-        assert_eq!(bench.queue.waits_for(id).unwrap(), []);
+/// Tasks of two queues and two names in each state that the core line knows.
+fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
+    let states = [
+        State::Running,
+        State::Failed,
+        State::Succeeded,
+        State::Cancelled,
+        State::Scheduled,
+        State::Queued,
+    ];
+    for state in states {
+        for (queue, name) in [("a", "x"), ("b", "x"), ("a", "y"), ("a", "x"), ("b", "y")] {
+            let mut task = once(name).queue(queue);
+            task.run_at = (state == State::Scheduled).then(|| bench.later(1_000));
+            let id = bench.add(task);
+            let claim = || {
+                let request = ClaimRequest {
+                    queue: queue.to_owned(),
+                    ..ClaimRequest::commands(WORKER, 1)
+                };
+                bench.queue.claim(&request).unwrap().tasks[0].claim
+            };
+            if state == State::Cancelled {
+                bench.queue.cancel(&[id]).unwrap();
+            } else if state == State::Running {
+                claim();
+            } else if state == State::Failed {
+                bench.settle(claim(), Outcome::TimedOut);
+            } else if state == State::Succeeded {
+                bench.settle(claim(), Outcome::Succeeded);
+            }
+            assert_eq!(bench.state(id), state);
+        }
     }
-}
-
-pub fn tasks_come_with_their_outputs_as_they_were_asked_for<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let [with, without] = ["with", "without"].map(|name| {
-        let id = bench.shell(name);
-        let output = (name == "with").then_some("o5\nlines");
-        bench.settle_with(bench.claim_only(), Outcome::Succeeded, output);
-        id
-    });
-    let asked = [without, TaskId(i64::MAX), with, without];
-    let found = bench.queue.with_outputs(&asked).unwrap();
-    let found: Vec<_> = found
-        .into_iter()
-        .map(|(task, output)| (task.id, output.map(|output| output.0)))
-        .collect();
-    let output = Some(b"o5\nlines".to_vec());
-    assert_eq!(found, [(without, None), (with, output), (without, None)]);
-}
-
-pub fn stats_count_every_state<E: Engine>() {
-    let bench = Bench::<E>::default();
-    assert_eq!(bench.queue.stats().unwrap().total(), 0);
-    one_in_each(&bench);
-    let cancelled = bench.shell("cancelled");
-    bench.queue.cancel(&[cancelled]).unwrap();
-    bench.add(once("later").run_at(bench.later(2_000)));
-    let stats = bench.queue.stats().unwrap();
-    assert_eq!(stats.by_state, [2, 0, 1, 1, 1, 1, 2, 0]);
-    assert_eq!(stats.next_due, Some(bench.later(1_000)));
+    bench.queue.list(&all()).unwrap()
 }
 
 pub fn last_id_is_the_highest_given_out<E: Engine>() {
@@ -235,43 +234,6 @@ pub fn list_filters_by_queue_and_name_and_state_together<E: Engine>() {
     assert_eq!(list(&bench, &both), [TaskId(5)]);
 }
 
-/// Tasks of two queues and two names in each state that the core line knows.
-fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
-    let states = [
-        State::Running,
-        State::Failed,
-        State::Succeeded,
-        State::Cancelled,
-        State::Scheduled,
-        State::Queued,
-    ];
-    for state in states {
-        for (queue, name) in [("a", "x"), ("b", "x"), ("a", "y"), ("a", "x"), ("b", "y")] {
-            let mut task = once(name).queue(queue);
-            task.run_at = (state == State::Scheduled).then(|| bench.later(1_000));
-            let id = bench.add(task);
-            let claim = || {
-                let request = ClaimRequest {
-                    queue: queue.to_owned(),
-                    ..ClaimRequest::commands(WORKER, 1)
-                };
-                bench.queue.claim(&request).unwrap().tasks[0].claim
-            };
-            if state == State::Cancelled {
-                bench.queue.cancel(&[id]).unwrap();
-            } else if state == State::Running {
-                claim();
-            } else if state == State::Failed {
-                bench.settle(claim(), Outcome::TimedOut);
-            } else if state == State::Succeeded {
-                bench.settle(claim(), Outcome::Succeeded);
-            }
-            assert_eq!(bench.state(id), state);
-        }
-    }
-    bench.queue.list(&all()).unwrap()
-}
-
 pub fn a_list_of_any_state_heeds_queue_name_and_range<E: Engine>() {
     let bench = Bench::<E>::default();
     let tasks = several_in_each(&bench);
@@ -309,92 +271,4 @@ pub fn a_list_of_any_state_heeds_queue_name_and_range<E: Engine>() {
             }
         }
     }
-}
-
-pub fn queues_name_every_lane_and_what_waits_in_it<E: Engine>() {
-    let bench = Bench::<E>::default();
-    bench.queue.enqueue(vec![once("t").queue("b"); 3]).unwrap();
-    bench.add(once("later").queue("b").run_at(bench.later(1)));
-    bench.add(NewTask::handler("print", "").queue("a"));
-    bench.add(NewTask::handler("mail", "").queue("a"));
-    bench.queue.set_paused("a", true).unwrap();
-    let lane = |name: &str, handler: &str, paused_at, queued| QueueInfo {
-        name: name.to_owned(),
-        handler: handler.to_owned(),
-        paused_at,
-        queued,
-    };
-    let since = Some(bench.now());
-    let mut lanes = bench.queue.queues().unwrap();
-    lanes.retain(|lane| lane.queued > 0);
-    let expected = [
-        lane("a", "mail", since, 1),
-        lane("a", "print", since, 1),
-        lane("b", "", None, 3),
-    ];
-    assert_eq!(lanes, expected);
-}
-
-pub fn a_waiting_task_says_what_it_waits_for<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let run_at = bench.later(1_000);
-    let delayed = bench.add(once("delayed").run_at(run_at));
-    let waits = |id| bench.queue.waits_for(id).unwrap();
-    assert_eq!(
-        waits(delayed),
-        [Waits::Time {
-            run_at,
-            retry: false
-        }]
-    );
-    let elsewhere = bench.add(once("elsewhere").queue("other"));
-    let first = bench.shell("first");
-    let second = bench.shell("second");
-    let urgent = bench.add(once("urgent").priority(1));
-    bench.add(once("elsewhere").priority(9).queue("third"));
-    assert_eq!(waits(urgent), []);
-    assert_eq!(waits(first), [Waits::Behind { tasks: 1 }]);
-    assert_eq!(waits(second), [Waits::Behind { tasks: 2 }]);
-    bench.queue.set_paused("default", true).unwrap();
-    let since = bench.now();
-    assert_eq!(waits(urgent), [Waits::Paused { since }]);
-    let expected = [Waits::Paused { since }, Waits::Behind { tasks: 1 }];
-    assert_eq!(waits(first), expected);
-    assert_eq!(waits(elsewhere), []);
-}
-
-pub fn a_task_between_attempts_waits_for_its_retry<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let id = bench.shell("task");
-    let claim = bench.claim_only();
-    assert_eq!(bench.queue.waits_for(id).unwrap(), [], "it runs");
-    bench.settle(claim, Outcome::Exited { code: 1 });
-    let run_at = bench.task(id).run_at.unwrap();
-    let expected = [Waits::Time {
-        run_at,
-        retry: true,
-    }];
-    assert_eq!(bench.queue.waits_for(id).unwrap(), expected);
-    bench.queue.cancel(&[id]).unwrap();
-    assert_eq!(bench.queue.waits_for(id).unwrap(), [], "it has ended");
-}
-
-pub fn the_change_counter_moves_when_another_handle_commits<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let another = bench.another();
-    let before = bench.queue.change_counter().unwrap();
-    assert_eq!(bench.queue.change_counter().unwrap(), before);
-    another.enqueue(vec![once("t")]).unwrap();
-    assert_ne!(bench.queue.change_counter().unwrap(), before);
-}
-
-pub fn everything_is_there_when_the_file_is_opened_again<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let each = one_in_each(&bench);
-    let before = bench.queue.list(&all()).unwrap();
-    let claims = bench.queue.claims_of(WORKER).unwrap();
-    let again = bench.another();
-    assert_eq!(again.list(&all()).unwrap(), before);
-    assert_eq!(again.claims_of(WORKER).unwrap(), claims);
-    assert_eq!(before.len(), each.len());
 }

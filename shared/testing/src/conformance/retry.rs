@@ -1,8 +1,8 @@
+//! Retry.
+
 use super::{Bench, Engine, WORKER};
-use queue_core::claim::ClaimRequest;
-use queue_core::error::Error;
 use queue_core::options::TaskOptions;
-use queue_core::outcome::{Outcome, Reason, Settled};
+use queue_core::outcome::{Outcome, Settled};
 use queue_core::output::{KEPT_OUTPUTS, Output};
 use queue_core::queue::{Change, Queue};
 use queue_core::state::State;
@@ -13,103 +13,6 @@ fn once() -> NewTask {
         max_attempts: 1,
         ..TaskOptions::default()
     })
-}
-
-pub fn cancel_ends_waiting_tasks_at_once<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let queued = bench.shell("queued");
-    let scheduled = bench.add(once().run_at(bench.later(1_000)));
-    let changes = bench
-        .queue
-        .cancel(&[queued, scheduled, TaskId(99)])
-        .unwrap();
-    let done = Change::Done(State::Cancelled);
-    assert_eq!(changes, [done, done, Change::NotFound]);
-    for id in [queued, scheduled] {
-        let task = bench.task(id);
-        assert_eq!(
-            (task.state, task.reason),
-            (State::Cancelled, Some(Reason::Cancel))
-        );
-        assert_eq!(task.finished_at, Some(bench.now()));
-    }
-    bench.advance(2_000);
-    assert_eq!(bench.claim(10), []);
-    let already = Change::Already(State::Cancelled);
-    assert_eq!(bench.queue.cancel(&[queued]).unwrap(), [already]);
-}
-
-pub fn cancel_asks_the_worker_of_a_running_task<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let id = bench.shell("task");
-    let claim = bench.claim_only();
-    let cancel = || bench.queue.cancel(&[id]).unwrap();
-    assert_eq!(cancel(), [Change::Requested(WORKER)]);
-    let asked_at = bench.now();
-    bench.advance(100);
-    assert_eq!(cancel(), [Change::AlreadyRequested(WORKER)]);
-    let task = bench.task(id);
-    assert_eq!(
-        (task.state, task.cancel_requested_at),
-        (State::Running, Some(asked_at))
-    );
-    let settled = bench.settle(claim, Outcome::Signalled { signal: 15 });
-    assert_eq!(settled, Settled::Recorded(State::Cancelled));
-    let task = bench.task(id);
-    assert_eq!((task.reason, task.signal), (Some(Reason::Cancel), Some(15)));
-}
-
-pub fn a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let id = bench.shell("task");
-    let claim = bench.claim_only();
-    bench.queue.cancel(&[id]).unwrap();
-    let settled = bench.settle(claim, Outcome::Succeeded);
-    assert_eq!(settled, Settled::Recorded(State::Succeeded));
-}
-
-pub fn a_cancelled_task_handed_back_is_not_queued_again<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let id = bench.shell("task");
-    let claim = bench.claim_only();
-    bench.queue.cancel(&[id]).unwrap();
-    let settled = bench.settle(claim, Outcome::Returned);
-    assert_eq!(settled, Settled::Recorded(State::Cancelled));
-    assert_eq!(bench.claim(1), []);
-}
-
-pub fn withdraw_says_why_until_a_retry<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let ended = bench.ended(once(), Outcome::Succeeded);
-    let running = bench.shell("running");
-    bench.claim_only();
-    let [waiting, cancelled] = ["waiting", "cancelled"].map(|name| bench.shell(name));
-    bench.queue.cancel(&[cancelled]).unwrap();
-    let changes = bench.queue.withdraw(&[waiting, running, ended], "gone");
-    let expected = [
-        Change::Done(State::Cancelled),
-        Change::Requested(WORKER),
-        Change::Refused(State::Succeeded),
-    ];
-    assert_eq!(changes.unwrap(), expected);
-    bench.queue.withdraw(&[cancelled], "gone").unwrap();
-    let message = |id| bench.task(id).message;
-    for id in [waiting, cancelled] {
-        assert_eq!(bench.state(id), State::Cancelled);
-        assert_eq!(message(id).as_deref(), Some("gone"));
-    }
-    assert_eq!([running, ended].map(message), [None, None]);
-    bench.queue.retry(&[waiting]).unwrap();
-    assert_eq!(message(waiting), None);
-}
-
-pub fn cancel_refuses_what_has_ended<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let good = bench.ended(once(), Outcome::Succeeded);
-    let bad = bench.ended(once(), Outcome::TimedOut);
-    let refused = [State::Succeeded, State::Failed].map(Change::Refused);
-    assert_eq!(bench.queue.cancel(&[good, bad]).unwrap(), refused);
-    assert_eq!(bench.state(bad), State::Failed);
 }
 
 pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
@@ -281,68 +184,4 @@ pub fn retry_refuses_successes_and_what_has_not_ended<E: Engine>() {
     ];
     assert_eq!(changes, expected);
     assert_eq!(bench.state(good), State::Succeeded);
-}
-
-pub fn reprioritize_moves_waiting_tasks<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let first = bench.shell("first");
-    let second = bench.shell("second");
-    let scheduled = bench.add(once().run_at(bench.later(10)));
-    let ended = bench.add(once().priority(99));
-    let claim = bench.claim(1)[0].claim;
-    assert_eq!(claim.task, ended);
-    let ids = [second, scheduled, ended, TaskId(99)];
-    let changes = bench.queue.reprioritize(&ids, i32::MAX).unwrap();
-    let expected = [
-        Change::Done(State::Queued),
-        Change::Done(State::Scheduled),
-        Change::Refused(State::Running),
-        Change::NotFound,
-    ];
-    assert_eq!(changes, expected);
-    assert_eq!(bench.task(ended).priority, 99);
-    bench.advance(10);
-    assert_eq!(bench.claim_ids(5), [second, scheduled, first]);
-}
-
-pub fn pause_holds_for_every_handle_and_every_lane<E: Engine>() {
-    let bench = Bench::<E>::default();
-    let paused = |on| bench.queue.set_paused("default", on).unwrap();
-    bench.shell("command");
-    bench.add(NewTask::handler("old", ""));
-    assert!(paused(true));
-    assert!(!paused(true), "it is paused already");
-    bench.add(NewTask::handler("new", ""));
-    let request = ClaimRequest {
-        handlers: vec!["old".to_owned(), "new".to_owned()],
-        ..ClaimRequest::commands(WORKER, 10)
-    };
-    let another = bench.another();
-    assert_eq!(another.claim(&request).unwrap().tasks, []);
-    let since = Some(bench.now());
-    let lanes = another.queues().unwrap();
-    assert_eq!(lanes.len(), 3);
-    assert!(lanes.iter().all(|lane| lane.paused_at == since));
-    assert!(paused(false));
-    assert!(!paused(false), "it is not paused any more");
-    assert_eq!(another.claim(&request).unwrap().tasks.len(), 3);
-}
-
-pub fn a_queue_can_be_paused_before_its_first_task<E: Engine>() {
-    let bench = Bench::<E>::default();
-    assert!(bench.queue.set_paused("default", true).unwrap());
-    assert!(!bench.queue.set_paused("never named", false).unwrap());
-    bench.shell("task");
-    assert_eq!(bench.claim(1), []);
-    let error = bench.queue.set_paused("", true).unwrap_err();
-    assert!(matches!(error, Error::Invalid { .. }), "{error}");
-}
-
-pub fn pause_leaves_running_tasks_running<E: Engine>() {
-    let bench = Bench::<E>::default();
-    bench.shell("task");
-    let claim = bench.claim_only();
-    bench.queue.set_paused("default", true).unwrap();
-    let settled = bench.settle(claim, Outcome::Succeeded);
-    assert_eq!(settled, Settled::Recorded(State::Succeeded));
 }

@@ -1,0 +1,89 @@
+//! Get, and whatever is there when the file is opened again.
+
+use super::{Bench, Engine, WORKER};
+use queue_core::options::TaskOptions;
+use queue_core::outcome::Outcome;
+use queue_core::queue::{ListQuery, Queue};
+use queue_core::state::State;
+use queue_core::task::{NewTask, TaskId};
+
+fn once(name: &str) -> NewTask {
+    NewTask::shell(name, "true").options(TaskOptions {
+        max_attempts: 1,
+        ..TaskOptions::default()
+    })
+}
+
+/// A task in each state that the core line knows, in the order of [`State::ALL`].
+fn one_in_each<E: Engine>(bench: &Bench<E>) -> [(State, TaskId); 6] {
+    let good = bench.ended(once("good"), Outcome::Succeeded);
+    let bad = bench.ended(once("bad"), Outcome::TimedOut);
+    let running = bench.shell("running");
+    bench.claim_only();
+    let cancelled = bench.shell("cancelled");
+    bench.queue.cancel(&[cancelled]).unwrap();
+    let queued = bench.shell("queued");
+    let scheduled = bench.add(once("scheduled").run_at(bench.later(1_000)));
+    [
+        (State::Scheduled, scheduled),
+        (State::Queued, queued),
+        (State::Running, running),
+        (State::Succeeded, good),
+        (State::Failed, bad),
+        (State::Cancelled, cancelled),
+    ]
+}
+
+fn all() -> ListQuery {
+    ListQuery {
+        limit: 100,
+        ..ListQuery::default()
+    }
+}
+
+pub fn an_unknown_task_is_none<E: Engine>() {
+    let bench = Bench::<E>::default();
+    for id in [0, 1, -1, i64::MAX, i64::MIN].map(TaskId) {
+        assert_eq!(bench.queue.get(id).unwrap(), None);
+        assert_eq!(bench.queue.output(id).unwrap(), None);
+        assert_eq!(bench.queue.waits_for(id).unwrap(), []);
+    }
+}
+
+pub fn tasks_come_with_their_outputs_as_they_were_asked_for<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let [with, without] = ["with", "without"].map(|name| {
+        let id = bench.shell(name);
+        let output = (name == "with").then_some("o5\nlines");
+        bench.settle_with(bench.claim_only(), Outcome::Succeeded, output);
+        id
+    });
+    let asked = [without, TaskId(i64::MAX), with, without];
+    let found = bench.queue.with_outputs(&asked).unwrap();
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|(task, output)| (task.id, output.map(|output| output.0)))
+        .collect();
+    let output = Some(b"o5\nlines".to_vec());
+    assert_eq!(found, [(without, None), (with, output), (without, None)]);
+}
+
+pub fn everything_is_there_when_the_file_is_opened_again<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let each = one_in_each(&bench);
+    let before = bench.queue.list(&all()).unwrap();
+    let claims = bench.queue.claims_of(WORKER).unwrap();
+    let again = bench.another();
+    assert_eq!(again.list(&all()).unwrap(), before);
+    assert_eq!(again.claims_of(WORKER).unwrap(), claims);
+    assert_eq!(before.len(), each.len());
+}
+
+pub fn the_change_counter_moves_when_another_handle_commits<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let another = bench.another();
+    let before = bench.queue.change_counter().unwrap();
+    assert_eq!(bench.queue.change_counter().unwrap(), before);
+    another.enqueue(vec![once("t")]).unwrap();
+    assert_ne!(bench.queue.change_counter().unwrap(), before);
+}

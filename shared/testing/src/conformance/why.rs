@@ -1,0 +1,58 @@
+//! Why: what a task waits for.
+
+use super::{Bench, Engine};
+use queue_core::options::TaskOptions;
+use queue_core::outcome::Outcome;
+use queue_core::queue::{Queue, Waits};
+use queue_core::task::NewTask;
+
+fn once(name: &str) -> NewTask {
+    NewTask::shell(name, "true").options(TaskOptions {
+        max_attempts: 1,
+        ..TaskOptions::default()
+    })
+}
+
+pub fn a_waiting_task_says_what_it_waits_for<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let run_at = bench.later(1_000);
+    let delayed = bench.add(once("delayed").run_at(run_at));
+    let waits = |id| bench.queue.waits_for(id).unwrap();
+    assert_eq!(
+        waits(delayed),
+        [Waits::Time {
+            run_at,
+            retry: false
+        }]
+    );
+    let elsewhere = bench.add(once("elsewhere").queue("other"));
+    let first = bench.shell("first");
+    let second = bench.shell("second");
+    let urgent = bench.add(once("urgent").priority(1));
+    bench.add(once("elsewhere").priority(9).queue("third"));
+    assert_eq!(waits(urgent), []);
+    assert_eq!(waits(first), [Waits::Behind { tasks: 1 }]);
+    assert_eq!(waits(second), [Waits::Behind { tasks: 2 }]);
+    bench.queue.set_paused("default", true).unwrap();
+    let since = bench.now();
+    assert_eq!(waits(urgent), [Waits::Paused { since }]);
+    let expected = [Waits::Paused { since }, Waits::Behind { tasks: 1 }];
+    assert_eq!(waits(first), expected);
+    assert_eq!(waits(elsewhere), []);
+}
+
+pub fn a_task_between_attempts_waits_for_its_retry<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let id = bench.shell("task");
+    let claim = bench.claim_only();
+    assert_eq!(bench.queue.waits_for(id).unwrap(), [], "it runs");
+    bench.settle(claim, Outcome::Exited { code: 1 });
+    let run_at = bench.task(id).run_at.unwrap();
+    let expected = [Waits::Time {
+        run_at,
+        retry: true,
+    }];
+    assert_eq!(bench.queue.waits_for(id).unwrap(), expected);
+    bench.queue.cancel(&[id]).unwrap();
+    assert_eq!(bench.queue.waits_for(id).unwrap(), [], "it has ended");
+}
