@@ -1,5 +1,5 @@
--- The next tasks of one lane, which must be open to fast-queue and not paused: looked up here, the
--- lane costs no statement of its own. `state = 2` is a literal and the index pinned, since an index
+-- The next tasks of one handler queue, which must be open to fast-queue and not paused: looked up
+-- here, that costs no statement of its own. `state = 2` is a literal and the index pinned, since an index
 -- added beside it can otherwise take the plan and sort every queued task at each claim. Without a
 -- LIMIT: the reader stops, and a bound limit has SQLite prepare the statement anew at each claim.
 SELECT id, token, name, kind, payload, priority, attempt, options

@@ -1,5 +1,5 @@
--- As enqueue.sql, with the look at the lane in the same statement, so that it can be a transaction
--- of its own. Nothing is inserted where the lane is closed to fast-queue (its number is NULL then) or
+-- As enqueue.sql, with the check of the queue id in the same statement, so that it can be a
+-- transaction of its own. Inserts nothing if the queue is closed to fast-queue (the id is NULL then) or
 -- the key is taken; the ordinary enqueue then finds out which. Not INSERT … SELECT: that costs half
 -- as much again as VALUES.
 INSERT OR IGNORE INTO queue_tasks (queue, state, priority, kind, created_at, run_at, name, payload,

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::{Due, Lanes, Learned, aside, rows, verbs};
+use queue_core::sqlite::{Due, Learned, QueueIds, aside, rows, verbs};
 use rusqlite::{Connection, Params};
 
 use crate::guard::{Guard, Phase};
 use crate::queue::FastQueue;
-use crate::statements::{CLAIM, CLAIM_LANES, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READ};
+use crate::statements::{
+    CLAIM, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_QUEUES, CLAIM_READ,
+};
 
 /// Due tasks promoted by one claim at most, so that a million of them coming due together hold
 /// nobody up; the answer's `next_due` then lies in the past.
@@ -29,7 +31,7 @@ pub(crate) struct Done {
 impl Done {
     /// Keeps what was learned, after the commit.
     pub(crate) fn committed(self, queue: &FastQueue) -> Claims {
-        queue.database().lanes().learn(self.learned);
+        queue.database().queue_ids().learn(self.learned);
         if let Some(looked) = self.looked {
             *queue.due() = looked;
         }
@@ -41,7 +43,7 @@ impl Done {
 struct Attempt<'a> {
     connection: &'a Connection,
     guard: &'a Guard,
-    lanes: &'a Lanes,
+    queue_ids: &'a QueueIds,
     request: &'a ClaimRequest,
     now: Now,
     is_set_back: bool,
@@ -50,19 +52,20 @@ struct Attempt<'a> {
     done: Done,
 }
 
-/// Claims: one task of the only known lane in a lone statement, anything else in a transaction.
+/// Claims one task of a single known handler queue in a lone statement; anything else in a
+/// transaction.
 pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims> {
     let database = queue.database();
     let clock = database.clock();
     let due = *queue.due();
     if request.limit == 1
         && !due.must_look(clock.now())
-        && let Some(lane) = database.lanes().only(request)
+        && let Some((queue_id, handler)) = database.queue_ids().only(request)
     {
-        let (worker, (lane, handler)) = (request.worker, (lane.0, lane.1.to_owned()));
+        let (worker, handler) = (request.worker, handler.to_owned());
         let clock = Arc::clone(&clock);
         let one = move |connection: &Connection| {
-            claim_one(connection, (lane, &handler), worker, clock.now())
+            claim_one(connection, (queue_id, &handler), worker, clock.now())
         };
         if let Some(task) = database.write_statement(one)? {
             return Ok(Claims {
@@ -71,23 +74,23 @@ pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims>
             });
         }
     }
-    let (guard, lanes) = (queue.guard.clone(), Arc::clone(database.lanes()));
+    let (guard, queue_ids) = (queue.guard.clone(), Arc::clone(database.queue_ids()));
     let request = request.clone();
     let done = database.write(move |connection| {
-        claim_all(connection, &guard, &lanes, &request, due, clock.now())
+        claim_all(connection, &guard, &queue_ids, &request, due, clock.now())
     })?;
     Ok(done.committed(queue))
 }
 
-/// Claims the next task of a lane in one statement; `None` where that gives nothing, for
-/// whatever reason, and then nothing is written.
+/// Claims the next task of a handler queue in one statement. `None` if that finds no task, for any
+/// reason; nothing is written then.
 pub(crate) fn claim_one(
     connection: &Connection,
-    (lane, handler): (i64, &str),
+    (queue_id, handler): (i64, &str),
     worker: WorkerId,
     now: Now,
 ) -> Result<Option<ClaimedTask>> {
-    let parameters = (lane, worker.0, now.wall.0);
+    let parameters = (queue_id, worker.0, now.wall.0);
     verbs::claim_one(connection, CLAIM_ONE, parameters, handler)
 }
 
@@ -95,7 +98,7 @@ pub(crate) fn claim_one(
 pub(crate) fn claim_all(
     connection: &Connection,
     guard: &Guard,
-    lanes: &Lanes,
+    queue_ids: &QueueIds,
     request: &ClaimRequest,
     due: Due,
     now: Now,
@@ -103,7 +106,7 @@ pub(crate) fn claim_all(
     let mut attempt = Attempt {
         connection,
         guard,
-        lanes,
+        queue_ids,
         request,
         now,
         is_set_back: due.is_set_back(now),
@@ -162,16 +165,16 @@ impl Attempt<'_> {
     }
 
     fn take_once(&mut self) -> Result<()> {
-        if let Some(lane) = self.lanes.only(self.request) {
-            return self.take_from(lane);
+        if let Some(only) = self.queue_ids.only(self.request) {
+            return self.take_from(only);
         }
-        let open = self.open_lanes()?;
-        if let [(lane, handler)] = open.as_slice() {
-            return self.claim_found(CLAIM_NEXT, [*lane], handler).map(drop);
+        let open = self.open_queues()?;
+        if let [(queue_id, handler)] = open.as_slice() {
+            return self.claim_found(CLAIM_NEXT, [*queue_id], handler).map(drop);
         }
         let mut next = Vec::new();
-        for (lane, handler) in &open {
-            for (priority, task) in verbs::claim_peek(self.connection, *lane, self.missing())? {
+        for (queue_id, handler) in &open {
+            for (priority, task) in verbs::claim_peek(self.connection, *queue_id, self.missing())? {
                 next.push((Reverse(priority), task, handler.as_str()));
             }
         }
@@ -183,24 +186,29 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Claims from one lane. Only where it gives nothing is there a reason to ask for.
-    fn take_from(&mut self, (lane, handler): (i64, &str)) -> Result<()> {
-        if self.claim_found(CLAIM_NEXT, [lane], handler)? == 0 {
+    /// Claims from one handler queue. Only a claim without a task has to look for the reason.
+    fn take_from(&mut self, (queue_id, handler): (i64, &str)) -> Result<()> {
+        if self.claim_found(CLAIM_NEXT, [queue_id], handler)? == 0 {
             self.guard.check(self.connection, Phase::Accepting)?;
         }
         Ok(())
     }
 
-    /// The lanes that this worker serves and that are not paused.
-    fn open_lanes(&mut self) -> Result<Vec<(i64, String)>> {
+    /// Ids and handlers of the handler queues that the worker serves and that are not paused.
+    fn open_queues(&mut self) -> Result<Vec<(i64, String)>> {
         self.guard.check(self.connection, Phase::Accepting)?;
-        let lanes = rows::all(self.connection, CLAIM_LANES, [&self.request.queue], |row| {
-            let (id, handler): (i64, String) = (row.get(0)?, row.get(1)?);
-            let fast: bool = row.get(2)?;
-            Ok((id, handler, fast, rows::time(row, 3)?.is_some()))
-        })?;
-        let mut open = Vec::with_capacity(lanes.len());
-        for (id, handler, fast, paused) in lanes {
+        let queues = rows::all(
+            self.connection,
+            CLAIM_QUEUES,
+            [&self.request.queue],
+            |row| {
+                let (id, handler): (i64, String) = (row.get(0)?, row.get(1)?);
+                let fast: bool = row.get(2)?;
+                Ok((id, handler, fast, rows::time(row, 3)?.is_some()))
+            },
+        )?;
+        let mut open = Vec::with_capacity(queues.len());
+        for (id, handler, fast, paused) in queues {
             let served = if handler.is_empty() {
                 self.request.commands
             } else {
@@ -209,7 +217,7 @@ impl Attempt<'_> {
             if served && !fast {
                 return Err(self.guard.promoted());
             }
-            if served && self.lanes.get(&self.request.queue, &handler).is_none() {
+            if served && self.queue_ids.get(&self.request.queue, &handler).is_none() {
                 self.done.learned.push(Learned {
                     queue: self.request.queue.clone(),
                     handler: handler.clone(),

@@ -6,14 +6,14 @@ use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::Result;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Lanes, Learned, lane_or_create};
+use queue_core::sqlite::{Learned, QueueIds, handler_queue_or_create};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use rusqlite::{Connection, Statement, Transaction};
 
 use crate::guard::Guard;
 use crate::queue::FastQueue;
-use crate::statements::{ENQUEUE, ENQUEUE_ID_OF_KEY, ENQUEUE_LANE_OPEN, ENQUEUE_ONE};
+use crate::statements::{ENQUEUE, ENQUEUE_ID_OF_KEY, ENQUEUE_ONE, ENQUEUE_QUEUE_OPEN};
 
 /// What an enqueue did.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Done {
 pub(crate) fn enqueue(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<Vec<Enqueued>> {
     NewTask::validate_all(&tasks)?;
     let done = enqueue_valid(queue, tasks)?;
-    queue.database().lanes().learn(done.learned);
+    queue.database().queue_ids().learn(done.learned);
     if done.scheduled {
         queue.forget_due();
     }
@@ -48,33 +48,33 @@ pub(crate) fn enqueue_in(
     database.check_caller_connection(tx)?;
     NewTask::validate_all(tasks)?;
     let now = database.now().wall;
-    let done = enqueue_all(tx, &queue.guard, database.lanes(), tasks, now)?;
+    let done = enqueue_all(tx, &queue.guard, database.queue_ids(), tasks, now)?;
     Ok((done.enqueued, queue.wake(done.wakes)))
 }
 
-/// A lone task of a known lane in a lone statement, anything else in a transaction.
+/// Enqueues a lone task with a known queue id in a lone statement; anything else in a transaction.
 fn enqueue_valid(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<Done> {
     let database = queue.database();
     let now = database.now().wall;
     let tasks = Arc::new(tasks);
     if let [task] = tasks.as_slice()
-        && let Some(lane) = database.lanes().get(&task.queue, task.work.handler())
+        && let Some(queue_id) = database.queue_ids().get(&task.queue, task.work.handler())
     {
         let tasks = Arc::clone(&tasks);
-        let one = move |connection: &Connection| enqueue_one(connection, lane, &tasks[0], now);
+        let one = move |connection: &Connection| enqueue_one(connection, queue_id, &tasks[0], now);
         if let Some(done) = database.write_statement(one)? {
             return Ok(done);
         }
     }
-    let (guard, lanes) = (queue.guard.clone(), Arc::clone(database.lanes()));
-    database.write(move |connection| enqueue_all(connection, &guard, &lanes, &tasks, now))
+    let (guard, queue_ids) = (queue.guard.clone(), Arc::clone(database.queue_ids()));
+    database.write(move |connection| enqueue_all(connection, &guard, &queue_ids, &tasks, now))
 }
 
 /// Inserts every task in the order given, within a transaction.
 fn enqueue_all(
     connection: &Connection,
     guard: &Guard,
-    lanes: &Lanes,
+    queue_ids: &QueueIds,
     tasks: &[NewTask],
     now: Timestamp,
 ) -> Result<Done> {
@@ -86,16 +86,23 @@ fn enqueue_all(
     let mut current: Option<(&str, &str, i64)> = None;
     for task in tasks {
         let (queue, handler) = (task.queue.as_str(), task.work.handler());
-        let lane = match current {
+        let queue_id = match current {
             Some((same_queue, same_handler, id))
                 if same_queue == queue && same_handler == handler =>
             {
                 id
             }
-            _ => lane(connection, guard, lanes, queue, handler, &mut done.learned)?,
+            _ => queue_id(
+                connection,
+                guard,
+                queue_ids,
+                queue,
+                handler,
+                &mut done.learned,
+            )?,
         };
-        current = Some((queue, handler, lane));
-        let enqueued = insert(connection, &mut statement, lane, task, now)?;
+        current = Some((queue, handler, queue_id));
+        let enqueued = insert(connection, &mut statement, queue_id, task, now)?;
         if !enqueued.existed {
             done.wakes += 1;
             done.scheduled |= task.free_state(now) == State::Scheduled;
@@ -105,44 +112,44 @@ fn enqueue_all(
     Ok(done)
 }
 
-/// The lane's number, checked to be open in this transaction.
-fn lane(
+/// Id of a queue and handler, checked in this transaction to be open to fast-queue.
+fn queue_id(
     connection: &Connection,
     guard: &Guard,
-    lanes: &Lanes,
+    queue_ids: &QueueIds,
     queue: &str,
     handler: &str,
     learned: &mut Vec<Learned>,
 ) -> Result<i64> {
-    if let Some(id) = lanes.get(queue, handler) {
-        let mut query = connection.prepare_cached(ENQUEUE_LANE_OPEN)?;
+    if let Some(id) = queue_ids.get(queue, handler) {
+        let mut query = connection.prepare_cached(ENQUEUE_QUEUE_OPEN)?;
         if !query.query_row([id], |row| row.get::<_, bool>(0))? {
             return Err(guard.promoted());
         }
         return Ok(id);
     }
-    let lane = lane_or_create(connection, queue, handler)?;
-    if !lane.fast {
+    let found = handler_queue_or_create(connection, queue, handler)?;
+    if !found.fast {
         return Err(guard.promoted());
     }
     learned.push(Learned {
         queue: queue.to_owned(),
         handler: handler.to_owned(),
-        id: lane.id,
+        id: found.id,
     });
-    Ok(lane.id)
+    Ok(found.id)
 }
 
-/// Inserts one task into a known lane in one statement; `None` where that is not enough, and then
-/// nothing is written.
+/// Inserts one task under a known queue id in one statement. `None` if that is not enough; nothing is
+/// written then.
 pub(crate) fn enqueue_one(
     connection: &Connection,
-    lane: i64,
+    queue_id: i64,
     task: &NewTask,
     now: Timestamp,
 ) -> Result<Option<Done>> {
     let mut insert = connection.prepare_cached(ENQUEUE_ONE)?;
-    if !execute(&mut insert, lane, task, now)? {
+    if !execute(&mut insert, queue_id, task, now)? {
         return Ok(None);
     }
     Ok(Some(Done {
@@ -157,9 +164,14 @@ pub(crate) fn enqueue_one(
 }
 
 /// Runs the inserting statement; false if it inserted nothing.
-fn execute(insert: &mut Statement<'_>, lane: i64, task: &NewTask, now: Timestamp) -> Result<bool> {
+fn execute(
+    insert: &mut Statement<'_>,
+    queue_id: i64,
+    task: &NewTask,
+    now: Timestamp,
+) -> Result<bool> {
     let inserted = insert.execute((
-        lane,
+        queue_id,
         task.free_state(now).code(),
         task.priority,
         task.work.kind(),
@@ -177,11 +189,11 @@ fn execute(insert: &mut Statement<'_>, lane: i64, task: &NewTask, now: Timestamp
 fn insert(
     connection: &Connection,
     insert: &mut Statement<'_>,
-    lane: i64,
+    queue_id: i64,
     task: &NewTask,
     now: Timestamp,
 ) -> Result<Enqueued> {
-    if execute(insert, lane, task, now)? {
+    if execute(insert, queue_id, task, now)? {
         return Ok(Enqueued {
             id: TaskId(connection.last_insert_rowid()),
             existed: false,

@@ -14,15 +14,15 @@ fn a_lone_task_is_enqueued_claimed_and_settled_in_one_statement_each() {
     let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
     let first = queue.claim(&request).unwrap().tasks;
     assert_eq!(first.len(), 1);
-    let (lane, _) = queue.database().lanes().only(&request).unwrap();
+    let (queue_id, _) = queue.database().queue_ids().only(&request).unwrap();
     let now = queue.database().now();
     let database = queue.database();
     let enqueued = database.write_statement(move |connection| {
-        enqueue::enqueue_one(connection, lane, &task(), now.wall)
+        enqueue::enqueue_one(connection, queue_id, &task(), now.wall)
     });
     assert!(enqueued.unwrap().is_some());
     let claimed = database.write_statement(move |connection| {
-        claim::claim_one(connection, (lane, ""), request.worker, now)
+        claim::claim_one(connection, (queue_id, ""), request.worker, now)
     });
     let claim = claimed.unwrap().unwrap().claim;
     let settled =

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use queue_core::sqlite::{LANE_STATEMENTS, aside, verbs};
+use queue_core::sqlite::{HANDLER_QUEUE_STATEMENTS, aside, verbs};
 use rusqlite::Connection;
 
 use crate::statements::STATEMENTS;
@@ -14,7 +14,7 @@ fn plans(connection: &Connection) -> Vec<String> {
     let statements = STATEMENTS
         .iter()
         .chain(verbs::statements())
-        .chain(&LANE_STATEMENTS)
+        .chain(&HANDLER_QUEUE_STATEMENTS)
         .chain(&aside::STATEMENTS);
     statements
         .map(|(name, sql)| {

@@ -69,7 +69,7 @@ pub(crate) fn settle_and_claim(
     let database = queue.database();
     let (clock, random) = (database.clock(), database.random());
     let due = *queue.due();
-    let (guard, lanes) = (queue.guard.clone(), Arc::clone(database.lanes()));
+    let (guard, queue_ids) = (queue.guard.clone(), Arc::clone(database.queue_ids()));
     let settlements = Arc::new(settlements);
     let (outcomes, wanted) = (Arc::clone(&settlements), request.clone());
     let both = database.write(move |connection| {
@@ -80,7 +80,7 @@ pub(crate) fn settle_and_claim(
         } else {
             due
         };
-        let claimed = claim::claim_all(connection, &guard, &lanes, &wanted, due, now)?;
+        let claimed = claim::claim_all(connection, &guard, &queue_ids, &wanted, due, now)?;
         Ok((settled, claimed))
     });
     match both {

@@ -194,7 +194,7 @@ fn of_what_has_ended_only_a_success_keeps_its_token() {
 }
 
 #[test]
-fn tasks_of_a_lost_lane_are_salvaged_into_one_that_is_paused() {
+fn tasks_of_a_lost_queue_are_salvaged_into_a_paused_one() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
     let kept = add(&queue);
@@ -220,15 +220,15 @@ fn tasks_of_a_lost_lane_are_salvaged_into_one_that_is_paused() {
     )
     .unwrap();
     let queue = FastQueue::open(sandbox.path("new.db")).unwrap();
-    let lanes = queue.queues().unwrap();
-    let told: Vec<_> = lanes
+    let queues = queue.queues().unwrap();
+    let told: Vec<_> = queues
         .iter()
-        .map(|lane| {
+        .map(|queue| {
             (
-                &*lane.name,
-                &*lane.handler,
-                lane.paused_at.is_some(),
-                lane.queued,
+                &*queue.name,
+                &*queue.handler,
+                queue.paused_at.is_some(),
+                queue.queued,
             )
         })
         .collect();
@@ -245,7 +245,7 @@ fn tasks_of_a_lost_lane_are_salvaged_into_one_that_is_paused() {
         "{broken:?}"
     );
     let now = options.clock.now().wall;
-    let since = lanes[1].paused_at.unwrap();
+    let since = queues[1].paused_at.unwrap();
     assert!((0..60_000).contains(&now.since(since)), "{since:?}");
     queue.set_paused("lost-2", false).unwrap();
 }

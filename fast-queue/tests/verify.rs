@@ -10,7 +10,7 @@ use fast_queue::{
 };
 use rusqlite::Connection;
 
-/// A queue that was used: a success, a failure, a running task, a delayed one, two lanes.
+/// A used file: a success, a failure, a running task, a delayed one, and two handler queues.
 struct Used {
     folder: tempfile::TempDir,
     queue: FastQueue,
@@ -81,11 +81,11 @@ const BREACHES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "lanes are open to fast-queue where the file is",
+        "queues are open to fast-queue where the file is",
         &["UPDATE queue_file SET engine = 1", "DELETE FROM queue_file"],
     ),
     (
-        "tasks are in lanes that can run them",
+        "tasks are in queues that can run them",
         &[
             "DELETE FROM queue_queues WHERE handler <> ''",
             "UPDATE queue_tasks SET kind = 2 WHERE id = 4",
@@ -202,7 +202,7 @@ fn a_state_that_nobody_knows_breaks_nothing_else() {
 }
 
 #[test]
-fn a_task_that_cannot_be_read_is_one_in_a_file_of_many_lanes() {
+fn a_task_that_cannot_be_read_is_counted_once_in_a_file_of_many_queues() {
     let used = Used::new();
     used.spoil(
         "UPDATE queue_tasks SET options = '{' WHERE id = 4;
@@ -258,7 +258,7 @@ fn what_other_rows_tell_is_computed_anew() {
 }
 
 #[test]
-fn a_lane_that_was_missed_by_a_pause_joins_the_latest_of_its_own_queue() {
+fn a_handler_missed_by_a_pause_joins_the_latest_pause_of_its_queue() {
     let used = Used::new();
     used.queue
         .enqueue(vec![NewTask::shell("t", "true").queue("other")])
@@ -269,10 +269,16 @@ fn a_lane_that_was_missed_by_a_pause_joins_the_latest_of_its_own_queue() {
     );
     let repaired = used.queue.repair().unwrap();
     assert_eq!(repaired.iter().map(|one| one.rows).sum::<u64>(), 2);
-    let lanes = used.queue.queues().unwrap();
-    let paused: Vec<_> = lanes
+    let queues = used.queue.queues().unwrap();
+    let paused: Vec<_> = queues
         .iter()
-        .map(|lane| (&*lane.name, &*lane.handler, lane.paused_at.map(|at| at.0)))
+        .map(|queue| {
+            (
+                &*queue.name,
+                &*queue.handler,
+                queue.paused_at.map(|at| at.0),
+            )
+        })
         .collect();
     let expected = [
         ("default", "", Some(9)),
@@ -289,7 +295,7 @@ fn a_lane_that_was_missed_by_a_pause_joins_the_latest_of_its_own_queue() {
 fn a_file_that_does_not_say_whose_it_is_is_closed_to_all() {
     let used = Used::new();
     used.spoil("DELETE FROM queue_file");
-    let open = "lanes are open to fast-queue where the file is";
+    let open = "queues are open to fast-queue where the file is";
     assert!(used.broken().contains(&open));
     assert_eq!(used.queue.repair().unwrap()[0].rows, 2);
     assert!(!used.broken().contains(&open));
@@ -338,11 +344,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "UPDATE queue_queues SET paused_at = 5 WHERE handler = ''",
-        "queue default is paused in 1 of 2 lanes",
+        "queue default is paused in 1 of 2 handler queues",
     ),
     (
         "UPDATE queue_tasks SET kind = 2 WHERE id = 4",
-        "task 4 of kind 2 is in lane 1",
+        "task 4 of kind 2 has queue id 1",
     ),
     (
         "UPDATE queue_tasks SET key = x'' WHERE id = 4",

@@ -1,4 +1,4 @@
--- Every lane, with what could be claimed from it.
+-- Every handler queue, with the number of its queued tasks.
 SELECT q.name, q.handler, q.paused_at,
        (SELECT count(*) FROM queue_tasks AS t INDEXED BY queue_tasks_claim
         WHERE t.queue = q.id AND t.state = 2)

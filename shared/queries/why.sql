@@ -1,4 +1,4 @@
--- What keeps a task waiting: its own row and its lane's.
+-- Reasons for a task to wait, from its own row and its queue's.
 SELECT t.state, t.priority, t.run_at, t.reason, t.queue, q.paused_at
 FROM queue_tasks AS t
 JOIN queue_queues AS q ON q.id = t.queue

@@ -1,4 +1,5 @@
--- How many are claimed before task ?3 of lane ?1 and priority ?2: two ranges of the claim index.
+-- Number of tasks that are claimed before task ?3 of queue id ?1 and priority ?2: two ranges of the
+-- claim index.
 SELECT (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_claim
         WHERE state = 2 AND queue = ?1 AND priority > ?2)
      + (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_claim

@@ -193,12 +193,12 @@ pub trait Queue: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Every queue and handler lane that was ever named.
+    /// Every handler queue that was ever named.
     fn queues(&self) -> Result<Vec<QueueInfo>>;
 
     /// Whether the queue was ever named, by a task or by a setting.
     fn knows_queue(&self, name: &str) -> Result<bool> {
-        Ok(self.queues()?.iter().any(|lane| lane.name == name))
+        Ok(self.queues()?.iter().any(|queue| queue.name == name))
     }
 
     /// Whatever of the engine's own keeps the task waiting (see [`Waits`]), or, of a skipped one,
@@ -361,7 +361,7 @@ impl Stats {
     }
 }
 
-/// A queue's lane for commands, or for one handler.
+/// Handler queue: a queue's part for commands, or for one handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueInfo {
     /// The queue.

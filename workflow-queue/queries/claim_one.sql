@@ -1,4 +1,4 @@
--- The next task of one lane, which must be neither paused nor limited, found and taken in one
+-- The next task of one handler queue, which must be neither paused nor limited, found and taken in one
 -- statement, so that it can be a transaction of its own. What RETURNING would answer at the price
 -- of a table made for it, `queue_claimed` keeps for the program (shared/src/sqlite/claimed.rs); its
 -- own value is its first argument. A task with a limit key or a deadline is left to claim_next.sql.

@@ -1,4 +1,4 @@
--- How many of a lane's tasks under a key can be claimed.
+-- Number of claimable tasks of a handler queue under a key.
 SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_keyed
 WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3
   AND limit_key = ?1 AND state = 2 AND queue = ?2

@@ -120,7 +120,7 @@ impl Queue for WorkflowQueue {
 
     fn knows_queue(&self, name: &str) -> Result<bool> {
         let is_own = |limit: Limit| matches!(limit.kind, LimitKind::Queue(own) if own == name);
-        Ok(self.queues()?.iter().any(|lane| lane.name == name)
+        Ok(self.queues()?.iter().any(|queue| queue.name == name)
             || self.limits()?.into_iter().any(is_own))
     }
 
@@ -162,10 +162,10 @@ impl Queue for WorkflowQueue {
 
     fn plan_retry(&self, ids: &[TaskId], downstream: bool) -> Result<RetryPlan> {
         self.check_promoted()?;
-        let (lanes, now) = (self.database().lanes(), self.now());
+        let (queue_ids, now) = (self.database().queue_ids(), self.now());
         self.read(|connection| {
             plan_retry(
-                &mut SqliteSlice::new(connection, lanes, now),
+                &mut SqliteSlice::new(connection, queue_ids, now),
                 ids,
                 downstream,
             )

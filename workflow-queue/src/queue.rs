@@ -155,10 +155,10 @@ impl WorkflowQueue {
     {
         self.check_promoted()?;
         let clock = self.database.clock();
-        let lanes = Arc::clone(self.database.lanes());
+        let queue_ids = Arc::clone(self.database.queue_ids());
         let (value, effects) = self.database.write(move |connection| {
             // Read here, a lease is whole however long the transaction had to wait.
-            let mut writing = Writing::new(SqliteSlice::new(connection, &lanes, clock.now()));
+            let mut writing = Writing::new(SqliteSlice::new(connection, &queue_ids, clock.now()));
             let value = verb(&mut writing)?;
             Ok((value, writing.finish()?))
         })?;
@@ -174,7 +174,7 @@ impl WorkflowQueue {
     ) -> Result<(T, Wake)> {
         self.check_promoted()?;
         self.database.check_caller_connection(tx)?;
-        let slice = SqliteSlice::new(tx, self.database.lanes(), self.database.now());
+        let slice = SqliteSlice::new(tx, self.database.queue_ids(), self.database.now());
         let mut writing = Writing::new(slice);
         let value = verb(&mut writing)?;
         let wakes = writing.finish()?.wakes();
@@ -187,7 +187,7 @@ impl WorkflowQueue {
     /// Keeps what a transaction learned that has committed. Returns how many workers are to be woken.
     pub(crate) fn committed(&self, effects: Effects) -> usize {
         let wakes = effects.wakes();
-        self.database.lanes().learn(effects.learned);
+        self.database.queue_ids().learn(effects.learned);
         if effects.scheduled {
             let mut due = self.due();
             *due = due.scheduled(self.database.now());

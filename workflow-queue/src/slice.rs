@@ -243,7 +243,7 @@ pub(crate) trait Slice {
     /// The task that holds each of these idempotency keys; `None` if it is free, or its time is over.
     fn key_holders(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<TaskId>>>;
     /// The id of each queue and handler, made where there is none.
-    fn queue_ids(&mut self, lanes: &[(&str, &str)]) -> Result<Vec<QueueId>>;
+    fn queue_ids(&mut self, handler_queues: &[(&str, &str)]) -> Result<Vec<QueueId>>;
     /// Inserts tasks, under ids that rise in their order, and has those wait that have dependencies.
     /// One whose key another task holds is left out; a key whose time is over is taken from its
     /// holder.

@@ -177,7 +177,7 @@ pub fn run<Q: Queue, X: Extra<Q>>(
 ) -> Result<(), Failure> {
     let (bulk, print) = (arguments.stdin, arguments.print);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
-    let mut lanes = Lanes::default();
+    let mut destinations = Destinations::default();
     let tasks = if bulk {
         let template = template(&arguments, now)?;
         bulk::read(
@@ -186,14 +186,14 @@ pub fn run<Q: Queue, X: Extra<Q>>(
             X::FIELDS,
             now,
             |line, task, fields| {
-                lanes.note(&task);
+                destinations.note(&task);
                 extra.extend(task, fields, Some(line))
             },
         )?
     } else {
         let task = single(arguments, now)?;
         task.validate()?;
-        lanes.note(&task);
+        destinations.note(&task);
         let task = extra
             .extend(task, Fields::new(), None)
             .map_err(Failure::Usage)?;
@@ -209,7 +209,7 @@ pub fn run<Q: Queue, X: Extra<Q>>(
     if enqueued.is_empty() {
         return Ok(());
     }
-    for (name, handler) in lanes.0 {
+    for (name, handler) in destinations.0 {
         context.note_after_change(advise(context, &queue, &name, &handler));
     }
     Ok(())
@@ -299,9 +299,9 @@ fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
 
 /// The distinct queues and handlers of tasks.
 #[derive(Default)]
-struct Lanes(Vec<(String, String)>);
+struct Destinations(Vec<(String, String)>);
 
-impl Lanes {
+impl Destinations {
     fn note(&mut self, task: &NewTask) {
         let handler = task.work.handler();
         let is_same = |(queue, own): &(String, String)| *queue == task.queue && own == handler;

@@ -210,9 +210,9 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
 }
 
 fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
-    let lanes = queue.queues()?;
-    let paused = lanes.iter().filter(|lane| lane.paused_at.is_some());
-    let mut names: Vec<&str> = paused.map(|lane| lane.name.as_str()).collect();
+    let queues = queue.queues()?;
+    let paused = queues.iter().filter(|queue| queue.paused_at.is_some());
+    let mut names: Vec<&str> = paused.map(|queue| queue.name.as_str()).collect();
     names.dedup();
     let value = if names.is_empty() {
         "none".to_owned()

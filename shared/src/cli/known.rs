@@ -59,7 +59,11 @@ pub(super) fn note_unknown<Q: Queue>(queue: &Q, name: &str) -> Result<()> {
 fn sentence<Q: Queue>(queue: Option<&Q>, name: &str) -> Result<String> {
     let mut names = Vec::new();
     if let Some(queue) = queue {
-        names = queue.queues()?.into_iter().map(|lane| lane.name).collect();
+        names = queue
+            .queues()?
+            .into_iter()
+            .map(|queue| queue.name)
+            .collect();
         names.retain(|name| Again::of(name).is_none());
         names.dedup();
     }

@@ -42,9 +42,9 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     let queue = context.open(Access::Read)?;
     let stats = queue.stats()?;
     let workers = queue.live_workers()?;
-    let lanes = queue.queues()?;
-    let paused = lanes.iter().filter(|lane| lane.paused_at.is_some());
-    let mut paused: Vec<String> = paused.map(|lane| lane.name.clone()).collect();
+    let queues = queue.queues()?;
+    let paused = queues.iter().filter(|queue| queue.paused_at.is_some());
+    let mut paused: Vec<String> = paused.map(|queue| queue.name.clone()).collect();
     paused.dedup();
     if context.screen.is_json() {
         return context.screen.json(&view(&stats, &workers, paused));
@@ -57,7 +57,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     for name in paused {
         note(&format!("queue {} is paused", escape::line(&name)));
     }
-    note(&workers_sentence(context, &queue, &lanes, &workers)?);
+    note(&workers_sentence(context, &queue, &queues, &workers)?);
     Ok(())
 }
 
@@ -130,13 +130,13 @@ fn slots(workers: &[WorkerInfo]) -> u64 {
 fn workers_sentence<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
-    lanes: &[QueueInfo],
+    queues: &[QueueInfo],
     workers: &[WorkerInfo],
 ) -> Result<String, Failure> {
     Ok(match workers.len() {
         0 => {
-            let waits = lanes.iter().find(|lane| lane.queued > 0);
-            let name = waits.map_or(DEFAULT_QUEUE, |lane| &lane.name);
+            let waits = queues.iter().find(|queue| queue.queued > 0);
+            let name = waits.map_or(DEFAULT_QUEUE, |queue| &queue.name);
             format!(
                 "no worker is running; {}",
                 context.how_to_serve(queue, name)?

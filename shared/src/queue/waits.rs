@@ -68,22 +68,22 @@ pub enum Waits {
 /// How many tasks are in front of each, in queues that were read.
 #[derive(Debug, Default)]
 pub struct ClaimOrder {
-    lanes: HashMap<i64, HashMap<TaskId, u64>>,
+    queues: HashMap<i64, HashMap<TaskId, u64>>,
     /// The same of those that fall under one limit key.
     keys: HashMap<(Vec<u8>, i64), HashMap<TaskId, u64>>,
 }
 
 impl ClaimOrder {
-    /// How many are in front of each task of a lane, whose order is read if it was not before.
+    /// Number of tasks before each task of a handler queue. Reads the order unless it is known.
     pub(crate) fn of(
         &mut self,
-        lane: i64,
+        queue_id: i64,
         read: impl FnOnce() -> Result<Vec<TaskId>>,
     ) -> Result<&HashMap<TaskId, u64>> {
-        known(self.lanes.entry(lane), read)
+        known(self.queues.entry(queue_id), read)
     }
 
-    /// How many under the limit key are in front of each task of a lane, in an order that is read if it
+    /// Number of tasks under the limit key before each task of a handler queue. Reads the order if it
     /// was not before.
     ///
     /// # Errors
@@ -91,10 +91,10 @@ impl ClaimOrder {
     pub fn under_key(
         &mut self,
         key: &[u8],
-        lane: i64,
+        queue_id: i64,
         read: impl FnOnce() -> Result<Vec<TaskId>>,
     ) -> Result<&HashMap<TaskId, u64>> {
-        known(self.keys.entry((key.to_vec(), lane)), read)
+        known(self.keys.entry((key.to_vec(), queue_id)), read)
     }
 }
 

@@ -73,7 +73,7 @@ pub enum Hold {
 
 /// What is known of the queue and handler of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Lane {
+struct Prospects {
     /// The worker that asks serves it.
     is_own: bool,
     /// Some living worker does.
@@ -93,7 +93,7 @@ enum Standing {
     Others,
 }
 
-impl Lane {
+impl Prospects {
     fn add(&mut self, waits: &[Waits]) {
         for one in waits {
             match one {
@@ -115,7 +115,7 @@ impl Lane {
         }
     }
 
-    /// How a task of that state stands which waits for nothing but its lane and its time.
+    /// How a task of that state stands which waits for nothing but its queue and its time.
     fn standing(&self, state: State, run_at: Option<Timestamp>, handler: &str) -> Standing {
         if state == State::Running {
             return if self.is_own {
@@ -202,7 +202,7 @@ pub(super) fn look<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Rest> {
         queue,
         serves,
         living: None,
-        lanes: Vec::new(),
+        handlers: Vec::new(),
         findings: Findings::default(),
     };
     for state in [State::Running, State::Queued, State::Scheduled] {
@@ -221,7 +221,7 @@ struct Looker<'a, Q> {
     queue: &'a Q,
     serves: &'a Serves,
     living: Option<Vec<WorkerInfo>>,
-    lanes: Vec<(String, Lane)>,
+    handlers: Vec<(String, Prospects)>,
     findings: Findings,
 }
 
@@ -259,8 +259,8 @@ impl<Q: Queue> Looker<'_, Q> {
     }
 
     fn standing(&mut self, task: &Task) -> Result<Standing> {
-        let lane = self.lane(task)?;
-        let standing = lane.standing(task.state, task.run_at, task.work.handler());
+        let prospects = self.prospects(task)?;
+        let standing = prospects.standing(task.state, task.run_at, task.work.handler());
         if let (State::Running, Some(worker)) = (task.state, task.worker)
             && standing == Standing::Goes
             && let Some(hold) = self.keeper(task.id, worker)?
@@ -288,29 +288,29 @@ impl<Q: Queue> Looker<'_, Q> {
         Ok((origin == Origin::Elsewhere).then_some(Hold::Hidden(id)))
     }
 
-    /// What is known of a task's lane; the first waiting task of it tells.
-    fn lane(&mut self, task: &Task) -> Result<Lane> {
+    /// Prospects of a task's handler; its first waiting task tells them.
+    fn prospects(&mut self, task: &Task) -> Result<Prospects> {
         // No worker of this version takes what a newer one wrote.
         if task.set_aside.is_some() {
-            return Ok(Lane::default());
+            return Ok(Prospects::default());
         }
         let handler = task.work.handler();
-        if let Some((_, lane)) = self.lanes.iter().find(|(own, _)| own == handler) {
-            return Ok(lane.clone());
+        if let Some((_, prospects)) = self.handlers.iter().find(|(own, _)| own == handler) {
+            return Ok(prospects.clone());
         }
-        let mut lane = Lane {
+        let mut prospects = Prospects {
             is_own: self.serves.covers(&task.queue, handler),
             is_served: self.is_served(task)?,
-            ..Lane::default()
+            ..Prospects::default()
         };
         if !task.state.is_waiting() {
-            return Ok(lane);
+            return Ok(prospects);
         }
         if task.state != State::Blocked {
-            lane.add(&self.queue.waits_for(task.id)?);
-            self.lanes.push((handler.to_owned(), lane.clone()));
+            prospects.add(&self.queue.waits_for(task.id)?);
+            self.handlers.push((handler.to_owned(), prospects.clone()));
         }
-        Ok(lane)
+        Ok(prospects)
     }
 
     fn is_served(&mut self, task: &Task) -> Result<bool> {
@@ -332,9 +332,9 @@ impl<Q: Queue> Looker<'_, Q> {
             for waits in self.queue.waits_for(task.id)? {
                 let standing = match &waits {
                     Waits::Limit { .. } => {
-                        let mut lane = self.lane(&task)?;
-                        lane.add(&self.queue.waits_for(task.id)?);
-                        lane.standing(task.state, None, task.work.handler())
+                        let mut prospects = self.prospects(&task)?;
+                        prospects.add(&self.queue.waits_for(task.id)?);
+                        prospects.standing(task.state, None, task.work.handler())
                     }
                     Waits::Dependency { task: on, .. } => self.dependency(*on)?,
                     Waits::Time { .. }
@@ -370,24 +370,24 @@ impl<Q: Queue> Looker<'_, Q> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Findings, Hold, Lane, Rest, Standing};
+    use super::{Findings, Hold, Prospects, Rest, Standing};
     use crate::clock::Timestamp;
     use crate::queue::Waits;
     use crate::state::State;
     use crate::task::TaskId;
 
-    fn own() -> Lane {
-        Lane {
+    fn own() -> Prospects {
+        Prospects {
             is_own: true,
             is_served: true,
-            ..Lane::default()
+            ..Prospects::default()
         }
     }
 
-    fn waiting(waits: Waits) -> Lane {
-        let mut lane = own();
-        lane.add(&[waits]);
-        lane
+    fn waiting(waits: Waits) -> Prospects {
+        let mut prospects = own();
+        prospects.add(&[waits]);
+        prospects
     }
 
     fn limit(bound: u64) -> Waits {
@@ -403,7 +403,7 @@ mod tests {
     fn what_goes_on_by_itself_is_told_from_what_needs_a_person() {
         let since = Timestamp(1);
         let at = Timestamp(9);
-        let queued = |lane: &Lane| lane.standing(State::Queued, None, "h");
+        let queued = |prospects: &Prospects| prospects.standing(State::Queued, None, "h");
         assert_eq!(queued(&own()), Standing::Goes);
         assert_eq!(queued(&waiting(limit(1))), Standing::Goes);
         let held = |what| Standing::Held(what);
@@ -428,11 +428,11 @@ mod tests {
             queued(&waiting(rate(None))),
             held(Hold::Limit(b"q".to_vec()))
         );
-        let nobody = Lane::default();
+        let nobody = Prospects::default();
         assert_eq!(queued(&nobody), held(Hold::Unserved("h".to_owned())));
-        let others = Lane {
+        let others = Prospects {
             is_served: true,
-            ..Lane::default()
+            ..Prospects::default()
         };
         assert_eq!(queued(&others), Standing::Others);
         assert_eq!(others.standing(State::Running, None, "h"), Standing::Others);

@@ -2,12 +2,12 @@
 //! worker of this program meets them at every claim, and taken back by the first worker that can read
 //! them: at its start, or where it looks at the other workers.
 //!
-//! A task that is set aside stays queued, in a lane of its queue that belongs to no handler. So the
+//! A task that is set aside stays queued, in a handler queue of its own that no worker serves. So the
 //! claim has nothing more to look at, and whatever else is done to waiting tasks is done to it too.
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::lane_row::{Lane, lane_or_create};
+use super::handler_queue::{HandlerQueue, handler_queue_or_create};
 use super::unreadable::problem;
 use super::{rows, statement};
 use crate::error::Result;
@@ -15,39 +15,40 @@ use crate::names::ASIDE_HANDLER;
 use crate::task::TaskId;
 
 const SET_ASIDE: &str = statement(include_str!("../../queries/set_aside.sql"));
-const NAME_OF_LANE: &str = statement(include_str!("../../queries/name_of_lane.sql"));
-const LANES_ASIDE: &str = statement(include_str!("../../queries/lanes_aside.sql"));
+const QUEUE_OF_TASK: &str = statement(include_str!("../../queries/queue_of_task.sql"));
+const QUEUES_ASIDE: &str = statement(include_str!("../../queries/queues_aside.sql"));
 const TASKS_ASIDE: &str = statement(include_str!("../../queries/tasks_aside.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
 #[cfg(feature = "internals")]
 pub const STATEMENTS: [(&str, &str); 4] = [
     ("set_aside", SET_ASIDE),
-    ("name_of_lane", NAME_OF_LANE),
-    ("lanes_aside", LANES_ASIDE),
+    ("queue_of_task", QUEUE_OF_TASK),
+    ("queues_aside", QUEUES_ASIDE),
     ("tasks_aside", TASKS_ASIDE),
 ];
 
 /// Tasks that one claim sets aside at most, so that a great many hold nobody up.
 pub const AT_MOST: usize = 1000;
 
-/// Sets a queued task aside, within a claim. Returns the lane it is in now, which may be new.
+/// Sets a queued task aside, within a claim. Returns the handler queue it is in now,
+/// which may be new.
 ///
 /// # Errors
 /// What `SQLite` refuses.
-pub fn set_aside(connection: &Connection, task: TaskId) -> Result<Option<Lane>> {
-    let mut query = connection.prepare_cached(NAME_OF_LANE)?;
+pub fn set_aside(connection: &Connection, task: TaskId) -> Result<Option<HandlerQueue>> {
+    let mut query = connection.prepare_cached(QUEUE_OF_TASK)?;
     let found: Option<(i64, String)> = query
         .query_row([task.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((from, queue)) = found else {
         return Ok(None);
     };
-    let lane = lane_or_create(connection, &queue, &format!("{ASIDE_HANDLER}{from}"))?;
+    let aside = handler_queue_or_create(connection, &queue, &format!("{ASIDE_HANDLER}{from}"))?;
     connection
         .prepare_cached(SET_ASIDE)?
-        .execute((task.0, lane.id))?;
-    Ok(Some(lane))
+        .execute((task.0, aside.id))?;
+    Ok(Some(aside))
 }
 
 /// Takes back what was set aside and can be read by this program. Returns how many tasks that is.
@@ -63,16 +64,17 @@ pub fn take_back(connection: &Connection) -> Result<usize> {
     Ok(readable.len())
 }
 
-/// What was set aside and can be read by this program, each task with the lane it came from.
+/// Tasks that were set aside and that this program can read, each with the id of the queue it came
+/// from.
 ///
 /// # Errors
 /// What `SQLite` refuses.
 pub fn readable(connection: &Connection) -> Result<Vec<(i64, i64)>> {
     let mut readable = Vec::new();
-    let lanes = rows::all(connection, LANES_ASIDE, [], |row| {
+    let queues = rows::all(connection, QUEUES_ASIDE, [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     })?;
-    for (aside, from) in lanes {
+    for (aside, from) in queues {
         let tasks = rows::all(connection, TASKS_ASIDE, [aside], |row| {
             let stored = (row.get(1)?, row.get(2)?);
             Ok((row.get::<_, i64>(0)?, problem(stored, rows::text(row, 3)?)))

@@ -14,7 +14,6 @@ use super::heartbeats::Heartbeats;
 use super::in_place::InPlace;
 use super::in_use::{Share, Whole};
 use super::known::{Known, NEWER, SCHEMA_LOOK};
-use super::lanes::{Lanes, known};
 use super::lines::{AppliedLine, Line};
 use super::locate::{Located, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
@@ -24,6 +23,7 @@ use super::operation::lock;
 use super::options::OpenOptions;
 use super::owners::explained;
 use super::place::{Identity, beside};
+use super::queue_ids::{QueueIds, known};
 use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
 use crate::clock::{Clock, Now};
@@ -44,7 +44,7 @@ pub struct Database {
     heartbeats: Heartbeats,
     readers: Readers,
     coordination: Arc<dyn Coordination>,
-    lanes: Arc<Lanes>,
+    queue_ids: Arc<QueueIds>,
     /// Shared by everybody who has the file open to write, so that one who opens it knows it is the
     /// first.
     open: Option<LockFile>,
@@ -76,7 +76,7 @@ impl Database {
     fn open_at(location: Located, options: OpenOptions, lines: &[Line]) -> Result<Self> {
         let Located { path, sidecar } = location;
         let identity = Identity::at(&path);
-        let numbers = Lanes::default();
+        let numbers = QueueIds::default();
         let (access, open) = if options.read_only {
             let connection = open_to_read(&path, &options, lines)?;
             (Access::Read(Mutex::new(connection)), None)
@@ -92,7 +92,7 @@ impl Database {
             heartbeats: Heartbeats::default(),
             readers: Readers::new(&path, &options),
             coordination: Arc::new(Local::of(&path)),
-            lanes: Arc::new(numbers),
+            queue_ids: Arc::new(numbers),
             path,
             sidecar,
             options,
@@ -302,8 +302,8 @@ impl Database {
     }
 
     /// The numbers of queues and handlers that are known to this process.
-    pub fn lanes(&self) -> &Arc<Lanes> {
-        &self.lanes
+    pub fn queue_ids(&self) -> &Arc<QueueIds> {
+        &self.queue_ids
     }
 
     /// The clocks.

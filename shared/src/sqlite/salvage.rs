@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::remedy::Remedy;
 use crate::sidecar::Sidecar;
 
-const LANES: &str = statement(include_str!("../../queries/salvage/lanes.sql"));
+const QUEUES: &str = statement(include_str!("../../queries/salvage/queues.sql"));
 const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.sql"));
 
 /// The tables that are read, each with the first column of its key. One that the file's version of
@@ -174,7 +174,7 @@ impl Salvage {
                 salvaged.push(self.copy_table(&mut writer, table, key)?);
             }
         }
-        writer.execute(LANES, [])?;
+        writer.execute(QUEUES, [])?;
         Ok(salvaged)
     }
 

@@ -5,7 +5,7 @@ use crate::names::ASIDE_HANDLER;
 use crate::options::TaskOptions;
 use crate::work::Work;
 
-/// Why no worker of this program takes a waiting task of a lane with that handler.
+/// Reason why no worker of this program takes a waiting task of that handler.
 pub(super) fn why(
     handler: &str,
     stored: (i64, Vec<u8>),

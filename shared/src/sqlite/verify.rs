@@ -63,9 +63,9 @@ pub const CORE_CHECKS: &[Check] = checks! {
     "../../queries/verify/":
     "foreign keys lead somewhere" => "foreign_keys",
     "the file says whose it is" => "file",
-    "lanes are open to fast-queue where the file is" => "lanes" repaired by "lanes_repair",
-    "a queue is paused in all its lanes" => "paused" repaired by "paused_repair",
-    "tasks are in lanes that can run them" => "tasks_in_lanes",
+    "queues are open to fast-queue where the file is" => "open_queues" repaired by "open_queues_repair",
+    "a queue is paused in all its handler queues" => "paused" repaired by "paused_repair",
+    "tasks are in queues that can run them" => "tasks_in_queues",
     "ids, names and keys keep their limits" => "ids",
     "states are known" => "states",
     "running tasks have a whole claim" => "running",

@@ -1,6 +1,6 @@
--- No free slot of a limit key is kept from a task that waits for it. Every lane is offered all the
--- free ones (workflow-queue/src/sqlite/limits.rs).
-WITH lanes AS (
+-- No free slot of a limit key is kept from a task that waits for it. Every handler queue is offered all
+-- the free ones (workflow-queue/src/sqlite/limits.rs).
+WITH queues AS (
     SELECT limit_key, queue, sum(state = 1) AS parked, sum(state = 2) AS ready
     FROM queue_tasks WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3
     GROUP BY limit_key, queue
@@ -9,9 +9,9 @@ WITH lanes AS (
     FROM queue_tasks WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3
     GROUP BY limit_key
 )
-SELECT lanes.parked || ' tasks of lane ' || lanes.queue || ' wait for a free slot of key '
-       || quote(lanes.limit_key)
-FROM lanes JOIN keys USING (limit_key)
-LEFT JOIN queue_limits AS l ON l.kind = 1 AND l.name = lanes.limit_key
-WHERE lanes.parked > 0
-  AND (l.concurrency IS NULL OR keys.running + lanes.ready < l.concurrency)
+SELECT queues.parked || ' tasks of queue id ' || queues.queue || ' wait for a free slot of key '
+       || quote(queues.limit_key)
+FROM queues JOIN keys USING (limit_key)
+LEFT JOIN queue_limits AS l ON l.kind = 1 AND l.name = queues.limit_key
+WHERE queues.parked > 0
+  AND (l.concurrency IS NULL OR keys.running + queues.ready < l.concurrency)

@@ -224,7 +224,7 @@ fn set(
 
 /// Says if nobody has used the queue yet.
 fn tell_unused(queue: &WorkflowQueue, queue_name: &str, shown: &str) -> Result<()> {
-    let is_used = |lane: &QueueInfo| lane.name == queue_name;
+    let is_used = |queue: &QueueInfo| queue.name == queue_name;
     if queue_name != DEFAULT_QUEUE && !queue.queues()?.iter().any(is_used) {
         note(&format!(
             "no task was ever enqueued to queue {shown}; the limit waits for the first"

@@ -42,32 +42,32 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
     let limits = queue.limits()?;
     let now = queue.now().wall;
     let (mut table, mut views) = (Table::new(&COLUMNS), Vec::new());
-    let mut lanes = queue.queues()?;
-    lanes.extend(lanes_to_come(&lanes, &limits));
-    lanes.sort_by(|one, other| (&one.name, &one.handler).cmp(&(&other.name, &other.handler)));
-    for lane in lanes {
+    let mut queues = queue.queues()?;
+    queues.extend(queues_to_come(&queues, &limits));
+    queues.sort_by(|one, other| (&one.name, &one.handler).cmp(&(&other.name, &other.handler)));
+    for queue in queues {
         let is_its =
-            |kind: &LimitKind| matches!(kind, LimitKind::Queue(name) if *name == lane.name);
+            |kind: &LimitKind| matches!(kind, LimitKind::Queue(name) if *name == queue.name);
         let limit = limits.iter().find(|limit| is_its(&limit.kind));
         let concurrency = limit.and_then(|limit| limit.concurrency);
         let rate = limit.and_then(|limit| limit.rate);
         table.row([
-            &lane.name,
-            &lane.handler,
-            &lane.queued.to_string(),
+            &queue.name,
+            &queue.handler,
+            &queue.queued.to_string(),
             &limit::shown(concurrency),
             &rate.map_or_else(|| "-".to_owned(), limit::show_rate),
-            &lane
+            &queue
                 .paused_at
                 .map_or_else(|| "-".to_owned(), |since| moment::relative(since, now)),
         ]);
         views.push(View {
-            queue: lane.name,
-            handler: Some(lane.handler).filter(|handler| !handler.is_empty()),
-            queued: lane.queued,
+            queue: queue.name,
+            handler: Some(queue.handler).filter(|handler| !handler.is_empty()),
+            queued: queue.queued,
             concurrency,
             rate: rate.map(limit::RateView::from),
-            paused_at: lane.paused_at.map(Moment),
+            paused_at: queue.paused_at.map(Moment),
         });
     }
     if context.screen.is_json() {
@@ -81,13 +81,13 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
 }
 
 /// Queues that have a limit already and no task yet.
-fn lanes_to_come(lanes: &[QueueInfo], limits: &[Limit]) -> Vec<QueueInfo> {
+fn queues_to_come(queues: &[QueueInfo], limits: &[Limit]) -> Vec<QueueInfo> {
     let names = limits.iter().filter_map(|limit| match &limit.kind {
         LimitKind::Queue(name) => Some(name),
         LimitKind::Key(_) => None,
     });
     names
-        .filter(|name| !lanes.iter().any(|lane| lane.name == **name))
+        .filter(|name| !queues.iter().any(|queue| queue.name == **name))
         .map(|name| QueueInfo {
             name: name.clone(),
             handler: String::new(),

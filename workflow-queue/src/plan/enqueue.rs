@@ -251,29 +251,32 @@ impl<S: Slice> Writing<S> {
 
     /// The id of each task's queue and handler; tasks of one often follow each other.
     fn queues(&mut self, tasks: &[&WorkflowTask]) -> Result<Vec<i64>> {
-        let mut lanes: Vec<(&str, &str)> = Vec::new();
-        let mut lane_of = Vec::with_capacity(tasks.len());
+        let mut handler_queues: Vec<(&str, &str)> = Vec::new();
+        let mut index_of = Vec::with_capacity(tasks.len());
         let mut known: HashMap<(&str, &str), usize> = HashMap::new();
         for task in tasks {
-            let lane = (task.task.queue.as_str(), task.task.work.handler());
-            let at = match lane_of.last() {
-                Some(&last) if lanes[last] == lane => last,
-                _ => *known.entry(lane).or_insert_with(|| {
-                    lanes.push(lane);
-                    lanes.len() - 1
+            let handler_queue = (task.task.queue.as_str(), task.task.work.handler());
+            let at = match index_of.last() {
+                Some(&last) if handler_queues[last] == handler_queue => last,
+                _ => *known.entry(handler_queue).or_insert_with(|| {
+                    handler_queues.push(handler_queue);
+                    handler_queues.len() - 1
                 }),
             };
-            lane_of.push(at);
+            index_of.push(at);
         }
-        let ids = self.slice.queue_ids(&lanes)?;
-        let learned = lanes.iter().zip(&ids).filter(|(_, found)| found.is_learned);
+        let ids = self.slice.queue_ids(&handler_queues)?;
+        let learned = handler_queues
+            .iter()
+            .zip(&ids)
+            .filter(|(_, found)| found.is_learned);
         let learned = learned.map(|((queue, handler), found)| Learned {
             queue: (*queue).to_owned(),
             handler: (*handler).to_owned(),
             id: found.id,
         });
         self.effects.learned.extend(learned);
-        Ok(lane_of.into_iter().map(|at| ids[at].id).collect())
+        Ok(index_of.into_iter().map(|at| ids[at].id).collect())
     }
 
     /// What an inserted task leaves to do.

@@ -398,13 +398,13 @@ impl Slice for &mut Memory {
         Ok(keys.iter().map(|key| self.holder(key)).collect())
     }
 
-    fn queue_ids(&mut self, lanes: &[(&str, &str)]) -> Result<Vec<QueueId>> {
+    fn queue_ids(&mut self, handler_queues: &[(&str, &str)]) -> Result<Vec<QueueId>> {
         self.load("queue_ids");
         let known = |id| QueueId {
             id,
             is_learned: false,
         };
-        Ok((1..).take(lanes.len()).map(known).collect())
+        Ok((1..).take(handler_queues.len()).map(known).collect())
     }
 
     fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>> {

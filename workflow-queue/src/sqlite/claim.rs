@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row};
 
 use super::limits;
 use super::statements::{
-    CLAIM_LANES, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, LANE_LIMITED, LATE_NEXT,
+    CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_QUEUES, LATE_NEXT, QUEUE_LIMITED,
 };
 use super::transaction::Writing;
 use crate::plan::limits::StoredLimit;
@@ -47,9 +47,9 @@ struct Taking<'w, 'c> {
     aside: usize,
 }
 
-/// A lane that a claim may take from.
+/// Handler queue that a claim may take from.
 struct Open {
-    lane: i64,
+    queue_id: i64,
     handler: String,
 }
 
@@ -97,15 +97,15 @@ pub(crate) fn settle_and_claim(
     Ok((settled, Ok(claims)))
 }
 
-/// The next task of the only lane that is asked for, in a lone statement; `None` where that gives
-/// nothing, or something else is to be done first.
+/// Claims the next task of the only handler queue that the request names, in a lone statement. `None`
+/// if that finds no task, or if something else has to be done first.
 fn claim_one(
     queue: &WorkflowQueue,
     request: &ClaimRequest,
     due: Due,
 ) -> Result<Option<ClaimedTask>> {
     let database = queue.database();
-    let Some((lane, handler)) = database.lanes().only(request) else {
+    let Some((queue_id, handler)) = database.queue_ids().only(request) else {
         return Ok(None);
     };
     if due.must_look(database.now()) {
@@ -115,21 +115,21 @@ fn claim_one(
     let handler = handler.to_owned();
     database.write_statement(move |connection| {
         // Read here, the lease is whole however long the statement had to wait.
-        take_one(connection, (lane, &handler), worker, clock.now(), lease)
+        take_one(connection, (queue_id, &handler), worker, clock.now(), lease)
     })
 }
 
-/// Claims the next task of a lane in one statement; `None` where that gives nothing, for
-/// whatever reason, and then nothing is written.
+/// Claims the next task of a handler queue in one statement. `None` if that finds no task, for any
+/// reason; nothing is written then.
 pub(super) fn take_one(
     connection: &Connection,
-    (lane, handler): (i64, &str),
+    (queue_id, handler): (i64, &str),
     worker: WorkerId,
     now: Now,
     lease: Duration,
 ) -> Result<Option<ClaimedTask>> {
     let lease_until = now.boot.after(lease);
-    let parameters = (lane, worker.0, now.wall.0, lease_until.0);
+    let parameters = (queue_id, worker.0, now.wall.0, lease_until.0);
     verbs::claim_one(connection, CLAIM_ONE, parameters, handler)
 }
 
@@ -225,8 +225,8 @@ impl Taking<'_, '_> {
         loop {
             let before = self.missing();
             let mut offered = 0;
-            if let Some(lane) = self.writing.slice.lanes.only(self.request) {
-                offered = self.take_from(lane)?;
+            if let Some(only) = self.writing.slice.queue_ids.only(self.request) {
+                offered = self.take_from(only)?;
             }
             if offered == 0 {
                 offered = self.take_many()?;
@@ -242,10 +242,10 @@ impl Taking<'_, '_> {
         }
     }
 
-    /// Claims from a lane without limit. Returns how many tasks were offered.
-    fn take_from(&mut self, (lane, handler): (i64, &str)) -> Result<usize> {
+    /// Claims from a handler queue without limit. Returns how many tasks were offered.
+    fn take_from(&mut self, (queue_id, handler): (i64, &str)) -> Result<usize> {
         let mut query = self.writing.slice.connection.prepare_cached(CLAIM_NEXT)?;
-        let mut found = query.query([lane])?;
+        let mut found = query.query([queue_id])?;
         let mut offered = Vec::new();
         while offered.len() < self.missing()
             && let Some(row) = found.next()?
@@ -261,9 +261,9 @@ impl Taking<'_, '_> {
         Ok(count)
     }
 
-    /// Claims across the open lanes, within the queue's limit. Returns how many tasks were offered.
+    /// Claims across the open handler queues, within the queue's limit. Returns how many tasks were offered.
     fn take_many(&mut self) -> Result<usize> {
-        let (open, limited) = self.open_lanes()?;
+        let (open, limited) = self.open_queues()?;
         let limit = if limited {
             limits::queue_limit(self.writing.slice.connection, &self.request.queue)?
         } else {
@@ -280,7 +280,7 @@ impl Taking<'_, '_> {
         let mut next = Vec::new();
         for one in &open {
             for (priority, task) in
-                verbs::claim_peek(self.writing.slice.connection, one.lane, wanted)?
+                verbs::claim_peek(self.writing.slice.connection, one.queue_id, wanted)?
             {
                 next.push((Reverse(priority), task, one.handler.as_str()));
             }
@@ -346,44 +346,56 @@ impl Taking<'_, '_> {
     /// Sets aside a task that this version cannot read.
     fn set_aside(&self, task: TaskId) -> Result<()> {
         let connection = self.writing.slice.connection;
-        if let Some(lane) = aside::set_aside(connection, task)? {
+        if let Some(aside) = aside::set_aside(connection, task)? {
             connection
-                .prepare_cached(LANE_LIMITED)?
-                .execute([lane.id])?;
+                .prepare_cached(QUEUE_LIMITED)?
+                .execute([aside.id])?;
         }
         Ok(())
     }
 
-    /// The lanes that this worker serves and that are not paused, and whether they are limited.
-    fn open_lanes(&mut self) -> Result<(Vec<Open>, bool)> {
+    /// The handler queues that the worker serves and that are not paused; true if any of them is limited.
+    fn open_queues(&mut self) -> Result<(Vec<Open>, bool)> {
         let queue = &self.request.queue;
-        let lanes = rows::all(self.writing.slice.connection, CLAIM_LANES, [queue], |row| {
-            let (lane, handler): (i64, String) = (row.get(0)?, row.get(1)?);
-            let limited: bool = row.get(2)?;
-            Ok((
-                Open { lane, handler },
-                limited,
-                rows::time(row, 3)?.is_some(),
-            ))
-        })?;
-        let mut open = Vec::with_capacity(lanes.len());
+        let queues = rows::all(
+            self.writing.slice.connection,
+            CLAIM_QUEUES,
+            [queue],
+            |row| {
+                let (queue_id, handler): (i64, String) = (row.get(0)?, row.get(1)?);
+                let limited: bool = row.get(2)?;
+                Ok((
+                    Open { queue_id, handler },
+                    limited,
+                    rows::time(row, 3)?.is_some(),
+                ))
+            },
+        )?;
+        let mut open = Vec::with_capacity(queues.len());
         let mut any_limited = false;
-        for (lane, limited, paused) in lanes {
-            let served = if lane.handler.is_empty() {
+        for (found, limited, paused) in queues {
+            let served = if found.handler.is_empty() {
                 self.request.commands
             } else {
-                self.request.handlers.contains(&lane.handler)
+                self.request.handlers.contains(&found.handler)
             };
-            if served && self.writing.slice.lanes.get(queue, &lane.handler).is_none() {
+            if served
+                && self
+                    .writing
+                    .slice
+                    .queue_ids
+                    .get(queue, &found.handler)
+                    .is_none()
+            {
                 self.writing.effects.learned.push(Learned {
                     queue: queue.clone(),
-                    handler: lane.handler.clone(),
-                    id: lane.lane,
+                    handler: found.handler.clone(),
+                    id: found.queue_id,
                 });
             }
             if served && !paused {
                 any_limited |= limited;
-                open.push(lane);
+                open.push(found);
             }
         }
         Ok((open, any_limited))

@@ -8,13 +8,13 @@ use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Lanes, lane_or_create, rows};
+use queue_core::sqlite::{QueueIds, handler_queue_or_create, rows};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
 
 use super::statements::{
-    ENQUEUE, ENQUEUE_KEY_HOLDER, ENQUEUE_KEY_RELEASE, ENQUEUE_NEXT_ID, LANE_LIMITED,
+    ENQUEUE, ENQUEUE_KEY_HOLDER, ENQUEUE_KEY_RELEASE, ENQUEUE_NEXT_ID, QUEUE_LIMITED,
 };
 use super::transaction::SqliteSlice;
 use crate::checked::Submission;
@@ -27,8 +27,8 @@ use crate::submission::Settings;
 pub(crate) fn enqueue(queue: &WorkflowQueue, submission: Submission) -> Result<Vec<Enqueued>> {
     queue.check_promoted()?;
     let submission = Arc::new(submission);
-    if let Some(lane) = only_lane(&submission, queue.database().lanes())
-        && let Some(enqueued) = enqueue_one(queue, lane, &submission)?
+    if let Some(queue_id) = only_queue_id(&submission, queue.database().queue_ids())
+        && let Some(enqueued) = enqueue_one(queue, queue_id, &submission)?
     {
         return Ok(vec![enqueued]);
     }
@@ -47,13 +47,13 @@ pub(crate) fn enqueue_in(
 /// One task with nothing but what every task has, in a lone statement; `None` if its key is taken.
 fn enqueue_one(
     queue: &WorkflowQueue,
-    lane: i64,
+    queue_id: i64,
     submission: &Arc<Submission>,
 ) -> Result<Option<Enqueued>> {
     let submission = Arc::clone(submission);
     let now = queue.database().now().wall;
     let inserted = queue.database().write_statement(move |connection| {
-        insert_one(connection, lane, &submission.tasks[0].task, now)
+        insert_one(connection, queue_id, &submission.tasks[0].task, now)
     })?;
     Ok(inserted.map(|(enqueued, state)| {
         let effects = Effects {
@@ -66,9 +66,8 @@ fn enqueue_one(
     }))
 }
 
-/// The lane of a submission that is one task with nothing but what every task has, if its number is
-/// known: [`insert_one`] may do.
-fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
+/// Queue id for [`insert_one`], if it is known and the submission is one task without any extras.
+fn only_queue_id(submission: &Submission, queue_ids: &QueueIds) -> Option<i64> {
     let [task] = submission.tasks.as_slice() else {
         return None;
     };
@@ -77,20 +76,26 @@ fn only_lane(submission: &Submission, lanes: &Lanes) -> Option<i64> {
         && submission.edges.is_empty()
         && submission.links.is_empty()
         && submission.spawner.is_none();
-    plain.then(|| lanes.get(&task.task.queue, task.task.work.handler()))?
+    plain.then(|| queue_ids.get(&task.task.queue, task.task.work.handler()))?
 }
 
-/// Inserts one task into a known lane in one statement; `None` where its key is taken, and then
+/// Inserts one task under a known queue id in one statement; `None` where its key is taken, and then
 /// nothing is written.
 pub(super) fn insert_one(
     connection: &Connection,
-    lane: i64,
+    queue_id: i64,
     task: &NewTask,
     now: Timestamp,
 ) -> Result<Option<(Enqueued, State)>> {
     let state = task.free_state(now);
     let mut insert = connection.prepare_cached(ENQUEUE)?;
-    let inserted = insert.execute(plain_row(lane, state, task, now, &task.work.to_payload())?)?;
+    let inserted = insert.execute(plain_row(
+        queue_id,
+        state,
+        task,
+        now,
+        &task.work.to_payload(),
+    )?)?;
     let enqueued = Enqueued {
         id: TaskId(connection.last_insert_rowid()),
         existed: false,
@@ -100,14 +105,14 @@ pub(super) fn insert_one(
 
 /// The parameters of enqueue.sql.
 fn plain_row<'a>(
-    lane: i64,
+    queue_id: i64,
     state: State,
     task: &'a NewTask,
     now: Timestamp,
     payload: &'a [u8],
 ) -> Result<impl Params + 'a> {
     Ok((
-        lane,
+        queue_id,
         state.code(),
         task.priority,
         task.work.kind(),
@@ -121,17 +126,16 @@ fn plain_row<'a>(
 }
 
 impl SqliteSlice<'_> {
-    /// The id of a queue and handler, made if there is none. A lane that was made just now falls under
-    /// its queue's limit.
+    /// Id of a queue and handler. Creates it if there is none, under its queue's limit.
     pub(super) fn queue_id(&self, queue: &str, handler: &str) -> Result<QueueId> {
-        if let Some(id) = self.lanes.get(queue, handler) {
+        if let Some(id) = self.queue_ids.get(queue, handler) {
             return Ok(QueueId {
                 id,
                 is_learned: false,
             });
         }
-        let id = lane_or_create(self.connection, queue, handler)?.id;
-        let mut limited = self.connection.prepare_cached(LANE_LIMITED)?;
+        let id = handler_queue_or_create(self.connection, queue, handler)?.id;
+        let mut limited = self.connection.prepare_cached(QUEUE_LIMITED)?;
         limited.execute([id])?;
         Ok(QueueId {
             id,

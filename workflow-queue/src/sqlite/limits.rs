@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::statements::{
     CLAIM_SPEND, LIMIT_DELETE, LIMIT_GATE, LIMIT_LIST, LIMIT_OF, LIMIT_PUT, LIMIT_QUEUE, PARK,
-    PARKED_LANE, PARKED_NEXT, READY_LANE, READY_OF_KEY, READY_PAGE, RUNNING_OF_GATE,
+    PARKED_NEXT, PARKED_QUEUE, READY_OF_KEY, READY_PAGE, READY_QUEUE, RUNNING_OF_GATE,
     RUNNING_OF_KEY, WHY_AHEAD_UNDER_KEY, WHY_ORDER_UNDER_KEY,
 };
 use super::transaction::{SqliteSlice, Writing};
@@ -27,7 +27,7 @@ impl SqliteSlice<'_> {
     /// The free slots under a key, if a task waits for one.
     pub(super) fn free_slots_of(&self, key: &[u8]) -> Result<Option<FreeSlots>> {
         let connection = self.connection;
-        let Some(mut queue) = next_lane(connection, PARKED_LANE, key, i64::MIN)? else {
+        let Some(mut queue) = next_queue_id(connection, PARKED_QUEUE, key, i64::MIN)? else {
             return Ok(None);
         };
         let free = match key_bound(connection, key)? {
@@ -43,7 +43,7 @@ impl SqliteSlice<'_> {
         let mut queues = Vec::new();
         loop {
             queues.push((queue, count(connection, READY_OF_KEY, (key, queue))?));
-            match next_lane(connection, PARKED_LANE, key, queue)? {
+            match next_queue_id(connection, PARKED_QUEUE, key, queue)? {
                 Some(next) => queue = next,
                 None => return Ok(Some(FreeSlots { free, queues })),
             }
@@ -107,14 +107,14 @@ impl Writing<'_> {
 
     /// Takes back what was admitted beyond a bound that is set now.
     fn park_beyond(&self, key: &[u8], bound: u32) -> Result<()> {
-        let mut lane = i64::MIN;
-        while let Some(next) = next_lane(self.slice.connection, READY_LANE, key, lane)? {
-            lane = next;
+        let mut queue_id = i64::MIN;
+        while let Some(next) = next_queue_id(self.slice.connection, READY_QUEUE, key, queue_id)? {
+            queue_id = next;
             let mut update = self.slice.connection.prepare_cached(PARK)?;
             for id in ids(
                 self.slice.connection,
                 READY_PAGE,
-                (key, lane, bound),
+                (key, queue_id, bound),
                 usize::MAX,
             )? {
                 update.execute([id])?;
@@ -151,8 +151,8 @@ impl Writing<'_> {
         }
     }
 
-    /// Puts lanes that were made just now under their queue's limit.
-    pub(super) fn limit_lanes(&self, queue: &str) -> Result<()> {
+    /// Puts new handler queues of a queue under its limit.
+    pub(super) fn limit_queue(&self, queue: &str) -> Result<()> {
         let limited = queue_limit(self.slice.connection, queue)?.is_some();
         self.slice
             .connection
@@ -236,18 +236,18 @@ pub(super) fn running_of_queue(connection: &Connection, limit: StoredLimit) -> R
     count(connection, RUNNING_OF_GATE, [limit.id])
 }
 
-/// What a task of a lane waits for that was not admitted under its key: a slot, and those of its
-/// lane that come before it. `position` is its priority and its id.
+/// Reason for a task to wait that was not admitted under its key: it needs a slot, and tasks of its
+/// handler queue come before it. The pair is its priority and its id.
 pub(super) fn wait_for_slot(
     connection: &Connection,
     key: Vec<u8>,
-    lane: i64,
+    queue_id: i64,
     (priority, id): (i64, TaskId),
     order: Option<&mut ClaimOrder>,
 ) -> Result<Waits> {
-    let read = || order_under_key(connection, &key, lane);
+    let read = || order_under_key(connection, &key, queue_id);
     let known = match order {
-        Some(order) => order.under_key(&key, lane, read)?.get(&id).copied(),
+        Some(order) => order.under_key(&key, queue_id, read)?.get(&id).copied(),
         None => None,
     };
     let ahead = match known {
@@ -255,7 +255,7 @@ pub(super) fn wait_for_slot(
         None => count(
             connection,
             WHY_AHEAD_UNDER_KEY,
-            (&key, lane, priority, id.0),
+            (&key, queue_id, priority, id.0),
         )?,
     };
     Ok(Waits::Limit {
@@ -266,12 +266,11 @@ pub(super) fn wait_for_slot(
     })
 }
 
-/// The tasks of a lane that were admitted under a key or wait for that, in the order in which they
-/// will be claimed.
-fn order_under_key(connection: &Connection, key: &[u8], lane: i64) -> Result<Vec<TaskId>> {
+/// Tasks of a handler queue that were admitted under a key or wait for it, in claim order.
+fn order_under_key(connection: &Connection, key: &[u8], queue_id: i64) -> Result<Vec<TaskId>> {
     let mut tasks = Vec::new();
     for state in [State::Blocked, State::Queued] {
-        let parameters = (key, state.code(), lane);
+        let parameters = (key, state.code(), queue_id);
         tasks.extend(rows::all(
             connection,
             WHY_ORDER_UNDER_KEY,
@@ -300,8 +299,13 @@ fn ids(
     Ok(found.take(limit).collect::<rusqlite::Result<_>>()?)
 }
 
-/// The next lane after `lane` that a query finds.
-fn next_lane(connection: &Connection, sql: &str, key: &[u8], lane: i64) -> Result<Option<i64>> {
+/// The next queue id after `queue_id` that a query finds.
+fn next_queue_id(
+    connection: &Connection,
+    sql: &str,
+    key: &[u8],
+    queue_id: i64,
+) -> Result<Option<i64>> {
     let mut query = connection.prepare_cached(sql)?;
-    Ok(query.query_row((key, lane), |row| row.get(0))?)
+    Ok(query.query_row((key, queue_id), |row| row.get(0))?)
 }

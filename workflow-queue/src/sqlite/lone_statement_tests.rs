@@ -17,15 +17,15 @@ fn a_lone_task_is_enqueued_and_claimed_in_one_statement_each() {
     let request = ClaimRequest::commands(WorkerId::from_bits(2), 1);
     assert_eq!(queue.claim(&request).unwrap().tasks.len(), 1);
     let database = queue.database();
-    let (lane, _) = database.lanes().only(&request).unwrap();
+    let (queue_id, _) = database.queue_ids().only(&request).unwrap();
     let now = database.now();
     let enqueued = database.write_statement(move |connection| {
-        enqueue::insert_one(connection, lane, &task(), now.wall)
+        enqueue::insert_one(connection, queue_id, &task(), now.wall)
     });
     assert!(enqueued.unwrap().is_some());
     let (worker, lease) = (request.worker, queue.lease_duration());
     let claimed = database.write_statement(move |connection| {
-        claim::take_one(connection, (lane, ""), worker, now, lease)
+        claim::take_one(connection, (queue_id, ""), worker, now, lease)
     });
     assert!(claimed.unwrap().is_some());
 }

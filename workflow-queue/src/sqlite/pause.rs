@@ -15,7 +15,7 @@ pub(crate) fn set_paused(queue: &WorkflowQueue, name: &str, paused: bool) -> Res
         let now = writing.now().wall;
         let changed = verbs::set_paused(writing.slice.connection, &name, paused, now)?;
         if changed && paused {
-            writing.limit_lanes(&name)?;
+            writing.limit_queue(&name)?;
         }
         Ok(changed)
     })?;

@@ -81,9 +81,9 @@ impl Slice for SqliteSlice<'_> {
         keys.iter().map(|key| self.key_holder(key)).collect()
     }
 
-    fn queue_ids(&mut self, lanes: &[(&str, &str)]) -> Result<Vec<QueueId>> {
+    fn queue_ids(&mut self, handler_queues: &[(&str, &str)]) -> Result<Vec<QueueId>> {
         let id = |(queue, handler): &(&str, &str)| self.queue_id(queue, handler);
-        lanes.iter().map(id).collect()
+        handler_queues.iter().map(id).collect()
     }
 
     fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>> {

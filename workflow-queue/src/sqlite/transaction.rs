@@ -2,7 +2,7 @@
 
 use queue_core::clock::Now;
 use queue_core::error::Result;
-use queue_core::sqlite::Lanes;
+use queue_core::sqlite::QueueIds;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::statements::{
@@ -18,7 +18,7 @@ pub(crate) type Writing<'a> = plan::Writing<SqliteSlice<'a>>;
 pub(crate) struct SqliteSlice<'a> {
     pub(crate) connection: &'a Connection,
     /// The ids of queues that are known.
-    pub(crate) lanes: &'a Lanes,
+    pub(crate) queue_ids: &'a QueueIds,
     pub(crate) now: Now,
     /// The statements that run once or more per task.
     pub(crate) hot: Hot<'a>,
@@ -89,10 +89,10 @@ impl<'a> Kept<'a> {
 }
 
 impl<'a> SqliteSlice<'a> {
-    pub(crate) fn new(connection: &'a Connection, lanes: &'a Lanes, now: Now) -> Self {
+    pub(crate) fn new(connection: &'a Connection, queue_ids: &'a QueueIds, now: Now) -> Self {
         Self {
             connection,
-            lanes,
+            queue_ids,
             now,
             hot: Hot {
                 enqueue: Kept::new(connection, ENQUEUE),

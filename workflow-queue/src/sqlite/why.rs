@@ -56,7 +56,7 @@ fn own_waits(
             ))
         })
         .optional()?;
-    let Some((state, unmet, key, queue, limited, lane, pending, priority)) = found else {
+    let Some((state, unmet, key, queue, limited, queue_id, pending, priority)) = found else {
         return Ok(waits);
     };
     let state = rows::state(state)?;
@@ -72,7 +72,7 @@ fn own_waits(
         waits.push(limits::wait_for_slot(
             connection,
             name,
-            lane,
+            queue_id,
             (priority, id),
             order,
         )?);

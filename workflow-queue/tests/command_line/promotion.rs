@@ -1,6 +1,6 @@
 //! Files of fast-queue's: read, refused, promoted.
 
-use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, lane_or_create};
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, handler_queue_or_create};
 
 use queue_testing::command_line::program::Sandbox;
 
@@ -11,11 +11,11 @@ fn fast_sandbox() -> Sandbox {
     let database = Database::open(&sandbox.path("queue.db"), options, &[CORE]).unwrap();
     database
         .write(|connection| {
-            let lane = lane_or_create(connection, "default", "")?;
+            let handler_queue = handler_queue_or_create(connection, "default", "")?;
             connection.execute(
                 "INSERT INTO queue_tasks (queue, state, priority, kind, created_at, name, payload)
                  VALUES (?1, 2, 0, 0, 5, 't', CAST('true' AS BLOB))",
-                [lane.id],
+                [handler_queue.id],
             )?;
             Ok(())
         })

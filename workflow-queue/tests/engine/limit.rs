@@ -195,7 +195,7 @@ fn a_limit_can_be_raised_lowered_and_removed() {
 }
 
 #[test]
-fn a_lowered_limit_takes_back_what_each_lane_was_offered_beyond_it() {
+fn a_lowered_limit_takes_back_tasks_offered_beyond_it_in_every_queue() {
     let bench = Bench::default();
     let elsewhere = WorkflowTask {
         task: NewTask::shell("elsewhere", "true").queue("other"),

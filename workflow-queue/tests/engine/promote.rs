@@ -8,7 +8,7 @@ use queue_core::claim::WorkerId;
 use queue_core::clock::Clock;
 use queue_core::error::Error;
 use queue_core::queue::Queue;
-use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, lane_or_create};
+use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, handler_queue_or_create};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_testing::conformance::ManualClock;
@@ -27,12 +27,12 @@ fn fast_file(path: &Path) -> Database {
     let database = Database::open(path, options(), &[CORE]).unwrap();
     database
         .write(|connection| {
-            let lane = lane_or_create(connection, "default", "")?;
+            let handler_queue = handler_queue_or_create(connection, "default", "")?;
             for _ in 0..2 {
                 connection.execute(
                     "INSERT INTO queue_tasks (queue, state, priority, kind, created_at, name, payload)
                      VALUES (?1, 2, 0, 0, 5, 't', CAST('true' AS BLOB))",
-                    [lane.id],
+                    [handler_queue.id],
                 )?;
             }
             connection.execute(

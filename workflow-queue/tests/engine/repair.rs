@@ -108,9 +108,9 @@ fn a_count_of_what_waits_no_more_is_taken_away() {
 }
 
 #[test]
-fn what_runs_in_a_lane_that_is_lost_counts_towards_no_limit() {
+fn running_tasks_of_a_lost_queue_count_towards_no_limit() {
     let (bench, _) = used();
     spoil(&bench, "DELETE FROM queue_queues WHERE name = 'slow'");
     assert_eq!(bench.queue.repair().unwrap().len(), 1);
-    assert_eq!(broken(&bench), ["tasks are in lanes that can run them"]);
+    assert_eq!(broken(&bench), ["tasks are in queues that can run them"]);
 }

@@ -344,11 +344,11 @@ const EXAMPLES: &[(&str, &str)] = &[
         "INSERT INTO queue_waiting VALUES (99, 1)",
     ),
     (
-        "1 tasks of lane 1 wait for a free slot of key X'6469736B'",
+        "1 tasks of queue id 1 wait for a free slot of key X'6469736B'",
         "DELETE FROM queue_tasks WHERE id = 5",
     ),
     (
-        "1 tasks of lane 1 wait for a free slot of key X'6469736B'",
+        "1 tasks of queue id 1 wait for a free slot of key X'6469736B'",
         "DELETE FROM queue_limits WHERE kind = 1",
     ),
     (

@@ -33,7 +33,7 @@ fn a_task_kept_back_by_its_limit_says_so() {
     assert_eq!(details.limit_key.as_deref(), Some(&b"k"[..]));
 }
 
-/// Bug: a task whose key has a free slot that another task of its lane is offered was said to wait
+/// Bug: a task whose key has a free slot that another task of its handler queue is offered was said to wait
 /// for its limit. Loss: `why` showed a limit as reached under which nothing ran, and whoever raised
 /// it changed nothing. Fix: what runs and what may is told, and how many are before it, those that
 /// wait like it included.

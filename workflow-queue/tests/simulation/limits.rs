@@ -147,19 +147,19 @@ impl Limits {
         self.rates.get(queue).is_some_and(|rate| rate.starts == 0)
     }
 
-    /// Every free slot of a key is offered in every lane that has a task for it.
+    /// Checks that every queue with a task under a key is offered every free slot of the key.
     pub(crate) fn leaked(&self, model: &Model, rows: &BTreeMap<TaskId, Row>) -> Option<String> {
-        let mut lanes: BTreeMap<(&[u8], &str), (usize, usize)> = BTreeMap::new();
+        let mut queues: BTreeMap<(&[u8], &str), (usize, usize)> = BTreeMap::new();
         for (task, node) in model.stored() {
             if let (Phase::Free, Some(key), Some(row)) =
                 (node.phase, &node.limit_key, rows.get(&task))
             {
-                let (offered, ready) = lanes.entry((key, &node.queue)).or_default();
+                let (offered, ready) = queues.entry((key, &node.queue)).or_default();
                 *offered += usize::from(row.state == State::Queued);
                 *ready += usize::from(matches!(row.state, State::Queued | State::Blocked));
             }
         }
-        lanes
+        queues
             .into_iter()
             .find_map(|((key, queue), (offered, ready))| {
                 let name = Name::Key(key.to_vec());

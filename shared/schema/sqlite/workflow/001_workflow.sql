@@ -1,11 +1,11 @@
 -- The workflow line: leases, dependencies, attempts, limits.
 -- Codes of conditions: shared/src/workflow.rs; of key scopes: workflow-queue/src/submission.rs.
 
--- From here on the file is workflow-queue's, and every lane is closed to fast-queue.
+-- From here on the file is workflow-queue's, and every queue is closed to fast-queue.
 UPDATE queue_file SET engine = 2;
 UPDATE queue_queues SET fast = 0;
 
--- 1 where claims have to look at queue_limits; the others learn from the lane's row that they
+-- 1 where claims have to look at queue_limits; the others learn from the row that they
 -- need not.
 ALTER TABLE queue_queues ADD COLUMN limited INTEGER NOT NULL DEFAULT 0 CHECK (limited IN (0, 1));
 
@@ -45,7 +45,7 @@ WHERE expires_at IS NOT NULL AND state < 3;
 -- the table.
 CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow, spawner) WHERE workflow IS NOT NULL;
 
--- Limits by key: how many run, how many of a lane may be claimed, which waits next.
+-- Limits by key: how many run, how many of a queue id may be claimed, which waits next.
 CREATE INDEX queue_tasks_keyed ON queue_tasks (limit_key, state, queue, priority DESC, id)
 WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3;
 

@@ -30,10 +30,14 @@ pub fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
     Ok(next.map(Timestamp))
 }
 
-/// The next `limit` tasks that a claim from a lane would take, with their priorities.
-pub fn claim_peek(connection: &Connection, lane: i64, limit: usize) -> Result<Vec<(i32, TaskId)>> {
+/// The next `limit` tasks that a claim from a handler queue would take, with their priorities.
+pub fn claim_peek(
+    connection: &Connection,
+    queue_id: i64,
+    limit: usize,
+) -> Result<Vec<(i32, TaskId)>> {
     let mut query = connection.prepare_cached(CLAIM_PEEK)?;
-    let next = query.query_map([lane], |row| Ok((row.get(1)?, TaskId(row.get(0)?))))?;
+    let next = query.query_map([queue_id], |row| Ok((row.get(1)?, TaskId(row.get(0)?))))?;
     Ok(next.take(limit).collect::<rusqlite::Result<_>>()?)
 }
 

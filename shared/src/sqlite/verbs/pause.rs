@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::super::lane_row::lane_or_create;
+use super::super::handler_queue::handler_queue_or_create;
 use super::super::statement;
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -14,7 +14,7 @@ const RESUME: &str = statement(include_str!("../../../queries/resume.sql"));
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("pause", PAUSE), ("resume", RESUME)];
 
-/// Pauses or resumes every lane of a queue, also one that nobody named before. Returns whether
+/// Pauses or resumes a queue for all its handlers, also a queue that nobody named before. Returns whether
 /// that changed anything.
 pub fn set_paused(
     connection: &Connection,
@@ -23,7 +23,7 @@ pub fn set_paused(
     now: Timestamp,
 ) -> Result<bool> {
     let changed = if paused {
-        lane_or_create(connection, queue, "")?;
+        handler_queue_or_create(connection, queue, "")?;
         connection.prepare_cached(PAUSE)?.execute((queue, now.0))?
     } else {
         connection.prepare_cached(RESUME)?.execute([queue])?

@@ -1,4 +1,4 @@
-//! Queues: every queue and its lanes.
+//! Queues: every queue and handler of a file.
 
 use rusqlite::Connection;
 
@@ -12,7 +12,7 @@ const QUEUES: &str = statement(include_str!("../../../queries/queues.sql"));
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("queues", QUEUES)];
 
-/// Every queue and handler lane.
+/// Every handler queue.
 pub fn queues(connection: &Connection) -> Result<Vec<QueueInfo>> {
     rows::all(connection, QUEUES, [], |row| {
         Ok(QueueInfo {

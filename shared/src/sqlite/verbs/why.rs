@@ -21,7 +21,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
 ];
 
 /// What keeps a task waiting of what the core line knows: its time, its queue's pause, the tasks in
-/// front of it. Of many tasks, `order` keeps what was learned of their lanes.
+/// front of it. Of many tasks, `order` keeps the orders that were read.
 pub fn waits(
     connection: &Connection,
     id: TaskId,
@@ -37,7 +37,8 @@ pub fn waits(
             rows::time(row, 5)?,
         ))
     })?;
-    let Some((state, priority, run_at, retry, lane, paused_at)) = found.into_iter().next() else {
+    let Some((state, priority, run_at, retry, queue_id, paused_at)) = found.into_iter().next()
+    else {
         return Ok(Vec::new());
     };
     let mut waits = Vec::new();
@@ -52,14 +53,16 @@ pub fn waits(
     }
     if state == State::Queued {
         let known = match order {
-            Some(order) => order.of(lane, || claim_order(connection, lane))?.get(&id),
+            Some(order) => order
+                .of(queue_id, || claim_order(connection, queue_id))?
+                .get(&id),
             None => None,
         };
         let tasks = if let Some(tasks) = known {
             *tasks
         } else {
             let mut query = connection.prepare_cached(WAITS_BEHIND)?;
-            query.query_row((lane, priority, id.0), |row| rows::count(row, 0))?
+            query.query_row((queue_id, priority, id.0), |row| rows::count(row, 0))?
         };
         if tasks > 0 {
             waits.push(Waits::Behind { tasks });
@@ -68,9 +71,9 @@ pub fn waits(
     Ok(waits)
 }
 
-/// The tasks of a lane that can be claimed, in the order in which they will be.
-fn claim_order(connection: &Connection, lane: i64) -> Result<Vec<TaskId>> {
-    rows::all(connection, CLAIM_ORDER, [lane], |row| {
+/// Claimable tasks of a handler queue, in claim order.
+fn claim_order(connection: &Connection, queue_id: i64) -> Result<Vec<TaskId>> {
+    rows::all(connection, CLAIM_ORDER, [queue_id], |row| {
         Ok(TaskId(row.get(0)?))
     })
 }

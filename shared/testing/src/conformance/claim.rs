@@ -103,7 +103,7 @@ pub fn claims_of_one_carry_the_same_as_claims_of_many<E: Engine>() {
     assert_eq!(rows(&singly), rows(&together));
 }
 
-pub fn claims_across_lanes_carry_the_same_as_claims_of_one_lane<E: Engine>() {
+pub fn claims_across_handlers_carry_the_same_as_claims_for_one_handler<E: Engine>() {
     let options = TaskOptions {
         max_attempts: 7,
         ..TaskOptions::default()

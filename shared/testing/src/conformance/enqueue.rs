@@ -78,7 +78,7 @@ pub fn a_task_comes_back_as_it_was_asked_for<E: Engine>() {
 pub fn a_task_keeps_a_time_that_is_over<E: Engine>() {
     let bench = Bench::<E>::default();
     let past = Timestamp(bench.now().0 - 5_000);
-    // The lane of the second is known, so that one statement may do.
+    // The queue id of the second is known, so that one statement may do.
     for _ in 0..2 {
         let id = bench.add(NewTask::shell("past", "true").run_at(past));
         assert_eq!(bench.task(id).run_at, Some(past));
@@ -243,10 +243,10 @@ pub fn many_tasks_are_enqueued_in_one_call<E: Engine>() {
     assert!(enqueued.iter().map(|one| one.id.0).eq(1..=2_000));
     let stats = bench.queue.stats().unwrap();
     assert_eq!(stats.count(State::Queued), 2_000);
-    let mut lanes = bench.queue.queues().unwrap();
-    lanes.retain(|lane| lane.name != DEFAULT_QUEUE);
-    assert_eq!(lanes.len(), 50);
-    assert!(lanes.iter().all(|lane| lane.queued == 40));
+    let mut queues = bench.queue.queues().unwrap();
+    queues.retain(|queue| queue.name != DEFAULT_QUEUE);
+    assert_eq!(queues.len(), 50);
+    assert!(queues.iter().all(|queue| queue.queued == 40));
 }
 
 /// workflow-queue woke nobody for a task with a delay, which began at an idle worker's next poll, up

@@ -218,10 +218,10 @@ impl<E: Engine> Bench<E> {
         self.task(id).state
     }
 
-    /// The queues of the file, once for each lane.
+    /// Names of the queues of the file, once for each handler.
     pub fn queue_names(&self) -> Vec<String> {
-        let lanes = self.queue.queues().unwrap();
-        lanes.into_iter().map(|lane| lane.name).collect()
+        let queues = self.queue.queues().unwrap();
+        queues.into_iter().map(|queue| queue.name).collect()
     }
 }
 
@@ -275,7 +275,7 @@ macro_rules! conformance_tests {
                 claim_never_takes_more_than_its_limit
                 a_claim_carries_what_its_worker_needs
                 claims_of_one_carry_the_same_as_claims_of_many
-                claims_across_lanes_carry_the_same_as_claims_of_one_lane
+                claims_across_handlers_carry_the_same_as_claims_for_one_handler
                 every_claim_raises_the_token
                 claim_skips_tasks_not_due
                 what_came_due_is_claimed_by_priority
@@ -356,7 +356,7 @@ macro_rules! conformance_tests {
                 reprioritize_moves_waiting_tasks
             }
             pause {
-                pause_holds_for_every_handle_and_every_lane
+                pause_holds_for_every_handle_and_every_handler
                 a_queue_can_be_paused_before_its_first_task
                 pause_leaves_running_tasks_running
             }
@@ -378,7 +378,7 @@ macro_rules! conformance_tests {
                 stats_count_every_state
             }
             queues {
-                queues_name_every_lane_and_what_waits_in_it
+                queues_count_waiting_tasks_by_handler
             }
             why {
                 a_waiting_task_says_what_it_waits_for

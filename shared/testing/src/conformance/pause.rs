@@ -8,7 +8,7 @@ use queue_core::queue::Queue;
 use queue_core::state::State;
 use queue_core::task::NewTask;
 
-pub fn pause_holds_for_every_handle_and_every_lane<E: Engine>() {
+pub fn pause_holds_for_every_handle_and_every_handler<E: Engine>() {
     let bench = Bench::<E>::default();
     let paused = |on| bench.queue.set_paused("default", on).unwrap();
     bench.shell("command");
@@ -23,9 +23,9 @@ pub fn pause_holds_for_every_handle_and_every_lane<E: Engine>() {
     let another = bench.another();
     assert_eq!(another.claim(&request).unwrap().tasks, []);
     let since = Some(bench.now());
-    let lanes = another.queues().unwrap();
-    assert_eq!(lanes.len(), 3);
-    assert!(lanes.iter().all(|lane| lane.paused_at == since));
+    let queues = another.queues().unwrap();
+    assert_eq!(queues.len(), 3);
+    assert!(queues.iter().all(|queue| queue.paused_at == since));
     assert!(paused(false));
     assert!(!paused(false), "it is not paused any more");
     assert_eq!(another.claim(&request).unwrap().tasks.len(), 3);

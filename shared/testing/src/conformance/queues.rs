@@ -12,26 +12,26 @@ fn once(name: &str) -> NewTask {
     })
 }
 
-pub fn queues_name_every_lane_and_what_waits_in_it<E: Engine>() {
+pub fn queues_count_waiting_tasks_by_handler<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.queue.enqueue(vec![once("t").queue("b"); 3]).unwrap();
     bench.add(once("later").queue("b").run_at(bench.later(1)));
     bench.add(NewTask::handler("print", "").queue("a"));
     bench.add(NewTask::handler("mail", "").queue("a"));
     bench.queue.set_paused("a", true).unwrap();
-    let lane = |name: &str, handler: &str, paused_at, queued| QueueInfo {
+    let queue = |name: &str, handler: &str, paused_at, queued| QueueInfo {
         name: name.to_owned(),
         handler: handler.to_owned(),
         paused_at,
         queued,
     };
     let since = Some(bench.now());
-    let mut lanes = bench.queue.queues().unwrap();
-    lanes.retain(|lane| lane.queued > 0);
+    let mut queues = bench.queue.queues().unwrap();
+    queues.retain(|queue| queue.queued > 0);
     let expected = [
-        lane("a", "mail", since, 1),
-        lane("a", "print", since, 1),
-        lane("b", "", None, 3),
+        queue("a", "mail", since, 1),
+        queue("a", "print", since, 1),
+        queue("b", "", None, 3),
     ];
-    assert_eq!(lanes, expected);
+    assert_eq!(queues, expected);
 }

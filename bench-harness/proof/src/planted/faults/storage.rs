@@ -95,7 +95,7 @@ pub(super) const STORAGE: &[Fault] = &[
     Fault {
         name: "a task of a newer version is met at every claim",
         file: "shared/src/sqlite/aside.rs",
-        find: ".execute((task.0, lane.id))?;",
+        find: ".execute((task.0, aside.id))?;",
         replace: ".execute((task.0, from))?;",
         suite: fast("conformance"),
     },

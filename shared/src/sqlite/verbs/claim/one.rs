@@ -55,8 +55,8 @@ pub(in super::super::super) fn add_function(connection: &Connection) -> rusqlite
     })
 }
 
-/// Executes a statement that takes at most one task of a lane by way of the function; `None` where
-/// it took none. The handler is the lane's, '' for commands.
+/// Executes a statement that takes at most one task by way of the function; `None` where
+/// it took none. The handler is that of the queue id, '' for commands.
 ///
 /// # Errors
 /// What `SQLite` refuses, and a token that cannot rise; nothing is taken then. Nor is a task that this

@@ -1,4 +1,4 @@
--- The next lane in which a task waits for a key.
+-- The next queue id with a task that waits for a key.
 SELECT min(queue) FROM queue_tasks INDEXED BY queue_tasks_keyed
 WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3
   AND limit_key = ?1 AND state = 1 AND queue > ?2

@@ -1,2 +1,2 @@
--- Whether fast-queue may write to a lane.
+-- 1 if fast-queue may write to a queue id.
 SELECT fast FROM queue_queues WHERE id = ?1

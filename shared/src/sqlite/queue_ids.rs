@@ -1,5 +1,5 @@
-//! The numbers of queues and handlers, remembered. Rows of `queue_queues` are never deleted, so a
-//! number that was committed stays right.
+//! Cache of queue ids by queue and handler. Rows of `queue_queues` are never deleted, so a committed
+//! id stays valid.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,30 +11,30 @@ use super::statement;
 use crate::claim::ClaimRequest;
 use crate::task::DEFAULT_QUEUE;
 
-const LANES: &str = statement(include_str!("../../queries/lanes.sql"));
+const QUEUE_IDS: &str = statement(include_str!("../../queries/queue_ids.sql"));
 
-/// A lane's number learned within a transaction: worth remembering once that has committed.
+/// Queue id read within a transaction, to be cached once that has committed.
 #[derive(Clone, Debug)]
 pub struct Learned {
     /// The queue.
     pub queue: String,
     /// The handler; '' for commands.
     pub handler: String,
-    /// Its number in `queue_tasks.queue`.
+    /// Queue id, as in `queue_tasks.queue`.
     pub id: i64,
 }
 
-/// Known numbers by queue and handler.
+/// Known queue ids by queue and handler.
 #[derive(Debug, Default)]
-pub struct Lanes {
-    /// Commands of the queue that tasks join unless they say otherwise; 0 until it is known. Found
-    /// without a search, since nearly every enqueue and claim asks for it.
+pub struct QueueIds {
+    /// Id for commands of the default queue; 0 until it is known. A field of its own, because nearly
+    /// every enqueue and claim asks for it.
     default: AtomicI64,
     named: RwLock<HashMap<String, HashMap<String, i64>>>,
 }
 
-impl Lanes {
-    /// The number of a lane, if it is remembered.
+impl QueueIds {
+    /// Id of a queue and handler, if it is known.
     pub fn get(&self, queue: &str, handler: &str) -> Option<i64> {
         if queue == DEFAULT_QUEUE && handler.is_empty() {
             let id = self.default.load(Ordering::Relaxed);
@@ -44,8 +44,8 @@ impl Lanes {
         known.get(queue)?.get(handler).copied()
     }
 
-    /// The one lane that a worker of commands, or of one handler, claims from, with the handler (''
-    /// for commands), if its number is known.
+    /// Id of the only handler queue that a request names, with its handler ('' for commands). `None`
+    /// if the request names several, or if the id is not known.
     pub fn only<'r>(&self, request: &'r ClaimRequest) -> Option<(i64, &'r str)> {
         let handler = match request.handlers.as_slice() {
             [] if request.commands => "",
@@ -55,29 +55,29 @@ impl Lanes {
         Some((self.get(&request.queue, handler)?, handler))
     }
 
-    /// Remembers what a committed transaction learned.
+    /// Adds the ids that a committed transaction read.
     pub fn learn(&self, learned: Vec<Learned>) {
         if learned.is_empty() {
             return;
         }
         let mut known = self.named.write().unwrap_or_else(PoisonError::into_inner);
-        for lane in learned {
-            if lane.queue == DEFAULT_QUEUE && lane.handler.is_empty() {
-                self.default.store(lane.id, Ordering::Relaxed);
+        for one in learned {
+            if one.queue == DEFAULT_QUEUE && one.handler.is_empty() {
+                self.default.store(one.id, Ordering::Relaxed);
                 continue;
             }
             known
-                .entry(lane.queue)
+                .entry(one.queue)
                 .or_default()
-                .insert(lane.handler, lane.id);
+                .insert(one.handler, one.id);
         }
     }
 }
 
-/// The lanes that a file has when it is opened; the others are learned when they are named.
+/// Ids in a file that is being opened. The others are read when a task first names them.
 pub(super) fn known(connection: &Connection) -> rusqlite::Result<Vec<Learned>> {
     connection
-        .prepare(LANES)?
+        .prepare(QUEUE_IDS)?
         .query_map([], |row| {
             Ok(Learned {
                 id: row.get(0)?,

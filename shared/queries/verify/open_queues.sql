@@ -1,4 +1,4 @@
--- A lane is open to fast-queue exactly where the file is.
+-- A queue is open to fast-queue exactly if the file is.
 SELECT 'queue ' || name || ' is ' || iif(fast, 'open', 'closed') || ' to fast-queue'
 FROM queue_queues
 WHERE fast <> coalesce((SELECT engine = 0 FROM queue_file), 0)

@@ -1,5 +1,5 @@
--- A lane that was lost, under a name that says so: its tasks wait there for somebody to look at
--- them.
+-- Queues that were lost get names that say so. They are paused, so that their tasks wait for somebody
+-- to look at them.
 INSERT OR IGNORE INTO queue_queues (id, name, handler, fast, paused_at)
 SELECT DISTINCT queue, 'lost-' || queue, iif(kind = 2, 'lost', ''),
        (SELECT engine = 0 FROM queue_file), unixepoch() * 1000

@@ -1,2 +1,2 @@
--- The lanes a worker can meet: its queue's.
+-- Handler queues of a worker's queue.
 SELECT id, handler, fast, paused_at FROM queue_queues WHERE name = ?1
