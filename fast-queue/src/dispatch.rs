@@ -106,6 +106,10 @@ impl Queue for FastQueue {
         pause::set_paused(self, queue, paused)
     }
 
+    fn delete_logs(&self) -> Result<()> {
+        prune::delete_logs(self)
+    }
+
     fn prune_while(
         &self,
         request: &PruneRequest,

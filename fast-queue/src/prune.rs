@@ -19,6 +19,11 @@ pub(crate) fn prune_while(
     verbs::prune(queue.database(), &queue.guard, request, go_on)
 }
 
+/// Deletes the logs of tasks that are gone.
+pub(crate) fn delete_logs(queue: &FastQueue) -> Result<()> {
+    verbs::prune::delete_logs(queue.database(), &queue.guard)
+}
+
 impl Keeper for Guard {
     fn check(&self, connection: &Connection) -> Result<()> {
         Self::check(self, connection, Phase::Accepting)

@@ -264,14 +264,27 @@ pub trait Queue: Send + Sync + 'static {
     /// Returns whether that changed anything.
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool>;
 
-    /// Deletes ended tasks in small steps, never the highest id. Returns how many went (or, dry,
-    /// would go).
+    /// Deletes ended tasks in small steps, never the highest id, then their logs. Returns how many
+    /// went (or, dry, would go).
+    ///
+    /// # Errors
+    /// Also a log that cannot be deleted: the tasks are gone then.
     fn prune(&self, request: &PruneRequest) -> Result<u64> {
-        self.prune_while(request, &mut |_| true)
+        let pruned = self.prune_while(request, &mut |_| true)?;
+        if !request.dry_run {
+            self.delete_logs()?;
+        }
+        Ok(pruned)
     }
 
-    /// As [`prune`](Self::prune), as long as `go_on` says so; it is asked before every step, with the
-    /// number of those that went.
+    /// Deletes the log files of tasks that are gone.
+    ///
+    /// # Errors
+    /// The first log that cannot be deleted, once the others are.
+    fn delete_logs(&self) -> Result<()>;
+
+    /// Deletes tasks as [`prune`](Self::prune) does, without their logs, as long as `go_on` says so; it
+    /// is asked before every step, with the number of those that went.
     fn prune_while(
         &self,
         request: &PruneRequest,

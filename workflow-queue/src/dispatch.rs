@@ -189,6 +189,11 @@ impl Queue for WorkflowQueue {
         pause::set_paused(self, queue, paused)
     }
 
+    fn delete_logs(&self) -> Result<()> {
+        self.check_promoted()?;
+        verbs::prune::delete_logs(self.database(), &Dependents)
+    }
+
     fn prune_while(
         &self,
         request: &PruneRequest,

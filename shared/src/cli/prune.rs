@@ -1,7 +1,5 @@
 //! `prune`: deletes old ended tasks, with their output.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,11 +9,8 @@ use super::program::{Access, Context};
 use super::screen::note;
 use super::{Failure, duration, list, number, possible_values, tasks};
 use crate::clock::Timestamp;
-use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, Queue};
-use crate::sidecar::{Sidecar, files};
 use crate::state::State;
-use crate::task::TaskId;
 
 /// Delete old ended tasks, with their output
 ///
@@ -104,7 +99,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }
     let pruned = pruned?;
     if !arguments.dry_run {
-        context.note_after_change(remove_logs(&queue));
+        context.note_after_change(queue.delete_logs());
     }
     let what = if arguments.dry_run {
         "Would prune"
@@ -122,43 +117,4 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         context.screen.of_done()
     };
     screen.say(&sentence, &view)
-}
-
-/// Removes the logs of tasks that are no more. Ids are never given out twice and a task is there
-/// before its log, so no log of a living task is met.
-fn remove_logs<Q: Queue>(queue: &Q) -> Result<()> {
-    let folder = Sidecar::at(queue.coordination().folder()).logs();
-    let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(Error::io(
-                format!("cannot read {}", folder.display()),
-                error,
-            ));
-        }
-    };
-    let mut logs: BTreeMap<i64, Vec<PathBuf>> = BTreeMap::new();
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.split('.').next());
-        if let Some(id) = id.and_then(|id| id.parse().ok()) {
-            logs.entry(id).or_default().push(entry.path());
-        }
-    }
-    for (id, paths) in logs {
-        if queue.get(TaskId(id))?.is_some() {
-            continue;
-        }
-        for path in paths {
-            match files::remove(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    let what = format!("cannot remove {}", path.display());
-                    return Err(Error::io(what, error));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! Prune: delete old ended tasks, a step at a time.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::queue::{PruneRequest, STEP};
 use crate::sidecar::files;
 use crate::state::State;
@@ -51,11 +53,8 @@ pub fn prune(
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64> {
     if !request.dry_run {
-        // Logs are deleted outside the transactions that look.
-        database.read(|connection| {
-            keeper.check(connection)?;
-            database.check_known(connection)
-        })?;
+        // A prune that finds nothing to delete is refused as well.
+        database.read(|connection| check(database, keeper, connection))?;
     }
     let states = mask(&request.states);
     let Some(last) = database.read(last_id)? else {
@@ -78,20 +77,37 @@ pub fn prune(
         }
         from = next;
     }
-    if !request.dry_run {
-        // What is left is met again by the next prune.
-        let _ = delete_logs(database, last);
-    }
     Ok(pruned)
 }
 
+fn check(database: &Database, keeper: &impl Keeper, connection: &Connection) -> Result<()> {
+    keeper.check(connection)?;
+    database.check_known(connection)
+}
+
 /// Deletes the log files of tasks that are gone, also where an earlier prune was cut off before it
-/// came to that. Ids beyond `last` may have been given out since, to tasks that this read misses.
-fn delete_logs(database: &Database, last: TaskId) -> Result<()> {
+/// came to that. One that cannot be deleted keeps no other, and is met again by the next prune.
+///
+/// # Errors
+/// The first log that cannot be deleted, once the others are.
+pub fn delete_logs(database: &Database, keeper: &impl Keeper) -> Result<()> {
+    // Ids beyond the last may be given out meanwhile, to tasks that a read here misses.
+    let last = database.read(|connection| {
+        check(database, keeper, connection)?;
+        last_id(connection)
+    })?;
     let folder = database.sidecar().logs();
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        return Ok(());
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(Error::io(
+                format!("cannot read {}", folder.display()),
+                error,
+            ));
+        }
     };
+    let mut deleted = Ok(());
     for entry in entries.flatten() {
         let name = entry.file_name();
         let id = name.to_str().and_then(|name| name.split('.').next());
@@ -99,12 +115,21 @@ fn delete_logs(database: &Database, last: TaskId) -> Result<()> {
             continue;
         };
         let gone = |connection: &Connection| Ok(state_of(connection, id)?.is_none());
-        if id <= last && database.read(gone)? {
-            // One that cannot be deleted now is met again by the next prune.
-            let _ = files::remove(&entry.path());
+        if Some(id) <= last && database.read(gone)? {
+            deleted = deleted.and(delete_log(&entry.path()));
         }
     }
-    Ok(())
+    deleted
+}
+
+fn delete_log(path: &Path) -> Result<()> {
+    match files::remove(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let what = format!("cannot remove {}", path.display());
+            Err(Error::io(what, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A bit per wanted state that is terminal.
@@ -206,9 +231,11 @@ fn clear(connection: &Connection, id: TaskId) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use rusqlite::Connection;
 
-    use super::{Keeper, prune, state_of};
+    use super::{Keeper, delete_logs, prune, state_of};
     use crate::clock::Timestamp;
     use crate::error::{Error, Result};
     use crate::queue::PruneRequest;
@@ -282,30 +309,62 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_refused_prune_can_be_counted_and_deletes_no_logs() {
-        let folder = tempfile::tempdir().unwrap();
+    /// Opens a file in which task 2 is the only one, with the folder of its logs.
+    fn with_the_last_task(folder: &Path) -> Database {
         let options = OpenOptions::new(Durability::Fast).unwrap();
-        let database = Database::open(&folder.path().join("q.db"), options, &[CORE]).unwrap();
-        // Task 1 is gone, and the last one always stays.
+        let database = Database::open(&folder.join("q.db"), options, &[CORE]).unwrap();
         let task = "INSERT INTO queue_tasks
                     (id, queue, state, priority, kind, created_at, finished_at, name, payload)
                     VALUES (2, 1, 4, 0, 0, 1, 5, 'last', x'')";
         database.write(|tx| Ok(tx.execute_batch(task)?)).unwrap();
         std::fs::create_dir_all(database.sidecar().logs()).unwrap();
+        database
+    }
+
+    #[test]
+    fn a_refused_prune_can_be_counted_and_deletes_no_logs() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = with_the_last_task(folder.path());
         let log = database.sidecar().log(TaskId(1), 1);
         std::fs::write(&log, "").unwrap();
-        let request = |dry_run| PruneRequest {
-            finished_before: Timestamp(10),
-            states: Vec::new(),
-            keep: 0,
-            dry_run,
+        let pruned = |dry_run| {
+            let request = PruneRequest {
+                finished_before: Timestamp(10),
+                states: Vec::new(),
+                keep: 0,
+                dry_run,
+            };
+            prune(&database, &Refusing, &request, &mut |_| true)
         };
-        assert_eq!(
-            prune(&database, &Refusing, &request(true), &mut |_| true).unwrap(),
-            0
-        );
-        prune(&database, &Refusing, &request(false), &mut |_| true).unwrap_err();
+        assert_eq!(pruned(true).unwrap(), 0);
+        pruned(false).unwrap_err();
+        delete_logs(&database, &Refusing).unwrap_err();
         assert!(log.exists());
+    }
+
+    /// The library said nothing of a log that it could not delete, and the program left all logs
+    /// behind the first such one. Now every other log goes, and the first that stays is reported.
+    #[test]
+    fn a_log_that_cannot_be_deleted_is_reported_and_keeps_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = with_the_last_task(folder.path());
+        let logs = [(1, 1), (1, 2), (1, 3), (2, 1)];
+        let logs = logs.map(|(task, attempt)| database.sidecar().log(TaskId(task), attempt));
+        std::fs::create_dir(&logs[1]).unwrap();
+        for log in [&logs[0], &logs[2], &logs[3]] {
+            std::fs::write(log, "").unwrap();
+        }
+        let there = Meanwhile("SELECT ?1");
+        let refused = delete_logs(&database, &there).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("cannot remove {}", logs[1].display())),
+            "{refused}"
+        );
+        assert_eq!(
+            logs.each_ref().map(|log| log.exists()),
+            [false, true, false, true]
+        );
+        std::fs::remove_dir(&logs[1]).unwrap();
+        delete_logs(&database, &there).unwrap();
     }
 }

@@ -423,6 +423,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
         })
     }
 
+    fn delete_logs(&self) -> Result<()> {
+        self.inner.delete_logs()
+    }
+
     fn prune_while(
         &self,
         request: &PruneRequest,
