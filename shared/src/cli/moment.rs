@@ -109,18 +109,14 @@ pub fn away(moment: Timestamp, now: Timestamp) -> std::time::Duration {
 /// A duration in its two largest units; below ten seconds with one decimal.
 pub fn rough(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
-    let two = |unit: u64, lower: u64| {
-        let kept = seconds / lower * lower;
-        debug_assert!(unit > lower, "a unit is longer than the next");
-        super::duration::show(std::time::Duration::from_secs(kept))
+    let unit = match seconds {
+        0..10 => return format!("{}.{}s", seconds, duration.subsec_millis() / 100),
+        10..3600 => 1,
+        3600..86_400 => 60,
+        86_400..604_800 => 3600,
+        604_800.. => 86_400,
     };
-    match seconds {
-        0..10 => format!("{}.{}s", seconds, duration.subsec_millis() / 100),
-        10..3600 => two(60, 1),
-        3600..86_400 => two(3600, 60),
-        86_400..604_800 => two(86_400, 3600),
-        604_800.. => two(604_800, 86_400),
-    }
+    super::duration::show(std::time::Duration::from_secs(seconds / unit * unit))
 }
 
 #[cfg(test)]

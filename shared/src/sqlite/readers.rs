@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use r2d2::ManageConnection;
-use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::connection::{READER_FLAGS, located_on, open_reader, prepare_reader};
@@ -50,7 +49,9 @@ struct Pool {
 /// Opens the pool's connections.
 #[derive(Debug)]
 struct Manager {
-    inner: SqliteConnectionManager,
+    file: PathBuf,
+    flags: OpenFlags,
+    timeout: Duration,
     left: Sender<Infallible>,
 }
 
@@ -66,18 +67,20 @@ impl ManageConnection for Manager {
     type Error = rusqlite::Error;
 
     fn connect(&self) -> rusqlite::Result<Reader> {
+        let connection = Connection::open_with_flags(&self.file, self.flags)?;
+        prepare_reader(&connection, self.timeout)?;
         Ok(Reader {
-            connection: self.inner.connect()?,
+            connection,
             _left: self.left.clone(),
         })
     }
 
-    fn is_valid(&self, reader: &mut Reader) -> rusqlite::Result<()> {
-        self.inner.is_valid(&mut reader.connection)
+    fn is_valid(&self, _: &mut Reader) -> rusqlite::Result<()> {
+        Ok(())
     }
 
-    fn has_broken(&self, reader: &mut Reader) -> bool {
-        self.inner.has_broken(&mut reader.connection)
+    fn has_broken(&self, _: &mut Reader) -> bool {
+        false
     }
 }
 
@@ -162,9 +165,9 @@ impl Readers {
         let (file, flags) = located_on(&self.path, READER_FLAGS, &self.options);
         let (left, gone) = crossbeam_channel::bounded(0);
         let manager = Manager {
-            inner: SqliteConnectionManager::file(file)
-                .with_flags(flags)
-                .with_init(move |connection| prepare_reader(connection, timeout)),
+            file,
+            flags,
+            timeout,
             left,
         };
         let connections = r2d2::Pool::builder()
