@@ -74,7 +74,10 @@ fn the_chart_of_peers_is_made_from_the_kept_figures() {
 
 #[test]
 fn a_chart_of_peers_needs_a_document_of_peers() {
-    let output = report(&kept(), &["--chart", "/nonexistent/peers.svg"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let image = folder.path().join("peers.svg");
+    let image = image.to_str().expect("UTF-8");
+    let output = report(&kept(), &["--chart", image]);
     assert_eq!(output.status.code(), Some(70));
     assert!(said(&output).contains("no document is of `peers`"));
 }
@@ -113,12 +116,14 @@ fn a_readme_without_a_place_is_left_alone() {
 
 #[test]
 fn what_cannot_be_read_or_written_is_named() {
-    let missing = report(Path::new("/nonexistent/suite.json"), &["--markdown"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = report(&folder.path().join("suite.json"), &["--markdown"]);
     assert_eq!(missing.status.code(), Some(70));
-    assert!(said(&missing).contains("/nonexistent/suite.json cannot be read"));
-    let nowhere = report(&kept(), &["--html", "/nonexistent/page.html"]);
+    assert!(said(&missing).contains("/suite.json cannot be read"));
+    let page = folder.path().join("missing/page.html");
+    let nowhere = report(&kept(), &["--html", page.to_str().expect("UTF-8")]);
     assert_eq!(nowhere.status.code(), Some(70));
-    assert!(said(&nowhere).contains("/nonexistent/page.html cannot be written"));
+    assert!(said(&nowhere).contains("/missing/page.html cannot be written"));
     assert_eq!(
         report(&kept(), &[]).status.code(),
         Some(2),

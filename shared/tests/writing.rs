@@ -138,14 +138,14 @@ fn a_write_that_cannot_begin_in_time_is_busy_and_leaves_nothing() {
         }
     });
     entered.recv().unwrap();
-    let refused = put(&waiting, 1).unwrap_err();
-    assert!(refused.is_busy(), "{refused:?}");
-    assert!(
-        refused
-            .to_string()
-            .contains(&std::process::id().to_string()),
-        "the holder is named: {refused}"
-    );
+    // While other locks come and go, the system's list may pass over the one that is held.
+    let process = std::process::id().to_string();
+    let mut refusals = (0..100).map(|_| put(&waiting, 1).unwrap_err());
+    let names_the_holder = refusals.any(|refused| {
+        assert!(refused.is_busy(), "{refused:?}");
+        refused.to_string().contains(&process)
+    });
+    assert!(names_the_holder, "process {process} holds the file");
     leave.send(()).unwrap();
     holder.join().unwrap().unwrap();
     put(&waiting, 2).unwrap();

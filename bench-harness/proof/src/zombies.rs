@@ -85,11 +85,15 @@ fn stop_outside_a_write(worker: &Running, arena: &Arena) -> Result<()> {
         let threads = std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten();
         let mut stats = threads.map(|thread| std::fs::read_to_string(thread.path().join("stat")));
         let all_stopped = stats.all(|stat| stat.is_ok_and(|stat| stat.contains(") T ")));
-        let locks = std::fs::read_to_string("/proc/locks")?;
         let holder = format!(" {pid} ");
+        let holds =
+            |line: &str| line.contains(&holder) && line.contains(&lock) && !line.contains("->");
+        // While other locks come and go, one list may pass over a lock that is held.
+        let locks = (0..8).map(|_| std::fs::read_to_string("/proc/locks"));
         let writes = locks
+            .collect::<std::io::Result<String>>()?
             .lines()
-            .any(|line| line.contains(&holder) && line.contains(&lock) && !line.contains("->"));
+            .any(holds);
         if all_stopped && writes {
             worker.signal(Signal::CONT);
         }

@@ -36,7 +36,7 @@ const ODDLY: &str = r#"
 exec 5< /etc/passwd 7>> held 9< .
 ulimit -S -n "$LIMIT"
 exec env --block-signal=TERM,INT,HUP,CHLD,USR1,RTMIN+3 --ignore-signal=INT,QUIT,CHLD,PIPE,TSTP \
-    -u LIMIT -u PROGRAM NOTIFY_SOCKET=/nowhere WATCHDOG_PID=$$ WATCHDOG_USEC=30000000 \
+    -u LIMIT -u PROGRAM NOTIFY_SOCKET="$PWD/nowhere" WATCHDOG_PID=$$ WATCHDOG_USEC=30000000 \
     LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a "$PROGRAM" "$@"
 "#;
 
@@ -44,7 +44,6 @@ exec env --block-signal=TERM,INT,HUP,CHLD,USR1,RTMIN+3 --ignore-signal=INT,QUIT,
 fn variables(sandbox: &Sandbox) -> Vec<(String, String)> {
     let mut all = [
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-        ("HOME", "/nonexistent"),
         ("an.odd-name", "with = signs"),
         ("EMPTY", ""),
         ("TZ", "UTC"),
@@ -53,6 +52,7 @@ fn variables(sandbox: &Sandbox) -> Vec<(String, String)> {
     .to_vec();
     let path = |name| sandbox.path(name).to_str().unwrap().to_owned();
     all.push((variable("DB"), path("queue.db")));
+    all.push(("HOME".to_owned(), path("home")));
     all
 }
 

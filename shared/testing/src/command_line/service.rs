@@ -88,10 +88,12 @@ pub fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
 
 pub fn systemd_accepts_the_unit_whatever_the_path() {
     let sandbox = Sandbox::new();
-    for (number, database) in ["/tmp/plain.db", "/tmp/a %n $HOME \"b\" 'c' \\ d;\ne=f.db"]
+    for (number, name) in ["plain.db", "a %n $HOME \"b\" 'c' \\ d;\ne=f.db"]
         .iter()
         .enumerate()
     {
+        let database = sandbox.path(name);
+        let database = database.to_str().unwrap();
         let unit = sandbox.ok(&["systemd", "print", "--system", "--db", database]);
         let path = sandbox.write(&format!("unit-{number}.service"), unit);
         let verified = Command::new("systemd-analyze")
