@@ -44,18 +44,18 @@ impl Default for Config {
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
-    /// The answer to [`Action::Claim`].
+    /// The answer to `Action::Claim`.
     Claimed(Result<Claims>),
-    /// The answer to [`Action::ListClaims`].
+    /// The answer to `Action::ListClaims`.
     OwnClaims(Result<Vec<Claim>>),
-    /// The answer to [`Action::Settle`].
+    /// The answer to `Action::Settle`.
     Settled(Result<Vec<Settled>>),
-    /// The claim of an [`Action::SettleAndClaim`] whose outcomes were not recorded.
+    /// The claim of an `Action::SettleAndClaim` whose outcomes were not recorded.
     NotClaimed {
         /// Nobody knows whether the transaction was committed.
         unknown: bool,
     },
-    /// The answer to [`Action::AskAfter`], in its order.
+    /// The answer to `Action::AskAfter`, in its order.
     Heard(Result<Vec<Held>>),
     /// What the heart tells of the claims it keeps.
     Told(News),
@@ -83,7 +83,7 @@ pub enum Event {
     Unreachable(Unreachable),
     /// Somebody made a task claimable.
     TasksWaiting,
-    /// Tasks ended elsewhere; told only after [`Action::Listen`].
+    /// Tasks ended elsewhere; told only after `Action::Listen`.
     TasksSettled,
     /// Somebody wants a running task ended.
     CancelRequested,
@@ -91,9 +91,9 @@ pub enum Event {
     PeersChanged,
     /// A dead worker's lock is held by somebody else.
     PeerTaken,
-    /// The answer to [`Action::ReadCounter`].
+    /// The answer to `Action::ReadCounter`.
     Counter(Result<i64>),
-    /// The answer to [`Action::LookForRest`].
+    /// The answer to `Action::LookForRest`.
     Rest(Result<Rest>),
     /// A request to stop; the second one means at once.
     Stop,
