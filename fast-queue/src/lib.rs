@@ -112,6 +112,7 @@ mod verify;
 mod why;
 
 pub use queue::FastQueue;
+pub use queue_core::Remedy;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 pub use queue_core::clock::Timestamp;
 pub use queue_core::coordination::Wake;
@@ -123,7 +124,6 @@ pub use queue_core::queue::{
     Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Serves, Stats, Waits, WorkerInfo,
 };
-pub use queue_core::remedy::Remedy;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};
 pub use queue_core::sqlite::{Durability, OpenOptions};

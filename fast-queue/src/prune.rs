@@ -3,7 +3,7 @@
 use queue_core::error::Result;
 use queue_core::queue::PruneRequest;
 use queue_core::sqlite::verbs;
-use queue_core::sqlite::verbs::prune::Keeper;
+use queue_core::sqlite::verbs::Keeper;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 

@@ -105,7 +105,7 @@ fn shown() -> i64 {
 /// The wall time this process goes by, in milliseconds.
 static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
 /// A wall clock set back by more milliseconds was wrong before; by fewer, it was adjusted.
-pub const SMALL_STEP_MS: i64 = 5_000;
+pub(crate) const SMALL_STEP_MS: i64 = 5_000;
 
 /// The time to go by where the clock shows `read` and it was `latest` before.
 fn smoothed(latest: &AtomicI64, read: i64) -> i64 {

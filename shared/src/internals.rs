@@ -64,6 +64,11 @@ pub mod registration {
     pub use crate::sidecar::registration::DeadLock;
 }
 
+/// When a failed attempt is tried again.
+pub mod retry {
+    pub use crate::retry::delay;
+}
+
 /// What a worker runs on.
 pub mod shell {
     pub use crate::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};

@@ -1,7 +1,7 @@
 //! What both engines stand on: the schema, the domain types, the `SQLite` store, the runtime that
 //! works tasks off, and the command line's common half. Nothing here knows an engine.
 //!
-//! Reading order: [`state`] and [`task`] say what a task is, [`claim`], [`outcome`] and [`retry`]
+//! Reading order: [`state`] and [`task`] say what a task is, [`claim`], [`outcome`] and `retry`
 //! what may happen to it (pure functions), [`queue`] what an engine must be able to do,
 //! [`sidecar`] how processes of one machine find each other, [`sqlite`] how tasks are stored and
 //! [`runtime`] how they are run.
@@ -29,8 +29,8 @@ pub mod output;
 mod panics;
 pub mod queue;
 pub mod random;
-pub mod remedy;
-pub mod retry;
+mod remedy;
+mod retry;
 pub mod runtime;
 pub mod sidecar;
 pub mod sqlite;

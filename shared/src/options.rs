@@ -187,7 +187,7 @@ impl TaskOptions {
 ///
 /// # Errors
 /// [`Error::Invalid`] if it is none.
-pub fn check_shell(shell: &str) -> Result<()> {
+pub(crate) fn check_shell(shell: &str) -> Result<()> {
     if shell.is_empty() {
         return Err(Error::invalid(
             "the shell is an empty name; name one, such as bash",

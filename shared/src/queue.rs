@@ -31,7 +31,7 @@ pub const STEP: usize = 250;
 
 /// How old the look at the file's place may be from which
 /// [`change_counter`](Queue::change_counter) answers: looks closer to each other are one.
-pub const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An engine over one database. Every method is a whole operation: a batch in, a result per
 /// item out, one transaction; it returns after the commit.
@@ -303,7 +303,7 @@ pub trait Queue: Send + Sync + 'static {
     fn random(&self) -> u64;
 
     /// A number that changes when another connection commits: the safety net under lost wakes. It is
-    /// refused with [`Error::Gone`] once the file is not in its place any more; see [`LOOK_INTERVAL`].
+    /// refused with [`Error::Gone`] once the file is not in its place any more; see `LOOK_INTERVAL`.
     fn change_counter(&self) -> Result<i64>;
 
     /// What stands between the engine and its file, for `doctor`.

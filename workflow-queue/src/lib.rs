@@ -63,6 +63,7 @@ pub use input::Input;
 pub use lease::check_lease;
 pub use limit::{Limit, LimitKind, Rate};
 pub use queue::WorkflowQueue;
+pub use queue_core::Remedy;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 pub use queue_core::clock::Timestamp;
 pub use queue_core::coordination::Wake;
@@ -74,7 +75,6 @@ pub use queue_core::queue::{
     Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Serves, Stats, Waits, WorkerInfo,
 };
-pub use queue_core::remedy::Remedy;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
 pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};
 pub use queue_core::sqlite::{Durability, OpenOptions};

@@ -95,6 +95,10 @@ impl Screen {
     }
 
     /// The same for what has no end of its own: without a reader the verb is over.
+    #[expect(
+        clippy::unused_self,
+        reason = "a stream is written as every other output is: through the screen"
+    )]
     pub fn stream(self, bytes: &[u8]) -> Result<(), Failure> {
         if !takes(io::stdout()) {
             return Err(Failure::Output(io::ErrorKind::TimedOut.into()));
@@ -128,7 +132,7 @@ impl Screen {
 const MOST_REPEATED: usize = 1024;
 
 /// From now on what cannot be printed soon is left out: the process is to end, whoever reads.
-pub fn hurry() {
+pub(crate) fn hurry() {
     HURRY.store(true, Ordering::Relaxed);
 }
 
@@ -156,7 +160,7 @@ pub fn note(text: &str) {
 }
 
 /// Prints why a verb failed on standard error.
-pub fn fail(program: &str, format: Format, failure: &Failure) {
+pub(crate) fn fail(program: &str, format: Format, failure: &Failure) {
     let sentence = failure.sentence();
     if sentence.is_empty() {
         return;

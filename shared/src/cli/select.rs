@@ -128,7 +128,7 @@ pub fn visit<Q: Queue>(
 ///
 /// # Errors
 /// As [`visit`].
-pub fn visit_matching<Q: Queue>(
+pub(crate) fn visit_matching<Q: Queue>(
     queue: &Q,
     selectors: &[Selector],
     filter: &Filter,

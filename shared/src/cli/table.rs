@@ -150,7 +150,7 @@ impl Table {
 }
 
 /// The SGR code of a state's colour.
-pub const fn paint(state: State) -> &'static str {
+pub(crate) const fn paint(state: State) -> &'static str {
     match state {
         State::Scheduled | State::Blocked => "36",
         State::Queued => "39",

@@ -201,7 +201,7 @@ impl Fault {
 
 /// The error of `path`, as far as the file is to blame for `error`; otherwise what
 /// `Error::from` makes of it.
-pub fn located(path: &Path, error: rusqlite::Error) -> Error {
+pub(crate) fn located(path: &Path, error: rusqlite::Error) -> Error {
     let fault = Fault::of(&error);
     match fault.sentence() {
         Some(sentence) => fault.located(path, sentence, error),

@@ -55,7 +55,7 @@ mod writer_tests;
 
 pub use database::Database;
 pub use due::Due;
-pub use fault::{Fault, located};
+pub use fault::Fault;
 #[cfg(feature = "internals")]
 pub use handler_queue::HANDLER_QUEUE_STATEMENTS;
 pub use handler_queue::{HandlerQueue, handler_queue, handler_queue_or_create};

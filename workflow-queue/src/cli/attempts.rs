@@ -1,7 +1,7 @@
 //! `attempts`: how every execution of tasks ended.
 
 use queue_core::cli::json::Moment;
-use queue_core::cli::screen::note;
+use queue_core::cli::note;
 use queue_core::cli::select::{self, Selector};
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, escape, find, moment};

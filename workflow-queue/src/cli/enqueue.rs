@@ -10,7 +10,7 @@ use after::{After, Names};
 use before::Before;
 use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extra, Fields, Length, field};
-use queue_core::cli::screen::note;
+use queue_core::cli::note;
 use queue_core::cli::select;
 use queue_core::cli::{Access, Context, Failure, duration, possible_values, tasks};
 use queue_core::error::{Error, Result};

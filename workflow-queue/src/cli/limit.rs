@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::cli::screen::note;
+use queue_core::cli::note;
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, duration, escape, json};
 use queue_core::error::Result;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use queue_core::claim::WorkerId;
-use queue_core::cli::screen::note;
+use queue_core::cli::note;
 use queue_core::cli::{Context, Failure, duration, escape};
 use queue_core::error::{Error, Result};
 use queue_core::queue::{Queue, WorkerInfo};

@@ -2,7 +2,7 @@
 
 use queue_core::Queue;
 use queue_core::cli::json::Moment;
-use queue_core::cli::screen::note;
+use queue_core::cli::note;
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, moment};
 use queue_core::queue::QueueInfo;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::cli::screen::note;
+use queue_core::cli::note;
 use queue_core::cli::{Access, Context, Failure, Invocation, add_task, find, tasks, worker};
 use queue_core::error::Result;
 use queue_core::queue::Queue;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use queue_core::cli::json::FullView;
-use queue_core::cli::screen::note;
+use queue_core::cli::note;
 use queue_core::cli::select::{self, Selector};
 use queue_core::cli::table::{Column, Table, left, right};
 use queue_core::cli::{Access, Context, Failure, find, moment, number, tasks};

@@ -1,7 +1,7 @@
 //! Prune: what it leaves, and what goes with a task.
 
 use queue_core::error::Result;
-use queue_core::sqlite::verbs::prune::Keeper;
+use queue_core::sqlite::verbs::Keeper;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use super::{Bench, Engine};
 use queue_core::claim::{Claim, Held, WorkerId};
 use queue_core::clock::Timestamp;
+use queue_core::internals::retry;
 use queue_core::outcome::Reason;
 use queue_core::output::KEPT_OUTPUTS;
 use queue_core::queue::{ListQuery, Queue};
-use queue_core::retry;
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
