@@ -21,7 +21,7 @@ pub(crate) fn prune_while(
 
 /// Deletes the logs of tasks that are gone.
 pub(crate) fn delete_logs(queue: &FastQueue) -> Result<()> {
-    verbs::prune::delete_logs(queue.database(), &queue.guard)
+    verbs::delete_logs(queue.database(), &queue.guard)
 }
 
 impl Keeper for Guard {

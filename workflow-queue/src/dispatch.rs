@@ -191,7 +191,7 @@ impl Queue for WorkflowQueue {
 
     fn delete_logs(&self) -> Result<()> {
         self.check_promoted()?;
-        verbs::prune::delete_logs(self.database(), &Dependents)
+        verbs::delete_logs(self.database(), &Dependents)
     }
 
     fn prune_while(

@@ -28,7 +28,7 @@ pub use held::held;
 pub use list::{last_id, list};
 pub use output::{attempt_of, output, output_of, store_output};
 pub use pause::set_paused;
-pub use prune::{Keeper, prune};
+pub use prune::{Keeper, delete_logs, prune};
 pub use queues::queues;
 pub use register::{deregister, forget, register};
 pub use reprioritize::reprioritize;
