@@ -4,7 +4,7 @@ use queue_core::clock::Timestamp;
 use queue_core::queue::{Fact, FactValue};
 use queue_core::task::TaskId;
 
-/// What this engine knows of a task beyond a [`Task`].
+/// What this engine knows of a task beyond a [`Task`](queue_core::Task).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
     /// The first task of the workflow it belongs to.

@@ -24,8 +24,8 @@ impl WorkflowQueue {
     /// that holds the key. A workflow that depends on stored tasks is part of the first one's.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a task or edge that breaks a limit, a cycle, a name or place that is
-    /// not there; [`Error::NotFound`] for a dependency on a task that is not stored (any more).
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a task or edge that breaks a limit, a cycle, a name or place that is
+    /// not there; [`Error::NotFound`](queue_core::Error::NotFound) for a dependency on a task that is not stored (any more).
     pub fn enqueue_workflow(&self, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
         enqueue::enqueue(self, Submission::workflow(tasks, None)?)
     }
@@ -48,7 +48,7 @@ impl WorkflowQueue {
     /// ([`WorkflowTask::before`]); `links` make them wait for each other. They must not have started.
     ///
     /// # Errors
-    /// [`Error::ClaimLost`]; otherwise as [`enqueue_workflow`](Self::enqueue_workflow) and
+    /// [`Error::ClaimLost`](queue_core::Error::ClaimLost); otherwise as [`enqueue_workflow`](Self::enqueue_workflow) and
     /// [`add_dependencies`](Self::add_dependencies).
     pub fn spawn(
         &self,
@@ -67,8 +67,8 @@ impl WorkflowQueue {
     /// whose new condition can no longer hold is skipped.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a dependent that runs or has ended, and for an edge that closes a
-    /// cycle; [`Error::NotFound`] for a task that is not stored. Nothing is added then.
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a dependent that runs or has ended, and for an edge that closes a
+    /// cycle; [`Error::NotFound`](queue_core::Error::NotFound) for a task that is not stored. Nothing is added then.
     pub fn add_dependencies(&self, links: Vec<Edge>) -> Result<()> {
         enqueue::enqueue(self, Submission::links(links)).map(drop)
     }
@@ -147,7 +147,7 @@ impl WorkflowQueue {
     /// is removed.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a name or key that breaks a limit, a rate on a key, a rate finer than
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a name or key that breaks a limit, a rate on a key, a rate finer than
     /// one start in a microsecond.
     pub fn set_limit(&self, limit: &Limit) -> Result<()> {
         limit.validate(|name| self.knows_queue(name))?;
