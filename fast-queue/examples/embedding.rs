@@ -1,5 +1,5 @@
-//! A queue inside a program, without a worker: enqueue, claim, settle. For a program that has a loop of
-//! its own and only wants its work to survive a crash.
+//! A queue inside a program, without a worker: enqueue, claim, settle. For a program with a loop of
+//! its own whose work has to survive a crash.
 //!
 //! ```text
 //! cargo run -p fast-queue --example embedding
@@ -12,7 +12,7 @@ use fast_queue::{
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A program has a path of its own; this folder goes away with the example.
+    // A program has a path of its own; this folder is deleted with the example.
     let folder = tempfile::tempdir()?;
     let queue = FastQueue::open(folder.path().join("photos.db"))?;
 
@@ -20,12 +20,12 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let added = queue.enqueue(vec![
         NewTask::handler("resize", b"cat.jpg"),
         NewTask::handler("resize", b"dog.jpg").priority(5),
-        // A key that is taken adds nothing: here it is the first time.
+        // A task whose key is taken is not added again; here the key is new.
         NewTask::handler("resize", b"owl.jpg").key("owl.jpg"),
     ])?;
     println!("added {} tasks", added.len());
 
-    // Whoever claims has an id. Two programs, or two threads, are never given the same task.
+    // Every claimant has an id. Two programs, or two threads, never get the same task.
     let me = WorkerId::from_bits(queue.random());
     let request = ClaimRequest {
         commands: false,
@@ -41,8 +41,8 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             if let Work::Handler { payload, .. } = &task.work {
                 println!("resizing {}", String::from_utf8_lossy(payload));
             }
-            // The claim proves that the task is ours: if somebody else took it over meanwhile,
-            // settling changes nothing and says so.
+            // The claim proves that the task is ours. If another worker took it over meanwhile, the
+            // settle changes nothing and says so.
             Settlement {
                 claim: task.claim,
                 outcome: Outcome::Succeeded,

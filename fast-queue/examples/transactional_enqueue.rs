@@ -1,6 +1,6 @@
-//! A task that exists if and only if the rows it is about do: both are written in one transaction.
+//! A task that exists if and only if its order does: one transaction writes both.
 //!
-//! Without that, a program that crashes between the two leaves an order that nobody ships, or ships an
+//! Otherwise a program that crashes between the two leaves an order that no one ships, or ships an
 //! order that was never taken.
 //!
 //! ```text
@@ -13,11 +13,11 @@ use fast_queue::{FastQueue, NewTask, Queue};
 use rusqlite::{Connection, TransactionBehavior};
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A program has a path of its own; this folder goes away with the example.
+    // A program has a path of its own; this folder is deleted with the example.
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("shop.db");
 
-    // The queue's tables begin with `queue_` and lie beside the program's own, in the same file.
+    // The queue's tables begin with `queue_` and are in the same file as the program's own.
     let queue = FastQueue::open(&path)?;
     let mut shop = Connection::open(&path)?;
     shop.execute_batch(
@@ -30,12 +30,12 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let order = tx.last_insert_rowid();
     let (added, wake) = queue.enqueue_in(&tx, &[NewTask::handler("ship", order.to_string())])?;
     tx.commit()?;
-    // Workers are woken after the commit: before it there is nothing to see.
+    // Workers are woken after the commit: before it they would see nothing.
     wake.fire();
     println!("order {order} is taken, task {} ships it", added[0].id);
     assert!(queue.get(added[0].id)?.is_some());
 
-    // What is rolled back was never there, the task as little as the order.
+    // A rollback removes the task together with the order.
     let tx = shop.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute("INSERT INTO orders (what) VALUES ('a mistake')", [])?;
     let (taken_back, wake) = queue.enqueue_in(&tx, &[NewTask::handler("ship", "2")])?;

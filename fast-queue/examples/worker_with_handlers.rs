@@ -1,5 +1,5 @@
-//! A worker that calls functions of this program. It claims, runs and settles in a loop; failed
-//! attempts come again by themselves.
+//! A worker that calls functions of this program. It claims, runs and settles in a loop, and
+//! retries failed attempts.
 //!
 //! ```text
 //! cargo run -p fast-queue --example worker_with_handlers
@@ -15,7 +15,7 @@ use fast_queue::{
     WorkerOptions,
 };
 
-/// Prints how every attempt ended. An observer that has nothing to say is `()`.
+/// Prints how every attempt ended. A worker without an observer takes `()`.
 struct Log;
 
 impl Observer for Log {
@@ -27,7 +27,7 @@ impl Observer for Log {
 }
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A program has a path of its own; this folder goes away with the example.
+    // A program has a path of its own; this folder is deleted with the example.
     let folder = tempfile::tempdir()?;
     let queue = Arc::new(FastQueue::open(folder.path().join("mail.db"))?);
 
@@ -41,8 +41,8 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         NewTask::handler("mail", b"ada@example.org").options(soon),
     ])?;
 
-    // A handler gets the task. `?` works on any error: the attempt has failed then, and so it has
-    // if the handler panics. Handlers of several tasks run at once, on threads of their own.
+    // A handler receives the task. `?` works on any error and fails the attempt, as does a panic.
+    // Handlers of several tasks run at the same time, each on its own thread.
     let handlers = Handlers::new()
         .register("greet", |task| {
             println!("hello, {}", std::str::from_utf8(task.payload())?);
@@ -56,8 +56,8 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(Done::Succeeded)
         });
 
-    // Two tasks at a time. With `drain` the worker ends once nothing is left; without it, it waits
-    // for more until its `stopper` tells it to end.
+    // Two tasks at a time. With `drain` the worker ends once nothing is left. Without it, the
+    // worker waits for more until its `stopper` tells it to end.
     let two = NonZeroU32::new(2).ok_or("two is not zero")?;
     let options = WorkerOptions {
         drain: true,

@@ -1,2 +1,2 @@
--- Whose file it is: no row or 0 is fast-queue's own.
+-- Engine of the file: no row or 0 is fast-queue.
 SELECT engine FROM queue_file

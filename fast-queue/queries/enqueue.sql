@@ -1,4 +1,4 @@
--- Nothing is inserted where the key is taken, whoever took it.
+-- Inserts nothing if another task has the key.
 INSERT INTO queue_tasks (queue, state, priority, kind, created_at, run_at, name, payload, options,
                          key)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

@@ -1,4 +1,4 @@
--- Without a worker the row is no claim's, so that a late settle of the dead one is refused.
+-- Removes the worker from the row, so that a late settle of the dead worker is refused.
 UPDATE queue_tasks
 SET state = ?2, attempt = ?3, crashes = ?4, reason = ?5, finished_at = ?6, worker = NULL,
     exit_code = NULL, signal = NULL, message = NULL

@@ -1,5 +1,5 @@
--- Fresh budgets, due at once. The token stays: it must never repeat. So does the number of the last
--- attempt; one whose worker died has had its number without being counted.
+-- Fresh budgets, due at once. The token stays, because it must never repeat. The number of the last
+-- attempt stays, too; an attempt whose worker died had a number, but was not counted.
 UPDATE queue_tasks
 SET state = 2, attempt = attempt + (worker IS NULL AND started_at IS NOT NULL), crashes = 0,
     run_at = NULL, started_at = NULL, finished_at = NULL,

@@ -1,4 +1,4 @@
--- As settle_success.sql, as a transaction of its own: the file was not taken over, which gave it the
+-- As settle_success.sql, as a transaction of its own, unless the file was promoted, which gave it the
 -- workflow line.
 UPDATE queue_tasks
 SET state = 4, crashes = max(crashes - 1, 0), finished_at = ?4, exit_code = 0,

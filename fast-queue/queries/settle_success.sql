@@ -1,5 +1,4 @@
--- The common end of a task, if it is still this claim's. The crash that the claim counted ahead is
--- given back.
+-- Common end of a task, if the claim still holds. Takes back the crash that the claim counted ahead.
 UPDATE queue_tasks
 SET state = 4, crashes = max(crashes - 1, 0), finished_at = ?4, exit_code = 0,
     signal = NULL, reason = NULL, message = NULL

@@ -1,4 +1,4 @@
-//! Cancel: end waiting tasks at once, and ask for the end of running ones.
+//! Cancel: ends waiting tasks at once, and asks for the end of running ones.
 
 use queue_core::error::Result;
 use queue_core::queue::Change;
@@ -8,12 +8,12 @@ use queue_core::task::TaskId;
 use crate::guard::Phase;
 use crate::queue::FastQueue;
 
-/// Cancels tasks. One that was cancelled before stays so.
+/// Cancels tasks. A task that was cancelled before stays so.
 pub(crate) fn cancel(queue: &FastQueue, ids: &[TaskId]) -> Result<Vec<Change>> {
     made(queue, ids, None)
 }
 
-/// The same, and `why` is their message.
+/// Cancels tasks with `why` as their message.
 pub(crate) fn withdraw(queue: &FastQueue, ids: &[TaskId], why: &str) -> Result<Vec<Change>> {
     made(queue, ids, Some(why.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! Claim: take tasks for one execution each.
+//! Claim: takes tasks for one execution each.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::statements::{
     CLAIM, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_QUEUES, CLAIM_READ,
 };
 
-/// Due tasks promoted by one claim at most, so that a million of them coming due together hold
-/// nobody up; the answer's `next_due` then lies in the past.
+/// Most due tasks that one claim promotes, so that a million of them coming due together delay no
+/// one. The answer's `next_due` is then in the past.
 const PROMOTE_AT_MOST: i64 = 1000;
 
-/// What a claim did.
+/// Result of a claim.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     claims: Claims,
     learned: Vec<Learned>,
-    /// What a look for due tasks found, if there was one.
+    /// Result of a look for due tasks, if there was one.
     looked: Option<Due>,
 }
 
 impl Done {
-    /// Keeps what was learned, after the commit.
+    /// Caches new queue ids and due times, after the commit.
     pub(crate) fn committed(self, queue: &FastQueue) -> Claims {
         queue.database().queue_ids().learn(self.learned);
         if let Some(looked) = self.looked {
@@ -39,7 +39,7 @@ impl Done {
     }
 }
 
-/// One claim as it is carried out within a transaction.
+/// Claim in progress, within a transaction.
 struct Attempt<'a> {
     connection: &'a Connection,
     guard: &'a Guard,
@@ -47,7 +47,7 @@ struct Attempt<'a> {
     request: &'a ClaimRequest,
     now: Now,
     is_set_back: bool,
-    /// How many tasks were set aside.
+    /// Number of tasks that were set aside.
     aside: usize,
     done: Done,
 }
@@ -135,7 +135,8 @@ impl Attempt<'_> {
             .saturating_sub(self.done.claims.tasks.len())
     }
 
-    /// Promotes what came due and remembers what comes next. Returns how many were promoted.
+    /// Promotes tasks that came due and remembers the next due time. Returns the number of promoted
+    /// tasks.
     fn look(&mut self) -> Result<usize> {
         if self.is_set_back {
             verbs::rebase_retries(self.connection, self.now.wall)?;
@@ -152,8 +153,9 @@ impl Attempt<'_> {
         Ok(promoted)
     }
 
-    /// Claims as many as are missing, the highest priority first. Others take the place of what was set
-    /// aside; where that is a great deal, the rest is met by the next claim, which comes at once.
+    /// Claims as many tasks as are missing, the highest priority first. Other tasks replace those
+    /// that were set aside. If these are very many, the rest is left to the next claim, which
+    /// follows at once.
     fn take(&mut self) -> Result<()> {
         loop {
             let before = self.aside;
@@ -231,7 +233,7 @@ impl Attempt<'_> {
         Ok(open)
     }
 
-    /// Claims what a query finds, as many as are missing. Returns how many that is.
+    /// Claims tasks that a query finds, as many as are missing. Returns their number.
     fn claim_found(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<usize> {
         let before = self.done.claims.tasks.len();
         let mut query = self.connection.prepare_cached(sql)?;

@@ -1,5 +1,5 @@
-//! Every verb and the file of its name. Where there is none, both engines do the same: see
-//! `shared/src/sqlite/verbs/`.
+//! Every verb, passed on to the file of its name. Verbs without a file here are the same in both
+//! engines: see `shared/src/sqlite/verbs/`.
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
 use queue_core::coordination::Wake;

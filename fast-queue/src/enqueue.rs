@@ -1,4 +1,4 @@
-//! Enqueue: make tasks durable.
+//! Enqueue: makes tasks durable.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::guard::Guard;
 use crate::queue::FastQueue;
 use crate::statements::{ENQUEUE, ENQUEUE_ID_OF_KEY, ENQUEUE_ONE, ENQUEUE_QUEUE_OPEN};
 
-/// What an enqueue did.
+/// Result of an enqueue.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     pub(crate) enqueued: Vec<Enqueued>,
     pub(crate) learned: Vec<Learned>,
-    /// Whether a task waits for its time.
+    /// True if a task waits for its time.
     pub(crate) scheduled: bool,
-    /// How many workers may be wanted.
+    /// Number of workers to wake.
     pub(crate) wakes: usize,
 }
 

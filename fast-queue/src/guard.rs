@@ -1,4 +1,4 @@
-//! Whether the file is still fast-queue's.
+//! Check that the file still belongs to fast-queue.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::statements::ENGINE;
 
-/// How far a promotion to workflow-queue may have come for a write to be allowed.
+/// Latest phase of a promotion to workflow-queue that allows a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// Not begun: new work is taken on.
+    /// The promotion has not begun: new tasks are accepted.
     Accepting = 0,
-    /// Begun: workers finish or hand back what they have.
+    /// The promotion has begun: workers finish or hand back their tasks.
     Finishing = 1,
 }
 
-/// Refuses writes to a file that was promoted. It looks inside the write's own transaction:
+/// Refuses writes to a file that was promoted. It checks inside the write's own transaction.
 /// `SQLite` re-prepares statements silently after a schema change, so nothing else would stop a
 /// program that opened the file before.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Guard {
         Self { path: path.into() }
     }
 
-    /// Refuses when the promotion has passed `phase`.
+    /// Refuses if the promotion has passed `phase`.
     pub(crate) fn check(&self, connection: &Connection, phase: Phase) -> Result<()> {
         let mut query = connection.prepare_cached(ENGINE)?;
         let engine: Option<i64> = query.query_row([], |row| row.get(0)).optional()?;

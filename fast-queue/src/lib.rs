@@ -1,7 +1,7 @@
 //! Durable shell commands and in-process handlers in one `SQLite` file.
 //!
-//! A [`FastQueue`] is an open file; [`Queue`] is what can be done with it; a [`Worker`] claims, runs
-//! and settles in a loop. Nothing else is needed: no server, no other program.
+//! A [`FastQueue`] is an open file; [`Queue`] has its operations; a [`Worker`] claims, runs and
+//! settles in a loop. Nothing else is needed: no server, no other program.
 //!
 //! ```
 //! use std::num::NonZeroU32;
@@ -47,7 +47,7 @@
 //! # }
 //! ```
 //!
-//! A program with a loop of its own does what the worker does: claim, run, settle.
+//! A program with a loop of its own claims, runs and settles itself.
 //!
 //! ```
 //! use fast_queue::{ClaimRequest, FastQueue, NewTask, Outcome, Queue, Settlement, WorkerId};
@@ -72,21 +72,21 @@
 //! # }
 //! ```
 //!
-//! # What holds
-//! - Every call is one transaction: it returns after the commit, and an error means that nothing
-//!   was written, [`Error::CommitUnknown`] excepted. [`prune`](Queue::prune) alone takes several.
-//! - What was acknowledged survives `kill -9`; with [`Durability::Full`] a power cut too.
-//! - A task runs at least once. Every write on behalf of a claim is refused once the claim is lost
-//!   ([`Settled::ClaimLost`]); the same settle repeated is a success.
-//! - A task with a [`key`](NewTask::key) is enqueued once, however often it is asked for.
-//! - Higher priorities first, then older tasks; a task with a [`run_at`](NewTask::run_at) joins when
-//!   that has come.
-//! - Failed attempts and dead workers are counted apart ([`TaskOptions`]); a task out of either is
-//!   [`Failed`](State::Failed) and kept until it is [retried](Queue::retry) or
+//! # Guarantees
+//! - Every call is one transaction. It returns after the commit, and an error means that nothing
+//!   was written, except [`Error::CommitUnknown`]. Only [`prune`](Queue::prune) uses several.
+//! - An acknowledged write survives `kill -9`; with [`Durability::Full`] also a power cut.
+//! - A task runs at least once. Once a claim is lost, every write on its behalf is refused
+//!   ([`Settled::ClaimLost`]); a repeated settle succeeds.
+//! - A task with a [`key`](NewTask::key) is enqueued once, however often a program enqueues it.
+//! - Higher priorities run first, then older tasks. A task with a [`run_at`](NewTask::run_at) can
+//!   be claimed from that time on.
+//! - Failed attempts and dead workers are counted separately ([`TaskOptions`]). A task that is out
+//!   of either is [`Failed`](State::Failed) and kept until it is [retried](Queue::retry) or
 //!   [pruned](Queue::prune).
-//! - [`enqueue_in`](Queue::enqueue_in) and [`settle_in`](Queue::settle_in) take a transaction on a
-//!   connection of yours, so that a task appears or is done together with your own rows. Begin it
-//!   as IMMEDIATE, on the same file, without ATTACH, at a `synchronous` not below the queue's.
+//! - [`enqueue_in`](Queue::enqueue_in) and [`settle_in`](Queue::settle_in) take a transaction on
+//!   your own connection, so that a task appears or ends together with your own rows. Begin it as
+//!   IMMEDIATE, on the same file, without ATTACH, with a `synchronous` not below the queue's.
 //! - A worker that is stopped (SIGSTOP) but not dead keeps its tasks: there are no leases here.
 
 mod cancel;

@@ -1,10 +1,11 @@
-//! How a queue's operations reach the file.
+//! Lone operations as single statements.
 
 use queue_core::claim::{ClaimRequest, WorkerId};
 
 use crate::{FastQueue, NewTask, Queue, claim, enqueue, settle};
 
-/// None of them does what its transaction does instead, at a third of the speed.
+/// Checks that no lone operation uses a transaction, which has the same result at a third of the
+/// speed.
 #[test]
 fn a_lone_task_is_enqueued_claimed_and_settled_in_one_statement_each() {
     let folder = tempfile::tempdir().unwrap();

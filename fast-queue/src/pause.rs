@@ -1,4 +1,4 @@
-//! Pause and resume: stop claims from a queue, and let them go on.
+//! Pause and resume: stops and resumes claims from a queue.
 
 use queue_core::error::Result;
 use queue_core::sqlite::verbs;
@@ -7,10 +7,10 @@ use queue_core::task::check_name;
 use crate::guard::Phase;
 use crate::queue::FastQueue;
 
-/// How many workers are woken for the tasks of a queue that goes on: nobody counts those.
+/// Number of workers that are woken for a resumed queue, whose tasks are not counted.
 const MANY: usize = 1024;
 
-/// Pauses the queue, or (`paused` false) lets it go on. Returns whether that changed anything.
+/// Pauses the queue or, if `paused` is false, resumes it. Returns true if that changed anything.
 pub(crate) fn set_paused(queue: &FastQueue, name: &str, paused: bool) -> Result<bool> {
     check_name("a queue's name", name)?;
     let (name, now) = (name.to_owned(), queue.database().now().wall);

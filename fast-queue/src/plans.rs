@@ -1,5 +1,5 @@
-//! How `SQLite` carries out every statement: an index that is added, or statistics that a caller
-//! gathers, must not change that.
+//! Query plans of every statement. Neither an added index nor statistics that a caller gathers may
+//! change them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::statements::STATEMENTS;
 use crate::{FastQueue, NewTask, Queue};
 
-/// The plan of every statement, under its file's name.
+/// Plan of every statement, under its file's name.
 fn plans(connection: &Connection) -> Vec<String> {
     let statements = STATEMENTS
         .iter()

@@ -1,4 +1,4 @@
-//! Prune: delete old ended tasks.
+//! Prune: deletes old ended tasks.
 
 use queue_core::error::Result;
 use queue_core::queue::PruneRequest;
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::guard::{Guard, Phase};
 use crate::queue::FastQueue;
 
-/// Deletes ended tasks in steps, as long as `go_on` says so.
+/// Deletes ended tasks in steps, while `go_on` returns true.
 pub(crate) fn prune_while(
     queue: &FastQueue,
     request: &PruneRequest,

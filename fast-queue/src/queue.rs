@@ -1,4 +1,4 @@
-//! The engine itself: an open file, what is remembered of it between calls, and what verbs share.
+//! The engine: an open file, caches that last between calls, and functions that verbs share.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +13,8 @@ use rusqlite::Connection;
 use crate::guard::{Guard, Phase};
 use crate::statements::HOT;
 
-/// A durable queue in one `SQLite` file. Cheap to share between threads in an
-/// [`Arc`]; any number of processes may have the same file open.
+/// Durable queue in one `SQLite` file. Cheap to share between threads in an [`Arc`]; any number of
+/// processes may have the same file open.
 #[derive(Debug)]
 pub struct FastQueue {
     database: Database,
@@ -23,15 +23,15 @@ pub struct FastQueue {
 }
 
 impl FastQueue {
-    /// Opens the file at `path`, creating it if it is missing, at [`Durability::Fast`].
+    /// Opens the file at `path` at [`Durability::Fast`]. Creates it if it is missing.
     ///
     /// # Errors
-    /// [`Error::Unusable`](crate::Error::Unusable) when the file cannot be used, with what to do.
+    /// [`Error::Unusable`](crate::Error::Unusable) if the file cannot be used, with the way out.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, OpenOptions::new(Durability::Fast)?)
     }
 
-    /// Opens the file at `path` as `options` say.
+    /// Opens the file at `path` with `options`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -45,7 +45,7 @@ impl FastQueue {
         })
     }
 
-    /// The file and what stands around it.
+    /// The open file.
     pub fn database(&self) -> &Database {
         &self.database
     }
@@ -60,7 +60,7 @@ impl FastQueue {
         self.database.sidecar()
     }
 
-    /// Runs a change in a write transaction unless the file was promoted past `phase`.
+    /// Runs a change in a write transaction, unless the promotion of the file has passed `phase`.
     pub(crate) fn change<T: Send + 'static>(
         &self,
         phase: Phase,
@@ -73,7 +73,7 @@ impl FastQueue {
         })
     }
 
-    /// Why nothing is taken on, where the file is workflow-queue's by now.
+    /// Error for new tasks, if the file belongs to workflow-queue by now.
     pub(crate) fn refusal(&self) -> Result<Option<Error>> {
         let check = |connection: &Connection| self.guard.check(connection, Phase::Accepting);
         match self.database.read(check) {
@@ -82,31 +82,31 @@ impl FastQueue {
         }
     }
 
-    /// What the last look for due tasks found.
+    /// Result of the last look for due tasks.
     pub(crate) fn due(&self) -> MutexGuard<'_, Due> {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next claim looks for due tasks: something may have been scheduled.
+    /// Makes the next claim look for due tasks, because a task may have been scheduled.
     pub(crate) fn forget_due(&self) {
         let now = self.database.now();
         let mut due = self.due();
         *due = due.scheduled(now);
     }
 
-    /// Wakes idle workers, if there is anything for them.
+    /// Wakes idle workers, if there are tasks for them.
     pub(crate) fn wake_workers(&self, tasks: usize) {
         if tasks > 0 {
             self.database.coordination().wake(tasks);
         }
     }
 
-    /// The same for the caller, to be fired after its commit.
+    /// Wakes that the caller fires after its commit.
     pub(crate) fn wake(&self, tasks: usize) -> Wake {
         Wake::new(Arc::clone(self.database.coordination()), tasks)
     }
 
-    /// Tells those who wait for tasks to end, and the workers that were asked to end some.
+    /// Tells programs that wait for tasks to end, and the workers that were asked to end some.
     pub(crate) fn tell_cancelled(&self, changes: &[Change]) {
         for worker in changes.iter().filter_map(Change::asked) {
             self.database.coordination().wake_worker(worker);

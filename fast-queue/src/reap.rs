@@ -1,4 +1,4 @@
-//! Reap: return the tasks of a dead worker.
+//! Reap: returns the tasks of a dead worker.
 
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::Timestamp;
@@ -14,7 +14,7 @@ use crate::guard::Phase;
 use crate::queue::FastQueue;
 use crate::statements::{REAP, REAP_ROWS};
 
-/// Returns the tasks of a dead worker but for those that are kept.
+/// Returns the tasks of a dead worker, except those that are kept.
 pub(crate) fn reap_except(
     queue: &FastQueue,
     worker: WorkerId,
@@ -30,7 +30,7 @@ pub(crate) fn reap_except(
     Ok(reaped)
 }
 
-/// Decides the worker's running tasks but for those that are kept, and forgets it if none is.
+/// Decides the worker's running tasks, except those that are kept. Removes the worker if none is.
 fn reap(
     connection: &Connection,
     worker: WorkerId,

@@ -1,4 +1,4 @@
-//! Register and deregister: the workers that are known.
+//! Register and deregister: adds and removes workers.
 
 use queue_core::claim::WorkerId;
 use queue_core::error::Result;
@@ -8,7 +8,7 @@ use queue_core::sqlite::{aside, verbs};
 use crate::guard::Phase;
 use crate::queue::FastQueue;
 
-/// Makes a worker known.
+/// Registers a worker.
 pub(crate) fn register(queue: &FastQueue, worker: &WorkerInfo) -> Result<u32> {
     let worker = worker.clone();
     queue.change(Phase::Accepting, move |connection| {
@@ -16,14 +16,14 @@ pub(crate) fn register(queue: &FastQueue, worker: &WorkerInfo) -> Result<u32> {
     })
 }
 
-/// Forgets a worker that holds no claims.
+/// Removes a worker that holds no claims.
 pub(crate) fn deregister(queue: &FastQueue, worker: WorkerId) -> Result<()> {
     queue.change(Phase::Finishing, move |connection| {
         verbs::deregister(connection, worker)
     })
 }
 
-/// Takes back what was set aside and can be read.
+/// Takes back tasks that were set aside and that this program can read.
 pub(crate) fn take_back(queue: &FastQueue) -> Result<usize> {
     if queue.database().read(aside::readable)?.is_empty() {
         return Ok(0);

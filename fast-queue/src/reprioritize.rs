@@ -1,4 +1,4 @@
-//! Reprioritize: change the priority of waiting tasks.
+//! Reprioritize: changes the priority of waiting tasks.
 
 use queue_core::error::Result;
 use queue_core::queue::Change;

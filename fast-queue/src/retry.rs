@@ -1,4 +1,4 @@
-//! Retry: queue ended tasks again.
+//! Retry: queues ended tasks again.
 
 use queue_core::error::Result;
 use queue_core::queue::Change;

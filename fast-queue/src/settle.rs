@@ -1,4 +1,4 @@
-//! Settle: record how executions ended, each on behalf of its claim.
+//! Settle: records the ends of executions, each on behalf of its claim.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use crate::guard::{Guard, Phase};
 use crate::queue::FastQueue;
 use crate::statements::{SETTLE, SETTLE_ONE, SETTLE_READ, SETTLE_SUCCESS};
 
-/// What a settle did.
+/// Result of a settle.
 #[derive(Debug, Default)]
 struct Done {
     settled: Vec<Settled>,
-    /// Whether a task waits for its time.
+    /// True if a task waits for its time.
     scheduled: bool,
-    /// How many tasks can be claimed again.
+    /// Number of tasks that can be claimed again.
     wakes: usize,
 }
 
 impl Done {
-    /// Does what is left to do after the commit.
+    /// Wakes workers and tells waiting programs, after the commit.
     fn committed(self, queue: &FastQueue) -> Vec<Settled> {
         if self.scheduled {
             queue.forget_due();
@@ -89,7 +89,7 @@ pub(crate) fn settle_and_claim(
             Ok((settled, Ok(claimed.committed(queue))))
         }
         Err(error) if error.may_pass() => Err(error),
-        // Alone, one of them may succeed: a file that is being promoted takes outcomes and
+        // A settle alone may still succeed: a file that is being promoted accepts outcomes but
         // gives no tasks.
         Err(_) => {
             let settled = settle(queue, Arc::unwrap_or_clone(settlements))?;
@@ -111,7 +111,7 @@ pub(crate) fn settle_in(
     Ok((done.settled, queue.wake(done.wakes).after_settling()))
 }
 
-/// A task's row as a settle finds it.
+/// Row of a task, as a settle finds it.
 struct Found {
     state: State,
     token: i64,
@@ -178,8 +178,8 @@ enum Decided {
     Lost,
 }
 
-/// The claim of a settlement that [`settle_one`] records: a success without output, and without
-/// an earlier attempt that may have left some.
+/// Claim of a settlement that [`settle_one`] records: a success without output, and without an
+/// earlier attempt that may have left some.
 fn lone_success(settlement: &Settlement) -> Option<Claim> {
     let lone = settlement.outcome == Outcome::Succeeded
         && settlement.output.is_none()
@@ -187,8 +187,8 @@ fn lone_success(settlement: &Settlement) -> Option<Claim> {
     lone.then_some(settlement.claim)
 }
 
-/// Records the success of a claim that still holds, in one statement; false where that is not enough,
-/// and then nothing is written.
+/// Records the success of a claim that still holds, in one statement. False if that is not enough;
+/// nothing is written then.
 pub(crate) fn settle_one(
     connection: &Connection,
     claim: Claim,
@@ -277,7 +277,8 @@ fn record(
     Ok(())
 }
 
-/// Keeps what a success wrote; an earlier attempt's would pass for it.
+/// Stores the output of a success. Without any, deletes that of earlier attempts, which would pass
+/// for its own.
 fn store_success(connection: &Connection, settlement: &Settlement) -> Result<()> {
     let (claim, output) = (settlement.claim, settlement.output.as_ref());
     if output.is_none() && !has_earlier_output(claim) {
@@ -287,7 +288,7 @@ fn store_success(connection: &Connection, settlement: &Settlement) -> Result<()>
     verbs::store_output(connection, claim, attempt, output)
 }
 
-/// Whether an earlier attempt may have left output: a first claim has none before it.
+/// True if an earlier attempt may have left output: a first claim has none before it.
 fn has_earlier_output(claim: Claim) -> bool {
     claim.token > 1
 }

@@ -1,5 +1,5 @@
-//! Every statement of this engine, each a file of its name in `queries/`, and those that are executed
-//! all the time.
+//! Every statement of this engine, each a file of its name in `queries/`, and the list of the hot
+//! ones.
 
 use queue_core::sqlite::verbs;
 
@@ -26,7 +26,7 @@ queue_core::statements! {
     STATS_BLOCKED = "stats_blocked",
 }
 
-/// What producers and workers execute all the time.
+/// Statements that producers and workers execute all the time.
 pub(crate) const HOT: &[&str] = &[
     ENQUEUE_ONE,
     verbs::NEXT_DUE,

@@ -1,4 +1,4 @@
-//! Stats: how many tasks stand where.
+//! Stats: counts tasks by state.
 
 use queue_core::error::Result;
 use queue_core::queue::Stats;
@@ -7,7 +7,7 @@ use queue_core::sqlite::{rows, verbs};
 use crate::queue::FastQueue;
 use crate::statements::STATS_BLOCKED;
 
-/// How many tasks stand where, also in a file that is workflow-queue's by now.
+/// Number of tasks in each state, also for a file that belongs to workflow-queue by now.
 pub(crate) fn stats(queue: &FastQueue) -> Result<Stats> {
     queue.database().read(|connection| {
         let mut query = connection.prepare_cached(STATS_BLOCKED)?;

@@ -1,4 +1,4 @@
-//! Verify and repair: every invariant of the file.
+//! Verify and repair: checks and repairs the invariants of the file.
 
 use queue_core::error::Result;
 use queue_core::queue::{Invariant, Repaired};
@@ -7,12 +7,12 @@ use queue_core::sqlite::verify::{self, CORE_CHECKS};
 use crate::guard::Phase;
 use crate::queue::FastQueue;
 
-/// Looks at every invariant.
+/// Checks every invariant.
 pub(crate) fn verify(queue: &FastQueue) -> Result<Vec<Invariant>> {
     verify::verify(queue.database(), &[], |_| Ok(Vec::new()))
 }
 
-/// Computes anew what can be.
+/// Repairs rows that can be computed anew.
 pub(crate) fn repair(queue: &FastQueue) -> Result<Vec<Repaired>> {
     queue.change(Phase::Accepting, |_| Ok(()))?;
     let broken = |connection: &_| verify::broken(connection, CORE_CHECKS);

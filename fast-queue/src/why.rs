@@ -1,4 +1,4 @@
-//! Why: what keeps a task waiting.
+//! Why: reasons for a task to wait.
 
 use queue_core::error::Result;
 use queue_core::queue::{ClaimOrder, Waits};
@@ -7,7 +7,7 @@ use queue_core::task::TaskId;
 
 use crate::queue::FastQueue;
 
-/// What keeps a task waiting; of many, with what was learned of their queues.
+/// Reasons for a task to wait. For many tasks, `order` keeps what was read of their queues.
 pub(crate) fn waits(
     queue: &FastQueue,
     id: TaskId,

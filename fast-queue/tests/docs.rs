@@ -1,4 +1,4 @@
-//! Every page about this program is typed from a fresh home.
+//! Types every page about this program in a fresh home.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Every example runs to its end. Each is compiled into this test as it stands, and checks itself.
+//! Every example runs to its end. Each is compiled into this test unchanged, and checks itself.
 
 #[path = "../examples/embedding.rs"]
 mod embedding;

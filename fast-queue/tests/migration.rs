@@ -1,4 +1,4 @@
-//! Files that an older version of the program wrote.
+//! Files of an older version of the program.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,14 +13,14 @@ use queue_core::outcome::Settlement;
 use queue_core::output::Output;
 use queue_core::sqlite::{CORE, Database, Durability, Line, OpenOptions};
 
-/// The core line as the first version knew it.
+/// The core line of the first version.
 const FIRST: Line = Line {
     migrations: CORE.migrations.split_at(1).0,
     ..CORE
 };
 
-/// A file of that version: task 1 has failed at its second attempt, which wrote something, and task
-/// 2 runs for the second time, the first having written something.
+/// Writes a file of that version. Task 1 has failed at its second attempt, which wrote output. Task
+/// 2 runs for the second time, and its first attempt wrote output.
 fn write_first_version(path: &Path) {
     let options = OpenOptions::new(Durability::Fast).unwrap();
     let database = Database::open(path, options, &[FIRST]).unwrap();
@@ -44,7 +44,7 @@ fn assert_sound(queue: &FastQueue) {
 }
 
 #[test]
-fn a_file_of_the_first_version_goes_on_where_it_was() {
+fn a_file_of_the_first_version_continues_with_its_attempts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     write_first_version(&path);
@@ -84,7 +84,7 @@ fn a_file_of_the_first_version_goes_on_where_it_was() {
     assert_sound(&queue);
 }
 
-/// Rows were copied by their places, which are others where an older version made the table.
+/// Bug: rows were copied by column position, which differs in a table that an older version made.
 #[test]
 fn a_file_of_the_first_version_is_salvaged_whole() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Random sequences of operations leave fast-queue as they leave the model.
+//! Random sequences of operations leave fast-queue in the state of the model.
 
 #![expect(
     clippy::unwrap_used,
@@ -47,7 +47,7 @@ fn ending() -> impl Strategy<Value = Ending> {
     ]
 }
 
-/// Mostly the engine's own transaction, sometimes the caller's.
+/// Mostly a transaction of the engine, sometimes of the caller.
 fn transaction() -> impl Strategy<Value = Option<bool>> {
     option::weighted(0.2, any::<bool>())
 }

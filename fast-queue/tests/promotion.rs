@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 const WORKER: WorkerId = WorkerId(7);
 
-/// Marks the file as a promotion does, from another program.
+/// Marks the file as a promotion by another program does.
 fn mark(queue: &FastQueue, engine: i64) {
     let other = Connection::open(queue.path()).unwrap();
     other
@@ -122,7 +122,7 @@ fn worker() -> WorkerInfo {
     }
 }
 
-/// Every row of every table of the queue but the mark itself, as text.
+/// Rows of all tables of the queue as text, without the mark itself.
 fn rows(queue: &FastQueue) -> Vec<String> {
     let other = Connection::open(queue.path()).unwrap();
     let mut rows = Vec::new();

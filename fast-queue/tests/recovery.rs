@@ -1,4 +1,4 @@
-//! Workers that die: what they ran is ended and returned, by whoever is left.
+//! Dead workers: another worker ends their processes and returns their tasks.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -50,7 +50,7 @@ fn victim() {
     worker.run(&mut ()).unwrap();
 }
 
-/// Kills the worker however a test ends.
+/// Worker process, killed at the end of a test.
 struct Victim(Child);
 
 impl Drop for Victim {
@@ -70,7 +70,7 @@ fn start_victim(queue: &FastQueue) -> Victim {
     Victim(child)
 }
 
-/// A task that leaves its group and session, and says who it is.
+/// Task that leaves its group and session, and writes down its process id.
 fn escapee(marks: &Path) -> NewTask {
     let command = format!(
         "setsid sh -c 'echo $$ > {0}/pid; exec sleep 300' & echo started > {0}/started; wait",
@@ -127,7 +127,7 @@ fn a_program_that_is_no_worker_can_recover_a_dead_one() {
     assert_eq!(left.count(), 0);
 }
 
-/// A worker of an earlier boot, which nobody locks.
+/// Worker of an earlier boot, whose lock is free.
 fn long_dead(queue: &FastQueue, id: WorkerId) -> WorkerInfo {
     let info = WorkerInfo {
         id,
@@ -145,10 +145,10 @@ fn long_dead(queue: &FastQueue, id: WorkerId) -> WorkerInfo {
     info
 }
 
-/// One lock that could not be opened, of a worker that another user had run, kept every worker
-/// registered after it from being recovered.
+/// Bug: if one lock could not be opened, of a worker that another user had run, no worker
+/// registered after it was recovered.
 #[test]
-fn a_worker_whose_lock_cannot_be_tried_keeps_nobody_from_being_recovered() {
+fn a_lock_that_cannot_be_tried_does_not_prevent_other_recoveries() {
     let folder = tempfile::tempdir().unwrap();
     let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
     queue.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
@@ -177,7 +177,7 @@ fn a_worker_of_an_earlier_boot_is_recovered_without_looking_at_processes() {
     assert_eq!(recovered[0].ended, 0);
 }
 
-/// How many descriptors of this process watch the process `pid`.
+/// Number of descriptors of this process that watch the process `pid`.
 fn watchers_of(pid: u32) -> usize {
     let line = format!("Pid:\t{pid}");
     let infos = std::fs::read_dir("/proc/self/fdinfo").unwrap().flatten();
@@ -186,10 +186,10 @@ fn watchers_of(pid: u32) -> usize {
     texts.filter(watches).count()
 }
 
-/// A process that has workers come and go, as a program that embeds the queue does, cost every
+/// Bug: a process in which workers come and go, such as a program that embeds the queue, cost every
 /// other worker a descriptor for each of them as long as it lived.
 #[test]
-fn a_worker_that_has_left_is_watched_no_more_though_its_process_lives() {
+fn a_worker_that_left_is_not_watched_although_its_process_lives() {
     let folder = tempfile::tempdir().unwrap();
     let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
     let options = WorkerOptions::commands(NonZeroU32::MIN);
@@ -215,7 +215,7 @@ fn a_worker_that_has_left_is_watched_no_more_though_its_process_lives() {
 }
 
 #[test]
-fn files_left_by_the_dead_are_swept_and_those_of_the_living_are_not() {
+fn files_of_dead_workers_are_swept_and_those_of_live_ones_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let queue = Arc::new(FastQueue::open(folder.path().join("q.db")).unwrap());
     let stray = queue.sidecar().worker_lock(queue_core::WorkerId(5));
@@ -230,7 +230,7 @@ fn files_left_by_the_dead_are_swept_and_those_of_the_living_are_not() {
 }
 
 #[test]
-fn sigterm_lets_a_task_finish_and_the_worker_say_goodbye() {
+fn sigterm_lets_a_task_finish_and_the_worker_deregister() {
     let folder = tempfile::tempdir().unwrap();
     let queue = FastQueue::open(folder.path().join("q.db")).unwrap();
     let started = folder.path().join("started");
@@ -245,10 +245,10 @@ fn sigterm_lets_a_task_finish_and_the_worker_say_goodbye() {
     assert_eq!(queue.workers().unwrap(), vec![]);
 }
 
-/// Two workers, one of them killed again and again: every task ends well, no two runs of one task
-/// overlap, and there are no more runs than the kills explain.
+/// Two workers, one of which is killed again and again: every task ends well, no two runs of one
+/// task overlap, and there are no more runs than the kills explain.
 #[test]
-fn tasks_survive_workers_that_are_killed_over_and_over() {
+fn tasks_survive_workers_that_are_killed_again_and_again() {
     const TASKS: usize = 150;
     const KILLS: usize = 8;
     const SLOTS: usize = 4;

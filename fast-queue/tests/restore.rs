@@ -1,4 +1,4 @@
-//! What a restore means to claims and ids from before.
+//! Effects of a restore on earlier claims and ids.
 
 #![expect(
     clippy::unwrap_used,
@@ -45,7 +45,7 @@ impl Sandbox {
     }
 }
 
-/// One worker throughout, so that nothing but the token tells its claims apart.
+/// One worker throughout, so that only the token tells its claims apart.
 const WORKER: WorkerId = WorkerId(7);
 
 fn claim(queue: &FastQueue) -> Claim {
@@ -68,7 +68,7 @@ fn add(queue: &FastQueue) -> TaskId {
 }
 
 #[test]
-fn no_claim_from_before_a_restore_is_good_after_it() {
+fn no_claim_from_before_a_restore_is_valid_after_it() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
     add(&queue);
@@ -95,7 +95,8 @@ fn no_claim_from_before_a_restore_is_good_after_it() {
         queue.get(TaskId(later.0 - 1)).unwrap().unwrap().queue,
         held.queue
     );
-    // An id is no second task's, so a claim of the first cannot be taken for one of the second.
+    // No id is used for a second task, so a claim of the first cannot be taken for one of the
+    // second.
     assert!(add(&queue) > later);
     assert_eq!(settle(&queue, of_later), Settled::ClaimLost);
     assert_eq!(settle(&queue, after), Settled::Recorded(State::Succeeded));
@@ -119,7 +120,7 @@ fn every_restore_is_an_epoch_of_its_own() {
 }
 
 #[test]
-fn a_claim_of_the_backup_is_void_and_its_task_returned() {
+fn a_claim_in_the_backup_is_void_and_its_task_returned() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
     add(&queue);
@@ -167,7 +168,7 @@ fn a_worker_of_the_backup_without_claims_is_forgotten() {
 }
 
 #[test]
-fn of_what_has_ended_only_a_success_keeps_its_token() {
+fn only_a_succeeded_task_keeps_its_token() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
     let ids = [add(&queue), add(&queue)];
@@ -259,7 +260,7 @@ fn a_restore_is_refused_while_the_database_is_open() {
     assert!(sandbox.restore().unwrap_err().is_busy());
     assert!(queue.get(id).unwrap().is_some());
     drop(queue);
-    // A reader that knows nothing of the queue keeps it away, too.
+    // A reader that does not know the queue prevents it, too.
     let reader = rusqlite::Connection::open(sandbox.path("q.db")).unwrap();
     let tasks = "SELECT count(*) FROM queue_tasks";
     reader
@@ -285,7 +286,7 @@ fn a_database_that_cannot_be_read_is_replaced_and_kept() {
     assert_eq!(std::fs::read(log).unwrap(), vec![0xbb; 9000]);
     let queue = sandbox.open();
     assert!(queue.get(id).unwrap().is_some());
-    // How many ids were given out cannot be told.
+    // The number of ids that were given out is unknown.
     assert!(add(&queue).0 > 1_000_000);
     assert!(
         queue
@@ -308,7 +309,7 @@ fn a_database_that_is_gone_may_have_given_out_any_id() {
     }
     assert_eq!(sandbox.restore().unwrap().kept, None);
     assert!(add(&sandbox.open()).0 > 1_000_000);
-    // Where there never was one, none was given out but those of the backup.
+    // If there never was a database, only the backup's ids were given out.
     let options = OpenOptions::new(Durability::Fast).unwrap();
     let (new, copy) = (sandbox.path("new.db"), sandbox.path("copy.db"));
     let open = |path: &Path, options| FastQueue::open_with(path, options);
@@ -317,7 +318,7 @@ fn a_database_that_is_gone_may_have_given_out_any_id() {
 }
 
 #[test]
-fn what_is_no_backup_is_refused_and_changes_nothing() {
+fn a_file_that_is_no_backup_is_refused_and_changes_nothing() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
     let id = add(&queue);
@@ -344,7 +345,7 @@ fn what_is_no_backup_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_backup_spares_what_it_must_not_replace() {
+fn a_backup_does_not_replace_files_that_it_must_keep() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
     add(&queue);

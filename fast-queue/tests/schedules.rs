@@ -1,5 +1,5 @@
-//! The shipped worker and its wakes under a scheduler that chooses who goes on between any two
-//! things a worker, a producer or a command does. File, idle marks and datagrams are real; time
+//! The shipped worker and its wakes under a scheduler that chooses who runs next between any two
+//! actions of a worker, a producer or a command. File, idle marks and datagrams are real. Time
 //! stands still, so that no poll makes up for a lost wake: it shows as a deadlock.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
@@ -32,14 +32,14 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::{Runner, thread};
 
-/// Who takes part.
+/// Participants of a scenario.
 #[derive(Clone, Copy, Debug)]
 struct Cast {
     workers: usize,
     producers: usize,
     /// Tasks of each producer.
     tasks: usize,
-    /// Whether the first worker is told to stop at some moment.
+    /// True if the first worker is told to stop at some moment.
     stops: bool,
 }
 
@@ -61,15 +61,15 @@ const SEVERAL: Cast = Cast {
 };
 /// Schedules of each kind.
 const SCHEDULES: usize = 200;
-/// For `SQLite`, which runs on the scheduler's own stacks.
+/// Stack for `SQLite`, which runs on the scheduler's own stacks.
 const STACK_BYTES: usize = 1 << 20;
 
-/// A mistake put in on purpose.
+/// Planted fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plant {
-    /// A worker marks itself idle after its last look, not before.
+    /// A worker marks itself idle after its last look instead of before it.
     LateMark,
-    /// A worker that stops keeps the wake it will not act on.
+    /// A worker that stops keeps a wake on which it will not act.
     KeptWake,
 }
 
@@ -83,7 +83,7 @@ impl Plant {
     }
 }
 
-/// What happens around the workers.
+/// State outside the workers.
 struct World {
     cast: Cast,
     news: Mutex<News>,
@@ -116,13 +116,13 @@ impl World {
     }
 }
 
-/// The system around one worker.
+/// Host of one worker.
 struct ScheduledShell {
-    place: usize,
+    index: usize,
     registration: Registration,
     waker: Waker,
     world: Arc<World>,
-    /// A mark that is planted to be late.
+    /// Idle mark that is set late, as a planted fault.
     mark: Option<bool>,
 }
 
@@ -226,7 +226,7 @@ impl Shell for ScheduledShell {
             }
             let is_own = |ended: &mut Ended| ended.claim.worker == own;
             events.extend(news.ended.extract_if(.., is_own).map(Event::Ended));
-            if std::mem::take(&mut news.stops[self.place]) {
+            if std::mem::take(&mut news.stops[self.index]) {
                 events.push(Event::Stop);
             }
             if !events.is_empty() {
@@ -245,8 +245,8 @@ fn open(path: &Path) -> FastQueue {
     FastQueue::open_with(path, options).unwrap()
 }
 
-/// Works until it is told to stop. Whoever ends the last task tells all.
-fn work(path: &Path, place: usize, world: Arc<World>) {
+/// Works until told to stop. The worker that ends the last task tells all others.
+fn work(path: &Path, index: usize, world: Arc<World>) {
     let queue = Arc::new(open(path));
     let serves = Serves {
         queue: "default".to_owned(),
@@ -256,7 +256,7 @@ fn work(path: &Path, place: usize, world: Arc<World>) {
     let registration = Registration::new(&*queue, 1, serves.clone()).unwrap();
     let id = registration.info().id;
     let shell = ScheduledShell {
-        place,
+        index,
         registration,
         waker: Waker::new(queue.sidecar().clone()),
         world: Arc::clone(&world),
@@ -322,7 +322,7 @@ fn produce(path: &Path, world: &World) {
     }
 }
 
-/// Everything runs once, although a worker may be told to stop meanwhile.
+/// Checks that every task runs once, even if a worker is told to stop meanwhile.
 fn scenario(cast: Cast) {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let folder = folder.unwrap();
@@ -330,9 +330,9 @@ fn scenario(cast: Cast) {
     let queue = open(&path);
     let world = Arc::new(World::of(cast));
     let mut threads = Vec::new();
-    for place in 0..cast.workers {
+    for index in 0..cast.workers {
         let (path, world) = (path.clone(), Arc::clone(&world));
-        threads.push(thread::spawn(move || work(&path, place, world)));
+        threads.push(thread::spawn(move || work(&path, index, world)));
     }
     for _ in 0..cast.producers {
         let (path, world) = (path.clone(), Arc::clone(&world));
@@ -371,7 +371,7 @@ fn explore(scheduler: impl Scheduler + 'static, cast: Cast, planted: Option<Plan
     Runner::new(scheduler, config).run(move || scenario(cast));
 }
 
-/// What the scheduler said of the mistake.
+/// Message of the scheduler about the fault.
 fn found(plant: Plant, cast: Cast) -> String {
     let search = || {
         let scheduler = RandomScheduler::new_from_seed(1, 5 * SCHEDULES);

@@ -1,6 +1,6 @@
-//! The shipped worker, recovery and engine, driven through kills, faults and jumping clocks on
-//! one thread. A seed that fails is replayed with `SIMULATION_SEED=… cargo test -p fast-queue
-//! --test simulation`; `SIMULATION_SEEDS=…` runs so many.
+//! The shipped worker, recovery and engine, driven through kills, faults and jumping clocks on one
+//! thread. `SIMULATION_SEED=… cargo test -p fast-queue --test simulation` replays a failed seed;
+//! `SIMULATION_SEEDS=…` runs so many.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn nothing_is_lost_run_twice_or_stuck_whatever_dies_when() {
+fn no_task_is_lost_run_twice_or_stuck_whatever_dies() {
     let seeds = match number("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SIMULATION_SEEDS").unwrap_or(12),
@@ -63,7 +63,7 @@ fn a_seed_replays_exactly() {
 }
 
 #[test]
-fn every_planted_mistake_is_found() {
+fn every_planted_fault_is_found() {
     for plant in Plant::ALL {
         let config = Config {
             plant: Some(plant),

@@ -1,4 +1,4 @@
-//! The pages of transcripts are the reference of the command line; every one is run.
+//! Runs every page of transcripts, which are the reference of the command line.
 
 use std::path::Path;
 

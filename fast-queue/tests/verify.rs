@@ -1,4 +1,4 @@
-//! What `verify` finds broken, and what `repair` puts right.
+//! Violations that `verify` finds, and repairs that `repair` makes.
 
 #![expect(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ impl Used {
         Self { folder, queue }
     }
 
-    /// The names of the invariants that are broken.
+    /// Names of the broken invariants.
     fn broken(&self) -> Vec<&'static str> {
         let invariants = self.queue.verify().unwrap();
         let broken = invariants.iter().filter(|one| !one.holds());
@@ -59,13 +59,13 @@ impl Used {
 }
 
 #[test]
-fn nothing_is_broken_in_a_queue_that_was_used() {
+fn no_invariant_is_broken_in_a_used_queue() {
     let used = Used::new();
     assert_eq!(used.broken(), Vec::<&str>::new());
     assert_eq!(used.queue.repair().unwrap(), vec![]);
 }
 
-/// Invariants, each with what breaks it.
+/// Invariants, each with statements that break it.
 const BREACHES: &[(&str, &[&str])] = &[
     (
         "foreign keys lead somewhere",
@@ -183,7 +183,7 @@ const BREACHES: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn whatever_breaks_an_invariant_is_found_under_its_name() {
+fn every_violation_is_found_under_its_invariants_name() {
     for (name, breaches) in BREACHES {
         for sql in *breaches {
             let used = Used::new();
@@ -195,7 +195,7 @@ fn whatever_breaks_an_invariant_is_found_under_its_name() {
 }
 
 #[test]
-fn a_state_that_nobody_knows_breaks_nothing_else() {
+fn an_unknown_state_breaks_no_other_invariant() {
     let used = Used::new();
     used.spoil("UPDATE queue_tasks SET state = 8 WHERE id = 4");
     assert_eq!(used.broken(), ["states are known"]);
@@ -214,7 +214,7 @@ fn a_task_that_cannot_be_read_is_counted_once_in_a_file_of_many_queues() {
 }
 
 #[test]
-fn what_only_just_keeps_an_invariant_breaks_none() {
+fn rows_that_just_keep_an_invariant_break_none() {
     for sql in [
         "UPDATE queue_tasks SET name = printf('%.200c', 'n') WHERE id = 4",
         "UPDATE queue_tasks SET key = x'00' WHERE id = 4",
@@ -234,7 +234,7 @@ fn what_only_just_keeps_an_invariant_breaks_none() {
 }
 
 #[test]
-fn what_other_rows_tell_is_computed_anew() {
+fn rows_that_follow_from_others_are_computed_anew() {
     for (sql, rows) in [
         ("UPDATE queue_queues SET fast = 0", 2),
         ("UPDATE queue_queues SET fast = 0 WHERE handler = ''", 1),
@@ -292,7 +292,7 @@ fn a_handler_missed_by_a_pause_joins_the_latest_pause_of_its_queue() {
 }
 
 #[test]
-fn a_file_that_does_not_say_whose_it_is_is_closed_to_all() {
+fn a_file_that_names_no_engine_is_closed_to_all() {
     let used = Used::new();
     used.spoil("DELETE FROM queue_file");
     let open = "queues are open to fast-queue where the file is";
@@ -301,7 +301,7 @@ fn a_file_that_does_not_say_whose_it_is_is_closed_to_all() {
     assert!(!used.broken().contains(&open));
 }
 
-/// What makes a breach, and what it is said to be.
+/// Statements that break an invariant, each with the example that describes it.
 const EXAMPLES: &[(&str, &str)] = &[
     (
         "UPDATE queue_tasks SET worker = NULL WHERE state = 3",
@@ -381,7 +381,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn an_example_says_which_task_and_how() {
+fn an_example_names_the_task_and_the_violation() {
     for (sql, example) in EXAMPLES {
         let used = Used::new();
         used.spoil(sql);

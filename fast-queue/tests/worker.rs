@@ -17,7 +17,7 @@ use queue_core::{NewTask, Queue, State, TaskId, TaskOptions};
 use queue_testing::patience::until;
 use tempfile::TempDir;
 
-/// A queue of its own, and a worker's options.
+/// Queue of its own, with a worker's options.
 struct Bench {
     folder: TempDir,
     queue: Arc<FastQueue>,
@@ -208,7 +208,7 @@ fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
 }
 
 #[test]
-fn handlers_run_where_they_are_registered_and_commands_do_not() {
+fn a_worker_of_handlers_runs_no_commands() {
     let mut bench = Bench::new(2);
     let command = bench.shell("true");
     let task = bench.enqueue(NewTask::handler("double", *b"21"));
@@ -229,8 +229,8 @@ fn handlers_run_where_they_are_registered_and_commands_do_not() {
     assert_eq!(bench.state(command), State::Queued);
 }
 
-/// A drain of a queue whose other tasks are for a program that does not run ended as if all were
-/// done.
+/// Bug: a drain ended as if all tasks were done although the remaining ones were for a program that
+/// did not run.
 #[test]
 fn a_draining_worker_names_the_handler_that_nobody_has() {
     let bench = Bench::new(1);

@@ -1,2 +1,2 @@
--- Tells how long the log is and how much of it is in the file; moves nothing and waits for nobody.
+-- Returns the length of the log and of its part in the file. Moves nothing and does not wait.
 PRAGMA wal_checkpoint(NOOP)

@@ -1,8 +1,8 @@
--- A retry waits for as long as its attempt's backoff allows at most: ?3, or its own, doubled for every
--- attempt before this one, but not beyond its longest (?2 unless set). One that waits longer has its
--- time from a clock that was set back since, and waits that long from now (?1). Twenty doublings of
--- the longest backoff still fit the integer. What a person scheduled has no reason and stays. This
--- looks at every scheduled task, so it is for such a moment only.
+-- The longest wait of a retry is its attempt's backoff: ?3, or its own, doubled for every attempt
+-- before this one, at most its longest backoff (?2 unless set). A retry that waits longer has its time
+-- from a clock that was set back since, and now waits that long from ?1. Twenty doublings of the
+-- longest backoff still fit the integer. Tasks that a person scheduled have no reason and stay. This
+-- reads every scheduled task, so it runs only after a clock was set back.
 UPDATE queue_tasks
 SET run_at = ?1 + min(coalesce(options ->> '$.max_backoff_ms', ?2),
                       coalesce(options ->> '$.backoff_ms', ?3) << max(0, min(attempt - 1

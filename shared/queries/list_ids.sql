@@ -1,5 +1,5 @@
--- A page of ids, newest first, along the table itself: right where the wanted rows are common or
--- no state is asked for. ?1 a bit per wanted state, ?2 queue, ?3 part of the name, ?4 lowest id,
+-- Page of ids, newest first, along the table itself: for wanted states that are common, or for all
+-- states. ?1 a bit per wanted state, ?2 queue, ?3 part of the name, ?4 lowest id,
 -- ?5 first id not wanted, ?6 page.
 SELECT id
 FROM queue_tasks

@@ -1,5 +1,5 @@
--- A page of ids of queued tasks, newest first, for when there are few of them: all are read from
--- the index and sorted; `+id` keeps them from being looked for priority by priority. Parameters
+-- Page of ids of queued tasks, newest first, if there are few of them: all are read from the index and
+-- sorted. `+id` prevents a search priority by priority. Parameters
 -- as in list_ids.sql.
 SELECT id
 FROM queue_tasks INDEXED BY queue_tasks_claim

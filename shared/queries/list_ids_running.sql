@@ -1,4 +1,4 @@
--- A page of ids of running tasks, newest first: few, and sorted here. Parameters as in list_ids.sql.
+-- Page of ids of running tasks, newest first: they are few, and sorted here. Parameters as in list_ids.sql.
 SELECT id
 FROM queue_tasks INDEXED BY queue_tasks_running
 WHERE state = 3

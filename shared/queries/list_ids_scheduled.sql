@@ -1,5 +1,5 @@
--- A page of ids of scheduled tasks, newest first, for when there are few of them: all are read
--- from the index and sorted. Parameters as in list_ids.sql.
+-- Page of ids of scheduled tasks, newest first, if there are few of them: all are read from the index
+-- and sorted. Parameters as in list_ids.sql.
 SELECT id
 FROM queue_tasks INDEXED BY queue_tasks_due
 WHERE state = 0

@@ -1,4 +1,4 @@
--- A page of ids of what ended badly, newest first. Succeeded tasks may outnumber these a million to
+-- Page of ids of unsuccessful tasks, newest first. Succeeded tasks may outnumber these a million to
 -- one, so each state (?1) is read from the index. Parameters otherwise as in list_ids.sql.
 SELECT id
 FROM queue_tasks INDEXED BY queue_tasks_unsuccessful

@@ -1,5 +1,5 @@
--- Moves aside what an earlier attempt wrote, before attempt ?2 takes its place. A hand-back of the
--- same number is no earlier attempt. What has no number was stored by the one before.
+-- Moves the output of an earlier attempt aside, before that of attempt ?2 replaces it. A hand-back with
+-- the same number is no earlier attempt. Output without a number is from the attempt before.
 INSERT OR REPLACE INTO queue_earlier_outputs (task, attempt, frames)
 SELECT task, iif(attempt > 0, attempt, ?2 - 1), frames
 FROM queue_outputs

@@ -1,4 +1,4 @@
--- What one attempt wrote. The last output of a program that stored no numbers is that of the last
+-- Output of one attempt. The last output of a program that stored no numbers is that of the last
 -- attempt that has ended.
 SELECT o.frames FROM queue_outputs AS o
 CROSS JOIN queue_tasks AS t ON t.id = o.task

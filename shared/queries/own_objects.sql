@@ -1,4 +1,4 @@
--- Whether the versions are there, and whether anything else is that carries our prefix.
+-- Number of tables of versions (0 or 1), and of other objects with the queue's prefix.
 SELECT
     coalesce(sum(name = 'queue_schema'), 0),
     coalesce(sum(name <> 'queue_schema'), 0)

@@ -1,5 +1,5 @@
--- The lowest free place: 0, or the one after a taken one that has no neighbour. A repeated
--- registration keeps its place.
+-- The lowest free position (column `place`): 0, or the one after a taken one that has no neighbour. A
+-- repeated registration keeps its position.
 INSERT INTO queue_workers (id, place, pid, boot_id, started_at, slots, serves)
 VALUES (?1,
         CASE WHEN EXISTS (SELECT 1 FROM queue_workers WHERE place = 0)

@@ -1,5 +1,5 @@
--- Tables of the caller's whose rows VACUUM may renumber: those with rowids that no column names. An
--- index for the primary key says that the key is not the rowid.
+-- Tables of the caller's whose rows VACUUM may renumber: those with rowids that no column names. If
+-- the primary key has an index, it is not the rowid.
 SELECT name
 FROM pragma_table_list AS found
 WHERE schema = 'main'

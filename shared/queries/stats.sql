@@ -1,5 +1,5 @@
--- One statement, so that the counts belong together. Succeeded tasks, the many, are in no index:
--- they are what is left of all.
+-- One statement, so that the counts belong together. Succeeded tasks, the majority, are in no index:
+-- their number is the rest.
 SELECT (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_due WHERE state = 0),
        (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_claim WHERE state = 2),
        (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_running WHERE state = 3),

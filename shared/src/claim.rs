@@ -1,4 +1,4 @@
-//! Claims: the right to run a task once, and what proves it.
+//! Claims: the right to run a task once, and its proof.
 
 use crate::clock::Timestamp;
 pub use crate::ids::{Claim, WorkerId};
@@ -6,18 +6,18 @@ use crate::names::DEFAULT_QUEUE;
 use crate::options::TaskOptions;
 use crate::work::Work;
 
-/// What a worker asks for.
+/// Request of a worker for tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRequest {
     /// The worker that will run the tasks.
     pub worker: WorkerId,
-    /// How many to claim at most: free slots, nothing ahead.
+    /// Most tasks to claim: the number of free slots, never more.
     pub limit: usize,
     /// The queue to claim from.
     pub queue: String,
-    /// Whether the worker runs commands.
+    /// True if the worker runs commands.
     pub commands: bool,
-    /// The handlers the worker has.
+    /// Handlers of the worker.
     pub handlers: Vec<String>,
 }
 
@@ -37,38 +37,39 @@ impl ClaimRequest {
 /// A task with the claim to run it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedTask {
-    /// The right to run it.
+    /// Claim to run it.
     pub claim: Claim,
-    /// Shown to people.
+    /// Name, shown to people.
     pub name: String,
-    /// What to do.
+    /// Command or handler call to run.
     pub work: Work,
-    /// Its priority.
+    /// Priority.
     pub priority: i32,
-    /// This attempt's number, from 1.
+    /// Number of this attempt, from 1.
     pub attempt: u32,
     /// Budgets, timeout, directory, environment.
     pub options: TaskOptions,
-    /// Whether it depends or depended on others, whose outputs its command is given.
+    /// True if it depends or depended on other tasks, whose outputs its command is given.
     pub depends: bool,
 }
 
-/// The answer to a [`ClaimRequest`].
+/// Answer to a [`ClaimRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
-    /// What was claimed, highest priority first.
+    /// Claimed tasks, highest priority first.
     pub tasks: Vec<ClaimedTask>,
-    /// When the next scheduled task of the file comes due, if the engine looked and there is one.
+    /// Time at which the next scheduled task of the file comes due, if the engine looked and there
+    /// is one.
     pub next_due: Option<Timestamp>,
 }
 
-/// What a heartbeat learns of one claim.
+/// State of a claim, as a heartbeat finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// It is still the worker's.
+    /// The worker still holds it.
     Held,
-    /// It is the worker's, and somebody wants it ended.
+    /// The worker holds it, and a request asks for its end.
     CancelRequested,
-    /// It is not the worker's any more: end its processes, report nothing.
+    /// The worker has lost it: it ends the processes and reports nothing.
     Lost,
 }

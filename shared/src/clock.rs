@@ -1,4 +1,4 @@
-//! The only place that reads a clock. Everything else is handed the time.
+//! The only module that reads a clock. Everything else receives the time as an argument.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,65 +6,64 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A point in wall time: milliseconds since 1970-01-01 UTC.
+/// Point in wall time: milliseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The last moment a task may be scheduled for: the end of the year 9999.
+    /// Latest time a task may be scheduled for: the end of the year 9999.
     pub const MAX: Self = Self(253_402_300_799_999);
 
-    /// This moment and `duration` later, at most [`MAX`](Self::MAX).
+    /// This time plus `duration`, at most [`MAX`](Self::MAX).
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis).min(Self::MAX.0))
     }
 
-    /// Milliseconds from `earlier` to this moment; negative where it lies before it.
+    /// Milliseconds from `earlier` to this time; negative if this time is before it.
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// A point in boot time: milliseconds since the machine started, asleep or awake. It never jumps,
-/// so that timeouts and leases are measured with it; it means nothing on another machine or after
-/// a reboot.
+/// Point in boot time: milliseconds since the machine started, asleep or awake. It never jumps, so
+/// timeouts and leases are measured with it. It means nothing on another machine or after a reboot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BootTime(pub i64);
 
 impl BootTime {
-    /// This moment and `duration` later, saturating.
+    /// This time plus `duration`, saturating.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
-    /// The time from `earlier` to this moment; zero where it lies before it.
+    /// Time from `earlier` to this one; zero if this one is before it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
 
-/// Both times, read together.
+/// Wall time and boot time, read together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
-    /// Wall time: for `run_at` and everything a person reads.
+    /// Wall time: for `run_at` and all times shown to people.
     pub wall: Timestamp,
     /// Boot time: for every interval.
     pub boot: BootTime,
 }
 
 impl Now {
-    /// How far wall time is ahead of boot time, in milliseconds. Where this falls, the clock was
-    /// set back.
+    /// Milliseconds by which wall time is ahead of boot time. If this falls, the clock was set
+    /// back.
     pub const fn ahead_ms(self) -> i64 {
         self.wall.0.saturating_sub(self.boot.0)
     }
 }
 
-/// Where time comes from: the system, or a test.
+/// Source of time: the system, or a test.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Reads both clocks.
     fn now(&self) -> Now;
@@ -72,9 +71,9 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// The machine's clocks: `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
 ///
-/// Wall time that is set back by at most 5 s, as when it is adjusted, stands still in this process
-/// until it has caught up; set back further it is followed, so that one wrong moment far ahead
-/// stops nothing.
+/// If wall time is set back by at most 5 s, as a clock adjustment does, it stands still in this
+/// process until the clock has caught up. If it is set back further, this process follows it, so
+/// that one wrong time far ahead stops nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -88,8 +87,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// What the wall clock shows, in milliseconds. It is read through the C library, so that a program
-/// can be run under another clock, as the proofs do.
+/// Milliseconds that the wall clock shows. Read through the C library, so that a program can run
+/// under another clock, as the proofs do.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is where everybody else gets the time from"
@@ -102,12 +101,13 @@ fn shown() -> i64 {
     }
 }
 
-/// The wall time this process goes by, in milliseconds.
+/// Wall time that this process uses, in milliseconds.
 static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
-/// A wall clock set back by more milliseconds was wrong before; by fewer, it was adjusted.
+/// Largest adjustment of the wall clock, in milliseconds. A clock that is set back further was
+/// wrong before.
 pub(crate) const SMALL_STEP_MS: i64 = 5_000;
 
-/// The time to go by where the clock shows `read` and it was `latest` before.
+/// Time to use if the clock shows `read` and the time was `latest` before.
 fn smoothed(latest: &AtomicI64, read: i64) -> i64 {
     let moves = |latest: i64| read > latest || latest - read > SMALL_STEP_MS;
     let order = Ordering::Relaxed;

@@ -1,4 +1,4 @@
-//! The one error type of the public surface.
+//! The error type of the public surface.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,78 +7,78 @@ use rustix::io::Errno;
 
 use crate::remedy::{self, Remedy};
 
-/// A result of this crate.
+/// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong. Messages are lower-case sentences that say what to do next; a program completes
+/// Error of this crate. Messages are lower-case sentences that say what to do next; a program completes
 /// the commands in them with [`told`](Error::told).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An argument breaks a limit; nothing was written.
     Invalid {
-        /// The sentence.
+        /// Sentence that names the limit.
         what: String,
     },
-    /// There is no such thing.
+    /// There is no such task, file or setting.
     NotFound {
-        /// The sentence.
+        /// Sentence that names what is missing.
         what: String,
     },
     /// Another process holds the database longer than the busy timeout.
     Busy {
-        /// Who or what holds it.
+        /// Holder of the database.
         what: String,
     },
-    /// The claim is not the caller's any more; nothing was written.
+    /// The caller does not hold the claim any more; nothing was written.
     ClaimLost {
-        /// The task.
+        /// Id of the task.
         task: i64,
     },
     /// The database cannot be used.
     Unusable {
         /// The database file.
         path: PathBuf,
-        /// What is wrong, and what to do unless that is the remedy.
+        /// Problem, and its solution unless `remedy` has it.
         what: String,
-        /// The commands that help.
+        /// Commands that help.
         remedy: Option<Remedy>,
-        /// What the system or the database said.
+        /// Error of the system or of the database.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// Something that the database needs is short: space, memory, descriptors. Nothing was written,
-    /// and the same call may succeed later.
+    /// Space, memory or descriptors ran out. Nothing was written, and the same call may succeed
+    /// later.
     Shortage {
         /// The database file.
         path: PathBuf,
-        /// What is short and what to do.
+        /// Resource that is short, and the way out.
         what: String,
-        /// What the system or the database said.
+        /// Error of the system or of the database.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The database was deleted, or replaced, while it was open: what is written to it is lost.
+    /// The database was deleted or replaced while it was open: writes to it are lost.
     Gone {
-        /// Where it was.
+        /// Path it had.
         path: PathBuf,
-        /// What was found instead, and what to do unless that is the remedy.
+        /// Finding at that path, and the way out unless `remedy` has it.
         what: String,
-        /// Whether what was written lately is lost with it. It is not where only the folder beside it
-        /// is gone.
+        /// True if recent writes are lost with it. False if only the folder beside the file is
+        /// gone.
         is_lost: bool,
-        /// The commands that help.
+        /// Commands that help.
         remedy: Option<Remedy>,
     },
-    /// A worker ended, and processes of its tasks live that its user cannot end.
+    /// A worker ended, but some processes of its tasks still live, and its user cannot end them.
     Outlived {
-        /// Which processes, of which tasks, and who has to end them.
+        /// Sentence that names the processes, their tasks, and who has to end them.
         what: String,
     },
-    /// COMMIT returned an error: the write may or may not have happened. An idempotency key
-    /// makes it safe to repeat.
+    /// COMMIT returned an error: the write may or may not have happened. With an idempotency key it
+    /// is safe to repeat.
     CommitUnknown {
-        /// What the database said.
+        /// Error of the database.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -89,23 +89,23 @@ pub enum Error {
     },
     /// The database refused a statement for a reason not named above.
     Refused {
-        /// Whether the same call may succeed later.
+        /// True if the same call may succeed later.
         may_pass: bool,
-        /// What the database said.
+        /// Error of the database.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The system refused something that is not the database: a file, a process, a socket.
+    /// The system refused something other than the database: a file, a process, a socket.
     Io {
-        /// What was tried.
+        /// Action that failed.
         what: String,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: std::io::Error,
     },
     /// The program is at fault.
     Bug {
-        /// What was found.
+        /// Sentence that names the bug.
         what: String,
     },
 }
@@ -117,17 +117,17 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// An [`Error::Invalid`] with that sentence.
+    /// Makes an [`Error::Invalid`] with that sentence.
     pub fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into() }
     }
 
-    /// An [`Error::NotFound`] with that sentence.
+    /// Makes an [`Error::NotFound`] with that sentence.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::NotFound { what: what.into() }
     }
 
-    /// An [`Error::Io`] about `what`.
+    /// Makes an [`Error::Io`] about `what`.
     pub fn io(what: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
         Self::Io {
             what: what.into(),
@@ -135,7 +135,7 @@ impl Error {
         }
     }
 
-    /// The whole sentence, in which `command` says how a verb with its arguments is called.
+    /// The whole sentence. `command` turns a verb with its arguments into a command line.
     pub fn told(&self, command: &dyn Fn(&str) -> String) -> String {
         let fact = self.fact();
         match self.remedy() {
@@ -144,7 +144,7 @@ impl Error {
         }
     }
 
-    /// What went wrong, without the commands that help.
+    /// The problem, without the commands that help.
     pub fn fact(&self) -> String {
         match self {
             Self::Invalid { what } | Self::NotFound { what } | Self::Outlived { what } => {
@@ -171,7 +171,7 @@ impl Error {
         }
     }
 
-    /// The commands that help, where the library knows some.
+    /// Commands that help, if the library knows some.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Busy { .. } => Some(Remedy::FindHolder),
@@ -189,7 +189,7 @@ impl Error {
         }
     }
 
-    /// The database file, where the error names it.
+    /// Path of the database file, if the error names it.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Unusable { path, .. }
@@ -208,19 +208,19 @@ impl Error {
         }
     }
 
-    /// Whether the database was busy: the same call may succeed later.
+    /// True if the database was busy: the same call may succeed later.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy { .. })
     }
 
-    /// Whether the claim is lost.
+    /// True if the claim is lost.
     pub fn is_claim_lost(&self) -> bool {
         matches!(self, Self::ClaimLost { .. })
     }
 
-    /// Whether the same call may succeed later without anybody changing the call: the database was
-    /// busy, something was short, or it is unknown whether the write happened. Never so once the
-    /// disk has not confirmed a write.
+    /// True if the same call may succeed later without a change: the database was busy, a resource
+    /// was short, or it is unknown if the write happened. Always false once the disk has failed to
+    /// confirm a write.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Busy { .. } | Self::Shortage { .. } | Self::CommitUnknown { .. } => true,
@@ -237,13 +237,13 @@ impl Error {
         }
     }
 
-    /// Whether it is unknown if the write happened.
+    /// True if it is unknown whether the write happened.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::CommitUnknown { .. })
     }
 }
 
-/// Whether the system lacked something that it may have again.
+/// True if the system lacked a resource that it may have again.
 pub(crate) fn is_shortage(error: &std::io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -268,10 +268,10 @@ mod tests {
 
     use super::Error;
 
-    /// A process without descriptors could not open the lock beside the database, and its worker
-    /// ended all that ran; now that is tried again.
+    /// Bug: a process without free descriptors could not open the lock beside the database, and its
+    /// worker ended every running task. Now the worker tries again.
     #[test]
-    fn what_the_system_lacks_for_a_while_may_pass_and_what_it_forbids_does_not() {
+    fn a_shortage_may_pass_and_a_refusal_does_not() {
         for short in [
             Errno::MFILE,
             Errno::NFILE,

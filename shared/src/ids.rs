@@ -1,8 +1,8 @@
-//! Ids of tasks and workers, and the claim that ties one to the other.
+//! Ids of tasks and workers, and the claim that ties a task to a worker.
 
 use std::fmt;
 
-/// A task's number in its file: from 1 up, never used twice.
+/// Number of a task in its file: counts from 1 and is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub i64);
 
@@ -12,18 +12,18 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// A worker's name: 63 random bits, so that two workers never share one, not even across
-/// restored backups.
+/// Id of a worker: 63 random bits, so that no two workers share one, not even across restored
+/// backups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WorkerId(pub i64);
 
 impl WorkerId {
-    /// A positive id made of random `bits`.
+    /// Makes a positive id of random `bits`.
     pub const fn from_bits(bits: u64) -> Self {
         Self((bits >> 1).cast_signed() | 1)
     }
 
-    /// Reads an id as it is shown; `None` for what is none.
+    /// Parses an id as it is shown; `None` if the text is not an id.
     pub fn parse(text: &str) -> Option<Self> {
         let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let number = i64::from_str_radix(text, 16).ok().filter(|_| is_id)?;
@@ -37,15 +37,15 @@ impl fmt::Display for WorkerId {
     }
 }
 
-/// One execution's ownership of a task. Every write on its behalf checks all three fields, so a
+/// Ownership of a task for one execution. Every write on its behalf checks all three fields, so a
 /// worker that lost its claim changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Claim {
     /// The claimed task.
     pub task: TaskId,
-    /// The fencing token: raised at every claim, never lowered.
+    /// Fencing token: raised at every claim, never lowered.
     pub token: i64,
-    /// Who claimed it.
+    /// Worker that claimed it.
     pub worker: WorkerId,
 }
 
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_not_read() {
+    fn text_that_is_no_id_is_not_parsed() {
         for text in [
             "",
             "7",

@@ -1,8 +1,8 @@
-//! Parts of this package that only tests of its workspace reach: queue-testing, the fuzz targets, the
-//! proofs, and the engines' and this package's own tests. They exist with the feature `internals`,
-//! which no product turns on, and change without notice.
+//! Parts of this package for tests of its workspace: queue-testing, the fuzz targets, the proofs,
+//! and the tests of the engines and of this package. They exist with the feature `internals`, which
+//! no product turns on, and change without notice.
 
-/// Private parsers and writers, for tests that hand them any bytes.
+/// Private parsers and writers, for tests that pass them arbitrary bytes.
 pub mod fuzzing {
     #[cfg(feature = "cli")]
     pub use crate::cli::fuzzing::{exit_code, task_lines, unit, variable};
@@ -14,7 +14,7 @@ pub mod driver {
     pub use crate::runtime::driver::{AnswerOf, CallOf, Driver, Turn};
 }
 
-/// What starts, watches and ends commands and handlers.
+/// Executor, which starts, watches and ends commands and handlers.
 pub mod executor {
     pub use crate::runtime::executor::{End, Ended, Ending, Executor, StartError, Unreachable};
 }
@@ -24,7 +24,7 @@ pub mod inputs {
     pub use crate::runtime::inputs::{Inputs, Source};
 }
 
-/// The list of those who are told of settles.
+/// List of the listeners for settles.
 pub mod listener {
     pub use crate::sidecar::listener::Place;
 }
@@ -44,7 +44,7 @@ pub mod pacemaker {
     pub use crate::runtime::pacemaker::{Pacemaker, Pulse, pair};
 }
 
-/// What the state machine of a worker takes in.
+/// Events of the state machine of a worker.
 pub mod protocol {
     pub use crate::runtime::protocol::{Config, Event};
 }
@@ -54,7 +54,7 @@ pub mod records {
     pub use crate::sidecar::records::{CommandRecords, RecordFile};
 }
 
-/// What is done about a dead worker.
+/// Recovery from a dead worker.
 pub mod recovery {
     pub use crate::runtime::recovery::Sweep;
 }
@@ -64,12 +64,12 @@ pub mod registration {
     pub use crate::sidecar::registration::DeadLock;
 }
 
-/// When a failed attempt is tried again.
+/// Backoff of failed attempts.
 pub mod retry {
     pub use crate::retry::delay;
 }
 
-/// What a worker runs on.
+/// Host of a worker.
 pub mod shell {
     pub use crate::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
 }

@@ -1,10 +1,9 @@
-//! What both engines stand on: the schema, the domain types, the `SQLite` store, the runtime that
-//! works tasks off, and the command line's common half. Nothing here knows an engine.
+//! Common parts of both engines: the schema, the domain types, the `SQLite` store, the runtime that
+//! runs tasks, and the shared half of the command line. No module here knows an engine.
 //!
-//! Reading order: [`state`] and [`task`] say what a task is, [`claim`], [`outcome`] and `retry`
-//! what may happen to it (pure functions), [`queue`] what an engine must be able to do,
-//! [`sidecar`] how processes of one machine find each other, [`sqlite`] how tasks are stored and
-//! [`runtime`] how they are run.
+//! Reading order: [`state`] and [`task`] define tasks; [`claim`], [`outcome`] and `retry` are pure
+//! functions that change them; [`queue`] is the interface of an engine; [`coordination`] and
+//! [`sidecar`] connect the processes of one host; [`sqlite`] stores tasks; [`runtime`] runs them.
 
 #![cfg_attr(
     not(feature = "internals"),

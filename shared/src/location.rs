@@ -1,4 +1,4 @@
-//! Where a queue is: what `--db`, the programs' variables and `QUEUE_DB` name.
+//! Location of a queue, as `--db`, the programs' variables and `QUEUE_DB` name it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Where a queue is. This build opens files alone.
+/// Location of a queue. This build opens only files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// The file at this path.
@@ -14,11 +14,11 @@ pub enum Location {
 }
 
 impl Location {
-    /// Reads a path. A file whose path looks like an address is named with `./` before it.
+    /// Parses a path. A file whose path looks like an address is named with `./` before it.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an empty text, and for an address, such as `postgres://…`. The sentence
-    /// repeats its scheme alone: the rest may hold a password.
+    /// repeats only its scheme: the rest may hold a password.
     pub fn parse(text: OsString) -> Result<Self> {
         if text.is_empty() {
             return Err(Error::invalid("the database's path is empty"));
@@ -32,7 +32,7 @@ impl Location {
         }
     }
 
-    /// The path of the file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         let Self::File(path) = self;
         path
@@ -45,7 +45,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// The scheme of an address (RFC 3986).
+/// Scheme of an address (RFC 3986).
 fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once("://")?;
     let mut letters = scheme.chars();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_a_file_whatever_it_looks_like_behind_its_folder() {
+    fn any_path_behind_a_folder_is_a_file() {
         for path in [
             "tasks.db",
             "/a/b c.db",

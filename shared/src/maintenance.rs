@@ -1,5 +1,4 @@
-//! What is done to a whole file while nothing works on it: restored from a backup, saved as far as
-//! it can be read, or shrunk.
+//! Work on a whole file that no process uses: restore a backup, salvage readable rows, shrink.
 
 use std::path::{Path, PathBuf};
 
@@ -13,23 +12,23 @@ use crate::sqlite::salvage::Salvage;
 pub use crate::sqlite::salvage::Salvaged;
 pub use crate::sqlite::shrink::{Shrunk, shrink};
 
-/// What a [`restore`] did.
+/// Result of a [`restore`].
 #[derive(Debug)]
 pub struct Restored {
-    /// Where the file is kept that was there before.
+    /// Path of the replaced file, if there was one.
     pub kept: Option<PathBuf>,
-    /// What an earlier restore, which was interrupted, had set aside.
+    /// Path of a file that an earlier, interrupted restore had set aside.
     pub found: Option<PathBuf>,
-    /// What became of the tasks that ran when the backup was made.
+    /// Tasks that ran when the backup was made, with their fate.
     pub recovered: Vec<Recovered>,
-    /// The backup is of another engine, which alone can work on it.
+    /// True if the backup belongs to another engine, which alone can work on it.
     pub foreign: bool,
 }
 
-/// Puts a backup in the place of the database at `path`, with a new epoch: no claim made before is
-/// good any more, and no id is given out again. What ran when the backup was made is returned as if
-/// its worker had died, after processes that a dead worker of the database left were ended. Whoever
-/// is killed here leaves the database as it was or as it is to be.
+/// Replaces the database at `path` with a backup, in a new epoch: no earlier claim is valid any
+/// more, and no id is given out again. First ends the processes that a dead worker of the database
+/// left. Tasks that ran when the backup was made return as if their worker had died. If this
+/// process is killed, the database is either the old one or the new one.
 ///
 /// `open` opens the engine on a file.
 ///
@@ -59,20 +58,20 @@ pub fn restore<Q: Queue>(
     })
 }
 
-/// What a [`salvage`] saved.
+/// Result of a [`salvage`].
 #[derive(Debug)]
 pub struct Saved {
-    /// Of each table, what was read and what was not.
+    /// Number of rows read and lost, by table.
     pub tables: Vec<Salvaged>,
-    /// What was computed anew, since it hung on what is lost.
+    /// Repairs of rows that depended on lost ones.
     pub repaired: Vec<Repaired>,
-    /// What became of the tasks that ran.
+    /// Tasks that were running, with their fate.
     pub recovered: Vec<Recovered>,
 }
 
-/// Copies every row that can be read of the database at `path` to a new one at `new`, with a new
-/// epoch; what ran is returned. The old file is only read. `None` if it is another engine's, which
-/// alone can save it. Where nothing is saved nothing is left at `new`.
+/// Copies every readable row of the database at `path` to a new one at `new`, in a new epoch, and
+/// returns its running tasks. Only reads the old file. `None` if it belongs to another engine,
+/// which alone can salvage it. If nothing is saved, nothing is left at `new`.
 ///
 /// `open` opens the engine on a file.
 ///
@@ -110,12 +109,12 @@ pub fn salvage<Q: Queue>(
     }))
 }
 
-/// Returns whatever runs in the staged file, and forgets its workers.
+/// Returns every running task of the staged file, and removes its workers.
 fn void_claims<Q: Queue>(queue: &Q, replacement: &Replacement) -> Result<Vec<Recovered>> {
     let mut recovered = Vec::new();
     for (worker, origin, claims) in replacement.workers()? {
         let mut one = recover_dead(queue, replacement.sidecar(), (worker, origin), claims)?;
-        // In the new epoch nothing runs; what could not be ended is reported.
+        // In the new epoch nothing runs; processes that could not be ended are reported.
         if !one.kept.is_empty() {
             one.tasks.extend(queue.reap(worker)?);
         }

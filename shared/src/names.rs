@@ -2,20 +2,19 @@
 
 use crate::error::{Error, Result};
 
-/// The queue of tasks that name none.
+/// Queue of tasks that name none.
 pub const DEFAULT_QUEUE: &str = "default";
-/// Bytes in a task's, queue's or handler's name.
+/// Most bytes in the name of a task, queue or handler.
 pub const MAX_NAME_BYTES: usize = 200;
 
-/// Beginning of the handler's name of a queue whose tasks were set aside, before the number of the
-/// one they came from. No handler may be called so.
+/// Beginning of the handler name for tasks that were set aside; the id of their queue follows. No
+/// handler may have such a name.
 pub(crate) const ASIDE_HANDLER: &str = "(set aside) ";
 
-/// What the queue of a file's lines begins with: the path that follows may hold anything.
+/// Beginning of the queue name for the lines of a file. The path that follows may contain anything.
 const OF_LINES: &str = "run:";
 
-/// Checks the name of a queue that is to be: as every name, and without a comma, which stands between
-/// names.
+/// Checks the name of a new queue: as every name, and without a comma, which separates names.
 ///
 /// # Errors
 /// [`Error::Invalid`] with a sentence that names the limit.

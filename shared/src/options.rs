@@ -1,4 +1,4 @@
-//! A task's settings beyond name, command and priority, and how they are stored.
+//! Settings of a task beyond name, command and priority, and their stored form.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,49 +6,49 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::names::{check_length, check_no_nul};
 
-/// The longest delay, timeout or backoff: 100 years in milliseconds.
+/// Longest delay, timeout or backoff: 100 years in milliseconds.
 pub const MAX_DURATION_MS: u64 = 100 * 366 * 86_400_000;
-/// Bytes in a task's own environment and directory together.
+/// Most bytes in a task's own environment and directory together.
 pub const MAX_ENVIRONMENT_BYTES: usize = 128 << 10;
 
-/// Settings of a task. [`Default`] is the contract of both programs; what differs from it is
-/// stored as JSON, an ordinary task stores nothing.
+/// Settings of a task. [`Default`] is the contract of both programs. Settings that differ from it
+/// are stored as JSON; an ordinary task stores nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskOptions {
-    /// Verdicts (exits, timeouts) before the task is `failed`; at least 1.
+    /// Attempts (exits, timeouts) before the task is `failed`; at least 1.
     #[serde(skip_serializing_if = "is_default_attempts")]
     pub max_attempts: u32,
-    /// Dead workers and lost leases before the task is `failed`; at least 1.
+    /// Crashes (dead workers, lost leases) before the task is `failed`; at least 1.
     #[serde(skip_serializing_if = "is_default_crashes")]
     pub max_crashes: u32,
-    /// Delay before the first retry, in milliseconds; it doubles with every further one.
+    /// Delay before the first retry, in milliseconds. Every further retry doubles it.
     #[serde(skip_serializing_if = "is_default_backoff")]
     pub backoff_ms: u64,
-    /// The longest delay before a retry, in milliseconds.
+    /// Longest delay before a retry, in milliseconds.
     #[serde(skip_serializing_if = "is_default_max_backoff")]
     pub max_backoff_ms: u64,
-    /// Time one attempt may take, in milliseconds; no limit unless set.
+    /// Longest time for one attempt, in milliseconds; no limit unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// The directory a command runs in; the worker's unless set.
+    /// Directory of the command; the worker's unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// Variables added to the worker's environment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, String)>,
-    /// The shell that runs a shell command, by name or path, called with `-c` and the command; the
-    /// worker's unless set, which is `/bin/sh` unless set.
+    /// Shell for a shell command, by name or path, called with `-c` and the command; unless set,
+    /// the worker's, which is `/bin/sh` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
-    /// Whether standard output and standard error are one pipe, recorded as standard output in the
+    /// True if standard output and standard error are one pipe, recorded as standard output in the
     /// order of the writes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub merge_output: bool,
-    /// If not empty, only these exit codes are retried.
+    /// Exit codes that are retried; all if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retry_codes: Vec<i32>,
-    /// These exit codes are never retried.
+    /// Exit codes that are never retried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fatal_codes: Vec<i32>,
 }
@@ -89,7 +89,7 @@ fn is_default_max_backoff(value: &u64) -> bool {
 }
 
 impl TaskOptions {
-    /// The text for `queue_tasks.options`; `None` where everything is at its default.
+    /// Text for `queue_tasks.options`; `None` if every setting has its default.
     ///
     /// # Errors
     /// [`Error::Bug`] if the settings cannot be written as JSON.
@@ -104,7 +104,7 @@ impl TaskOptions {
             })
     }
 
-    /// The settings of a stored row.
+    /// Parses the settings of a stored row.
     ///
     /// # Errors
     /// [`Error::Bug`] for text that this version did not write and cannot read.
@@ -120,8 +120,8 @@ impl TaskOptions {
         })
     }
 
-    /// As [`from_row`](Self::from_row), for a task that is not to be run: of what a newer version wrote,
-    /// the settings that this one knows.
+    /// As [`from_row`](Self::from_row), for a task that will not run. Of settings that a newer
+    /// version wrote, takes those that this version knows.
     pub fn known(text: Option<&str>) -> Self {
         if let Ok(options) = Self::from_row(text) {
             return options;
@@ -135,7 +135,8 @@ impl TaskOptions {
         serde_json::from_value(Value::Object(stored)).unwrap_or_default()
     }
 
-    /// Whether some version can have written that: what this one cannot read is not damaged for that.
+    /// True if some version can have written the text. Text that this version cannot read is not
+    /// damaged for that reason alone.
     pub fn may_be_newer(text: &str) -> bool {
         serde_json::from_str::<Map<String, Value>>(text).is_ok()
     }
@@ -186,7 +187,7 @@ impl TaskOptions {
 /// Checks the name or path of a shell.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it is none.
+/// [`Error::Invalid`] if it is not one.
 pub(crate) fn check_shell(shell: &str) -> Result<()> {
     if shell.is_empty() {
         return Err(Error::invalid(
@@ -196,7 +197,7 @@ pub(crate) fn check_shell(shell: &str) -> Result<()> {
     check_no_nul("a shell", shell)
 }
 
-/// What is wrong, without a list of what would be right.
+/// The problem, without a list of the permitted values.
 fn shortly(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(", expected").next().unwrap_or(&text).to_owned()
@@ -237,13 +238,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_options_come_back_as_they_were(options in any_options()) {
+        fn any_options_read_back_unchanged(options in any_options()) {
             let stored = options.to_row().unwrap();
             prop_assert_eq!(TaskOptions::from_row(stored.as_deref()).unwrap(), options);
         }
 
         #[test]
-        fn exactly_what_breaks_a_limit_is_refused(options in any_options()) {
+        fn options_are_refused_exactly_if_they_break_a_limit(options in any_options()) {
             let durations = [options.backoff_ms, options.max_backoff_ms];
             let valid = options.max_attempts > 0
                 && options.max_crashes > 0
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_a_newer_version_wrote_the_settings_that_are_known_are_read() {
+    fn known_settings_of_a_newer_version_are_read() {
         let stored = r#"{"max_attempts":2,"cpus":4,"timeout_ms":{"soft":5},"cwd":"/tmp"}"#;
         assert!(TaskOptions::from_row(Some(stored)).is_err());
         let known = TaskOptions {
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_stored() {
+    fn only_settings_that_differ_are_stored() {
         let options = TaskOptions {
             fatal_codes: vec![2],
             ..TaskOptions::default()
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_may_be_the_longest() {
+    fn the_longest_duration_is_accepted() {
         let of = |ms| TaskOptions {
             backoff_ms: ms,
             max_backoff_ms: ms,
@@ -299,14 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_is_as_long_as_the_system_passes_it() {
+    fn an_environment_may_be_as_long_as_the_system_passes() {
         let variable = |name: &str, length| (name.to_owned(), "v".repeat(length));
         let of = |cwd, first, second| TaskOptions {
             cwd: Some("d".repeat(cwd)),
             env: vec![variable("NAME", first), variable("A", second)],
             ..TaskOptions::default()
         };
-        // Between a name and its value is one byte, and after it another.
+        // One byte separates a name from its value, and another ends the value.
         let left = MAX_ENVIRONMENT_BYTES - "NAME=\0A=\0".len();
         for (cwd, first, second) in [(left, 0, 0), (0, left, 0), (0, 0, left), (7, left - 7, 0)] {
             assert!(of(cwd, first, second).validate().is_ok());
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_comes_back_as_it_was() {
+    fn settings_that_differ_read_back_unchanged() {
         let options = TaskOptions {
             max_attempts: 1,
             timeout_ms: Some(5),

@@ -1,4 +1,5 @@
-//! Outcomes: how an execution ended, and what that makes of its task. Pure: rows in, verdict out.
+//! Outcomes: the end of an execution, and the state of the task that follows from it. Pure
+//! functions from rows to verdicts.
 
 use crate::clock::{BootTime, Now, Timestamp};
 use crate::ids::Claim;
@@ -7,50 +8,50 @@ use crate::output::Output;
 use crate::retry;
 use crate::state::State;
 
-/// How an execution ended.
+/// End of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The command exited 0, or the handler returned well.
+    /// The command exited 0, or the handler returned success.
     Succeeded,
     /// The command exited with a code other than 0.
     Exited {
-        /// 1 to 255.
+        /// Exit code, 1 to 255.
         code: i32,
     },
     /// A signal ended the command.
     Signalled {
-        /// The signal's number.
+        /// Number of the signal.
         signal: i32,
     },
-    /// It took longer than its timeout and was ended.
+    /// The attempt took longer than its timeout and was ended.
     TimedOut,
-    /// It could not be started.
+    /// The command could not be started.
     NotStarted {
-        /// What the system said.
+        /// Error of the system.
         message: String,
     },
     /// The handler returned an error.
     HandlerFailed {
-        /// What the handler said.
+        /// Message of the handler.
         message: String,
-        /// Whether another attempt is pointless.
+        /// True if another attempt is pointless.
         fatal: bool,
     },
     /// The handler panicked.
     Panicked {
-        /// The panic's message.
+        /// Message of the panic.
         message: String,
     },
-    /// The worker hands it back unfinished; counts as neither attempt nor crash.
+    /// The worker hands the task back unfinished. Counts as neither attempt nor crash.
     Returned,
-    /// The handler wants it again later; counts as neither attempt nor crash.
+    /// The handler asks to run again later. Counts as neither attempt nor crash.
     Snoozed {
-        /// When to run it again.
+        /// Time of the next run.
         until: Timestamp,
     },
 }
 
-/// Why a task's last attempt did not succeed. The discriminant is the code in
+/// Reason why a task's last attempt did not succeed. The discriminant is the code in
 /// `queue_tasks.reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -73,9 +74,9 @@ pub enum Reason {
     Cancel = 8,
     /// The condition of a dependency can no longer hold.
     Dependency = 9,
-    /// It did not start within the time it was given.
+    /// The task did not start within its time.
     Late = 10,
-    /// It did not end within the time it was given, all attempts together.
+    /// The task did not end within its time, over all attempts.
     Deadline = 11,
 }
 
@@ -95,17 +96,17 @@ impl Reason {
         Self::Deadline,
     ];
 
-    /// The code stored in the database.
+    /// Code in the database.
     pub const fn code(self) -> i64 {
         self as i64
     }
 
-    /// The reason of a stored code; `None` for a code this program does not know.
+    /// Reason of a stored code; `None` for a code this program does not know.
     pub fn from_code(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 
-    /// The word shown everywhere.
+    /// Word shown everywhere.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exit => "exit",
@@ -123,22 +124,22 @@ impl Reason {
     }
 }
 
-/// An outcome to record, on behalf of a claim.
+/// Outcome to record, on behalf of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// The claim it is recorded for.
+    /// Claim it is recorded for.
     pub claim: Claim,
-    /// How the execution ended.
+    /// End of the execution.
     pub outcome: Outcome,
-    /// What it wrote, if that is to be kept in the database.
+    /// Output to store in the database, if any.
     pub output: Option<Output>,
-    /// When the execution ended, by this machine's boot clock; `None` where that is now.
+    /// End of the execution by this machine's boot clock; `None` for now.
     pub ended_at: Option<BootTime>,
 }
 
 impl Settlement {
-    /// When the execution ended, by wall time: not when the file let that be recorded. Never after
-    /// `now`.
+    /// End of the execution in wall time, which may be long before the file let it be recorded.
+    /// Never after `now`.
     pub fn finished_at(&self, now: Now) -> Timestamp {
         let ago = self
             .ended_at
@@ -147,52 +148,53 @@ impl Settlement {
     }
 }
 
-/// What became of a [`Settlement`].
+/// Result of a [`Settlement`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It is recorded, now or by an earlier settle of the same claim; the task is in this state.
+    /// It is recorded, now or by an earlier settle of the same claim. The task is in this state.
     Recorded(State),
-    /// The claim is not the worker's any more; nothing was written.
+    /// The worker does not hold the claim any more; nothing was written.
     ClaimLost,
 }
 
-/// What a decision needs of a running task's row.
+/// Columns of a running task's row that a decision needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Running<'a> {
-    /// The attempt counter, which the claim raised.
+    /// Attempt counter, which the claim raised.
     pub attempt: u32,
-    /// What it was at the last retry; the budget and the backoff count from there.
+    /// Attempt counter at the last retry. Budget and backoff count from there.
     pub attempt_base: u32,
-    /// The crash counter, which the claim raised.
+    /// Crash counter, which the claim raised.
     pub crashes: u32,
-    /// Whether somebody asked for its end.
+    /// True if a request asks for its end.
     pub cancel_requested: bool,
-    /// Its budgets and backoff.
+    /// Budgets and backoff.
     pub options: &'a TaskOptions,
 }
 
-/// What the row of a running task becomes.
+/// New values for the row of a running task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The state it enters.
+    /// State it enters.
     pub state: State,
-    /// Its new earliest start; set exactly where `state` is scheduled.
+    /// New earliest start; set exactly if `state` is scheduled.
     pub run_at: Option<Timestamp>,
-    /// The attempt counter.
+    /// Attempt counter.
     pub attempt: u32,
-    /// The crash counter.
+    /// Crash counter.
     pub crashes: u32,
-    /// The exit code, if it exited.
+    /// Exit code, if it exited.
     pub exit_code: Option<i32>,
-    /// The signal, if one ended it.
+    /// Signal, if one ended it.
     pub signal: Option<i32>,
-    /// Why it did not succeed.
+    /// Reason why it did not succeed.
     pub reason: Option<Reason>,
-    /// What a handler or the spawn reported.
+    /// Message of a handler or of the spawn.
     pub message: Option<String>,
 }
 
-/// What `outcome` makes of a running task. `random` is 64 random bits for the backoff's jitter.
+/// Verdict on a running task with this outcome. `random` is 64 random bits for the backoff's
+/// jitter.
 pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -> Verdict {
     let mut verdict = Verdict {
         state: State::Queued,
@@ -211,7 +213,7 @@ pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -
             verdict.exit_code = Some(0);
             return verdict;
         }
-        // One that ends its task is the attempt that did.
+        // The attempt that ends its task counts.
         Outcome::Returned | Outcome::Snoozed { .. } if row.cancel_requested => {
             return cancelled(verdict);
         }
@@ -259,8 +261,8 @@ pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -
     verdict
 }
 
-/// What the death of its worker makes of a running task: queued again at once, or failed when its
-/// crash budget is spent.
+/// Verdict on a running task whose worker died: queued again at once, or failed if its crash budget
+/// is spent.
 pub fn decide_crash(row: Running<'_>) -> Verdict {
     let verdict = Verdict {
         state: State::Queued,

@@ -1,5 +1,5 @@
-//! What a task wrote: stdout and stderr as they were read, head and tail kept. Two pipes do not tell
-//! which of two writes came first, if both came between two looks.
+//! Output of a task: stdout and stderr in the order in which they were read, head and tail kept. If
+//! writes to the two pipes both arrive between two reads, their order is unknown.
 //!
 //! The stored form, in `queue_outputs.frames` and in log files, is a sequence of frames: a tag
 //! byte, a decimal number of 1 to 19 digits and a newline, then for `o` and `e` the bytes.
@@ -8,62 +8,62 @@
 //! |---|---|---|
 //! | `o` | bytes of stdout, 1 to [`MAX_FRAME_BYTES`] | those bytes |
 //! | `e` | bytes of stderr, 1 to [`MAX_FRAME_BYTES`] | those bytes |
-//! | `x` | how many bytes were left out at this place; 0 at the end of what was given up | nothing |
+//! | `x` | how many bytes were left out here; 0 if reading was given up here | nothing |
 //! | `t` | the fencing token of the claim that wrote a log file; its first frame | nothing |
 //!
-//! The bytes of the `o` and `e` frames and the numbers of the `x` frames before a place add up to
-//! its *position* in all that the task wrote, whatever has been left out since.
+//! The bytes of the `o` and `e` frames and the numbers of the `x` frames before a point add up to
+//! its *position* in all output of the task, however much has been left out since.
 
 use std::io::Write;
 
-/// The last attempts of a task whose output is kept, the one under way or ended last included.
+/// Number of attempts of a task whose output is kept, counted from the last one.
 pub const KEPT_OUTPUTS: u32 = 10;
 
-/// Bytes in one frame at most, so that a reader's memory is bounded whatever a file says.
+/// Most bytes in one frame, so that a reader's memory is bounded for any file.
 pub const MAX_FRAME_BYTES: usize = 64 << 10;
 
-/// The longest tag, number and newline.
+/// Length of the longest tag, number and newline.
 pub(crate) const MAX_HEADER_BYTES: usize = 21;
 
 /// Frames as stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output(pub Vec<u8>);
 
-/// Where a command wrote something.
+/// Stream that a command wrote to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
-    /// Its standard output.
+    /// Standard output.
     Stdout,
-    /// Its standard error.
+    /// Standard error.
     Stderr,
 }
 
-/// A piece of output.
+/// Piece of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chunk<'a> {
-    /// What was written.
+    /// Bytes that the command wrote.
     Written {
-        /// To which stream.
+        /// Stream they were written to.
         stream: Stream,
-        /// The bytes: not text until proven, not safe for a terminal.
+        /// Bytes, which may be neither text nor safe for a terminal.
         bytes: std::borrow::Cow<'a, [u8]>,
     },
-    /// So many bytes were left out here.
+    /// Number of bytes that were left out here.
     Omitted(u64),
-    /// No more was read here: what the command had left running still held its output.
+    /// Reading ended here, while a process that the command left running still held its output.
     GivenUp,
 }
 
-/// The frames are damaged; what was read before is good.
+/// Error: the frames are damaged from some byte on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored output is damaged from byte {at} of its frames on")]
 pub struct Damaged {
-    /// Bytes of frames before the damage.
+    /// Number of bytes in the frames before the damage.
     pub at: u64,
 }
 
 impl Output {
-    /// Appends what was written to `stream`.
+    /// Appends bytes written to `stream`.
     pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
         for part in bytes.chunks(MAX_FRAME_BYTES) {
             push_header(&mut self.0, stream.tag(), part.len() as u64);
@@ -71,19 +71,19 @@ impl Output {
         }
     }
 
-    /// Notes that `bytes` bytes were left out here.
+    /// Records that `bytes` bytes were left out here.
     pub fn push_omitted(&mut self, bytes: u64) {
         if bytes > 0 {
             push_header(&mut self.0, b'x', bytes);
         }
     }
 
-    /// Notes that no more was read.
+    /// Records that reading ended here.
     pub fn push_given_up(&mut self) {
         push_header(&mut self.0, b'x', 0);
     }
 
-    /// The same with its first and its last `kept` bytes alone.
+    /// Copy with only the first and the last `kept` bytes.
     pub(crate) fn shortened(&self, kept: usize) -> Self {
         let pieces: Vec<Chunk<'_>> = self.chunks().map_while(Result::ok).collect();
         let length = |chunk: &Chunk<'_>| match chunk {
@@ -100,8 +100,8 @@ impl Output {
             at += length(&chunk);
             match chunk {
                 Chunk::Written { stream, bytes } => {
-                    let cut = |place: u64| {
-                        let into = place.clamp(begin, at) - begin;
+                    let cut = |point: u64| {
+                        let into = point.clamp(begin, at) - begin;
                         usize::try_from(into).unwrap_or(bytes.len())
                     };
                     let parts = [&bytes[..cut(head)], &bytes[cut(tail)..]];
@@ -125,12 +125,12 @@ impl Output {
         short
     }
 
-    /// Whether nothing was written.
+    /// True if the command wrote nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The pieces in the order they arrived. Damage ends the sequence with an error.
+    /// Pieces in the order they arrived. Damage ends the sequence with an error.
     pub fn chunks(&self) -> Chunks<'_> {
         Chunks::of(&self.0)
     }
@@ -145,7 +145,7 @@ impl Stream {
     }
 }
 
-/// The pieces of an [`Output`].
+/// Iterator over the pieces of an [`Output`].
 #[derive(Clone, Debug)]
 pub struct Chunks<'a> {
     frames: &'a [u8],
@@ -188,7 +188,7 @@ impl<'a> Iterator for Chunks<'a> {
     }
 }
 
-/// One frame.
+/// Tag and contents of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     Written(Stream, &'a [u8]),
@@ -196,14 +196,14 @@ pub(crate) enum Frame<'a> {
     Token(u64),
 }
 
-/// What the front of some bytes is.
+/// Result of parsing one frame from the front of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parsed<'a> {
-    /// A whole frame, and how many bytes it takes.
+    /// A whole frame, and its length in bytes.
     Frame(Frame<'a>, usize),
-    /// The beginning of a frame.
+    /// Beginning of a frame.
     Partial,
-    /// No frame, whatever follows.
+    /// Bytes that begin no frame.
     Damaged,
 }
 
@@ -285,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_pushed_comes_back(chunks in proptest::collection::vec(chunk(), 0..20)) {
+        fn pushed_chunks_read_back_unchanged(chunks in proptest::collection::vec(chunk(), 0..20)) {
             let output = output_of(&chunks);
             let read: Vec<_> = output.chunks().collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(read, chunks);
@@ -297,8 +297,8 @@ mod tests {
             at in 0..400_usize, byte: u8, cut in 0..400_usize,
         ) {
             let mut output = output_of(&chunks);
-            if let Some(place) = output.0.get_mut(at) {
-                *place = byte;
+            if let Some(found) = output.0.get_mut(at) {
+                *found = byte;
             }
             output.0.truncate(cut);
             let errors = output.chunks().filter(Result::is_err).count();
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn long_output_is_split_into_frames_a_reader_accepts() {
+    fn long_output_is_split_into_frames_that_a_reader_accepts() {
         let mut output = Output::default();
         output.push(Stream::Stderr, &vec![7; MAX_FRAME_BYTES * 2 + 1]);
         let lengths: Vec<_> = output

@@ -1,8 +1,8 @@
-//! What a panic that was caught said.
+//! Messages of caught panics.
 
 use std::any::Any;
 
-/// The message of a panic.
+/// Message of a panic.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
     if let Some(message) = panic.downcast_ref::<&str>() {
         (*message).to_owned()

@@ -1,15 +1,15 @@
-//! The only place that draws random numbers from the system. Everything else is handed a source.
+//! The only module that takes random numbers from the system. Everything else receives a source.
 
 use std::fmt;
 use std::sync::Mutex;
 
-/// A source of random numbers: the system's, or a seeded one in a simulation.
+/// Source of random numbers: the system's, or a seeded one in a simulation.
 pub trait Random: Send + Sync + fmt::Debug {
     /// 64 uniformly distributed bits.
     fn bits(&self) -> u64;
 }
 
-/// A generator seeded from the operating system.
+/// Generator seeded from the operating system.
 #[derive(Debug)]
 pub struct SystemRandom(Mutex<fastrand::Rng>);
 
@@ -17,7 +17,7 @@ impl SystemRandom {
     /// Seeds a generator from the operating system.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// If the operating system gives no random bytes.
     pub fn new() -> crate::Result<Self> {
         let seed = getrandom::u64().map_err(|error| crate::Error::Bug {
             what: format!("the operating system gave no random bytes: {error}"),
@@ -25,7 +25,7 @@ impl SystemRandom {
         Ok(Self::seeded(seed))
     }
 
-    /// The generator that `seed` determines.
+    /// Makes the generator that `seed` determines.
     pub fn seeded(seed: u64) -> Self {
         Self(Mutex::new(fastrand::Rng::with_seed(seed)))
     }

@@ -1,13 +1,13 @@
-//! Commands that help where an error or a finding says that something is wrong. The library knows
-//! neither the program that uses it nor how its user names the file, so a program completes them.
+//! Commands that help with an error or a finding. The library knows neither the program that uses
+//! it nor the user's name for the file, so a program completes them.
 
-/// What a person can do, with the commands that do it.
+/// Advice to a person, with the commands to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
     /// Find out who holds the database.
     FindHolder,
-    /// Look whether the write happened before repeating it.
+    /// Check if the write happened before repeating it.
     LookFirst,
     /// Check the database.
     Check,
@@ -15,29 +15,29 @@ pub enum Remedy {
     CheckDisk,
     /// Check the database once no process uses it any more.
     StopAndCheck,
-    /// Put a backup in the place of the database, or save what can be read of it.
+    /// Replace the database with a backup, or save its readable rows.
     RestoreOrSalvage,
-    /// The same for a database in which nothing tells what is still right.
+    /// The same for a database whose contents cannot be trusted.
     CopyAndRestoreOrSalvage,
-    /// Save what can be read of the database.
+    /// Save the readable rows of the database.
     Salvage,
-    /// Put a backup in the place of the database.
+    /// Replace the database with a backup.
     Restore,
-    /// Use another file, or put a backup in the place of this one.
+    /// Use another file, or replace this one with a backup.
     UseAnotherOrRestore,
-    /// Put a backup in the place of the database, or begin a new one.
+    /// Replace the database with a backup, or begin a new one.
     RestoreOrBegin,
-    /// Compute anew what is derived from the tasks.
+    /// Compute rows anew that follow from the tasks.
     Recompute,
-    /// Empty the write-ahead log, which the next worker does too.
+    /// Empty the write-ahead log; the next worker does so too.
     EmptyLog,
     /// Empty the write-ahead log once its readers have ended.
     EndReadersAndEmptyLog,
 }
 
 impl Remedy {
-    /// A clause in which `command` says how a verb with its arguments is called. Words in capitals
-    /// stand for files that the reader chooses.
+    /// Clause for the end of a sentence. `command` turns a verb with its arguments into a command
+    /// line. Words in capitals stand for files that the reader chooses.
     pub fn clause(self, command: &dyn Fn(&str) -> String) -> String {
         let check = || command("doctor");
         let restore = || {
@@ -88,7 +88,7 @@ impl Remedy {
     }
 }
 
-/// How the library, which knows no program, says a verb.
+/// Verb as the library, which knows no program, shows it.
 pub(crate) fn bare(verb: &str) -> String {
     format!("`{verb}`")
 }

@@ -1,11 +1,11 @@
-//! Backoff: how long a failed attempt waits before the next. Pure and saturating.
+//! Backoff: the delay between a failed attempt and the next. Pure and saturating.
 
 use std::time::Duration;
 
 use crate::options::{MAX_DURATION_MS, TaskOptions};
 
-/// The delay after the failed `attempt` (from 1): `backoff_ms × 2^(attempt-1)`, at most
-/// `max_backoff_ms`, with equal jitter: half of it fixed, half drawn by `random` (64 uniform
+/// Delay after the failed `attempt` (from 1): `backoff_ms × 2^(attempt-1)`, at most
+/// `max_backoff_ms`, with equal jitter: half of it is fixed, half comes from `random` (64 uniform
 /// bits). Equal jitter as described by Marc Brooker, "Exponential Backoff And Jitter", 2015.
 pub fn delay(options: &TaskOptions, attempt: u32, random: u64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(63);
@@ -20,7 +20,7 @@ pub fn delay(options: &TaskOptions, attempt: u32, random: u64) -> Duration {
 }
 
 impl TaskOptions {
-    /// Whether an attempt that exited with `code` may be tried again.
+    /// True if an attempt that exited with `code` may be retried.
     pub fn is_retryable(&self, code: i32) -> bool {
         !self.fatal_codes.contains(&code)
             && (self.retry_codes.is_empty() || self.retry_codes.contains(&code))

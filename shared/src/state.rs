@@ -1,12 +1,12 @@
-//! The states of a task and the one table of permitted transitions.
+//! States of a task, and the table of permitted transitions.
 
 use std::fmt;
 
-/// Where a task stands. The discriminant is the code in `queue_tasks.state`.
+/// State of a task. The discriminant is the code in `queue_tasks.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum State {
-    /// Its `run_at` lies ahead.
+    /// Its `run_at` is in the future.
     Scheduled = 0,
     /// It waits for dependencies or for a limit.
     Blocked = 1,
@@ -37,17 +37,17 @@ impl State {
         Self::Skipped,
     ];
 
-    /// The code stored in the database.
+    /// Code in the database.
     pub const fn code(self) -> i64 {
         self as i64
     }
 
-    /// The state of a stored code; `None` for a code this program does not know.
+    /// State of a stored code; `None` for a code this program does not know.
     pub fn from_code(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.code() == code)
     }
 
-    /// The word shown and accepted everywhere.
+    /// Word shown and accepted everywhere.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -61,7 +61,7 @@ impl State {
         }
     }
 
-    /// How a task in that state stands, to follow its name: `has succeeded`, `is running`.
+    /// Verb and state, to follow a task's name: `has succeeded`, `is running`.
     pub fn standing(self) -> String {
         let verb = match self {
             Self::Succeeded | Self::Failed => "has",
@@ -71,12 +71,12 @@ impl State {
         format!("{verb} {self}")
     }
 
-    /// The state of a word, as [`as_str`](Self::as_str) gives it.
+    /// State of a word, as [`as_str`](Self::as_str) gives it.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// Whether the task has ended; only `retry` leads out of such a state.
+    /// True if the task has ended; only `retry` leads out of such a state.
     pub const fn is_terminal(self) -> bool {
         matches!(
             self,
@@ -84,13 +84,14 @@ impl State {
         )
     }
 
-    /// Whether the task waits to be claimed, now or later.
+    /// True if the task waits to be claimed, now or later.
     pub const fn is_waiting(self) -> bool {
         matches!(self, Self::Scheduled | Self::Blocked | Self::Queued)
     }
 
-    /// The transition table. A running task may return to every waiting state (retry, snooze,
-    /// hand-back); a terminal one is re-opened only by `retry`, and a success never.
+    /// True if a task may go from this state to `next`. A running task may return to every waiting
+    /// state (retry, snooze, hand-back). Only `retry` re-opens a terminal one, and nothing re-opens
+    /// a success.
     pub const fn can_become(self, next: Self) -> bool {
         use State::{Blocked, Cancelled, Failed, Queued, Running, Scheduled, Skipped, Succeeded};
         match self {

@@ -1,4 +1,4 @@
-//! Tasks: what is asked for ([`NewTask`]) and what is stored ([`Task`]).
+//! Tasks to enqueue ([`NewTask`]) and stored tasks ([`Task`]).
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -11,35 +11,36 @@ use crate::outcome::Reason;
 use crate::state::State;
 pub use crate::work::{MAX_ARGUMENT_BYTES, MAX_ARGUMENTS_BYTES, MAX_PAYLOAD_BYTES, Work};
 
-/// Bytes in an idempotency key.
+/// Most bytes in an idempotency key.
 pub const MAX_KEY_BYTES: usize = 1024;
 
-/// A task to enqueue.
+/// Task to enqueue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTask {
-    /// Shown to people; 1 to 200 bytes without NUL.
+    /// Name, shown to people; 1 to 200 bytes without NUL.
     pub name: String,
-    /// What to do.
+    /// Command or handler call to run.
     pub work: Work,
-    /// The queue it joins; `default` unless set.
+    /// Queue it joins; `default` unless set.
     pub queue: String,
-    /// Higher runs first; 0 unless set.
+    /// Priority: higher runs first; 0 unless set.
     pub priority: i32,
     /// Earliest start; at once unless set.
     pub run_at: Option<Timestamp>,
-    /// Idempotency key: a second task of the same key is not enqueued, the first is returned.
+    /// Idempotency key. A second task with the same key is not enqueued; its result has the id of
+    /// the first.
     pub key: Option<Vec<u8>>,
     /// Budgets, backoff, timeout, directory, environment.
     pub options: TaskOptions,
 }
 
 impl NewTask {
-    /// A task that runs `command` with `/bin/sh -c`.
+    /// Makes a task that runs `command` with `/bin/sh -c`.
     pub fn shell(name: impl Into<String>, command: impl Into<String>) -> Self {
         Self::of(name, Work::Shell(command.into()))
     }
 
-    /// A task that starts a program without a shell.
+    /// Makes a task that starts a program without a shell.
     pub fn argv(
         name: impl Into<String>,
         arguments: impl IntoIterator<Item = impl Into<String>>,
@@ -48,14 +49,14 @@ impl NewTask {
         Self::of(name, Work::Argv(arguments))
     }
 
-    /// A task for the handler of that name, with the bytes it is handed.
+    /// Makes a task for the handler of that name, with a payload of bytes.
     pub fn handler(handler: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
         let handler = handler.into();
         let payload = payload.into();
         Self::of(handler.clone(), Work::Handler { handler, payload })
     }
 
-    /// A task with every setting at its default.
+    /// Makes a task with every setting at its default.
     pub fn of(name: impl Into<String>, work: Work) -> Self {
         Self {
             name: name.into(),
@@ -103,7 +104,7 @@ impl NewTask {
         self
     }
 
-    /// Checks every limit this module names.
+    /// Checks every limit of this module.
     ///
     /// # Errors
     /// [`Error::Invalid`] with a sentence that names the limit.
@@ -137,7 +138,7 @@ impl NewTask {
         self.options.validate()
     }
 
-    /// Where it stands as long as it waits for nothing but its time.
+    /// State of the task if it waits for nothing but its time.
     pub fn free_state(&self, now: Timestamp) -> State {
         if self.run_at.is_some_and(|at| at > now) {
             State::Scheduled
@@ -146,7 +147,7 @@ impl NewTask {
         }
     }
 
-    /// Checks every task; the message about one of several says which.
+    /// Checks every task. The message about one of several has its position.
     ///
     /// # Errors
     /// As [`validate`](Self::validate).
@@ -190,60 +191,60 @@ fn check_argument(what: &str, text: &str) -> Result<()> {
     check_length(what, text.len(), MAX_ARGUMENT_BYTES)
 }
 
-/// A task as stored.
+/// Stored task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Its number in the file.
+    /// Number in the file.
     pub id: TaskId,
-    /// Shown to people.
+    /// Name, shown to people.
     pub name: String,
-    /// What it does.
+    /// Command or handler call.
     pub work: Work,
-    /// The queue it belongs to.
+    /// Queue it belongs to.
     pub queue: String,
-    /// Where it stands.
+    /// State.
     pub state: State,
-    /// Higher runs first.
+    /// Priority: higher runs first.
     pub priority: i32,
-    /// The number of its last attempt, the running one included: verdicts so far, over all retries.
+    /// Number of its last attempt, the running one included, across retries.
     pub attempt: u32,
-    /// The number it had when it was last retried; its budget counts from there.
+    /// Number of its last attempt when it was last retried. Its budget counts from there.
     pub attempt_base: u32,
-    /// Workers that died on it since then.
+    /// Number of workers that died while running it since then.
     pub crashes: u32,
-    /// The fencing token of its last claim; 0 before the first.
+    /// Fencing token of its last claim; 0 before the first.
     pub token: i64,
-    /// The worker of its last claim, unless that worker died.
+    /// Worker of its last claim, unless that worker died.
     pub worker: Option<WorkerId>,
-    /// When it was enqueued.
+    /// Time of its enqueue.
     pub created_at: Timestamp,
-    /// Its earliest start, if one was asked for or a retry waits.
+    /// Earliest start, if one was requested or a retry waits.
     pub run_at: Option<Timestamp>,
-    /// When its last claim began.
+    /// Time of its last claim.
     pub started_at: Option<Timestamp>,
-    /// When it reached a terminal state.
+    /// Time at which it reached a terminal state.
     pub finished_at: Option<Timestamp>,
-    /// When its running claim was asked to stop.
+    /// Time of a request to end it, if it runs.
     pub cancel_requested_at: Option<Timestamp>,
-    /// The exit code of its last attempt.
+    /// Exit code of its last attempt.
     pub exit_code: Option<i32>,
-    /// The signal that ended its last attempt.
+    /// Signal that ended its last attempt.
     pub signal: Option<i32>,
-    /// Why its last attempt did not succeed.
+    /// Reason why its last attempt did not succeed.
     pub reason: Option<Reason>,
-    /// What a handler or the spawn reported.
+    /// Message of a handler or of the spawn.
     pub message: Option<String>,
-    /// Its idempotency key.
+    /// Idempotency key.
     pub key: Option<Vec<u8>>,
     /// Budgets, backoff, timeout, directory, environment.
     pub options: TaskOptions,
-    /// Why no worker of this version takes it, although it waits: a newer one wrote it.
+    /// Reason why no worker of this version takes it, although it waits: a newer version wrote it.
     pub set_aside: Option<String>,
 }
 
 impl Task {
-    /// Attempts since the last retry, the running one included: so many of
-    /// [`max_attempts`](TaskOptions::max_attempts) are spent.
+    /// Attempts since the last retry, the running one included; they count against
+    /// [`max_attempts`](TaskOptions::max_attempts).
     pub fn attempts_spent(&self) -> u32 {
         self.attempt.saturating_sub(self.attempt_base)
     }
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn every_limit_is_named_when_it_is_broken() {
+    fn a_broken_limit_is_named() {
         assert!(refusal(&NewTask::shell(" ", "true")).contains("name must not be empty"));
         assert!(refusal(&NewTask::shell("a\0b", "true")).contains("NUL"));
         assert!(refusal(&NewTask::shell("ü".repeat(101), "true")).contains("202 bytes"));
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_on_a_limit_is_accepted() {
+    fn values_at_a_limit_are_accepted() {
         NewTask::shell("n".repeat(MAX_NAME_BYTES), "x".repeat(MAX_ARGUMENT_BYTES))
             .validate()
             .unwrap();
@@ -302,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stored_work_comes_back_as_it_was(
+        fn stored_work_reads_back_unchanged(
             arguments in prop::collection::vec("[^\0]{0,20}", 1..6),
             payload: Vec<u8>,
         ) {

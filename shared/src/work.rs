@@ -2,31 +2,32 @@
 
 use crate::error::{Error, Result};
 
-/// Bytes in a shell command or in one argument; the kernel's `MAX_ARG_STRLEN` less the final NUL.
+/// Most bytes in a shell command or in one argument; the kernel's `MAX_ARG_STRLEN` less the final
+/// NUL.
 pub const MAX_ARGUMENT_BYTES: usize = 131_071;
-/// Bytes in all arguments of a command together.
+/// Most bytes in all arguments of a command together.
 pub const MAX_ARGUMENTS_BYTES: usize = 1 << 20;
-/// Bytes in a handler's payload.
+/// Most bytes in a handler's payload.
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
-/// What a task does.
+/// Work of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// A command line for `/bin/sh -c`.
+    /// Command line for `/bin/sh -c`.
     Shell(String),
-    /// A program and its arguments, started without a shell.
+    /// Program and its arguments, started without a shell.
     Argv(Vec<String>),
-    /// User code registered under a name in the process that works the task.
+    /// Call of user code that the worker's process registered under a name.
     Handler {
-        /// The name the handler is registered under.
+        /// Name of the handler.
         handler: String,
-        /// Bytes handed to it; the queue does not look inside.
+        /// Bytes for the handler; the queue does not look inside.
         payload: Vec<u8>,
     },
 }
 
 impl Work {
-    /// The code in `queue_tasks.kind`.
+    /// Code in `queue_tasks.kind`.
     pub const fn kind(&self) -> i64 {
         match self {
             Self::Shell(_) => 0,
@@ -35,7 +36,7 @@ impl Work {
         }
     }
 
-    /// The handler's name; empty for commands, as in `queue_queues.handler`.
+    /// Name of the handler; empty for commands, as in `queue_queues.handler`.
     pub fn handler(&self) -> &str {
         match self {
             Self::Handler { handler, .. } => handler,
@@ -43,7 +44,7 @@ impl Work {
         }
     }
 
-    /// The bytes in `queue_tasks.payload`. Arguments are joined by NUL, which none may contain.
+    /// Bytes for `queue_tasks.payload`. NUL, which no argument contains, joins the arguments.
     pub fn to_payload(&self) -> std::borrow::Cow<'_, [u8]> {
         match self {
             Self::Shell(command) => command.as_bytes().into(),
@@ -52,7 +53,7 @@ impl Work {
         }
     }
 
-    /// The work of a stored row.
+    /// Work of a stored row.
     ///
     /// # Errors
     /// [`Error::Bug`] for a kind this program does not know or a command that is not UTF-8.
@@ -77,11 +78,11 @@ impl Work {
         }
     }
 
-    /// The highest kind that this version knows.
+    /// Highest kind that this version knows.
     pub const NEWEST_KIND: i64 = 2;
 
-    /// As [`from_row`](Self::from_row), for a task that is not to be run: what a newer version wrote
-    /// passes for a handler that nobody has.
+    /// As [`from_row`](Self::from_row), for a task that will not run. Work of a kind that only a
+    /// newer version knows becomes a call of a handler that no worker has.
     pub fn known(kind: i64, handler: &str, payload: Vec<u8>) -> Self {
         let read = Self::from_row(kind, handler, payload.clone());
         read.unwrap_or_else(|_| Self::Handler {
@@ -104,7 +105,7 @@ impl Work {
     }
 }
 
-/// An argument as a POSIX shell would read it back.
+/// Argument as a POSIX shell would read it back.
 fn quote(argument: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
     if !argument.is_empty() && argument.chars().all(plain) {

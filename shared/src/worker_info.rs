@@ -1,38 +1,38 @@
-//! A worker as others know it.
+//! Registered workers.
 
 use crate::clock::Timestamp;
 use crate::ids::WorkerId;
 
-/// A worker as registered.
+/// Registered worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerInfo {
-    /// Its name.
+    /// Id.
     pub id: WorkerId,
-    /// Its process.
+    /// Process id.
     pub pid: u32,
-    /// The boot of its machine (`/proc/sys/kernel/random/boot_id`).
+    /// Boot id of its machine (`/proc/sys/kernel/random/boot_id`).
     pub boot_id: String,
-    /// When it started.
+    /// Time of its start.
     pub started_at: Timestamp,
-    /// How many tasks it runs at once.
+    /// Number of tasks it runs at once.
     pub slots: u32,
-    /// What it can run.
+    /// Queue, commands and handlers it runs.
     pub serves: Serves,
 }
 
-/// What a worker can run.
+/// Queue, commands and handlers that a worker runs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Serves {
-    /// The queue it claims from.
+    /// Queue it claims from.
     pub queue: String,
-    /// Whether it runs commands.
+    /// True if it runs commands.
     pub commands: bool,
-    /// The handlers it has.
+    /// Handlers it has.
     pub handlers: Vec<String>,
 }
 
 impl Serves {
-    /// Whether a task of that queue and handler ('' is a command) is among it.
+    /// True if the worker runs tasks of that queue and handler ('' for commands).
     pub fn covers(&self, queue: &str, handler: &str) -> bool {
         self.queue == queue
             && if handler.is_empty() {

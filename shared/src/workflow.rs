@@ -1,36 +1,36 @@
-//! What a dependency demands of the task it names, and when that holds. Pure.
+//! Conditions of dependencies. Pure functions.
 
 use std::fmt;
 
 use crate::ids::TaskId;
 use crate::state::State;
 
-/// What the end of a task must be like for its dependent to start. The discriminant is the code in
+/// Condition on the end of a task for its dependent to start. The discriminant is the code in
 /// `queue_dependencies.condition`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Condition {
-    /// It succeeded.
+    /// The task succeeded.
     #[default]
     Success = 0,
-    /// It failed.
+    /// The task failed.
     Failure = 1,
-    /// It ended, however.
+    /// The task ended, in any state.
     Any = 2,
 }
 
-/// An edge as stored.
+/// Stored edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// The task that waits.
+    /// Task that waits.
     pub dependent: TaskId,
-    /// What it waits for.
+    /// Task it waits for.
     pub on: TaskId,
-    /// How that has to end.
+    /// Condition on the end of that task.
     pub condition: Condition,
 }
 
-/// How an edge stands, given the state of the task depended on.
+/// State of an edge, given the state of the task depended on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The task has not ended.
@@ -45,19 +45,19 @@ impl Condition {
     /// Every condition.
     pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Any];
 
-    /// The code stored in the database.
+    /// Code in the database.
     pub const fn code(self) -> i64 {
         self as i64
     }
 
-    /// The condition of a stored code; `None` for a code this program does not know.
+    /// Condition of a stored code; `None` for a code this program does not know.
     pub fn from_code(code: i64) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|condition| condition.code() == code)
     }
 
-    /// The word shown and accepted everywhere.
+    /// Word shown and accepted everywhere.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -66,15 +66,15 @@ impl Condition {
         }
     }
 
-    /// The condition of a word, as [`as_str`](Self::as_str) gives it.
+    /// Condition of a word, as [`as_str`](Self::as_str) gives it.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|condition| condition.as_str() == word)
     }
 
-    /// How an edge with this condition stands while the task depended on is in `state`. A failure
-    /// is nothing but `failed`: what was cancelled or skipped did not fail.
+    /// State of an edge with this condition while the task depended on is in `state`. Only `failed`
+    /// is a failure: a cancelled or skipped task did not fail.
     pub const fn standing(self, state: State) -> Standing {
         if !state.is_terminal() {
             return Standing::Open;

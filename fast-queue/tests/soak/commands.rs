@@ -1,4 +1,4 @@
-//! The mix of commands, and how each has to end.
+//! The mix of commands, with the end of each.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use fast_queue::{NewTask, State};
 use queue_testing::soak::command;
 use queue_testing::soak::journal::Verdicts;
 
-/// How a task has to end, however often its worker dies.
+/// End of a task, however often its worker dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
     pub(crate) state: State,
-    /// Verdicts it takes; interrupted runs are not among them.
+    /// Number of verdicts, without interrupted runs.
     pub(crate) attempts: u32,
     pub(crate) exit_code: Option<i32>,
     pub(crate) signal: Option<i32>,
 }
 
 impl Expected {
-    /// What its runs have to come to.
+    /// Verdicts that its runs add up to.
     pub(crate) fn verdicts(self) -> Verdicts {
         Verdicts {
             attempts: self.attempts,
@@ -27,21 +27,21 @@ impl Expected {
     }
 }
 
-/// `count` tasks of all kinds in turn, each writing its own lines to the journal.
+/// Makes `count` tasks of all kinds in turn, each writing its own lines to the journal.
 pub(crate) fn mix(count: usize, journal: &Path) -> Vec<(NewTask, Expected)> {
     let kinds = KINDS.iter().cycle().take(count);
     kinds.map(|kind| kind.task(journal)).collect()
 }
 
-/// One kind of command.
+/// Kind of command.
 struct Kind {
     name: &'static str,
-    /// What it does between its first and its last line in the journal.
+    /// Script between its first and its last line in the journal.
     body: &'static str,
     end: End,
 }
 
-/// How a kind ends, and so which budget it needs.
+/// End of a kind, which determines the budget it needs.
 enum End {
     SucceedsAt { attempt: u32 },
     FailsAt { attempt: u32, code: i32 },

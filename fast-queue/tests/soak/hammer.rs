@@ -1,4 +1,4 @@
-//! Command-line loops and workers on one file: none of them may ever hear that it is busy.
+//! Command-line loops and workers on one file: none of them may ever get a busy error.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ struct Loop {
     complaints: Vec<String>,
 }
 
-/// One user's loop: adds, looks, adds.
+/// Loop of one user: adds, looks, adds.
 fn hammer(database: &SoakDatabase<FastQueue>, number: u32, window: Duration) -> Loop {
     let name = format!("loop {number}");
     let verbs: [&[&str]; 8] = [

@@ -1,5 +1,5 @@
--- Every claim raises the token by one, and of both budgets one stays raised at most; while the task
--- runs, both are. Nothing makes a task's attempts fewer than they were at its last retry.
+-- Every claim raises the token by one, and at most one of the two budgets stays raised; while the task
+-- runs, both are. Attempts never fall below their number at the last retry.
 SELECT 'task ' || id || ' has had ' || attempt || ' attempts and ' || crashes || ' crashes in '
        || token || ' claims'
 FROM queue_tasks

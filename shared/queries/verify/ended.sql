@@ -1,4 +1,4 @@
--- Exactly those that ended have an end, and nobody's wish to end a task outlives its run.
+-- Exactly the ended tasks have an end, and a request to end a task does not outlive its run.
 SELECT 'task ' || id || ' in state ' || state
        || iif(state < 4, ' waits or runs, and has an end or is cancelled', ' has no end')
 FROM queue_tasks

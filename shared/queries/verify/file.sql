@@ -1,4 +1,4 @@
--- One row says whose the file is, and it is workflow-queue's exactly where the workflow line is.
+-- One row names the engine of the file: workflow-queue exactly if the file has the workflow line.
 SELECT 'queue_file has ' || count(*) || ' rows' FROM queue_file HAVING count(*) <> 1
 UNION ALL
 SELECT 'the file says that it is of engine ' || engine FROM queue_file

@@ -1,4 +1,4 @@
--- How a task ended fits its state: reason 8 is cancel, 9 dependency.
+-- The outcome of a task fits its state: reason 8 is cancel, 9 dependency.
 SELECT 'task ' || id || ' in state ' || state || ' has reason ' || coalesce(reason, 'none')
 FROM queue_tasks
 WHERE reason NOT BETWEEN 1 AND 11

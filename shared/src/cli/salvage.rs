@@ -59,7 +59,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let views = saved.tables.iter().map(|table| View {
         table: table.table,
         saved: table.saved,
-        places: table.places,
+        places: table.stretches,
         lost: table.lost,
         refused: table.refused,
     });

@@ -1,4 +1,4 @@
-//! Single verdicts, and what holds for all of them.
+//! Single verdicts, and properties of all verdicts.
 
 use proptest::prelude::*;
 

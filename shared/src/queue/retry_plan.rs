@@ -1,11 +1,11 @@
-//! A retry that is made in steps: its tasks in their order, and how far it has come.
+//! Retry in steps: its tasks in order, and its progress.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::task::TaskId;
 
-/// A retry that is made in steps.
+/// Retry that is made in steps.
 #[derive(Clone, Debug, Default)]
 pub struct RetryPlan {
     tasks: Arc<PlannedTasks>,
@@ -20,8 +20,8 @@ struct PlannedTasks {
 }
 
 impl RetryPlan {
-    /// A plan to look at tasks in that order: `asked` for, or only to be re-opened below those.
-    /// `opens` are those that did not succeed.
+    /// Makes a plan that looks at tasks in `order`. Tasks of `asked` were requested; the others are
+    /// re-opened only below those. `opens` are the tasks that did not succeed.
     pub fn new(asked: HashSet<TaskId>, opens: HashSet<TaskId>, order: Vec<TaskId>) -> Self {
         let tasks = PlannedTasks {
             asked,
@@ -34,27 +34,27 @@ impl RetryPlan {
         }
     }
 
-    /// Every task that is looked at, each after those of them that it depends on.
+    /// All tasks of the plan, each after the ones it depends on.
     pub fn order(&self) -> &[TaskId] {
         &self.tasks.order
     }
 
-    /// Those that have not been looked at yet.
+    /// Tasks that are left.
     pub fn left(&self) -> &[TaskId] {
         self.order().get(self.next..).unwrap_or_default()
     }
 
-    /// Notes that so many more have been looked at.
+    /// Records that so many more tasks are done.
     pub fn advance(&mut self, looked_at: usize) {
         self.next += looked_at;
     }
 
-    /// Whether that task was asked for by itself.
+    /// True if the task itself was requested.
     pub fn is_asked(&self, id: TaskId) -> bool {
         self.tasks.asked.contains(&id)
     }
 
-    /// Whether that task is among those that may be re-opened.
+    /// True if the task may be re-opened.
     pub fn opens(&self, id: TaskId) -> bool {
         self.tasks.opens.contains(&id)
     }

@@ -1,4 +1,4 @@
-//! What keeps tasks waiting.
+//! Reasons for tasks to wait.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,67 +9,66 @@ use crate::state::State;
 use crate::task::TaskId;
 use crate::workflow::Condition;
 
-/// What keeps a task waiting, of what an engine can see in its file.
+/// Reason for a task to wait, as far as an engine can see it in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waits {
     /// Its time has not come.
     Time {
-        /// Its earliest start.
+        /// Earliest start.
         run_at: Timestamp,
-        /// Whether that is the backoff after a failed attempt.
+        /// True if that is the backoff after a failed attempt.
         retry: bool,
     },
     /// Its queue is paused.
     Paused {
-        /// Since when.
+        /// Time of the pause.
         since: Timestamp,
     },
-    /// Tasks in front of it in its queue.
+    /// Other tasks of its queue come before it.
     Behind {
-        /// How many will be claimed first.
+        /// Number of tasks that will be claimed first.
         tasks: u64,
     },
     /// A task it depends on has not ended, or not as it had to.
     Dependency {
-        /// That task.
+        /// Id of that task.
         task: TaskId,
-        /// Where that task stands.
+        /// State of that task.
         state: State,
-        /// How it has to end.
+        /// Condition on its end.
         condition: Condition,
     },
-    /// Further tasks it depends on that have not ended, or not as they had to.
+    /// Further dependencies have not ended, or not as they had to.
     Dependencies {
-        /// How many, beside those that are named.
+        /// Number of dependencies, besides those that are named.
         more: u64,
     },
-    /// No more of its queue or of its limit key run than may: all slots are taken, or offered to
-    /// others.
+    /// A limit of its queue or key is reached: all slots are taken, or offered to others.
     Limit {
-        /// The queue's name or the key.
+        /// Name of the queue, or the key.
         name: Vec<u8>,
-        /// How many run.
+        /// Number of running tasks.
         running: u64,
-        /// How many may.
+        /// Most tasks that may run.
         bound: Option<u64>,
-        /// How many tasks of its queue wait under the same key and come before it; of a queue's own
-        /// limit that is told by [`Behind`](Self::Behind).
+        /// Number of tasks of its queue that wait under the same key and come before it. For a
+        /// queue's own limit, [`Behind`](Self::Behind) has it.
         ahead: u64,
     },
-    /// As many of its queue have started as may for now.
+    /// As many tasks of its queue have started as the rate allows for now.
     Rate {
-        /// The queue's name.
+        /// Name of the queue.
         name: Vec<u8>,
-        /// When the next may; `None` if none may at all.
+        /// Time at which the next one may start; `None` if none may at all.
         more_at: Option<Timestamp>,
     },
 }
 
-/// How many tasks are in front of each, in queues that were read.
+/// Cache of the number of tasks before each task, for queues that were read.
 #[derive(Debug, Default)]
 pub struct ClaimOrder {
     queues: HashMap<i64, HashMap<TaskId, u64>>,
-    /// The same of those that fall under one limit key.
+    /// Positions of tasks under one limit key.
     keys: HashMap<(Vec<u8>, i64), HashMap<TaskId, u64>>,
 }
 
@@ -83,11 +82,11 @@ impl ClaimOrder {
         known(self.queues.entry(queue_id), read)
     }
 
-    /// Number of tasks under the limit key before each task of a handler queue. Reads the order if it
-    /// was not before.
+    /// Number of tasks under the limit key before each task of a handler queue. Reads the order
+    /// unless it is known.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// The errors of `read`.
     pub fn under_key(
         &mut self,
         key: &[u8],

@@ -1,9 +1,9 @@
-//! Tasks that this program cannot read, because a newer one wrote them. They are set aside, so that no
-//! worker of this program meets them at every claim, and taken back by the first worker that can read
-//! them: at its start, or where it looks at the other workers.
+//! Tasks that this program cannot read, because a newer one wrote them. Claims set them aside, so
+//! that no worker of this program meets them again and again. The first worker that can read them
+//! takes them back, at its start or when it looks at the other workers.
 //!
-//! A task that is set aside stays queued, in a handler queue of its own that no worker serves. So the
-//! claim has nothing more to look at, and whatever else is done to waiting tasks is done to it too.
+//! A task that is set aside stays queued, in a handler queue of its own that no worker serves. So a
+//! claim has nothing more to check, and every other operation on waiting tasks still finds it.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -28,14 +28,13 @@ pub const STATEMENTS: [(&str, &str); 4] = [
     ("tasks_aside", TASKS_ASIDE),
 ];
 
-/// Tasks that one claim sets aside at most, so that a great many hold nobody up.
+/// Most tasks that one claim sets aside, so that a great many delay no one.
 pub const AT_MOST: usize = 1000;
 
-/// Sets a queued task aside, within a claim. Returns the handler queue it is in now,
-/// which may be new.
+/// Sets a queued task aside, within a claim. Returns its new handler queue.
 ///
 /// # Errors
-/// What `SQLite` refuses.
+/// The errors of `SQLite`.
 pub fn set_aside(connection: &Connection, task: TaskId) -> Result<Option<HandlerQueue>> {
     let mut query = connection.prepare_cached(QUEUE_OF_TASK)?;
     let found: Option<(i64, String)> = query
@@ -51,10 +50,10 @@ pub fn set_aside(connection: &Connection, task: TaskId) -> Result<Option<Handler
     Ok(Some(aside))
 }
 
-/// Takes back what was set aside and can be read by this program. Returns how many tasks that is.
+/// Takes back tasks that were set aside and that this program can read. Returns their number.
 ///
 /// # Errors
-/// What `SQLite` refuses.
+/// The errors of `SQLite`.
 pub fn take_back(connection: &Connection) -> Result<usize> {
     let readable = readable(connection)?;
     let mut update = connection.prepare_cached(SET_ASIDE)?;
@@ -68,7 +67,7 @@ pub fn take_back(connection: &Connection) -> Result<usize> {
 /// from.
 ///
 /// # Errors
-/// What `SQLite` refuses.
+/// The errors of `SQLite`.
 pub fn readable(connection: &Connection) -> Result<Vec<(i64, i64)>> {
     let mut readable = Vec::new();
     let queues = rows::all(connection, QUEUES_ASIDE, [], |row| {

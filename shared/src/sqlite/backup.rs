@@ -1,9 +1,9 @@
-//! `backup`: a copy of a database in use, as one file that needs nothing beside it.
+//! `backup`: copies a database in use to one file that needs nothing beside it.
 //!
-//! It is the copy of one moment: a read transaction lasts as long as the copying does. Writers wait
-//! for no reader of a write-ahead log, but the log cannot start over meanwhile, so it grows by what
-//! they write. Without that transaction the copy would begin anew at every commit of another
-//! process, and never end.
+//! The copy shows one moment, because a read transaction lasts as long as the copying. With a
+//! write-ahead log, writers wait for no reader, but the log cannot start over meanwhile, so it
+//! grows by what they write. Without the transaction, the copy would begin anew at every commit of
+//! another process and never end.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -17,9 +17,9 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use super::connection::open_reader;
 use super::database::Database;
 use super::fault::located;
+use super::file_identity::{Identity, beside, sync_folder};
 use super::locate::COMPANIONS;
 use super::locate::unusable;
-use super::place::{Identity, beside, sync_folder};
 use super::statement;
 use crate::error::{Error, Result};
 use crate::remedy::Remedy;
@@ -31,17 +31,17 @@ const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"
 const PAGES: i32 = 4096;
 
 impl Database {
-    /// Copies the database, as it is at this moment, to a new file at `target`, private to the
-    /// owner. Others may write meanwhile. It is on disk, checked and has its name only when this
-    /// returns; until then it is `target` with `.partial` after it. Returns its size in bytes.
+    /// Copies the database, as it is now, to a new file at `target`, private to the owner. Others
+    /// may write meanwhile. Until the copy is on disk and checked, its name is `target` with
+    /// `.partial` after it. Returns its size in bytes.
     ///
-    /// Logs in the folder beside the database are not copied: what commands wrote is in the backup
-    /// as far as it is in the database.
+    /// Does not copy logs in the folder beside the database: the backup has the output that is
+    /// stored in the database.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a target that exists, unless `replace` is asked for, and for one that
-    /// must not be written to; [`Error::Busy`] if another backup writes to it;
-    /// [`Error::Unusable`] if the database is damaged: then there is no backup; [`Error::Io`].
+    /// [`Error::Invalid`] for a target that exists, unless `replace` is true, and for one that must
+    /// not be written to; [`Error::Busy`] if another backup writes to it; [`Error::Unusable`] if
+    /// the database is damaged, in which case there is no backup; [`Error::Io`].
     pub fn backup(&self, target: &Path, replace: bool) -> Result<u64> {
         let target = check_target(self.path(), target, replace)?;
         let partial = Partial::create(&target)?;
@@ -51,8 +51,8 @@ impl Database {
     }
 }
 
-/// Copies what a connection sees to the file at `to`, which is empty and nobody else's, and checks
-/// the copy. It is not synced.
+/// Copies the database as a connection sees it to the empty file at `to`, which no one else uses,
+/// and checks the copy. Does not sync it.
 pub(super) fn copy(mut source: Connection, path: &Path, to: &Path) -> Result<()> {
     let snapshot = source
         .transaction_with_behavior(TransactionBehavior::Deferred)
@@ -68,7 +68,7 @@ pub(super) fn copy(mut source: Connection, path: &Path, to: &Path) -> Result<()>
         let set = copy.pragma_update(None, pragma, value);
         set.map_err(refused)?;
     }
-    // Begins the transaction, so that no step begins and ends one of its own.
+    // Begins the transaction here, so that no step has one of its own.
     snapshot
         .query_row("PRAGMA schema_version", [], |_| Ok(()))
         .map_err(|error| located(path, error))?;
@@ -85,7 +85,7 @@ pub(super) fn copy(mut source: Connection, path: &Path, to: &Path) -> Result<()>
         }
     }
     drop(backup);
-    // The copy says that it has a log, which it has not.
+    // The copy claims to have a log, and has none.
     let mode: String = copy
         .pragma_update_and_check(None, "journal_mode", "delete", |row| row.get(0))
         .map_err(refused)?;
@@ -106,13 +106,13 @@ pub(super) fn copy(mut source: Connection, path: &Path, to: &Path) -> Result<()>
     })
 }
 
-/// Whether `SQLite`'s quick check finds nothing.
+/// True if `SQLite`'s quick check finds nothing.
 pub(super) fn is_whole(connection: &Connection) -> rusqlite::Result<bool> {
     let complaint: String = connection.query_row(QUICK_CHECK, [], |row| row.get(0))?;
     Ok(complaint == "ok")
 }
 
-/// The absolute path of a file that may be made or replaced.
+/// Absolute path of a file that may be created or replaced.
 fn check_target(source: &Path, target: &Path, replace: bool) -> Result<PathBuf> {
     let invalid = |what: &str| Err(Error::invalid(format!("{}: {what}", target.display())));
     let Some(name) = target.file_name() else {
@@ -157,7 +157,7 @@ fn check_target(source: &Path, target: &Path, replace: bool) -> Result<PathBuf> 
     Ok(path)
 }
 
-/// A backup that is not done. Dropped, it is gone.
+/// Unfinished backup. Dropping it deletes it.
 #[derive(Debug)]
 struct Partial {
     path: PathBuf,
@@ -181,7 +181,7 @@ impl Partial {
             .map_err(refused)?;
         files::check_own(&file).map_err(refused)?;
         let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-        // The one before may have been done, and have given the file its name, in between.
+        // The previous backup may have finished and renamed the file in between.
         let is_ours = file.metadata().ok().map(|found| Identity::of(&found)) == Identity::at(&path);
         if !locked || !is_ours {
             return Err(Error::Busy {

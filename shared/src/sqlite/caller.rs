@@ -1,4 +1,4 @@
-//! Transactions of the caller's own, on a connection of its own to the same file.
+//! Transactions of the caller, on its own connection to the same file.
 
 use std::fs;
 
@@ -12,20 +12,20 @@ use crate::error::{Error, Result};
 const ATTACHED: &str = statement(include_str!("../../queries/attached.sql"));
 
 impl Database {
-    /// Checks that what is written on `connection` is as good as what this database writes: its
-    /// main file is this file, no other is attached (a commit across files is not atomic with a
-    /// write-ahead log), its `synchronous` is at least what this database promises, and a
-    /// transaction is open. Begin it as IMMEDIATE: one that reads first and writes later fails as
-    /// busy at once if anybody else wrote between the two.
+    /// Checks that a transaction on `connection` is as good as one of this database: its main file
+    /// is this file, no other is attached (with a write-ahead log, a commit across files is not
+    /// atomic), its `synchronous` is at least this database's, and a transaction is open. Begin it
+    /// as IMMEDIATE: a transaction that reads first and writes later fails as busy if another
+    /// wrote between the two.
     ///
-    /// Such a transaction does not take part in the order of writers between processes; it waits
-    /// as its own busy timeout says.
+    /// Such a transaction takes no part in the order of writers between processes. It waits as its
+    /// own busy timeout says.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with what to change; [`Error::Unusable`] if a newer program has migrated the
-    /// file since.
+    /// [`Error::Invalid`] with the setting to change; [`Error::Unusable`] if a newer program has
+    /// migrated the file since.
     pub fn check_caller_connection(&self, connection: &Connection) -> Result<()> {
-        // The path as SQLite has it is absolute; a link on the way to it is followed.
+        // SQLite's path is absolute; links on the way to it are followed.
         let same = connection
             .path()
             .and_then(|path| fs::canonicalize(path).ok())

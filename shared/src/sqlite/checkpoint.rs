@@ -1,54 +1,54 @@
-//! When the write-ahead log goes into the file, decided without threads or `SQLite`.
+//! Decisions when to move the write-ahead log into the file, without threads or `SQLite`.
 //!
 //! `SQLite` starts the log over when a write finds all of it in the file and no reader in it. A
-//! checkpoint beside running writers never finds that: they add frames while it works. So it is
-//! done in passes: one beside the writers takes the bulk; only if the log has grown to
-//! [`EXCLUSIVE_AT`] because they never paused does one keep them out, with little left to do.
+//! checkpoint beside running writers never gets there: they add frames while it works. So it runs
+//! in passes. One pass beside the writers moves the bulk. Only if the writers never pause, and the
+//! log grows to [`EXCLUSIVE_AT`], another pass keeps them out, with little left to do.
 
-/// Frames (4 KiB pages) in the log from which on a checkpoint is due: some 4 MiB.
+/// Frames (4 KiB pages) in the log at which a checkpoint is due: some 4 MiB.
 pub(super) const DUE_AT: u32 = 1024;
 
-/// Frames from which on writers are kept out for the last pass: some 8 MiB.
+/// Frames at which writers are kept out for the last pass: some 8 MiB.
 pub(super) const EXCLUSIVE_AT: u32 = 2 * DUE_AT;
 
-/// The checkpoints of one process.
+/// Checkpoints of one process.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
     running: bool,
-    /// Where the last commit left the log.
+    /// Length of the log after the last commit.
     at: u32,
-    /// Where the log stood at the last pass. Until it has grown by another [`DUE_AT`] or
-    /// started over, a long reader keeps it: trying at every commit would be in vain.
+    /// Length of the log at the last pass. Until it has grown by another [`DUE_AT`] or started
+    /// over, a long reader keeps it, and to try at every commit would be in vain.
     tried_at: u32,
 }
 
-/// What one pass found.
+/// Result of one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
     /// Frames in the log.
     pub(super) log: u32,
-    /// Of these, frames now in the file.
+    /// Number of these that are in the file now.
     pub(super) done: u32,
 }
 
 impl Pass {
-    /// Frames that are in the log alone.
+    /// Frames that are only in the log.
     const fn left(self) -> u32 {
         self.log.saturating_sub(self.done)
     }
 }
 
-/// What the checkpointer does next.
+/// Next step of the checkpointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Wait for commits.
     Rest,
-    /// Another pass that keeps writers out.
+    /// Make another pass that keeps writers out.
     Exclusive,
 }
 
 impl Checkpoints {
-    /// A commit left the log at so many frames. Whether to start a checkpoint.
+    /// Takes in a commit that left the log at so many frames. Returns true to start a checkpoint.
     pub(super) fn committed(&mut self, frames: u32) -> bool {
         self.at = frames;
         if frames < self.tried_at {
@@ -59,15 +59,16 @@ impl Checkpoints {
         due
     }
 
-    /// The log was looked at, because somebody's commits made it long; `None` if it could not be.
-    /// Whether to start a checkpoint, which a commit may have asked for since. Nothing is kept of
-    /// earlier ones: a pass that left a few frames would let the log grow to twice its length.
+    /// Takes in a look at the log, which commits of some process made long; `None` if the look
+    /// failed. Returns true to start a checkpoint: the log needs one, or a commit has asked for one
+    /// since. Earlier passes do not count: after one that left a few frames, the log would grow to
+    /// twice its length.
     pub(super) fn looked(&mut self, log: Option<Pass>) -> bool {
         self.running |= log.is_some_and(|log| log.log >= DUE_AT && log.left() > 0);
         self.running
     }
 
-    /// A pass ended; `None` if another process is at it or it failed.
+    /// Takes in the end of a pass; `None` if another process makes one or it failed.
     pub(super) fn passed(&mut self, pass: Option<Pass>, exclusive: bool) -> Next {
         self.tried_at = self.at;
         if let Some(pass) = pass
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_that_started_over_is_judged_from_its_start() {
+    fn a_log_that_started_over_is_measured_from_its_start() {
         let mut checkpoints = Checkpoints::default();
         assert!(checkpoints.committed(DUE_AT));
         checkpoints.passed(Some(complete(DUE_AT)), false);
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_others_made_long_is_moved_and_one_that_is_in_the_file_is_left() {
+    fn a_log_that_others_made_long_is_moved_unless_it_is_in_the_file() {
         let mut checkpoints = Checkpoints::default();
         let left = |left| {
             Some(Pass {
@@ -198,9 +199,9 @@ mod tests {
 
     proptest! {
         /// Commits and passes in any order: one checkpoint at a time, begun as soon as the log has
-        /// grown enough since the last, and writers are kept out at most once in each.
+        /// grown enough since the last one; each keeps writers out at most once.
         #[test]
-        fn a_checkpoint_is_begun_when_it_is_due_and_at_no_other_time(
+        fn a_checkpoint_begins_exactly_when_it_is_due(
             events in proptest::collection::vec((0..4_u8, 0..4 * DUE_AT, 0..3 * DUE_AT), 1..60),
         ) {
             let mut checkpoints = Checkpoints::default();

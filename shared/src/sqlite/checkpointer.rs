@@ -1,4 +1,4 @@
-//! The thread that moves the log into the file, around the decisions in `checkpoint`.
+//! Thread that moves the log into the file, as `checkpoint` decides.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -27,11 +27,11 @@ thread_local! {
     static FRAMES: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Bytes of log from which on it is looked at, whoever wrote it: what holds so many frames as make a
-/// checkpoint due.
+/// Bytes of log at which the thread looks at it, whichever process wrote it: the size at which a
+/// checkpoint is due.
 const LONG: u64 = checkpoint::DUE_AT as u64 * 4096;
 
-/// Has every commit on `connection` note the length of the log, at no system call.
+/// Makes every commit on `connection` note the length of the log, without a system call.
 pub(super) fn watch_log(connection: &Connection) {
     connection.wal_hook(Some(|_, frames| {
         FRAMES.set(u32::try_from(frames).unwrap_or(0));
@@ -39,18 +39,18 @@ pub(super) fn watch_log(connection: &Connection) {
     }));
 }
 
-/// Frames in the log after the last commit of this thread; 0 if it was asked for since.
+/// Takes the frames in the log after the last commit of this thread; 0 if they were taken since.
 pub(super) fn take_frames() -> u32 {
     FRAMES.take()
 }
 
-/// Starts checkpoints when they are due, on a thread and a connection of its own.
+/// Starts checkpoints when they are due, on its own thread and connection.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     shared: Arc<Work>,
-    /// To the thread, once there is one. Dropping it ends the thread.
+    /// Sender to the thread, once it runs. Dropping it ends the thread.
     due: OnceLock<Sender<()>>,
-    /// The long log that was looked at last.
+    /// Long log that was looked at last.
     looked_at: Mutex<Option<LogStamp>>,
 }
 
@@ -65,7 +65,7 @@ struct Work {
     trouble: Mutex<Option<String>>,
 }
 
-/// The connection of the thread. Whoever closes the database closes it between two passes.
+/// Connection of the thread. Closing the database closes it between two passes.
 #[derive(Debug, Default)]
 enum Slot {
     #[default]
@@ -96,7 +96,7 @@ impl Checkpointer {
         }
     }
 
-    /// This thread has committed.
+    /// Takes in a commit of this thread.
     pub(super) fn committed(&self) {
         let frames = take_frames();
         if frames > 0 && lock(&self.shared.checkpoints).committed(frames) {
@@ -104,8 +104,8 @@ impl Checkpointer {
         }
     }
 
-    /// The log is as the file system shows it. A long one that nobody here has written is looked
-    /// at, since whoever wrote it may have gone.
+    /// Takes in the log as the file system shows it. A long log that this process did not write is
+    /// looked at, because its writer may have gone.
     pub(super) fn saw(&self, log: LogStamp) {
         let is_new = log.bytes() >= LONG && lock(&self.looked_at).replace(log) != Some(log);
         if is_new {
@@ -119,23 +119,23 @@ impl Checkpointer {
             self.shared.start(waits);
             due
         });
-        // Full means that the thread has not looked yet.
+        // A full channel means that the thread has not looked yet.
         let _ = thread.try_send(());
     }
 
-    /// Does on this thread what is due on the other. Returns what went wrong.
+    /// Makes the due checkpoint on this thread. Returns its error.
     #[cfg(feature = "internals")]
     pub(super) fn checkpoint(&self) -> Option<String> {
         self.shared.checkpoint();
         self.trouble()
     }
 
-    /// What went wrong with the last checkpoint, if anything did.
+    /// Error of the last checkpoint, if it failed.
     pub(super) fn trouble(&self) -> Option<String> {
         lock(&self.shared.trouble).clone()
     }
 
-    /// Closes the thread's connection, if need be after the pass that it is at. The thread itself
+    /// Closes the thread's connection, after the current pass if there is one. The thread itself
     /// may wait for other processes for a while.
     pub(super) fn close(&self) {
         *lock(&self.shared.connection) = Slot::Closed;
@@ -157,7 +157,7 @@ impl Work {
         }
     }
 
-    /// Looks at the log, and does what is due.
+    /// Looks at the log, and makes a checkpoint if one is due.
     fn look(&self) {
         let found = self.noted(self.run(LOOK));
         if lock(&self.checkpoints).looked(found) {
@@ -165,7 +165,7 @@ impl Work {
         }
     }
 
-    /// Passes until the machine rests.
+    /// Makes passes until the machine rests.
     fn checkpoint(&self) {
         let mut exclusive = false;
         loop {
@@ -177,7 +177,7 @@ impl Work {
         }
     }
 
-    /// What came of it, as far as it is no trouble.
+    /// The pass, if it worked. Keeps the error.
     fn noted(&self, result: Result<Option<Pass>, String>) -> Option<Pass> {
         let (found, trouble) = match result {
             Ok(found) => (found, None),
@@ -187,7 +187,7 @@ impl Work {
         found
     }
 
-    /// One pass; `None` if another process is at it.
+    /// Makes one pass; `None` if another process makes one.
     fn attempt(&self, exclusive: bool) -> Result<Option<Pass>, String> {
         if !exclusive {
             return self.run(PASSIVE);
@@ -199,8 +199,7 @@ impl Work {
         pass
     }
 
-    /// Runs a checkpoint; `None` where it could not be done because of others, or the database was
-    /// closed.
+    /// Runs a checkpoint; `None` if others prevent it, or the database was closed.
     fn run(&self, sql: &str) -> Result<Option<Pass>, String> {
         let mut slot = lock(&self.connection);
         if let Slot::Unused = *slot {
@@ -220,7 +219,7 @@ impl Work {
     }
 }
 
-/// The thread's life: until its `Checkpointer` is dropped.
+/// Loop of the thread, until its `Checkpointer` is dropped.
 fn serve(work: &Weak<Work>, due: &Receiver<()>) {
     while due.recv().is_ok() {
         let Some(work) = work.upgrade() else { return };
@@ -228,17 +227,17 @@ fn serve(work: &Weak<Work>, due: &Receiver<()>) {
     }
 }
 
-/// Moves as much of the log into the file as nobody else keeps from it, and waits for nobody.
+/// Moves as much of the log into the file as no one blocks, without waiting.
 pub(super) fn move_log(connection: &Connection) -> rusqlite::Result<()> {
     run(connection, PASSIVE).map(|_| ())
 }
 
-/// Moves the whole log into the file and empties it; false if somebody else uses it.
+/// Moves the whole log into the file and empties it; false if someone else uses it.
 pub(super) fn truncate(connection: &Connection) -> rusqlite::Result<bool> {
     run(connection, TRUNCATE).map(|pass| pass.is_some())
 }
 
-/// Runs a checkpoint; `None` where it could not be done because of others.
+/// Runs a checkpoint; `None` if others prevent it.
 fn run(connection: &Connection, sql: &str) -> rusqlite::Result<Option<Pass>> {
     let (busy, log, done): (bool, i64, i64) = connection
         .prepare_cached(sql)?

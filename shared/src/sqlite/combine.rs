@@ -1,41 +1,41 @@
-//! The decisions of the combining writer: who leads, what goes into a transaction, and what each
-//! caller is told after which result. No threads, no connection, no clock: the shell in `writer`
-//! performs the actions and hands the results back.
+//! Decisions of the combining writer: which caller leads, which operations go into a transaction,
+//! and what each caller is told after which result. No threads, no connection, no clock: `writer`
+//! performs the actions and returns the results.
 
 use std::ops::Range;
 
 use super::lines::Newer;
 
-/// The most operations in one transaction: a failure runs every one of them again.
+/// Most operations in one transaction: a failure runs every one of them again.
 pub(super) const MAX_BATCH: usize = 256;
 
-/// Who may use the connection. At most one caller leads; the others wait in arrival order.
+/// Turns on the connection. At most one caller leads; the others wait in order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     leading: bool,
     waiting: usize,
 }
 
-/// What a caller that just arrived does.
+/// Role of a caller that has just arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Use the connection.
     Lead,
-    /// Wait to be told the outcome, or to lead.
+    /// Wait for the outcome, or for the lead.
     Follow,
 }
 
-/// What a leader does when it is done.
+/// Next step of a leader that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Nobody waits: the connection is free.
+    /// The connection is free, and no caller waits.
     Free,
-    /// The longest waiting leads now.
+    /// The caller that has waited longest leads now.
     HandOver,
 }
 
 impl Turns {
-    /// A caller arrives with an operation.
+    /// Takes in a caller with an operation.
     pub(super) fn arrive(&mut self) -> Role {
         if self.leading {
             self.waiting += 1;
@@ -46,20 +46,20 @@ impl Turns {
         }
     }
 
-    /// The leader takes as many of those waiting as fit beside its own operation.
+    /// Takes as many waiting callers as fit beside the leader's own operation.
     pub(super) fn take(&mut self) -> usize {
         let taken = self.waiting.min(MAX_BATCH - 1);
         self.waiting -= taken;
         taken
     }
 
-    /// Whether nobody waits: the leader's operation may be a transaction of its own.
+    /// True if no caller waits: the leader's operation may be a transaction of its own.
     pub(super) fn nobody_waits(&self) -> bool {
         self.waiting == 0
     }
 
-    /// The leader is done. `HandOver` passes the lead on: if the one it goes to has given up
-    /// meanwhile, this is called again in its place.
+    /// Ends the lead. `HandOver` passes it on. If the next leader has given up meanwhile, this is
+    /// called again in its place.
     pub(super) fn leave(&mut self) -> Next {
         if self.waiting == 0 {
             self.leading = false;
@@ -71,49 +71,49 @@ impl Turns {
     }
 }
 
-/// Why the connection refused.
+/// Reason for the connection to refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Held by another process for longer than the busy timeout.
+    /// Another process held it for longer than the busy timeout.
     Busy,
-    /// No space was left before the commit was written.
+    /// The disk was full before the commit was written.
     Full,
     /// The file was migrated by a newer program.
     Newer(Newer),
-    /// Anything else this transaction does not survive.
+    /// Any other error that ends this transaction.
     Error,
-    /// Nothing written from now on can be trusted.
+    /// No later write can be trusted.
     Fatal,
 }
 
-/// What the shell performed, and its result.
+/// Action that was performed, with its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// BEGIN IMMEDIATE.
     Began(Result<(), Refusal>),
     /// So many more operations joined the leader's.
     Joined(usize),
-    /// An operation succeeded, or it failed in a way of its own.
+    /// An operation succeeded, or failed with an error of its own.
     Ran(Result<(), Refusal>),
     /// COMMIT.
     Committed(Result<(), Refusal>),
-    /// The leader's operation as a transaction of its own. Without a refusal it failed in a way of
-    /// its own.
+    /// The leader's operation as a transaction of its own. Without a refusal it failed with an
+    /// error of its own.
     RanAlone(Result<(), Option<Refusal>>),
-    /// ROLLBACK, or there was nothing to roll back any more.
+    /// ROLLBACK, or the transaction had ended already.
     RolledBack(Result<(), Refusal>),
-    /// The callers know.
+    /// The callers have their verdicts.
     Told,
 }
 
-/// What the shell has to do next.
+/// Next action to perform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Run the leader's operation, one statement, without BEGIN and COMMIT.
     RunAlone,
     /// BEGIN IMMEDIATE.
     Begin,
-    /// Collect who waits: the later, the larger the batch.
+    /// Collect the waiting callers: the later, the larger the batch.
     Gather,
     /// Run that operation.
     Run(usize),
@@ -121,35 +121,36 @@ pub(super) enum Action {
     Commit,
     /// ROLLBACK.
     RollBack,
-    /// Tell the callers of these operations.
+    /// Send the verdict to the callers of these operations.
     Tell(Range<usize>, Verdict),
-    /// The turn is over.
+    /// End the turn.
     End,
 }
 
-/// What a caller is told.
+/// Verdict for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Its operation is in the file.
     Committed,
-    /// Its operation failed by itself; nothing of it is in the file.
+    /// Its operation failed with an error of its own; nothing of it is in the file.
     Failed,
-    /// Its transaction could not begin, or certainly not commit: nothing of it is in the file.
+    /// Its transaction could not begin, or certainly did not commit: nothing of it is in the file.
     Refused(Refusal),
     /// COMMIT failed: it may or may not be in the file.
     Unknown,
-    /// The database is not to be trusted any more; nothing of it is in the file as far as this
-    /// process can tell.
+    /// The database cannot be trusted any more. Nothing of the operation is in the file, as far as
+    /// this process can tell.
     Poisoned,
 }
 
-/// One leader's turn: a shared transaction, and should that fail, one for each operation.
+/// Turn of one leader: a shared transaction, or, if that fails, one for each operation.
 #[derive(Debug)]
 pub(super) struct Turn {
     phase: Phase,
     gathered: bool,
     total: usize,
-    /// The operations of the transaction at hand; those before are told, those behind wait.
+    /// Operations of the current transaction. Those before it have their verdicts, those after it
+    /// wait.
     current: Range<usize>,
 }
 
@@ -160,7 +161,7 @@ enum Phase {
     Gathering,
     Running(usize),
     Committing,
-    /// Then tell these so, or, without a verdict, run each of the current ones alone.
+    /// Then send these the verdict or, without one, run each of the current operations alone.
     RollingBack(Option<Verdict>),
     Telling {
         to: usize,
@@ -169,7 +170,7 @@ enum Phase {
 }
 
 impl Turn {
-    /// A turn of a leader with one operation of its own, and what to do first.
+    /// Begins the turn of a leader with one operation, and returns its first action.
     pub(super) fn start() -> (Self, Action) {
         let turn = Self {
             phase: Phase::Opening,
@@ -180,8 +181,9 @@ impl Turn {
         (turn, Action::Begin)
     }
 
-    /// As [`start`](Self::start) for an operation that is one statement and met nobody. `SQLite`
-    /// then begins and commits around the statement, with the same locks as BEGIN IMMEDIATE.
+    /// As [`start`](Self::start), for an operation that is one statement, while no caller waits.
+    /// `SQLite` then begins and commits around the statement, with the same locks as BEGIN
+    /// IMMEDIATE.
     pub(super) fn alone() -> (Self, Action) {
         let (turn, _) = Self::start();
         let turn = Self {
@@ -191,7 +193,7 @@ impl Turn {
         (turn, Action::RunAlone)
     }
 
-    /// Takes a result and says what follows.
+    /// Takes a result and returns the next action.
     pub(super) fn step(&mut self, event: Event) -> Action {
         match (&self.phase, event) {
             (Phase::Alone, Event::RanAlone(Ok(()))) => self.tell(self.total, Verdict::Committed),
@@ -277,7 +279,7 @@ impl Turn {
     }
 }
 
-/// What a caller is told whose commit was refused.
+/// Verdict for a caller whose commit was refused.
 fn uncommitted(refusal: Refusal) -> Verdict {
     match refusal {
         Refusal::Busy | Refusal::Full | Refusal::Newer(_) => Verdict::Refused(refusal),

@@ -1,5 +1,5 @@
-//! Opening `SQLite` connections, and the pragmas each kind has. Every pragma is read back: an
-//! unknown or refused one is silently ignored otherwise.
+//! Opens `SQLite` connections with the pragmas of each kind. Every pragma is read back, because
+//! `SQLite` ignores an unknown or refused one silently.
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -18,13 +18,13 @@ use crate::error::{Error, Result};
 
 const USE_WAL: &str = statement(include_str!("../../queries/use_wal.sql"));
 
-/// The oldest `SQLite` without the bug that damages a file when a checkpoint and a log reset meet.
+/// Oldest `SQLite` without the bug that damages a file when a checkpoint and a log reset meet.
 pub(super) const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// How large the log stays once its content is in the file, in bytes.
+/// Size of the log, in bytes, to which `SQLite` truncates it once its contents are in the file.
 const WAL_LIMIT: i64 = 16 * 1024 * 1024;
 
-/// Statements kept prepared by each connection.
+/// Number of prepared statements kept by each connection.
 const STATEMENTS: usize = 64;
 
 /// Refuses an `SQLite` that damages files.
@@ -44,7 +44,7 @@ pub(super) fn check_version(path: &Path, version: i32) -> Result<()> {
     ))
 }
 
-/// The connection that writes. The journal mode is left as found.
+/// Opens the connection that writes. Leaves the journal mode as found.
 pub(super) fn open_writer(path: &Path, options: &OpenOptions) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(path, flags, options)?;
@@ -62,7 +62,7 @@ pub(super) fn open_writer(path: &Path, options: &OpenOptions) -> Result<Connecti
     Ok(connection)
 }
 
-/// A connection that cannot write.
+/// Opens a connection that cannot write.
 pub(super) fn open_reader(path: &Path, options: &OpenOptions) -> Result<Connection> {
     let connection = open(path, READER_FLAGS, options)?;
     prepare_reader(&connection, options.busy_timeout).map_err(|error| located(path, error))?;
@@ -72,7 +72,7 @@ pub(super) fn open_reader(path: &Path, options: &OpenOptions) -> Result<Connecti
 pub(super) const READER_FLAGS: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// Gives a fresh read-only connection what every reader has.
+/// Sets the pragmas of a reader on a fresh read-only connection.
 pub(super) fn prepare_reader(
     connection: &Connection,
     busy_timeout: Duration,
@@ -85,7 +85,7 @@ pub(super) fn prepare_reader(
     connection.pragma_update(None, "cell_size_check", true)
 }
 
-/// Makes the file one with a write-ahead log. Nobody else may be doing so at the same time.
+/// Gives the file a write-ahead log. No other process may do so at the same time.
 pub(super) fn use_wal(connection: &Connection, path: &Path) -> Result<()> {
     let mode = switch(connection).map_err(|error| located(path, error))?;
     if mode.eq_ignore_ascii_case("wal") {
@@ -100,8 +100,8 @@ pub(super) fn use_wal(connection: &Connection, path: &Path) -> Result<()> {
     ))
 }
 
-/// Returns the journal mode that comes of it. The statement is followed to its end: it commits only
-/// after its row, and an error of that commit leaves the file as it was.
+/// Switches the journal mode and returns the result. Steps the statement to its end, because it
+/// commits only after its row, and an error of that commit leaves the file as it was.
 fn switch(connection: &Connection) -> rusqlite::Result<String> {
     let mut statement = connection.prepare(USE_WAL)?;
     let mut rows = statement.query([])?;
@@ -112,13 +112,13 @@ fn switch(connection: &Connection) -> rusqlite::Result<String> {
     Ok(mode)
 }
 
-/// The journal mode in force.
+/// Current journal mode.
 pub(super) fn journal_mode(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
 }
 
 impl Durability {
-    /// The value of `PRAGMA synchronous`.
+    /// Value of `PRAGMA synchronous`.
     pub(super) fn synchronous(self) -> i64 {
         match self {
             Self::Fast => 1,
@@ -132,8 +132,8 @@ fn open(path: &Path, flags: OpenFlags, options: &OpenOptions) -> Result<Connecti
     Connection::open_with_flags(file, flags).map_err(|error| located(path, error))
 }
 
-/// What opens the file on the VFS of `options`. Another than the system's is named in a URI, the one
-/// way that the pool of readers knows too.
+/// Path and flags that open the file on the VFS of `options`. A VFS other than the system's is
+/// named in a URI, which is the only way that the pool of readers supports.
 pub(super) fn located_on(
     path: &Path,
     flags: OpenFlags,
@@ -160,7 +160,7 @@ fn prepare_writer(connection: &Connection, options: &OpenOptions) -> rusqlite::R
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     verbs::add_function(connection)?;
-    // The log is checkpointed by us, where every result is looked at.
+    // This package makes the checkpoints itself, and checks every result.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     for (pragma, value) in [
         ("synchronous", options.durability.synchronous()),
@@ -169,7 +169,7 @@ fn prepare_writer(connection: &Connection, options: &OpenOptions) -> rusqlite::R
         ("foreign_keys", 1),
         ("trusted_schema", 0),
         ("cell_size_check", 1),
-        // Sorting never leaves memory: a queue's temporary tables are small.
+        // Sorting stays in memory: a queue's temporary tables are small.
         ("temp_store", 2),
     ] {
         connection.pragma_update(None, pragma, value)?;

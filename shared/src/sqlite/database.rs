@@ -1,4 +1,4 @@
-//! One open database file.
+//! Open database file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,6 +10,7 @@ use super::checkpoint::{DUE_AT, EXCLUSIVE_AT};
 use super::checkpointer::{move_log, truncate};
 use super::connection::{check_version, journal_mode, open_reader, open_writer, use_wal};
 use super::fault::located;
+use super::file_identity::{Identity, beside};
 use super::heartbeats::Heartbeats;
 use super::in_place::InPlace;
 use super::in_use::{Share, Whole};
@@ -22,7 +23,6 @@ use super::migrate::{Birth, is_behind, lines, migrate};
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::owners::explained;
-use super::place::{Identity, beside};
 use super::queue_ids::{QueueIds, known};
 use super::readers::{Readers, snapshot};
 use super::writer::{TRANSACTION, Writer};
@@ -34,7 +34,7 @@ use crate::sidecar::{Local, Sidecar};
 /// Bytes of log that a one-shot program leaves to others.
 const ONE_SHOT_LOG: u64 = 512 * 1024;
 
-/// One open database file: one connection that writes, others that read.
+/// Open database file: one connection that writes, others that read.
 #[derive(Debug)]
 pub struct Database {
     path: PathBuf,
@@ -45,8 +45,8 @@ pub struct Database {
     readers: Readers,
     coordination: Arc<dyn Coordination>,
     queue_ids: Arc<QueueIds>,
-    /// Shared by everybody who has the file open to write, so that one who opens it knows it is the
-    /// first.
+    /// Lock that every process with the file open for writing shares, so that a process that opens
+    /// the file can tell if it is the first.
     open: Option<LockFile>,
     in_place: InPlace,
     share: Share,
@@ -59,11 +59,11 @@ enum Access {
 }
 
 impl Database {
-    /// Opens the file at `path`, creating and migrating it to the newest version of `lines` as
-    /// `options` allow. A line in the file that `lines` does not name is left alone.
+    /// Opens the file at `path`. Creates it and migrates it to the newest version of `lines` as
+    /// `options` allow. Leaves lines alone that the file has and `lines` does not name.
     ///
     /// # Errors
-    /// [`Error::Unusable`] with one sentence on what to do: a directory, a missing folder, no
+    /// [`Error::Unusable`] with one sentence on the way out: a directory, a missing folder, no
     /// permission, not `SQLite`, damaged, a newer schema, a part of one, a network file system, a
     /// full disk. [`Error::Busy`] if another process keeps it locked.
     pub fn open(path: &Path, options: OpenOptions, lines: &[Line]) -> Result<Self> {
@@ -103,15 +103,15 @@ impl Database {
         })
     }
 
-    /// Runs `operation` in a write transaction, possibly together with those of other threads,
-    /// and returns after the commit that holds it. If the shared transaction fails, each
-    /// operation is run again alone, so it must change nothing but the database, and never end
-    /// the transaction or call `write` itself. A panic of the operation is resumed here.
+    /// Runs `operation` in a write transaction, possibly together with those of other threads, and
+    /// returns after its commit. If the shared transaction fails, each operation runs again alone,
+    /// so it must change nothing but the database, and must neither end the transaction nor call
+    /// `write`. A panic of the operation resumes here.
     ///
     /// # Errors
-    /// The operation's own (nothing is written then); [`Error::Busy`] once the busy timeout has
-    /// passed without the operation having begun; [`Error::CommitUnknown`];
-    /// [`Error::Unusable`] for a full or failing disk.
+    /// The operation's own (nothing is written then); [`Error::Busy`] if the busy timeout passed
+    /// before the operation began; [`Error::CommitUnknown`]; [`Error::Unusable`] for a full or
+    /// failing disk.
     pub fn write<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
@@ -120,10 +120,11 @@ impl Database {
         self.writer()?.write(operation, false)
     }
 
-    /// As [`write`](Self::write), for an operation that executes one statement and nothing else
-    /// (what it reads after that, another process may have changed). Where no other thread writes,
-    /// the statement is a transaction of its own: that saves BEGIN and COMMIT, a tenth of a commit.
-    /// An error or a panic after the statement undoes nothing then, so there must be none.
+    /// As [`write`](Self::write), for an operation that executes a single statement. (Another
+    /// process may change rows before a second one reads them.) While no other thread writes, the
+    /// statement is a transaction of its own, which saves BEGIN and COMMIT, a tenth of a commit. An
+    /// error or a panic after the statement would undo nothing, so the operation must not fail
+    /// there.
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -135,10 +136,10 @@ impl Database {
         self.writer()?.write(operation, true)
     }
 
-    /// Runs `operation` in a write transaction of its own, on a second connection that queues up
-    /// behind nothing of this process. It is for heartbeats alone: the commit survives any crash of
-    /// the process, but a power cut may undo it whatever the durability, which loses no more than
-    /// the time since the last one.
+    /// Runs `operation` in a write transaction of its own, on a second connection that waits for no
+    /// queue of this process. For heartbeats only: the commit survives any crash of the process,
+    /// but a power cut may undo it at any durability, which loses no more than the time since the
+    /// last one.
     ///
     /// # Errors
     /// The operation's own (nothing is written then); [`Error::Busy`] once `patience` has passed;
@@ -153,7 +154,8 @@ impl Database {
             .beat(&self.path, &self.options, writer, patience, operation)
     }
 
-    /// Opens what the first [`beat`](Self::beat) needs, for a worker to which every one will matter.
+    /// Opens the connection for [`beat`](Self::beat) in advance, for a worker that depends on every
+    /// heartbeat.
     ///
     /// # Errors
     /// As [`beat`](Self::beat).
@@ -173,7 +175,7 @@ impl Database {
         }
     }
 
-    /// Runs `query` on a snapshot that holds every commit that returned before.
+    /// Runs `query` on a snapshot with every commit that returned before.
     pub fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         match &self.access {
             Access::Read(connection) => snapshot(&mut lock(connection), &self.path, query),
@@ -185,12 +187,12 @@ impl Database {
         }
     }
 
-    /// Prepares what every write needs and these statements, which [`write`](Self::write) will
-    /// execute through `prepare_cached`, so that the first execution takes no longer than the
-    /// next. One-shot programs, which execute few of them, and read-only ones skip that.
+    /// Prepares the statements of every write, and these, which [`write`](Self::write) will execute
+    /// through `prepare_cached`, so that the first execution takes no longer than the next.
+    /// One-shot programs, which execute few of them, and read-only ones skip that.
     ///
     /// # Errors
-    /// What `SQLite` refuses about a statement.
+    /// The error of `SQLite` about a statement.
     pub fn prepare(&self, statements: &[&str]) -> Result<()> {
         if let Access::Write(writer) = &self.access
             && !self.options.one_shot
@@ -208,28 +210,28 @@ impl Database {
         Ok(())
     }
 
-    /// Moves the log into the file as the background thread would, on this thread, so that a
-    /// simulation says when. Returns what went wrong, if anything did.
+    /// Moves the log into the file on this thread, as the background thread would, so that a
+    /// simulation chooses the time. Returns the error of the checkpoint, if it failed.
     ///
     /// # Errors
-    /// When it was opened for reading only.
+    /// If it was opened for reading only.
     #[cfg(feature = "internals")]
     pub fn checkpoint(&self) -> Result<Option<String>> {
         Ok(self.writer()?.checkpoint(&self.options))
     }
 
-    /// A number that changes when anybody commits, this process included. Compare it only with
-    /// what the same `Database` returned.
+    /// Number that changes when any process commits, this one included. Compare it only with
+    /// numbers from the same `Database`.
     ///
-    /// It is asked for every few seconds, so it looks after the file besides: whether it still is
-    /// where it was opened, and whether its log was made long by programs that have gone.
+    /// Callers ask for it every few seconds, so it also checks if the file is still where it was
+    /// opened, and if programs that have gone left a long log.
     ///
     /// # Errors
-    /// [`Error::Gone`], from then on at every write too; [`Error::Unusable`].
+    /// [`Error::Gone`], and from then on at every write; [`Error::Unusable`].
     pub fn change_counter(&self) -> Result<i64> {
         let now = self.now().boot;
         self.in_place.look(&self.sidecar, &self.share, now)?;
-        // Of a file that is not the system's, only SQLite knows.
+        // For a file outside the system's VFS, only SQLite knows.
         let on_disk = self.options.vfs.is_none();
         let log = on_disk.then(|| LogStamp::of(&beside(&self.path, "-wal")));
         let log = log.flatten();
@@ -239,7 +241,7 @@ impl Database {
         self.readers.change_counter(log)
     }
 
-    /// Refuses to write where a newer program has migrated the file since it was opened.
+    /// Refuses to write if a newer program has migrated the file since it was opened.
     pub(super) fn check_known(&self, connection: &Connection) -> Result<()> {
         let newer = self.writer()?.known().check(connection);
         match newer.map_err(|error| located(&self.path, error))? {
@@ -248,17 +250,17 @@ impl Database {
         }
     }
 
-    /// How long a write waits for other processes.
+    /// Time for which a write waits for other processes.
     pub fn busy_timeout(&self) -> Duration {
         self.options.busy_timeout
     }
 
-    /// How it was opened.
+    /// Options it was opened with.
     pub(super) fn options(&self) -> &OpenOptions {
         &self.options
     }
 
-    /// What went wrong in the background.
+    /// Error of the background thread.
     pub(super) fn trouble(&self) -> Option<String> {
         match &self.access {
             Access::Write(writer) => writer.trouble(),
@@ -266,8 +268,8 @@ impl Database {
         }
     }
 
-    /// Looks at the connection whose pragmas matter: the one that writes, or one as a write would
-    /// open it, which changes nothing. Only where that is refused, the one that reads.
+    /// Runs `look` on the connection whose pragmas matter: the one that writes, or a new one opened
+    /// as for a write, which changes nothing. If that is refused, the one that reads.
     pub(super) fn on_the_connection<T>(
         &self,
         look: impl FnOnce(&Connection) -> Result<T>,
@@ -281,12 +283,12 @@ impl Database {
         }
     }
 
-    /// The schema lines in the file, those this program does not know included.
+    /// Schema lines in the file, including those that this program does not know.
     pub fn lines(&self) -> Result<Vec<AppliedLine>> {
         self.read(|connection| lines(connection, &self.path))
     }
 
-    /// The file, absolute and without symbolic links.
+    /// Path of the file, absolute and without symbolic links.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -296,22 +298,22 @@ impl Database {
         &self.sidecar
     }
 
-    /// How the processes at this file find each other.
+    /// Coordination of the processes at this file.
     pub fn coordination(&self) -> &Arc<dyn Coordination> {
         &self.coordination
     }
 
-    /// The numbers of queues and handlers that are known to this process.
+    /// Known queue ids.
     pub fn queue_ids(&self) -> &Arc<QueueIds> {
         &self.queue_ids
     }
 
-    /// The clocks.
+    /// Current time.
     pub fn now(&self) -> Now {
         self.options.clock.now()
     }
 
-    /// The clocks, for what reads them later.
+    /// Clocks, for code that reads them later.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.options.clock)
     }
@@ -322,8 +324,8 @@ impl Database {
     }
 }
 
-/// Where nobody stays who would move the log into the file, a one-shot program that leaves a long one
-/// does: all of it if it is the only one, and if others are there, once none of them seems to.
+/// A one-shot program that leaves a long log moves it into the file if no process stays that would:
+/// all of it if it is the only one; with others, once none of them seems to do so.
 impl Drop for Database {
     fn drop(&mut self) {
         let (Access::Write(writer), Some(open)) = (&self.access, &self.open) else {
@@ -333,7 +335,7 @@ impl Drop for Database {
         if frames < DUE_AT || writer.trouble().is_some() || self.in_place.check().is_err() {
             return;
         }
-        // What fails here is tried again by the next program, and told by it.
+        // The next program tries again after an error here, and reports it.
         if matches!(open.try_exclusive(), Ok(true)) {
             let _ = truncate(&writer.connection());
         } else if frames >= EXCLUSIVE_AT {
@@ -369,8 +371,8 @@ fn open_to_write(
         .map_err(|error| sidecar_refused(path, error))?;
     let lock_path = sidecar.writer_lock();
     let upgraded = || Ok(!is_behind(path, &lines(&connection, path)?, wanted)?);
-    // Several programs may make a file at the same time; one that is there belongs to those who have
-    // it open. A share of one's own comes later.
+    // Several programs may create a file at the same time. An existing file belongs to the
+    // processes that have it open. This one takes its share later.
     let whole = if behind_wanted && !applied.is_empty() {
         Whole::take_to_upgrade(sidecar, options.busy_timeout, upgraded)?
     } else {
@@ -387,8 +389,7 @@ fn open_to_write(
         migrate(&mut connection, path, wanted, birth)?;
     }
     drop(whole);
-    // The log of a file that was just made holds nothing old, and an emptied one costs the first
-    // commit a sync.
+    // The log of a new file holds nothing old, and emptying it would cost the first commit a sync.
     if open.try_exclusive()? && !applied.is_empty() {
         empty_log(&connection, path, options)?;
     }
@@ -406,14 +407,14 @@ fn open_to_write(
     Ok((writer, open))
 }
 
-/// The first to open the file empties the log, so that after a power cut nothing rolled back
-/// comes to life again from it. One-shot programs do so only once it has grown to where reading
-/// it back costs each of them more than emptying it.
+/// Empties the log if this process is the first to open the file, so that after a power cut no
+/// rolled-back write comes back from it. One-shot programs do so only for a log so long that
+/// reading it back costs each of them more.
 fn empty_log(connection: &Connection, path: &Path, options: &OpenOptions) -> Result<()> {
     let tolerated = if options.one_shot { ONE_SHOT_LOG } else { 0 };
     let is_long = match options.vfs {
         None => log_size(path) > tolerated,
-        // Nobody but SQLite sees it there.
+        // Only SQLite sees the log there.
         Some(_) => !options.one_shot,
     };
     if is_long {
@@ -427,7 +428,7 @@ pub(super) fn log_size(path: &Path) -> u64 {
     std::fs::metadata(beside(path, "-wal")).map_or(0, |metadata| metadata.len())
 }
 
-/// A file that lacks the queue, or a part of it that this program needs.
+/// Error for a file without a queue, or without a part of it that this program needs.
 fn behind(path: &Path, applied: &[AppliedLine]) -> Error {
     let what = if applied.is_empty() {
         "there is no queue in this file yet; the first task added creates it, or name another file"

@@ -1,4 +1,4 @@
-//! What can be told about a file and the connection to it, for `doctor`.
+//! Findings about a file and its connection, for `doctor`.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
 const QUICK_CHECK: &str = statement(include_str!("../../queries/quick_check.sql"));
 const INTEGRITY_CHECK: &str = statement(include_str!("../../queries/integrity_check.sql"));
 
-/// A write-ahead log longer than this, in bytes, is kept by a reader that does not end, or by
-/// nobody checkpointing.
+/// Bytes above which a write-ahead log is too long: a reader does not end, or no process makes
+/// checkpoints.
 const LONG_LOG: u64 = 64 * 1024 * 1024;
 
-/// Whoever writes for longer than this does not finish.
+/// Time after which a writer counts as stuck.
 const STUCK: Duration = Duration::from_secs(1);
 
 fn fine(what: &str, value: impl Into<String>) -> Finding {
@@ -45,7 +45,7 @@ fn wrong(what: &str, value: impl Into<String>, problem: &str) -> Finding {
     }
 }
 
-/// The same where commands help.
+/// Makes a finding with commands that help.
 fn curable(what: &str, value: impl Into<String>, problem: &str, remedy: Remedy) -> Finding {
     Finding {
         remedy: Some(remedy),
@@ -54,11 +54,11 @@ fn curable(what: &str, value: impl Into<String>, problem: &str, remedy: Remedy) 
 }
 
 impl Database {
-    /// Looks at the file and at the connection that writes to it. `deep` also compares every index
-    /// with its table, which reads the whole file.
+    /// Checks the file and the connection that writes to it. `deep` also compares every index with
+    /// its table, which reads the whole file.
     ///
     /// # Errors
-    /// Where the file cannot be read at all.
+    /// If the file cannot be read at all.
     pub fn diagnose(&self, deep: bool) -> Result<Vec<Finding>> {
         let mut findings = vec![sqlite_version(), self.file_system(), self.log()];
         findings.push(self.side_files());
@@ -123,7 +123,7 @@ impl Database {
         curable("WAL bytes", size.to_string(), &problem, remedy)
     }
 
-    /// Whether somebody writes and does not finish. Nothing is written for it.
+    /// Finding about a process that writes and does not finish. Writes nothing to find out.
     fn stuck(&self) -> Finding {
         match self.stuck_writer() {
             None => fine("writer", "none stuck"),
@@ -144,7 +144,7 @@ impl Database {
                 return locking_alone(&path).map(named);
             }
         }
-        // A program that does not know of that lock.
+        // A program that does not know the lock may hold SQLite's own.
         let options = OpenOptions {
             busy_timeout: STUCK,
             ..self.options().clone()
@@ -156,8 +156,8 @@ impl Database {
         }
     }
 
-    /// Moves the whole write-ahead log into the file and empties it; false if somebody reads or
-    /// writes.
+    /// Moves the whole write-ahead log into the file and empties it; false if another connection
+    /// reads or writes.
     ///
     /// # Errors
     /// [`Error::Unusable`](crate::Error::Unusable) for a full or failing disk.

@@ -1,23 +1,23 @@
-//! When to look for scheduled tasks that came due. Looking costs a statement, so a claim looks only
-//! when a task it knows of is due, or when other processes may have scheduled one meanwhile.
+//! Times at which to look for scheduled tasks that came due. A look costs a statement, so a claim
+//! looks only when a known task is due, or when other processes may have scheduled one meanwhile.
 
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 
-/// Milliseconds between looks while nothing known is due: how late a claim may notice what another
-/// process scheduled.
+/// Milliseconds between looks while no known task is due: the longest delay until a claim notices a
+/// task that another process scheduled.
 const LOOK_EVERY_MS: u128 = 100;
 
-/// What the last look found; the default is never to have looked.
+/// Result of the last look. The default has never looked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Due {
     looked_at: Option<BootTime>,
     next: Option<Timestamp>,
-    /// How far the wall clock was ahead at most since the last look.
+    /// Most milliseconds by which the wall clock was ahead of boot time since the last look.
     ahead_ms: Option<i64>,
 }
 
 impl Due {
-    /// A look at `now` that found `next` to come due next.
+    /// Result of a look at `now` that found `next` as the next due time.
     pub fn found(next: Option<Timestamp>, now: Now) -> Self {
         Self {
             looked_at: Some(now.boot),
@@ -26,7 +26,7 @@ impl Due {
         }
     }
 
-    /// Something was scheduled at `now`: the next claim looks.
+    /// Takes in a task that was scheduled at `now`: the next claim looks.
     #[must_use]
     pub fn scheduled(self, now: Now) -> Self {
         Self {
@@ -35,13 +35,13 @@ impl Due {
         }
     }
 
-    /// Whether the wall clock was set back: what was scheduled by it may be far from its time.
+    /// True if the wall clock was set back: run times that were set by it may now be far off.
     pub fn is_set_back(self, now: Now) -> bool {
         self.ahead_ms
             .is_some_and(|before| before.saturating_sub(now.ahead_ms()) > SMALL_STEP_MS)
     }
 
-    /// Whether a claim at `now` has to look again.
+    /// True if a claim at `now` has to look again.
     pub fn must_look(self, now: Now) -> bool {
         self.is_set_back(now)
             || self.next.is_some_and(|next| next <= now.wall)
@@ -77,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_scheduled_meanwhile_is_looked_for_at_once() {
+    fn a_task_scheduled_meanwhile_is_looked_for_at_once() {
         let found = Due::found(None, at(0));
         assert!(!found.must_look(at(1)));
         assert!(found.scheduled(at(1)).must_look(at(1)));
     }
 
-    /// The clock as it was set back by `back`, `later` milliseconds after the start.
+    /// Clock that was set back by `back`, at `later` milliseconds after the start.
     fn set_back(later: i64, back: i64) -> Now {
         let now = at(later);
         Now {
@@ -109,7 +109,7 @@ mod tests {
         }
 
         #[test]
-        fn a_clock_set_back_is_measured_from_the_farthest_it_was(
+        fn a_clock_set_back_is_measured_from_its_latest_time(
             earlier in 0..20_000_i64, back in 0..20_000_i64,
         ) {
             let ahead = Now { wall: Timestamp(at(0).wall.0 + earlier), ..at(0) };

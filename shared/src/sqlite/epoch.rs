@@ -1,5 +1,5 @@
-//! Epochs: each life of a file that was put back to an earlier state. No claim of one life is good
-//! in another, however alike they are: tokens begin anew, far above those before, and ids go on
+//! Epochs: each restore of a file to an earlier state begins one. No claim of one epoch is valid in
+//! another, however alike they are: tokens start again far above the earlier ones, and ids continue
 //! above the highest that was given out.
 
 use rusqlite::{Connection, params};
@@ -13,16 +13,16 @@ const EPOCH: &str = statement(include_str!("../../queries/restore/epoch.sql"));
 const HOLD_ID: &str = statement(include_str!("../../queries/restore/hold_id.sql"));
 const TOKENS: &str = statement(include_str!("../../queries/restore/tokens.sql"));
 
-/// Claims of one task in one epoch, at most: the epoch stands in the token's bits above these.
+/// Bits of a token that count the claims of one task in one epoch. The epoch is in the bits above.
 const TOKEN_BITS: u32 = 32;
 
-/// Ids left out where the file does not tell which were given out.
+/// Number of ids that are skipped if the file does not tell which were given out.
 const UNKNOWN_IDS: i64 = 1_000_000;
 
-/// Epochs left out at most where the file does not tell in which it was.
+/// Most epochs that are skipped if the file does not tell its own.
 const UNKNOWN_EPOCHS: u64 = 1024;
 
-/// How far a file has come.
+/// Epoch and highest id of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Past {
     epoch: i64,
@@ -30,7 +30,7 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Of the file that a connection reads.
+    /// Reads them from a connection's file.
     pub(super) fn of(connection: &Connection) -> rusqlite::Result<Self> {
         connection.query_row(PAST, [], |row| {
             Ok(Self {
@@ -40,8 +40,8 @@ impl Past {
         })
     }
 
-    /// The epoch and the lowest last id of a file in this state that takes the place of one that
-    /// had come so far; of `None` it cannot be told.
+    /// Epoch and lowest last id for a file in this state that replaces one in state `replaced`;
+    /// `None` for an unknown state.
     fn after(self, replaced: Option<Self>, random: u64) -> Self {
         let left_out = i64::try_from(random % UNKNOWN_EPOCHS).unwrap_or(0);
         let before = replaced.unwrap_or(Self {
@@ -55,11 +55,11 @@ impl Past {
     }
 }
 
-/// Begins a new epoch, within the caller's transaction, in a file that takes the place of one that
-/// had come so far (`None`: that cannot be told). Nothing may run in it. Returns the epoch.
+/// Begins a new epoch, within the caller's transaction, in a file that replaces one in that state
+/// (`None`: unknown). No task may run in it. Returns the epoch.
 ///
 /// # Errors
-/// What `SQLite` refuses.
+/// The errors of `SQLite`.
 pub(super) fn begin(
     connection: &Connection,
     replaced: Option<Past>,
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_left_out_widely() {
+    fn unknown_epochs_and_ids_are_skipped_by_a_wide_margin() {
         let next = past(2, 10).after(None, 1023);
         assert_eq!(next, past(2 + 1023 + 1, 10 + 1_000_000));
         assert!(past(2, 10).after(None, 0).epoch > 2);

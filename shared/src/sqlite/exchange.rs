@@ -1,27 +1,27 @@
-//! The names that change when another file takes a database's place. They are looked up in folders
-//! that were opened before: where somebody else can write to what lies above, a link may be put in the
-//! path at any moment, and nobody follows it.
+//! Renames that replace a database. They look names up in folders that were opened before. If
+//! another user can write to a folder above, a link may appear in the path at any moment, and these
+//! renames do not follow it.
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::file_identity::beside;
 use super::locate::COMPANIONS;
-use super::place::beside;
 use crate::error::{Error, Result};
 use crate::sidecar::Sidecar;
 use crate::sidecar::files::{self, Folder};
 
-/// The name of a file that may be a database that was replaced.
+/// Name of a file that may be a replaced database.
 const SWAP: &str = "swap.db";
-/// The name of a file that is to take a database's place.
+/// Name of a file that is to replace a database.
 const NEW: &str = "new.db";
 
-/// A name in an opened folder.
+/// Name in an opened folder.
 #[derive(Debug)]
 struct Entry<'a> {
     folder: &'a Folder,
-    /// For messages; its last part is the name.
+    /// Path for messages; its last part is the name.
     path: PathBuf,
 }
 
@@ -43,10 +43,10 @@ impl Entry<'_> {
     }
 }
 
-/// The folder that a database lies in.
+/// Folder of a database.
 #[derive(Debug)]
 pub(super) struct Beside {
-    /// The database.
+    /// Path of the database.
     path: PathBuf,
     folder: Folder,
 }
@@ -55,7 +55,7 @@ impl Beside {
     /// Opens the folder of the database at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system refuses, or there is a link in the path.
+    /// [`Error::Io`] if the system refuses, or there is a link in the path.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let folder = files::split(path).and_then(|(folder, _)| Folder::whosever(folder));
         let folder = folder.map_err(|error| {
@@ -70,7 +70,7 @@ impl Beside {
         })
     }
 
-    /// The database, with `suffix` after its name.
+    /// Name of the database, with `suffix` after it.
     fn entry(&self, suffix: &str) -> Entry<'_> {
         Entry {
             folder: &self.folder,
@@ -78,7 +78,7 @@ impl Beside {
         }
     }
 
-    /// Removes the database if it is empty. Whether it is gone.
+    /// Removes the database if it is empty. Returns true if it is gone.
     pub(super) fn remove_empty(&self) -> bool {
         let entry = self.entry("");
         match self.folder.size(entry.name()) {
@@ -88,7 +88,7 @@ impl Beside {
         }
     }
 
-    /// A suffix with which nothing has the database's name yet.
+    /// Suffix that no file with the database's name has yet.
     fn free_suffix(&self) -> String {
         let suffix = |number: u64| format!(".before-restore-{number}");
         let taken = |suffix: &str| {
@@ -105,7 +105,7 @@ impl Beside {
         suffix(number)
     }
 
-    /// Gives the log of a database that is gone, or is to go, another name: it would be played into
+    /// Renames the log of a database that is gone or will go. Otherwise `SQLite` would replay it into
     /// the new one.
     fn set_log_aside(&self, kept: &str) -> Result<()> {
         for companion in COMPANIONS {
@@ -124,7 +124,7 @@ impl Beside {
     }
 }
 
-/// The folder in which a file is made ready.
+/// Folder for preparing a file.
 #[derive(Debug)]
 pub(super) struct Staging {
     path: PathBuf,
@@ -132,10 +132,11 @@ pub(super) struct Staging {
 }
 
 impl Staging {
-    /// Makes the folder anew, but keeps what an interrupted restore may have replaced: where that is now.
+    /// Empties the folder, but keeps a file that an interrupted restore may have replaced, and
+    /// returns its new path.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system refuses.
+    /// [`Error::Io`] if the system refuses.
     pub(super) fn clear(database: &Beside, sidecar: &Sidecar) -> Result<(Self, Option<PathBuf>)> {
         let path = sidecar.staging();
         let refused = |error| Error::io(format!("cannot empty {}", path.display()), error);
@@ -170,17 +171,17 @@ impl Staging {
         }
     }
 
-    /// What may be a database that was replaced.
+    /// File that may be a replaced database.
     fn swap(&self) -> Entry<'_> {
         self.entry(SWAP)
     }
 
-    /// Whether something is left that may be a database that was replaced.
+    /// True if a file is left that may be a replaced database.
     pub(super) fn keeps_something(&self) -> bool {
         self.swap().is_there()
     }
 
-    /// Where the new file is made.
+    /// Path for the new file.
     pub(super) fn new_file(&self) -> PathBuf {
         self.path.join(NEW)
     }
@@ -188,7 +189,7 @@ impl Staging {
     /// Creates an empty file, private to the owner of the database, for `SQLite` to fill.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system refuses.
+    /// [`Error::Io`] if the system refuses.
     pub(super) fn create(&self) -> Result<PathBuf> {
         let new = self.entry(NEW);
         let made = self.folder.new_file(new.name());
@@ -196,47 +197,50 @@ impl Staging {
         Ok(new.path)
     }
 
-    /// Puts the new file on disk, which no connection of this process has open: to close it here would
-    /// drop `SQLite`'s locks.
+    /// Syncs the new file to disk. No connection of this process may have it open: closing it here
+    /// would drop `SQLite`'s locks.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system refuses.
+    /// [`Error::Io`] if the system refuses.
     pub(super) fn sync(&self) -> Result<()> {
         let new = self.entry(NEW);
         let synced = self.folder.sync_file(new.name());
         synced.map_err(|error| Error::io(format!("cannot sync {}", new.path.display()), error))
     }
 
-    /// Has the new file take the place of `database`, which is free. An empty file there was made by
-    /// this, or by a program that has yet to create its tables.
+    /// Moves the new file to the path of `database`, where there is none. An empty file there is
+    /// from an earlier attempt, or from a program that has yet to create its tables.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system refuses.
-    pub(super) fn take_free_place(&self, database: &Beside) -> Result<()> {
+    /// [`Error::Io`] if the system refuses.
+    pub(super) fn move_to_free_path(&self, database: &Beside) -> Result<()> {
         database.set_log_aside(&database.free_suffix())?;
         self.entry(NEW).rename(&database.entry(""))?;
         database.sync()
     }
 
-    /// Has the new file and `database` change places. Returns where the old one is kept.
+    /// Exchanges the new file and `database`. Returns the path of the old one.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system refuses.
+    /// [`Error::Io`] if the system refuses.
     pub(super) fn exchange(&self, database: &Beside, is_damaged: bool) -> Result<PathBuf> {
         let suffix = database.free_suffix();
-        let (swap, place) = (self.swap(), database.entry(""));
-        // By this name a later restore knows that it may be what was replaced.
+        let (swap, current) = (self.swap(), database.entry(""));
+        // The name tells a later restore that this may be a replaced database.
         self.entry(NEW).rename(&swap)?;
         if is_damaged {
             database.set_log_aside(&suffix)?;
         }
         let exchanged = self
             .folder
-            .exchange(swap.name(), place.folder, place.name());
+            .exchange(swap.name(), current.folder, current.name());
         exchanged.map_err(|error: io::Error| {
-            let (swap, place) = (swap.path.display(), place.path.display());
+            let (swap, current) = (swap.path.display(), current.path.display());
             let help = "move the database away and restore again";
-            Error::io(format!("cannot exchange {swap} and {place}; {help}"), error)
+            Error::io(
+                format!("cannot exchange {swap} and {current}; {help}"),
+                error,
+            )
         })?;
         database.sync()?;
         let kept = database.entry(&suffix);
@@ -259,13 +263,13 @@ mod tests {
         fs::read_to_string(path).unwrap_or_default()
     }
 
-    /// Renames went by path: who could write to a folder above could put a link in its place between two
-    /// of them, and root moved files wherever that led.
+    /// Bug: renames went by path. A user who could write to a folder above could put a link in the
+    /// path between two renames, and root then moved files wherever the link led.
     #[test]
-    fn a_link_that_is_put_in_the_path_meanwhile_is_not_followed() {
-        let place = tempfile::tempdir().unwrap();
-        let place = place.path().canonicalize().unwrap();
-        let (own, other) = (place.join("own"), place.join("other"));
+    fn a_link_put_into_the_path_meanwhile_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let (own, other) = (folder.join("own"), folder.join("other"));
         for folder in [&own, &other] {
             fs::create_dir_all(folder.join("q.db.d/restore")).unwrap();
             fs::write(folder.join("q.db"), "old").unwrap();
@@ -276,11 +280,11 @@ mod tests {
         let (staging, found) = Staging::clear(&database, &Sidecar::of(&path)).unwrap();
         assert_eq!(found, None);
         fs::write(staging.create().unwrap(), "new").unwrap();
-        fs::rename(&own, place.join("moved")).unwrap();
+        fs::rename(&own, folder.join("moved")).unwrap();
         symlink(&other, &own).unwrap();
         let kept = staging.exchange(&database, true).unwrap();
-        let kept = place.join("moved").join(kept.file_name().unwrap());
-        assert_eq!(content(&place.join("moved/q.db")), "new");
+        let kept = folder.join("moved").join(kept.file_name().unwrap());
+        assert_eq!(content(&folder.join("moved/q.db")), "new");
         assert_eq!(content(&kept), "old");
         assert_eq!(content(&other.join("q.db")), "old");
         assert_eq!(content(&other.join("q.db.d/restore/new.db")), "planted");
@@ -288,9 +292,9 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_exchange_left_is_kept_under_a_name_that_lasts() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().canonicalize().unwrap().join("q.db");
+    fn leftovers_of_an_interrupted_exchange_are_kept_under_a_lasting_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("q.db");
         let (database, sidecar) = (Beside::open(&path).unwrap(), Sidecar::of(&path));
         fs::create_dir_all(sidecar.staging()).unwrap();
         fs::write(sidecar.staging().join("swap.db"), "old").unwrap();
@@ -298,7 +302,7 @@ mod tests {
         assert_eq!(content(&found.unwrap()), "old");
         assert!(!staging.keeps_something());
         fs::write(staging.create().unwrap(), "new").unwrap();
-        staging.take_free_place(&database).unwrap();
+        staging.move_to_free_path(&database).unwrap();
         assert_eq!(content(&path), "new");
     }
 }

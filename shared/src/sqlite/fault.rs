@@ -1,4 +1,4 @@
-//! What `SQLite` says, in our words: the one place that reads its error codes.
+//! Classification of `SQLite` errors: the only module that reads its error codes.
 
 use std::fmt;
 use std::os::raw::c_int;
@@ -11,55 +11,55 @@ use super::combine::Refusal;
 use crate::error::Error;
 use crate::remedy::Remedy;
 
-/// Why nothing more is written once the disk did not confirm a write.
+/// Reason for refusing every write once the disk has not confirmed one.
 pub(super) const NOT_CONFIRMED: &str =
     "the disk did not confirm a write, so nothing more is acknowledged";
 
-/// What kind of trouble a `SQLite` error is.
+/// Kind of a `SQLite` error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Somebody else holds a lock; the same call may succeed later.
+    /// Another connection holds a lock; the same call may succeed later.
     Busy,
-    /// No space is left.
+    /// The disk is full.
     Full,
-    /// No memory is left, or none that may be mapped.
+    /// Memory ran out, or memory that may be mapped.
     Memory,
     /// The system refused to read or write: a quota, a limit on the size of files, a device that
-    /// does not answer. Nothing that was acknowledged is lost by it.
+    /// does not answer. Loses no acknowledged write.
     Refused,
-    /// The file's content makes no sense.
+    /// The contents of the file make no sense.
     Corrupt,
-    /// The file is something else.
+    /// The file is not a database.
     NotADatabase,
     /// The file, its folder or its `-shm` cannot be written.
     ReadOnly,
-    /// The file, its `-wal` or its `-shm` cannot be opened: most often no descriptor is left.
+    /// The file, its `-wal` or its `-shm` cannot be opened: most often no descriptor is free.
     CannotOpen,
-    /// They may not be opened or locked, whatever is free.
+    /// They must not be opened or locked, however much is free.
     Denied,
-    /// The disk did not confirm a write. The kernel may have dropped the pages and call them
-    /// clean, so nothing that follows can be trusted.
+    /// The disk did not confirm a write. The kernel may have dropped the pages and call them clean,
+    /// so no later write can be trusted.
     Sync,
-    /// The disk refused something else.
+    /// The disk refused another operation.
     Io,
     /// A statement failed: a constraint, a type, an absent row.
     Statement,
 }
 
 impl Fault {
-    /// Classifies what `SQLite` returned.
+    /// Classifies an error of `SQLite`.
     pub fn of(error: &rusqlite::Error) -> Self {
         let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
             return Self::Statement;
         };
         match code {
             ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => Self::Sync,
-            // The only I/O errors that mean a full disk: the `-shm` could not be grown.
+            // The only I/O errors that mean a full disk: the `-shm` could not grow.
             ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_SHMOPEN => Self::Full,
             ffi::SQLITE_IOERR_NOMEM | ffi::SQLITE_IOERR_SHMMAP | ffi::SQLITE_IOERR_MMAP => {
                 Self::Memory
             }
-            // A read is refused with ENOMEM, too, where a group of processes has had its memory.
+            // A read also fails with ENOMEM in a control group that has used up its memory.
             ffi::SQLITE_IOERR_WRITE
             | ffi::SQLITE_IOERR_TRUNCATE
             | ffi::SQLITE_IOERR_READ
@@ -88,8 +88,8 @@ impl Fault {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing it. After a failed sync it
-    /// may not: what was acknowledged before may be gone.
+    /// True if the same call may succeed later without a change. False after a failed sync: earlier
+    /// acknowledged writes may be gone.
     pub fn may_pass(self) -> bool {
         match self {
             Self::Busy | Self::Full | Self::Memory | Self::Refused | Self::CannotOpen => true,
@@ -103,13 +103,13 @@ impl Fault {
         }
     }
 
-    /// Why a transaction did not begin.
+    /// Reason for a transaction not to begin.
     pub(super) fn of_begin(error: &rusqlite::Error) -> Refusal {
         Self::of(error).refusal(true)
     }
 
-    /// What an error of COMMIT says about the transaction: a busy or full one is certainly not in
-    /// the file (the frame that commits is written last), any other may be.
+    /// Meaning of a COMMIT error for the transaction: after busy or full it is certainly not in the
+    /// file (the frame that commits is written last); after any other error it may be.
     pub(super) fn of_commit(error: &rusqlite::Error) -> Refusal {
         let is_clean = error
             .sqlite_error()
@@ -117,8 +117,8 @@ impl Fault {
         Self::of(error).refusal(is_clean)
     }
 
-    /// The refusal of a transaction, `is_clean` if nothing of it can be in the file where no space is
-    /// left.
+    /// Refusal of a transaction. `is_clean` is true if a full disk means that nothing of it is in
+    /// the file.
     fn refusal(self, is_clean: bool) -> Refusal {
         match self {
             Self::Busy => Refusal::Busy,
@@ -137,7 +137,7 @@ impl Fault {
         }
     }
 
-    /// The error of `path` with that sentence and remedy.
+    /// Error of `path` with that sentence and remedy.
     fn located(
         self,
         path: &Path,
@@ -158,7 +158,7 @@ impl Fault {
         }
     }
 
-    /// The sentence for a person, and the commands that help; `None` where the file is not to blame.
+    /// Sentence for a person, and the commands that help; `None` if the file is not to blame.
     fn sentence(self) -> Option<(&'static str, Option<Remedy>)> {
         let remedy = match self {
             Self::Corrupt => Some(Remedy::RestoreOrSalvage),
@@ -199,8 +199,8 @@ impl Fault {
     }
 }
 
-/// The error of `path`, as far as the file is to blame for `error`; otherwise what
-/// `Error::from` makes of it.
+/// Error that names `path` if the file is to blame for `error`; otherwise the result of
+/// `Error::from`.
 pub(crate) fn located(path: &Path, error: rusqlite::Error) -> Error {
     let fault = Fault::of(&error);
     match fault.sentence() {
@@ -209,7 +209,7 @@ pub(crate) fn located(path: &Path, error: rusqlite::Error) -> Error {
     }
 }
 
-/// As [`located`] for an error that has passed through `Error::from` already.
+/// As [`located`], for an error that has passed through `Error::from` already.
 pub(super) fn relocated(path: &Path, error: Error) -> Error {
     match returned(error) {
         Ok(error) => located(path, error),
@@ -252,7 +252,7 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// One error told to several callers.
+/// Error that several callers receive.
 #[derive(Clone, Debug)]
 pub(super) struct Shared(pub(super) Arc<rusqlite::Error>);
 
@@ -269,7 +269,7 @@ impl std::error::Error for Shared {
 }
 
 impl Shared {
-    /// The error of `path`, as [`located`] words it.
+    /// Error of `path`, as [`located`] words it.
     pub(super) fn located(&self, path: &Path) -> Error {
         let fault = Fault::of(&self.0);
         if fault == Fault::Busy {
@@ -324,10 +324,10 @@ mod tests {
         }
     }
 
-    /// A full disk, a quota, or a process without memory or descriptors ended the worker, and what
-    /// it ran with it; now such a call is repeated. A failed sync still ends it.
+    /// Bug: a full disk, a quota, or a process without memory or descriptors ended the worker with
+    /// all its running tasks. Now such a call is repeated. A failed sync still ends the worker.
     #[test]
-    fn a_shortage_may_pass_and_nothing_that_casts_doubt_on_the_file_does() {
+    fn a_shortage_may_pass_and_doubt_about_the_file_does_not() {
         for code in [
             ffi::SQLITE_BUSY,
             ffi::SQLITE_FULL,

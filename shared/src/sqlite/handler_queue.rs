@@ -1,4 +1,4 @@
-//! Rows of `queue_queues`: a queue's part for one handler, or for commands.
+//! Handler queues: the rows of `queue_queues`, each a queue's part for one handler or for commands.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -16,18 +16,18 @@ pub const HANDLER_QUEUE_STATEMENTS: [(&str, &str); 2] = [
     ("handler_queue_create", HANDLER_QUEUE_CREATE),
 ];
 
-/// A row of `queue_queues`.
+/// Row of `queue_queues`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandlerQueue {
-    /// Its number in `queue_tasks.queue`.
+    /// Queue id, as in `queue_tasks.queue`.
     pub id: i64,
-    /// Whether fast-queue may write to it.
+    /// True if fast-queue may write to it.
     pub fast: bool,
-    /// Whether nothing is claimed from it.
+    /// True if claims skip it.
     pub paused: bool,
 }
 
-/// The handler queue of a queue and handler ('' for commands), if a task or a pause ever named it.
+/// Handler queue of a queue and handler ('' for commands), if a task or a pause ever named it.
 pub fn handler_queue(
     connection: &Connection,
     queue: &str,
@@ -37,7 +37,7 @@ pub fn handler_queue(
     Ok(query.query_row((queue, handler), read_row).optional()?)
 }
 
-/// The handler queue of a queue and handler. Creates it if there is none.
+/// Handler queue of a queue and handler. Creates it if there is none.
 pub fn handler_queue_or_create(
     connection: &Connection,
     queue: &str,

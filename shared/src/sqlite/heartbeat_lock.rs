@@ -1,5 +1,5 @@
-//! How heartbeats wait for the lock between processes: through files that stay open and one thread,
-//! however long the lock is held and however often a heartbeat gives up.
+//! Lock between processes for heartbeats. Its files stay open and one thread waits for it, however
+//! long it is held and however often a heartbeat gives up.
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use super::lock::LockFile;
 use super::operation::lock;
 use crate::error::Result;
 
-/// The lock and who waits for it, as another process would have them: of files of their own.
+/// Lock and waiting mark, on files of their own, as another process would have them.
 #[derive(Debug)]
 pub(super) struct HeartbeatTurns(Arc<Shared>);
 
@@ -28,18 +28,18 @@ struct Shared {
 )]
 struct State {
     has_thread: bool,
-    /// The thread waits for the lock, or is to.
+    /// The thread waits for the lock, or is about to.
     asked: bool,
     /// A heartbeat waits for the thread.
     wanted: bool,
     /// The thread has the lock for that heartbeat.
     held: bool,
-    /// Nobody asks any more.
+    /// No heartbeat will ask any more.
     over: bool,
 }
 
 impl HeartbeatTurns {
-    /// Opens the lock's file at `path` and the one beside it that shows who waits.
+    /// Opens the lock's file at `path` and the file beside it that shows waiting processes.
     pub(super) fn open(path: &Path) -> Result<Self> {
         Ok(Self(Arc::new(Shared {
             lock: LockFile::open(path)?,
@@ -49,9 +49,9 @@ impl HeartbeatTurns {
         })))
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Takes the lock if it is free.
     pub(super) fn try_take(&self) -> Result<Option<HeartbeatLock>> {
-        // A wait that an earlier heartbeat gave up goes on.
+        // A wait continues even if the heartbeat that began it gave up.
         let free = !lock(&self.0.state).asked && self.0.lock.try_exclusive()?;
         Ok(free.then(|| HeartbeatLock(Arc::clone(&self.0))))
     }
@@ -68,7 +68,7 @@ impl HeartbeatTurns {
         state.asked = true;
         state.wanted = true;
         self.0.changed.notify_all();
-        // Refused only while another process looks, and then the next wait shows it.
+        // Refused only while another process looks; the next wait shows it then.
         let _ = self.0.waiting.try_shared();
         let (mut state, _) = self
             .0
@@ -89,7 +89,7 @@ impl HeartbeatTurns {
 }
 
 impl Drop for HeartbeatTurns {
-    /// A thread that is in the middle of a wait ends after it.
+    /// A thread in the middle of a wait ends after it.
     fn drop(&mut self) {
         lock(&self.0.state).over = true;
         self.0.changed.notify_all();
@@ -97,7 +97,8 @@ impl Drop for HeartbeatTurns {
 }
 
 impl Shared {
-    /// Takes the lock whenever it is asked for. What nobody wants any more is let go at once.
+    /// Takes the lock whenever a heartbeat asks for it. Releases it at once if the heartbeat gave
+    /// up.
     fn wait_for_lock(&self) {
         loop {
             let state = self
@@ -121,7 +122,7 @@ impl Shared {
     }
 }
 
-/// The lock as a heartbeat holds it.
+/// Lock, held by a heartbeat.
 #[derive(Debug)]
 pub(super) struct HeartbeatLock(Arc<Shared>);
 

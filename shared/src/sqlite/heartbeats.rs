@@ -1,10 +1,10 @@
-//! The second connection that writes: heartbeats, which must come in time whatever the first one
-//! is busy with.
+//! Second connection that writes: heartbeats, which must be on time however busy the first one is.
 //!
-//! A heartbeat takes the lock between processes as another process would, and its own process
-//! lets it in between any two transactions. If it cannot have that lock in half of its time, it
-//! goes on without: the lock keeps order, and it is `SQLite`'s own that keeps the file sound. So a
-//! process stopped with the lock in its hand stops heartbeats only while it is in a transaction.
+//! A heartbeat takes the lock between processes as another process would, and its own process lets
+//! it in between any two transactions. If it cannot have the lock within half of its time, it
+//! continues without: the lock keeps order, and `SQLite`'s own lock keeps the file sound. So a
+//! process that was stopped while it held the lock blocks heartbeats only if it is in a
+//! transaction.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -27,13 +27,13 @@ const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
 const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
 const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
 
-/// The connection, opened by the first heartbeat.
+/// Connection, which the first heartbeat opens.
 #[derive(Debug, Default)]
 pub(super) struct Heartbeats(Mutex<Option<Connection>>);
 
 impl Heartbeats {
-    /// Opens the connection and the log, so that no later shortage of descriptors keeps the first
-    /// heartbeat from that.
+    /// Opens the connection and the log in advance, so that a later shortage of descriptors cannot
+    /// prevent the first heartbeat.
     pub(super) fn open(&self, path: &Path, options: &OpenOptions) -> Result<()> {
         let mut slot = lock(&self.0);
         if slot.is_none() {
@@ -61,7 +61,7 @@ impl Heartbeats {
             none => none.insert(open(path, options)?),
         };
         let held = match writer.lock_for_heartbeat(patience / 2) {
-            // It only keeps order.
+            // The lock only keeps order.
             Err(error) if error.may_pass() => None,
             answer => answer?,
         };
@@ -83,7 +83,7 @@ impl Heartbeats {
                 if let Some(source) = refused.unconfirmed {
                     writer.poison().set(Some(source));
                 }
-                // What cannot be ended cannot be used again.
+                // A connection with a transaction that cannot be ended is of no more use.
                 if !connection.is_autocommit() && perform(connection, ROLLBACK).is_err() {
                     *slot = None;
                 }
@@ -93,10 +93,10 @@ impl Heartbeats {
     }
 }
 
-/// A transaction that failed.
+/// Failed transaction.
 struct Refused {
     error: Error,
-    /// The disk did not confirm a write.
+    /// Error of a disk that did not confirm a write.
     unconfirmed: Option<Shared>,
 }
 
@@ -109,9 +109,9 @@ impl From<Error> for Refused {
     }
 }
 
-/// It syncs as its process does, though nobody would miss a heartbeat after a power cut: what is
-/// not synced is lost when another process's sync fails, and leaves a gap in the log before what is
-/// acknowledged later.
+/// Opens the connection. It syncs like the other connection of its process, although a heartbeat
+/// lost by a power cut does no harm: if another process's sync fails, unsynced frames are lost and
+/// leave a gap in the log before later acknowledged ones.
 fn open(path: &Path, options: &OpenOptions) -> Result<Connection> {
     let connection = open_writer(path, options)?;
     watch_log(&connection);

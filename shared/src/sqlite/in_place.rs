@@ -1,43 +1,43 @@
-//! Whether an open database is still what stands at its path. Who deletes a file, or moves another
-//! one over it, leaves those who have it open with a file without a name: what they write is lost
-//! with them.
+//! Check that an open database is still the file at its path. If a user deletes the file or moves
+//! another one over it, processes that have it open keep a file without a name, and their writes
+//! are lost with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
+use super::file_identity::Identity;
 use super::in_use::Share;
 use super::operation::lock;
-use super::place::Identity;
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
 use crate::queue::LOOK_INTERVAL;
 use crate::remedy::Remedy;
 use crate::sidecar::Sidecar;
 
-/// A file that was opened at a path.
+/// File that was opened at a path.
 #[derive(Debug)]
 pub(super) struct InPlace {
     path: PathBuf,
-    /// The file; `None` where nobody but `SQLite` sees it.
+    /// Identity of the file; `None` if only `SQLite` sees it.
     opened: Option<Identity>,
     looked_at: Mutex<Option<BootTime>>,
-    /// What a look has found to be gone.
+    /// Loss that a look has found.
     gone: OnceLock<Gone>,
 }
 
-/// What is not there any more.
+/// Loss of a file or of its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gone {
-    /// The file: it was deleted.
+    /// The file was deleted.
     Deleted,
-    /// The file: another one is in its place.
+    /// Another file is at its path.
     Replaced,
-    /// The folder beside it, with the locks. The file may still be written to.
+    /// The folder beside it is gone, with the locks. The file may still be written to.
     Folder,
 }
 
 impl InPlace {
-    /// The file that was `opened` at `path`.
+    /// Makes a check for the file that was `opened` at `path`.
     pub(super) fn new(path: &Path, opened: Option<Identity>) -> Self {
         Self {
             path: path.to_owned(),
@@ -47,7 +47,7 @@ impl InPlace {
         }
     }
 
-    /// Refuses to write once a look has found the file gone. Looks at nothing.
+    /// Refuses to write once a look has found a loss. Does not look itself.
     pub(super) fn check(&self) -> Result<()> {
         match self.gone.get() {
             None | Some(Gone::Folder) => Ok(()),
@@ -55,10 +55,10 @@ impl InPlace {
         }
     }
 
-    /// Looks at the path and at the folder beside it, unless that was done just now.
+    /// Looks at the path and at the folder beside it, unless the last look is recent.
     ///
     /// # Errors
-    /// [`Error::Gone`], whichever of them is.
+    /// [`Error::Gone`] if either of them is gone.
     pub(super) fn look(&self, sidecar: &Sidecar, share: &Share, now: BootTime) -> Result<()> {
         if self.gone.get().is_none() && self.is_time(now) {
             self.look_anew(sidecar, share);
@@ -92,7 +92,7 @@ impl InPlace {
             }
             Ok(Some(_)) => Gone::Replaced,
             Ok(None) => Gone::Deleted,
-            // What cannot be looked at may well be there.
+            // A file that cannot be looked at may well be there.
             Err(_) => return,
         };
         let _ = self.gone.set(gone);

@@ -1,29 +1,29 @@
-//! Who has the database open: everybody holds a share of the lock on a file in the folder beside
-//! it, and whoever puts another file in its place holds it alone.
+//! Lock of the processes that have the database open. Each holds a share of a lock on a file in the
+//! folder beside it. A process that replaces the database holds the lock alone.
 
 use std::path::Path;
 use std::time::Duration;
 
+use super::file_identity::Identity;
 use super::locate::sidecar_refused;
 use super::lock::LockFile;
-use super::place::Identity;
 use super::processes::{self, named};
 use crate::error::{Error, Result};
 use crate::sidecar::Sidecar;
 
-/// A share of the lock, kept as long as the database is open.
+/// Share of the lock, kept as long as the database is open.
 #[derive(Debug)]
 pub(super) struct Share {
     lock: Option<LockFile>,
 }
 
 impl Share {
-    /// Takes a share for the database at `path`, which was opened when it was `opened`. A reader
-    /// that may not use the folder goes without; so does one in whose place nobody ever wrote.
+    /// Takes a share for the database at `path`, whose file was `opened`. A reader that may not use
+    /// the folder takes none; nor does a reader of a database that was never written here.
     ///
     /// # Errors
-    /// [`Error::Busy`] while another file is put in its place, or was since; [`Error::Shortage`]
-    /// if its lock cannot be opened for want of something.
+    /// [`Error::Busy`] while another file replaces it, or if one has since; [`Error::Shortage`] if
+    /// a shortage prevents opening the lock.
     pub(super) fn take(
         path: &Path,
         sidecar: &Sidecar,
@@ -33,7 +33,7 @@ impl Share {
         let lock_path = sidecar.in_use_lock();
         let lock = match LockFile::open(&lock_path) {
             Ok(lock) => lock,
-            // Without a share, a restore would not know of it.
+            // Without a share, a restore would not know of this process.
             Err(error) if error.may_pass() => return Err(sidecar_refused(path, error)),
             Err(_) => return Ok(Self { lock: None }),
         };
@@ -56,24 +56,24 @@ impl Share {
         Ok(Self { lock: Some(lock) })
     }
 
-    /// Whether the file of the lock is still the one at `path`; true where there is none.
+    /// True if the lock's file is still the one at `path`; also true if there is none.
     pub(super) fn is_at(&self, path: &Path) -> bool {
         let held = self.lock.as_ref().and_then(LockFile::identity);
         held.is_none_or(|held| Identity::look(path).map_or(true, |found| found == Some(held)))
     }
 }
 
-/// The lock as a whole.
+/// The whole lock.
 #[derive(Debug)]
 pub(super) struct Whole {
     _lock: LockFile,
 }
 
 impl Whole {
-    /// Takes the lock, if nobody has the database open.
+    /// Takes the lock if no process has the database open.
     ///
     /// # Errors
-    /// [`Error::Busy`] with the processes that have.
+    /// [`Error::Busy`] with the processes that have it open.
     pub(super) fn take(sidecar: &Sidecar) -> Result<Self> {
         let path = sidecar.in_use_lock();
         let lock = LockFile::open(&path)?;
@@ -84,8 +84,8 @@ impl Whole {
         Err(Error::Busy { what })
     }
 
-    /// Takes the lock for an upgrade of the schema, waiting for programs that end by themselves;
-    /// `None` as soon as `is_done` says that another program has upgraded it.
+    /// Takes the lock to upgrade the schema, and waits for programs that end by themselves; `None`
+    /// as soon as `is_done` says that another program has upgraded it.
     ///
     /// # Errors
     /// [`Error::Busy`] with the processes that keep it open.
@@ -99,7 +99,7 @@ impl Whole {
         if lock.try_exclusive()? {
             return Ok(Some(Self { _lock: lock }));
         }
-        // A share is to be had once whoever upgrades it now has done so.
+        // A share is free again once the program that upgrades it now is done.
         let may_be_done = lock.shared_within(&path, wait).is_ok();
         lock.release();
         if may_be_done && is_done()? {
@@ -122,7 +122,7 @@ impl Whole {
 
 const STOP_THEM: &str = "stop its workers and every other program that has it open";
 
-/// Who has the database open.
+/// Processes that have the database open, in words.
 fn users(path: &Path) -> String {
     let users: Vec<String> = processes::locking(path).into_iter().map(named).collect();
     if users.is_empty() {

@@ -1,6 +1,6 @@
-//! The schema that a program knows. A file may be migrated by a newer program after it was opened, and
-//! `SQLite` compiles statements anew without a word once the schema has changed. That it does is what
-//! the writer watches: inside a transaction in which anything was compiled, it compares the versions.
+//! Schema versions that a program knows. A newer program may migrate a file after it was opened,
+//! and `SQLite` then silently compiles statements anew. The writer watches for that: in a
+//! transaction in which any statement was compiled, it compares the versions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +13,11 @@ use super::statement;
 
 pub(super) const NEWER: &str = statement(include_str!("../../queries/newer.sql"));
 
-/// Costs the least that makes `SQLite` compare the schema with the one it compiled statements for.
+/// The cheapest statement that makes `SQLite` compare the schema with the one it compiled
+/// statements for.
 pub(super) const SCHEMA_LOOK: &str = statement(include_str!("../../queries/schema_look.sql"));
 
-/// The lines a program knows; of none, nothing is checked.
+/// Lines that a program knows. If there are none, nothing is checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     lines: Vec<Line>,
@@ -24,7 +25,7 @@ pub(super) struct Known {
     compiled: Compiled,
 }
 
-/// Whether a connection has compiled a statement since the versions were compared on it last.
+/// Flag that is set if a connection has compiled a statement since the last comparison of versions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Compiled(Arc<AtomicBool>);
 
@@ -47,7 +48,7 @@ impl Known {
         }
     }
 
-    /// Watches what the connection compiles.
+    /// Watches the statements that the connection compiles.
     pub(super) fn watch(&self, connection: &Connection) -> rusqlite::Result<&Compiled> {
         let compiled = self.compiled.clone();
         connection.authorizer(Some(move |_: rusqlite::hooks::AuthContext<'_>| {

@@ -1,31 +1,32 @@
-//! Schema lines: numbered steps, and the version of each that a program knows or a file has.
+//! Schema lines: numbered migrations, and the version of each line that a program knows or a file
+//! has.
 
 use std::path::Path;
 
 use crate::error::Error;
 
-/// One step of a line.
+/// Step of a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// From 1, without gaps.
+    /// Version, from 1 without gaps.
     pub version: u32,
-    /// The statements. They change the schema, by which programs notice that have the file open.
+    /// Statements. They change the schema, so that programs with the file open notice.
     pub sql: &'static str,
 }
 
-/// A schema line, versioned by its row in `queue_schema`.
+/// Schema line, versioned by its row in `queue_schema`.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    /// Its name in `queue_schema.line`.
+    /// Name in `queue_schema.line`.
     pub name: &'static str,
-    /// Its steps, oldest first.
+    /// Steps, oldest first.
     pub migrations: &'static [Migration],
-    /// Whether its first step makes a file another engine's. Opening takes that step only in a
-    /// file without a queue; elsewhere it is a promotion, which is asked for.
+    /// True if its first step gives the file to another engine. Opening takes that step only in a
+    /// file without a queue; elsewhere it is a promotion, which the user asks for.
     pub promotes: bool,
 }
 
-/// What both engines read and write.
+/// Schema that both engines read and write.
 pub const CORE: Line = Line {
     name: "core",
     migrations: &[
@@ -41,7 +42,7 @@ pub const CORE: Line = Line {
     promotes: false,
 };
 
-/// What workflow-queue has beyond that.
+/// Additional schema of workflow-queue.
 pub const WORKFLOW: Line = Line {
     name: "workflow",
     migrations: &[Migration {
@@ -52,22 +53,22 @@ pub const WORKFLOW: Line = Line {
 };
 
 impl Line {
-    /// The newest version this program knows.
+    /// Newest version this program knows.
     pub fn newest(&self) -> u32 {
         self.migrations.last().map_or(0, |last| last.version)
     }
 }
 
-/// A line as a file has it.
+/// Line in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedLine {
-    /// Its name; possibly one this program does not know.
+    /// Name, possibly of a line that this program does not know.
     pub name: String,
-    /// Its newest step in the file.
+    /// Newest step in the file.
     pub version: u32,
 }
 
-/// A line that is newer than the program.
+/// Line that is newer than the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Newer {
     line: &'static str,
@@ -76,7 +77,7 @@ pub(super) struct Newer {
 }
 
 impl Newer {
-    /// `line` in a file that has it in that version; `None` unless that is newer.
+    /// The line, if the file's version of it is newer.
     pub(super) fn of(line: &Line, version: u32) -> Option<Self> {
         let known = line.newest();
         (version > known).then_some(Self {
@@ -86,7 +87,7 @@ impl Newer {
         })
     }
 
-    /// The error of every write, and of opening the file at `path`.
+    /// Error of every write, and of opening the file at `path`.
     pub(super) fn error(self, path: &Path) -> Error {
         let Self {
             line,

@@ -1,6 +1,6 @@
-//! Where a database file is, and whether it may be there: everything that can be told before
-//! `SQLite` opens it. The file itself is never opened here once it exists, because closing any
-//! descriptor of it would drop `SQLite`'s locks.
+//! Path of a database file, and the checks that are possible before `SQLite` opens it. This module
+//! never opens an existing database file, because closing any descriptor of it would drop
+//! `SQLite`'s locks.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -14,10 +14,10 @@ use crate::error::{Error, Result, is_shortage};
 use crate::sidecar::Sidecar;
 use crate::sidecar::files::{self, Owner};
 
-/// Endings of the files that `SQLite` keeps beside a database.
+/// Suffixes of the files that `SQLite` keeps beside a database.
 pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// A checked place.
+/// Checked path of a database, and its folder.
 #[derive(Debug)]
 pub(super) struct Located {
     /// Absolute and without symbolic links, so that one file has one sidecar.
@@ -25,8 +25,8 @@ pub(super) struct Located {
     pub(super) sidecar: Sidecar,
 }
 
-/// Finds the file at `path`, or creates an empty one, private to the owner, where `options` allow.
-/// The folder beside it is another matter: see [`prepare_sidecar`].
+/// Finds the file at `path`, or creates an empty one, private to the owner, if `options` allow.
+/// Leaves the folder beside it alone: see [`prepare_sidecar`].
 pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Located> {
     let found = match fs::canonicalize(path) {
         Ok(real) => real,
@@ -44,7 +44,8 @@ pub(super) fn locate(path: &Path, options: &OpenOptions) -> Result<Located> {
     })
 }
 
-/// The file system's name where locks and shared memory may lie to processes on other machines.
+/// Name of the file system, if processes on other machines may not see the locks and shared memory
+/// on it.
 pub(super) fn network_file_system(path: &Path, options: &OpenOptions) -> Option<&'static str> {
     let kind = (options.file_system)(path)?;
     NETWORK_FILE_SYSTEMS
@@ -53,7 +54,7 @@ pub(super) fn network_file_system(path: &Path, options: &OpenOptions) -> Option<
         .map(|&(_, name)| name)
 }
 
-/// Magic numbers of statfs(2) whose file systems are, or may be, shared between machines.
+/// Magic numbers of statfs(2) for file systems that machines share, or may share.
 const NETWORK_FILE_SYSTEMS: [(i64, &str); 15] = [
     (0x6969, "NFS"),
     (0x517b, "SMB"),
@@ -73,7 +74,7 @@ const NETWORK_FILE_SYSTEMS: [(i64, &str); 15] = [
 ];
 
 fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
-    // Something else than a link is a file that another process has made meanwhile.
+    // Anything other than a link is a file that another process has created meanwhile.
     if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
         return Err(unusable(
             path,
@@ -114,8 +115,8 @@ fn missing(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
     }
 }
 
-/// Whose the file is to be that is made at `file`, beside the folder of an earlier one: that of the
-/// same user, who could put anything in its place anyway.
+/// Owner for a new file at `file` beside the folder of an earlier one: the user who owns both
+/// folders, and who could replace the file anyway.
 fn owner_of_missing(file: &Path, parent: &Path, folder: &Path) -> Result<Option<Owner>> {
     let Some(owner) = Owner::at(folder).filter(|owner| owner.is_another()) else {
         return Ok(None);
@@ -126,7 +127,7 @@ fn owner_of_missing(file: &Path, parent: &Path, folder: &Path) -> Result<Option<
     Err(foreign_folder(file, folder))
 }
 
-/// What the machine is short of, in a sentence; `None` for an error that says something else.
+/// Sentence about the resource that is short; `None` for another error.
 fn shortage(error: &std::io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::NOSPC => "no space is left on the disk; free some and repeat the command",
@@ -143,7 +144,7 @@ fn shortage(error: &std::io::Error) -> Option<&'static str> {
     })
 }
 
-/// The file at `path` cannot be used: the machine is short of something, or else what `what` says.
+/// Error for the file at `path`: a shortage, or else the problem in `what`.
 fn refused(path: &Path, what: &str, error: std::io::Error) -> Error {
     let path = path.to_owned();
     match shortage(&error) {
@@ -178,7 +179,8 @@ fn check_kind(path: &Path, metadata: &Metadata) -> Result<()> {
     if !metadata.is_file() {
         return Err(unusable(path, "this is not a regular file; name another"));
     }
-    // The log and the locks go by name: under a second name they would be others.
+    // The names of the log and the locks follow from the file's name: under a second name they
+    // would be others.
     if metadata.nlink() > 1 {
         return Err(unusable(
             path,
@@ -201,27 +203,27 @@ fn check_file_system(path: &Path, options: &OpenOptions) -> Result<()> {
     }
 }
 
-/// Creates the folder beside the file at `path`. Not before that is known to be a database to be
-/// written to: what is refused stays as it was found.
+/// Creates the folder beside the file at `path`, once that is known to be a database to write to. A
+/// refused file stays as it was found.
 pub(super) fn prepare_sidecar(path: &Path, sidecar: &Sidecar) -> Result<()> {
     let folder = sidecar.folder();
     check_folder(path, folder)?;
     make_private(path, folder)?;
-    // The last of the folders that `create` makes: where it is, the others are.
+    // `create` makes this folder last: if it exists, the others do.
     if !sidecar.logs().is_dir() {
         sidecar
             .create()
             .map_err(|error| sidecar_refused(path, error))?;
     }
     let owner = Owner::at(path).zip(Owner::at(folder));
-    // Root may act for the owner of the database, and for nobody else.
+    // Root may act for the owner of the database, and for no other user.
     if owner.is_some_and(|(own, found)| found.is_another() && found.uid != own.uid) {
         return Err(foreign_folder(path, folder));
     }
     Ok(())
 }
 
-/// Takes the permissions of others off the folder, if it is there.
+/// Removes the permissions of others from the folder, if it exists.
 fn make_private(path: &Path, folder: &Path) -> Result<()> {
     let is_open = |found: Metadata| found.mode() & 0o077 != 0;
     if !fs::symlink_metadata(folder).is_ok_and(is_open) {
@@ -246,7 +248,7 @@ fn foreign_folder(path: &Path, folder: &Path) -> Error {
     unusable(path, &what)
 }
 
-/// Refuses what is in the way of the folder; a link to one elsewhere is, too.
+/// Refuses a file or a link at the path of the folder.
 fn check_folder(path: &Path, folder: &Path) -> Result<()> {
     match fs::symlink_metadata(folder) {
         Ok(metadata) if !metadata.is_dir() => Err(unusable(
@@ -257,7 +259,7 @@ fn check_folder(path: &Path, folder: &Path) -> Result<()> {
     }
 }
 
-/// What a writer needs beside the file cannot be made or opened.
+/// Error for a file beside the database that a writer needs and that cannot be created or opened.
 pub(super) fn sidecar_refused(path: &Path, error: Error) -> Error {
     let short = if let Error::Io { source, .. } = &error {
         shortage(source)
@@ -311,10 +313,10 @@ mod tests {
     use super::{cannot_create, sidecar_refused};
     use crate::error::Error;
 
-    /// A file that cannot be made because the disk is full was called unusable: whoever tries again
-    /// later was told not to.
+    /// Bug: a file that could not be created because the disk was full was reported as unusable,
+    /// and callers that would try again later gave up.
     #[test]
-    fn what_is_refused_for_want_of_space_or_descriptors_may_succeed_later() {
+    fn a_refusal_for_want_of_space_or_descriptors_may_succeed_later() {
         let path = Path::new("x.db");
         for short in [Errno::NOSPC, Errno::DQUOT, Errno::MFILE, Errno::NFILE] {
             for error in [

@@ -1,4 +1,4 @@
-//! Lock files. The kernel queues those who wait for one and drops it however its holder dies.
+//! Lock files. The kernel queues waiting processes, and releases the lock however its holder dies.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::place::Identity;
+use super::file_identity::Identity;
 use super::processes::{locking_alone, named};
 use crate::error::{Error, Result};
 use crate::sidecar::files;
 
-/// An open lock file. The lock belongs to the open file: any thread may take or release it.
+/// Open lock file. The lock belongs to the open file: any thread may take or release it.
 #[derive(Debug)]
 pub(super) struct LockFile {
     file: File,
@@ -26,28 +26,29 @@ impl LockFile {
         Ok(Self { file })
     }
 
-    /// The file, whatever it is called by now.
+    /// Identity of the file, whatever its name is by now.
     pub(super) fn identity(&self) -> Option<Identity> {
         self.file.metadata().ok().map(|found| Identity::of(&found))
     }
 
-    /// Takes the lock if nobody holds it.
+    /// Takes the lock if it is free.
     pub(super) fn try_exclusive(&self) -> Result<bool> {
         self.attempt(FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// Takes or keeps a share of the lock if nobody holds all of it.
+    /// Takes or keeps a share of the lock, unless a process holds all of it.
     pub(super) fn try_shared(&self) -> Result<bool> {
         self.attempt(FlockOperation::NonBlockingLockShared)
     }
 
-    /// Takes the lock, waiting as long as it takes.
+    /// Takes the lock. Waits for any length of time.
     pub(super) fn exclusive(&self) -> Result<()> {
         self.attempt(FlockOperation::LockExclusive).map(|_| ())
     }
 
-    /// As [`exclusive`](Self::exclusive), but gives up as busy after `timeout`. For rare use: the
-    /// wait is done by a thread of its own, because nothing ends a wait for this kind of lock.
+    /// As [`exclusive`](Self::exclusive), but gives up as busy after `timeout`. For rare use: a
+    /// thread of its own does the waiting, because nothing can interrupt a wait for this kind of
+    /// lock.
     pub(super) fn exclusive_within(&self, path: &Path, timeout: Duration) -> Result<()> {
         if self.try_exclusive()? {
             return Ok(());
@@ -81,7 +82,7 @@ impl LockFile {
         }
     }
 
-    /// Releases it. The kernel cannot refuse this on an open file.
+    /// Releases the lock. The kernel cannot refuse this on an open file.
     pub(super) fn release(&self) {
         let _ = flock(&self.file, FlockOperation::Unlock);
     }
@@ -98,7 +99,7 @@ impl LockFile {
     }
 }
 
-/// The error of a write that waited too long for the lock on the file at `path`.
+/// Error of a write that waited too long for the lock on the file at `path`.
 pub(super) fn busy(path: &Path) -> Error {
     let what = match locking_alone(path) {
         Some(pid) => format!("{} is writing and does not finish", named(pid)),

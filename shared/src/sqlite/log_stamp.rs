@@ -1,18 +1,18 @@
-//! What the file system tells of the log, for those who only want to know whether anything was
-//! written: one `stat`, where the answer of `SQLite` takes locks and touches some fifty pages of
-//! memory. Nothing is opened: closing a file would drop the locks of this process on it.
+//! State of the log as the file system shows it, for callers that only need to know if any process
+//! has written: one `stat`, whereas asking `SQLite` takes locks and touches some fifty pages of
+//! memory. Opens nothing: closing a file would drop the locks of this process on it.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::clock::Timestamp;
 
-/// How old the last write must be before the next one is sure to be seen: the time of a write is
-/// that of the kernel's last tick, and the coarsest file systems keep only every second second, so
-/// two close to each other look like one.
+/// Age of the last write, in milliseconds, from which the next one certainly changes the stamp. The
+/// time of a write is that of the kernel's last tick, and the coarsest file systems store only
+/// every second second, so two writes close to each other may have the same time.
 const TICK_MS: i64 = 3000;
 
-/// The state of a log. Every commit changes it, and many other things do.
+/// State of a log. Every commit changes it, and many other events do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LogStamp {
     inode: u64,
@@ -22,7 +22,7 @@ pub(super) struct LogStamp {
 }
 
 impl LogStamp {
-    /// Of the log at `path`; `None` if there is none.
+    /// Stamp of the log at `path`; `None` if there is none.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
         Some(Self {
@@ -33,13 +33,13 @@ impl LogStamp {
         })
     }
 
-    /// Its size.
+    /// Size of the log in bytes.
     pub(super) const fn bytes(&self) -> u64 {
         self.size
     }
 
-    /// Whether a write after `now`, which the system's clock showed before this was read, is sure to
-    /// change it.
+    /// True if a write after `now`, which the system's clock showed before this stamp was read,
+    /// certainly changes it.
     pub(super) const fn is_settled(self, now: Timestamp) -> bool {
         let written = self
             .seconds
@@ -55,7 +55,7 @@ mod tests {
     use crate::clock::Timestamp;
 
     #[test]
-    fn only_an_old_write_tells_itself_from_the_next() {
+    fn only_an_old_write_is_told_from_the_next() {
         let stamp = LogStamp {
             inode: 1,
             size: 0,

@@ -1,5 +1,5 @@
-//! Migration lines: numbered SQL files, applied in order. Which steps a file has is told by
-//! `queue_schema`; `user_version` and `application_id` belong to the caller.
+//! Migration lines: numbered SQL files, applied in order. `queue_schema` records the steps of a
+//! file; `user_version` and `application_id` belong to the caller.
 
 use std::path::Path;
 
@@ -18,14 +18,14 @@ const CREATE_SCHEMA: &str = statement(include_str!("../../queries/create_schema.
 const PUT_LINE: &str = statement(include_str!("../../queries/put_line.sql"));
 const PUT_FILE: &str = statement(include_str!("../../queries/put_file.sql"));
 
-/// What is new in a file's birth certificate.
+/// New values for a file's row in `queue_file`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Birth {
     pub(super) file_id: i64,
     pub(super) at: Timestamp,
 }
 
-/// The lines of the file, by name; none if it holds no queue.
+/// Lines of the file, by name; none if it holds no queue.
 pub(super) fn lines(connection: &Connection, path: &Path) -> Result<Vec<AppliedLine>> {
     let (schema, others): (i64, i64) = connection
         .query_row(OWN_OBJECTS, [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -37,7 +37,7 @@ pub(super) fn lines(connection: &Connection, path: &Path) -> Result<Vec<AppliedL
     }
 }
 
-/// Whether a step of `wanted` is missing among `applied`; refuses a file newer than the program.
+/// True if a step of `wanted` is missing in `applied`. Refuses a file newer than the program.
 pub(super) fn is_behind(path: &Path, applied: &[AppliedLine], wanted: &[Line]) -> Result<bool> {
     let mut behind = false;
     for line in wanted {
@@ -51,8 +51,8 @@ pub(super) fn is_behind(path: &Path, applied: &[AppliedLine], wanted: &[Line]) -
     Ok(behind)
 }
 
-/// Applies what is missing, all of it in one transaction. Whoever else migrates at the same time is
-/// waited for, and then has done the work.
+/// Applies all missing steps in one transaction. Waits for another process that migrates at the
+/// same time, and then finds the work done.
 pub(super) fn migrate(
     connection: &mut Connection,
     path: &Path,
@@ -104,11 +104,11 @@ fn take_steps(tx: &Connection, line: &Line, from: u32, at: Timestamp) -> rusqlit
     Ok(())
 }
 
-/// Takes every step of a line that promotes, within a transaction of the caller's. A file that has
-/// the line already is left as it is. Returns whether it took them.
+/// Takes every step of a line that promotes, within a transaction of the caller's. Leaves a file
+/// alone that has the line already. Returns true if it took the steps.
 ///
 /// # Errors
-/// What `SQLite` refuses.
+/// The errors of `SQLite`.
 pub fn promote(tx: &Connection, line: &Line, at: Timestamp) -> Result<bool> {
     let is_missing = version_of(&read_lines(tx)?, line) == 0;
     if is_missing {

@@ -1,6 +1,6 @@
 //! The `SQLite` store: one file, one write connection per process, short readers.
 //!
-//! [`verbs`] holds what both engines do with the core line in the same way.
+//! [`verbs`] holds the operations on the core line that both engines share.
 
 pub mod aside;
 mod backup;
@@ -22,6 +22,7 @@ mod in_place;
 mod in_use;
 mod known;
 
+mod file_identity;
 mod lines;
 mod locate;
 mod lock;
@@ -30,7 +31,6 @@ mod migrate;
 mod operation;
 mod options;
 mod owners;
-mod place;
 mod poison;
 mod processes;
 mod queue_ids;

@@ -1,5 +1,5 @@
-//! One caller's operation on its way through the writer: run by whoever leads, answered on the
-//! caller's own thread.
+//! Operation of one caller on its way through the writer: the current leader runs it, and the
+//! caller gets the answer on its own thread.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -18,9 +18,9 @@ use super::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 
 thread_local! {
-    /// Whether a commit was begun by this thread since it last cleared this.
+    /// True if this thread began a commit since it last cleared this.
     static COMMIT_BEGAN: Cell<bool> = const { Cell::new(false) };
-    /// How far an operation has come that this thread runs as a transaction of its own.
+    /// Progress of an operation that this thread runs as a transaction of its own.
     static ALONE: Cell<Alone> = const { Cell::new(Alone::No) };
 }
 
@@ -28,13 +28,13 @@ thread_local! {
 enum Alone {
     No,
     Running,
-    /// It was undone instead of committed, since `SQLite` had compiled it anew.
+    /// Undone instead of committed, because `SQLite` had compiled the statement anew.
     Undone,
 }
 
-/// Has every commit on `connection` noted before it begins: where a statement is its own
-/// transaction, nothing else tells whether it failed, or its commit. Such a one is undone where
-/// anything was compiled since the schema was looked at.
+/// Makes every commit on `connection` note its beginning. If a statement is its own transaction,
+/// nothing else tells a failed statement from a failed commit. A commit on its own is undone if any
+/// statement was compiled since the last look at the schema.
 pub(super) fn watch_commits(
     connection: &Connection,
     compiled: Option<Compiled>,
@@ -50,13 +50,13 @@ pub(super) fn watch_commits(
     }))
 }
 
-/// Why an operation that ran as a transaction of its own wrote nothing, or perhaps nothing.
+/// Reason why an operation that ran as a transaction of its own wrote nothing, or perhaps nothing.
 pub(super) enum AloneFailure {
-    /// It failed in a way of its own.
+    /// It failed with an error of its own.
     Own,
     /// The connection refused.
     Refused(Refusal, Shared),
-    /// Nobody has looked at the schema that it met.
+    /// No one has checked the schema that it met.
     Unseen,
 }
 
@@ -64,31 +64,31 @@ fn is_failed_sync(error: &rusqlite::Error) -> bool {
     Fault::of(error) == Fault::Sync
 }
 
-/// Locks a mutex whose data is whole after a panic too: no operation runs under one unprotected.
+/// Locks a mutex whose data is sound even after a panic: no operation runs under one unprotected.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a caller is told: the verdict, and the error behind it where one is not its own.
+/// Verdict for a caller, and the error behind it unless that is the operation's own.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) verdict: Verdict,
     pub(super) source: Option<Shared>,
 }
 
-/// What the leader does with an operation, whoever it belongs to.
+/// Operation as the leader handles it, its own or another caller's.
 pub(super) trait Operation {
-    /// Runs it in the open transaction; `Fatal` where the disk did not confirm a write.
+    /// Runs it in the open transaction; `Fatal` if the disk did not confirm a write.
     fn run(&mut self, connection: &Connection) -> Result<(), Refusal>;
     /// Runs it as a transaction of its own.
     fn run_alone(&mut self, connection: &Connection) -> Result<(), AloneFailure>;
-    /// Whether it may run so: it is one statement.
+    /// True if it is one statement, so that it may run as a transaction of its own.
     fn is_statement(&self) -> bool;
-    /// Keeps what the caller is told.
+    /// Stores the verdict for the caller.
     fn tell(&mut self, told: Told);
 }
 
-/// An operation and what came of it.
+/// Operation with its result.
 pub(super) struct Call<T, F> {
     operation: F,
     is_statement: bool,
@@ -106,7 +106,7 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Call<T, F> {
         }
     }
 
-    /// What `write` returns to the caller; resumes the operation's own panic.
+    /// Result of `write` for the caller. Resumes the operation's own panic.
     pub(super) fn answer(self, path: &Path) -> Result<T> {
         let Some(Told { verdict, source }) = self.told else {
             unreachable!("every operation of a turn is told before the turn ends");
@@ -171,7 +171,7 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
                 let refusal = Fault::of_commit(&error);
                 return Err(AloneFailure::Refused(refusal, Shared(Arc::new(error))));
             }
-            // What fails before the commit has begun is the statement's own, and undone.
+            // An error before the beginning of the commit is the statement's own, and undone.
             Ok(error) => error.into(),
             Err(error) => error,
         };
@@ -188,21 +188,21 @@ impl<T, F: FnMut(&Connection) -> Result<T>> Operation for Call<T, F> {
     }
 }
 
-/// An operation that waits in the queue while its caller sleeps.
+/// Operation in the queue, whose caller sleeps.
 pub(super) trait Job: Send + Sync + fmt::Debug {
     /// Takes it into a transaction; false if its caller gave up.
     fn take(&self) -> bool;
     /// As [`Operation::run`].
     fn run(&self, connection: &Connection) -> Result<(), Refusal>;
-    /// As [`Operation::tell`]; the caller sleeps on.
+    /// As [`Operation::tell`]; the caller stays asleep.
     fn tell(&self, told: Told);
-    /// Wakes the caller, who was told.
+    /// Wakes the caller, which has its verdict.
     fn wake(&self);
     /// Gives the caller the lead; false if it gave up.
     fn lead(&self) -> bool;
 }
 
-/// The one implementation of [`Job`].
+/// The only implementation of [`Job`].
 pub(super) struct Parked<T, F> {
     stage: Mutex<Stage<T, F>>,
     changed: Condvar,
@@ -222,13 +222,13 @@ enum At {
     Leading,
 }
 
-/// How a caller's sleep ended; it has its operation back.
+/// End of a caller's wait. The caller has its operation back.
 pub(super) enum Waited<T, F> {
-    /// It was told.
+    /// It has its verdict.
     Told(Call<T, F>),
     /// It leads.
     Lead(Call<T, F>),
-    /// Nobody took its operation in time, and nobody will.
+    /// No leader took its operation in time, and none will.
     GaveUp,
 }
 
@@ -243,14 +243,14 @@ impl<T, F> Parked<T, F> {
         }
     }
 
-    /// Whether nobody took its operation, and it does not lead.
+    /// True if no leader took its operation, and it does not lead.
     #[cfg(test)]
     pub(super) fn is_queued(&self) -> bool {
         lock(&self.stage).at == At::Queued
     }
 
-    /// Sleeps until told or given the lead, or until `timeout` has passed with the operation not
-    /// taken. One that is taken is always told.
+    /// Sleeps until the caller has its verdict or the lead, or until `timeout` has passed and the
+    /// operation was not taken. An operation that is taken always gets a verdict.
     pub(super) fn wait(&self, timeout: Duration) -> Waited<T, F> {
         let (mut stage, _) = self
             .changed
@@ -324,7 +324,7 @@ impl<T, F> fmt::Debug for Parked<T, F> {
     }
 }
 
-/// A job that whoever waits for the lock between processes runs as its own.
+/// Job that the thread waiting for the lock between processes runs as its own.
 pub(super) struct Adopted<'a>(pub(super) &'a dyn Job);
 
 impl Operation for Adopted<'_> {
@@ -336,7 +336,8 @@ impl Operation for Adopted<'_> {
         unreachable!("it does not say that it is one statement")
     }
 
-    /// Whoever had to wait for another process shares its transaction with those who came since.
+    /// False, so that a caller that had to wait for another process shares its transaction with
+    /// later ones.
     fn is_statement(&self) -> bool {
         false
     }

@@ -1,5 +1,5 @@
-//! Whose the files of a database are, and which command puts that right: what is another user's keeps
-//! the owner of the database out.
+//! Owners of a database's files, and the commands that correct them. Files of another user keep the
+//! owner of the database out.
 
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -7,22 +7,22 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
+use super::file_identity::beside;
 use super::locate::COMPANIONS;
-use super::place::beside;
 use crate::error::Error;
 use crate::sidecar::Sidecar;
 use crate::task::Work;
 
-/// Files looked at, at most.
+/// Most files that are looked at.
 const MOST_FILES: usize = 100_000;
 
-/// Files that a command names, at most; beyond that it takes all of them.
+/// Most files that a command names; for more it takes all.
 const MOST_NAMED: usize = 3;
 
-/// What is wrong with the files of a database.
+/// Problems with the files of a database.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    /// How many files and folders were looked at.
+    /// Number of files and folders that were looked at.
     pub(super) seen: usize,
     owner: (u32, u32),
     of_others: Vec<PathBuf>,
@@ -34,7 +34,7 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    /// Of the database at `path` and all that is beside it.
+    /// Looks at the database at `path` and all files beside it.
     pub(super) fn of(path: &Path, sidecar: &Sidecar) -> Self {
         let Ok(database) = fs::metadata(path) else {
             return Self::default();
@@ -80,7 +80,7 @@ impl Owners {
         }
     }
 
-    /// What is wrong, and the commands that put it right.
+    /// Problem, with the commands that solve it.
     pub(super) fn problem(&self) -> Option<String> {
         let parts = [
             self.foreign(),
@@ -96,7 +96,7 @@ impl Owners {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// What stands where something of another kind belongs, and the commands that clear the place.
+    /// Problem with files of the wrong kind, and the commands that remove them.
     fn misplaced(&self) -> Option<String> {
         let parts = [
             cure(
@@ -114,7 +114,8 @@ impl Owners {
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// What is another user's, and the command that gives it to the owner of the database.
+    /// Problem with files of other users, and the command that gives them to the owner of the
+    /// database.
     pub(super) fn foreign(&self) -> Option<String> {
         let (user, group) = self.owner;
         let give = format!("chown --no-dereference --recursive {user}:{group}");
@@ -130,7 +131,7 @@ impl Owners {
     }
 }
 
-/// What belongs at a path.
+/// Kind of file that belongs at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     File,
@@ -138,7 +139,8 @@ enum Kind {
 }
 
 impl Kind {
-    /// `None` for what the queue does not make itself, or makes in a folder that is restored.
+    /// Kind at a path; `None` for files that the queue does not create itself, or creates in a
+    /// folder that is restored.
     fn of(path: &Path, sidecar: &Sidecar) -> Option<Self> {
         let (folders, files) = (
             [
@@ -166,7 +168,7 @@ impl Kind {
     }
 }
 
-/// The files of the folder beside the database.
+/// Files of the folder beside the database.
 const FILES: [&str; 7] = [
     "writer.lock",
     "writer.waiting",
@@ -194,15 +196,15 @@ fn cure(paths: &[PathBuf], what: &str, give: &str) -> Option<String> {
     ))
 }
 
-/// A command line with these paths, as a shell reads them.
+/// Command line with these paths, quoted for a shell.
 fn command(words: &str, paths: &[PathBuf]) -> String {
     let mut arguments = vec!["--".to_owned()];
     arguments.extend(paths.iter().map(|path| path.to_string_lossy().into_owned()));
     format!("{words} {}", Work::Argv(arguments).display())
 }
 
-/// An error of opening the database at `path`: where a permission is missing since a part of it is
-/// another user's, or something of another kind is in the way, that and what helps.
+/// Explains an error of opening the database at `path` that comes from files of another user or of
+/// the wrong kind, and names the commands that help.
 pub(super) fn explained(path: &Path, error: Error) -> Error {
     if !is_refusal(&error) {
         return error;
@@ -219,7 +221,7 @@ pub(super) fn explained(path: &Path, error: Error) -> Error {
     }
 }
 
-/// Whether the system refused a file for want of a permission, or for its kind.
+/// True if the system refused a file for lack of a permission, or because of its kind.
 fn is_refusal(error: &Error) -> bool {
     let denied = |error: &std::io::Error| {
         matches!(

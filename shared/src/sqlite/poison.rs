@@ -1,5 +1,5 @@
-//! The end of all writing by this process, once the disk did not confirm a write: the kernel may
-//! have dropped the pages and call them clean, so nothing written later can be trusted.
+//! End of all writing by this process, once the disk did not confirm a write. The kernel may have
+//! dropped the pages and call them clean, so no later write can be trusted.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -18,12 +18,12 @@ impl Poison {
         let _ = self.0.set(source);
     }
 
-    /// Whether writing has ended.
+    /// True if writing has ended.
     pub(super) fn is_set(&self) -> bool {
         self.0.get().is_some()
     }
 
-    /// The reason, if writing has ended and there is one.
+    /// Reason, if writing has ended and there is one.
     pub(super) fn source(&self) -> Option<Shared> {
         self.0.get().cloned().flatten()
     }
@@ -37,7 +37,7 @@ impl Poison {
     }
 }
 
-/// The error of every write from then on.
+/// Error of every later write.
 pub(super) fn poisoned(path: &Path, source: Option<Shared>) -> Error {
     Error::Unusable {
         path: path.to_owned(),

@@ -1,17 +1,17 @@
-//! Which processes hold a lock, as the system tells it, and what they are called. Nothing is opened
-//! for it but files of `/proc`: `SQLite`'s locks would be dropped with any descriptor of its files.
+//! Processes that hold a lock, as the system lists them, and their names. Opens only files of
+//! `/proc`: closing any descriptor of `SQLite`'s files would drop its locks.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::place::beside;
+use super::file_identity::beside;
 
-/// Where `SQLite` locks the index of the write-ahead log: the writer's byte, and those of readers
-/// within a transaction (`WALINDEX_LOCK_OFFSET` in its wal.c).
+/// Bytes that `SQLite` locks in the index of the write-ahead log: the writer's, and those of
+/// readers within a transaction (`WALINDEX_LOCK_OFFSET` in its wal.c).
 const WRITER: u64 = 120;
 const READERS: std::ops::RangeInclusive<u64> = 123..=127;
 
-/// A line of `/proc/locks`, of a lock that is held.
+/// Line of `/proc/locks` for a lock that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Held {
     is_flock: bool,
@@ -22,19 +22,19 @@ struct Held {
     bytes: (u64, u64),
 }
 
-/// Who holds the flock(2) lock on the file at `path`, alone or with others.
+/// Processes that hold the flock(2) lock on the file at `path`, alone or with others.
 pub(super) fn locking(path: &Path) -> Vec<u32> {
     pids(path, |lock| lock.is_flock)
 }
 
-/// Who holds it alone.
+/// Process that holds it alone.
 pub(super) fn locking_alone(path: &Path) -> Option<u32> {
     pids(path, |lock| lock.is_flock && lock.is_exclusive)
         .first()
         .copied()
 }
 
-/// Who is within a write transaction of the database at `path`.
+/// Process within a write transaction of the database at `path`.
 pub(super) fn writing(path: &Path) -> Option<u32> {
     let covers = |lock: &Held| lock.bytes.0 <= WRITER && WRITER <= lock.bytes.1;
     pids(&beside(path, "-shm"), |lock| !lock.is_flock && covers(lock))
@@ -42,14 +42,14 @@ pub(super) fn writing(path: &Path) -> Option<u32> {
         .copied()
 }
 
-/// Who is within a read transaction of the database at `path`.
+/// Processes within a read transaction of the database at `path`.
 pub(super) fn reading(path: &Path) -> Vec<u32> {
     let covers = |lock: &Held| lock.bytes.0 <= *READERS.end() && *READERS.start() <= lock.bytes.1;
     pids(&beside(path, "-shm"), |lock| !lock.is_flock && covers(lock))
 }
 
-/// How often the list is read before nobody is said to hold a lock. The system hands it out a page at a
-/// time, and where other locks come and go meanwhile, it may pass over one that is held throughout.
+/// Number of readings of the list before a lock counts as free. The system returns the list a page
+/// at a time. If other locks come and go meanwhile, it may skip one that is held throughout.
 const LOOKS: usize = 8;
 
 fn pids(path: &Path, wanted: impl Fn(&Held) -> bool) -> Vec<u32> {
@@ -71,7 +71,8 @@ fn listed(path: &Path, wanted: impl Fn(&Held) -> bool) -> Vec<u32> {
     pids
 }
 
-/// Lines read `1: FLOCK ADVISORY WRITE 4711 fe:00:262146 0 EOF`; one that waits has `->` second.
+/// Parses lines such as `1: FLOCK ADVISORY WRITE 4711 fe:00:262146 0 EOF`; a waiting one has `->`
+/// in second position.
 fn held(line: &str) -> Option<Held> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [_, kind, _, mode, pid, file, first, last] = words[..] else {
@@ -94,8 +95,8 @@ fn held(line: &str) -> Option<Held> {
     })
 }
 
-/// A process as messages call it: its number, its name and whether it is stopped. The name is
-/// whatever the process calls itself, without what could upset a terminal.
+/// Process as messages name it: its number, its name, and if it is stopped. The process chooses its
+/// name; characters that could upset a terminal are removed.
 pub(super) fn named(pid: u32) -> String {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return format!("process {pid}");
@@ -103,7 +104,7 @@ pub(super) fn named(pid: u32) -> String {
     named_in(pid, &stat)
 }
 
-/// `stat` reads `4711 (name) S 1 …`; the name may contain anything.
+/// Parses `stat`, such as `4711 (name) S 1 …`; the name may contain anything.
 fn named_in(pid: u32, stat: &str) -> String {
     let parts = stat
         .split_once('(')
@@ -125,7 +126,7 @@ mod tests {
     use super::{Held, held, named_in};
 
     #[test]
-    fn a_lock_that_is_held_is_told_from_one_that_is_waited_for() {
+    fn a_held_lock_is_told_from_a_waiting_one() {
         let lock = held("2: FLOCK  ADVISORY  WRITE 11 fe:00:78 0 EOF").unwrap();
         assert_eq!(
             lock,
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_called_by_its_name_whatever_that_is() {
+    fn a_process_is_shown_by_any_name_it_has() {
         assert_eq!(named_in(7, "7 (sqlite3) S 1 2"), "process 7 (sqlite3)");
         assert_eq!(
             named_in(7, "7 (a) T (\u{1b}[2J) T 1 2"),

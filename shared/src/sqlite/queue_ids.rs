@@ -16,9 +16,9 @@ const QUEUE_IDS: &str = statement(include_str!("../../queries/queue_ids.sql"));
 /// Queue id read within a transaction, to be cached once that has committed.
 #[derive(Clone, Debug)]
 pub struct Learned {
-    /// The queue.
+    /// Queue.
     pub queue: String,
-    /// The handler; '' for commands.
+    /// Handler; '' for commands.
     pub handler: String,
     /// Queue id, as in `queue_tasks.queue`.
     pub id: i64,

@@ -24,12 +24,12 @@ use crate::panics::panicked;
 
 const DATA_VERSION: &str = statement(include_str!("../../queries/data_version.sql"));
 
-/// How many reads run at the same time; more wait.
+/// Most reads at the same time; more wait.
 const READERS: u32 = 8;
-/// How long whoever drops the readers waits for the pool's own thread to let go of them.
+/// Longest wait, when the readers are dropped, for the pool's own thread to release them.
 const LET_GO: Duration = Duration::from_secs(1);
 
-/// A pool that is built by the first read, and a connection that watches for commits.
+/// Pool that the first read builds, and a connection that watches for commits.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
@@ -39,7 +39,7 @@ pub(super) struct Readers {
     watch: Mutex<Watch>,
 }
 
-/// A pool, and what tells when nothing of it is left.
+/// Pool, and the channel that shows when it is gone.
 #[derive(Debug)]
 struct Pool {
     connections: r2d2::Pool<Manager>,
@@ -55,7 +55,7 @@ struct Manager {
     left: Sender<Infallible>,
 }
 
-/// A connection of the pool. Dropped, it is closed before its sender is gone.
+/// Connection of the pool. Dropping it closes it before its sender is gone.
 #[derive(Debug)]
 struct Reader {
     connection: Connection,
@@ -84,8 +84,9 @@ impl ManageConnection for Manager {
     }
 }
 
-/// The thread on which the pool opens a connection holds all of them for a moment longer than the
-/// read that asked for it. Who drops the last of a database has closed the file, so this waits.
+/// Waits until the file is closed, as callers expect that drop the last handle of a database. The
+/// thread on which the pool opens a connection holds all of them for a moment longer than the read
+/// that asked for it.
 impl Drop for Readers {
     fn drop(&mut self) {
         if let Some(Pool { connections, gone }) = self.pool.take() {
@@ -95,16 +96,16 @@ impl Drop for Readers {
     }
 }
 
-/// What watches for commits.
+/// Connection that watches for commits.
 #[derive(Debug, Default)]
 struct Watch {
     connection: Option<Connection>,
-    /// The counter, and the log it was right for.
+    /// Counter, and the log for which it was right.
     seen: Option<(LogStamp, i64)>,
 }
 
 impl Readers {
-    /// Readers of the file at `path`; nothing is opened yet.
+    /// Readers of the file at `path`. Opens nothing yet.
     pub(super) fn new(path: &Path, options: &OpenOptions) -> Self {
         Self {
             path: path.to_owned(),
@@ -130,8 +131,8 @@ impl Readers {
         snapshot(&mut reader.connection, &self.path, query)
     }
 
-    /// A number that changes with every commit of every other connection. `log` is how the file
-    /// system has just shown the log, where it does.
+    /// Number that changes with every commit of every other connection. `log` is the log as the
+    /// file system has just shown it, if it did.
     pub(super) fn change_counter(&self, log: Option<LogStamp>) -> Result<i64> {
         let mut watch = lock(&self.watch);
         let now = SystemClock.now().wall;
@@ -189,8 +190,8 @@ impl Readers {
         Ok(self.pool.get_or_init(|| Pool { connections, gone }))
     }
 
-    /// The thread that opens the pool's connections. The pool would panic where there is none to be
-    /// had, so one that does nothing is started and ended first.
+    /// Thread that opens the pool's connections. The pool would panic if no thread can start, so a
+    /// thread that does nothing is started and ended first.
     fn opener(&self) -> Result<Arc<ScheduledThreadPool>> {
         let short = |error| Error::Shortage {
             path: self.path.clone(),
@@ -213,7 +214,7 @@ impl Readers {
     }
 }
 
-/// Runs `query` in a read transaction of `connection`, so that all it asks is of one moment.
+/// Runs `query` in a read transaction of `connection`, so that all of it reads one moment.
 pub(super) fn snapshot<T>(
     connection: &mut Connection,
     path: &Path,
@@ -231,9 +232,9 @@ mod tests {
 
     use super::{LogStamp, Readers};
     use crate::sqlite::Durability;
+    use crate::sqlite::file_identity::beside;
     use crate::sqlite::operation::lock;
     use crate::sqlite::options::OpenOptions;
-    use crate::sqlite::place::beside;
 
     #[test]
     fn readers_that_are_dropped_have_closed_the_file() {
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_nobody_wrote_to_is_not_asked_about_again() {
+    fn an_unchanged_log_is_not_asked_about_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("q.db");
         let writer = rusqlite::Connection::open(&path).unwrap();

@@ -1,6 +1,6 @@
-//! Puts another file in a database's place. It is made ready in a folder beside the database, and
-//! the two change places in one step; whoever is killed before or after that leaves a whole
-//! database.
+//! Replaces a database with another file. The file is prepared in a folder beside the database, and
+//! the two are exchanged in one step. If this process is killed before or after that, a whole
+//! database is left.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,11 +15,11 @@ use super::connection::{open_reader, open_writer};
 use super::epoch::{self, Past};
 use super::exchange::{Beside, Staging};
 use super::fault::located;
+use super::file_identity::{Identity, beside};
 use super::in_use::Whole;
 use super::locate::COMPANIONS;
 use super::locate::{Located, locate, prepare_sidecar, unusable};
 use super::options::{Durability, OpenOptions};
-use super::place::{Identity, beside};
 use super::processes::{named, reading};
 use super::{migrate, statement, verbs};
 use crate::claim::{Claim, WorkerId};
@@ -31,7 +31,7 @@ use crate::sidecar::records::{Namespace, RecordFile};
 
 const WORKERS: &str = statement(include_str!("../../queries/restore/workers.sql"));
 
-/// A backup that is open.
+/// Open backup.
 #[derive(Debug)]
 pub(crate) struct BackupFile {
     path: PathBuf,
@@ -39,11 +39,11 @@ pub(crate) struct BackupFile {
 }
 
 impl BackupFile {
-    /// Opens the backup in the file at `backup`, of the database at `path`.
+    /// Opens the backup in the file at `backup`, for the database at `path`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if it is not there; [`Error::Invalid`] if it is the database itself;
-    /// [`Error::Unusable`] if it is no database, or holds no queue.
+    /// [`Error::NotFound`] if it does not exist; [`Error::Invalid`] if it is the database itself;
+    /// [`Error::Unusable`] if it is not a database, or holds no queue.
     pub(crate) fn open(backup: &Path, path: &Path, options: &OpenOptions) -> Result<Self> {
         let Ok(found) = fs::canonicalize(backup) else {
             let what = format!("there is no backup {}", backup.display());
@@ -71,31 +71,33 @@ impl BackupFile {
     }
 }
 
-/// A file that is to take a database's place. Nobody else opens the database as long as this lives.
+/// File that is to replace a database. No other process opens the database while this lives.
 #[derive(Debug)]
 pub(crate) struct Replacement {
-    /// The database whose place it takes, absolute.
+    /// Path of the database that it replaces, absolute.
     path: PathBuf,
     database: Beside,
     staging: Staging,
     sidecar: Sidecar,
     options: OpenOptions,
-    /// What is in that place now.
+    /// File at that path now.
     current: Current,
     is_past_known: bool,
-    /// What an interrupted restore had set aside, now under a name that lasts.
+    /// File that an interrupted restore had set aside, under its new, lasting name.
     pub(crate) found: Option<PathBuf>,
-    /// Dropped last: nobody else opens the database before what was made for nothing is gone.
+    /// Dropped last: leftovers of a failed attempt are gone before another process opens the
+    /// database.
     _made: Made,
     _whole: Whole,
 }
 
-/// What was made so that a database can be: dropped where none came of it, it takes that away.
+/// File and folder that were created for a new database. Dropping it removes them if no database
+/// came of it.
 #[derive(Debug)]
 struct Made {
-    /// The file, empty until another takes its place.
+    /// Path of the file, empty until another replaces it.
     file: Option<Beside>,
-    /// The folder beside it.
+    /// Path of the folder beside it.
     folder: Option<PathBuf>,
 }
 
@@ -113,22 +115,22 @@ impl Drop for Made {
     }
 }
 
-/// What stands in the place.
+/// File that stands at the path.
 #[derive(Debug)]
 enum Current {
     Nothing,
-    /// A database, how far it has come, and the workers it knows with their claims.
+    /// Database, with its epoch and highest id, and its workers with their claims.
     Sound(Past, Vec<(WorkerId, Vec<Claim>)>),
-    /// Something that cannot be read.
+    /// File that cannot be read.
     Damaged,
 }
 
 impl Replacement {
-    /// Begins to replace the database at `path`, or to make one where there is none.
+    /// Begins to replace the database at `path`, or to create one if there is none.
     ///
     /// # Errors
     /// [`Error::Busy`] with the processes that have it open; as
-    /// [`Database::open`](super::Database::open) for a place where no database may be.
+    /// [`Database::open`](super::Database::open) for a path where no database may be.
     pub(crate) fn begin(path: &Path, options: &OpenOptions) -> Result<Self> {
         let missing = path.try_exists().is_ok_and(|exists| !exists);
         let options = OpenOptions {
@@ -155,7 +157,7 @@ impl Replacement {
             look(&path, &options)?
         };
         Ok(Self {
-            // Where somebody wrote there was a database that is gone.
+            // A lock of writers beside no database means that a database is gone.
             is_past_known: !sidecar.writer_lock().exists(),
             path,
             database,
@@ -169,17 +171,17 @@ impl Replacement {
         })
     }
 
-    /// Where the new file is made.
+    /// Path of the new file.
     pub(crate) fn staged(&self) -> PathBuf {
         self.staging.new_file()
     }
 
-    /// How the new file is to be opened.
+    /// Options for opening the new file.
     pub(crate) fn options(&self) -> &OpenOptions {
         &self.options
     }
 
-    /// Copies a backup to where the new file is made.
+    /// Copies a backup to the new file.
     ///
     /// # Errors
     /// [`Error::Unusable`] if it is damaged.
@@ -196,12 +198,13 @@ impl Replacement {
         self.staging.create()
     }
 
-    /// The workers that either file knows, and of each whether it may have left processes here, and
-    /// for which claims: of those in a backup of another database it is unknown whether they are dead.
-    /// Where the old file does not tell what its workers held, their records do.
+    /// Workers that either file knows. For each, it says if the worker may have left processes on
+    /// this machine, and for which claims: for workers in a backup of another database it is
+    /// unknown if they are dead. If the old file does not have the claims of its workers, their
+    /// records have.
     ///
     /// # Errors
-    /// When the staged file cannot be read, or what a worker recorded.
+    /// If the staged file or the records of a worker cannot be read.
     pub(crate) fn workers(&self) -> Result<Vec<(WorkerId, Origin, Vec<Claim>)>> {
         let staged = self.staged();
         let reader = open_reader(&staged, &self.options)?;
@@ -231,27 +234,30 @@ impl Replacement {
         workers.into_iter().map(look).collect()
     }
 
-    /// The folder beside the database.
+    /// Folder beside the database.
     pub(crate) fn sidecar(&self) -> &Sidecar {
         &self.sidecar
     }
 
-    /// Takes into account that the new file does not tell how far the old one had come.
+    /// Records that the new file does not tell the epoch and the highest id of the old one.
     pub(crate) fn forget_past(&mut self) {
         self.is_past_known = false;
     }
 
-    /// Begins a new epoch in the staged file, in which nothing runs, and has it take the place.
-    /// Returns where the file is kept that was there before.
+    /// Begins a new epoch in the staged file, in which no task runs, and moves it to the database's
+    /// path. Returns the path of the replaced file.
     ///
     /// # Errors
     /// [`Error::Busy`] if some program reads the database; [`Error::Unusable`], [`Error::Io`]. The
-    /// database is as it was before then.
+    /// database is then as it was before.
     pub(crate) fn finish(self) -> Result<Option<PathBuf>> {
         self.begin_epoch()?;
         self.staging.sync()?;
         match &self.current {
-            Current::Nothing => self.staging.take_free_place(&self.database).map(|()| None),
+            Current::Nothing => self
+                .staging
+                .move_to_free_path(&self.database)
+                .map(|()| None),
             Current::Sound(..) => {
                 close(&self.path, &self.options)?;
                 self.staging.exchange(&self.database, false).map(Some)
@@ -285,7 +291,7 @@ impl Replacement {
 }
 
 impl Drop for Replacement {
-    /// What may be a database that was replaced is left for the next one to find.
+    /// Leaves a file that may be a replaced database for the next restore to find.
     fn drop(&mut self) {
         if !self.staging.keeps_something() {
             let _ = files::remove_folder(&self.sidecar.staging());
@@ -293,7 +299,7 @@ impl Drop for Replacement {
     }
 }
 
-/// What stands at `path`: how far it has come, if that can be read.
+/// State of the file at `path`, with its epoch and highest id if they can be read.
 fn look(path: &Path, options: &OpenOptions) -> Result<Current> {
     let found = open_reader(path, options).and_then(|reader| {
         let past = Past::of(&reader).map_err(|error| located(path, error))?;
@@ -322,7 +328,7 @@ fn workers(reader: &Connection) -> rusqlite::Result<Vec<WorkerId>> {
 /// Makes the database complete without its log.
 ///
 /// # Errors
-/// [`Error::Busy`] while some program has it open that takes no share of the lock.
+/// [`Error::Busy`] while a program has it open that takes no share of the lock.
 fn close(path: &Path, options: &OpenOptions) -> Result<()> {
     if close_alone(open_writer(path, options)?, path)? {
         return Ok(());
@@ -337,8 +343,8 @@ fn close(path: &Path, options: &OpenOptions) -> Result<()> {
     })
 }
 
-/// Closes a connection in a way that moves the whole log into the file and takes the log away.
-/// `SQLite` does that only for the last to close it; false if that was another.
+/// Closes a connection so that the whole log moves into the file and is deleted. `SQLite` does that
+/// only for the last connection; false if there was another.
 fn close_alone(connection: Connection, path: &Path) -> Result<bool> {
     let refused = |error| located(path, error);
     if !truncate(&connection).map_err(refused)? {

@@ -14,10 +14,10 @@ use crate::queue::{Serves, WorkerInfo};
 use crate::state::State;
 use crate::task::{Task, TaskId, Work};
 
-/// Bytes kept of the message a handler or a spawn reports.
+/// Most bytes that are stored of the message of a handler or a spawn.
 pub const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// A message as stored: at most [`MAX_MESSAGE_BYTES`], cut between characters.
+/// Message as stored: at most [`MAX_MESSAGE_BYTES`], cut between characters.
 pub fn clip_message(message: &str) -> &str {
     let mut end = message.len().min(MAX_MESSAGE_BYTES);
     while !message.is_char_boundary(end) {
@@ -26,7 +26,7 @@ pub fn clip_message(message: &str) -> &str {
     &message[..end]
 }
 
-/// The state of a stored code.
+/// State of a stored code.
 ///
 /// # Errors
 /// [`Error::Bug`] for a code this version does not know.
@@ -36,17 +36,17 @@ pub fn state(code: i64) -> Result<State> {
     })
 }
 
-/// The reason of a stored code; none where only a newer version knows it.
+/// Reason of a stored code; `None` if only a newer version knows it.
 pub fn reason(code: Option<i64>) -> Option<Reason> {
     code.and_then(Reason::from_code)
 }
 
-/// The columns of a row, wherever it comes from.
+/// Columns of a row, whatever its source.
 pub trait Columns {
-    /// The value in column `index`.
+    /// Value in column `index`.
     ///
     /// # Errors
-    /// When there is no such column.
+    /// If there is no such column.
     fn value(&self, index: usize) -> rusqlite::Result<ValueRef<'_>>;
 }
 
@@ -61,12 +61,12 @@ fn get<T: FromSql>(columns: &impl Columns, index: usize) -> rusqlite::Result<T> 
     T::column_result(value).map_err(rusqlite::Error::from)
 }
 
-/// How many columns [`claimed_task`] reads.
+/// Number of columns that [`claimed_task`] reads.
 pub(super) const CLAIMED_COLUMNS: usize = 8;
 
-/// A task as it is once a claim has raised its counters, of a row of id, token, name, kind,
-/// payload, priority, attempt and options from before that; only the id where this version cannot
-/// read the rest.
+/// Task after a claim has raised its counters, from a row of id, token, name, kind, payload,
+/// priority, attempt and options as they were before. Only the id if this version cannot read the
+/// rest.
 ///
 /// # Errors
 /// [`Error::Bug`] for a token that no version can have written.
@@ -100,7 +100,7 @@ fn readable(columns: &impl Columns, claim: Claim, handler: &str) -> Result<Claim
     })
 }
 
-/// A row of `queries/get.sql`.
+/// Task of a row of `queries/get.sql`.
 ///
 /// # Errors
 /// [`Error::Bug`] for a row that no version known to this program wrote.
@@ -113,7 +113,7 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
     } else {
         None
     };
-    // A running claim is counted as a crash ahead; it is none yet.
+    // A claim counts a crash ahead; while the task runs, it has not happened.
     let ahead = u32::from(state == State::Running);
     Ok(Task {
         id: TaskId(row.get(0)?),
@@ -142,33 +142,33 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
     })
 }
 
-/// The options in column `index`, as far as this version knows them: enough to judge or to show a task
-/// that a newer one wrote.
+/// Options in column `index`, as far as this version knows them: enough to judge or to show a task
+/// that a newer version wrote.
 ///
 /// # Errors
-/// When there is no such column.
+/// If there is no such column.
 pub fn options(row: &impl Columns, index: usize) -> Result<TaskOptions> {
     row.value(index)?;
     Ok(TaskOptions::known(text(row, index).ok().flatten()))
 }
 
-/// The text in column `index`, if there is any.
+/// Text in column `index`, if any.
 pub(super) fn text(columns: &impl Columns, index: usize) -> Result<Option<&str>> {
     let stored = columns.value(index)?.as_str_or_null();
     Ok(stored.map_err(rusqlite::Error::from)?)
 }
 
-/// The time in column `index`, if there is one.
+/// Time in column `index`, if any.
 pub fn time(row: &Row<'_>, index: usize) -> Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp))
 }
 
-/// The count in column `index`.
+/// Count in column `index`.
 pub fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
 }
 
-/// A row of id, token, worker.
+/// Claim of a row of id, token, worker.
 pub(super) fn claim(row: &Row<'_>) -> Result<Claim> {
     Ok(Claim {
         task: TaskId(row.get(0)?),
@@ -177,7 +177,7 @@ pub(super) fn claim(row: &Row<'_>) -> Result<Claim> {
     })
 }
 
-/// A row of `queries/workers.sql`.
+/// Worker of a row of `queries/workers.sql`.
 pub(super) fn worker(row: &Row<'_>) -> Result<WorkerInfo> {
     let serves: String = row.get(5)?;
     let serves: Serves = serde_json::from_str(&serves).map_err(|error| Error::Bug {
@@ -193,7 +193,7 @@ pub(super) fn worker(row: &Row<'_>) -> Result<WorkerInfo> {
     })
 }
 
-/// Every row of a query, each made into a value.
+/// Values of every row of a query.
 pub fn all<T>(
     connection: &Connection,
     sql: &'static str,
@@ -216,7 +216,7 @@ mod tests {
     use super::{Columns, MAX_MESSAGE_BYTES, claimed_task, clip_message};
     use crate::claim::WorkerId;
 
-    /// A row of a queued command with that token.
+    /// Row of a queued command with that token.
     struct Row(i64);
 
     impl Columns for Row {
@@ -231,8 +231,8 @@ mod tests {
         }
     }
 
-    /// The token was raised without looking, which past the last number there is ended a program
-    /// with overflow checks and would have lowered the fence in others; now the row is refused.
+    /// Bug: the token was raised unchecked. After the highest number, that ended a program with
+    /// overflow checks, and would have lowered the fence in others. Now the row is refused.
     #[test]
     fn a_token_that_cannot_rise_is_refused() {
         let claim = |token| claimed_task(&Row(token), WorkerId(1), "");
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_cut_in_front_of_the_character_that_does_not_fit() {
+    fn a_message_is_cut_before_the_character_that_does_not_fit() {
         for (head, kept) in [("", MAX_MESSAGE_BYTES), ("a", MAX_MESSAGE_BYTES - 1)] {
             let message = head.to_owned() + &"\u{e9}".repeat(MAX_MESSAGE_BYTES);
             assert_eq!(clip_message(&message), &message[..kept]);

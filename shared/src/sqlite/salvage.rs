@@ -1,8 +1,8 @@
-//! `salvage`: every row that can be read of a damaged database, in a new one.
+//! `salvage`: copies every readable row of a damaged database to a new one.
 //!
-//! Rows are read in the order of their key. Where a page cannot be read, the next key that can be
-//! is looked for, first in steps that double, then by halving the last of them. What hangs on other
-//! rows and can be computed anew is not read at all.
+//! Reads rows in the order of their key. After an unreadable page it searches for the next readable
+//! key, first in steps that double, then by halving the last step. Rows that follow from others and
+//! can be computed anew are not read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,9 @@ use crate::sidecar::Sidecar;
 const QUEUES: &str = statement(include_str!("../../queries/salvage/queues.sql"));
 const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.sql"));
 
-/// The tables that are read, each with the first column of its key. One that the file's version of
-/// the line has not yet is empty. `queue_schema` is made with the
-/// new file, no worker lives, and what waits for dependencies is counted anew.
+/// Tables that are read, each with the first column of its key. A table that the file's version of
+/// the line does not have yet is empty. Left out are `queue_schema`, which is created with the new
+/// file, workers, none of which lives, and counts of open dependencies, which are computed anew.
 const FILE_TABLE: (&str, &str) = ("queue_file", "id");
 const CORE_TABLES: [(&str, &str); 5] = [
     ("queue_queues", "id"),
@@ -42,39 +42,39 @@ const WORKFLOW_TABLES: [(&str, &str); 4] = [
     ("queue_attempts", "task"),
 ];
 
-/// The longest stretch of keys that is jumped over.
+/// Longest stretch of keys that the search jumps over.
 const LONGEST_JUMP: i64 = 1 << 40;
 
-/// What was saved of a table.
+/// Result of salvaging one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Salvaged {
-    /// The table.
+    /// Name of the table.
     pub table: &'static str,
-    /// Rows that were copied.
+    /// Number of copied rows.
     pub saved: u64,
-    /// Stretches that could not be read.
-    pub places: u64,
-    /// Keys within them: no more rows are lost, unless a key has several. `None` where the last
-    /// stretch has no end that can be seen.
+    /// Number of unreadable stretches.
+    pub stretches: u64,
+    /// Number of keys within them: no more rows are lost, unless a key has several. `None` if the
+    /// end of the last stretch is unknown.
     pub lost: Option<u64>,
-    /// Rows that were read and that no table takes.
+    /// Number of rows that were read and that no table takes.
     pub refused: u64,
 }
 
 impl Salvaged {
-    /// Whether every row was copied.
+    /// True if every row was copied.
     pub fn is_whole(&self) -> bool {
-        self.places == 0 && self.refused == 0
+        self.stretches == 0 && self.refused == 0
     }
 }
 
-/// The schema of the old file.
+/// Schema of the old file.
 struct Form {
     lines: &'static [Line],
     is_older: bool,
 }
 
-/// A damaged database, open.
+/// Open, damaged database.
 #[derive(Debug)]
 pub(crate) struct Salvage {
     path: PathBuf,
@@ -83,7 +83,7 @@ pub(crate) struct Salvage {
 }
 
 impl Salvage {
-    /// Opens the database at `path`, of which a new one is to be made at `new`.
+    /// Opens the database at `path`, to salvage it to `new`.
     ///
     /// # Errors
     /// As [`salvage`](crate::maintenance::salvage).
@@ -112,7 +112,7 @@ impl Salvage {
         reader
             .pragma_update(None, "trusted_schema", false)
             .map_err(refused)?;
-        // Else a file that was cut off, or one table's damaged schema, would keep all of it back.
+        // Otherwise a truncated file, or a damaged schema of one table, would hold everything back.
         reader
             .pragma_update(None, "writable_schema", true)
             .map_err(refused)?;
@@ -123,7 +123,8 @@ impl Salvage {
         })
     }
 
-    /// Makes a new database in the empty file at `to`, which says whose it is and holds nothing yet.
+    /// Creates a new database in the empty file at `to`, with the row of `queue_file` and nothing
+    /// else.
     ///
     /// # Errors
     /// [`Error::Unusable`] if the old file holds no queue, or one of a newer program.
@@ -149,10 +150,10 @@ impl Salvage {
         self.copy_table(&mut writer, table, key)
     }
 
-    /// Copies what can be read to the database that was begun with `first`.
+    /// Copies all readable rows to the database that was begun with `first`.
     ///
     /// # Errors
-    /// When the new file cannot be written.
+    /// If the new file cannot be written.
     pub(crate) fn copy_to(
         &self,
         to: &Path,
@@ -178,7 +179,7 @@ impl Salvage {
         Ok(salvaged)
     }
 
-    /// Which tables the old file has. Where the versions are lost, they are this program's.
+    /// Tables of the old file. If its versions are lost, those of this program.
     fn form(&self) -> Result<Form> {
         let lines: &'static [Line] = if self.has("queue_attempts")? {
             &[CORE, WORKFLOW]
@@ -197,7 +198,7 @@ impl Salvage {
         found.map_err(|error| located(&self.path, error))
     }
 
-    /// The columns of the new file's table that the old file's has too: an older program knew fewer.
+    /// Columns of the new file's table that the old file's has too: an older program knew fewer.
     fn columns(&self, writer: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
         let all = format!("SELECT * FROM {table}");
         let (old, new) = (self.reader.prepare(&all)?, writer.prepare(&all)?);
@@ -220,8 +221,8 @@ impl Salvage {
             return Ok(salvaged.all_lost());
         };
         let names = columns.join(", ");
-        // The names are those above and of the new file's columns; what a damaged file says is never
-        // made part of a statement.
+        // The names are those above and of the new file's columns. No text of a damaged file
+        // becomes part of a statement.
         let read = format!(
             "SELECT {key}, {names} FROM {table} NOT INDEXED WHERE {key} >= ?1 ORDER BY {key}"
         );
@@ -235,7 +236,7 @@ impl Salvage {
         ))?;
         let mut from = i64::MIN;
         while let Some(last) = copy_from(&mut read, &mut insert, from, &mut salvaged)? {
-            salvaged.places += 1;
+            salvaged.stretches += 1;
             let Some(next) = next_readable(&mut read, last) else {
                 salvaged.lost = None;
                 break;
@@ -255,7 +256,7 @@ impl Salvaged {
         Self {
             table,
             saved: 0,
-            places: 0,
+            stretches: 0,
             lost: Some(0),
             refused: 0,
         }
@@ -263,15 +264,14 @@ impl Salvaged {
 
     fn all_lost(self) -> Self {
         Self {
-            places: 1,
+            stretches: 1,
             lost: None,
             ..self
         }
     }
 }
 
-/// Copies rows from a key on. Returns the last key before one that cannot be read; `None` at the
-/// end.
+/// Copies rows from a key on. Returns the last key before an unreadable one; `None` at the end.
 fn copy_from(
     read: &mut Statement<'_>,
     insert: &mut Statement<'_>,
@@ -286,7 +286,7 @@ fn copy_from(
         match rows.next() {
             Ok(None) => return Ok(None),
             Ok(Some(row)) => {
-                // Half a page may hold anything, keys that stand where they do not belong too.
+                // Half a page may hold anything, also keys that do not belong there.
                 let key = row.get(0).ok().filter(|key| *key >= last);
                 if key.is_some() && copy_row(row, insert)? {
                     salvaged.saved += 1;
@@ -301,7 +301,7 @@ fn copy_from(
     }
 }
 
-/// Copies a row, but for the key in front of it; false if it makes no sense.
+/// Copies a row, except for the key in front of it; false if it makes no sense.
 fn copy_row(row: &Row<'_>, insert: &mut Statement<'_>) -> Result<bool> {
     let mut values = Vec::new();
     for column in 1..row.as_ref().column_count() {
@@ -320,7 +320,7 @@ fn copy_row(row: &Row<'_>, insert: &mut Statement<'_>) -> Result<bool> {
     }
 }
 
-/// Whether that can be the text of a column: a page that lost its end may go on with zeros.
+/// True if that can be the text of a column: a page that lost its end may go on with zeros.
 fn makes_sense(column: &str, text: &[u8]) -> bool {
     match column {
         "options" => serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok(),
@@ -329,7 +329,7 @@ fn makes_sense(column: &str, text: &[u8]) -> bool {
     }
 }
 
-/// The first key after `last`, and after what cannot be read there, that can be.
+/// First readable key after `last` and after the unreadable ones that follow.
 fn next_readable(read: &mut Statement<'_>, last: i64) -> Option<i64> {
     let mut step = 1;
     let mut found = loop {
@@ -339,7 +339,7 @@ fn next_readable(read: &mut Statement<'_>, last: i64) -> Option<i64> {
             Err(_) => step *= 2,
         }
     };
-    // From `low` on nothing can be read, from `high` on something can.
+    // From `low` on no key is readable, from `high` on some key is.
     let (mut low, mut high) = (last.saturating_add(step / 2), last.saturating_add(step));
     while high - low > 1 {
         let middle = low + (high - low) / 2;
@@ -351,8 +351,8 @@ fn next_readable(read: &mut Statement<'_>, last: i64) -> Option<i64> {
     Some(found)
 }
 
-/// The first key from `from` on. One before that, which a damaged page may give, is none that could
-/// be read: the search has to go forward.
+/// First key from `from` on. A damaged page may return one before it, which does not count as read:
+/// the search has to go forward.
 fn key_from(read: &mut Statement<'_>, from: i64) -> rusqlite::Result<Option<i64>> {
     let mut rows = read.query([from])?;
     let found: Option<i64> = rows.next()?.map(|row| row.get(0)).transpose()?;

@@ -1,6 +1,6 @@
-//! Gives the free space in a database back to the file system. `SQLite` writes all that is left to a
-//! temporary file, and from there, in one transaction, back over the database: whoever is killed
-//! leaves the file as it was or as it is to be, with the same content.
+//! Returns the free space of a database to the file system. `SQLite` writes the used pages to a
+//! temporary file, and from there, in one transaction, back over the database. If this process is
+//! killed, the file is either the old one or the new one, with the same contents.
 
 use std::ffi::OsString;
 use std::fs;
@@ -26,23 +26,23 @@ use crate::error::{Error, Result};
 const VACUUM: &str = statement(include_str!("../../queries/vacuum.sql"));
 const RENUMBERS: &str = statement(include_str!("../../queries/shrink_renumbers.sql"));
 
-/// What a [`shrink`] did, in bytes of the database and its log.
+/// Result of a [`shrink`]: bytes of the database and its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shrunk {
-    /// Before.
+    /// Bytes before.
     pub before: u64,
-    /// After.
+    /// Bytes after.
     pub after: u64,
 }
 
-/// Gives the free space in the database at `path` back to the file system. Ids, `user_version` and
-/// `application_id` stay as they are. Tables of the caller's own without an INTEGER PRIMARY KEY, whose
-/// rowids may change, are refused unless `force` is set.
+/// Returns the free space of the database at `path` to the file system. Keeps ids, `user_version`
+/// and `application_id`. Unless `force` is set, refuses a file with tables of the caller's that
+/// have no INTEGER PRIMARY KEY, because their rowids may change.
 ///
 /// # Errors
 /// [`Error::Busy`] with the processes that have it open; [`Error::Invalid`] with the tables whose
 /// rowids may change; [`Error::Shortage`] if there is too little space; [`Error::Unusable`]. The
-/// content is as before then.
+/// contents are then as before.
 pub fn shrink(path: &Path, options: &OpenOptions, force: bool) -> Result<Shrunk> {
     let options = OpenOptions {
         create: false,
@@ -64,7 +64,7 @@ pub fn shrink(path: &Path, options: &OpenOptions, force: bool) -> Result<Shrunk>
     prepare_sidecar(&path, &sidecar)?;
     drop(found);
     let _whole = Whole::take(&sidecar)?;
-    // Another file may have been put in its place until now.
+    // Another file may have replaced it until now.
     let connection = open_writer(&path, &options)?;
     let refused = |error| located(&path, error);
     if !force {
@@ -78,7 +78,7 @@ pub fn shrink(path: &Path, options: &OpenOptions, force: bool) -> Result<Shrunk>
     check_space(&path, needed)?;
     keep_temporary_content_on_disk(&connection).map_err(refused)?;
     connection.execute(VACUUM, []).map_err(refused)?;
-    // Until this is done the old size is kept, and the log holds the new content.
+    // Until then, the file keeps its old size, and the log has the new contents.
     if !truncate(&connection).map_err(refused)? {
         return Err(in_use(&path));
     }
@@ -116,12 +116,12 @@ fn in_use(path: &Path) -> Error {
     }
 }
 
-/// The bytes of a database and of its log.
+/// Bytes of a database and its log.
 fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |found| found.len()) + log_size(path)
 }
 
-/// Bytes in use in the file: no more than that is left.
+/// Bytes in use in the file: the size after shrinking is no larger.
 fn content(connection: &Connection) -> rusqlite::Result<u64> {
     let ask = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let pages = ask("page_count")?.saturating_sub(ask("freelist_count")?);
@@ -134,7 +134,7 @@ fn keep_temporary_content_on_disk(connection: &Connection) -> rusqlite::Result<(
     connection.pragma_update(None, "temp_store", 1)
 }
 
-/// A folder that is to be written to.
+/// Free space of a folder.
 struct Space {
     folder: PathBuf,
     device: u64,
@@ -152,9 +152,9 @@ impl Space {
     }
 }
 
-/// Checks that there is space for the content twice: in the temporary folder, and in the log beside
-/// the database, each frame of which has some bytes of its own. What cannot be told is left to
-/// `SQLite`, which leaves the file as it was where space runs out.
+/// Checks that the contents fit twice: in the temporary folder, and in the log beside the database,
+/// each frame of which has some more bytes. Passes if the space is unknown: if it runs out,
+/// `SQLite` leaves the file as it was.
 fn check_space(path: &Path, content: u64) -> Result<()> {
     let beside = path.parent().and_then(Space::of);
     let temporary = temporary_folder(|name| std::env::var_os(name))
@@ -174,7 +174,7 @@ fn check_space(path: &Path, content: u64) -> Result<()> {
     }
 }
 
-/// What is missing, as a sentence.
+/// Sentence about the missing space.
 fn missing(beside: &Space, temporary: &Space, content: u64) -> Option<String> {
     let log = content
         .saturating_add(content / 100)
@@ -200,7 +200,7 @@ fn missing(beside: &Space, temporary: &Space, content: u64) -> Option<String> {
     })
 }
 
-/// Where `SQLite` puts temporary files: the first of these that can be written to.
+/// Folder in which `SQLite` puts temporary files: the first of these that can be written to.
 fn temporary_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let named = ["SQLITE_TMPDIR", "TMPDIR"].into_iter().filter_map(variable);
     let usual = ["/var/tmp", "/usr/tmp", "/tmp", "."].map(OsString::from);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_has_to_fit_twice_where_there_is_one_disk_and_once_on_each_of_two() {
+    fn contents_have_to_fit_twice_on_one_disk_or_once_on_each_of_two() {
         const MIB: u64 = 1 << 20;
         let log = 100 * MIB + MIB + MIB;
         let needs = |beside, temporary| missing(&beside, &temporary, 100 * MIB);

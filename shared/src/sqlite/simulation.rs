@@ -1,7 +1,7 @@
-//! The shipped combining writer over a real database, driven on one thread from one seed: virtual
-//! producers arrive, lead, follow and give up in an order that the seed draws; transactions do not
-//! begin, do not commit, or commit and do not say so. What the file holds in the end is compared
-//! with what every producer was told.
+//! The shipped combining writer over a real database, on one thread and from one seed. Virtual
+//! producers arrive, lead, follow and give up in random order. Transactions fail to begin, fail to
+//! commit, or commit and report an error. In the end, the contents of the file are compared with
+//! each producer's answer.
 
 use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,17 +16,17 @@ use super::options::{Durability, OpenOptions};
 use super::writer::{Arrived, Writer, perform};
 use crate::error::{Error, Result};
 
-/// What an operation writes.
+/// Statement of every operation.
 const INSERT: &str = "INSERT INTO written VALUES (?1)";
 
 thread_local! {
     static WORLD: RefCell<World> = RefCell::new(World::new(0, false));
 }
 
-/// Where chance comes from, and what it has done so far.
+/// Random numbers of a run, and the faults it has made.
 struct World {
     rng: fastrand::Rng,
-    /// A mistake put in on purpose: some commits are confirmed that did not happen.
+    /// True for a planted fault: some commits are acknowledged that did not happen.
     forgets: bool,
     faults: u32,
 }
@@ -64,14 +64,14 @@ fn faulty(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
         0..10 => Err(failure(ffi::SQLITE_BUSY)),
         10..17 => Err(failure(ffi::SQLITE_FULL)),
         17..23 => Err(failure(ffi::SQLITE_IOERR_WRITE)),
-        // It happened, and nobody is told.
+        // The commit happened, and reports an error.
         23..29 if commit => perform(connection, sql).and(Err(failure(ffi::SQLITE_IOERR_WRITE))),
         29 if commit => Err(failure(ffi::SQLITE_IOERR_FSYNC)),
         _ => Err(failure(ffi::SQLITE_IOERR_READ)),
     }
 }
 
-/// What an operation does besides writing its number.
+/// Action of an operation besides writing its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Writes,
@@ -84,7 +84,7 @@ type Operation = Box<dyn FnMut(&Connection) -> Result<()> + Send>;
 fn operation(number: u32, kind: Kind) -> Operation {
     Box::new(move |connection| {
         if kind != Kind::Writes && connection.is_autocommit() {
-            // A lone statement: what fails has to fail before it.
+            // An operation that is a lone statement has to fail before the statement.
             return Err(Error::invalid("refused alone"));
         }
         connection.prepare_cached(INSERT)?.execute([number])?;
@@ -96,7 +96,7 @@ fn operation(number: u32, kind: Kind) -> Operation {
     })
 }
 
-/// What a producer knows in the end.
+/// Answer that a producer has in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Known {
     Written,
@@ -109,7 +109,7 @@ struct Waiting {
     job: Arc<Parked<(), Operation>>,
 }
 
-/// One process's writer and its producers.
+/// Writer of one process, and its producers.
 struct Process {
     writer: Writer,
     leading: Option<(u32, Call<(), Operation>)>,
@@ -124,12 +124,12 @@ struct Outcome {
     seen: Seen,
 }
 
-/// What happened how often, to see that a run was worth it.
+/// Number of events of each kind, to show that a run was worth it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     faults: u32,
     joined: usize,
-    /// Turns that met somebody else's transaction.
+    /// Turns that met a transaction of another program.
     foreign: u32,
     gave_up: u32,
     unknown: u32,
@@ -140,7 +140,7 @@ struct Simulation {
     path: PathBuf,
     _folder: tempfile::TempDir,
     processes: Vec<Process>,
-    /// A program that heeds no lock but that of `SQLite`.
+    /// Program that heeds no lock but that of `SQLite`.
     foreign: Connection,
     outcome: Outcome,
 }
@@ -186,7 +186,7 @@ impl Simulation {
         self.outcome
     }
 
-    /// A producer comes with an operation.
+    /// Lets a producer arrive with an operation.
     fn arrive(&mut self, process: usize) {
         let number = u32::try_from(self.outcome.told.len()).unwrap();
         self.outcome.told.push(None);
@@ -203,7 +203,7 @@ impl Simulation {
         }
     }
 
-    /// Whoever leads takes its turn, here or on the lock thread.
+    /// Lets the leader take its turn, here or on the lock thread.
     fn lead(&mut self, process: usize) {
         let Some((number, mut call)) = self.processes[process].leading.take() else {
             return;
@@ -239,7 +239,7 @@ impl Simulation {
         }
     }
 
-    /// Those who were told or given the lead go on.
+    /// Lets producers continue that have an answer or the lead.
     fn collect(&mut self, process: usize) {
         for waiting in std::mem::take(&mut self.processes[process].waiting) {
             if waiting.job.is_queued() {
@@ -263,7 +263,7 @@ impl Simulation {
         }
     }
 
-    /// A producer has waited too long.
+    /// Lets a producer give up that has waited too long.
     fn give_up(&mut self, process: usize) {
         let waiting = &mut self.processes[process].waiting;
         if waiting.is_empty() {
@@ -280,7 +280,7 @@ impl Simulation {
         }
     }
 
-    /// A process that must not write any more ends, and its producers with it.
+    /// Ends a process that must not write any more, with its producers, and starts a new one.
     fn restart(&mut self, process: usize) {
         while self.processes[process].leading.is_some() {
             self.lead_poisoned(process);
@@ -334,7 +334,7 @@ impl Simulation {
         }
     }
 
-    /// What is in the file against what was told.
+    /// Compares the contents of the file with the answers.
     fn compare(&mut self) {
         let file = Connection::open(&self.path).unwrap();
         let mut count = file
@@ -383,7 +383,7 @@ fn simulate(seed: u64, forgets: bool) -> Outcome {
 }
 
 #[test]
-fn every_producer_is_told_the_truth_whatever_fails_when() {
+fn every_producer_gets_a_true_answer_whatever_fails() {
     let mut restarts = 0;
     for seed in 0..30 {
         let Outcome {
@@ -409,6 +409,6 @@ fn a_seed_replays_exactly() {
 }
 
 #[test]
-fn a_commit_that_is_confirmed_and_did_not_happen_is_found() {
+fn an_acknowledged_commit_that_did_not_happen_is_found() {
     assert!((0..5).any(|seed| !simulate(seed, true).violations.is_empty()));
 }

@@ -1,7 +1,7 @@
-//! SQL from files.
+//! SQL statements from files.
 
 /// The statement in a `.sql` file without the comments above it. `SQLite` and the statement cache
-/// would read them again at every use, and a comment may be longer than its statement.
+/// would read them at every use, and a comment may be longer than its statement.
 ///
 /// ```
 /// use queue_core::sqlite::statement;
@@ -23,7 +23,7 @@ pub const fn statement(file: &'static str) -> &'static str {
 }
 
 /// Declares every statement of an engine as a constant: the folder of the files, then the name of
-/// each constant and of its file. Tests find them all in `STATEMENTS`, by their files' names.
+/// each constant and of its file. Tests find them all in `STATEMENTS`, by file name.
 #[macro_export]
 macro_rules! statements {
     ($folder:literal; $($name:ident = $file:literal,)+) => {

@@ -1,6 +1,5 @@
-//! Where the writer's locks, channels and threads come from: the standard library. The tests in
-//! `schedules` compile the writer a second time with others in their place, which a scheduler
-//! controls.
+//! Locks, channels and threads of the writer: those of the standard library. The tests in
+//! `schedules` compile the writer a second time with others that a scheduler controls.
 
 pub(super) use crossbeam_channel as channel;
 pub(super) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};

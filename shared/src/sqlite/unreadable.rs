@@ -28,7 +28,7 @@ pub(super) fn why(
     }
 }
 
-/// What keeps this program from running a task of that kind and payload with these options.
+/// Reason why this program cannot run a task of that kind and payload with these options.
 pub(super) fn problem((kind, payload): (i64, Vec<u8>), options: Option<&str>) -> Option<String> {
     let work = Work::from_row(kind, "", payload).err();
     let problem = work.or_else(|| TaskOptions::from_row(options).err())?;

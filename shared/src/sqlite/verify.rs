@@ -1,10 +1,9 @@
-//! `verify`: every invariant of a file, each a statement that finds what breaks it, or a function
-//! where SQL does not reach. An engine adds those of its own tables.
+//! `verify`: invariants of a file. Each is a statement that finds violations, or a function where
+//! SQL is not enough. An engine adds those of its own tables.
 //!
-//! The invariants are looked at in one read transaction, since what is counted has to agree with
-//! the rows of the same moment; `SQLite`'s own check, which takes about as long, has another. As
-//! long as one of them lasts the write-ahead log grows with what others write; it starts over
-//! afterwards.
+//! All invariants are checked in one read transaction, because counts have to agree with the rows
+//! of the same moment. `SQLite`'s own check, which takes about as long, has another. During either
+//! transaction, the write-ahead log grows by what others write; it starts over afterwards.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,21 +26,21 @@ const CREATE_SCHEMA: &str = statement(include_str!("../../queries/create_schema.
 const SCHEMA_OBJECTS: &str = statement(include_str!("../../queries/verify/schema_objects.sql"));
 const STORED: &str = statement(include_str!("../../queries/verify/stored.sql"));
 
-/// Violations of one invariant that are put into words.
+/// Violations of one invariant that are described in words.
 const EXAMPLES: usize = 10;
 
-/// An invariant as statements.
+/// Invariant in SQL.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
-    /// What has to hold, in a few words.
+    /// Condition that has to hold, in a few words.
     pub name: &'static str,
-    /// Returns a row for whatever breaks it; the first column says what.
+    /// Statement that returns a row for each violation; the first column describes it.
     pub finds: &'static str,
-    /// Puts right whatever `finds` returned, if that can be told from other rows.
+    /// Statement that repairs whatever `finds` returned, if other rows tell how.
     pub repairs: Option<&'static str>,
 }
 
-/// A check of a `.sql` file, and of the one that repairs.
+/// Makes a check of a `.sql` file, and of the one that repairs.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! checks {
@@ -58,7 +57,7 @@ macro_rules! checks {
     };
 }
 
-/// The invariants of the core line.
+/// Invariants of the core line.
 pub const CORE_CHECKS: &[Check] = checks! {
     "../../queries/verify/":
     "foreign keys lead somewhere" => "foreign_keys",
@@ -79,11 +78,11 @@ pub const CORE_CHECKS: &[Check] = checks! {
     "retries are of tasks" => "retried" repaired by "retried_repair",
 };
 
-/// Looks at every invariant of the core line and at `own`, then at what `more` does, all of it in
-/// the same read transaction. Nothing is changed.
+/// Checks every invariant of the core line and of `own`, then runs `more`, all in the same read
+/// transaction. Changes nothing.
 ///
 /// # Errors
-/// When the file cannot be read, for another reason than damage: that is a violation.
+/// If the file cannot be read, for a reason other than damage: that is a violation.
 pub fn verify(
     database: &Database,
     own: &[Check],
@@ -110,11 +109,11 @@ pub fn verify(
     Ok(invariants)
 }
 
-/// Those of the checks that find something and can put it right: what is read before a repair is not
-/// read while nobody else may write.
+/// Checks that find a violation and can repair it. Called before the repair, so that this reading
+/// does not keep others from writing.
 ///
 /// # Errors
-/// What `SQLite` refuses, other than to read a row that is damaged: that is something to put right.
+/// The errors of `SQLite`, except for reading a damaged row: that is a violation.
 pub fn broken(connection: &Connection, checks: &[Check]) -> Result<Vec<Check>> {
     let mut broken = Vec::new();
     for check in checks.iter().filter(|check| check.repairs.is_some()) {
@@ -130,10 +129,10 @@ pub fn broken(connection: &Connection, checks: &[Check]) -> Result<Vec<Check>> {
     Ok(broken)
 }
 
-/// Carries out the repairs of those checks that find something, within the caller's transaction.
+/// Runs the repairs of these checks, within the caller's transaction.
 ///
 /// # Errors
-/// What `SQLite` refuses.
+/// The errors of `SQLite`.
 pub fn repair(connection: &Connection, checks: &[Check]) -> Result<Vec<Repaired>> {
     let mut repaired = Vec::new();
     for check in checks {
@@ -145,10 +144,10 @@ pub fn repair(connection: &Connection, checks: &[Check]) -> Result<Vec<Repaired>
     Ok(repaired)
 }
 
-/// The invariant of that name, given what breaks it. Rows that are damaged break it too.
+/// The invariant of that name, with its violations. Damaged rows violate it too.
 ///
 /// # Errors
-/// Those of `found` that do not tell of damage.
+/// The errors of `found` that do not mean damage.
 pub fn judged(
     name: &'static str,
     repairable: bool,
@@ -173,11 +172,11 @@ pub fn judged(
 }
 
 fn is_damage(error: &rusqlite::Error) -> bool {
-    // A table or column that is missing makes a statement fail.
+    // A missing table or column makes a statement fail.
     matches!(Fault::of(error), Fault::Corrupt | Fault::Statement)
 }
 
-/// The first column of every row.
+/// First column of every row.
 fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>> {
     let mut query = connection.prepare(sql)?;
     let found = query.query_map([], |row| row.get(0))?;
@@ -190,7 +189,7 @@ fn integrity(connection: &Connection) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Every difference between the tables and indexes in the file and those that its lines make.
+/// Differences between the tables and indexes in the file and those that its lines make.
 fn schema(connection: &Connection, path: &Path) -> Result<Vec<String>> {
     let applied = migrate::lines(connection, path)?;
     let model = Connection::open_in_memory()?;
@@ -268,7 +267,7 @@ fn unreadable(connection: &Connection) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Whether a task that is not over has no attempt or crash left; a claim counts ahead.
+/// True if a task that has not ended has no attempt or crash left; a claim counts ahead.
 fn is_spent(options: &TaskOptions, state: i64, attempt: i64, crashes: i64) -> bool {
     let ahead = i64::from(state == State::Running.code());
     State::from_code(state).is_some_and(|state| !state.is_terminal())

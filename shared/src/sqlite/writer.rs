@@ -2,10 +2,10 @@
 //! decisions in `combine`.
 //!
 //! A lone caller runs its operation at once on its own thread. Callers that meet share one
-//! transaction: whoever leads commits everything that waits, and each returns only after the
-//! commit that holds its operation. A leader that finds another process writing leaves its
-//! operation to the lock thread, which sleeps in the kernel's queue for the lock and then leads in
-//! its place, so that a caller's own wait can end.
+//! transaction: the leader commits all waiting operations, and each caller returns only after the
+//! commit of its own. A leader that finds another process writing leaves its operation to the lock
+//! thread. That thread sleeps in the kernel's queue for the lock and then leads, so that the
+//! caller's own wait can time out.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,22 +33,22 @@ const BEGIN: &str = statement(include_str!("../../queries/begin.sql"));
 pub(super) const COMMIT: &str = statement(include_str!("../../queries/commit.sql"));
 const ROLLBACK: &str = statement(include_str!("../../queries/rollback.sql"));
 
-/// What surrounds an operation, unless it is a lone statement.
+/// Statements around an operation that is not a lone statement.
 pub(super) const TRANSACTION: [&str; 2] = [BEGIN, COMMIT];
 
-/// The write connection of one database and everybody who wants it.
+/// Write connection of one database, with its waiting callers.
 #[derive(Debug)]
 pub(super) struct Writer {
     core: Arc<Core>,
-    /// To the lock thread, once there is one. Dropping it ends the thread.
+    /// Sender to the lock thread, once it runs. Dropping it ends the thread.
     contended: OnceLock<Sender<Arc<dyn Job>>>,
     starting: Mutex<()>,
 }
 
-/// Executes BEGIN or COMMIT.
+/// Function that executes BEGIN or COMMIT.
 type Perform = fn(&Connection, &str) -> rusqlite::Result<()>;
 
-/// What callers and the lock thread share.
+/// State that callers and the lock thread share.
 #[derive(Debug)]
 pub(super) struct Core {
     path: PathBuf,
@@ -61,15 +61,15 @@ pub(super) struct Core {
     queued: Receiver<Arc<dyn Job>>,
     poison: Arc<Poison>,
     checkpointer: Option<Checkpointer>,
-    /// Frames in the log after the last commit, where there is no checkpointer.
+    /// Frames in the log after the last commit, if there is no checkpointer.
     frames: AtomicU32,
     known: Known,
-    /// Where the simulation puts its faults.
+    /// Function through which the simulation makes its faults.
     perform: Perform,
 }
 
 impl Writer {
-    /// A writer on `connection`, in competition with other processes on `lock_path`.
+    /// Writer on `connection`, in competition with other processes on `lock_path`.
     pub(super) fn new(
         path: PathBuf,
         lock_path: PathBuf,
@@ -103,7 +103,7 @@ impl Writer {
         })
     }
 
-    /// The same for a program that knows these lines, and writes to no file that has newer ones.
+    /// Makes the writer refuse a file with newer lines than these.
     pub(super) fn knowing(mut self, known: Known) -> rusqlite::Result<Self> {
         if let Some(core) = Arc::get_mut(&mut self.core) {
             let connection = lock(&core.connection);
@@ -114,51 +114,51 @@ impl Writer {
         Ok(self)
     }
 
-    /// The lines the program knows.
+    /// Lines that the program knows.
     pub(super) fn known(&self) -> &Known {
         &self.core.known
     }
 
-    /// The same with another way to begin and to commit.
+    /// Replaces the function that begins and commits.
     #[cfg(test)]
     pub(super) fn performing(mut self, perform: Perform) -> Self {
         Arc::get_mut(&mut self.core).unwrap().perform = perform;
         self
     }
 
-    /// Whether an operation waits behind the one that leads.
+    /// True if an operation waits behind the leader's.
     #[cfg(test)]
     pub(super) fn has_waiting(&self) -> bool {
         !self.core.queued.is_empty()
     }
 
-    /// What the simulation drives in the threads' place.
+    /// State that the simulation drives instead of the threads.
     #[cfg(test)]
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.core
     }
 
-    /// The connection, outside any transaction; blocks while somebody writes.
+    /// Connection, outside any transaction; blocks while another thread writes.
     pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         lock(&self.core.connection)
     }
 
-    /// Opens what a heartbeat needs of the lock between processes.
+    /// Opens the files that a heartbeat needs for the lock between processes.
     pub(super) fn prepare_heartbeats(&self) -> Result<()> {
         self.core.lock.prepare_heartbeats(&self.core.lock_path)
     }
 
-    /// The lock between processes, for a heartbeat; `None` if it could not be had so soon.
+    /// Lock between processes, for a heartbeat; `None` if `patience` has passed.
     pub(super) fn lock_for_heartbeat(&self, patience: Duration) -> Result<Option<HeartbeatLock>> {
         self.core.lock.for_heartbeat(&self.core.lock_path, patience)
     }
 
-    /// The end of all writing, once the disk did not confirm a write.
+    /// End of all writing, once the disk did not confirm a write.
     pub(super) fn poison(&self) -> &Poison {
         &self.core.poison
     }
 
-    /// Another connection of this process has committed.
+    /// Takes in a commit of another connection of this process.
     pub(super) fn committed(&self) {
         self.core.committed();
     }
@@ -168,14 +168,14 @@ impl Writer {
         self.core.frames.load(Ordering::Relaxed)
     }
 
-    /// The log is as the file system shows it.
+    /// Takes in the log as the file system shows it.
     pub(super) fn saw(&self, log: LogStamp) {
         if let Some(checkpointer) = &self.core.checkpointer {
             checkpointer.saw(log);
         }
     }
 
-    /// What went wrong in the background: a write not confirmed, a checkpoint that failed.
+    /// Error in the background: a write that was not confirmed, a checkpoint that failed.
     pub(super) fn trouble(&self) -> Option<String> {
         if self.core.poison.is_set() {
             let source = self.core.poison.source();
@@ -184,7 +184,7 @@ impl Writer {
         self.core.checkpointer.as_ref()?.trouble()
     }
 
-    /// Does on this thread what the checkpointer does on its own.
+    /// Makes the due checkpoint on this thread, as the checkpointer does on its own.
     #[cfg(feature = "internals")]
     pub(super) fn checkpoint(&self, options: &OpenOptions) -> Option<String> {
         let Core {
@@ -196,8 +196,8 @@ impl Writer {
         Checkpointer::new(path, lock_path, options, poison).checkpoint()
     }
 
-    /// Runs `operation` in a transaction and returns after its commit. One that is a lone statement
-    /// may be its own transaction.
+    /// Runs `operation` in a transaction and returns after its commit. A lone statement may be its
+    /// own transaction.
     pub(super) fn write<T, F>(&self, operation: F, is_statement: bool) -> Result<T>
     where
         T: Send + 'static,
@@ -229,7 +229,7 @@ impl Writer {
         call.answer(&self.core.path)
     }
 
-    /// Has the lock thread lead with `call`, and waits as one who follows.
+    /// Lets the lock thread lead with `call`, and waits as a follower.
     fn leave_to_lock_thread<T, F>(&self, call: Call<T, F>) -> Result<T>
     where
         T: Send + 'static,
@@ -252,7 +252,7 @@ impl Writer {
         }
     }
 
-    /// The lock thread, started when first needed.
+    /// Sender to the lock thread, which the first call starts.
     fn lock_thread(&self) -> Result<&Sender<Arc<dyn Job>>> {
         let _starting = lock(&self.starting);
         if let Some(sender) = self.contended.get() {
@@ -272,9 +272,9 @@ impl Writer {
     }
 }
 
-/// The lock thread ends by itself, but it has the connection for a moment longer, and as long as
-/// another process keeps the lock between processes. Who drops the last of a database has closed the
-/// file, so the connection is taken from it.
+/// Takes the connection from the lock thread and closes the file, as callers expect that drop the
+/// last handle of a database. The lock thread ends by itself, but keeps the connection for a moment
+/// longer, or as long as another process keeps the lock between processes.
 impl Drop for Writer {
     fn drop(&mut self) {
         if self.contended.get().is_some() {
@@ -290,7 +290,7 @@ pub(super) enum Arrived<T, F> {
 }
 
 impl Core {
-    /// Closes the file, when nobody writes to it any more.
+    /// Closes the file, once no thread writes to it.
     fn close(&self) {
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.close();
@@ -310,7 +310,7 @@ impl Core {
             Role::Lead => Arrived::Leads(call),
             Role::Follow => {
                 let job = Arc::new(Parked::new(call));
-                // Sent under the lock, so that the channel holds what `turns` counts.
+                // Sent under the lock, so that the channel holds as many as `turns` counts.
                 if self.queue.send(job.clone()).is_err() {
                     unreachable!("both ends of the channel are here");
                 }
@@ -328,7 +328,7 @@ impl Core {
         }
     }
 
-    /// The one to lead next, if anybody waits.
+    /// Next leader, if a caller waits.
     fn successor(&self) -> Option<Arc<dyn Job>> {
         let mut turns = lock(&self.turns);
         match turns.leave() {
@@ -337,7 +337,7 @@ impl Core {
         }
     }
 
-    /// Leads on the lock thread, beginning with `job`, until nobody waits.
+    /// Leads on the lock thread, beginning with `job`, until no caller waits.
     pub(super) fn lead_contended(&self, job: Arc<dyn Job>) {
         let mut next = Some(job);
         while let Some(job) = next {
@@ -356,13 +356,13 @@ impl Core {
         }
     }
 
-    /// One turn on the connection, with the lock between processes held. Those who joined are
-    /// told, but sleep on.
+    /// Takes one turn on the connection, while it holds the lock between processes. Callers that
+    /// joined have their verdicts, but stay asleep.
     pub(super) fn turn(&self, own: &mut dyn Operation) -> Vec<Arc<dyn Job>> {
         let connection = lock(&self.connection);
         let mut joined: Vec<Arc<dyn Job>> = Vec::new();
         let mut source = None;
-        // BEGIN is where a poisoned writer refuses.
+        // A poisoned writer refuses at BEGIN.
         let alone = own.is_statement() && !self.poison.is_set() && lock(&self.turns).nobody_waits();
         let (mut turn, mut action) = if alone { Turn::alone() } else { Turn::start() };
         loop {
@@ -442,7 +442,7 @@ impl Core {
                     *source = Some(error);
                     return Err(Some(refusal));
                 }
-                // It was undone before it was committed, and can run again.
+                // It was undone before its commit, and can run again.
                 AloneFailure::Unseen => self.look(connection, source)?,
             }
         }
@@ -462,7 +462,7 @@ impl Core {
         }
     }
 
-    /// Ends all writing of this process if the disk did not confirm a write, or a transaction
+    /// Ends all writing of this process if the disk did not confirm a write, or if a transaction
     /// cannot be ended.
     fn note(&self, verdict: Verdict, source: Option<&Shared>) {
         let fatal = verdict == Verdict::Poisoned
@@ -483,15 +483,15 @@ impl Core {
     }
 }
 
-/// Keeps the error for which a transaction did not begin.
+/// Refusal of a transaction that did not begin. Keeps its error.
 fn not_begun(error: rusqlite::Error, source: &mut Option<Shared>) -> Refusal {
     let refusal = Fault::of_begin(&error);
     *source = Some(Shared(Arc::new(error)));
     refusal
 }
 
-/// A transaction that `SQLite` has ended by itself needs no rollback, and one that it has ended with
-/// an error is ended all the same.
+/// Rolls the transaction back, unless `SQLite` has ended it by itself. If a transaction has ended
+/// with an error, it has ended all the same.
 fn roll_back(connection: &Connection, source: &mut Option<Shared>) -> Result<(), Refusal> {
     if connection.is_autocommit() {
         return Ok(());

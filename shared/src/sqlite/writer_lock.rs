@@ -1,4 +1,4 @@
-//! The lock that processes take before they begin to write, on a file beside the database.
+//! Lock that processes take before they begin to write, on a file beside the database.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -11,18 +11,19 @@ use super::lock::LockFile;
 pub(super) use super::lock::busy;
 use crate::error::Result;
 
-/// Turns that a process may take in a row before it looks whether another one waits.
+/// Turns that a process may take in a row before it checks if another one waits.
 const QUOTA: u32 = 256;
 
-/// How long a process that had its quota leaves the lock alone if another one waits.
+/// Time for which a process that had its quota leaves the lock alone if another one waits.
 const GIVE_WAY: Duration = Duration::from_micros(200);
 
-/// The order of writers between processes.
+/// Order of writers between processes.
 ///
-/// Whoever finds the lock free takes it, ahead of those the kernel has woken but not yet run: that
-/// keeps the processors busy, and alone would let some wait for very long. So those who wait show
-/// it by a share of a second file's lock, and whoever has had its quota looks there and gives way.
-/// Nobody ever waits for that second lock: a process stopped while it waits stops no other.
+/// A process that finds the lock free takes it, ahead of processes that the kernel has woken but
+/// not yet run. That keeps the processors busy, but alone it would let some wait for very long. So
+/// waiting processes take a share of a second file's lock, and a process that has had its quota
+/// looks there and gives way. No process ever waits for that second lock, so a process that is
+/// stopped while it waits stops no other.
 ///
 /// A heartbeat of the same process is let in at once, whatever is left of the quota.
 #[derive(Debug)]
@@ -30,13 +31,13 @@ pub(super) struct WriterLock {
     lock: LockFile,
     waiting: LockFile,
     turns: AtomicU32,
-    /// A heartbeat of this process waits.
+    /// True while a heartbeat of this process waits.
     heartbeat_waits: AtomicBool,
     heartbeats: OnceLock<HeartbeatTurns>,
 }
 
 impl WriterLock {
-    /// Opens or creates the file at `path` and the one beside it that shows who waits.
+    /// Opens or creates the file at `path` and the file beside it that shows waiting processes.
     pub(super) fn open(path: &Path) -> Result<Self> {
         Ok(Self {
             lock: LockFile::open(path)?,
@@ -47,7 +48,7 @@ impl WriterLock {
         })
     }
 
-    /// Takes the lock if nobody holds it and it is not another's turn.
+    /// Takes the lock if it is free and it is not another process's turn.
     pub(super) fn try_exclusive(&self) -> Result<bool> {
         if self.heartbeat_waits.load(Ordering::Relaxed) {
             return Ok(false);
@@ -62,7 +63,7 @@ impl WriterLock {
         self.lock.try_exclusive()
     }
 
-    /// Takes the lock, waiting as long as it takes.
+    /// Takes the lock. Waits for any length of time.
     #[expect(
         clippy::disallowed_methods,
         reason = "giving way means leaving the lock alone for a time; no event tells its end"
@@ -72,21 +73,21 @@ impl WriterLock {
         if had_quota || self.heartbeat_waits.load(Ordering::Relaxed) {
             std::thread::sleep(GIVE_WAY);
         }
-        // Refused only while another process looks, and then the next wait shows it.
+        // Refused only while another process looks; the next wait shows it then.
         self.waiting.try_shared()?;
         let locked = self.lock.exclusive();
         self.waiting.release();
         locked
     }
 
-    /// Releases it.
+    /// Releases the lock.
     pub(super) fn release(&self) {
         self.lock.release();
     }
 
-    /// Takes the lock on the file at `path`, which is this lock's, for a heartbeat: as if it were
-    /// another process's, but ahead of what queues up in this one. `None` once `patience` has passed.
-    /// Released when dropped.
+    /// Takes the lock on the file at `path`, which is this lock's, for a heartbeat: as another
+    /// process would, but ahead of this process's own queue. `None` once `patience` has passed.
+    /// Dropping it releases the lock.
     pub(super) fn for_heartbeat(
         &self,
         path: &Path,
@@ -102,14 +103,14 @@ impl WriterLock {
         Ok(held)
     }
 
-    /// Opens what heartbeats need of the lock, which then takes no descriptor any more.
+    /// Opens the files that heartbeats need for the lock, which takes no descriptor afterwards.
     pub(super) fn prepare_heartbeats(&self, path: &Path) -> Result<()> {
         self.heartbeats(path)?;
         Ok(())
     }
 
-    /// The files that heartbeats lock; opened once, so that no shortage of descriptors keeps a
-    /// heartbeat from them.
+    /// Files that heartbeats lock; opened once, so that a shortage of descriptors cannot prevent a
+    /// heartbeat.
     fn heartbeats(&self, path: &Path) -> Result<&HeartbeatTurns> {
         if let Some(turns) = self.heartbeats.get() {
             return Ok(turns);
@@ -125,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder, the path of a lock in it, and the lock as two processes open it.
+    /// Folder, path of a lock in it, and the lock as two processes open it.
     fn opened_twice() -> (tempfile::TempDir, PathBuf, [WriterLock; 2]) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("writer.lock");
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_that_waits_is_let_in_ahead_of_its_own_process() {
+    fn a_waiting_heartbeat_is_let_in_ahead_of_its_own_process() {
         let (_folder, path, [own, _]) = opened_twice();
         assert!(own.try_exclusive().unwrap());
         let patience = Duration::from_secs(60);
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_had_its_quota_gives_way_as_long_as_another_waits() {
+    fn a_process_that_had_its_quota_gives_way_while_another_waits() {
         let (_folder, _, [own, another]) = opened_twice();
         assert!(another.waiting.try_shared().unwrap());
         for _ in 0..QUOTA {

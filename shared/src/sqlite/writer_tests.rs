@@ -9,7 +9,7 @@ use super::options::{Durability, OpenOptions};
 use super::writer::{COMMIT, Writer, perform};
 use crate::error::{Error, Result};
 
-/// Until one operation waits behind the one that leads.
+/// Waits until one operation waits behind the leader's.
 #[expect(
     clippy::disallowed_methods,
     reason = "a caller that joined the queue sleeps; nothing tells when"
@@ -27,7 +27,7 @@ fn writer(folder: &Path) -> Writer {
     Writer::new(folder.join("q.db"), lock_path, connection, &options).unwrap()
 }
 
-/// A disk that confirms no commit.
+/// Disk that confirms no commit.
 fn unconfirmed(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     if sql == COMMIT {
         let failure = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);

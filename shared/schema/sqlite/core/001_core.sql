@@ -1,8 +1,8 @@
--- The core line: what both engines read and write.
+-- The core line, which both engines read and write.
 -- Codes of state, kind and reason: shared/src/state.rs, task.rs, outcome.rs.
 -- Times are milliseconds since 1970-01-01 UTC.
 
--- Whose file this is. `engine`: 0 fast-queue, 1 being promoted, 2 workflow-queue.
+-- Engine of the file: 0 fast-queue, 1 being promoted, 2 workflow-queue.
 CREATE TABLE queue_file (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     file_id INTEGER NOT NULL,
@@ -13,7 +13,7 @@ CREATE TABLE queue_file (
 
 -- One row per queue and handler ('' is shell commands), so that a worker never meets a task it
 -- cannot run. `fast` is 1 while fast-queue may write: the claim and the enqueue look this row up
--- anyway, and so meet a promotion inside their own statement at no cost.
+-- anyway, and so notice a promotion in their own statement at no cost.
 CREATE TABLE queue_queues (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
@@ -23,8 +23,8 @@ CREATE TABLE queue_queues (
     UNIQUE (name, handler)
 ) STRICT;
 
--- Commands of the queue that tasks join unless they say otherwise: there from the start, so that
--- the first of them is enqueued like every other.
+-- Commands of the default queue have their row from the start, so that the first of them is enqueued
+-- like every other.
 INSERT INTO queue_queues (name) VALUES ('default');
 
 CREATE TABLE queue_tasks (
@@ -61,13 +61,13 @@ CREATE TABLE queue_tasks (
 -- The claim: highest priority first, then the oldest.
 CREATE INDEX queue_tasks_claim ON queue_tasks (queue, priority DESC, id) WHERE state = 2;
 
--- Promotion of delayed tasks whose time has come.
+-- Promotion of delayed tasks that came due.
 CREATE INDEX queue_tasks_due ON queue_tasks (run_at) WHERE state = 0;
 
 -- Heartbeats, and recovery of a dead worker's tasks.
 CREATE INDEX queue_tasks_running ON queue_tasks (worker) WHERE state = 3;
 
--- Counts and lists of what ended badly; succeeded tasks are in no index.
+-- Counts and lists of unsuccessful tasks; succeeded tasks are in no index.
 CREATE INDEX queue_tasks_unsuccessful ON queue_tasks (state) WHERE state >= 5;
 
 -- Idempotency: one task per key.
@@ -79,7 +79,8 @@ CREATE TABLE queue_outputs (
     frames BLOB NOT NULL
 ) STRICT;
 
--- Registered workers; whether one lives is told by the lock on its file, not by this row.
+-- Registered workers. The lock on a worker's file tells if it lives, not this row. `place` is its
+-- position.
 CREATE TABLE queue_workers (
     id INTEGER PRIMARY KEY,
     place INTEGER NOT NULL UNIQUE CHECK (place >= 0),

@@ -5,23 +5,21 @@
 UPDATE queue_file SET engine = 2;
 UPDATE queue_queues SET fast = 0;
 
--- 1 where claims have to look at queue_limits; the others learn from the row that they
--- need not.
+-- 1 if claims have to look at queue_limits; claims read this column with the row anyway.
 ALTER TABLE queue_queues ADD COLUMN limited INTEGER NOT NULL DEFAULT 0 CHECK (limited IN (0, 1));
 
--- 1 while a blocked task waits for dependencies; the others wait for their limit.
+-- 1 while a blocked task waits for dependencies; other blocked tasks wait for their limit.
 ALTER TABLE queue_tasks ADD COLUMN unmet INTEGER NOT NULL DEFAULT 0 CHECK (unmet IN (0, 1));
--- 1 where the task has edges to others: its worker learns with the claim that there are outputs to
--- hand it, and asks for none anywhere else.
+-- 1 if the task has dependencies. The claim tells its worker, which looks for outputs of dependencies
+-- only then.
 ALTER TABLE queue_tasks ADD COLUMN depends INTEGER NOT NULL DEFAULT 0 CHECK (depends IN (0, 1));
--- Boot time in milliseconds; NULL where a claim was made without a lease. In no index: that would
--- halve the claim, and expiry has only the running rows to look at.
+-- Boot time in milliseconds; NULL for a claim without a lease. In no index: that would halve the speed
+-- of claims, and expiry reads only the running rows.
 ALTER TABLE queue_tasks ADD COLUMN lease_until INTEGER;
--- When the task fails if it still waits then; `deadline_at` is the part of it that also ends a
--- running attempt.
+-- Time at which the task fails if it still waits; `deadline_at` also ends a running attempt.
 ALTER TABLE queue_tasks ADD COLUMN expires_at INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN deadline_at INTEGER;
--- What these were reckoned from: both count anew when the task is re-opened.
+-- Durations behind these two times, which are set anew when the task is re-opened.
 ALTER TABLE queue_tasks ADD COLUMN start_within_ms INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN finish_within_ms INTEGER;
 -- The first task of the workflow it belongs to, unless it was enqueued alone; and the task that
@@ -30,7 +28,7 @@ ALTER TABLE queue_tasks ADD COLUMN workflow INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN spawner INTEGER;
 -- The dependency because of which it was skipped.
 ALTER TABLE queue_tasks ADD COLUMN cause INTEGER;
--- How long its key stays taken.
+-- Time for which its key stays taken.
 ALTER TABLE queue_tasks ADD COLUMN key_scope INTEGER;
 ALTER TABLE queue_tasks ADD COLUMN key_until INTEGER;
 -- The key it is limited by, and, while it runs, the limited queue it was claimed from.
@@ -41,15 +39,16 @@ ALTER TABLE queue_tasks ADD COLUMN gate INTEGER;
 CREATE INDEX queue_tasks_expiring ON queue_tasks (expires_at)
 WHERE expires_at IS NOT NULL AND state < 3;
 
--- The tasks of a workflow, those first that no running task added; written once, in the order of
--- the table.
+-- The tasks of a workflow, first those that no running task added; written once, in the order of the
+-- table.
 CREATE INDEX queue_tasks_workflow ON queue_tasks (workflow, spawner) WHERE workflow IS NOT NULL;
 
--- Limits by key: how many run, how many of a queue id may be claimed, which waits next.
+-- Limits by key: the number of running tasks, the number of claimable ones by queue id, and the next
+-- one that waits.
 CREATE INDEX queue_tasks_keyed ON queue_tasks (limit_key, state, queue, priority DESC, id)
 WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3;
 
--- Limits by queue: how many run.
+-- Limits by queue: the number of running tasks.
 CREATE INDEX queue_tasks_gated ON queue_tasks (gate) WHERE gate IS NOT NULL AND state = 3;
 
 -- The edges, from the task depended on to those that wait for it.
@@ -68,8 +67,8 @@ CREATE TABLE queue_upstream (
     tasks BLOB NOT NULL
 ) STRICT;
 
--- How many dependencies of a task do not hold yet; a row for each task that waits for any. It is
--- written for every edge whose end comes, so it is kept apart from the task's own, wide row.
+-- Number of open dependencies, for each task that waits for any. Every dependency that ends changes it,
+-- so it is not in the task's own, wide row.
 CREATE TABLE queue_waiting (
     dependent INTEGER PRIMARY KEY,
     pending INTEGER NOT NULL CHECK (pending > 0)

@@ -41,7 +41,7 @@ fn a_lone_statement_needs_neither_begin_nor_commit() {
 }
 
 #[test]
-fn who_cannot_begin_takes_nobody_else_down() {
+fn a_leader_that_cannot_begin_takes_no_other_down() {
     let (mut turn, _) = Turn::start();
     assert_eq!(
         turn.step(Event::Began(Err(Refusal::Busy))),
@@ -66,7 +66,7 @@ fn the_lead_goes_round_until_nobody_waits() {
 }
 
 #[test]
-fn a_batch_holds_the_leader_and_what_fits_beside_it() {
+fn a_batch_holds_the_leader_and_as_many_others_as_fit() {
     let mut turns = Turns::default();
     turns.arrive();
     assert!(turns.nobody_waits());
@@ -80,16 +80,16 @@ fn a_batch_holds_the_leader_and_what_fits_beside_it() {
     assert!(turns.nobody_waits());
 }
 
-/// A file and callers without threads: every operation adds its number.
+/// Model of a file and callers without threads: every operation adds its number.
 struct Model {
     rng: fastrand::Rng,
-    /// Of 100 events, how many fail.
+    /// Percentage of events that fail.
     failures: u8,
-    /// Fails whenever it runs.
+    /// True for an operation that fails whenever it runs.
     faulty: Vec<bool>,
     file: Vec<usize>,
     open: Option<Vec<usize>>,
-    /// Whether a commit that was not confirmed happened all the same.
+    /// Unconfirmed commits that happened all the same.
     ghosts: Vec<usize>,
     poisoned: bool,
     told: Vec<Option<Verdict>>,
@@ -223,7 +223,7 @@ proptest! {
                 None => prop_assert!(false, "{index} was not told"),
             }
         }
-        // Who was not gathered still waits, untouched.
+        // Callers that were not gathered still wait, untouched.
         prop_assert!(model.told[gathered..].iter().all(Option::is_none));
     }
 

@@ -1,6 +1,6 @@
-//! The shipped combining writer under a scheduler that chooses which thread goes on at every lock,
-//! channel and wake: threads of two processes write to one file. Whoever is told that its write is
-//! committed finds it in the file at once, and nobody waits for ever.
+//! The shipped combining writer under a scheduler that chooses the next thread at every lock,
+//! channel and wake. Threads of two processes write to one file. A writer whose write was
+//! acknowledged finds it in the file at once, and no thread waits for ever.
 
 #[path = "../operation.rs"]
 #[expect(
@@ -33,20 +33,20 @@ use super::options::{Durability, OpenOptions};
 use super::{checkpointer, combine, fault, known, log_stamp, options, poison, statement};
 use crate::error::{Error, Result};
 
-/// Threads of each process, and how often each of them writes.
+/// Threads of each process, and writes of each thread.
 const THREADS: u32 = 2;
 const WRITES: u32 = 2;
 /// Schedules of each kind.
 const SCHEDULES: usize = 300;
-/// For `SQLite`, which runs on the scheduler's own stacks.
+/// Stack for `SQLite`, which runs on the scheduler's own stacks.
 const STACK_BYTES: usize = 1 << 20;
 
-/// A mistake put in on purpose.
+/// Planted fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plant {
-    /// What joins the queue is counted before it is there.
+    /// A job is counted before it is in the queue.
     LateSend,
-    /// A commit is confirmed, and comes with the next transaction.
+    /// A commit is acknowledged, but happens only with the next transaction.
     LateCommit,
 }
 
@@ -72,7 +72,7 @@ fn perform(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     super::writer::perform(connection, sql)
 }
 
-/// One process's connection to the file.
+/// Connection of one process to the file.
 fn connect(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
     connection
@@ -86,15 +86,15 @@ fn connect(path: &Path) -> Connection {
 
 fn open(path: &Path) -> Arc<Writer> {
     let mut options = OpenOptions::new(Durability::Fast).unwrap();
-    // Without the thread that checkpoints, which the scheduler does not control.
+    // The scheduler does not control the thread that makes checkpoints.
     options.one_shot = true;
     let lock = path.with_extension("lock");
     let writer = Writer::new(path.to_owned(), lock, connect(path), &options).unwrap();
     Arc::new(writer.performing(perform))
 }
 
-/// Writes some numbers, and looks for each once told that it is there. Every third write fails by
-/// itself, and is nowhere.
+/// Writes some numbers, and looks for each once it is acknowledged. Every third write fails by
+/// itself and must not be found.
 fn write(writer: &Writer, path: &Path, thread: u32) {
     for turn in 0..WRITES {
         let number = thread * WRITES + turn;
@@ -146,7 +146,7 @@ fn explore(scheduler: impl Scheduler + 'static, planted: Option<Plant>) {
     PLANTED.set(None);
 }
 
-/// What the scheduler said of the mistake.
+/// Message of the scheduler about the fault.
 fn found(plant: Plant) -> String {
     let search = || explore(RandomScheduler::new_from_seed(1, SCHEDULES), Some(plant));
     let panic = catch_unwind(AssertUnwindSafe(search)).unwrap_err();

@@ -1,11 +1,11 @@
-//! The writer's locks, channels and threads under the scheduler's control.
+//! Locks, channels and threads of the writer under the scheduler's control.
 
 pub(super) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 pub(super) use shuttle::thread;
-/// Neither blocks here: what they hold is made under a lock of the writer's.
+/// Neither blocks here: the writer makes their contents under one of its locks.
 pub(super) use std::sync::{Arc, OnceLock, PoisonError};
 
-/// An unbounded channel of which the writer needs the part that is here.
+/// Unbounded channel, as far as the writer needs it.
 pub(super) mod channel {
     use std::collections::VecDeque;
 
@@ -25,11 +25,11 @@ pub(super) mod channel {
         }
     }
 
-    /// The one end to send from.
+    /// The only sender.
     #[derive(Debug)]
     pub(in super::super) struct Sender<T>(Arc<Shared<T>>);
 
-    /// The one end to receive at.
+    /// The only receiver.
     #[derive(Debug)]
     pub(in super::super) struct Receiver<T>(Arc<Shared<T>>);
 
@@ -78,7 +78,7 @@ pub(super) mod channel {
     impl<T> Iterator for Receiver<T> {
         type Item = T;
 
-        /// Waits for the next, until the sender is gone.
+        /// Waits for the next item, until the sender is gone.
         fn next(&mut self) -> Option<T> {
             let items = self.0.items.lock().unwrap();
             let waits = |(items, closed): &mut (VecDeque<T>, bool)| items.is_empty() && !*closed;

@@ -1,5 +1,5 @@
-//! The lock between processes under the scheduler's control: one that sleeps in the kernel would
-//! stop them all.
+//! Lock between processes under the scheduler's control: a lock that sleeps in the kernel would
+//! stop all threads.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Cancel: end waiting tasks, and ask for the end of running ones.
+//! Cancel: ends waiting tasks, and asks for the end of running ones.
 
 use rusqlite::Connection;
 
@@ -22,7 +22,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("cancel_message", WITHDRAW),
 ];
 
-/// Cancels a task: a waiting one at once, a running one by a request to its worker. One that was
+/// Cancels a task: a waiting one at once, a running one by a request to its worker. A task that was
 /// cancelled before stays so.
 pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Change> {
     let Some((state, worker)) = state_of(connection, id)? else {
@@ -54,13 +54,13 @@ pub fn cancel_waiting(connection: &Connection, id: TaskId, now: Timestamp) -> Re
     Ok(())
 }
 
-/// Asks for the end of a running task; false if somebody did before.
+/// Asks for the end of a running task; false if there was a request before.
 pub fn request_cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<bool> {
     let mut update = connection.prepare_cached(CANCEL_REQUEST)?;
     Ok(update.execute((id.0, now.0))? > 0)
 }
 
-/// Says of tasks that are cancelled why they are.
+/// Stores a message with cancelled tasks.
 pub fn withdraw(connection: &Connection, ids: &[TaskId], why: &str) -> Result<()> {
     let mut update = connection.prepare_cached(WITHDRAW)?;
     for id in ids {

@@ -1,4 +1,4 @@
-//! Claim: what a claim looks at beside the tasks it takes.
+//! Claim: reads besides the tasks that it takes.
 
 pub(super) mod one;
 
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::options::TaskOptions;
 use crate::task::TaskId;
 
-/// The next time at which a scheduled task comes due.
+/// Statement for the next time at which a scheduled task comes due.
 pub const NEXT_DUE: &str = statement(include_str!("../../../queries/claim_next_due.sql"));
 const CLAIM_PEEK: &str = statement(include_str!("../../../queries/claim_peek.sql"));
 const REBASE_RETRIES: &str = statement(include_str!("../../../queries/claim_rebase_retries.sql"));
@@ -23,7 +23,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("claim_rebase_retries", REBASE_RETRIES),
 ];
 
-/// When the next scheduled task comes due.
+/// Time at which the next scheduled task comes due.
 pub fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
     let mut query = connection.prepare_cached(NEXT_DUE)?;
     let next: Option<i64> = query.query_row([], |row| row.get(0))?;
@@ -41,7 +41,7 @@ pub fn claim_peek(
     Ok(next.take(limit).collect::<rusqlite::Result<_>>()?)
 }
 
-/// Gives retries a new time that were scheduled by a wall clock that was set back since.
+/// Sets a new time for retries that were scheduled by a wall clock that has been set back since.
 pub fn rebase_retries(connection: &Connection, now: Timestamp) -> Result<()> {
     let TaskOptions {
         backoff_ms,

@@ -1,4 +1,4 @@
-//! Get: a task as it is stored.
+//! Get: reads a stored task.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -17,12 +17,12 @@ const STATE_OF: &str = statement(include_str!("../../../queries/get_state.sql"))
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("get", GET), ("get_state", STATE_OF)];
 
-/// A task, or `None`.
+/// Task of that id, or `None`.
 pub fn get(connection: &Connection, id: TaskId) -> Result<Option<Task>> {
     Ok(rows::all(connection, GET, [id.0], rows::task)?.pop())
 }
 
-/// Those of these tasks that there are, each with the output stored with its last settle.
+/// Existing tasks of these ids, each with the output stored with its last settle.
 pub fn with_outputs(
     connection: &Connection,
     ids: &[TaskId],
@@ -36,7 +36,7 @@ pub fn with_outputs(
     Ok(found)
 }
 
-/// A task's state and the worker of its last claim.
+/// State of a task, and the worker of its last claim.
 pub fn state_of(connection: &Connection, id: TaskId) -> Result<Option<(State, Option<WorkerId>)>> {
     let mut query = connection.prepare_cached(STATE_OF)?;
     let found: Option<(i64, Option<i64>)> = query

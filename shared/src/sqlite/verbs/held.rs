@@ -1,4 +1,4 @@
-//! Held: how claims stand.
+//! Held: reads the state of claims.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -12,7 +12,7 @@ const HELD: &str = statement(include_str!("../../../queries/held.sql"));
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("held", HELD)];
 
-/// Of each claim, whether it is still held.
+/// State of each claim.
 pub fn held(connection: &Connection, claims: &[Claim]) -> Result<Vec<Held>> {
     let mut query = connection.prepare_cached(HELD)?;
     let mut held = Vec::with_capacity(claims.len());

@@ -1,4 +1,4 @@
-//! List: pages of tasks.
+//! List: reads pages of tasks.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("list_last_id", LAST_ID),
 ];
 
-/// A page of tasks, newest first.
+/// Page of tasks, newest first.
 pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Task>> {
     let mut tasks = Vec::new();
     for id in list_ids(connection, query)? {
@@ -41,11 +41,11 @@ pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Task>> {
     Ok(tasks)
 }
 
-/// Up to so many waiting tasks are sorted for a page rather than looked for among all tasks.
+/// Most waiting tasks that are sorted for a page; for more, the table is searched.
 const FEW: i64 = 20_000;
 
-/// The ids of a page, newest first. Where all wanted states have an index and few tasks in it, they
-/// are read from there, otherwise along the table.
+/// Ids of a page, newest first. If every wanted state has an index with few tasks in it, they are
+/// read from there, otherwise along the table.
 fn list_ids(connection: &Connection, query: &ListQuery) -> Result<Vec<TaskId>> {
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let page = |sql, states: i64| {
@@ -79,7 +79,7 @@ fn list_ids(connection: &Connection, query: &ListQuery) -> Result<Vec<TaskId>> {
     Ok(ids.into_iter().rev().take(query.limit).collect())
 }
 
-/// The statement that reads each of the states from its index; `None` if one has none, or too many
+/// Statement that reads each of the states from its index; `None` if one has no index, or too many
 /// tasks in it.
 fn indexed_lists(
     connection: &Connection,
@@ -109,7 +109,7 @@ fn indexed_lists(
     Ok(few.then_some(lists))
 }
 
-/// The highest id ever given out.
+/// Highest id ever given out.
 pub fn last_id(connection: &Connection) -> Result<Option<TaskId>> {
     let id: Option<i64> = connection
         .prepare_cached(LAST_ID)?

@@ -1,6 +1,6 @@
-//! What both engines do in the same way with the core line of the schema, within a transaction or on
-//! a snapshot of the engine's. Every verb is a file of its name; an engine's verb of that name calls
-//! it.
+//! Operations on the core line of the schema that both engines share, within a transaction or on a
+//! snapshot of the engine's. Every verb is a file of its name, and the engine's verb of that name
+//! calls it.
 
 mod cancel;
 mod claim;

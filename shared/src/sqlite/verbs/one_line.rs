@@ -1,7 +1,7 @@
-//! The verbs that an engine over a [`Database`](super::super::Database) answers in one line.
+//! Verbs that an engine over a [`Database`](super::super::Database) passes on in one line.
 
-/// What an engine answers of its file with nothing of its own: for the `impl` of
-/// [`Queue`](crate::queue::Queue) of a type with a method `database`.
+/// Implements methods of [`Queue`](crate::queue::Queue) that need nothing but the file, for a type
+/// with a method `database`.
 #[macro_export]
 macro_rules! answered_by_database {
     () => {

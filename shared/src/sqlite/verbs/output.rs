@@ -1,4 +1,4 @@
-//! Output: what the attempts of a task wrote, as stored with their ends.
+//! Output: reads and stores the output of a task's attempts.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -28,17 +28,17 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("output_attempt", ATTEMPT_OF),
 ];
 
-/// The token of a task's first claim, unless the file has been restored.
+/// Token of a task's first claim, unless the file has been restored.
 const FIRST_TOKEN: i64 = 1;
 
-/// The output stored with a task's last settle.
+/// Output stored with a task's last settle.
 pub fn output(connection: &Connection, id: TaskId) -> Result<Option<Output>> {
     let mut query = connection.prepare_cached(OUTPUT)?;
     let frames = query.query_row([id.0], |row| row.get(0)).optional()?;
     Ok(frames.map(Output))
 }
 
-/// The output stored of one attempt.
+/// Output stored of one attempt.
 pub fn output_of(connection: &Connection, id: TaskId, attempt: u32) -> Result<Option<Output>> {
     let frames = rows::all(
         connection,
@@ -49,8 +49,8 @@ pub fn output_of(connection: &Connection, id: TaskId, attempt: u32) -> Result<Op
     Ok(frames.into_iter().next().map(Output))
 }
 
-/// The number of the attempt that a claim is, before it is settled. A first claim is the first
-/// attempt; of another, the row is read.
+/// Number of the attempt of a claim, before it is settled. A first claim is the first attempt; for
+/// another, the row is read.
 pub fn attempt_of(connection: &Connection, claim: Claim) -> Result<u32> {
     if claim.token == FIRST_TOKEN {
         return Ok(1);
@@ -59,8 +59,8 @@ pub fn attempt_of(connection: &Connection, claim: Claim) -> Result<u32> {
     Ok(query.query_row([claim.task.0], |row| row.get(0))?)
 }
 
-/// Stores what the attempt of that number wrote under this claim. What attempts before it wrote is
-/// kept, of the last [`KEPT_OUTPUTS`]. A first claim has nothing before it.
+/// Stores the output of that attempt under this claim. Keeps the outputs of the attempts before it,
+/// of the last [`KEPT_OUTPUTS`]. A first claim has none before it.
 pub fn store_output(
     connection: &Connection,
     claim: Claim,
@@ -89,7 +89,7 @@ pub fn store_output(
     Ok(())
 }
 
-/// Deletes what all attempts of a task wrote.
+/// Deletes the outputs of all attempts of a task.
 pub(super) fn forget_outputs(connection: &Connection, id: TaskId) -> Result<()> {
     connection.prepare_cached(OUTPUT_DELETE)?.execute([id.0])?;
     connection

@@ -1,4 +1,4 @@
-//! Pause and resume: stop claims from a queue, and let them go on.
+//! Pause and resume: stops and resumes claims from a queue.
 
 use rusqlite::Connection;
 
@@ -14,8 +14,8 @@ const RESUME: &str = statement(include_str!("../../../queries/resume.sql"));
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("pause", PAUSE), ("resume", RESUME)];
 
-/// Pauses or resumes a queue for all its handlers, also a queue that nobody named before. Returns whether
-/// that changed anything.
+/// Pauses or resumes a queue for all its handlers, also a queue that was never named before. Returns
+/// true if that changed anything.
 pub fn set_paused(
     connection: &Connection,
     queue: &str,

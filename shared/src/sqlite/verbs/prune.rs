@@ -1,4 +1,4 @@
-//! Prune: delete old ended tasks, a step at a time.
+//! Prune: deletes old ended tasks in steps.
 
 use std::path::Path;
 
@@ -29,23 +29,23 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("prune_retried", PRUNE_RETRIED),
 ];
 
-/// Ids looked at in one read: a longer one would keep the log from being reset.
+/// Ids that are looked at in one read: a longer read would keep the log from being reset.
 const LOOK_AT_ONCE: u16 = 10_000;
 
-/// What an engine adds to the deletion of tasks.
+/// Additions of an engine to the deletion of tasks.
 pub trait Keeper: Clone + Send + 'static {
-    /// Refuses the deletion as a whole; asked in every transaction that deletes.
+    /// Refuses the whole deletion; called in every transaction that deletes.
     fn check(&self, connection: &Connection) -> Result<()>;
 
-    /// Whether an ended task must stay a while.
+    /// True if an ended task must stay for now.
     fn keeps(&self, connection: &Connection, task: TaskId) -> Result<bool>;
 
-    /// Deletes what the engine stored beside a task that was deleted just now.
+    /// Deletes the engine's rows beside a task that has just been deleted.
     fn clear(&self, connection: &Connection, task: TaskId) -> Result<()>;
 }
 
-/// Deletes what the request names, or counts it, as long as `go_on` says so: it is asked before every
-/// step, with the number of those that went.
+/// Deletes or counts the tasks that the request selects, while `go_on` returns true. It is called
+/// before every step, with the number of tasks deleted so far.
 pub fn prune(
     database: &Database,
     keeper: &impl Keeper,
@@ -85,11 +85,11 @@ fn check(database: &Database, keeper: &impl Keeper, connection: &Connection) -> 
     database.check_known(connection)
 }
 
-/// Deletes the log files of tasks that are gone, also where an earlier prune was cut off before it
-/// came to that. One that cannot be deleted keeps no other, and is met again by the next prune.
+/// Deletes the log files of deleted tasks, also those that an interrupted prune left. Goes on after a
+/// log that cannot be deleted, which the next prune finds again.
 ///
 /// # Errors
-/// The first log that cannot be deleted, once the others are.
+/// The first log that cannot be deleted, after deleting the others.
 pub fn delete_logs(database: &Database, keeper: &impl Keeper) -> Result<()> {
     // Ids beyond the last may be given out meanwhile, to tasks that a read here misses.
     let last = database.read(|connection| {
@@ -132,7 +132,7 @@ fn delete_log(path: &Path) -> Result<()> {
     }
 }
 
-/// A bit per wanted state that is terminal.
+/// One bit for each wanted state that is terminal.
 fn mask(states: &[State]) -> i64 {
     State::ALL
         .iter()
@@ -141,7 +141,7 @@ fn mask(states: &[State]) -> i64 {
         .fold(0, |mask, state| mask | 1 << state.code())
 }
 
-/// The first id out of reach: the highest of all, or the oldest of those to keep.
+/// First id that prune leaves alone: the highest of all, or the oldest of those to keep.
 fn keep_from(
     database: &Database,
     request: &PruneRequest,
@@ -160,7 +160,7 @@ fn keep_from(
     Ok(kept.first().map_or(i64::MIN, |kept| last.0.min(*kept)))
 }
 
-/// What to delete among the ids from `from` on, and where to go on.
+/// Tasks to delete among the ids from `from` on, and the id at which to continue.
 fn find(
     database: &Database,
     request: &PruneRequest,
@@ -185,7 +185,7 @@ fn find(
     Ok((found.collect(), next))
 }
 
-/// How many of those would be deleted.
+/// Number of those tasks that would be deleted.
 fn count(database: &Database, keeper: &impl Keeper, ids: &[i64]) -> Result<u64> {
     database.read(|connection| {
         let mut count = 0;
@@ -196,7 +196,7 @@ fn count(database: &Database, keeper: &impl Keeper, ids: &[i64]) -> Result<u64> 
     })
 }
 
-/// Deletes in one transaction those that are still as they were found.
+/// Deletes, in one transaction, the tasks that are still as they were found.
 fn delete(
     database: &Database,
     keeper: &impl Keeper,
@@ -222,7 +222,7 @@ fn delete(
     })
 }
 
-/// Deletes what is stored beside a task that was deleted.
+/// Deletes the rows beside a task that was deleted.
 fn clear(connection: &Connection, id: TaskId) -> Result<()> {
     forget_outputs(connection, id)?;
     connection.prepare_cached(PRUNE_RETRIED)?.execute([id.0])?;
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_since_it_was_found_is_not_deleted() {
+    fn a_task_that_changed_since_it_was_found_is_not_deleted() {
         for (meanwhile, deleted) in [
             ("UPDATE queue_tasks SET priority = 1 WHERE id = ?1", 1),
             ("UPDATE queue_tasks SET finished_at = 9 WHERE id = ?1", 1),

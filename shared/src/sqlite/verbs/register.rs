@@ -1,4 +1,4 @@
-//! Register and deregister: the workers that are known.
+//! Register and deregister: adds and removes workers.
 
 use rusqlite::Connection;
 
@@ -19,8 +19,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("deregister_claims", COUNT_CLAIMS),
 ];
 
-/// Makes a worker known and returns its place; one that is known already keeps its place. What was set
-/// aside and it can read is taken back.
+/// Registers a worker and returns its position. A registered worker keeps its position. Takes back
+/// tasks that were set aside and that it can read.
 pub fn register(connection: &Connection, worker: &WorkerInfo) -> Result<u32> {
     aside::take_back(connection)?;
     let serves = serde_json::to_string(&worker.serves).map_err(|error| Error::Bug {
@@ -35,19 +35,19 @@ pub fn register(connection: &Connection, worker: &WorkerInfo) -> Result<u32> {
         worker.slots,
         serves,
     ))?;
-    let mut place = None;
+    let mut position = None;
     while let Some(row) = registered.next()? {
-        place = Some(row.get(0)?);
+        position = Some(row.get(0)?);
     }
-    place.ok_or_else(|| Error::Bug {
+    position.ok_or_else(|| Error::Bug {
         what: "a worker was not registered".to_owned(),
     })
 }
 
-/// Forgets a worker; one that is unknown already is no error.
+/// Removes a worker. An unknown one is no error.
 ///
 /// # Errors
-/// [`Error::Invalid`] while it holds claims: forgotten, it could never be reaped.
+/// [`Error::Invalid`] while it holds claims: once removed, it could never be reaped.
 pub fn deregister(connection: &Connection, worker: WorkerId) -> Result<()> {
     let mut query = connection.prepare_cached(COUNT_CLAIMS)?;
     let claims = query.query_row([worker.0], |row| rows::count(row, 0))?;

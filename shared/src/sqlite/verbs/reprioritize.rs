@@ -1,4 +1,4 @@
-//! Reprioritize: change the priority of waiting tasks.
+//! Reprioritize: changes the priority of waiting tasks.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! Retry: what both engines note of a task that is queued again.
+//! Retry: the rows that both engines write for a task that is queued again.
 
 use rusqlite::Connection;
 
@@ -12,7 +12,8 @@ const RETRIED_PUT: &str = statement(include_str!("../../../queries/retry_attempt
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("retry_attempts", RETRIED_PUT)];
 
-/// Notes how many attempts a task has made that was queued again just now: its numbers go on.
+/// Stores the number of attempts of a task that has just been queued again, so that its numbers
+/// continue.
 pub fn retried(connection: &Connection, id: TaskId) -> Result<()> {
     connection.prepare_cached(RETRIED_PUT)?.execute([id.0])?;
     Ok(())

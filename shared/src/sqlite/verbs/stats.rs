@@ -1,4 +1,4 @@
-//! Stats: how many tasks stand where.
+//! Stats: counts tasks by state.
 
 use rusqlite::Connection;
 
@@ -13,7 +13,8 @@ const STATS: &str = statement(include_str!("../../../queries/stats.sql"));
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("stats", STATS)];
 
-/// How many tasks stand where, given how many are blocked: the core line has no index of those.
+/// Number of tasks in each state. The caller counts the blocked ones: the core line has no index of
+/// those.
 pub fn stats(connection: &Connection, blocked: u64) -> Result<Stats> {
     let mut query = connection.prepare_cached(STATS)?;
     let (counts, next_due) = query.query_row([], |row| {

@@ -1,4 +1,4 @@
-//! Why: what keeps a task waiting of what both engines know.
+//! Why: reasons for a task to wait that both engines know.
 
 use rusqlite::Connection;
 
@@ -20,8 +20,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("why_behind", WAITS_BEHIND),
 ];
 
-/// What keeps a task waiting of what the core line knows: its time, its queue's pause, the tasks in
-/// front of it. Of many tasks, `order` keeps the orders that were read.
+/// Reasons for a task to wait that the core line knows: its time, its queue's pause, the tasks
+/// before it. For many tasks, `order` keeps the orders that were read.
 pub fn waits(
     connection: &Connection,
     id: TaskId,

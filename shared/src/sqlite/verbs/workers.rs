@@ -1,4 +1,4 @@
-//! Workers: who is registered, and what each holds.
+//! Workers: reads registered workers, and the claims of each.
 
 use rusqlite::Connection;
 
@@ -14,12 +14,12 @@ const CLAIMS_OF: &str = statement(include_str!("../../../queries/claims_of.sql")
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("workers", WORKERS), ("claims_of", CLAIMS_OF)];
 
-/// Every registered worker, by place.
+/// Registered workers, by position.
 pub fn workers(connection: &Connection) -> Result<Vec<WorkerInfo>> {
     rows::all(connection, WORKERS, [], rows::worker)
 }
 
-/// The running claims of a worker, by task.
+/// Running claims of a worker, by task.
 pub fn claims_of(connection: &Connection, worker: WorkerId) -> Result<Vec<Claim>> {
     rows::all(connection, CLAIMS_OF, [worker.0], rows::claim)
 }

@@ -1,6 +1,6 @@
-//! A claim in one statement: the SQL function `queue_claimed`, called by the statement that takes a
-//! row, keeps what the row holds for the program. RETURNING would make a table for its answer at
-//! every execution; a statement that reads the row first needs a transaction around both.
+//! Claim in one statement. The statement that takes a row calls the SQL function `queue_claimed`,
+//! which keeps the row's values for the program. RETURNING would make a table for its answer at
+//! every execution, and a statement that reads the row first needs a transaction around both.
 
 use std::cell::Cell;
 
@@ -14,20 +14,20 @@ use crate::error::Result;
 use crate::task::Work;
 
 thread_local! {
-    /// The task that the statement under way on this thread takes.
+    /// Task that the current statement of this thread takes.
     static CLAIMED: Cell<Option<ClaimedTask>> = const { Cell::new(None) };
-    /// Whether this version could not read it.
+    /// True if this version could not read it.
     static UNREADABLE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The function's arguments: its value, the worker, and the columns of [`rows::claimed_task`]. An
-/// engine with dependencies gives one more, whether the task has any.
+/// Arguments of the function: its value, the worker, and the columns of [`rows::claimed_task`]. An
+/// engine with dependencies passes one more: true if the task has any.
 const ARGUMENTS: usize = 2 + rows::CLAIMED_COLUMNS;
 
-/// What `SQLite` calls a function of that.
+/// Number of arguments, as `SQLite` writes a function of any number.
 const ANY_NUMBER: i32 = -1;
 
-/// The columns of the row that is taken, among the arguments.
+/// Columns of the taken row among the arguments.
 struct Taken<'a, 'c>(&'a Context<'c>);
 
 impl Columns for Taken<'_, '_> {
@@ -36,7 +36,7 @@ impl Columns for Taken<'_, '_> {
     }
 }
 
-/// Gives a connection the function. No schema may use it.
+/// Adds the function to a connection. No schema may use it.
 pub(in super::super::super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("queue_claimed", ANY_NUMBER, flags, |context| {
@@ -55,12 +55,12 @@ pub(in super::super::super) fn add_function(connection: &Connection) -> rusqlite
     })
 }
 
-/// Executes a statement that takes at most one task by way of the function; `None` where
-/// it took none. The handler is that of the queue id, '' for commands.
+/// Executes a statement that takes at most one task through the function; `None` if it took none.
+/// The handler is that of the queue id, '' for commands.
 ///
 /// # Errors
-/// What `SQLite` refuses, and a token that cannot rise; nothing is taken then. Nor is a task that this
-/// version cannot read, which a claim in a transaction sets aside.
+/// The errors of `SQLite`, and a token that cannot rise; nothing is taken then. A task that this
+/// version cannot read is not taken either; a claim in a transaction sets it aside.
 pub fn claim_one(
     connection: &Connection,
     sql: &str,

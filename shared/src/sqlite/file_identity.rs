@@ -1,5 +1,4 @@
-//! Files by name: which one stands at a path, what stands beside it, and how a name is made to
-//! last.
+//! Identity of files, and operations on their names.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// A file, whatever it is called.
+/// Identity of a file, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
@@ -16,12 +15,12 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Of the file at `path`; `None` if there is none that can be looked at.
+    /// Identity of the file at `path`; `None` if there is none or it cannot be looked at.
     pub(super) fn at(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|found| Self::of(&found))
     }
 
-    /// As [`at`](Self::at), but what cannot be looked at is told from what is not there.
+    /// As [`at`](Self::at), but an error tells a file that cannot be looked at from a missing one.
     pub(super) fn look(path: &Path) -> Result<Option<Self>, ErrorKind> {
         match std::fs::metadata(path) {
             Ok(found) => Ok(Some(Self::of(&found))),
@@ -38,17 +37,17 @@ impl Identity {
     }
 }
 
-/// The path with `suffix` after it.
+/// Path with `suffix` after it.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(suffix);
     beside.into()
 }
 
-/// Puts the names in the folder of `path` on disk.
+/// Syncs the names in the folder of `path` to disk.
 ///
 /// # Errors
-/// [`Error::Io`] when the system refuses.
+/// [`Error::Io`] if the system refuses.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder)
