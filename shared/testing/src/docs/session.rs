@@ -93,7 +93,7 @@ impl Drop for Session {
 const CARGO: &str = r#"
 cargo() {
     case "$*" in
-        "run --release -p fast-queue -- "*) shift 5; fast-queue "$@" ;;
+        "run --profile quick -p fast-queue -- "*) shift 6; fast-queue "$@" ;;
         "build --release" | "test --workspace") ;;
         "install --path fast-queue" | "install --path workflow-queue") ;;
         *) echo "this test does not know: cargo $*"; return 99 ;;
