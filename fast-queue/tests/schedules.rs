@@ -16,9 +16,9 @@ use queue_core::claim::{Claim, ClaimedTask, WorkerId};
 use queue_core::clock::{BootTime, Now};
 use queue_core::internals::driver::{Driver, Turn};
 use queue_core::internals::executor::{End, Ended, Ending, Unreachable};
+use queue_core::internals::host::{Batch, Host, Peer, StartResult, Sweeper};
 use queue_core::internals::protocol::{Config, Event};
 use queue_core::internals::recovery::Sweep;
-use queue_core::internals::shell::{Batch, Peer, Shell, StartResult, Sweeper};
 use queue_core::queue::{ListQuery, Serves, WorkerInfo};
 use queue_core::runtime::Observer as _;
 use queue_core::runtime::WorkerEvent;
@@ -117,7 +117,7 @@ impl World {
 }
 
 /// Host of one worker.
-struct ScheduledShell {
+struct ScheduledHost {
     index: usize,
     registration: Registration,
     waker: Waker,
@@ -164,7 +164,7 @@ impl Batch for Ready {
     }
 }
 
-impl Shell for ScheduledShell {
+impl Host for ScheduledHost {
     type Batch = Ready;
 
     fn prepare(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Ready {
@@ -192,7 +192,7 @@ impl Shell for ScheduledShell {
 
     fn set_listening(&mut self, _: bool) {}
 
-    fn pass_on(&mut self) {
+    fn wake_another(&mut self) {
         if !Plant::KeptWake.is_set() {
             self.waker.wake(1);
             self.world.tell(|_| {});
@@ -255,7 +255,7 @@ fn work(path: &Path, index: usize, world: Arc<World>) {
     };
     let registration = Registration::new(&*queue, 1, serves.clone()).unwrap();
     let id = registration.info().id;
-    let shell = ScheduledShell {
+    let host = ScheduledHost {
         index,
         registration,
         waker: Waker::new(queue.sidecar().clone()),
@@ -266,7 +266,7 @@ fn work(path: &Path, index: usize, world: Arc<World>) {
         poll: Duration::from_secs(3600),
         ..Config::default()
     };
-    let mut driver = Driver::new(Arc::clone(&queue), shell, id, serves, config);
+    let mut driver = Driver::new(Arc::clone(&queue), host, id, serves, config);
     let mut observer = Counter(world);
     loop {
         let turn = driver.turn();
@@ -285,7 +285,7 @@ fn work(path: &Path, index: usize, world: Arc<World>) {
     }
     driver.result().unwrap();
     assert_eq!(queue.claims_of(id).unwrap(), [], "it leaves nothing behind");
-    driver.into_shell().registration.close(&*queue).unwrap();
+    driver.into_host().registration.close(&*queue).unwrap();
 }
 
 struct Counter(Arc<World>);

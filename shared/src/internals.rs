@@ -26,7 +26,7 @@ pub mod inputs {
 
 /// List of the listeners for settles.
 pub mod listener {
-    pub use crate::sidecar::listener::Place;
+    pub use crate::sidecar::listener::ListenerSlot;
 }
 
 /// Logs of commands, as they lie on the disk.
@@ -36,12 +36,14 @@ pub mod log {
 
 /// Processes that a dead worker's commands left.
 pub mod orphans {
-    pub use crate::runtime::orphans::{Found, OrphanEnd, ProcFs, Process, Processes, Search};
+    pub use crate::runtime::orphans::{
+        ListedProcess, Orphan, OrphanEnd, ProcFs, Processes, Search,
+    };
 }
 
 /// The thread that extends leases.
-pub mod pacemaker {
-    pub use crate::runtime::pacemaker::{Pacemaker, Pulse, pair};
+pub mod lease_keeper {
+    pub use crate::runtime::lease_keeper::{LeaseHandle, LeaseKeeper, pair};
 }
 
 /// Events of the state machine of a worker.
@@ -70,6 +72,6 @@ pub mod retry {
 }
 
 /// Host of a worker.
-pub mod shell {
-    pub use crate::runtime::shell::{Batch, Peer, Shell, StartResult, Sweeper};
+pub mod host {
+    pub use crate::runtime::host::{Batch, Host, Peer, StartResult, Sweeper};
 }

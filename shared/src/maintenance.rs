@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::queue::{Queue, Repaired};
+use crate::runtime::recover::recover_dead;
 use crate::runtime::recovery::Recovered;
-use crate::runtime::system::recover_dead;
 use crate::sqlite::OpenOptions;
 use crate::sqlite::restore::{BackupFile, Replacement};
 use crate::sqlite::salvage::Salvage;

@@ -76,7 +76,7 @@ fn a_dropped_database_has_closed_its_file_whatever_its_threads_do() {
         with_blobs(&path);
         let database = open(&path, false);
         database.change_counter().unwrap();
-        database.beat(LONG, |_| Ok(())).unwrap();
+        database.heartbeat(LONG, |_| Ok(())).unwrap();
         let count = |connection: &Connection| {
             Ok(connection
                 .query_row("SELECT count(*) FROM blobs", [], |row| row.get::<_, i64>(0))?)
@@ -138,7 +138,7 @@ fn a_database_that_was_taken_away_is_noticed_and_not_written_to() {
         assert!(said.contains(what), "{said}");
         assert!(gone(database.write(|_| Ok(()))).contains(what));
         assert!(gone(database.write_statement(|_| Ok(()))).contains(what));
-        assert!(gone(database.beat(LONG, |_| Ok(()))).contains(what));
+        assert!(gone(database.heartbeat(LONG, |_| Ok(()))).contains(what));
         assert_eq!(gone(database.change_counter()), said);
     }
 }

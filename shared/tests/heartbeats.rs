@@ -44,8 +44,8 @@ impl Bench {
         }
     }
 
-    fn beat(&self, patience: Duration) -> queue_core::Result<()> {
-        self.database.beat(patience, |tx| {
+    fn heartbeat(&self, patience: Duration) -> queue_core::Result<()> {
+        self.database.heartbeat(patience, |tx| {
             tx.execute("INSERT INTO beats VALUES (1)", [])?;
             Ok(())
         })
@@ -72,7 +72,7 @@ fn heartbeats_come_through_where_a_stopped_process_keeps_every_other_write_waiti
     let held = hold_lock(&bench.path);
     let refused = bench.database.write(|_| Ok(())).unwrap_err();
     assert!(refused.is_busy(), "{refused}");
-    bench.beat(SHORT * 10).unwrap();
+    bench.heartbeat(SHORT * 10).unwrap();
     assert_eq!(bench.beats(), 1);
     drop(held);
 }
@@ -96,7 +96,7 @@ fn heartbeats_come_through_while_the_process_writes_without_a_pause() {
             });
         }
         for _ in 0..20 {
-            let beaten = bench.beat(LONG);
+            let beaten = bench.heartbeat(LONG);
             enough.store(beaten.is_err(), Ordering::Relaxed);
             beaten.unwrap();
         }
@@ -109,23 +109,23 @@ fn a_heartbeat_is_busy_while_a_transaction_lasts_and_writes_nothing() {
     let bench = Bench::new(Durability::Fast, LONG);
     let another = Connection::open(&bench.path).unwrap();
     another.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = bench.beat(SHORT).unwrap_err();
+    let refused = bench.heartbeat(SHORT).unwrap_err();
     assert!(refused.is_busy(), "{refused}");
     another.execute_batch("ROLLBACK").unwrap();
-    bench.beat(LONG).unwrap();
+    bench.heartbeat(LONG).unwrap();
     assert_eq!(bench.beats(), 1);
 }
 
 #[test]
 fn a_heartbeat_that_fails_leaves_nothing_and_stops_nothing() {
     let bench = Bench::new(Durability::Fast, LONG);
-    let failed = bench.database.beat(LONG, |tx| {
+    let failed = bench.database.heartbeat(LONG, |tx| {
         tx.execute("INSERT INTO beats VALUES (1)", [])?;
         Err::<(), _>(Error::invalid("no"))
     });
     assert!(matches!(failed, Err(Error::Invalid { .. })), "{failed:?}");
     assert_eq!(bench.beats(), 0);
-    bench.beat(LONG).unwrap();
+    bench.heartbeat(LONG).unwrap();
     bench.database.write(|_| Ok(())).unwrap();
     assert_eq!(bench.beats(), 1);
 }
@@ -138,7 +138,7 @@ fn heartbeats_wait_for_the_disk_where_everything_else_does() {
     for (durability, expected) in [(Durability::Fast, 1), (Durability::Full, 2)] {
         let bench = Bench::new(durability, LONG);
         assert_eq!(bench.database.write(level).unwrap(), expected);
-        assert_eq!(bench.database.beat(LONG, level).unwrap(), expected);
+        assert_eq!(bench.database.heartbeat(LONG, level).unwrap(), expected);
     }
 }
 
@@ -155,6 +155,6 @@ fn a_log_that_only_heartbeats_write_is_moved_into_the_file() {
             tx.execute("INSERT INTO beats VALUES (zeroblob(65536))", [])?;
             Ok(())
         };
-        bench.database.beat(LONG, grow).unwrap();
+        bench.database.heartbeat(LONG, grow).unwrap();
     }
 }

@@ -91,7 +91,7 @@ fn without_descriptors() {
     database.open_heartbeats().unwrap();
     let hoarded = hoard();
     write().unwrap();
-    database.beat(PATIENCE, |_| Ok(())).unwrap();
+    database.heartbeat(PATIENCE, |_| Ok(())).unwrap();
     let refused = [
         count(&database).map(|_| ()),
         database.change_counter().map(|_| ()),
@@ -133,10 +133,10 @@ fn under_a_limit() {
     assert!(matches!(refused, Error::Shortage { .. }), "{refused:?}");
     assert!(refused.to_string().contains("limits on the size of files"));
     assert!(database.write(put(2_000_000)).unwrap_err().may_pass());
-    let refused = database.beat(PATIENCE, put(20_000_000)).unwrap_err();
+    let refused = database.heartbeat(PATIENCE, put(20_000_000)).unwrap_err();
     assert!(matches!(refused, Error::Shortage { .. }), "{refused:?}");
     database.write(put(10)).unwrap();
-    database.beat(PATIENCE, put(10)).unwrap();
+    database.heartbeat(PATIENCE, put(10)).unwrap();
 }
 
 /// What could not be opened beside the file for want of descriptors made the file unusable, and a

@@ -16,7 +16,7 @@ use crate::coordination::Origin;
 use crate::error::Result;
 use crate::outcome::Reason;
 use crate::queue::{ClaimOrder, Queue, Waits, WorkerInfo};
-use crate::runtime::system::unreachable;
+use crate::runtime::recover::unreachable;
 use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, Work};

@@ -211,8 +211,8 @@ impl Observer for Reporter {
         }
     }
 
-    fn beat(&mut self) {
-        self.service.beat();
+    fn tick(&mut self) {
+        self.service.feed_watchdog();
     }
 
     fn stuck(&mut self, error: Option<&Error>) {

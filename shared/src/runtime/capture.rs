@@ -1,5 +1,5 @@
-//! What one command writes, on its way to where it is kept: in memory as long as it is little and
-//! young, then in the task's log file.
+//! Output of one command: in memory while it is small and the command young, then in the task's log
+//! file.
 
 use crate::clock::BootTime;
 use crate::output::{Output, Stream};
@@ -9,12 +9,12 @@ use crate::claim::ClaimedTask;
 use crate::sidecar::Sidecar;
 use crate::task::TaskId;
 
-/// Output kept in memory, and stored with the settle, is less than this.
+/// Output kept in memory, and stored with the settle, is smaller than this.
 pub(super) const MEMORY_BYTES: usize = 16 << 10;
-/// A command that has run so long, in milliseconds, has its output in a log file.
+/// Age in milliseconds from which a command's output is in a log file.
 pub(super) const MEMORY_MS: i64 = 200;
 
-/// Where a command's log file goes, and whose it is.
+/// Name and owner of a command's log file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LogName {
     pub(super) task: TaskId,
@@ -32,12 +32,12 @@ impl LogName {
     }
 }
 
-/// How much of an output was read.
+/// Extent to which an output was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// All of it.
+    /// All of the output.
     Whole,
-    /// What came before it was given up.
+    /// The output until the worker stopped reading.
     GivenUp,
 }
 
@@ -46,14 +46,14 @@ pub(super) enum Extent {
 pub(super) struct Capture {
     name: LogName,
     started: BootTime,
-    place: Place,
+    storage: Storage,
 }
 
 #[derive(Debug)]
-enum Place {
-    /// Too little and too young for a file.
+enum Storage {
+    /// Too small and too young for a file.
     Memory(Pieces),
-    /// The file could not be created: the head stays in memory, so much was left out.
+    /// The file could not be created: the head, and the number of bytes left out.
     Full(Pieces, u64),
     File(Box<LogWriter>),
 }
@@ -63,38 +63,37 @@ impl Capture {
         Self {
             name,
             started,
-            place: Place::Memory(Pieces::default()),
+            storage: Storage::Memory(Pieces::default()),
         }
     }
 
-    /// Takes in what was read from `stream`.
+    /// Adds output that was read from `stream`.
     pub(super) fn write(&mut self, stream: Stream, bytes: &[u8], now: BootTime, logs: &Sidecar) {
         if self.keep(stream, bytes, now) {
             return;
         }
-        match &mut self.place {
-            Place::File(log) => log.append(stream, bytes),
-            Place::Full(_, omitted) => *omitted += bytes.len() as u64,
-            Place::Memory(_) => {
+        match &mut self.storage {
+            Storage::File(log) => log.append(stream, bytes),
+            Storage::Full(_, omitted) => *omitted += bytes.len() as u64,
+            Storage::Memory(_) => {
                 self.spill(logs);
-                match &mut self.place {
-                    Place::File(log) => log.append(stream, bytes),
-                    Place::Full(pieces, omitted) => {
+                match &mut self.storage {
+                    Storage::File(log) => log.append(stream, bytes),
+                    Storage::Full(pieces, omitted) => {
                         let room = MEMORY_BYTES.saturating_sub(pieces.bytes.len());
                         let (kept, left_out) = bytes.split_at(room.min(bytes.len()));
                         pieces.push(stream, kept);
                         *omitted += left_out.len() as u64;
                     }
-                    Place::Memory(_) => {}
+                    Storage::Memory(_) => {}
                 }
             }
         }
     }
 
-    /// Takes in what was read from `stream`, as long as all is little and young. False if a file is
-    /// to take it.
+    /// Adds output in memory. Returns false, and adds nothing, if it belongs in a file.
     pub(super) fn keep(&mut self, stream: Stream, bytes: &[u8], now: BootTime) -> bool {
-        let Place::Memory(pieces) = &mut self.place else {
+        let Storage::Memory(pieces) = &mut self.storage else {
             return false;
         };
         let full = pieces.bytes.len() + bytes.len() >= MEMORY_BYTES;
@@ -106,28 +105,27 @@ impl Capture {
     }
 
     pub(super) fn is_in_memory(&self) -> bool {
-        matches!(&self.place, Place::Memory(pieces) if !pieces.runs.is_empty())
+        matches!(&self.storage, Storage::Memory(pieces) if !pieces.runs.is_empty())
     }
 
-    /// The command has run [`MEMORY_MS`]: what it wrote so far becomes visible.
+    /// Writes the output so far to the log file; called when the command has run [`MEMORY_MS`].
     pub(super) fn came_due(&mut self, logs: &Sidecar) {
         if self.is_in_memory() {
             self.spill(logs);
         }
     }
 
-    /// Ends the capture, at the end of the output or before it; returns what is to be stored with the
-    /// settle.
+    /// Ends the capture. Returns the output to store with the settle.
     pub(super) fn finish(self, extent: Extent) -> Option<Output> {
         let given_up = extent == Extent::GivenUp;
-        let mut output = match self.place {
-            Place::Memory(pieces) => pieces.into_output(),
-            Place::Full(pieces, omitted) => {
+        let mut output = match self.storage {
+            Storage::Memory(pieces) => pieces.into_output(),
+            Storage::Full(pieces, omitted) => {
                 let mut output = pieces.into_output();
                 output.push_omitted(omitted);
                 output
             }
-            Place::File(mut log) => {
+            Storage::File(mut log) => {
                 log.finish();
                 if given_up {
                     log.give_up();
@@ -142,22 +140,22 @@ impl Capture {
     }
 
     fn spill(&mut self, logs: &Sidecar) {
-        let Place::Memory(pieces) = &mut self.place else {
+        let Storage::Memory(pieces) = &mut self.storage else {
             return;
         };
         let pieces = std::mem::take(pieces);
         let path = logs.log(self.name.task, self.name.attempt);
-        self.place = match LogWriter::create(path, self.name.token) {
+        self.storage = match LogWriter::create(path, self.name.token) {
             Ok(mut log) => {
                 pieces.each(|stream, bytes| log.append(stream, bytes));
-                Place::File(Box::new(log))
+                Storage::File(Box::new(log))
             }
-            Err(_) => Place::Full(pieces, 0),
+            Err(_) => Storage::Full(pieces, 0),
         };
     }
 }
 
-/// Pieces of output, neighbours of one stream merged.
+/// Pieces of output; adjacent pieces of one stream are merged.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     bytes: Vec<u8>,

@@ -1,5 +1,4 @@
-//! One command that runs: its process, its end, and both outputs on pipes that never block the
-//! worker.
+//! A running command: its process, its end, and both outputs on pipes that never block the worker.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -10,12 +9,12 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
 use super::capture::Extent;
-use super::capturing::{Capturing, Stored};
-use super::command::{Command, Surroundings};
+use super::capture_handle::{CaptureHandle, Stored};
+use super::command::{Command, CommandDefaults};
 use super::end::{End, Ending, StartError};
+use super::group_check::GroupCheck;
 use super::inputs::Inputs;
-use super::looks::Looks;
-use super::scribe::Scribe;
+use super::log_thread::LogThread;
 use super::shortage;
 use super::spawn::{Spawned, Status};
 use crate::claim::ClaimedTask;
@@ -23,14 +22,14 @@ use crate::clock::BootTime;
 use crate::output::Stream;
 use crate::sidecar::records::Recorded;
 
-/// Bytes taken from a pipe at a time once its command has ended: the largest pipe an ordinary user
-/// can have. Other commands have their turn before what a process left behind writes beyond that.
+/// Bytes read from a pipe at a time once its command has ended: the largest pipe an ordinary user
+/// can have. If a background process writes more, other commands are handled first.
 const DRAIN_BYTES: usize = 1 << 20;
 
-/// How long a command that was sent KILL is waited for.
+/// Time to wait for a command that was sent KILL.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
-/// The exit code reported where another part of the process has taken the child's status.
+/// Exit code reported if another part of this process has taken the child's status.
 const UNKNOWN_CODE: i32 = 255;
 
 /// A command that runs, or has ended and is not reaped yet.
@@ -40,26 +39,26 @@ pub(super) struct Process {
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
     ending: Option<Ending>,
-    /// When the command itself has ended.
+    /// Time at which the command itself has ended.
     exited_at: Option<BootTime>,
-    /// Whether its pipes may be in the executor's epoll.
+    /// True if its pipes may be in the executor's epoll.
     pub(super) watched: bool,
-    pub(super) capture: Capturing,
+    pub(super) capture: CaptureHandle,
     record: Option<Recorded>,
-    /// The looks at it since it was killed.
-    pub(super) looks: Looks,
-    /// What it was given; gone when the process is forgotten.
+    /// Checks of its group since it was killed.
+    pub(super) group_check: GroupCheck,
+    /// Its inputs, removed when this is dropped.
     _inputs: Option<Inputs>,
 }
 
-/// What reading a pipe once came to.
+/// Result of one read of a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    /// So many bytes.
+    /// Number of bytes read.
     Some(usize),
-    /// Nothing there now.
+    /// The pipe is empty for now.
     Nothing,
-    /// Nobody can write to it any more.
+    /// No process can write to the pipe any more.
     Closed,
 }
 
@@ -67,19 +66,19 @@ impl Process {
     /// Starts the command of `task`.
     ///
     /// # Errors
-    /// Why it cannot be started, now or ever.
+    /// The reason why it cannot be started, now or ever.
     pub(super) fn start(
         task: &ClaimedTask,
         now: BootTime,
-        surroundings: &Surroundings,
+        defaults: &CommandDefaults,
         inputs: Option<Inputs>,
     ) -> Result<Self, StartError> {
-        let command = Command::of(task, surroundings)?;
+        let command = Command::of(task, defaults)?;
         let (stdout, out) = pipe()?;
         let second = (!task.options.merge_output).then(pipe).transpose()?;
         let (stderr, err) = second.unzip();
         let outputs = [&out, err.as_ref().unwrap_or(&out)].map(AsFd::as_fd);
-        let records = surroundings.records.as_ref();
+        let records = defaults.records.as_ref();
         let mut record = records.map(|records| records.add(task.claim, outputs));
         let [out, err] = outputs;
         let spawned = command.start(inputs.as_ref(), out, err)?;
@@ -94,13 +93,13 @@ impl Process {
             ending: None,
             exited_at: None,
             watched: false,
-            capture: Capturing::new(task, now),
-            looks: Looks::default(),
+            capture: CaptureHandle::new(task, now),
+            group_check: GroupCheck::default(),
             _inputs: inputs,
         })
     }
 
-    /// Its number: that of its process group and session too.
+    /// Process id, which is that of its process group and session too.
     pub(super) fn pid(&self) -> Pid {
         self.spawned.pid
     }
@@ -110,7 +109,7 @@ impl Process {
         self.spawned.pidfd.as_fd()
     }
 
-    /// Signals the process group. Never after the child was reaped: its number may be another's.
+    /// Signals the process group. Not after the child was reaped: its id may have been reused.
     pub(super) fn signal(&mut self, ending: Ending) {
         if self.ending != Some(Ending::Kill) {
             self.ending = Some(ending);
@@ -125,12 +124,12 @@ impl Process {
         }
     }
 
-    /// The command itself has ended. Its number stays its own until it is reaped.
+    /// Notes the exit of the command. Its id is not reused until it is reaped.
     pub(super) fn exited(&mut self, at: BootTime) {
         self.exited_at.get_or_insert(at);
     }
 
-    /// Which end was asked for.
+    /// Ending that was asked for.
     pub(super) fn ending(&self) -> Option<Ending> {
         self.ending
     }
@@ -139,13 +138,13 @@ impl Process {
         self.exited_at
     }
 
-    /// Whether somebody may still write to its output.
+    /// Returns true if a process may still write to its output.
     pub(super) fn is_open(&self) -> bool {
         self.stdout.is_some() || self.stderr.is_some()
     }
 
-    /// Whether its group was told to end and may still be at it: the command itself has ended,
-    /// but a process that got its TERM holds the output open.
+    /// Returns true if its group was told to end and may not have done so: a process that got TERM
+    /// holds the output open.
     pub(super) fn lingers(&self) -> bool {
         self.ending == Some(Ending::Terminate) && self.is_open()
     }
@@ -157,8 +156,8 @@ impl Process {
         }
     }
 
-    /// Closes a pipe that nobody can write to any more. A descriptor that another thread's fork
-    /// copied stays in the epoll when it is closed, so it is taken out first.
+    /// Closes a pipe. If another thread's fork has copied the descriptor, closing it does not
+    /// remove it from the epoll, so it is removed first.
     pub(super) fn close(&mut self, stream: Stream, watcher: &OwnedFd) {
         let pipe = match stream {
             Stream::Stdout => self.stdout.take(),
@@ -171,13 +170,13 @@ impl Process {
         }
     }
 
-    /// Takes everything out of the epoll, as [`close`](Self::close) does.
+    /// Removes everything from the epoll, as [`close`](Self::close) does.
     pub(super) fn unwatch(&mut self, watcher: &OwnedFd) {
         self.unwatch_pipes(watcher);
         let _ = epoll::delete(watcher, self.pidfd());
     }
 
-    /// Has its output left alone until it is watched again.
+    /// Stops watching its output.
     pub(super) fn unwatch_pipes(&mut self, watcher: &OwnedFd) {
         if std::mem::take(&mut self.watched) {
             for pipe in [&self.stdout, &self.stderr].into_iter().flatten() {
@@ -186,13 +185,13 @@ impl Process {
         }
     }
 
-    /// Takes what fits into `buffer` from a pipe.
+    /// Reads from a pipe into `buffer`.
     pub(super) fn read(
         &mut self,
         stream: Stream,
         buffer: &mut [u8],
         now: BootTime,
-        logs: &mut Scribe,
+        logs: &mut LogThread,
     ) -> Read {
         let Some(pipe) = self.pipe(stream) else {
             return Read::Closed;
@@ -208,13 +207,13 @@ impl Process {
         }
     }
 
-    /// Takes what is left in a pipe, without waiting. Returns whether it is closed.
+    /// Reads the rest of a pipe without waiting. Returns true if it is closed.
     pub(super) fn drain(
         &mut self,
         stream: Stream,
         buffer: &mut [u8],
         now: BootTime,
-        logs: &mut Scribe,
+        logs: &mut LogThread,
     ) -> bool {
         let mut drained = 0;
         while drained < DRAIN_BYTES && !self.capture.must_wait(logs) {
@@ -227,8 +226,8 @@ impl Process {
         false
     }
 
-    /// How the command ended; `None` while it runs. What was told to end takes its whole group
-    /// along.
+    /// Reaps the command and returns its end; `None` while it runs. If it was told to end, its
+    /// whole group is killed.
     pub(super) fn reap(&mut self) -> Option<End> {
         if self.ending.is_some() {
             self.send(Signal::KILL);
@@ -244,8 +243,8 @@ impl Process {
         })
     }
 
-    /// Kills the whole group and waits for the command, which KILL does not let linger unless it
-    /// waits for a disk. One that is another user's is not waited for.
+    /// Kills the whole group and waits for the command, which ends soon unless a disk blocks it.
+    /// Does not wait for a process of another user.
     pub(super) fn end_now(&mut self) {
         self.send(Signal::KILL);
         if test_kill_process(self.pid()) != Err(Errno::PERM) {
@@ -253,7 +252,7 @@ impl Process {
         }
     }
 
-    /// Ends a command that cannot be watched, so that it does not run unseen.
+    /// Ends a command that cannot be watched.
     pub(super) fn abandon(mut self, error: Errno) -> StartError {
         self.end_now();
         match error {
@@ -270,8 +269,8 @@ impl Process {
         let _ = kill_process_group(self.pid(), signal);
     }
 
-    /// What is to be stored with the settle, and the record of the command.
-    pub(super) fn into_parts(self, logs: &mut Scribe) -> (Stored, Option<Recorded>) {
+    /// Returns the output to store with the settle, and the record of the command.
+    pub(super) fn into_parts(self, logs: &mut LogThread) -> (Stored, Option<Recorded>) {
         let extent = if self.is_open() {
             Extent::GivenUp
         } else {

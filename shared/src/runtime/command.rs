@@ -1,5 +1,4 @@
-//! A task's command as a program to be started: which file, with what arguments, variables and
-//! directory.
+//! A task's command as a program to be started: its file, arguments, variables and directory.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -20,38 +19,38 @@ use crate::error::{Error, Result};
 use crate::sidecar::records::CommandRecords;
 use crate::task::Work;
 
-/// The shell of tasks and workers that name none. It is not looked for.
+/// Shell of tasks and workers that name none. It is not searched in PATH.
 pub(super) const DEFAULT_SHELL: &str = "/bin/sh";
 
-/// What every command of a worker is started with.
+/// Common settings of a worker's commands.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct CommandDefaults {
     /// The database, absolute.
     database: PathBuf,
     /// Variables of all commands.
     base: Environment,
-    /// `/dev/null`, opened once: what commands read.
+    /// `/dev/null`, the standard input of commands, opened once.
     nothing: File,
-    /// The shell of tasks that name none.
+    /// Shell of tasks that name none.
     pub(super) shell: String,
-    /// Where commands of tasks without a folder begin; where this process is unless set.
+    /// Directory of tasks that name none; this process's directory unless set.
     pub(super) folder: Option<PathBuf>,
-    /// Where their starts are recorded.
+    /// Records of started commands.
     pub(super) records: Option<Arc<CommandRecords>>,
 }
 
 /// A task's command.
 #[derive(Debug)]
 pub(super) struct Command<'a> {
-    surroundings: &'a Surroundings,
+    defaults: &'a CommandDefaults,
     program: PathBuf,
     arguments: Vec<Cow<'a, OsStr>>,
     directory: Option<PathBuf>,
     variables: Environment,
 }
 
-impl Surroundings {
-    /// What this process has for commands of workers of that database.
+impl CommandDefaults {
+    /// Creates the settings from this process's environment.
     ///
     /// # Errors
     /// When the system does not open `/dev/null`.
@@ -75,9 +74,9 @@ impl<'a> Command<'a> {
     /// A sentence that says what is missing.
     pub(super) fn of(
         task: &'a ClaimedTask,
-        surroundings: &'a Surroundings,
+        defaults: &'a CommandDefaults,
     ) -> Result<Self, StartError> {
-        let folder = surroundings.folder.as_deref();
+        let folder = defaults.folder.as_deref();
         let directory = match (folder, &task.options.cwd) {
             (Some(folder), Some(cwd)) => Some(folder.join(cwd)),
             (None, Some(cwd)) => Some(PathBuf::from(cwd)),
@@ -95,15 +94,15 @@ impl<'a> Command<'a> {
         variables.set("QUEUE_ATTEMPT", task.attempt.to_string());
         variables.set("QUEUE_TOKEN", task.claim.token.to_string());
         variables.set("QUEUE_WORKER", task.claim.worker.to_string());
-        variables.set("QUEUE_DB", &surroundings.database);
-        let path = variables.get("PATH").or(surroundings.base.get("PATH"));
+        variables.set("QUEUE_DB", &defaults.database);
+        let path = variables.get("PATH").or(defaults.base.get("PATH"));
         let find = |name| {
             program(name, directory.as_deref(), path)
                 .map_err(|problem| unstartable(problem, directory.as_deref()))
         };
         let (program, arguments) = match &task.work {
             Work::Shell(text) => {
-                let shell = task.options.shell.as_ref().unwrap_or(&surroundings.shell);
+                let shell = task.options.shell.as_ref().unwrap_or(&defaults.shell);
                 let program = match shell.as_str() {
                     DEFAULT_SHELL => PathBuf::from(shell),
                     shell => find(shell).map_err(of_a_shell)?,
@@ -122,7 +121,7 @@ impl<'a> Command<'a> {
             }
         };
         Ok(Self {
-            surroundings,
+            defaults,
             program,
             arguments,
             directory,
@@ -130,18 +129,18 @@ impl<'a> Command<'a> {
         })
     }
 
-    /// Starts the command with what it is given. Where that is too long together with everything
-    /// else, the short outputs are left to their files.
+    /// Starts the command with its inputs. If the variables would be too long in total, outputs are
+    /// passed as files only.
     ///
     /// # Errors
-    /// Why it cannot be started, now or ever.
+    /// The reason why it cannot be started, now or ever.
     pub(super) fn start(
         &self,
         inputs: Option<&Inputs>,
         stdout: BorrowedFd<'_>,
         stderr: BorrowedFd<'_>,
     ) -> Result<Spawned, StartError> {
-        let streams = [self.surroundings.nothing.as_fd(), stdout, stderr];
+        let streams = [self.defaults.nothing.as_fd(), stdout, stderr];
         let started = match inputs {
             None => self.spawn(&self.variables, streams),
             Some(inputs) => {
@@ -168,7 +167,7 @@ impl<'a> Command<'a> {
         let spawn = Spawn {
             program: &self.program,
             arguments: &self.arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
-            base: &self.surroundings.base,
+            base: &self.defaults.base,
             variables,
             directory: self.directory.as_deref(),
             streams,
@@ -205,8 +204,8 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The arguments of a shell that runs `text`. One that begins like an option would be taken for an
-/// option of the shell's; not every shell knows `--` behind `-c`, but to all of them a space is nothing.
+/// Arguments of a shell that runs `text`. A text that begins like an option would be taken for an
+/// option of the shell. Not every shell knows `--` after `-c`, but all of them ignore a space.
 fn shell_arguments<'a>(shell: &'a str, text: &'a str) -> Vec<Cow<'a, OsStr>> {
     let text: Cow<'_, OsStr> = if text.starts_with(['-', '+']) {
         Cow::Owned(format!(" {text}").into())
@@ -216,7 +215,7 @@ fn shell_arguments<'a>(shell: &'a str, text: &'a str) -> Vec<Cow<'a, OsStr>> {
     vec![OsStr::new(shell).into(), OsStr::new("-c").into(), text]
 }
 
-/// The same problem, of a task's shell.
+/// Adds to a problem that it concerns the task's shell.
 fn of_a_shell(problem: StartError) -> StartError {
     match problem {
         StartError::Refused(problem) => StartError::Refused(format!("the task's shell: {problem}")),
@@ -224,7 +223,7 @@ fn of_a_shell(problem: StartError) -> StartError {
     }
 }
 
-/// A program that was not found may be missing with the whole directory.
+/// Names the directory instead, if the whole directory is missing.
 fn unstartable(problem: StartError, directory: Option<&Path>) -> StartError {
     match (problem, directory.and_then(directory_problem)) {
         (StartError::Refused(_), Some(missing)) => missing.into(),
@@ -232,12 +231,12 @@ fn unstartable(problem: StartError, directory: Option<&Path>) -> StartError {
     }
 }
 
-/// A directory as a shell's `cd` would name it: links are kept, `.` and `..` are not.
+/// Returns a directory's name as a shell's `cd` would set it: links are kept, `.` and `..` are not.
 fn working_directory(directory: &Path) -> OsString {
     let is_up = |part: Component<'_>| part == Component::ParentDir;
     if directory.is_absolute() && !directory.components().any(is_up) {
         return directory.components().collect::<PathBuf>().into();
     }
-    // With `..` behind a link the name by links is another directory's.
+    // With `..` after a link, the path with links would name another directory.
     std::fs::canonicalize(directory).map_or_else(|_| directory.into(), PathBuf::into_os_string)
 }

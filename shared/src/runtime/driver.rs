@@ -1,13 +1,13 @@
-//! Performs what the machines say, on a queue and a system, one action at a time: between any two
-//! a simulation may end the worker.
+//! Performs the actions of the machines on a queue and a host, one at a time: between any two a
+//! simulation may end the worker.
 //!
-//! What may take long is handed out as a [`Call`] and performed without the driver. Meanwhile
-//! [`Driver::attend`] goes on with everything else.
+//! Actions that may take long are returned as a [`Call`] and performed without the driver.
+//! Meanwhile [`Driver::attend`] goes on with everything else.
 
+mod backoff;
 mod calls;
 mod observer;
 mod peers;
-mod put_off;
 mod starts;
 
 use std::collections::VecDeque;
@@ -20,75 +20,75 @@ use calls::{UnderWay, request};
 pub use observer::Observer;
 
 use super::end::Unreachable;
+use super::host::Host;
+use super::lease_keeper::LeaseHandle;
 use super::machine::Machine;
 use super::overdue::Overdue;
-use super::pacemaker::Pulse;
 use super::protocol::{Action, Config, Event, Unrecorded, WorkerEvent};
 use super::recovery::Recovery;
-use super::shell::Shell;
 pub use super::turn::Turn;
 use crate::claim::{Claim, Claims, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
 use crate::outcome::Settlement;
 use crate::queue::{Queue, Serves, WorkerInfo};
-use put_off::PutOff;
+use backoff::RecoveryBackoff;
 
-/// How often what has ended is asked for before somebody is told to end: each time tells of some
-/// hundreds.
+/// Largest number of waits that take in ended executions before others are ended. Each wait returns
+/// some hundreds.
 const LOOKS: usize = 64;
-/// A start that is told so late may have been followed by its end.
+/// Delay after which a start may have been followed by its end.
 const LATE_START: Duration = Duration::from_millis(5);
-/// How long nothing happens at most while a call is under way.
+/// Longest wait while a call is under way.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// How long a worker that was told to end at once may take to say goodbye.
+/// Time to deregister for a worker that was told to end at once.
 const LEAVING: Duration = Duration::from_millis(500);
 
-/// A worker: its machine, the recoveries it works at, its queue and its system.
+/// Driver of a worker: its machine, its recoveries, its queue and its host.
 #[derive(Debug)]
 pub struct Driver<Q, S> {
     queue: Arc<Q>,
-    shell: S,
+    host: S,
     worker: WorkerId,
     serves: Serves,
     machine: Machine,
     recoveries: Vec<Recovery>,
-    put_off: PutOff,
+    backoff: RecoveryBackoff,
     overdue: Overdue,
-    /// Claims for whose sake a write is to be tried.
+    /// Overdue claims, for which a write is to be tried.
     probe_for: Vec<Claim>,
     pending: VecDeque<Action>,
     events: Vec<Event>,
-    /// What the observer is yet to be told.
+    /// Events that the observer has not received yet.
     reports: Vec<WorkerEvent>,
-    /// The refusals that were told lately, and when.
+    /// Refusals that were reported recently, with their times.
     refusals: Vec<(String, BootTime)>,
     call: Option<UnderWay>,
     wake_at: BootTime,
     finished: bool,
-    /// It looked at its peers after its own work was done.
+    /// True once it has checked its peers after its own work was done.
     looked_last: bool,
-    /// Somebody's inputs may be left behind.
+    /// True if a dead worker's input folders may be left.
     sweeps_inputs: bool,
-    /// The workers as they were listed last, and the change counter just before that.
+    /// Last list of workers, and the change counter just before it was read.
     listed: Option<(i64, Vec<WorkerInfo>)>,
-    /// What keeps the claims, where the engine has leases.
-    pulse: Option<Pulse>,
+    /// Leases of the held claims, if the engine has leases.
+    leases: Option<LeaseHandle>,
 }
 
-impl<Q: Queue, S: Shell> Driver<Q, S> {
-    /// A driver for a worker that is registered under that name.
-    pub fn new(queue: Arc<Q>, shell: S, worker: WorkerId, serves: Serves, config: Config) -> Self {
+impl<Q: Queue, S: Host> Driver<Q, S> {
+    /// Creates a driver for the registered worker.
+    pub fn new(queue: Arc<Q>, host: S, worker: WorkerId, serves: Serves, config: Config) -> Self {
         let now = queue.now();
         let queue_lease = queue.lease().unwrap_or_default();
         Self {
             queue,
-            shell,
+            host,
             worker,
             serves,
             machine: Machine::new(config, now),
             recoveries: Vec::new(),
-            put_off: PutOff::default(),
+            backoff: RecoveryBackoff::default(),
             overdue: Overdue::new(queue_lease),
             probe_for: Vec::new(),
             pending: VecDeque::new(),
@@ -101,27 +101,27 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             looked_last: false,
             sweeps_inputs: false,
             listed: None,
-            pulse: None,
+            leases: None,
         }
     }
 
-    /// The same with claims that `pulse` keeps.
+    /// Sets the leases of the worker's claims.
     #[must_use]
-    pub fn under_leases(self, pulse: Option<Pulse>) -> Self {
-        Self { pulse, ..self }
+    pub fn under_leases(self, leases: Option<LeaseHandle>) -> Self {
+        Self { leases, ..self }
     }
 
-    /// Whether something happened that the machine has not been told yet.
+    /// Returns true if there are events that the machine has not taken in.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// What the observer is to be told, in order.
+    /// Takes the events for the observer, in order.
     pub fn reports(&mut self) -> impl Iterator<Item = WorkerEvent> {
         self.reports.drain(..)
     }
 
-    /// What ran here and is not in the file.
+    /// Tasks that ran here and whose outcomes are not in the file.
     pub fn unrecorded(&self) -> Vec<Unrecorded> {
         let mut unrecorded = self.machine.unrecorded();
         let has_not_ended = |task: &&Unrecorded| task.outcome.is_none();
@@ -130,7 +130,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         if claims.is_empty() {
             return unrecorded;
         }
-        for Unreachable { claim, processes } in self.shell.cannot_end(&claims) {
+        for Unreachable { claim, processes } in self.host.cannot_end(&claims) {
             let mut tasks = unrecorded.iter_mut();
             if let Some(task) = tasks.find(|task| task.claim == claim) {
                 task.processes = processes;
@@ -139,22 +139,23 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         unrecorded
     }
 
-    /// When a worker that was told to end at once has to be gone, now that nothing runs any more.
+    /// Time by which a worker that was told to end at once has to be gone, once nothing runs any
+    /// more.
     pub fn leaves_by(&self) -> Option<BootTime> {
         let now = self.queue.now().boot;
         self.machine.is_ending().then(|| now.after(LEAVING))
     }
 
-    /// How the worker ended.
+    /// Result of the worker.
     ///
     /// # Errors
-    /// Whatever ended it before its time.
+    /// The error that ended the worker.
     pub fn result(&mut self) -> Result<()> {
         self.machine.take_error().map_or(Ok(()), Err)
     }
 
-    /// Does one thing: performs one action, goes on with one recovery, or asks the machine. A call
-    /// is to be performed, and [`answered`](Self::answered), before the next turn.
+    /// Takes one turn: performs one action, continues one recovery, or steps the machine. A
+    /// returned call has to be performed, and [`answered`](Self::answered), before the next turn.
     pub fn turn(&mut self) -> Turn<CallOf<S>> {
         let now = self.queue.now();
         if let Some(action) = self.pending.pop_front() {
@@ -177,8 +178,8 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         Turn::Busy
     }
 
-    /// Does one thing that need not wait for the call under way. Finished is a worker that may not
-    /// wait for it any longer.
+    /// Takes one turn that does not depend on the call under way. Returns [`Turn::Finished`] for a
+    /// worker that may not wait for the call any longer.
     pub fn attend(&mut self) -> Turn {
         let now = self.queue.now();
         let at_once = |action: &Action| self.may_be_done(action);
@@ -199,7 +200,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         self.take_in_ends(now);
         let step = self.machine.attend(now, self.events.drain(..));
         self.pending.extend(step.actions);
-        // What the file is to be told of it is decided after the call.
+        // The next step, after the call, decides what to record.
         self.wake_at = BootTime::default();
         if step.finished {
             Turn::Finished
@@ -208,7 +209,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
-    /// Takes in what the call under way came to.
+    /// Takes in the answer to the call under way.
     pub fn answered(&mut self, answer: AnswerOf<S>) {
         let Some(call) = self.call.take() else {
             return;
@@ -224,9 +225,9 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             }
             Answer::SettledAndClaimed(answer) => return self.settled_and_claimed(&call, answer),
             Answer::OwnClaims(claims) => Event::OwnClaims(claims),
-            Answer::Heard(held) => Event::Heard(held),
+            Answer::ClaimsChecked(held) => Event::ClaimsChecked(held),
             Answer::Counter(counter) => Event::Counter(counter),
-            Answer::Rest(rest) => Event::Rest(rest),
+            Answer::Remaining(rest) => Event::Remaining(rest),
             Answer::Confirmed(tasks) => return self.confirmed(&call, tasks),
             Answer::Started(started) => return self.started(started),
             Answer::Workers(listed) => return self.listed(call.since, listed),
@@ -245,25 +246,26 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     /// When the system refuses to wait.
     pub fn wait(&mut self, until: Option<BootTime>) -> Result<()> {
         let now = self.queue.now();
-        self.shell.wait(now, until, &mut self.events)?;
-        if let Some(pulse) = &self.pulse {
-            self.events.extend(pulse.news().map(Event::Told));
+        self.host.wait(now, until, &mut self.events)?;
+        if let Some(leases) = &self.leases {
+            self.events.extend(leases.news().map(Event::Lease));
         }
         Ok(())
     }
 
-    /// The system around the worker, which has ended.
-    pub fn into_shell(self) -> S {
-        self.shell
+    /// Returns the host of a worker that has ended.
+    pub fn into_host(self) -> S {
+        self.host
     }
 
-    /// The system around the worker.
-    pub fn shell_mut(&mut self) -> &mut S {
-        &mut self.shell
+    /// The worker's host.
+    pub fn host_mut(&mut self) -> &mut S {
+        &mut self.host
     }
 
-    /// What has ended by itself is not told to end, however late anybody looks. A start that is told
-    /// late, as by a worker that was stopped meanwhile, brings a deadline that may be over already.
+    /// Takes in ends before deadlines are judged, so that an execution that has ended by itself is
+    /// not ended, however late the worker looks. A start that is reported late, as after the worker
+    /// was stopped, may bring a deadline that has passed already.
     fn take_in_ends(&mut self, now: Now) {
         let is_late = |event: &Event| matches!(event, Event::Started { at, .. } if now.boot.since(*at) > LATE_START);
         let is_due = self.machine.deadline().is_some_and(|at| at <= now.boot);
@@ -272,7 +274,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
         for _ in 0..LOOKS {
             let before = self.events.len();
-            // A wait that fails is told of by the next one.
+            // If a wait fails, the next one reports it.
             if self.wait(Some(now.boot)).is_err() || self.events.len() == before {
                 return;
             }
@@ -280,7 +282,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     }
 
     fn perform(&mut self, now: Now, action: Action) -> Turn<CallOf<S>> {
-        // A worker that stops asks for nothing new.
+        // A stopping worker claims nothing.
         let stops = self.machine.is_stopping();
         let call = match action {
             Action::Claim { .. } if stops => return self.not_claimed(),
@@ -291,15 +293,15 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                 let limit = (!stops).then_some(limit);
                 return self.settle(now, settlements, limit);
             }
-            Action::AskAfter(claims) => Call::AskAfter(claims),
+            Action::CheckClaims(claims) => Call::CheckClaims(claims),
             Action::ReadCounter => Call::ReadCounter,
-            Action::LookForRest => Call::LookForRest(self.serves.clone()),
+            Action::CheckRemaining => Call::CheckRemaining(self.serves.clone()),
             Action::Start(task) => return self.start(*task, now),
             Action::LookAtPeers => return self.look_at_peers(now),
             action @ (Action::Signal { .. }
             | Action::SetIdle(_)
             | Action::Listen(_)
-            | Action::PassOn
+            | Action::WakeAnother
             | Action::Report(_)) => {
                 self.do_at_once(action);
                 return Turn::Busy;
@@ -327,20 +329,23 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         Turn::Call(call)
     }
 
-    /// Whether an action need not wait for a call. A signal waits for the start of its task.
+    /// Returns true if an action does not wait for the call under way. A signal waits for the start
+    /// of its task.
     fn may_be_done(&self, action: &Action) -> bool {
         match action {
-            Action::SetIdle(_) | Action::Listen(_) | Action::PassOn | Action::Report(_) => true,
+            Action::SetIdle(_) | Action::Listen(_) | Action::WakeAnother | Action::Report(_) => {
+                true
+            }
             Action::Signal { claim, .. } => !self.is_to_be_started(*claim),
             Action::Claim { .. }
             | Action::ListClaims
             | Action::Settle(_)
             | Action::SettleAndClaim { .. }
-            | Action::AskAfter(_)
+            | Action::CheckClaims(_)
             | Action::Start(_)
             | Action::ReadCounter
             | Action::LookAtPeers
-            | Action::LookForRest => false,
+            | Action::CheckRemaining => false,
         }
     }
 
@@ -352,20 +357,20 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
 
     fn do_at_once(&mut self, action: Action) {
         match action {
-            Action::Signal { claim, ending } => self.shell.signal(claim, ending),
-            Action::SetIdle(idle) => self.shell.set_idle(idle),
-            Action::Listen(listening) => self.shell.set_listening(listening),
-            Action::PassOn => self.shell.pass_on(),
+            Action::Signal { claim, ending } => self.host.signal(claim, ending),
+            Action::SetIdle(idle) => self.host.set_idle(idle),
+            Action::Listen(listening) => self.host.set_listening(listening),
+            Action::WakeAnother => self.host.wake_another(),
             Action::Report(event) => self.report(event),
             Action::Claim { .. }
             | Action::ListClaims
             | Action::Settle(_)
             | Action::SettleAndClaim { .. }
-            | Action::AskAfter(_)
+            | Action::CheckClaims(_)
             | Action::Start(_)
             | Action::ReadCounter
             | Action::LookAtPeers
-            | Action::LookForRest => self.pending.push_back(action),
+            | Action::CheckRemaining => self.pending.push_back(action),
         }
     }
 
@@ -381,7 +386,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         settlements: Vec<Settlement>,
         limit: Option<usize>,
     ) -> Turn<CallOf<S>> {
-        let leased = self.pulse.iter();
+        let leased = self.leases.iter();
         let settling = leased.flat_map(|_| settlements.iter().map(|one| one.claim));
         let settling = settling.collect();
         let call = match limit {
@@ -411,17 +416,17 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
-    /// The heart keeps what was claimed.
+    /// Adds claimed tasks to the leases.
     fn keep(&self, call: &UnderWay, claims: Option<&Claims>) {
-        if let (Some(pulse), Some(claims)) = (&self.pulse, claims) {
+        if let (Some(leases), Some(claims)) = (&self.leases, claims) {
             let held: Vec<Claim> = claims.tasks.iter().map(|task| task.claim).collect();
-            pulse.claimed(call.since.boot, &held);
+            leases.claimed(call.since.boot, &held);
         }
     }
 
     fn let_go(&self, recorded: bool, claims: &[Claim]) {
-        if let (Some(pulse), true) = (&self.pulse, recorded) {
-            pulse.let_go(claims);
+        if let (Some(leases), true) = (&self.leases, recorded) {
+            leases.let_go(claims);
         }
     }
 
@@ -429,14 +434,14 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         request(self.worker, &self.serves, limit)
     }
 
-    /// A worker that has drained its queue may be the last one, so it recovers the dead before it
-    /// leaves. One that was told to end, or had to, leaves them to others, who begin anew.
+    /// Finishes the worker. One that has drained its queue may be the last worker, so it recovers
+    /// dead workers first. One that was stopped leaves them to others, which start again.
     fn leave(&mut self, now: Now) -> Turn<CallOf<S>> {
         let stopped = self.events.iter().any(|event| matches!(event, Event::Stop));
         self.events.clear();
         if stopped || !self.machine.has_drained() {
             for recovery in self.recoveries.drain(..) {
-                self.shell.release(recovery.worker(), true);
+                self.host.release(recovery.worker(), true);
             }
             return Turn::Finished;
         }

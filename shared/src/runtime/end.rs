@@ -1,57 +1,56 @@
-//! How executions end.
+//! Ends of executions.
 
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::outcome::Outcome;
 use crate::output::Output;
 
-/// How an execution is brought to its end.
+/// Way to end an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It is asked to: SIGTERM to the command's process group, a flag for a handler.
+    /// Ask it to end: SIGTERM to the command's process group, a flag for a handler.
     Terminate,
-    /// It is made to: SIGKILL to the command's process group. A handler sees the same flag.
+    /// Force it to end: SIGKILL to the command's process group. A handler sees the same flag.
     Kill,
 }
 
-/// How an execution ended.
+/// End of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// The command exited with this code, 0 to 255.
     Exited(i32),
     /// This signal ended the command.
     Signalled(i32),
-    /// It was ended before its command was started.
+    /// The execution was ended before its command was started.
     Unstarted,
     /// The handler returned or panicked.
     Handler(Outcome),
 }
 
-/// An execution that ended.
+/// Execution that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The claim it ran under.
+    /// Claim that it ran under.
     pub claim: Claim,
-    /// How it ended.
+    /// Its end.
     pub end: End,
-    /// When the command exited or the handler returned, as the worker saw it.
+    /// Time at which the worker saw the command exit or the handler return.
     pub at: BootTime,
-    /// What it wrote, where that is to be stored with the settle: less than 16 KiB, and not in a
-    /// log file.
+    /// Output to store with the settle, if it is not in a log file: less than 16 KiB.
     pub output: Option<Output>,
 }
 
-/// Processes of an execution that was told to end, which this user cannot end because they have become
-/// another's. It has not ended as long as one of them lives.
+/// Processes of an ending execution that this user cannot end, because they have become another
+/// user's. The execution has not ended while one of them is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreachable {
-    /// The claim it runs under.
+    /// Claim that it runs under.
     pub claim: Claim,
-    /// The numbers of the processes.
+    /// Ids of the processes.
     pub processes: Vec<u32>,
 }
 
-/// Why a task was not started.
+/// Reason why a task was not started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
     /// The task itself cannot be started, now or later: a sentence for
@@ -59,7 +58,7 @@ pub enum StartError {
     #[error("{0}")]
     Refused(String),
     /// The machine is short of something (descriptors, processes, memory, disk), which the sentence
-    /// names. Nothing is said of the task: it is handed back without an attempt.
+    /// names. This is not the task's fault: it is returned without an attempt.
     #[error("{0}")]
     Shortage(String),
 }

@@ -1,4 +1,4 @@
-//! Eventfds, by which one thread wakes another that polls.
+//! Eventfds, with which one thread wakes another that polls.
 
 use std::os::fd::OwnedFd;
 
@@ -6,14 +6,14 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::error::{Error, Result};
 
-/// An eventfd, readable once it has been rung.
-pub(super) fn new_bell() -> Result<OwnedFd> {
+/// Creates an eventfd. It is readable after a write.
+pub(super) fn new_eventfd() -> Result<OwnedFd> {
     eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
         .map_err(|error| Error::io("cannot create an eventfd", error))
 }
 
-/// Silences a bell.
-pub(super) fn silence(bell: &OwnedFd) {
+/// Makes an eventfd unreadable until the next write.
+pub(super) fn clear(eventfd: &OwnedFd) {
     let mut count = [0; 8];
-    let _ = rustix::io::read(bell, &mut count);
+    let _ = rustix::io::read(eventfd, &mut count);
 }

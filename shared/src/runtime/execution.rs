@@ -10,20 +10,20 @@ use crate::outcome::{Outcome, Settlement};
 use crate::output::Output;
 use crate::state::State;
 
-/// Why the worker ends an execution.
+/// Reason why the worker ends an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     /// It took longer than its timeout.
     Timeout,
-    /// Somebody called the task off.
+    /// The task was cancelled.
     Cancel,
-    /// The worker stops.
+    /// The worker is stopping.
     Stop,
-    /// The claim is not this worker's any more.
+    /// This worker no longer holds the claim.
     Lost,
 }
 
-/// A running task.
+/// Execution of a task.
 #[derive(Debug)]
 pub(super) struct Execution {
     pub(super) claim: Claim,
@@ -34,7 +34,7 @@ pub(super) struct Execution {
     started_at: Option<BootTime>,
     timeout: Option<Duration>,
     cause: Option<Cause>,
-    /// When it was first told to end.
+    /// Time at which it was first told to end.
     asked_at: Option<BootTime>,
     kill_at: Option<BootTime>,
     killed: bool,
@@ -56,7 +56,7 @@ impl Execution {
         }
     }
 
-    /// Takes in when it was started. Returns what the observer is told.
+    /// Notes its start. Returns the report of it.
     pub(super) fn started(&mut self, at: BootTime) -> Action {
         self.started_at = Some(at);
         Action::Report(WorkerEvent::Started {
@@ -66,17 +66,17 @@ impl Execution {
         })
     }
 
-    /// Whether it was started.
+    /// Returns true if it was started.
     pub(super) fn has_started(&self) -> bool {
         self.started_at.is_some()
     }
 
-    /// Whether it runs on a thread of this process, which nothing can end.
+    /// Returns true if it runs on a thread of this process, which cannot be killed.
     pub(super) fn is_handler(&self) -> bool {
         self.is_handler
     }
 
-    /// Asks the execution to end, once: the first cause is the one that counts.
+    /// Asks the execution to end, once: the first cause counts.
     pub(super) fn terminate(
         &mut self,
         cause: Cause,
@@ -93,8 +93,8 @@ impl Execution {
         Some(self.signal(Ending::Terminate))
     }
 
-    /// Ends the execution at once. A lost claim overrides every earlier cause: nothing may be
-    /// reported for it.
+    /// Kills the execution. A lost claim overrides every earlier cause: no outcome may be recorded
+    /// for it.
     pub(super) fn kill(&mut self, cause: Cause, now: Now) -> Option<Action> {
         if cause == Cause::Lost {
             self.cause = Some(cause);
@@ -107,12 +107,12 @@ impl Execution {
         first.then(|| self.signal(Ending::Kill))
     }
 
-    /// Whether it was told to end.
+    /// Returns true if it was told to end.
     pub(super) fn is_ending(&self) -> bool {
         self.cause.is_some()
     }
 
-    /// What its timeout, or the end of its grace time, demands.
+    /// Returns the signal that is due by its timeout, or at the end of its grace time.
     pub(super) fn overdue(&mut self, now: Now, kill_at: BootTime) -> Option<Action> {
         if self.kill_at.is_some_and(|at| at <= now.boot) {
             return self.kill(Cause::Stop, now);
@@ -124,7 +124,7 @@ impl Execution {
         None
     }
 
-    /// When [`overdue`](Self::overdue) has something to say.
+    /// Time at which [`overdue`](Self::overdue) returns a signal.
     pub(super) fn acts_at(&self) -> Option<BootTime> {
         match self.cause {
             None => self.timeout_at(),
@@ -136,14 +136,15 @@ impl Execution {
         Some(self.started_at?.after(self.timeout?))
     }
 
-    /// How long it has run at that moment.
+    /// Time that it has run until `at`.
     fn took(&self, at: BootTime) -> Duration {
         self.started_at
             .map_or(Duration::ZERO, |started| at.since(started))
     }
 
-    /// What is to be recorded; what is to be reported where nothing may be. Its output may end after
-    /// a command, so that it is told to end when it has ended already; that changes nothing.
+    /// Returns the outcome to record, or for a lost claim only the report. The output may end after
+    /// the command, so that an execution is asked to end when it has ended already; that does not
+    /// change its outcome.
     pub(super) fn end(self, ended: Ended) -> Result<Finished, WorkerEvent> {
         let took = self.took(ended.at);
         if self.cause == Some(Cause::Lost) {
@@ -185,7 +186,7 @@ impl Execution {
         }
     }
 
-    /// The task, as one whose end nobody has seen.
+    /// The task as unrecorded, without an outcome.
     pub(super) fn unrecorded(&self) -> Unrecorded {
         Unrecorded {
             claim: self.claim,
@@ -203,9 +204,8 @@ impl Execution {
     }
 }
 
-/// How an execution ended, given what the worker had done to it. A handler is settled with what it
-/// returned, whatever was asked of it. A command that was told to end tells nothing about its
-/// task by exiting, not even with 0.
+/// Outcome of an execution, given the reason why the worker ended it. A handler is settled with its
+/// result in any case. For a command that was told to end, the exit code means nothing, not even 0.
 fn outcome(cause: Option<Cause>, end: End) -> Outcome {
     match (cause, end) {
         (_, End::Handler(outcome)) => outcome,
@@ -221,15 +221,15 @@ fn outcome(cause: Option<Cause>, end: End) -> Outcome {
     }
 }
 
-/// An outcome that is not recorded yet.
+/// Outcome that is not recorded yet.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) claim: Claim,
     outcome: Outcome,
     output: Option<Output>,
-    /// When it ended, if it ran.
+    /// Time of its end, if it ran.
     ended_at: Option<BootTime>,
-    /// What the observer is told of it; nothing for a claim that never ran here.
+    /// Report of the run; `None` for a claim that never ran here.
     run: Option<Run>,
 }
 
@@ -241,7 +241,7 @@ struct Run {
 }
 
 impl Finished {
-    /// A claim that is handed back unstarted.
+    /// Creates the outcome of a claim that is returned unstarted.
     pub(super) fn returned(claim: Claim) -> Self {
         Self {
             claim,
@@ -252,19 +252,19 @@ impl Finished {
         }
     }
 
-    /// Bytes of output that are kept until they are recorded.
+    /// Bytes of output that are kept until the outcome is recorded.
     pub(super) fn bytes(&self) -> usize {
         self.output.as_ref().map_or(0, |output| output.0.len())
     }
 
-    /// Keeps so many bytes of its output from the beginning and from the end.
+    /// Shortens its output to `kept` bytes from the beginning and from the end.
     pub(super) fn shorten(&mut self, kept: usize) {
         if let Some(output) = &mut self.output {
             *output = output.shortened(kept);
         }
     }
 
-    /// What is recorded. The original is kept until that is acknowledged.
+    /// Returns the settlement to record. The original is kept until it is acknowledged.
     pub(super) fn settlement(&self) -> Settlement {
         Settlement {
             claim: self.claim,
@@ -274,7 +274,7 @@ impl Finished {
         }
     }
 
-    /// The task, as one whose outcome is not in the file; `None` if it never ran here.
+    /// The task as unrecorded, with its outcome; `None` if it never ran here.
     pub(super) fn unrecorded(&self) -> Option<Unrecorded> {
         Some(Unrecorded {
             claim: self.claim,
@@ -284,7 +284,8 @@ impl Finished {
         })
     }
 
-    /// What the observer is told, once the task is in `state`, or the claim was lost.
+    /// Returns the report of the end, with the task in `state`; `None` means that the claim was
+    /// lost.
     pub(super) fn report(self, state: Option<State>) -> Option<Action> {
         let run = self.run?;
         Some(Action::Report(WorkerEvent::Ended {

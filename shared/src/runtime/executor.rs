@@ -1,25 +1,25 @@
-//! Runs what a worker has claimed: commands as child processes, handlers on threads.
+//! Runs claimed tasks: commands as child processes, handlers on threads.
 //!
-//! A task is done when its command exits: exit code and time are taken then. It is told of as ended
-//! when its output has ended too, with the last process that could write to it, or a little later.
-//! What the command left running in the background is left alone, but then nobody reads its output
-//! any more. It is different after [`Executor::signal`]: TERM goes to the whole process group, the
-//! task ends when its command has exited and nobody of the group holds the output open, and then, or
-//! on [`Ending::Kill`], what is left of the group gets KILL.
+//! A task ends when its command exits: exit code and time are taken then. It is reported when its
+//! output has ended too, with the last process that could write to it, or a little later.
+//! Background processes of the command are left alone, but nobody reads their output any more.
+//! After [`Executor::signal`] this is different: TERM goes to the whole process group, and the task
+//! ends when its command has exited and no process of the group holds the output open. Then, or on
+//! [`Ending::Kill`], the rest of the group gets KILL.
 //!
 //! One thread waits for everything with one epoll: a child by its pidfd, so that other children
 //! of the same process are never touched.
 
 mod adopt;
-mod ages;
+mod command_inputs;
+mod deadlines;
+mod event_source;
 mod follow;
-mod given;
+mod leftovers;
 mod logged;
 pub(super) mod preparer;
 mod slots;
-mod source;
 mod spawner;
-mod survivors;
 
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -32,113 +32,114 @@ use std::time::Duration;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use super::command::Surroundings;
+use super::command::CommandDefaults;
 pub use super::end::{End, Ended, Ending, StartError, Unreachable};
 use super::handlers::Handlers;
+use super::host::{Batch, StartResult};
 use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
+use super::log_thread::LogThread;
 use super::pool::Pool;
-use super::scribe::Scribe;
-use super::shell::{Batch, StartResult};
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
 use crate::error::{Error, Result};
 use crate::sidecar::Sidecar;
 use crate::sidecar::records::CommandRecords;
 use crate::task::Work;
-use ages::Line;
+use deadlines::Deadlines;
+use event_source::EventSource;
+use leftovers::DYING_MS;
 use preparer::Preparer;
-use slots::{Job, Running};
-use source::Source;
-use spawner::{Began, Order, Spawner};
-pub(crate) use spawner::{Commands, Started};
-use survivors::DYING_MS;
+use slots::{Job, Occupant};
+use spawner::{Began, Spawner, StartOrder};
+pub(crate) use spawner::{CommandBatch, StartedBatch};
 
-/// The commands and handlers that run in one worker.
+/// Commands and handlers that run in one worker.
 pub struct Executor {
     sidecar: Sidecar,
-    /// What writes the logs.
-    scribe: Scribe,
-    /// Away while it starts something.
+    /// Writes the logs.
+    log_thread: LogThread,
+    /// `None` while it starts commands.
     spawner: Option<Spawner>,
     inputs: Option<Arc<dyn inputs::Source>>,
     handlers: Arc<Handlers>,
     pool: Option<Pool>,
     epoll: OwnedFd,
-    slots: Vec<Option<Running>>,
+    slots: Vec<Option<Occupant>>,
     free: Vec<usize>,
-    /// Commands that are not [`WATCH_MS`] old.
-    unwatched: Line,
-    /// Commands that are not [`MEMORY_MS`] old.
-    young: Line,
-    /// Commands that have exited, whose output others hold, by the time they do so.
-    open: Line,
-    /// How long that is waited for, in milliseconds.
+    /// Commands younger than [`WATCH_MS`].
+    unwatched: Deadlines,
+    /// Commands younger than [`MEMORY_MS`].
+    young: Deadlines,
+    /// Commands that have exited while other processes hold their output open.
+    open: Deadlines,
+    /// Time for which such output is read, in milliseconds.
     open_ms: i64,
-    /// The same of commands that were killed.
-    killed: Line,
-    /// Commands that were told to end and did, of which something is left for a moment, or for longer.
-    dying: Line,
-    surviving: Line,
+    /// The same for commands that were killed.
+    killed: Deadlines,
+    /// Commands that were told to end and did, with remaining processes that go in a moment, or
+    /// later.
+    dying: Deadlines,
+    leftovers: Deadlines,
     /// Commands that have ended, whose logs are being written.
-    logging: Line,
-    /// Commands whose output is left unread until their logs have caught up.
+    logging: Deadlines,
+    /// Commands whose output is not read until their logs have caught up.
     held: Vec<(usize, Claim)>,
-    /// What of these cannot be ended, for the next wait to tell of.
+    /// Processes that cannot be ended, to be reported by the next wait.
     unreachable: Vec<Unreachable>,
-    /// What was ended before it was started, for the next wait to tell of.
+    /// Executions that were ended before their start, to be reported by the next wait.
     withdrawn: Vec<Ended>,
-    /// Commands whose inputs are there.
+    /// Commands whose inputs are written.
     prepared: Vec<ClaimedTask>,
     buffer: Box<[u8]>,
-    /// Below the slots: it removes what their commands were given.
+    /// Declared after the slots, so that it is dropped later: it removes the input folders of their
+    /// commands.
     preparer: Preparer,
 }
 
-/// Events taken from the system at a time.
+/// Events taken from the epoll at a time.
 const EVENTS: usize = 256;
 /// Bytes read from a pipe at a time: all that an ordinary one holds.
 const BUFFER_BYTES: usize = 64 << 10;
-/// A command's output is read while it runs once it has run so long, in milliseconds. Until then
-/// it has the room of its pipes, and one that is over by then ends with one event instead of three.
+/// Age in milliseconds from which a running command's output is read. Until then the pipes hold it,
+/// and a command that ends before causes one event instead of three.
 const WATCH_MS: i64 = 5;
-/// The end of a command's output is waited for so long after its own, in milliseconds, unless
-/// somebody says otherwise.
+/// Default time in milliseconds for which output is read after the command's end.
 const OPEN_MS: i64 = 2_000;
-/// The same of a command that was killed with its group: as long as that takes to die.
+/// The same for a command that was killed with its group: the time that the group takes to die.
 const KILLED_MS: i64 = 200;
 
 impl Executor {
-    /// An executor for one worker. This process stops ignoring SIGCHLD if it was started so, which
-    /// would throw every exit code away.
+    /// Creates an executor for one worker. If this process was started with SIGCHLD ignored, which
+    /// would discard every exit code, that is undone.
     ///
-    /// `database` is what commands see as `QUEUE_DB`; logs go beside it, into `sidecar`.
+    /// Commands see `database` as `QUEUE_DB`; logs go into `sidecar`.
     ///
     /// # Errors
     /// [`Error::Io`] when the system has no descriptors left.
     pub fn new(sidecar: Sidecar, database: &Path, handlers: Arc<Handlers>) -> Result<Self> {
         heed_sigchld()?;
-        let surroundings = Surroundings::new(database)?;
+        let defaults = CommandDefaults::new(database)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create an epoll", error))?;
         let executor = Self {
-            scribe: Scribe::new(sidecar.clone())?,
+            log_thread: LogThread::new(sidecar.clone())?,
             sidecar,
-            spawner: Some(Spawner::new(surroundings)),
+            spawner: Some(Spawner::new(defaults)),
             inputs: None,
             pool: (!handlers.is_empty()).then(Pool::new).transpose()?,
             handlers,
             epoll,
             slots: Vec::new(),
             free: Vec::new(),
-            unwatched: Line::default(),
-            young: Line::default(),
-            open: Line::default(),
+            unwatched: Deadlines::default(),
+            young: Deadlines::default(),
+            open: Deadlines::default(),
             open_ms: OPEN_MS,
-            killed: Line::default(),
-            dying: Line::default(),
-            surviving: Line::default(),
-            logging: Line::default(),
+            killed: Deadlines::default(),
+            dying: Deadlines::default(),
+            leftovers: Deadlines::default(),
+            logging: Deadlines::default(),
             held: Vec::new(),
             unreachable: Vec::new(),
             withdrawn: Vec::new(),
@@ -146,68 +147,67 @@ impl Executor {
             buffer: vec![0; BUFFER_BYTES].into(),
             preparer: Preparer::new()?,
         };
-        for (bell, source) in [
-            (executor.preparer.bell(), Source::Inputs),
-            (executor.scribe.bell(), Source::Logs),
+        for (eventfd, source) in [
+            (executor.preparer.eventfd(), EventSource::Inputs),
+            (executor.log_thread.eventfd(), EventSource::Logs),
         ] {
             executor
-                .add(bell, source)
+                .add(eventfd, source)
                 .map_err(|error| Error::io("cannot watch an eventfd", error))?;
         }
         if let Some(pool) = &executor.pool {
             executor
-                .add(pool.bell(), Source::Handlers)
+                .add(pool.eventfd(), EventSource::Handlers)
                 .map_err(|error| Error::io("cannot watch the handlers", error))?;
         }
         Ok(executor)
     }
 
-    /// Hands commands what the tasks wrote that theirs depend on.
+    /// Gives commands the outputs of their tasks' dependencies.
     #[must_use]
     pub fn with_inputs(mut self, source: Arc<dyn inputs::Source>) -> Self {
         self.inputs = Some(source);
         self
     }
 
-    /// Records every command that is started, for whoever recovers this worker.
+    /// Records every started command, for the recovery of this worker.
     #[must_use]
     pub fn with_records(mut self, records: Option<Arc<CommandRecords>>) -> Self {
-        if let Some(surroundings) = self.surroundings() {
-            surroundings.records = records;
+        if let Some(defaults) = self.defaults() {
+            defaults.records = records;
         }
         self
     }
 
-    /// Raises this process's limit on open files if so many slots need it. Commands get the one it
-    /// was started with.
+    /// Raises this process's limit on open files if so many slots need it. Commands get the
+    /// original limit.
     #[must_use]
     pub fn for_slots(self, slots: usize) -> Self {
         need_descriptors(slots as u64);
         self
     }
 
-    /// Waits so long for the end of a command's output after the command's own; two seconds unless
-    /// set.
+    /// Sets the time for which output is read after the command's end; two seconds unless set.
     #[must_use]
     pub fn with_output_grace(mut self, grace: Duration) -> Self {
         self.open_ms = grace.as_millis().try_into().unwrap_or(i64::MAX);
         self
     }
 
-    /// Runs shell commands of tasks that name no shell with this one; `/bin/sh` unless set.
+    /// Sets the shell of tasks that name none; `/bin/sh` unless set.
     #[must_use]
     pub fn with_shell(mut self, shell: String) -> Self {
-        if let Some(surroundings) = self.surroundings() {
-            surroundings.shell = shell;
+        if let Some(defaults) = self.defaults() {
+            defaults.shell = shell;
         }
         self
     }
 
-    /// Commands of tasks without a folder begin in this one; where this process is unless set.
+    /// Sets the directory of tasks that name none; this process's directory unless set.
     #[must_use]
     pub fn in_folder(mut self, folder: Option<PathBuf>) -> Self {
-        if let Some(surroundings) = self.surroundings() {
-            surroundings.folder = folder;
+        if let Some(defaults) = self.defaults() {
+            defaults.folder = folder;
         }
         self
     }
@@ -221,12 +221,12 @@ impl Executor {
         started.pop().map_or(Ok(()), |(_, problem)| Err(problem))
     }
 
-    /// Starts claimed tasks, commands two at a time. Returns those that were not started, each with
-    /// the reason.
+    /// Starts claimed tasks, commands two at a time. Returns the tasks that were not started, each
+    /// with the reason.
     ///
-    /// A command that depends on very many tasks is prepared first:
-    /// [`take_ready`](Self::take_ready) tells when it is to be started again. Until then it can be
-    /// ended as any other.
+    /// For a command that depends on very many tasks the inputs are written first;
+    /// [`take_ready`](Self::take_ready) returns it when it is to be started again. Until then it
+    /// can be ended like any other.
     pub fn start_all(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Vec<(Claim, StartError)> {
         let started = self.prepare(tasks, now).start();
         let refused = |(claim, started): (Claim, StartResult)| Some((claim, started.err()?));
@@ -236,20 +236,20 @@ impl Executor {
             .collect()
     }
 
-    /// Makes tasks ready to be started; handlers are started at once.
-    pub fn prepare(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> Commands {
+    /// Prepares tasks for their start. Handlers are started at once.
+    pub fn prepare(&mut self, tasks: Vec<ClaimedTask>, now: Now) -> CommandBatch {
         let mut known = Vec::new();
         let mut orders = Vec::with_capacity(tasks.len());
         let claims: Vec<Claim> = tasks.iter().map(|task| task.claim).collect();
-        for (place, task) in tasks.into_iter().enumerate() {
+        for (index, task) in tasks.into_iter().enumerate() {
             let claim = task.claim;
             let prepared = match &task.work {
                 Work::Handler { .. } => self.start_handler(&task).map(|()| Some(now.boot)),
-                Work::Shell(_) | Work::Argv(_) => self.given(&task).map(|given| {
-                    orders.push(Order {
-                        place,
+                Work::Shell(_) | Work::Argv(_) => self.command_inputs(&task).map(|inputs| {
+                    orders.push(StartOrder {
+                        index,
                         task,
-                        given,
+                        inputs,
                         now: now.boot,
                     });
                     None
@@ -257,7 +257,7 @@ impl Executor {
             };
             known.extend(prepared.transpose().map(|started| (claim, started)));
         }
-        Commands {
+        CommandBatch {
             now: now.boot,
             claims,
             known,
@@ -266,9 +266,10 @@ impl Executor {
         }
     }
 
-    /// Watches what was started. Returns when each task was, or why it was not.
-    pub fn adopt(&mut self, commands: Started) -> Vec<(Claim, StartResult)> {
-        let Started {
+    /// Watches the started tasks. Returns the start time of each, or the reason why it was not
+    /// started.
+    pub fn adopt(&mut self, commands: StartedBatch) -> Vec<(Claim, StartResult)> {
+        let StartedBatch {
             now,
             claims,
             mut known,
@@ -276,8 +277,8 @@ impl Executor {
             spawner,
         } = commands;
         self.spawner = spawner;
-        for (place, started) in done {
-            let claim = claims[place];
+        for (index, started) in done {
+            let claim = claims[index];
             let adopted = started.and_then(|began| match began {
                 Began::Runs(process, at) => {
                     self.adopt_process(claim, process, now).map(|()| Some(at))
@@ -289,50 +290,50 @@ impl Executor {
         known
     }
 
-    /// Commands that were prepared during the last [`wait`](Self::wait), to be started if their
-    /// claims still hold, or ended.
+    /// Commands whose inputs were written during the last [`wait`](Self::wait). They are to be
+    /// started if their claims still hold, or ended.
     pub fn take_ready(&mut self) -> Vec<ClaimedTask> {
         std::mem::take(&mut self.prepared)
     }
 
-    /// What the last [`wait`](Self::wait) found that cannot be ended.
+    /// Processes that cannot be ended, as found by the last [`wait`](Self::wait).
     pub fn take_unreachable(&mut self) -> Vec<Unreachable> {
         std::mem::take(&mut self.unreachable)
     }
 
-    /// Asks for or enforces the end of what runs under `claim`; nothing happens if nothing does.
-    /// [`wait`](Self::wait) tells when it has ended.
+    /// Asks for or enforces the end of the execution under `claim`. Does nothing if there is none.
+    /// [`wait`](Self::wait) reports its end.
     pub fn signal(&mut self, claim: Claim, ending: Ending) {
-        let running = |slot: &Option<Running>| matches!(slot, Some(own) if own.claim == claim);
+        let running = |slot: &Option<Occupant>| matches!(slot, Some(own) if own.claim == claim);
         let Some(slot) = self.slots.iter().position(running) else {
             return;
         };
-        let Some(Running { job, .. }) = &mut self.slots[slot] else {
+        let Some(Occupant { job, .. }) = &mut self.slots[slot] else {
             return;
         };
         match job {
             Job::Handler(cancelled) => cancelled.store(true, Ordering::Relaxed),
             Job::Command(process) => {
                 let has_exited = process.exited_at().is_some();
-                // What a command left running when it ended by itself is left alone.
+                // Background processes of a command that ended by itself are left alone.
                 if !has_exited || process.lingers() {
                     process.signal(ending);
                 }
                 if ending == Ending::Kill {
                     let now = SystemClock.now().boot;
                     if has_exited {
-                        self.killed.join(now, KILLED_MS, slot, claim);
+                        self.killed.push(now, KILLED_MS, slot, claim);
                     } else {
-                        self.dying.join(now, DYING_MS, slot, claim);
+                        self.dying.push(now, DYING_MS, slot, claim);
                     }
                 }
             }
             Job::Preparing(_) | Job::Prepared(_) => self.withdraw(slot),
-            Job::Survived(_) | Job::Logging(_) => {}
+            Job::Leftover(_) | Job::Logging(_) => {}
         }
     }
 
-    /// How many executions have not been told of as ended.
+    /// Number of executions whose end has not been reported.
     pub fn running(&self) -> usize {
         self.slots.len() - self.free.len()
     }
@@ -342,7 +343,7 @@ impl Executor {
     /// # Errors
     /// [`Error::Io`] when the system refuses, for instance because it is watched already.
     pub fn watch(&mut self, fd: BorrowedFd<'_>, token: u64) -> Result<()> {
-        self.add(fd, Source::Watched(token))
+        self.add(fd, EventSource::Watched(token))
             .map_err(|error| Error::io("cannot watch a descriptor", error))
     }
 
@@ -352,9 +353,9 @@ impl Executor {
         let _ = epoll::delete(&self.epoll, fd);
     }
 
-    /// Blocks until an execution has ended, a command is prepared, a watched descriptor is readable,
-    /// or `until` (boot time) has come; for ever if none of that happens. What ended is appended to
-    /// `ended`, the tokens of readable descriptors to `ready`.
+    /// Blocks until an execution has ended, a command is prepared, a watched descriptor is
+    /// readable, or `until` (boot time) has come; for ever if none of that happens. Appends ended
+    /// executions to `ended`, and the tokens of readable descriptors to `ready`.
     ///
     /// # Errors
     /// [`Error::Io`] when the system cannot wait.
@@ -369,7 +370,7 @@ impl Executor {
         let mut boot = now.boot;
         ended.append(&mut self.withdrawn);
         loop {
-            let due = self.come_of_age(boot, ended);
+            let due = self.handle_deadlines(boot, ended);
             let reached = until.is_some_and(|until| until <= boot);
             let something = ended.len() + ready.len() > before || self.has_news();
             let wake = match (until, due) {
@@ -381,7 +382,7 @@ impl Executor {
             let events = self.poll(&mut room, wake.map(|wake| wake.since(boot)))?;
             boot = SystemClock.now().boot;
             for event in events {
-                self.handle(Source::of(event.data.u64()), boot, ended, ready);
+                self.handle(EventSource::of(event.data.u64()), boot, ended, ready);
             }
             if reached || ended.len() + ready.len() > before || self.has_news() {
                 return Ok(());
@@ -393,12 +394,12 @@ impl Executor {
         !self.prepared.is_empty() || !self.unreachable.is_empty()
     }
 
-    /// What commands are started with, before the first is.
-    fn surroundings(&mut self) -> Option<&mut Surroundings> {
-        self.spawner.as_mut()?.surroundings()
+    /// Common settings of commands; `None` once a command has been started.
+    fn defaults(&mut self) -> Option<&mut CommandDefaults> {
+        self.spawner.as_mut()?.defaults()
     }
 
-    fn add(&self, fd: BorrowedFd<'_>, source: Source) -> rustix::io::Result<()> {
+    fn add(&self, fd: BorrowedFd<'_>, source: EventSource) -> rustix::io::Result<()> {
         source.watch(&self.epoll, fd)
     }
 
@@ -420,18 +421,18 @@ impl Executor {
 
     fn handle(
         &mut self,
-        source: Source,
+        source: EventSource,
         now: BootTime,
         ended: &mut Vec<Ended>,
         ready: &mut Vec<u64>,
     ) {
         match source {
-            Source::Watched(token) => ready.push(token),
-            Source::Handlers => self.end_handlers(now, ended),
-            Source::Inputs => self.take_prepared(),
-            Source::Logs => self.logs_written(now, ended),
-            Source::Pipe(slot, stream) => self.read_pipe(slot, stream, now, ended),
-            Source::Child(slot) => self.child_exited(slot, now, ended),
+            EventSource::Watched(token) => ready.push(token),
+            EventSource::Handlers => self.end_handlers(now, ended),
+            EventSource::Inputs => self.take_prepared(),
+            EventSource::Logs => self.logs_written(now, ended),
+            EventSource::Pipe(slot, stream) => self.read_pipe(slot, stream, now, ended),
+            EventSource::Child(slot) => self.child_exited(slot, now, ended),
         }
     }
 }
@@ -445,7 +446,7 @@ impl fmt::Debug for Executor {
 }
 
 impl Drop for Executor {
-    /// Nothing runs on without a worker: what is left is killed, and handlers are asked to end.
+    /// Nothing runs on without a worker: commands are killed, and handlers are asked to end.
     fn drop(&mut self) {
         for running in self.slots.iter_mut().flatten() {
             match &mut running.job {
@@ -453,7 +454,7 @@ impl Drop for Executor {
                     cancelled.store(true, Ordering::Relaxed);
                 }
                 Job::Command(process) => process.end_now(),
-                Job::Prepared(_) | Job::Survived(_) | Job::Logging(_) => {}
+                Job::Prepared(_) | Job::Leftover(_) | Job::Logging(_) => {}
             }
         }
     }

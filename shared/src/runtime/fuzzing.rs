@@ -1,4 +1,4 @@
-//! What a worker does with its commands' output, for tests that hand it anything at all.
+//! Capture of output, for fuzz tests.
 
 use super::capture::{Capture, Extent, LogName};
 use crate::clock::BootTime;
@@ -6,9 +6,9 @@ use crate::output::{Output, Stream};
 use crate::sidecar::Sidecar;
 use crate::task::TaskId;
 
-/// What is kept of a command's output, given as stream, bytes and milliseconds since its start.
-/// Returns what is stored with the settle; longer or later output is in the log of the task's
-/// attempt 1, under token 1.
+/// Captures a command's output, given as stream, bytes and milliseconds since its start. Returns
+/// the output to store with the settle; longer or later output is in the log of the task's attempt
+/// 1, under token 1.
 pub fn capture<'a>(
     task: TaskId,
     pieces: impl IntoIterator<Item = (Stream, &'a [u8], i64)>,

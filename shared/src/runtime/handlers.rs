@@ -1,7 +1,7 @@
-//! Handlers: user code registered by name and run in the worker's process, on threads of its own.
+//! Handlers: user code registered by name and run in the worker's process, on separate threads.
 //!
-//! A handler is ended cooperatively: timeout and cancel set a flag it may look at, and what it
-//! returns is what is recorded. A panic is a failure of its attempt, not of the worker.
+//! A handler ends cooperatively: timeout and cancel set a flag that it may check, and its result is
+//! recorded in any case. A panic fails the attempt, not the worker.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,24 +16,24 @@ use crate::outcome::Outcome;
 use crate::panics::panicked;
 use crate::task::TaskId;
 
-/// Bytes kept of what a handler says went wrong.
+/// Largest number of bytes kept of a handler's error message.
 pub const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// What a handler returns.
+/// Result of a handler.
 pub type HandlerResult = std::result::Result<Done, HandlerError>;
 
-/// How a handler ended well.
+/// Successful result of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Done {
     /// The task is done.
     Succeeded,
-    /// Run it again after so long; counts as neither attempt nor crash.
+    /// Run the task again after this time. Counts as neither attempt nor crash.
     SnoozeFor(Duration),
 }
 
-/// What went wrong in a handler: made of anything that can be displayed, so `?` works on any
-/// error. The first [`MAX_MESSAGE_BYTES`] of the message are kept.
+/// Error of a handler. Anything that can be displayed converts into it, so `?` works on any error.
+/// The first [`MAX_MESSAGE_BYTES`] of the message are kept.
 #[derive(Debug)]
 pub struct HandlerError {
     message: String,
@@ -41,7 +41,7 @@ pub struct HandlerError {
 }
 
 impl HandlerError {
-    /// Makes another attempt pointless: the task fails at once.
+    /// Makes the error final: the task fails at once, without another attempt.
     #[must_use]
     pub fn fatal(self) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl<E: fmt::Display> From<E> for HandlerError {
     }
 }
 
-/// The task a handler works on.
+/// Task that a handler works on.
 #[derive(Debug)]
 pub struct HandlerTask {
     pub(super) claim: Claim,
@@ -81,7 +81,7 @@ impl HandlerTask {
         &self.name
     }
 
-    /// What it was enqueued with.
+    /// Payload that the task was enqueued with.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
@@ -91,14 +91,14 @@ impl HandlerTask {
         self.attempt
     }
 
-    /// The right to run it: hand it to [`Queue::settle_in`](crate::Queue::settle_in) to record
-    /// the outcome together with rows of your own.
+    /// Claim on the task. Pass it to [`Queue::settle_in`](crate::Queue::settle_in) to record the
+    /// outcome together with rows of your own.
     pub fn claim(&self) -> Claim {
         self.claim
     }
 
-    /// Whether the attempt should end: its timeout passed, it was cancelled, its claim was lost or
-    /// the worker stops. What the handler returns counts all the same.
+    /// Returns true if the attempt should end: its timeout passed, it was cancelled, its claim was
+    /// lost or the worker stops. The handler's result counts all the same.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
@@ -106,18 +106,18 @@ impl HandlerTask {
 
 pub(super) type Handler = Arc<dyn Fn(&HandlerTask) -> HandlerResult + Send + Sync>;
 
-/// The handlers of a process, by name.
+/// Handlers of a process, by name.
 #[derive(Clone, Default)]
 pub struct Handlers(BTreeMap<String, Handler>);
 
 impl Handlers {
-    /// No handlers.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a handler; an earlier one of that name is replaced. It runs on several threads at
-    /// once where several of its tasks do.
+    /// Adds a handler, or replaces the one of that name. It runs on several threads at once if
+    /// several of its tasks run.
     #[must_use]
     pub fn register(
         mut self,
@@ -133,7 +133,7 @@ impl Handlers {
         self.0.keys().map(String::as_str)
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no handlers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -149,7 +149,7 @@ impl fmt::Debug for Handlers {
     }
 }
 
-/// Runs a handler to its end, a panic included.
+/// Runs a handler to its end. Catches panics.
 pub(super) fn run(handler: &Handler, task: &HandlerTask) -> Outcome {
     match catch_unwind(AssertUnwindSafe(|| handler(task))) {
         Ok(Ok(Done::Succeeded)) => Outcome::Succeeded,

@@ -1,4 +1,5 @@
-//! What a process is started with and a worker cannot use as it is.
+//! Inherited process state that a worker has to change: the limit on open files and an ignored
+//! SIGCHLD.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -10,14 +11,14 @@ use crate::error::{Error, Result};
 
 /// Descriptors of one slot: a command's two pipes, its pidfd and its log.
 const SLOT_DESCRIPTORS: u64 = 4;
-/// Descriptors of everything else: the database, other workers, sockets, what commands are given.
+/// Descriptors of everything else: the database, other workers, sockets, input folders.
 const BASE_DESCRIPTORS: u64 = 128;
 
-/// The soft limit on open files that this process was started with, once it has another.
+/// Soft limit on open files that this process was started with; set once the limit is raised.
 static STARTED_WITH: OnceLock<u64> = OnceLock::new();
 
 /// Raises the soft limit on open files as far as so many slots need it, and as the system allows.
-/// What is started from then on is given the limit of before.
+/// Programs started from then on get the original limit.
 pub(super) fn need_descriptors(slots: u64) {
     let limit = getrlimit(Resource::Nofile);
     let needed = slots * SLOT_DESCRIPTORS + BASE_DESCRIPTORS;
@@ -25,23 +26,23 @@ pub(super) fn need_descriptors(slots: u64) {
     let Some(before) = limit.current.filter(|current| *current < needed) else {
         return;
     };
-    // Kept first: what another thread starts meanwhile is given this one too.
+    // Set first, so that a program that another thread starts meanwhile gets this one too.
     let _ = STARTED_WITH.set(before);
     let raised = Rlimit {
         current: Some(needed),
         maximum: limit.maximum,
     };
-    // Where it is refused, starting commands says what is short.
+    // If it is refused, the start of a command reports the shortage.
     let _ = setrlimit(Resource::Nofile, raised);
 }
 
-/// The soft limit on open files for what this process starts, if it is not this process's own.
+/// Soft limit on open files for started programs; `None` if it is this process's own.
 pub(super) fn descriptors() -> Option<u64> {
     STARTED_WITH.get().copied()
 }
 
-/// A process started with SIGCHLD ignored hands that on, and the system then reaps its children
-/// itself and forgets how they ended. Any handler of ours undoes that.
+/// Undoes an ignored SIGCHLD, which a process inherits: the system would reap its children and
+/// discard their exit codes. Installing any handler is enough.
 pub(super) fn heed_sigchld() -> Result<()> {
     let signal = signal_hook::consts::SIGCHLD;
     if is_ignored(signal) {
@@ -51,7 +52,7 @@ pub(super) fn heed_sigchld() -> Result<()> {
     Ok(())
 }
 
-/// Whether this process ignores a signal, which it was told to before it was started.
+/// Returns true if this process was started with that signal ignored.
 pub(crate) fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status

@@ -1,8 +1,9 @@
-//! What a command is given of the tasks that its own depends on: their outputs, as files in a private
-//! folder that lasts as long as the attempt, and short ones as variables too.
+//! Inputs of a command: the outputs of its task's dependencies, as files in a private folder that
+//! lasts as long as the attempt. Short outputs are variables too.
 //!
-//! For each dependency `ID.out` and `ID.err` hold what was kept of its two streams, byte for byte.
-//! `index.json` says the rest, an entry a line. Names are made of numbers, whatever tasks are called.
+//! For each dependency, `ID.out` and `ID.err` hold the stored bytes of its two streams.
+//! `index.json` has an entry per dependency, one a line, with everything else. File names consist
+//! of numbers, never of task names.
 
 mod writer;
 
@@ -22,31 +23,32 @@ use crate::task::{Task, TaskId};
 use crate::workflow::Edge;
 use writer::Writer;
 
-/// Bytes of an output that is a variable too, at most.
+/// Largest output that is a variable too, in bytes.
 pub(crate) const VARIABLE_BYTES: usize = 4 << 10;
-/// Bytes of all such variables of a command, with their names: a small part of what the system
-/// lets a program be started with.
+/// Largest total of a command's output variables in bytes, with their names: a small part of the
+/// system's limit for a program's arguments and environment.
 pub(crate) const VARIABLES_BYTES: usize = 32 << 10;
 
 /// The variable that names the folder.
 pub(super) const FOLDER: &str = "QUEUE_INPUTS";
-/// What the names of the others begin with; the dependency's id follows.
+/// Prefix of the other variables; the dependency's id follows.
 pub(super) const VARIABLE: &str = "QUEUE_INPUT_";
 
-/// Outputs held in memory at a time. One is 128 KiB and a little at most.
+/// Outputs held in memory at a time. Each is a little over 128 KiB at most.
 const PAGE: usize = 64;
 
-/// Where an executor finds what a task depends on. Its threads ask at the same time.
+/// Source of the dependencies of tasks and of their outputs. An executor's threads call it
+/// concurrently.
 pub trait Source: Send + Sync {
-    /// The edges to what a task depends on, by id.
+    /// Reads the edges to a task's dependencies, by id.
     ///
     /// # Errors
     /// As [`Queue::dependencies`].
     fn edges(&self, task: TaskId) -> Result<Vec<Edge>>;
 
-    /// Writes the outputs at the other end of a running task's edges into a folder of its claim's
-    /// own. A few of them are in memory at a time, however many there are. `None` if `cancelled`
-    /// was set meanwhile; then nothing is left of the folder.
+    /// Writes the outputs of a running task's dependencies into the folder of its claim. Only a few
+    /// of them are in memory at a time. Returns `None` if `cancelled` was set meanwhile; then the
+    /// folder is removed.
     ///
     /// # Errors
     /// When an output cannot be read, or a file not be written.
@@ -57,7 +59,7 @@ pub trait Source: Send + Sync {
         cancelled: &AtomicBool,
     ) -> Result<Option<Inputs>>;
 
-    /// Removes the folders of claims that hold no longer: what killed workers left.
+    /// Removes the folders of claims that no longer hold, which killed workers left.
     ///
     /// # Errors
     /// As [`Queue::get`].
@@ -88,7 +90,7 @@ impl<Q: Queue> Source for Q {
             }
             let ids: Vec<TaskId> = page.iter().map(|edge| edge.on).collect();
             let mut edges = page.iter();
-            // One that was pruned since this task first ended is left out.
+            // A dependency may have been pruned since this task first ended. It is left out.
             for (task, output) in last_outputs(self, &ids)? {
                 let Some(edge) = edges.find(|edge| edge.on == task.id) else {
                     continue;
@@ -102,13 +104,13 @@ impl<Q: Queue> Source for Q {
     }
 
     fn sweep(&self) -> Result<()> {
-        // The folder is there only where a command was ever given something.
+        // The folder exists only if a command has had inputs.
         let Ok(entries) = std::fs::read_dir(Sidecar::at(self.coordination().folder()).inputs())
         else {
             return Ok(());
         };
-        // A folder is made after its claim was committed: a task that is read after the folder was
-        // seen shows that claim, or a later one.
+        // A folder is made after its claim was committed, so a task that is read after the folder
+        // was seen shows that claim or a later one.
         let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         for path in paths {
             let Some((task, token)) = claim_of(&path) else {
@@ -116,7 +118,7 @@ impl<Q: Queue> Source for Q {
             };
             let holds = |task: Task| task.state == State::Running && task.token == token;
             if !self.get(task)?.is_some_and(holds) {
-                // What cannot be removed now is met again by the next sweep.
+                // The next sweep tries again.
                 let _ = files::remove_folder(&path);
             }
         }
@@ -124,7 +126,7 @@ impl<Q: Queue> Source for Q {
     }
 }
 
-/// The task and token that a folder is named after.
+/// Task and token in a folder's name.
 fn claim_of(path: &Path) -> Option<(TaskId, i64)> {
     let (task, token) = path.file_name()?.to_str()?.split_once('.')?;
     Some((TaskId(task.parse().ok()?), token.parse().ok()?))
@@ -135,7 +137,8 @@ fn claim_of(path: &Path) -> Option<(TaskId, i64)> {
 pub(super) struct Remover(Arc<dyn Fn(&Path) -> bool + Send + Sync>);
 
 impl Remover {
-    /// One that hands a folder to `remove`, which is false if nobody takes it.
+    /// Creates a remover that passes a folder to `remove`, which returns false if it does not take
+    /// it.
     pub(super) fn new(remove: impl Fn(&Path) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(remove))
     }
@@ -147,7 +150,7 @@ impl fmt::Debug for Remover {
     }
 }
 
-/// A folder of inputs. It is removed when this is dropped.
+/// Folder of inputs, removed when this is dropped.
 #[derive(Debug)]
 pub struct Inputs {
     folder: PathBuf,
@@ -156,7 +159,7 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The folder, absolute if the database's path is.
+    /// Path of the folder, absolute if the database's path is.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -166,7 +169,7 @@ impl Inputs {
         &self.variables
     }
 
-    /// The same, whose folder is removed by another thread, soon after this is dropped.
+    /// Has the folder removed by another thread, soon after this is dropped.
     pub(super) fn removed_by(mut self, remover: Option<Remover>) -> Self {
         self.remover = remover;
         self
@@ -177,7 +180,7 @@ impl Drop for Inputs {
     fn drop(&mut self) {
         let removed = self.remover.as_ref().map(|thread| (thread.0)(&self.folder));
         if removed != Some(true) {
-            // What cannot be removed is swept later.
+            // A later sweep removes what is left.
             let _ = files::remove_folder(&self.folder);
         }
     }

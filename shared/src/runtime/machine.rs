@@ -1,12 +1,12 @@
-//! The worker as a pure machine: it is told what happened and says what to do. It reads no clock
-//! and touches no system, so that a simulation can drive it through every interleaving.
+//! Worker state machine: it takes in events and returns actions. It reads no clock and makes no
+//! system call, so that a simulation can drive it through every interleaving.
 //!
-//! Whoever drives it performs all actions of a step, in order, before the next step, and hands
-//! their answers back as events. While one of those actions waits for the file, what happens
-//! meanwhile is attended to: [`Machine::attend`] ends what is to be ended and asks the file nothing.
+//! The driver performs all actions of a step, in order, before the next step, and passes their
+//! answers as events. While an action waits for the file, [`Machine::attend`] handles the events
+//! that need no file: it ends executions, but reads and writes nothing.
 
-mod answers;
-mod lately;
+mod events;
+mod recent;
 mod throttle;
 
 use std::time::Duration;
@@ -17,62 +17,62 @@ use super::protocol::{Action, Config, Event, Step, Unrecorded, WorkerEvent};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
-use lately::Lately;
+use recent::RecentOutcomes;
 use throttle::Throttle;
 
-/// The first delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
+/// First delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
-/// The shortest time between two claims for tasks whose time has come, should the engine's clock
-/// lag behind the worker's.
+/// Shortest time between two claims for due tasks, in case the engine's clock lags behind the
+/// worker's.
 const DUE_PAUSE: Duration = Duration::from_millis(20);
-/// A draining worker that waits longer than this for a task's time says so.
+/// A draining worker reports a wait for a scheduled task that is longer than this.
 const LONG_WAIT: Duration = Duration::from_secs(60);
-/// How often the other workers' locks are tried, beside watching their processes.
+/// Interval at which the locks of other workers are tried, in addition to watching their processes.
 const PEERS_INTERVAL: Duration = Duration::from_secs(2);
-/// How soon the lock of a worker that died is tried again if somebody else holds it.
+/// Pause before the lock of a dead worker is tried again if another process holds it.
 const TAKEN_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a worker told to end at once goes on trying to record what it ran, at most.
+/// Longest time for which a worker that was told to end at once tries to record outcomes.
 const LAST_WRITES: Duration = Duration::from_secs(5);
-/// The part of that which a grace time, however short, does not take away.
+/// Least such time, however short the grace time is.
 const LEAST_WRITES: Duration = Duration::from_secs(1);
 
-/// Bytes of output that are kept while the file does not take them. Beyond that no task is claimed, and
-/// of each output that comes [`KEPT_OF_EACH`] bytes are kept from its beginning and from its end.
+/// Bytes of output that are kept while the file refuses writes. Beyond that no task is claimed, and
+/// of each new output [`KEPT_OF_EACH`] bytes are kept from its beginning and from its end.
 const MOST_KEPT_BYTES: usize = 8 << 20;
 const KEPT_OF_EACH: usize = 1 << 10;
 
-/// A worker's mind.
+/// Worker state machine.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a wish or a mark of its own; any combination of them occurs"
+    reason = "each is an independent flag; any combination of them occurs"
 )]
 pub(crate) struct Machine {
     config: Config,
     running: Vec<Execution>,
     unsettled: Vec<Finished>,
-    lately: Lately,
-    /// Bytes of output in these.
+    recent: RecentOutcomes,
+    /// Bytes of output in `unsettled`.
     kept_bytes: usize,
     asked: Vec<Claim>,
     asked_for: usize,
-    /// A claim may find something.
+    /// True if a claim may find tasks.
     want_claim: bool,
-    /// What somebody wrote may concern a running task.
-    want_word: bool,
+    /// True if a write of another process may concern a running task.
+    want_check: bool,
     want_review: bool,
-    want_rest: bool,
+    want_remaining: bool,
     nothing_left: bool,
-    /// What it waits for was said.
-    told_of_wait: bool,
-    /// Draining, it is told when tasks end elsewhere: the last one may.
+    /// True once the wait for a scheduled task was reported.
+    reported_wait: bool,
+    /// True while a draining worker listens for tasks that end in other workers.
     listening: bool,
-    /// The mark that makes others wake this worker is set.
+    /// True while the worker is marked as idle, so that others wake it.
     idle: bool,
     counter: Option<i64>,
     next_due: Option<Timestamp>,
-    /// How far the wall clock was ahead at the last step.
+    /// Lead of the wall clock at the last step.
     ahead_ms: i64,
     due_from: BootTime,
     claim_backoff: Backoff,
@@ -81,24 +81,25 @@ pub(crate) struct Machine {
     poll_at: BootTime,
     peers_at: BootTime,
     stop: Stop,
-    /// What ended the worker.
+    /// Error that ended the worker.
     error: Option<Error>,
-    /// Nothing can be recorded any more.
+    /// True once nothing can be recorded any more.
     unusable: bool,
-    /// The last call that was refused and repeated.
+    /// Error of the last call that was refused and repeated.
     refusal: Option<Error>,
     actions: Vec<Action>,
 }
 
-/// How far a request to stop has come.
+/// Phase of a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     No,
-    /// Tasks may finish until then.
+    /// Tasks may finish until this time.
     Finishing {
         until: BootTime,
     },
-    /// Every task is being ended; outcomes that cannot be recorded by then are left to recovery.
+    /// Every task is being ended. Outcomes that cannot be recorded by this time are left to
+    /// recovery.
     Ending {
         give_up: BootTime,
     },
@@ -121,22 +122,22 @@ impl Backoff {
 }
 
 impl Machine {
-    /// A worker that has just been registered.
+    /// Creates the machine of a worker that has just been registered.
     pub(crate) fn new(config: Config, now: Now) -> Self {
         Self {
             config,
             running: Vec::new(),
             unsettled: Vec::new(),
-            lately: Lately::default(),
+            recent: RecentOutcomes::default(),
             kept_bytes: 0,
             asked: Vec::new(),
             asked_for: 0,
             want_claim: true,
-            want_word: false,
+            want_check: false,
             want_review: false,
-            want_rest: true,
+            want_remaining: true,
             nothing_left: false,
-            told_of_wait: false,
+            reported_wait: false,
             listening: false,
             idle: false,
             counter: None,
@@ -156,7 +157,7 @@ impl Machine {
         }
     }
 
-    /// Takes in what happened and says what to do.
+    /// Takes in events and returns the actions to perform.
     pub(crate) fn step(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
         self.hear(now, events);
         let finished = self.finished(now);
@@ -170,8 +171,8 @@ impl Machine {
         }
     }
 
-    /// Takes in what happened while a call on the file is under way, and says what need not wait
-    /// for it. Finished is a worker that may not wait for it any longer.
+    /// Takes in events while a call on the file is under way, and returns the actions that do not
+    /// depend on it. `finished` is set for a worker that may not wait for the call any longer.
     pub(crate) fn attend(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Step {
         self.hear(now, events);
         let finished = self.gives_up(now);
@@ -190,7 +191,7 @@ impl Machine {
         self.end_what_is_overdue(now);
     }
 
-    /// When an execution is to be ended at the latest, or the worker's own time is over.
+    /// Time at which the next execution has to be ended, or the worker's own time is over.
     pub(crate) fn deadline(&self) -> Option<BootTime> {
         let stop = match self.stop {
             Stop::No => None,
@@ -200,44 +201,44 @@ impl Machine {
         executions.chain(stop).min()
     }
 
-    /// Whether the worker was told to stop, or had to.
+    /// Returns true if the worker was told to stop, or had to.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stop != Stop::No
     }
 
-    /// Whether the worker was told to end at once, or had to.
+    /// Returns true if the worker was told to end at once, or had to.
     pub(crate) fn is_ending(&self) -> bool {
         matches!(self.stop, Stop::Ending { .. })
     }
 
-    /// What ran here and is not in the file, or in one that was taken away.
+    /// Tasks that ran here and whose outcomes are not in the file, or were in a file that is gone.
     pub(crate) fn unrecorded(&self) -> Vec<Unrecorded> {
         let unsettled = self.unsettled.iter().filter_map(Finished::unrecorded);
-        self.lately
+        self.recent
             .lost()
             .chain(unsettled)
             .chain(self.running.iter().map(Execution::unrecorded))
             .collect()
     }
 
-    /// Whether the worker runs the task of that claim, or is about to record how it ended.
+    /// Returns true if the worker runs the task of that claim, or has yet to record its outcome.
     pub(crate) fn works_at(&self, claim: Claim) -> bool {
         let running = self.running.iter().map(|run| run.claim);
         let unsettled = self.unsettled.iter().map(|done| done.claim);
         running.chain(unsettled).any(|own| own == claim)
     }
 
-    /// Whether the worker ended because nothing was left for it to run.
+    /// Returns true if the worker ended because no task was left for it to run.
     pub(crate) fn has_drained(&self) -> bool {
         self.config.drain && self.nothing_left && !self.is_stopping() && !self.unusable
     }
 
-    /// What ended the worker before its time.
+    /// Takes the error that ended the worker.
     pub(crate) fn take_error(&mut self) -> Option<Error> {
         self.error.take()
     }
 
-    /// Where the wall clock was set back, a claim gives retries a new time.
+    /// Claims after the wall clock was set back: the claim gives retries a new time.
     fn watch_clock(&mut self, now: Now) {
         let before = std::mem::replace(&mut self.ahead_ms, now.ahead_ms());
         let back = before.saturating_sub(self.ahead_ms);
@@ -253,8 +254,8 @@ impl Machine {
         self.stop = match self.stop {
             Stop::No => {
                 self.set_idle(false);
-                // A wake this worker took and will not act on belongs to another.
-                self.actions.push(Action::PassOn);
+                // Passes on a wake that this worker has taken and will not act on.
+                self.actions.push(Action::WakeAnother);
                 let until = now
                     .boot
                     .after(self.config.grace.saturating_sub(self.last_grace()));
@@ -271,7 +272,7 @@ impl Machine {
         }));
     }
 
-    /// The part of the grace time that lies between TERM and KILL when the worker stops.
+    /// Part of the grace time between TERM and KILL when the worker stops.
     fn last_grace(&self) -> Duration {
         (self.config.grace / 2).min(Duration::from_secs(2))
     }
@@ -296,21 +297,21 @@ impl Machine {
                 matches!(&action, Some(Action::Signal { ending, .. }) if *ending == Ending::Kill);
             self.actions.extend(action);
         }
-        // A worker that was stopped itself may send it late.
+        // A worker that was stopped by SIGSTOP may send the signal late.
         if killed {
-            self.put_off(now);
+            self.extend_give_up(now);
         }
     }
 
-    /// Nothing is left to recovery that was never tried to be recorded.
-    fn put_off(&mut self, now: Now) {
+    /// Extends the time for the last writes, so that every outcome is tried at least once.
+    fn extend_give_up(&mut self, now: Now) {
         let later = now.boot.after(self.last_writes());
         if let Stop::Ending { give_up } = &mut self.stop {
             *give_up = later.max(*give_up);
         }
     }
 
-    /// How long the outcomes of what was ended may take to be recorded.
+    /// Time in which the outcomes of ended tasks are to be recorded.
     fn last_writes(&self) -> Duration {
         self.config
             .grace
@@ -324,7 +325,7 @@ impl Machine {
 
     fn finished(&mut self, now: Now) -> bool {
         let gives_up = self.gives_up(now);
-        // A handler is not left behind: it would run on beside whoever has its task next.
+        // A handler is not left behind: it would run on while another worker has its task.
         if self.running.iter().any(|run| !gives_up || run.is_handler()) {
             return false;
         }
@@ -339,7 +340,7 @@ impl Machine {
     fn act(&mut self, now: Now) {
         if !self.unsettled.is_empty() && self.settle_backoff.until <= now.boot {
             let settlements = self.unsettled.iter().map(Finished::settlement).collect();
-            // What is recorded leaves its slots.
+            // Settled tasks free their slots.
             let free = self.slots().saturating_sub(self.running.len());
             let action = match self.asks_for(now, free) {
                 Some(limit) => Action::SettleAndClaim { settlements, limit },
@@ -354,13 +355,13 @@ impl Machine {
         if self.peers_at <= now.boot {
             self.peers_at = now.boot.after(PEERS_INTERVAL);
             self.actions.push(Action::LookAtPeers);
-            // One wake for both, or every second one would be a wake of its own.
+            // Both share one wakeup, instead of two close to each other.
             self.poll_at = now.boot;
         }
-        self.ask_after_claims();
+        self.check_claims();
         if self.poll_at <= now.boot {
             self.poll_at = now.boot.after(self.config.poll);
-            self.lately.asked(now.boot);
+            self.recent.asked(now.boot);
             self.actions.push(Action::ReadCounter);
         }
         if self.due_from <= now.boot && self.next_due.is_some_and(|due| due <= now.wall) {
@@ -372,20 +373,20 @@ impl Machine {
         }
         if let Some(limit) = self.asks_for(now, self.free()) {
             self.actions.push(Action::Claim { limit });
-        } else if self.config.drain && self.want_rest && self.at_rest() {
-            self.want_rest = false;
-            self.actions.push(Action::LookForRest);
+        } else if self.config.drain && self.want_remaining && self.is_out_of_work() {
+            self.want_remaining = false;
+            self.actions.push(Action::CheckRemaining);
         }
     }
 
-    fn ask_after_claims(&mut self) {
-        if std::mem::take(&mut self.want_word) && !self.running.is_empty() {
+    fn check_claims(&mut self) {
+        if std::mem::take(&mut self.want_check) && !self.running.is_empty() {
             self.asked = self.running.iter().map(|run| run.claim).collect();
-            self.actions.push(Action::AskAfter(self.asked.clone()));
+            self.actions.push(Action::CheckClaims(self.asked.clone()));
         }
     }
 
-    /// How many tasks to claim now for so many free slots; `None` if no claim is to be made.
+    /// Number of tasks to claim now for `free` slots; `None` if no claim is to be made.
     fn asks_for(&mut self, now: Now, free: usize) -> Option<usize> {
         let waits = self.claim_backoff.until > now.boot || !self.throttle.allows(now);
         if !self.may_claim(free) || self.want_review || waits {
@@ -401,8 +402,8 @@ impl Machine {
         self.want_claim && !self.is_stopping() && free > 0
     }
 
-    /// Slots without a task; what is not recorded yet still counts, so that a database that
-    /// refuses to record is not asked for more, and as much output as is kept for it leaves none free.
+    /// Number of free slots. Tasks that are not recorded yet count as running, so that no more is
+    /// claimed from a database that refuses writes. If much output is kept, no slot is free.
     fn free(&self) -> usize {
         if self.keeps_much() {
             return 0;
@@ -419,7 +420,7 @@ impl Machine {
         self.throttle.slots(self.config.slots)
     }
 
-    fn at_rest(&self) -> bool {
+    fn is_out_of_work(&self) -> bool {
         self.running.is_empty() && self.unsettled.is_empty() && !self.want_claim
     }
 
@@ -438,10 +439,10 @@ impl Machine {
         }
     }
 
-    /// A call that failed is repeated if it may succeed later; anything else ends the worker. A
-    /// file that is being promoted still takes the outcomes of what was claimed before.
+    /// Handles a refused call. It is repeated if it may succeed later; any other error ends the
+    /// worker.
     fn refused(&mut self, now: Now, error: Error) {
-        self.lately.refused(&error);
+        self.recent.refused(&error);
         if error.may_pass() {
             self.actions.push(Action::Report(WorkerEvent::Refused {
                 message: error.fact(),
@@ -458,7 +459,8 @@ impl Machine {
         self.end_all(now);
     }
 
-    /// Stops as a request would, because of something that what runs is not to blame for.
+    /// Stops the worker as a request would, because of an error that does not concern its running
+    /// tasks.
     fn stop_for(&mut self, now: Now, error: Error) {
         self.error.get_or_insert(error);
         if !self.is_stopping() {
@@ -466,7 +468,7 @@ impl Machine {
         }
     }
 
-    /// Kills what runs; what is left to record is tried for a while.
+    /// Kills all executions. Outcomes are recorded as far as possible for a while.
     fn end_all(&mut self, now: Now) {
         self.set_idle(false);
         for execution in &mut self.running {
@@ -479,7 +481,7 @@ impl Machine {
     fn wake_at(&self, now: Now) -> BootTime {
         let mut wake_at = self.poll_at.min(self.peers_at);
         let mut sooner = |at: Option<BootTime>| wake_at = at.map_or(wake_at, |at| at.min(wake_at));
-        // A time that is over is waited for no more, where a handler does not end.
+        // A deadline that has passed is not waited for again while a handler does not end.
         sooner(self.deadline().filter(|at| *at > now.boot));
         sooner((!self.unsettled.is_empty()).then_some(self.settle_backoff.until));
         let asks = self.may_claim(self.free()) || self.want_review;

@@ -1,13 +1,13 @@
-//! Working tasks off: generic over [`Queue`](crate::Queue), so that both engines share it.
-//!
-//! Everything that loops is a state machine, `step(now, events) -> actions, next wake`, that
-//! neither reads a clock nor touches the system. A thin shell performs the actions: the real one
-//! with child processes, sockets and locks, the simulation's with none of them.
+//! Running tasks. Generic over [`Queue`](crate::Queue), so that both engines share it. Each loop is
+//! a state machine, `step(now, events) -> actions, next wake`, that reads no clock and makes no
+//! system call. A driver performs the actions: the real one with child processes, sockets and
+//! locks, the simulation's without them.
 
 mod capture;
-mod capturing;
+mod capture_handle;
 mod child;
 mod command;
+pub(crate) mod drain;
 pub(crate) mod driver;
 pub(crate) mod end;
 mod eventfd;
@@ -15,37 +15,37 @@ mod execution;
 pub(crate) mod executor;
 #[cfg(feature = "internals")]
 pub(crate) mod fuzzing;
+mod group_check;
 pub mod handlers;
-pub(crate) mod heart;
+pub(crate) mod host;
 mod inherited;
 pub(crate) mod inputs;
+pub(crate) mod lease_keeper;
+pub(crate) mod leases;
+pub(crate) mod linux_host;
 pub(crate) mod log;
-mod looks;
+mod log_thread;
 pub(crate) mod machine;
 pub(crate) mod orphans;
 mod overdue;
-pub(crate) mod pacemaker;
 mod pool;
 pub(crate) mod protocol;
+pub(crate) mod recover;
 pub(crate) mod recovery;
 mod resolve;
-pub(crate) mod rest;
-mod scribe;
-pub(crate) mod shell;
 mod shortage;
 pub(crate) mod spawn;
 mod standby;
 pub(crate) mod stop;
-pub(crate) mod system;
 pub(crate) mod trust;
 mod turn;
 pub(crate) mod worker;
 
+pub use drain::{Hold, NextDue, Obstacle};
 pub use driver::Observer;
 pub use log::last_outputs;
 pub use protocol::{Unrecorded, WorkerEvent};
+pub use recover::recover_once;
 pub use recovery::Recovered;
-pub use rest::{Hold, NextDue, Obstacle};
 pub use stop::{SignalGuard, Stopper};
-pub use system::recover_once;
 pub use worker::{Summary, Worker, WorkerOptions};

@@ -1,11 +1,11 @@
-//! Orphans: what a dead worker's commands left running, or those of a claim that was lost. Two things
-//! tell whose a process is, and either alone was shown to fail: what the worker recorded of the
-//! command ([`CommandRecord`]), its session and the pipes it writes to, and the mark of the claim in
-//! the environment, which a process hands on to whatever it starts. A command that cleans its
-//! environment has no mark; what left the session and writes elsewhere is not covered by the record.
+//! Orphans: processes of a dead worker's commands, or of a lost claim. Two things show the claim of
+//! a process, and each alone was shown to fail: the worker's record of the command
+//! ([`CommandRecord`]), with its session and the pipes it writes to, and the mark of the claim in
+//! the environment, which child processes inherit. A command that cleans its environment has no
+//! mark; a process that has left the session and writes elsewhere is not covered by the record.
 //!
-//! Only processes of the claims in question are looked for: what a task left running that ended long
-//! ago is nobody's orphan.
+//! Only processes of the given claims are looked for: background processes of a task that ended
+//! long ago are left alone.
 
 mod stat;
 
@@ -25,64 +25,64 @@ use crate::clock::BootTime;
 use crate::error::is_shortage;
 use crate::sidecar::records::{CommandRecord, Namespace, RecordedProcess};
 
-/// A session that was seen may have had processes added until it was looked at again, and its id be
-/// given away only after that.
+/// Time for which a session that was seen counts as the same: its processes may have started others
+/// since, and its id is not reused so soon.
 const SIGHT: Duration = Duration::from_secs(1);
 
-/// The processes of this machine: the real ones, or a test's.
+/// Processes of this machine, real or made up by a test.
 pub trait Processes: fmt::Debug {
-    /// Every process but the caller and the first of all.
+    /// Lists every process but the caller and process 1.
     ///
     /// # Errors
     /// When the system does not list processes.
-    fn list(&self) -> io::Result<Vec<Process>>;
+    fn list(&self) -> io::Result<Vec<ListedProcess>>;
 
-    /// Reads the environment a process was started with; nothing for a zombie.
+    /// Reads the environment that a process was started with; empty for a zombie.
     ///
     /// # Errors
-    /// When there is no such process any more, or it does not show its environment.
+    /// When the process has gone, or hides its environment.
     fn environment(&self, pid: u32, buffer: &mut Vec<u8>) -> io::Result<()>;
 
-    /// The inodes of the pipes that are a process's standard output and standard error; 0 where it has
-    /// none or does not show it.
+    /// Inodes of the pipes that are a process's standard output and standard error; 0 if there is
+    /// none, or it is hidden.
     fn pipes(&self, pid: u32) -> [u64; 2];
 
-    /// Whether a process that hides its environment runs as this user.
+    /// Returns true if a process that hides its environment runs as this user.
     fn is_own(&self, pid: u32) -> bool;
 
-    /// Whether this user may end a process.
-    fn is_reachable(&self, process: &Process) -> bool;
+    /// Returns true if this user may end the process.
+    fn is_reachable(&self, process: &ListedProcess) -> bool;
 
-    /// Kills a process, if it still is the one that was listed.
-    fn end(&self, process: &Process) -> OrphanEnd;
+    /// Kills a process, if it is still the one that was listed.
+    fn end(&self, process: &ListedProcess) -> OrphanEnd;
 }
 
-/// A process as listed.
+/// Process as listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process {
-    /// Its number.
+pub struct ListedProcess {
+    /// Process id.
     pub pid: u32,
-    /// Its process group.
+    /// Process group.
     pub group: u32,
-    /// Its session.
+    /// Session.
     pub session: u32,
-    /// When it began.
+    /// Start time.
     pub started: BootTime,
-    /// Whether it runs: it is neither a zombie nor the kernel's.
+    /// True if it runs: it is neither a zombie nor a kernel thread.
     pub runs: bool,
 }
 
-/// What is looked for.
+/// Search for the processes of claims.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     claims: Vec<Claim>,
     lost_at: BootTime,
-    /// The sessions that were found to be of these claims, and when last.
+    /// Sessions that were found to belong to these claims, with the time of the last sight.
     seen: Vec<(u32, BootTime)>,
 }
 
 impl Search {
-    /// A search for the processes of claims whose worker was lost by then at the latest.
+    /// Creates a search for the processes of claims whose worker was lost at `lost_at` or before.
     pub fn new(claims: Vec<Claim>, lost_at: BootTime) -> Self {
         Self {
             claims,
@@ -91,18 +91,18 @@ impl Search {
         }
     }
 
-    /// Whose processes are looked for.
+    /// Claims whose processes are looked for.
     pub fn claims(&self) -> &[Claim] {
         &self.claims
     }
 
-    /// Leaves those alone that are held no more.
+    /// Removes the claims that are no longer held.
     pub(super) fn let_go(&mut self, held: &[Held]) {
         let mut held = held.iter();
         self.claims.retain(|_| held.next() != Some(&Held::Lost));
     }
 
-    /// Looks once at every process. `commands` is what the claims' workers recorded.
+    /// Scans all processes once. `commands` are the records of the claims' workers.
     ///
     /// # Errors
     /// When the system does not list processes.
@@ -124,7 +124,7 @@ impl Search {
             {
                 self.saw(own.session, now);
                 let members = list.iter().filter(|one| one.runs && belongs(one, own));
-                scan.found.extend(members.map(|process| Found {
+                scan.found.extend(members.map(|process| Orphan {
                     process: *process,
                     claim: command.claim,
                 }));
@@ -137,14 +137,14 @@ impl Search {
         Ok(scan)
     }
 
-    /// Whether the session with the command's id is still the command's. An id is given to no other
-    /// session as long as a process is in the one that has it. Where the leader has gone, a process
-    /// that began before the worker was lost, or its end was seen, holds on to the id.
+    /// Returns true if the session with the command's id is still the command's. A session's id is
+    /// not reused while a process is in it. If the leader has gone, a process that started before
+    /// the worker was lost, or before the command's end was seen, has kept the id in use.
     fn is_session_of(
         &self,
         command: &CommandRecord,
         own: RecordedProcess,
-        list: &[Process],
+        list: &[ListedProcess],
     ) -> bool {
         if let Some(leader) = list.iter().find(|one| one.pid == own.pid) {
             return leader.started <= command.recorded_at;
@@ -163,11 +163,11 @@ impl Search {
         }
     }
 
-    /// Adds those that carry the mark of one of the claims.
+    /// Adds the processes that carry the mark of one of the claims.
     fn add_marked(
         &self,
         processes: &impl Processes,
-        list: &[Process],
+        list: &[ListedProcess],
         scan: &mut Scan,
     ) -> io::Result<()> {
         let marks = Marks::new(&self.claims);
@@ -198,16 +198,16 @@ impl Search {
         Ok(())
     }
 
-    /// Adds the sessions that those found lead: whatever is in one was started by its leader.
-    fn add_sessions(&mut self, list: &[Process], now: BootTime, scan: &mut Scan) {
-        let leads = |found: &&Found| found.process.pid == found.process.session;
-        let leaders: Vec<Found> = scan.found.iter().filter(leads).copied().collect();
+    /// Adds the sessions that found processes lead: their members were started by the leader.
+    fn add_sessions(&mut self, list: &[ListedProcess], now: BootTime, scan: &mut Scan) {
+        let leads = |found: &&Orphan| found.process.pid == found.process.session;
+        let leaders: Vec<Orphan> = scan.found.iter().filter(leads).copied().collect();
         for leader in leaders {
             let session = leader.process.session;
             self.saw(session, now);
             for process in list.iter().filter(|one| one.runs && one.session == session) {
                 if !scan.has(process) {
-                    scan.found.push(Found {
+                    scan.found.push(Orphan {
                         process: *process,
                         claim: leader.claim,
                     });
@@ -216,12 +216,12 @@ impl Search {
         }
     }
 
-    /// What hides and is older than the claims' commands is of none of them.
+    /// Removes hidden processes that are older than the claims' commands.
     fn hidden(
         &self,
         mut hidden: Vec<u32>,
         commands: &[&CommandRecord],
-        list: &[Process],
+        list: &[ListedProcess],
     ) -> Vec<u32> {
         let of = |claim| commands.iter().find(|command| command.claim == claim);
         let starts = self.claims.iter().map(|claim| of(*claim));
@@ -240,15 +240,15 @@ impl Search {
     }
 }
 
-fn belongs(process: &Process, own: RecordedProcess) -> bool {
+fn belongs(process: &ListedProcess, own: RecordedProcess) -> bool {
     process.session == own.session || process.group == own.session
 }
 
-/// Adds those that write to the pipes of one of the commands. Nobody else was handed these: a pipe's
-/// number is given away again only after four thousand million others.
+/// Adds the processes that write to the pipes of one of the commands. No other process has these
+/// pipes: an inode number is reused only after four thousand million others.
 fn add_writing(
     processes: &impl Processes,
-    list: &[Process],
+    list: &[ListedProcess],
     commands: &[&CommandRecord],
     scan: &mut Scan,
 ) {
@@ -265,62 +265,61 @@ fn add_writing(
             pipes.iter().any(is_own)
         };
         scan.found
-            .extend(commands.iter().find(writes).map(|command| Found {
+            .extend(commands.iter().find(writes).map(|command| Orphan {
                 process: *process,
                 claim: command.claim,
             }));
     }
 }
 
-/// What a look at every process came to.
+/// Result of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scan {
-    /// Those of the claims.
-    pub found: Vec<Found>,
-    /// The numbers of this user's processes that do not show whether they carry a mark. Ordinary
-    /// among them are key agents and the like, which hide their memory.
+    /// Processes of the claims.
+    pub found: Vec<Orphan>,
+    /// Ids of this user's processes that hide their environment. Key agents and the like do so.
     pub hidden: Vec<u32>,
 }
 
 impl Scan {
-    fn has(&self, process: &Process) -> bool {
+    fn has(&self, process: &ListedProcess) -> bool {
         self.found.iter().any(|one| one.process.pid == process.pid)
     }
 }
 
-/// A process of a claim.
+/// Process of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The process.
-    pub process: Process,
-    /// The claim it was started for.
+pub struct Orphan {
+    /// Process.
+    pub process: ListedProcess,
+    /// Claim that it was started for.
     pub claim: Claim,
 }
 
-/// What became of an orphan.
+/// Result of ending an orphan.
 #[derive(Debug)]
 pub enum OrphanEnd {
-    /// It was sent SIGKILL.
+    /// The process was sent SIGKILL.
     Killed,
-    /// It has ended, or its number is another process's now.
+    /// The process has ended, or its id was reused.
     Gone,
-    /// The system does not let this process end it.
+    /// The system does not allow this process to end it.
     Refused(io::Error),
 }
 
-/// Bytes of an environment read at a time: nearly every one is shorter.
+/// Bytes of an environment read at a time: nearly all are shorter.
 const READ_BYTES: usize = 32 << 10;
 
-/// The processes `/proc` shows.
+/// Processes that `/proc` shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcFs;
 
 impl Processes for ProcFs {
-    fn list(&self) -> io::Result<Vec<Process>> {
+    fn list(&self) -> io::Result<Vec<ListedProcess>> {
         if !Namespace::is_shown() {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "/proc shows those of another pid namespace; mount one of this",
+                "/proc shows another pid namespace; mount one of this namespace",
             ));
         }
         let mut buffer = Vec::new();
@@ -330,7 +329,7 @@ impl Processes for ProcFs {
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            // The first process is older than any worker, and often hides.
+            // Process 1 is older than any worker, and often hides.
             if pid != 1 && pid != std::process::id() {
                 list.extend(stat_of(pid, &mut buffer)?);
             }
@@ -354,7 +353,7 @@ impl Processes for ProcFs {
         })
     }
 
-    /// The owner of a process's folder does not say: that is root for all that hide.
+    /// The owner of a process's folder is root for all that hide, so its status is read.
     fn is_own(&self, pid: u32) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
         let own = geteuid().as_raw().to_string();
@@ -366,12 +365,12 @@ impl Processes for ProcFs {
         })
     }
 
-    fn is_reachable(&self, process: &Process) -> bool {
+    fn is_reachable(&self, process: &ListedProcess) -> bool {
         let pid = process.pid.try_into().ok().and_then(Pid::from_raw);
         pid.is_none_or(|pid| test_kill_process(pid) != Err(Errno::PERM))
     }
 
-    fn end(&self, process: &Process) -> OrphanEnd {
+    fn end(&self, process: &ListedProcess) -> OrphanEnd {
         let Some(pid) = process.pid.try_into().ok().and_then(Pid::from_raw) else {
             return OrphanEnd::Gone;
         };
@@ -380,8 +379,8 @@ impl Processes for ProcFs {
             Err(Errno::SRCH | Errno::INVAL) => return OrphanEnd::Gone,
             Err(error) => return OrphanEnd::Refused(error.into()),
         };
-        // Read after the pidfd holds on to the process: a number given to another one by then is
-        // seen here, and one given away later is not signalled.
+        // Read after the pidfd was opened: if the id was reused before that, this shows it, and if
+        // it is reused later, the new process is not signalled.
         match stat_of(process.pid, &mut Vec::new()) {
             Ok(Some(now)) if now.runs && now.started == process.started => {}
             Ok(Some(_) | None) => return OrphanEnd::Gone,
@@ -395,8 +394,8 @@ impl Processes for ProcFs {
     }
 }
 
-/// A process; nothing for one that has gone, or that others may not look at.
-fn stat_of(pid: u32, buffer: &mut Vec<u8>) -> io::Result<Option<Process>> {
+/// Reads a process; `None` if it has gone, or may not be read.
+fn stat_of(pid: u32, buffer: &mut Vec<u8>) -> io::Result<Option<ListedProcess>> {
     match read(&format!("/proc/{pid}/stat"), buffer) {
         Ok(()) => Ok(stat::parse(pid, buffer)),
         Err(error) if is_shortage(&error) => Err(error),
@@ -411,14 +410,14 @@ fn read(path: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
         buffer.reserve(READ_BYTES);
         let room = buffer.spare_capacity_mut().len();
         let length = rustix::io::read(&file, spare_capacity(buffer))?;
-        // The system fills what it is given as long as there is something left.
+        // A read that does not fill the buffer is the last one.
         if length < room {
             return Ok(());
         }
     }
 }
 
-/// The marks looked for: an environment carries one if it has all of its variables.
+/// Marks of claims. An environment carries a mark if it has all of its variables.
 struct Marks(Vec<(Claim, [Vec<u8>; 3])>);
 
 impl Marks {
@@ -434,14 +433,14 @@ impl Marks {
         Self(claims.iter().map(of_claim).collect())
     }
 
-    fn on(&self, environment: &[u8], process: &Process) -> Option<Found> {
+    fn on(&self, environment: &[u8], process: &ListedProcess) -> Option<Orphan> {
         let has = |variable: &Vec<u8>| {
             environment
                 .split(|byte| *byte == 0)
                 .any(|own| own == variable)
         };
         let carries = |(_, mark): &&(Claim, [Vec<u8>; 3])| mark.iter().all(has);
-        self.0.iter().find(carries).map(|(claim, _)| Found {
+        self.0.iter().find(carries).map(|(claim, _)| Orphan {
             process: *process,
             claim: *claim,
         })

@@ -1,7 +1,7 @@
-//! Claims whose leases have run out, as a pure machine: how long each has been seen so while writes
-//! were possible. A lease runs out when its worker does not extend it; where the file refuses writes
-//! to everybody, that says nothing about the worker. So a claim is returned only once this process
-//! has itself written, again and again for a third of the lease, what an extension would write.
+//! State machine for overdue claims: it counts for how long each has been overdue while writes were
+//! possible. A lease runs out if its worker does not extend it; if the file refuses writes to
+//! everybody, that is not the worker's fault. So a claim is returned only once this process itself
+//! has written, repeatedly for a third of the lease, the rows that an extension would write.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use std::time::Duration;
 use crate::claim::Claim;
 use crate::clock::BootTime;
 
-/// The longest pause between two writes of one's own.
+/// Longest pause between two of these writes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Writes in a third of the lease, at least.
+/// Least number of writes in a third of the lease.
 const WRITES: u32 = 4;
 
-/// The claims that one process has seen overdue.
+/// Claims that this process has seen overdue.
 #[derive(Debug, Default)]
 pub(super) struct Overdue {
     third: Duration,
     pause: Duration,
-    /// How long each has been overdue while this process could write.
+    /// Time for which each has been overdue while this process could write.
     seen: BTreeMap<Claim, Duration>,
-    /// The end of the last write, unless one was refused since.
+    /// End of the last write; `None` if one was refused since.
     wrote_at: Option<BootTime>,
     look_at: Option<BootTime>,
 }
 
 impl Overdue {
-    /// Nothing seen yet, under leases of that length.
+    /// Creates the state for leases of that length.
     pub(super) fn new(lease: Duration) -> Self {
         let third = lease / 3;
         Self {
@@ -37,8 +37,8 @@ impl Overdue {
         }
     }
 
-    /// These, and no others, are overdue now. Returns those that are to be returned. As long as there
-    /// are any, a write is to be tried, and told of by [`wrote`](Self::wrote) or
+    /// Takes in all claims that are overdue now. Returns those that have expired. While any claim
+    /// is overdue, the caller tries a write and reports it with [`wrote`](Self::wrote) or
     /// [`refused`](Self::refused).
     pub(super) fn found(&mut self, overdue: &[Claim]) -> Vec<Claim> {
         self.look_at = None;
@@ -50,15 +50,16 @@ impl Overdue {
         over.map(|(claim, _)| *claim).collect()
     }
 
-    /// A write succeeded that began and ended then. Of the time since the one before, no more counts
-    /// than the pause: a process that was stopped, or slept with the machine, has not looked.
+    /// Takes in a successful write with its start and end. Of the time since the last write, at
+    /// most the pause counts: a process that was stopped, or suspended with the machine, has not
+    /// tried meanwhile.
     pub(super) fn wrote(&mut self, began: BootTime, ended: BootTime) {
         let could = self
             .wrote_at
             .map_or(Duration::ZERO, |before| began.since(before));
         let could = could.min(self.pause);
         self.wrote_at = Some(ended);
-        // What is returned already is looked at when everything is.
+        // Claims that have expired already need no earlier check.
         let waits = self.seen.values().any(|seen| *seen < self.third);
         for seen in self.seen.values_mut() {
             *seen += could;
@@ -72,14 +73,14 @@ impl Overdue {
         self.look_at = waits.then_some(next);
     }
 
-    /// A write was refused, or it is not known what is overdue: the count begins anew.
+    /// Restarts the count, after a refused write or a failed read of the overdue claims.
     pub(super) fn refused(&mut self) {
         self.wrote_at = None;
         self.look_at = None;
         self.seen.clear();
     }
 
-    /// When to look again, sooner than usual.
+    /// Time of the next check, if it is earlier than usual.
     pub(super) fn look_at(&self) -> Option<BootTime> {
         self.look_at
     }
@@ -95,7 +96,7 @@ mod tests {
     use crate::task::TaskId;
 
     const LEASE: Duration = Duration::from_secs(12);
-    /// A quarter of a third of it.
+    /// A quarter of a third of the lease.
     const PAUSE: i64 = 1_000;
 
     fn claim(task: i64) -> Claim {
@@ -110,9 +111,9 @@ mod tests {
         overdue.wrote(BootTime(at), BootTime(at));
     }
 
-    /// A claim was returned as soon as its lease was over, also where nobody could have extended it:
-    /// after minutes of a full disk all that ran was ended and ran again. Now a third of the lease
-    /// passes in which its worker could have.
+    /// A claim was returned as soon as its lease was over, even if nobody could have extended it:
+    /// after minutes of a full disk all running tasks were ended and ran again. Now a third of the
+    /// lease has to pass in which its worker could have written.
     #[test]
     fn a_claim_returns_after_a_third_of_the_lease_full_of_writes() {
         let mut overdue = Overdue::new(LEASE);
@@ -156,7 +157,7 @@ mod tests {
             wrote(&mut overdue, at);
         }
         assert_eq!(overdue.found(&[claim(1)]), []);
-        // Nor does that of a write that had to wait.
+        // Nor does the time for which a write had to wait.
         overdue.wrote(BootTime(10_800_000), BootTime(20_000_000));
         assert_eq!(overdue.found(&[claim(1)]), []);
     }

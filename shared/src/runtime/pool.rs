@@ -1,60 +1,60 @@
 //! Threads that run handlers: as many as ever ran at once, started when first needed. They end with
-//! the pool; one that is in a handler then ends after it.
+//! the pool; a thread that is in a handler ends after it.
 //!
-//! Waking a thread costs more than a short handler. So at most one is being woken at a time: it wakes
-//! the next one if handlers are left when it takes its own. Threads that have ended one handler take
-//! the next without being woken.
+//! Waking a thread costs more than a short handler. So at most one thread is being woken at a time:
+//! it wakes the next if handlers are left when it takes its own. Threads that have ended one
+//! handler take the next without being woken.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::end::StartError;
-use super::eventfd::{new_bell, silence};
+use super::eventfd::{clear, new_eventfd};
 use super::handlers::{Handler, HandlerTask, run};
 use super::shortage::no_thread;
 use crate::claim::Claim;
 use crate::error::Result;
 use crate::outcome::Outcome;
 
-/// The threads, as whoever starts handlers holds them.
+/// Pool of handler threads.
 #[derive(Debug)]
 pub(super) struct Pool {
-    shared: Arc<Shared>,
+    shared: Arc<PoolShared>,
     threads: usize,
     busy: usize,
 }
 
-/// A handler and the task it is to work on.
-struct Job {
+/// A handler and its task.
+struct HandlerCall {
     handler: Handler,
     task: HandlerTask,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    /// Tells an idle thread of a job, or of the end.
+struct PoolShared {
+    state: Mutex<PoolState>,
+    /// Signals a call, or the end, to an idle thread.
     more: Condvar,
-    /// Readable while ended handlers have not been taken.
-    bell: OwnedFd,
+    /// Eventfd that is readable while ended handlers have not been taken.
+    eventfd: OwnedFd,
 }
 
 #[derive(Default)]
-struct State {
-    jobs: VecDeque<Job>,
+struct PoolState {
+    jobs: VecDeque<HandlerCall>,
     ended: Vec<(Claim, Outcome)>,
-    /// Threads that wait, the one that is being woken included.
+    /// Waiting threads, including the one that is being woken.
     idle: usize,
-    /// A thread is being woken.
+    /// True if a thread is being woken.
     waking: bool,
     closed: bool,
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for PoolState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let jobs = self.jobs.len();
-        f.debug_struct("State")
+        f.debug_struct("PoolState")
             .field("jobs", &jobs)
             .finish_non_exhaustive()
     }
@@ -63,19 +63,19 @@ impl std::fmt::Debug for State {
 impl Pool {
     pub(super) fn new() -> Result<Self> {
         Ok(Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(PoolShared {
                 state: Mutex::default(),
                 more: Condvar::new(),
-                bell: new_bell()?,
+                eventfd: new_eventfd()?,
             }),
             threads: 0,
             busy: 0,
         })
     }
 
-    /// Readable once a handler has ended.
-    pub(super) fn bell(&self) -> BorrowedFd<'_> {
-        self.shared.bell.as_fd()
+    /// Eventfd that is readable once a handler has ended.
+    pub(super) fn eventfd(&self) -> BorrowedFd<'_> {
+        self.shared.eventfd.as_fd()
     }
 
     pub(super) fn start(&mut self, handler: Handler, task: HandlerTask) -> Result<(), StartError> {
@@ -88,15 +88,15 @@ impl Pool {
             self.threads += 1;
         }
         let mut state = self.shared.lock();
-        state.jobs.push_back(Job { handler, task });
+        state.jobs.push_back(HandlerCall { handler, task });
         self.shared.wake(&mut state);
         self.busy += 1;
         Ok(())
     }
 
-    /// Silences the bell and takes the handlers that have ended.
+    /// Clears the eventfd and takes the handlers that have ended.
     pub(super) fn take_done(&mut self, ended: &mut impl FnMut(Claim, Outcome)) {
-        silence(&self.shared.bell);
+        clear(&self.shared.eventfd);
         let taken = std::mem::take(&mut self.shared.lock().ended);
         self.busy -= taken.len();
         for (claim, outcome) in taken {
@@ -112,24 +112,24 @@ impl Drop for Pool {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl PoolShared {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes a thread if there is a job for it and none is being woken.
-    fn wake(&self, state: &mut State) {
+    /// Wakes a thread if there is a call for it and no thread is being woken.
+    fn wake(&self, state: &mut PoolState) {
         if !state.waking && state.idle > 0 && !state.jobs.is_empty() {
             state.waking = true;
             self.more.notify_one();
         }
     }
 
-    /// The life of a thread.
+    /// Main loop of a thread.
     fn work(&self) {
         let mut state = self.lock();
         while !state.closed {
-            let Some(Job { handler, task }) = state.jobs.pop_front() else {
+            let Some(HandlerCall { handler, task }) = state.jobs.pop_front() else {
                 state.idle += 1;
                 state = self
                     .more
@@ -143,14 +143,14 @@ impl Shared {
             drop(state);
             let outcome = run(&handler, &task);
             let claim = task.claim;
-            // User code may be dropped with them.
+            // This may drop user code, so it happens outside the lock.
             drop((handler, task));
             state = self.lock();
             state.ended.push((claim, outcome));
             if state.ended.len() == 1 {
                 drop(state);
-                // A full counter is readable too.
-                let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+                // A full eventfd is readable too.
+                let _ = rustix::io::write(&self.eventfd, &1_u64.to_ne_bytes());
                 state = self.lock();
             }
         }
@@ -184,12 +184,12 @@ mod tests {
         }
     }
 
-    /// The ids of the next `count` handlers that end, in order.
+    /// Ids of the next `count` handlers that end, sorted.
     fn ended(pool: &mut Pool, count: usize) -> Vec<i64> {
         let mut ids = Vec::new();
         while ids.len() < count {
-            let mut bells = [PollFd::from_borrowed_fd(pool.bell(), PollFlags::IN)];
-            poll(&mut bells, None).unwrap();
+            let mut eventfds = [PollFd::from_borrowed_fd(pool.eventfd(), PollFlags::IN)];
+            poll(&mut eventfds, None).unwrap();
             pool.take_done(&mut |claim, outcome| {
                 assert_eq!(outcome, Outcome::Succeeded);
                 ids.push(claim.task.0);

@@ -1,11 +1,11 @@
-//! What a worker's machine is told and what it says: the words between it and its driver.
+//! Events and actions between the worker machine and its driver.
 
 use std::time::Duration;
 
+use super::drain::{NextDue, Obstacle, Remaining};
 use super::end::{Ended, Ending, StartError, Unreachable};
-use super::heart::News;
+use super::leases::LeaseNotice;
 use super::recovery::Recovered;
-use super::rest::{NextDue, Obstacle, Rest};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::BootTime;
 use crate::error::Result;
@@ -13,19 +13,19 @@ use crate::outcome::{Outcome, Settled, Settlement};
 use crate::remedy::Remedy;
 use crate::state::State;
 
-/// What a machine needs to know of its worker.
+/// Configuration of a worker machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How many tasks run at once; at least 1.
+    /// Number of tasks that run at once; at least 1.
     pub slots: usize,
-    /// How many tasks are claimed at a time at most; at least 1.
+    /// Largest number of tasks claimed at a time; at least 1.
     pub batch: usize,
-    /// Whether it ends once no task is left that it could run.
+    /// True if the worker ends once no task is left that it could run.
     pub drain: bool,
-    /// Between TERM and KILL of a task, and from the first request to stop until the last task is
-    /// handed back.
+    /// Time between TERM and KILL of a task, and from the first stop request until the last task is
+    /// returned.
     pub grace: Duration,
-    /// How often the change counter is read: the safety net under lost wakes.
+    /// Interval of reads of the change counter, which make up for lost wakes.
     pub poll: Duration,
 }
 
@@ -41,208 +41,212 @@ impl Default for Config {
     }
 }
 
-/// What happened.
+/// Event that the machine takes in.
 #[derive(Debug)]
 pub enum Event {
-    /// The answer to `Action::Claim`.
+    /// Answer to `Action::Claim`.
     Claimed(Result<Claims>),
-    /// The answer to `Action::ListClaims`.
+    /// Answer to `Action::ListClaims`.
     OwnClaims(Result<Vec<Claim>>),
-    /// The answer to `Action::Settle`.
+    /// Answer to `Action::Settle`.
     Settled(Result<Vec<Settled>>),
-    /// The claim of an `Action::SettleAndClaim` whose outcomes were not recorded.
+    /// The claim of an `Action::SettleAndClaim` was not made, because its outcomes were not
+    /// recorded.
     NotClaimed {
-        /// Nobody knows whether the transaction was committed.
+        /// True if the commit of the transaction is unknown.
         unknown: bool,
     },
-    /// The answer to `Action::AskAfter`, in its order.
-    Heard(Result<Vec<Held>>),
-    /// What the heart tells of the claims it keeps.
-    Told(News),
-    /// A task's command was started, or its handler.
+    /// Answer to `Action::CheckClaims`, in the same order.
+    ClaimsChecked(Result<Vec<Held>>),
+    /// Notice of the lease keeper.
+    Lease(LeaseNotice),
+    /// A task's command or handler was started.
     Started {
-        /// Its claim.
+        /// Claim.
         claim: Claim,
-        /// When; its timeout runs from then.
+        /// Start time, from which its timeout counts.
         at: BootTime,
     },
     /// A task could not be started.
     NotStarted {
-        /// Its claim.
+        /// Claim.
         claim: Claim,
-        /// Why.
+        /// Reason.
         error: StartError,
     },
-    /// A task was not started, because the file did not say whether its claim still holds.
-    Unsure(Claim),
-    /// A task that was to be started is ready for it: what its command is given took a while.
+    /// A task was not started, because its claim could not be checked.
+    Unconfirmed(Claim),
+    /// The inputs of a task are written, which took a while. The task can be started.
     Prepared(Box<ClaimedTask>),
     /// A task's execution ended.
     Ended(Ended),
-    /// What was told to end cannot be ended.
+    /// Processes of an ending execution cannot be ended.
     Unreachable(Unreachable),
-    /// Somebody made a task claimable.
+    /// A task became claimable.
     TasksWaiting,
-    /// Tasks ended elsewhere; told only after `Action::Listen`.
+    /// Tasks ended in other workers; sent only after `Action::Listen`.
     TasksSettled,
-    /// Somebody wants a running task ended.
+    /// A running task may have been cancelled.
     CancelRequested,
-    /// A worker came, or a watched one went.
+    /// A worker has registered, or the process of a watched one has gone.
     PeersChanged,
-    /// A dead worker's lock is held by somebody else.
+    /// Another process holds the lock of a dead worker.
     PeerTaken,
-    /// The answer to `Action::ReadCounter`.
+    /// Answer to `Action::ReadCounter`.
     Counter(Result<i64>),
-    /// The answer to `Action::LookForRest`.
-    Rest(Result<Rest>),
-    /// A request to stop; the second one means at once.
+    /// Answer to `Action::CheckRemaining`.
+    Remaining(Result<Remaining>),
+    /// Stop request. The second one means at once.
     Stop,
 }
 
-/// What is to be done. Claims, settles, questions to the file and starts may wait for the file or
-/// for a disk; nothing else does.
+/// Action that the driver performs. Claims, settles, reads of the file and starts may wait for the
+/// file or for a disk; nothing else does.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Claim up to `limit` tasks.
     Claim {
-        /// As many as there are free slots.
+        /// Number of free slots.
         limit: usize,
     },
-    /// Read which claims the file says the worker holds.
+    /// Read the worker's claims from the file.
     ListClaims,
     /// Record these outcomes.
     Settle(Vec<Settlement>),
-    /// Record these outcomes, then claim; answered as both would be.
+    /// Record these outcomes, then claim. Answered like both actions.
     SettleAndClaim {
         /// The outcomes.
         settlements: Vec<Settlement>,
-        /// As many as there are free slots once they are recorded.
+        /// Number of free slots once they are recorded.
         limit: usize,
     },
-    /// Ask how these claims stand.
-    AskAfter(Vec<Claim>),
+    /// Read the state of these claims.
+    CheckClaims(Vec<Claim>),
     /// Start a task.
     Start(Box<ClaimedTask>),
-    /// End a task's process group, or tell its handler.
+    /// Signal a task's process group, or set its handler's flag.
     Signal {
-        /// Whose.
+        /// Claim.
         claim: Claim,
-        /// How.
+        /// Way to end it.
         ending: Ending,
     },
-    /// Say whether this worker has free slots and wants to be woken.
+    /// Set or clear the mark that the worker has free slots and is to be woken.
     SetIdle(bool),
-    /// Say whether this worker wants to be told when tasks end elsewhere.
+    /// Start or stop listening for tasks that end in other workers.
     Listen(bool),
     /// Wake another idle worker: more tasks may wait than this one can take.
-    PassOn,
+    WakeAnother,
     /// Read the change counter.
     ReadCounter,
-    /// See which other workers live, and recover those that do not.
+    /// Check which other workers are alive, and recover dead ones.
     LookAtPeers,
-    /// See what is left of the worker's queue.
-    LookForRest,
-    /// Tell the observer.
+    /// Read the remaining tasks of the worker's queue.
+    CheckRemaining,
+    /// Report an event to the observer.
     Report(WorkerEvent),
 }
 
-/// What a worker tells its observer.
+/// Event that a worker reports to its observer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerEvent {
-    /// A task's execution began. One whose command could not be started ends without.
+    /// A task's execution began. Not reported if its command could not be started.
     Started {
-        /// Its claim.
+        /// Claim.
         claim: Claim,
-        /// Its name.
+        /// Name of the task.
         name: String,
-        /// Its attempt, from 1.
+        /// Attempt, from 1.
         attempt: u32,
     },
     /// An execution ended and its outcome is recorded.
     Ended {
-        /// Its claim.
+        /// Claim.
         claim: Claim,
-        /// Its name.
+        /// Name of the task.
         name: String,
-        /// Its attempt, from 1.
+        /// Attempt, from 1.
         attempt: u32,
-        /// How it ended; `None` if the claim was lost while it ran.
+        /// Outcome; `None` if the claim was lost while it ran.
         outcome: Option<Outcome>,
-        /// How long it ran.
+        /// Running time.
         took: Duration,
-        /// What became of the task; `None` if the claim was lost: somebody else decides.
+        /// New state of the task; `None` if the claim was lost and another worker decides.
         state: Option<State>,
     },
     /// The database refused a write that will be repeated.
     Refused {
-        /// What it said.
+        /// Message of the database.
         message: String,
-        /// The commands that help.
+        /// Commands that help.
         remedy: Option<Remedy>,
     },
-    /// The system refused a look at the processes that a dead worker left. Its tasks return once a
-    /// look has shown that none is left.
+    /// The system refused to list the processes of a dead worker. Its tasks return once a scan has
+    /// found none left.
     Blind {
-        /// What the system said.
+        /// Message of the system.
         message: String,
     },
-    /// The worker was asked to stop; it claims nothing more.
+    /// The worker was asked to stop, and claims nothing more.
     Stopping {
-        /// Tasks still running.
+        /// Number of tasks still running.
         running: usize,
-        /// Whether they are ended at once.
+        /// True if they are ended at once.
         at_once: bool,
     },
-    /// Another worker had died, or its leases had run out; its tasks were returned.
+    /// Another worker had died, or its leases had run out, and its tasks were returned.
     Recovered(Recovered),
-    /// The machine is short of something that commands need, so fewer slots are used for a while.
-    /// Said once until [`Sufficient`](Self::Sufficient).
+    /// The machine is short of a resource that commands need, so fewer slots are used for a while.
+    /// Reported once until [`Sufficient`](Self::Sufficient).
     Short {
-        /// What it is short of.
+        /// Resource that is short.
         message: String,
-        /// How many slots are used.
+        /// Number of slots in use.
         slots: usize,
     },
-    /// After a shortage all slots are used again.
+    /// All slots are used again after a shortage.
     Sufficient,
-    /// Draining, it waits for this task alone, whose time comes in over a minute. Said once.
+    /// A draining worker waits only for this scheduled task, which is more than a minute away.
+    /// Reported once.
     Waiting(NextDue),
-    /// Drained, it leaves these tasks: only a person can have them go on.
+    /// A drained worker leaves these tasks, which need a person.
     Left(Vec<Obstacle>),
-    /// The worker ends, and these outcomes are not in the file: the tasks count as ended by its
+    /// The worker ends while these outcomes are not in the file. The tasks count as ended by its
     /// death.
     Unrecorded(Vec<Unrecorded>),
-    /// A task was ended, but processes of it live that this user cannot end. It has not ended before
-    /// they have.
+    /// A task was told to end, but this user cannot end some of its processes. It has not ended
+    /// before they have.
     Unreachable(Unreachable),
-    /// The wall clock was set back by more than is smoothed over. Due tasks go by the new time.
+    /// The wall clock was set back by more than is smoothed over. Scheduled tasks follow the new
+    /// time.
     ClockSetBack {
-        /// By how much.
+        /// Length of the step back.
         by: Duration,
     },
 }
 
-/// A task whose outcome was not recorded, or was in a file that was taken away just afterwards.
+/// Task whose outcome was not recorded, or was in a file that was removed just afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unrecorded {
-    /// Its claim.
+    /// Claim.
     pub claim: Claim,
-    /// Its name.
+    /// Name of the task.
     pub name: String,
-    /// How it ended; `None` if it did not: KILL has not ended it.
+    /// Outcome; `None` if KILL has not ended it.
     pub outcome: Option<Outcome>,
-    /// Its processes that this user cannot end, because they have become another's.
+    /// Processes that this user cannot end, because they have become another user's.
     pub processes: Vec<u32>,
 }
 
-/// What to do next.
+/// Result of a step.
 #[derive(Debug, Default)]
 pub(crate) struct Step {
-    /// To be performed in this order.
+    /// Actions, in the order to perform them.
     pub actions: Vec<Action>,
-    /// When to step again even if nothing happens; not later than that.
+    /// Time of the next step if nothing happens before.
     pub wake_at: Option<BootTime>,
-    /// Whether the worker has ended; [`Machine::take_error`](super::machine::Machine::take_error) says how.
+    /// True if the worker has ended; [`Machine::take_error`](super::machine::Machine::take_error)
+    /// returns its error.
     pub finished: bool,
 }

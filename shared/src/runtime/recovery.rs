@@ -1,95 +1,94 @@
-//! Recovery of a dead worker, or of claims whose leases ran out, as a pure machine: the processes
-//! of the claims it still held are ended, and only when none is left are the tasks returned. Whoever
-//! drives it for a dead worker holds that worker's lock, so that nobody else recovers it meanwhile; of
-//! an expired claim the engine makes sure that it is returned once.
+//! State machine for the recovery of a dead worker, or of claims whose leases ran out: it ends the
+//! processes of the claims, and returns the tasks only when no process is left. The driver of a
+//! dead worker's recovery holds that worker's lock, so that no other process recovers it meanwhile;
+//! the engine ensures that an expired claim is returned once.
 //!
-//! A task of which a process lives that cannot be ended, as another user's, is not returned: it would
-//! run beside it. Such a recovery ends without that task, and is to be begun anew after a while.
+//! A task with a live process that cannot be ended, because it is another user's, is not returned:
+//! it would run twice. Such a recovery ends without that task, and is started again after a while.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use super::orphans::{Found, Search};
+use super::orphans::{Orphan, Search};
 use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::coordination::Origin;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Reaped};
 
-/// The first pause between two scans; it doubles up to [`LONGEST_PAUSE`].
+/// First pause between two scans; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// How long processes that were sent KILL may take to go before recovery goes on without them: they
-/// execute nothing of their own any more. Of the time between two scans only [`LONGEST_PAUSE`] counts:
-/// a recoverer that was stopped, or slept with the machine, has not waited.
+/// Time that processes may take to go after KILL before recovery continues without them: they
+/// execute nothing of their own any more. Of the time between two scans at most [`LONGEST_PAUSE`]
+/// counts: a process that was stopped, or suspended with the machine, has not waited.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A child that was between `clone` and `exec` when its worker died carries no mark for a moment,
-/// so one empty scan proves nothing.
+/// Empty scans after which no process is left. A child that was between `clone` and `exec` when its
+/// worker died carries no mark for a moment, so one empty scan proves nothing.
 const EMPTY_SCANS: u32 = 2;
 
-/// What one scan for the processes of claims found and did.
+/// Result of one scan that ends the processes of claims.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sweep {
     /// Processes that were sent KILL.
-    pub signalled: Vec<Found>,
+    pub signalled: Vec<Orphan>,
     /// Processes that could not be signalled.
-    pub unreachable: Vec<Found>,
-    /// Processes of this user that do not show whose they are.
+    pub unreachable: Vec<Orphan>,
+    /// Processes of this user that hide their environment.
     pub hidden: Vec<u32>,
 }
 
-/// What is to be done next.
+/// Action that the driver performs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryAction {
-    /// Ask the file which claims the worker still holds; answer with [`RecoveryAnswer::Listed`].
+    /// Read the claims that the worker still holds; answer with [`RecoveryAnswer::Listed`].
     ListClaims,
-    /// Ask how the claims stand if they expired, and answer with [`RecoveryAnswer::Held`]; look for the
-    /// processes of [`Recovery::search`] and send KILL to each, and answer with
+    /// Read the state of expired claims, and answer with [`RecoveryAnswer::Held`]. Then look for
+    /// the processes of [`Recovery::search`], send KILL to each, and answer with
     /// [`RecoveryAnswer::Swept`].
     Sweep,
-    /// Return the worker's tasks but for those of [`Recovery::kept`], or its expired claims; answer
+    /// Return the worker's tasks except those of [`Recovery::kept`], or its expired claims; answer
     /// with [`RecoveryAnswer::Reaped`].
     Reap,
-    /// Wait until then.
+    /// Wait until this time.
     Wait(BootTime),
-    /// Let go of the worker's lock: nothing is left to do. Its files are removed if none of its tasks
-    /// is kept.
+    /// Release the worker's lock: nothing is left to do. Remove its files if none of its tasks is
+    /// kept.
     Release,
 }
 
-/// How an action went.
+/// Answer to an action.
 #[derive(Debug)]
 pub enum RecoveryAnswer {
-    /// The claims of the worker.
+    /// Claims of the worker.
     Listed(Result<Vec<Claim>>),
-    /// How the claims of [`Recovery::search`] stand, in their order.
+    /// State of the claims of [`Recovery::search`], in the same order.
     Held(Result<Vec<Held>>),
-    /// What the scan found. One that was refused has found nothing out.
+    /// Result of the scan. A refused scan proves nothing.
     Swept(Result<Sweep>),
-    /// What the engine returned.
+    /// Tasks that the engine returned.
     Reaped(Result<Vec<Reaped>>),
 }
 
-/// What came of a recovery.
+/// Result of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
-    /// The worker that had died, or that had let leases run out.
+    /// Worker that had died, or whose leases had run out.
     pub worker: WorkerId,
-    /// Whether it only let leases run out: it may live, and keeps its other claims.
+    /// True if only leases of the worker had run out: it may be alive, and keeps its other claims.
     pub expired: bool,
-    /// Its tasks, and what became of them.
+    /// Its tasks, with their new states.
     pub tasks: Vec<Reaped>,
-    /// How many of its processes were ended.
+    /// Number of its processes that were ended.
     pub ended: usize,
-    /// Processes of its that may still run: they could not be signalled, or did not go.
+    /// Its processes that may still run: they could not be signalled, or did not go.
     pub unreachable: Vec<u32>,
-    /// Processes of this user that do not show whose they are. Some are ordinary: key agents hide
-    /// their memory.
+    /// Processes of this user that hide their environment. Key agents and the like do so.
     pub hidden: Vec<u32>,
-    /// Claims whose tasks were not returned: processes of theirs live that cannot be signalled, or
-    /// cannot be seen if the worker ran elsewhere.
+    /// Claims whose tasks were not returned: some of their processes cannot be signalled, or cannot
+    /// be seen because the worker ran elsewhere.
     pub kept: Vec<Claim>,
-    /// Whether it ran in another pid namespace of this boot.
+    /// True if it ran in another pid namespace of this boot.
     pub elsewhere: bool,
 }
 
@@ -108,13 +107,13 @@ impl Recovered {
     }
 }
 
-/// The recovery of one dead worker.
+/// Recovery of one worker.
 #[derive(Debug)]
 pub struct Recovery {
     recovered: Recovered,
     origin: Origin,
     search: Search,
-    /// Claims that the file does not tell of, because it was replaced.
+    /// Claims that are not in the file, because it was replaced.
     further: Vec<Claim>,
     began: BootTime,
     seen: Vec<u32>,
@@ -122,7 +121,7 @@ pub struct Recovery {
     pause: Duration,
     patience: Duration,
     scanned_at: Option<BootTime>,
-    /// It failed because processes cannot be looked at.
+    /// True if it failed because processes cannot be listed.
     is_blind: bool,
 }
 
@@ -136,7 +135,7 @@ enum Phase {
 }
 
 impl Recovery {
-    /// Of a worker whose lock the caller holds.
+    /// Creates the recovery of a worker whose lock the caller holds.
     pub fn new(worker: WorkerId, origin: Origin, now: Now) -> Self {
         Self {
             recovered: Recovered::of(worker),
@@ -153,16 +152,16 @@ impl Recovery {
         }
     }
 
-    /// Has processes of these claims ended too.
+    /// Also ends the processes of these claims.
     #[must_use]
     pub fn and_of(mut self, further: Vec<Claim>) -> Self {
         self.further = further;
         self
     }
 
-    /// Of claims of one worker whose leases have run out: their processes are ended, and they are
-    /// returned unless the worker extends them meanwhile. It keeps its lock if it lives, and
-    /// whatever else it holds.
+    /// Creates the recovery of expired claims of one worker: their processes are ended, and they
+    /// are returned unless the worker extends them meanwhile. A live worker keeps its lock and its
+    /// other claims.
     pub fn of_expired(worker: WorkerId, claims: Vec<Claim>, now: Now) -> Self {
         let mut recovery = Self::new(worker, Origin::Here, now);
         recovery.recovered.expired = true;
@@ -174,29 +173,29 @@ impl Recovery {
         recovery
     }
 
-    /// What is to be ended.
+    /// Search for the processes to end.
     pub fn search(&mut self) -> &mut Search {
         &mut self.search
     }
 
-    /// The claims to return instead of all that a dead worker has.
+    /// Claims to return in a recovery of expired claims.
     pub fn expired(&self) -> Option<Vec<Claim>> {
         let returns = |claim: &&Claim| !self.recovered.kept.contains(claim);
         let claims = self.search.claims().iter().filter(returns).copied();
         self.recovered.expired.then(|| claims.collect())
     }
 
-    /// The claims of a dead worker that are not to be returned.
+    /// Claims that are not returned.
     pub fn kept(&self) -> &[Claim] {
         &self.recovered.kept
     }
 
-    /// Whose recovery this is.
+    /// Worker that is recovered.
     pub fn worker(&self) -> WorkerId {
         self.recovered.worker
     }
 
-    /// What to do at `now`. Asking again without an answer repeats the action.
+    /// Returns the action to perform at `now`. Repeats it until it is answered.
     pub fn next(&self, now: Now) -> RecoveryAction {
         match self.phase {
             Phase::Listing { from } | Phase::Sweeping { from, .. } | Phase::Reaping { from }
@@ -211,13 +210,13 @@ impl Recovery {
         }
     }
 
-    /// Takes in how the last action went.
+    /// Takes in the answer to the last action.
     pub fn answer(&mut self, now: Now, answer: RecoveryAnswer) {
         match answer {
             RecoveryAnswer::Listed(Ok(claims)) => self.listed(now, claims),
             RecoveryAnswer::Held(Ok(held)) => self.search.let_go(&held),
             RecoveryAnswer::Swept(Ok(sweep)) => self.swept(now, sweep),
-            // What ran in another pid namespace is not waited for once its lease has run out.
+            // Processes in another pid namespace are not waited for once the lease has run out.
             RecoveryAnswer::Swept(Err(error)) if self.recovered.expired && is_elsewhere(&error) => {
                 self.swept(now, Sweep::default());
             }
@@ -255,14 +254,15 @@ impl Recovery {
         }
     }
 
-    /// Asks how the claims stand whose processes are to be ended, where a worker that lives may have
-    /// settled some: what these left is nobody's orphan. Returns whether to sweep now.
+    /// Reads the state of expired claims before their processes are ended: a live worker may have
+    /// settled some, whose background processes are left alone. Returns true if the sweep may
+    /// begin.
     pub fn is_sure<Q: Queue>(&mut self, queue: &Q, now: Now) -> bool {
         if !self.recovered.expired {
             return true;
         }
         let held = queue.held(self.search.claims()).and_then(|mut held| {
-            // What its worker extended after all is its own again.
+            // Claims that their worker extended after all are no longer searched.
             let over = queue.expired()?;
             for (claim, held) in self.search.claims().iter().zip(&mut held) {
                 if !over.contains(claim) {
@@ -276,12 +276,12 @@ impl Recovery {
         is_sure
     }
 
-    /// Whether it failed because processes cannot be looked at.
+    /// Returns true if it failed because processes cannot be listed.
     pub fn is_blind(&self) -> bool {
         self.is_blind
     }
 
-    /// What came of it, once [`next`](Self::next) says [`RecoveryAction::Release`].
+    /// Result of the recovery, once [`next`](Self::next) returns [`RecoveryAction::Release`].
     pub fn into_result(self) -> Result<Recovered> {
         match self.phase {
             Phase::Failed(Some(error)) => Err(error),
@@ -293,7 +293,7 @@ impl Recovery {
         }
     }
 
-    /// A worker that holds nothing has left nothing that is to be ended.
+    /// Takes in the worker's claims. If there are none, no process has to be ended.
     fn listed(&mut self, now: Now, mut claims: Vec<Claim>) {
         let from = now.boot;
         self.pause = FIRST_PAUSE;
@@ -330,7 +330,7 @@ impl Recovery {
         }
         let impatient = self.patience.is_zero();
         let pids =
-            |found: &[Found]| -> Vec<u32> { found.iter().map(|one| one.process.pid).collect() };
+            |found: &[Orphan]| -> Vec<u32> { found.iter().map(|one| one.process.pid).collect() };
         self.recovered.ended = self.seen.len();
         self.recovered.unreachable = pids(&sweep.unreachable);
         self.recovered.hidden = sweep.hidden;
@@ -366,7 +366,7 @@ impl Recovery {
     }
 }
 
-/// Whether a scan was refused because `/proc` is another pid namespace's.
+/// Returns true if a scan was refused because `/proc` shows another pid namespace.
 fn is_elsewhere(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::Unsupported)
 }

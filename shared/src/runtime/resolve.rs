@@ -1,5 +1,5 @@
-//! Finding the program of a command, as `execvp` would find it in the child, but before the child
-//! exists: the system's own answer does not say what is missing.
+//! Search for the program of a command, as `execvp` would do in the child, but before the child
+//! exists: the system's error does not name the missing file.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use rustix::io::Errno;
 use super::end::StartError;
 use super::shortage;
 
-/// Where programs are looked up when there is no `PATH`; what the C library uses then.
+/// Search path if `PATH` is not set, as in the C library.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// The absolute path of `program`. A name with a slash is relative to `cwd` (the worker's own
-/// directory unless set); a bare name is looked up in `path`.
+/// Returns the absolute path of `program`. A name with a slash is relative to `cwd` (the worker's
+/// own directory unless set); a bare name is searched in `path`.
 ///
 /// # Errors
-/// A sentence that says what is missing, or what the machine is short of.
+/// A sentence that names the missing file, or the resource that is short.
 pub(super) fn program(
     program: &str,
     cwd: Option<&Path>,
@@ -29,18 +29,18 @@ pub(super) fn program(
     if program.contains('/') {
         let file = absolute(cwd, Path::new(program))?;
         return match check(&file)? {
-            Found::Program => Ok(file),
-            Found::Nothing => Err(format!("there is no program {program:?}").into()),
-            Found::NotExecutable => Err(not_executable(&file)),
+            FileKind::Program => Ok(file),
+            FileKind::Nothing => Err(format!("there is no program {program:?}").into()),
+            FileKind::NotExecutable => Err(not_executable(&file)),
         };
     }
     let mut unusable = None;
     for folder in std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH))) {
         let file = absolute(cwd, &folder.join(program))?;
         match check(&file)? {
-            Found::Program => return Ok(file),
-            Found::Nothing => {}
-            Found::NotExecutable => unusable = unusable.or(Some(file)),
+            FileKind::Program => return Ok(file),
+            FileKind::Nothing => {}
+            FileKind::NotExecutable => unusable = unusable.or(Some(file)),
         }
     }
     Err(match unusable {
@@ -53,7 +53,7 @@ pub(super) fn program(
     })
 }
 
-/// What is wrong with a task's directory; `None` if nothing is.
+/// Problem with a task's directory; `None` if it can be used.
 pub(super) fn directory_problem(cwd: &Path) -> Option<String> {
     match std::fs::metadata(cwd) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(format!(
@@ -76,18 +76,18 @@ pub(super) fn directory_problem(cwd: &Path) -> Option<String> {
     }
 }
 
-/// A path for a message: quoted, with control characters escaped.
+/// Formats a path for a message: quoted, with control characters escaped.
 pub(super) fn quoted(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
 }
 
-enum Found {
+enum FileKind {
     Program,
     NotExecutable,
     Nothing,
 }
 
-fn check(file: &Path) -> Result<Found, StartError> {
+fn check(file: &Path) -> Result<FileKind, StartError> {
     let metadata = match std::fs::metadata(file) {
         Ok(metadata) => metadata,
         Err(error) => {
@@ -96,14 +96,14 @@ fn check(file: &Path) -> Result<Found, StartError> {
                     let what = format!("{} cannot be looked at", quoted(file));
                     Err(shortage::refusal(&what, errno))
                 }
-                Some(_) | None => Ok(Found::Nothing),
+                Some(_) | None => Ok(FileKind::Nothing),
             };
         }
     };
     if metadata.is_file() && access(file, Access::EXEC_OK).is_ok() {
-        Ok(Found::Program)
+        Ok(FileKind::Program)
     } else {
-        Ok(Found::NotExecutable)
+        Ok(FileKind::NotExecutable)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Failures that say nothing of a task: the machine is short of something, and the same start
-//! succeeds once it is not.
+//! Shortages of the machine. A start that fails for one is not the task's fault, and succeeds once
+//! the shortage is over.
 
 use std::error::Error as _;
 
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::end::StartError;
 use crate::error::Error;
 
-/// What is short, and the cure; `None` for an error that says something else.
+/// Sentence that names the shortage and its remedy; `None` for any other error.
 pub(super) fn named(errno: Errno) -> Option<&'static str> {
     Some(match errno {
         Errno::MFILE => {
@@ -28,7 +28,7 @@ pub(super) fn named(errno: Errno) -> Option<&'static str> {
     })
 }
 
-/// Why a task is not started: what the system said of `what`, a clause.
+/// Error for a task that is not started because `what`, a clause, failed with `errno`.
 pub(super) fn refusal(what: &str, errno: Errno) -> StartError {
     match named(errno) {
         Some(short) => StartError::Shortage(format!("{what}: {short}")),
@@ -36,7 +36,7 @@ pub(super) fn refusal(what: &str, errno: Errno) -> StartError {
     }
 }
 
-/// Why a thread cannot be started.
+/// Error for a thread that cannot be started.
 pub(super) fn no_thread(what: &str, error: &std::io::Error) -> StartError {
     StartError::Shortage(match short_io(error) {
         Some(short) => format!("{what}: {short}"),
@@ -44,7 +44,7 @@ pub(super) fn no_thread(what: &str, error: &std::io::Error) -> StartError {
     })
 }
 
-/// Why a task is not started: `what` failed for `error`.
+/// Error for a task that is not started because `what` failed with `error`.
 pub(super) fn failure(what: &str, error: &Error) -> StartError {
     let source = error.source().and_then(|source| source.downcast_ref());
     match source.and_then(short_io) {

@@ -1,10 +1,8 @@
-//! Starts programs: tasks' commands, hooks and workers in the background all begin here, and find
-//! the same.
+//! Starts programs: tasks' commands, hooks and background workers, all in the same environment.
 //!
-//! A program begins in a session of its own, without a controlling terminal; with no signal blocked
-//! and none ignored; with three descriptors; with the limit on open files that this process was
-//! started with. Everything else is this process's: user, groups, umask, niceness, other limits,
-//! cgroup.
+//! A program starts in a new session, without a controlling terminal; with no signal blocked or
+//! ignored; with three descriptors; and with the limit on open files that this process was started
+//! with. It inherits everything else: user, groups, umask, niceness, other limits, cgroup.
 
 mod environment;
 mod system;
@@ -25,34 +23,33 @@ pub(crate) use environment::Environment;
 use super::inherited;
 use system::{Child, Pointers};
 
-/// A program to be started.
+/// Program to be started.
 #[derive(Debug)]
 pub(crate) struct Spawn<'a> {
-    /// Its file. A path without a slash at its front is relative to this process's directory, not
-    /// to `directory`.
+    /// Its file. A relative path is relative to this process's directory, not to `directory`.
     pub(crate) program: &'a Path,
-    /// Its arguments, with its name in front.
+    /// Its arguments, beginning with its name.
     pub(crate) arguments: &'a [&'a OsStr],
-    /// Variables, as far as `variables` does not replace them.
+    /// Variables that `variables` may replace.
     pub(crate) base: &'a Environment,
-    /// Variables of its own.
+    /// Variables of this program.
     pub(crate) variables: &'a Environment,
-    /// Where it begins; where this process is unless set.
+    /// Its directory; this process's directory unless set.
     pub(crate) directory: Option<&'a Path>,
     /// Its standard input, output and error.
     pub(crate) streams: [BorrowedFd<'a>; 3],
 }
 
-/// A program that was started. It leads a session and a process group of its number.
+/// Program that was started. It leads a session and a process group with its process id.
 #[derive(Debug)]
 pub(crate) struct Spawned {
-    /// Its number, which is nobody else's before it is reaped.
+    /// Its process id, which is not reused before it is reaped.
     pub(crate) pid: Pid,
-    /// Readable once it has ended.
+    /// Its pidfd, readable once it has ended.
     pub(crate) pidfd: OwnedFd,
 }
 
-/// How a program ended.
+/// End of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     /// It exited with this code.
@@ -73,26 +70,26 @@ impl fmt::Display for Status {
     }
 }
 
-/// Why a program was not started. Nothing is left of it.
+/// Reason why a program was not started. No process is left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{errno}")]
 pub(crate) struct Failed {
-    /// What was refused.
+    /// Step that was refused.
     pub(crate) step: Step,
-    /// Why.
+    /// Error of the system.
     pub(crate) errno: Errno,
 }
 
-/// The steps from nothing to a program.
+/// Step of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A process.
+    /// Create the process.
     Process = 1,
-    /// Its directory.
+    /// Enter its directory.
     Directory,
-    /// Its standard streams.
+    /// Set its standard streams.
     Streams,
-    /// Its program.
+    /// Load its program.
     Program,
 }
 
@@ -105,10 +102,10 @@ impl Step {
 }
 
 impl Spawn<'_> {
-    /// Starts the program; it is loaded when this returns.
+    /// Starts the program. It is loaded when this returns.
     ///
     /// # Errors
-    /// [`Failed`] with what the system said, and of what.
+    /// [`Failed`] with the step and the system's error.
     pub(crate) fn start(&self) -> Result<Spawned, Failed> {
         let invalid = |_| Failed {
             step: Step::Program,
@@ -142,19 +139,19 @@ impl Spawn<'_> {
 }
 
 impl Spawned {
-    /// How the program ended, after which its number may be another's; `None` while it runs.
+    /// Reaps the program, after which its process id may be reused; `None` while it runs.
     pub(crate) fn try_wait(&self) -> Option<Status> {
         status(&self.pidfd, WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
     }
 
-    /// Waits for the program's end, at most so long.
+    /// Waits for the program's end, for `patience` at most.
     pub(crate) fn wait_within(&self, patience: Duration) -> Option<Status> {
         let timeout = Timespec {
             tv_sec: patience.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: patience.subsec_nanos().into(),
         };
         let mut ends = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        // Interrupted or not, it looks once more.
+        // The status is read after any return.
         let _ = poll(&mut ends, Some(&timeout));
         self.try_wait()
     }
@@ -165,20 +162,20 @@ impl Spawned {
     }
 }
 
-/// The name of the current directory that a shell would go by.
+/// Path of the current directory as a shell would name it.
 ///
 /// # Errors
-/// When it has none any more.
+/// When the directory was removed.
 pub(crate) fn current_folder() -> std::io::Result<PathBuf> {
     environment::folder()
 }
 
-/// Lets this thread, and those it starts from now on, receive these signals.
+/// Unblocks these signals for this thread and those it starts from now on.
 pub(crate) fn unblock(signals: &[i32]) {
     system::unblock(signals);
 }
 
-/// Keeps these signals from this thread, and from those it starts from now on; not from programs.
+/// Blocks these signals for this thread and those it starts from now on, but not for programs.
 pub(crate) fn block(signals: &[i32]) {
     system::block(signals);
 }
@@ -205,7 +202,7 @@ fn status(pidfd: &OwnedFd, options: WaitIdOptions) -> Option<Status> {
     }
 }
 
-/// A copy of a descriptor that is one of the three that are about to be replaced.
+/// Copies a descriptor if it is one of the three that will be replaced.
 fn above_the_streams(stream: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Failed> {
     const FIRST: i32 = 3;
     if stream.as_raw_fd() >= FIRST {

@@ -1,10 +1,8 @@
-//! The threads of a worker. One claims, starts and records; what it asks for may wait for the file
-//! or for a disk. A second one, on standby, takes over what must not wait once a call takes longer
-//! than some milliseconds: it takes in how commands end, ends what is to be ended, and heeds
-//! requests to stop, until the call returns.
-//!
-//! The standby sleeps as long as nothing is called. The first call winds up a timer; while calls go
-//! on, the standby looks every [`LOOK_EVERY`] whether one of them is still the one it saw before.
+//! Threads of a worker. The first claims, starts and records; its calls may wait for the file or
+//! for a disk. The second, on standby, takes over once a call takes longer than some milliseconds:
+//! until the call returns, it takes in the ends of commands, ends tasks and handles stop requests.
+//! The standby sleeps while there are no calls. The first call sets a timer; while calls go on, the
+//! standby checks every [`LOOK_EVERY`] if the call under way is still the one it saw before.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -17,60 +15,60 @@ use rustix::time::{
 };
 
 use super::driver::{Driver, Observer, Turn};
-use super::eventfd::silence;
+use super::eventfd::clear;
+use super::linux_host::LinuxHost;
 use super::protocol::WorkerEvent;
-use super::system::System;
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
 
-/// How often the standby looks at the call under way. One that it sees twice is late.
+/// Interval at which the standby checks the call under way. A call that it sees twice is late.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// After so many looks without a new call the standby sleeps.
+/// Checks without a new call after which the standby sleeps.
 const QUIET_LOOKS: u32 = 4;
-/// How long until an observer that was busy is told again that the worker is stuck.
+/// Pause before a busy observer is told again that the worker is stuck.
 const OBSERVER_BUSY: Duration = Duration::from_millis(200);
-/// A worker that is never out of work looks at what happened after so many turns.
+/// Turns after which a worker that is never out of work takes in events.
 const MOST_BUSY_TURNS: usize = 256;
 
-/// What both threads of a worker share.
+/// State that both threads of a worker share.
 pub(super) struct Standby<'a, Q, O> {
     queue: Arc<Q>,
-    /// Held by whoever drives; nobody waits while it is held but for what the worker waits for.
-    /// Empty once the worker has ended.
-    driver: Mutex<Option<Driver<Q, System>>>,
-    /// Never locked by whoever holds the driver.
+    /// Locked by the thread that drives, which blocks only in [`Driver::wait`] meanwhile. Empty
+    /// once the worker has ended.
+    driver: Mutex<Option<Driver<Q, LinuxHost>>>,
+    /// Never locked by a thread that holds the driver.
     observer: Mutex<&'a mut O>,
-    /// Grows when a call begins and when it returns: odd while one is under way.
+    /// Incremented when a call begins and when it returns: odd while one is under way.
     calls: AtomicU64,
-    /// The timer is wound up, or the standby is awake.
+    /// True if the timer is set, or the standby is awake.
     armed: AtomicBool,
     timer: OwnedFd,
-    /// The standby drives.
+    /// True while the standby drives.
     taken: AtomicBool,
-    /// Ends a wait of the standby that drives.
-    bell: Arc<OwnedFd>,
-    /// When a worker that was told to end at once has to be gone, in boot time.
+    /// Ends a wait of the driving standby.
+    eventfd: Arc<OwnedFd>,
+    /// Boot time by which a worker that was told to end at once has to be gone.
     leave_by: AtomicI64,
-    /// How the worker ended, once that is known and only its last threads are waited for.
+    /// Result of the worker, set while only its last threads are waited for.
     ended: Mutex<Result<()>>,
-    /// The first thread has ended.
+    /// True once the first thread has ended.
     over: AtomicBool,
 }
 
 impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
-    /// The threads of the worker that `driver` drives.
+    /// Creates the state of both threads.
     ///
     /// # Errors
     /// When the system has no descriptors left.
     pub(super) fn new(
         queue: Arc<Q>,
-        mut driver: Driver<Q, System>,
+        mut driver: Driver<Q, LinuxHost>,
         observer: &'a mut O,
     ) -> Result<Self> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create a timer", error))?;
-        let bell = driver.shell_mut().nudge();
+        let eventfd = driver.host_mut().nudge();
         Ok(Self {
             queue,
             driver: Mutex::new(Some(driver)),
@@ -79,20 +77,20 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             armed: AtomicBool::new(false),
             timer,
             taken: AtomicBool::new(false),
-            bell,
+            eventfd,
             leave_by: AtomicI64::new(i64::MAX),
             ended: Mutex::new(Ok(())),
             over: AtomicBool::new(false),
         })
     }
 
-    /// Runs the worker to its end, then `leave`, which may wait for the file as well.
-    pub(super) fn run<T>(&self, leave: impl FnOnce(Driver<Q, System>, Result<()>) -> T) -> T {
+    /// Runs the worker to its end, then calls `leave`, which may wait for the file as well.
+    pub(super) fn run<T>(&self, leave: impl FnOnce(Driver<Q, LinuxHost>, Result<()>) -> T) -> T {
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("queue-standby".to_owned());
-            let _end = End(self);
+            let _end = StopOnDrop(self);
             if thread.spawn_scoped(scope, || self.stand_by()).is_err() {
-                // A worker without a standby works, and wakes nobody.
+                // A worker works without a standby, and sets no timer.
                 self.armed.store(true, Ordering::SeqCst);
             }
             let result = self.drive();
@@ -106,7 +104,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         })
     }
 
-    /// Makes the last of the calls, which may take long, when only the end's result is left to return.
+    /// Makes the worker's last call, which may take long, after its result is known.
     pub(super) fn while_known(&self, ended: Result<()>, call: impl FnOnce()) -> Result<()> {
         *lock(&self.ended) = ended;
         call();
@@ -167,7 +165,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         Ok(())
     }
 
-    /// Tells the observer all that happened, and that the worker is well.
+    /// Reports all events to the observer, and that the worker is well.
     fn tell(&self, mut observer: MutexGuard<'_, &mut O>) {
         let reports: Vec<WorkerEvent> = match lock(&self.driver).as_mut() {
             Some(driver) => driver.reports().collect(),
@@ -176,7 +174,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         for event in &reports {
             observer.on(event);
         }
-        observer.beat();
+        observer.tick();
     }
 
     /// Makes a call that may take long, with nothing locked.
@@ -188,16 +186,16 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         let answer = call();
         self.calls.fetch_add(1, Ordering::SeqCst);
         if self.taken.load(Ordering::SeqCst) {
-            self.ring();
+            self.wake();
         }
         answer
     }
 
-    fn ring(&self) {
-        let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
+    fn wake(&self) {
+        let _ = rustix::io::write(&*self.eventfd, &1_u64.to_ne_bytes());
     }
 
-    /// Has the timer end the standby's sleep after so long.
+    /// Sets the timer that ends the standby's sleep.
     fn wind(&self, after: Duration) {
         let time = Itimerspec {
             it_interval: Timespec::default(),
@@ -206,11 +204,11 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
                 tv_nsec: after.subsec_nanos().max(1).into(),
             },
         };
-        // Without it the worker waits for its calls, as one without a standby does.
+        // If this fails, the worker waits for its calls, as without a standby.
         let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &time);
     }
 
-    /// The standby's life.
+    /// Main loop of the standby.
     fn stand_by(&self) {
         let (mut seen, mut quiet) = (0, 0);
         while self.sleep() {
@@ -230,7 +228,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         }
     }
 
-    /// Sleeps until the timer has run down. False at the end.
+    /// Sleeps until the timer expires. Returns false once the worker has ended.
     fn sleep(&self) -> bool {
         let mut count = [0; 8];
         let _ = rustix::io::read(&self.timer, &mut count);
@@ -241,7 +239,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         self.calls.load(Ordering::SeqCst) == call && !self.over.load(Ordering::SeqCst)
     }
 
-    /// Drives until the call has returned.
+    /// Drives until the call returns.
     fn take_over(&self, call: u64) {
         self.taken.store(true, Ordering::SeqCst);
         let (mut told, mut stuck) = (false, false);
@@ -259,7 +257,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
                     drop(slot);
                     stuck = self.give_up(Some(&WorkerEvent::Unrecorded(unrecorded)));
                     if !stuck {
-                        self.wait_for_ring(OBSERVER_BUSY);
+                        self.wait_for_wake(OBSERVER_BUSY);
                     }
                 }
                 Turn::Wait(_) if !told => {
@@ -272,16 +270,16 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
                 }
                 Turn::Wait(until) => {
                     told = false;
-                    // The first thread is told of it by its own wait.
+                    // The first thread meets the error in its own wait.
                     let _ = driver.wait(Some(until));
                 }
             }
         }
         self.taken.store(false, Ordering::SeqCst);
-        silence(&self.bell);
+        clear(&self.eventfd);
     }
 
-    /// Whoever works in the observer tells it the rest as well.
+    /// Reports to the observer, unless another thread is doing so.
     fn tell_if_free(&self) {
         match self.observer.try_lock() {
             Ok(observer) => self.tell(observer),
@@ -290,8 +288,8 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
         }
     }
 
-    /// The worker has ended but for its last calls. They may take as long as they do, unless it was
-    /// told to end at once.
+    /// Watches the last calls of a worker that has ended. They may take any time, unless the worker
+    /// was told to end at once.
     fn watch_leaving(&self, call: u64) {
         let mut gave_up = false;
         while self.is_under_way(call) {
@@ -306,22 +304,26 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             } else {
                 by.since(now)
             };
-            self.wait_for_ring(pause);
+            self.wait_for_wake(pause);
         }
     }
 
-    /// Sleeps for so long, or until a call has returned. Interrupted or not, the standby looks again.
-    fn wait_for_ring(&self, at_most: Duration) {
+    /// Sleeps until a call returns, for `at_most` at most. The standby checks again after any
+    /// return.
+    fn wait_for_wake(&self, at_most: Duration) {
         let timeout = Timespec {
             tv_sec: at_most.as_secs().min(3600).try_into().unwrap_or(3600),
             tv_nsec: at_most.subsec_nanos().into(),
         };
-        let mut bells = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
-        let _ = poll(&mut bells, Some(&timeout));
+        let mut eventfds = [PollFd::from_borrowed_fd(
+            self.eventfd.as_fd(),
+            PollFlags::IN,
+        )];
+        let _ = poll(&mut eventfds, Some(&timeout));
     }
 
-    /// The call under way is not waited for any longer, if the program ends without it. False if the
-    /// observer is busy with the call itself.
+    /// Tells the observer that the call under way may never return, so that the program can end.
+    /// Returns false if the observer is busy.
     fn give_up(&self, unrecorded: Option<&WorkerEvent>) -> bool {
         let Ok(mut observer) = self.observer.try_lock() else {
             return false;
@@ -334,13 +336,13 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
     }
 }
 
-/// Ends the standby when the first thread leaves, however it does.
-struct End<'s, 'a, Q: Queue, O: Observer + Send>(&'s Standby<'a, Q, O>);
+/// Ends the standby when the first thread leaves, also by a panic.
+struct StopOnDrop<'s, 'a, Q: Queue, O: Observer + Send>(&'s Standby<'a, Q, O>);
 
-impl<Q: Queue, O: Observer + Send> Drop for End<'_, '_, Q, O> {
+impl<Q: Queue, O: Observer + Send> Drop for StopOnDrop<'_, '_, Q, O> {
     fn drop(&mut self) {
         self.0.over.store(true, Ordering::SeqCst);
-        self.0.ring();
+        self.0.wake();
         self.0.wind(Duration::ZERO);
     }
 }

@@ -1,5 +1,5 @@
-//! Asking a worker to stop, from another thread or by a signal. The first request lets tasks
-//! finish within the grace time, the second ends them at once.
+//! Stop requests to a worker, from another thread or by a signal. The first lets tasks finish
+//! within the grace time, the second ends them at once.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,24 +15,24 @@ pub(crate) use super::inherited::is_ignored;
 use super::spawn::unblock;
 use crate::error::{Error, Result};
 
-/// Stops a worker. Clones stop the same one.
+/// Stops a worker. Clones stop the same worker.
 #[derive(Clone, Debug)]
 pub struct Stopper(Arc<Requests>);
 
-/// Where a worker hears of requests to stop.
+/// Receives a worker's stop requests.
 #[derive(Debug)]
 pub(crate) struct StopReceiver(Arc<Requests>);
 
-/// Requests to stop, one byte each.
+/// Stop requests, one byte each.
 #[derive(Debug)]
 struct Requests {
     sender: UnixStream,
     receiver: UnixStream,
-    /// How many were read.
+    /// Number of requests that were read.
     read: AtomicUsize,
 }
 
-/// A stopper and its receiver.
+/// Creates a stopper and its receiver.
 pub(super) fn pair() -> Result<(Stopper, StopReceiver)> {
     let refused = |error| Error::io("cannot create a socket pair", error);
     let (sender, receiver) = UnixStream::pair().map_err(refused)?;
@@ -47,29 +47,29 @@ pub(super) fn pair() -> Result<(Stopper, StopReceiver)> {
 }
 
 impl Stopper {
-    /// Asks the worker to stop; asked again, it ends its tasks at once and hands them back.
-    /// Returns without waiting for that.
+    /// Asks the worker to stop. A second request ends its tasks at once and returns them to the
+    /// queue. Does not wait for the worker.
     pub fn stop(&self) {
-        // A full socket holds more requests than anyone can heed.
+        // A full socket holds more requests than needed.
         let _ = (&self.0.sender).write(&[1]);
     }
 
-    /// How often the worker was asked to stop. For after its end: waits so long for one more
-    /// request, which nobody else hears then.
+    /// Number of stop requests so far. For use after the worker's end: waits up to `wait` for one
+    /// more request, which the worker no longer reads.
     pub fn requests(&self, wait: Duration) -> usize {
         let timeout = Timespec {
             tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: wait.subsec_nanos().into(),
         };
         let mut ready = [PollFd::new(&self.0.receiver, PollFlags::IN)];
-        // Interrupted or not, it counts what there is.
+        // Requests are counted after any return.
         let _ = poll(&mut ready, Some(&timeout));
         self.0.take();
         self.0.read.load(Ordering::Relaxed)
     }
 
-    /// Makes SIGTERM, SIGINT and, unless the process was started to ignore it as by `nohup`, SIGHUP
-    /// stop the worker for as long as the guard lives. For programs that own their signals; a
+    /// Makes SIGTERM, SIGINT and SIGHUP stop the worker while the guard lives; SIGHUP not if the
+    /// process was started to ignore it, as by `nohup`. For programs that own their signals; a
     /// library should leave them to its user.
     ///
     /// # Errors
@@ -85,14 +85,14 @@ impl Stopper {
             let id = signal_hook::low_level::pipe::register(signal, sender).map_err(refused)?;
             guard.0.push(id);
         }
-        // Whoever started this process may have blocked them.
+        // The parent process may have blocked them.
         unblock(&signals);
         Ok(guard)
     }
 }
 
 impl Requests {
-    /// Takes what has come since the last call.
+    /// Takes the requests since the last call.
     fn take(&self) -> usize {
         let mut buffer = [0; 16];
         let read = (&self.receiver).read(&mut buffer).unwrap_or(0);
@@ -102,7 +102,7 @@ impl Requests {
 }
 
 impl StopReceiver {
-    /// How often the worker was asked since the last call.
+    /// Number of requests since the last call.
     pub(super) fn received(&self) -> usize {
         self.0.take()
     }
@@ -114,8 +114,8 @@ impl AsFd for StopReceiver {
     }
 }
 
-/// Signals stop a worker while this lives. Once no such guard lives they do what they did before:
-/// they end the process.
+/// Signals stop a worker while this guard lives. Once no guard lives, they end the process, as
+/// before.
 #[derive(Debug)]
 pub struct SignalGuard(Vec<signal_hook::SigId>);
 
@@ -128,14 +128,14 @@ impl Drop for SignalGuard {
     }
 }
 
-/// The guards of this process.
-struct Guards(Mutex<Option<Known>>);
+/// Guards of this process.
+struct Guards(Mutex<Option<GuardState>>);
 
-struct Known {
+struct GuardState {
     living: usize,
-    /// No guard lives.
+    /// True if no guard lives.
     defaults: Arc<AtomicBool>,
-    /// Signals that end the process then.
+    /// Signals that then end the process.
     signals: Vec<i32>,
 }
 
@@ -144,7 +144,7 @@ static GUARDS: Guards = Guards(Mutex::new(None));
 impl Guards {
     fn begin(&self, signals: &[i32]) -> std::io::Result<()> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get_or_insert_with(|| Known {
+        let known = known.get_or_insert_with(|| GuardState {
             living: 0,
             defaults: Arc::new(AtomicBool::new(false)),
             signals: Vec::new(),

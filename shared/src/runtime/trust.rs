@@ -1,4 +1,5 @@
-//! Who else can put commands into a database: a worker runs whatever is in it, as its own user.
+//! Check for other users who can put commands into a database: a worker runs all of them, as its
+//! own user.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -13,9 +14,9 @@ const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// What the system says of a file or folder.
+/// Owner and permissions of a file or folder.
 #[derive(Clone, Debug)]
-struct Found {
+struct Permissions {
     path: PathBuf,
     is_folder: bool,
     user: u32,
@@ -23,7 +24,7 @@ struct Found {
     mode: u32,
 }
 
-impl Found {
+impl Permissions {
     fn at(path: PathBuf) -> io::Result<Self> {
         let found = std::fs::symlink_metadata(&path)?;
         Ok(Self {
@@ -35,11 +36,11 @@ impl Found {
         })
     }
 
-    /// Who can change it, or put something else in its place, besides root, `user` and those who
-    /// share `group` with nobody else.
+    /// Describes who can change or replace it, besides root and `user`. Members of `group` are
+    /// trusted.
     fn open_to(&self, user: u32, group: u32) -> Option<String> {
         let path = self.path.display();
-        // In such a folder everybody may put something, and nobody replace what is another's.
+        // In a sticky folder everybody may create files, but not replace those of others.
         let is_shared = self.is_folder && self.mode & STICKY != 0;
         if self.user != 0 && self.user != user {
             Some(format!("{path} belongs to user {}", self.user))
@@ -55,11 +56,11 @@ impl Found {
     }
 }
 
-/// Refuses to let root run commands from a database that others can change: one that is, or lies
-/// beside or below, anything that is not root's or that others may write to.
+/// Refuses to let root run commands from a database that others can change: the database, the files
+/// beside it and all folders above it have to belong to root and not to be writable by others.
 ///
 /// # Errors
-/// [`Error::Unusable`] with what is open to whom.
+/// [`Error::Unusable`] that names the path and who can change it.
 pub(crate) fn check(coordination: &dyn Coordination) -> Result<()> {
     if !geteuid().is_root() {
         return Ok(());
@@ -82,8 +83,8 @@ pub(crate) fn check(coordination: &dyn Coordination) -> Result<()> {
     }
 }
 
-/// Who else can put commands into a database that a worker of this user, who is not root, runs; as
-/// far as the file, what lies beside it and its folder tell.
+/// Warns a worker of a user other than root if others can put commands into its database, judged by
+/// the file, the files beside it and its folder.
 pub(crate) fn warning(coordination: &dyn Coordination) -> Option<String> {
     let user = geteuid();
     if user.is_root() {
@@ -99,7 +100,7 @@ pub(crate) fn warning(coordination: &dyn Coordination) -> Option<String> {
     ))
 }
 
-/// The database and what lies beside it.
+/// Paths of the database and of the files beside it.
 fn parts(database: &Path, folder: &Path) -> impl Iterator<Item = PathBuf> {
     let beside = ["", "-wal", "-shm"].map(|suffix| {
         let mut path = database.as_os_str().to_owned();
@@ -110,17 +111,17 @@ fn parts(database: &Path, folder: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 fn open_to_others(paths: impl Iterator<Item = PathBuf>, user: u32, group: u32) -> Option<String> {
-    // What is not there is open to whoever may write to the folder.
-    let mut found = paths.filter_map(|path| Found::at(path).ok());
+    // A missing file can be created by anyone who may write to the folder.
+    let mut found = paths.filter_map(|path| Permissions::at(path).ok());
     found.find_map(|one| one.open_to(user, group))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Found;
+    use super::Permissions;
 
-    fn found(is_folder: bool, user: u32, group: u32, mode: u32) -> Found {
-        Found {
+    fn found(is_folder: bool, user: u32, group: u32, mode: u32) -> Permissions {
+        Permissions {
             path: "/q".into(),
             is_folder,
             user,

@@ -1,17 +1,17 @@
-//! Result of a turn of a driver or of the lease keeper.
+//! Result of one turn of a driver or of a lease keeper.
 
 use std::convert::Infallible;
 
 use crate::clock::BootTime;
 
-/// How a turn left things.
+/// State after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn<C = Infallible> {
-    /// There is more to do at once.
+    /// More can be done at once.
     Busy,
-    /// Something that may take long is to be done first.
+    /// A call that may take long has to be made first.
     Call(C),
-    /// Nothing to do until something happens, or until then.
+    /// Nothing to do until something happens, or until this time.
     Wait(BootTime),
     /// The worker has ended.
     Finished,

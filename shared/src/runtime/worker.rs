@@ -1,4 +1,4 @@
-//! A worker: claims tasks, runs them, records how they ended.
+//! Worker: claims tasks, runs them and records their outcomes.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
 use super::inputs;
-use super::pacemaker;
+use super::lease_keeper;
+use super::linux_host::LinuxHost;
 use super::protocol::{Config, Unrecorded, WorkerEvent};
 use super::standby::Standby;
 use super::stop::{self, StopReceiver, Stopper};
-use super::system::System;
 use super::trust;
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
@@ -24,38 +24,38 @@ use crate::sidecar::registration::{Registration, sweep_strays};
 use crate::sidecar::wakeup::Waker;
 use crate::state::State;
 
-/// How a worker works.
+/// Options of a worker.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// How many tasks it runs at once.
+    /// Number of tasks that it runs at once.
     pub slots: NonZeroU32,
-    /// How many tasks it claims at a time at most; as many as it has free slots unless set.
+    /// Largest number of tasks that it claims at a time; as many as it has free slots unless set.
     pub batch: Option<NonZeroU32>,
-    /// The queue it claims from.
+    /// Queue that it claims from.
     pub queue: String,
-    /// Whether it runs commands. Off unless set: a library's worker runs what its program
-    /// registered and nothing else.
+    /// True if it runs commands. Off unless set: a library's worker runs only the handlers that its
+    /// program registered.
     pub commands: bool,
-    /// Whether it runs commands as root also from a file that others can change.
+    /// True if it runs commands as root even from a file that others can change.
     pub trust_file: bool,
-    /// The handlers it has.
+    /// Its handlers.
     pub handlers: Handlers,
-    /// Whether it ends once nothing it serves is queued, running or scheduled.
+    /// True if it ends once nothing that it serves is queued, running or scheduled.
     pub drain: bool,
-    /// From TERM to KILL where a task is ended; also the time within which a stopping worker has
-    /// finished its tasks or handed them back.
+    /// Time between TERM and KILL of a task; also the time within which a stopping worker finishes
+    /// its tasks or returns them.
     pub grace: Duration,
-    /// How long the end of a command's output is waited for after the command's own, where something
-    /// that it left running still holds it. Exit code and duration are the command's.
+    /// Time for which output is read after a command's end if a background process still holds it
+    /// open. Exit code and duration are the command's.
     pub output_grace: Duration,
-    /// The shell that runs shell commands of tasks that name none, by name or path.
+    /// Shell of tasks that name none, by name or path.
     pub shell: String,
-    /// The directory of commands of tasks that have none; this process's unless set.
+    /// Directory of tasks that name none; this process's directory unless set.
     pub folder: Option<PathBuf>,
 }
 
 impl WorkerOptions {
-    /// A worker that runs commands of the default queue.
+    /// Options of a worker that runs commands of the default queue.
     pub fn commands(slots: NonZeroU32) -> Self {
         Self {
             slots,
@@ -64,7 +64,7 @@ impl WorkerOptions {
         }
     }
 
-    /// A worker that runs these handlers, for tasks of the default queue.
+    /// Options of a worker that runs these handlers, for tasks of the default queue.
     pub fn handlers(slots: NonZeroU32, handlers: impl Into<Handlers>) -> Self {
         Self {
             slots,
@@ -92,20 +92,20 @@ impl Default for WorkerOptions {
     }
 }
 
-/// What a worker did.
+/// Counts of a worker's run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Tasks it ended well.
+    /// Tasks that succeeded.
     pub succeeded: u64,
-    /// Tasks that ended failed under it.
+    /// Tasks that failed.
     pub failed: u64,
-    /// Tasks it ended because they were cancelled.
+    /// Tasks that were cancelled.
     pub cancelled: u64,
-    /// Executions after which the task waits again: for a retry, snoozed or handed back.
+    /// Executions after which the task waits again: for a retry, snoozed or returned.
     pub returned: u64,
     /// Executions whose claim was lost.
     pub lost: u64,
-    /// Dead workers it recovered the tasks of.
+    /// Dead workers that it recovered.
     pub recovered: u64,
 }
 
@@ -143,7 +143,7 @@ impl Summary {
     }
 }
 
-/// Counts what it passes on.
+/// Counts events and passes them on.
 struct Counting<'a, O> {
     summary: Summary,
     observer: &'a mut O,
@@ -155,8 +155,8 @@ impl<O: Observer> Observer for Counting<'_, O> {
         self.observer.on(event);
     }
 
-    fn beat(&mut self) {
-        self.observer.beat();
+    fn tick(&mut self) {
+        self.observer.tick();
     }
 
     fn stuck(&mut self, error: Option<&Error>) {
@@ -164,7 +164,7 @@ impl<O: Observer> Observer for Counting<'_, O> {
     }
 }
 
-/// A registered worker, ready to run.
+/// Registered worker that is ready to run.
 #[derive(Debug)]
 pub struct Worker<Q: Queue> {
     queue: Arc<Q>,
@@ -175,18 +175,18 @@ pub struct Worker<Q: Queue> {
 }
 
 impl<Q: Queue> Worker<Q> {
-    /// Registers a worker. From now on others see it as alive.
+    /// Registers a worker. From then on others see it as alive.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is nothing it could run; [`Error::Unusable`] if it is to run
-    /// commands as root from a file that others can change; else as [`Queue::register`], and when
-    /// the system refuses a file or a socket.
+    /// [`Error::Invalid`] if it has neither handlers nor permission to run commands;
+    /// [`Error::Unusable`] if it is to run commands as root from a file that others can change;
+    /// else as [`Queue::register`], and when the system refuses a file or a socket.
     pub fn new(queue: Arc<Q>, options: WorkerOptions) -> Result<Self> {
         crate::task::check_name("a queue's name", &options.queue)?;
         crate::options::check_shell(&options.shell)?;
         if !options.commands && options.handlers.is_empty() {
             return Err(Error::invalid(
-                "a worker needs handlers, or leave to run commands",
+                "a worker needs handlers, or permission to run commands",
             ));
         }
         if options.commands && !options.trust_file {
@@ -210,23 +210,24 @@ impl<Q: Queue> Worker<Q> {
         })
     }
 
-    /// Its name.
+    /// Id of the worker.
     pub fn id(&self) -> WorkerId {
         self.registration.info().id
     }
 
-    /// What stops it, for another thread or for signals.
+    /// Returns a stopper, for another thread or for signals.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
 
-    /// Works until it is stopped or, draining, until nothing is left. Blocks; a thread of its own
-    /// is a good place. Commands run as child processes, handlers on threads, `observer` on this
-    /// thread, or on another while this one waits for the file.
+    /// Runs until it is stopped or, if it drains, until no task is left. Blocks the calling thread.
+    /// Commands run as child processes, handlers on threads, and `observer` on this thread, or on
+    /// another while this one waits for the file.
     ///
     /// # Errors
-    /// Whatever made the database or the system unusable; its commands have been ended by then,
-    /// and what could not be recorded is returned by the next worker as a crash.
+    /// The error that made the database or the system unusable. Its commands have been ended by
+    /// then, and tasks whose outcomes could not be recorded are returned by the next worker as
+    /// crashed.
     pub fn run(self, observer: &mut (impl Observer + Send)) -> Result<Summary> {
         let queue = self.queue;
         let coordination = queue.coordination();
@@ -243,12 +244,12 @@ impl<Q: Queue> Worker<Q> {
             .in_folder(self.options.folder);
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
-        let mut system = System::new(executor, self.registration, self.stop, sidecar, waker)?;
-        let (pulse, beating) = match queue.lease() {
+        let mut host = LinuxHost::new(executor, self.registration, self.stop, sidecar, waker)?;
+        let (leases, keeper) = match queue.lease() {
             Some(lease) => {
-                let (pulse, pacemaker) = pacemaker::pair(Arc::clone(&queue), lease)?;
-                system.listen_to(&pulse)?;
-                (Some(pulse), Some(pacemaker.start()?))
+                let (leases, keeper) = lease_keeper::pair(Arc::clone(&queue), lease)?;
+                host.listen_to(&leases)?;
+                (Some(leases), Some(keeper.start()?))
             }
             None => (None, None),
         };
@@ -263,27 +264,27 @@ impl<Q: Queue> Worker<Q> {
             summary: Summary::default(),
             observer,
         };
-        let driver = Driver::new(Arc::clone(&queue), system, info.id, info.serves, config);
-        let driver = driver.under_leases(pulse);
+        let driver = Driver::new(Arc::clone(&queue), host, info.id, info.serves, config);
+        let driver = driver.under_leases(leases);
         let standby = Standby::new(Arc::clone(&queue), driver, &mut counting)?;
         standby.run(|driver, result| {
             let ended = leave(&*queue, driver, result, |event| standby.report(event));
-            standby.while_known(ended, || drop(beating))
+            standby.while_known(ended, || drop(keeper))
         })?;
         drop(standby);
         Ok(counting.summary)
     }
 }
 
-/// Says goodbye. A worker that cannot, or leaves something behind, is recovered by the next one.
+/// Deregisters the worker. If it cannot, or leaves tasks behind, the next worker recovers it.
 fn leave<Q: Queue>(
     queue: &Q,
-    driver: Driver<Q, System>,
+    driver: Driver<Q, LinuxHost>,
     result: Result<()>,
     report: impl FnOnce(&WorkerEvent),
 ) -> Result<()> {
     let unrecorded = driver.unrecorded();
-    let registration = driver.into_shell().into_registration();
+    let registration = driver.into_host().into_registration();
     if unrecorded.is_empty() {
         let closed = registration.close(queue);
         result?;
@@ -302,7 +303,8 @@ fn leave<Q: Queue>(
     Err(error)
 }
 
-/// Why these outcomes are not in the file: it took none, or processes live that cannot be ended.
+/// Error that tells why these outcomes are not in the file: it took no write, or processes are
+/// alive that cannot be ended.
 fn left_behind(path: &Path, unrecorded: &[Unrecorded], refusal: Option<Error>) -> Error {
     let survives = |task: &&Unrecorded| !task.processes.is_empty();
     let outlived: Vec<&Unrecorded> = unrecorded.iter().filter(survives).collect();
@@ -329,7 +331,7 @@ fn left_behind(path: &Path, unrecorded: &[Unrecorded], refusal: Option<Error>) -
     }
 }
 
-/// The sentence about tasks of which processes live that this user cannot end.
+/// Sentence about tasks with processes that this user cannot end.
 fn others_processes(tasks: &[&Unrecorded]) -> String {
     const SHOWN: usize = 20;
     let name = |task: &&&Unrecorded| {

@@ -11,18 +11,18 @@ use rustix::io::Errno;
 
 use super::paths::{Sidecar, open_private};
 use super::registration::{bind, receive, remove_socket};
-use super::wakeup::{PLACE_BYTES, Signal, Waker};
+use super::wakeup::{SLOT_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::coordination::Listening;
 use crate::error::{Error, Result};
 
 /// Listens at a socket in the folder. A listener that was killed is told of settles in vain until another one
-/// takes its place, which costs every settle some microseconds.
+/// takes its slot, which costs every settle some microseconds.
 #[derive(Debug)]
 pub(crate) struct Listener {
     id: WorkerId,
     /// Taken until the listener is dropped.
-    place: Option<Place>,
+    slot: Option<ListenerSlot>,
     sidecar: Sidecar,
     socket: OwnedFd,
 }
@@ -36,10 +36,10 @@ impl Listener {
         sidecar.create()?;
         let socket = bind(sidecar, id)
             .map_err(|error| Error::io("cannot bind a socket to listen at", error))?;
-        let place = Some(Place::take(sidecar, id)?);
+        let slot = Some(ListenerSlot::take(sidecar, id)?);
         Ok(Self {
             id,
-            place,
+            slot,
             sidecar: sidecar.clone(),
             socket,
         })
@@ -66,30 +66,30 @@ impl Listening for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // First the place: while it names this listener nobody else may be given it.
-        self.place = None;
+        // First the slot: while it names this listener nobody else may be given it.
+        self.slot = None;
         remove_socket(&self.sidecar, self.id);
     }
 }
 
-/// A place on the list of those who are told of settles, given back when dropped. Whoever has it
+/// A slot on the list of those who are told of settles, given back when dropped. Whoever has it
 /// is sent [`Signal::Settled`] at the socket of that name.
 #[derive(Debug)]
-pub struct Place {
-    board: File,
-    place: u64,
+pub struct ListenerSlot {
+    file: File,
+    slot: u64,
 }
 
-impl Place {
+impl ListenerSlot {
     /// Takes the first free one.
     ///
     /// # Errors
     /// When the system refuses the file.
     pub fn take(sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
-        let board = open_private(&sidecar.listening_file())?;
+        let file = open_private(&sidecar.listening_file())?;
         let refused = |error| Error::io("cannot lock the list of listeners", error);
-        flock(&board, FlockOperation::LockExclusive).map_err(refused)?;
-        Self::of_locked(board, sidecar, id)
+        flock(&file, FlockOperation::LockExclusive).map_err(refused)?;
+        Self::of_locked(file, sidecar, id)
     }
 
     /// Takes the first free one, unless somebody else has the list now.
@@ -97,48 +97,48 @@ impl Place {
     /// # Errors
     /// As [`take`](Self::take).
     pub fn try_take(sidecar: &Sidecar, id: WorkerId) -> Result<Option<Self>> {
-        let board = open_private(&sidecar.listening_file())?;
-        match flock(&board, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Self::of_locked(board, sidecar, id).map(Some),
+        let file = open_private(&sidecar.listening_file())?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Self::of_locked(file, sidecar, id).map(Some),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(Error::io("cannot lock the list of listeners", error)),
         }
     }
 
-    fn of_locked(board: File, sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
-        let place = take_place(&board, sidecar, id)?;
-        Ok(Self { board, place })
+    fn of_locked(file: File, sidecar: &Sidecar, id: WorkerId) -> Result<Self> {
+        let slot = take_slot(&file, sidecar, id)?;
+        Ok(Self { file, slot })
     }
 }
 
-impl Drop for Place {
+impl Drop for ListenerSlot {
     fn drop(&mut self) {
         let _ = self
-            .board
-            .write_all_at(&[0; PLACE_BYTES], self.place * PLACE_BYTES as u64);
+            .file
+            .write_all_at(&[0; SLOT_BYTES], self.slot * SLOT_BYTES as u64);
     }
 }
 
-/// Takes the first free place on the board, whose lock is held and let go. A place is free too if nobody is
+/// Takes the first free slot on the file, whose lock is held and let go. A slot is free too if nobody is
 /// behind its socket any more.
-fn take_place(board: &File, sidecar: &Sidecar, id: WorkerId) -> Result<u64> {
+fn take_slot(file: &File, sidecar: &Sidecar, id: WorkerId) -> Result<u64> {
     let refused = |error| Error::io("cannot lock the list of listeners", error);
-    let mut mark = [0; PLACE_BYTES];
-    let mut place = 0;
-    while board
-        .read_exact_at(&mut mark, place * PLACE_BYTES as u64)
+    let mut mark = [0; SLOT_BYTES];
+    let mut slot = 0;
+    while file
+        .read_exact_at(&mut mark, slot * SLOT_BYTES as u64)
         .is_ok()
     {
         let other = WorkerId(i64::from_le_bytes(mark));
         if other.0 == 0 || is_deserted(sidecar, other) {
             break;
         }
-        place += 1;
+        slot += 1;
     }
-    let written = board.write_all_at(&id.0.to_le_bytes(), place * PLACE_BYTES as u64);
-    flock(board, FlockOperation::Unlock).map_err(refused)?;
+    let written = file.write_all_at(&id.0.to_le_bytes(), slot * SLOT_BYTES as u64);
+    flock(file, FlockOperation::Unlock).map_err(refused)?;
     written.map_err(|error| Error::io("cannot join the list of listeners", error))?;
-    Ok(place)
+    Ok(slot)
 }
 
 fn is_deserted(sidecar: &Sidecar, listener: WorkerId) -> bool {
@@ -160,8 +160,8 @@ mod tests {
         Listener::new(sidecar, WorkerId(id)).unwrap()
     }
 
-    fn place(listener: &Listener) -> Option<u64> {
-        listener.place.as_ref().map(|place| place.place)
+    fn slot(listener: &Listener) -> Option<u64> {
+        listener.slot.as_ref().map(|slot| slot.slot)
     }
 
     #[test]
@@ -172,15 +172,15 @@ mod tests {
         let waker = Waker::new(sidecar.clone());
         waker.tell_settled();
         let (one, two) = (listener(&sidecar, 1), listener(&sidecar, 2));
-        assert_eq!((place(&one), place(&two)), (Some(0), Some(1)));
+        assert_eq!((slot(&one), slot(&two)), (Some(0), Some(1)));
         waker.tell_settled();
         assert!(one.wait(std::time::Duration::ZERO).unwrap());
         assert!(two.wait(std::time::Duration::ZERO).unwrap());
         assert!(!two.wait(std::time::Duration::ZERO).unwrap());
         drop(one);
         let three = listener(&sidecar, 3);
-        assert_eq!(place(&three), Some(0));
+        assert_eq!(slot(&three), Some(0));
         std::fs::remove_file(sidecar.worker_socket(two.id)).unwrap();
-        assert_eq!(place(&listener(&sidecar, 4)), Some(1));
+        assert_eq!(slot(&listener(&sidecar, 4)), Some(1));
     }
 }

@@ -203,7 +203,7 @@ pub(crate) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime)
         return;
     };
     let records = bytes.get(HEADER_BYTES..).unwrap_or_default();
-    for (place, bytes) in records.chunks_exact(RECORD_BYTES).enumerate() {
+    for (index, bytes) in records.chunks_exact(RECORD_BYTES).enumerate() {
         let record = CommandRecord::parse(claim.worker, bytes);
         let waits = |record: &CommandRecord| record.claim == claim && record.process.is_none();
         if let Some(record) = record.filter(waits) {
@@ -213,7 +213,7 @@ pub(crate) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime)
                 ..record
             };
             // Where it cannot be written, the next scan finds less.
-            let at = HEADER_BYTES + place * RECORD_BYTES;
+            let at = HEADER_BYTES + index * RECORD_BYTES;
             let _ = file.write_all_at(&completed.to_bytes(), at as u64);
         }
     }
@@ -224,12 +224,12 @@ pub(crate) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime)
 pub struct CommandRecords {
     worker: WorkerId,
     file: File,
-    places: Mutex<Places>,
+    free: Mutex<FreeRecords>,
 }
 
 /// Which records of the file are free.
 #[derive(Debug)]
-struct Places {
+struct FreeRecords {
     free: Vec<u64>,
     length: u64,
 }
@@ -251,7 +251,7 @@ impl CommandRecords {
         Ok(Self {
             worker,
             file,
-            places: Mutex::new(Places {
+            free: Mutex::new(FreeRecords {
                 free: (0..length).rev().collect(),
                 length,
             }),
@@ -262,9 +262,9 @@ impl CommandRecords {
     /// error. One that cannot be recorded is known by its mark alone.
     pub(crate) fn add(self: &Arc<Self>, claim: Claim, outputs: [BorrowedFd<'_>; 2]) -> Recorded {
         let inode = |output| rustix::fs::fstat(output).map_or(0, |found| found.st_ino);
-        let place = {
-            let mut places = self.lock();
-            let Places { free, length } = &mut *places;
+        let index = {
+            let mut records = self.lock();
+            let FreeRecords { free, length } = &mut *records;
             free.pop().unwrap_or_else(|| {
                 *length += 1;
                 *length - 1
@@ -272,7 +272,7 @@ impl CommandRecords {
         };
         let recorded = Recorded {
             records: Arc::clone(self),
-            place,
+            index,
             record: CommandRecord {
                 claim: Claim {
                     worker: self.worker,
@@ -288,8 +288,8 @@ impl CommandRecords {
         recorded
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, FreeRecords> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -297,7 +297,7 @@ impl CommandRecords {
 #[derive(Debug)]
 pub(crate) struct Recorded {
     records: Arc<CommandRecords>,
-    place: u64,
+    index: u64,
     record: CommandRecord,
 }
 
@@ -322,7 +322,7 @@ impl Recorded {
     }
 
     fn write(&self) {
-        let at = HEADER_BYTES as u64 + self.place * RECORD_BYTES as u64;
+        let at = HEADER_BYTES as u64 + self.index * RECORD_BYTES as u64;
         // What cannot be written is found by its mark.
         let _ = self.records.file.write_all_at(&self.record.to_bytes(), at);
     }
@@ -330,7 +330,7 @@ impl Recorded {
 
 impl Drop for Recorded {
     fn drop(&mut self) {
-        self.records.lock().free.push(self.place);
+        self.records.lock().free.push(self.index);
     }
 }
 
@@ -339,8 +339,8 @@ fn header(bytes: &mut [u8], worker: WorkerId, namespace: &Namespace) {
     bytes[8..16].copy_from_slice(&worker.0.to_le_bytes());
     bytes[16..24].copy_from_slice(&namespace.inode.to_le_bytes());
     let boot_id = namespace.boot_id.bytes().take(BOOT_ID.len());
-    for (place, byte) in bytes[BOOT_ID].iter_mut().zip(boot_id) {
-        *place = byte;
+    for (slot, byte) in bytes[BOOT_ID].iter_mut().zip(boot_id) {
+        *slot = byte;
     }
     check(bytes, worker);
 }
@@ -403,7 +403,7 @@ mod tests {
         }
     }
 
-    fn place() -> (tempfile::TempDir, Sidecar) {
+    fn folder() -> (tempfile::TempDir, Sidecar) {
         let folder = tempfile::tempdir().unwrap();
         let sidecar = Sidecar::of(&folder.path().join("q.db"));
         sidecar.create().unwrap();
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn a_command_is_recorded_in_room_made_beforehand_and_its_end_too() {
-        let (_folder, sidecar) = place();
+        let (_folder, sidecar) = folder();
         let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 2).unwrap());
         let length = || {
             std::fs::metadata(sidecar.worker_records(WORKER))
@@ -445,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_command_is_known_by_its_pipes_before_it_has_a_process() {
-        let (_folder, sidecar) = place();
+        let (_folder, sidecar) = folder();
         let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 1).unwrap());
         let [(_out, out), (_err, err)] = [(), ()].map(|()| std::io::pipe().unwrap());
         let _recorded = records.add(claim(1), [out.as_fd(), err.as_fd()]);
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn a_torn_record_is_none_and_those_around_it_are() {
-        let (_folder, sidecar) = place();
+        let (_folder, sidecar) = folder();
         let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 3).unwrap());
         let _commands = [1, 2, 3].map(|task| start(&records, task, 40));
         let path = sidecar.worker_records(WORKER);
@@ -479,7 +479,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_a_panic(mut bytes: Vec<u8>, flip: usize) {
             RecordFile::parse(WORKER, &bytes);
-            let (_folder, sidecar) = place();
+            let (_folder, sidecar) = folder();
             CommandRecords::create(&sidecar, WORKER, 1).unwrap();
             let mut file = std::fs::read(sidecar.worker_records(WORKER)).unwrap();
             file.append(&mut bytes);

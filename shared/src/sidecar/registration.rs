@@ -16,7 +16,7 @@ use super::boot::boot_id;
 use super::files::{self, Folder};
 use super::paths::{Sidecar, open_private};
 use super::records::{CommandRecords, Namespace, RecordFile};
-use super::wakeup::{self, PLACE_BYTES, Signal, Waker};
+use super::wakeup::{self, SLOT_BYTES, Signal, Waker};
 use crate::claim::WorkerId;
 use crate::coordination::Origin;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ use crate::queue::{Queue, Serves, WorkerInfo};
 #[derive(Debug)]
 pub struct Registration {
     info: WorkerInfo,
-    place: u64,
+    slot: u64,
     sidecar: Sidecar,
     idle: File,
     socket: OwnedFd,
@@ -61,8 +61,8 @@ impl Registration {
         let registered = records
             .transpose()
             .and_then(|records| Ok((records, queue.register(&info)?)));
-        let (records, place) = match registered {
-            Ok((records, place)) => (records.map(Arc::new), u64::from(place)),
+        let (records, slot) = match registered {
+            Ok((records, slot)) => (records.map(Arc::new), u64::from(slot)),
             Err(error) => {
                 remove_files(&sidecar, id);
                 return Err(error);
@@ -70,7 +70,7 @@ impl Registration {
         };
         let registration = Self {
             info,
-            place,
+            slot,
             sidecar,
             idle,
             socket,
@@ -103,7 +103,7 @@ impl Registration {
         let id = if idle { self.info.id.0 } else { 0 };
         let _ = self
             .idle
-            .write_all_at(&id.to_le_bytes(), self.place * PLACE_BYTES as u64);
+            .write_all_at(&id.to_le_bytes(), self.slot * SLOT_BYTES as u64);
     }
 
     /// Reads what was sent. Returns which signals were among it.
@@ -306,12 +306,12 @@ fn clear_mark(sidecar: &Sidecar, worker: WorkerId) {
     let Ok(file) = files::open(&sidecar.idle_file()) else {
         return;
     };
-    let mut mark = [0; PLACE_BYTES];
+    let mut mark = [0; SLOT_BYTES];
     let mut offset = 0;
     while file.read_exact_at(&mut mark, offset).is_ok() {
         if i64::from_le_bytes(mark) == worker.0 {
-            let _ = file.write_all_at(&[0; PLACE_BYTES], offset);
+            let _ = file.write_all_at(&[0; SLOT_BYTES], offset);
         }
-        offset += PLACE_BYTES as u64;
+        offset += SLOT_BYTES as u64;
     }
 }

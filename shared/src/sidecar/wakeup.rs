@@ -24,9 +24,9 @@ use super::paths::Sidecar;
 use crate::claim::WorkerId;
 
 /// Bytes of one id in the files that say who waits.
-pub(super) const PLACE_BYTES: usize = 8;
+pub(super) const SLOT_BYTES: usize = 8;
 /// Places looked at with one read.
-const PLACES_PER_READ: usize = 64;
+const SLOTS_PER_READ: usize = 64;
 
 /// What a datagram says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,9 @@ impl Signal {
 #[derive(Debug)]
 pub struct Waker {
     sidecar: Sidecar,
-    idle: Board,
-    listening: Board,
-    post: OnceLock<Post>,
+    idle: SlotFile,
+    listening: SlotFile,
+    sender: OnceLock<Sender>,
     /// Where the next search for an idle worker begins, so that a burst is spread over them.
     next: AtomicUsize,
 }
@@ -76,9 +76,9 @@ impl Waker {
     pub fn new(sidecar: Sidecar) -> Self {
         Self {
             sidecar,
-            idle: Board::default(),
-            listening: Board::default(),
-            post: OnceLock::new(),
+            idle: SlotFile::default(),
+            listening: SlotFile::default(),
+            sender: OnceLock::new(),
             next: AtomicUsize::new(0),
         }
     }
@@ -91,7 +91,7 @@ impl Waker {
 
     /// Wakes up to `tasks` idle workers, one for each new task. Call it after the commit.
     pub fn wake(&self, tasks: usize) {
-        let mut buffer = [0; PLACES_PER_READ * PLACE_BYTES];
+        let mut buffer = [0; SLOTS_PER_READ * SLOT_BYTES];
         let ids = self.idle.read(|| self.sidecar.idle_file(), &mut buffer);
         if tasks == 0 || ids.is_empty() {
             return;
@@ -121,7 +121,7 @@ impl Waker {
 
     /// Tells whoever waits for tasks to end that some did. Call it after the commit.
     pub fn tell_settled(&self) {
-        let mut buffer = [0; PLACES_PER_READ * PLACE_BYTES];
+        let mut buffer = [0; SLOTS_PER_READ * SLOT_BYTES];
         let path = || self.sidecar.listening_file();
         for listener in self.listening.read(path, &mut buffer) {
             if listener != 0 {
@@ -133,26 +133,26 @@ impl Waker {
     /// Sends a datagram. Returns whether somebody is there to read it; a full socket counts, since
     /// its owner is awake with what is in there.
     pub(super) fn send(&self, worker: WorkerId, signal: Signal) -> bool {
-        let post = match self.post.get() {
-            Some(post) => post,
-            None => match Post::open(&self.sidecar) {
-                Ok(post) => self.post.get_or_init(|| post),
+        let sender = match self.sender.get() {
+            Some(sender) => sender,
+            None => match Sender::open(&self.sidecar) {
+                Ok(sender) => self.sender.get_or_init(|| sender),
                 Err(_) => return false,
             },
         };
-        post.send(worker, signal)
+        sender.send(worker, signal)
     }
 }
 
 /// A file of ids by place, 0 where none is, kept open for reading.
 #[derive(Debug, Default)]
-struct Board(OnceLock<File>);
+struct SlotFile(OnceLock<File>);
 
-impl Board {
+impl SlotFile {
     /// The ids in the file; none if nobody ever waited.
     fn read(&self, path: impl Fn() -> PathBuf, buffer: &mut [u8]) -> Vec<i64> {
         self.open(path)
-            .map_or_else(Vec::new, |file| read_places(file, buffer))
+            .map_or_else(Vec::new, |file| read_slots(file, buffer))
     }
 
     /// The file; `None` as long as nobody made it.
@@ -165,7 +165,7 @@ impl Board {
     }
 }
 
-fn read_places(file: &File, buffer: &mut [u8]) -> Vec<i64> {
+fn read_slots(file: &File, buffer: &mut [u8]) -> Vec<i64> {
     let mut ids = Vec::new();
     let mut offset = 0;
     loop {
@@ -174,9 +174,9 @@ fn read_places(file: &File, buffer: &mut [u8]) -> Vec<i64> {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(_) => return ids,
         };
-        let (places, _) = buffer[..count].as_chunks::<PLACE_BYTES>();
-        if !ids.is_empty() || places.iter().any(|id| *id != [0; PLACE_BYTES]) {
-            ids.extend(places.iter().map(|id| i64::from_le_bytes(*id)));
+        let (slots, _) = buffer[..count].as_chunks::<SLOT_BYTES>();
+        if !ids.is_empty() || slots.iter().any(|id| *id != [0; SLOT_BYTES]) {
+            ids.extend(slots.iter().map(|id| i64::from_le_bytes(*id)));
         }
         if count < buffer.len() {
             return ids;
@@ -193,12 +193,12 @@ const MOST_CONNECTED: usize = 64;
 /// address has room for 107 bytes, less than a path may have, so the folder is named by its
 /// descriptor.
 #[derive(Debug)]
-pub(super) struct Post {
+pub(super) struct Sender {
     folder: Folder,
     connected: Mutex<Vec<(WorkerId, OwnedFd)>>,
 }
 
-impl Post {
+impl Sender {
     fn open(sidecar: &Sidecar) -> std::io::Result<Self> {
         Ok(Self {
             folder: Folder::open(&sidecar.workers())?,
@@ -212,7 +212,7 @@ impl Post {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let known = connected.iter().position(|(id, _)| *id == worker);
-        let place = known.unwrap_or(connected.len());
+        let position = known.unwrap_or(connected.len());
         if known.is_none() {
             let Ok(socket) = self.connect(worker) else {
                 return false;
@@ -220,10 +220,10 @@ impl Post {
             connected.push((worker, socket));
         }
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        let sent = match send(&connected[place].1, &[signal.byte()], flags) {
+        let sent = match send(&connected[position].1, &[signal.byte()], flags) {
             Ok(_) | Err(Errno::AGAIN | Errno::NOBUFS) => true,
             Err(_) => {
-                connected.remove(place);
+                connected.remove(position);
                 false
             }
         };
@@ -260,7 +260,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::fs::FileExt;
 
-    use super::{PLACE_BYTES, Sidecar, Signal, Waker};
+    use super::{SLOT_BYTES, Sidecar, Signal, Waker};
     use crate::claim::WorkerId;
     use crate::sidecar::paths::open_private;
     use crate::sidecar::registration::{bind, receive};
@@ -286,14 +286,14 @@ mod tests {
             }
         }
 
-        fn mark(&self, place: u64, id: i64) {
+        fn mark(&self, slot: u64, id: i64) {
             let file = open_private(&self.sidecar.idle_file()).unwrap();
-            file.write_all_at(&id.to_le_bytes(), place * PLACE_BYTES as u64)
+            file.write_all_at(&id.to_le_bytes(), slot * SLOT_BYTES as u64)
                 .unwrap();
         }
 
-        fn worker(&self, place: u64, id: i64) -> OwnedFd {
-            self.mark(place, id);
+        fn worker(&self, slot: u64, id: i64) -> OwnedFd {
+            self.mark(slot, id);
             bind(&self.sidecar, WorkerId(id)).unwrap()
         }
     }
@@ -303,7 +303,7 @@ mod tests {
         let bench = Bench::new();
         bench.waker.wake(1);
         let workers: Vec<_> = (0_u64..4)
-            .map(|place| bench.worker(place, place.cast_signed() + 1))
+            .map(|slot| bench.worker(slot, slot.cast_signed() + 1))
             .collect();
         bench.mark(1, 0);
         let woken = |tasks| {
@@ -356,7 +356,7 @@ mod tests {
     fn more_workers_than_are_kept_connected_are_reached() {
         let bench = Bench::new();
         let workers: Vec<_> = (0_u64..150)
-            .map(|place| bench.worker(place, place.cast_signed() + 1))
+            .map(|slot| bench.worker(slot, slot.cast_signed() + 1))
             .collect();
         for _ in 0..2 {
             bench.waker.wake(workers.len());

@@ -144,21 +144,21 @@ impl Database {
     /// # Errors
     /// The operation's own (nothing is written then); [`Error::Busy`] once `patience` has passed;
     /// [`Error::CommitUnknown`]; [`Error::Unusable`] for a full or failing disk.
-    pub fn beat<T>(
+    pub fn heartbeat<T>(
         &self,
         patience: Duration,
         operation: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
         let writer = self.writer()?;
         self.heartbeats
-            .beat(&self.path, &self.options, writer, patience, operation)
+            .heartbeat(&self.path, &self.options, writer, patience, operation)
     }
 
-    /// Opens the connection for [`beat`](Self::beat) in advance, for a worker that depends on every
+    /// Opens the connection for [`heartbeat`](Self::heartbeat) in advance, for a worker that depends on every
     /// heartbeat.
     ///
     /// # Errors
-    /// As [`beat`](Self::beat).
+    /// As [`heartbeat`](Self::heartbeat).
     pub fn open_heartbeats(&self) -> Result<()> {
         self.writer()?.prepare_heartbeats()?;
         self.heartbeats.open(&self.path, &self.options)

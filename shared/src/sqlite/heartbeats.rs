@@ -45,7 +45,7 @@ impl Heartbeats {
     }
 
     /// Runs `operation` in a transaction of its own.
-    pub(super) fn beat<T>(
+    pub(super) fn heartbeat<T>(
         &self,
         path: &Path,
         options: &OpenOptions,

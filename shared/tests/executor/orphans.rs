@@ -2,17 +2,17 @@
 
 use super::*;
 
-use queue_core::internals::orphans::{Found, OrphanEnd, ProcFs, Processes, Search};
+use queue_core::internals::orphans::{Orphan, OrphanEnd, ProcFs, Processes, Search};
 use queue_core::internals::records::{CommandRecords, RecordFile};
 
 /// The processes that carry the mark of one of these claims.
-fn marked(claims: &[Claim]) -> Vec<Found> {
+fn marked(claims: &[Claim]) -> Vec<Orphan> {
     let now = SystemClock.now().boot;
     let mut search = Search::new(claims.to_vec(), now);
     search.scan(&ProcFs, &[], now).unwrap().found
 }
 
-fn pids(found: &[Found]) -> Vec<u32> {
+fn pids(found: &[Orphan]) -> Vec<u32> {
     found.iter().map(|one| one.process.pid).collect()
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn heartbeat(queue: &WorkflowQueue, claims: &[Claim]) -> Result<Vec<H
     }
     queue.check_promoted()?;
     let database = queue.database();
-    database.beat(patience(queue), |connection| {
+    database.heartbeat(patience(queue), |connection| {
         // From now on, however long the transaction had to wait for its beginning.
         let until = database.now().boot.after(queue.lease_duration());
         extend(connection, claims, until)
@@ -32,7 +32,7 @@ pub(crate) fn heartbeat(queue: &WorkflowQueue, claims: &[Claim]) -> Result<Vec<H
 pub(crate) fn probe(queue: &WorkflowQueue, claims: &[Claim]) -> Result<()> {
     queue.check_promoted()?;
     let database = queue.database();
-    database.beat(patience(queue), |connection| touch(connection, claims))
+    database.heartbeat(patience(queue), |connection| touch(connection, claims))
 }
 
 /// How long a heartbeat waits for other writers.

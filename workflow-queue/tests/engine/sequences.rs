@@ -34,7 +34,7 @@ enum Operation {
         claim: usize,
         outcome: usize,
     },
-    Beat {
+    Heartbeat {
         claim: usize,
     },
     Advance {
@@ -236,7 +236,7 @@ impl Pair {
         self.leave(task, state);
     }
 
-    fn beat(&mut self, claim: Claim) {
+    fn heartbeat(&mut self, claim: Claim) {
         let held = self.bench.queue.heartbeat(&[claim]).unwrap()[0];
         if !self.model.is_live(claim) {
             assert_eq!(held, Held::Lost);
@@ -337,7 +337,9 @@ impl Pair {
                 // Mostly recent claims, which are more often live.
                 self.settle(self.claims[claims - 1 - claim % claims], *outcome);
             }
-            Operation::Beat { claim } if claims > 0 => self.beat(self.claims[claim % claims]),
+            Operation::Heartbeat { claim } if claims > 0 => {
+                self.heartbeat(self.claims[claim % claims])
+            }
             Operation::Spawn { claim, node } if claims > 0 => {
                 let claim = self.claims[claims - 1 - claim % claims];
                 self.add(std::slice::from_ref(node), Some(claim));
@@ -366,7 +368,7 @@ impl Pair {
                 });
             }
             Operation::Settle { .. }
-            | Operation::Beat { .. }
+            | Operation::Heartbeat { .. }
             | Operation::Spawn { .. }
             | Operation::Cancel { .. }
             | Operation::Retry { .. }
@@ -438,7 +440,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(worker, limit)| Operation::Claim { worker, limit }),
         8 => (0..6_usize, any::<usize>())
             .prop_map(|(claim, outcome)| Operation::Settle { claim, outcome }),
-        1 => any::<usize>().prop_map(|claim| Operation::Beat { claim }),
+        1 => any::<usize>().prop_map(|claim| Operation::Heartbeat { claim }),
         1 => (0..40_000_u64).prop_map(|millis| Operation::Advance { millis }),
         1 => (-1_i64 << 40..1 << 40).prop_map(|millis| Operation::Jump { millis }),
         1 => Just(Operation::Expire),

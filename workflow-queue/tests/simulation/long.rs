@@ -120,7 +120,7 @@ fn while_nobody_can_write_no_lease_runs_out() {
 }
 
 #[test]
-fn a_worker_that_is_held_up_loses_no_claim_while_its_heart_beats() {
+fn a_worker_that_is_held_up_loses_no_claim_while_its_lease_keeper_extends_them() {
     let taken = |stalls| {
         let config = Config {
             faults: 0,

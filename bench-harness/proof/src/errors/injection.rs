@@ -217,7 +217,7 @@ impl Injections {
         Ok(acknowledged)
     }
 
-    /// Once the disk is mended, the process that met the error writes again, and beats: no connection
+    /// Once the disk is mended, the process that met the error writes again and sends heartbeats: no connection
     /// of it was left in a transaction. Only after a failed sync it never does.
     fn go_on(&self, struck: &Struck, fault: Fault) -> Answer<Vec<String>> {
         let step = self.script.steps[struck.call];
@@ -233,10 +233,10 @@ impl Injections {
         opened
             .enqueue(NewTask::shell(name.clone(), "true"))
             .map_err(refused)?;
-        let beat = |_: &Connection| Ok(());
+        let nothing = |_: &Connection| Ok(());
         opened
             .database()
-            .beat(Duration::from_secs(1), beat)
+            .heartbeat(Duration::from_secs(1), nothing)
             .map_err(refused)?;
         Ok(vec![name])
     }

@@ -8,7 +8,7 @@ use crate::claim::{Claim, WorkerId};
 use crate::coordination::Origin;
 use crate::error::Result;
 use crate::queue::{Finding, Queue, WorkerInfo};
-use crate::runtime::system::unreachable;
+use crate::runtime::recover::unreachable;
 use crate::sidecar::Sidecar;
 use crate::task::TaskId;
 

@@ -136,7 +136,7 @@ impl Observer for Progress {
         self.printer.redraw();
     }
 
-    fn beat(&mut self) {
+    fn tick(&mut self) {
         self.printer.redraw();
     }
 

@@ -25,7 +25,7 @@ impl Service {
     }
 
     /// Tells that the worker is well, as often as the watchdog wants to hear it.
-    pub(super) fn beat(&mut self) {
+    pub(super) fn feed_watchdog(&mut self) {
         let Some((interval, last)) = &mut self.watchdog else {
             return;
         };

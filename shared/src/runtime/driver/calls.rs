@@ -1,94 +1,94 @@
-//! What a worker asks for and may have to wait for: the file, a disk, the list of processes. A call
-//! is performed without the driver, which goes on meanwhile.
+//! Calls that may have to wait: for the file, a disk, or the list of processes. A call is performed
+//! without the driver, which goes on meanwhile.
 
 use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use crate::clock::Now;
 use crate::error::Result;
 use crate::outcome::{Settled, Settlement};
 use crate::queue::{Queue, Serves, WorkerInfo};
+use crate::runtime::drain::{self, Remaining};
+use crate::runtime::host::{Batch, Host, Sweeper};
 use crate::runtime::inputs;
 use crate::runtime::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
-use crate::runtime::rest::{self, Rest};
-use crate::runtime::shell::{Batch, Shell, Sweeper};
 
-/// A call of a worker with that shell.
-pub type CallOf<S> = Call<<S as Shell>::Batch>;
+/// Call of a worker on the host `S`.
+pub type CallOf<S> = Call<<S as Host>::Batch>;
 
-/// The answer to a [`CallOf`].
-pub type AnswerOf<S> = Answer<<<S as Shell>::Batch as Batch>::Started>;
+/// Answer to a [`CallOf`].
+pub type AnswerOf<S> = Answer<<<S as Host>::Batch as Batch>::Started>;
 
-/// A call that may take long.
+/// Call that may take long.
 #[derive(Debug)]
 pub enum Call<B> {
     /// Claim tasks.
     Claim(ClaimRequest),
-    /// Read which claims the file says the worker holds.
+    /// Read the worker's claims from the file.
     ListClaims(WorkerId),
     /// Record outcomes.
     Settle(Vec<Settlement>),
     /// Record outcomes, then claim.
     SettleAndClaim(Vec<Settlement>, ClaimRequest),
-    /// Ask how claims stand.
-    AskAfter(Vec<Claim>),
+    /// Read the state of claims.
+    CheckClaims(Vec<Claim>),
     /// Read the change counter.
     ReadCounter,
-    /// See what is left of the worker's queue.
-    LookForRest(Serves),
-    /// Ask whether the claims of these tasks still hold, before they are started.
+    /// Read the remaining tasks of the worker's queue.
+    CheckRemaining(Serves),
+    /// Check that the claims of these tasks still hold, before their start.
     Confirm(Vec<ClaimedTask>),
     /// Start commands.
     Start(B),
-    /// List the workers, unless the change counter is this one, and the claims that expired.
+    /// List the workers, unless the change counter has this value, and the expired claims.
     ListWorkers(Option<i64>),
-    /// Try a write, for claims that are overdue.
+    /// Try a write for overdue claims.
     Probe(Vec<Claim>),
-    /// Go on with a recovery.
+    /// Continue a recovery.
     Recover(Box<Recovery>, Sweeper),
-    /// Remove what dead workers' commands were given.
+    /// Remove the input folders of dead workers' commands.
     SweepInputs,
 }
 
-/// What a call came to.
+/// Answer to a call.
 #[derive(Debug)]
 pub enum Answer<T> {
-    /// Of [`Call::Claim`].
+    /// Answer to [`Call::Claim`].
     Claimed(Result<Claims>),
-    /// Of [`Call::ListClaims`].
+    /// Answer to [`Call::ListClaims`].
     OwnClaims(Result<Vec<Claim>>),
-    /// Of [`Call::Settle`].
+    /// Answer to [`Call::Settle`].
     Settled(Result<Vec<Settled>>),
-    /// Of [`Call::SettleAndClaim`].
+    /// Answer to [`Call::SettleAndClaim`].
     SettledAndClaimed(Result<(Vec<Settled>, Result<Claims>)>),
-    /// Of [`Call::AskAfter`].
-    Heard(Result<Vec<Held>>),
-    /// Of [`Call::ReadCounter`].
+    /// Answer to [`Call::CheckClaims`].
+    ClaimsChecked(Result<Vec<Held>>),
+    /// Answer to [`Call::ReadCounter`].
     Counter(Result<i64>),
-    /// Of [`Call::LookForRest`].
-    Rest(Result<Rest>),
-    /// Of [`Call::Confirm`]: each task, and whether its claim holds.
+    /// Answer to [`Call::CheckRemaining`].
+    Remaining(Result<Remaining>),
+    /// Answer to [`Call::Confirm`]: each task, with true if its claim holds.
     Confirmed(Vec<(ClaimedTask, Result<bool>)>),
-    /// Of [`Call::Start`].
+    /// Answer to [`Call::Start`].
     Started(T),
-    /// Of [`Call::ListWorkers`].
+    /// Answer to [`Call::ListWorkers`].
     Workers(Result<Listed>),
-    /// Of [`Call::Probe`].
+    /// Answer to [`Call::Probe`].
     Probed(Result<()>),
-    /// Of [`Call::Recover`]: the recovery, and why a scan was refused that is to be repeated.
+    /// Answer to [`Call::Recover`]: the recovery, and the reason if a scan was refused and is to be repeated.
     WentOn(Box<Recovery>, Option<String>),
-    /// Of [`Call::SweepInputs`].
+    /// Answer to [`Call::SweepInputs`].
     InputsSwept,
 }
 
-/// The workers, and the claims that expired.
+/// Workers and expired claims.
 #[derive(Debug)]
 pub struct Listed {
-    /// The change counter just before.
+    /// Change counter just before the workers were read.
     pub(super) counter: i64,
-    /// The workers; `None` where nobody has committed since the counter that was known.
+    /// Workers; `None` if nobody has committed since the known counter value.
     pub(super) workers: Option<Vec<WorkerInfo>>,
-    /// The claims whose leases have run out.
+    /// Claims whose leases have run out.
     pub(super) expired: Result<Vec<Claim>>,
-    /// How many tasks were taken back that an older version had set aside.
+    /// Number of tasks that an older version had set aside and that were taken back.
     pub(super) taken_back: Result<usize>,
 }
 
@@ -102,9 +102,9 @@ impl<B: Batch> Call<B> {
             Self::SettleAndClaim(settlements, request) => {
                 Answer::SettledAndClaimed(queue.settle_and_claim(settlements, &request))
             }
-            Self::AskAfter(claims) => Answer::Heard(queue.held(&claims)),
+            Self::CheckClaims(claims) => Answer::ClaimsChecked(queue.held(&claims)),
             Self::ReadCounter => Answer::Counter(queue.change_counter()),
-            Self::LookForRest(serves) => Answer::Rest(rest::look(queue, &serves)),
+            Self::CheckRemaining(serves) => Answer::Remaining(drain::look(queue, &serves)),
             Self::Confirm(tasks) => Answer::Confirmed(confirm(queue, tasks)),
             Self::Start(batch) => Answer::Started(batch.start()),
             Self::ListWorkers(known) => Answer::Workers(list_workers(queue, known)),
@@ -114,24 +114,24 @@ impl<B: Batch> Call<B> {
                 Answer::WentOn(recovery, refused)
             }
             Self::SweepInputs => {
-                // What is left is met again by the next one.
+                // The next sweep removes what is left.
                 let _ = inputs::Source::sweep(queue);
                 Answer::InputsSwept
             }
         }
     }
 
-    /// Whether it claims tasks.
+    /// Returns true if it claims tasks.
     pub fn claims(&self) -> bool {
         matches!(self, Self::Claim(_) | Self::SettleAndClaim(..))
     }
 
-    /// Whether it starts commands.
+    /// Returns true if it starts commands.
     pub fn starts(&self) -> bool {
         matches!(self, Self::Start(_))
     }
 
-    /// Whether it records outcomes.
+    /// Returns true if it records outcomes.
     pub fn settles(&self) -> bool {
         matches!(self, Self::Settle(_) | Self::SettleAndClaim(..))
     }
@@ -145,8 +145,8 @@ fn confirm<Q: Queue>(queue: &Q, tasks: Vec<ClaimedTask>) -> Vec<(ClaimedTask, Re
     confirmed.collect()
 }
 
-/// The workers are read anew only after a commit: an idle worker that looks at its peers touches
-/// little memory.
+/// Lists the workers. They are read again only after a commit, so that an idle worker touches
+/// little memory when it checks its peers.
 fn list_workers<Q: Queue>(queue: &Q, known: Option<i64>) -> Result<Listed> {
     let counter = queue.change_counter()?;
     let (workers, taken_back) = if known == Some(counter) {
@@ -162,7 +162,8 @@ fn list_workers<Q: Queue>(queue: &Q, known: Option<i64>) -> Result<Listed> {
     })
 }
 
-/// Does the next thing of a recovery. Returns why a scan was refused that is to be repeated.
+/// Performs the next action of a recovery. Returns the reason if a scan was refused and is to be
+/// repeated.
 fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: Sweeper) -> Option<String> {
     let (now, worker) = (queue.now(), recovery.worker());
     let mut refused = None;
@@ -185,7 +186,7 @@ fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: Sweeper) -> Op
     refused
 }
 
-/// A request for up to so many tasks.
+/// Request for up to `limit` tasks.
 pub(super) fn request(worker: WorkerId, serves: &Serves, limit: usize) -> ClaimRequest {
     ClaimRequest {
         worker,
@@ -196,12 +197,12 @@ pub(super) fn request(worker: WorkerId, serves: &Serves, limit: usize) -> ClaimR
     }
 }
 
-/// The call under way: what is done with its answer depends on when it began.
+/// Call under way. The handling of its answer depends on when it began.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     pub(super) since: Now,
-    /// The claims whose outcomes it records.
+    /// Claims whose outcomes it records.
     pub(super) settling: Vec<Claim>,
-    /// The claims whose tasks it starts.
+    /// Claims whose tasks it starts.
     pub(super) starting: Vec<Claim>,
 }

@@ -1,46 +1,46 @@
-//! Who is told how a worker fares, and of which events.
+//! Observer of a worker, and the choice of events it receives.
 
 use std::time::Duration;
 
 use super::Driver;
 use crate::error::Error;
 use crate::queue::Queue;
+use crate::runtime::host::Host;
 use crate::runtime::protocol::WorkerEvent;
-use crate::runtime::shell::Shell;
 
-/// Refusals that are remembered.
+/// Largest number of remembered refusals.
 const MOST_REFUSALS: usize = 16;
-/// How long the same refusal is not told again.
+/// Time for which the same refusal is not reported again.
 const TOLD_FOR: Duration = Duration::from_secs(60);
 
-/// What is told how a worker fares. While it works, the worker goes on with what runs and with
-/// requests to stop, but claims, starts and settles nothing.
+/// Observer of a worker's events. While an observer is busy, the worker follows running tasks and
+/// handles stop requests, but claims, starts and settles nothing.
 pub trait Observer {
-    /// Something happened.
+    /// Takes in an event.
     fn on(&mut self, event: &WorkerEvent);
 
-    /// The worker is well; called at least every two seconds or so.
-    fn beat(&mut self) {}
+    /// Called about every two seconds, or more often, while the worker is well.
+    fn tick(&mut self) {}
 
-    /// The worker was told to end at once and its time is over, but a call of its own does not
-    /// return: the file is held, or a disk does not answer. A program ends itself here. An observer
-    /// that leaves this out, as `()` does, waits for the call however long it takes, for ever if the
-    /// disk never answers: [`Worker::run`](crate::runtime::Worker::run) returns no sooner.
-    /// `error` is the result of that, where it is known already.
+    /// Called when the worker was told to end at once and its time is over, but a call does not
+    /// return: the file is held, or a disk does not answer. A program ends itself here. With the
+    /// default method, which `()` uses, the worker waits for the call however long it takes, for
+    /// ever if the disk never answers: [`Worker::run`](crate::runtime::Worker::run) returns no
+    /// sooner. `error` is the result of `run`, if it is known already.
     fn stuck(&mut self, error: Option<&Error>) {
         let _ = error;
     }
 }
 
-/// Looks at nothing.
+/// Ignores all events.
 impl Observer for () {
     fn on(&mut self, _: &WorkerEvent) {}
 }
 
-impl<Q: Queue, S: Shell> Driver<Q, S> {
+impl<Q: Queue, S: Host> Driver<Q, S> {
     pub(super) fn report(&mut self, event: WorkerEvent) {
         match &event {
-            // A claim that was lost is settled by nobody here.
+            // This worker never settles a lost claim.
             WorkerEvent::Ended { claim, .. } => self.let_go(true, &[*claim]),
             WorkerEvent::Refused { message, .. } | WorkerEvent::Blind { message }
                 if self.was_told(message) =>
@@ -63,7 +63,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         self.reports.push(event);
     }
 
-    /// Whether a refusal was told lately. Now it is.
+    /// Returns true if this refusal was reported recently, and remembers it.
     fn was_told(&mut self, message: &str) -> bool {
         let now = self.queue.now().boot;
         self.refusals.retain(|(_, at)| now.since(*at) < TOLD_FOR);

@@ -1,5 +1,4 @@
-//! What a worker does about the others: it looks whether they live, and recovers what the dead and
-//! the expired left behind.
+//! Checks of other workers: recovery of dead ones and of expired claims.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +8,23 @@ use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
+use crate::runtime::host::{Host, Peer};
 use crate::runtime::protocol::{Event, WorkerEvent};
 use crate::runtime::recovery::{Recovered, Recovery, RecoveryAction};
-use crate::runtime::shell::{Peer, Shell};
 
-impl<Q: Queue, S: Shell> Driver<Q, S> {
+impl<Q: Queue, S: Host> Driver<Q, S> {
     pub(super) fn look_at_peers(&mut self, now: Now) -> Turn<CallOf<S>> {
         let known = self.listed.as_ref().map(|(counter, _)| *counter);
         self.call(now, Call::ListWorkers(known))
     }
 
-    /// Looks at the workers that are registered.
+    /// Checks the registered workers.
     pub(super) fn listed(&mut self, now: Now, listed: Result<Listed>) {
         let listed = match listed {
             Ok(listed) => listed,
             Err(error) => {
                 self.listed = None;
-                // The machine hears of that from its own look.
+                // The machine learns of this by its own poll.
                 if matches!(error, Error::Gone { .. }) {
                     return;
                 }
@@ -37,22 +36,22 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         match listed.taken_back {
             Ok(0) => {}
             Ok(_) => self.events.push(Event::TasksWaiting),
-            // It is tried again after the next commit.
+            // This is tried again after the next commit.
             Err(error) => self.refused(&error),
         }
-        self.shell.watch_only(&workers);
+        self.host.watch_only(&workers);
         for peer in &workers {
-            let is_put_off = self.put_off.is_put_off(peer.id, now.boot);
+            let is_put_off = self.backoff.is_waiting(peer.id, now.boot);
             if peer.id == self.worker || is_put_off || self.is_recovering(peer.id) {
                 continue;
             }
-            match self.shell.look_at(peer) {
+            match self.host.look_at(peer) {
                 Ok(Peer::Alive) => {}
                 Ok(Peer::Taken) => self.events.push(Event::PeerTaken),
                 Ok(Peer::Dead { origin }) => {
                     self.recoveries.push(Recovery::new(peer.id, origin, now));
                 }
-                // One whose lock cannot be tried keeps nobody from recovering the others.
+                // If one lock cannot be tried, the other workers are still checked.
                 Err(error) => self.refused(&error),
             }
         }
@@ -73,9 +72,10 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         });
     }
 
-    /// Begins the recovery of claims that have long been overdue, whatever else their workers hold: one
-    /// that was left behind, by a commit in the dark for instance, is extended by nobody. What this
-    /// worker itself works at, its heart and its next settle see to.
+    /// Starts the recovery of claims that have long been overdue, whatever else their workers hold:
+    /// a claim that its worker does not know of, after an unknown commit for instance, is never
+    /// extended. Claims of running or unsettled tasks of this worker are left to its lease keeper
+    /// and its next settle.
     fn recover_expired(&mut self, now: Now, mut expired: Vec<Claim>) {
         expired.retain(|claim| claim.worker != self.worker || !self.machine.works_at(*claim));
         let mut of_worker: BTreeMap<WorkerId, Vec<Claim>> = BTreeMap::new();
@@ -84,14 +84,14 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
         self.probe_for = expired;
         for (worker, claims) in of_worker {
-            if !self.put_off.are_put_off(worker, now.boot) && !self.is_recovering(worker) {
+            if !self.backoff.leases_wait(worker, now.boot) && !self.is_recovering(worker) {
                 self.recoveries
                     .push(Recovery::of_expired(worker, claims, now));
             }
         }
     }
 
-    /// Tries a write for what is overdue, or looks again how that stands.
+    /// Tries a write for overdue claims, or reads them again.
     pub(super) fn look_at_overdue(&mut self, now: Now) -> Option<Turn<CallOf<S>>> {
         if !self.probe_for.is_empty() {
             let claims = std::mem::take(&mut self.probe_for);
@@ -101,7 +101,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         due.then(|| self.look_at_peers(now))
     }
 
-    /// Takes in how the write went.
+    /// Takes in the result of the write.
     pub(super) fn probed(&mut self, call: &UnderWay, probed: Result<()>) {
         match probed {
             Ok(()) => {
@@ -120,7 +120,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         self.recoveries.iter().any(known)
     }
 
-    /// Goes on with the first recovery that has something to do, if one has. It is away meanwhile.
+    /// Continues the first recovery that has something to do, if any. The call owns it meanwhile.
     pub(super) fn recover(&mut self, now: Now) -> Option<Turn<CallOf<S>>> {
         if std::mem::take(&mut self.sweeps_inputs) {
             return Some(self.call(now, Call::SweepInputs));
@@ -132,11 +132,11 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
             self.recovered(recovery, now);
             return Some(Turn::Busy);
         }
-        let sweeper = self.shell.sweeper();
+        let sweeper = self.host.sweeper();
         Some(self.call(now, Call::Recover(Box::new(recovery), sweeper)))
     }
 
-    /// Takes a recovery back. A scan that was refused is told.
+    /// Takes a recovery back from its call, and reports a refused scan.
     pub(super) fn went_on(&mut self, recovery: Recovery, refused: Option<String>) {
         self.recoveries.push(recovery);
         if let Some(message) = refused {
@@ -150,15 +150,15 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         let is_blind = recovery.is_blind();
         match recovery.into_result() {
             Ok(recovered) => {
-                self.shell.release(dead, !recovered.kept.is_empty());
+                self.host.release(dead, !recovered.kept.is_empty());
                 self.events.push(Event::TasksWaiting);
                 if self.is_told(&recovered, now) {
                     self.report(WorkerEvent::Recovered(recovered));
                 }
             }
-            // The row and the lock file stay, so that somebody tries again.
+            // The row and the lock file stay, so that a worker tries again.
             Err(error) => {
-                self.shell.release(dead, true);
+                self.host.release(dead, true);
                 if is_blind {
                     let message = error.to_string();
                     return self.report(WorkerEvent::Blind { message });
@@ -168,17 +168,17 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         }
     }
 
-    /// Whether a recovery is reported: not where a worker extended its claims after all, and not each
-    /// time where the same tasks are kept again.
+    /// Returns true if a recovery is reported. Does not report a worker that extended its leases
+    /// after all, and rarely repeats that the same tasks are kept.
     fn is_told(&mut self, recovered: &Recovered, now: Now) -> bool {
         if !recovered.kept.is_empty() {
-            return self.put_off.put_off(recovered, now.boot);
+            return self.backoff.postpone(recovered, now.boot);
         }
-        self.put_off.is_over(recovered);
+        self.backoff.reset(recovered);
         !recovered.expired || !recovered.tasks.is_empty() || recovered.ended > 0
     }
 
-    /// When the first recovery that waits goes on.
+    /// Time at which the first waiting recovery continues.
     pub(super) fn next_recovery(&self, now: Now) -> Option<BootTime> {
         let waits = self.recoveries.iter().filter_map(|recovery| {
             if let RecoveryAction::Wait(until) = recovery.next(now) {

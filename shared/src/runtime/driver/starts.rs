@@ -1,4 +1,4 @@
-//! Starts what was claimed, if the claims still hold.
+//! Starts claimed tasks, if their claims still hold.
 
 use super::calls::UnderWay;
 use super::{Call, CallOf, Driver, Turn};
@@ -7,16 +7,16 @@ use crate::clock::Now;
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::end::Ending;
+use crate::runtime::host::{Batch, Host};
 use crate::runtime::protocol::{Action, Event};
-use crate::runtime::shell::{Batch, Shell};
 
-impl<Q: Queue, S: Shell> Driver<Q, S> {
-    /// Starts a task, and those to be started after it that the system starts together with it. A
-    /// worker that was stopped since its claim may have lost it: others found no process of its to
-    /// end, and the task may run elsewhere by now.
+impl<Q: Queue, S: Host> Driver<Q, S> {
+    /// Starts a task, together with following ones up to the size of a batch. A worker that was
+    /// stopped since the claim may have lost it: others found no process to end, and the task may
+    /// run elsewhere by now.
     pub(super) fn start(&mut self, first: ClaimedTask, now: Now) -> Turn<CallOf<S>> {
         let mut tasks = vec![first];
-        while tasks.len() < self.shell.together()
+        while tasks.len() < self.host.together()
             && let Some(Action::Start(_)) = self.pending.front()
         {
             if let Some(Action::Start(task)) = self.pending.pop_front() {
@@ -27,7 +27,7 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
         if tasks.iter().any(|task| !self.holds(task.claim, now)) {
             return self.call_about(now, Call::Confirm(tasks), Vec::new(), starting);
         }
-        let batch = self.shell.prepare(tasks, now);
+        let batch = self.host.prepare(tasks, now);
         if batch.is_quick() {
             self.started(batch.start());
             return Turn::Busy;
@@ -36,20 +36,20 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
     }
 
     fn holds(&self, claim: Claim, now: Now) -> bool {
-        self.pulse.as_ref().is_none_or(|pulse| {
-            let until = pulse.held_until(claim);
+        self.leases.as_ref().is_none_or(|leases| {
+            let until = leases.held_until(claim);
             until.is_some_and(|until| now.boot < until)
         })
     }
 
-    /// Starts the tasks whose claims hold, after all.
+    /// Starts the tasks whose claims still hold.
     pub(super) fn confirmed(&mut self, call: &UnderWay, tasks: Vec<(ClaimedTask, Result<bool>)>) {
         for (task, holds) in tasks.into_iter().rev() {
             let claim = task.claim;
             match holds {
                 Ok(true) => {
-                    if let Some(pulse) = &self.pulse {
-                        pulse.claimed(call.since.boot, &[claim]);
+                    if let Some(leases) = &self.leases {
+                        leases.claimed(call.since.boot, &[claim]);
                     }
                     self.pending.push_front(Action::Start(Box::new(task)));
                     continue;
@@ -58,15 +58,15 @@ impl<Q: Queue, S: Shell> Driver<Q, S> {
                     claim,
                     error: "its lease ran out before it was started".to_owned().into(),
                 }),
-                Err(_) => self.events.push(Event::Unsure(claim)),
+                Err(_) => self.events.push(Event::Unconfirmed(claim)),
             }
-            // What was prepared for it is nobody's now.
-            self.shell.signal(claim, Ending::Kill);
+            // Drops the inputs that were written for it.
+            self.host.signal(claim, Ending::Kill);
         }
     }
 
     pub(super) fn started(&mut self, started: <S::Batch as Batch>::Started) {
-        let adopted = self.shell.adopt(started).into_iter();
+        let adopted = self.host.adopt(started).into_iter();
         self.events
             .extend(adopted.map(|(claim, started)| match started {
                 Ok(at) => Event::Started { claim, at },

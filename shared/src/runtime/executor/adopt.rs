@@ -1,10 +1,10 @@
-//! Takes what was started into slots.
+//! Puts started tasks into slots.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::slots::{Job, Running};
-use super::source::Source;
+use super::event_source::EventSource;
+use super::slots::{Job, Occupant};
 use super::{Executor, StartError, WATCH_MS};
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::BootTime;
@@ -31,7 +31,7 @@ impl Executor {
         };
         pool.start(run, for_handler)?;
         let slot = self.free_slot();
-        self.slots[slot] = Some(Running {
+        self.slots[slot] = Some(Occupant {
             claim: task.claim,
             job: Job::Handler(cancelled),
         });
@@ -46,13 +46,13 @@ impl Executor {
         now: BootTime,
     ) -> Result<(), StartError> {
         let slot = self.free_slot();
-        if let Err(error) = self.add(process.pidfd(), Source::Child(slot)) {
+        if let Err(error) = self.add(process.pidfd(), EventSource::Child(slot)) {
             self.free.push(slot);
             return Err(process.abandon(error));
         }
-        self.unwatched.join(now, WATCH_MS, slot, claim);
-        self.young.join(now, MEMORY_MS, slot, claim);
-        self.slots[slot] = Some(Running {
+        self.unwatched.push(now, WATCH_MS, slot, claim);
+        self.young.push(now, MEMORY_MS, slot, claim);
+        self.slots[slot] = Some(Occupant {
             claim,
             job: Job::Command(process),
         });

@@ -1,4 +1,4 @@
-//! Follows what runs: reads its output, and takes its end.
+//! Follows running commands: reads their output and takes their ends.
 
 use std::os::fd::AsFd;
 
@@ -6,19 +6,19 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 
 use super::super::end::{End, Ended, Ending};
-use super::ages::Next;
-use super::slots::{Job, Over, Running, command, runs};
-use super::source::Source;
+use super::deadlines::Next;
+use super::event_source::EventSource;
+use super::slots::{EndedCommand, Job, Occupant, command, runs};
 use super::{Executor, KILLED_MS, WATCH_MS};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::output::Stream;
-use crate::runtime::capturing::Stored;
+use crate::runtime::capture_handle::Stored;
 use crate::runtime::child::Read;
 
 impl Executor {
-    /// Does what commands have become old enough for. Returns when the next one does.
-    pub(super) fn come_of_age(
+    /// Handles the deadlines that have passed. Returns the next one.
+    pub(super) fn handle_deadlines(
         &mut self,
         now: BootTime,
         ended: &mut Vec<Ended>,
@@ -29,25 +29,25 @@ impl Executor {
                 .unwatched
                 .next(now, |slot, claim| runs(slots, slot, claim))
             {
-                Next::Aged(slot, claim) => self.watch_or_retry(slot, claim, now, ended),
+                Next::Due(slot, claim) => self.watch_or_retry(slot, claim, now, ended),
                 Next::At(at) => break Some(at),
-                Next::Nobody => break None,
+                Next::Empty => break None,
             }
         };
         let show_at = loop {
             let slots = &self.slots;
             match self.young.next(now, |slot, claim| runs(slots, slot, claim)) {
-                Next::Aged(slot, _) => {
+                Next::Due(slot, _) => {
                     if let Some(process) = command(&mut self.slots, slot) {
-                        process.capture.came_due(&mut self.scribe);
+                        process.capture.came_due(&mut self.log_thread);
                     }
                 }
                 Next::At(at) => break Some(at),
-                Next::Nobody => break None,
+                Next::Empty => break None,
             }
         };
         let give_up_at = self.give_up(now, ended);
-        let look_at = self.look_at_survivors(now, ended);
+        let look_at = self.check_leftovers(now, ended);
         let logged_at = self.give_up_logs(now, ended);
         [watch_at, show_at, give_up_at, look_at, logged_at]
             .into_iter()
@@ -55,31 +55,31 @@ impl Executor {
             .min()
     }
 
-    /// Ends commands that exited long ago, and whose output others still hold. Returns when there is
-    /// the next one.
+    /// Ends commands that exited long ago while other processes hold their output open. Returns the
+    /// next deadline.
     fn give_up(&mut self, now: BootTime, ended: &mut Vec<Ended>) -> Option<BootTime> {
         let slots = &self.slots;
-        let (mut aged, mut next) = (Vec::new(), None);
+        let (mut due, mut next) = (Vec::new(), None);
         for line in [&mut self.open, &mut self.killed] {
             loop {
                 match line.next(now, |slot, claim| runs(slots, slot, claim)) {
-                    Next::Aged(slot, _) => aged.push(slot),
+                    Next::Due(slot, _) => due.push(slot),
                     Next::At(at) => {
                         next = next.into_iter().chain([at]).min();
                         break;
                     }
-                    Next::Nobody => break,
+                    Next::Empty => break,
                 }
             }
         }
-        for slot in aged {
+        for slot in due {
             self.end_command(slot, now, ended);
         }
         next
     }
 
-    /// Has a command's output read as it comes. If the system does not watch more pipes, what is
-    /// there is read now, and asked for again soon.
+    /// Watches a command's pipes. If the system does not watch more pipes, reads them now and tries
+    /// again soon.
     pub(super) fn watch_or_retry(
         &mut self,
         slot: usize,
@@ -91,14 +91,14 @@ impl Executor {
             return;
         }
         self.read_rest(slot, now);
-        self.unwatched.join(now, WATCH_MS, slot, claim);
+        self.unwatched.push(now, WATCH_MS, slot, claim);
         let process = command(&mut self.slots, slot);
         if process.is_some_and(|process| process.exited_at().is_some() && !process.is_open()) {
             self.end_command(slot, now, ended);
         }
     }
 
-    /// Has the system tell of a command's output; false if it does not watch more pipes.
+    /// Adds a command's pipes to the epoll. Returns false if the system does not watch more.
     fn watch_pipes(&mut self, slot: usize) -> bool {
         let Some(process) = command(&mut self.slots, slot) else {
             return true;
@@ -106,7 +106,7 @@ impl Executor {
         process.watched = true;
         let watch = |stream| {
             let pipe = process.pipe(stream)?;
-            match Source::Pipe(slot, stream).watch(&self.epoll, pipe.as_fd()) {
+            match EventSource::Pipe(slot, stream).watch(&self.epoll, pipe.as_fd()) {
                 Ok(()) | Err(Errno::EXIST) => None,
                 Err(error) => Some(error),
             }
@@ -117,13 +117,13 @@ impl Executor {
             .is_none()
     }
 
-    /// Takes what is in a command's pipes, without waiting.
+    /// Reads a command's pipes without waiting.
     fn read_rest(&mut self, slot: usize, now: BootTime) {
         let Some(process) = command(&mut self.slots, slot) else {
             return;
         };
         for stream in [Stream::Stdout, Stream::Stderr] {
-            if process.drain(stream, &mut self.buffer, now, &mut self.scribe) {
+            if process.drain(stream, &mut self.buffer, now, &mut self.log_thread) {
                 process.close(stream, &self.epoll);
             }
         }
@@ -135,7 +135,7 @@ impl Executor {
         };
         let (slots, free) = (&mut self.slots, &mut self.free);
         pool.take_done(&mut |claim, outcome| {
-            let running = |slot: &Option<Running>| matches!(slot, Some(own) if own.claim == claim);
+            let running = |slot: &Option<Occupant>| matches!(slot, Some(own) if own.claim == claim);
             if let Some(slot) = slots.iter().position(running) {
                 slots[slot] = None;
                 free.push(slot);
@@ -156,7 +156,7 @@ impl Executor {
         now: BootTime,
         ended: &mut Vec<Ended>,
     ) {
-        let (buffer, logs) = (&mut self.buffer, &mut self.scribe);
+        let (buffer, logs) = (&mut self.buffer, &mut self.log_thread);
         let Some(process) = command(&mut self.slots, slot) else {
             return;
         };
@@ -175,11 +175,11 @@ impl Executor {
         }
     }
 
-    /// The command itself has ended, which is when its task did. Its output ends with its last
-    /// writer: nearly always it has ended too, otherwise it is waited for.
+    /// Handles the exit of a command, which is the end of its task. Its output ends with its last
+    /// writer: nearly always that is the command, otherwise the executor waits.
     pub(super) fn child_exited(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
         self.read_rest(slot, now);
-        let Some(Some(Running { claim, job })) = self.slots.get_mut(slot) else {
+        let Some(Some(Occupant { claim, job })) = self.slots.get_mut(slot) else {
             return;
         };
         let Job::Command(process) = job else {
@@ -192,16 +192,16 @@ impl Executor {
         }
         let _ = epoll::delete(&self.epoll, process.pidfd());
         match process.ending() {
-            None => self.open.join(now, self.open_ms, slot, claim),
-            // Until it is killed, by whoever asked for its end.
+            None => self.open.push(now, self.open_ms, slot, claim),
+            // The worker kills it when its grace time is over.
             Some(Ending::Terminate) => {}
-            Some(Ending::Kill) => self.killed.join(now, KILLED_MS, slot, claim),
+            Some(Ending::Kill) => self.killed.push(now, KILLED_MS, slot, claim),
         }
         self.watch_or_retry(slot, claim, now, ended);
     }
 
     pub(super) fn end_command(&mut self, slot: usize, now: BootTime, ended: &mut Vec<Ended>) {
-        let Some(Some(Running { claim, job })) = self.slots.get_mut(slot) else {
+        let Some(Some(Occupant { claim, job })) = self.slots.get_mut(slot) else {
             return;
         };
         let Job::Command(process) = job else {
@@ -216,7 +216,7 @@ impl Executor {
         if let Some(process) = command(&mut self.slots, slot) {
             process.unwatch(&self.epoll);
         }
-        let Some(Running {
+        let Some(Occupant {
             job: Job::Command(process),
             ..
         }) = self.slots[slot].take()
@@ -224,12 +224,12 @@ impl Executor {
             return;
         };
         let told = process.ending().is_some().then(|| process.pid());
-        let (stored, record) = process.into_parts(&mut self.scribe);
+        let (stored, record) = process.into_parts(&mut self.log_thread);
         let (output, waits) = match stored {
             Stored::Output(output) => (output, false),
             Stored::Awaited => (None, true),
         };
-        let over = Over {
+        let over = EndedCommand {
             ended: Ended {
                 claim,
                 end,
@@ -242,7 +242,7 @@ impl Executor {
         if waits {
             self.await_log(slot, now, over);
         } else {
-            self.is_over(slot, now, over, ended);
+            self.finish_command(slot, now, over, ended);
         }
     }
 }

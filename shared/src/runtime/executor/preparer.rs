@@ -1,5 +1,5 @@
-//! A thread for what takes too long beside the worker's own tasks: to write what a command is given
-//! of very many tasks, and to remove what commands were given.
+//! Thread for slow work on input folders: it writes those with very many outputs, and removes
+//! folders of ended commands.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::super::eventfd::{new_bell, silence};
+use super::super::eventfd::{clear, new_eventfd};
 use super::super::inputs::{Inputs, Remover, Source};
 use super::super::shortage::{failure, no_thread};
 use super::StartError;
@@ -19,23 +19,24 @@ use crate::error::{Error, Result};
 use crate::panics::panicked;
 use crate::sidecar::files;
 
-/// What a command is given, or why it cannot be; nothing where nobody wants it any more.
+/// Inputs of a command, or the reason why they cannot be written; `None` if they are no longer
+/// wanted.
 pub(super) type Prepared = Result<Option<Inputs>, StartError>;
 
-/// The thread, which is started when it is first needed and ends with this. What it writes is
-/// written for one command after the other.
+/// Handle to the thread, which is started when it is first needed and ends with the handle. It
+/// works on one folder at a time.
 #[derive(Debug)]
 pub(super) struct Preparer {
-    work: Sender<Work>,
-    queue: Receiver<Work>,
+    work: Sender<FolderRequest>,
+    queue: Receiver<FolderRequest>,
     report: Sender<(ClaimedTask, Prepared)>,
     done: Receiver<(ClaimedTask, Prepared)>,
-    bell: Arc<OwnedFd>,
+    eventfd: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-enum Work {
+enum FolderRequest {
     Prepare(Box<ClaimedTask>, Arc<AtomicBool>),
     Remove(PathBuf),
     End,
@@ -43,7 +44,7 @@ enum Work {
 
 impl Preparer {
     pub(super) fn new() -> Result<Self> {
-        let bell = new_bell()?;
+        let eventfd = new_eventfd()?;
         let (work, queue) = unbounded();
         let (report, done) = unbounded();
         Ok(Self {
@@ -51,17 +52,17 @@ impl Preparer {
             queue,
             report,
             done,
-            bell: Arc::new(bell),
+            eventfd: Arc::new(eventfd),
             thread: None,
         })
     }
 
-    /// Readable once something is prepared.
-    pub(super) fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+    /// Eventfd that is readable once a folder is written.
+    pub(super) fn eventfd(&self) -> BorrowedFd<'_> {
+        self.eventfd.as_fd()
     }
 
-    /// Has the thread write what the task's command is given, unless `cancelled` is set first.
+    /// Has the thread write the inputs of a task, unless `cancelled` is set first.
     ///
     /// # Errors
     /// [`StartError::Shortage`] if there is no thread.
@@ -75,7 +76,10 @@ impl Preparer {
             .map_err(|error| no_thread("no thread to hand it its inputs", &error))?;
         if self
             .work
-            .send(Work::Prepare(Box::new(task), Arc::clone(cancelled)))
+            .send(FolderRequest::Prepare(
+                Box::new(task),
+                Arc::clone(cancelled),
+            ))
             .is_err()
         {
             unreachable!("both ends of the channel are here");
@@ -83,21 +87,21 @@ impl Preparer {
         Ok(())
     }
 
-    /// What removes folders; without a thread, whoever drops them does.
+    /// Returns a remover of folders; `None` if there is no thread, so that the owner removes them.
     pub(super) fn remover(&mut self, source: &Arc<dyn Source>) -> Option<Remover> {
         self.need_thread(source).ok()?;
         Some(self.removes())
     }
 
-    /// Has folders removed by the thread.
+    /// Creates a remover that sends folders to the thread.
     fn removes(&self) -> Remover {
         let work = self.work.clone();
-        Remover::new(move |folder| work.send(Work::Remove(folder.to_owned())).is_ok())
+        Remover::new(move |folder| work.send(FolderRequest::Remove(folder.to_owned())).is_ok())
     }
 
-    /// Silences the bell and takes what is prepared.
+    /// Clears the eventfd and takes the written inputs.
     pub(super) fn take_done(&self) -> impl Iterator<Item = (ClaimedTask, Prepared)> {
-        silence(&self.bell);
+        clear(&self.eventfd);
         self.done.try_iter()
     }
 
@@ -107,21 +111,21 @@ impl Preparer {
         }
         let (queue, report) = (self.queue.clone(), self.report.clone());
         let remover = self.removes();
-        let (source, bell) = (Arc::clone(source), Arc::clone(&self.bell));
+        let (source, eventfd) = (Arc::clone(source), Arc::clone(&self.eventfd));
         let run = move || {
             for work in queue {
                 match work {
-                    Work::Prepare(task, cancelled) => {
+                    FolderRequest::Prepare(task, cancelled) => {
                         let prepared = prepare(&*source, &task, &cancelled).map(|inputs| {
                             inputs.map(|inputs| inputs.removed_by(Some(remover.clone())))
                         });
-                        // Nobody takes it from a worker that has ended.
+                        // The receiver is gone if the worker has ended.
                         let _ = report.send((*task, prepared));
-                        let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
+                        let _ = rustix::io::write(&eventfd, &1_u64.to_ne_bytes());
                     }
-                    // What cannot be removed is swept later.
-                    Work::Remove(folder) => drop(files::remove_folder(&folder)),
-                    Work::End => return,
+                    // A later sweep removes what is left.
+                    FolderRequest::Remove(folder) => drop(files::remove_folder(&folder)),
+                    FolderRequest::End => return,
                 }
             }
         };
@@ -132,9 +136,9 @@ impl Preparer {
 }
 
 impl Drop for Preparer {
-    /// Waits until everything is removed that was to be.
+    /// Waits until all folders are removed.
     fn drop(&mut self) {
-        let _ = self.work.send(Work::End);
+        let _ = self.work.send(FolderRequest::End);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -152,10 +156,10 @@ fn prepare(source: &dyn Source, task: &ClaimedTask, cancelled: &AtomicBool) -> P
     }
 }
 
-/// Why a command cannot be started without what it is to be given.
+/// Reason why a command is not started without its inputs.
 const NOT_GIVEN: &str = "the outputs of its dependencies cannot be handed to it";
 
-/// The same, for the reason the engine or the disk gave.
+/// Error for a command whose inputs cannot be written.
 pub(super) fn not_given(error: &Error) -> StartError {
     failure(NOT_GIVEN, error)
 }

@@ -8,77 +8,77 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::super::child::Process;
-use super::super::command::Surroundings;
+use super::super::command::CommandDefaults;
 use super::StartError;
-use super::given::Given;
+use super::command_inputs::CommandInputs;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, SystemClock};
 use crate::panics::panicked;
-use crate::runtime::shell::{Batch, StartResult};
+use crate::runtime::host::{Batch, StartResult};
 
-/// A command to be started.
+/// Order to start a command.
 #[derive(Debug)]
-pub(super) struct Order {
-    /// Which of several it is.
-    pub(super) place: usize,
+pub(super) struct StartOrder {
+    /// Index in the batch.
+    pub(super) index: usize,
     pub(super) task: ClaimedTask,
-    pub(super) given: Given,
+    pub(super) inputs: CommandInputs,
     pub(super) now: BootTime,
 }
 
-impl Order {
-    fn carry_out(self, surroundings: &Surroundings) -> Done {
-        let place = self.place;
-        // A thread that ended here would be waited for without an end.
-        let began = catch_unwind(AssertUnwindSafe(|| self.begin(surroundings)));
+impl StartOrder {
+    fn carry_out(self, defaults: &CommandDefaults) -> Done {
+        let index = self.index;
+        // If the thread ended by a panic, its result would be awaited for ever.
+        let began = catch_unwind(AssertUnwindSafe(|| self.begin(defaults)));
         let said = |panic: Box<dyn Any + Send>| {
             let what = panicked(&*panic);
             Err(format!("to start it failed with a bug: {what}").into())
         };
-        (place, began.unwrap_or_else(said))
+        (index, began.unwrap_or_else(said))
     }
 
-    fn begin(self, surroundings: &Surroundings) -> Result<Began, StartError> {
-        let inputs = match self.given {
-            Given::Nothing => None,
-            Given::Inputs(inputs) => Some(inputs),
-            Given::Outputs(outputs) => match outputs.few(self.task.claim)? {
+    fn begin(self, defaults: &CommandDefaults) -> Result<Began, StartError> {
+        let inputs = match self.inputs {
+            CommandInputs::None => None,
+            CommandInputs::Prepared(inputs) => Some(inputs),
+            CommandInputs::Unread(outputs) => match outputs.prepare_few(self.task.claim)? {
                 Some(inputs) => Some(inputs),
                 None => return Ok(Began::Waits(Box::new(self.task))),
             },
         };
         let at = SystemClock.now().boot;
-        let process = Process::start(&self.task, self.now, surroundings, inputs)?;
+        let process = Process::start(&self.task, self.now, defaults, inputs)?;
         Ok(Began::Runs(Box::new(process), at))
     }
 }
 
-/// How far a command has come.
+/// Result of an order.
 #[derive(Debug)]
 pub(super) enum Began {
-    /// It was started then.
+    /// The command was started at this time.
     Runs(Box<Process>, BootTime),
-    /// Its inputs are yet to be prepared.
+    /// The command's inputs have to be written first.
     Waits(Box<ClaimedTask>),
 }
 
-/// What became of an [`Order`], by its place.
+/// Result of a [`StartOrder`], with its index.
 type Done = (usize, Result<Began, StartError>);
 
-/// Tasks to be started, away from the executor: a program may take long to load.
+/// Tasks to be started. They need no access to the executor, since a program may take long to load.
 #[derive(Debug)]
-pub struct Commands {
+pub struct CommandBatch {
     pub(super) now: BootTime,
     pub(super) claims: Vec<Claim>,
-    /// What is known of some already.
+    /// Results that are known already.
     pub(super) known: Vec<(Claim, StartResult)>,
-    pub(super) orders: Vec<Order>,
+    pub(super) orders: Vec<StartOrder>,
     pub(super) spawner: Option<Spawner>,
 }
 
-/// Tasks that were started, or not.
+/// Results of a batch.
 #[derive(Debug)]
-pub struct Started {
+pub struct StartedBatch {
     pub(super) now: BootTime,
     pub(super) claims: Vec<Claim>,
     pub(super) known: Vec<(Claim, StartResult)>,
@@ -86,14 +86,14 @@ pub struct Started {
     pub(super) spawner: Option<Spawner>,
 }
 
-impl Batch for Commands {
-    type Started = Started;
+impl Batch for CommandBatch {
+    type Started = StartedBatch;
 
     fn is_quick(&self) -> bool {
         self.orders.is_empty()
     }
 
-    fn start(self) -> Started {
+    fn start(self) -> StartedBatch {
         let Self {
             now,
             claims,
@@ -105,7 +105,7 @@ impl Batch for Commands {
             Some(spawner) => spawner.start(orders),
             None => unreachable!("there is one batch at a time"),
         };
-        Started {
+        StartedBatch {
             now,
             claims,
             known,
@@ -115,23 +115,23 @@ impl Batch for Commands {
     }
 }
 
-/// A second thread that starts commands beside the worker's own. It ends with the spawner.
+/// Starts commands on the worker's thread and a second one, which ends with the spawner.
 #[derive(Debug)]
 pub(super) struct Spawner {
-    surroundings: Arc<Surroundings>,
-    orders: Sender<Order>,
-    taken: Receiver<Order>,
+    defaults: Arc<CommandDefaults>,
+    orders: Sender<StartOrder>,
+    taken: Receiver<StartOrder>,
     done: Sender<Done>,
     started: Receiver<Done>,
     has_thread: bool,
 }
 
 impl Spawner {
-    pub(super) fn new(surroundings: Surroundings) -> Self {
+    pub(super) fn new(defaults: CommandDefaults) -> Self {
         let (orders, taken) = unbounded();
         let (done, started) = unbounded();
         Self {
-            surroundings: Arc::new(surroundings),
+            defaults: Arc::new(defaults),
             orders,
             taken,
             done,
@@ -140,13 +140,13 @@ impl Spawner {
         }
     }
 
-    /// What commands are started with. A spawner that has a thread already goes on as it began.
-    pub(super) fn surroundings(&mut self) -> Option<&mut Surroundings> {
-        Arc::get_mut(&mut self.surroundings)
+    /// Common settings of commands; `None` once the second thread runs.
+    pub(super) fn defaults(&mut self) -> Option<&mut CommandDefaults> {
+        Arc::get_mut(&mut self.defaults)
     }
 
-    /// Starts all of them, and returns once all are started or refused, in no particular order.
-    pub(super) fn start(&mut self, orders: Vec<Order>) -> Vec<Done> {
+    /// Carries out all orders. Returns when all are done, in no particular order.
+    pub(super) fn start(&mut self, orders: Vec<StartOrder>) -> Vec<Done> {
         let count = orders.len();
         if count > 1 && !self.has_thread {
             self.has_thread = self.add_thread();
@@ -157,9 +157,9 @@ impl Spawner {
             }
         }
         let mut started = Vec::with_capacity(count);
-        // What is left in the channel belongs to whoever is free first.
+        // Each thread takes the next order when it is free.
         while let Ok(order) = self.taken.try_recv() {
-            started.push(order.carry_out(&self.surroundings));
+            started.push(order.carry_out(&self.defaults));
         }
         while started.len() < count {
             match self.started.recv() {
@@ -170,15 +170,15 @@ impl Spawner {
         started
     }
 
-    /// Without a second thread the worker's own starts everything.
+    /// Starts the second thread. If the system refuses, the worker's thread starts everything.
     fn add_thread(&self) -> bool {
-        let surroundings = Arc::clone(&self.surroundings);
+        let defaults = Arc::clone(&self.defaults);
         let (taken, done) = (self.taken.clone(), self.done.clone());
         std::thread::Builder::new()
             .name("queue-spawn".to_owned())
             .spawn(move || {
                 for order in taken {
-                    if done.send(order.carry_out(&surroundings)).is_err() {
+                    if done.send(order.carry_out(&defaults)).is_err() {
                         return;
                     }
                 }

@@ -15,7 +15,7 @@ use crate::sidecar::files::{Folder, split};
 use crate::task::{Task, TaskId};
 use crate::workflow::Condition;
 
-/// An entry of `index.json`.
+/// Entry of `index.json`.
 #[derive(Serialize)]
 struct Entry<'a> {
     id: i64,
@@ -27,26 +27,26 @@ struct Entry<'a> {
     reason: Option<&'static str>,
     stdout_bytes: usize,
     stderr_bytes: usize,
-    /// What was left out of both when they were kept.
+    /// Bytes that were left out of both streams when they were stored.
     omitted_bytes: u64,
     given_up: bool,
 }
 
-/// A folder that is being filled.
+/// Writer of a folder of inputs.
 pub(super) struct Writer {
     inputs: Inputs,
     folder: Folder,
     index: BufWriter<File>,
-    /// What goes before the next entry.
+    /// Text before the next entry.
     separator: &'static str,
-    /// A file that holds nothing, once there is one.
+    /// Name of an empty file, once there is one.
     empty: Option<String>,
-    /// Bytes that variables may still take.
+    /// Bytes that are left for variables.
     room: usize,
 }
 
 impl Writer {
-    /// Makes the folder, and the one it lies in if that is the first.
+    /// Creates the folder, and its parent if it is missing.
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
         let (parent, name) = split(&path)?;
         let (sidecar, parent) = split(parent)?;
@@ -99,8 +99,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Files without content are one file with many names: most commands write to one stream at
-    /// most, and a name costs a quarter of a file.
+    /// Writes a file. Empty files are hard links to one file: most commands write to one stream at
+    /// most, and a link costs a quarter of a file.
     fn write(&mut self, name: String, content: &[u8]) -> io::Result<()> {
         if !content.is_empty() {
             return self.folder.new_file(name.as_ref())?.write_all(content);
@@ -110,14 +110,14 @@ impl Writer {
         {
             return Ok(());
         }
-        // The first one, or one more name than a file may have.
+        // The first empty file, or one more link than a file may have.
         self.folder.new_file(name.as_ref())?;
         self.empty = Some(name);
         Ok(())
     }
 
-    /// A variable holds what `$(…)` would: everything but the newlines at the end. What it cannot
-    /// hold whole has none.
+    /// Adds a variable with the value that `$(…)` would have: everything but the newlines at the
+    /// end. An output that does not fit gets no variable.
     fn add_variable(&mut self, task: TaskId, parts: Parts) {
         let mut value = parts.stdout;
         let end = value.iter().rposition(|byte| *byte != b'\n');
@@ -144,7 +144,7 @@ impl Writer {
     }
 }
 
-/// An output's two streams.
+/// Two streams of an output.
 #[derive(Default)]
 struct Parts {
     stdout: Vec<u8>,
@@ -213,9 +213,9 @@ mod tests {
         }
     }
 
-    /// Folder and variables for these outputs, of tasks 1, 2 and so on.
-    fn prepared(place: &Path, outputs: &[Output]) -> Inputs {
-        let mut writer = Writer::create(place.join("inputs/9.1")).unwrap();
+    /// Writes the inputs for these outputs, of tasks 1, 2 and so on.
+    fn prepared(directory: &Path, outputs: &[Output]) -> Inputs {
+        let mut writer = Writer::create(directory.join("inputs/9.1")).unwrap();
         for (id, output) in (1..).zip(outputs) {
             writer.add(&task(id), Condition::Any, output).unwrap();
         }
@@ -223,8 +223,8 @@ mod tests {
     }
 
     fn variables(outputs: &[Output]) -> Vec<(String, Vec<u8>)> {
-        let place = tempfile::tempdir().unwrap();
-        let inputs = prepared(place.path(), outputs);
+        let directory = tempfile::tempdir().unwrap();
+        let inputs = prepared(directory.path(), outputs);
         let variables = inputs.variables().iter();
         variables
             .map(|(name, value)| (name.clone(), value.as_bytes().to_owned()))
@@ -233,13 +233,13 @@ mod tests {
 
     #[test]
     fn files_hold_every_byte_and_the_index_says_the_rest() {
-        let place = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut output = stdout(b"a\0\xff\n");
         output.push(Stream::Stderr, b"oops");
         output.push_omitted(7);
         output.push(Stream::Stdout, b"z");
         output.push_given_up();
-        let inputs = prepared(place.path(), &[output, Output::default()]);
+        let inputs = prepared(directory.path(), &[output, Output::default()]);
         let read = |name: &str| std::fs::read(inputs.folder().join(name)).unwrap();
         assert_eq!(read("1.out"), b"a\0\xff\nz");
         assert_eq!(read("1.err"), b"oops");
@@ -265,17 +265,17 @@ mod tests {
     /// Root wrote the outputs of a user's tasks wherever a link in that user's folder led.
     #[test]
     fn no_folder_is_made_behind_a_link() {
-        let place = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(elsewhere.path(), place.path().join("inputs")).unwrap();
-        assert!(Writer::create(place.path().join("inputs/9.1")).is_err());
+        std::os::unix::fs::symlink(elsewhere.path(), directory.path().join("inputs")).unwrap();
+        assert!(Writer::create(directory.path().join("inputs/9.1")).is_err());
         assert_eq!(elsewhere.path().read_dir().unwrap().count(), 0);
     }
 
     #[test]
     fn without_dependencies_left_the_index_is_empty() {
-        let place = tempfile::tempdir().unwrap();
-        let inputs = prepared(place.path(), &[]);
+        let directory = tempfile::tempdir().unwrap();
+        let inputs = prepared(directory.path(), &[]);
         let index = std::fs::read_to_string(inputs.folder().join("index.json"));
         assert_eq!(index.unwrap(), "[]\n");
     }

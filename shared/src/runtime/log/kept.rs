@@ -1,4 +1,4 @@
-//! What a task wrote, from wherever it is kept: a log file, or the database.
+//! Output of a task, from its log file or from the database.
 
 use super::{LogError, LogReader};
 use crate::error::{Error, Result};
@@ -8,8 +8,8 @@ use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
-/// What the task's last claim wrote: its log file if it has one, else what was stored. Of one that
-/// runs and has no file yet, nothing is known: what is stored is of the one before.
+/// Reads the output of the task's last claim: its log file if there is one, else the stored output.
+/// Returns `None` for a running task without a log file: the stored output is of an earlier claim.
 ///
 /// # Errors
 /// As [`Queue::output`], and when the log file cannot be read.
@@ -21,7 +21,7 @@ pub(crate) fn last_output<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Out
     }
 }
 
-/// Those of these tasks that there are, in this order, each with its last output.
+/// Reads those of the tasks that exist, in this order, each with its last output.
 ///
 /// # Errors
 /// When the database or a log cannot be read.
@@ -37,8 +37,9 @@ pub fn last_outputs<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<Vec<(Task, Op
     Ok(found)
 }
 
-/// The log file of the task's last claim. An attempt that did not count has left its log under
-/// the next number unless the task was retried since; whether a file is of this claim is told by the token it begins with.
+/// Reads the log file of the task's last claim. An attempt that did not count has left its log
+/// under the next number, unless the task was retried since. The token at the beginning of a file
+/// shows the claim that wrote it.
 fn claim_log<Q: Queue>(queue: &Q, task: &Task) -> Result<Option<Output>, LogError> {
     let sidecar = Sidecar::at(queue.coordination().folder());
     for attempt in [task.attempt, task.attempt.saturating_add(1)] {

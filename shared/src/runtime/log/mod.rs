@@ -1,11 +1,12 @@
-//! Log files, `<db>.d/log/ID.ATTEMPT`: everything a longer command writes, head and tail kept.
+//! Log files, `<db>.d/log/ID.ATTEMPT`: the output of longer commands, of which head and tail are
+//! kept.
 //!
-//! A file is frames as in [`crate::output`], beginning with the token of the claim that wrote it,
-//! so that an attempt that was handed back and runs again is told from the one before. It only
-//! grows, until what follows its head exceeds [`TAIL_AREA_BYTES`]: then a new file with the same
-//! head, one omission and the last [`TAIL_BYTES`] takes its place in one step. A reader that has
-//! the old file open sees that it has no name any more, and finds its place in the new one by
-//! position.
+//! A file consists of frames as in [`crate::output`]. It begins with the token of the claim that
+//! wrote it, which distinguishes an attempt that was returned and runs again from the one before.
+//! It only grows, until the bytes after its head exceed [`TAIL_AREA_BYTES`]: then a new file with
+//! the same head, one omission and the last [`TAIL_BYTES`] replaces it atomically. A reader that
+//! has the old file open notices that the file has no name any more, and continues in the new one
+//! at its position.
 
 mod kept;
 mod reader;
@@ -24,5 +25,5 @@ pub(super) use writer::LogWriter;
 pub const HEAD_BYTES: usize = 64 << 10;
 /// Bytes of output kept from the end.
 pub const TAIL_BYTES: usize = 64 << 10;
-/// Bytes a file may grow beyond its head before it is shortened.
+/// Bytes that a file may grow beyond its head before it is shortened.
 pub const TAIL_AREA_BYTES: u64 = 2 << 20;

@@ -1,4 +1,4 @@
-//! Reading a log file while it grows and is replaced.
+//! Reader of a log file that grows and may be replaced meanwhile.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,43 +13,43 @@ use crate::sidecar::files;
 pub struct LogReader {
     path: PathBuf,
     file: Option<File>,
-    /// What was read of the file and is not a whole frame yet.
+    /// Bytes that were read and are not a whole frame yet.
     unread: Vec<u8>,
     /// Bytes of the file before `unread`.
     offset: u64,
-    /// The token the file begins with.
+    /// Token at the beginning of the file.
     token: Option<u64>,
-    /// The position in the file, and how far the caller has come.
+    /// Position in the output, and the position up to which the caller has it.
     position: u64,
     given: u64,
 }
 
-/// What can go wrong with a log file.
+/// Error of a log file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
     /// The system refused.
     #[error("cannot read {}: {source}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
-    /// The file is no log, or not any more.
+    /// The file is not a log, or is damaged.
     #[error("{}: {source}", path.display())]
     Damaged {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where.
+        /// Position of the damage.
         #[source]
         source: Damaged,
     },
 }
 
 impl LogReader {
-    /// A reader of the log at `path`, which need not exist yet.
+    /// Creates a reader of the log at `path`, which need not exist yet.
     pub fn new(path: PathBuf) -> Self {
         Self {
             path,
@@ -62,22 +62,22 @@ impl LogReader {
         }
     }
 
-    /// Hands every piece that is new since the last call to `piece`, in order; on the first call,
-    /// everything. Pieces that were left out before they could be read are told of as omitted. A
-    /// file written by another claim is read from its beginning. A frame that is not whole yet is
+    /// Passes every piece that is new since the last call to `piece`, in order; on the first call,
+    /// all pieces. Pieces that were dropped from the file before they were read are passed as
+    /// omitted. A file written by another claim is read from its beginning. An incomplete frame is
     /// left for the next call. At most 128 KiB are held in memory.
     ///
-    /// Returns whether there is a file.
+    /// Returns true if there is a file.
     ///
     /// # Errors
-    /// [`LogError`]; what was handed on before is good.
+    /// [`LogError`]; the pieces passed before are valid.
     pub fn read(&mut self, mut piece: impl FnMut(Chunk<'_>)) -> Result<bool, LogError> {
         loop {
             if self.file.is_none() && !self.open()? {
                 return Ok(false);
             }
-            // Whoever takes the name away writes to the file no more: looking first and reading
-            // then misses nothing.
+            // Nobody writes to a file that has lost its name: to check first and read then misses
+            // nothing.
             let replaced = self.is_replaced()?;
             self.read_file(&mut piece)?;
             if !replaced {
@@ -87,7 +87,7 @@ impl LogReader {
         }
     }
 
-    /// The fencing token of the claim that wrote what was read last; `None` before anything was.
+    /// Fencing token of the claim that wrote the file read last; `None` before the first read.
     pub fn token(&self) -> Option<u64> {
         self.token
     }
@@ -169,7 +169,7 @@ impl LogReader {
                     });
                 }
             }
-            // The last frame of a file that is not replaced any more: it is met once.
+            // The last frame of a file that is not replaced any more, so it is read once.
             Frame::Omitted(0) => piece(Chunk::GivenUp),
             Frame::Omitted(bytes) => {
                 let known = self.advance(bytes);
@@ -180,7 +180,7 @@ impl LogReader {
         }
     }
 
-    /// Moves on by `bytes`; returns how many of them the caller has already.
+    /// Advances by `bytes`. Returns the number of them that the caller has already.
     fn advance(&mut self, bytes: u64) -> u64 {
         let known = self.given.saturating_sub(self.position).min(bytes);
         self.position = self.position.saturating_add(bytes);

@@ -13,7 +13,7 @@ fn log() -> (tempfile::TempDir, PathBuf, LogWriter) {
     (folder, path, writer)
 }
 
-/// What a reader got: bytes with their stream, and gaps with their length.
+/// Pieces that a reader passed on: bytes with their stream, and gaps with their length.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Seen {
     bytes: Vec<(Stream, u8)>,
@@ -88,13 +88,13 @@ proptest! {
             writer.append(Stream::Stdout, &[b'a'; 90]);
         }
         let mut bytes = std::fs::read(&path).unwrap();
-        if let Some(place) = bytes.get_mut(at) {
-            *place = byte;
+        if let Some(slot) = bytes.get_mut(at) {
+            *slot = byte;
         }
         bytes.truncate(cut);
         std::fs::write(&path, &bytes).unwrap();
         let mut seen = Seen::default();
-        // Damage or not: what was read lies within the file.
+        // Damaged or not, the bytes read lie within the file.
         let _ = seen.take(&mut LogReader::new(path));
         prop_assert!(seen.bytes.len() <= bytes.len());
     }
@@ -155,7 +155,7 @@ fn a_file_of_another_claim_is_read_from_its_beginning() {
 fn a_file_that_cannot_be_shortened_is_cut_after_its_head() {
     let (folder, path, mut writer) = log();
     writer.append(Stream::Stdout, &vec![b'h'; HEAD_BYTES]);
-    // A folder in the place of the new file.
+    // A folder with the name of the new file.
     std::fs::create_dir(folder.path().join("7.1.new")).unwrap();
     let total = HEAD_BYTES as u64 + 3 * TAIL_AREA_BYTES;
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Writing a log file and keeping it short.
+//! Writer of a log file, which keeps the file short.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,37 +15,37 @@ use crate::output::{
 };
 use crate::sidecar::files::{Folder, split};
 
-/// Writes one log file. Whatever goes wrong, the command is not held up: what could not be
-/// written is left out, and the file says so as soon as it can be written again.
+/// Writer of one log file. An error never delays the command: bytes that could not be written are
+/// left out, and the file records the gap as soon as it can be written again.
 #[derive(Debug)]
 pub(in crate::runtime) struct LogWriter {
     path: PathBuf,
     file: File,
-    /// Bytes of whole frames in the file.
+    /// Bytes of complete frames in the file.
     pub(super) length: u64,
-    /// Bytes of output in the head, and of frames once it is full.
+    /// Bytes of output in the head. Below, the bytes of its frames.
     head: usize,
     pub(super) head_length: u64,
-    /// Bytes of output after the head, left out or not.
+    /// Bytes of output after the head, written or left out.
     tail: u64,
-    /// Bytes left out that the file does not tell of yet.
+    /// Bytes left out that the file does not record yet.
     lost: u64,
-    /// Two places at least [`TAIL_BYTES`] apart, the later one first: the last [`TAIL_BYTES`]
-    /// begin after the earlier one and not far from it.
+    /// Two positions at least [`TAIL_BYTES`] apart, the later one first: the last [`TAIL_BYTES`]
+    /// begin shortly after the earlier one.
     marks: [Mark; 2],
 }
 
-/// A place between two frames after the head.
+/// Position between two frames after the head.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
-    /// Bytes of the file before it.
+    /// Bytes of the file before the position.
     offset: u64,
-    /// Bytes of output between the head and it.
+    /// Bytes of output between the head and the position.
     tail: u64,
 }
 
 impl LogWriter {
-    /// Creates the file, in the place of an earlier one.
+    /// Creates the file, replacing an earlier one.
     pub(in crate::runtime) fn create(path: PathBuf, token: i64) -> io::Result<Self> {
         let (folder, name) = split(&path)?;
         let file = create(&Folder::open(folder)?, name)?;
@@ -90,7 +90,7 @@ impl LogWriter {
         }
     }
 
-    /// The head ends here, so far.
+    /// Moves the end of the head to here.
     fn end_head(&mut self) {
         if self.lost > 0 {
             self.head = HEAD_BYTES;
@@ -122,12 +122,12 @@ impl LogWriter {
         }
     }
 
-    /// Notes that no more was read, after [`finish`](Self::finish).
+    /// Records that the rest was not read. Called after [`finish`](Self::finish).
     pub(in crate::runtime) fn give_up(&mut self) {
         let mut frame = Vec::new();
         push_header(&mut frame, b'x', 0);
         if self.file.write_all(&frame).is_err() {
-            // Half a frame is damage.
+            // An incomplete frame would count as damage.
             let _ = self.file.set_len(self.length);
         }
     }
@@ -144,14 +144,14 @@ impl LogWriter {
             self.length += whole as u64;
             self.lost = 0;
         } else {
-            // Half a frame would hide every later one.
+            // An incomplete frame would hide all later ones.
             let _ = self.file.set_len(self.length);
             self.lost += bytes.len() as u64;
         }
     }
 
-    /// Puts a file with head, omission and tail in this one's place; where that fails, cuts
-    /// everything after the head.
+    /// Replaces the file by one with head, omission and tail. If that fails, truncates it after the
+    /// head.
     fn shorten(&mut self) {
         if self.replace().is_err() && self.file.set_len(self.head_length).is_ok() {
             self.length = self.head_length;
@@ -198,8 +198,9 @@ impl LogWriter {
     }
 }
 
-/// The frames of `area` without its first `drop` bytes of output; neighbours of one stream are
-/// merged, so that a command that writes single bytes does not fill the file with headers.
+/// Returns the frames of `area` without its first `drop` bytes of output. Adjacent pieces of one
+/// stream are merged, so that a command that writes single bytes does not fill the file with
+/// headers.
 fn last(area: &[u8], drop: u64) -> io::Result<Output> {
     let damaged = |_| io::Error::from(io::ErrorKind::InvalidData);
     let mut left = drop;
@@ -225,7 +226,8 @@ fn last(area: &[u8], drop: u64) -> io::Result<Output> {
     Ok(kept)
 }
 
-/// Creates the file, in the place of an earlier one. It may be cut while it is written to.
+/// Creates the file, replacing an earlier one. It is opened to append, so that it can be truncated
+/// meanwhile.
 fn create(folder: &Folder, name: &OsStr) -> io::Result<File> {
     let created = folder.new_file(name).or_else(|error| {
         if error.kind() != io::ErrorKind::AlreadyExists {

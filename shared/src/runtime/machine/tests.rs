@@ -1,13 +1,13 @@
-//! The machine alone: events in, actions out.
+//! Tests of the machine alone: events in, actions out.
 
-mod looks;
-mod meanwhile;
+mod during_calls;
+mod polls;
 mod refusals;
 mod shortage;
 mod stopping;
 
 use super::super::end::{End, Ended, Ending};
-use super::super::heart::News;
+use super::super::leases::LeaseNotice;
 use super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
 use super::Machine;
 use crate::claim::{Claim, ClaimedTask, Claims, Held, WorkerId};
@@ -58,7 +58,7 @@ fn started(id: i64, millis: i64) -> Event {
     }
 }
 
-/// An end after everything that was asked before.
+/// End after all requests before.
 fn ended(id: i64, end: End) -> Event {
     Event::Ended(Ended {
         claim: task(id).claim,
@@ -74,7 +74,7 @@ fn busy() -> Error {
     }
 }
 
-/// A machine that has looked at everything once and wants to claim.
+/// Machine that has read everything once and wants to claim.
 fn machine(slots: usize) -> Machine {
     let config = Config {
         slots,
@@ -86,7 +86,7 @@ fn machine(slots: usize) -> Machine {
     machine
 }
 
-/// A machine that runs these tasks, with one slot for each.
+/// Machine that runs these tasks, with one slot for each.
 fn running(ids: &[i64]) -> Machine {
     let mut machine = machine(ids.len());
     let step = machine.step(at(0), [claimed(ids.iter().copied())]);
@@ -173,7 +173,7 @@ fn a_full_worker_takes_its_mark_away_and_passes_the_wake_on() {
     machine.step(at(0), [claimed([])]);
     let step = machine.step(at(0), [claimed([1])]);
     assert_eq!(idle(&step), Some(false));
-    let passes = |action: &Action| matches!(action, Action::PassOn);
+    let passes = |action: &Action| matches!(action, Action::WakeAnother);
     assert!(step.actions.iter().any(passes));
     assert_eq!(limit(&step), None);
     let step = self::machine(1).step(at(0), [Event::Stop]);
@@ -266,9 +266,9 @@ fn a_timeout_terminates_then_kills() {
 fn a_lost_claim_is_killed_and_not_reported() {
     let mut machine = running(&[1]);
     let step = machine.step(at(1), [Event::CancelRequested]);
-    let asks = |action: &Action| matches!(action, Action::AskAfter(_));
+    let asks = |action: &Action| matches!(action, Action::CheckClaims(_));
     assert!(step.actions.iter().any(asks));
-    let step = machine.step(at(1), [Event::Heard(Ok(vec![Held::Lost]))]);
+    let step = machine.step(at(1), [Event::ClaimsChecked(Ok(vec![Held::Lost]))]);
     assert_eq!(signals(&step), [(1, Ending::Kill)]);
     let step = machine.step(at(2), [ended(1, End::Signalled(9))]);
     assert_eq!(outcomes(&step), []);
@@ -284,7 +284,7 @@ fn a_lost_claim_is_killed_and_not_reported() {
 #[test]
 fn what_the_heart_tells_ends_a_task_as_an_answer_does() {
     let mut machine = running(&[1, 2]);
-    let told = |id, held| Event::Told(News::Stands(task(id).claim, held));
+    let told = |id, held| Event::Lease(LeaseNotice::Changed(task(id).claim, held));
     let step = machine.step(at(1), [told(1, Held::Lost), told(2, Held::CancelRequested)]);
     assert_eq!(signals(&step), [(1, Ending::Kill), (2, Ending::Terminate)]);
     let step = machine.step(at(2), [told(3, Held::Lost)]);
@@ -295,7 +295,7 @@ fn what_the_heart_tells_ends_a_task_as_an_answer_does() {
 fn a_task_whose_claim_may_be_lost_is_handed_back_unstarted() {
     let mut machine = running(&[1]);
     assert!(machine.works_at(task(1).claim));
-    let step = machine.step(at(1), [Event::Unsure(task(1).claim)]);
+    let step = machine.step(at(1), [Event::Unconfirmed(task(1).claim)]);
     assert_eq!(outcomes(&step), [Outcome::Returned]);
     assert!(machine.works_at(task(1).claim), "until that is recorded");
     let settled = Settled::Recorded(State::Queued);
@@ -309,7 +309,7 @@ fn a_task_is_started_once_it_is_prepared_unless_it_was_told_to_end() {
     let prepared = |id| Event::Prepared(Box::new(task(id)));
     let step = machine.step(at(1), [prepared(1)]);
     assert_eq!(starts(&step), [1]);
-    let told = Event::Told(News::Stands(task(2).claim, Held::CancelRequested));
+    let told = Event::Lease(LeaseNotice::Changed(task(2).claim, Held::CancelRequested));
     let step = machine.step(at(2), [told, prepared(2)]);
     assert_eq!(starts(&step), [0; 0]);
     let step = machine.step(at(3), [ended(2, End::Unstarted), prepared(3)]);
@@ -375,7 +375,7 @@ fn a_task_that_comes_due_is_claimed_then_and_not_before() {
     assert_eq!(limit(&machine.step(at(300), [])), Some(1));
 }
 
-/// A wall clock that shows another time than the intervals say.
+/// Time with a wall clock that differs from boot time.
 fn wall_at(boot: i64, wall: i64) -> Now {
     Now {
         wall: at(wall).wall,

@@ -1,18 +1,18 @@
-//! What a worker does while the machine is short of what commands need: it uses fewer of its slots,
-//! pauses before it claims again, and tries more once nothing has failed for a while.
+//! Throttle of a worker while the machine is short of resources that commands need: the worker uses
+//! fewer slots, pauses before it claims again, and tries more slots once nothing has failed for a
+//! while.
 
 use std::time::Duration;
 
 use crate::clock::{BootTime, Now};
 
-/// The first pause after a shortage; it doubles with every one that follows, up to
-/// [`LONGEST_PAUSE`].
+/// First pause after a shortage. It doubles with every following one, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long nothing may fail before more slots are tried, at least.
+/// Least time without a failure before more slots are tried.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// The part of its slots that a worker uses.
+/// Limit on the slots that a worker uses.
 #[derive(Debug, Default)]
 pub(super) struct Throttle(Option<Limit>);
 
@@ -20,17 +20,17 @@ pub(super) struct Throttle(Option<Limit>);
 struct Limit {
     slots: usize,
     pause: Duration,
-    /// No claim before then.
+    /// No claim is made before this time.
     until: BootTime,
-    /// More slots are tried from then on.
+    /// Time at which more slots are tried.
     grows_at: BootTime,
 }
 
 impl Throttle {
-    /// A task could not be started while so many others ran. Returns the slots to use from now on
-    /// where a shortage begins with this.
+    /// Takes in that a task could not be started while `running` others ran. If a shortage begins
+    /// with it, returns the number of slots to use from now on.
     ///
-    /// Several that fail at the same time count as one shortage.
+    /// Several failures at the same time count as one shortage.
     pub(super) fn short(&mut self, now: Now, running: usize, slots: usize) -> Option<usize> {
         let begins = self.0.is_none();
         let limit = self.0.get_or_insert(Limit {
@@ -39,7 +39,7 @@ impl Throttle {
             until: now.boot,
             grows_at: now.boot,
         });
-        // What runs shows what there is room for. Where nothing runs, others have taken it.
+        // The running tasks show how many fit. If none runs, other programs use the resources.
         limit.slots = match running {
             0 => (limit.slots / 2).max(1),
             running => limit.slots.min(running),
@@ -52,7 +52,7 @@ impl Throttle {
         begins.then_some(limit.slots)
     }
 
-    /// Tries more slots if it is time to. Returns whether all are used again.
+    /// Tries more slots if it is time to. Returns true if all are used again.
     pub(super) fn grow(&mut self, now: Now, slots: usize) -> bool {
         let Some(limit) = &mut self.0 else {
             return false;
@@ -69,19 +69,19 @@ impl Throttle {
         over
     }
 
-    /// How many of so many slots are used.
+    /// Number of slots to use of `slots`.
     pub(super) fn slots(&self, slots: usize) -> usize {
         self.0
             .as_ref()
             .map_or(slots, |limit| limit.slots.min(slots))
     }
 
-    /// Whether a claim may be made.
+    /// Returns true if a claim may be made.
     pub(super) fn allows(&self, now: Now) -> bool {
         self.0.as_ref().is_none_or(|limit| limit.until <= now.boot)
     }
 
-    /// When a claim may be made again, or more slots are tried.
+    /// Time at which a claim may be made again, or more slots are tried.
     pub(super) fn next(&self, now: Now) -> Option<BootTime> {
         let limit = self.0.as_ref()?;
         let pauses = limit.until > now.boot;

@@ -1,24 +1,24 @@
-//! `/proc/PID/stat`: who a process belongs to, and when it began.
+//! Parser of `/proc/PID/stat`.
 
-use super::Process;
+use super::ListedProcess;
 use crate::clock::BootTime;
 
-/// Milliseconds of a clock tick: there are 100 in a second, whatever the kernel's own clock does.
+/// Milliseconds of a clock tick: always 100 in a second, independent of the kernel's own clock.
 const TICK_MS: i64 = 10;
-/// The flag of a thread of the kernel.
+/// Flag of a kernel thread.
 const KERNEL: u64 = 0x0020_0000;
 
-/// Reads one; nothing if it is cut off. The name in parentheses may hold anything.
-pub(super) fn parse(pid: u32, stat: &[u8]) -> Option<Process> {
+/// Parses the text; `None` if it is truncated. The name in parentheses may contain any bytes.
+pub(super) fn parse(pid: u32, stat: &[u8]) -> Option<ListedProcess> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = std::str::from_utf8(stat.get(name_end + 2..)?).ok()?;
     let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    // The first of them is field 3 of the manual page.
+    // The first of these is field 3 of the manual page.
     let field = |number: usize| fields.get(number - 3);
     let flags: u64 = field(9)?.parse().ok()?;
     let started: i64 = field(22)?.parse().ok()?;
     let is_over = matches!(*field(3)?, "Z" | "X" | "x");
-    Some(Process {
+    Some(ListedProcess {
         pid,
         group: field(5)?.parse().ok()?,
         session: field(6)?.parse().ok()?,
@@ -58,7 +58,7 @@ mod tests {
         assert!((0..=stat.len()).all(|length| parse(42, &stat[..length]).is_none()));
     }
 
-    /// Records compare the start of a process with the time on the clock.
+    /// Records are compared with the start times of processes, so both have to use one clock.
     #[test]
     fn a_process_began_by_the_same_clock() {
         let before = SystemClock.now().boot;

@@ -1,33 +1,33 @@
-//! Whose a process is, told from what is listed and recorded.
+//! Claims of processes, found by lists and records.
 
 use std::io;
 use std::os::fd::AsFd;
 
-use super::{OrphanEnd, Process, Processes, Search};
+use super::{ListedProcess, OrphanEnd, Processes, Search};
 use crate::claim::{Claim, WorkerId};
 use crate::clock::{BootTime, Now};
+use crate::runtime::recover::sweep;
 use crate::runtime::recovery::Sweep;
-use crate::runtime::system::sweep;
 use crate::sidecar::Sidecar;
 use crate::sidecar::records::{CommandRecord, CommandRecords, RecordedProcess};
 use crate::task::TaskId;
 
-/// The session of the recorded command.
+/// Session of the recorded command.
 const SESSION: u32 = 40;
 const RECORDED: i64 = 1_000;
 const LOST: i64 = 2_000;
 
-/// Processes that a test made up, with their environments; those without one hide it.
+/// Processes made up by a test, with their environments; those without one hide it.
 #[derive(Debug, Default)]
 struct Fake {
-    list: Vec<Process>,
+    list: Vec<ListedProcess>,
     environments: Vec<(u32, String)>,
     foreign: Vec<u32>,
     pipes: Vec<(u32, [u64; 2])>,
 }
 
 impl Processes for Fake {
-    fn list(&self) -> io::Result<Vec<Process>> {
+    fn list(&self) -> io::Result<Vec<ListedProcess>> {
         Ok(self.list.clone())
     }
 
@@ -49,11 +49,11 @@ impl Processes for Fake {
         !self.foreign.contains(&pid)
     }
 
-    fn is_reachable(&self, process: &Process) -> bool {
+    fn is_reachable(&self, process: &ListedProcess) -> bool {
         !self.foreign.contains(&process.pid)
     }
 
-    fn end(&self, process: &Process) -> OrphanEnd {
+    fn end(&self, process: &ListedProcess) -> OrphanEnd {
         if self.foreign.contains(&process.pid) {
             return OrphanEnd::Refused(io::ErrorKind::PermissionDenied.into());
         }
@@ -62,9 +62,9 @@ impl Processes for Fake {
 }
 
 impl Fake {
-    /// A process of the session that began then, with an environment of nothing.
+    /// Adds a process of the session with that start time and an environment without a mark.
     fn member(mut self, pid: u32, started: i64) -> Self {
-        self.list.push(Process {
+        self.list.push(ListedProcess {
             pid,
             group: pid,
             session: SESSION,
@@ -158,8 +158,8 @@ fn what_a_process_started_while_it_was_ended_is_found_in_the_next_scan() {
     assert_eq!(found, [0; 0]);
 }
 
-/// A worker was killed after it had started a command and before it could record its process; the
-/// command had cleaned its environment, so that nothing told of it.
+/// A worker was killed after it had started a command and before it recorded the process; the
+/// command had cleaned its environment, so that it was not found.
 #[test]
 fn before_a_command_has_a_process_its_pipes_tell_and_those_of_others_do_not() {
     let mut fake = Fake::default()
@@ -180,8 +180,9 @@ fn before_a_command_has_a_process_its_pipes_tell_and_those_of_others_do_not() {
     assert_eq!(found(&fake, without_pipes), [0; 0]);
 }
 
-/// A worker was killed before it could record a command's process; a child of the command had become
-/// another user's, so that it showed neither environment nor pipes, and was left beside the next run.
+/// A worker was killed before it could record a command's process; a child of the command had
+/// become another user's, so that its environment and pipes were hidden, and it ran on beside the
+/// next attempt.
 #[test]
 fn the_session_of_a_leader_that_is_found_is_noted_before_anything_is_ended() {
     let folder = tempfile::tempdir().unwrap();
@@ -241,8 +242,8 @@ fn what_hides_is_told_of_unless_it_is_older_than_the_commands() {
     assert_eq!(hidden(&[]), [50, 51], "nothing tells when it began");
 }
 
-/// A child that had changed its user hides its environment and cannot be signalled; it was passed
-/// over without a word.
+/// A child that had changed its user hides its environment and cannot be signalled; it was skipped
+/// without a report.
 #[test]
 fn a_process_of_another_user_is_told_of_with_its_claim() {
     let folder = tempfile::tempdir().unwrap();

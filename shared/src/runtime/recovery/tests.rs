@@ -1,4 +1,4 @@
-//! When the tasks of a dead worker return.
+//! Conditions under which the tasks of a dead worker return.
 
 use rustix::io::Errno;
 
@@ -7,7 +7,7 @@ use crate::claim::{Claim, Held, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::coordination::Origin;
 use crate::error::Error;
-use crate::runtime::orphans::{Found, Process};
+use crate::runtime::orphans::{ListedProcess, Orphan};
 use crate::task::TaskId;
 
 fn claim(task: i64) -> Claim {
@@ -25,10 +25,10 @@ fn at(boot: i64) -> Now {
     }
 }
 
-/// A process of the task of its number.
-fn found(pid: u32) -> Found {
-    Found {
-        process: Process {
+/// Process of the task with the same number.
+fn found(pid: u32) -> Orphan {
+    Orphan {
+        process: ListedProcess {
             pid,
             group: pid,
             session: pid,
@@ -51,7 +51,7 @@ fn listed(tasks: &[i64]) -> RecoveryAnswer {
     RecoveryAnswer::Listed(Ok(tasks.iter().copied().map(claim).collect()))
 }
 
-/// Of a worker that died here with tasks 40 and 99.
+/// Recovery of a worker that died here with tasks 40 and 99.
 fn begun() -> Recovery {
     let mut recovery = Recovery::new(WorkerId(7), Origin::Here, at(0));
     assert_eq!(recovery.next(at(0)), RecoveryAction::ListClaims);
@@ -59,7 +59,7 @@ fn begun() -> Recovery {
     recovery
 }
 
-/// Answers every scan with what `processes` says until the machine wants something else.
+/// Answers every scan with the result of `processes`, until the machine wants another action.
 fn sweep_until_done(recovery: &mut Recovery, mut processes: impl FnMut(u32) -> Vec<u32>) -> Now {
     let (mut now, mut scans) = (at(0), 0);
     loop {
@@ -92,7 +92,7 @@ fn tasks_return_only_after_no_process_is_left() {
     assert_eq!((recovered.ended, recovered.unreachable), (2, vec![]));
 }
 
-/// A process can start another one behind a scan that is under way, and end before the scan
+/// During a scan, a process can start another one that the scan misses, and end before the scan
 /// comes to it.
 #[test]
 fn one_scan_that_finds_nothing_does_not_end_the_search() {
@@ -116,9 +116,9 @@ fn a_process_that_does_not_go_is_reported_and_recovery_goes_on() {
     assert_eq!((recovered.ended, recovered.unreachable), (0, vec![40]));
 }
 
-/// Patience was counted from the beginning of the recovery: a recoverer that was stopped for longer
-/// before its first scan returned tasks whose commands it had sent KILL just then, so that they
-/// could run twice for a moment. Only time between scans counts now.
+/// The time to wait was counted from the start of the recovery: a process that was stopped for
+/// longer before its first scan returned tasks whose commands it had just sent KILL, so that they
+/// could run twice for a moment. Now only the time between scans counts.
 #[test]
 fn a_recoverer_that_was_stopped_still_waits_for_processes_to_go() {
     let mut recovery = begun();
@@ -132,8 +132,8 @@ fn a_recoverer_that_was_stopped_still_waits_for_processes_to_go() {
     assert_eq!(recovery.next(at(60_200)), RecoveryAction::Reap);
 }
 
-/// A child that had changed its user survived the recovery of its worker unreported, and its task
-/// ran beside it.
+/// A child that had changed its user outlived the recovery of its worker without a report, and its
+/// task ran twice.
 #[test]
 fn a_task_is_not_returned_beside_a_process_that_cannot_be_ended() {
     let mut recovery = begun();
@@ -164,8 +164,8 @@ fn who_holds_nothing_left_nothing_to_be_ended() {
     }
 }
 
-/// Two containers on one volume: the processes of a worker killed in one were not seen from the
-/// other, and its task ran twice.
+/// With two containers on one volume, the processes of a worker killed in one were not seen from
+/// the other, and its task ran twice.
 #[test]
 fn tasks_of_a_worker_whose_processes_cannot_be_seen_stay() {
     let mut recovery = Recovery::new(WorkerId(7), Origin::Elsewhere, at(0));
@@ -231,8 +231,8 @@ fn refused(errno: Errno) -> RecoveryAnswer {
     RecoveryAnswer::Swept(Err(Error::io("cannot list processes", errno)))
 }
 
-/// A scan that the system refused counted as one that finds nothing: after two of them the tasks
-/// returned beside what they had left running.
+/// A scan that the system refused counted as an empty one: after two of them the tasks returned
+/// while their processes still ran.
 #[test]
 fn a_scan_that_is_refused_for_now_proves_nothing_and_is_repeated() {
     let mut recovery = begun();
@@ -262,7 +262,7 @@ fn where_processes_cannot_be_looked_at_the_tasks_stay_and_the_recovery_says_why(
     assert!(recovery.into_result().is_err());
 }
 
-/// Nobody can look for what ran in another pid namespace; its lease is what there is to go by.
+/// Processes in another pid namespace cannot be found, so only the lease counts.
 #[test]
 fn an_expired_claim_returns_where_proc_is_another_namespaces() {
     let mut recovery = Recovery::of_expired(WorkerId(7), vec![claim(1)], at(0));

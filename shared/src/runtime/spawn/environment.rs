@@ -1,4 +1,4 @@
-//! The variables a program is started with.
+//! Environment variables of a started program.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::Metadata;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::inputs::{FOLDER, VARIABLE};
 
-/// What a service manager tells its own child alone, and what names a worker's program. A command
-/// that believed it would speak for the worker, or count the worker's descriptors.
+/// Variables that are for the worker alone: those of its service manager, and the name of its
+/// program. A command that used them would report for the worker, or take its descriptors.
 const WORKERS_OWN: &[&str] = &[
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
@@ -21,7 +21,8 @@ const WORKERS_OWN: &[&str] = &[
     "_",
 ];
 
-/// What this program tells commands and hooks; where the worker has them, they are another task's.
+/// Variables that this program sets for commands and hooks. If the worker has them, they belong to
+/// another task.
 const TOLD: &[&str] = &[
     "QUEUE_TASK_ID",
     "QUEUE_TASK_NAME",
@@ -35,7 +36,7 @@ const TOLD: &[&str] = &[
     FOLDER,
 ];
 
-/// Variables, each once.
+/// Variables, each name once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment(Vec<Variable>);
 
@@ -43,7 +44,7 @@ pub(crate) struct Environment(Vec<Variable>);
 struct Variable {
     /// `NAME=value`.
     text: CString,
-    /// Bytes of the name.
+    /// Length of the name in bytes.
     name: usize,
 }
 
@@ -54,7 +55,7 @@ impl Variable {
 }
 
 impl Environment {
-    /// What commands and hooks find of this process's variables.
+    /// This process's variables, as far as commands and hooks inherit them.
     pub(crate) fn handed_on() -> Self {
         let mut environment = Self::default();
         for (name, value) in std::env::vars_os() {
@@ -68,7 +69,7 @@ impl Environment {
         environment
     }
 
-    /// Sets a variable. One with a NUL byte, which no program can be handed, is left out.
+    /// Sets a variable. Leaves it out if it has a NUL byte, which cannot be passed to a program.
     pub(crate) fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
         let (name, value) = (name.as_ref(), value.as_ref());
         let mut text = OsString::with_capacity(name.len() + value.len() + 2);
@@ -88,13 +89,13 @@ impl Environment {
         }
     }
 
-    /// A variable's value.
+    /// Value of a variable.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         let own = self.0.iter().find(|own| own.name() == name.as_bytes())?;
         Some(OsStr::from_bytes(&own.text.as_bytes()[own.name + 1..]))
     }
 
-    /// These, and those of `base` that they do not replace.
+    /// These variables, and those of `base` that they do not replace.
     pub(super) fn over<'a>(&'a self, base: &'a Self) -> impl Iterator<Item = &'a CStr> {
         let kept = |of_base: &&Variable| {
             let replaces = |own: &Variable| own.name() == of_base.name();
@@ -105,7 +106,7 @@ impl Environment {
     }
 }
 
-/// The current directory by the name in `PWD`, if that is a name of it.
+/// Path of the current directory: that in `PWD`, if it names the directory.
 pub(super) fn folder() -> std::io::Result<PathBuf> {
     match std::env::var_os("PWD").filter(|name| is_here(name)) {
         Some(name) => Ok(name.into()),
@@ -113,7 +114,7 @@ pub(super) fn folder() -> std::io::Result<PathBuf> {
     }
 }
 
-/// Whether that is a name of the current directory, as a shell asks before it believes `PWD`.
+/// Returns true if the path names the current directory, as a shell checks before it uses `PWD`.
 fn is_here(name: &OsStr) -> bool {
     let same = |own: Metadata, here: Metadata| (own.dev(), own.ino()) == (here.dev(), here.ino());
     Path::new(name).is_absolute()

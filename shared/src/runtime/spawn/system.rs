@@ -1,21 +1,20 @@
-//! The unsafe part: a child that shares this process's memory until it has become its program.
+//! Unsafe part: a child that shares this process's memory until it has loaded its program.
 //!
-//! This is how the C library's `posix_spawn` starts a program, at the same price: `clone` with
-//! `CLONE_VM` and `CLONE_VFORK` copies nothing, and the calling thread sleeps until the child has
-//! either loaded its program or given up. Two things `posix_spawn` cannot do, and nothing else can
-//! without a second program in between: give the child a limit on open files of its own before it
-//! runs, and return a pidfd with it, so that a shortage of descriptors is met before there is a
-//! process.
+//! The C library's `posix_spawn` works the same way, at the same cost: `clone` with `CLONE_VM` and
+//! `CLONE_VFORK` copies nothing, and the calling thread sleeps until the child has either loaded
+//! its program or given up. Two things are impossible with `posix_spawn`, and otherwise need a
+//! second program in between: to give the child its own limit on open files before it runs, and to
+//! return a pidfd with it, so that a shortage of descriptors shows before there is a process.
 //!
-//! # What must hold
-//! - The child runs on a stack of its own, in the memory of a process whose other threads go on. It
-//!   makes system calls on what was prepared before, and does nothing else: it allocates nothing,
-//!   takes no lock, cannot panic, and ends in `execve` or `_exit`.
+//! # Safety invariants
+//! - The child runs on a separate stack, in the memory of a process whose other threads go on. It
+//!   only makes system calls on prepared data: it allocates nothing, takes no lock, cannot panic,
+//!   and ends in `execve` or `_exit`.
 //! - No handler of this process runs in the child: all signals are blocked around the `clone`, and the
 //!   child sets every disposition to the default before it unblocks them. Dispositions, mask, limits,
 //!   descriptors, directory and session are its own; `errno` is the calling thread's, which sleeps.
-//! - What the child reads lives until `clone` returns, and `clone` returns after the child's last
-//!   access.
+//! - The data that the child reads lives until `clone` returns, and `clone` returns after the
+//!   child's last access.
 #![expect(
     unsafe_code,
     reason = "no safe interface sets a child's limits before its program runs"
@@ -30,15 +29,15 @@ use rustix::process::Pid;
 
 use super::{Failed, Step};
 
-/// Everything the child is told.
+/// Settings of the child.
 pub(super) struct Child<'a> {
     pub(super) program: &'a CStr,
     pub(super) arguments: Pointers<'a>,
     pub(super) variables: Pointers<'a>,
     pub(super) directory: Option<&'a CStr>,
-    /// What becomes 0, 1 and 2. None of them is one of those numbers.
+    /// Descriptors that become 0, 1 and 2. None of them has one of these numbers.
     pub(super) streams: [BorrowedFd<'a>; 3],
-    /// The soft limit on open files, where it is not to be this process's.
+    /// Soft limit on open files; this process's unless set.
     pub(super) descriptors: Option<u64>,
 }
 
@@ -58,18 +57,18 @@ impl<'a> Pointers<'a> {
     }
 }
 
-/// The child's stack: a hundredth of it for the calls, the rest for a dynamic linker that looks them
-/// up only now.
+/// Size of the child's stack. The calls need a hundredth of it; the rest is for a dynamic linker
+/// that resolves them lazily.
 const STACK_BYTES: usize = 64 << 10;
-/// The signals of the system, 1 to this.
+/// Highest signal number.
 const SIGNALS: c_int = 64;
-/// Bytes of a signal set, as the system takes it.
+/// Bytes of a signal set in system calls.
 const SET_BYTES: usize = 8;
-/// How a child ends that has not become its program; nobody reads it.
+/// Exit code of a child that could not load its program; nobody reads it.
 const GAVE_UP: c_int = 127;
 
-/// What the child reads, and where it says what stopped it.
-struct Shared {
+/// Memory that the child reads, and in which it reports its error.
+struct SharedMemory {
     program: *const c_char,
     arguments: *const *const c_char,
     variables: *const *const c_char,
@@ -80,9 +79,9 @@ struct Shared {
     errno: AtomicI32,
 }
 
-/// Starts the program. Once this returns the child is its program, or there is none.
+/// Starts the program. When this returns, the child has loaded its program, or is gone.
 pub(super) fn start(child: &Child<'_>) -> Result<(Pid, OwnedFd), Failed> {
-    let shared = Shared {
+    let shared = SharedMemory {
         program: child.program.as_ptr(),
         arguments: child.arguments.pointers.as_ptr(),
         variables: child.variables.pointers.as_ptr(),
@@ -105,13 +104,13 @@ pub(super) fn start(child: &Child<'_>) -> Result<(Pid, OwnedFd), Failed> {
     }
 }
 
-fn clone(shared: &Shared) -> Result<(Pid, OwnedFd), Failed> {
+fn clone(shared: &SharedMemory) -> Result<(Pid, OwnedFd), Failed> {
     let mut stack: Vec<u8> = Vec::with_capacity(STACK_BYTES);
     let mut pidfd: c_int = -1;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
     let before = set_mask(u64::MAX);
     // SAFETY: the stack grows down from its end, aligned to 16 bytes, and is as long as allocated.
-    // `become_program` keeps to what is said above. With CLONE_VFORK this call returns after the
+    // `become_program` keeps the invariants above. With CLONE_VFORK this call returns after the
     // child's last access to `shared`, the stack and this memory altogether. The fifth argument is
     // where CLONE_PIDFD has the descriptor written.
     let pid = unsafe {
@@ -123,7 +122,7 @@ fn clone(shared: &Shared) -> Result<(Pid, OwnedFd), Failed> {
     let refused = Errno::from_io_error(&std::io::Error::last_os_error());
     set_mask(before);
     match Pid::from_raw(pid.max(0)) {
-        // SAFETY: the system opened the descriptor for this call, and nobody else knows of it.
+        // SAFETY: the system opened the descriptor for this call, and nothing else owns it.
         Some(pid) => Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) })),
         None => Err(Failed {
             step: Step::Process,
@@ -132,29 +131,29 @@ fn clone(shared: &Shared) -> Result<(Pid, OwnedFd), Failed> {
     }
 }
 
-/// The child: from the `clone` to its program.
+/// Runs in the child, from the `clone` to its program.
 extern "C" fn become_program(shared: *mut c_void) -> c_int {
-    // SAFETY: `start` handed over a `Shared` that outlives this process's use of its memory, and
-    // never writes to it meanwhile. Every pointer in it is of a string that ends with NUL, of a list
-    // that ends with a null pointer, or null where that is looked at. The calls are those of the
+    // SAFETY: `start` handed over a `SharedMemory` that outlives this process's use of its memory,
+    // and never writes to it meanwhile. Every pointer in it is of a string that ends with NUL, of a
+    // list that ends with a null pointer, or null if that is checked. The calls are those of the
     // system and touch nothing of the C library but `errno`.
     unsafe {
-        let shared = &*shared.cast::<Shared>();
+        let shared = &*shared.cast::<SharedMemory>();
         let give_up = |step: Step| -> ! {
             shared.step.store(step as u32, Ordering::Relaxed);
             let errno = *libc::__errno_location();
             shared.errno.store(errno, Ordering::Relaxed);
             libc::_exit(GAVE_UP)
         };
-        // All zeros is the default, whatever order the system's structure has. KILL and STOP are
-        // refused, and cannot be anything else.
+        // All zeros is the default, in any layout of the system's structure. KILL and STOP are
+        // refused, and always have the default.
         let default = [0_u64; 8];
         for signal in 1..=SIGNALS {
             let none = std::ptr::null_mut::<c_void>();
             let default = default.as_ptr();
             libc::syscall(libc::SYS_rt_sigaction, signal, default, none, SET_BYTES);
         }
-        // The terminal's process groups end here; a new process leads none, so this succeeds.
+        // Leaves the controlling terminal. A new process leads no group, so this succeeds.
         libc::setsid();
         if let Some(descriptors) = shared.descriptors {
             lower_descriptors(descriptors);
@@ -167,7 +166,7 @@ extern "C" fn become_program(shared: *mut c_void) -> c_int {
                 give_up(Step::Streams);
             }
         }
-        // Everything of this process closes by itself; this is for what it was started with. Linux
+        // This process's own descriptors close on exec; this closes those that it inherited. Linux
         // before 5.9 does not know the call.
         let first: c_long = 3;
         libc::syscall(
@@ -182,10 +181,10 @@ extern "C" fn become_program(shared: *mut c_void) -> c_int {
     }
 }
 
-/// Lowers this process's limit on open files. Nobody needs leave for that.
+/// Lowers the child's limit on open files, which needs no privilege.
 ///
 /// # Safety
-/// As of all that the child does.
+/// Same as for everything that the child does.
 unsafe fn lower_descriptors(soft: u64) {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -200,18 +199,18 @@ unsafe fn lower_descriptors(soft: u64) {
     }
 }
 
-/// Sets which signals this thread blocks; returns those it blocked before. The C library's call
-/// leaves two signals of its own out.
+/// Sets the signals that this thread blocks; returns the previous ones. The C library's call would
+/// leave out two signals of its own.
 fn set_mask(mask: u64) -> u64 {
     change_mask(libc::SIG_SETMASK, mask)
 }
 
-/// Lets this thread, and those it starts from now on, receive these signals.
+/// Unblocks these signals for this thread and those it starts from now on.
 pub(super) fn unblock(signals: &[c_int]) {
     change_mask(libc::SIG_UNBLOCK, mask_of(signals));
 }
 
-/// Keeps these signals from this thread, and from those it starts from now on.
+/// Blocks these signals for this thread and those it starts from now on.
 pub(super) fn block(signals: &[c_int]) {
     change_mask(libc::SIG_BLOCK, mask_of(signals));
 }

@@ -11,8 +11,8 @@ fn refusal<T: std::fmt::Debug>(result: std::io::Result<T>) -> String {
 
 #[test]
 fn a_file_is_made_private_and_found_again() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("lock");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lock");
     let made = open(&path).unwrap().metadata().unwrap();
     assert_eq!(made.mode() & 0o777, 0o600);
     assert_eq!(open(&path).unwrap().metadata().unwrap().ino(), made.ino());
@@ -26,8 +26,8 @@ fn a_file_is_made_private_and_found_again() {
 
 #[test]
 fn what_is_no_plain_file_is_neither_opened_nor_waited_for() {
-    let place = tempfile::tempdir().unwrap();
-    let at = |name: &str| place.path().join(name);
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
     std::fs::write(at("precious"), "x").unwrap();
     symlink(at("precious"), at("link")).unwrap();
     symlink(at("nothing"), at("dangling")).unwrap();
@@ -55,8 +55,8 @@ fn what_is_no_plain_file_is_neither_opened_nor_waited_for() {
 
 #[test]
 fn a_link_in_any_part_of_the_path_is_refused() {
-    let place = tempfile::tempdir().unwrap();
-    let at = |name: &str| place.path().join(name);
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
     std::fs::create_dir_all(at("real/inner")).unwrap();
     symlink(at("real"), at("link")).unwrap();
     assert!(refusal(open(&at("link/inner/file"))).contains("path"));
@@ -67,23 +67,23 @@ fn a_link_in_any_part_of_the_path_is_refused() {
         assert!(opens(&at("link/inner")).is_err());
         assert!(opens(Path::new(".")).is_ok());
     }
-    let folder = Folder::open(place.path()).unwrap();
+    let folder = Folder::open(directory.path()).unwrap();
     assert!(folder.folder("link".as_ref()).is_err());
     assert!(folder.folder("real".as_ref()).is_ok());
 }
 
 #[test]
 fn a_folder_that_everybody_may_write_to_is_refused() {
-    let place = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let open_to_all = std::fs::Permissions::from_mode(0o777);
-    std::fs::set_permissions(place.path(), open_to_all).unwrap();
-    assert!(refusal(Folder::open(place.path())).contains("everybody"));
+    std::fs::set_permissions(directory.path(), open_to_all).unwrap();
+    assert!(refusal(Folder::open(directory.path())).contains("everybody"));
 }
 
 #[test]
 fn a_file_keeps_to_the_folder_it_was_looked_up_in() {
-    let place = tempfile::tempdir().unwrap();
-    let at = |name: &str| place.path().join(name);
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
     std::fs::create_dir(at("before")).unwrap();
     let folder = Folder::open(&at("before")).unwrap();
     std::fs::rename(at("before"), at("after")).unwrap();

@@ -1,27 +1,27 @@
-//! A simulated worker: the one that claims and settles, and its heart, which is an actor of its
+//! A simulated worker: the one that claims and settles, and its keeper, which is an actor of its
 //! own where the engine has leases. Either can be held up while the other goes on.
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::BootTime;
 use queue_core::internals::driver::{AnswerOf, CallOf, Driver, Turn};
-use queue_core::internals::pacemaker::Pacemaker;
+use queue_core::internals::lease_keeper::LeaseKeeper;
 use queue_core::queue::Queue;
 
 use super::faulty::Faulty;
-use super::shell::SimulatedShell;
+use super::host::SimulatedHost;
 
 pub(super) struct SimulatedWorker<Q: Queue> {
     pub(super) id: WorkerId,
     /// The number of the process it is a thread of.
     pub(super) process: usize,
     pub(super) queue: String,
-    pub(super) driver: Driver<Faulty<Q>, SimulatedShell>,
+    pub(super) driver: Driver<Faulty<Q>, SimulatedHost>,
     /// A call that takes its time.
     pub(super) call: Option<SlowCall>,
     pub(super) own: Pace,
     /// Turns since it last had nothing to do.
     pub(super) busy_turns: u32,
-    pub(super) heart: Option<Heart<Q>>,
+    pub(super) keeper: Option<SimulatedKeeper<Q>>,
 }
 
 /// A call under way.
@@ -33,13 +33,13 @@ pub(super) struct SlowCall {
 /// How far a call has come.
 pub(super) enum CallStage {
     /// It will do what it is to do at its end.
-    Begun(CallOf<SimulatedShell>),
+    Begun(CallOf<SimulatedHost>),
     /// It has done that, and nobody knows yet.
-    Done(AnswerOf<SimulatedShell>),
+    Done(AnswerOf<SimulatedHost>),
 }
 
-pub(super) struct Heart<Q: Queue> {
-    pub(super) pacemaker: Pacemaker<Faulty<Q>>,
+pub(super) struct SimulatedKeeper<Q: Queue> {
+    pub(super) keeper: LeaseKeeper<Faulty<Q>>,
     pub(super) pace: Pace,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Heart<Q: Queue> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     Worker,
-    Heart,
+    LeaseKeeper,
 }
 
 /// What keeps an actor from its next turn.
@@ -77,19 +77,19 @@ impl Pace {
 
 impl<Q: Queue> SimulatedWorker<Q> {
     fn paces(&mut self) -> impl Iterator<Item = &mut Pace> {
-        let heart = self.heart.as_mut().map(|heart| &mut heart.pace);
-        std::iter::once(&mut self.own).chain(heart)
+        let keeper = self.keeper.as_mut().map(|keeper| &mut keeper.pace);
+        std::iter::once(&mut self.own).chain(keeper)
     }
 
     /// Holds up one half, or both as when its process is stopped.
     pub(super) fn stop(&mut self, half: Option<Half>, until: BootTime) {
-        if half != Some(Half::Heart) {
+        if half != Some(Half::LeaseKeeper) {
             self.own.stopped_until = Some(until);
         }
         if half != Some(Half::Worker)
-            && let Some(heart) = &mut self.heart
+            && let Some(keeper) = &mut self.keeper
         {
-            heart.pace.stopped_until = Some(until);
+            keeper.pace.stopped_until = Some(until);
         }
     }
 
@@ -98,7 +98,7 @@ impl<Q: Queue> SimulatedWorker<Q> {
         self.paces().for_each(|pace| pace.go_on(now));
     }
 
-    /// Something happened, so that it looks again. The heart hears of nothing.
+    /// Something happened, so that it looks again. The keeper hears of nothing.
     pub(super) fn wake(&mut self) {
         self.own.waits_until = None;
     }
@@ -113,24 +113,24 @@ impl<Q: Queue> SimulatedWorker<Q> {
         let returns = |call: &SlowCall| call.returns_at <= now;
         let returned = self.own.stopped_until.is_none() && self.call.as_ref().is_some_and(returns);
         let own = (news || returned || self.own.is_ready(now)).then_some(Half::Worker);
-        let heart = self.heart.as_ref();
-        let heart = heart.is_some_and(|heart| heart.pace.is_ready(now));
-        own.into_iter().chain(heart.then_some(Half::Heart))
+        let keeper = self.keeper.as_ref();
+        let keeper = keeper.is_some_and(|keeper| keeper.pace.is_ready(now));
+        own.into_iter().chain(keeper.then_some(Half::LeaseKeeper))
     }
 
     /// When it goes on by itself.
     pub(super) fn next(&self, now: BootTime) -> Option<BootTime> {
-        let heart = self.heart.as_ref().and_then(|heart| heart.pace.next());
+        let keeper = self.keeper.as_ref().and_then(|keeper| keeper.pace.next());
         let call = self.call.as_ref().map(|call| call.returns_at);
-        let nexts = [self.own.next(), heart, call].into_iter().flatten();
+        let nexts = [self.own.next(), keeper, call].into_iter().flatten();
         nexts.filter(|until| *until > now).min()
     }
 }
 
-impl<Q: Queue> Heart<Q> {
+impl<Q: Queue> SimulatedKeeper<Q> {
     /// Does one thing. Returns whether it did any.
     pub(super) fn turn(&mut self) -> bool {
-        match self.pacemaker.turn() {
+        match self.keeper.turn() {
             Turn::Wait(until) => {
                 self.pace.waits_until = Some(until);
                 false

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::actor::SimulatedWorker;
 use super::extension::{Context, Extension, Ledger};
 use super::faulty::{Faulty, all_tasks};
-use super::shell::SimulatedShell;
+use super::host::SimulatedHost;
 use super::template::folder;
 use super::world::Shared;
 use super::{Config, Platform, Report, Setup};
@@ -35,7 +35,7 @@ pub(super) struct Simulation<'a, Q: Queue> {
     pub(super) extension: Arc<dyn Extension<Q>>,
     pub(super) workers: Vec<SimulatedWorker<Q>>,
     /// Locks that a planted mistake does not let go of.
-    pub(super) undead: Vec<Driver<Faulty<Q>, SimulatedShell>>,
+    pub(super) undead: Vec<Driver<Faulty<Q>, SimulatedHost>>,
     keys: u64,
     _folder: tempfile::TempDir,
 }

@@ -107,7 +107,7 @@ impl<Q: Queue> Simulation<'_, Q> {
 
     fn stop_everybody(&mut self) {
         for worker in &mut self.workers {
-            worker.driver.shell_mut().stops += 1;
+            worker.driver.host_mut().stops += 1;
         }
         self.wake_all();
         for _ in 0..self.config.drain {

@@ -17,8 +17,8 @@ mod chaos;
 mod drain;
 mod extension;
 mod faulty;
+mod host;
 mod platform;
-mod shell;
 mod template;
 mod workers;
 mod world;
@@ -139,9 +139,9 @@ impl Config {
 /// What is stopped now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stalls {
-    /// Whole workers, as by SIGSTOP; their hearts alone; or all but their hearts.
+    /// Whole workers, as by SIGSTOP; their lease keepers alone; or all but their lease keepers.
     Any,
-    /// All but their hearts, as by an observer or a write that takes long.
+    /// All but their lease keepers, as by an observer or a write that takes long.
     WorkersAlone,
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::{CallStage, Half, Heart, Pace, SimulatedWorker, SlowCall};
+use super::actor::{CallStage, Half, Pace, SimulatedKeeper, SimulatedWorker, SlowCall};
 use super::chaos::Simulation;
-use super::shell::SimulatedShell;
+use super::host::SimulatedHost;
 use super::world::Shared;
 use super::{Plant, Stalls};
 use queue_core::clock::{BootTime, Clock};
 use queue_core::internals::driver::{CallOf, Driver, Turn};
-use queue_core::internals::pacemaker;
+use queue_core::internals::lease_keeper;
 use queue_core::internals::protocol::Config as WorkerConfig;
 use queue_core::queue::{Queue, Serves};
 use queue_core::runtime::Observer;
@@ -75,7 +75,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         };
         let id = registration.info().id;
         let sidecar = Sidecar::at(queue.coordination().folder());
-        let shell = SimulatedShell {
+        let host = SimulatedHost {
             registration,
             world: self.world.clone(),
             clock: Arc::clone(&self.clock),
@@ -98,20 +98,20 @@ impl<Q: Queue> Simulation<'_, Q> {
             world.note(format_args!("worker {id} of {name} with {slots} slots"));
             world.born(id);
         }
-        let (pulse, heart) = queue.lease().map_or((None, None), |lease| {
-            let (pulse, pacemaker) = pacemaker::pair(Arc::clone(&queue), lease).unwrap();
+        let (leases, keeper) = queue.lease().map_or((None, None), |lease| {
+            let (leases, keeper) = lease_keeper::pair(Arc::clone(&queue), lease).unwrap();
             let pace = Pace::default();
-            (Some(pulse), Some(Heart { pacemaker, pace }))
+            (Some(leases), Some(SimulatedKeeper { keeper, pace }))
         });
         self.workers.push(SimulatedWorker {
             id,
             process,
             queue: name,
-            driver: Driver::new(queue, shell, id, serves, config).under_leases(pulse),
+            driver: Driver::new(queue, host, id, serves, config).under_leases(leases),
             call: None,
             own: Pace::default(),
             busy_turns: 0,
-            heart,
+            keeper,
         });
     }
 
@@ -139,7 +139,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         let half = match self.config.stalls {
             Stalls::WorkersAlone => Some(Half::Worker),
             Stalls::Any if leases => {
-                [None, Some(Half::Worker), Some(Half::Heart)][self.draw_place(3)]
+                [None, Some(Half::Worker), Some(Half::LeaseKeeper)][self.draw_place(3)]
             }
             Stalls::Any => None,
         };
@@ -150,11 +150,11 @@ impl<Q: Queue> Simulation<'_, Q> {
 
     pub(super) fn stop(&mut self) {
         if let Some(position) = self.pick(self.workers.len()) {
-            self.workers[position].driver.shell_mut().stops += 1;
+            self.workers[position].driver.host_mut().stops += 1;
         }
     }
 
-    /// One worker or its heart does something; if none has anything to do, time goes on.
+    /// One worker or its lease keeper does something; if none has anything to do, time goes on.
     pub(super) fn turn(&mut self) {
         let now = self.clock.now().boot;
         let ended = self.world.lock().with_ended(now);
@@ -165,7 +165,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
         match self.pick(ready.len()).map(|lot| ready[lot]) {
             Some((position, Half::Worker)) => self.burst_of(position),
-            Some((position, Half::Heart)) => self.beat(position),
+            Some((position, Half::LeaseKeeper)) => self.turn_of_keeper(position),
             None => self.pass_time(now),
         }
         self.restart_the_dead();
@@ -174,10 +174,10 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
     }
 
-    fn beat(&mut self, position: usize) {
+    fn turn_of_keeper(&mut self, position: usize) {
         self.world.lock().counts.turns += 1;
         let worker = &mut self.workers[position];
-        if worker.heart.as_mut().is_some_and(Heart::turn) {
+        if worker.keeper.as_mut().is_some_and(SimulatedKeeper::turn) {
             self.wake_all();
         }
     }
@@ -195,7 +195,7 @@ impl<Q: Queue> Simulation<'_, Q> {
     }
 
     /// Stops a worker between its decision and its settle, now and then.
-    fn stops_before(&self, position: usize, call: &CallOf<SimulatedShell>) -> bool {
+    fn stops_before(&self, position: usize, call: &CallOf<SimulatedHost>) -> bool {
         let share = self.config.stops_at_settle;
         share > 0
             && !self.world.lock().draining
@@ -259,7 +259,7 @@ impl<Q: Queue> Simulation<'_, Q> {
     }
 
     /// Makes a call, or leaves it under way while the worker goes on with the rest.
-    fn perform(&mut self, position: usize, call: CallOf<SimulatedShell>) -> bool {
+    fn perform(&mut self, position: usize, call: CallOf<SimulatedHost>) -> bool {
         if self.stops_before(position, &call) {
             self.slow_down(position, CallStage::Begun(call));
             let until = self.stopped_until();
@@ -333,7 +333,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             }
         }
         // A worker that cannot say goodbye is recovered as if it had died.
-        let _ = worker.driver.into_shell().registration.close(&*queue);
+        let _ = worker.driver.into_host().registration.close(&*queue);
         let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
         self.world.lock().died(worker.id, &watchers);
         if self.config.platform_faults > 0 && result.is_err() {

@@ -62,17 +62,17 @@ pub(super) const RUNNING: &[Fault] = &[
     },
     Fault {
         name: "a lease counted from its answer",
-        file: "shared/src/runtime/heart.rs",
+        file: "shared/src/runtime/leases.rs",
         find: "*until = began.after(self.lease);",
         replace: "*until = now.after(self.lease);",
-        suite: core("runtime::heart"),
+        suite: core("runtime::leases"),
     },
     Fault {
         name: "a worker that cannot write gives up its claims",
-        file: "shared/src/runtime/heart.rs",
+        file: "shared/src/runtime/leases.rs",
         find: "        if may_pass {",
         replace: "        if may_pass && self.lease.is_zero() {",
-        suite: core("runtime::heart"),
+        suite: core("runtime::leases"),
     },
     Fault {
         name: "a lease runs out while nobody can write",
@@ -90,7 +90,7 @@ pub(super) const RUNNING: &[Fault] = &[
     },
     Fault {
         name: "an idle worker does not look once more",
-        file: "shared/src/runtime/machine/answers.rs",
+        file: "shared/src/runtime/machine/events.rs",
         find: "self.want_claim |= !self.idle;",
         replace: "",
         suite: core("runtime::machine"),
@@ -98,7 +98,7 @@ pub(super) const RUNNING: &[Fault] = &[
     Fault {
         name: "a worker that stops keeps a wake for itself",
         file: "shared/src/runtime/machine.rs",
-        find: "self.actions.push(Action::PassOn);",
+        find: "self.actions.push(Action::WakeAnother);",
         replace: "",
         suite: core("runtime::machine"),
     },

@@ -1,9 +1,9 @@
-//! Commands whose logs a disk does not take.
+//! Commands whose logs a hanging disk does not take.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::super::scribe::MOST_BYTES;
+use super::super::super::log_thread::MOST_BYTES;
 use super::super::{BUFFER_BYTES, End, Ended, Ending, Executor};
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{Clock, SystemClock};
@@ -14,7 +14,7 @@ use crate::runtime::log::LogReader;
 use crate::sidecar::Sidecar;
 use crate::task::{TaskId, Work};
 
-/// How long a condition may take on a machine that has much else to do.
+/// Time that a condition may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const FLOOD_BYTES: u64 = 32 << 20;
 
@@ -42,7 +42,7 @@ impl Bench {
         }
     }
 
-    /// Starts a command that is so old already that whatever it writes goes to its log.
+    /// Starts a command that counts as old, so that all its output goes to its log.
     fn start(&mut self, command: &str) -> Claim {
         self.tasks += 1;
         let task = ClaimedTask {
@@ -88,7 +88,7 @@ impl Bench {
             .clone()
     }
 
-    /// Bytes of a command's output that its log tells of, left out or not.
+    /// Bytes of a command's output that its log accounts for, written or omitted.
     fn logged(&self, claim: Claim) -> u64 {
         let mut bytes = 0;
         let mut reader = LogReader::new(self.sidecar.log(claim.task, 1));
@@ -101,12 +101,12 @@ impl Bench {
     }
 }
 
-/// Logs were written by the thread that held the worker: a disk that did not answer held up every
-/// command, every end and every request to stop.
+/// Logs were written by the worker's main thread: a disk that did not answer delayed every command,
+/// every end and every stop request.
 #[test]
 fn a_disk_that_takes_no_log_holds_up_no_other_command() {
     let mut bench = Bench::new();
-    let disk = bench.executor.scribe.hang();
+    let disk = bench.executor.log_thread.hang();
     let logged = bench.start("echo out");
     let other = bench.start("true");
     assert_eq!(bench.end_of(other), End::Exited(0));
@@ -121,7 +121,7 @@ fn a_disk_that_takes_no_log_holds_up_no_other_command() {
 #[test]
 fn a_command_ends_while_the_disk_does_not_take_its_log_which_follows() {
     let mut bench = Bench::new();
-    let disk = bench.executor.scribe.hang();
+    let disk = bench.executor.log_thread.hang();
     let logged = bench.start("echo out");
     assert_eq!(bench.end_of(logged), End::Exited(0));
     assert_eq!(bench.logged(logged), 0);
@@ -132,10 +132,10 @@ fn a_command_ends_while_the_disk_does_not_take_its_log_which_follows() {
 #[test]
 fn what_waits_for_a_disk_is_bounded_and_none_of_it_is_lost() {
     let mut bench = Bench::new();
-    let disk = bench.executor.scribe.hang();
+    let disk = bench.executor.log_thread.hang();
     let flood = bench.start(&format!("head -c {FLOOD_BYTES} /dev/zero"));
     bench.until(|bench| !bench.executor.held.is_empty());
-    let waiting = bench.executor.scribe.waiting();
+    let waiting = bench.executor.log_thread.waiting();
     assert!(waiting <= MOST_BYTES + BUFFER_BYTES, "{waiting}");
     drop(disk);
     assert_eq!(bench.end_of(flood), End::Exited(0));

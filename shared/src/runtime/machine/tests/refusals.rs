@@ -1,7 +1,7 @@
-//! What a worker does about calls that the file refused.
+//! Calls that the file refused.
 
 use super::super::super::end::{End, Ended, Ending};
-use super::super::super::heart::News;
+use super::super::super::leases::LeaseNotice;
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
 use super::super::Machine;
 use super::{at, busy, claimed, ended, limit, machine, outcomes, running, signals, starts, task};
@@ -32,8 +32,8 @@ fn recorded() -> Event {
     Event::Settled(Ok(vec![Settled::Recorded(State::Succeeded)]))
 }
 
-/// Refuses a call so many times. After how many milliseconds it was made again each time, with the
-/// machine stepped only when it asked for that.
+/// Refuses a call `COUNT` times. Returns the milliseconds until it was made again each time, if the
+/// machine is stepped only at its wake times.
 fn pauses<const COUNT: usize>(
     machine: &mut Machine,
     now: &mut Now,
@@ -103,10 +103,10 @@ fn after_a_claim_in_the_dark_nothing_is_claimed_before_the_look_at_its_own_claim
     machine.step(at(0), [recorded(), Event::Claimed(Err(unknown()))]);
     assert_eq!(limit(&machine.step(at(19), [])), None);
     let step = machine.step(at(20), [ended(2, End::Exited(0))]);
-    let place = |wanted: fn(&Action) -> bool| step.actions.iter().position(wanted);
-    let settle = place(|action| matches!(action, Action::Settle(_)));
-    let look = place(|action| matches!(action, Action::ListClaims));
-    let claim = place(|action| matches!(action, Action::Claim { .. }));
+    let position = |wanted: fn(&Action) -> bool| step.actions.iter().position(wanted);
+    let settle = position(|action| matches!(action, Action::Settle(_)));
+    let look = position(|action| matches!(action, Action::ListClaims));
+    let claim = position(|action| matches!(action, Action::Claim { .. }));
     assert!(settle.is_some() && settle < look && look < claim);
 }
 
@@ -159,7 +159,7 @@ fn what_was_refused_is_told_and_ends_nothing() {
         assert_eq!((signals(&step), step.finished), (Vec::new(), false));
         assert!(machine.take_error().is_none());
     }
-    let news = Event::Told(News::Refused {
+    let news = Event::Lease(LeaseNotice::Refused {
         message: "the heart's".to_owned(),
         remedy: None,
     });
@@ -169,16 +169,16 @@ fn what_was_refused_is_told_and_ends_nothing() {
 #[test]
 fn how_its_claims_stand_is_asked_again_at_the_next_poll_if_that_was_refused() {
     let asks = |step: &Step| {
-        let asks = |action: &Action| matches!(action, Action::AskAfter(_));
+        let asks = |action: &Action| matches!(action, Action::CheckClaims(_));
         step.actions.iter().any(asks)
     };
     let mut machine = running(&[1]);
     assert!(asks(&machine.step(at(1), [Event::Counter(Ok(7))])));
-    let held = Event::Heard(Ok(vec![Held::Held]));
+    let held = Event::ClaimsChecked(Ok(vec![Held::Held]));
     assert!(!asks(&machine.step(at(1), [held])));
     assert!(!asks(&machine.step(at(2), [Event::Counter(Ok(7))])));
     assert!(asks(&machine.step(at(3), [Event::Counter(Ok(8))])));
-    machine.step(at(3), [Event::Heard(Err(busy()))]);
+    machine.step(at(3), [Event::ClaimsChecked(Err(busy()))]);
     assert!(asks(&machine.step(at(4), [Event::Counter(Ok(8))])));
 }
 
@@ -214,10 +214,10 @@ fn a_worker_that_cannot_record_what_it_ran_gives_up_five_seconds_after_the_last_
     assert!(machine.take_error().unwrap().is_busy());
 }
 
-/// Bug: how a handler ended that returned more than five seconds after its worker was told to end at
-/// once was not recorded, though the file would have taken it. Loss: a task that had succeeded was
-/// taken for one whose worker had died, and ran again. Fix: the time to record begins when the last
-/// task has ended.
+/// Bug: the outcome of a handler that returned more than five seconds after its worker was told to
+/// end at once was not recorded, though the file would have taken it. Loss: a task that had
+/// succeeded counted as ended by its worker's death, and ran again. Fix: the time to record begins
+/// when the last task has ended.
 #[test]
 fn a_handler_that_outlasts_every_patience_is_still_recorded() {
     let mut machine = machine(1);
@@ -251,8 +251,8 @@ fn gone(is_lost: bool) -> Error {
     }
 }
 
-/// A worker went on in silence on a file that had been deleted. It stops as if it had been asked to,
-/// and what it ran meanwhile is told.
+/// A worker went on silently with a file that had been deleted. Now it stops as if it had been
+/// asked to, and reports the tasks it ran meanwhile.
 #[test]
 fn a_file_that_is_gone_stops_the_worker_and_ends_nothing_that_runs() {
     let mut machine = running(&[1, 2]);
@@ -291,7 +291,8 @@ fn what_ran_under_a_folder_that_is_gone_is_recorded() {
     assert_eq!(machine.unrecorded(), []);
 }
 
-/// How a task ended was recorded in a file that had just been deleted, and lost without being named.
+/// The outcome of a task was recorded in a file that had just been deleted, and lost without a
+/// report.
 #[test]
 fn what_was_recorded_since_a_look_found_the_file_is_lost_with_it() {
     for is_lost in [true, false] {
@@ -300,7 +301,7 @@ fn what_was_recorded_since_a_look_found_the_file_is_lost_with_it() {
         machine.step(at(110), [recorded()]);
         let step = machine.step(at(2_000), [ended(2, End::Exited(0))]);
         assert!(asks_for_counter(&step));
-        // The answer may be from a look of a second ago, when the first was recorded already.
+        // The answer may come from a check a second ago, when the first was recorded already.
         machine.step(at(2_010), [recorded(), Event::Counter(Ok(1))]);
         assert!(asks_for_counter(&machine.step(at(4_000), [])));
         machine.step(at(4_010), [Event::Counter(Err(gone(is_lost)))]);
@@ -316,7 +317,8 @@ fn asks_for_counter(step: &Step) -> bool {
     step.actions.iter().any(asks)
 }
 
-/// What ended while a disk was full was kept with up to 16 KiB of output for each of up to 10,000 slots.
+/// Outcomes that came while a disk was full were kept with up to 16 KiB of output each, for up to
+/// 10,000 slots.
 #[test]
 fn outputs_that_the_file_does_not_take_are_bounded_and_no_task_is_claimed_beside_them() {
     const TASKS: usize = 2_000;
@@ -333,7 +335,7 @@ fn outputs_that_the_file_does_not_take_are_bounded_and_no_task_is_claimed_beside
             output: Some(output.clone()),
         })
     };
-    // Half of the slots are free again.
+    // Half of the tasks have ended.
     let step = machine.step(at(20), ids[..TASKS / 2].iter().map(with_output));
     assert!(settles(&step));
     let refused = || {

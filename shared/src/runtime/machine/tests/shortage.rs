@@ -1,4 +1,4 @@
-//! Tasks that the machine cannot start, for want of descriptors, processes, memory or disk.
+//! Tasks that cannot be started for want of descriptors, processes, memory or disk space.
 
 use super::super::super::end::{End, StartError};
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
@@ -29,7 +29,7 @@ fn told(step: &Step) -> Vec<usize> {
     told.collect()
 }
 
-/// A machine with eight slots, in which two tasks run and six could not be started, at 0.
+/// State machine with eight slots, in which two tasks run and six could not be started, at 0.
 fn short_of_six() -> (Machine, Step) {
     let mut machine = machine(8);
     machine.step(at(0), [claimed(1..=8)]);
@@ -38,8 +38,8 @@ fn short_of_six() -> (Machine, Step) {
     (machine, step)
 }
 
-/// Bug: what could not be started for want of descriptors ended as failed. Loss: 29 of 40 tasks
-/// within three seconds. Fix: the task is handed back without an attempt, and the worker uses fewer
+/// Bug: a task that could not be started for want of descriptors failed. Loss: 29 of 40 tasks
+/// within three seconds. Fix: the task is returned without an attempt, and the worker uses fewer
 /// slots.
 #[test]
 fn a_task_that_cannot_be_started_for_a_shortage_is_handed_back_and_fewer_slots_are_used() {
@@ -74,14 +74,14 @@ fn a_worker_that_can_start_nothing_does_not_claim_and_return_without_an_end() {
                 }
                 Action::SettleAndClaim { .. } => unreachable!("a pause lies between the two"),
                 Action::ListClaims
-                | Action::AskAfter(_)
+                | Action::CheckClaims(_)
                 | Action::Signal { .. }
                 | Action::SetIdle(_)
                 | Action::Listen(_)
-                | Action::PassOn
+                | Action::WakeAnother
                 | Action::ReadCounter
                 | Action::LookAtPeers
-                | Action::LookForRest
+                | Action::CheckRemaining
                 | Action::Report(_) => {}
             }
         }

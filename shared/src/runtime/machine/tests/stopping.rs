@@ -1,10 +1,10 @@
-//! How a worker ends: told to, drained, or because its file became unusable.
+//! Ends of a worker: stopped, drained, or because its file became unusable.
 
 use std::time::Duration;
 
+use super::super::super::drain::{Hold, NextDue, Obstacle, Remaining};
 use super::super::super::end::{End, Ending};
 use super::super::super::protocol::{Action, Config, Event, Step, WorkerEvent};
-use super::super::super::rest::{Hold, NextDue, Obstacle, Rest};
 use super::super::Machine;
 use super::{at, claimed, ended, idle, limit, outcomes, running, signals, starts, task};
 use crate::claim::Claims;
@@ -75,9 +75,9 @@ fn a_draining_worker_ends_when_nothing_is_left_anywhere() {
     machine.step(at(0), []);
     machine.step(at(0), [claimed([])]);
     let step = machine.step(at(0), [claimed([])]);
-    let looks = |action: &Action| matches!(action, Action::LookForRest);
+    let looks = |action: &Action| matches!(action, Action::CheckRemaining);
     assert!(step.actions.iter().any(looks));
-    let step = machine.step(at(0), [Event::Rest(Ok(Rest::Goes))]);
+    let step = machine.step(at(0), [Event::Remaining(Ok(Remaining::Proceeds))]);
     assert!(!step.finished, "another worker has something left");
     let step = machine.step(at(500), [Event::Counter(Ok(2))]);
     assert!(limit(&step).is_some());
@@ -85,12 +85,12 @@ fn a_draining_worker_ends_when_nothing_is_left_anywhere() {
     assert!(step.actions.iter().any(looks));
     assert!(
         machine
-            .step(at(500), [Event::Rest(Ok(Rest::Nothing))])
+            .step(at(500), [Event::Remaining(Ok(Remaining::Nothing))])
             .finished
     );
 }
 
-/// It used to learn of that only at its next poll.
+/// Before, it noticed only at its next poll.
 #[test]
 fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
     let config = Config {
@@ -101,7 +101,7 @@ fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
     for event in [None, Some(claimed([])), Some(claimed([]))] {
         machine.step(at(0), event);
     }
-    let looks = |action: &Action| matches!(action, Action::LookForRest);
+    let looks = |action: &Action| matches!(action, Action::CheckRemaining);
     let listens = |step: &Step| {
         step.actions.iter().find_map(|action| {
             if let Action::Listen(listening) = action {
@@ -111,23 +111,29 @@ fn a_draining_worker_ends_as_soon_as_another_one_has_settled_the_last_task() {
             }
         })
     };
-    let step = machine.step(at(1), [Event::Rest(Ok(Rest::Goes))]);
+    let step = machine.step(at(1), [Event::Remaining(Ok(Remaining::Proceeds))]);
     assert_eq!(listens(&step), Some(true));
     assert!(
         step.actions.iter().any(looks),
         "the last task may have ended between the look and the listening"
     );
-    let step = machine.step(at(1), [Event::Rest(Ok(Rest::Goes))]);
+    let step = machine.step(at(1), [Event::Remaining(Ok(Remaining::Proceeds))]);
     assert!(!step.actions.iter().any(looks), "now it waits");
     let step = machine.step(at(2), [Event::TasksSettled]);
     assert!(step.actions.iter().any(looks));
-    let step = machine.step(at(2), [Event::Rest(Ok(Rest::Goes)), Event::TasksWaiting]);
+    let step = machine.step(
+        at(2),
+        [
+            Event::Remaining(Ok(Remaining::Proceeds)),
+            Event::TasksWaiting,
+        ],
+    );
     assert_eq!((listens(&step), limit(&step)), (None, Some(1)));
     let step = machine.step(at(3), [claimed([1])]);
     assert_eq!(listens(&step), Some(false), "it has a task of its own");
 }
 
-/// The signals to the task and when they come, after a request to stop at 10.
+/// Signals to the task with their times, after a stop request at 10.
 fn ended_by_a_stop(grace: Duration) -> Vec<(i64, Ending)> {
     let config = Config {
         grace,
@@ -252,30 +258,33 @@ fn only_a_worker_that_found_nothing_left_has_drained() {
     assert!(!drained.has_drained());
     assert!(
         drained
-            .step(at(1), [Event::Rest(Ok(Rest::Nothing))])
+            .step(at(1), [Event::Remaining(Ok(Remaining::Nothing))])
             .finished
     );
     assert!(drained.has_drained());
     let mut lasting = machine(false);
     assert!(
         !lasting
-            .step(at(1), [Event::Rest(Ok(Rest::Nothing))])
+            .step(at(1), [Event::Remaining(Ok(Remaining::Nothing))])
             .finished
     );
     assert!(!lasting.has_drained());
     let mut stopped = machine(true);
-    let step = stopped.step(at(1), [Event::Rest(Ok(Rest::Nothing)), Event::Stop]);
+    let step = stopped.step(
+        at(1),
+        [Event::Remaining(Ok(Remaining::Nothing)), Event::Stop],
+    );
     assert!(step.finished && !stopped.has_drained());
     let mut broken = machine(true);
     let events = [
-        Event::Rest(Ok(Rest::Nothing)),
+        Event::Remaining(Ok(Remaining::Nothing)),
         Event::Counter(Err(Error::invalid("broken"))),
     ];
     assert!(broken.step(at(1), events).finished && !broken.has_drained());
 }
 
-/// A drained machine that has looked.
-fn looked(rest: Rest) -> (Machine, Step) {
+/// Drained machine that has read the remaining tasks.
+fn looked(rest: Remaining) -> (Machine, Step) {
     let config = Config {
         drain: true,
         ..Config::default()
@@ -284,7 +293,7 @@ fn looked(rest: Rest) -> (Machine, Step) {
     for event in [None, Some(claimed([])), Some(claimed([]))] {
         machine.step(at(0), event);
     }
-    let step = machine.step(at(1), [Event::Rest(Ok(rest))]);
+    let step = machine.step(at(1), [Event::Remaining(Ok(rest))]);
     (machine, step)
 }
 
@@ -298,7 +307,7 @@ fn told(step: &Step) -> Vec<&WorkerEvent> {
     told
 }
 
-/// It waited for hours without a word, and for ever where nobody would let the queue go on.
+/// It waited for hours without a report, and for ever if nobody resumed the queue.
 #[test]
 fn a_draining_worker_says_once_what_it_waits_for_and_leaves_what_needs_a_person() {
     let due = |millis| {
@@ -307,12 +316,12 @@ fn a_draining_worker_says_once_what_it_waits_for_and_leaves_what_needs_a_person(
         let task = TaskId(7);
         NextDue { task, name, at }
     };
-    let (_, step) = looked(Rest::Due(due(60_001)));
+    let (_, step) = looked(Remaining::Due(due(60_001)));
     assert!(!step.finished && told(&step).is_empty(), "it is a minute");
-    let (mut machine, step) = looked(Rest::Due(due(60_002)));
+    let (mut machine, step) = looked(Remaining::Due(due(60_002)));
     assert!(!step.finished);
     assert_eq!(told(&step), [&WorkerEvent::Waiting(due(60_002))]);
-    let step = machine.step(at(2), [Event::Rest(Ok(Rest::Due(due(90_000))))]);
+    let step = machine.step(at(2), [Event::Remaining(Ok(Remaining::Due(due(90_000))))]);
     assert!(told(&step).is_empty(), "it is said once");
     let obstacles = vec![Obstacle {
         what: Hold::Paused,
@@ -320,7 +329,7 @@ fn a_draining_worker_says_once_what_it_waits_for_and_leaves_what_needs_a_person(
         tasks: 1,
         task: TaskId(7),
     }];
-    let (machine, step) = looked(Rest::Held(obstacles.clone()));
+    let (machine, step) = looked(Remaining::Held(obstacles.clone()));
     assert!(step.finished && machine.has_drained());
     assert_eq!(told(&step), [&WorkerEvent::Left(obstacles)]);
 }
@@ -328,7 +337,7 @@ fn a_draining_worker_says_once_what_it_waits_for_and_leaves_what_needs_a_person(
 #[test]
 fn a_look_for_what_is_left_is_made_by_a_draining_worker_at_rest_and_repeated_if_refused() {
     let looks = |step: &Step| {
-        let looks = |action: &Action| matches!(action, Action::LookForRest);
+        let looks = |action: &Action| matches!(action, Action::CheckRemaining);
         step.actions.iter().any(looks)
     };
     let config = Config {
@@ -344,7 +353,7 @@ fn a_look_for_what_is_left_is_made_by_a_draining_worker_at_rest_and_repeated_if_
     assert!(!looks(&step), "one is not recorded yet");
     assert!(looks(&machine.step(at(1), [recorded()])));
     assert!(looks(
-        &machine.step(at(2), [Event::Rest(Err(super::busy()))])
+        &machine.step(at(2), [Event::Remaining(Err(super::busy()))])
     ));
     assert!(!looks(&machine.step(at(3), [])), "it waits for the answer");
     let mut lasting = running(&[1]);

@@ -3,7 +3,7 @@
 use queue_core::claim::Claim;
 use queue_core::clock::BootTime;
 use queue_core::internals::executor::End;
-use queue_core::internals::orphans::{Found, Process};
+use queue_core::internals::orphans::{ListedProcess, Orphan};
 
 /// An execution: a process, or a handler within its worker.
 #[derive(Clone, Debug)]
@@ -39,9 +39,9 @@ pub(super) enum Traces {
 
 impl Child {
     /// As a search finds it.
-    pub(super) fn found(&self) -> Found {
-        Found {
-            process: Process {
+    pub(super) fn found(&self) -> Orphan {
+        Orphan {
+            process: ListedProcess {
                 pid: self.pid,
                 group: self.pid,
                 session: self.pid,

@@ -1,4 +1,4 @@
-//! What the executor waits for.
+//! Sources of epoll events.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -6,9 +6,9 @@ use rustix::event::epoll;
 
 use crate::output::Stream;
 
-/// What an epoll event is about, as the number it carries.
+/// Source of an epoll event, encoded as the number that the event carries.
 #[derive(Clone, Copy)]
-pub(super) enum Source {
+pub(super) enum EventSource {
     Child(usize),
     Pipe(usize, Stream),
     Handlers,
@@ -20,8 +20,8 @@ pub(super) enum Source {
 /// Tokens of [`Executor::watch`](super::Executor::watch) are below this.
 const WATCHED: u64 = 1 << 63;
 
-impl Source {
-    /// Has the epoll tell when `fd` is readable.
+impl EventSource {
+    /// Adds `fd` to the epoll, for events when it is readable.
     pub(super) fn watch(self, watcher: &OwnedFd, fd: BorrowedFd<'_>) -> rustix::io::Result<()> {
         let data = epoll::EventData::new_u64(self.code());
         epoll::add(watcher, fd, data, epoll::EventFlags::IN)

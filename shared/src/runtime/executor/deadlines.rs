@@ -1,35 +1,34 @@
-//! Commands by age: some things are done about a command only once it has run for a while, so that
-//! a short one is spared them.
+//! Deadlines of commands. Some work is done only for commands that have run for a while, so that
+//! short ones are spared it.
 
 use std::collections::VecDeque;
 
 use crate::claim::Claim;
 use crate::clock::BootTime;
 
-/// Commands that reach one age, the oldest first. Those that ended before are passed over.
+/// Deadlines of one kind, the earliest first. Commands that ended before are skipped.
 #[derive(Debug, Default)]
-pub(super) struct Line(VecDeque<(BootTime, usize, Claim)>);
+pub(super) struct Deadlines(VecDeque<(BootTime, usize, Claim)>);
 
-/// What is at the head of a line.
+/// First deadline of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// The command in this slot has come of age, and has left the line.
-    Aged(usize, Claim),
-    /// The next one does so then.
+    /// The deadline of the command in this slot has passed, and was removed.
+    Due(usize, Claim),
+    /// The next deadline.
     At(BootTime),
-    /// Nobody waits.
-    Nobody,
+    /// There is no deadline.
+    Empty,
 }
 
-impl Line {
-    /// The command in `slot` comes of age so many milliseconds from now; nobody joins a line to
-    /// come of age before those who are in it.
-    pub(super) fn join(&mut self, now: BootTime, age_ms: i64, slot: usize, claim: Claim) {
+impl Deadlines {
+    /// Adds a deadline `age_ms` milliseconds from now. It is not earlier than those added before.
+    pub(super) fn push(&mut self, now: BootTime, age_ms: i64, slot: usize, claim: Claim) {
         let due = BootTime(now.0.saturating_add(age_ms));
         self.0.push_back((due, slot, claim));
     }
 
-    /// The head of the line at `now`, where `runs` tells whether a command still does.
+    /// Takes the first deadline at `now`. `runs` is false for a command that has ended.
     pub(super) fn next(&mut self, now: BootTime, runs: impl Fn(usize, Claim) -> bool) -> Next {
         while let Some(&(due, slot, claim)) = self.0.front() {
             let runs = runs(slot, claim);
@@ -38,16 +37,16 @@ impl Line {
             }
             self.0.pop_front();
             if runs {
-                return Next::Aged(slot, claim);
+                return Next::Due(slot, claim);
             }
         }
-        Next::Nobody
+        Next::Empty
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Next};
+    use super::{Deadlines, Next};
     use crate::claim::{Claim, WorkerId};
     use crate::clock::BootTime;
     use crate::task::TaskId;
@@ -62,13 +61,13 @@ mod tests {
 
     #[test]
     fn those_who_ended_are_passed_over_and_the_others_come_of_age_in_turn() {
-        let mut line = Line::default();
+        let mut line = Deadlines::default();
         for task in 1..=3 {
-            line.join(BootTime(task * 10), 5, 0, claim(task));
+            line.push(BootTime(task * 10), 5, 0, claim(task));
         }
         let runs = |_, own: Claim| own != claim(1);
         assert_eq!(line.next(BootTime(24), runs), Next::At(BootTime(25)));
-        assert_eq!(line.next(BootTime(25), runs), Next::Aged(0, claim(2)));
-        assert_eq!(line.next(BootTime(99), |_, _| false), Next::Nobody);
+        assert_eq!(line.next(BootTime(25), runs), Next::Due(0, claim(2)));
+        assert_eq!(line.next(BootTime(99), |_, _| false), Next::Empty);
     }
 }

@@ -1,4 +1,4 @@
-//! When a worker looks, and at what: at the counter, at its peers, for tasks.
+//! Times at which a worker reads the counter, checks its peers and claims tasks.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ fn looks_at_peers(step: &Step) -> bool {
     does(step, |action| matches!(action, Action::LookAtPeers))
 }
 
-/// The times at which it reads the counter and those at which it looks at its peers, stepped only
-/// when it asks for that.
+/// Times at which it reads the counter, and at which it checks its peers, if stepped only at its
+/// wake times.
 fn times(poll: Duration, until: i64) -> (Vec<i64>, Vec<i64>) {
     let config = Config {
         poll,
@@ -75,7 +75,7 @@ fn peers_are_looked_at_at_once_when_they_change_and_soon_when_somebody_else_does
 
 #[test]
 fn a_counter_that_rose_is_a_reason_to_claim_and_to_ask_after_what_runs() {
-    let asks = |step: &Step| does(step, |action| matches!(action, Action::AskAfter(_)));
+    let asks = |step: &Step| does(step, |action| matches!(action, Action::CheckClaims(_)));
     let mut machine = super::machine(2);
     let step = machine.step(at(0), [Event::Counter(Ok(1))]);
     assert!(!asks(&step), "nothing runs");
@@ -112,7 +112,8 @@ fn a_task_that_returns_to_the_queue_is_a_reason_to_claim_and_one_that_ended_is_n
         (State::Succeeded, None),
     ] {
         let mut machine = running(&[1]);
-        // The claim that goes with the settle finds nothing, twice: then the mark is set.
+        // The claim that goes with the settle finds nothing, twice: then the worker is marked as
+        // idle.
         machine.step(at(1), [ended(1, End::Exited(1))]);
         let recorded = || Event::Settled(Ok(vec![Settled::Recorded(state)]));
         machine.step(at(1), [Event::Settled(Ok(Vec::new())), claimed([])]);
@@ -136,8 +137,8 @@ fn a_task_that_could_not_be_started_is_settled_as_that() {
     assert_eq!(outcomes(&step), [Outcome::NotStarted { message }]);
 }
 
-/// Where the engine's clock lags behind, it says of a task whose time has come that it is due, and
-/// claims it not yet.
+/// An engine whose clock lags behind returns a due time that has passed for the worker, and does
+/// not claim the task yet.
 #[test]
 fn a_task_that_is_due_and_was_not_claimed_is_asked_for_again_after_a_pause() {
     let due = |millis| {

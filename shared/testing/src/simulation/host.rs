@@ -11,29 +11,29 @@ use queue_core::clock::{BootTime, Clock, Now};
 use queue_core::coordination::Origin;
 use queue_core::error::Result;
 use queue_core::internals::executor::{Ending, Unreachable};
-use queue_core::internals::listener::Place;
+use queue_core::internals::host::{Batch, Host, Peer, StartResult, Sweeper};
+use queue_core::internals::listener::ListenerSlot;
 use queue_core::internals::protocol::Event;
 use queue_core::internals::registration::DeadLock;
-use queue_core::internals::shell::{Batch, Peer, Shell, StartResult, Sweeper};
 use queue_core::queue::WorkerInfo;
 use queue_core::sidecar::Registration;
 use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::{Signal, Waker};
 
 #[derive(Debug)]
-pub(super) struct SimulatedShell {
+pub(super) struct SimulatedHost {
     pub(super) registration: Registration,
     pub(super) world: Shared,
     pub(super) clock: Arc<ManualClock>,
     pub(super) sidecar: Sidecar,
     pub(super) waker: Arc<Waker>,
-    pub(super) listening: Option<Place>,
+    pub(super) listening: Option<ListenerSlot>,
     pub(super) greeted: Vec<WorkerId>,
     pub(super) dead: Vec<DeadLock>,
     pub(super) stops: u32,
 }
 
-impl SimulatedShell {
+impl SimulatedHost {
     fn id(&self) -> WorkerId {
         self.registration.info().id
     }
@@ -65,7 +65,7 @@ impl Batch for Ready {
     }
 }
 
-impl Shell for SimulatedShell {
+impl Host for SimulatedHost {
     type Batch = Ready;
 
     fn prepare(&mut self, tasks: Vec<ClaimedTask>, _: Now) -> Ready {
@@ -96,11 +96,11 @@ impl Shell for SimulatedShell {
     fn set_listening(&mut self, listening: bool) {
         self.listening = None;
         if listening {
-            self.listening = Place::take(&self.sidecar, self.id()).ok();
+            self.listening = ListenerSlot::take(&self.sidecar, self.id()).ok();
         }
     }
 
-    fn pass_on(&mut self) {
+    fn wake_another(&mut self) {
         self.waker.wake(1);
     }
 

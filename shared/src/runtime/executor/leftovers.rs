@@ -1,78 +1,79 @@
-//! What is left of a command that was killed: processes that go in a moment, and those that this user
-//! cannot end, because they have become another's; the command itself may be one. As long as one of
-//! these lives, the execution has not ended: its task is not to run beside it.
+//! Remaining processes of a command that was killed. Some go in a moment. Others cannot be ended,
+//! because they have become another user's; the command itself may be one. While one of them is
+//! alive, the execution has not ended, so that its task does not run twice.
 
 use rustix::process::Pid;
 
 use super::super::end::{Ended, Unreachable};
-use super::super::looks::{self, Look, Looks, is_left};
+use super::super::group_check::{self, GroupCheck, GroupState, group_exists};
 use super::Executor;
-use super::ages::Next;
-use super::slots::{Job, Running, Survived, runs};
+use super::deadlines::Next;
+use super::slots::{Job, Leftover, Occupant, runs};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::runtime::orphans::{ProcFs, Processes as _};
 use crate::sidecar::records::Recorded;
 
-/// After so many milliseconds it is asked again whether anybody is left.
+/// Interval in milliseconds of checks while processes are dying.
 pub(super) const DYING_MS: i64 = 20;
-/// How often those are looked at that cannot be ended.
-const SURVIVING_MS: i64 = 1_000;
+/// Interval in milliseconds of checks for processes that cannot be ended.
+const LEFTOVER_MS: i64 = 1_000;
 
 impl Executor {
-    /// A command was told to end and has. Returns its end if nobody is left.
-    pub(super) fn outlived(
+    /// Handles the end of a command that was told to end. Returns the end if no process of its
+    /// group is left.
+    pub(super) fn await_group(
         &mut self,
         slot: usize,
         now: BootTime,
         (ended, group, record): (Ended, Pid, Option<Recorded>),
     ) -> Option<Ended> {
-        if !is_left(group) {
+        if !group_exists(group) {
             return Some(ended);
         }
         let claim = ended.claim;
-        let survived = Survived {
+        let leftover = Leftover {
             ended,
             group,
-            looks: Looks::default(),
+            group_check: GroupCheck::default(),
             _record: record,
         };
-        self.slots[slot] = Some(Running {
+        self.slots[slot] = Some(Occupant {
             claim,
-            job: Job::Survived(Box::new(survived)),
+            job: Job::Leftover(Box::new(leftover)),
         });
-        self.dying.join(now, DYING_MS, slot, claim);
+        self.dying.push(now, DYING_MS, slot, claim);
         None
     }
 
-    /// Looks at what is left of commands that have ended. Returns when to look next.
-    pub(super) fn look_at_survivors(
+    /// Checks for the remaining processes of killed commands. Returns the time of the next check.
+    pub(super) fn check_leftovers(
         &mut self,
         now: BootTime,
         ended: &mut Vec<Ended>,
     ) -> Option<BootTime> {
         let slots = &self.slots;
-        let (mut aged, mut next) = (Vec::new(), None);
-        for line in [&mut self.dying, &mut self.surviving] {
+        let (mut due, mut next) = (Vec::new(), None);
+        for line in [&mut self.dying, &mut self.leftovers] {
             loop {
                 match line.next(now, |slot, claim| runs(slots, slot, claim)) {
-                    Next::Aged(slot, claim) => aged.push((slot, claim)),
+                    Next::Due(slot, claim) => due.push((slot, claim)),
                     Next::At(at) => {
                         next = next.into_iter().chain([at]).min();
                         break;
                     }
-                    Next::Nobody => break,
+                    Next::Empty => break,
                 }
             }
         }
-        for (slot, claim) in aged {
-            let again = self.look_at_survivor(slot, claim, now, ended);
+        for (slot, claim) in due {
+            let again = self.check_leftover(slot, claim, now, ended);
             next = next.into_iter().chain(again).min();
         }
         next
     }
 
-    fn look_at_survivor(
+    fn check_leftover(
         &mut self,
         slot: usize,
         claim: Claim,
@@ -80,12 +81,12 @@ impl Executor {
         ended: &mut Vec<Ended>,
     ) -> Option<BootTime> {
         let running = self.slots.get_mut(slot)?.as_mut()?;
-        let look = match &mut running.job {
-            Job::Survived(survived) => survived.looks.look(survived.group),
-            // The end of one that has exited is told otherwise.
+        let state = match &mut running.job {
+            Job::Leftover(leftover) => leftover.group_check.check(leftover.group),
+            // The end of a command that has exited is handled elsewhere.
             Job::Command(process) if process.exited_at().is_none() => {
                 let group = process.pid();
-                process.looks.look(group)
+                process.group_check.check(group)
             }
             Job::Command(_)
             | Job::Handler(_)
@@ -95,36 +96,36 @@ impl Executor {
                 return None;
             }
         };
-        match look {
-            Look::Dying => {
-                self.dying.join(now, DYING_MS, slot, claim);
+        match state {
+            GroupState::Dying => {
+                self.dying.push(now, DYING_MS, slot, claim);
                 return Some(BootTime(now.0 + DYING_MS));
             }
-            Look::Over => {
-                if let Some(Running {
-                    job: Job::Survived(survived),
+            GroupState::Gone => {
+                if let Some(Occupant {
+                    job: Job::Leftover(leftover),
                     ..
-                }) = self.slots[slot].take_if(|own| matches!(own.job, Job::Survived(_)))
+                }) = self.slots[slot].take_if(|own| matches!(own.job, Job::Leftover(_)))
                 {
-                    ended.push(survived.ended);
+                    ended.push(leftover.ended);
                     self.free.push(slot);
                 }
                 return None;
             }
-            Look::Survive(told) => {
+            GroupState::Unreachable(told) => {
                 self.unreachable
                     .extend(told.map(|processes| Unreachable { claim, processes }));
             }
         }
-        self.surviving.join(now, SURVIVING_MS, slot, claim);
-        Some(BootTime(now.0 + SURVIVING_MS))
+        self.leftovers.push(now, LEFTOVER_MS, slot, claim);
+        Some(BootTime(now.0 + LEFTOVER_MS))
     }
 
-    /// The processes of these executions, told to end, that this user cannot end.
+    /// Returns the processes of these ending executions that this user cannot signal.
     pub(in crate::runtime) fn cannot_end(&self, claims: &[Claim]) -> Vec<Unreachable> {
         let list = ProcFs.list();
         let group = |job: &Job| match job {
-            Job::Survived(survived) => Some(survived.group),
+            Job::Leftover(leftover) => Some(leftover.group),
             Job::Command(process) if process.ending().is_some() => Some(process.pid()),
             Job::Command(_)
             | Job::Handler(_)
@@ -139,8 +140,8 @@ impl Executor {
                 continue;
             };
             let processes = match &list {
-                Ok(list) => looks::unreachable(list, group),
-                Err(_) if is_left(group) => vec![looks::number(group)],
+                Ok(list) => group_check::unreachable(list, group),
+                Err(_) if group_exists(group) => vec![group_check::group_id(group)],
                 Err(_) => Vec::new(),
             };
             if !processes.is_empty() {

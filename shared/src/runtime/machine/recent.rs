@@ -1,5 +1,5 @@
-//! Outcomes that were recorded lately. Whoever deletes a database, or moves another one over it, takes
-//! along what was recorded before anybody could notice.
+//! Outcomes that were recorded recently. If a database is deleted, or another is moved over it,
+//! outcomes recorded before the worker notices are lost.
 
 use std::collections::VecDeque;
 
@@ -8,28 +8,28 @@ use crate::error::Error;
 use crate::queue::LOOK_INTERVAL;
 use crate::runtime::protocol::Unrecorded;
 
-/// Outcomes that were recorded since a look found the database in its place.
+/// Outcomes that were recorded since the last check that found the database in its place.
 #[derive(Debug, Default)]
-pub(super) struct Lately {
+pub(super) struct RecentOutcomes {
     recorded: VecDeque<(BootTime, Unrecorded)>,
-    /// When the look was asked for whose answer is awaited.
+    /// Start time of the check whose answer is awaited.
     asked_at: BootTime,
     is_lost: bool,
 }
 
-impl Lately {
-    /// Takes in an outcome of which the answer came at that time.
+impl RecentOutcomes {
+    /// Adds an outcome whose settle was answered at `at`.
     pub(super) fn recorded(&mut self, at: BootTime, task: Unrecorded) {
         self.recorded.push_back((at, task));
     }
 
-    /// Takes in that a look is asked for.
+    /// Notes the start of a check.
     pub(super) fn asked(&mut self, at: BootTime) {
         self.asked_at = at;
     }
 
-    /// Takes in that the look found the database in its place. The answer may be that of another look a
-    /// short time before.
+    /// Notes that the check found the database in its place. Its answer may come from another check
+    /// a short time before.
     pub(super) fn found(&mut self) {
         let is_safe = |(at, _): &(BootTime, Unrecorded)| at.after(LOOK_INTERVAL) <= self.asked_at;
         while self.recorded.front().is_some_and(is_safe) {
@@ -37,12 +37,12 @@ impl Lately {
         }
     }
 
-    /// Takes in an error, which may be that the database is gone.
+    /// Takes in an error. It may mean that the database is gone.
     pub(super) fn refused(&mut self, error: &Error) {
         self.is_lost |= matches!(error, Error::Gone { is_lost: true, .. });
     }
 
-    /// Outcomes that are lost with the database.
+    /// Returns the outcomes that are lost with the database.
     pub(super) fn lost(&self) -> impl Iterator<Item = Unrecorded> {
         let lost = self.recorded.iter().filter(|_| self.is_lost);
         lost.map(|(_, task)| task.clone())

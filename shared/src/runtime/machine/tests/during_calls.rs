@@ -1,4 +1,4 @@
-//! What happens while a call on the file is under way.
+//! Events while a call on the file is under way.
 
 use super::super::super::end::{End, Ended, Ending};
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
@@ -20,7 +20,7 @@ fn recorded(count: usize) -> Event {
     Event::Settled(Ok(vec![Settled::Recorded(State::Succeeded); count]))
 }
 
-/// The durations told, in milliseconds.
+/// Reported durations in milliseconds.
 fn took(step: &Step) -> Vec<u128> {
     let took = step.actions.iter().filter_map(|action| {
         if let Action::Report(WorkerEvent::Ended { took, .. }) = action {
@@ -32,9 +32,9 @@ fn took(step: &Step) -> Vec<u128> {
     took.collect()
 }
 
-/// Bug: while the file was held, nobody looked at how commands ended, and the first look judged
-/// them by its own time. Loss: a task of one second that had exited with 0 ended as failed by its
-/// timeout, or ran twice. Fix: ends are taken in while a call is under way.
+/// Bug: while the file was held, ends of commands were not taken in, and the first look afterwards
+/// judged them by its own time. Loss: a task of one second that had exited with 0 ended as failed
+/// by its timeout, or ran twice. Fix: ends are taken in while a call is under way.
 #[test]
 fn a_command_that_ends_while_the_file_is_held_is_not_judged_by_when_the_file_is_free() {
     let mut machine = running(&[1, 2]);
@@ -64,9 +64,9 @@ fn of_an_end_and_its_deadline_that_are_seen_together_the_end_counts() {
     );
 }
 
-/// Bug: the end of a command's output is waited for, and what came in that time was taken for why the
-/// command had ended. Loss: a task that had succeeded timed out, or ran again after a stop. Fix: only
-/// what was asked before an end counts.
+/// Bug: the end of a command's output is awaited, and a request in that time counted as the reason
+/// why the command had ended. Loss: a task that had succeeded timed out, or ran again after a stop.
+/// Fix: only a request before the end counts.
 #[test]
 fn what_is_asked_after_an_end_does_not_change_it() {
     let mut machine = running(&[1, 2]);
@@ -169,9 +169,9 @@ fn a_short_grace_time_leaves_a_second_for_the_last_writes() {
     assert!(machine.step(at(1_020), []).finished);
 }
 
-/// Bug: a worker that was stopped for long and went on looked at its deadlines as if it had waited
-/// for them, and left what it had ended that moment. Loss: processes without a worker. Fix: the time
-/// to record begins with the KILL.
+/// Bug: a worker that was stopped for long and then continued took its deadlines for passed, and
+/// left executions that it had ended at that moment. Loss: processes without a worker. Fix: the
+/// time to record outcomes begins with the KILL.
 #[test]
 fn a_worker_that_was_stopped_itself_gives_what_it_kills_late_its_time() {
     let mut machine = running(&[1]);

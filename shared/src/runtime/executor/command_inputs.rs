@@ -1,4 +1,4 @@
-//! What commands are given before they start.
+//! Inputs of commands, written before they start.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,40 +7,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::inputs::Remover;
 use super::super::inputs::{Inputs, Source};
 use super::preparer::not_given;
-use super::slots::{Job, Running};
+use super::slots::{Job, Occupant};
 use super::{End, Ended, Executor, StartError};
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{Clock, SystemClock};
 use crate::output::KEPT_OUTPUTS;
 
-/// Tasks that a command may depend on for its folder to be written as it is started: a millisecond
-/// or two of work. Where there are more, nothing else waits for it.
+/// Largest number of dependencies for which the folder is written while the command is started: a
+/// millisecond or two of work. For more, another thread writes it.
 const FEW: usize = 32;
 
-/// What a command is given.
+/// Inputs of a command.
 #[derive(Debug)]
-pub(super) enum Given {
-    Nothing,
-    Inputs(Inputs),
-    /// What is found there.
-    Outputs(Outputs),
+pub(super) enum CommandInputs {
+    None,
+    Prepared(Inputs),
+    /// Outputs of dependencies that are still to be read.
+    Unread(DependencyOutputs),
 }
 
-/// Where the outputs of a task's dependencies are, and what removes the folder they are written to.
-pub(super) struct Outputs {
+/// Source of the outputs of a task's dependencies, and the remover of the folder they are written
+/// to.
+pub(super) struct DependencyOutputs {
     source: Arc<dyn Source>,
     remover: Option<Remover>,
 }
 
-impl fmt::Debug for Outputs {
+impl fmt::Debug for DependencyOutputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outputs").finish_non_exhaustive()
+        f.debug_struct("DependencyOutputs").finish_non_exhaustive()
     }
 }
 
-impl Outputs {
-    /// The inputs of one claim; `None` if that takes longer than starting a command may.
-    pub(super) fn few(&self, claim: Claim) -> Result<Option<Inputs>, StartError> {
+impl DependencyOutputs {
+    /// Writes the inputs of one claim; `None` if there are too many to write during a start.
+    pub(super) fn prepare_few(&self, claim: Claim) -> Result<Option<Inputs>, StartError> {
         let edges = self
             .source
             .edges(claim.task)
@@ -57,37 +58,41 @@ impl Outputs {
 }
 
 impl Executor {
-    /// What a command is given, or where its inputs are found.
-    pub(super) fn given(&mut self, task: &ClaimedTask) -> Result<Given, StartError> {
+    /// Returns the inputs of a command, or the source to read them from.
+    pub(super) fn command_inputs(
+        &mut self,
+        task: &ClaimedTask,
+    ) -> Result<CommandInputs, StartError> {
         if u64::from(task.attempt) != task.claim.token.cast_unsigned() {
-            // The same attempt ran before, and was handed back or died. Its log is not this
-            // run's, which may be too short to have one.
-            self.scribe
+            // The same attempt ran before, and was returned or died. This run may be too short for
+            // a log, so the old log is removed.
+            self.log_thread
                 .remove(self.sidecar.log(task.claim.task, task.attempt));
         }
         if let Some(old @ 1..) = task.attempt.checked_sub(KEPT_OUTPUTS) {
-            self.scribe.remove(self.sidecar.log(task.claim.task, old));
+            self.log_thread
+                .remove(self.sidecar.log(task.claim.task, old));
         }
         let Some(source) = self.inputs.as_ref().filter(|_| task.depends) else {
-            return Ok(Given::Nothing);
+            return Ok(CommandInputs::None);
         };
-        let is_own = |slot: &Option<Running>| matches!(slot, Some(own) if own.claim == task.claim);
+        let is_own = |slot: &Option<Occupant>| matches!(slot, Some(own) if own.claim == task.claim);
         if let Some(slot) = self.slots.iter().position(is_own)
-            && let Some(Running {
+            && let Some(Occupant {
                 job: Job::Prepared(prepared),
                 ..
             }) = self.slots[slot].take()
         {
             self.free.push(slot);
-            return Ok(Given::Inputs(prepared?));
+            return Ok(CommandInputs::Prepared(prepared?));
         }
-        Ok(Given::Outputs(Outputs {
+        Ok(CommandInputs::Unread(DependencyOutputs {
             source: Arc::clone(source),
             remover: self.preparer.remover(source),
         }))
     }
 
-    /// Has the inputs of a command prepared, which is started after that.
+    /// Has a command's inputs written on another thread. The command starts after that.
     pub(super) fn postpone(&mut self, task: ClaimedTask) -> Result<(), StartError> {
         let Some(source) = &self.inputs else {
             return Ok(());
@@ -95,14 +100,14 @@ impl Executor {
         let (claim, cancelled) = (task.claim, Arc::new(AtomicBool::new(false)));
         self.preparer.prepare(source, task, &cancelled)?;
         let slot = self.free_slot();
-        self.slots[slot] = Some(Running {
+        self.slots[slot] = Some(Occupant {
             claim,
             job: Job::Preparing(cancelled),
         });
         Ok(())
     }
 
-    /// Takes what was prepared for commands that are still wanted.
+    /// Takes the written inputs of commands that are still to be started.
     pub(super) fn take_prepared(&mut self) {
         for (task, prepared) in self.preparer.take_done() {
             let claim = task.claim;
@@ -120,9 +125,9 @@ impl Executor {
         }
     }
 
-    /// Ends what has not been started yet.
+    /// Ends an execution that has not been started yet.
     pub(super) fn withdraw(&mut self, slot: usize) {
-        let Some(Running { claim, job }) = self.slots[slot].take() else {
+        let Some(Occupant { claim, job }) = self.slots[slot].take() else {
             return;
         };
         if let Job::Preparing(cancelled) = job {

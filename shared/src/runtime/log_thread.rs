@@ -1,9 +1,7 @@
-//! A thread that writes log files. A disk that does not answer holds up this thread alone, and the
-//! ends of commands that wrote much for a while; every other command, claim, settle, timeout and
-//! signal goes on.
-//!
-//! What a command writes is handed over once it is too much or too old to be kept in memory. What
-//! was handed over and is not written yet is bounded: beyond that, pipes are left unread until the
+//! Thread that writes log files. A disk that does not answer delays this thread, and for a while
+//! the ends of commands that wrote much; all other commands, claims, settles, timeouts and signals
+//! go on. A command's output goes to this thread once it is too much or too old to be kept in
+//! memory. The amount that waits to be written is bounded: beyond it, pipes are not read until the
 //! thread has caught up.
 
 use std::collections::BTreeMap;
@@ -16,58 +14,58 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::capture::{Capture, Extent};
-use super::eventfd::{new_bell, silence};
+use super::eventfd::{clear, new_eventfd};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::error::Result;
 use crate::output::{Output, Stream};
 use crate::sidecar::{Sidecar, files};
 
-/// Bytes of output that may wait to be written.
+/// Largest number of bytes that wait to be written.
 pub(super) const MOST_BYTES: usize = 4 << 20;
-/// How long a worker that ends waits for what is still to be written.
+/// Time that an ending worker waits for the rest to be written.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// Writes log files on a thread of its own, which is started when it is first needed. Without a
-/// thread they are written at once.
+/// Handle to the log thread, which is started when it is first needed. If the system refuses a
+/// thread, logs are written by the caller.
 #[derive(Debug)]
-pub(in crate::runtime) struct Scribe {
-    desk: Arc<Mutex<Desk>>,
-    work: Sender<Work>,
-    queue: Receiver<Work>,
+pub(in crate::runtime) struct LogThread {
+    logs: Arc<Mutex<OpenLogs>>,
+    requests: Sender<LogRequest>,
+    queue: Receiver<LogRequest>,
     report: Sender<Logged>,
     done: Receiver<Logged>,
-    bell: Arc<OwnedFd>,
+    eventfd: Arc<OwnedFd>,
     /// Bytes that wait to be written.
     waiting: Arc<AtomicUsize>,
     has_thread: bool,
 }
 
-/// A log that is written to its end.
+/// A finished log.
 #[derive(Debug)]
 pub(super) struct Logged {
     pub(super) claim: Claim,
-    /// What is to be stored with the settle, where there is no file.
+    /// Output to store with the settle, if there is no file.
     pub(super) output: Option<Output>,
 }
 
 #[derive(Debug)]
-enum Work {
+enum LogRequest {
     /// Take over the output of a command.
     Take(Claim, Box<Capture>),
     Write(Claim, Stream, Vec<u8>, BootTime),
-    /// What was written so far becomes visible.
+    /// Make the output so far visible.
     Show(Claim),
     Finish(Claim, Extent),
     /// Remove a log file of an earlier run.
     Remove(PathBuf),
     Flush(Sender<()>),
-    /// Wait until the sender is dropped, as for a disk that does not answer.
+    /// Wait until the sender is dropped. Stands for a disk that does not answer.
     #[cfg(test)]
     Hang(Receiver<()>),
 }
 
-impl Work {
+impl LogRequest {
     fn bytes(&self) -> usize {
         match self {
             Self::Write(_, _, bytes, _) => bytes.len(),
@@ -82,71 +80,71 @@ impl Work {
     }
 }
 
-/// The outputs whose logs are written here.
+/// Logs that are being written.
 #[derive(Debug)]
-struct Desk {
+struct OpenLogs {
     sidecar: Sidecar,
     captures: BTreeMap<Claim, Box<Capture>>,
 }
 
-impl Desk {
-    fn perform(&mut self, work: Work) -> Option<Logged> {
-        match work {
-            Work::Take(claim, capture) => {
+impl OpenLogs {
+    fn perform(&mut self, request: LogRequest) -> Option<Logged> {
+        match request {
+            LogRequest::Take(claim, capture) => {
                 self.captures.insert(claim, capture);
             }
-            Work::Write(claim, stream, bytes, now) => {
+            LogRequest::Write(claim, stream, bytes, now) => {
                 if let Some(capture) = self.captures.get_mut(&claim) {
                     capture.write(stream, &bytes, now, &self.sidecar);
                 }
             }
-            Work::Show(claim) => {
+            LogRequest::Show(claim) => {
                 if let Some(capture) = self.captures.get_mut(&claim) {
                     capture.came_due(&self.sidecar);
                 }
             }
-            Work::Finish(claim, extent) => {
+            LogRequest::Finish(claim, extent) => {
                 let capture = self.captures.remove(&claim)?;
                 let output = capture.finish(extent);
                 return Some(Logged { claim, output });
             }
-            Work::Remove(path) => {
-                // A log that stays is of another token, and pruned with its task.
+            LogRequest::Remove(path) => {
+                // If it stays, its token shows that it is old; it is pruned with its task.
                 let _ = files::remove(&path);
             }
-            Work::Flush(flushed) => drop(flushed),
+            LogRequest::Flush(flushed) => drop(flushed),
             #[cfg(test)]
-            Work::Hang(until) => drop(until.recv()),
+            LogRequest::Hang(until) => drop(until.recv()),
         }
         None
     }
 }
 
-impl Scribe {
+impl LogThread {
     pub(super) fn new(sidecar: Sidecar) -> Result<Self> {
-        let (work, queue) = unbounded();
+        let (requests, queue) = unbounded();
         let (report, done) = unbounded();
         Ok(Self {
-            desk: Arc::new(Mutex::new(Desk {
+            logs: Arc::new(Mutex::new(OpenLogs {
                 sidecar,
                 captures: BTreeMap::new(),
             })),
-            work,
+            requests,
             queue,
             report,
             done,
-            bell: Arc::new(new_bell()?),
+            eventfd: Arc::new(new_eventfd()?),
             waiting: Arc::default(),
             has_thread: false,
         })
     }
 
-    /// Readable once a log is written to its end, or there is room again.
-    pub(super) fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+    /// Eventfd that is readable when a log is finished, or there is room again.
+    pub(super) fn eventfd(&self) -> BorrowedFd<'_> {
+        self.eventfd.as_fd()
     }
 
-    /// Whether as much waits to be written as may.
+    /// Returns true if no more output is accepted for now.
     pub(in crate::runtime) fn is_full(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > MOST_BYTES
     }
@@ -154,7 +152,7 @@ impl Scribe {
     /// Takes over the output of a command.
     pub(in crate::runtime) fn take(&mut self, claim: Claim, capture: Capture) {
         self.need_thread();
-        self.send(Work::Take(claim, Box::new(capture)));
+        self.send(LogRequest::Take(claim, Box::new(capture)));
     }
 
     /// Appends to the log of a command.
@@ -165,37 +163,37 @@ impl Scribe {
         bytes: &[u8],
         now: BootTime,
     ) {
-        self.send(Work::Write(claim, stream, bytes.to_vec(), now));
+        self.send(LogRequest::Write(claim, stream, bytes.to_vec(), now));
     }
 
-    /// Makes visible what a command wrote so far.
+    /// Makes a command's output so far visible.
     pub(in crate::runtime) fn show(&mut self, claim: Claim) {
-        self.send(Work::Show(claim));
+        self.send(LogRequest::Show(claim));
     }
 
-    /// Ends the log of a command; [`take_done`](Self::take_done) tells when that is done.
+    /// Ends the log of a command; [`take_done`](Self::take_done) returns it when it is finished.
     pub(in crate::runtime) fn finish(&mut self, claim: Claim, extent: Extent) {
-        self.send(Work::Finish(claim, extent));
+        self.send(LogRequest::Finish(claim, extent));
     }
 
     /// Removes a log file of an earlier run.
     pub(super) fn remove(&mut self, path: PathBuf) {
         self.need_thread();
-        self.send(Work::Remove(path));
+        self.send(LogRequest::Remove(path));
     }
 
-    /// Silences the bell and takes the logs that are written to their ends.
+    /// Clears the eventfd and returns the finished logs.
     pub(super) fn take_done(&self) -> Vec<Logged> {
-        silence(&self.bell);
+        clear(&self.eventfd);
         self.done.try_iter().collect()
     }
 
-    /// Holds the thread up until the sender is dropped.
+    /// Blocks the thread until the sender is dropped.
     #[cfg(test)]
     pub(super) fn hang(&mut self) -> Sender<()> {
         let (until, hung) = bounded(0);
         self.need_thread();
-        self.send(Work::Hang(hung));
+        self.send(LogRequest::Hang(hung));
         until
     }
 
@@ -205,18 +203,18 @@ impl Scribe {
         self.waiting.load(Ordering::Acquire)
     }
 
-    fn send(&mut self, work: Work) {
+    fn send(&mut self, request: LogRequest) {
         if self.has_thread {
-            self.waiting.fetch_add(work.bytes(), Ordering::AcqRel);
-            if self.work.send(work).is_err() {
+            self.waiting.fetch_add(request.bytes(), Ordering::AcqRel);
+            if self.requests.send(request).is_err() {
                 unreachable!("both ends of the channel are here");
             }
             return;
         }
-        let desk = &mut *self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(logged) = desk.perform(work) {
+        let logs = &mut *self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(logged) = logs.perform(request) {
             let _ = self.report.send(logged);
-            ring(&self.bell);
+            signal(&self.eventfd);
         }
     }
 
@@ -225,19 +223,19 @@ impl Scribe {
             return;
         }
         let (queue, report) = (self.queue.clone(), self.report.clone());
-        let (desk, bell) = (Arc::clone(&self.desk), Arc::clone(&self.bell));
+        let (logs, eventfd) = (Arc::clone(&self.logs), Arc::clone(&self.eventfd));
         let waiting = Arc::clone(&self.waiting);
         let run = move || {
-            for work in queue {
-                let bytes = work.bytes();
-                let desk = &mut *desk.lock().unwrap_or_else(PoisonError::into_inner);
-                let logged = desk.perform(work);
+            for request in queue {
+                let bytes = request.bytes();
+                let logs = &mut *logs.lock().unwrap_or_else(PoisonError::into_inner);
+                let logged = logs.perform(request);
                 let before = waiting.fetch_sub(bytes, Ordering::AcqRel);
                 let has_room = before > MOST_BYTES && before - bytes <= MOST_BYTES;
                 if has_room || logged.is_some() {
-                    // Nobody takes it from a worker that has ended.
+                    // The receiver is gone if the worker has ended.
                     let _ = logged.map(|logged| report.send(logged));
-                    ring(&bell);
+                    signal(&eventfd);
                 }
             }
         };
@@ -246,16 +244,17 @@ impl Scribe {
     }
 }
 
-fn ring(bell: &OwnedFd) {
-    let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
+fn signal(eventfd: &OwnedFd) {
+    let _ = rustix::io::write(eventfd, &1_u64.to_ne_bytes());
 }
 
-impl Drop for Scribe {
-    /// Waits for a moment until everything is written. A thread that waits for a disk is left.
+impl Drop for LogThread {
+    /// Waits a moment for everything to be written. A thread that is blocked by a disk is left
+    /// behind.
     fn drop(&mut self) {
         if self.has_thread {
             let (flushed, flush) = bounded(0);
-            let _ = self.work.send(Work::Flush(flushed));
+            let _ = self.requests.send(LogRequest::Flush(flushed));
             let _ = flush.recv_timeout(FLUSH);
         }
     }

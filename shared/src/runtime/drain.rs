@@ -1,6 +1,6 @@
-//! What is left once a draining worker has nothing to do: what goes on by itself is waited for, what
-//! needs a person is named. Each task is judged purely; the reading around it looks at no more tasks
-//! than it has to.
+//! Tasks that remain when a draining worker has nothing to do. It waits for those that proceed by
+//! themselves, and reports those that need a person. Each task is judged by a pure function; the
+//! code around it reads as few tasks as possible.
 
 use crate::claim::WorkerId;
 use crate::clock::Timestamp;
@@ -12,85 +12,85 @@ use crate::task::{Task, TaskId};
 
 /// Tasks read at a time.
 const PAGE: usize = 64;
-/// Pages of one state that are read at most: who finds that many held tasks has seen enough.
+/// Largest number of pages read of one state. That many held tasks are enough to decide.
 const MOST_PAGES: usize = 64;
-/// Blocked tasks that are looked at: each takes several statements.
+/// Largest number of blocked tasks read. Each takes several statements.
 const MOST_BLOCKED: usize = 100;
 
-/// How the tasks of a worker's queue stand.
+/// Remaining tasks of a worker's queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rest {
-    /// Nothing is left that this worker would run.
+pub enum Remaining {
+    /// No task is left that this worker would run.
     Nothing,
-    /// Something runs, or can be claimed, or will be without anybody's help.
-    Goes,
-    /// Only tasks are left whose time comes; this one's is the first.
+    /// A task runs, or can be claimed, or can be claimed later without help.
+    Proceeds,
+    /// Only scheduled tasks are left; this one comes first.
     Due(NextDue),
-    /// All that is left waits for a person.
+    /// All remaining tasks need a person.
     Held(Vec<Obstacle>),
 }
 
-/// The task that comes due next.
+/// Task that comes due next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextDue {
-    /// The task.
+    /// Id of the task.
     pub task: TaskId,
-    /// Its name.
+    /// Name of the task.
     pub name: String,
-    /// When it can start.
+    /// Time at which it can start.
     pub at: Timestamp,
 }
 
-/// Something that only a person takes away.
+/// Obstacle that only a person can remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// What it is.
+    /// The obstacle.
     pub what: Hold,
-    /// The queue of the tasks.
+    /// Queue of the tasks.
     pub queue: String,
-    /// How many tasks it was found to hold; there may be more.
+    /// Number of tasks that were found to be held; there may be more.
     pub tasks: u64,
-    /// One of them.
+    /// One of the tasks.
     pub task: TaskId,
 }
 
-/// What holds tasks.
+/// Reason why tasks are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
     /// Their queue is paused.
     Paused,
-    /// A limit, of their queue or key, lets none run.
+    /// A limit of their queue or key allows none to run.
     Limit(Vec<u8>),
-    /// No living worker has that handler; '' is a command.
+    /// No live worker has this handler; '' means commands.
     Unserved(String),
-    /// They depend on a task that no living worker can run.
+    /// They depend on a task that no live worker can run.
     Dependency(TaskId),
-    /// A dead worker has them, whose processes are not seen from here.
+    /// A dead worker holds them, whose processes cannot be seen from here.
     Hidden(WorkerId),
-    /// A program that is no registered worker has them, so that nothing tells whether it lives.
+    /// A program that is not a registered worker holds them, so nothing shows if it is alive.
     Unregistered(WorkerId),
 }
 
-/// What is known of the queue and handler of a task.
+/// Prospects of the tasks of one queue and handler.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Prospects {
-    /// The worker that asks serves it.
+    /// True if the draining worker serves it.
     is_own: bool,
-    /// Some living worker does.
+    /// True if a live worker serves it.
     is_served: bool,
     is_paused: bool,
-    /// The limit that lets nothing of it run.
+    /// Limit that allows none of its tasks to run.
     closed: Option<Vec<u8>>,
 }
 
-/// How one task stands.
+/// Outlook of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Standing {
-    Goes,
+enum Outlook {
+    Proceeds,
     Due(Timestamp),
     Held(Hold),
-    /// It is for others to run, or waits for tasks that are looked at themselves.
-    Others,
+    /// Other workers run it, or it waits for tasks that are judged themselves.
+    NotOurs,
 }
 
 impl Prospects {
@@ -115,56 +115,56 @@ impl Prospects {
         }
     }
 
-    /// How a task of that state stands which waits for nothing but its queue and its time.
-    fn standing(&self, state: State, run_at: Option<Timestamp>, handler: &str) -> Standing {
+    /// Outlook of a task in that state that waits only for its queue and its time.
+    fn outlook(&self, state: State, run_at: Option<Timestamp>, handler: &str) -> Outlook {
         if state == State::Running {
             return if self.is_own {
-                Standing::Goes
+                Outlook::Proceeds
             } else {
-                Standing::Others
+                Outlook::NotOurs
             };
         }
         if !self.is_own && self.is_served {
-            return Standing::Others;
+            return Outlook::NotOurs;
         }
         if !self.is_own {
-            return Standing::Held(Hold::Unserved(handler.to_owned()));
+            return Outlook::Held(Hold::Unserved(handler.to_owned()));
         }
         if self.is_paused {
-            return Standing::Held(Hold::Paused);
+            return Outlook::Held(Hold::Paused);
         }
         if let Some(limit) = &self.closed {
-            return Standing::Held(Hold::Limit(limit.clone()));
+            return Outlook::Held(Hold::Limit(limit.clone()));
         }
         match (state, run_at) {
-            (State::Scheduled, Some(at)) => Standing::Due(at),
-            _ => Standing::Goes,
+            (State::Scheduled, Some(at)) => Outlook::Due(at),
+            _ => Outlook::Proceeds,
         }
     }
 }
 
-/// What was found so far.
+/// Findings so far.
 #[derive(Debug, Default)]
 struct Findings {
-    goes: bool,
+    proceeds: bool,
     due: Option<NextDue>,
     obstacles: Vec<Obstacle>,
 }
 
 impl Findings {
-    /// Adds how the task of that id, name and queue stands.
-    fn add(&mut self, (task, name, queue): (TaskId, &str, &str), standing: Standing) {
-        match standing {
-            Standing::Goes => self.goes = true,
-            Standing::Due(at) if self.due.as_ref().is_none_or(|due| at < due.at) => {
+    /// Adds the outlook of the task with that id, name and queue.
+    fn add(&mut self, (task, name, queue): (TaskId, &str, &str), outlook: Outlook) {
+        match outlook {
+            Outlook::Proceeds => self.proceeds = true,
+            Outlook::Due(at) if self.due.as_ref().is_none_or(|due| at < due.at) => {
                 self.due = Some(NextDue {
                     task,
                     name: name.to_owned(),
                     at,
                 });
             }
-            Standing::Due(_) | Standing::Others => {}
-            Standing::Held(what) => {
+            Outlook::Due(_) | Outlook::NotOurs => {}
+            Outlook::Held(what) => {
                 let mut known = self.obstacles.iter_mut();
                 if let Some(known) = known.find(|one| one.what == what) {
                     known.tasks += 1;
@@ -181,23 +181,23 @@ impl Findings {
         }
     }
 
-    fn rest(self) -> Rest {
-        if self.goes {
-            return Rest::Goes;
+    fn remaining(self) -> Remaining {
+        if self.proceeds {
+            return Remaining::Proceeds;
         }
         match self.due {
-            Some(due) => Rest::Due(due),
-            None if self.obstacles.is_empty() => Rest::Nothing,
-            None => Rest::Held(self.obstacles),
+            Some(due) => Remaining::Due(due),
+            None if self.obstacles.is_empty() => Remaining::Nothing,
+            None => Remaining::Held(self.obstacles),
         }
     }
 }
 
-/// Looks at what is left of the queue that a worker serves.
+/// Reads the remaining tasks of the queue that a worker serves.
 ///
 /// # Errors
-/// Those of every reading method.
-pub(super) fn look<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Rest> {
+/// As the reading methods of [`Queue`].
+pub(super) fn look<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Remaining> {
     let mut looker = Looker {
         queue,
         serves,
@@ -207,14 +207,14 @@ pub(super) fn look<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Rest> {
     };
     for state in [State::Running, State::Queued, State::Scheduled] {
         looker.pages(state)?;
-        if looker.findings.goes {
-            return Ok(Rest::Goes);
+        if looker.findings.proceeds {
+            return Ok(Remaining::Proceeds);
         }
     }
     if looker.findings.due.is_none() {
         looker.blocked()?;
     }
-    Ok(looker.findings.rest())
+    Ok(looker.findings.remaining())
 }
 
 struct Looker<'a, Q> {
@@ -226,16 +226,16 @@ struct Looker<'a, Q> {
 }
 
 impl<Q: Queue> Looker<'_, Q> {
-    /// Looks at the queue's tasks of one state, until one goes on by itself.
+    /// Reads the queue's tasks of one state, until one proceeds by itself.
     fn pages(&mut self, state: State) -> Result<()> {
         let mut query = self.query(state, 1);
         for _ in 0..MOST_PAGES {
             let tasks = self.queue.list(&query)?;
             for task in &tasks {
-                let standing = self.standing(task)?;
-                self.add(task, standing);
+                let outlook = self.outlook(task)?;
+                self.add(task, outlook);
             }
-            if self.findings.goes || tasks.len() < query.limit {
+            if self.findings.proceeds || tasks.len() < query.limit {
                 break;
             }
             query.before = tasks.last().map(|task| task.id);
@@ -244,9 +244,9 @@ impl<Q: Queue> Looker<'_, Q> {
         Ok(())
     }
 
-    fn add(&mut self, task: &Task, standing: Standing) {
+    fn add(&mut self, task: &Task, outlook: Outlook) {
         self.findings
-            .add((task.id, &task.name, &task.queue), standing);
+            .add((task.id, &task.name, &task.queue), outlook);
     }
 
     fn query(&self, state: State, limit: usize) -> ListQuery {
@@ -258,27 +258,27 @@ impl<Q: Queue> Looker<'_, Q> {
         }
     }
 
-    fn standing(&mut self, task: &Task) -> Result<Standing> {
+    fn outlook(&mut self, task: &Task) -> Result<Outlook> {
         let prospects = self.prospects(task)?;
-        let standing = prospects.standing(task.state, task.run_at, task.work.handler());
+        let outlook = prospects.outlook(task.state, task.run_at, task.work.handler());
         if let (State::Running, Some(worker)) = (task.state, task.worker)
-            && standing == Standing::Goes
+            && outlook == Outlook::Proceeds
             && let Some(hold) = self.keeper(task.id, worker)?
         {
-            return Ok(Standing::Held(hold));
+            return Ok(Outlook::Held(hold));
         }
-        Ok(standing)
+        Ok(outlook)
     }
 
-    /// What holds a running task of this queue if its worker keeps it until a person says that
-    /// nothing of that runs any more. Under leases none does.
+    /// Returns the hold on a running task whose worker keeps it until a person confirms that none
+    /// of its processes runs any more. Under leases there is none.
     fn keeper(&self, task: TaskId, id: WorkerId) -> Result<Option<Hold>> {
         if self.queue.lease().is_some() || self.queue.coordination().is_alive(id)? {
             return Ok(None);
         }
         let workers = self.queue.workers()?;
         let Some(worker) = workers.iter().find(|one| one.id == id) else {
-            // A worker that has left since gave it back before.
+            // A worker that has deregistered since then returned the task before.
             let now = self.queue.get(task)?;
             let is_kept =
                 now.is_some_and(|now| now.state == State::Running && now.worker == Some(id));
@@ -288,9 +288,9 @@ impl<Q: Queue> Looker<'_, Q> {
         Ok((origin == Origin::Elsewhere).then_some(Hold::Hidden(id)))
     }
 
-    /// Prospects of a task's handler; its first waiting task tells them.
+    /// Returns the prospects of a task's handler, read once for its first waiting task.
     fn prospects(&mut self, task: &Task) -> Result<Prospects> {
-        // No worker of this version takes what a newer one wrote.
+        // No worker of this version takes a task that a newer version wrote.
         if task.set_aside.is_some() {
             return Ok(Prospects::default());
         }
@@ -325,52 +325,52 @@ impl<Q: Queue> Looker<'_, Q> {
         Ok(is_served)
     }
 
-    /// Looks at blocked tasks: at those that wait for a slot of their key, and at what others of
-    /// them wait for elsewhere.
+    /// Reads blocked tasks: those that wait for a slot of their key, and the dependencies of the
+    /// others in other queues.
     fn blocked(&mut self) -> Result<()> {
         for task in self.queue.list(&self.query(State::Blocked, MOST_BLOCKED))? {
             for waits in self.queue.waits_for(task.id)? {
-                let standing = match &waits {
+                let outlook = match &waits {
                     Waits::Limit { .. } => {
                         let mut prospects = self.prospects(&task)?;
                         prospects.add(&self.queue.waits_for(task.id)?);
-                        prospects.standing(task.state, None, task.work.handler())
+                        prospects.outlook(task.state, None, task.work.handler())
                     }
                     Waits::Dependency { task: on, .. } => self.dependency(*on)?,
                     Waits::Time { .. }
                     | Waits::Paused { .. }
                     | Waits::Behind { .. }
                     | Waits::Dependencies { .. }
-                    | Waits::Rate { .. } => Standing::Others,
+                    | Waits::Rate { .. } => Outlook::NotOurs,
                 };
-                self.add(&task, standing);
+                self.add(&task, outlook);
             }
-            if self.findings.goes {
+            if self.findings.proceeds {
                 break;
             }
         }
         Ok(())
     }
 
-    /// How a task stands for those that depend on it. One of the queue itself was looked at.
-    fn dependency(&mut self, on: TaskId) -> Result<Standing> {
+    /// Outlook of a task for its dependents. Tasks of the worker's own queue were read already.
+    fn dependency(&mut self, on: TaskId) -> Result<Outlook> {
         let Some(task) = self.queue.get(on)? else {
-            return Ok(Standing::Others);
+            return Ok(Outlook::NotOurs);
         };
         let is_open = matches!(
             task.state,
             State::Scheduled | State::Queued | State::Blocked
         );
         if !is_open || task.queue == self.serves.queue || self.is_served(&task)? {
-            return Ok(Standing::Others);
+            return Ok(Outlook::NotOurs);
         }
-        Ok(Standing::Held(Hold::Dependency(on)))
+        Ok(Outlook::Held(Hold::Dependency(on)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Findings, Hold, Prospects, Rest, Standing};
+    use super::{Findings, Hold, Outlook, Prospects, Remaining};
     use crate::clock::Timestamp;
     use crate::queue::Waits;
     use crate::state::State;
@@ -403,27 +403,27 @@ mod tests {
     fn what_goes_on_by_itself_is_told_from_what_needs_a_person() {
         let since = Timestamp(1);
         let at = Timestamp(9);
-        let queued = |prospects: &Prospects| prospects.standing(State::Queued, None, "h");
-        assert_eq!(queued(&own()), Standing::Goes);
-        assert_eq!(queued(&waiting(limit(1))), Standing::Goes);
-        let held = |what| Standing::Held(what);
+        let queued = |prospects: &Prospects| prospects.outlook(State::Queued, None, "h");
+        assert_eq!(queued(&own()), Outlook::Proceeds);
+        assert_eq!(queued(&waiting(limit(1))), Outlook::Proceeds);
+        let held = |what| Outlook::Held(what);
         assert_eq!(queued(&waiting(limit(0))), held(Hold::Limit(b"k".to_vec())));
         let paused = waiting(Waits::Paused { since });
         assert_eq!(queued(&paused), held(Hold::Paused));
         assert_eq!(
-            paused.standing(State::Scheduled, Some(at), ""),
+            paused.outlook(State::Scheduled, Some(at), ""),
             held(Hold::Paused)
         );
-        assert_eq!(paused.standing(State::Running, None, ""), Standing::Goes);
+        assert_eq!(paused.outlook(State::Running, None, ""), Outlook::Proceeds);
         assert_eq!(
-            own().standing(State::Scheduled, Some(at), ""),
-            Standing::Due(at)
+            own().outlook(State::Scheduled, Some(at), ""),
+            Outlook::Due(at)
         );
         let rate = |more_at| Waits::Rate {
             name: b"q".to_vec(),
             more_at,
         };
-        assert_eq!(queued(&waiting(rate(Some(at)))), Standing::Goes);
+        assert_eq!(queued(&waiting(rate(Some(at)))), Outlook::Proceeds);
         assert_eq!(
             queued(&waiting(rate(None))),
             held(Hold::Limit(b"q".to_vec()))
@@ -434,27 +434,27 @@ mod tests {
             is_served: true,
             ..Prospects::default()
         };
-        assert_eq!(queued(&others), Standing::Others);
-        assert_eq!(others.standing(State::Running, None, "h"), Standing::Others);
+        assert_eq!(queued(&others), Outlook::NotOurs);
+        assert_eq!(others.outlook(State::Running, None, "h"), Outlook::NotOurs);
     }
 
     #[test]
     fn the_first_that_comes_due_is_waited_for_before_anything_is_given_up() {
         let task = |id| (TaskId(id), "name", "queue");
         let mut findings = Findings::default();
-        assert_eq!(Findings::default().rest(), Rest::Nothing);
-        findings.add(task(3), Standing::Held(Hold::Paused));
-        findings.add(task(2), Standing::Held(Hold::Paused));
-        let Rest::Held(obstacles) = std::mem::take(&mut findings).rest() else {
+        assert_eq!(Findings::default().remaining(), Remaining::Nothing);
+        findings.add(task(3), Outlook::Held(Hold::Paused));
+        findings.add(task(2), Outlook::Held(Hold::Paused));
+        let Remaining::Held(obstacles) = std::mem::take(&mut findings).remaining() else {
             panic!("it is held");
         };
         assert_eq!((obstacles[0].tasks, obstacles[0].task), (2, TaskId(2)));
         findings.obstacles = obstacles;
-        findings.add(task(4), Standing::Due(Timestamp(9)));
-        findings.add(task(5), Standing::Due(Timestamp(7)));
-        findings.add(task(6), Standing::Due(Timestamp(8)));
+        findings.add(task(4), Outlook::Due(Timestamp(9)));
+        findings.add(task(5), Outlook::Due(Timestamp(7)));
+        findings.add(task(6), Outlook::Due(Timestamp(8)));
         assert_eq!(findings.due.as_ref().map(|due| due.task), Some(TaskId(5)));
-        findings.add(task(7), Standing::Goes);
-        assert_eq!(findings.rest(), Rest::Goes);
+        findings.add(task(7), Outlook::Proceeds);
+        assert_eq!(findings.remaining(), Remaining::Proceeds);
     }
 }

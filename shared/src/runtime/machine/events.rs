@@ -1,10 +1,10 @@
-//! What the machine makes of what it is told: answers to what it asked for, and news.
+//! Events of the machine: answers to its actions, and other events.
 
+use super::super::drain::Remaining;
 use super::super::end::{Ended, StartError};
 use super::super::execution::{Cause, Execution, Finished};
-use super::super::heart::News;
+use super::super::leases::LeaseNotice;
 use super::super::protocol::{Action, Event, WorkerEvent};
-use super::super::rest::Rest;
 use super::{DUE_PAUSE, KEPT_OF_EACH, LONG_WAIT, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
@@ -22,22 +22,22 @@ impl Machine {
                 self.want_claim = true;
                 self.want_review |= unknown;
             }
-            Event::Heard(answer) => self.heard(now, answer),
-            Event::Told(News::Stands(claim, held)) => self.stands(now, claim, held),
-            Event::Told(News::Refused { message, remedy }) => {
+            Event::ClaimsChecked(answer) => self.claims_checked(now, answer),
+            Event::Lease(LeaseNotice::Changed(claim, held)) => self.claim_changed(now, claim, held),
+            Event::Lease(LeaseNotice::Refused { message, remedy }) => {
                 self.actions
                     .push(Action::Report(WorkerEvent::Refused { message, remedy }));
             }
             Event::Started { claim, at } => {
-                // What was started meanwhile is ended now.
-                self.put_off(now);
-                // What was claimed last is started last.
+                // A task that was started meanwhile may have to be ended now.
+                self.extend_give_up(now);
+                // The task that was claimed last is started last.
                 let mut running = self.running.iter_mut().rev();
                 let started = running.find(|run| run.claim == claim);
                 self.actions.extend(started.map(|run| run.started(at)));
             }
             Event::NotStarted { claim, error } => self.not_started(now, claim, error),
-            Event::Unsure(claim) => {
+            Event::Unconfirmed(claim) => {
                 if self.take_running(claim).is_some() {
                     self.unsettled.push(Finished::returned(claim));
                 }
@@ -49,14 +49,14 @@ impl Machine {
                     .push(Action::Report(WorkerEvent::Unreachable(what)));
             }
             Event::TasksWaiting => self.want_claim = true,
-            Event::TasksSettled => self.want_rest = true,
-            Event::CancelRequested => self.want_word = true,
+            Event::TasksSettled => self.want_remaining = true,
+            Event::CancelRequested => self.want_check = true,
             Event::PeersChanged => self.peers_at = now.boot,
             Event::PeerTaken => self.peers_at = now.boot.after(TAKEN_INTERVAL),
             Event::Counter(answer) => self.counted(now, answer),
-            Event::Rest(Ok(rest)) => self.looked_for_rest(now, rest),
-            Event::Rest(Err(error)) => {
-                self.want_rest = true;
+            Event::Remaining(Ok(rest)) => self.remaining(now, rest),
+            Event::Remaining(Err(error)) => {
+                self.want_remaining = true;
                 self.refused(now, error);
             }
             Event::Stop => self.stop(now),
@@ -69,7 +69,7 @@ impl Machine {
         };
         match error {
             StartError::Refused(message) => self.unsettled.push(execution.not_started(message)),
-            // It says nothing of the task, which another worker may be able to start.
+            // This is not the task's fault: another worker may be able to start it.
             StartError::Shortage(message) => {
                 self.unsettled.push(Finished::returned(claim));
                 self.want_claim = true;
@@ -82,23 +82,23 @@ impl Machine {
         }
     }
 
-    /// What ended after the look and before the worker listens is told to nobody, so it looks once
-    /// more.
-    fn looked_for_rest(&mut self, now: Now, rest: Rest) {
-        let is_left = matches!(rest, Rest::Goes | Rest::Due(_));
+    /// Takes in the remaining tasks. A task may end after they were read and before the worker
+    /// listens, so they are read once more.
+    fn remaining(&mut self, now: Now, rest: Remaining) {
+        let is_left = matches!(rest, Remaining::Proceeds | Remaining::Due(_));
         self.nothing_left = !is_left;
-        self.want_rest |= is_left && !self.listening;
+        self.want_remaining |= is_left && !self.listening;
         self.set_listening(is_left);
         match rest {
-            Rest::Due(due) if due.at > now.wall.after(LONG_WAIT) && !self.told_of_wait => {
-                self.told_of_wait = true;
+            Remaining::Due(due) if due.at > now.wall.after(LONG_WAIT) && !self.reported_wait => {
+                self.reported_wait = true;
                 self.actions.push(Action::Report(WorkerEvent::Waiting(due)));
             }
-            Rest::Held(obstacles) if self.has_drained() => {
+            Remaining::Held(obstacles) if self.has_drained() => {
                 self.actions
                     .push(Action::Report(WorkerEvent::Left(obstacles)));
             }
-            Rest::Nothing | Rest::Goes | Rest::Due(_) | Rest::Held(_) => {}
+            Remaining::Nothing | Remaining::Proceeds | Remaining::Due(_) | Remaining::Held(_) => {}
         }
     }
 
@@ -116,7 +116,7 @@ impl Machine {
         let filled = claims.tasks.len() >= self.asked_for;
         if !claims.tasks.is_empty() {
             self.set_listening(false);
-            self.put_off(now);
+            self.extend_give_up(now);
         }
         let starts: Vec<_> = claims
             .tasks
@@ -128,15 +128,16 @@ impl Machine {
             self.want_claim = true;
             self.set_idle(false);
             if !self.is_stopping() {
-                self.actions.push(Action::PassOn);
+                self.actions.push(Action::WakeAnother);
             }
             return;
         }
         self.next_due = claims.next_due;
         self.due_from = now.boot.after(DUE_PAUSE);
-        self.want_rest = true;
-        // A task enqueued after the claim and before the mark woke nobody, so look once more. From
-        // then on the mark stays as long as there are free slots, and every enqueue wakes.
+        self.want_remaining = true;
+        // A task that was enqueued after the claim and before the idle mark woke nobody, so claim
+        // once more. From then on the mark stays while there are free slots, and every enqueue
+        // wakes this worker.
         self.want_claim |= !self.idle;
         self.set_idle(true);
     }
@@ -145,11 +146,12 @@ impl Machine {
         if !matches!(error, Error::Promoted { .. }) {
             return self.refused(now, error);
         }
-        // The new owner waits for the claims of this one, which may still be settled.
+        // A promoted file still takes the outcomes of earlier claims, and its new owner waits for
+        // them.
         self.stop_for(now, error);
     }
 
-    /// Takes a task into a slot. Returns what is left to do, which is done together for several.
+    /// Puts a task into a slot. Returns the action that starts it.
     fn start(&mut self, task: ClaimedTask) -> Option<Action> {
         if self.is_stopping() {
             self.unsettled.push(Finished::returned(task.claim));
@@ -159,7 +161,8 @@ impl Machine {
         Some(Action::Start(Box::new(task)))
     }
 
-    /// What was told to end meanwhile, the system ends without having started it.
+    /// Starts a task whose inputs are written, unless it was told to end: then the host ends it
+    /// unstarted.
     fn prepared(&mut self, task: Box<ClaimedTask>) {
         let runs = |run: &Execution| run.claim == task.claim && !run.is_ending();
         if self.running.iter().any(runs) {
@@ -167,8 +170,8 @@ impl Machine {
         }
     }
 
-    /// After a claim of which nobody knows whether it was committed: what it claimed runs nowhere,
-    /// so it is handed back.
+    /// Returns claims that this worker does not know, after a claim whose commit is unknown: their
+    /// tasks run nowhere.
     fn reviewed(&mut self, now: Now, answer: Result<Vec<Claim>>) {
         match answer {
             Ok(claims) => {
@@ -191,32 +194,32 @@ impl Machine {
             Ok(settled) => settled,
             Err(error) => {
                 self.settle_backoff.refused(now);
-                // What runs may end all the same, and is told of then.
+                // Running tasks may still end, and are reported then.
                 self.unusable |= matches!(error, Error::Gone { .. });
                 return self.refused(now, error);
             }
         };
         self.settle_backoff.over();
-        self.want_rest = true;
+        self.want_remaining = true;
         let count = settled.len().min(self.unsettled.len());
         for (finished, settled) in self.unsettled.drain(..count).zip(settled) {
             let state = match settled {
                 Settled::Recorded(state) => {
                     if let Some(task) = finished.unrecorded() {
-                        self.lately.recorded(now.boot, task);
+                        self.recent.recorded(now.boot, task);
                     }
                     Some(state)
                 }
                 Settled::ClaimLost => None,
             };
-            // It will run again, and the next claim tells when.
+            // The task will run again, and the next claim returns the time.
             self.want_claim |= state.is_some_and(State::is_waiting);
             self.actions.extend(finished.report(state));
         }
         self.kept_bytes = self.unsettled.iter().map(Finished::bytes).sum();
     }
 
-    fn heard(&mut self, now: Now, answer: Result<Vec<Held>>) {
+    fn claims_checked(&mut self, now: Now, answer: Result<Vec<Held>>) {
         let held = match answer {
             Ok(held) => held,
             Err(error) => {
@@ -225,12 +228,13 @@ impl Machine {
             }
         };
         for (claim, held) in std::mem::take(&mut self.asked).into_iter().zip(held) {
-            self.stands(now, claim, held);
+            self.claim_changed(now, claim, held);
         }
     }
 
-    /// What has ended meanwhile is passed over: its settle tells.
-    fn stands(&mut self, now: Now, claim: Claim, held: Held) {
+    /// Takes in a changed claim. An execution that has ended meanwhile is skipped: its settle shows
+    /// the change.
+    fn claim_changed(&mut self, now: Now, claim: Claim, held: Held) {
         let kill_at = now.boot.after(self.config.grace);
         let Some(execution) = self.running.iter_mut().find(|run| run.claim == claim) else {
             return;
@@ -247,7 +251,7 @@ impl Machine {
         let Some(execution) = self.take_running(ended.claim) else {
             return;
         };
-        self.put_off(now);
+        self.extend_give_up(now);
         match execution.end(ended) {
             Ok(mut finished) => {
                 if self.keeps_much() {
@@ -268,10 +272,10 @@ impl Machine {
     fn counted(&mut self, now: Now, answer: Result<i64>) {
         match answer {
             Ok(counter) => {
-                self.lately.found();
+                self.recent.found();
                 if self.counter.replace(counter) != Some(counter) {
                     self.want_claim = true;
-                    self.want_word = true;
+                    self.want_check = true;
                 }
             }
             Err(error) => self.refused(now, error),
