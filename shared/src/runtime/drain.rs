@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_by_itself_is_told_from_what_needs_a_person() {
+    fn tasks_that_proceed_by_themselves_differ_from_those_that_need_a_person() {
         let since = Timestamp(1);
         let at = Timestamp(9);
         let queued = |prospects: &Prospects| prospects.outlook(State::Queued, None, "h");
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_comes_due_is_waited_for_before_anything_is_given_up() {
+    fn the_first_due_task_is_waited_for_before_held_tasks_are_left() {
         let task = |id| (TaskId(id), "name", "queue");
         let mut findings = Findings::default();
         assert_eq!(Findings::default().remaining(), Remaining::Nothing);

@@ -248,7 +248,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
         let now = self.queue.now();
         self.host.wait(now, until, &mut self.events)?;
         if let Some(leases) = &self.leases {
-            self.events.extend(leases.news().map(Event::Lease));
+            self.events.extend(leases.notices().map(Event::Lease));
         }
         Ok(())
     }

@@ -304,7 +304,7 @@ mod tests {
     use super::{Cause, End, Outcome, outcome};
 
     #[test]
-    fn a_command_that_ends_by_itself_is_taken_at_its_word() {
+    fn a_command_that_ends_by_itself_is_judged_by_its_exit() {
         assert_eq!(outcome(None, End::Exited(0)), Outcome::Succeeded);
         assert_eq!(outcome(None, End::Exited(3)), Outcome::Exited { code: 3 });
         assert_eq!(

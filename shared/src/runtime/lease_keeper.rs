@@ -27,7 +27,7 @@ use crate::queue::Queue;
 #[derive(Debug)]
 pub struct LeaseHandle {
     leases: Arc<Mutex<Leases>>,
-    news: Receiver<LeaseNotice>,
+    notices: Receiver<LeaseNotice>,
     eventfd: Arc<OwnedFd>,
 }
 
@@ -39,7 +39,7 @@ pub struct LeaseKeeper<Q> {
     pending: VecDeque<LeaseAction>,
     answer: Option<Result<Vec<Held>>>,
     heard: Option<Result<Vec<Held>>>,
-    news: Sender<LeaseNotice>,
+    notices: Sender<LeaseNotice>,
     eventfd: Arc<OwnedFd>,
 }
 
@@ -50,10 +50,10 @@ pub struct LeaseKeeper<Q> {
 pub fn pair<Q: Queue>(queue: Arc<Q>, lease: Duration) -> Result<(LeaseHandle, LeaseKeeper<Q>)> {
     let eventfd = Arc::new(new_eventfd()?);
     let leases = Arc::new(Mutex::new(Leases::new(lease, queue.now().boot)));
-    let (sender, news) = unbounded();
+    let (sender, notices) = unbounded();
     let handle = LeaseHandle {
         leases: Arc::clone(&leases),
-        news,
+        notices,
         eventfd: Arc::clone(&eventfd),
     };
     let keeper = LeaseKeeper {
@@ -62,7 +62,7 @@ pub fn pair<Q: Queue>(queue: Arc<Q>, lease: Duration) -> Result<(LeaseHandle, Le
         pending: VecDeque::new(),
         answer: None,
         heard: None,
-        news: sender,
+        notices: sender,
         eventfd,
     };
     Ok((handle, keeper))
@@ -85,8 +85,8 @@ impl LeaseHandle {
     }
 
     /// Notices since the last call.
-    pub fn news(&self) -> impl Iterator<Item = LeaseNotice> {
-        self.news.try_iter()
+    pub fn notices(&self) -> impl Iterator<Item = LeaseNotice> {
+        self.notices.try_iter()
     }
 
     /// Eventfd that is readable while there are notices.
@@ -117,9 +117,9 @@ impl<Q: Queue> LeaseKeeper<Q> {
         match action {
             LeaseAction::Extend(claims) => self.answer = Some(self.queue.heartbeat(&claims)),
             LeaseAction::Read(claims) => self.heard = Some(self.queue.held(&claims)),
-            LeaseAction::Notify(news) => {
+            LeaseAction::Notify(notice) => {
                 // A worker that has ended needs no notice. A full eventfd is readable too.
-                let _ = self.news.send(news);
+                let _ = self.notices.send(notice);
                 let _ = rustix::io::write(&self.eventfd, &1_u64.to_ne_bytes());
             }
         }

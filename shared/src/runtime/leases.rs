@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn every_third_of_a_lease_all_claims_are_extended_at_once() {
+    fn all_claims_are_extended_at_every_third_of_a_lease() {
         let mut leases = holding(&[1, 2]);
         assert_eq!(leases.step(at(9_999), []), quiet(10_000));
         assert_eq!(leases.step(at(10_000), []).actions, extend(&[1, 2]));
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heart_that_holds_nothing_writes_nothing() {
+    fn no_heartbeat_is_sent_without_claims() {
         let mut leases = holding(&[1]);
         let settled = [claim(1)];
         assert_eq!(
@@ -324,18 +324,18 @@ mod tests {
     }
 
     #[test]
-    fn the_worker_is_told_what_was_lost_and_what_is_to_end() {
+    fn the_worker_is_notified_of_lost_and_cancelled_claims() {
         let mut leases = holding(&[1, 2, 3]);
         leases.step(at(10_000), []);
         let answer = Ok(vec![Held::Lost, Held::CancelRequested, Held::Held]);
         let step = leases.step(at(10_000), [LeaseEvent::Extended(answer)]);
-        let news = [told(1, Held::Lost), told(2, Held::CancelRequested)];
-        assert_eq!(step.actions, news);
+        let notices = [told(1, Held::Lost), told(2, Held::CancelRequested)];
+        assert_eq!(step.actions, notices);
         assert_eq!(leases.step(at(20_000), []).actions, extend(&[2, 3]));
     }
 
     #[test]
-    fn of_what_was_settled_during_a_beat_nothing_is_told() {
+    fn a_claim_settled_during_a_heartbeat_causes_no_notice() {
         let mut leases = holding(&[1]);
         leases.step(at(10_000), []);
         leases.step(at(10_001), [LeaseEvent::Released(&[claim(1)])]);
@@ -347,7 +347,7 @@ mod tests {
     /// though nobody else could write either. Now it reads whether another worker has the claim,
     /// and ends its task only then.
     #[test]
-    fn a_claim_whose_beats_are_refused_is_kept_until_another_has_it() {
+    fn a_claim_whose_heartbeats_are_refused_is_kept_until_another_worker_has_it() {
         let mut leases = holding(&[1, 2]);
         let mut now = at(10_000);
         let mut asked = 0;
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_cannot_write_any_more_gives_its_claims_up_when_their_leases_are_over() {
+    fn a_process_that_can_no_longer_write_loses_its_claims_with_their_leases() {
         let mut leases = holding(&[1]);
         let mut now = at(10_000);
         let mut told_refusals = 0;
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beat_that_comes_after_the_lease_saves_what_nobody_took() {
+    fn a_heartbeat_after_the_lease_saves_a_claim_that_nobody_took() {
         let mut leases = holding(&[1]);
         assert_eq!(leases.step(at(3_600_000), []).actions, extend(&[1]));
         let answer = LeaseEvent::Extended(Ok(vec![Held::Held]));

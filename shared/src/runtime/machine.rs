@@ -2,8 +2,8 @@
 //! system call, so that a simulation can drive it through every interleaving.
 //!
 //! The driver performs all actions of a step, in order, before the next step, and passes their
-//! answers as events. While an action waits for the file, [`Machine::attend`] handles the events
-//! that need no file: it ends executions, but reads and writes nothing.
+//! answers as events. While an action waits for the file, [`Machine::attend`] ends executions in
+//! time.
 
 mod events;
 mod recent;
@@ -23,22 +23,21 @@ use throttle::Throttle;
 /// First delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
-/// Shortest time between two claims for due tasks, in case the engine's clock lags behind the
-/// worker's.
+/// Shortest time between two claims for due tasks, should the engine's clock lag behind.
 const DUE_PAUSE: Duration = Duration::from_millis(20);
 /// A draining worker reports a wait for a scheduled task that is longer than this.
 const LONG_WAIT: Duration = Duration::from_secs(60);
-/// Interval at which the locks of other workers are tried, in addition to watching their processes.
+/// Interval at which the locks of other workers are tried, while their processes are watched.
 const PEERS_INTERVAL: Duration = Duration::from_secs(2);
-/// Pause before the lock of a dead worker is tried again if another process holds it.
+/// Pause before a dead worker's lock that another process holds is tried again.
 const TAKEN_INTERVAL: Duration = Duration::from_millis(100);
 /// Longest time for which a worker that was told to end at once tries to record outcomes.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 /// Least such time, however short the grace time is.
 const LEAST_WRITES: Duration = Duration::from_secs(1);
 
-/// Bytes of output that are kept while the file refuses writes. Beyond that no task is claimed, and
-/// of each new output [`KEPT_OF_EACH`] bytes are kept from its beginning and from its end.
+/// Bytes of output kept while the file refuses writes. Beyond that no task is claimed, and of each
+/// new output only the first and last [`KEPT_OF_EACH`] bytes are kept.
 const MOST_KEPT_BYTES: usize = 8 << 20;
 const KEPT_OF_EACH: usize = 1 << 10;
 
@@ -459,8 +458,7 @@ impl Machine {
         self.end_all(now);
     }
 
-    /// Stops the worker as a request would, because of an error that does not concern its running
-    /// tasks.
+    /// Stops the worker as a request would, for an error that does not concern running tasks.
     fn stop_for(&mut self, now: Now, error: Error) {
         self.error.get_or_insert(error);
         if !self.is_stopping() {

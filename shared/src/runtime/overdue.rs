@@ -115,7 +115,7 @@ mod tests {
     /// after minutes of a full disk all running tasks were ended and ran again. Now a third of the
     /// lease has to pass in which its worker could have written.
     #[test]
-    fn a_claim_returns_after_a_third_of_the_lease_full_of_writes() {
+    fn a_claim_expires_after_writes_for_a_third_of_the_lease() {
         let mut overdue = Overdue::new(LEASE);
         for look in 0..=4 {
             assert_eq!(overdue.found(&[claim(1)]), [], "look {look}");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_write_begins_anew() {
+    fn a_refused_write_restarts_the_count() {
         let mut overdue = Overdue::new(LEASE);
         for at in 0..4 {
             overdue.found(&[claim(1)]);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_extended_meanwhile_is_counted_anew() {
+    fn an_extended_claim_is_counted_from_the_start_again() {
         let mut overdue = Overdue::new(LEASE);
         for at in 0..=4 {
             assert_eq!(overdue.found(&[claim(1), claim(2)]), []);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_lease_writes_are_not_hours_apart() {
+    fn writes_for_a_long_lease_are_ten_seconds_apart() {
         let mut overdue = Overdue::new(Duration::from_secs(24 * 3_600));
         overdue.found(&[claim(1)]);
         wrote(&mut overdue, 0);

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn each_end_is_told_once() {
+    fn each_end_is_reported_once() {
         let mut pool = Pool::new().unwrap();
         let handler: Handler = Arc::new(|_| Ok(Done::Succeeded));
         let mut told = Vec::new();

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_machine_is_short_of_is_no_verdict() {
+    fn a_shortage_of_the_machine_is_not_the_tasks_fault() {
         for errno in [
             Errno::MFILE,
             Errno::NFILE,
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_task_is_its_own() {
+    fn any_other_error_is_the_tasks_fault() {
         for errno in [Errno::ACCESS, Errno::NOENT, Errno::TOOBIG, Errno::LOOP] {
             assert!(matches!(refusal("x", errno), StartError::Refused(_)));
             assert!(matches!(failure("x", &io(errno)), StartError::Refused(_)));

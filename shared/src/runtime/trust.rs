@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn root_trusts_what_only_root_can_change() {
+    fn root_trusts_files_that_only_root_can_change() {
         for (is_folder, user, group, mode) in [
             (false, 0, 0, 0o600),
             (false, 0, 0, 0o664),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_users_own_group_is_no_stranger() {
+    fn a_users_own_group_is_trusted() {
         assert_eq!(found(true, 1000, 1000, 0o775).open_to(1000, 1000), None);
         assert!(found(true, 1000, 100, 0o775).open_to(1000, 1000).is_some());
         assert!(found(true, 1001, 1000, 0o755).open_to(1000, 1000).is_some());

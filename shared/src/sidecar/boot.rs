@@ -1,11 +1,11 @@
-//! The boot of this machine.
+//! Boot id of this machine.
 
 use crate::error::{Error, Result};
 
-/// The id of this boot of the machine.
+/// Reads the id of the machine's current boot.
 ///
 /// # Errors
-/// When `/proc` does not say.
+/// When `/proc` does not show it.
 pub fn boot_id() -> Result<String> {
     let path = "/proc/sys/kernel/random/boot_id";
     match std::fs::read_to_string(path) {

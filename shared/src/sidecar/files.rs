@@ -1,7 +1,7 @@
-//! Opening, making and removing what lies beside a database. Its owner may put anything there, and
-//! another user, root above all, may be at work on it. So no symbolic link is followed in any part
-//! of a path, only regular files with one name are used, and what root makes in another user's
-//! folder is given to that user before it is used.
+//! Opens, creates and removes the files beside a database. Their owner may put anything there, and
+//! another user, above all root, may use it. So no symbolic link is followed in any part of a path,
+//! only regular files with one name are used, and files that root creates in another user's folder
+//! are given to that user before they are used.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -21,12 +21,12 @@ const FOLDER: OFlags = OFlags::PATH
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// A named pipe in a file's place would keep its opener waiting.
+/// Non-blocking, since opening a named pipe in place of a file would block.
 const FILE: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC);
 
-/// A user and a group.
+/// User and group of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) uid: u32,
@@ -41,18 +41,18 @@ impl Owner {
         }
     }
 
-    /// Of what stands at `path`, which is not followed if it is a link.
+    /// Owner of the file at `path`. Does not follow a link.
     pub(crate) fn at(path: &Path) -> Option<Self> {
         let found = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(Self::of(&found))
     }
 
-    /// Whether what this process makes here has to be given away.
+    /// Returns true if files that this process creates here have to be given to the owner.
     pub(crate) fn is_another(self) -> bool {
         geteuid().is_root() && self.uid != 0
     }
 
-    /// Gives away what this process has just made, through a descriptor of it.
+    /// Gives a file that this process has just created to the owner, through its descriptor.
     pub(crate) fn take_over(self, made: BorrowedFd<'_>) -> io::Result<()> {
         if self.is_another() {
             let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
@@ -62,12 +62,13 @@ impl Owner {
     }
 }
 
-/// A folder that was opened: a real one, and, but for [`whosever`](Self::whosever), of this user or one
-/// that root may act for, and not open to everybody. Names below it are looked up in this very folder, whatever its path leads to since.
+/// Open folder. It is not a link and, except for [`whosever`](Self::whosever), belongs to this
+/// user, to root, or to a user that root acts for, and not everybody may write to it. Names are
+/// looked up in this folder, even if its path has changed since.
 #[derive(Debug)]
 pub(crate) struct Folder {
     descriptor: OwnedFd,
-    /// Whose it is, and so whatever is made in it.
+    /// Owner of the folder, and of everything created in it.
     owner: Owner,
 }
 
@@ -78,32 +79,32 @@ impl AsFd for Folder {
 }
 
 impl Folder {
-    /// Opens the folder at `path`, without links in any part of it.
+    /// Opens the folder at `path`. Follows no links.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::checked(open_without_links(path).map_err(refused_link)?)
     }
 
-    /// Opens the folder at `path`, without links in any part of it, whoever may write to it. That is
-    /// good for names alone: a file in it may be anybody's.
+    /// Opens the folder at `path`, whoever may write to it. Follows no links. Only for names: a
+    /// file in it may belong to anybody.
     pub(crate) fn whosever(path: &Path) -> io::Result<Self> {
         let descriptor = open_without_links(path).map_err(refused_link)?;
         let owner = Owner::of(&fstat(&descriptor)?);
         Ok(Self { descriptor, owner })
     }
 
-    /// Opens the folder at `path`, making it if it is missing: then it is `owner`'s.
+    /// Opens the folder at `path`, or creates it for `owner`.
     pub(crate) fn open_or_make(path: &Path, owner: Option<Owner>) -> io::Result<Self> {
         let (parent, name) = split(path)?;
         let parent = open_without_links(parent).map_err(refused_link)?;
         open_or_make(parent.as_fd(), name, owner)
     }
 
-    /// Opens the folder of that name in this one, making it if it is missing.
+    /// Opens the folder `name` in this one, or creates it.
     pub(crate) fn folder(&self, name: &OsStr) -> io::Result<Self> {
         open_or_make(self.as_fd(), name, Some(self.owner))
     }
 
-    /// Makes a folder that is not there yet.
+    /// Creates a folder that does not exist yet.
     pub(crate) fn new_folder(&self, name: &OsStr) -> io::Result<Self> {
         make(self.as_fd(), name, Some(self.owner))
     }
@@ -122,7 +123,7 @@ impl Folder {
         Ok(Self { descriptor, owner })
     }
 
-    /// Opens a file to read and write, making it, private to its owner, if it is missing.
+    /// Opens a file to read and write, or creates it, private to its owner.
     pub(crate) fn file(&self, name: &OsStr) -> io::Result<File> {
         loop {
             match self.existing(name, OFlags::RDWR) {
@@ -136,7 +137,7 @@ impl Folder {
         }
     }
 
-    /// Opens a file that is there.
+    /// Opens an existing file.
     fn existing(&self, name: &OsStr, access: OFlags) -> io::Result<File> {
         let opened = openat(self, name, access | FILE, Mode::empty());
         let opened = File::from(opened.map_err(refused_link)?);
@@ -144,7 +145,7 @@ impl Folder {
         Ok(opened)
     }
 
-    /// Makes a file that is not there yet, private to its owner, to read and write.
+    /// Creates a file that does not exist yet, private to its owner, to read and write.
     pub(crate) fn new_file(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | FILE;
         let file = openat(self, name, flags, Mode::RUSR | Mode::WUSR)?;
@@ -155,12 +156,13 @@ impl Folder {
         Ok(file.into())
     }
 
-    /// A file under another name would be written to with the rights of whoever opens it here.
+    /// Checks the file. If it were a link to another file, that file would be written with this
+    /// process's rights.
     fn check(&self, stat: &Stat) -> io::Result<()> {
         check(stat, &[0, geteuid().as_raw(), self.owner.uid])
     }
 
-    /// Gives a socket that this process has just made to the owner of the folder.
+    /// Gives a socket that this process has just created to the owner of the folder.
     pub(crate) fn give_socket(&self, name: &OsStr) -> io::Result<()> {
         if !self.owner.is_another() {
             return Ok(());
@@ -182,18 +184,18 @@ impl Folder {
         Ok(unlinkat(self, name, AtFlags::empty())?)
     }
 
-    /// The size of what has that name, which is not followed if it is a link; `None` if nothing has.
+    /// Size of the file `name`; `None` if there is none. Does not follow a link.
     pub(crate) fn size(&self, name: &OsStr) -> Option<u64> {
         let found = statat(self, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(u64::try_from(found.st_size).unwrap_or_default())
     }
 
-    /// Gives what has that name another one, in this or another folder.
+    /// Renames a file, in this or to another folder.
     pub(crate) fn rename(&self, name: &OsStr, to: &Self, new: &OsStr) -> io::Result<()> {
         Ok(renameat(self, name, to, new)?)
     }
 
-    /// Has two files change names.
+    /// Exchanges the names of two files.
     pub(crate) fn exchange(&self, name: &OsStr, with: &Self, other: &OsStr) -> io::Result<()> {
         Ok(renameat_with(
             self,
@@ -204,25 +206,25 @@ impl Folder {
         )?)
     }
 
-    /// Puts a file that is there on disk.
+    /// Syncs an existing file to disk.
     pub(crate) fn sync_file(&self, name: &OsStr) -> io::Result<()> {
         self.existing(name, OFlags::RDONLY)?.sync_all()
     }
 
-    /// Puts the names in this folder on disk.
+    /// Syncs the names in this folder to disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         File::from(openat(self, ".", flags, Mode::empty())?).sync_all()
     }
 
-    /// Removes a folder with all that is in it.
+    /// Removes a folder with its contents.
     pub(crate) fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
         std::fs::remove_dir_all(self.path_of(name))
     }
 
-    /// Gives `new` the name `name` in one step and takes the old file's away. Where the system can,
-    /// the two change names first: replacing a file makes some file systems write the new one to
-    /// disk at once.
+    /// Renames `new` to `name` atomically, and removes the old file. If the system can, the two
+    /// exchange names first: replacing a file makes some file systems write the new one to disk at
+    /// once.
     pub(crate) fn replace(&self, new: &OsStr, name: &OsStr) -> io::Result<()> {
         match renameat_with(self, new, self, name, RenameFlags::EXCHANGE) {
             Ok(()) => {
@@ -233,20 +235,20 @@ impl Folder {
         }
     }
 
-    /// A path to that name in this folder, as long as this is open.
+    /// Path of `name` in this folder, valid while the folder is open.
     pub(crate) fn path_of(&self, name: &OsStr) -> PathBuf {
         let folder = format!("/proc/self/fd/{}", self.descriptor.as_raw_fd());
         Path::new(&folder).join(name)
     }
 }
 
-/// Opens the file at `path` to read and write, making it, private to its owner, if it is missing.
+/// Opens the file at `path` to read and write, or creates it, private to its owner.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let (folder, name) = split(path)?;
     Folder::open(folder)?.file(name)
 }
 
-/// As [`open`], for what is always written at its end.
+/// Like [`open`], to append.
 #[cfg(feature = "cli")]
 pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
     let file = open(path)?;
@@ -254,14 +256,14 @@ pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a folder that is not there yet, private to its owner.
+/// Creates a folder that does not exist yet, private to its owner.
 pub(crate) fn new_folder(path: &Path) -> io::Result<Folder> {
     let (folder, name) = split(path)?;
     Folder::open(folder)?.new_folder(name)
 }
 
-/// Makes an empty file, private to `owner`, that is not there yet, and does not open it: a descriptor
-/// of a database, closed, takes along the locks of whoever has opened the file meanwhile.
+/// Creates an empty file that does not exist yet, private to `owner`, without opening it: closing a
+/// descriptor of a database drops the locks of this process on it.
 pub(crate) fn make_unopened(path: &Path, owner: Option<Owner>) -> io::Result<()> {
     let mode = Mode::RUSR | Mode::WUSR;
     mknodat(CWD, path, FileType::RegularFile, mode, 0)?;
@@ -280,7 +282,7 @@ pub(crate) fn read(path: &Path) -> io::Result<File> {
     Folder::open(folder)?.existing(name, OFlags::RDONLY)
 }
 
-/// Makes the folder at `path` private to its owner.
+/// Makes an existing folder private to its owner.
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = openat(CWD, path, flags, Mode::empty()).map_err(refused_link)?;
@@ -293,13 +295,14 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     Folder::open(folder)?.remove(name)
 }
 
-/// Removes the folder at `path` with all that is in it.
+/// Removes the folder at `path` with its contents.
 pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
     let (folder, name) = split(path)?;
     Folder::open(folder)?.remove_folder(name)
 }
 
-/// Whether a file that was opened, or made, outside such a folder is a plain one of this user's.
+/// Checks that a file that was opened or created outside a [`Folder`] is a regular file of this
+/// user.
 pub(crate) fn check_own(file: &File) -> io::Result<()> {
     check(&fstat(file)?, &[geteuid().as_raw()])
 }
@@ -319,7 +322,7 @@ fn check(stat: &Stat, owners: &[u32]) -> io::Result<()> {
     Ok(())
 }
 
-/// The folder that something lies in, and its name there.
+/// Splits a path into its folder and the name in it.
 pub(crate) fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) if parent.as_os_str().is_empty() => Ok((Path::new("."), name)),
@@ -354,11 +357,11 @@ fn make(parent: BorrowedFd<'_>, name: &OsStr, owner: Option<Owner>) -> io::Resul
     Folder::checked(made)
 }
 
-/// A path to a database is followed once, when it is opened; whatever turned into a link since does
-/// not count.
+/// Opens a folder and follows no links. Links in a database's path are followed only once, when it
+/// is opened.
 fn open_without_links(path: &Path) -> rustix::io::Result<OwnedFd> {
     match openat2(CWD, path, FOLDER, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
-        // An older kernel, or a container that forbids calls it does not know.
+        // An older kernel, or a container that forbids system calls it does not know.
         Err(Errno::NOSYS | Errno::PERM) => walk(path),
         opened => opened,
     }
@@ -382,12 +385,12 @@ fn refused(what: &str) -> io::Error {
     io::Error::other(what.to_owned())
 }
 
-/// A link is refused with `ELOOP`, or, where a folder is opened, as what is no folder.
+/// Explains a refused link. The error is `ELOOP`, or `ENOTDIR` when a folder is opened.
 fn refused_link(error: Errno) -> io::Error {
     match error {
         Errno::LOOP => refused("a symbolic link is in its place or in its path; remove it"),
         Errno::NOTDIR => refused("something that is not a folder is in its path; remove it"),
-        // A socket in a file's place.
+        // A socket in place of a file.
         Errno::NXIO => refused("this is not a regular file; remove it"),
         error => error.into(),
     }

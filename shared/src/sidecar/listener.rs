@@ -1,4 +1,5 @@
-//! Waiting for tasks to end without asking again and again: whoever settles tells the listeners.
+//! Listeners for ends of tasks: a process that settles tasks signals them, so that they do not
+//! poll.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,19 +17,19 @@ use crate::claim::WorkerId;
 use crate::coordination::Listening;
 use crate::error::{Error, Result};
 
-/// Listens at a socket in the folder. A listener that was killed is told of settles in vain until another one
-/// takes its slot, which costs every settle some microseconds.
+/// Listener at a socket in the folder. Settles signal a killed listener in vain until another one
+/// takes its slot, which costs each settle some microseconds.
 #[derive(Debug)]
 pub(crate) struct Listener {
     id: WorkerId,
-    /// Taken until the listener is dropped.
+    /// `Some` until the listener is dropped.
     slot: Option<ListenerSlot>,
     sidecar: Sidecar,
     socket: OwnedFd,
 }
 
 impl Listener {
-    /// Begins to listen, at a socket named by `id`.
+    /// Starts to listen at a socket named after `id`.
     ///
     /// # Errors
     /// When the system refuses a file or a socket.
@@ -66,14 +67,14 @@ impl Listening for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // First the slot: while it names this listener nobody else may be given it.
+        // The slot is released first, while the socket still exists.
         self.slot = None;
         remove_socket(&self.sidecar, self.id);
     }
 }
 
-/// A slot on the list of those who are told of settles, given back when dropped. Whoever has it
-/// is sent [`Signal::Settled`] at the socket of that name.
+/// Slot in the list of listeners, released when dropped. Its listener receives [`Signal::Settled`]
+/// at its socket.
 #[derive(Debug)]
 pub struct ListenerSlot {
     file: File,
@@ -81,7 +82,7 @@ pub struct ListenerSlot {
 }
 
 impl ListenerSlot {
-    /// Takes the first free one.
+    /// Takes the first free slot.
     ///
     /// # Errors
     /// When the system refuses the file.
@@ -92,7 +93,7 @@ impl ListenerSlot {
         Self::of_locked(file, sidecar, id)
     }
 
-    /// Takes the first free one, unless somebody else has the list now.
+    /// Takes the first free slot, unless another process has locked the list.
     ///
     /// # Errors
     /// As [`take`](Self::take).
@@ -119,8 +120,8 @@ impl Drop for ListenerSlot {
     }
 }
 
-/// Takes the first free slot on the file, whose lock is held and let go. A slot is free too if nobody is
-/// behind its socket any more.
+/// Takes the first free slot in the file, whose lock the caller holds, and releases the lock. A
+/// slot is free too if no process reads its socket any more.
 fn take_slot(file: &File, sidecar: &Sidecar, id: WorkerId) -> Result<u64> {
     let refused = |error| Error::io("cannot lock the list of listeners", error);
     let mut mark = [0; SLOT_BYTES];
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_listener_hears_of_a_settle_and_the_places_of_the_gone_are_used_again() {
+    fn every_listener_receives_settles_and_free_slots_are_reused() {
         let folder = tempfile::tempdir().unwrap();
         let sidecar = Sidecar::of(&folder.path().join("q.db"));
         sidecar.create().unwrap();

@@ -1,4 +1,4 @@
-//! The coordination of a queue that is a file of this host: the folder beside it does all of it.
+//! Coordination of a queue in a local file, by the folder beside it.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::location::Location;
 use crate::queue::WorkerInfo;
 
-/// Coordination by the folder beside a file.
+/// Coordination by the folder beside a database.
 #[derive(Debug)]
 pub struct Local {
     location: Location,
@@ -21,7 +21,8 @@ pub struct Local {
 }
 
 impl Local {
-    /// That of the file at `path`, absolute and without symbolic links; nothing is created yet.
+    /// Coordination of the file at `path`, absolute and without symbolic links. Creates nothing
+    /// yet.
     pub fn of(path: &Path) -> Self {
         let sidecar = Sidecar::of(path);
         Self {

@@ -1,6 +1,7 @@
-//! The folder `<db>.d/` beside a database: its paths, how files in it are opened, and what processes
-//! tell each other through it. A worker's lock says that it lives, its socket wakes it, its records
-//! name the commands it runs. Neither the store nor the runtime is known here; both stand on it.
+//! The folder `<db>.d/` beside a database: its paths, the ways to open files in it, and the signals
+//! that processes exchange through it. A worker's lock shows that it is alive, its socket wakes it,
+//! and its records name the commands that it runs. The modules `sqlite` and `runtime` are built on
+//! this one.
 
 mod boot;
 pub(crate) mod files;

@@ -1,5 +1,5 @@
-//! The paths of the folder beside the database, `<db>.d/`. Never the database itself:
-//! closing any descriptor of that file drops `SQLite`'s POSIX locks on it.
+//! Paths in the folder beside the database, `<db>.d/`. Never the database itself: closing any
+//! descriptor of that file drops `SQLite`'s POSIX locks on it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,14 +10,14 @@ use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::task::TaskId;
 
-/// Names every file in `<db>.d/`.
+/// Paths of all files in `<db>.d/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sidecar {
     folder: PathBuf,
 }
 
 impl Sidecar {
-    /// The sidecar of the database at `path`; nothing is created yet.
+    /// Sidecar of the database at `path`. Creates nothing yet.
     pub fn of(path: &Path) -> Self {
         let mut folder = path.as_os_str().to_owned();
         folder.push(".d");
@@ -26,7 +26,7 @@ impl Sidecar {
         }
     }
 
-    /// The sidecar that is this folder.
+    /// Sidecar in this folder.
     pub fn at(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -38,78 +38,78 @@ impl Sidecar {
         &self.folder
     }
 
-    /// Locked by whoever writes to the database, between processes.
+    /// Lock of the process that writes to the database.
     pub fn writer_lock(&self) -> PathBuf {
         self.folder.join("writer.lock")
     }
 
-    /// Locked by everybody who has the database open, and by who puts another in its place.
+    /// Lock shared by all processes that have the database open; a process that replaces it holds
+    /// it alone.
     pub fn in_use_lock(&self) -> PathBuf {
         self.folder.join("in-use.lock")
     }
 
-    /// The folder in which a database is made that is to take this one's place.
+    /// Folder in which a replacement of the database is built.
     pub fn staging(&self) -> PathBuf {
         self.folder.join("restore")
     }
 
-    /// Which workers are idle: one 8-byte little-endian worker id per place, 0 where none is.
+    /// List of idle workers: one 8-byte little-endian worker id per slot, 0 if it is free.
     pub fn idle_file(&self) -> PathBuf {
         self.folder.join("idle")
     }
 
-    /// Who waits for tasks to end: one 8-byte little-endian id per listener, 0 where none is.
+    /// List of listeners for ends of tasks: one 8-byte little-endian id per slot, 0 if it is free.
     pub fn listening_file(&self) -> PathBuf {
         self.folder.join("listening")
     }
 
-    /// The folder of the workers' lock files and sockets.
+    /// Folder of the workers' lock files and sockets.
     pub fn workers(&self) -> PathBuf {
         self.folder.join("workers")
     }
 
-    /// Locked by the worker as long as its process lives.
+    /// Lock of a worker, held while its process is alive.
     pub fn worker_lock(&self, worker: WorkerId) -> PathBuf {
         self.workers().join(format!("{worker}.lock"))
     }
 
-    /// The worker's wake socket.
+    /// Wake socket of a worker.
     pub fn worker_socket(&self, worker: WorkerId) -> PathBuf {
         self.workers().join(format!("{worker}.sock"))
     }
 
-    /// The commands that the worker runs, as `RecordFile` reads them.
+    /// Records of the commands that a worker runs, as `RecordFile` reads them.
     pub fn worker_records(&self, worker: WorkerId) -> PathBuf {
         self.workers().join(format!("{worker}.procs"))
     }
 
-    /// The folder of task logs.
+    /// Folder of task logs.
     pub fn logs(&self) -> PathBuf {
         self.folder.join("log")
     }
 
-    /// The log of one attempt; made of numbers only, whatever the task is called.
+    /// Log of one attempt. Its name consists of numbers, never of the task's name.
     pub fn log(&self, task: TaskId, attempt: u32) -> PathBuf {
         self.logs().join(format!("{task}.{attempt}"))
     }
 
-    /// The folder of what running commands are given of the tasks theirs depend on; there only once
-    /// one was given something.
+    /// Folder of the inputs of running commands; exists once a command has had inputs.
     pub fn inputs(&self) -> PathBuf {
         self.folder.join("inputs")
     }
 
-    /// What the command of one claim is given; made of numbers only.
+    /// Folder of the inputs of one claim's command. Its name consists of numbers.
     pub fn input_folder(&self, task: TaskId, token: i64) -> PathBuf {
         self.inputs().join(format!("{task}.{token}"))
     }
 
-    /// The database that the folder is beside.
+    /// Database that the folder is beside.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.with_extension("")
     }
 
-    /// Creates the folder and what every process looks for in it, private to the owner of the
+    /// Creates the folder and the files that every process uses, private to the owner of the
     /// database.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl Sidecar {
         for path in [self.workers(), self.logs()] {
             folder.folder(name_of(&path)).map_err(refused(&path))?;
         }
-        // A file that is missing would be looked for at every commit.
+        // A missing file would be searched at every commit.
         for path in [self.idle_file(), self.listening_file()] {
             folder.file(name_of(&path)).map_err(refused(&path))?;
         }
@@ -132,7 +132,7 @@ impl Sidecar {
     }
 }
 
-/// The name of something in the folder.
+/// Last component of a path.
 fn name_of(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
 }

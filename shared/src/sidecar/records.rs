@@ -1,17 +1,16 @@
-//! Records of running commands: where the next worker finds what a dead one had started.
+//! Records of running commands, in which a recovery finds the commands of a dead worker.
 //!
-//! Every worker that runs commands has a file of its own, `<db>.d/workers/ID.procs`. It is written in
-//! full when the worker registers, a record for each slot, so that a disk that is full later refuses
-//! none; a start then costs two writes of 64 bytes and an end one, about a microsecond each beside the
-//! millisecond that a start takes.
+//! Every worker that runs commands has a file, `<db>.d/workers/ID.procs`. It is written in full
+//! when the worker registers, with a record for each slot, so that a disk that is full later
+//! refuses none. A start then costs two writes of 64 bytes and an end one, about a microsecond
+//! each, while a start takes a millisecond.
 //!
-//! Before the start the record names the pipes the command is to write to, so that there is no moment
-//! at which a command runs and nothing tells of it. After the start it names the command's process,
-//! its session and that moment: whoever has that process id and began by then is that command, since
-//! its id cannot be given away before its worker has seen its end. So nothing has to be read from
-//! `/proc`.
+//! Before the start the record names the pipes that the command will write to, so that a command
+//! never runs without a record. After the start it names the command's process, its session and the
+//! time: the process with that id that started by then is the command, since the id is not reused
+//! before its worker has seen its end. So nothing has to be read from `/proc`.
 //!
-//! The file may hold any bytes: what does not carry its check sum is no record.
+//! The file may hold any bytes: a record counts only with a valid checksum.
 
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -29,34 +28,34 @@ use crate::clock::{BootTime, Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::task::TaskId;
 
-/// What the file begins with: its kind and the version of its format.
+/// First bytes of the file: its kind and the version of its format.
 const MAGIC: [u8; 8] = *b"qprocs\0\x01";
-/// Bytes of the header: the magic, the worker, the inode of its pid namespace, its boot id, zeros, and
-/// the check sum.
+/// Bytes of the header: the magic, the worker, the inode of its pid namespace, its boot id, zeros,
+/// and the checksum.
 const HEADER_BYTES: usize = 128;
-/// Bytes of a record: task, token, process id, session, when it was recorded, when its end was seen,
-/// the inodes of its output pipes, and the check sum.
+/// Bytes of a record: task, token, process id, session, when it was recorded, when its end was
+/// seen, the inodes of its output pipes, and the checksum.
 const RECORD_BYTES: usize = 64;
 const CHECK_BYTES: usize = 8;
-/// Where the boot id stands in the header, and how long it is at most.
+/// Position of the boot id in the header.
 const BOOT_ID: std::ops::Range<usize> = 24..64;
-/// Bytes read of a file at most: a million records.
+/// Largest number of bytes read of a file: a million records.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Where process ids mean the same: one boot of one kernel, and one pid namespace in it.
+/// Scope of process ids: one boot of one kernel, and one pid namespace in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace {
-    /// The boot of the machine.
+    /// Boot id of the machine.
     pub boot_id: String,
-    /// The inode of `/proc/self/ns/pid`.
+    /// Inode of `/proc/self/ns/pid`.
     pub inode: u64,
 }
 
 impl Namespace {
-    /// This process's own.
+    /// Reads this process's own namespace.
     ///
     /// # Errors
-    /// When `/proc` does not say.
+    /// When `/proc` does not show it.
     pub fn own() -> Result<Self> {
         let path = "/proc/self/ns/pid";
         let inode = std::fs::metadata(path)
@@ -68,50 +67,50 @@ impl Namespace {
         })
     }
 
-    /// Whether `/proc` shows the processes of this namespace under their own ids. In a namespace that
-    /// was made without a `/proc` of its own it shows those of another.
+    /// Returns true if `/proc` shows the processes of this namespace. In a namespace that was
+    /// created without mounting `/proc` it shows those of another.
     pub fn is_shown() -> bool {
         let own = std::process::id().to_string();
         std::fs::read_link("/proc/self").is_ok_and(|shown| shown == Path::new(&own))
     }
 }
 
-/// A command as recorded.
+/// Record of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandRecord {
-    /// The claim it was started for.
+    /// Claim that it was started for.
     pub claim: Claim,
     /// Its process and its session, once it was started.
     pub process: Option<RecordedProcess>,
-    /// When it was recorded: just after its start, or just before as long as it has no process.
+    /// Time of the record: just after the start, or just before it while there is no process.
     pub recorded_at: BootTime,
-    /// The inodes of the pipes that are its standard output and standard error; 0 for none.
+    /// Inodes of the pipes that are its standard output and standard error; 0 for none.
     pub pipes: [u64; 2],
-    /// When its worker saw its end.
+    /// Time at which its worker saw its end.
     pub ended_at: Option<BootTime>,
 }
 
-/// A command's process as recorded.
+/// Process of a recorded command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordedProcess {
-    /// Its number.
+    /// Process id.
     pub pid: u32,
-    /// The number of its session, or of its process group.
+    /// Id of its session, or of its process group.
     pub session: u32,
 }
 
-/// What a worker's file says.
+/// Contents of a worker's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordFile {
-    /// Where the worker runs, or ran.
+    /// Pid namespace of the worker.
     pub namespace: Namespace,
-    /// The commands it started last.
+    /// Records of its last commands.
     pub commands: Vec<CommandRecord>,
 }
 
 impl RecordFile {
-    /// Reads what a worker recorded; nothing if it left no such file, as workers of older versions do
-    /// not, or one of another format.
+    /// Reads a worker's records; `None` if it has no file, like workers of older versions, or one
+    /// of another format.
     ///
     /// # Errors
     /// When the system refuses to read the file.
@@ -131,7 +130,7 @@ impl RecordFile {
         Ok(Self::parse(worker, &bytes))
     }
 
-    /// What the bytes of a worker's file say; nothing if they are none.
+    /// Parses a worker's file; `None` if the bytes are none.
     pub fn parse(worker: WorkerId, bytes: &[u8]) -> Option<Self> {
         let (header, records) = bytes.split_at_checked(HEADER_BYTES)?;
         let is_own = header.starts_with(&MAGIC)
@@ -161,7 +160,7 @@ impl CommandRecord {
         }
         let process = |at| u32::try_from(number(bytes, at) & 0xffff_ffff).ok();
         let (pid, session) = (process(16)?, process(20)?);
-        // 1 is nobody's command.
+        // Process 1 is never a command.
         let is_started = pid > 1 && session > 1;
         let ended_at = number(bytes, 32);
         Some(Self {
@@ -195,8 +194,8 @@ impl CommandRecord {
     }
 }
 
-/// Completes the record of a command whose worker died before it could: others found its process. The
-/// caller holds the worker's lock, or the worker is about to do the same.
+/// Completes the record of a command whose worker died before it could, once the process was found.
+/// The caller holds the worker's lock, or the worker is about to do the same.
 pub(crate) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime) {
     let path = sidecar.worker_records(claim.worker);
     let (Ok(bytes), Ok(file)) = (std::fs::read(&path), open_private(&path)) else {
@@ -212,14 +211,14 @@ pub(crate) fn complete(sidecar: &Sidecar, claim: Claim, pid: u32, now: BootTime)
                 recorded_at: now,
                 ..record
             };
-            // Where it cannot be written, the next scan finds less.
+            // If it cannot be written, the next scan may find less.
             let at = HEADER_BYTES + index * RECORD_BYTES;
             let _ = file.write_all_at(&completed.to_bytes(), at as u64);
         }
     }
 }
 
-/// The file of a registered worker, in which it records its commands.
+/// Record file of a registered worker.
 #[derive(Debug)]
 pub struct CommandRecords {
     worker: WorkerId,
@@ -227,7 +226,7 @@ pub struct CommandRecords {
     free: Mutex<FreeRecords>,
 }
 
-/// Which records of the file are free.
+/// Free records of the file.
 #[derive(Debug)]
 struct FreeRecords {
     free: Vec<u64>,
@@ -235,7 +234,7 @@ struct FreeRecords {
 }
 
 impl CommandRecords {
-    /// Makes the file of a worker, with a record for each slot.
+    /// Creates the file of a worker, with a record for each slot.
     ///
     /// # Errors
     /// [`Error::Io`] when the system refuses, for instance because the disk is full.
@@ -258,8 +257,8 @@ impl CommandRecords {
         })
     }
 
-    /// Records a command that is about to be started with these as its standard output and standard
-    /// error. One that cannot be recorded is known by its mark alone.
+    /// Records a command that is about to be started with `outputs` as its standard output and
+    /// standard error. If the write fails, the command is found by its mark alone.
     pub(crate) fn add(self: &Arc<Self>, claim: Claim, outputs: [BorrowedFd<'_>; 2]) -> Recorded {
         let inode = |output| rustix::fs::fstat(output).map_or(0, |found| found.st_ino);
         let index = {
@@ -293,7 +292,8 @@ impl CommandRecords {
     }
 }
 
-/// A command's record, kept as long as the worker has the command. Dropped, its place is another's.
+/// Record of a command, held while the worker has the command. When dropped, the record is free for
+/// another.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     records: Arc<CommandRecords>,
@@ -302,7 +302,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// The command runs as this process, which leads a session of its own.
+    /// Records the command's process, which leads a session.
     pub(crate) fn started(&mut self, pid: Pid) {
         let pid = pid.as_raw_nonzero().get().unsigned_abs();
         self.record.process = Some(RecordedProcess { pid, session: pid });
@@ -310,7 +310,8 @@ impl Recorded {
         self.write();
     }
 
-    /// The worker has seen the command's end, so that its process id may be another's from now on.
+    /// Records that the worker has seen the command's end: its process id may be reused from now
+    /// on.
     pub(crate) fn ended(&mut self) {
         self.record.ended_at = Some(SystemClock.now().boot);
         self.write();
@@ -323,7 +324,7 @@ impl Recorded {
 
     fn write(&self) {
         let at = HEADER_BYTES as u64 + self.index * RECORD_BYTES as u64;
-        // What cannot be written is found by its mark.
+        // If the write fails, the command is found by its mark.
         let _ = self.records.file.write_all_at(&self.record.to_bytes(), at);
     }
 }
@@ -345,7 +346,7 @@ fn header(bytes: &mut [u8], worker: WorkerId, namespace: &Namespace) {
     check(bytes, worker);
 }
 
-/// The eight bytes at `at`, or as many of them as there are.
+/// Number in the eight bytes at `at`; missing bytes count as zero.
 fn number(bytes: &[u8], at: usize) -> i64 {
     let mut number = [0; 8];
     for (to, from) in number.iter_mut().zip(bytes.iter().skip(at)) {
@@ -365,7 +366,8 @@ fn is_checked(bytes: &[u8], worker: WorkerId) -> bool {
     number(bytes, end).cast_unsigned() == check_sum(&bytes[..end], worker)
 }
 
-/// FNV-1a, begun with the worker: a record torn by a crash, or of another file, does not carry it.
+/// Checksum of a record: FNV-1a, seeded with the worker. A record torn by a crash, or of another
+/// file, does not match.
 fn check_sum(bytes: &[u8], worker: WorkerId) -> u64 {
     let begin = 0xcbf2_9ce4_8422_2325 ^ worker.0.cast_unsigned();
     bytes.iter().fold(begin, |sum, byte| {
@@ -415,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_recorded_in_room_made_beforehand_and_its_end_too() {
+    fn a_start_and_an_end_are_recorded_in_preallocated_space() {
         let (_folder, sidecar) = folder();
         let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 2).unwrap());
         let length = || {
@@ -456,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_record_is_none_and_those_around_it_are() {
+    fn a_torn_record_is_ignored_and_its_neighbours_are_read() {
         let (_folder, sidecar) = folder();
         let records = Arc::new(CommandRecords::create(&sidecar, WORKER, 3).unwrap());
         let _commands = [1, 2, 3].map(|task| start(&records, task, 40));

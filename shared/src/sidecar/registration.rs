@@ -1,5 +1,6 @@
-//! How a worker is known to live: by a lock on a file of its own, which the system drops however
-//! its process ends. Whoever gets the lock of a registered worker is its only recoverer.
+//! Registration of workers. A live worker holds a lock on its own file, which the system drops
+//! however its process ends. A process that gets the lock of a registered worker is the only one to
+//! recover it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -22,8 +23,8 @@ use crate::coordination::Origin;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves, WorkerInfo};
 
-/// A registered worker's lock, socket and place. Dropped, it leaves the worker to be recovered;
-/// [`close`](Self::close) says goodbye.
+/// Lock, socket and slot of a registered worker. If it is dropped, the worker has to be recovered;
+/// [`close`](Self::close) deregisters it.
 #[derive(Debug)]
 pub struct Registration {
     info: WorkerInfo,
@@ -36,8 +37,8 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Registers a worker: first its lock, so that nobody ever sees the row of a live worker
-    /// unlocked, then its socket and the records of its commands, then the row.
+    /// Registers a worker: first its lock, so that the row of a live worker is never seen unlocked,
+    /// then its socket and the records of its commands, then the row.
     ///
     /// # Errors
     /// As [`Queue::register`], and when the system refuses a file or a socket.
@@ -77,28 +78,28 @@ impl Registration {
             records,
             _lock: lock,
         };
-        // Whoever had the place before may have died idle.
+        // The previous owner of the slot may have died idle.
         registration.set_idle(false);
         Ok(registration)
     }
 
-    /// The worker as registered.
+    /// Worker as registered.
     pub fn info(&self) -> &WorkerInfo {
         &self.info
     }
 
-    /// Where its commands are recorded, if it runs any.
+    /// Records of its commands, if it runs any.
     pub fn records(&self) -> Option<Arc<CommandRecords>> {
         self.records.clone()
     }
 
-    /// Its socket, non-blocking.
+    /// Its wake socket, non-blocking.
     pub fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 
-    /// Marks the worker as one to be woken, or takes the mark away. A mark that cannot be written
-    /// costs a wake, which the slow poll makes up for.
+    /// Marks the worker as idle, so that others wake it, or removes the mark. If the write fails, a
+    /// wake may be lost, and the worker's poll finds the tasks.
     pub fn set_idle(&self, idle: bool) {
         let id = if idle { self.info.id.0 } else { 0 };
         let _ = self
@@ -106,7 +107,7 @@ impl Registration {
             .write_all_at(&id.to_le_bytes(), self.slot * SLOT_BYTES as u64);
     }
 
-    /// Reads what was sent. Returns which signals were among it.
+    /// Reads the received signals, each once.
     pub fn received(&self) -> Vec<Signal> {
         receive(&self.socket)
     }
@@ -114,7 +115,7 @@ impl Registration {
     /// Deregisters a worker that holds no claims any more, and removes its files.
     ///
     /// # Errors
-    /// As [`Queue::deregister`]; then others recover the worker as if it had died.
+    /// As [`Queue::deregister`]. Other workers then recover this one as if it had died.
     pub fn close<Q: Queue>(self, queue: &Q) -> Result<()> {
         self.set_idle(false);
         queue.deregister(self.info.id)?;
@@ -123,7 +124,7 @@ impl Registration {
     }
 }
 
-/// The lock of a dead worker, held while it is recovered.
+/// Lock of a dead worker, held while it is recovered.
 #[derive(Debug)]
 pub struct DeadLock {
     worker: WorkerId,
@@ -131,8 +132,8 @@ pub struct DeadLock {
 }
 
 impl DeadLock {
-    /// Takes the lock of a registered worker; `None` if the worker lives or somebody else recovers
-    /// it. A missing file counts as unlocked.
+    /// Takes the lock of a registered worker; `None` if the worker is alive or another process
+    /// recovers it. A missing file counts as unlocked.
     ///
     /// # Errors
     /// When the system refuses the file.
@@ -141,7 +142,7 @@ impl DeadLock {
         if !try_lock(&file)? {
             return Ok(None);
         }
-        // While its row stands nobody else can be given its place.
+        // While its row exists no other worker gets its slot.
         clear_mark(sidecar, worker);
         Ok(Some(Self {
             worker,
@@ -149,22 +150,22 @@ impl DeadLock {
         }))
     }
 
-    /// Whose it is.
+    /// The dead worker.
     pub fn worker(&self) -> WorkerId {
         self.worker
     }
 
-    /// Removes the worker's files: it is recovered.
+    /// Removes the files of the recovered worker.
     pub fn remove(self, sidecar: &Sidecar) {
         remove_files(sidecar, self.worker);
     }
 }
 
-/// Where a registered worker ran. One that left no records, as workers of older versions, ran here if
-/// it did in this boot; one that runs no commands leaves no processes of theirs anywhere.
+/// Origin of a registered worker. One without records, like workers of older versions, ran here if
+/// it ran in this boot; one that runs no commands leaves no processes anywhere.
 ///
 /// # Errors
-/// When the system refuses to read its records, or does not say where this process is.
+/// When the system refuses to read its records, or does not show this process's namespace.
 pub(crate) fn origin_of(sidecar: &Sidecar, worker: &WorkerInfo) -> Result<Origin> {
     let own = Namespace::own()?;
     if worker.boot_id != own.boot_id {
@@ -182,10 +183,10 @@ pub(crate) fn origin_of(sidecar: &Sidecar, worker: &WorkerInfo) -> Result<Origin
     })
 }
 
-/// Whether a registered worker lives, as far as its lock tells. Changes nothing.
+/// Returns true if a registered worker is alive, by its lock. Changes nothing.
 ///
 /// # Errors
-/// When the system refuses to look at the lock.
+/// When the system refuses to open or test the lock.
 pub(crate) fn is_alive(sidecar: &Sidecar, worker: WorkerId) -> Result<bool> {
     match files::read(&sidecar.worker_lock(worker)) {
         Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
@@ -199,7 +200,7 @@ pub(crate) fn is_alive(sidecar: &Sidecar, worker: WorkerId) -> Result<bool> {
 }
 
 /// Removes the files of workers that died before they had a row or after it was deleted, and of
-/// listeners that died. Whoever is about to register holds its lock or will notice.
+/// dead listeners. A worker that is about to register holds its lock, or will notice.
 ///
 /// # Errors
 /// As [`Queue::workers`], and when the folder cannot be read.
@@ -234,8 +235,8 @@ pub(crate) fn sweep_strays<Q: Queue>(queue: &Q) -> Result<()> {
     Ok(())
 }
 
-/// A fresh id with its locked file. Between the creation and the lock somebody may sweep the file
-/// away; a lock on a file without a name proves nothing, so then another id is drawn.
+/// Creates an id with its locked file. Between the creation and the lock another process may sweep
+/// the file away. A lock on a deleted file proves nothing, so another id is tried then.
 fn new_lock<Q: Queue>(queue: &Q, sidecar: &Sidecar) -> Result<(WorkerId, File)> {
     loop {
         let id = WorkerId::from_bits(queue.random());
@@ -289,10 +290,10 @@ pub(super) fn receive(socket: &OwnedFd) -> Vec<Signal> {
     }
 }
 
-/// Removes what a listener has, and a worker besides its lock: whoever is about to recover a dead
-/// worker may hold that.
+/// Removes the socket of a listener or worker, but not the lock: a process that is about to recover
+/// the worker may hold that.
 pub(super) fn remove_socket(sidecar: &Sidecar, worker: WorkerId) {
-    // What cannot be removed is swept by a later worker.
+    // A later worker removes what is left.
     let _ = files::remove(&sidecar.worker_socket(worker));
 }
 

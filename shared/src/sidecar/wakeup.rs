@@ -1,9 +1,9 @@
-//! Waking idle workers after a commit. A wake is a hint: what is lost, the workers' slow poll of
-//! the change counter finds.
+//! Wakes of idle workers after a commit. A wake is a hint: if it is lost, the workers' slow poll of
+//! the change counter finds the tasks.
 //!
-//! A worker with free slots that found nothing to claim writes its id at its place in the idle
-//! file, looks once more, and from then on is sent a datagram for whatever is enqueued, until its
-//! slots are full. In a file nobody waits for, a wake is one read of 8 bytes.
+//! A worker with free slots that found nothing to claim writes its id into its slot of the idle
+//! file, tries to claim once more, and from then on receives a datagram for each enqueue, until its
+//! slots are full. If no worker waits, a wake is one read of 8 bytes.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -23,28 +23,28 @@ use super::files::{self, Folder};
 use super::paths::Sidecar;
 use crate::claim::WorkerId;
 
-/// Bytes of one id in the files that say who waits.
+/// Bytes of one id in the lists of waiting processes.
 pub(super) const SLOT_BYTES: usize = 8;
-/// Places looked at with one read.
+/// Slots read at a time.
 const SLOTS_PER_READ: usize = 64;
 
-/// What a datagram says.
+/// Signal in a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Tasks wait to be claimed.
     Tasks,
-    /// Somebody wants a running task ended.
+    /// A running task may have been cancelled.
     Cancel,
-    /// A worker came.
+    /// A worker has registered.
     Peers,
-    /// Tasks ended.
+    /// Tasks have ended.
     Settled,
 }
 
 impl Signal {
     const ALL: [Self; 4] = [Self::Tasks, Self::Cancel, Self::Peers, Self::Settled];
 
-    /// The byte sent.
+    /// Byte of the signal.
     pub const fn byte(self) -> u8 {
         match self {
             Self::Tasks => b't',
@@ -54,25 +54,25 @@ impl Signal {
         }
     }
 
-    /// The signal of a byte received; `None` for a byte this program does not know.
+    /// Signal of a received byte; `None` for a byte that this program does not know.
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|signal| signal.byte() == byte)
     }
 }
 
-/// Wakes those who wait at one database, in this and in other processes.
+/// Wakes workers and listeners of one database, in this and in other processes.
 #[derive(Debug)]
 pub struct Waker {
     sidecar: Sidecar,
     idle: SlotFile,
     listening: SlotFile,
     sender: OnceLock<Sender>,
-    /// Where the next search for an idle worker begins, so that a burst is spread over them.
+    /// Start of the next search for an idle worker, so that a burst is spread over all.
     next: AtomicUsize,
 }
 
 impl Waker {
-    /// A waker for the workers registered beside `sidecar`.
+    /// Creates a waker for the workers registered in `sidecar`.
     pub fn new(sidecar: Sidecar) -> Self {
         Self {
             sidecar,
@@ -83,13 +83,13 @@ impl Waker {
         }
     }
 
-    /// Opens the files that say who waits, so that no commit has to.
+    /// Opens the lists of waiting processes, so that no commit has to.
     pub fn open(&self) {
         self.idle.open(|| self.sidecar.idle_file());
         self.listening.open(|| self.sidecar.listening_file());
     }
 
-    /// Wakes up to `tasks` idle workers, one for each new task. Call it after the commit.
+    /// Wakes up to `tasks` idle workers, one for each new task. To be called after the commit.
     pub fn wake(&self, tasks: usize) {
         let mut buffer = [0; SLOTS_PER_READ * SLOT_BYTES];
         let ids = self.idle.read(|| self.sidecar.idle_file(), &mut buffer);
@@ -114,12 +114,12 @@ impl Waker {
         self.send(worker, Signal::Cancel);
     }
 
-    /// Tells a worker that there is another one, to be watched.
+    /// Tells a worker that another one has registered, which it is to watch.
     pub fn wake_peer(&self, worker: WorkerId) {
         self.send(worker, Signal::Peers);
     }
 
-    /// Tells whoever waits for tasks to end that some did. Call it after the commit.
+    /// Signals to all listeners that tasks have ended. To be called after the commit.
     pub fn tell_settled(&self) {
         let mut buffer = [0; SLOTS_PER_READ * SLOT_BYTES];
         let path = || self.sidecar.listening_file();
@@ -130,8 +130,8 @@ impl Waker {
         }
     }
 
-    /// Sends a datagram. Returns whether somebody is there to read it; a full socket counts, since
-    /// its owner is awake with what is in there.
+    /// Sends a datagram. Returns true if a process is there to read it. A full socket counts too:
+    /// its owner has datagrams to read.
     pub(super) fn send(&self, worker: WorkerId, signal: Signal) -> bool {
         let sender = match self.sender.get() {
             Some(sender) => sender,
@@ -144,18 +144,18 @@ impl Waker {
     }
 }
 
-/// A file of ids by place, 0 where none is, kept open for reading.
+/// File of ids by slot, 0 if it is free, kept open for reading.
 #[derive(Debug, Default)]
 struct SlotFile(OnceLock<File>);
 
 impl SlotFile {
-    /// The ids in the file; none if nobody ever waited.
+    /// Ids in the file; empty if no process ever waited.
     fn read(&self, path: impl Fn() -> PathBuf, buffer: &mut [u8]) -> Vec<i64> {
         self.open(path)
             .map_or_else(Vec::new, |file| read_slots(file, buffer))
     }
 
-    /// The file; `None` as long as nobody made it.
+    /// The file; `None` while it does not exist.
     fn open(&self, path: impl Fn() -> PathBuf) -> Option<&File> {
         if let Some(file) = self.0.get() {
             return Some(file);
@@ -185,13 +185,12 @@ fn read_slots(file: &File, buffer: &mut [u8]) -> Vec<i64> {
     }
 }
 
-/// Sockets kept connected at most; the one that was made first is given up for another.
+/// Largest number of connected sockets. Beyond it the oldest one is closed.
 const MOST_CONNECTED: usize = 64;
 
-/// The folder of the sockets to send to, and a connection to each that was sent to lately: by its
-/// path, a socket is looked up at every datagram, which takes longer than to send one. A socket's
-/// address has room for 107 bytes, less than a path may have, so the folder is named by its
-/// descriptor.
+/// Sender of datagrams: the folder of the sockets, and a connection to each one used recently,
+/// since to look a socket up by its path takes longer than to send a datagram. A socket's address
+/// has room for 107 bytes, less than a path may have, so the folder is named by its descriptor.
 #[derive(Debug)]
 pub(super) struct Sender {
     folder: Folder,
@@ -245,12 +244,12 @@ pub(super) fn datagram_socket() -> rustix::io::Result<OwnedFd> {
     socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
 }
 
-/// The name of a worker's socket in its folder.
+/// Name of a worker's socket in its folder.
 pub(super) fn name(worker: WorkerId) -> String {
     format!("{worker}.sock")
 }
 
-/// The address of a worker's socket in `folder`.
+/// Address of a worker's socket in `folder`.
 pub(super) fn address(folder: &Folder, worker: WorkerId) -> rustix::io::Result<SocketAddrUnix> {
     SocketAddrUnix::new(folder.path_of(OsStr::new(&name(worker))))
 }
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_idle_workers_are_woken_as_there_are_tasks() {
+    fn one_idle_worker_is_woken_per_task() {
         let bench = Bench::new();
         bench.waker.wake(1);
         let workers: Vec<_> = (0_u64..4)
@@ -331,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn places_beyond_the_first_read_are_found() {
+    fn slots_beyond_the_first_read_are_found() {
         let bench = Bench::new();
         let far = bench.worker(200, 1);
         bench.waker.wake(1);
@@ -339,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_died_after_it_was_sent_to_is_noticed() {
+    fn a_worker_that_died_after_a_datagram_is_noticed() {
         let bench = Bench::new();
         let worker = bench.worker(0, 1);
         assert!(bench.waker.send(WorkerId(1), Signal::Tasks));
@@ -353,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn more_workers_than_are_kept_connected_are_reached() {
+    fn more_workers_than_connections_are_reached() {
         let bench = Bench::new();
         let workers: Vec<_> = (0_u64..150)
             .map(|slot| bench.worker(slot, slot.cast_signed() + 1))

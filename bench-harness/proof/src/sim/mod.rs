@@ -1,5 +1,5 @@
-//! Whole systems: the shipped worker, heart, recovery and engine, driven from one seed on one thread
-//! by [`queue_testing::simulation`], on a disk that fails in machines that lose power.
+//! Whole systems: the shipped worker, lease keeper, recovery and engine, driven from one seed on one
+//! thread by [`queue_testing::simulation`], on a disk that fails in machines that lose power.
 
 mod flows;
 mod platform;

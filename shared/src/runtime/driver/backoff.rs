@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recovery_is_tried_and_told_of_ever_more_rarely_until_something_changes() {
+    fn a_recovery_is_tried_and_reported_ever_more_rarely_until_something_changes() {
         let (mut backoff, mut now, mut told) =
             (RecoveryBackoff::default(), BootTime(0), Vec::new());
         for time in 1..=9 {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn leases_of_a_worker_that_died_elsewhere_are_not_put_off_with_it() {
+    fn expired_claims_of_a_worker_that_died_elsewhere_are_not_postponed() {
         for elsewhere in [false, true] {
             let (mut backoff, worker) = (RecoveryBackoff::default(), WorkerId(7));
             let recovered = Recovered {

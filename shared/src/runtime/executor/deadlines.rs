@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_ended_are_passed_over_and_the_others_come_of_age_in_turn() {
+    fn deadlines_of_ended_commands_are_skipped_and_the_others_come_in_order() {
         let mut line = Deadlines::default();
         for task in 1..=3 {
             line.push(BootTime(task * 10), 5, 0, claim(task));

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn files_hold_every_byte_and_the_index_says_the_rest() {
+    fn files_hold_every_byte_and_the_index_everything_else() {
         let directory = tempfile::tempdir().unwrap();
         let mut output = stdout(b"a\0\xff\n");
         output.push(Stream::Stderr, b"oops");
@@ -264,7 +264,7 @@ mod tests {
 
     /// Root wrote the outputs of a user's tasks wherever a link in that user's folder led.
     #[test]
-    fn no_folder_is_made_behind_a_link() {
+    fn no_folder_is_created_behind_a_link() {
         let directory = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), directory.path().join("inputs")).unwrap();
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_what_command_substitution_would_give() {
+    fn a_variable_has_the_value_of_a_command_substitution() {
         let found = variables(&[stdout(b"one\ntwo\n\n"), Output::default(), stdout(b"\xff")]);
         let expected = [("1", &b"one\ntwo"[..]), ("2", b""), ("3", b"\xff")]
             .map(|(id, value)| (format!("QUEUE_INPUT_{id}"), value.to_owned()));
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_variable_cannot_hold_whole_has_none() {
+    fn an_output_that_does_not_fit_gets_no_variable() {
         let mut cut = stdout(b"head");
         cut.push_omitted(1);
         let long = stdout(&[b'x'; VARIABLE_BYTES + 1]);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn all_variables_together_stay_small_however_many_dependencies_there_are() {
+    fn the_total_of_all_variables_is_bounded() {
         let outputs = vec![stdout(&[b'x'; 1000]); 100];
         let found = variables(&outputs);
         let bytes: usize = found

@@ -149,7 +149,7 @@ fn idle(step: &Step) -> Option<bool> {
 }
 
 #[test]
-fn only_free_slots_are_claimed_for() {
+fn a_claim_asks_for_as_many_tasks_as_there_are_free_slots() {
     let mut machine = machine(3);
     let step = machine.step(at(0), [claimed([1, 2])]);
     assert_eq!(starts(&step), [1, 2]);
@@ -157,7 +157,7 @@ fn only_free_slots_are_claimed_for() {
 }
 
 #[test]
-fn an_idle_worker_marks_itself_and_looks_once_more() {
+fn an_idle_worker_marks_itself_and_claims_once_more() {
     let mut machine = machine(1);
     let step = machine.step(at(0), [claimed([])]);
     assert_eq!((idle(&step), limit(&step)), (Some(true), Some(1)));
@@ -168,7 +168,7 @@ fn an_idle_worker_marks_itself_and_looks_once_more() {
 }
 
 #[test]
-fn a_full_worker_takes_its_mark_away_and_passes_the_wake_on() {
+fn a_full_worker_removes_its_mark_and_passes_the_wake_on() {
     let mut machine = machine(1);
     machine.step(at(0), [claimed([])]);
     let step = machine.step(at(0), [claimed([1])]);
@@ -181,7 +181,7 @@ fn a_full_worker_takes_its_mark_away_and_passes_the_wake_on() {
 }
 
 #[test]
-fn whatever_has_ended_is_settled_in_one_call() {
+fn ended_tasks_are_settled_in_one_call() {
     let mut machine = running(&[1, 2, 3]);
     let events = [ended(1, End::Exited(0)), ended(2, End::Signalled(9))];
     let step = machine.step(at(5), events);
@@ -197,7 +197,7 @@ fn whatever_has_ended_is_settled_in_one_call() {
 }
 
 #[test]
-fn a_claim_whose_outcomes_were_not_recorded_is_made_again_and_looked_for_if_in_the_dark() {
+fn a_claim_after_a_refused_settle_is_repeated_and_reviewed_if_the_commit_is_unknown() {
     let mut machine = running(&[1, 2]);
     machine.step(at(5), [ended(1, End::Exited(0))]);
     let refused = Event::Settled(Err(busy()));
@@ -282,7 +282,7 @@ fn a_lost_claim_is_killed_and_not_reported() {
 }
 
 #[test]
-fn what_the_heart_tells_ends_a_task_as_an_answer_does() {
+fn a_notice_of_the_lease_keeper_ends_a_task() {
     let mut machine = running(&[1, 2]);
     let told = |id, held| Event::Lease(LeaseNotice::Changed(task(id).claim, held));
     let step = machine.step(at(1), [told(1, Held::Lost), told(2, Held::CancelRequested)]);
@@ -292,7 +292,7 @@ fn what_the_heart_tells_ends_a_task_as_an_answer_does() {
 }
 
 #[test]
-fn a_task_whose_claim_may_be_lost_is_handed_back_unstarted() {
+fn a_task_whose_claim_may_be_lost_is_returned_unstarted() {
     let mut machine = running(&[1]);
     assert!(machine.works_at(task(1).claim));
     let step = machine.step(at(1), [Event::Unconfirmed(task(1).claim)]);
@@ -304,7 +304,7 @@ fn a_task_whose_claim_may_be_lost_is_handed_back_unstarted() {
 }
 
 #[test]
-fn a_task_is_started_once_it_is_prepared_unless_it_was_told_to_end() {
+fn a_task_starts_once_its_inputs_are_written_unless_it_was_told_to_end() {
     let mut machine = running(&[1, 2]);
     let prepared = |id| Event::Prepared(Box::new(task(id)));
     let step = machine.step(at(1), [prepared(1)]);
@@ -337,7 +337,7 @@ fn a_large_step_back_of_the_clock_is_reported_once() {
 }
 
 #[test]
-fn what_a_claim_in_the_dark_took_is_handed_back() {
+fn tasks_of_a_claim_with_an_unknown_commit_are_returned() {
     let mut machine = machine(2);
     let unknown = Error::CommitUnknown {
         source: "test".into(),

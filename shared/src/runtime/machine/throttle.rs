@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_shows_how_many_slots_there_is_room_for() {
+    fn the_running_tasks_show_how_many_slots_can_be_used() {
         let mut throttle = Throttle::default();
         assert_eq!(throttle.short(at(0), 11, 40), Some(11));
         assert_eq!(throttle.short(at(0), 11, 40), None, "it is said once");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_runs_one_task_is_tried_ever_more_rarely() {
+    fn without_running_tasks_one_task_is_tried_ever_more_rarely() {
         let mut throttle = Throttle::default();
         let (mut now, mut tries) = (0, 0);
         while now < 60_000 {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortage_that_comes_back_is_tried_less_often() {
+    fn after_a_repeated_shortage_slots_are_tried_less_often() {
         let mut throttle = Throttle::default();
         let mut now = at(0);
         let mut gaps = Vec::new();

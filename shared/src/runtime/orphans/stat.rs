@@ -33,7 +33,7 @@ mod tests {
     use crate::clock::{BootTime, Clock, SystemClock};
 
     #[test]
-    fn a_name_that_looks_like_fields_is_a_name() {
+    fn a_process_name_that_looks_like_fields_is_parsed_as_a_name() {
         let stat = b"42 (a) Z 1 2 (\n) S 1 40 41 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 777 1 2\n";
         let process = parse(42, stat).unwrap();
         assert_eq!((process.group, process.session), (40, 41));
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn zombies_and_threads_of_the_kernel_do_not_run() {
+    fn zombies_and_kernel_threads_do_not_run() {
         let stat = |state, flags| {
             format!("42 (x) {state} 1 40 41 0 -1 {flags} 1 0 0 0 0 0 0 0 20 0 1 0 777 1 2")
         };
@@ -53,14 +53,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_process() {
+    fn truncated_text_is_no_process() {
         let stat = b"42 (x) S 1 40 41 0 -1 0 1 0 0 0 0 0 0 0 20 0 1 0";
         assert!((0..=stat.len()).all(|length| parse(42, &stat[..length]).is_none()));
     }
 
     /// Records are compared with the start times of processes, so both have to use one clock.
     #[test]
-    fn a_process_began_by_the_same_clock() {
+    fn start_times_of_processes_use_boot_time() {
         let before = SystemClock.now().boot;
         let mut child = std::process::Command::new("sleep")
             .arg("60")

@@ -108,7 +108,7 @@ fn found(fake: &Fake, command: CommandRecord) -> Vec<u32> {
 }
 
 #[test]
-fn the_session_of_a_recorded_leader_is_of_the_claim_whatever_began_in_it_when() {
+fn all_members_of_a_recorded_leaders_session_belong_to_the_claim() {
     let fake = Fake::default()
         .member(SESSION, RECORDED)
         .member(41, RECORDED)
@@ -117,7 +117,7 @@ fn the_session_of_a_recorded_leader_is_of_the_claim_whatever_began_in_it_when() 
 }
 
 #[test]
-fn a_session_whose_leader_began_after_the_record_is_somebody_elses() {
+fn a_session_whose_leader_began_after_the_record_is_another_one() {
     let fake = Fake::default()
         .member(SESSION, RECORDED + 1)
         .member(41, RECORDED + 2);
@@ -125,7 +125,7 @@ fn a_session_whose_leader_began_after_the_record_is_somebody_elses() {
 }
 
 #[test]
-fn a_leader_that_is_a_zombie_still_tells() {
+fn a_zombie_leader_still_identifies_its_session() {
     let mut fake = Fake::default()
         .member(SESSION, RECORDED)
         .member(41, LOST + 1);
@@ -134,7 +134,7 @@ fn a_leader_that_is_a_zombie_still_tells() {
 }
 
 #[test]
-fn without_a_leader_only_what_began_before_the_worker_was_lost_holds_the_session() {
+fn without_a_leader_only_processes_older_than_the_loss_hold_the_session() {
     let before = Fake::default().member(41, LOST).member(42, LOST + 1);
     assert_eq!(found(&before, command()), [41, 42]);
     let after = Fake::default().member(42, LOST + 1);
@@ -147,7 +147,7 @@ fn without_a_leader_only_what_began_before_the_worker_was_lost_holds_the_session
 }
 
 #[test]
-fn what_a_process_started_while_it_was_ended_is_found_in_the_next_scan() {
+fn a_child_started_during_a_kill_is_found_in_the_next_scan() {
     let mut search = Search::new(vec![claim()], BootTime(LOST));
     let first = Fake::default().member(41, LOST);
     assert_eq!(scan(&mut search, &first, command(), LOST + 10), [41]);
@@ -161,7 +161,7 @@ fn what_a_process_started_while_it_was_ended_is_found_in_the_next_scan() {
 /// A worker was killed after it had started a command and before it recorded the process; the
 /// command had cleaned its environment, so that it was not found.
 #[test]
-fn before_a_command_has_a_process_its_pipes_tell_and_those_of_others_do_not() {
+fn a_command_without_a_recorded_process_is_found_by_its_pipes() {
     let mut fake = Fake::default()
         .member(41, RECORDED)
         .member(42, RECORDED)
@@ -184,7 +184,7 @@ fn before_a_command_has_a_process_its_pipes_tell_and_those_of_others_do_not() {
 /// become another user's, so that its environment and pipes were hidden, and it ran on beside the
 /// next attempt.
 #[test]
-fn the_session_of_a_leader_that_is_found_is_noted_before_anything_is_ended() {
+fn the_session_of_a_found_leader_is_recorded_before_anything_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::of(&folder.path().join("q.db"));
     sidecar.create().unwrap();
@@ -218,7 +218,7 @@ fn the_session_of_a_leader_that_is_found_is_noted_before_anything_is_ended() {
 }
 
 #[test]
-fn records_of_other_claims_are_passed_over() {
+fn records_of_other_claims_are_skipped() {
     let fake = Fake::default().member(SESSION, RECORDED);
     let mut settled = command();
     settled.claim.token -= 1;
@@ -226,7 +226,7 @@ fn records_of_other_claims_are_passed_over() {
 }
 
 #[test]
-fn what_hides_is_told_of_unless_it_is_older_than_the_commands() {
+fn hidden_processes_are_reported_unless_they_are_older_than_the_commands() {
     let mut fake = Fake::default()
         .member(50, LOST)
         .member(51, RECORDED - 5_000);
@@ -245,7 +245,7 @@ fn what_hides_is_told_of_unless_it_is_older_than_the_commands() {
 /// A child that had changed its user hides its environment and cannot be signalled; it was skipped
 /// without a report.
 #[test]
-fn a_process_of_another_user_is_told_of_with_its_claim() {
+fn a_process_of_another_user_is_reported_with_its_claim() {
     let folder = tempfile::tempdir().unwrap();
     let sidecar = Sidecar::of(&folder.path().join("q.db"));
     sidecar.create().unwrap();

@@ -95,7 +95,7 @@ fn tasks_return_only_after_no_process_is_left() {
 /// During a scan, a process can start another one that the scan misses, and end before the scan
 /// comes to it.
 #[test]
-fn one_scan_that_finds_nothing_does_not_end_the_search() {
+fn one_empty_scan_does_not_end_the_search() {
     let mut recovery = begun();
     let mut scans = 0;
     sweep_until_done(&mut recovery, |scan| {
@@ -107,7 +107,7 @@ fn one_scan_that_finds_nothing_does_not_end_the_search() {
 }
 
 #[test]
-fn a_process_that_does_not_go_is_reported_and_recovery_goes_on() {
+fn recovery_goes_on_after_reporting_a_process_that_does_not_go() {
     let mut recovery = begun();
     let now = sweep_until_done(&mut recovery, |_| vec![40]);
     assert!(now.boot >= at(0).boot.after(PATIENCE));
@@ -120,7 +120,7 @@ fn a_process_that_does_not_go_is_reported_and_recovery_goes_on() {
 /// longer before its first scan returned tasks whose commands it had just sent KILL, so that they
 /// could run twice for a moment. Now only the time between scans counts.
 #[test]
-fn a_recoverer_that_was_stopped_still_waits_for_processes_to_go() {
+fn a_recovery_that_was_suspended_still_waits_for_processes_to_go() {
     let mut recovery = begun();
     for stopped_until in [30_000, 60_000] {
         recovery.answer(at(stopped_until), swept(&[40], &[]));
@@ -135,7 +135,7 @@ fn a_recoverer_that_was_stopped_still_waits_for_processes_to_go() {
 /// A child that had changed its user outlived the recovery of its worker without a report, and its
 /// task ran twice.
 #[test]
-fn a_task_is_not_returned_beside_a_process_that_cannot_be_ended() {
+fn a_task_with_a_process_that_cannot_be_ended_is_not_returned() {
     let mut recovery = begun();
     recovery.answer(at(0), swept(&[], &[99, 99]));
     recovery.answer(at(10), swept(&[], &[99, 99]));
@@ -148,7 +148,7 @@ fn a_task_is_not_returned_beside_a_process_that_cannot_be_ended() {
 }
 
 #[test]
-fn another_boot_left_no_processes() {
+fn an_earlier_boot_left_no_processes() {
     let mut recovery = Recovery::new(WorkerId(7), Origin::EarlierBoot, at(0));
     recovery.answer(at(0), listed(&[40]));
     assert_eq!(recovery.next(at(0)), RecoveryAction::Reap);
@@ -156,7 +156,7 @@ fn another_boot_left_no_processes() {
 }
 
 #[test]
-fn who_holds_nothing_left_nothing_to_be_ended() {
+fn a_worker_without_claims_left_no_processes() {
     for origin in [Origin::Here, Origin::Elsewhere] {
         let mut recovery = Recovery::new(WorkerId(7), origin, at(0));
         recovery.answer(at(0), listed(&[]));
@@ -167,7 +167,7 @@ fn who_holds_nothing_left_nothing_to_be_ended() {
 /// With two containers on one volume, the processes of a worker killed in one were not seen from
 /// the other, and its task ran twice.
 #[test]
-fn tasks_of_a_worker_whose_processes_cannot_be_seen_stay() {
+fn tasks_of_a_worker_whose_processes_cannot_be_seen_are_kept() {
     let mut recovery = Recovery::new(WorkerId(7), Origin::Elsewhere, at(0));
     recovery.answer(at(0), listed(&[40]));
     assert_eq!(recovery.next(at(0)), RecoveryAction::Release);
@@ -177,7 +177,7 @@ fn tasks_of_a_worker_whose_processes_cannot_be_seen_stay() {
 }
 
 #[test]
-fn a_busy_database_is_asked_again_and_a_broken_one_is_not() {
+fn a_reap_is_repeated_if_the_database_is_busy_and_not_if_it_is_broken() {
     let mut recovery = Recovery::new(WorkerId(7), Origin::EarlierBoot, at(0));
     recovery.answer(at(0), listed(&[40]));
     let busy = Error::Busy {
@@ -198,7 +198,7 @@ fn a_busy_database_is_asked_again_and_a_broken_one_is_not() {
 }
 
 #[test]
-fn a_list_that_is_refused_for_now_is_asked_for_again() {
+fn a_refused_list_of_claims_is_read_again() {
     let mut recovery = Recovery::new(WorkerId(7), Origin::Here, at(0));
     let busy = Error::Busy {
         what: String::new(),
@@ -215,7 +215,7 @@ fn a_list_that_is_refused_for_now_is_asked_for_again() {
 }
 
 #[test]
-fn only_the_expired_claims_of_a_worker_that_may_live_are_looked_for() {
+fn only_the_expired_claims_of_a_live_worker_are_searched() {
     let mut recovery = Recovery::of_expired(WorkerId(7), vec![claim(1), claim(99)], at(0));
     assert_eq!(recovery.next(at(0)), RecoveryAction::Sweep);
     assert_eq!(recovery.search().claims(), [claim(1), claim(99)]);
@@ -234,7 +234,7 @@ fn refused(errno: Errno) -> RecoveryAnswer {
 /// A scan that the system refused counted as an empty one: after two of them the tasks returned
 /// while their processes still ran.
 #[test]
-fn a_scan_that_is_refused_for_now_proves_nothing_and_is_repeated() {
+fn a_refused_scan_proves_nothing_and_is_repeated() {
     let mut recovery = begun();
     recovery.answer(at(0), swept(&[], &[]));
     let mut now = at(0);
@@ -254,7 +254,7 @@ fn a_scan_that_is_refused_for_now_proves_nothing_and_is_repeated() {
 }
 
 #[test]
-fn where_processes_cannot_be_looked_at_the_tasks_stay_and_the_recovery_says_why() {
+fn tasks_are_kept_if_processes_cannot_be_listed() {
     let mut recovery = begun();
     recovery.answer(at(0), refused(Errno::ACCESS));
     assert_eq!(recovery.next(at(0)), RecoveryAction::Release);
@@ -264,7 +264,7 @@ fn where_processes_cannot_be_looked_at_the_tasks_stay_and_the_recovery_says_why(
 
 /// Processes in another pid namespace cannot be found, so only the lease counts.
 #[test]
-fn an_expired_claim_returns_where_proc_is_another_namespaces() {
+fn an_expired_claim_returns_if_proc_shows_another_namespace() {
     let mut recovery = Recovery::of_expired(WorkerId(7), vec![claim(1)], at(0));
     for time in [0, 1_000] {
         let error = std::io::Error::from(std::io::ErrorKind::Unsupported);

@@ -1,4 +1,4 @@
-//! What is followed, refused and given away.
+//! Links, refusals and owners.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -10,7 +10,7 @@ fn refusal<T: std::fmt::Debug>(result: std::io::Result<T>) -> String {
 }
 
 #[test]
-fn a_file_is_made_private_and_found_again() {
+fn a_file_is_created_private_and_opened_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lock");
     let made = open(&path).unwrap().metadata().unwrap();
@@ -25,7 +25,7 @@ fn a_file_is_made_private_and_found_again() {
 }
 
 #[test]
-fn what_is_no_plain_file_is_neither_opened_nor_waited_for() {
+fn only_regular_files_are_opened_and_no_open_blocks() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     std::fs::write(at("precious"), "x").unwrap();

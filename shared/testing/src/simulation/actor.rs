@@ -1,5 +1,5 @@
-//! A simulated worker: the one that claims and settles, and its keeper, which is an actor of its
-//! own where the engine has leases. Either can be held up while the other goes on.
+//! Simulated worker: its main thread and, if the engine has leases, its lease keeper, a separate
+//! actor. Each can be stopped while the other goes on.
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::BootTime;
@@ -12,29 +12,29 @@ use super::host::SimulatedHost;
 
 pub(super) struct SimulatedWorker<Q: Queue> {
     pub(super) id: WorkerId,
-    /// The number of the process it is a thread of.
+    /// Index of the process that it is a thread of.
     pub(super) process: usize,
     pub(super) queue: String,
     pub(super) driver: Driver<Faulty<Q>, SimulatedHost>,
-    /// A call that takes its time.
+    /// Slow call under way.
     pub(super) call: Option<SlowCall>,
     pub(super) own: Pace,
-    /// Turns since it last had nothing to do.
+    /// Turns since it was last out of work.
     pub(super) busy_turns: u32,
     pub(super) keeper: Option<SimulatedKeeper<Q>>,
 }
 
-/// A call under way.
+/// Slow call under way.
 pub(super) struct SlowCall {
     pub(super) returns_at: BootTime,
     pub(super) stage: CallStage,
 }
 
-/// How far a call has come.
+/// Stage of a slow call.
 pub(super) enum CallStage {
-    /// It will do what it is to do at its end.
+    /// The call is performed when it returns.
     Begun(CallOf<SimulatedHost>),
-    /// It has done that, and nobody knows yet.
+    /// The call was performed, and its answer is not known yet.
     Done(AnswerOf<SimulatedHost>),
 }
 
@@ -43,18 +43,18 @@ pub(super) struct SimulatedKeeper<Q: Queue> {
     pub(super) pace: Pace,
 }
 
-/// Which half of a worker.
+/// Half of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     Worker,
     LeaseKeeper,
 }
 
-/// What keeps an actor from its next turn.
+/// Time of an actor's next turn.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     pub(super) stopped_until: Option<BootTime>,
-    /// It has nothing to do until then, or until something happens.
+    /// It has nothing to do until this time, or until something happens.
     pub(super) waits_until: Option<BootTime>,
 }
 
@@ -81,7 +81,7 @@ impl<Q: Queue> SimulatedWorker<Q> {
         std::iter::once(&mut self.own).chain(keeper)
     }
 
-    /// Holds up one half, or both as when its process is stopped.
+    /// Stops one half, or both, as when its process is stopped.
     pub(super) fn stop(&mut self, half: Option<Half>, until: BootTime) {
         if half != Some(Half::LeaseKeeper) {
             self.own.stopped_until = Some(until);
@@ -93,17 +93,17 @@ impl<Q: Queue> SimulatedWorker<Q> {
         }
     }
 
-    /// Whoever was stopped until now goes on.
+    /// Resumes the halves that were stopped until `now`.
     pub(super) fn go_on(&mut self, now: BootTime) {
         self.paces().for_each(|pace| pace.go_on(now));
     }
 
-    /// Something happened, so that it looks again. The keeper hears of nothing.
+    /// Lets the main thread look for events. The lease keeper is not woken.
     pub(super) fn wake(&mut self) {
         self.own.waits_until = None;
     }
 
-    /// Which halves could do something; `ended` are the workers with executions that have.
+    /// Returns the halves that could take a turn. `ended` are the workers with ended executions.
     pub(super) fn ready(
         &self,
         now: BootTime,
@@ -118,7 +118,7 @@ impl<Q: Queue> SimulatedWorker<Q> {
         own.into_iter().chain(keeper.then_some(Half::LeaseKeeper))
     }
 
-    /// When it goes on by itself.
+    /// Time of its next turn without an event.
     pub(super) fn next(&self, now: BootTime) -> Option<BootTime> {
         let keeper = self.keeper.as_ref().and_then(|keeper| keeper.pace.next());
         let call = self.call.as_ref().map(|call| call.returns_at);
@@ -128,7 +128,7 @@ impl<Q: Queue> SimulatedWorker<Q> {
 }
 
 impl<Q: Queue> SimulatedKeeper<Q> {
-    /// Does one thing. Returns whether it did any.
+    /// Takes one turn. Returns true if there was something to do.
     pub(super) fn turn(&mut self) -> bool {
         match self.keeper.turn() {
             Turn::Wait(until) => {

@@ -1,5 +1,5 @@
-//! The system around a simulated worker: its registration and the locks of the dead are real, its
-//! processes are the world's.
+//! Host of a simulated worker: its registration and the locks of dead workers are real, its
+//! processes are simulated.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl SimulatedHost {
     }
 }
 
-/// Tasks about to be started in the world.
+/// Tasks to be started in the world.
 #[derive(Debug)]
 pub(super) struct Ready {
     tasks: Vec<ClaimedTask>,
@@ -137,7 +137,7 @@ impl Host for SimulatedHost {
         }
     }
 
-    /// Never waits: the simulation moves time on when nobody has anything to do.
+    /// Never blocks: the simulation advances time when all workers are out of work.
     fn wait(&mut self, now: Now, _: Option<BootTime>, events: &mut Vec<Event>) -> Result<()> {
         let signals = self.registration.received();
         let mut world = self.world.lock();

@@ -1,4 +1,4 @@
-//! The workers of a run: how they start, take turns and die.
+//! Workers of a run: their starts, turns and deaths.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,10 @@ use queue_core::sidecar::Registration;
 use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::Waker;
 
-/// Turns a worker may take without ever waiting for something to happen.
+/// Largest number of turns that a worker may take without a wait.
 const MOST_BUSY_TURNS: u32 = 2_000;
 
-/// Takes a worker's events into the trace. The file's place, which errors name, is another in every
-/// run and left out.
+/// Adds a worker's events to the trace, without the file's path, which differs between runs.
 struct Tracer {
     world: Shared,
     place: String,
@@ -44,12 +43,12 @@ impl Observer for Tracer {
 }
 
 impl<Q: Queue> Simulation<'_, Q> {
-    /// Something happened, so everybody looks again.
+    /// Lets all workers look for events.
     pub(super) fn wake_all(&mut self) {
         self.workers.iter_mut().for_each(SimulatedWorker::wake);
     }
 
-    /// A worker of one of the queues, if there may be one more.
+    /// Starts a worker of one of the queues, if there may be one more.
     pub(super) fn start_some_worker(&mut self) {
         if self.workers.len() < self.config.workers {
             let queues = self.extension.queues();
@@ -69,7 +68,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             commands: true,
             handlers: Vec::new(),
         };
-        // A worker that cannot register ends, and leaves whatever it did to be cleared up.
+        // A worker that cannot register ends. Others sweep its files.
         let Ok(registration) = Registration::new(&*queue, slots, serves.clone()) else {
             return;
         };
@@ -154,7 +153,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
     }
 
-    /// One worker or its lease keeper does something; if none has anything to do, time goes on.
+    /// Gives one worker or lease keeper a turn. If none has anything to do, advances time.
     pub(super) fn turn(&mut self) {
         let now = self.clock.now().boot;
         let ended = self.world.lock().with_ended(now);
@@ -182,7 +181,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
     }
 
-    /// A worker does one thing after the other, a few of them.
+    /// Gives a worker a few turns.
     fn burst_of(&mut self, position: usize) {
         let turns = 1 + self.draw(self.config.burst);
         let mut busy = 0;
@@ -194,7 +193,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
     }
 
-    /// Stops a worker between its decision and its settle, now and then.
+    /// Returns true if the worker is to be stopped between its decision and its settle.
     fn stops_before(&self, position: usize, call: &CallOf<SimulatedHost>) -> bool {
         let share = self.config.stops_at_settle;
         share > 0
@@ -209,7 +208,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         self.clock.now().boot.after(time)
     }
 
-    /// Returns whether the worker has more to do.
+    /// Gives a worker one turn. Returns true if it has more to do.
     fn turn_of(&mut self, position: usize) -> bool {
         self.world.lock().counts.turns += 1;
         let now = self.clock.now().boot;
@@ -227,7 +226,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             match worker.driver.attend() {
                 Turn::Busy => Turn::Busy,
                 Turn::Wait(until) => Turn::Wait(until),
-                // It may not wait for its call, but cannot leave without.
+                // The real program would end here; a simulated worker waits for its call.
                 Turn::Finished => Turn::Wait(BootTime(i64::MAX)),
             }
         } else {
@@ -258,7 +257,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         true
     }
 
-    /// Makes a call, or leaves it under way while the worker goes on with the rest.
+    /// Performs a call, or makes it a slow one, while the worker goes on with other events.
     fn perform(&mut self, position: usize, call: CallOf<SimulatedHost>) -> bool {
         if self.stops_before(position, &call) {
             self.slow_down(position, CallStage::Begun(call));
@@ -267,8 +266,8 @@ impl<Q: Queue> Simulation<'_, Q> {
             return false;
         }
         let slow = !self.world.lock().draining && self.draw(1000) < self.config.slow_calls;
-        // What is started is there at once, however long its program takes to load. What is claimed is
-        // seen by others once the call has done all but return.
+        // A started command exists at once, however long its program takes to load. Claims are seen
+        // by others before the call returns.
         if slow && (call.claims() || (!call.starts() && self.draw(2) == 0)) {
             self.slow_down(position, CallStage::Begun(call));
             return self.is_busy(position);
@@ -308,7 +307,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
     }
 
-    /// Takes what a worker tells into the trace.
+    /// Adds a worker's reports to the trace.
     fn trace(&mut self, position: usize) {
         let mut tracer = Tracer {
             world: self.world.clone(),
@@ -332,18 +331,18 @@ impl<Q: Queue> Simulation<'_, Q> {
                 world.violated(format!("{} ended and left {left} executions", worker.id));
             }
         }
-        // A worker that cannot say goodbye is recovered as if it had died.
+        // A worker that cannot deregister is recovered as if it had died.
         let _ = worker.driver.into_host().registration.close(&*queue);
         let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
         self.world.lock().died(worker.id, &watchers);
         if self.config.platform_faults > 0 && result.is_err() {
-            // Whoever looks after it starts the process anew.
+            // A service manager restarts the process.
             self.restart(worker.process);
         }
         self.wake_all();
     }
 
-    /// Nobody has anything to do before then.
+    /// Advances time to the next turn or end.
     fn pass_time(&mut self, now: BootTime) {
         let waits = self.workers.iter().filter_map(|worker| worker.next(now));
         let next = waits.chain(self.world.lock().next_end(now)).min();

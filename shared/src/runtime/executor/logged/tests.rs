@@ -104,7 +104,7 @@ impl Bench {
 /// Logs were written by the worker's main thread: a disk that did not answer delayed every command,
 /// every end and every stop request.
 #[test]
-fn a_disk_that_takes_no_log_holds_up_no_other_command() {
+fn a_disk_that_takes_no_log_delays_no_other_command() {
     let mut bench = Bench::new();
     let disk = bench.executor.log_thread.hang();
     let logged = bench.start("echo out");
@@ -119,7 +119,7 @@ fn a_disk_that_takes_no_log_holds_up_no_other_command() {
 }
 
 #[test]
-fn a_command_ends_while_the_disk_does_not_take_its_log_which_follows() {
+fn a_command_ends_before_its_log_if_the_disk_hangs() {
     let mut bench = Bench::new();
     let disk = bench.executor.log_thread.hang();
     let logged = bench.start("echo out");
@@ -130,7 +130,7 @@ fn a_command_ends_while_the_disk_does_not_take_its_log_which_follows() {
 }
 
 #[test]
-fn what_waits_for_a_disk_is_bounded_and_none_of_it_is_lost() {
+fn output_that_waits_for_a_disk_is_bounded_and_none_is_lost() {
     let mut bench = Bench::new();
     let disk = bench.executor.log_thread.hang();
     let flood = bench.start(&format!("head -c {FLOOD_BYTES} /dev/zero"));

@@ -53,7 +53,7 @@ fn a_command_that_ends_while_the_file_is_held_is_not_judged_by_when_the_file_is_
 }
 
 #[test]
-fn of_an_end_and_its_deadline_that_are_seen_together_the_end_counts() {
+fn an_end_seen_together_with_its_deadline_counts() {
     let mut machine = running(&[1]);
     assert_eq!(machine.deadline(), Some(BootTime(1_000)));
     let step = machine.attend(at(60_000), [ended_at(1, 400)]);
@@ -68,7 +68,7 @@ fn of_an_end_and_its_deadline_that_are_seen_together_the_end_counts() {
 /// why the command had ended. Loss: a task that had succeeded timed out, or ran again after a stop.
 /// Fix: only a request before the end counts.
 #[test]
-fn what_is_asked_after_an_end_does_not_change_it() {
+fn a_request_after_an_end_does_not_change_the_outcome() {
     let mut machine = running(&[1, 2]);
     let step = machine.step(at(1_000), []);
     assert_eq!(signals(&step).len(), 2, "both are over their time");
@@ -103,7 +103,7 @@ fn timeouts_and_requests_to_stop_do_not_wait_for_the_file() {
 }
 
 #[test]
-fn what_was_claimed_while_the_worker_was_told_to_stop_is_handed_back() {
+fn tasks_claimed_while_the_worker_was_told_to_stop_are_returned() {
     let mut machine = super::machine(2);
     machine.attend(at(1), [Event::Stop]);
     let step = machine.step(at(2), [claimed([1])]);
@@ -125,7 +125,7 @@ fn outcomes_that_come_while_others_are_refused_are_kept_in_order() {
 }
 
 #[test]
-fn the_time_of_a_task_begins_when_it_is_started() {
+fn a_timeout_counts_from_the_start_of_the_task() {
     let mut machine = super::machine(1);
     let step = machine.step(at(0), [claimed([1])]);
     assert_eq!(starts(&step), [1]);
@@ -139,7 +139,7 @@ fn the_time_of_a_task_begins_when_it_is_started() {
 }
 
 #[test]
-fn a_command_that_survives_its_kill_is_left_behind_and_told_of() {
+fn a_command_that_survives_its_kill_is_left_behind_and_reported() {
     let mut machine = running(&[1]);
     machine.step(at(10), [Event::Stop, Event::Stop]);
     assert!(!machine.step(at(5_009), []).finished);
@@ -173,7 +173,7 @@ fn a_short_grace_time_leaves_a_second_for_the_last_writes() {
 /// left executions that it had ended at that moment. Loss: processes without a worker. Fix: the
 /// time to record outcomes begins with the KILL.
 #[test]
-fn a_worker_that_was_stopped_itself_gives_what_it_kills_late_its_time() {
+fn a_worker_that_was_suspended_gives_tasks_that_it_kills_late_time_to_be_recorded() {
     let mut machine = running(&[1]);
     machine.step(at(10), [Event::Stop]);
     machine.step(at(8_010), []);

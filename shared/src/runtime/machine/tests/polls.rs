@@ -48,7 +48,7 @@ fn times(poll: Duration, until: i64) -> (Vec<i64>, Vec<i64>) {
 }
 
 #[test]
-fn the_counter_is_read_at_every_poll_and_with_every_look_at_the_peers() {
+fn the_counter_is_read_at_every_poll_and_with_every_check_of_peers() {
     let (counter, peers) = times(Duration::from_millis(800), 4_500);
     assert_eq!(counter, [0, 800, 1_600, 2_000, 2_800, 3_600, 4_000]);
     assert_eq!(peers, [0, 2_000, 4_000]);
@@ -60,7 +60,7 @@ fn the_counter_is_read_at_every_poll_and_with_every_look_at_the_peers() {
 }
 
 #[test]
-fn peers_are_looked_at_at_once_when_they_change_and_soon_when_somebody_else_does() {
+fn peers_are_checked_at_once_when_they_change_and_soon_when_another_process_recovers_one() {
     let mut machine = running(&[1]);
     assert!(!looks_at_peers(&machine.step(at(500), [])));
     assert!(looks_at_peers(
@@ -74,7 +74,7 @@ fn peers_are_looked_at_at_once_when_they_change_and_soon_when_somebody_else_does
 }
 
 #[test]
-fn a_counter_that_rose_is_a_reason_to_claim_and_to_ask_after_what_runs() {
+fn a_changed_counter_causes_a_claim_and_a_check_of_running_tasks() {
     let asks = |step: &Step| does(step, |action| matches!(action, Action::CheckClaims(_)));
     let mut machine = super::machine(2);
     let step = machine.step(at(0), [Event::Counter(Ok(1))]);
@@ -104,7 +104,7 @@ fn no_more_than_a_batch_is_claimed_at_a_time() {
 }
 
 #[test]
-fn a_task_that_returns_to_the_queue_is_a_reason_to_claim_and_one_that_ended_is_none() {
+fn a_task_that_returns_to_the_queue_causes_a_claim_and_one_that_ended_does_not() {
     for (state, expected) in [
         (State::Queued, Some(1)),
         (State::Scheduled, Some(1)),
@@ -124,7 +124,7 @@ fn a_task_that_returns_to_the_queue_is_a_reason_to_claim_and_one_that_ended_is_n
 }
 
 #[test]
-fn a_task_that_could_not_be_started_is_settled_as_that() {
+fn a_task_that_could_not_be_started_is_settled_as_not_started() {
     let mut machine = running(&[1]);
     let event = |id| Event::NotStarted {
         claim: super::task(id).claim,
@@ -140,7 +140,7 @@ fn a_task_that_could_not_be_started_is_settled_as_that() {
 /// An engine whose clock lags behind returns a due time that has passed for the worker, and does
 /// not claim the task yet.
 #[test]
-fn a_task_that_is_due_and_was_not_claimed_is_asked_for_again_after_a_pause() {
+fn a_due_task_that_was_not_claimed_is_claimed_after_a_pause() {
     let due = |millis| {
         Event::Claimed(Ok(Claims {
             tasks: Vec::new(),
@@ -157,7 +157,7 @@ fn a_task_that_is_due_and_was_not_claimed_is_asked_for_again_after_a_pause() {
 }
 
 #[test]
-fn a_clock_set_back_by_no_more_than_is_smoothed_over_is_no_reason_to_claim() {
+fn a_small_step_back_of_the_clock_causes_no_claim() {
     let back = |by: i64| {
         let mut machine = super::machine(1);
         machine.step(at(0), [claimed([])]);

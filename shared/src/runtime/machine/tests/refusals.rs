@@ -84,7 +84,7 @@ fn a_refused_settle_is_made_again_after_a_longer_pause_each_time_until_one_is_an
 }
 
 #[test]
-fn a_look_at_its_own_claims_that_was_refused_is_repeated_after_a_longer_pause_each_time() {
+fn a_refused_review_of_claims_is_repeated_after_a_longer_pause_each_time() {
     let mut machine = machine(1);
     let mut now = at(0);
     let refused = || Event::Claimed(Err(unknown()));
@@ -97,7 +97,7 @@ fn a_look_at_its_own_claims_that_was_refused_is_repeated_after_a_longer_pause_ea
 }
 
 #[test]
-fn after_a_claim_in_the_dark_nothing_is_claimed_before_the_look_at_its_own_claims() {
+fn after_an_unknown_commit_nothing_is_claimed_before_the_review_of_claims() {
     let mut machine = running(&[1, 2]);
     machine.step(at(0), [ended(1, End::Exited(0))]);
     machine.step(at(0), [recorded(), Event::Claimed(Err(unknown()))]);
@@ -111,7 +111,7 @@ fn after_a_claim_in_the_dark_nothing_is_claimed_before_the_look_at_its_own_claim
 }
 
 #[test]
-fn what_it_runs_and_what_it_has_yet_to_record_is_not_handed_back_by_a_look_at_its_own_claims() {
+fn a_review_of_claims_returns_no_running_or_unsettled_task() {
     let mut machine = running(&[1, 2]);
     machine.step(at(1), [ended(1, End::Exited(0))]);
     let dark = [
@@ -125,7 +125,7 @@ fn what_it_runs_and_what_it_has_yet_to_record_is_not_handed_back_by_a_look_at_it
 }
 
 #[test]
-fn a_claim_that_was_certainly_not_made_needs_no_look_at_its_own_claims() {
+fn a_claim_that_was_certainly_not_made_needs_no_review() {
     let mut machine = running(&[1]);
     machine.step(at(1), [ended(1, End::Exited(0))]);
     let refused = [
@@ -141,7 +141,7 @@ fn a_claim_that_was_certainly_not_made_needs_no_look_at_its_own_claims() {
 }
 
 #[test]
-fn what_was_refused_is_told_and_ends_nothing() {
+fn a_refusal_is_reported_and_ends_nothing() {
     let told = |step: &Step| {
         let told = step.actions.iter().filter_map(|action| {
             if let Action::Report(WorkerEvent::Refused { message, .. }) = action {
@@ -159,15 +159,18 @@ fn what_was_refused_is_told_and_ends_nothing() {
         assert_eq!((signals(&step), step.finished), (Vec::new(), false));
         assert!(machine.take_error().is_none());
     }
-    let news = Event::Lease(LeaseNotice::Refused {
-        message: "the heart's".to_owned(),
+    let notice = Event::Lease(LeaseNotice::Refused {
+        message: "the lease keeper's".to_owned(),
         remedy: None,
     });
-    assert_eq!(told(&machine(1).step(at(1), [news])), ["the heart's"]);
+    assert_eq!(
+        told(&machine(1).step(at(1), [notice])),
+        ["the lease keeper's"]
+    );
 }
 
 #[test]
-fn how_its_claims_stand_is_asked_again_at_the_next_poll_if_that_was_refused() {
+fn a_refused_check_of_claims_is_repeated_at_the_next_poll() {
     let asks = |step: &Step| {
         let asks = |action: &Action| matches!(action, Action::CheckClaims(_));
         step.actions.iter().any(asks)
@@ -183,7 +186,7 @@ fn how_its_claims_stand_is_asked_again_at_the_next_poll_if_that_was_refused() {
 }
 
 #[test]
-fn a_promoted_file_lets_tasks_finish_and_is_what_ended_the_worker() {
+fn a_promoted_file_stops_the_worker_and_lets_its_tasks_finish() {
     let promoted = || {
         Event::Claimed(Err(Error::Promoted {
             path: "tasks.db".into(),
@@ -219,7 +222,7 @@ fn a_worker_that_cannot_record_what_it_ran_gives_up_five_seconds_after_the_last_
 /// succeeded counted as ended by its worker's death, and ran again. Fix: the time to record begins
 /// when the last task has ended.
 #[test]
-fn a_handler_that_outlasts_every_patience_is_still_recorded() {
+fn a_handler_that_returns_late_is_still_recorded() {
     let mut machine = machine(1);
     let mut of_handler = task(1);
     of_handler.work = Work::Handler {
@@ -282,7 +285,7 @@ fn an_idle_worker_whose_file_is_gone_ends_at_once() {
 }
 
 #[test]
-fn what_ran_under_a_folder_that_is_gone_is_recorded() {
+fn outcomes_are_recorded_when_only_the_folder_is_gone() {
     let mut machine = running(&[1]);
     machine.step(at(0), [Event::Counter(Err(gone(false)))]);
     machine.step(at(10), [ended(1, End::Exited(0))]);
@@ -294,7 +297,7 @@ fn what_ran_under_a_folder_that_is_gone_is_recorded() {
 /// The outcome of a task was recorded in a file that had just been deleted, and lost without a
 /// report.
 #[test]
-fn what_was_recorded_since_a_look_found_the_file_is_lost_with_it() {
+fn outcomes_recorded_since_the_last_check_are_lost_with_the_file() {
     for is_lost in [true, false] {
         let mut machine = running(&[1, 2, 3]);
         machine.step(at(100), [ended(1, End::Exited(0))]);
@@ -320,7 +323,7 @@ fn asks_for_counter(step: &Step) -> bool {
 /// Outcomes that came while a disk was full were kept with up to 16 KiB of output each, for up to
 /// 10,000 slots.
 #[test]
-fn outputs_that_the_file_does_not_take_are_bounded_and_no_task_is_claimed_beside_them() {
+fn kept_outputs_are_bounded_and_no_task_is_claimed_meanwhile() {
     const TASKS: usize = 2_000;
     let ids: Vec<i64> = (1..).take(TASKS).collect();
     let mut machine = running(&ids);

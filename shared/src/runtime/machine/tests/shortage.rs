@@ -42,7 +42,7 @@ fn short_of_six() -> (Machine, Step) {
 /// within three seconds. Fix: the task is returned without an attempt, and the worker uses fewer
 /// slots.
 #[test]
-fn a_task_that_cannot_be_started_for_a_shortage_is_handed_back_and_fewer_slots_are_used() {
+fn a_task_that_cannot_start_for_a_shortage_is_returned_and_fewer_slots_are_used() {
     let (mut machine, step) = short_of_six();
     assert_eq!(outcomes(&step), vec![Outcome::Returned; 6]);
     assert_eq!(told(&step), [2], "said once");
@@ -55,7 +55,7 @@ fn a_task_that_cannot_be_started_for_a_shortage_is_handed_back_and_fewer_slots_a
 }
 
 #[test]
-fn a_worker_that_can_start_nothing_does_not_claim_and_return_without_an_end() {
+fn a_worker_that_can_start_nothing_claims_ever_more_rarely() {
     let mut machine = machine(8);
     let (mut now, mut claims, mut times) = (0, 0, 0);
     let mut events = vec![claimed(1..=8)];

@@ -19,7 +19,7 @@ fn recorded() -> Event {
 }
 
 #[test]
-fn a_stopping_worker_hands_back_within_its_grace_time() {
+fn a_stopping_worker_returns_its_tasks_within_its_grace_time() {
     let mut machine = running(&[1, 2]);
     let step = machine.step(at(10), [Event::Stop]);
     assert_eq!(signals(&step), [], "tasks may finish first");
@@ -173,7 +173,7 @@ fn the_last_part_of_the_grace_time_lies_between_term_and_kill() {
 }
 
 #[test]
-fn what_a_stop_ends_may_be_recorded_for_five_seconds_after_the_kill() {
+fn outcomes_of_a_stop_may_be_recorded_for_five_seconds_after_the_kill() {
     let mut machine = running(&[1]);
     machine.step(at(0), [Event::Stop]);
     let stubborn = Config::default().grace + Duration::from_secs(4);
@@ -188,7 +188,7 @@ fn what_a_stop_ends_may_be_recorded_for_five_seconds_after_the_kill() {
 }
 
 #[test]
-fn each_request_to_stop_is_told_with_what_still_runs() {
+fn each_stop_request_is_reported_with_the_number_of_running_tasks() {
     let told = |step: &Step| {
         step.actions.iter().find_map(|action| {
             if let Action::Report(WorkerEvent::Stopping { running, at_once }) = action {
@@ -205,7 +205,7 @@ fn each_request_to_stop_is_told_with_what_still_runs() {
 }
 
 #[test]
-fn what_a_claim_took_before_the_stop_is_handed_back_and_no_wake_is_kept() {
+fn tasks_claimed_before_the_stop_are_returned_and_no_wake_is_kept() {
     let mut machine = super::machine(1);
     machine.step(at(0), [claimed([])]);
     let step = machine.step(at(1), [Event::TasksWaiting]);
@@ -242,7 +242,7 @@ fn a_stopping_worker_does_not_wake_for_tasks_that_come_due() {
 }
 
 #[test]
-fn only_a_worker_that_found_nothing_left_has_drained() {
+fn only_a_worker_that_found_no_task_left_has_drained() {
     let machine = |drain| {
         let config = Config {
             drain,
@@ -309,7 +309,7 @@ fn told(step: &Step) -> Vec<&WorkerEvent> {
 
 /// It waited for hours without a report, and for ever if nobody resumed the queue.
 #[test]
-fn a_draining_worker_says_once_what_it_waits_for_and_leaves_what_needs_a_person() {
+fn a_draining_worker_reports_a_long_wait_once_and_leaves_tasks_that_need_a_person() {
     let due = |millis| {
         let at = at(millis).wall;
         let name = "later".to_owned();
@@ -335,7 +335,7 @@ fn a_draining_worker_says_once_what_it_waits_for_and_leaves_what_needs_a_person(
 }
 
 #[test]
-fn a_look_for_what_is_left_is_made_by_a_draining_worker_at_rest_and_repeated_if_refused() {
+fn a_draining_worker_out_of_work_reads_the_remaining_tasks_and_repeats_a_refused_read() {
     let looks = |step: &Step| {
         let looks = |action: &Action| matches!(action, Action::CheckRemaining);
         step.actions.iter().any(looks)
