@@ -1,7 +1,7 @@
 //! The shipped worker, recovery and engine, driven through kills, faults and jumping clocks on
 //! one thread: `long` by what every engine can do, in few long runs; `short` by everything this
-//! engine can do, against a model, in thousands of short ones. A run that fails prints the command
-//! that replays it; `SIMULATION_SEEDS=…` runs so many.
+//! engine can do, against a model, in hundreds of short ones. A run that fails prints the command
+//! that replays it; `SIMULATION=long` runs all seeds of a test, `SIMULATION_SEEDS=…` so many.
 
 #![expect(
     clippy::unwrap_used,
@@ -45,6 +45,16 @@ fn options(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<SqliteOptio
 
 fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {
     WorkflowQueue::open_with(path, options(clock, random)?)
+}
+
+/// Whether the full length was asked for.
+fn is_long() -> bool {
+    std::env::var_os("SIMULATION").is_some_and(|length| length == "long")
+}
+
+/// How many seeds a test of long runs takes.
+fn seeds() -> u64 {
+    if is_long() { 12 } else { 3 }
 }
 
 fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
