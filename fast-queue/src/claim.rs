@@ -21,14 +21,14 @@ const PROMOTE_AT_MOST: i64 = 1000;
 
 /// Result of a claim.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct ClaimEffects {
     claims: Claims,
     learned: Vec<Learned>,
     /// Result of a look for due tasks, if there was one.
     looked: Option<Due>,
 }
 
-impl Done {
+impl ClaimEffects {
     /// Caches new queue ids and due times, after the commit.
     pub(crate) fn committed(self, queue: &FastQueue) -> Claims {
         queue.database().queue_ids().learn(self.learned);
@@ -49,7 +49,7 @@ struct Attempt<'a> {
     is_set_back: bool,
     /// Number of tasks that were set aside.
     aside: usize,
-    done: Done,
+    done: ClaimEffects,
 }
 
 /// Claims one task of a single known handler queue in a lone statement; anything else in a
@@ -102,7 +102,7 @@ pub(crate) fn claim_all(
     request: &ClaimRequest,
     due: Due,
     now: Now,
-) -> Result<Done> {
+) -> Result<ClaimEffects> {
     let mut attempt = Attempt {
         connection,
         guard,
@@ -111,7 +111,7 @@ pub(crate) fn claim_all(
         now,
         is_set_back: due.is_set_back(now),
         aside: 0,
-        done: Done::default(),
+        done: ClaimEffects::default(),
     };
     if due.must_look(now) {
         attempt.look()?;

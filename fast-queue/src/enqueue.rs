@@ -17,7 +17,7 @@ use crate::statements::{ENQUEUE, ENQUEUE_ID_OF_KEY, ENQUEUE_ONE, ENQUEUE_QUEUE_O
 
 /// Result of an enqueue.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct EnqueueEffects {
     pub(crate) enqueued: Vec<Enqueued>,
     pub(crate) learned: Vec<Learned>,
     /// True if a task waits for its time.
@@ -53,7 +53,7 @@ pub(crate) fn enqueue_in(
 }
 
 /// Enqueues a lone task with a known queue id in a lone statement; anything else in a transaction.
-fn enqueue_valid(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<Done> {
+fn enqueue_valid(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<EnqueueEffects> {
     let database = queue.database();
     let now = database.now().wall;
     let tasks = Arc::new(tasks);
@@ -77,10 +77,10 @@ fn enqueue_all(
     queue_ids: &QueueIds,
     tasks: &[NewTask],
     now: Timestamp,
-) -> Result<Done> {
-    let mut done = Done {
+) -> Result<EnqueueEffects> {
+    let mut done = EnqueueEffects {
         enqueued: Vec::with_capacity(tasks.len()),
-        ..Done::default()
+        ..EnqueueEffects::default()
     };
     let mut statement = connection.prepare_cached(ENQUEUE)?;
     let mut current: Option<(&str, &str, i64)> = None;
@@ -147,12 +147,12 @@ pub(crate) fn enqueue_one(
     queue_id: i64,
     task: &NewTask,
     now: Timestamp,
-) -> Result<Option<Done>> {
+) -> Result<Option<EnqueueEffects>> {
     let mut insert = connection.prepare_cached(ENQUEUE_ONE)?;
     if !execute(&mut insert, queue_id, task, now)? {
         return Ok(None);
     }
-    Ok(Some(Done {
+    Ok(Some(EnqueueEffects {
         enqueued: vec![Enqueued {
             id: TaskId(connection.last_insert_rowid()),
             existed: false,

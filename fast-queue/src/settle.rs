@@ -19,7 +19,7 @@ use crate::statements::{SETTLE, SETTLE_ONE, SETTLE_READ, SETTLE_SUCCESS};
 
 /// Result of a settle.
 #[derive(Debug, Default)]
-struct Done {
+struct SettleEffects {
     settled: Vec<Settled>,
     /// True if a task waits for its time.
     scheduled: bool,
@@ -27,7 +27,7 @@ struct Done {
     wakes: usize,
 }
 
-impl Done {
+impl SettleEffects {
     /// Wakes workers and tells waiting programs, after the commit.
     fn committed(self, queue: &FastQueue) -> Vec<Settled> {
         if self.scheduled {
@@ -136,10 +136,10 @@ fn settle_all(
     settlements: &[Settlement],
     now: Now,
     random: u64,
-) -> Result<Done> {
-    let mut done = Done {
+) -> Result<SettleEffects> {
+    let mut done = SettleEffects {
         settled: Vec::with_capacity(settlements.len()),
-        ..Done::default()
+        ..SettleEffects::default()
     };
     if !settlements.is_empty() {
         guard.check(connection, Phase::Finishing)?;

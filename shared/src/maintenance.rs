@@ -99,7 +99,7 @@ pub fn salvage<Q: Queue>(
     let repaired = queue.repair()?;
     drop(queue);
     if !tables.iter().all(Salvaged::is_whole) {
-        replacement.forget_past();
+        replacement.forget_watermark();
     }
     replacement.finish()?;
     Ok(Some(Saved {

@@ -13,13 +13,13 @@ use super::fault::located;
 use super::file_identity::{Identity, beside};
 use super::heartbeats::Heartbeats;
 use super::in_place::InPlace;
-use super::in_use::{Share, Whole};
+use super::in_use::{LockShare, WholeLock};
 use super::known::{Known, NEWER, SCHEMA_LOOK};
 use super::lines::{AppliedLine, Line};
 use super::locate::{Located, locate, prepare_sidecar, sidecar_refused, unusable};
 use super::lock::LockFile;
 use super::log_stamp::LogStamp;
-use super::migrate::{Birth, is_behind, lines, migrate};
+use super::migrate::{Creation, is_behind, lines, migrate};
 use super::operation::lock;
 use super::options::OpenOptions;
 use super::owners::explained;
@@ -49,7 +49,7 @@ pub struct Database {
     /// the file can tell if it is the first.
     open: Option<LockFile>,
     in_place: InPlace,
-    share: Share,
+    share: LockShare,
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Database {
             numbers.learn(known(&writer.connection()).map_err(|error| located(&path, error))?);
             (Access::Write(writer), Some(open))
         };
-        let share = Share::take(&path, &sidecar, identity, options.busy_timeout)?;
+        let share = LockShare::take(&path, &sidecar, identity, options.busy_timeout)?;
         let on_disk = options.vfs.is_none();
         let in_place = InPlace::new(&path, identity.filter(|_| on_disk));
         Ok(Self {
@@ -374,7 +374,7 @@ fn open_to_write(
     // Several programs may create a file at the same time. An existing file belongs to the
     // processes that have it open. This one takes its share later.
     let whole = if behind_wanted && !applied.is_empty() {
-        Whole::take_to_upgrade(sidecar, options.busy_timeout, upgraded)?
+        WholeLock::take_to_upgrade(sidecar, options.busy_timeout, upgraded)?
     } else {
         None
     };
@@ -382,11 +382,11 @@ fn open_to_write(
         let lock = LockFile::open(&lock_path).map_err(|error| sidecar_refused(path, error))?;
         lock.exclusive_within(&lock_path, options.busy_timeout)?;
         use_wal(&connection, path)?;
-        let birth = Birth {
+        let creation = Creation {
             file_id: options.random.bits().cast_signed(),
             at: options.clock.now().wall,
         };
-        migrate(&mut connection, path, wanted, birth)?;
+        migrate(&mut connection, path, wanted, creation)?;
     }
     drop(whole);
     // The log of a new file holds nothing old, and emptying it would cost the first commit a sync.

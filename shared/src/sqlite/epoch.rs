@@ -24,12 +24,12 @@ const UNKNOWN_EPOCHS: u64 = 1024;
 
 /// Epoch and highest id of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Past {
+pub(super) struct Watermark {
     epoch: i64,
     last_id: i64,
 }
 
-impl Past {
+impl Watermark {
     /// Reads them from a connection's file.
     pub(super) fn of(connection: &Connection) -> rusqlite::Result<Self> {
         connection.query_row(PAST, [], |row| {
@@ -62,11 +62,11 @@ impl Past {
 /// The errors of `SQLite`.
 pub(super) fn begin(
     connection: &Connection,
-    replaced: Option<Past>,
+    replaced: Option<Watermark>,
     now: Timestamp,
     random: u64,
 ) -> Result<i64> {
-    let own = Past::of(connection)?;
+    let own = Watermark::of(connection)?;
     let next = own.after(replaced, random);
     connection.execute(EPOCH, [next.epoch])?;
     if next.last_id > own.last_id {
@@ -78,23 +78,32 @@ pub(super) fn begin(
 
 #[cfg(test)]
 mod tests {
-    use super::Past;
+    use super::Watermark;
 
-    const fn past(epoch: i64, last_id: i64) -> Past {
-        Past { epoch, last_id }
+    const fn watermark(epoch: i64, last_id: i64) -> Watermark {
+        Watermark { epoch, last_id }
     }
 
     #[test]
     fn neither_epochs_nor_ids_are_used_twice() {
-        assert_eq!(past(0, 10).after(Some(past(0, 10)), 7), past(1, 10));
-        assert_eq!(past(0, 10).after(Some(past(4, 25)), 7), past(5, 25));
-        assert_eq!(past(6, 30).after(Some(past(4, 25)), 7), past(7, 30));
+        assert_eq!(
+            watermark(0, 10).after(Some(watermark(0, 10)), 7),
+            watermark(1, 10)
+        );
+        assert_eq!(
+            watermark(0, 10).after(Some(watermark(4, 25)), 7),
+            watermark(5, 25)
+        );
+        assert_eq!(
+            watermark(6, 30).after(Some(watermark(4, 25)), 7),
+            watermark(7, 30)
+        );
     }
 
     #[test]
     fn unknown_epochs_and_ids_are_skipped_by_a_wide_margin() {
-        let next = past(2, 10).after(None, 1023);
-        assert_eq!(next, past(2 + 1023 + 1, 10 + 1_000_000));
-        assert!(past(2, 10).after(None, 0).epoch > 2);
+        let next = watermark(2, 10).after(None, 1023);
+        assert_eq!(next, watermark(2 + 1023 + 1, 10 + 1_000_000));
+        assert!(watermark(2, 10).after(None, 0).epoch > 2);
     }
 }

@@ -45,13 +45,13 @@ impl Entry<'_> {
 
 /// Folder of a database.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct DatabaseFolder {
     /// Path of the database.
     path: PathBuf,
     folder: Folder,
 }
 
-impl Beside {
+impl DatabaseFolder {
     /// Opens the folder of the database at `path`.
     ///
     /// # Errors
@@ -137,7 +137,10 @@ impl Staging {
     ///
     /// # Errors
     /// [`Error::Io`] if the system refuses.
-    pub(super) fn clear(database: &Beside, sidecar: &Sidecar) -> Result<(Self, Option<PathBuf>)> {
+    pub(super) fn clear(
+        database: &DatabaseFolder,
+        sidecar: &Sidecar,
+    ) -> Result<(Self, Option<PathBuf>)> {
         let path = sidecar.staging();
         let refused = |error| Error::io(format!("cannot empty {}", path.display()), error);
         let mut found = None;
@@ -213,7 +216,7 @@ impl Staging {
     ///
     /// # Errors
     /// [`Error::Io`] if the system refuses.
-    pub(super) fn move_to_free_path(&self, database: &Beside) -> Result<()> {
+    pub(super) fn move_to_free_path(&self, database: &DatabaseFolder) -> Result<()> {
         database.set_log_aside(&database.free_suffix())?;
         self.entry(NEW).rename(&database.entry(""))?;
         database.sync()
@@ -223,7 +226,7 @@ impl Staging {
     ///
     /// # Errors
     /// [`Error::Io`] if the system refuses.
-    pub(super) fn exchange(&self, database: &Beside, is_damaged: bool) -> Result<PathBuf> {
+    pub(super) fn exchange(&self, database: &DatabaseFolder, is_damaged: bool) -> Result<PathBuf> {
         let suffix = database.free_suffix();
         let (swap, current) = (self.swap(), database.entry(""));
         // The name tells a later restore that this may be a replaced database.
@@ -256,7 +259,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
-    use super::{Beside, Staging};
+    use super::{DatabaseFolder, Staging};
     use crate::sidecar::Sidecar;
 
     fn content(path: &Path) -> String {
@@ -276,7 +279,7 @@ mod tests {
             fs::write(folder.join("q.db.d/restore/new.db"), "planted").unwrap();
         }
         let path = own.join("q.db");
-        let database = Beside::open(&path).unwrap();
+        let database = DatabaseFolder::open(&path).unwrap();
         let (staging, found) = Staging::clear(&database, &Sidecar::of(&path)).unwrap();
         assert_eq!(found, None);
         fs::write(staging.create().unwrap(), "new").unwrap();
@@ -288,14 +291,14 @@ mod tests {
         assert_eq!(content(&kept), "old");
         assert_eq!(content(&other.join("q.db")), "old");
         assert_eq!(content(&other.join("q.db.d/restore/new.db")), "planted");
-        assert!(Beside::open(&path).is_err(), "it is a link now");
+        assert!(DatabaseFolder::open(&path).is_err(), "it is a link now");
     }
 
     #[test]
     fn leftovers_of_an_interrupted_exchange_are_kept_under_a_lasting_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().canonicalize().unwrap().join("q.db");
-        let (database, sidecar) = (Beside::open(&path).unwrap(), Sidecar::of(&path));
+        let (database, sidecar) = (DatabaseFolder::open(&path).unwrap(), Sidecar::of(&path));
         fs::create_dir_all(sidecar.staging()).unwrap();
         fs::write(sidecar.staging().join("swap.db"), "old").unwrap();
         let (staging, found) = Staging::clear(&database, &sidecar).unwrap();

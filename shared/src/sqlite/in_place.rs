@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
 use super::file_identity::Identity;
-use super::in_use::Share;
+use super::in_use::LockShare;
 use super::operation::lock;
 use crate::clock::BootTime;
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ impl InPlace {
     ///
     /// # Errors
     /// [`Error::Gone`] if either of them is gone.
-    pub(super) fn look(&self, sidecar: &Sidecar, share: &Share, now: BootTime) -> Result<()> {
+    pub(super) fn look(&self, sidecar: &Sidecar, share: &LockShare, now: BootTime) -> Result<()> {
         if self.gone.get().is_none() && self.is_time(now) {
             self.look_anew(sidecar, share);
         }
@@ -78,7 +78,7 @@ impl InPlace {
         is_time
     }
 
-    fn look_anew(&self, sidecar: &Sidecar, share: &Share) {
+    fn look_anew(&self, sidecar: &Sidecar, share: &LockShare) {
         let Some(opened) = self.opened else {
             return;
         };

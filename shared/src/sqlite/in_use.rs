@@ -13,11 +13,11 @@ use crate::sidecar::Sidecar;
 
 /// Share of the lock, kept as long as the database is open.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct LockShare {
     lock: Option<LockFile>,
 }
 
-impl Share {
+impl LockShare {
     /// Takes a share for the database at `path`, whose file was `opened`. A reader that may not use
     /// the folder takes none; nor does a reader of a database that was never written here.
     ///
@@ -65,11 +65,11 @@ impl Share {
 
 /// The whole lock.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct WholeLock {
     _lock: LockFile,
 }
 
-impl Whole {
+impl WholeLock {
     /// Takes the lock if no process has the database open.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ const PUT_FILE: &str = statement(include_str!("../../queries/put_file.sql"));
 
 /// New values for a file's row in `queue_file`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Birth {
+pub(super) struct Creation {
     pub(super) file_id: i64,
     pub(super) at: Timestamp,
 }
@@ -57,7 +57,7 @@ pub(super) fn migrate(
     connection: &mut Connection,
     path: &Path,
     wanted: &[Line],
-    birth: Birth,
+    creation: Creation,
 ) -> Result<()> {
     let tx = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -69,7 +69,7 @@ pub(super) fn migrate(
     }
     for line in wanted {
         if is_behind(path, &applied, std::slice::from_ref(line))? {
-            advance(&tx, line, &applied, birth).map_err(|error| {
+            advance(&tx, line, &applied, creation).map_err(|error| {
                 if error.to_string().contains("already exists") {
                     partly(path, Some(error))
                 } else {
@@ -85,11 +85,11 @@ fn advance(
     tx: &Connection,
     line: &Line,
     applied: &[AppliedLine],
-    birth: Birth,
+    creation: Creation,
 ) -> rusqlite::Result<()> {
-    take_steps(tx, line, version_of(applied, line), birth.at)?;
+    take_steps(tx, line, version_of(applied, line), creation.at)?;
     if line.name == CORE.name && version_of(applied, line) == 0 {
-        tx.execute(PUT_FILE, params![birth.file_id, birth.at.0])?;
+        tx.execute(PUT_FILE, params![creation.file_id, creation.at.0])?;
     }
     Ok(())
 }

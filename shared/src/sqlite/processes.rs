@@ -13,7 +13,7 @@ const READERS: std::ops::RangeInclusive<u64> = 123..=127;
 
 /// Line of `/proc/locks` for a lock that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Held {
+struct HeldLock {
     is_flock: bool,
     is_exclusive: bool,
     pid: u32,
@@ -36,7 +36,7 @@ pub(super) fn locking_alone(path: &Path) -> Option<u32> {
 
 /// Process within a write transaction of the database at `path`.
 pub(super) fn writing(path: &Path) -> Option<u32> {
-    let covers = |lock: &Held| lock.bytes.0 <= WRITER && WRITER <= lock.bytes.1;
+    let covers = |lock: &HeldLock| lock.bytes.0 <= WRITER && WRITER <= lock.bytes.1;
     pids(&beside(path, "-shm"), |lock| !lock.is_flock && covers(lock))
         .first()
         .copied()
@@ -44,7 +44,8 @@ pub(super) fn writing(path: &Path) -> Option<u32> {
 
 /// Processes within a read transaction of the database at `path`.
 pub(super) fn reading(path: &Path) -> Vec<u32> {
-    let covers = |lock: &Held| lock.bytes.0 <= *READERS.end() && *READERS.start() <= lock.bytes.1;
+    let covers =
+        |lock: &HeldLock| lock.bytes.0 <= *READERS.end() && *READERS.start() <= lock.bytes.1;
     pids(&beside(path, "-shm"), |lock| !lock.is_flock && covers(lock))
 }
 
@@ -52,13 +53,13 @@ pub(super) fn reading(path: &Path) -> Vec<u32> {
 /// at a time. If other locks come and go meanwhile, it may skip one that is held throughout.
 const LOOKS: usize = 8;
 
-fn pids(path: &Path, wanted: impl Fn(&Held) -> bool) -> Vec<u32> {
+fn pids(path: &Path, wanted: impl Fn(&HeldLock) -> bool) -> Vec<u32> {
     let mut looks = (0..LOOKS).map(|_| listed(path, &wanted));
     let found = looks.find(|pids| !pids.is_empty());
     found.unwrap_or_default()
 }
 
-fn listed(path: &Path, wanted: impl Fn(&Held) -> bool) -> Vec<u32> {
+fn listed(path: &Path, wanted: impl Fn(&HeldLock) -> bool) -> Vec<u32> {
     let Ok(metadata) = std::fs::metadata(path) else {
         return Vec::new();
     };
@@ -73,7 +74,7 @@ fn listed(path: &Path, wanted: impl Fn(&Held) -> bool) -> Vec<u32> {
 
 /// Parses lines such as `1: FLOCK ADVISORY WRITE 4711 fe:00:262146 0 EOF`; a waiting one has `->`
 /// in second position.
-fn held(line: &str) -> Option<Held> {
+fn held(line: &str) -> Option<HeldLock> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [_, kind, _, mode, pid, file, first, last] = words[..] else {
         return None;
@@ -86,7 +87,7 @@ fn held(line: &str) -> Option<Held> {
     } else {
         last.parse().ok()?
     };
-    Some(Held {
+    Some(HeldLock {
         is_flock: kind == "FLOCK",
         is_exclusive: mode == "WRITE",
         pid: pid.parse().ok()?,
@@ -123,14 +124,14 @@ fn named_in(pid: u32, stat: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Held, held, named_in};
+    use super::{HeldLock, held, named_in};
 
     #[test]
     fn a_held_lock_is_told_from_a_waiting_one() {
         let lock = held("2: FLOCK  ADVISORY  WRITE 11 fe:00:78 0 EOF").unwrap();
         assert_eq!(
             lock,
-            Held {
+            HeldLock {
                 is_flock: true,
                 is_exclusive: true,
                 pid: 11,

@@ -12,11 +12,11 @@ use rusqlite::config::DbConfig;
 use super::backup::{copy, is_whole};
 use super::checkpointer::truncate;
 use super::connection::{open_reader, open_writer};
-use super::epoch::{self, Past};
-use super::exchange::{Beside, Staging};
+use super::epoch::{self, Watermark};
+use super::exchange::{DatabaseFolder, Staging};
 use super::fault::located;
 use super::file_identity::{Identity, beside};
-use super::in_use::Whole;
+use super::in_use::WholeLock;
 use super::locate::COMPANIONS;
 use super::locate::{Located, locate, prepare_sidecar, unusable};
 use super::options::{Durability, OpenOptions};
@@ -76,32 +76,32 @@ impl BackupFile {
 pub(crate) struct Replacement {
     /// Path of the database that it replaces, absolute.
     path: PathBuf,
-    database: Beside,
+    database: DatabaseFolder,
     staging: Staging,
     sidecar: Sidecar,
     options: OpenOptions,
     /// File at that path now.
     current: Current,
-    is_past_known: bool,
+    is_watermark_known: bool,
     /// File that an interrupted restore had set aside, under its new, lasting name.
     pub(crate) found: Option<PathBuf>,
     /// Dropped last: leftovers of a failed attempt are gone before another process opens the
     /// database.
-    _made: Made,
-    _whole: Whole,
+    _created: Created,
+    _whole: WholeLock,
 }
 
 /// File and folder that were created for a new database. Dropping it removes them if no database
 /// came of it.
 #[derive(Debug)]
-struct Made {
+struct Created {
     /// Path of the file, empty until another replaces it.
-    file: Option<Beside>,
+    file: Option<DatabaseFolder>,
     /// Path of the folder beside it.
     folder: Option<PathBuf>,
 }
 
-impl Drop for Made {
+impl Drop for Created {
     fn drop(&mut self) {
         let Some(file) = &self.file else {
             return;
@@ -120,7 +120,7 @@ impl Drop for Made {
 enum Current {
     Nothing,
     /// Database, with its epoch and highest id, and its workers with their claims.
-    Sound(Past, Vec<(WorkerId, Vec<Claim>)>),
+    Sound(Watermark, Vec<(WorkerId, Vec<Claim>)>),
     /// File that cannot be read.
     Damaged,
 }
@@ -141,14 +141,14 @@ impl Replacement {
             ..options.clone()
         };
         let Located { path, sidecar } = locate(path, &options)?;
-        let database = Beside::open(&path)?;
+        let database = DatabaseFolder::open(&path)?;
         let is_there = fs::symlink_metadata(sidecar.folder()).is_ok();
-        let made = Made {
-            file: missing.then(|| Beside::open(&path)).transpose()?,
+        let made = Created {
+            file: missing.then(|| DatabaseFolder::open(&path)).transpose()?,
             folder: (!is_there).then(|| sidecar.folder().to_owned()),
         };
         prepare_sidecar(&path, &sidecar)?;
-        let whole = Whole::take(&sidecar)?;
+        let whole = WholeLock::take(&sidecar)?;
         let (staging, found) = Staging::clear(&database, &sidecar)?;
         let empty = fs::metadata(&path).is_ok_and(|found| found.len() == 0);
         let current = if missing || empty {
@@ -158,7 +158,7 @@ impl Replacement {
         };
         Ok(Self {
             // A lock of writers beside no database means that a database is gone.
-            is_past_known: !sidecar.writer_lock().exists(),
+            is_watermark_known: !sidecar.writer_lock().exists(),
             path,
             database,
             staging,
@@ -166,7 +166,7 @@ impl Replacement {
             options,
             current,
             found,
-            _made: made,
+            _created: made,
             _whole: whole,
         })
     }
@@ -240,8 +240,8 @@ impl Replacement {
     }
 
     /// Records that the new file does not tell the epoch and the highest id of the old one.
-    pub(crate) fn forget_past(&mut self) {
-        self.is_past_known = false;
+    pub(crate) fn forget_watermark(&mut self) {
+        self.is_watermark_known = false;
     }
 
     /// Begins a new epoch in the staged file, in which no task runs, and moves it to the database's
@@ -271,9 +271,9 @@ impl Replacement {
         let refused = |error| located(&staged, error);
         let mut connection = open_writer(&staged, &self.options)?;
         let replaced = match &self.current {
-            Current::Nothing if !self.is_past_known => None,
-            Current::Nothing => Some(Past::of(&connection).map_err(refused)?),
-            Current::Sound(past, _) => Some(*past),
+            Current::Nothing if !self.is_watermark_known => None,
+            Current::Nothing => Some(Watermark::of(&connection).map_err(refused)?),
+            Current::Sound(watermark, _) => Some(*watermark),
             Current::Damaged => None,
         };
         let (now, random) = (self.options.clock.now().wall, self.options.random.bits());
@@ -302,7 +302,7 @@ impl Drop for Replacement {
 /// State of the file at `path`, with its epoch and highest id if they can be read.
 fn look(path: &Path, options: &OpenOptions) -> Result<Current> {
     let found = open_reader(path, options).and_then(|reader| {
-        let past = Past::of(&reader).map_err(|error| located(path, error))?;
+        let watermark = Watermark::of(&reader).map_err(|error| located(path, error))?;
         let workers = workers(&reader).map_err(|error| located(path, error))?;
         let with_claims = |worker| Ok((worker, verbs::claims_of(&reader, worker)?));
         let workers = workers
@@ -310,10 +310,10 @@ fn look(path: &Path, options: &OpenOptions) -> Result<Current> {
             .map(with_claims)
             .collect::<Result<_>>()?;
         let whole = is_whole(&reader).map_err(|error| located(path, error))?;
-        Ok(whole.then_some((past, workers)))
+        Ok(whole.then_some((watermark, workers)))
     });
     match found {
-        Ok(Some((past, workers))) => Ok(Current::Sound(past, workers)),
+        Ok(Some((watermark, workers))) => Ok(Current::Sound(watermark, workers)),
         Err(error @ Error::Busy { .. }) => Err(error),
         Ok(None) | Err(_) => Ok(Current::Damaged),
     }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, Row, Statement, params_from_iter};
 
 use super::database::Database;
 use super::fault::{Fault, located};
-use super::in_use::Whole;
+use super::in_use::WholeLock;
 use super::lines::{CORE, Line, WORKFLOW};
 use super::migrate;
 use super::options::OpenOptions;
@@ -69,7 +69,7 @@ impl Salvaged {
 }
 
 /// Schema of the old file.
-struct Form {
+struct OldSchema {
     lines: &'static [Line],
     is_older: bool,
 }
@@ -79,7 +79,7 @@ struct Form {
 pub(crate) struct Salvage {
     path: PathBuf,
     reader: Connection,
-    _whole: Option<Whole>,
+    _whole: Option<WholeLock>,
 }
 
 impl Salvage {
@@ -98,7 +98,7 @@ impl Salvage {
             .map_err(|_| Error::not_found(format!("there is no file {}", path.display())))?;
         let sidecar = Sidecar::of(&path);
         let whole = if sidecar.folder().is_dir() {
-            Some(Whole::take(&sidecar)?)
+            Some(WholeLock::take(&sidecar)?)
         } else {
             None
         };
@@ -137,7 +137,7 @@ impl Salvage {
                 source: None,
             });
         }
-        let lines = self.form()?.lines;
+        let lines = self.old_schema()?.lines;
         let options = OpenOptions {
             create: true,
             read_only: false,
@@ -160,7 +160,7 @@ impl Salvage {
         options: &OpenOptions,
         first: Salvaged,
     ) -> Result<Vec<Salvaged>> {
-        let Form { lines, is_older } = self.form()?;
+        let OldSchema { lines, is_older } = self.old_schema()?;
         let mut writer = super::connection::open_writer(to, options)?;
         let mut salvaged = vec![first];
         let workflow: &[_] = if lines.len() > 1 {
@@ -180,7 +180,7 @@ impl Salvage {
     }
 
     /// Tables of the old file. If its versions are lost, those of this program.
-    fn form(&self) -> Result<Form> {
+    fn old_schema(&self) -> Result<OldSchema> {
         let lines: &'static [Line] = if self.has("queue_attempts")? {
             &[CORE, WORKFLOW]
         } else {
@@ -190,7 +190,7 @@ impl Salvage {
             Ok(applied) => migrate::is_behind(&self.path, &applied, lines)?,
             Err(_) => false,
         };
-        Ok(Form { lines, is_older })
+        Ok(OldSchema { lines, is_older })
     }
 
     fn has(&self, table: &str) -> Result<bool> {

@@ -14,7 +14,7 @@ use super::checkpointer::truncate;
 use super::connection::open_writer;
 use super::database::log_size;
 use super::fault::located;
-use super::in_use::Whole;
+use super::in_use::WholeLock;
 use super::lines::CORE;
 use super::locate::{Located, locate, prepare_sidecar, unusable};
 use super::migrate::{is_behind, lines};
@@ -63,7 +63,7 @@ pub fn shrink(path: &Path, options: &OpenOptions, force: bool) -> Result<Shrunk>
     is_behind(&path, &applied, &[CORE])?;
     prepare_sidecar(&path, &sidecar)?;
     drop(found);
-    let _whole = Whole::take(&sidecar)?;
+    let _whole = WholeLock::take(&sidecar)?;
     // Another file may have replaced it until now.
     let connection = open_writer(&path, &options)?;
     let refused = |error| located(&path, error);

@@ -74,7 +74,7 @@ pub(crate) fn spoil(bench: &Bench, sql: &str) {
 }
 
 #[test]
-fn nothing_is_broken_in_a_queue_that_was_used() {
+fn no_invariant_is_broken_in_a_used_queue() {
     let (bench, _) = used();
     assert_eq!(broken(&bench), Vec::<&str>::new());
     assert_eq!(bench.queue.repair().unwrap(), vec![]);
@@ -126,7 +126,7 @@ fn nothing_is_broken_by_what_tasks_may_come_to() {
 }
 
 #[test]
-fn what_only_just_keeps_an_invariant_breaks_none() {
+fn rows_that_just_keep_an_invariant_break_none() {
     for sql in [
         "UPDATE queue_tasks SET expires_at = 5, deadline_at = 5 WHERE id = 4",
         "UPDATE queue_tasks SET expires_at = 5 WHERE id = 4",
@@ -358,7 +358,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn an_example_says_which_task_and_how() {
+fn an_example_names_the_task_and_the_violation() {
     for (example, sql) in EXAMPLES {
         let (bench, _) = used();
         spoil(&bench, sql);
@@ -388,7 +388,7 @@ fn a_success_that_was_missed_is_told_once_for_each_task() {
 }
 
 #[test]
-fn whatever_breaks_an_invariant_is_found_under_its_name() {
+fn every_violation_is_found_under_its_invariants_name() {
     for (sql, name) in [
         (
             "UPDATE queue_tasks SET unmet = 0 WHERE id = 4",

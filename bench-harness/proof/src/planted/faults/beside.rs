@@ -77,8 +77,8 @@ pub(super) const BESIDE: &[Fault] = &[
     Fault {
         name: "shrink of a file that others have open",
         file: "shared/src/sqlite/shrink.rs",
-        find: "Whole::take(&sidecar)?;",
-        replace: "Whole::take(&sidecar).ok();",
+        find: "WholeLock::take(&sidecar)?;",
+        replace: "WholeLock::take(&sidecar).ok();",
         suite: program("shrinking"),
     },
     Fault {
