@@ -107,7 +107,7 @@ pub trait Queue: Send + Sync + 'static {
     /// Every registered worker, dead ones included until they are reaped.
     fn workers(&self) -> Result<Vec<WorkerInfo>>;
 
-    /// The registered workers that live, as far as this host can tell.
+    /// Registered workers that live, as far as this host can tell.
     ///
     /// # Errors
     /// As [`workers`](Self::workers) and [`Coordination::is_alive`].

@@ -154,8 +154,8 @@ impl Database {
             .heartbeat(&self.path, &self.options, writer, patience, operation)
     }
 
-    /// Opens the connection for [`heartbeat`](Self::heartbeat) in advance, for a worker that depends on every
-    /// heartbeat.
+    /// Opens the connection for [`heartbeat`](Self::heartbeat) in advance, for a worker that depends
+    /// on every heartbeat.
     ///
     /// # Errors
     /// As [`heartbeat`](Self::heartbeat).
