@@ -25,6 +25,7 @@ const LAYERS: [Layer; 7] = [
     Layer {
         name: "domain",
         modules: &[
+            "backoff",
             "claim",
             "clock",
             "coordination",
@@ -39,7 +40,6 @@ const LAYERS: [Layer; 7] = [
             "queue",
             "random",
             "remedy",
-            "retry",
             "state",
             "task",
             "work",

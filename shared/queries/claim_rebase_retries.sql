@@ -1,6 +1,7 @@
--- The longest wait of a retry is its attempt's backoff: ?3, or its own, doubled for every attempt
--- before this one, at most its longest backoff (?2 unless set). A retry that waits longer has its time
--- from a clock that was set back since, and now waits that long from ?1. Twenty doublings of the
+-- The longest wait of a retry is its attempt's backoff, as in shared/src/backoff.rs but without jitter:
+-- ?3, or its own, doubled for every attempt before this one, at most its longest backoff (?2 unless
+-- set). A retry that waits longer has its time from a clock that was set back since, and now waits that
+-- long from ?1. Twenty doublings of the
 -- longest backoff still fit the integer. Tasks that a person scheduled have no reason and stay. This
 -- reads every scheduled task, so it runs only after a clock was set back.
 UPDATE queue_tasks

@@ -68,7 +68,7 @@ pub mod registration {
 
 /// Backoff of failed attempts.
 pub mod retry {
-    pub use crate::retry::delay;
+    pub use crate::backoff::delay;
 }
 
 /// Host of a worker.

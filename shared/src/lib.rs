@@ -1,7 +1,7 @@
 //! Common parts of both engines: the schema, the domain types, the `SQLite` store, the runtime that
 //! runs tasks, and the shared half of the command line. No module here knows an engine.
 //!
-//! Reading order: [`state`] and [`task`] define tasks; [`claim`], [`outcome`] and `retry` are pure
+//! Reading order: [`state`] and [`task`] define tasks; [`claim`], [`outcome`] and `backoff` are pure
 //! functions that change them; [`queue`] is the interface of an engine; [`coordination`] and
 //! [`sidecar`] connect the processes of one host; [`sqlite`] stores tasks; [`runtime`] runs them.
 
@@ -14,6 +14,7 @@
     )
 )]
 
+mod backoff;
 pub mod claim;
 pub mod clock;
 pub mod coordination;
@@ -29,7 +30,6 @@ mod panics;
 pub mod queue;
 pub mod random;
 mod remedy;
-mod retry;
 pub mod runtime;
 pub mod sidecar;
 pub mod sqlite;

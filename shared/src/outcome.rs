@@ -1,11 +1,11 @@
 //! Outcomes: the end of an execution, and the state of the task that follows from it. Pure
 //! functions from rows to verdicts.
 
+use crate::backoff;
 use crate::clock::{BootTime, Now, Timestamp};
 use crate::ids::Claim;
 use crate::options::TaskOptions;
 use crate::output::Output;
-use crate::retry;
 use crate::state::State;
 
 /// End of an execution.
@@ -255,7 +255,7 @@ pub fn decide(outcome: Outcome, row: Running<'_>, now: Timestamp, random: u64) -
     if !retryable || spent >= row.options.max_attempts {
         verdict.state = State::Failed;
     } else {
-        let delay = retry::delay(row.options, spent, random);
+        let delay = backoff::delay(row.options, spent, random);
         schedule(&mut verdict, now.after(delay), now);
     }
     verdict

@@ -1,4 +1,4 @@
-//! States of a task, and the table of permitted transitions.
+//! States of a task, and the transitions that tests hold every engine's verbs to.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub enum State {
     Running = 3,
     /// It ended well.
     Succeeded = 4,
-    /// It is out of attempts: the dead letter, kept for replay.
+    /// It is out of attempts or crashes; it is kept until it is retried or pruned.
     Failed = 5,
     /// A person or program cancelled it.
     Cancelled = 6,
@@ -97,7 +97,10 @@ impl State {
         match self {
             Scheduled => matches!(next, Queued | Blocked | Cancelled | Skipped | Failed),
             Blocked => matches!(next, Queued | Scheduled | Cancelled | Skipped | Failed),
-            Queued => matches!(next, Running | Blocked | Scheduled | Cancelled | Failed),
+            Queued => matches!(
+                next,
+                Running | Blocked | Scheduled | Cancelled | Skipped | Failed
+            ),
             Running => !matches!(next, Running | Skipped),
             Failed | Cancelled | Skipped => matches!(next, Queued | Scheduled | Blocked),
             Succeeded => false,

@@ -232,7 +232,7 @@ pub struct Task {
     pub signal: Option<i32>,
     /// Reason why its last attempt did not succeed.
     pub reason: Option<Reason>,
-    /// Message of a handler or of the spawn.
+    /// Message of a handler, of a start that failed, or of whoever withdrew the task.
     pub message: Option<String>,
     /// Idempotency key.
     pub key: Option<Vec<u8>>,

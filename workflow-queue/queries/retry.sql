@@ -1,4 +1,3 @@
--- reopen
 -- Fresh budgets, due at once; what time it was given counts from now (?4). The token stays: it must
 -- never repeat. So does the number of the last attempt; one whose worker died has had its number
 -- without being counted. Of a missing time the other takes the place, so that the smaller is that of
