@@ -93,7 +93,7 @@ fn check(file: &Path) -> Result<FileKind, StartError> {
         Err(error) => {
             return match Errno::from_io_error(&error) {
                 Some(errno) if shortage::named(errno).is_some() => {
-                    let what = format!("{} cannot be looked at", quoted(file));
+                    let what = format!("{} cannot be checked", quoted(file));
                     Err(shortage::refusal(&what, errno))
                 }
                 Some(_) | None => Ok(FileKind::Nothing),

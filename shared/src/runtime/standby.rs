@@ -95,7 +95,7 @@ impl<'a, Q: Queue, O: Observer + Send> Standby<'a, Q, O> {
             }
             let result = self.drive();
             let Some(driver) = lock(&self.driver).take() else {
-                unreachable!("nobody else takes it away")
+                unreachable!("only this thread takes the driver")
             };
             if let Some(by) = driver.leaves_by() {
                 self.leave_by.store(by.0, Ordering::SeqCst);

@@ -59,7 +59,7 @@ impl Namespace {
     pub fn own() -> Result<Self> {
         let path = "/proc/self/ns/pid";
         let inode = std::fs::metadata(path)
-            .map_err(|error| Error::io(format!("cannot look at {path}"), error))?
+            .map_err(|error| Error::io(format!("cannot read {path}"), error))?
             .ino();
         Ok(Self {
             boot_id: boot_id()?,

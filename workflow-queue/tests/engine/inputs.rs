@@ -184,7 +184,7 @@ fn what_cannot_be_prepared_is_not_started() {
     assert!(
         problem
             .to_string()
-            .contains("cannot be handed to it: cannot write to"),
+            .contains("cannot be passed to it: cannot write to"),
         "{problem}"
     );
     assert_eq!(join.executor.running(), 0);

@@ -338,7 +338,7 @@ impl Pair {
                 self.settle(self.claims[claims - 1 - claim % claims], *outcome);
             }
             Operation::Heartbeat { claim } if claims > 0 => {
-                self.heartbeat(self.claims[claim % claims])
+                self.heartbeat(self.claims[claim % claims]);
             }
             Operation::Spawn { claim, node } if claims > 0 => {
                 let claim = self.claims[claims - 1 - claim % claims];

@@ -73,7 +73,7 @@ impl Preparer {
         cancelled: &Arc<AtomicBool>,
     ) -> Result<(), StartError> {
         self.need_thread(source)
-            .map_err(|error| no_thread("no thread to hand it its inputs", &error))?;
+            .map_err(|error| no_thread("no thread to write its inputs", &error))?;
         if self
             .work
             .send(FolderRequest::Prepare(
@@ -157,7 +157,7 @@ fn prepare(source: &dyn Source, task: &ClaimedTask, cancelled: &AtomicBool) -> P
 }
 
 /// Reason why a command is not started without its inputs.
-const NOT_GIVEN: &str = "the outputs of its dependencies cannot be handed to it";
+const NOT_GIVEN: &str = "the outputs of its dependencies cannot be passed to it";
 
 /// Error for a command whose inputs cannot be written.
 pub(super) fn not_given(error: &Error) -> StartError {

@@ -33,7 +33,7 @@ impl StartOrder {
         let began = catch_unwind(AssertUnwindSafe(|| self.begin(defaults)));
         let said = |panic: Box<dyn Any + Send>| {
             let what = panicked(&*panic);
-            Err(format!("to start it failed with a bug: {what}").into())
+            Err(format!("its start failed with a bug: {what}").into())
         };
         (index, began.unwrap_or_else(said))
     }

@@ -1,4 +1,4 @@
-//! Who does what next: the part of the simulation that draws the lots.
+//! Random choice of the next action of a run.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use queue_core::queue::{PruneRequest, Queue};
 use queue_core::random::{Random, SystemRandom};
 use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
 
-/// Steps between two looks at every task.
+/// Steps between two checks of every task.
 const LOOK_EVERY: u32 = 40;
 
 pub(super) struct Simulation<'a, Q: Queue> {
@@ -34,7 +34,7 @@ pub(super) struct Simulation<'a, Q: Queue> {
     pub(super) queues: Vec<Arc<Faulty<Q>>>,
     pub(super) extension: Arc<dyn Extension<Q>>,
     pub(super) workers: Vec<SimulatedWorker<Q>>,
-    /// Locks that a planted mistake does not let go of.
+    /// Drivers whose locks a planted mistake does not release.
     pub(super) undead: Vec<Driver<Faulty<Q>, SimulatedHost>>,
     keys: u64,
     _folder: tempfile::TempDir,
@@ -139,7 +139,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         self.wake_all();
     }
 
-    /// No process can write for a while.
+    /// Makes all writes of all processes fail for a while.
     fn begin_outage(&self) {
         let now = self.clock.now().boot;
         let mut world = self.world.lock();
@@ -152,7 +152,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         world.note(format_args!("no write is possible for {lasts} ms"));
     }
 
-    /// Does what can be done to every engine.
+    /// Performs an action that every engine has.
     fn act(&mut self) {
         let lot = self.draw(100);
         match lot {
@@ -171,7 +171,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         }
     }
 
-    /// What the extension has at hand.
+    /// Creates the context of an extension's action.
     pub(super) fn context(&self) -> Context<'_, Q> {
         Context {
             ledger: Ledger { world: &self.world },
@@ -183,17 +183,17 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         self.world.lock().rng.u32(0..below)
     }
 
-    /// One of so many places, of which there is at least one.
-    pub(super) fn draw_place(&self, length: usize) -> usize {
+    /// Random index below `length`, which is at least 1.
+    pub(super) fn draw_index(&self, length: usize) -> usize {
         self.world.lock().rng.usize(0..length)
     }
 
     pub(super) fn pick(&self, length: usize) -> Option<usize> {
-        (length > 0).then(|| self.draw_place(length))
+        (length > 0).then(|| self.draw_index(length))
     }
 
     pub(super) fn queue(&self) -> Arc<Faulty<Q>> {
-        Arc::clone(&self.queues[self.draw_place(self.queues.len())])
+        Arc::clone(&self.queues[self.draw_index(self.queues.len())])
     }
 
     fn enqueue(&mut self) {
@@ -204,10 +204,11 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         if known + tasks.len() > self.config.tasks {
             return;
         }
-        let process = self.draw_place(self.queues.len());
+        let process = self.draw_index(self.queues.len());
         let queue = Arc::clone(&self.queues[process]);
         let mut answer = queue.enqueue(tasks.clone());
-        // Whoever used keys may ask again until somebody knows, or the disk is past asking.
+        // A producer with keys may repeat the call until the answer is known, or the disk no longer
+        // confirms writes.
         while !self.platform.is_broken()
             && self.clock.now().boot >= self.world.lock().refuses_until
             && answer.as_ref().is_err_and(Error::may_pass)
@@ -216,7 +217,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         }
         match answer {
             Ok(_) => {}
-            // Once the disk has not confirmed a write, only another process may write.
+            // After an unconfirmed write, only another process may write.
             Err(Error::Unusable { .. }) if self.config.platform_faults > 0 => self.restart(process),
             Err(_) if self.platform.is_broken() => {}
             Err(Error::Shortage { .. }) if self.config.outages > 0 => {}
@@ -280,7 +281,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
     fn reprioritize(&mut self) {
         let priority = self.world.lock().rng.i32(-2..3);
         if let Some(task) = self.some_task() {
-            // Whether it did does not matter.
+            // The result does not matter.
             let _ = self.queue().reprioritize(&[task], priority);
         }
     }
@@ -293,7 +294,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             keep: u64::from(self.draw(3)),
             dry_run: self.draw(4) == 0,
         };
-        // What was pruned is seen in the file.
+        // The file shows the pruned tasks.
         let _ = self.queue().prune(&request);
     }
 
@@ -308,7 +309,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
 
     fn pause_queue(&mut self) {
         let paused = self.world.lock().rng.bool();
-        // Whether it did does not matter: the drain phase lets go on.
+        // The result does not matter: the drain phase resumes all queues.
         let _ = self.queue().set_paused(DEFAULT_QUEUE, paused);
     }
 

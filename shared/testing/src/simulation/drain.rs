@@ -1,4 +1,4 @@
-//! The drain phase: no more faults, and everything has to end.
+//! Drain phase: no more faults, and everything has to end.
 
 use super::chaos::Simulation;
 use super::faulty::all_tasks;
@@ -7,13 +7,14 @@ use queue_core::queue::Queue;
 use queue_core::state::State;
 use queue_core::task::DEFAULT_QUEUE;
 
-/// Of so many runs the file of one is verified.
+/// The file of one in so many runs is verified.
 const VERIFY_ONE_IN: u64 = 8;
-/// Turns between two looks at whether everything has ended.
+/// Turns between two checks that everything has ended.
 const LOOK_EVERY: u64 = 16;
 
 impl<Q: Queue> Simulation<'_, Q> {
-    /// No more faults: everything ends now, but for what the extension lets wait.
+    /// Runs the drain phase: without faults everything has to end, except tasks that the extension
+    /// allows to wait.
     pub(super) fn drain(&mut self) {
         self.world.lock().draining = true;
         if self.config.platform_faults > 0 {
@@ -23,7 +24,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         for worker in &mut self.workers {
             worker.go_on(BootTime(i64::MAX));
         }
-        // Whether it was paused does not matter.
+        // The result does not matter.
         let _ = self.queue().set_paused(DEFAULT_QUEUE, false);
         self.extension.drain(&self.context());
         self.wake_all();
@@ -42,7 +43,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         self.report_stuck();
     }
 
-    /// Every queue has a worker: what one has ended may let a task of another go.
+    /// Starts a worker for every queue: an ended task of one may release a task of another.
     fn man_queues(&mut self) {
         let extension = std::sync::Arc::clone(&self.extension);
         for queue in extension.queues() {
@@ -70,7 +71,8 @@ impl<Q: Queue> Simulation<'_, Q> {
         world.violated(format!("in the drain phase these did not end: {open:#?}"));
     }
 
-    /// Whether nothing is left that could still happen. Counting is cheaper than reading the tasks.
+    /// Returns true if nothing can happen any more. To count the tasks is cheaper than to read
+    /// them.
     fn at_rest(&self) -> bool {
         let queue = &self.queues[0].inner;
         let Ok(stats) = queue.stats() else {
@@ -86,8 +88,8 @@ impl<Q: Queue> Simulation<'_, Q> {
         all_tasks(queue).is_ok_and(|tasks| tasks.iter().all(ended))
     }
 
-    /// The file keeps every invariant that can be told from itself. That is looked at after one in
-    /// so many runs, since it takes as long as a short run does.
+    /// Verifies every invariant of the file, after one in so many runs, since it takes as long as a
+    /// short run.
     fn verify(&mut self) {
         if !self.world.lock().trace().is_multiple_of(VERIFY_ONE_IN) {
             return;

@@ -1,4 +1,4 @@
-//! What an engine adds to a run: actions that only it knows, and checks of its own.
+//! Extension of a run by an engine: its own actions and checks.
 
 use std::sync::Arc;
 
@@ -11,54 +11,54 @@ use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
 use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 
-/// What an engine adds to a run. It is told of every call that was committed, in order, whatever
-/// the caller is told, so that it can keep a model of what the file has to hold.
+/// Extension of a run by an engine. It receives every committed call, in order, whatever answer the
+/// caller gets, so that it can keep a model of the file's contents.
 ///
-/// A run is on one thread, but an action of the extension is itself a call it is told of: nothing
-/// may be kept locked across [`Context::write`].
+/// A run has one thread, but the extension also receives its own calls: it must hold no lock across
+/// [`Context::write`].
 pub trait Extension<Q: Queue>: Send + Sync + 'static {
-    /// The queues that workers claim from.
+    /// Queues that workers claim from.
     fn queues(&self) -> &[&str] {
         &[DEFAULT_QUEUE]
     }
 
-    /// The run begins, on a file that may hold tasks already.
+    /// Called at the start of a run, on a file that may hold tasks already.
     fn begin(&self, context: &Context<'_, Q>) {
         let _ = context;
     }
 
-    /// How many of 100 actions of the wild phase are the extension's.
+    /// Number of actions of the extension in 100 of the wild phase.
     fn share(&self) -> u32 {
         0
     }
 
-    /// Does one thing.
+    /// Performs one action.
     fn act(&self, context: &Context<'_, Q>) {
         let _ = context;
     }
 
-    /// A call was committed.
+    /// Takes in a committed call.
     fn committed(&self, call: &Call<'_>, queue: &Q, ledger: &Ledger<'_>) {
         let _ = (call, queue, ledger);
     }
 
-    /// The wild phase is over: whatever keeps tasks from ending and is not meant to is lifted now.
+    /// Called at the end of the wild phase: removes obstacles that would keep tasks from ending.
     fn drain(&self, context: &Context<'_, Q>) {
         let _ = context;
     }
 
-    /// Whether a task may wait for ever as things stand, and the engine says rightly why. It is
-    /// asked in the drain phase, while nothing runs.
+    /// Returns true if a task may wait for ever, and the engine gives the right reason. Called in
+    /// the drain phase, while nothing runs.
     fn explains(&self, queue: &Q, task: &Task) -> bool {
         let _ = (queue, task);
         false
     }
 }
 
-/// Adds nothing.
+/// Extension that adds nothing.
 impl<Q: Queue> Extension<Q> for () {}
 
-/// A committed call, with what it was asked and what it answered.
+/// Committed call, with its arguments and its result.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     missing_docs,
@@ -75,7 +75,7 @@ pub enum Call<'a> {
         request: &'a ClaimRequest,
         claims: &'a Claims,
     },
-    /// [`Queue::settle`], as it was asked before any planted mistake.
+    /// [`Queue::settle`], with the arguments before any planted mistake.
     Settle {
         settlements: &'a [Settlement],
         settled: &'a [Settled],
@@ -114,86 +114,86 @@ pub enum Call<'a> {
     Prune { request: &'a PruneRequest },
 }
 
-/// Where chance comes from and what happens is written down.
+/// Source of randomness, and the trace of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Ledger<'a> {
     pub(super) world: &'a Shared,
 }
 
 impl Ledger<'_> {
-    /// A number below `below`.
+    /// Random number below `below`.
     pub fn draw(&self, below: u32) -> u32 {
         self.world.lock().rng.u32(0..below)
     }
 
-    /// One of so many places, of which there must be one.
+    /// Random index below `length`, which is at least 1.
     pub fn place(&self, length: usize) -> usize {
         self.world.lock().rng.usize(0..length)
     }
 
-    /// True in so many of 1,000 cases.
+    /// Returns true in so many of 1,000 cases.
     pub fn chance(&self, per_mille: u32) -> bool {
         self.world.lock().chance(per_mille)
     }
 
-    /// One of some things; `None` of none.
+    /// Random element; `None` if there is none.
     pub fn pick<T: Copy>(&self, from: &[T]) -> Option<T> {
         (!from.is_empty()).then(|| from[self.place(from.len())])
     }
 
-    /// Takes something that happened into the trace.
+    /// Adds a line to the trace.
     pub fn note(&self, what: &str) {
         self.world.lock().note(format_args!("{what}"));
     }
 
-    /// Reports something that goes against the invariants.
+    /// Reports a violation of the invariants.
     pub fn violated(&self, what: String) {
         self.world.lock().violated(what);
     }
 
-    /// Ended tasks that may be open again by the next look.
+    /// Allows these ended tasks to be open again at the next check.
     pub fn reopens(&self, ids: impl IntoIterator<Item = TaskId>) {
         self.world.lock().reopened.extend(ids);
     }
 
-    /// Every ended task may be open again by the next look, those included that are in the file
-    /// and were never acknowledged.
+    /// Allows every ended task to be open again at the next check, including tasks in the file that
+    /// were never acknowledged.
     pub fn reopens_any(&self) {
         self.world.lock().reopen_all();
     }
 }
 
-/// What an action of an extension has at hand.
+/// Context of an extension's action.
 #[derive(Clone, Copy)]
 pub struct Context<'a, Q: Queue> {
-    /// Chance, and the report.
+    /// Randomness and the trace.
     pub ledger: Ledger<'a>,
     pub(super) queues: &'a [Arc<Faulty<Q>>],
 }
 
 impl<Q: Queue> Context<'_, Q> {
-    /// Both clocks.
+    /// Current time of both clocks.
     pub fn now(&self) -> Now {
         self.queues[0].inner.now()
     }
 
-    /// The tasks that were acknowledged and not pruned.
+    /// Tasks that were acknowledged and not pruned.
     pub fn tasks(&self) -> Vec<TaskId> {
         self.ledger.world.lock().acknowledged()
     }
 
-    /// Whether so many tasks more may be enqueued.
+    /// Returns true if so many more tasks may be enqueued.
     pub fn has_room(&self, tasks: usize) -> bool {
         let world = self.ledger.world.lock();
         world.acknowledged().len() + tasks <= world.config.tasks
     }
 
-    /// From now on these must not vanish.
+    /// Notes acknowledged tasks, which must not vanish from now on.
     pub fn acknowledge(&self, enqueued: &[Enqueued]) {
         self.acknowledge_ids(&enqueued.iter().map(|one| one.id).collect::<Vec<_>>());
     }
 
-    /// From now on these must not vanish, which were enqueued before the run.
+    /// Notes tasks that were enqueued before the run, which must not vanish either.
     pub fn acknowledge_ids(&self, ids: &[TaskId]) {
         let mut world = self.ledger.world.lock();
         for id in ids {
@@ -201,12 +201,12 @@ impl<Q: Queue> Context<'_, Q> {
         }
     }
 
-    /// The claims under which something runs, those that were lost meanwhile included.
+    /// Claims with a running execution, including lost ones.
     pub fn executions(&self) -> Vec<Claim> {
         self.ledger.world.lock().executions()
     }
 
-    /// Reports for claims, as a worker does.
+    /// Settles claims, as a worker does.
     ///
     /// # Errors
     /// As [`Queue::settle`], and those of the faults.
@@ -215,10 +215,10 @@ impl<Q: Queue> Context<'_, Q> {
         self.queues[lot].settle(settlements)
     }
 
-    /// A writing call, on one of the handles, that meets the same faults as every other.
+    /// Makes a writing call on one of the handles, with the same faults as every other.
     ///
     /// # Errors
-    /// The operation's, and those of the faults.
+    /// As the operation, and those of the faults.
     pub fn write<T>(&self, call: &str, operation: impl FnOnce(&Q) -> Result<T>) -> Result<T> {
         let lot = self.ledger.place(self.queues.len());
         self.queues[lot].write(call, operation)

@@ -1,5 +1,4 @@
-//! An engine whose calls are refused or left in the dark now and then, and that watches what it
-//! hands out.
+//! Engine wrapper that refuses some calls, loses the answers of others, and checks the results.
 
 mod mistakes;
 
@@ -28,7 +27,7 @@ pub(super) struct Faulty<Q: Queue> {
     pub(super) extension: Arc<dyn Extension<Q>>,
 }
 
-/// Every task there is.
+/// Reads all tasks.
 pub(super) fn all_tasks<Q: Queue>(queue: &Q) -> Result<Vec<Task>> {
     queue.list(&ListQuery {
         limit: 10_000,
@@ -36,7 +35,7 @@ pub(super) fn all_tasks<Q: Queue>(queue: &Q) -> Result<Vec<Task>> {
     })
 }
 
-/// Whether a prune may take a task, unless it is kept for its id or its place.
+/// Returns true if a prune may take a task, not counting tasks kept for their id or position.
 fn is_pruned(task: &Task, request: &PruneRequest) -> bool {
     let finished = task.finished_at;
     let old = finished.is_some_and(|at| at < request.finished_before);
@@ -45,8 +44,8 @@ fn is_pruned(task: &Task, request: &PruneRequest) -> bool {
 }
 
 impl<Q: Queue> Faulty<Q> {
-    /// Tells the extension of a call that was committed, within the call: whoever made it may never
-    /// learn of it.
+    /// Reports a committed call to the extension, within the call: the caller may never learn of
+    /// the commit.
     fn committed(&self, call: &Call<'_>) {
         let ledger = Ledger { world: &self.world };
         self.extension.committed(call, &self.inner, &ledger);
@@ -102,13 +101,13 @@ impl<Q: Queue> Faulty<Q> {
         answer.and_then(|()| operation(&self.inner))
     }
 
-    /// What a claim gave, before the worker gets it.
+    /// Checks the result of a claim before the worker gets it.
     fn hand_out(&self, request: &ClaimRequest, claims: &mut Claims) -> Result<()> {
         if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
             self.claim_again(claims)?;
         }
         for task in &claims.tasks {
-            // Where it cannot be read there is a check less; the claim stands.
+            // If it cannot be read, the check is skipped; the claim holds.
             let row = self.inner.get(task.claim.task).unwrap_or_default();
             self.world.lock().claimed(task, row.as_ref());
         }
@@ -119,7 +118,7 @@ impl<Q: Queue> Faulty<Q> {
         Ok(())
     }
 
-    /// What is recorded of these settlements.
+    /// Checks the result of these settlements.
     fn recorded(&self, settlements: &[Settlement]) -> Vec<Settlement> {
         let recorded = settlements.to_vec();
         if self.world.lock().plant(Plant::NoFence) {
@@ -128,7 +127,7 @@ impl<Q: Queue> Faulty<Q> {
         recorded
     }
 
-    /// What is gone was asked to go, and the highest id stays.
+    /// Checks a prune: only requested tasks are gone, and the one with the highest id stays.
     fn note_pruned(&self, before: &[Task], request: &PruneRequest) {
         let highest = before.iter().map(|task| task.id).max();
         for task in before {
@@ -275,7 +274,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
     fn claims_of(&self, worker: WorkerId) -> Result<Vec<Claim>> {
         let claims = self.read("claims_of", |queue| queue.claims_of(worker))?;
         let world = self.world.lock();
-        // Whoever recovers a dead worker asks the same.
+        // The recovery of a dead worker reads this too.
         let hides = world.plant(Plant::HidesClaims) && world.lives(worker);
         Ok(if hides { Vec::new() } else { claims })
     }
@@ -459,7 +458,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.random()
     }
 
-    /// The engine's own counter depends on when it last looked; this one on what was written.
+    /// Counts writes, since the engine's own counter depends on the time of its last check.
     fn change_counter(&self) -> Result<i64> {
         Ok(self.world.lock().commits)
     }

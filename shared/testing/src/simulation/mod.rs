@@ -1,11 +1,11 @@
 //! Drives the shipped worker, recovery and wake code over a real engine on one thread, from one
-//! seed: time, chance, child processes and death are simulated, locks, sockets and the database
-//! are real. What happens depends on the seed alone, so a seed that fails can be replayed.
+//! seed: time, randomness, child processes and crashes are simulated; locks, sockets and the
+//! database are real. A run depends on the seed alone, so a failing seed can be replayed.
 //!
 //! A run has a wild phase (workers are killed between any two actions, stopped, paused; the
 //! database is busy or does not say whether it committed; datagrams get lost; wall time jumps;
-//! tasks are cancelled and retried) and a drain phase in which everything has to end. What only one
-//! engine can do, it adds as an [`Extension`].
+//! tasks are cancelled and retried) and a drain phase in which everything has to end. An engine
+//! adds its own actions as an [`Extension`].
 //!
 //! ```ignore
 //! let report = simulation::run(seed, &Config::default(), |path, clock, random| open(path, ..));
@@ -34,53 +34,53 @@ use queue_core::clock::Clock;
 use queue_core::queue::Queue;
 use queue_core::random::Random;
 
-/// How wild a run is.
+/// Configuration of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Steps of the wild phase.
     pub steps: u32,
-    /// Turns that the drain phase may take before it counts as stuck.
+    /// Largest number of turns of the drain phase.
     pub drain: u64,
-    /// In how many of 1,000 steps something is done to the workers or the tasks; in the others
-    /// the workers work.
+    /// Number of steps in 1,000 with an action on workers or tasks; in the others the workers take
+    /// turns.
     pub actions: u32,
-    /// How often workers have a turn in one step, and things a worker does in one turn, at most.
+    /// Largest number of bursts in a step, and of turns in a burst.
     pub burst: u32,
-    /// Workers at once, at most.
+    /// Largest number of workers at a time.
     pub workers: usize,
-    /// With fewer workers than so many, another is started soon.
+    /// Number of workers below which another one is started soon.
     pub fewest: usize,
-    /// How long a stopped worker stays so at most, in milliseconds.
+    /// Longest stop of a worker, in milliseconds.
     pub stopped_ms: u32,
-    /// Before how many of 1,000 settles the worker is stopped.
+    /// Number of settles in 1,000 before which the worker is stopped.
     pub stops_at_settle: u32,
-    /// How many of 1,000 calls of a worker take their time, while the rest of it goes on.
+    /// Number of slow calls in 1,000, during which the rest of the worker goes on.
     pub slow_calls: u32,
-    /// Tasks enqueued, at most.
+    /// Largest number of enqueued tasks.
     pub tasks: usize,
-    /// How long most executions take, and tasks are put off, in milliseconds, at most.
+    /// Longest duration of most executions, and longest delay of tasks, in milliseconds.
     pub usual_ms: u64,
-    /// How often a worker looks whether anything was committed, in milliseconds.
+    /// Interval of a worker's polls, in milliseconds.
     pub poll_ms: u64,
-    /// How long the longest executions take.
+    /// Duration of the longest executions, in milliseconds.
     pub longest_ms: u64,
-    /// Handles on the file, as of several processes.
+    /// Number of handles on the file, which stand for processes.
     pub handles: usize,
-    /// How far wall time jumps at most, to either side, in milliseconds.
+    /// Largest jump of wall time, in either direction, in milliseconds.
     pub jump_ms: u32,
-    /// How many of 1,000 calls to the engine are refused or left in the dark.
+    /// Number of calls to the engine in 1,000 that are refused or get no answer.
     pub faults: u32,
-    /// In how many of 1,000 steps the file begins to refuse every write, of whatever process.
+    /// Number of steps in 1,000 at which the file begins to refuse every write of every process.
     pub outages: u32,
-    /// How long it does so at most, in milliseconds.
+    /// Longest time for which it does so, in milliseconds.
     pub outage_ms: u64,
-    /// In how many of 1,000 steps the platform breaks.
+    /// Number of steps in 1,000 at which the platform breaks.
     pub platform_faults: u32,
-    /// How many of 100 actions kill a worker; at most 8.
+    /// Number of actions in 100 that kill a worker; at most 8.
     pub kills: u32,
-    /// What is stopped now and then.
+    /// Threads that are stopped now and then.
     pub stalls: Stalls,
-    /// A mistake put in on purpose, to see that it is found.
+    /// Planted mistake, which the run has to find.
     pub plant: Option<Plant>,
 }
 
@@ -114,7 +114,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// A run of some dozens of steps, for thousands of seeds: as much as can happen in it does.
+    /// Configuration of short runs for thousands of seeds: some dozens of steps, with frequent
+    /// faults.
     pub fn short() -> Self {
         Self {
             steps: 80,
@@ -136,42 +137,42 @@ impl Config {
     }
 }
 
-/// What is stopped now and then.
+/// Threads that are stopped now and then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stalls {
-    /// Whole workers, as by SIGSTOP; their lease keepers alone; or all but their lease keepers.
+    /// Whole workers, as by SIGSTOP, only their lease keepers, or all but their lease keepers.
     Any,
-    /// All but their lease keepers, as by an observer or a write that takes long.
+    /// All but the lease keepers, as by a slow observer or a slow write.
     WorkersAlone,
 }
 
-/// A mistake that a run has to find.
+/// Planted mistake that a run has to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// The engine records outcomes whoever holds the claim by now.
+    /// The engine records outcomes of lost claims.
     NoFence,
     /// The engine acknowledges tasks and forgets one in ten.
     ForgetsTasks,
     /// The engine claims tasks that run already.
     ClaimsTwice,
-    /// A worker does not learn what it claimed when the commit was in the dark.
+    /// A worker does not review its claims after an unknown commit.
     HidesClaims,
     /// Recovery does not look for processes.
     NoSweep,
     /// Killed workers keep their locks.
     NobodyDies,
-    /// Recovery ends whatever the dead worker ever started.
+    /// Recovery ends every process that the dead worker ever started.
     SweepsAll,
     /// Recovery looks for marks alone.
     IgnoresRecords,
-    /// A process takes it that it could write, whatever became of its write.
+    /// A process assumes that its writes succeed.
     NoProbe,
-    /// A worker gives up what it cannot extend.
+    /// A worker gives up claims that it cannot extend.
     GivesUp,
 }
 
 impl Plant {
-    /// Every mistake that any engine can make.
+    /// All mistakes that any engine can make.
     pub const ALL: [Self; 8] = [
         Self::NoFence,
         Self::ForgetsTasks,
@@ -183,28 +184,28 @@ impl Plant {
         Self::IgnoresRecords,
     ];
 
-    /// Those that only an engine with leases can make.
+    /// Mistakes that only an engine with leases can make.
     pub const UNDER_LEASES: [Self; 2] = [Self::NoProbe, Self::GivesUp];
 }
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// A number made of everything that happened, in order: the same for the same seed.
+    /// Hash of the whole trace: equal for equal seeds.
     pub trace: u64,
-    /// What went against the invariants, in sentences; empty is good.
+    /// Violations of the invariants, as sentences.
     pub violations: Vec<String>,
-    /// The last things that happened, oldest first.
+    /// Last lines of the trace, oldest first.
     pub last: Vec<String>,
-    /// What happened how often, to see that a run was worth it.
+    /// Counts of events, which show that a run was worthwhile.
     pub counts: Counts,
     /// Simulated time, in milliseconds.
     pub simulated_ms: u64,
-    /// The part of it in which no task was open and nothing ran.
+    /// The part of it in which no task was open and no execution ran.
     pub idle_ms: u64,
 }
 
-/// What happened how often.
+/// Counts of events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Tasks acknowledged.
@@ -223,15 +224,15 @@ pub struct Counts {
     pub expired: u64,
     /// Of these, claims of workers that lived.
     pub taken: u64,
-    /// Calls refused or left in the dark.
+    /// Calls that were refused or got no answer.
     pub faults: u64,
     /// Times at which the file began to refuse every write.
     pub outages: u64,
     /// Executions whose claims were lost while they ran.
     pub lost: u64,
-    /// Steps in which a worker did something.
+    /// Turns of workers.
     pub turns: u64,
-    /// Files whose every invariant was verified at the end: one in eight.
+    /// Files that were verified at the end: one in eight.
     pub verified: u64,
 }
 
@@ -253,8 +254,7 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// Runs one seed over a fresh file. `make` opens the engine on it; it is called several times, for
-/// several handles on one file.
+/// Runs one seed over a new file. `make` opens the engine on it, once per handle.
 ///
 /// # Panics
 /// When the file cannot be created or opened at all.
@@ -266,7 +266,7 @@ pub fn run<Q: Queue>(
     Setup::new(seed, config).run(&make)
 }
 
-/// A run to be: what it may begin from, and what is added to it.
+/// Setup of a run, with an optional file to begin from and an extension.
 #[derive(Clone)]
 pub struct Setup<'a, Q: Queue> {
     seed: u64,
@@ -276,7 +276,7 @@ pub struct Setup<'a, Q: Queue> {
 }
 
 impl<'a, Q: Queue> Setup<'a, Q> {
-    /// A run over a new file, with nothing added.
+    /// Creates a run over a new file, without an extension.
     pub fn new(seed: u64, config: &Config) -> Self {
         Self {
             seed,
@@ -286,14 +286,14 @@ impl<'a, Q: Queue> Setup<'a, Q> {
         }
     }
 
-    /// Begins from a copy of that file.
+    /// Sets the file that the run begins with a copy of.
     #[must_use]
     pub fn copy_of(mut self, template: &'a Template) -> Self {
         self.template = Some(template);
         self
     }
 
-    /// Adds what an engine has of its own.
+    /// Sets the extension of an engine.
     #[must_use]
     pub fn with(mut self, extension: Arc<dyn Extension<Q>>) -> Self {
         self.extension = extension;

@@ -1,5 +1,5 @@
-//! The machine and the disk under the database. Here they are those of the system; a proof has a
-//! disk that fails, in a machine that loses power.
+//! Machine and disk under the database. Here they are real; a proof has a disk that fails, in a
+//! machine that loses power.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use queue_core::error::Result;
 use queue_core::queue::Queue;
 use queue_core::random::Random;
 
-/// How often a process is tried to be started where the disk may refuse.
+/// Number of attempts to start a process while the disk may refuse.
 const TRIES: usize = 3;
 
-/// The machine and the disk of a run. A function that opens the file is a platform that never breaks.
+/// Machine and disk of a run. A function that opens the file is a platform that never breaks.
 pub trait Platform<Q: Queue> {
-    /// Opens the file, as the process of that number.
+    /// Opens the file as the process with that index.
     ///
     /// # Errors
     /// As the engine.
@@ -28,24 +28,24 @@ pub trait Platform<Q: Queue> {
         random: &Arc<dyn Random>,
     ) -> Result<Q>;
 
-    /// Breaks something; `lot` says what.
+    /// Breaks something, chosen by `lot`.
     fn break_something(&self, lot: u64) -> PlatformFault {
         let _ = lot;
         PlatformFault::Unnoticed
     }
 
-    /// Whether a process has been killed meanwhile.
+    /// Returns true if a process has been killed meanwhile.
     fn is_dead(&self, process: usize) -> bool {
         let _ = process;
         false
     }
 
-    /// Whether calls may fail now through no fault of the engine.
+    /// Returns true if calls may fail now through no fault of the engine.
     fn is_broken(&self) -> bool {
         false
     }
 
-    /// Repairs whatever is broken.
+    /// Repairs everything that is broken.
     fn repair(&self) {}
 
     /// Does the work of a process's background threads.
@@ -72,13 +72,13 @@ where
 /// Fault of a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlatformFault {
-    /// Nothing that anybody notices at once.
+    /// A fault that shows later.
     Unnoticed,
-    /// The process of that number is to be started anew.
+    /// The process with that index has to be restarted.
     Process(usize),
-    /// The power went, and came back: no process is left.
+    /// A power cut: no process is left.
     Power {
-        /// Whether everything acknowledged has to be there; otherwise the last moments may be gone.
+        /// True if everything acknowledged has to be there; otherwise the last writes may be lost.
         keeps: bool,
     },
 }
@@ -91,7 +91,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         self.world.lock().note(format_args!("{fault:?}"));
         match fault {
             PlatformFault::Unnoticed => {
-                let tended = self.draw_place(self.queues.len());
+                let tended = self.draw_index(self.queues.len());
                 self.platform.work_in_background(&self.queues[tended].inner);
             }
             PlatformFault::Process(process) => self.restart(process),
@@ -121,7 +121,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
     }
 
-    /// A process ends, however it does, and begins again.
+    /// Restarts a process that has ended.
     pub(super) fn restart(&mut self, process: usize) {
         while let Some(position) = self.workers.iter().position(|own| own.process == process) {
             self.kill_worker(position);
@@ -144,7 +144,7 @@ impl<Q: Queue> Simulation<'_, Q> {
                     });
                     return;
                 }
-                // Whoever starts processes sees to the disk first.
+                // The disk is repaired before a process is started again.
                 Err(_) if self.platform.is_broken() => self.platform.repair(),
                 Err(error) => {
                     let what = format!("the file does not open: {error}");
@@ -154,7 +154,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
     }
 
-    /// What the file holds by now is what was promised.
+    /// Takes the file's contents as the expected ones.
     fn take_as_it_is(&mut self) {
         match super::faulty::all_tasks(&self.queues[0].inner) {
             Ok(tasks) => self.world.lock().rebase(&tasks),

@@ -1,8 +1,8 @@
-//! A file as it is before anything was enqueued, to begin many runs from.
+//! New file, the beginning of many runs.
 
 use std::path::{Path, PathBuf};
 
-/// The bytes of a new file: to copy them is cheaper than to create every table anew.
+/// Bytes of a new file: to copy them is cheaper than to create every table again.
 #[derive(Clone, Debug)]
 pub struct Template {
     database: Vec<u8>,
@@ -10,7 +10,7 @@ pub struct Template {
 }
 
 impl Template {
-    /// The file that `make` creates.
+    /// Reads the file that `make` creates.
     ///
     /// # Panics
     /// When it cannot be created.
@@ -24,20 +24,20 @@ impl Template {
         }
     }
 
-    /// Puts a copy at `path`.
+    /// Writes a copy to `path`.
     pub(super) fn put(&self, path: &Path) {
         std::fs::write(path, &self.database).unwrap();
         std::fs::write(log(path), &self.log).unwrap();
     }
 }
 
-/// A folder for one run. Nothing here survives a power cut, so nothing has to wait for a disk.
+/// Creates the folder of one run, in memory if possible: nothing here has to survive a power cut.
 pub(super) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     folder.unwrap()
 }
 
-/// The write-ahead log of the file at `path`.
+/// Path of the write-ahead log of the file at `path`.
 fn log(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

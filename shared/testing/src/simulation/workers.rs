@@ -52,7 +52,7 @@ impl<Q: Queue> Simulation<'_, Q> {
     pub(super) fn start_some_worker(&mut self) {
         if self.workers.len() < self.config.workers {
             let queues = self.extension.queues();
-            let queue = queues[self.draw_place(queues.len())].to_owned();
+            let queue = queues[self.draw_index(queues.len())].to_owned();
             let drain = self.draw(4) == 0;
             self.start_worker(&queue, drain);
         }
@@ -60,7 +60,7 @@ impl<Q: Queue> Simulation<'_, Q> {
 
     pub(super) fn start_worker(&mut self, queue: &str, drain: bool) {
         let name = queue.to_owned();
-        let process = self.draw_place(self.queues.len());
+        let process = self.draw_index(self.queues.len());
         let queue = Arc::clone(&self.queues[process]);
         let slots = 1 + self.draw(4);
         let serves = Serves {
@@ -138,7 +138,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         let half = match self.config.stalls {
             Stalls::WorkersAlone => Some(Half::Worker),
             Stalls::Any if leases => {
-                [None, Some(Half::Worker), Some(Half::LeaseKeeper)][self.draw_place(3)]
+                [None, Some(Half::Worker), Some(Half::LeaseKeeper)][self.draw_index(3)]
             }
             Stalls::Any => None,
         };

@@ -1,4 +1,4 @@
-//! What is simulated, what is remembered of it, and the invariants.
+//! Simulated world: its processes, its trace and the invariants.
 
 mod child;
 
@@ -22,12 +22,12 @@ use queue_core::queue::Reaped;
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
 
-/// How much of what happened is kept as text.
+/// Number of lines of the trace that are kept.
 const KEPT_LINES: usize = 60;
-/// One scan for processes in so many is refused by the system.
+/// The system refuses one scan for processes in so many.
 const REFUSED_SCANS: u64 = 8;
 
-/// The world, shared by everything in it.
+/// Shared handle to the world.
 #[derive(Clone, Debug)]
 pub(super) struct Shared(Arc<Mutex<World>>);
 
@@ -59,16 +59,16 @@ impl Shared {
     }
 }
 
-/// What a call to the engine meets.
+/// Fault of a call to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
     Busy,
-    /// No write of any process is possible.
+    /// All writes of all processes fail.
     Outage,
-    /// The commit failed and nobody knows that nothing was written.
+    /// The commit failed, and the caller does not know.
     UnknownUnwritten,
-    /// The commit succeeded and nobody knows.
+    /// The commit succeeded, and the caller does not know.
     UnknownWritten,
 }
 
@@ -77,19 +77,19 @@ pub(super) struct World {
     pub(super) rng: fastrand::Rng,
     pub(super) config: Config,
     pub(super) draining: bool,
-    /// Until when the file refuses every write.
+    /// Time until which the file refuses every write.
     pub(super) refuses_until: BootTime,
-    /// Grows with every write, as the change counter does.
+    /// Incremented by every write, like the change counter.
     pub(super) commits: i64,
     children: Vec<Child>,
     living: BTreeSet<WorkerId>,
-    /// Workers that died, for those who watch them.
+    /// Deaths that watching workers have not noticed yet.
     notices: Vec<(WorkerId, WorkerId)>,
     tokens: BTreeMap<TaskId, i64>,
     acknowledged: BTreeSet<TaskId>,
     pub(super) reopened: BTreeSet<TaskId>,
     states: BTreeMap<TaskId, State>,
-    /// Claims whose outcome is recorded.
+    /// Claims whose outcomes are recorded.
     settled: BTreeSet<Claim>,
     trace: u64,
     pub(super) last: VecDeque<String>,
@@ -98,7 +98,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Takes something that happened into the trace.
+    /// Adds a line to the trace.
     pub(super) fn note(&mut self, what: fmt::Arguments<'_>) {
         let line = what.to_string();
         for byte in line.bytes().chain([b'\n']) {
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    /// True in so many of 1,000 cases.
+    /// Returns true in so many of 1,000 cases.
     pub(super) fn chance(&mut self, per_mille: u32) -> bool {
         self.rng.u32(0..1000) < per_mille
     }
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// As [`fault`](Self::fault), for a write.
+    /// Like [`fault`](Self::fault), for a write.
     pub(super) fn fault_of_write(&mut self, now: BootTime) -> Fault {
         if !self.draining && now < self.refuses_until {
             return Fault::Outage;
@@ -160,13 +160,13 @@ impl World {
         self.acknowledged.iter().copied().collect()
     }
 
-    /// A task is gone, and rightly.
+    /// Forgets a task that was deleted rightly.
     pub(super) fn pruned(&mut self, task: TaskId) {
         self.states.remove(&task);
         self.acknowledged.remove(&task);
     }
 
-    /// A claim was handed out.
+    /// Takes in a claim.
     pub(super) fn claimed(&mut self, task: &ClaimedTask, row: Option<&Task>) {
         let Claim {
             task: id, token, ..
@@ -192,7 +192,7 @@ impl World {
         }
     }
 
-    /// Outcomes were recorded, or refused: those of a claim that was followed by another have to be.
+    /// Takes in recorded and refused outcomes: those of a superseded claim have to be refused.
     pub(super) fn settled(&mut self, settlements: &[Settlement], settled: &[Settled]) {
         self.note(format_args!("settled {settled:?}"));
         for (Settlement { claim, .. }, settled) in settlements.iter().zip(settled) {
@@ -282,7 +282,7 @@ impl World {
         let Some(child) = self.children.iter_mut().find(runs) else {
             return;
         };
-        // What has ended is signalled no more, whether or not its worker has heard of its end.
+        // An execution that has ended is not signalled, even if its worker has not noticed the end.
         if child.ends_at <= now {
             return;
         }
@@ -306,7 +306,7 @@ impl World {
         }
     }
 
-    /// What of a worker's has ended by `now`.
+    /// Takes a worker's executions that have ended by `now`.
     pub(super) fn ended(&mut self, worker: WorkerId, now: BootTime) -> Vec<Ended> {
         let over = |child: &Child| child.ends_at <= now && child.claim.worker == worker;
         let mut ended: Vec<_> = self.children.extract_if(.., |child| over(child)).collect();
@@ -323,7 +323,7 @@ impl World {
         ended.collect()
     }
 
-    /// Some commands leave something running when they end by themselves.
+    /// Lets some commands leave a background process when they end by themselves.
     fn leave_daemon(&mut self, child: &Child, now: BootTime) {
         if matches!(child.end, End::Exited(_)) && self.chance(150) {
             let length = Duration::from_millis(self.rng.u64(0..self.config.longest_ms));
@@ -335,7 +335,7 @@ impl World {
         }
     }
 
-    /// A worker begins its life.
+    /// Adds a worker.
     pub(super) fn born(&mut self, worker: WorkerId) {
         self.living.insert(worker);
     }
@@ -344,19 +344,19 @@ impl World {
         self.living.contains(&worker)
     }
 
-    /// The claims under which something runs.
+    /// Claims with a running execution.
     pub(super) fn executions(&self) -> Vec<Claim> {
         self.commands().map(|child| child.claim).collect()
     }
 
-    /// What runs, without what ended commands left.
+    /// Running executions, without background processes of ended commands.
     fn commands(&self) -> impl Iterator<Item = &Child> {
         self.children
             .iter()
             .filter(|child| child.kind != Kind::Daemon)
     }
 
-    /// A worker's process is gone, and its handlers with it; its commands live on.
+    /// Ends a worker's process and its handlers; its commands run on.
     pub(super) fn died(&mut self, worker: WorkerId, watchers: &[WorkerId]) {
         self.living.remove(&worker);
         self.children
@@ -368,28 +368,28 @@ impl World {
             }
         }
         for watcher in watchers {
-            // What a process descriptor does not tell, trying the lock does.
+            // If the pidfd does not show the death, the lock does.
             if self.rng.u32(0..10) > 0 {
                 self.notices.push((*watcher, worker));
             }
         }
     }
 
-    /// Whether a worker that `watcher` watched has died since the last call.
+    /// Returns true if a worker that `watcher` watches has died since the last call.
     pub(super) fn has_notice(&mut self, watcher: WorkerId) -> bool {
         let before = self.notices.len();
         self.notices.retain(|(to, _)| *to != watcher);
         self.notices.len() < before
     }
 
-    /// Every process is gone, commands and all.
+    /// Ends every process, including commands.
     pub(super) fn power_cut(&mut self) {
         self.children.clear();
         self.living.clear();
         self.notices.clear();
     }
 
-    /// The last moments may be gone, and what the file holds is what there is.
+    /// Takes the file's contents as the expected ones, after the last writes may have been lost.
     pub(super) fn rebase(&mut self, tasks: &[Task]) {
         self.acknowledged = tasks.iter().map(|task| task.id).collect();
         self.states = tasks.iter().map(|task| (task.id, task.state)).collect();
@@ -401,12 +401,12 @@ impl World {
         self.reopened.extend(self.states.keys());
     }
 
-    /// Whether nothing runs and no task is known to be open.
+    /// Returns true if nothing runs and no task is known to be open.
     pub(super) fn is_idle(&self) -> bool {
         self.commands().next().is_none() && self.states.values().all(|state| state.is_terminal())
     }
 
-    /// Ends what it finds, unless the system refuses to list processes.
+    /// Ends the processes of a search, unless the system refuses to list processes.
     pub(super) fn sweep(&mut self, search: &Search, now: BootTime) -> Result<Sweep> {
         let mut sweep = Sweep::default();
         if self.plant(Plant::NoSweep) {
@@ -446,15 +446,15 @@ impl World {
         self.commands().any(runs)
     }
 
-    /// Commands of a worker that run, for a worker that claims to have ended. A handler that heeds
-    /// nothing ends with its process.
+    /// Number of running commands of a worker that reports its end. A handler that ignores its flag
+    /// ends with its process.
     pub(super) fn left_by(&self, worker: WorkerId, now: BootTime) -> usize {
         let own = |child: &Child| child.claim.worker == worker && child.kind == Kind::Command;
         let left = |child: &&Child| own(child) && child.ends_at > now;
         self.commands().filter(left).count()
     }
 
-    /// The workers with executions that have ended and that they have not noticed.
+    /// Workers with ended executions that they have not noticed.
     pub(super) fn with_ended(&self, now: BootTime) -> Vec<WorkerId> {
         let ended = self.commands().filter(|child| child.ends_at <= now);
         ended.map(|child| child.claim.worker).collect()
@@ -465,8 +465,8 @@ impl World {
         ends.filter(|at| *at > now).min()
     }
 
-    /// Compares every task with what it was: nothing acknowledged vanishes, terminal states are
-    /// left by a retry alone, and a task with an execution is running.
+    /// Compares every task with its last known state: no acknowledged task vanishes, terminal
+    /// states change only by a retry, and a task with an execution is running.
     pub(super) fn compare(&mut self, tasks: &[Task], now: BootTime) {
         let present: BTreeMap<_, _> = tasks.iter().map(|task| (task.id, task)).collect();
         for task in self.acknowledged() {

@@ -1,4 +1,4 @@
-//! Mistakes that an engine could make, planted on request: the simulation has to find each.
+//! Planted mistakes of an engine, each of which the simulation has to find.
 
 use super::Faulty;
 use queue_core::claim::{Claim, Claims, WorkerId};
@@ -9,8 +9,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 
 impl<Q: Queue> Faulty<Q> {
-    /// An engine without a fence: what is reported for a claim is recorded for whatever claim
-    /// there is by now.
+    /// An engine without fencing: an outcome for a lost claim is recorded for the current claim.
     pub(super) fn unfenced(&self, mut settlements: Vec<Settlement>) -> Vec<Settlement> {
         for settlement in &mut settlements {
             if let Ok(Some(task)) = self.inner.get(settlement.claim.task)
@@ -24,7 +23,7 @@ impl<Q: Queue> Faulty<Q> {
         settlements
     }
 
-    /// An engine that hands out a task a second time.
+    /// An engine that claims a running task again.
     pub(super) fn claim_again(&self, claims: &mut Claims) -> Result<()> {
         if !self.world.lock().chance(100) {
             return Ok(());
@@ -56,7 +55,7 @@ impl<Q: Queue> Faulty<Q> {
         Ok(())
     }
 
-    /// An engine that forgets a task it acknowledged.
+    /// An engine that forgets an acknowledged task.
     pub(super) fn forget(&self, enqueued: &mut [Enqueued]) {
         let forgets = self.world.lock().chance(100);
         if let Some(last) = enqueued.last_mut()

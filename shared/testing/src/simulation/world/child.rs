@@ -1,11 +1,11 @@
-//! What a worker executes.
+//! Executions of workers.
 
 use queue_core::claim::Claim;
 use queue_core::clock::BootTime;
 use queue_core::internals::executor::End;
 use queue_core::internals::orphans::{ListedProcess, Orphan};
 
-/// An execution: a process, or a handler within its worker.
+/// Execution: a process, or a handler within its worker.
 #[derive(Clone, Debug)]
 pub(super) struct Child {
     pub(super) claim: Claim,
@@ -22,23 +22,23 @@ pub(super) struct Child {
 pub(super) enum Kind {
     Command,
     Handler,
-    /// A process that a command left when it ended.
+    /// Background process of an ended command.
     Daemon,
 }
 
-/// What tells whose a process is.
+/// Traces by which the claim of a process is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Traces {
     /// Its mark, and the record its worker made of it.
     Both,
     /// The mark alone: its worker died before it made a record.
     Mark,
-    /// The record alone: it has cleaned its environment.
+    /// The record alone: the command has cleaned its environment.
     Record,
 }
 
 impl Child {
-    /// As a search finds it.
+    /// The process as a search finds it.
     pub(super) fn found(&self) -> Orphan {
         Orphan {
             process: ListedProcess {
