@@ -16,7 +16,7 @@ pub(super) struct CaptureHandle {
 
 /// Output to store with the settle of a command.
 #[derive(Debug)]
-pub(super) enum Stored {
+pub(super) enum CapturedOutput {
     /// Output that is known now.
     Output(Option<Output>),
     /// The log thread returns it once the log is finished.
@@ -63,12 +63,12 @@ impl CaptureHandle {
     }
 
     /// Ends the capture.
-    pub(super) fn finish(self, extent: Extent, logs: &mut LogThread) -> Stored {
+    pub(super) fn finish(self, extent: Extent, logs: &mut LogThread) -> CapturedOutput {
         if let Some(capture) = self.local {
-            return Stored::Output(capture.finish(extent));
+            return CapturedOutput::Output(capture.finish(extent));
         }
         logs.finish(self.claim, extent);
-        Stored::Awaited
+        CapturedOutput::Awaited
     }
 
     fn hand_over(&mut self, logs: &mut LogThread) {

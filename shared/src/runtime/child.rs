@@ -9,7 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
 use super::capture::Extent;
-use super::capture_handle::{CaptureHandle, Stored};
+use super::capture_handle::{CaptureHandle, CapturedOutput};
 use super::command::{Command, CommandDefaults};
 use super::end::{End, Ending, StartError};
 use super::group_check::GroupCheck;
@@ -270,7 +270,7 @@ impl Process {
     }
 
     /// Returns the output to store with the settle, and the record of the command.
-    pub(super) fn into_parts(self, logs: &mut LogThread) -> (Stored, Option<Recorded>) {
+    pub(super) fn into_parts(self, logs: &mut LogThread) -> (CapturedOutput, Option<Recorded>) {
         let extent = if self.is_open() {
             Extent::GivenUp
         } else {

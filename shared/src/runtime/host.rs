@@ -80,9 +80,9 @@ pub trait Host {
 pub type StartResult = Result<BootTime, StartError>;
 
 /// One scan that ends the processes of lost claims.
-pub struct Sweeper(Box<Scan>);
+pub struct Sweeper(Box<ScanFn>);
 
-type Scan = dyn FnOnce(&mut Search, Now) -> Result<Sweep> + Send;
+type ScanFn = dyn FnOnce(&mut Search, Now) -> Result<Sweep> + Send;
 
 impl Sweeper {
     /// Creates a sweeper that runs `sweep`.

@@ -66,7 +66,7 @@ pub struct Waker {
     sidecar: Sidecar,
     idle: SlotFile,
     listening: SlotFile,
-    sender: OnceLock<Sender>,
+    sender: OnceLock<DatagramSender>,
     /// Start of the next search for an idle worker, so that a burst is spread over all.
     next: AtomicUsize,
 }
@@ -135,7 +135,7 @@ impl Waker {
     pub(super) fn send(&self, worker: WorkerId, signal: Signal) -> bool {
         let sender = match self.sender.get() {
             Some(sender) => sender,
-            None => match Sender::open(&self.sidecar) {
+            None => match DatagramSender::open(&self.sidecar) {
                 Ok(sender) => self.sender.get_or_init(|| sender),
                 Err(_) => return false,
             },
@@ -192,12 +192,12 @@ const MOST_CONNECTED: usize = 64;
 /// since to look a socket up by its path takes longer than to send a datagram. A socket's address
 /// has room for 107 bytes, less than a path may have, so the folder is named by its descriptor.
 #[derive(Debug)]
-pub(super) struct Sender {
+pub(super) struct DatagramSender {
     folder: Folder,
     connected: Mutex<Vec<(WorkerId, OwnedFd)>>,
 }
 
-impl Sender {
+impl DatagramSender {
     fn open(sidecar: &Sidecar) -> std::io::Result<Self> {
         Ok(Self {
             folder: Folder::open(&sidecar.workers())?,

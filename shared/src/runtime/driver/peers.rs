@@ -41,8 +41,8 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
         }
         self.host.watch_only(&workers);
         for peer in &workers {
-            let is_put_off = self.backoff.is_waiting(peer.id, now.boot);
-            if peer.id == self.worker || is_put_off || self.is_recovering(peer.id) {
+            let waits = self.backoff.is_waiting(peer.id, now.boot);
+            if peer.id == self.worker || waits || self.is_recovering(peer.id) {
                 continue;
             }
             match self.host.look_at(peer) {

@@ -12,7 +12,7 @@ pub(super) struct Deadlines(VecDeque<(BootTime, usize, Claim)>);
 
 /// First deadline of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextDeadline {
     /// The deadline of the command in this slot has passed, and was removed.
     Due(usize, Claim),
     /// The next deadline.
@@ -29,24 +29,28 @@ impl Deadlines {
     }
 
     /// Takes the first deadline at `now`. `runs` is false for a command that has ended.
-    pub(super) fn next(&mut self, now: BootTime, runs: impl Fn(usize, Claim) -> bool) -> Next {
+    pub(super) fn next(
+        &mut self,
+        now: BootTime,
+        runs: impl Fn(usize, Claim) -> bool,
+    ) -> NextDeadline {
         while let Some(&(due, slot, claim)) = self.0.front() {
             let runs = runs(slot, claim);
             if runs && due > now {
-                return Next::At(due);
+                return NextDeadline::At(due);
             }
             self.0.pop_front();
             if runs {
-                return Next::Due(slot, claim);
+                return NextDeadline::Due(slot, claim);
             }
         }
-        Next::Empty
+        NextDeadline::Empty
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Deadlines, Next};
+    use super::{Deadlines, NextDeadline};
     use crate::claim::{Claim, WorkerId};
     use crate::clock::BootTime;
     use crate::task::TaskId;
@@ -66,8 +70,14 @@ mod tests {
             line.push(BootTime(task * 10), 5, 0, claim(task));
         }
         let runs = |_, own: Claim| own != claim(1);
-        assert_eq!(line.next(BootTime(24), runs), Next::At(BootTime(25)));
-        assert_eq!(line.next(BootTime(25), runs), Next::Due(0, claim(2)));
-        assert_eq!(line.next(BootTime(99), |_, _| false), Next::Empty);
+        assert_eq!(
+            line.next(BootTime(24), runs),
+            NextDeadline::At(BootTime(25))
+        );
+        assert_eq!(
+            line.next(BootTime(25), runs),
+            NextDeadline::Due(0, claim(2))
+        );
+        assert_eq!(line.next(BootTime(99), |_, _| false), NextDeadline::Empty);
     }
 }

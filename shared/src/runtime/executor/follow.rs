@@ -6,14 +6,14 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 
 use super::super::end::{End, Ended, Ending};
-use super::deadlines::Next;
+use super::deadlines::NextDeadline;
 use super::event_source::EventSource;
 use super::slots::{EndedCommand, Job, Occupant, command, runs};
 use super::{Executor, KILLED_MS, WATCH_MS};
 use crate::claim::Claim;
 use crate::clock::BootTime;
 use crate::output::Stream;
-use crate::runtime::capture_handle::Stored;
+use crate::runtime::capture_handle::CapturedOutput;
 use crate::runtime::child::Read;
 
 impl Executor {
@@ -29,21 +29,21 @@ impl Executor {
                 .unwatched
                 .next(now, |slot, claim| runs(slots, slot, claim))
             {
-                Next::Due(slot, claim) => self.watch_or_retry(slot, claim, now, ended),
-                Next::At(at) => break Some(at),
-                Next::Empty => break None,
+                NextDeadline::Due(slot, claim) => self.watch_or_retry(slot, claim, now, ended),
+                NextDeadline::At(at) => break Some(at),
+                NextDeadline::Empty => break None,
             }
         };
         let show_at = loop {
             let slots = &self.slots;
             match self.young.next(now, |slot, claim| runs(slots, slot, claim)) {
-                Next::Due(slot, _) => {
+                NextDeadline::Due(slot, _) => {
                     if let Some(process) = command(&mut self.slots, slot) {
                         process.capture.came_due(&mut self.log_thread);
                     }
                 }
-                Next::At(at) => break Some(at),
-                Next::Empty => break None,
+                NextDeadline::At(at) => break Some(at),
+                NextDeadline::Empty => break None,
             }
         };
         let give_up_at = self.give_up(now, ended);
@@ -63,12 +63,12 @@ impl Executor {
         for line in [&mut self.open, &mut self.killed] {
             loop {
                 match line.next(now, |slot, claim| runs(slots, slot, claim)) {
-                    Next::Due(slot, _) => due.push(slot),
-                    Next::At(at) => {
+                    NextDeadline::Due(slot, _) => due.push(slot),
+                    NextDeadline::At(at) => {
                         next = next.into_iter().chain([at]).min();
                         break;
                     }
-                    Next::Empty => break,
+                    NextDeadline::Empty => break,
                 }
             }
         }
@@ -226,8 +226,8 @@ impl Executor {
         let told = process.ending().is_some().then(|| process.pid());
         let (stored, record) = process.into_parts(&mut self.log_thread);
         let (output, waits) = match stored {
-            Stored::Output(output) => (output, false),
-            Stored::Awaited => (None, true),
+            CapturedOutput::Output(output) => (output, false),
+            CapturedOutput::Awaited => (None, true),
         };
         let over = EndedCommand {
             ended: Ended {

@@ -7,7 +7,7 @@ use rustix::process::Pid;
 use super::super::end::{Ended, Unreachable};
 use super::super::group_check::{self, GroupCheck, GroupState, group_exists};
 use super::Executor;
-use super::deadlines::Next;
+use super::deadlines::NextDeadline;
 use super::slots::{Job, Leftover, Occupant, runs};
 use crate::claim::Claim;
 use crate::clock::BootTime;
@@ -57,12 +57,12 @@ impl Executor {
         for line in [&mut self.dying, &mut self.leftovers] {
             loop {
                 match line.next(now, |slot, claim| runs(slots, slot, claim)) {
-                    Next::Due(slot, claim) => due.push((slot, claim)),
-                    Next::At(at) => {
+                    NextDeadline::Due(slot, claim) => due.push((slot, claim)),
+                    NextDeadline::At(at) => {
                         next = next.into_iter().chain([at]).min();
                         break;
                     }
-                    Next::Empty => break,
+                    NextDeadline::Empty => break,
                 }
             }
         }

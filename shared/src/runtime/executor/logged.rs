@@ -4,7 +4,7 @@
 use super::super::end::Ended;
 use super::super::log_thread::Logged;
 use super::Executor;
-use super::deadlines::Next;
+use super::deadlines::NextDeadline;
 use super::slots::{EndedCommand, Job, Occupant, runs};
 use crate::claim::Claim;
 use crate::clock::BootTime;
@@ -54,14 +54,14 @@ impl Executor {
                 .logging
                 .next(now, |slot, claim| runs(slots, slot, claim))
             {
-                Next::Due(slot, claim) => {
+                NextDeadline::Due(slot, claim) => {
                     let due = self.take_logging(|own, of| (own, of) == (slot, claim));
                     if let Some((slot, over)) = due {
                         self.finish_command(slot, now, over, ended);
                     }
                 }
-                Next::At(at) => return Some(at),
-                Next::Empty => return None,
+                NextDeadline::At(at) => return Some(at),
+                NextDeadline::Empty => return None,
             }
         }
     }

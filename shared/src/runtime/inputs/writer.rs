@@ -17,7 +17,7 @@ use crate::workflow::Condition;
 
 /// Entry of `index.json`.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct IndexEntry<'a> {
     id: i64,
     name: &'a str,
     state: &'static str,
@@ -81,7 +81,7 @@ impl Writer {
         self.write(format!("{}.err", task.id), &parts.stderr)?;
         self.index.write_all(self.separator.as_bytes())?;
         self.separator = ",\n";
-        let entry = Entry {
+        let entry = IndexEntry {
             id: task.id.0,
             name: &task.name,
             state: task.state.as_str(),

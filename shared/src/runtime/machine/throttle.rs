@@ -14,10 +14,10 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Limit on the slots that a worker uses.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Option<Limit>);
+pub(super) struct Throttle(Option<SlotLimit>);
 
 #[derive(Debug)]
-struct Limit {
+struct SlotLimit {
     slots: usize,
     pause: Duration,
     /// No claim is made before this time.
@@ -33,7 +33,7 @@ impl Throttle {
     /// Several failures at the same time count as one shortage.
     pub(super) fn short(&mut self, now: Now, running: usize, slots: usize) -> Option<usize> {
         let begins = self.0.is_none();
-        let limit = self.0.get_or_insert(Limit {
+        let limit = self.0.get_or_insert(SlotLimit {
             slots,
             pause: Duration::ZERO,
             until: now.boot,
