@@ -62,7 +62,7 @@ pub(super) const BESIDE: &[Fault] = &[
     },
     Fault {
         name: "what a deleted file has just recorded is not told",
-        file: "shared/src/runtime/machine/lately.rs",
+        file: "shared/src/runtime/machine/recent.rs",
         find: "self.is_lost |=",
         replace: "self.is_lost &=",
         suite: core("runtime::machine"),
