@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use workflow_queue::{
-    Condition, Done, Handlers, NewTask, Queue, State, Which, Worker, WorkerOptions, WorkflowQueue,
+    Condition, Done, Handlers, NewTask, Queue, State, DependentTasks, Worker, WorkerOptions, WorkflowQueue,
     WorkflowTask,
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let part = NewTask::shell(chapter, format!("echo chapter {chapter}"))
                     .key(format!("{chapter} of {}", task.id()));
                 // Whatever waits for `split` now waits for this part, too.
-                WorkflowTask::from(part).before(Which::OfSpawner, Condition::Success)
+                WorkflowTask::from(part).before(DependentTasks::OfSpawner, Condition::Success)
             });
             let added = task.spawn(parts.collect())?;
             println!("split into {}", added.len());

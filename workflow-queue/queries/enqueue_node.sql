@@ -1,4 +1,4 @@
--- A task with whatever only this engine knows. Nothing is inserted where the key is taken.
+-- A task with the columns that only this engine has. Inserts nothing if the key is taken.
 INSERT INTO queue_tasks (queue, state, priority, kind, created_at, run_at, name, payload, options,
                          key, unmet, expires_at, deadline_at, workflow, spawner, cause, reason,
                          finished_at, key_scope, key_until, limit_key, depends,

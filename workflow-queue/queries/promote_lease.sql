@@ -1,3 +1,3 @@
--- What still runs belongs to workers that are dead, or that never registered: these lose it when a
--- lease has passed.
+-- Running tasks belong to workers that are dead or never registered; they lose them when a lease has
+-- passed.
 UPDATE queue_tasks SET lease_until = ?1 WHERE state = 3

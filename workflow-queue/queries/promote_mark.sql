@@ -1,3 +1,3 @@
--- From here on fast-queue takes nothing on; what it holds it may still end. A file that is further
--- stays so.
+-- From here on fast-queue claims and adds nothing, and may still settle its tasks. A file in a later
+-- state keeps it.
 UPDATE queue_file SET engine = 1 WHERE engine = 0

@@ -1,2 +1,2 @@
--- Its last dependency holds.
+-- Releases a task whose last dependency is met.
 UPDATE queue_tasks SET unmet = 0, state = ?2 WHERE id = ?1

@@ -1,7 +1,7 @@
--- Fresh budgets, due at once; what time it was given counts from now (?4). The token stays: it must
--- never repeat. So does the number of the last attempt; one whose worker died has had its number
--- without being counted. Of a missing time the other takes the place, so that the smaller is that of
--- both.
+-- Fresh budgets, due at once; its time limits begin now (?4). The token stays: it must never repeat.
+-- The number of the last attempt stays too; it includes an attempt whose worker died, which was not
+-- counted. If one of the two time limits is missing, the other stands in for it, so that min() gives
+-- the earlier of both.
 UPDATE queue_tasks
 SET state = ?2, unmet = ?3, attempt = attempt + (worker IS NULL AND started_at IS NOT NULL),
     crashes = 0, run_at = NULL, started_at = NULL, finished_at = NULL,

@@ -1,5 +1,5 @@
--- A decided end of a running task; run_at is a new one or stays. Where the worker lost it, the row
--- is no claim's, so that a late settle is refused.
+-- The decided end of a running task; run_at is a new time or stays. If the worker lost the claim, no
+-- claim matches the row any more, so that a late settle is refused.
 UPDATE queue_tasks
 SET state = ?2, run_at = coalesce(?3, run_at), attempt = ?4, crashes = ?5, exit_code = ?6,
     signal = ?7, reason = ?8, message = ?9, finished_at = ?10, worker = iif(?11, NULL, worker),

@@ -1,4 +1,4 @@
--- What a decision about a running task needs, and what tells whose it is.
+-- The columns that a decision about a running task needs, and those that identify its claim.
 SELECT state, token, worker, attempt, crashes, cancel_requested_at, options, started_at,
        deadline_at, limit_key, lease_until, gate,
        iif(attempt > 1, coalesce((SELECT attempts FROM queue_retried WHERE task = id), 0), 0)

@@ -1,4 +1,4 @@
--- What only this engine can say about a waiting task.
+-- The columns of this engine that explain why a task waits.
 SELECT t.state, t.unmet, t.limit_key, q.name, q.limited, t.queue,
        (SELECT pending FROM queue_waiting WHERE dependent = t.id),
        t.priority

@@ -1,33 +1,33 @@
-//! An attempt as recorded.
+//! The record of an attempt.
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;
 use queue_core::outcome::Reason;
 use queue_core::state::State;
 
-/// One attempt as recorded when it ended.
+/// One attempt, recorded when it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Its number, from 1; the crash of a worker does not count on.
+    /// The attempt's number, from 1. An attempt that ended with its worker does not raise it.
     pub attempt: u32,
-    /// The claim's fencing token.
+    /// The fencing token of the claim.
     pub token: i64,
-    /// Who ran it.
+    /// The worker that ran it.
     pub worker: WorkerId,
-    /// When its claim began.
+    /// Start of the claim.
     pub started_at: Timestamp,
-    /// When it was settled or given up.
+    /// Time at which the worker settled it, or another worker gave it up.
     pub finished_at: Timestamp,
-    /// What the task became.
+    /// State of the task after the attempt.
     pub state: State,
-    /// Its exit code.
+    /// Exit code of the command.
     pub exit_code: Option<i32>,
-    /// The signal that ended it.
+    /// Signal that ended the command.
     pub signal: Option<i32>,
-    /// Why it did not succeed.
+    /// Reason it did not succeed.
     pub reason: Option<Reason>,
-    /// What a handler or the spawn reported.
+    /// Message of the handler, or of the failed start of the command.
     pub message: Option<String>,
-    /// The end of what it wrote; kept of attempts that did not succeed.
+    /// The end of its output; kept only if the attempt did not succeed.
     pub tail: Option<Vec<u8>>,
 }

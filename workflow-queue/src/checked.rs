@@ -1,4 +1,4 @@
-//! A submission that was checked: what an enqueue carries out.
+//! A checked submission: the input of an enqueue.
 
 use queue_core::claim::Claim;
 use queue_core::error::{Error, Result};
@@ -6,7 +6,7 @@ use queue_core::task::NewTask;
 use queue_core::workflow::Edge;
 
 use crate::graph;
-use crate::submission::{Dependent, Which, WorkflowTask};
+use crate::submission::{Dependent, DependentTasks, WorkflowTask};
 
 /// A checked submission.
 #[derive(Clone, Debug, Default)]
@@ -14,17 +14,17 @@ pub(crate) struct Submission {
     /// The tasks, in the order of their ids.
     pub(crate) tasks: Vec<WorkflowTask>,
     /// Their edges.
-    pub(crate) edges: Vec<graph::Edge>,
-    /// Whether the tasks belong together.
+    pub(crate) edges: Vec<graph::NewEdge>,
+    /// True if the tasks form a workflow.
     pub(crate) workflow: bool,
-    /// The claim of the task that adds these while it runs, which must still hold.
+    /// The claim of the running task that adds these tasks; it must still hold.
     pub(crate) spawner: Option<Claim>,
-    /// Edges between tasks that are stored already.
+    /// Edges between stored tasks.
     pub(crate) links: Vec<Edge>,
 }
 
 impl Submission {
-    /// Checked tasks that have nothing to do with each other.
+    /// Checked tasks without edges.
     pub(crate) fn unrelated(tasks: impl IntoIterator<Item = NewTask>) -> Self {
         Self {
             tasks: tasks.into_iter().map(WorkflowTask::from).collect(),
@@ -40,7 +40,7 @@ impl Submission {
         }
     }
 
-    /// A checked workflow, or addition to that of a running task.
+    /// A checked workflow, or an addition to the workflow of a running task.
     pub(crate) fn workflow(tasks: Vec<WorkflowTask>, spawner: Option<Claim>) -> Result<Self> {
         NewTask::validate_all(tasks.iter().map(|task| &task.task))?;
         for (place, task) in tasks.iter().enumerate() {
@@ -51,10 +51,10 @@ impl Submission {
                 let label = graph::label(&tasks, place);
                 return Err(Error::invalid(format!("{label}: {error}")));
             }
-            let of_spawner = |dependent: &Dependent| dependent.which == Which::OfSpawner;
+            let of_spawner = |dependent: &Dependent| dependent.tasks == DependentTasks::OfSpawner;
             if spawner.is_none() && task.before.iter().any(of_spawner) {
                 return Err(Error::invalid(
-                    "only what a running task adds can be put in front of that task's dependents",
+                    "only a running task can add tasks in front of its own dependents",
                 ));
             }
         }

@@ -1,24 +1,24 @@
-//! What this engine alone knows of a task.
+//! The properties of a task that only this engine has.
 
 use queue_core::clock::Timestamp;
 use queue_core::queue::{Fact, FactValue};
 use queue_core::task::TaskId;
 
-/// What this engine knows of a task beyond a [`Task`](queue_core::Task).
+/// The properties of a task that only this engine has, beyond a [`Task`](queue_core::Task).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
     /// The first task of the workflow it belongs to.
     pub workflow: Option<TaskId>,
-    /// The task that added it while running.
+    /// The task that added it while it ran.
     pub spawner: Option<TaskId>,
-    /// The key whose limit it falls under.
+    /// The limit key of the task.
     pub limit_key: Option<Vec<u8>>,
-    /// When it fails for not having ended.
+    /// Deadline by which the task must have ended.
     pub deadline_at: Option<Timestamp>,
 }
 
 impl Details {
-    /// The same under the names that people and programs read.
+    /// The same as facts, for people and programs to read.
     pub(crate) fn facts(self) -> Vec<Fact> {
         let fact = |name, value| Fact { name, value };
         vec![

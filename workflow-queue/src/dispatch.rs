@@ -1,5 +1,5 @@
-//! Every verb: which decides, in `plan/`, which is a statement, in `sqlite/`, and what both engines do
-//! in the same way, in `shared/src/sqlite/verbs/`.
+//! Every verb of the trait [`Queue`], with the place that carries it out: a decision in `plan/`, a
+//! statement in `sqlite/`, or the part both engines share in `shared/src/sqlite/verbs/`.
 
 use std::time::Duration;
 

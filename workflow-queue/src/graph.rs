@@ -1,4 +1,4 @@
-//! The edges of a submission: which task waits for which, and that none waits for itself. Pure.
+//! The edges of a submission, and the check that they close no cycle. Pure.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -8,35 +8,35 @@ use queue_core::workflow::Condition;
 
 use crate::submission::{On, WorkflowTask};
 
-/// The tasks that a message about a cycle names at most.
+/// Most tasks that a message about a cycle names.
 const NAMED_AT_MOST: usize = 12;
 
-/// The task at the far end of an edge.
+/// The dependency of an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Node {
-    /// At this place of the submission.
+    /// The task at this index of the submission.
     Place(usize),
-    /// Stored already.
+    /// A stored task.
     Stored(TaskId),
 }
 
-/// An edge: the task at place `dependent` waits for `on`.
+/// An edge of a submission: the task at index `dependent` waits for `on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Edge {
-    /// The place of the task that waits.
+pub(crate) struct NewEdge {
+    /// Index of the dependent.
     pub(crate) dependent: usize,
-    /// What it waits for.
+    /// The dependency.
     pub(crate) on: Node,
-    /// How that has to end.
+    /// Condition on the dependency's end.
     pub(crate) condition: Condition,
 }
 
-/// The edges of a submission, by dependent, each once.
+/// The edges of a submission, sorted by dependent, each once.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a place or name that is not there, a name that two tasks have, a task
-/// that waits for itself, two conditions on one edge, a cycle.
-pub(crate) fn edges(tasks: &[WorkflowTask]) -> Result<Vec<Edge>> {
+/// [`Error::Invalid`] for an unknown index or name, a name that two tasks have, a task that waits
+/// for itself, two conditions on one edge, or a cycle.
+pub(crate) fn edges(tasks: &[WorkflowTask]) -> Result<Vec<NewEdge>> {
     let mut edges = Vec::with_capacity(tasks.iter().map(|task| task.after.len()).sum());
     let mut names = None;
     for (dependent, task) in tasks.iter().enumerate() {
@@ -56,7 +56,7 @@ pub(crate) fn edges(tasks: &[WorkflowTask]) -> Result<Vec<Edge>> {
                     Node::Place(named(names, name, || label(tasks, dependent))?)
                 }
             };
-            edges.push(Edge {
+            edges.push(NewEdge {
                 dependent,
                 on,
                 condition: dependency.condition,
@@ -72,7 +72,7 @@ pub(crate) fn edges(tasks: &[WorkflowTask]) -> Result<Vec<Edge>> {
 ///
 /// # Errors
 /// [`Error::Invalid`] for a task that waits for itself and for two conditions on one edge.
-pub(crate) fn tidy(tasks: &[WorkflowTask], edges: &mut Vec<Edge>) -> Result<()> {
+pub(crate) fn tidy(tasks: &[WorkflowTask], edges: &mut Vec<NewEdge>) -> Result<()> {
     edges.sort_unstable();
     edges.dedup();
     for pair in edges.windows(2) {
@@ -85,7 +85,7 @@ pub(crate) fn tidy(tasks: &[WorkflowTask], edges: &mut Vec<Edge>) -> Result<()> 
             )));
         }
     }
-    let own = |edge: &&Edge| edge.on == Node::Place(edge.dependent);
+    let own = |edge: &&NewEdge| edge.on == Node::Place(edge.dependent);
     match edges.iter().find(own) {
         Some(edge) => Err(Error::invalid(format!(
             "{} depends on itself",
@@ -95,8 +95,8 @@ pub(crate) fn tidy(tasks: &[WorkflowTask], edges: &mut Vec<Edge>) -> Result<()> 
     }
 }
 
-/// Refuses edges that lead back to where they began, and names those that do.
-pub(crate) fn check_cycles(tasks: &[WorkflowTask], edges: &[Edge]) -> Result<()> {
+/// Refuses a cycle, with a message that names its tasks.
+pub(crate) fn check_cycles(tasks: &[WorkflowTask], edges: &[NewEdge]) -> Result<()> {
     let mut waits = vec![0_usize; tasks.len()];
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); tasks.len()];
     for edge in edges {
@@ -132,8 +132,8 @@ pub(crate) fn check_cycles(tasks: &[WorkflowTask], edges: &[Edge]) -> Result<()>
     )))
 }
 
-/// One cycle among the tasks that still wait, each followed by what it waits for.
-fn cycle(edges: &[Edge], waits: &[usize]) -> Vec<usize> {
+/// One cycle among the tasks that still wait; each task is followed by its dependency.
+fn cycle(edges: &[NewEdge], waits: &[usize]) -> Vec<usize> {
     let mut next: HashMap<usize, usize> = HashMap::new();
     for edge in edges {
         if let Node::Place(on) = edge.on
@@ -157,7 +157,7 @@ fn cycle(edges: &[Edge], waits: &[usize]) -> Vec<usize> {
     cycle
 }
 
-/// Where each name stands; `None` for one that several tasks have.
+/// The index of each name; `None` for a name of several tasks.
 fn places(tasks: &[WorkflowTask]) -> HashMap<&str, Option<usize>> {
     let mut places = HashMap::with_capacity(tasks.len());
     for (place, task) in tasks.iter().enumerate() {
@@ -188,8 +188,8 @@ fn named(
     }
 }
 
-/// A task of the submission as messages call it: by the line it was read from, else, among others,
-/// by its number from 1.
+/// The label of a task in messages: the line it was read from; otherwise, if it is not the only
+/// one, its number from 1.
 pub(crate) fn label(tasks: &[WorkflowTask], place: usize) -> String {
     let task = &tasks[place];
     let name = task.task.name.escape_debug();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_by_name() {
+    fn unknown_ambiguous_and_repeated_dependencies_are_refused_by_name() {
         assert!(refusal(&tasks(&[("a", &["x"])])).contains("no task here has that name"));
         assert!(refusal(&tasks(&[("a", &["a"])])).contains("depends on itself"));
         let twice = tasks(&[("a", &[]), ("a", &[]), ("b", &["a"])]);
@@ -241,9 +241,9 @@ mod tests {
         assert!(refusal(&two_ways).contains("success and failure"));
     }
 
-    /// Blank lines and remarks are no tasks: the third of them may stand on line 7.
+    /// Blank lines and comments are no tasks: the third task may be on line 7.
     #[test]
-    fn what_was_read_from_lines_is_called_by_them() {
+    fn tasks_read_from_lines_are_labelled_by_line_number() {
         let mut read = tasks(&[("a", &["b"]), ("b", &["a"])]);
         (read[0].line, read[1].line) = (Some(3), Some(7));
         let circle = "line 3 \"a\", which waits for line 7 \"b\", which waits for line 3 \"a\"";
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_is_found_wherever_it_stands() {
+    fn a_cycle_is_found_behind_tasks_outside_it() {
         let message = refusal(&tasks(&[
             ("a", &[]),
             ("b", &["c"]),
@@ -309,7 +309,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn exactly_what_can_be_ordered_is_accepted(
+        fn a_graph_is_accepted_exactly_if_it_can_be_ordered(
             edges_of in prop::collection::vec(prop::collection::vec(0..8_usize, 0..3), 8),
         ) {
             let mut list: Vec<_> = (0..8).map(|n| WorkflowTask::shell(n.to_string(), "true")).collect();

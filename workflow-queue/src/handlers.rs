@@ -1,4 +1,4 @@
-//! Handlers that are handed the engine with their task: they read what their dependencies wrote, and
+//! Handlers that receive the engine with their task: they read the output of their dependencies and
 //! add tasks to their own workflow.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::input::Input;
 use crate::queue::WorkflowQueue;
 use crate::submission::WorkflowTask;
 
-/// The handlers of a process, by name, for a worker on one queue. Hand them to
+/// The handlers of a process, by name, for a worker on one queue. Pass them to
 /// [`WorkerOptions::handlers`](queue_core::runtime::WorkerOptions::handlers).
 pub struct Handlers {
     queue: Arc<WorkflowQueue>,
@@ -21,7 +21,7 @@ pub struct Handlers {
 }
 
 impl Handlers {
-    /// No handlers yet, for workers on that queue.
+    /// An empty set of handlers for workers on that queue.
     pub fn of(queue: &Arc<WorkflowQueue>) -> Self {
         Self {
             queue: Arc::clone(queue),
@@ -29,8 +29,8 @@ impl Handlers {
         }
     }
 
-    /// Adds a handler; an earlier one of that name is replaced. It runs on several threads at
-    /// once where several of its tasks do.
+    /// Adds a handler, replacing an earlier one of the same name. It runs on several threads at
+    /// once when several of its tasks run.
     #[must_use]
     pub fn register(
         self,
@@ -60,7 +60,7 @@ impl fmt::Debug for Handlers {
     }
 }
 
-/// A running task in the hands of its handler: the task itself, and what it may do in its workflow.
+/// A running task as its handler sees it: the task itself, and its operations on the workflow.
 #[derive(Debug)]
 pub struct Context<'a> {
     task: &'a HandlerTask,
@@ -73,7 +73,7 @@ impl Context<'_> {
         self.queue
     }
 
-    /// The tasks that this one depends on, with what they wrote.
+    /// The dependencies of this task, with their output.
     ///
     /// # Errors
     /// As [`WorkflowQueue::inputs`].
@@ -82,11 +82,11 @@ impl Context<'_> {
     }
 
     /// Adds tasks to the workflow of this one, all or none, under its claim. They may start at
-    /// once, also while this one still runs; what waits for this one waits for them too if they
-    /// are put [in front of it](WorkflowTask::before).
+    /// once, even while this task runs. The dependents of this task wait for them too if they are
+    /// put [in front of them](WorkflowTask::before).
     ///
-    /// Another attempt adds them again. Give each a [key](queue_core::NewTask::key), and it adds
-    /// those that are missing.
+    /// A later attempt adds them again. Give each a [key](queue_core::NewTask::key), so that only
+    /// missing ones are added.
     ///
     /// # Errors
     /// As [`WorkflowQueue::spawn`].

@@ -1,16 +1,16 @@
-//! What a task depends on.
+//! The dependencies of a task, with their output.
 
 use queue_core::output::Output;
 use queue_core::task::Task;
 use queue_core::workflow::Condition;
 
-/// What a task depends on, as its dependent may read it.
+/// A dependency of a task and its output, as the dependent may read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
     /// The task depended on.
     pub task: Task,
-    /// How it had to end.
+    /// Condition on the dependency's end.
     pub condition: Condition,
-    /// What its last attempt wrote, if anything.
+    /// Output of its last attempt, if any.
     pub output: Option<Output>,
 }

@@ -34,10 +34,10 @@
 //! # }
 //! ```
 //!
-//! Reading order: [`submission`] says what is asked for, `graph` and `upstream` are the pure
-//! half of dependencies, `dispatch` and `workflow` lead every verb to where it is carried out: `plan`
-//! decides, over a `slice` of the rows, and `sqlite` has the statements. [`handlers`] are handed the
-//! engine with their tasks.
+//! Reading order: [`submission`] defines the tasks of a request; `graph` and `upstream` are the
+//! pure part of dependencies; `dispatch` and `workflow` list the verbs. `plan` decides, over a
+//! `slice` of the rows, and `sqlite` has the statements. [`handlers`] receive the engine with their
+//! tasks.
 
 mod attempt;
 mod checked;
@@ -84,5 +84,5 @@ pub use queue_core::workflow::{Condition, Edge};
 pub use sqlite::options::SqliteOptions;
 pub use sqlite::promote::{Promotion, promote_file};
 pub use submission::{
-    Dependency, Dependent, KeyScope, On, OnConflict, Settings, Which, WorkflowTask,
+    Dependency, Dependent, KeyScope, On, OnConflict, Settings, DependentTasks, WorkflowTask,
 };

@@ -1,24 +1,25 @@
-//! Limits: how many may run at once, and how many may start in a period.
+//! Limits: the number of tasks that may run at once, and that may start in a period.
 
 use queue_core::error::{Error, Result};
 use queue_core::task::check_queue_name;
 
 use crate::submission::check_limit_key;
 
-/// What a limit is set on.
+/// The tasks that a limit applies to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LimitKind {
     /// All tasks of a queue.
     Queue(String),
-    /// All tasks with this limit key, in whatever queue.
+    /// All tasks with this limit key, in any queue.
     Key(Vec<u8>),
 }
 
-/// How many may start in a period: `starts` at once, made up for evenly over the period, so that
-/// in no stretch of that length more than twice as many start.
+/// A bound on starts per period. Up to `starts` tasks start at once; after that, starts become
+/// available evenly over the period. So at most twice `starts` tasks start in any stretch of that
+/// length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many; 0 stops the queue.
+    /// Number of starts; 0 stops the queue.
     pub starts: u32,
     /// The period in milliseconds; at least 1.
     pub period_ms: u32,
@@ -27,11 +28,11 @@ pub struct Rate {
 /// A limit as set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// What it is set on.
+    /// The tasks it applies to.
     pub kind: LimitKind,
-    /// How many may run at once; 0 stops them, `None` sets no bound.
+    /// Number of tasks that may run at once; 0 stops them, `None` sets no bound.
     pub concurrency: Option<u32>,
-    /// How many may start in a period; for queues only.
+    /// Starts per period; for queues only.
     pub rate: Option<Rate>,
 }
 

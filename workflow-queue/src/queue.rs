@@ -1,5 +1,5 @@
-//! The engine itself: an open file, what is remembered of it between calls, and how each verb gets
-//! its transaction.
+//! The engine: an open file, what the process remembers of it between calls, and the transaction of
+//! each verb.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,9 +24,9 @@ pub struct WorkflowQueue {
     database: Database,
     due: Mutex<Due>,
     lease: Duration,
-    /// The change counter at which no task ran.
+    /// The change counter at which no task was running.
     at_rest: Mutex<Option<i64>>,
-    /// Whether the file is fast-queue's: it can be read, and asked to be promoted.
+    /// True if the file belongs to fast-queue: it can be read and promoted, but not written.
     unpromoted: bool,
 }
 
@@ -40,11 +40,11 @@ impl WorkflowQueue {
         Self::open_with(path, SqliteOptions::new()?)
     }
 
-    /// Opens the file at `path` as `options` say. One that fast-queue made can be read, but every
-    /// write is refused until it is promoted.
+    /// Opens the file at `path` with `options`. A file of fast-queue can be read, but every write
+    /// is refused until it is promoted.
     ///
     /// # Errors
-    /// [`Error::Unusable`] when the file cannot be used, with what to do; [`Error::Invalid`] for a
+    /// [`Error::Unusable`] if the file cannot be used, with a way out; [`Error::Invalid`] for a
     /// lease shorter than a second or longer than a day.
     pub fn open_with(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         check_lease(options.lease)?;
@@ -63,7 +63,7 @@ impl WorkflowQueue {
         })
     }
 
-    /// The file and what stands around it.
+    /// The open database.
     pub fn database(&self) -> &Database {
         &self.database
     }
@@ -78,22 +78,22 @@ impl WorkflowQueue {
         self.database.sidecar()
     }
 
-    /// How long a claim is held without a heartbeat.
+    /// Duration of a lease without a heartbeat.
     pub(crate) fn lease_duration(&self) -> Duration {
         self.lease
     }
 
-    /// What the last look for due tasks found.
+    /// Result of the last look for due tasks.
     pub(crate) fn due(&self) -> MutexGuard<'_, Due> {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The change counter at which no task ran.
+    /// The change counter at which no task was running.
     pub(crate) fn at_rest(&self) -> MutexGuard<'_, Option<i64>> {
         self.at_rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the file is fast-queue's.
+    /// True if the file belongs to fast-queue.
     pub(crate) fn is_unpromoted(&self) -> bool {
         self.unpromoted
     }
@@ -102,7 +102,7 @@ impl WorkflowQueue {
         self.refusal().map_or(Ok(()), Err)
     }
 
-    /// Why nothing can be written, where the file is fast-queue's.
+    /// The error that refuses a write while the file belongs to fast-queue.
     pub(crate) fn refusal(&self) -> Option<Error> {
         self.unpromoted.then(|| Error::Unusable {
             path: self.database.path().to_owned(),
@@ -113,7 +113,7 @@ impl WorkflowQueue {
         })
     }
 
-    /// Reads what is only in promoted files.
+    /// Runs a query on tables that only promoted files have; for other files, gives the default.
     pub(crate) fn read<T: Default>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T>,
@@ -124,7 +124,7 @@ impl WorkflowQueue {
         self.database.read(query)
     }
 
-    /// Carries out a verb in a write transaction, and wakes as many workers as there is new work for.
+    /// Runs a verb in a write transaction, then wakes one worker for each task that became ready.
     pub(crate) fn write<T, F>(&self, verb: F) -> Result<T>
     where
         T: Send + 'static,
@@ -135,7 +135,8 @@ impl WorkflowQueue {
         Ok(value)
     }
 
-    /// The same for a verb by which tasks may end: those who wait for that are told.
+    /// As [`write`](Self::write), for a verb that may end tasks: the processes that wait for an end
+    /// are told.
     pub(crate) fn write_ends<T, F>(&self, verb: F) -> Result<T>
     where
         T: Send + 'static,
@@ -146,8 +147,8 @@ impl WorkflowQueue {
         Ok(value)
     }
 
-    /// Carries out a verb in a write transaction, and keeps what that learned. Returns how many workers
-    /// are to be woken, too.
+    /// Runs a verb in a write transaction and remembers the queue ids it learned. Also returns the
+    /// number of workers to wake.
     pub(crate) fn transaction<T, F>(&self, mut verb: F) -> Result<(T, usize)>
     where
         T: Send + 'static,
@@ -157,7 +158,8 @@ impl WorkflowQueue {
         let clock = self.database.clock();
         let queue_ids = Arc::clone(self.database.queue_ids());
         let (value, effects) = self.database.write(move |connection| {
-            // Read here, a lease is whole however long the transaction had to wait.
+            // Read inside the transaction: a lease that begins here is whole, however long the
+            // writer waited.
             let mut writing = Writing::new(SqliteSlice::new(connection, &queue_ids, clock.now()));
             let value = verb(&mut writing)?;
             Ok((value, writing.finish()?))
@@ -165,8 +167,8 @@ impl WorkflowQueue {
         Ok((value, self.committed(effects)))
     }
 
-    /// As [`write`](Self::write), in a transaction of the caller's. What it learns is not kept: the
-    /// transaction may yet be rolled back.
+    /// As [`write`](Self::write), in the caller's transaction. Remembers nothing: the transaction
+    /// may yet be rolled back.
     pub(crate) fn write_in<T>(
         &self,
         tx: &Transaction<'_>,
@@ -184,7 +186,8 @@ impl WorkflowQueue {
         ))
     }
 
-    /// Keeps what a transaction learned that has committed. Returns how many workers are to be woken.
+    /// Remembers the queue ids that a committed transaction learned. Returns the number of workers
+    /// to wake.
     pub(crate) fn committed(&self, effects: Effects) -> usize {
         let wakes = effects.wakes();
         self.database.queue_ids().learn(effects.learned);
@@ -195,7 +198,7 @@ impl WorkflowQueue {
         wakes
     }
 
-    /// Wakes so many idle workers, if there are any.
+    /// Wakes up to this many idle workers.
     pub(crate) fn wake(&self, workers: usize) {
         if workers > 0 {
             self.database.coordination().wake(workers);

@@ -1,13 +1,12 @@
-//! The part of a database that one write transaction works on, as the plans of
-//! [`plan`](crate::plan) see it.
+//! The rows that one write transaction works on, as [`plan`](crate::plan) sees them.
 //!
 //! A plan loads a *level* at a time: many ids in, one answer per id out, in the same order. Then it
-//! decides, and writes. Between machines a level is one round trip; so a plan takes as many of them
-//! as what it works on is deep, however much there is of it.
+//! decides, and writes. Over a network a level would be one round trip. So the number of round
+//! trips depends on the depth of the graph, not on its size.
 //!
-//! A write may be executed at once, or kept until the next load or the commit and sent with others;
-//! every load sees the writes before it. Between two loads a plan does not see what it wrote: it
-//! keeps in mind the counters it lowered, the tasks it ended and the slots it gave away.
+//! A write may be executed at once, or kept and sent with others before the next load or at the
+//! commit; every load sees the writes before it. Between two loads a plan does not see its own
+//! writes: it remembers the counters it lowered, the tasks it ended and the slots it gave away.
 
 use std::collections::BTreeMap;
 
@@ -23,35 +22,35 @@ use queue_core::workflow::{Condition, Edge};
 
 use crate::submission::WorkflowTask;
 
-/// The last execution of a task, as its end finds it.
+/// The last execution of a task, as stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Execution {
-    /// The task's state; it runs unless the execution has been settled before.
+    /// The task's state; running, unless the execution was settled before.
     pub(crate) state: State,
     /// The attempt counter.
     pub(crate) attempt: u32,
-    /// What it was at the last retry.
+    /// Value of the attempt counter at the last retry.
     pub(crate) attempt_base: u32,
     /// The crash counter.
     pub(crate) crashes: u32,
-    /// Whether somebody asked for its end.
+    /// True if a cancel was requested.
     pub(crate) cancel_requested: bool,
     /// The task's options.
     pub(crate) options: TaskOptions,
-    /// When it was claimed.
+    /// Time of the claim.
     pub(crate) started_at: Option<Timestamp>,
-    /// When the task fails for not having ended.
+    /// Deadline by which the task must have ended.
     pub(crate) deadline_at: Option<Timestamp>,
-    /// The key whose limit the task falls under.
+    /// The limit key of the task.
     pub(crate) limit_key: Option<Vec<u8>>,
-    /// Whether its lease has run out.
+    /// True if its lease has run out.
     pub(crate) is_expired: bool,
-    /// Whether it counts towards the limit of a queue.
+    /// True if it counts towards the limit of a queue.
     pub(crate) is_gated: bool,
 }
 
 impl Execution {
-    /// The same as a verdict needs it.
+    /// The part of it that a verdict depends on.
     pub(crate) fn running(&self) -> Running<'_> {
         Running {
             attempt: self.attempt,
@@ -63,16 +62,16 @@ impl Execution {
     }
 }
 
-/// How an execution ended, for the task's row.
+/// The end of an execution, for the task's row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conclusion<'a> {
     /// The claim it ran under.
     pub(crate) claim: Claim,
-    /// What becomes of the task.
+    /// The decision about the task.
     pub(crate) verdict: &'a Verdict,
-    /// When the task ended, if it did.
+    /// End of the task, if it has ended.
     pub(crate) finished_at: Option<Timestamp>,
-    /// Whether the worker lost the claim, so that its own settle must be refused.
+    /// True if the worker lost the claim; its own settle is refused then.
     pub(crate) is_lost: bool,
 }
 
@@ -83,79 +82,79 @@ pub(crate) struct EndedAttempt<'a> {
     pub(crate) claim: Claim,
     /// Its number, from 1.
     pub(crate) attempt: u32,
-    /// When it was claimed.
+    /// Time of the claim.
     pub(crate) started_at: Timestamp,
-    /// When it ended.
+    /// End of the attempt.
     pub(crate) finished_at: Timestamp,
-    /// What it made of its task.
+    /// The decision about the task.
     pub(crate) verdict: &'a Verdict,
-    /// The end of its output, where that is kept.
+    /// The end of its output, if kept.
     pub(crate) tail: Option<&'a [u8]>,
 }
 
-/// A task that waits for another.
+/// A dependent that waits for another task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Waiting {
     /// The dependent.
     pub(crate) task: TaskId,
-    /// How the other has to end.
+    /// Condition on the other task's end.
     pub(crate) condition: Condition,
-    /// How many of its dependencies do not hold yet.
+    /// Number of its unmet dependencies.
     pub(crate) pending: u32,
 }
 
-/// A task's row, as far as plans look at it.
+/// The columns of a task's row that plans read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TaskRow {
-    /// Where it stands.
+    /// State of the task.
     pub(crate) state: State,
-    /// The key whose limit it falls under.
+    /// The limit key of the task.
     pub(crate) limit_key: Option<Vec<u8>>,
     /// The worker of its last claim.
     pub(crate) worker: Option<WorkerId>,
-    /// Whether somebody asked for the end of what runs.
+    /// True if a cancel of the running task was requested.
     pub(crate) cancel_requested: bool,
 }
 
-/// A task that is to be inserted.
+/// A task to insert.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewRow<'a> {
-    /// What was asked for.
+    /// The submitted task.
     pub(crate) task: &'a WorkflowTask,
     /// The id of its queue and handler.
     pub(crate) queue: i64,
-    /// Where it stands.
+    /// Initial state.
     pub(crate) state: State,
     /// The workflow it belongs to.
     pub(crate) workflow: Workflow,
     /// The running task that adds it.
     pub(crate) spawner: Option<TaskId>,
-    /// Whether it has dependencies, ended or not.
+    /// True if it has dependencies, ended or not.
     pub(crate) depends: bool,
-    /// Dependencies that have not ended.
+    /// Number of dependencies that have not ended.
     pub(crate) pending: u32,
-    /// A dependency because of which it can never start.
+    /// A dependency that can no longer meet its condition, so that the task never starts.
     pub(crate) never: Option<TaskId>,
 }
 
-/// The workflow of a task that is to be inserted.
+/// The workflow of a task to insert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Workflow {
     /// None.
     #[default]
     None,
-    /// That of a stored task.
+    /// The workflow of a stored task.
     Of(TaskId),
-    /// That of the first task which is inserted with it.
+    /// The workflow of the first task inserted with it.
     New,
 }
 
-/// What became of a task that was to be inserted.
+/// Result of an insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inserted {
-    /// It is stored, under this id.
+    /// The task is stored under this id.
     New(TaskId),
-    /// That task holds its key.
+    /// This task holds the key.
     Taken(TaskId),
 }
 
@@ -164,50 +163,50 @@ pub(crate) enum Inserted {
 pub(crate) struct QueueId {
     /// The id.
     pub(crate) id: i64,
-    /// Whether it is worth remembering once the transaction has committed.
+    /// True if the process should remember it after the commit.
     pub(crate) is_learned: bool,
 }
 
-/// A waiting task whose time is over.
+/// A waiting task past its deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Late {
     /// The task.
     pub(crate) task: TaskId,
-    /// When it fails for not having ended.
+    /// Deadline by which the task must have ended.
     pub(crate) deadline_at: Option<Timestamp>,
-    /// The key whose limit it falls under.
+    /// The limit key of the task.
     pub(crate) limit_key: Option<Vec<u8>>,
 }
 
-/// What a task waits for, and how that has to end.
+/// A task's dependencies and their conditions.
 pub(crate) type Conditions = BTreeMap<TaskId, Condition>;
 
-/// What decides where a task stands once its dependencies hold.
+/// The columns that decide the state of a task once its dependencies are met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Start {
-    /// When it may start.
+    /// Earliest start.
     pub(crate) run_at: Option<Timestamp>,
-    /// The key whose limit it falls under.
+    /// The limit key of the task.
     pub(crate) limit_key: Option<Vec<u8>>,
 }
 
-/// The free slots under a limit key, and the queues whose tasks wait for one.
+/// The free slots under a limit key, and the queues with tasks that wait for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FreeSlots {
-    /// How many more may run under the key than do.
+    /// Number of further tasks that may run under the key.
     pub(crate) free: u64,
-    /// Each queue id with how many of its tasks are offered a slot already.
+    /// Queue ids, each with the number of its tasks that were already offered a slot.
     pub(crate) queues: Vec<(i64, u64)>,
 }
 
-/// Slots to fill with the next tasks of a queue.
+/// Free slots to fill with the next tasks of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opening<'a> {
     /// The limit key.
     pub(crate) key: &'a [u8],
     /// The queue's id.
     pub(crate) queue: i64,
-    /// How many tasks.
+    /// Number of slots.
     pub(crate) tasks: usize,
 }
 
@@ -216,46 +215,45 @@ pub(crate) trait Slice {
     /// The time of the transaction.
     fn now(&self) -> Now;
 
-    /// The execution of each claim; `None` if the claim is not its task's last, or is lost.
+    /// The execution of each claim; `None` if the claim is lost or not the last of its task.
     fn executions(&mut self, claims: &[Claim]) -> Result<Vec<Option<Execution>>>;
-    /// The tasks that still wait for each of these, in the order of their ids.
+    /// The dependents that still wait for each task, in the order of their ids.
     fn waiting_for(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<Waiting>>>;
-    /// The row of each of these; `None` if there is no such task.
+    /// The row of each task; `None` if there is no such task.
     fn rows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskRow>>>;
-    /// The state of each of these, whose ids ascend; `None` if there is no such task.
+    /// The state of each task, whose ids ascend; `None` if there is no such task.
     fn states(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<State>>>;
-    /// What each of these waits or waited for.
+    /// All dependencies of each task, met or not.
     fn dependencies(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<(TaskId, Condition)>>>;
-    /// The tasks that wait or waited for this one.
+    /// All dependents of a task, waiting or not.
     fn dependents(&mut self, task: TaskId) -> Result<Vec<TaskId>>;
-    /// Those that were skipped among the dependents of each of these.
+    /// The skipped dependents of each task.
     fn skipped_dependents(&mut self, tasks: &[TaskId]) -> Result<Vec<Vec<TaskId>>>;
-    /// The workflow of each of these; `None` if there is no such task.
+    /// The workflow of each task; `None` if there is no such task.
     fn workflows(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<TaskId>>>;
-    /// What decides where each of these starts; `None` if there is no such task.
+    /// The start of each task; `None` if there is no such task.
     fn starts(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<Start>>>;
-    /// The free slots under each key; `None` if none is free, or no task waits for one.
+    /// The free slots under each key; `None` if there are none, or no task waits for one.
     fn free_slots(&mut self, keys: &[Vec<u8>]) -> Result<Vec<Option<FreeSlots>>>;
-    /// The next tasks for each opening, in the order in which they are to run.
+    /// The next tasks for each opening, in the order of their claims.
     fn parked(&mut self, openings: &[Opening<'_>]) -> Result<Vec<Vec<TaskId>>>;
-    /// The waiting tasks whose time is over, the first of very many.
+    /// Waiting tasks past their deadline; of very many, the first.
     fn late(&mut self) -> Result<Vec<Late>>;
-    /// The task that holds each of these idempotency keys; `None` if it is free, or its time is over.
+    /// The task that holds each idempotency key; `None` if the key is free or has expired.
     fn key_holders(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<TaskId>>>;
-    /// The id of each queue and handler, made where there is none.
+    /// The id of each queue and handler, created if missing.
     fn queue_ids(&mut self, handler_queues: &[(&str, &str)]) -> Result<Vec<QueueId>>;
-    /// Inserts tasks, under ids that rise in their order, and has those wait that have dependencies.
-    /// One whose key another task holds is left out; a key whose time is over is taken from its
-    /// holder.
+    /// Inserts tasks, under ids that rise in their order; those with dependencies wait. A task
+    /// whose key another task holds is left out; an expired key is taken from its holder.
     fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>>;
 
     /// Stores the edges of tasks that were inserted in this transaction.
     fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()>;
     /// Cancels a waiting task.
     fn cancel(&mut self, task: TaskId) -> Result<()>;
-    /// Asks for the end of a running task.
+    /// Requests the cancel of a running task.
     fn request_cancel(&mut self, task: TaskId) -> Result<()>;
-    /// Says of a cancelled task why it is.
+    /// Stores the reason a task was cancelled.
     fn say_why(&mut self, task: TaskId, why: &str) -> Result<()>;
     /// Fails a waiting task.
     fn fail(&mut self, task: TaskId, reason: Reason) -> Result<()>;
@@ -263,28 +261,29 @@ pub(crate) trait Slice {
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()>;
     /// Records an attempt.
     fn record_attempt(&mut self, attempt: &EndedAttempt<'_>) -> Result<()>;
-    /// Stores what the attempt of that number wrote, in place of the output of the last.
+    /// Stores the output of the attempt of that number, in place of the previous output.
     fn store_output(&mut self, claim: Claim, attempt: u32, output: Option<&Output>) -> Result<()>;
-    /// Has a task wait for so many dependencies that do not hold yet.
+    /// Makes a task wait for this many unmet dependencies.
     fn wait(&mut self, task: TaskId, pending: u32) -> Result<()>;
-    /// Changes how many dependencies a waiting task waits for.
+    /// Changes the number of unmet dependencies of a waiting task.
     fn set_pending(&mut self, task: TaskId, pending: u32) -> Result<()>;
-    /// Notes that a task waits for no dependency, whatever becomes of it.
+    /// Ends a task's wait for dependencies, met or not.
     fn wait_no_more(&mut self, task: TaskId) -> Result<()>;
-    /// Lets a task go on, in this state, that waits for no dependency any more.
+    /// Releases a task into this state once no dependency is open.
     fn release(&mut self, task: TaskId, state: State) -> Result<()>;
-    /// Ends a waiting task because of one it depends on.
+    /// Skips a waiting task because of a dependency.
     fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()>;
-    /// Has a waiting task depend on `all`, which is what it depended on and more.
+    /// Replaces the dependencies of a waiting task with `all`, which includes those it `had`.
     fn add_dependencies(
         &mut self,
         dependent: TaskId,
         had: &Conditions,
         all: &Conditions,
     ) -> Result<()>;
-    /// Has a waiting task wait for so many dependencies, also if it could have been claimed.
+    /// Makes a task that has not started wait for this many unmet dependencies, even if it could be
+    /// claimed.
     fn block(&mut self, task: TaskId, pending: u32) -> Result<()>;
-    /// Re-opens an ended task with fresh budgets, to wait for so many dependencies.
+    /// Re-opens an ended task with fresh budgets; it waits for this many unmet dependencies.
     fn reopen(&mut self, task: TaskId, state: State, pending: u32) -> Result<()>;
     /// Offers a slot to a task that waits for one.
     fn admit(&mut self, task: TaskId) -> Result<()>;

@@ -1,4 +1,4 @@
-//! What is asked for: tasks, what they wait for, and the settings that only this engine knows.
+//! Submissions: tasks, their dependencies, and the settings that only this engine has.
 
 use std::time::Duration;
 
@@ -8,43 +8,44 @@ use queue_core::options::MAX_DURATION_MS;
 use queue_core::task::{MAX_KEY_BYTES, NewTask, TaskId};
 use queue_core::workflow::Condition;
 
-/// Dependencies of one task at most.
+/// Most dependencies of one task.
 pub const MAX_DEPENDENCIES: usize = 1_000_000;
 
-/// A task to enqueue, with what it waits for.
+/// A task to enqueue, with its dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkflowTask {
     /// The task itself.
     pub task: NewTask,
-    /// What goes beyond it.
+    /// The settings that a [`NewTask`] does not have.
     pub settings: Settings,
-    /// What it waits for; it starts once all of it holds.
+    /// Its dependencies; it starts once all conditions are met.
     pub after: Vec<Dependency>,
-    /// What is made to wait for it too.
+    /// Stored tasks that are to wait for it too.
     pub before: Vec<Dependent>,
-    /// The line it was read from, from 1, by which messages call it; else they count the tasks.
+    /// Line of the input it was read from, from 1; messages name it. `None`: messages number the
+    /// tasks.
     pub line: Option<usize>,
 }
 
 /// Stored tasks that are made to wait for a new one. They must not have started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependent {
-    /// Which tasks.
-    pub which: Which,
-    /// How the new one has to end for them.
+    /// The tasks.
+    pub tasks: DependentTasks,
+    /// Condition on the new task's end.
     pub condition: Condition,
 }
 
-/// Which stored tasks are made to wait.
+/// The stored tasks that are made to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// This one.
+pub enum DependentTasks {
+    /// This task.
     Task(TaskId),
-    /// All that wait for the running task that adds the new one, to which alone this is open.
+    /// All tasks that wait for the running task that adds the new one. Only `spawn` accepts it.
     OfSpawner,
 }
 
-impl From<TaskId> for Which {
+impl From<TaskId> for DependentTasks {
     fn from(id: TaskId) -> Self {
         Self::Task(id)
     }
@@ -55,18 +56,18 @@ impl From<TaskId> for Which {
 pub struct Dependency {
     /// The task depended on.
     pub on: On,
-    /// How that task has to end.
+    /// Condition on that task's end.
     pub condition: Condition,
 }
 
-/// Which task is depended on.
+/// The task depended on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum On {
-    /// The one at this place, from 0, of the same submission.
+    /// The task at this index, from 0, of the same submission.
     Index(usize),
-    /// The one of this name in the same submission, which must be the only one.
+    /// The task of this name in the same submission; the name must be unique there.
     Name(String),
-    /// One that is stored already.
+    /// A stored task.
     Task(TaskId),
 }
 
@@ -88,31 +89,32 @@ impl From<usize> for On {
     }
 }
 
-/// Settings beyond those of a [`NewTask`]. [`Default`] is a task of either engine.
+/// Settings that a [`NewTask`] does not have. [`Default`] is a task that either engine could have
+/// enqueued.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// How long the task's idempotency key stays taken.
+    /// Period during which the task's idempotency key stays taken.
     pub key_scope: KeyScope,
-    /// What happens if the key is taken already.
+    /// Behaviour if the key is taken already.
     pub on_conflict: OnConflict,
-    /// The task fails if it has not started so long after it was enqueued or re-opened, or after its
-    /// `run_at` where that is later. Waiting for dependencies counts.
+    /// Time within which the task must start; it fails otherwise. The time runs from the enqueue or
+    /// re-opening, or from its `run_at` if that is later, and includes waiting for dependencies.
     pub start_within: Option<Duration>,
-    /// The task fails if it has not ended so long after that, retries included.
+    /// Time within which the task must end, retries included; it fails otherwise.
     pub finish_within: Option<Duration>,
-    /// The key whose limit it falls under, across all queues; 1 to 1024 bytes.
+    /// The key of its limit, across all queues; 1 to 1024 bytes.
     pub limit_key: Option<Vec<u8>>,
 }
 
-/// How long an idempotency key stays taken by its task.
+/// Period during which an idempotency key stays taken by its task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyScope {
-    /// As long as the task is in the file.
+    /// While the task is in the file.
     #[default]
     Forever,
     /// Until the task has ended.
     WhileUnfinished,
-    /// So long after the task was enqueued.
+    /// For this long after the enqueue of the task.
     For(Duration),
 }
 
@@ -135,10 +137,10 @@ impl KeyScope {
     }
 }
 
-/// What happens to a task whose idempotency key is taken.
+/// Behaviour if the idempotency key of a task is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnConflict {
-    /// It is not enqueued; the answer is the task that holds the key.
+    /// The task is not enqueued; the result is the task that holds the key.
     #[default]
     Existing,
     /// The whole submission is refused.
@@ -161,24 +163,24 @@ impl WorkflowTask {
         self
     }
 
-    /// Makes stored tasks wait for it as well as for what they wait for already.
+    /// Makes stored tasks wait for it, in addition to their other dependencies.
     #[must_use]
-    pub fn before(mut self, which: impl Into<Which>, condition: Condition) -> Self {
+    pub fn before(mut self, tasks: impl Into<DependentTasks>, condition: Condition) -> Self {
         self.before.push(Dependent {
-            which: which.into(),
+            tasks: tasks.into(),
             condition,
         });
         self
     }
 
-    /// Sets what goes beyond a [`NewTask`].
+    /// Sets the settings that a [`NewTask`] does not have.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Checks every limit; the edges are checked where they can be seen together.
+    /// Checks every bound; edges are checked together, for the whole submission.
     pub(crate) fn validate(&self) -> Result<()> {
         self.settings.validate()?;
         if self.after.len() > MAX_DEPENDENCIES {
@@ -223,12 +225,12 @@ impl Settings {
         self.limit_key.as_deref().map_or(Ok(()), check_limit_key)
     }
 
-    /// When a task that may start from `from` on fails for not having ended.
+    /// Deadline by which a task that may start at `from` must have ended.
     pub(crate) fn deadline_at(&self, from: Timestamp) -> Option<Timestamp> {
         self.finish_within.map(|duration| from.after(duration))
     }
 
-    /// When it fails for not having started, or not having ended.
+    /// Earliest moment at which the waiting task fails: the deadline of its start or of its end.
     pub(crate) fn expires_at(&self, from: Timestamp) -> Option<Timestamp> {
         let start = self.start_within.map(|duration| from.after(duration));
         start.into_iter().chain(self.deadline_at(from)).min()

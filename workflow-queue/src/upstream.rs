@@ -1,4 +1,4 @@
-//! A task's dependencies as one value: what `queue_upstream.tasks` holds. Pure.
+//! A task's dependencies as one value, the content of `queue_upstream.tasks`. Pure.
 //!
 //! Each edge is a variable-length number (seven bits a byte, the lowest first): the distance from
 //! the dependent's id down to the dependency's, with its sign in the lowest bit, above three bits
@@ -8,7 +8,7 @@ use queue_core::error::{Error, Result};
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
 
-/// Where the last byte of the longest number begins: 64 bits of distance above three of condition.
+/// Shift of the last byte of the longest number: 64 bits of distance above three of condition.
 const LAST_SHIFT: u32 = 63;
 
 /// The stored form of a task's dependencies.
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_edge_is_stored_as_is_refused() {
+    fn bytes_that_encode_no_edge_are_refused() {
         let longest = encode(TaskId(0), [(TaskId(i64::MIN), Condition::Any)]);
         assert_eq!(longest.len(), 10);
         let (last, rest) = longest.split_last().unwrap();

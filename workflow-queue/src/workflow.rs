@@ -1,4 +1,4 @@
-//! The verbs that this engine has alone.
+//! The verbs of this engine alone.
 
 use queue_core::claim::Claim;
 use queue_core::coordination::Wake;
@@ -20,17 +20,19 @@ use crate::submission::WorkflowTask;
 
 impl WorkflowQueue {
     /// Makes a workflow durable, all or none, and wakes workers. A task whose key is taken is not
-    /// enqueued and what it waits for is not added; what depends on it then depends on the task
-    /// that holds the key. A workflow that depends on stored tasks is part of the first one's.
+    /// enqueued and its dependencies are not added; its dependents then depend on the task that
+    /// holds the key. If the workflow depends on stored tasks, it joins the workflow of the first
+    /// of them.
     ///
     /// # Errors
-    /// [`Error::Invalid`](queue_core::Error::Invalid) for a task or edge that breaks a limit, a cycle, a name or place that is
-    /// not there; [`Error::NotFound`](queue_core::Error::NotFound) for a dependency on a task that is not stored (any more).
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a task or edge that breaks a limit, a
+    /// cycle, or an unknown name or index; [`Error::NotFound`](queue_core::Error::NotFound) for a
+    /// dependency on a task that is not stored (any more).
     pub fn enqueue_workflow(&self, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
         enqueue::enqueue(self, Submission::workflow(tasks, None)?)
     }
 
-    /// As [`enqueue_workflow`](Self::enqueue_workflow) within the caller's transaction. Fire the
+    /// As [`enqueue_workflow`](Self::enqueue_workflow), within the caller's transaction. Fire the
     /// wake after the commit.
     ///
     /// # Errors
@@ -43,12 +45,13 @@ impl WorkflowQueue {
         enqueue::enqueue_in(self, tx, &Submission::workflow(tasks, None)?)
     }
 
-    /// Adds tasks to the workflow of a running task, under its claim: if that is lost, nothing is
-    /// added. Waiting tasks of the same workflow can be made to wait for them
-    /// ([`WorkflowTask::before`]); `links` make them wait for each other. They must not have started.
+    /// Adds tasks to the workflow of a running task, under its claim; if the claim is lost, nothing
+    /// is added. Waiting tasks of the same workflow can be made to wait for the new ones
+    /// ([`WorkflowTask::before`]) and, with `links`, for each other. They must not have started.
     ///
     /// # Errors
-    /// [`Error::ClaimLost`](queue_core::Error::ClaimLost); otherwise as [`enqueue_workflow`](Self::enqueue_workflow) and
+    /// [`Error::ClaimLost`](queue_core::Error::ClaimLost); otherwise as
+    /// [`enqueue_workflow`](Self::enqueue_workflow) and
     /// [`add_dependencies`](Self::add_dependencies).
     pub fn spawn(
         &self,
@@ -63,19 +66,20 @@ impl WorkflowQueue {
         enqueue::enqueue(self, submission)
     }
 
-    /// Makes waiting tasks wait for others too. One that could be claimed is blocked again; one
-    /// whose new condition can no longer hold is skipped.
+    /// Makes waiting tasks wait for further tasks. A task that could be claimed is blocked again; a
+    /// task whose new condition can no longer be met is skipped.
     ///
     /// # Errors
-    /// [`Error::Invalid`](queue_core::Error::Invalid) for a dependent that runs or has ended, and for an edge that closes a
-    /// cycle; [`Error::NotFound`](queue_core::Error::NotFound) for a task that is not stored. Nothing is added then.
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a dependent that runs or has ended, and
+    /// for an edge that closes a cycle; [`Error::NotFound`](queue_core::Error::NotFound) for a task
+    /// that is not stored. In both cases nothing is added.
     pub fn add_dependencies(&self, links: Vec<Edge>) -> Result<()> {
         enqueue::enqueue(self, Submission::links(links)).map(drop)
     }
 
-    /// Re-opens ended tasks, and what was skipped because of them, and so on down, all in one
-    /// transaction. Of very many, let others write in between with
-    /// [`plan_retry`](Queue::plan_retry).
+    /// Re-opens ended tasks and all tasks below them that were skipped because of them, in one
+    /// transaction. For very many tasks use [`plan_retry`](Queue::plan_retry), which lets others
+    /// write between its steps.
     ///
     /// # Errors
     /// As [`retry`](Queue::retry).
@@ -92,7 +96,7 @@ impl WorkflowQueue {
         self.read(|connection| attempts::attempts(connection, id))
     }
 
-    /// What is known of a task beyond [`get`](Queue::get); `None` if there is no such task.
+    /// The properties of a task beyond [`get`](Queue::get); `None` if there is no such task.
     ///
     /// # Errors
     /// Those of every reading method.
@@ -100,7 +104,7 @@ impl WorkflowQueue {
         self.read(|connection| facts::details(connection, id))
     }
 
-    /// The tasks that a task added while it ran, oldest first.
+    /// The tasks that a task added while it ran, the oldest first.
     ///
     /// # Errors
     /// Those of every reading method.
@@ -108,8 +112,8 @@ impl WorkflowQueue {
         self.read(|connection| facts::spawned(connection, id))
     }
 
-    /// The tasks that a task depends on, with what they wrote: a prune leaves them until it has
-    /// ended. One that was pruned afterwards is left out.
+    /// The dependencies of a task, with their output. Prune keeps them until the task has ended.
+    /// Dependencies pruned later are left out.
     ///
     /// # Errors
     /// Those of every reading method, and when a log file cannot be read.
@@ -129,7 +133,7 @@ impl WorkflowQueue {
         Ok(inputs.collect())
     }
 
-    /// The edges from those that wait or waited for a task.
+    /// The edges from all dependents of a task, waiting or not.
     ///
     /// # Errors
     /// Those of every reading method.
@@ -143,19 +147,19 @@ impl WorkflowQueue {
         Ok(found.into_iter().map(edge).collect())
     }
 
-    /// Sets a limit, from the next claim on; what runs already is left running. One without bounds
-    /// is removed.
+    /// Sets a limit, from the next claim on; running tasks go on. A limit without bounds is
+    /// removed.
     ///
     /// # Errors
-    /// [`Error::Invalid`](queue_core::Error::Invalid) for a name or key that breaks a limit, a rate on a key, a rate finer than
-    /// one start in a microsecond.
+    /// [`Error::Invalid`](queue_core::Error::Invalid) for a name or key that breaks a limit, a rate
+    /// on a key, or a rate finer than one start in a microsecond.
     pub fn set_limit(&self, limit: &Limit) -> Result<()> {
         limit.validate(|name| self.knows_queue(name))?;
         let limit = limit.clone();
         self.write(move |writing| writing.set_limit(&limit))
     }
 
-    /// Every limit that is set.
+    /// All limits.
     ///
     /// # Errors
     /// Those of every reading method.

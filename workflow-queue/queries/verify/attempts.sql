@@ -1,5 +1,4 @@
--- Attempts are of tasks that are there, under tokens that these gave out, and no number is left
--- out.
+-- Attempts belong to stored tasks and carry tokens that those gave out; no number is missing.
 SELECT 'attempt ' || a.attempt || ' of task ' || a.task || ' under token ' || a.token
        || iif(t.id IS NULL, ': there is no such task',
               iif(a.token > t.token, ': there is no such claim', ' does not follow the one before'))

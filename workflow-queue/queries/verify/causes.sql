@@ -1,4 +1,5 @@
--- Exactly what was skipped has a cause, and what was added by a task is in that task's workflow.
+-- Exactly the skipped tasks have a cause; an added task is in the workflow of the task that added
+-- it.
 SELECT 'task ' || id || ' in state ' || state
        || iif((state = 7) <> (cause IS NOT NULL), ' has a cause or none', ' is in no workflow')
 FROM queue_tasks

@@ -1,4 +1,4 @@
--- Whoever waits for dependencies has a row that says for how many; nobody else has one.
+-- Exactly the tasks that wait for dependencies have a row with their number.
 WITH open AS (
     SELECT d.dependent, count(*) AS tasks
     FROM queue_dependencies AS d JOIN queue_tasks AS t ON t.id = d.task

@@ -1,4 +1,4 @@
--- Both ends of an edge are there: a prune takes the edges along.
+-- Both ends of an edge exist: prune deletes the edges of a task with it.
 SELECT 'the edge from task ' || d.task || ' to task ' || d.dependent || ' has no end or no meaning'
 FROM queue_dependencies AS d
 LEFT JOIN queue_tasks AS t ON t.id = d.task

@@ -1,4 +1,4 @@
--- What runs of a limited queue counts towards its limit, and nothing else does.
+-- Exactly the running tasks of a limited queue count towards its limit.
 SELECT 'task ' || t.id || ' counts towards limit ' || coalesce(t.gate, 'none') || ', not '
        || iif(t.state = 3, coalesce(l.id, 'none'), 'none')
 FROM queue_tasks AS t

@@ -1,3 +1,3 @@
--- Every key that a task waits for.
+-- All keys that tasks wait for.
 SELECT DISTINCT limit_key FROM queue_tasks INDEXED BY queue_tasks_keyed
 WHERE limit_key IS NOT NULL AND unmet = 0 AND state BETWEEN 1 AND 3 AND state = 1

@@ -1,4 +1,5 @@
--- What has to succeed first has: a success is for good, so this holds also after every retry.
+-- A dependency that has to succeed has succeeded: a success is final, so this holds after every retry
+-- too.
 SELECT 'task ' || d.dependent || ' did not wait for the success of task ' || d.task
 FROM queue_dependencies AS d
 CROSS JOIN queue_tasks AS t ON t.id = d.task

@@ -1,6 +1,6 @@
--- A task succeeds once, under its last claim. What fast-queue ended before a promotion has no row,
--- so where there was one, which is later than the file, only rows are judged; and so is what ended
--- in the very millisecond of both.
+-- A task succeeds once, under its last claim. A task that fast-queue ended before a promotion has no
+-- row. So after a promotion, whose time is later than the creation of the file, only rows are checked;
+-- the same holds for tasks that ended in the very millisecond of both.
 SELECT 'task ' || a.task || ' has ' || count(*) || ' successes and is in state '
        || coalesce(t.state, 'none')
 FROM queue_attempts AS a LEFT JOIN queue_tasks AS t ON t.id = a.task

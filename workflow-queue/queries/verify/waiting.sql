@@ -1,5 +1,5 @@
--- A blocked task waits for dependencies or for a limit, and nothing else waits for dependencies;
--- one that was cancelled keeps the mark.
+-- A blocked task waits for dependencies or for a limit, and no other task waits for dependencies; a
+-- cancelled task keeps the mark.
 SELECT 'task ' || id || ' in state ' || state || ' is to wait for '
        || iif(unmet, 'dependencies', 'nothing')
 FROM queue_tasks

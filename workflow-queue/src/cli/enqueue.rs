@@ -18,7 +18,7 @@ use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use workflow_queue::{
-    Dependency, Dependent, KeyScope, On, OnConflict, Settings, Which, WorkflowQueue, WorkflowTask,
+    Dependency, Dependent, KeyScope, On, OnConflict, Settings, DependentTasks, WorkflowQueue, WorkflowTask,
 };
 
 /// Enqueue a command, or many from standard input
@@ -233,16 +233,16 @@ impl More {
     fn dependents(&self, queue: &WorkflowQueue) -> Result<Vec<Dependent>> {
         let mut dependents = Vec::new();
         for Before { tasks, condition } in &self.before {
-            let dependent = |which| Dependent {
-                which,
+            let dependent = |tasks| Dependent {
+                tasks,
                 condition: *condition,
             };
             let Some(tasks) = tasks else {
-                dependents.push(dependent(Which::OfSpawner));
+                dependents.push(dependent(DependentTasks::OfSpawner));
                 continue;
             };
             select::visit(queue, tasks, &[], |ids| {
-                dependents.extend(ids.iter().map(|id| dependent(Which::Task(*id))));
+                dependents.extend(ids.iter().map(|id| dependent(DependentTasks::Task(*id))));
                 Ok(())
             })?;
         }

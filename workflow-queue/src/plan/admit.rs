@@ -1,9 +1,9 @@
-//! Admission: the slots that a transaction freed go to those that wait for them.
+//! Admission: hands the slots that a transaction freed to the tasks that wait for them.
 //!
-//! A task under a limit key is blocked until it is admitted: of each queue as many can be claimed
-//! as there are free slots, so no claim ever meets more than that. Several queues may be offered
-//! the same slot, since one of them may have no worker; the claim that comes too late puts its task
-//! back.
+//! A task under a limit key is blocked until it is admitted. Each queue has at most as many
+//! admitted tasks as there are free slots, so no claim ever reads more than that. Several queues
+//! may be offered the same slot, since one of them may have no worker; the claim that comes second
+//! blocks its task again.
 
 use std::mem;
 
@@ -13,7 +13,7 @@ use super::writing::Writing;
 use crate::slice::{Opening, Slice};
 
 impl<S: Slice> Writing<S> {
-    /// Admits the next of those that wait for the keys whose slots this transaction freed.
+    /// Admits the next tasks that wait for the keys whose slots this transaction freed.
     pub(crate) fn admit_freed(&mut self) -> Result<()> {
         if self.freed.is_empty() {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Cancel: waiting tasks end at once, and what depends on them follows; of running ones the end is
-//! asked for.
+//! Cancel: ends waiting tasks at once, and their dependents with them; requests the end of running
+//! ones.
 
 use std::collections::BTreeSet;
 
@@ -12,16 +12,16 @@ use super::ended::{Cascade, End};
 use super::writing::Writing;
 use crate::slice::{Slice, TaskRow};
 
-/// What this cancel did so far.
+/// The changes this cancel has made so far.
 #[derive(Default)]
-struct Done {
+struct Progress {
     cancelled: BTreeSet<TaskId>,
     asked: BTreeSet<TaskId>,
 }
 
 impl<S: Slice> Writing<S> {
-    /// Cancels tasks, one after the other: one that an earlier of them is the end of is refused. Those
-    /// that are cancelled then keep `why`.
+    /// Cancels tasks one after the other, as single cancels would: a task skipped because of an
+    /// earlier one is refused. Every cancelled task gets the reason `why`.
     pub(crate) fn cancel(&mut self, ids: &[TaskId], why: Option<&str>) -> Result<Vec<Change>> {
         let rows = self.slice.rows(ids)?;
         let waits = |row: &Option<TaskRow>| row.as_ref().is_some_and(|row| row.state.is_waiting());
@@ -32,11 +32,11 @@ impl<S: Slice> Writing<S> {
             .map(|id| (id, State::Cancelled))
             .collect();
         let mut cascade = Cascade::load(&mut self.slice, &ends)?;
-        let mut done = Done::default();
+        let mut progress = Progress::default();
         let mut changes = Vec::with_capacity(ids.len());
         for (id, row) in ids.iter().zip(rows) {
             let change = match row {
-                Some(row) => self.cancel_one(*id, row, &mut cascade, &mut done)?,
+                Some(row) => self.cancel_one(*id, row, &mut cascade, &mut progress)?,
                 None => Change::NotFound,
             };
             changes.push(change);
@@ -65,9 +65,9 @@ impl<S: Slice> Writing<S> {
         id: TaskId,
         row: TaskRow,
         cascade: &mut Cascade,
-        done: &mut Done,
+        progress: &mut Progress,
     ) -> Result<Change> {
-        let state = if done.cancelled.contains(&id) {
+        let state = if progress.cancelled.contains(&id) {
             State::Cancelled
         } else if cascade.has_ended(id) {
             State::Skipped
@@ -80,14 +80,14 @@ impl<S: Slice> Writing<S> {
                 self.slice.wait_no_more(id)?;
                 self.freed.extend(row.limit_key);
                 cascade.end_waiting(&mut self.slice, id, State::Cancelled)?;
-                done.cancelled.insert(id);
+                progress.cancelled.insert(id);
                 Change::Done(State::Cancelled)
             }
             State::Running => {
                 let worker = row.worker.ok_or_else(|| Error::Bug {
                     what: format!("task {id} runs without a worker"),
                 })?;
-                if row.cancel_requested || !done.asked.insert(id) {
+                if row.cancel_requested || !progress.asked.insert(id) {
                     Change::AlreadyRequested(worker)
                 } else {
                     self.slice.request_cancel(id)?;
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tasks_are_cancelled_together_as_they_are_one_by_one(
+        fn cancelling_tasks_together_equals_cancelling_them_one_by_one(
             edges in memory::edges(),
             ids in prop::collection::vec(1..16_i64, 1..12),
         ) {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependent_that_the_first_forbids_is_refused() {
+    fn a_dependent_skipped_by_an_earlier_cancel_is_refused() {
         let mut rows = Memory::default();
         rows.add(1, State::Queued);
         rows.depend(2, 1, Condition::Success);

@@ -1,10 +1,10 @@
-//! The ends of tasks, carried to those that wait for them.
+//! The ends of tasks, and their consequences for dependents.
 //!
-//! First everything is loaded that the ends can reach, a level of dependents at a time: whoever
-//! would be skipped, then whoever waits for those. Then the ends are carried on one after the
-//! other, each all the way down, as if nothing else had happened at the same time: which end a
-//! dependent is skipped for does not depend on what else is in the batch. Counters are written once
-//! each, however many ends lower them.
+//! First the plan loads all that the ends can reach, a level at a time: the dependents that would
+//! be skipped, then their dependents. Then it applies the ends one after the other, each down to
+//! its last consequence, as if nothing else happened at the same time. So the cause for which a
+//! dependent is skipped does not depend on the rest of the batch. Each counter is written once,
+//! however many ends lower it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,28 +19,28 @@ use crate::slice::{Slice, Waiting};
 /// A task with the state it ended in.
 pub(crate) type End = (TaskId, State);
 
-/// What ends can reach, and what they did so far.
+/// The tasks that ends can reach, and the consequences so far.
 #[derive(Debug, Default)]
 pub(crate) struct Cascade {
-    /// The tasks that wait for each, until that has ended.
+    /// The waiting dependents of each task, until that task has ended.
     waiting: BTreeMap<TaskId, Vec<Waiting>>,
-    /// What became of those.
-    fates: BTreeMap<TaskId, Fate>,
+    /// The state of each dependent reached so far.
+    dependents: BTreeMap<TaskId, DependentState>,
 }
 
-/// What became of a dependent.
+/// State of a dependent while ends are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It waits for so many dependencies.
+enum DependentState {
+    /// It waits for this many dependencies.
     Waits(u32),
-    /// All its dependencies hold.
+    /// All its dependencies are met.
     Released,
     /// It ended itself.
     Ended,
 }
 
 impl Cascade {
-    /// Loads what can be reached if these tasks end so, or are skipped because of each other.
+    /// Loads all that can be reached if these tasks end so, or are skipped because of each other.
     pub(crate) fn load(slice: &mut impl Slice, ends: &[End]) -> Result<Self> {
         let mut cascade = Self::default();
         let mut skipped = BTreeSet::new();
@@ -66,36 +66,36 @@ impl Cascade {
         Ok(cascade)
     }
 
-    /// As [`end`](Self::end) of a task that waits itself: no later end means anything to it.
+    /// As [`end`](Self::end), for a task that waits itself: later ends no longer affect it.
     pub(crate) fn end_waiting(
         &mut self,
         slice: &mut impl Slice,
         task: TaskId,
         state: State,
     ) -> Result<()> {
-        self.fates.insert(task, Fate::Ended);
+        self.dependents.insert(task, DependentState::Ended);
         self.end(slice, task, state)
     }
 
-    /// Carries the end of a task to those that wait for it, and on from those that are skipped.
+    /// Applies the end of a task to its dependents, and to those of every dependent skipped by it.
     pub(crate) fn end(&mut self, slice: &mut impl Slice, task: TaskId, state: State) -> Result<()> {
-        if let Some(fate) = self.fates.get_mut(&task) {
-            *fate = Fate::Ended;
+        if let Some(dependent_state) = self.dependents.get_mut(&task) {
+            *dependent_state = DependentState::Ended;
         }
         let mut work = vec![(task, state)];
         while let Some((task, state)) = work.pop() {
             for dependent in self.waiting.remove(&task).unwrap_or_default() {
-                let fate = self.fates.entry(dependent.task);
-                let fate = fate.or_insert(Fate::Waits(dependent.pending));
-                let Fate::Waits(pending) = *fate else {
+                let dependent_state = self.dependents.entry(dependent.task);
+                let dependent_state = dependent_state.or_insert(DependentState::Waits(dependent.pending));
+                let DependentState::Waits(pending) = *dependent_state else {
                     continue;
                 };
                 match dependent.condition.standing(state) {
                     Standing::Open => {}
-                    Standing::Met if pending > 1 => *fate = Fate::Waits(pending - 1),
-                    Standing::Met => *fate = Fate::Released,
+                    Standing::Met if pending > 1 => *dependent_state = DependentState::Waits(pending - 1),
+                    Standing::Met => *dependent_state = DependentState::Released,
                     Standing::Impossible => {
-                        *fate = Fate::Ended;
+                        *dependent_state = DependentState::Ended;
                         slice.skip(dependent.task, task)?;
                         work.push((dependent.task, State::Skipped));
                     }
@@ -105,19 +105,19 @@ impl Cascade {
         Ok(())
     }
 
-    /// Whether a waiting task has ended by what was carried on so far.
+    /// True if the ends applied so far have ended this waiting task.
     pub(crate) fn has_ended(&self, task: TaskId) -> bool {
-        self.fates.get(&task) == Some(&Fate::Ended)
+        self.dependents.get(&task) == Some(&DependentState::Ended)
     }
 
-    /// Writes what became of those that go on. Returns those that were skipped.
+    /// Writes the counters, and releases the tasks that no longer wait. Returns the skipped tasks.
     pub(crate) fn finish<S: Slice>(self, writing: &mut Writing<S>) -> Result<Vec<TaskId>> {
         let (mut released, mut skipped) = (Vec::new(), Vec::new());
-        for (task, fate) in self.fates {
-            match fate {
-                Fate::Waits(pending) => writing.slice.set_pending(task, pending)?,
-                Fate::Released => released.push(task),
-                Fate::Ended => skipped.push(task),
+        for (task, dependent_state) in self.dependents {
+            match dependent_state {
+                DependentState::Waits(pending) => writing.slice.set_pending(task, pending)?,
+                DependentState::Released => released.push(task),
+                DependentState::Ended => skipped.push(task),
             }
         }
         writing.release(&released)?;
@@ -126,7 +126,7 @@ impl Cascade {
 }
 
 impl<S: Slice> Writing<S> {
-    /// Carries ends on, in this order. Returns the tasks that are skipped for them.
+    /// Applies ends, in this order. Returns the tasks that are skipped because of them.
     pub(crate) fn ended(&mut self, ends: &[End]) -> Result<Vec<TaskId>> {
         if ends.is_empty() {
             return Ok(Vec::new());
@@ -141,7 +141,7 @@ impl<S: Slice> Writing<S> {
         cascade.finish(self)
     }
 
-    /// Lets tasks go on whose last dependency holds.
+    /// Releases tasks whose last dependency is met.
     pub(crate) fn release(&mut self, tasks: &[TaskId]) -> Result<()> {
         if tasks.is_empty() {
             return Ok(());
@@ -160,8 +160,8 @@ impl<S: Slice> Writing<S> {
     }
 }
 
-/// How a dependency stands for a task that ended in `state`. One that was pruned held, unless the
-/// task was skipped: then it may have been the reason.
+/// Standing of a dependency for a task that ended in `state`. A pruned dependency counts as met,
+/// unless the task was skipped: then it may have been the cause.
 pub(crate) fn standing(found: Option<State>, condition: Condition, state: State) -> Standing {
     match found {
         Some(found) => condition.standing(found),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn of_ends_in_one_batch_the_first_that_forbids_a_dependent_is_its_cause() {
+    fn a_dependent_is_skipped_because_of_the_first_end_in_the_batch() {
         let mut rows = Memory::default();
         for task in 1..=3 {
             rows.run(task);
@@ -255,7 +255,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ends_in_one_batch_do_what_they_do_one_by_one(
+        fn ends_in_one_batch_equal_ends_one_by_one(
             edges in memory::edges(),
             ends in prop::collection::vec((1..16_i64, any::<bool>()), 1..12),
         ) {

@@ -1,4 +1,4 @@
-//! Enqueue: tasks, what they wait for, and edges between stored tasks.
+//! Enqueue: adds tasks with their dependencies, and edges between stored tasks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,26 +16,26 @@ use crate::graph::{self, Node};
 use crate::slice::{Inserted, NewRow, Slice, Workflow};
 use crate::submission::{OnConflict, WorkflowTask};
 
-/// Where a task of a submission starts, beyond what it says of itself.
+/// The first state of a submitted task, as its dependencies decide it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Begin {
-    /// Dependencies that have not ended.
+struct FirstState {
+    /// Number of dependencies that have not ended.
     pending: u32,
-    /// A dependency because of which it can never start.
+    /// A dependency that can no longer meet its condition, so that the task never starts.
     never: Option<TaskId>,
-    /// Whether it has dependencies, ended or not.
+    /// True if it has dependencies, ended or not.
     depends: bool,
 }
 
 impl<S: Slice> Writing<S> {
-    /// Carries out a submission.
+    /// Enqueues a submission.
     pub(crate) fn enqueue(&mut self, submission: &Submission) -> Result<Vec<Enqueued>> {
         let workflow = self.workflow(submission)?;
-        // Read first: the new tasks may wait for the spawner too.
+        // Read before the insert: the new tasks may wait for the spawner too.
         let held = self.waiting_for_spawner(submission)?;
         let enqueued = if submission.edges.is_empty() {
             let tasks: Vec<&WorkflowTask> = submission.tasks.iter().collect();
-            self.insert(submission, workflow, &tasks, |_| Begin::default())?
+            self.insert(submission, workflow, &tasks, |_| FirstState::default())?
         } else {
             self.insert_graph(submission, workflow)?
         };
@@ -49,8 +49,8 @@ impl<S: Slice> Writing<S> {
         Ok(enqueued)
     }
 
-    /// The workflow the tasks belong to: the spawner's, that of the first stored task they depend on,
-    /// or their own.
+    /// The workflow of the tasks: the spawner's, that of the first stored task they depend on, or a
+    /// new one.
     fn workflow(&mut self, submission: &Submission) -> Result<Workflow> {
         let stored = submission.edges.iter().filter_map(|edge| match edge.on {
             Node::Stored(task) => Some(task),
@@ -88,11 +88,12 @@ impl<S: Slice> Writing<S> {
     ) -> Result<Vec<Enqueued>> {
         let known = self.known(&submission.tasks)?;
         let edges = resolve(&submission.tasks, &submission.edges, &known)?;
-        let begins = self.begins(&submission.tasks, &edges)?;
-        // Asked for again, the key of one that is skipped from the start would have lapsed.
+        let first_states = self.first_states(&submission.tasks, &edges)?;
+        // Chosen before the insert: after it, the key of a task that is skipped from the start has
+        // expired.
         let places: Vec<usize> = (0..known.len()).filter(|at| known[*at].is_none()).collect();
         let tasks: Vec<&WorkflowTask> = places.iter().map(|at| &submission.tasks[*at]).collect();
-        let inserted = self.insert(submission, workflow, &tasks, |at| begins[places[at]])?;
+        let inserted = self.insert(submission, workflow, &tasks, |at| first_states[places[at]])?;
         let mut inserted = inserted.into_iter();
         let mut enqueued: Vec<Enqueued> = Vec::with_capacity(known.len());
         for (task, known) in submission.tasks.iter().zip(&known) {
@@ -118,15 +119,15 @@ impl<S: Slice> Writing<S> {
             condition: edge.condition,
         });
         self.slice.store_edges(stored.collect())?;
-        let begun = enqueued.iter().zip(&begins);
-        let skipped = begun.filter(|(one, begin)| begin.never.is_some() && !one.existed);
+        let inserted = enqueued.iter().zip(&first_states);
+        let skipped = inserted.filter(|(one, first)| first.never.is_some() && !one.existed);
         let ends: Vec<End> = skipped.map(|(one, _)| (one.id, State::Skipped)).collect();
         self.ended(&ends)?;
         Ok(enqueued)
     }
 
-    /// Where each task begins, by how those stand that it depends on.
-    fn begins(&mut self, tasks: &[WorkflowTask], edges: &[graph::Edge]) -> Result<Vec<Begin>> {
+    /// The first state of each task, from the states of its dependencies.
+    fn first_states(&mut self, tasks: &[WorkflowTask], edges: &[graph::NewEdge]) -> Result<Vec<FirstState>> {
         let stored = edges.iter().filter_map(|edge| match edge.on {
             Node::Stored(task) => Some(task),
             Node::Place(_) => None,
@@ -139,12 +140,12 @@ impl<S: Slice> Writing<S> {
             let states = self.slice.states(&stored)?;
             stored.into_iter().zip(states).collect()
         };
-        let mut begins = vec![Begin::default(); tasks.len()];
+        let mut first_states = vec![FirstState::default(); tasks.len()];
         for edge in edges {
-            let begin = &mut begins[edge.dependent];
-            begin.depends = true;
+            let first = &mut first_states[edge.dependent];
+            first.depends = true;
             let Node::Stored(on) = edge.on else {
-                begin.pending += 1;
+                first.pending += 1;
                 continue;
             };
             let Some(state) = states.get(&on).copied().flatten() else {
@@ -154,15 +155,16 @@ impl<S: Slice> Writing<S> {
                 )));
             };
             match edge.condition.standing(state) {
-                Standing::Open => begin.pending += 1,
+                Standing::Open => first.pending += 1,
                 Standing::Met => {}
-                Standing::Impossible => begin.never = begin.never.or(Some(on)),
+                Standing::Impossible => first.never = first.never.or(Some(on)),
             }
         }
-        Ok(begins)
+        Ok(first_states)
     }
 
-    /// Of each task, where it stands already, if its key is taken or another here has the same.
+    /// The node that already holds each task's key: a stored task, or an earlier one of the
+    /// submission.
     fn known(&mut self, tasks: &[WorkflowTask]) -> Result<Vec<Option<Node>>> {
         let mut known = vec![None; tasks.len()];
         let mut first: HashMap<&[u8], usize> = HashMap::new();
@@ -193,13 +195,13 @@ impl<S: Slice> Writing<S> {
         Ok(known)
     }
 
-    /// Inserts tasks in this order, each where it begins, unless their keys are taken.
+    /// Inserts tasks in this order, each in its first state, unless their keys are taken.
     fn insert(
         &mut self,
         submission: &Submission,
         workflow: Workflow,
         tasks: &[&WorkflowTask],
-        begin: impl Fn(usize) -> Begin,
+        first_state: impl Fn(usize) -> FirstState,
     ) -> Result<Vec<Enqueued>> {
         if tasks.is_empty() {
             return Ok(Vec::new());
@@ -210,11 +212,11 @@ impl<S: Slice> Writing<S> {
         let rows = tasks.iter().zip(queues).enumerate();
         let rows: Vec<NewRow<'_>> = rows
             .map(|(at, (task, queue))| {
-                let Begin {
+                let FirstState {
                     pending,
                     never,
                     depends,
-                } = begin(at);
+                } = first_state(at);
                 let is_due = task.task.run_at.is_none_or(|at| at <= now);
                 let state = if never.is_some() {
                     State::Skipped
@@ -249,7 +251,7 @@ impl<S: Slice> Writing<S> {
         Ok(enqueued)
     }
 
-    /// The id of each task's queue and handler; tasks of one often follow each other.
+    /// The queue id of each task; a run of tasks with one queue and handler is looked up once.
     fn queues(&mut self, tasks: &[&WorkflowTask]) -> Result<Vec<i64>> {
         let mut handler_queues: Vec<(&str, &str)> = Vec::new();
         let mut index_of = Vec::with_capacity(tasks.len());
@@ -279,7 +281,7 @@ impl<S: Slice> Writing<S> {
         Ok(index_of.into_iter().map(|at| ids[at].id).collect())
     }
 
-    /// What an inserted task leaves to do.
+    /// Notes the work that an inserted task leaves for after the commit.
     fn account(&mut self, row: &NewRow<'_>) {
         let (state, settings) = (row.state, &row.task.settings);
         let effects = &mut self.effects;
@@ -293,7 +295,7 @@ impl<S: Slice> Writing<S> {
     }
 }
 
-/// The answer to a task whose key is taken.
+/// The result for a task whose key is taken.
 fn existing(task: &WorkflowTask, id: TaskId) -> Result<Enqueued> {
     match task.settings.on_conflict {
         OnConflict::Existing => Ok(Enqueued { id, existed: true }),
@@ -306,8 +308,8 @@ fn existing(task: &WorkflowTask, id: TaskId) -> Result<Enqueued> {
     }
 }
 
-/// A refused edge in which the tasks of the submission are called as they were handed in: with it
-/// the ids they were given are gone.
+/// Rewrites the error about a refused edge: tasks of the submission appear under their labels,
+/// since the ids they were given are rolled back.
 fn by_label(error: Error, tasks: &[WorkflowTask], enqueued: &[Enqueued]) -> Error {
     let Error::Invalid { what } = error else {
         return error;
@@ -333,13 +335,13 @@ fn by_label(error: Error, tasks: &[WorkflowTask], enqueued: &[Enqueued]) -> Erro
     Error::invalid(text)
 }
 
-/// The edges with every task that is known already in its stored or first form: what such a task
-/// waits for was said when it was enqueued, so its own edges fall away.
+/// The edges, with every task whose key is taken replaced by the holder of the key. The replaced
+/// task's own edges are dropped: the holder's dependencies were given when it was enqueued.
 fn resolve(
     tasks: &[WorkflowTask],
-    edges: &[graph::Edge],
+    edges: &[graph::NewEdge],
     known: &[Option<Node>],
-) -> Result<Vec<graph::Edge>> {
+) -> Result<Vec<graph::NewEdge>> {
     if known.iter().all(Option::is_none) {
         return Ok(edges.to_vec());
     }
@@ -351,7 +353,7 @@ fn resolve(
                 Node::Place(place) => known[place].unwrap_or(edge.on),
                 Node::Stored(_) => edge.on,
             };
-            graph::Edge { on, ..*edge }
+            graph::NewEdge { on, ..*edge }
         })
         .collect();
     graph::tidy(tasks, &mut resolved)?;
@@ -373,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_that_stand_alone_take_two_loads_whatever_their_number() {
+    fn any_number_of_tasks_without_edges_takes_two_loads() {
         let mut rows = Memory::default();
         let tasks = (0..100).map(|n| NewTask::shell("t", "true").queue(format!("q{}", n % 3)));
         let enqueued = rows.enqueue(tasks.map(WorkflowTask::from).collect());
@@ -383,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_given_once_also_within_one_submission() {
+    fn a_key_is_taken_once_within_one_submission() {
         let mut rows = Memory::default();
         let enqueued = rows.enqueue(vec![keyed("a"), keyed("b"), keyed("a")]);
         let enqueued = enqueued.unwrap();
@@ -397,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_is_loaded_at_once_and_those_without_hope_are_skipped_down() {
+    fn a_workflow_is_loaded_at_once_and_tasks_that_can_never_start_are_skipped() {
         let mut rows = Memory::default();
         rows.add(1, State::Failed);
         let first = WorkflowTask::shell("a", "true").after(TaskId(1), Condition::Success);

@@ -1,4 +1,4 @@
-//! Late: waiting tasks that did not start, or not end, in the time they were given.
+//! Late: fails waiting tasks that passed the deadline of their start or end.
 
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
@@ -9,7 +9,7 @@ use super::writing::Writing;
 use crate::slice::Slice;
 
 impl<S: Slice> Writing<S> {
-    /// Fails those whose time is over. Returns how many were looked at.
+    /// Fails the waiting tasks past their deadline. Returns the number of tasks it looked at.
     pub(crate) fn fail_late(&mut self) -> Result<usize> {
         let now = self.now().wall;
         let late = self.slice.late()?;
@@ -17,7 +17,7 @@ impl<S: Slice> Writing<S> {
         let ends: Vec<End> = late.iter().map(|one| (one.task, State::Failed)).collect();
         let mut cascade = Cascade::load(&mut self.slice, &ends)?;
         for one in late {
-            // An earlier one of these may have been a dependency, and its end the end of this.
+            // An earlier late task may have been its dependency, and skipped it.
             if cascade.has_ended(one.task) {
                 continue;
             }
@@ -46,7 +46,7 @@ mod tests {
     use crate::plan::memory::Memory;
 
     #[test]
-    fn a_late_task_that_waits_for_another_late_one_is_skipped_for_it() {
+    fn a_late_task_that_depends_on_another_late_task_is_skipped() {
         let mut rows = Memory::default();
         rows.add(1, State::Queued);
         rows.depend(2, 1, Condition::Success);

@@ -1,7 +1,7 @@
-//! The arithmetic of limits: how many tasks a claim may take from a limited queue.
+//! The arithmetic of limits: the number of tasks a claim may take from a limited queue.
 //!
-//! A rate is a bucket of starts that fills evenly. All that is stored of it is when it is full
-//! again; a claim moves that on.
+//! A rate is a bucket of starts that fills evenly. Only the time at which it is full again is
+//! stored; every claim moves that time on.
 
 use queue_core::clock::Timestamp;
 
@@ -12,25 +12,25 @@ use crate::limit::Rate;
 pub(crate) struct StoredLimit {
     /// Its number in `queue_limits`.
     pub(crate) id: i64,
-    /// How many may run at once.
+    /// Number of tasks that may run at once.
     pub(crate) concurrency: Option<u32>,
-    /// How many may start in a period.
+    /// Starts per period.
     pub(crate) rate: Option<Rate>,
-    /// When the bucket of a rate is full again, in microseconds since 1970.
+    /// Time at which the bucket of the rate is full again, in microseconds since 1970.
     pub(crate) full_at: i64,
 }
 
-/// What a limited queue allows a claim to take.
+/// The part of a limited queue that a claim may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
-    /// How many tasks.
+    /// Number of tasks.
     pub(crate) tasks: usize,
-    /// When there may be more, if time alone brings that.
+    /// Time at which more are allowed, if time alone brings them.
     pub(crate) more_at: Option<Timestamp>,
 }
 
 impl StoredLimit {
-    /// What a claim may take while `running` tasks of the queue run.
+    /// The allowance of a claim while `running` tasks of the queue run.
     pub(crate) fn allowance(self, running: u64, now: Timestamp) -> Allowance {
         let mut allowance = match self.rate {
             Some(rate) => self.starts_left(rate, now),
@@ -47,14 +47,15 @@ impl StoredLimit {
         allowance
     }
 
-    /// When the bucket is full again once `tasks` more have started, if that is to be stored.
+    /// The new time at which the bucket is full, once `tasks` more have started; `None` without a
+    /// rate.
     pub(crate) fn full_after(self, tasks: usize, now: Timestamp) -> Option<i64> {
         let rate = self.rate.filter(|_| tasks > 0)?;
         Some(self.spent(rate, tasks, now))
     }
 
-    /// When it is full again if a clock that was set back makes it look empty: as it is, it would
-    /// until the old time comes again.
+    /// The corrected time at which the bucket is full, if the clock was set back: uncorrected, the
+    /// bucket would look empty until the clock reaches the old time again.
     pub(crate) fn full_after_set_back(self, now: Timestamp) -> Option<i64> {
         let rate = self.rate.filter(|rate| self.is_ahead(*rate, now))?;
         Some(self.spent(rate, 0, now))
@@ -72,12 +73,13 @@ impl StoredLimit {
         Self::interval(rate) * i64::from(rate.starts)
     }
 
-    /// Whether the bucket would take longer to fill than it can: the clock was set back.
+    /// True if the bucket would take longer to fill than a whole bucket does: the clock was set
+    /// back.
     fn is_ahead(self, rate: Rate, now: Timestamp) -> bool {
         self.full_at.saturating_sub(micros(now)) > Self::capacity(rate)
     }
 
-    /// What is left of the bucket, as starts.
+    /// The starts left in the bucket.
     fn starts_left(self, rate: Rate, now: Timestamp) -> Allowance {
         if rate.starts == 0 {
             return Allowance {
@@ -96,13 +98,13 @@ impl StoredLimit {
         }
     }
 
-    /// What a rate allows now, where that is nothing.
+    /// The allowance of the rate, if it is used up.
     pub(crate) fn spent_rate(self, now: Timestamp) -> Option<Allowance> {
         let rate = self.rate.filter(|rate| !self.is_ahead(*rate, now))?;
         Some(self.starts_left(rate, now)).filter(|allowance| allowance.tasks == 0)
     }
 
-    /// When the bucket is full again once `tasks` more have started.
+    /// Time at which the bucket is full again once `tasks` more have started.
     fn spent(self, rate: Rate, tasks: usize, now: Timestamp) -> i64 {
         let interval = Self::interval(rate);
         let missing = (self.full_at - micros(now)).clamp(0, Self::capacity(rate));

@@ -1,4 +1,4 @@
-//! Link: edges between tasks that are stored already.
+//! Link: adds edges between stored tasks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,18 +11,17 @@ use queue_core::workflow::{Condition, Edge, Standing};
 use super::writing::Writing;
 use crate::checked::Submission;
 use crate::slice::{Conditions, Slice, TaskRow};
-use crate::submission::{Dependent, Which, WorkflowTask};
+use crate::submission::{Dependent, DependentTasks, WorkflowTask};
 
-/// What is added to each dependent.
+/// The dependencies added to each dependent.
 type Added = BTreeMap<TaskId, Conditions>;
 
 impl<S: Slice> Writing<S> {
-    /// The waiting tasks that depend on the spawner, if a task of the submission is put in front of
-    /// them.
+    /// The waiting dependents of the spawner, if the submission puts a task in front of them.
     pub(crate) fn waiting_for_spawner(&mut self, submission: &Submission) -> Result<Vec<TaskId>> {
         let of_spawner = |task: &WorkflowTask| {
             let mut before = task.before.iter();
-            before.any(|dependent| dependent.which == Which::OfSpawner)
+            before.any(|dependent| dependent.tasks == DependentTasks::OfSpawner)
         };
         let Some(claim) = submission.spawner else {
             return Ok(Vec::new());
@@ -37,8 +36,8 @@ impl<S: Slice> Writing<S> {
         Ok(waiting.map(|(dependent, _)| *dependent).collect())
     }
 
-    /// The edges that a submission adds to stored tasks, which must be of the workflow `own` if that
-    /// is given. `held` are those that wait for its spawner.
+    /// The edges that a submission adds to stored tasks. If `own` is given, the tasks must belong
+    /// to that workflow. `held` are the waiting dependents of the spawner.
     pub(crate) fn links(
         &mut self,
         submission: &Submission,
@@ -51,18 +50,18 @@ impl<S: Slice> Writing<S> {
         let ends = links.iter().flat_map(|link| [link.dependent, link.on]);
         let mut named: Vec<TaskId> = ends.collect();
         for (task, one) in submission.tasks.iter().zip(enqueued) {
-            for Dependent { which, condition } in &task.before {
+            for Dependent { tasks, condition } in &task.before {
                 let edge = |dependent| Edge {
                     dependent,
                     on: one.id,
                     condition: *condition,
                 };
-                match which {
-                    Which::Task(dependent) => {
+                match tasks {
+                    DependentTasks::Task(dependent) => {
                         named.push(*dependent);
                         links.push(edge(*dependent));
                     }
-                    Which::OfSpawner => links.extend(held.iter().map(|held| edge(*held))),
+                    DependentTasks::OfSpawner => links.extend(held.iter().map(|held| edge(*held))),
                 }
             }
         }
@@ -100,7 +99,7 @@ impl<S: Slice> Writing<S> {
         self.add_edges(&added, rows, had)
     }
 
-    /// Adds edges that close no circle, to one dependent after the other.
+    /// Adds edges, already checked for cycles, to one dependent after the other.
     fn add_edges(
         &mut self,
         added: &Added,
@@ -119,7 +118,7 @@ impl<S: Slice> Writing<S> {
         let known = added.keys().zip(&rows);
         states.extend(known.filter_map(|(task, row)| Some((*task, row.as_ref()?.state))));
         for (((dependent, of_one), row), had) in added.iter().zip(rows).zip(had) {
-            // It may have been skipped meanwhile, by the edges of another.
+            // The edges of an earlier dependent may have skipped it.
             check_waiting(*dependent, states.get(dependent).copied(), of_one)?;
             let key = row.and_then(|row| row.limit_key);
             let had = had.into_iter().collect();
@@ -129,7 +128,7 @@ impl<S: Slice> Writing<S> {
         Ok(())
     }
 
-    /// Adds the edges of one dependent. Returns the tasks that are skipped for that.
+    /// Adds the edges of one dependent. Returns the tasks that are skipped because of them.
     fn add_to_one(
         &mut self,
         dependent: TaskId,
@@ -141,8 +140,8 @@ impl<S: Slice> Writing<S> {
         if all.len() == had.len() {
             return Ok(Vec::new());
         }
-        // It waits for all that is open, also for what was re-opened since it was let go: the end of
-        // that will be counted.
+        // Every dependency that has not ended counts, even one that was re-opened after this task
+        // was released: its next end will be counted.
         let (mut pending, mut never) = (0_u32, None);
         for (&on, condition) in &all {
             let fresh = !had.contains_key(&on);
@@ -176,9 +175,9 @@ impl<S: Slice> Writing<S> {
         Ok(Vec::new())
     }
 
-    /// Refuses edges to tasks that themselves wait for the dependent, however far up and also by way
-    /// of another of the edges. Tasks that have ended are followed too: they may be re-opened. Each
-    /// level above them is loaded at once, and searched then.
+    /// Refuses edges to tasks that wait for the dependent themselves, at any distance, and also by
+    /// way of another added edge. Ended tasks count, since they may be re-opened. Loads each level
+    /// of dependencies at once, then searches.
     fn check_cycles(&mut self, added: &Added) -> Result<()> {
         let starts: BTreeSet<TaskId> = added.values().flat_map(BTreeMap::keys).copied().collect();
         let mut above: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
@@ -202,10 +201,10 @@ impl<S: Slice> Writing<S> {
     }
 }
 
-/// Refuses edges that close a circle among the tasks above them.
+/// Refuses edges that close a cycle, given the dependencies of every task above them.
 fn find_circle(added: &Added, mut above: HashMap<TaskId, Vec<TaskId>>) -> Result<()> {
-    // Those that are done with have no tasks above them left; these are on the way from where the
-    // search began, each with what is left to look at above it.
+    // A task that is finished has no entry in `above` any more. `on_way` has the tasks on the path
+    // from the start of the search.
     let mut on_way: HashSet<TaskId> = HashSet::new();
     for start in added.values().flat_map(BTreeMap::keys) {
         let Some(left) = above.remove(start) else {
@@ -233,14 +232,14 @@ fn find_circle(added: &Added, mut above: HashMap<TaskId, Vec<TaskId>>) -> Result
     Ok(())
 }
 
-/// What is wrong with edges that close a circle, each task of which waits for the next.
+/// The error for edges that close a cycle, each task of which waits for the next.
 fn closed(circle: &[TaskId], added: &Added) -> Error {
     let count = circle.len();
     let is_fresh = |index: &usize| {
         let of_one = added.get(&circle[*index]);
         of_one.is_some_and(|of_one| of_one.contains_key(&circle[(index + 1) % count]))
     };
-    // The stored edges close none.
+    // A cycle contains at least one added edge: the stored ones form none.
     let index = (0..count).find(is_fresh).unwrap_or(0);
     let (dependent, origin) = (circle[index], circle[(index + 1) % count]);
     let task = circle[(index + count - 1) % count];
@@ -260,7 +259,7 @@ fn check_workflow(task: TaskId, workflow: Option<TaskId>, own: TaskId) -> Result
     }
 }
 
-/// Refuses a dependent that is not there, does not wait, or is to wait for itself.
+/// Refuses a dependent that does not exist, does not wait, or would wait for itself.
 fn check_waiting(dependent: TaskId, state: Option<State>, added: &Conditions) -> Result<()> {
     let Some(state) = state else {
         return Err(Error::not_found(format!("there is no task {dependent}")));
@@ -279,7 +278,7 @@ fn check_waiting(dependent: TaskId, state: Option<State>, added: &Conditions) ->
     Ok(())
 }
 
-/// The dependencies of a task with those that are added.
+/// A task's dependencies together with the added ones.
 fn merged(dependent: TaskId, had: &Conditions, added: &Conditions) -> Result<Conditions> {
     let mut all = had.clone();
     for (&on, &condition) in added {
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn many_tasks_are_linked_in_as_many_loads_as_there_are_levels_above_them() {
+    fn linking_many_tasks_loads_each_level_above_them_once() {
         let mut rows = Memory::default();
         rows.run(1);
         rows.depend(2, 1, Condition::Success);
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_skipped_by_one_of_the_edges_forbids_those_that_are_made_to_wait_for_it() {
+    fn a_dependent_of_a_task_skipped_by_a_link_is_skipped_too() {
         let mut rows = Memory::default();
         rows.add(1, State::Failed);
         rows.add(2, State::Queued);
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_skipped_by_one_of_the_edges_cannot_be_made_to_wait() {
+    fn a_task_skipped_by_a_link_cannot_be_made_to_wait() {
         let mut rows = Memory::default();
         rows.add(1, State::Failed);
         rows.run(2);
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_that_close_a_circle_only_together_are_refused() {
+    fn edges_that_only_together_close_a_cycle_are_refused() {
         let mut rows = Memory::default();
         (1..=4).for_each(|task| rows.add(task, State::Queued));
         rows.depend(2, 1, Condition::Success);

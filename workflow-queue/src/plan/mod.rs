@@ -1,9 +1,10 @@
-//! The decisions of the verbs, over any [`Slice`](crate::slice::Slice): no statement, no clock, and no
-//! randomness but what is passed in.
+//! The decisions of the verbs, over any [`Slice`](crate::slice::Slice). No statement and no clock;
+//! randomness is a parameter.
 //!
-//! `enqueue` adds tasks, `cancel` ends waiting ones, `late` those whose time is over. `settle` records how executions ended, `ended` carries the end of a task to its dependents,
-//! `admit` gives away the slots that were freed, `link` adds edges between stored tasks, and `retry`
-//! re-opens ended ones. `limits` is the arithmetic of rates, which claims ask.
+//! `enqueue` adds tasks; `cancel` ends waiting ones, `late` those past their deadline. `settle`
+//! records the ends of executions, `ended` applies an end to dependents, and `admit` hands out the
+//! slots it freed. `link` adds edges between stored tasks; `retry` re-opens ended ones. `limits` is
+//! the arithmetic of rates, which claims use.
 
 mod admit;
 mod cancel;

@@ -1,6 +1,6 @@
-//! Retry: re-open ended tasks, each after what it depends on. In that order every task is looked at
-//! once and none starts before what it waits for has ended again, also where others write between
-//! two steps.
+//! Retry: re-opens ended tasks, dependencies first. In that order each task is looked at once, and
+//! none starts before its re-opened dependencies have ended again, even if others write between two
+//! steps.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
@@ -15,18 +15,19 @@ use super::ended::standing;
 use super::writing::Writing;
 use crate::slice::{Slice, TaskRow, Waiting};
 
-/// Tasks and edges looked at in one step of a retry: some milliseconds, in which nobody else writes.
+/// Tasks and edges that one step of a retry looks at. It takes some milliseconds, in which nobody
+/// else writes.
 const STEP: usize = 2000;
 /// Tasks loaded at once. Each may have very many edges.
 const CHUNK: usize = 64;
 
-/// Whether a task in that state can be re-opened at all.
+/// True if a task in that state can be re-opened at all.
 fn can_reopen(state: State) -> bool {
     matches!(state, State::Failed | State::Cancelled | State::Skipped)
 }
 
-/// The tasks of a retry, each after those of them that it depends on; `downstream`, what was skipped
-/// below them too, a level at a time.
+/// The tasks of a retry, dependencies first. With `downstream`, includes the tasks below them that
+/// were skipped, a level at a time.
 pub(crate) fn plan_retry(
     slice: &mut impl Slice,
     ids: &[TaskId],
@@ -53,7 +54,7 @@ pub(crate) fn plan_retry(
     Ok(RetryPlan::new(asked.into_iter().collect(), opens, order))
 }
 
-/// The tasks, each after those of them that it depends on, otherwise by id.
+/// The tasks, dependencies first, otherwise by id.
 fn in_order(slice: &mut impl Slice, tasks: &HashSet<TaskId>) -> Result<Vec<TaskId>> {
     let mut sorted: Vec<TaskId> = tasks.iter().copied().collect();
     if sorted.len() < 2 {
@@ -86,36 +87,36 @@ fn in_order(slice: &mut impl Slice, tasks: &HashSet<TaskId>) -> Result<Vec<TaskI
             }
         }
     }
-    // Only a damaged file has tasks that wait for each other in a circle.
+    // Only a damaged file has cycles.
     let rest = waits.into_iter().filter(|one| one.1 > 0);
     order.extend(rest.map(|one| one.0));
     Ok(order)
 }
 
-/// The next tasks of a retry, with all that decides about them.
+/// The next tasks of a retry, with all that their re-opening depends on.
 struct Chunk {
     rows: Vec<(TaskId, Option<TaskRow>)>,
-    /// What each depends on.
+    /// The dependencies of each task.
     dependencies: Vec<Vec<(TaskId, Condition)>>,
-    /// Who waits for each.
+    /// The waiting dependents of each task.
     waiting: Vec<Vec<Waiting>>,
-    /// Where the dependencies stand, also those that were re-opened since.
+    /// The states of the dependencies, updated as tasks are re-opened.
     states: HashMap<TaskId, State>,
-    /// The counters of those whose dependency was re-opened.
+    /// The counters of dependents whose dependency was re-opened.
     pending: BTreeMap<TaskId, u32>,
 }
 
-/// How the dependencies of a task stand that is to be re-opened.
-struct Prospect {
-    /// Tasks that have to end first; `None` if it can never start.
+/// The dependencies of a task to re-open, taken together.
+struct OpenDependencies {
+    /// Number of dependencies that have not ended; `None` if the task can never start.
     pending: Option<u32>,
-    /// Whether one of them is a task of the same retry that was re-opened.
+    /// True if the same retry re-opened one of them.
     follows: bool,
 }
 
 impl Chunk {
-    /// Loads the first of these tasks, one at least: as many as may be looked at together with their
-    /// edges.
+    /// Loads the first of these tasks, at least one, and at most as many tasks and edges as
+    /// `allowed`.
     fn load(slice: &mut impl Slice, tasks: &[TaskId], allowed: usize) -> Result<Self> {
         let allowed = allowed.clamp(1, STEP);
         let tasks = &tasks[..tasks.len().min(CHUNK).min(allowed)];
@@ -147,8 +148,8 @@ impl Chunk {
         })
     }
 
-    /// How the dependencies of a task stand, with what the retry itself did to them.
-    fn prospect(&self, index: usize, state: State, plan: &RetryPlan) -> Prospect {
+    /// The dependencies of a task, taken together, including those this retry re-opened.
+    fn open_dependencies(&self, index: usize, state: State, plan: &RetryPlan) -> OpenDependencies {
         let (mut pending, mut follows) = (0, false);
         for (on, condition) in &self.dependencies[index] {
             let found = self.states.get(on).copied();
@@ -156,7 +157,7 @@ impl Chunk {
                 Standing::Open => pending += 1,
                 Standing::Met => {}
                 Standing::Impossible => {
-                    return Prospect {
+                    return OpenDependencies {
                         pending: None,
                         follows,
                     };
@@ -164,14 +165,14 @@ impl Chunk {
             }
             follows |= plan.opens(*on) && found.is_some_and(|state| !can_reopen(state));
         }
-        Prospect {
+        OpenDependencies {
             pending: Some(pending),
             follows,
         }
     }
 
-    /// Takes back what the former end of a re-opened task meant to those that still wait: its
-    /// condition has to hold anew. A dependent that was let go stays so.
+    /// Undoes the former end of a re-opened task in the counters of dependents that still wait: its
+    /// condition must be met again. A released dependent stays released.
     fn take_back(&mut self, index: usize, former: State) {
         for dependent in &self.waiting[index] {
             if dependent.condition.standing(former) == Standing::Met {
@@ -183,8 +184,8 @@ impl Chunk {
 }
 
 impl<S: Slice> Writing<S> {
-    /// Re-opens ended tasks in one transaction. Of each that was asked for, in that order, what
-    /// became of it.
+    /// Re-opens ended tasks in one transaction. Returns the result of each requested task, in that
+    /// order.
     pub(crate) fn retry(&mut self, ids: &[TaskId], downstream: bool) -> Result<Vec<Change>> {
         let plan = plan_retry(&mut self.slice, ids, downstream)?;
         let mut changes = HashMap::with_capacity(ids.len());
@@ -201,8 +202,8 @@ impl<S: Slice> Writing<S> {
             .collect())
     }
 
-    /// Re-opens the next few tasks of a plan. Of each that was asked for or re-opened, what became of
-    /// it; and how many were looked at.
+    /// Re-opens the next few tasks of a plan. Returns the result of each requested or re-opened
+    /// task, and the number of tasks and edges it looked at.
     pub(crate) fn retry_some(
         &mut self,
         plan: &RetryPlan,
@@ -221,8 +222,9 @@ impl<S: Slice> Writing<S> {
         Ok((changes, looked_at))
     }
 
-    /// Re-opens the first of these tasks, one at least, until about as much was done as is allowed.
-    /// Of each, what became of it; and how many tasks and edges were looked at.
+    /// Re-opens the first of these tasks, at least one, until it has looked at about `allowed`
+    /// tasks and edges. Returns the result of each task, and the number of tasks and edges it
+    /// looked at.
     fn reopen(
         &mut self,
         tasks: &[TaskId],
@@ -245,9 +247,9 @@ impl<S: Slice> Writing<S> {
         Ok((changes, work))
     }
 
-    /// Re-opens a task that did not succeed, unless its dependencies forbid that. One that nobody
-    /// asked for is re-opened only below one that is. Returns what became of it, and how many edges
-    /// were looked at.
+    /// Re-opens a task that did not succeed, unless its dependencies rule that out. A task that was
+    /// not requested is re-opened only below a re-opened one. Returns the result, and the number of
+    /// edges it looked at.
     fn reopen_one(
         &mut self,
         chunk: &mut Chunk,
@@ -265,9 +267,9 @@ impl<S: Slice> Writing<S> {
         if !can_reopen(state) || !plan.opens(task) {
             return Ok((Change::Refused(state), 0));
         }
-        let prospect = chunk.prospect(index, state, plan);
+        let open = chunk.open_dependencies(index, state, plan);
         let edges = chunk.dependencies[index].len();
-        let (Some(pending), true) = (prospect.pending, prospect.follows || plan.is_asked(task))
+        let (Some(pending), true) = (open.pending, open.follows || plan.is_asked(task))
         else {
             return Ok((Change::Refused(state), edges));
         };
@@ -277,7 +279,7 @@ impl<S: Slice> Writing<S> {
             self.waiting_state(None, limit_key)
         };
         self.slice.reopen(task, next, pending)?;
-        // It may have been given a time to start or end in, for which the next claim must look.
+        // It may have a deadline now, which the next claim must look for.
         self.effects.scheduled = true;
         chunk.states.insert(task, next);
         chunk.take_back(index, state);
@@ -295,8 +297,8 @@ mod tests {
 
     use crate::plan::memory::{Memory, settlement};
 
-    /// Twenty tasks that failed, and two levels of tasks that were skipped for that; task 300 waits
-    /// for the last of the first and for one that runs.
+    /// Twenty failed tasks with two levels of skipped tasks below them. Task 300 waits for task 20
+    /// and for a running task.
     fn failed() -> Memory {
         let mut rows = Memory::default();
         rows.run(200);
@@ -340,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependent_that_still_waits_has_to_see_the_new_end() {
+    fn a_dependent_that_still_waits_waits_for_the_new_end() {
         let mut rows = failed();
         rows.retry(&[20], false);
         assert_eq!(rows.pending(300), Some(2));
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_re_opened_with_what_forbade_it_and_not_alone() {
+    fn a_skipped_task_is_re_opened_with_its_cause_and_not_alone() {
         let mut rows = failed();
         assert_eq!(rows.retry(&[21], false), [Change::Refused(State::Skipped)]);
         let both = [Change::Done(State::Blocked), Change::Done(State::Queued)];

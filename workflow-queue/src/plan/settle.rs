@@ -1,5 +1,5 @@
-//! Settle: how executions ended, and what that means for dependents and limits. A dead worker and a
-//! lost lease end an execution in the same way.
+//! Settle: records the ends of executions, and their consequences for dependents and limits. A dead
+//! worker and an expired lease end an execution in the same way.
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,27 @@ use super::ended::End;
 use super::writing::Writing;
 use crate::slice::{Conclusion, EndedAttempt, Execution, Slice};
 
-/// Bytes kept of the end of an unsuccessful attempt's output.
+/// Bytes kept from the end of an unsuccessful attempt's output.
 const TAIL_BYTES: usize = 2048;
 
-/// Who says how the execution ended.
-enum Says<'a> {
-    /// Its worker, having counted it as an attempt or not.
+/// The origin of an execution's end.
+enum EndedBy<'a> {
+    /// The worker of the execution. `counted` is false if the end does not count as an attempt.
     Worker {
         counted: bool,
         output: Option<&'a Output>,
         finished_at: Timestamp,
     },
-    /// Somebody else, in its place.
-    Other,
+    /// A recovery, in place of a dead worker or after its lease.
+    Recovery,
 }
 
-impl Says<'_> {
-    /// When the execution ended, if its worker says.
+impl EndedBy<'_> {
+    /// End of the execution, if its worker reported it.
     fn finished_at(&self) -> Option<Timestamp> {
         match self {
             Self::Worker { finished_at, .. } => Some(*finished_at),
-            Self::Other => None,
+            Self::Recovery => None,
         }
     }
 }
@@ -61,7 +61,7 @@ impl<S: Slice> Writing<S> {
             let state = if found.state != State::Running {
                 found.state
             } else if let Some(state) = batch.concluded(task) {
-                // The same claim again.
+                // The same claim a second time.
                 state
             } else {
                 let random = random.wrapping_mul(index as u64 * 2 + 1);
@@ -89,19 +89,20 @@ impl<S: Slice> Writing<S> {
         let outcome = settlement.outcome.clone();
         let verdict = decide(outcome, found.running(), now.wall, random);
         let output = settlement.output.as_ref();
-        let says = Says::Worker {
+        let ended_by = EndedBy::Worker {
             counted,
             output,
             finished_at: settlement.finished_at(now),
         };
-        let state = self.conclude(settlement.claim, found, verdict, &says)?;
+        let state = self.conclude(settlement.claim, found, verdict, &ended_by)?;
         self.slice
             .store_output(settlement.claim, found.attempt, output)?;
         Ok(state)
     }
 
-    /// Returns the tasks of claims whose worker is dead, or whose lease has run out where that is
-    /// asked for. Claims that hold no longer, or still, are left out of the answer.
+    /// Returns the tasks of claims whose worker is dead or, with `only_expired`, whose lease has
+    /// run out. Claims that are already lost, or whose lease still runs, are left out of the
+    /// answer.
     pub(crate) fn crash(&mut self, claims: &[Claim], only_expired: bool) -> Result<Vec<Reaped>> {
         let found = self.slice.executions(claims)?;
         let mut batch = Batch::of(claims.len());
@@ -115,7 +116,7 @@ impl<S: Slice> Writing<S> {
                 continue;
             }
             let verdict = decide_crash(found.running());
-            let state = self.conclude(*claim, &found, verdict, &Says::Other)?;
+            let state = self.conclude(*claim, &found, verdict, &EndedBy::Recovery)?;
             batch.note(claim.task, state);
             reaped.push(Reaped {
                 claim: *claim,
@@ -132,12 +133,12 @@ impl<S: Slice> Writing<S> {
         claim: Claim,
         found: &Execution,
         verdict: Verdict,
-        says: &Says<'_>,
+        ended_by: &EndedBy<'_>,
     ) -> Result<State> {
         let now = self.now().wall;
         let mut verdict = within_deadline(verdict, found.deadline_at, now);
-        if matches!(says, Says::Worker { .. }) && verdict.state.is_terminal() {
-            // A hand-back that ends its task is the attempt that did.
+        if matches!(ended_by, EndedBy::Worker { .. }) && verdict.state.is_terminal() {
+            // A returned or snoozed task that ends is the attempt that ended it.
             verdict.attempt = found.attempt;
         }
         if let Some(key) = &found.limit_key {
@@ -146,14 +147,14 @@ impl<S: Slice> Writing<S> {
                 verdict.state = State::Blocked;
             }
         }
-        let finished_at = says.finished_at().unwrap_or(now);
+        let finished_at = ended_by.finished_at().unwrap_or(now);
         self.slice.conclude(&Conclusion {
             claim,
             verdict: &verdict,
             finished_at: verdict.state.is_terminal().then_some(finished_at),
-            is_lost: matches!(says, Says::Other),
+            is_lost: matches!(ended_by, EndedBy::Recovery),
         })?;
-        self.record_attempt(claim, found, &verdict, says)?;
+        self.record_attempt(claim, found, &verdict, ended_by)?;
         self.effects.scheduled |= verdict.state == State::Scheduled;
         self.effects.ready += usize::from(verdict.state == State::Queued || found.is_gated);
         Ok(verdict.state)
@@ -164,32 +165,33 @@ impl<S: Slice> Writing<S> {
         claim: Claim,
         found: &Execution,
         verdict: &Verdict,
-        says: &Says<'_>,
+        ended_by: &EndedBy<'_>,
     ) -> Result<()> {
-        // A hand-back counts as no attempt, but one that ended its task is the answer to how it did.
+        // A return or snooze counts as no attempt; if it ends its task, it is recorded as the
+        // task's end.
         let ended = verdict.state.is_terminal();
-        let tail = match says {
-            Says::Worker { counted: false, .. } if !ended => return Ok(()),
-            Says::Worker { output, .. } if verdict.state != State::Succeeded => {
+        let tail = match ended_by {
+            EndedBy::Worker { counted: false, .. } if !ended => return Ok(()),
+            EndedBy::Worker { output, .. } if verdict.state != State::Succeeded => {
                 output.and_then(tail)
             }
-            Says::Worker { .. } | Says::Other => None,
+            EndedBy::Worker { .. } | EndedBy::Recovery => None,
         };
         let now = self.now().wall;
         self.slice.record_attempt(&EndedAttempt {
             claim,
             attempt: found.attempt,
             started_at: found.started_at.unwrap_or(now),
-            finished_at: says.finished_at().unwrap_or(now),
+            finished_at: ended_by.finished_at().unwrap_or(now),
             verdict,
             tail: tail.as_deref(),
         })
     }
 }
 
-/// What a batch of ends did so far.
+/// The changes of a batch of ends so far.
 struct Batch {
-    /// The states in which its executions left their tasks; not kept of a single one.
+    /// The states in which its executions left their tasks; `None` for a batch of one.
     concluded: Option<BTreeMap<TaskId, State>>,
     /// The tasks that have ended.
     ends: Vec<End>,
@@ -217,7 +219,8 @@ impl Batch {
     }
 }
 
-/// A task whose deadline is past, or comes before its next attempt, has failed for good.
+/// The verdict, changed to a final failure if the deadline has passed or comes before the next
+/// attempt.
 fn within_deadline(verdict: Verdict, deadline: Option<Timestamp>, now: Timestamp) -> Verdict {
     let Some(deadline) = deadline else {
         return verdict;
@@ -240,7 +243,7 @@ fn within_deadline(verdict: Verdict, deadline: Option<Timestamp>, now: Timestamp
     verdict
 }
 
-/// The last bytes of what was written to both streams.
+/// The last bytes of the output, both streams together.
 fn tail(output: &Output) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     for chunk in output.chunks() {
@@ -269,7 +272,7 @@ mod tests {
     use crate::plan::memory::{Memory, settlement};
 
     #[test]
-    fn a_claim_that_is_settled_twice_in_one_batch_is_told_the_first_result() {
+    fn a_claim_settled_twice_in_one_batch_gets_the_first_result_twice() {
         let mut rows = Memory::default();
         rows.run(1);
         let answers = rows.settle(&[
@@ -284,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_given_up_twice_in_one_batch_is_reaped_once() {
+    fn a_claim_given_up_twice_in_one_batch_is_reaped_once() {
         let mut rows = Memory::default();
         rows.run(1);
         let claim = settlement(TaskId(1), Outcome::Succeeded).claim;
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_is_the_end_of_both_streams_as_they_arrived() {
+    fn a_tail_is_the_end_of_both_streams_in_order_of_arrival() {
         let mut output = Output::default();
         assert_eq!(tail(&output), None);
         output.push(Stream::Stdout, &[b'a'; 9000]);

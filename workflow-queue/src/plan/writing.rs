@@ -1,4 +1,4 @@
-//! A write transaction under way, of any verb.
+//! The write transaction of any verb.
 
 use std::collections::BTreeSet;
 
@@ -9,37 +9,37 @@ use queue_core::state::State;
 
 use crate::slice::Slice;
 
-/// A write transaction under way: the rows it works on, and what it leaves to do.
+/// A write transaction: its rows, and the work it leaves for later.
 pub(crate) struct Writing<S> {
     /// The rows.
     pub(crate) slice: S,
-    /// What is to be done after the commit.
+    /// The work after the commit.
     pub(crate) effects: Effects,
     /// The limit keys whose slots this transaction freed.
     pub(crate) freed: BTreeSet<Vec<u8>>,
 }
 
-/// What is to be done once the transaction has committed.
+/// The work that a transaction leaves for after its commit.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    /// How many tasks can be claimed that could not before.
+    /// Number of tasks that became ready to claim.
     pub(crate) ready: usize,
-    /// Whether a task waits for a time, so that the next claim must look for it.
+    /// True if a task waits for a time, so that the next claim must look for it.
     pub(crate) scheduled: bool,
-    /// Queue ids worth remembering.
+    /// Queue ids to remember.
     pub(crate) learned: Vec<Learned>,
 }
 
 impl Effects {
-    /// How many idle workers to wake. Whoever is the first to look at what waits for a time sleeps
-    /// no longer than until then.
+    /// Number of idle workers to wake. One worker is enough for tasks that wait for a time: it
+    /// looks at them and sleeps no longer than until the first is due.
     pub(crate) fn wakes(&self) -> usize {
         self.ready.max(usize::from(self.scheduled))
     }
 }
 
 impl<S: Slice> Writing<S> {
-    /// Begins with these rows.
+    /// Begins a transaction on these rows.
     pub(crate) fn new(slice: S) -> Self {
         Self {
             slice,
@@ -53,14 +53,14 @@ impl<S: Slice> Writing<S> {
         self.slice.now()
     }
 
-    /// The last step of every verb: freed slots go to those that wait for them.
+    /// Hands freed slots to the tasks that wait for them. The last step of every verb.
     pub(crate) fn finish(mut self) -> Result<Effects> {
         self.admit_freed()?;
         Ok(self.effects)
     }
 
-    /// The state of a waiting task without open dependencies. One under a limit is blocked, and
-    /// admitted at the end of the transaction if there is a slot.
+    /// State of a waiting task without open dependencies. A task under a limit is blocked; the end
+    /// of the transaction admits it if there is a slot.
     pub(crate) fn waiting_state(
         &mut self,
         run_at: Option<Timestamp>,

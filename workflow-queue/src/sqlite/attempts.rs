@@ -1,4 +1,4 @@
-//! Attempts: what is recorded of each execution.
+//! Attempts: the records of a task's executions.
 
 use queue_core::claim::WorkerId;
 use queue_core::clock::Timestamp;

@@ -1,4 +1,4 @@
-//! Cancel: the rows that it looks at, and who is told.
+//! Cancel: the statements of a cancel, and the wake of the workers it concerns.
 
 use queue_core::claim::WorkerId;
 use queue_core::error::Result;
@@ -12,7 +12,8 @@ use super::transaction::SqliteSlice;
 use crate::queue::WorkflowQueue;
 use crate::slice::TaskRow;
 
-/// Cancels tasks, with `why` as their message. Waiting ones end at once.
+/// Cancels tasks, with `why` as their message. Waiting tasks end at once; the workers of running
+/// ones are woken.
 pub(crate) fn cancel(
     queue: &WorkflowQueue,
     ids: &[TaskId],

@@ -19,16 +19,16 @@ use super::transaction::Writing;
 use crate::plan::limits::StoredLimit;
 use crate::queue::WorkflowQueue;
 
-/// What a claim did.
+/// Result of a claim.
 #[derive(Debug, Default)]
-struct Taken {
+struct ClaimResult {
     claims: Claims,
-    /// What a look for due tasks found, if there was one.
+    /// Result of the look for due tasks, if there was one.
     looked: Option<Due>,
 }
 
-impl Taken {
-    /// Keeps what was learned, after the commit.
+impl ClaimResult {
+    /// Remembers the result of the look, after the commit.
     fn committed(self, queue: &WorkflowQueue) -> Claims {
         if let Some(looked) = self.looked {
             *queue.due() = looked;
@@ -37,13 +37,13 @@ impl Taken {
     }
 }
 
-/// One claim as it is carried out within a transaction.
-struct Taking<'w, 'c> {
+/// A claim in progress within its transaction.
+struct OngoingClaim<'w, 'c> {
     writing: &'w mut Writing<'c>,
     request: &'w ClaimRequest,
     lease_until: BootTime,
-    taken: Taken,
-    /// How many tasks were set aside.
+    taken: ClaimResult,
+    /// Number of tasks set aside.
     aside: usize,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn settle_and_claim(
     let request = request.clone();
     let ((settled, taken), wakes) = queue.transaction(move |writing| {
         let settled = writing.settle(&settlements, random)?;
-        // The slots that were freed are given away before the claim sees who has them.
+        // Admit first: the claim below may take the tasks that get the freed slots.
         writing.admit_freed()?;
         let due = if writing.effects.scheduled {
             due.scheduled(writing.now())
@@ -114,7 +114,8 @@ fn claim_one(
     let (worker, lease, clock) = (request.worker, queue.lease_duration(), database.clock());
     let handler = handler.to_owned();
     database.write_statement(move |connection| {
-        // Read here, the lease is whole however long the statement had to wait.
+        // Read inside the statement's turn: a lease that begins here is whole, however long the
+        // writer waited.
         take_one(connection, (queue_id, &handler), worker, clock.now(), lease)
     })
 }
@@ -139,31 +140,31 @@ fn claim_many(
     request: &ClaimRequest,
     due: Due,
     lease: Duration,
-) -> Result<Taken> {
+) -> Result<ClaimResult> {
     let now = writing.now();
-    let mut taking = Taking {
+    let mut ongoing = OngoingClaim {
         lease_until: now.boot.after(lease),
         writing,
         request,
-        taken: Taken::default(),
+        taken: ClaimResult::default(),
         aside: 0,
     };
     if due.is_set_back(now) {
-        verbs::rebase_retries(taking.writing.slice.connection, now.wall)?;
+        verbs::rebase_retries(ongoing.writing.slice.connection, now.wall)?;
     }
     if due.must_look(now) {
-        taking.look()?;
+        ongoing.look()?;
     }
-    taking.take()?;
-    if taking.missing() > 0 && taking.taken.looked.is_none() && taking.look()? > 0 {
-        taking.take()?;
+    ongoing.take()?;
+    if ongoing.missing() > 0 && ongoing.taken.looked.is_none() && ongoing.look()? > 0 {
+        ongoing.take()?;
         let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
-        taking.taken.claims.tasks.sort_by_key(order);
+        ongoing.taken.claims.tasks.sort_by_key(order);
     }
-    Ok(taking.taken)
+    Ok(ongoing.taken)
 }
 
-impl Taking<'_, '_> {
+impl OngoingClaim<'_, '_> {
     fn missing(&self) -> usize {
         self.request
             .limit
@@ -174,8 +175,9 @@ impl Taking<'_, '_> {
         self.writing.now()
     }
 
-    /// Promotes what came due, fails what came too late, and remembers what comes next; where more
-    /// than one look handles is due, that lies in the past. Returns how many tasks that moved.
+    /// Promotes due tasks, fails late ones, and remembers the time of the next look. If one look
+    /// cannot handle all that is due, that time lies in the past. Returns the number of tasks it
+    /// moved.
     fn look(&mut self) -> Result<usize> {
         let mut next = self.next()?;
         let mut moved = 0;
@@ -189,7 +191,7 @@ impl Taking<'_, '_> {
         Ok(moved)
     }
 
-    /// When time alone makes something happen.
+    /// Time of the next event that time alone causes.
     fn next(&self) -> Result<Option<Timestamp>> {
         let connection = self.writing.slice.connection;
         let mut query = connection.prepare_cached(LATE_NEXT)?;
@@ -198,7 +200,7 @@ impl Taking<'_, '_> {
         Ok(due.into_iter().chain(expiry.map(Timestamp)).min())
     }
 
-    /// The worker may want to ask again then.
+    /// Tells the worker to claim again by that time.
     fn soon(&mut self, at: Option<Timestamp>) {
         let next_due = &mut self.taken.claims.next_due;
         *next_due = next_due.iter().copied().chain(at).min();
@@ -219,8 +221,8 @@ impl Taking<'_, '_> {
         Ok(promoted)
     }
 
-    /// Claims as many as are missing, the highest priority first. What met a full key waits for a
-    /// slot, and the next takes its place.
+    /// Claims up to the requested number, highest priority first. A task whose key is full waits
+    /// for a slot, and the claim goes on to the next task.
     fn take(&mut self) -> Result<()> {
         loop {
             let before = self.missing();
@@ -234,7 +236,7 @@ impl Taking<'_, '_> {
             if offered == before - self.missing() || self.missing() == 0 {
                 return Ok(());
             }
-            // The rest is met by the next claim, which comes at once.
+            // The next claim, which follows at once, takes the rest.
             if self.aside >= aside::AT_MOST {
                 self.soon(Some(self.now().wall));
                 return Ok(());
@@ -252,7 +254,7 @@ impl Taking<'_, '_> {
         {
             offered.push(found_task(row, self.request.worker, handler, self.now())?);
         }
-        // Reset first: rows must not change under an open query.
+        // The query ends first: rows must not change under an open query.
         drop(found);
         let count = offered.len();
         for found in offered {
@@ -314,8 +316,8 @@ impl Taking<'_, '_> {
         Ok(())
     }
 
-    /// Takes a task that was found, or lets it wait if its key is full. One that this version cannot
-    /// read is set aside, and another may have its place under the key.
+    /// Takes a task, or blocks it if its key is full. A task that this version cannot read is set
+    /// aside, and another task may take its slot under the key.
     fn keep(&mut self, found: Found, limit: Option<StoredLimit>) -> Result<()> {
         let Found { task, key } = found;
         let task = match task {
@@ -402,14 +404,14 @@ impl Taking<'_, '_> {
     }
 }
 
-/// A task that could be claimed, as it will be once its counters are raised, or its id where this
-/// version cannot read it; and its limit key.
+/// A ready task with the counters of the coming claim, or its id if this version cannot read it;
+/// and its limit key.
 struct Found {
     task: std::result::Result<ClaimedTask, TaskId>,
     key: Option<Vec<u8>>,
 }
 
-/// What is left until a task's deadline bounds its timeout, so that the worker ends it in time.
+/// Reads a task. Its timeout ends no later than its deadline, so that the worker stops it in time.
 fn found_task(row: &Row<'_>, worker: WorkerId, handler: &str, now: Now) -> Result<Found> {
     let mut task = rows::claimed_task(row, worker, handler)?;
     if let Ok(task) = &mut task {

@@ -1,6 +1,5 @@
-//! Dependencies as stored: what the end of a task means for those that wait for it, and what its
-//! re-opening does. Everything is a worklist over rows by id; updates through a subquery over edges
-//! are several times slower.
+//! Dependencies as stored, read and written row by row, by id: an UPDATE with a subquery over the
+//! edges is several times slower.
 
 use std::ops::ControlFlow;
 
@@ -20,29 +19,29 @@ use crate::plan::ended::standing;
 use crate::slice::{Conditions, Start, Waiting};
 use crate::upstream;
 
-/// How far the ids of two dependencies lie apart that are read by one statement: to pass over the
-/// rows between them takes no longer than another statement.
+/// Largest distance between the ids of two dependencies that one statement reads together: passing
+/// over the rows between them takes no longer than a second statement.
 const NEAR: i64 = 8;
 
-/// Dependencies that one statement reads at most, of which not all may be needed.
+/// Most dependencies that one statement reads; a caller may stop before it needs all of them.
 pub(super) const RUN: usize = 1000;
 
-/// How a task's dependencies stand together.
+/// The dependencies of a task, taken together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prospect {
-    /// So many have not ended; it can start once they have, as they should.
+    /// This many have not ended; the task can start once they end as required.
     Waits(u32),
-    /// Because of this one it can never start.
+    /// Because of this dependency the task can never start.
     Never(TaskId),
 }
 
 impl SqliteSlice<'_> {
-    /// The tasks that still wait for one.
+    /// The waiting dependents of a task.
     pub(super) fn waiting_for_one(&mut self, task: TaskId) -> Result<Vec<Waiting>> {
         self.hot.dependents_waiting.all([task.0], waiting)
     }
 
-    /// What decides where a task starts.
+    /// The columns that decide the state of a task once its dependencies are met.
     pub(super) fn start(&mut self, task: TaskId) -> Result<Option<Start>> {
         let found = self.hot.time_and_limit.all([task.0], |row| {
             Ok(Start {
@@ -82,7 +81,7 @@ impl SqliteSlice<'_> {
         self.insert_edges(fresh)
     }
 
-    /// Stores an edge at the end of the task depended on, in place of one with another condition.
+    /// Stores an edge at the dependency's end, replacing one with another condition.
     pub(super) fn replace_edge(&self, edge: &Edge) -> Result<()> {
         self.connection
             .prepare_cached(EDGE_DELETE)?
@@ -115,7 +114,7 @@ pub(super) fn condition(code: i64) -> Result<Condition> {
     })
 }
 
-/// The tasks that one waits or waited for, with what it asks of each.
+/// All dependencies of a task, met or not, with their conditions.
 pub(crate) fn dependencies(
     connection: &Connection,
     task: TaskId,
@@ -125,9 +124,9 @@ pub(crate) fn dependencies(
     stored.map_or(Ok(Vec::new()), |bytes| upstream::decode(task, &bytes))
 }
 
-/// Shows the tasks that one waits or waited for, with what it asks of each and where that stands, if
-/// it is there, until one is enough. Returns how many there are. Of very many, those whose ids lie
-/// close together are read by one statement: nobody else writes meanwhile.
+/// Visits the dependencies of a task, each with its condition and its state (`None` if it was
+/// pruned), until the visitor stops. Returns the number of dependencies. Of very many, one
+/// statement reads those whose ids are close together: others cannot write meanwhile.
 pub(super) fn visit_dependencies(
     connection: &Connection,
     task: TaskId,
@@ -148,7 +147,7 @@ pub(super) fn visit_dependencies(
     Ok(edges.len())
 }
 
-/// Where each task stands, if it is there, whose ids ascend.
+/// The state of each task, `None` if there is no such task. The ids ascend.
 pub(super) fn states_of(connection: &Connection, tasks: &[TaskId]) -> Result<Vec<Option<State>>> {
     let mut query = connection.prepare_cached(STATES)?;
     let mut all = Vec::with_capacity(tasks.len());
@@ -158,7 +157,7 @@ pub(super) fn states_of(connection: &Connection, tasks: &[TaskId]) -> Result<Vec
     Ok(all)
 }
 
-/// Those that are read by one statement each.
+/// The runs of ids that one statement each reads.
 fn runs(tasks: &[TaskId]) -> impl Iterator<Item = &[TaskId]> {
     let is_near = |one: &TaskId, next: &TaskId| {
         let distance = next.0.checked_sub(one.0);
@@ -168,7 +167,7 @@ fn runs(tasks: &[TaskId]) -> impl Iterator<Item = &[TaskId]> {
     near.flat_map(|near| near.chunks(RUN))
 }
 
-/// Where each task of a run stands, whose ids ascend.
+/// The state of each task of a run, whose ids ascend.
 fn states(query: &mut Statement<'_>, run: &[TaskId]) -> Result<Vec<Option<State>>> {
     let mut states = Vec::with_capacity(run.len());
     let (Some(first), Some(last)) = (run.first(), run.last()) else {
@@ -188,7 +187,7 @@ fn states(query: &mut Statement<'_>, run: &[TaskId]) -> Result<Vec<Option<State>
     Ok(states)
 }
 
-/// The tasks that wait or waited for one, with what they ask of it.
+/// All dependents of a task, waiting or not, with their conditions.
 pub(crate) fn dependents(
     connection: &Connection,
     task: TaskId,
@@ -198,20 +197,20 @@ pub(crate) fn dependents(
     })
 }
 
-/// Those that were skipped among the dependents of a task.
+/// The skipped dependents of a task.
 pub(super) fn skipped_dependents(connection: &Connection, task: TaskId) -> Result<Vec<TaskId>> {
     rows::all(connection, DEPENDENTS_SKIPPED, [task.0], |row| {
         Ok(TaskId(row.get(0)?))
     })
 }
 
-/// Whether a dependent that has not ended may still read the task's output.
+/// True if a dependent that has not ended may still read the task's output.
 pub(super) fn is_needed(connection: &Connection, task: TaskId) -> Result<bool> {
     let mut query = connection.prepare_cached(PRUNE_NEEDED)?;
     Ok(query.query_row([task.0], |row| row.get(0))?)
 }
 
-/// How the dependencies of a task that ended in `state` stand now.
+/// The dependencies of a task that ended in `state`, taken together.
 pub(super) fn prospect(connection: &Connection, task: TaskId, state: State) -> Result<Prospect> {
     let (mut open, mut never) = (0, None);
     visit_dependencies(connection, task, |on, condition, found| {
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn dependencies_read_together_stand_as_each_does_by_itself() {
+    fn dependencies_read_together_have_the_states_read_one_by_one() {
         let folder = tempfile::tempdir().unwrap();
         let connection = with_gaps(folder.path());
         let edges = prop::collection::vec((1..=LAST + 5, 0..3_i64), 0..40);

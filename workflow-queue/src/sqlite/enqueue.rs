@@ -23,7 +23,7 @@ use crate::queue::WorkflowQueue;
 use crate::slice::{Inserted, NewRow, QueueId, Slice as _, Workflow};
 use crate::submission::Settings;
 
-/// Makes a submission durable, all of it or nothing, and wakes workers.
+/// Makes a submission durable, all or none, and wakes workers.
 pub(crate) fn enqueue(queue: &WorkflowQueue, submission: Submission) -> Result<Vec<Enqueued>> {
     queue.check_promoted()?;
     let submission = Arc::new(submission);
@@ -44,7 +44,7 @@ pub(crate) fn enqueue_in(
     queue.write_in(tx, |writing| writing.enqueue(submission))
 }
 
-/// One task with nothing but what every task has, in a lone statement; `None` if its key is taken.
+/// Enqueues a single plain task in one statement, its own transaction; `None` if its key is taken.
 fn enqueue_one(
     queue: &WorkflowQueue,
     queue_id: i64,
@@ -229,13 +229,13 @@ impl SqliteSlice<'_> {
         Ok(inserted == 1)
     }
 
-    /// The id that the next task gets.
+    /// The id of the next task.
     fn next_id(&self) -> Result<TaskId> {
         let mut query = self.connection.prepare_cached(ENQUEUE_NEXT_ID)?;
         Ok(TaskId(query.query_row([], |row| row.get(0))?))
     }
 
-    /// The task that holds a key, unless that has lapsed.
+    /// The task that holds a key that has not expired.
     pub(super) fn key_holder(&self, key: &[u8]) -> Result<Option<TaskId>> {
         let holder = self.holder(key)?.filter(|holder| !holder.has_lapsed);
         Ok(holder.map(|holder| holder.id))
@@ -266,10 +266,10 @@ impl SqliteSlice<'_> {
     }
 }
 
-/// Who holds an idempotency key.
+/// The holder of an idempotency key.
 struct Holder {
     id: TaskId,
-    /// Whether the key is taken no longer.
+    /// True if the key has expired.
     has_lapsed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Facts: what is known of a task beyond what both engines know.
+//! Facts: the properties of a task that only this engine has.
 
 use queue_core::error::Result;
 use queue_core::sqlite::rows;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::statements::{FACTS, TREE_SPAWNED};
 use crate::details::Details;
 
-/// What is known of a task beyond what both engines know.
+/// The properties of a task that only this engine has.
 pub(crate) fn details(connection: &Connection, id: TaskId) -> Result<Option<Details>> {
     let found = rows::all(connection, FACTS, [id.0], |row| {
         Ok(Details {
@@ -21,7 +21,7 @@ pub(crate) fn details(connection: &Connection, id: TaskId) -> Result<Option<Deta
     Ok(found.into_iter().next())
 }
 
-/// The tasks that one added while running, in the order of their ids.
+/// The tasks that a task added while it ran, in the order of their ids.
 pub(crate) fn spawned(connection: &Connection, id: TaskId) -> Result<Vec<TaskId>> {
     rows::all(connection, TREE_SPAWNED, [id.0], |row| {
         Ok(TaskId(row.get(0)?))

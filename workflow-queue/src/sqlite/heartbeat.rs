@@ -1,4 +1,4 @@
-//! Heartbeat: extend leases, and find those that have run out.
+//! Heartbeat: extends leases, and finds those that have run out.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use super::statements::{HEARTBEAT, HEARTBEAT_LEASES, HEARTBEAT_PROBE};
 use crate::lease::is_over;
 use crate::queue::WorkflowQueue;
 
-/// Extends the leases of claims that hold, on a connection of its own, and tells of each how it
-/// stands.
+/// Extends the leases of claims that still hold, on a connection of its own. Returns the state of
+/// each claim.
 pub(crate) fn heartbeat(queue: &WorkflowQueue, claims: &[Claim]) -> Result<Vec<Held>> {
     if claims.is_empty() {
         return Ok(Vec::new());
@@ -22,20 +22,20 @@ pub(crate) fn heartbeat(queue: &WorkflowQueue, claims: &[Claim]) -> Result<Vec<H
     queue.check_promoted()?;
     let database = queue.database();
     database.heartbeat(patience(queue), |connection| {
-        // From now on, however long the transaction had to wait for its beginning.
+        // Read inside the transaction: the lease is whole, however long the writer waited.
         let until = database.now().boot.after(queue.lease_duration());
         extend(connection, claims, until)
     })
 }
 
-/// Writes what a heartbeat of these claims would write, the same way, and changes nothing.
+/// Writes the pages that a heartbeat of these claims would write, without changing a value.
 pub(crate) fn probe(queue: &WorkflowQueue, claims: &[Claim]) -> Result<()> {
     queue.check_promoted()?;
     let database = queue.database();
     database.heartbeat(patience(queue), |connection| touch(connection, claims))
 }
 
-/// How long a heartbeat waits for other writers.
+/// Longest wait of a heartbeat for other writers.
 fn patience(queue: &WorkflowQueue) -> Duration {
     queue
         .database()
@@ -67,8 +67,8 @@ fn extend(connection: &Connection, claims: &[Claim], until: BootTime) -> Result<
     verbs::held(connection, claims)
 }
 
-/// Writes the rows that a heartbeat of these claims would write, and leaves them as they were: a page
-/// that was changed is written at the commit, whatever it holds by then.
+/// Writes the rows that a heartbeat of these claims would write, and restores their values. A
+/// changed page is written at the commit even if its content is the same by then.
 fn touch(connection: &Connection, claims: &[Claim]) -> Result<()> {
     let mut update = connection.prepare_cached(HEARTBEAT_PROBE)?;
     for by in [1, -1] {
@@ -79,10 +79,10 @@ fn touch(connection: &Connection, claims: &[Claim]) -> Result<()> {
     Ok(())
 }
 
-/// A claim and how long it is held; `None` for one made before leases were.
+/// A claim and the end of its lease; `None` for a claim from before the promotion.
 type Leased = (Claim, Option<BootTime>);
 
-/// The claims of all running tasks; only running rows are looked at.
+/// The claims of all running tasks; reads running rows only.
 fn running(connection: &Connection) -> Result<Vec<Leased>> {
     rows::all(connection, HEARTBEAT_LEASES, [], |row| {
         let claim = Claim {

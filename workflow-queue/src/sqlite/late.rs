@@ -1,4 +1,4 @@
-//! Late: waiting tasks whose time is over.
+//! Late: the statements about waiting tasks past their deadline.
 
 use queue_core::error::Result;
 use queue_core::outcome::Reason;

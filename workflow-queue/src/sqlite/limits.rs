@@ -1,5 +1,5 @@
-//! Limits. How many run is always counted from the rows that run, through an index that only
-//! limited tasks are in: there is no counter that could leak.
+//! Limits. The number of running tasks is always counted from their rows, through an index that
+//! holds only limited tasks: no counter can leak.
 
 use std::cmp::Reverse;
 
@@ -50,7 +50,7 @@ impl SqliteSlice<'_> {
         }
     }
 
-    /// The next tasks of a queue that wait for a key.
+    /// The next tasks of a queue that wait for a slot under a key.
     pub(super) fn parked_next(&self, opening: Opening<'_>) -> Result<Vec<TaskId>> {
         let Opening { key, queue, tasks } = opening;
         let next = ids(self.connection, PARKED_NEXT, (key, queue), tasks)?;
@@ -59,7 +59,7 @@ impl SqliteSlice<'_> {
 }
 
 impl Writing<'_> {
-    /// What a queue's limit allows a claim to take now.
+    /// The allowance of a claim under a queue's limit, now.
     pub(super) fn allowance(&self, limit: StoredLimit) -> Result<Allowance> {
         let now = self.now().wall;
         if let Some(full_at) = limit.full_after_set_back(now) {
@@ -88,7 +88,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Whether as many run under a key as may.
+    /// True if the number of tasks running under a key has reached its bound.
     pub(super) fn is_full(&self, key: &[u8]) -> Result<bool> {
         let Some(bound) = key_bound(self.slice.connection, key)? else {
             return Ok(false);
@@ -96,7 +96,7 @@ impl Writing<'_> {
         Ok(count(self.slice.connection, RUNNING_OF_KEY, [key])? >= u64::from(bound))
     }
 
-    /// Lets a task that was offered a slot wait for the next.
+    /// Blocks a task that was offered a slot; it waits for the next one.
     pub(super) fn park(&self, task: TaskId) -> Result<()> {
         self.slice
             .connection
@@ -105,7 +105,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Takes back what was admitted beyond a bound that is set now.
+    /// Blocks the admitted tasks beyond a newly set bound.
     fn park_beyond(&self, key: &[u8], bound: u32) -> Result<()> {
         let mut queue_id = i64::MIN;
         while let Some(next) = next_queue_id(self.slice.connection, READY_QUEUE, key, queue_id)? {
@@ -123,7 +123,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Sets a limit, or removes one without bounds.
+    /// Sets a limit; removes it if it has no bounds.
     pub(crate) fn set_limit(&mut self, limit: &Limit) -> Result<()> {
         let (kind, name) = coded(&limit.kind);
         let bounded = limit.concurrency.is_some() || limit.rate.is_some();
@@ -161,7 +161,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Makes claims from a queue look at its limit, and counts what runs of it.
+    /// Makes claims from a queue check its limit, and counts its running tasks.
     fn gate(&mut self, queue: &str, limited: bool) -> Result<()> {
         let id = queue_limit(self.slice.connection, queue)?.map(|limit| limit.id);
         self.slice
@@ -182,7 +182,7 @@ pub(super) fn queue_limit(connection: &Connection, queue: &str) -> Result<Option
     stored(connection, QUEUE, queue.as_bytes())
 }
 
-/// How many may run under a key.
+/// Number of tasks that may run under a key.
 fn key_bound(connection: &Connection, key: &[u8]) -> Result<Option<u32>> {
     Ok(stored(connection, KEY, key)?.and_then(|limit| limit.concurrency))
 }
@@ -214,7 +214,7 @@ fn coded(kind: &LimitKind) -> (i64, &[u8]) {
     }
 }
 
-/// Every limit.
+/// All limits.
 pub(crate) fn limits(connection: &Connection) -> Result<Vec<Limit>> {
     rows::all(connection, LIMIT_LIST, [], |row| {
         let name: Vec<u8> = row.get(1)?;
@@ -231,7 +231,7 @@ pub(crate) fn limits(connection: &Connection) -> Result<Vec<Limit>> {
     })
 }
 
-/// How many run of a limited queue.
+/// Number of running tasks of a limited queue.
 pub(super) fn running_of_queue(connection: &Connection, limit: StoredLimit) -> Result<u64> {
     count(connection, RUNNING_OF_GATE, [limit.id])
 }
@@ -287,7 +287,7 @@ fn count(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) 
     Ok(query.query_row(parameters, |row| rows::count(row, 0))?)
 }
 
-/// The first `limit` ids that a query finds.
+/// The first `limit` ids that a query returns.
 fn ids(
     connection: &Connection,
     sql: &str,

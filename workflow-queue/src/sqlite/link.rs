@@ -1,4 +1,4 @@
-//! The statements that add edges between tasks that are stored already.
+//! Link: the statements that add edges between stored tasks.
 
 use queue_core::error::Result;
 use queue_core::task::TaskId;
@@ -17,7 +17,7 @@ pub(super) fn workflow_of(connection: &Connection, task: TaskId) -> Result<Optio
 }
 
 impl SqliteSlice<'_> {
-    /// Stores the edges that a waiting task has now and had not before.
+    /// Stores the dependencies of a waiting task that it did not have before.
     pub(super) fn add_edges_of(
         &mut self,
         dependent: TaskId,
@@ -36,7 +36,7 @@ impl SqliteSlice<'_> {
         Ok(())
     }
 
-    /// Has a waiting task wait, also if it could have been claimed.
+    /// Blocks a task that has not started, even if it could be claimed.
     pub(super) fn block_one(&mut self, task: TaskId) -> Result<()> {
         self.connection.prepare_cached(BLOCK)?.execute([task.0])?;
         Ok(())

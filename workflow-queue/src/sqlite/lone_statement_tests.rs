@@ -1,4 +1,4 @@
-//! A lone task takes one statement to enqueue and one to claim.
+//! Enqueue and claim of a single task take one statement each.
 
 use queue_core::claim::{ClaimRequest, WorkerId};
 use queue_core::queue::Queue as _;
@@ -7,9 +7,9 @@ use queue_core::task::NewTask;
 use super::{claim, enqueue};
 use crate::WorkflowQueue;
 
-/// Neither does what its transaction does instead, at a third of the speed.
+/// The fallback to a transaction would give the same result at a third of the speed.
 #[test]
-fn a_lone_task_is_enqueued_and_claimed_in_one_statement_each() {
+fn a_single_task_is_enqueued_and_claimed_in_one_statement_each() {
     let folder = tempfile::tempdir().unwrap();
     let queue = WorkflowQueue::open(folder.path().join("q.db")).unwrap();
     let task = || NewTask::shell("t", "true");

@@ -1,24 +1,24 @@
-//! How a store is opened.
+//! The options to open a file.
 
 use std::time::Duration;
 
 use queue_core::error::Result;
 use queue_core::sqlite::{Durability, OpenOptions};
 
-/// How to open a file.
+/// The options to open a file.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
-    /// What both engines ask.
+    /// The options of both engines.
     pub open: OpenOptions,
-    /// How long a claim is held without a heartbeat: one second to one day.
+    /// Duration of a lease without a heartbeat: one second to one day.
     pub lease: Duration,
 }
 
 impl SqliteOptions {
-    /// Acknowledged means on disk; leases of 30 seconds.
+    /// The defaults: a commit is on disk before it is acknowledged, and a lease lasts 30 seconds.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// If the operating system gives no random bytes.
     pub fn new() -> Result<Self> {
         Ok(Self {
             open: OpenOptions::new(Durability::Full)?,

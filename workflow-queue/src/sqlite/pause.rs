@@ -1,14 +1,14 @@
-//! Pause and resume: stop claims from a queue, and let them go on.
+//! Pause and resume: stop claims from a queue, and allow them again.
 
 use queue_core::error::Result;
 use queue_core::sqlite::verbs;
 
 use crate::queue::WorkflowQueue;
 
-/// How many workers are woken for the tasks of a queue that goes on: nobody counts those.
+/// Number of workers woken when a queue resumes: its tasks are not counted.
 const MANY: usize = 1024;
 
-/// Pauses the queue, or (`paused` false) lets it go on. Returns whether that changed anything.
+/// Pauses the queue, or resumes it if `paused` is false. Returns true if that changed anything.
 pub(crate) fn set_paused(queue: &WorkflowQueue, name: &str, paused: bool) -> Result<bool> {
     let name = name.to_owned();
     let changed = queue.write(move |writing| {

@@ -1,5 +1,5 @@
-//! Every statement is prepared against the schema, and its plan is a snapshot: an index that is
-//! added beside the others must not take over a statement unseen.
+//! Prepares every statement against the schema and compares its query plan with a snapshot, so that
+//! a new index cannot take over a statement unnoticed.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ fn plan(connection: &Connection, sql: &str) -> String {
 }
 
 #[test]
-fn every_statement_has_the_plan_it_had() {
+fn every_statement_keeps_its_query_plan() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("workflow.db");
     let queue = WorkflowQueue::open(&path).unwrap();

@@ -1,9 +1,10 @@
-//! Promotion: a file of fast-queue's becomes this engine's, for good, also while fast-queue's workers
-//! run on it. Killed at any point it can be begun again.
+//! Promotion: a file of fast-queue becomes a file of this engine, for good, even while fast-queue's
+//! workers use it. A promotion that was killed at any point can be started again.
 //!
-//! First the file is marked: every write of fast-queue looks for that within its own transaction,
-//! takes nothing on any more and finishes what it has. Once no worker of before lives, one
-//! transaction adds the workflow line and makes the file this engine's.
+//! First the file is marked. Every write of fast-queue looks for the mark within its own
+//! transaction; from then on fast-queue claims and adds nothing, and finishes the tasks it has.
+//! Once no earlier worker lives, one transaction adds the workflow tables and makes the file this
+//! engine's.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,27 +15,28 @@ use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, verbs};
 
 use super::statements::{PROMOTE_CLOSE, PROMOTE_LEASE, PROMOTE_MARK};
 
-/// The lease of what ran when the file was promoted. No worker holds it any more: it is of dead ones,
-/// which are recovered by their locks, or of programs that claimed without registering. So it has
-/// nothing to do with the leases that workers ask for.
+/// The lease given to tasks that were running at the promotion. No live worker holds them: they
+/// belong to dead workers, which are recovered through their locks, or to programs that claimed
+/// without registering. So it does not depend on the leases that workers ask for.
 const LEASE: Duration = Duration::from_secs(30);
-/// How many workers learn of the mark at once; the others find it at their next claim.
+/// Number of workers woken at the mark; the others find it at their next claim.
 const MANY: usize = 1024;
 
-/// How far a promotion has come.
+/// State of a promotion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Promotion {
-    /// The file is marked, and these workers have yet to finish what they have and leave.
+    /// The file is marked; these workers have yet to finish their tasks and leave.
     Waiting(Vec<WorkerInfo>),
-    /// The file is this engine's.
+    /// The file belongs to this engine.
     Done,
 }
 
-/// Promotes the file at `path` as far as that is possible now; call it again while it waits. A file
-/// that is promoted already is left alone.
+/// Promotes the file at `path` as far as possible now; call it again while it waits. A promoted
+/// file stays as it is.
 ///
 /// # Errors
-/// [`Error::Unusable`](queue_core::Error::Unusable) for a file that is not there or holds no queue.
+/// [`Error::Unusable`](queue_core::Error::Unusable) for a file that does not exist or holds no
+/// queue.
 pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
     let options = OpenOptions {
         create: false,
@@ -53,7 +55,7 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
     database.coordination().wake(MANY);
     let mut living = Vec::new();
     for worker in database.read(verbs::workers)? {
-        // Since the mark none can have joined, so those that live now are all there will be.
+        // No worker can have joined since the mark: the live workers are all there will be.
         if database.coordination().is_alive(worker.id)? {
             living.push(worker);
         }
@@ -63,7 +65,7 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
     }
     let now = database.now();
     database.write(move |connection| {
-        // Where another process was first, what runs has leases of its own by now.
+        // If another process was first, running tasks have leases of their own by now.
         if promote(connection, &WORKFLOW, now.wall)? {
             connection
                 .prepare_cached(PROMOTE_LEASE)?

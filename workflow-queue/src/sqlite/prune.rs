@@ -1,4 +1,4 @@
-//! Prune: what it leaves, and what goes with a task.
+//! Prune: the tasks it keeps, and the rows it deletes with a task.
 
 use queue_core::error::Result;
 use queue_core::sqlite::verbs::Keeper;
@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use super::edges;
 use super::statements::PRUNE_ATTEMPTS;
 
-/// What this engine adds to a prune: a task stays while a dependent may still read its output, and
-/// its edges and attempts go with it.
+/// The rules that this engine adds to prune: a task stays while a dependent may still read its
+/// output, and its edges and attempts are deleted with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Dependents;
 

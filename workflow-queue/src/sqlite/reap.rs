@@ -1,4 +1,4 @@
-//! Reap: return the tasks of a dead worker.
+//! Reap: returns the tasks of a dead worker.
 
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::error::Result;
@@ -7,7 +7,8 @@ use queue_core::sqlite::verbs;
 
 use super::transaction::Writing;
 
-/// Returns the tasks of a dead worker but for those that are kept, and forgets it if none is.
+/// Returns the tasks of a dead worker except the kept ones; deletes its registration if none is
+/// kept.
 pub(crate) fn reap_except(
     writing: &mut Writing<'_>,
     worker: WorkerId,

@@ -1,4 +1,4 @@
-//! The statements of a retry.
+//! Retry: the statements of a retry.
 
 use queue_core::error::Result;
 use queue_core::sqlite::verbs;
@@ -9,7 +9,7 @@ use super::statements::RETRY;
 use super::transaction::SqliteSlice;
 
 impl SqliteSlice<'_> {
-    /// Writes the row of a task that is re-opened.
+    /// Writes the row of a re-opened task.
     pub(super) fn reopen_one(&mut self, task: TaskId, state: State, unmet: bool) -> Result<()> {
         self.connection.prepare_cached(RETRY)?.execute((
             task.0,
@@ -34,7 +34,7 @@ mod tests {
     use crate::sqlite::statements::STATES;
     use crate::{WorkflowQueue, WorkflowTask};
 
-    /// How often the states of tasks were read where the retry is made.
+    /// Number of times that a retry of the last task reads states.
     fn reads(queue: &WorkflowQueue) -> usize {
         let mut state_of = verbs::statements();
         let (_, state_of) = state_of.find(|(name, _)| *name == "get_state").unwrap();
@@ -49,11 +49,11 @@ mod tests {
         reads.unwrap()
     }
 
-    /// A task after 100,000 others is re-opened in one step, which took a statement for each of them:
-    /// half a second in a debug build, in which nobody else could write. Those whose ids lie close
-    /// together are read by one.
+    /// Re-opening a task with 100,000 dependencies took one statement for each of them: half a
+    /// second in a debug build, in which no other process could write. Now one statement reads all
+    /// dependencies whose ids are close together.
     #[test]
-    fn a_task_after_very_many_is_re_opened_in_few_statements() {
+    fn a_task_with_very_many_dependencies_is_re_opened_in_few_statements() {
         let folder = tempfile::tempdir().unwrap();
         let queue = WorkflowQueue::open(folder.path().join("q.db")).unwrap();
         let width = 2 * RUN + 1;

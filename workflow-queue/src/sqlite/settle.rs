@@ -1,4 +1,4 @@
-//! The statements of a settle: an execution as it is found, and its end.
+//! Settle: the statements that read an execution and write its end.
 
 use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::{BootTime, Now};
@@ -12,7 +12,7 @@ use crate::lease;
 use crate::slice::{Conclusion, EndedAttempt, Execution};
 
 impl SqliteSlice<'_> {
-    /// The execution of a claim, if it is its task's last.
+    /// The execution of a claim; `None` if the claim is not the last of its task.
     pub(super) fn execution(&mut self, claim: Claim) -> Result<Option<Execution>> {
         let now = self.now;
         let read = &mut self.hot.running_read;
@@ -63,7 +63,7 @@ impl SqliteSlice<'_> {
     }
 }
 
-/// The execution in a task's row, if it is the claim's.
+/// The execution in a task's row; `None` if it is not the claim's.
 fn execution(row: &Row<'_>, claim: Claim, now: Now) -> Result<Option<Execution>> {
     let (token, worker): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
     if token != claim.token || worker.map(WorkerId) != Some(claim.worker) {

@@ -1,4 +1,4 @@
-//! A file's rows as the plans see them: every method and the file that answers it.
+//! A file's rows as plans see them: each method, with the function that implements it.
 
 use queue_core::claim::Claim;
 use queue_core::clock::Now;

@@ -1,5 +1,5 @@
-//! Every statement of this engine, each a file of its name in `queries/`, and those that are executed
-//! all the time.
+//! Every statement of this engine, each in a file of its name in `queries/`, and the list of hot
+//! ones.
 
 use queue_core::sqlite::verbs;
 
@@ -77,7 +77,7 @@ queue_core::statements! {
     WORKFLOW_OF = "workflow_of",
 }
 
-/// What producers and workers execute all the time.
+/// The statements that producers and workers execute all the time.
 pub(crate) const HOT: &[&str] = &[
     ENQUEUE,
     verbs::NEXT_DUE,

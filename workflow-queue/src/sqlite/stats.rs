@@ -1,4 +1,4 @@
-//! Stats: how many tasks stand where.
+//! Stats: the number of tasks in each state.
 
 use queue_core::error::Result;
 use queue_core::queue::Stats;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::statements::STATS_BLOCKED;
 use crate::queue::WorkflowQueue;
 
-/// How many tasks stand where.
+/// The number of tasks in each state.
 pub(crate) fn stats(queue: &WorkflowQueue) -> Result<Stats> {
     let read = if queue.is_unpromoted() {
         |connection: &Connection| verbs::stats(connection, 0)

@@ -21,37 +21,37 @@ pub(crate) struct SqliteSlice<'a> {
     pub(crate) queue_ids: &'a QueueIds,
     pub(crate) now: Now,
     /// The statements that run once or more per task.
-    pub(crate) hot: Hot<'a>,
+    pub(crate) hot: HotStatements<'a>,
 }
 
-/// Statements that are kept from their first use to the end of the transaction: to look one up for
-/// every row costs as much as a short statement takes.
-pub(crate) struct Hot<'a> {
-    pub(crate) enqueue: Kept<'a>,
-    pub(crate) enqueue_node: Kept<'a>,
-    pub(crate) claim_read: Kept<'a>,
-    pub(crate) claim: Kept<'a>,
-    pub(crate) running_read: Kept<'a>,
-    pub(crate) conclude: Kept<'a>,
-    pub(crate) attempt_insert: Kept<'a>,
-    pub(crate) dependents_waiting: Kept<'a>,
-    pub(crate) pending: Kept<'a>,
-    pub(crate) release: Kept<'a>,
-    pub(crate) time_and_limit: Kept<'a>,
-    pub(crate) waiting_put: Kept<'a>,
-    pub(crate) waiting_delete: Kept<'a>,
-    pub(crate) skip: Kept<'a>,
-    pub(crate) admit: Kept<'a>,
+/// Statements that stay prepared from their first use to the end of the transaction: looking one up
+/// for every row costs as much as running a short statement.
+pub(crate) struct HotStatements<'a> {
+    pub(crate) enqueue: LazyStatement<'a>,
+    pub(crate) enqueue_node: LazyStatement<'a>,
+    pub(crate) claim_read: LazyStatement<'a>,
+    pub(crate) claim: LazyStatement<'a>,
+    pub(crate) running_read: LazyStatement<'a>,
+    pub(crate) conclude: LazyStatement<'a>,
+    pub(crate) attempt_insert: LazyStatement<'a>,
+    pub(crate) dependents_waiting: LazyStatement<'a>,
+    pub(crate) pending: LazyStatement<'a>,
+    pub(crate) release: LazyStatement<'a>,
+    pub(crate) time_and_limit: LazyStatement<'a>,
+    pub(crate) waiting_put: LazyStatement<'a>,
+    pub(crate) waiting_delete: LazyStatement<'a>,
+    pub(crate) skip: LazyStatement<'a>,
+    pub(crate) admit: LazyStatement<'a>,
 }
 
-/// A statement, prepared once it is used.
-pub(crate) struct Kept<'a> {
+/// A statement that is prepared on its first use.
+pub(crate) struct LazyStatement<'a> {
     connection: &'a Connection,
     sql: &'static str,
     statement: Option<CachedStatement<'a>>,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> LazyStatement<'a> {
     fn new(connection: &'a Connection, sql: &'static str) -> Self {
         Self {
             connection,
@@ -67,13 +67,13 @@ impl<'a> Kept<'a> {
         })
     }
 
-    /// How many rows it changes.
+    /// Executes the statement. Returns the number of changed rows.
     pub(crate) fn execute(&mut self, parameters: impl Params) -> Result<usize> {
         Ok(self.get()?.execute(parameters)?)
     }
 
-    /// Every row it returns, each made into a value. It is run to its end: reset before, it would
-    /// keep the checkpoint from running.
+    /// All rows of the statement, each converted to a value. The statement runs to its end: left
+    /// open, it would block the checkpoint.
     pub(crate) fn all<T>(
         &mut self,
         parameters: impl Params,
@@ -94,22 +94,22 @@ impl<'a> SqliteSlice<'a> {
             connection,
             queue_ids,
             now,
-            hot: Hot {
-                enqueue: Kept::new(connection, ENQUEUE),
-                enqueue_node: Kept::new(connection, ENQUEUE_NODE),
-                claim_read: Kept::new(connection, CLAIM_READ),
-                claim: Kept::new(connection, CLAIM),
-                running_read: Kept::new(connection, SETTLE_READ),
-                conclude: Kept::new(connection, SETTLE),
-                attempt_insert: Kept::new(connection, SETTLE_ATTEMPT),
-                dependents_waiting: Kept::new(connection, DEPENDENTS_WAITING),
-                pending: Kept::new(connection, PENDING),
-                release: Kept::new(connection, RELEASE),
-                time_and_limit: Kept::new(connection, START),
-                waiting_put: Kept::new(connection, WAITING_PUT),
-                waiting_delete: Kept::new(connection, WAITING_DELETE),
-                skip: Kept::new(connection, SKIP),
-                admit: Kept::new(connection, ADMIT),
+            hot: HotStatements {
+                enqueue: LazyStatement::new(connection, ENQUEUE),
+                enqueue_node: LazyStatement::new(connection, ENQUEUE_NODE),
+                claim_read: LazyStatement::new(connection, CLAIM_READ),
+                claim: LazyStatement::new(connection, CLAIM),
+                running_read: LazyStatement::new(connection, SETTLE_READ),
+                conclude: LazyStatement::new(connection, SETTLE),
+                attempt_insert: LazyStatement::new(connection, SETTLE_ATTEMPT),
+                dependents_waiting: LazyStatement::new(connection, DEPENDENTS_WAITING),
+                pending: LazyStatement::new(connection, PENDING),
+                release: LazyStatement::new(connection, RELEASE),
+                time_and_limit: LazyStatement::new(connection, START),
+                waiting_put: LazyStatement::new(connection, WAITING_PUT),
+                waiting_delete: LazyStatement::new(connection, WAITING_DELETE),
+                skip: LazyStatement::new(connection, SKIP),
+                admit: LazyStatement::new(connection, ADMIT),
             },
         }
     }

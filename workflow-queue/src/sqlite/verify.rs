@@ -1,4 +1,4 @@
-//! Verify and repair: the invariants of this engine's own tables, and what can be computed anew.
+//! Verify and repair: the invariants of this engine's own tables, and the repair of derived values.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -25,7 +25,7 @@ const TASK_IDS: &str = statement(include_str!("../../queries/verify/task_ids.sql
 const UNMET: &str = statement(include_str!("../../queries/verify/unmet.sql"));
 const PARKED_KEYS: &str = statement(include_str!("../../queries/verify/parked_keys.sql"));
 
-/// The invariants that statements find the breaches of.
+/// The invariants whose violations statements find.
 const CHECKS: &[Check] = checks! {
     "../../queries/verify/":
     "blocked tasks say what they wait for" => "waiting",
@@ -42,13 +42,13 @@ const CHECKS: &[Check] = checks! {
     "a task succeeds once" => "successes",
 };
 
-/// Those whose repair takes more than a statement.
+/// The names of invariants whose repair takes more than one statement.
 const IS_COUNTED: &str = "open dependencies are counted";
 const SLOTS_OFFERED: &str = "free slots are offered";
 const SAME_EDGES: &str = "both ends of an edge know it";
 const SLOTS: &str = statement(include_str!("../../queries/verify/slots.sql"));
 
-/// Looks at every invariant.
+/// Checks every invariant.
 pub(crate) fn verify(queue: &WorkflowQueue) -> Result<Vec<Invariant>> {
     if queue.is_unpromoted() {
         return core::verify(queue.database(), &[], |_| Ok(Vec::new()));
@@ -56,13 +56,13 @@ pub(crate) fn verify(queue: &WorkflowQueue) -> Result<Vec<Invariant>> {
     core::verify(queue.database(), CHECKS, more)
 }
 
-/// Computes anew what can be.
+/// Repairs all values that can be derived from other rows.
 pub(crate) fn repair(queue: &WorkflowQueue) -> Result<Vec<Repaired>> {
     let (mut all, mut most) = (Vec::new(), 0);
-    // Whoever may not write is refused also where there is nothing to put right.
+    // A refused writer gets its error even if there is nothing to repair.
     queue.write(|_| Ok(()))?;
-    for part in Part::ALL {
-        for found in queue.database().read(|connection| part.find(connection))? {
+    for step in RepairStep::ALL {
+        for found in queue.database().read(|connection| step.find(connection))? {
             let (repaired, wakes) = queue.transaction(move |writing| found.repair(writing))?;
             all.extend(repaired);
             most = most.max(wakes);
@@ -73,7 +73,7 @@ pub(crate) fn repair(queue: &WorkflowQueue) -> Result<Vec<Repaired>> {
     Ok(summed(all))
 }
 
-/// What more has to hold than [`CHECKS`] find.
+/// The invariants that single statements cannot check.
 fn more(connection: &Connection) -> Result<Vec<Invariant>> {
     let text = |sql| rows::all(connection, sql, [], |row| Ok(row.get::<_, String>(0)?));
     Ok(vec![
@@ -84,7 +84,7 @@ fn more(connection: &Connection) -> Result<Vec<Invariant>> {
     ])
 }
 
-/// Every edge that is stored at one end only, or in two ways.
+/// Edges stored at one end only, or with two conditions.
 fn lopsided(connection: &Connection) -> Result<Vec<String>> {
     let (forwards, backwards) = (forwards(connection)?, backwards(connection)?);
     let differs = |(ends, condition): (&Ends, &Condition), others: &Edges| {
@@ -105,11 +105,11 @@ fn lopsided(connection: &Connection) -> Result<Vec<String>> {
     Ok(wrong.into_iter().map(text).collect())
 }
 
-/// A task and one that waits for it.
+/// A task and its dependent.
 type Ends = (TaskId, TaskId);
 type Edges = HashMap<Ends, Condition>;
 
-/// The edges as the tasks depended on have them.
+/// The edges as stored at their dependencies.
 fn forwards(connection: &Connection) -> Result<Edges> {
     let found = rows::all(connection, EDGES_ALL, [], |row| {
         let condition = edges::condition(row.get(2)?)?;
@@ -118,7 +118,7 @@ fn forwards(connection: &Connection) -> Result<Edges> {
     Ok(found.into_iter().collect())
 }
 
-/// The edges as their dependents have them, without those to tasks that were pruned.
+/// The edges as stored at their dependents, except edges to pruned tasks.
 fn backwards(connection: &Connection) -> Result<Edges> {
     let stored = rows::all(connection, TASK_IDS, [], |row| Ok(TaskId(row.get(0)?)))?;
     let stored: HashSet<TaskId> = stored.into_iter().collect();
@@ -134,9 +134,9 @@ fn backwards(connection: &Connection) -> Result<Edges> {
     Ok(edges)
 }
 
-/// What is left when tasks that wait for nothing are taken away again and again: a task that waits
-/// for itself by way of others, and whatever waits for that. No order of ids keeps it away, since a
-/// task can be made to wait for later ones.
+/// Tasks that wait for themselves through others, and all tasks that wait for those: the rest after
+/// tasks that wait for nothing are removed, again and again. The order of ids rules out no cycle,
+/// since a task can be made to wait for later ones.
 fn cycles(connection: &Connection) -> Result<Vec<String>> {
     let mut dependents: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
     let mut waits: BTreeMap<TaskId, usize> = BTreeMap::new();
@@ -157,14 +157,14 @@ fn cycles(connection: &Connection) -> Result<Vec<String>> {
             }
         }
     }
-    let text = |task| format!("task {task} waits for itself, or for one that does");
+    let text = |task| format!("task {task} waits for itself, or for a task that does");
     Ok(waits.into_keys().map(text).collect())
 }
 
-/// A part of a repair: looked for on a snapshot, and put right in transactions of its own, so that
-/// others may write in between. Each leaves the file sounder than before.
+/// A step of a repair. It searches on a snapshot and repairs in transactions of its own, so that
+/// others may write in between. No step adds damage.
 #[derive(Clone, Copy, Debug)]
-enum Part {
+enum RepairStep {
     Core,
     Edges,
     Own,
@@ -172,16 +172,16 @@ enum Part {
     Slots,
 }
 
-/// What is put right in one transaction.
-enum Broken {
+/// Damage that one transaction repairs.
+enum Damage {
     Check(Check),
     Edges,
     Counts(Vec<TaskId>),
     Slots,
 }
 
-impl Part {
-    /// Every part; the last is the last, since tasks that are released may wait for a slot then.
+impl RepairStep {
+    /// Every step. Slots come last: tasks released by the others may wait for a slot.
     const ALL: [Self; 5] = [
         Self::Core,
         Self::Edges,
@@ -190,34 +190,34 @@ impl Part {
         Self::Slots,
     ];
 
-    /// What is wrong.
-    fn find(self, connection: &Connection) -> Result<Vec<Broken>> {
-        let checks = |checks| -> Result<Vec<Broken>> {
+    /// The damage that this step finds.
+    fn find(self, connection: &Connection) -> Result<Vec<Damage>> {
+        let checks = |checks| -> Result<Vec<Damage>> {
             let broken = core::broken(connection, checks)?.into_iter();
-            Ok(broken.map(Broken::Check).collect())
+            Ok(broken.map(Damage::Check).collect())
         };
         match self {
             Self::Core => checks(CORE_CHECKS),
             Self::Own => checks(CHECKS),
             Self::Edges => {
                 let wrong = lopsided(connection)?;
-                Ok(wrong.first().map(|_| Broken::Edges).into_iter().collect())
+                Ok(wrong.first().map(|_| Damage::Edges).into_iter().collect())
             }
             Self::Counts => {
                 let wrong = rows::all(connection, COUNTED, [], |row| Ok(TaskId(row.get(1)?)))?;
                 let steps = wrong.chunks(STEP).map(<[TaskId]>::to_vec);
-                Ok(steps.map(Broken::Counts).collect())
+                Ok(steps.map(Damage::Counts).collect())
             }
             Self::Slots => {
                 let wrong = rows::all(connection, SLOTS, [], |_| Ok(()))?;
-                Ok(wrong.first().map(|()| Broken::Slots).into_iter().collect())
+                Ok(wrong.first().map(|()| Damage::Slots).into_iter().collect())
             }
         }
     }
 }
 
-impl Broken {
-    /// Computes anew what other rows tell.
+impl Damage {
+    /// Derives the damaged values from other rows again.
     fn repair(&self, writing: &mut Writing<'_>) -> Result<Vec<Repaired>> {
         let connection = writing.slice.connection;
         let one = |name, rows| Repaired::of(name, rows).into_iter().collect();
@@ -237,7 +237,7 @@ impl Broken {
     }
 }
 
-/// The same with the steps of one repair added up.
+/// The result of a repair, one entry for each invariant.
 fn summed(repaired: Vec<Repaired>) -> Vec<Repaired> {
     let mut sums: Vec<Repaired> = Vec::new();
     for one in repaired {
@@ -250,8 +250,8 @@ fn summed(repaired: Vec<Repaired>) -> Vec<Repaired> {
 }
 
 impl Writing<'_> {
-    /// Gives both ends of every edge what either knows. Where they disagree about the condition,
-    /// the dependent's is right.
+    /// Stores every edge at both ends. If the ends disagree about the condition, the dependent's
+    /// end wins.
     fn even_edges(&self) -> Result<usize> {
         let (forwards, backwards) = (
             forwards(self.slice.connection)?,
@@ -289,8 +289,7 @@ impl Writing<'_> {
         Ok(changed)
     }
 
-    /// Counts anew the open dependencies of those tasks whose count was found wrong, and lets go or
-    /// skips what has none.
+    /// Counts the open dependencies of these tasks again; releases or skips tasks that have none.
     fn recount(&mut self, wrong: &[TaskId]) -> Result<usize> {
         for &task in wrong {
             if !self.is_unmet(task)? {
@@ -309,7 +308,7 @@ impl Writing<'_> {
         Ok(wrong.len())
     }
 
-    /// Whether a task is there and waits for dependencies.
+    /// True if a task exists and waits for dependencies.
     fn is_unmet(&self, task: TaskId) -> Result<bool> {
         let mut query = self.slice.connection.prepare_cached(UNMET)?;
         Ok(query.exists([task.0])?)

@@ -1,4 +1,4 @@
-//! Why: what keeps a task waiting, of what this engine alone knows too.
+//! Why: the reasons for a task to wait, including those that only this engine has.
 
 use std::ops::ControlFlow;
 
@@ -15,10 +15,10 @@ use super::statements::WHY;
 use super::{edges, limits};
 use crate::queue::WorkflowQueue;
 
-/// Unmet dependencies that `why` names at most.
+/// Most unmet dependencies that `why` names.
 const NAMED_AT_MOST: usize = 100;
 
-/// What keeps a task waiting; of many, with what was learned of their queues.
+/// The reasons for a task to wait; `order` keeps the claim order of its queue for further tasks.
 pub(crate) fn waits(
     queue: &WorkflowQueue,
     id: TaskId,
@@ -98,8 +98,8 @@ fn own_waits(
     Ok(waits)
 }
 
-/// The dependencies that stand so; of many, how many more there are, which `total` tells without
-/// looking at all of them.
+/// The dependencies with this standing. Of very many, only their number beyond the first; `total`
+/// gives that number without a look at each.
 fn dependencies(
     connection: &Connection,
     id: TaskId,
@@ -143,10 +143,10 @@ mod tests {
     use super::own_waits;
     use crate::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
 
-    /// Of every task those in front of it were counted: of 20,000 under one key `why all` counted 200
-    /// million.
+    /// The tasks ahead were counted again for every task: for 20,000 tasks under one key, `why all`
+    /// counted 200 million.
     #[test]
-    fn those_in_front_under_a_key_are_read_once_for_many_tasks() {
+    fn the_tasks_ahead_under_a_key_are_read_once_for_many_tasks() {
         let folder = tempfile::tempdir().unwrap();
         let queue = WorkflowQueue::open(folder.path().join("q.db")).unwrap();
         let limit = |key: &[u8]| Limit {

@@ -9,7 +9,7 @@ use queue_core::queue::Queue;
 use queue_core::state::State;
 use queue_core::workflow::Condition;
 use workflow_queue::{
-    Details, Done, Edge, Handlers, NewTask, Which, Worker, WorkerOptions, WorkflowTask,
+    Details, Done, Edge, Handlers, NewTask, DependentTasks, Worker, WorkerOptions, WorkflowTask,
 };
 
 use crate::{Bench, FAILED, Workflows, once, task};
@@ -81,7 +81,7 @@ fn edges_to_another_workflow_are_refused() {
 
 /// A task that is put in front of whatever waits for its spawner.
 fn in_front(name: &str) -> WorkflowTask {
-    task(name).before(Which::OfSpawner, Condition::Success)
+    task(name).before(DependentTasks::OfSpawner, Condition::Success)
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_handler_adds_to_its_workflow_and_reads_what_that_wrote() {
         .register("split", |task| {
             let part = |name: &str| {
                 WorkflowTask::shell(name, format!("echo {name}"))
-                    .before(Which::OfSpawner, Condition::Success)
+                    .before(DependentTasks::OfSpawner, Condition::Success)
             };
             assert_eq!(task.spawn(vec![part("a"), part("b")])?.len(), 2);
             Ok(Done::Succeeded)

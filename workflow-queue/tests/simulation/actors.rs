@@ -11,7 +11,7 @@ use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Condition;
 use queue_testing::simulation::{Call, Extension, Ledger};
 use workflow_queue::{
-    Dependency, Edge, KeyScope, Limit, LimitKind, OnConflict, Rate, Settings, Which, WorkflowQueue,
+    Dependency, Edge, KeyScope, Limit, LimitKind, OnConflict, Rate, Settings, DependentTasks, WorkflowQueue,
     WorkflowTask,
 };
 
@@ -376,7 +376,7 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
 fn put_before(context: &Context<'_>, task: WorkflowTask) -> WorkflowTask {
     let dependent = context.ledger.pick(&context.tasks());
     match (context.ledger.draw(6), dependent) {
-        (0..2, _) => task.before(Which::OfSpawner, condition(context)),
+        (0..2, _) => task.before(DependentTasks::OfSpawner, condition(context)),
         (2, Some(dependent)) => task.before(dependent, condition(context)),
         _ => task,
     }

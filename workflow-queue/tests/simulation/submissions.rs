@@ -7,7 +7,7 @@ use queue_core::clock::Timestamp;
 use queue_core::queue::Enqueued;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::Condition;
-use workflow_queue::{On, OnConflict, Which, WorkflowTask};
+use workflow_queue::{On, OnConflict, DependentTasks, WorkflowTask};
 
 use crate::checks::{At, Checks};
 use crate::model::{Model, Node};
@@ -220,17 +220,17 @@ fn links(
     let mut links = Vec::new();
     for (task, id) in tasks.iter().zip(ids) {
         for before in &task.before {
-            let dependents: Vec<TaskId> = match (before.which, from) {
-                (Which::OfSpawner, From::Spawner(claim)) => {
+            let dependents: Vec<TaskId> = match (before.tasks, from) {
+                (DependentTasks::OfSpawner, From::Spawner(claim)) => {
                     let held = model.stored().filter(|(_, node)| {
                         node.phase.is_waiting() && node.after.contains_key(&claim.task)
                     });
                     held.map(|(dependent, _)| dependent).collect()
                 }
-                (Which::OfSpawner, From::Workflow | From::Unrelated) => {
+                (DependentTasks::OfSpawner, From::Workflow | From::Unrelated) => {
                     return Err("nothing waits for no spawner");
                 }
-                (Which::Task(dependent), From::Spawner(claim)) => {
+                (DependentTasks::Task(dependent), From::Spawner(claim)) => {
                     let own = model.nodes[&claim.task].workflow;
                     let node = model.nodes.get(&dependent);
                     if node.is_none_or(|node| node.workflow != own) {
@@ -238,7 +238,7 @@ fn links(
                     }
                     vec![dependent]
                 }
-                (Which::Task(dependent), From::Workflow | From::Unrelated) => vec![dependent],
+                (DependentTasks::Task(dependent), From::Workflow | From::Unrelated) => vec![dependent],
             };
             let condition = before.condition;
             links.extend(

@@ -4,7 +4,7 @@ use queue_core::cli::select::{self, Selector};
 use queue_core::task::TaskId;
 use queue_core::workflow::Condition;
 use serde::Deserialize;
-use workflow_queue::{Dependent, Which};
+use workflow_queue::{Dependent, DependentTasks};
 
 use super::after::{is_number, split_condition};
 
@@ -65,8 +65,8 @@ impl Field {
                 let (front, condition) = split_condition(id.unwrap_or(text))
                     .map_err(|sentence| format!("before: {sentence}"))?;
                 if id.is_none() && front == OF_SPAWNER {
-                    let which = Which::OfSpawner;
-                    return Ok(Dependent { which, condition });
+                    let tasks = DependentTasks::OfSpawner;
+                    return Ok(Dependent { tasks, condition });
                 }
                 if id.is_none() && is_number(front) {
                     return Err(format!(
@@ -84,10 +84,10 @@ impl Field {
             .parse()
             .ok()
             .filter(|id| is_number(&digits) && *id >= 1);
-        let which = id.map(|id| Which::Task(TaskId(id))).ok_or_else(|| {
+        let tasks = id.map(|id| DependentTasks::Task(TaskId(id))).ok_or_else(|| {
             format!("before: it is the id of a waiting task or `{OF_SPAWNER}`, not {shown}")
         })?;
-        Ok(Dependent { which, condition })
+        Ok(Dependent { tasks, condition })
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use queue_core::cli::select::Selector;
     use queue_core::task::TaskId;
     use queue_core::workflow::Condition;
-    use workflow_queue::{Dependent, Which};
+    use workflow_queue::{Dependent, DependentTasks};
 
     use super::{Before, Field};
 
@@ -118,15 +118,15 @@ mod tests {
             let field: Field = serde_json::from_str(json).unwrap();
             field.dependent()
         };
-        let dependent = |which, condition| Ok(Dependent { which, condition });
-        let seven = Which::Task(TaskId(7));
+        let dependent = |tasks, condition| Ok(Dependent { tasks, condition });
+        let seven = DependentTasks::Task(TaskId(7));
         assert_eq!(read("7"), dependent(seven, Condition::Success));
         assert_eq!(read(r#""id:7:any""#), dependent(seven, Condition::Any));
         let name = read(r#""7:any""#).unwrap_err();
         assert!(name.contains("write \"id:7:any\""), "{name}");
         assert_eq!(
             read(r#""dependents:failure""#),
-            dependent(Which::OfSpawner, Condition::Failure)
+            dependent(DependentTasks::OfSpawner, Condition::Failure)
         );
         for wrong in [
             "0",
