@@ -5,6 +5,6 @@ use std::path::Path;
 use queue_testing::docs;
 
 #[test]
-fn every_page_can_be_typed_from_its_first_line_to_its_last() {
+fn every_page_runs_from_its_first_line_to_its_last() {
     docs::type_pages_about(Path::new(env!("CARGO_BIN_EXE_fast-queue")));
 }

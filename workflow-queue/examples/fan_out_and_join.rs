@@ -1,5 +1,5 @@
-//! A task that finds out while it runs how many parts there are, adds a task for each, and a last one
-//! that waits for all of them.
+//! A task that learns the number of parts while it runs: it adds a task for each part, and a last
+//! task waits for all of them.
 //!
 //! ```text
 //! cargo run -p workflow-queue --example fan_out_and_join
@@ -11,12 +11,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use workflow_queue::{
-    Condition, Done, Handlers, NewTask, Queue, State, DependentTasks, Worker, WorkerOptions, WorkflowQueue,
-    WorkflowTask,
+    Condition, DependentTasks, Done, Handlers, NewTask, Queue, State, Worker, WorkerOptions,
+    WorkflowQueue, WorkflowTask,
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A program has a path of its own; this folder goes away with the example.
+    // A real program has a path of its own; this folder is deleted with the example.
     let folder = tempfile::tempdir()?;
     let queue = Arc::new(WorkflowQueue::open(folder.path().join("book.db"))?);
 
@@ -31,11 +31,11 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         .register("split", |task| {
             let chapters = std::str::from_utf8(task.payload())?.split(' ');
             let parts = chapters.map(|chapter| {
-                // An attempt that is run again adds its parts again; with a key those that are
-                // there already are not added twice.
+                // A repeated attempt adds its parts again; with a key, parts that exist are not
+                // added twice.
                 let part = NewTask::shell(chapter, format!("echo chapter {chapter}"))
                     .key(format!("{chapter} of {}", task.id()));
-                // Whatever waits for `split` now waits for this part, too.
+                // Every dependent of `split` now waits for this part, too.
                 WorkflowTask::from(part).before(DependentTasks::OfSpawner, Condition::Success)
             });
             let added = task.spawn(parts.collect())?;
@@ -43,7 +43,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(Done::Succeeded)
         })
         .register("join", |task| {
-            // The tasks this one has waited for, each with what it wrote.
+            // The dependencies of this task, with their output.
             for input in task.inputs()? {
                 let wrote = input.output.is_some();
                 println!("joining {} (has output: {wrote})", input.task.name);
@@ -51,7 +51,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(Done::Succeeded)
         });
 
-    // The parts are commands, which a worker of a program runs only where it is told to.
+    // The parts are commands; a worker of a program runs commands only on request.
     let two = NonZeroU32::new(2).ok_or("two is not zero")?;
     let options = WorkerOptions {
         commands: true,

@@ -1,5 +1,5 @@
-//! Tasks that share something of which there is only one: however many slots the worker has, one of
-//! them runs at a time, and the others are not held up by those that wait.
+//! Tasks that share a single resource: even if the worker has many slots, one of them runs at a
+//! time, and other tasks are not held up.
 //!
 //! ```text
 //! cargo run -p workflow-queue --example limits
@@ -17,11 +17,11 @@ use workflow_queue::{
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A program has a path of its own; this folder goes away with the example.
+    // A real program has a path of its own; this folder is deleted with the example.
     let folder = tempfile::tempdir()?;
     let queue = Arc::new(WorkflowQueue::open(folder.path().join("printer.db"))?);
 
-    // The limit is on a key, which tasks of any queue may have. It is kept in the file, so that it
+    // The limit is on a key, which tasks of any queue may have. It is stored in the file, so it
     // holds for every worker of every program.
     let printer = b"printer".to_vec();
     queue.set_limit(&Limit {
@@ -64,7 +64,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let summary = Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
 
-    // Had two ever met in the printer, one attempt would have failed.
+    // Two tasks at the printer at once would have failed an attempt.
     assert_eq!((summary.succeeded, summary.failed), (4, 0));
     assert_eq!(queue.stats()?.count(State::Succeeded), 4);
     Ok(())

@@ -1,5 +1,5 @@
-//! A worker that calls functions of this program for the tasks of a workflow, and what becomes of the
-//! others when one of them fails.
+//! A worker that calls functions of this program for the tasks of a workflow, and the end of the
+//! other tasks when one fails.
 //!
 //! ```text
 //! cargo run -p workflow-queue --example worker_with_handlers
@@ -16,7 +16,7 @@ use workflow_queue::{
 };
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A program has a path of its own; this folder goes away with the example.
+    // A real program has a path of its own; this folder is deleted with the example.
     let folder = tempfile::tempdir()?;
     let queue = Arc::new(WorkflowQueue::open(folder.path().join("release.db"))?);
 
@@ -31,7 +31,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let handlers = Handlers::of(&queue)
         .register("build", |_| Ok(Done::Succeeded))
         .register("test", |_| {
-            // An error is tried again up to `max_attempts` times; a fatal one is not.
+            // An error is retried up to `max_attempts` times; a fatal one is not.
             Err(HandlerError::from("the tests found a bug").fatal())
         })
         .register("publish", |_| Ok(Done::Succeeded))
@@ -45,7 +45,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     Worker::new(Arc::clone(&queue), options)?.run(&mut ())?;
 
-    // What can no longer happen is skipped, never left waiting.
+    // A task that can no longer run is skipped, never left waiting.
     let ends = [
         State::Succeeded,
         State::Failed,
@@ -57,7 +57,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}: {:?}", task.name, task.state);
         assert_eq!(task.state, end);
     }
-    // Every attempt has a row of its own that says how it ended.
+    // Every attempt has a row of its own with its end.
     let attempts = queue.attempts(added[1].id)?;
     assert_eq!(attempts.len(), 1);
     Ok(())

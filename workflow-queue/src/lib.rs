@@ -84,5 +84,5 @@ pub use queue_core::workflow::{Condition, Edge};
 pub use sqlite::options::SqliteOptions;
 pub use sqlite::promote::{Promotion, promote_file};
 pub use submission::{
-    Dependency, Dependent, KeyScope, On, OnConflict, Settings, DependentTasks, WorkflowTask,
+    Dependency, Dependent, DependentTasks, KeyScope, On, OnConflict, Settings, WorkflowTask,
 };

@@ -91,7 +91,7 @@ impl WorkflowQueue {
     /// The recorded attempts of a task, the oldest first.
     ///
     /// # Errors
-    /// Those of every reading method.
+    /// The errors of every reading method.
     pub fn attempts(&self, id: TaskId) -> Result<Vec<Attempt>> {
         self.read(|connection| attempts::attempts(connection, id))
     }
@@ -99,7 +99,7 @@ impl WorkflowQueue {
     /// The properties of a task beyond [`get`](Queue::get); `None` if there is no such task.
     ///
     /// # Errors
-    /// Those of every reading method.
+    /// The errors of every reading method.
     pub fn details(&self, id: TaskId) -> Result<Option<Details>> {
         self.read(|connection| facts::details(connection, id))
     }
@@ -107,7 +107,7 @@ impl WorkflowQueue {
     /// The tasks that a task added while it ran, the oldest first.
     ///
     /// # Errors
-    /// Those of every reading method.
+    /// The errors of every reading method.
     pub fn spawned(&self, id: TaskId) -> Result<Vec<TaskId>> {
         self.read(|connection| facts::spawned(connection, id))
     }
@@ -116,7 +116,7 @@ impl WorkflowQueue {
     /// Dependencies pruned later are left out.
     ///
     /// # Errors
-    /// Those of every reading method, and when a log file cannot be read.
+    /// The errors of every reading method; an error if a log file cannot be read.
     pub fn inputs(&self, id: TaskId) -> Result<Vec<Input>> {
         let edges = self.dependencies(id)?;
         let ids: Vec<TaskId> = edges.iter().map(|edge| edge.on).collect();
@@ -136,7 +136,7 @@ impl WorkflowQueue {
     /// The edges from all dependents of a task, waiting or not.
     ///
     /// # Errors
-    /// Those of every reading method.
+    /// The errors of every reading method.
     pub fn dependents(&self, id: TaskId) -> Result<Vec<Edge>> {
         let found = self.read(|connection| edges::dependents(connection, id))?;
         let edge = |(dependent, condition)| Edge {
@@ -162,7 +162,7 @@ impl WorkflowQueue {
     /// All limits.
     ///
     /// # Errors
-    /// Those of every reading method.
+    /// The errors of every reading method.
     pub fn limits(&self) -> Result<Vec<Limit>> {
         self.read(limits::limits)
     }

@@ -1,4 +1,4 @@
-//! Every page about this program is typed from a fresh home.
+//! Runs the commands of every page about this program, from a fresh home.
 
 #![cfg_attr(
     test,
@@ -12,6 +12,6 @@ use std::path::Path;
 use queue_testing::docs;
 
 #[test]
-fn every_page_can_be_typed_from_its_first_line_to_its_last() {
+fn every_page_runs_from_its_first_line_to_its_last() {
     docs::type_pages_about(Path::new(env!("CARGO_BIN_EXE_workflow-queue")));
 }

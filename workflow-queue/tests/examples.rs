@@ -1,4 +1,4 @@
-//! Every example runs to its end. Each is compiled into this test as it stands, and checks itself.
+//! Runs every example to its end. Each is compiled into this test unchanged, and checks itself.
 
 #[path = "../examples/fan_out_and_join.rs"]
 mod fan_out_and_join;

@@ -18,7 +18,8 @@ use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
 use workflow_queue::{
-    Dependency, Dependent, KeyScope, On, OnConflict, Settings, DependentTasks, WorkflowQueue, WorkflowTask,
+    Dependency, Dependent, DependentTasks, KeyScope, On, OnConflict, Settings, WorkflowQueue,
+    WorkflowTask,
 };
 
 /// Enqueue a command, or many from standard input

@@ -86,13 +86,16 @@ impl Cascade {
         while let Some((task, state)) = work.pop() {
             for dependent in self.waiting.remove(&task).unwrap_or_default() {
                 let dependent_state = self.dependents.entry(dependent.task);
-                let dependent_state = dependent_state.or_insert(DependentState::Waits(dependent.pending));
+                let dependent_state =
+                    dependent_state.or_insert(DependentState::Waits(dependent.pending));
                 let DependentState::Waits(pending) = *dependent_state else {
                     continue;
                 };
                 match dependent.condition.standing(state) {
                     Standing::Open => {}
-                    Standing::Met if pending > 1 => *dependent_state = DependentState::Waits(pending - 1),
+                    Standing::Met if pending > 1 => {
+                        *dependent_state = DependentState::Waits(pending - 1)
+                    }
                     Standing::Met => *dependent_state = DependentState::Released,
                     Standing::Impossible => {
                         *dependent_state = DependentState::Ended;

@@ -127,7 +127,11 @@ impl<S: Slice> Writing<S> {
     }
 
     /// The first state of each task, from the states of its dependencies.
-    fn first_states(&mut self, tasks: &[WorkflowTask], edges: &[graph::NewEdge]) -> Result<Vec<FirstState>> {
+    fn first_states(
+        &mut self,
+        tasks: &[WorkflowTask],
+        edges: &[graph::NewEdge],
+    ) -> Result<Vec<FirstState>> {
         let stored = edges.iter().filter_map(|edge| match edge.on {
             Node::Stored(task) => Some(task),
             Node::Place(_) => None,

@@ -269,8 +269,7 @@ impl<S: Slice> Writing<S> {
         }
         let open = chunk.open_dependencies(index, state, plan);
         let edges = chunk.dependencies[index].len();
-        let (Some(pending), true) = (open.pending, open.follows || plan.is_asked(task))
-        else {
+        let (Some(pending), true) = (open.pending, open.follows || plan.is_asked(task)) else {
             return Ok((Change::Refused(state), edges));
         };
         let next = if pending > 0 {

@@ -1,4 +1,4 @@
-//! What a draining worker waits for, and what it leaves for a person.
+//! Draining workers: the tasks they wait for, and those they leave behind with a message.
 
 use queue_testing::command_line::program::{Sandbox, until};
 
@@ -10,7 +10,7 @@ fn drained(sandbox: &Sandbox, words: &[&str]) -> (i32, String) {
 }
 
 #[test]
-fn a_limit_that_lets_nothing_run_is_named() {
+fn a_limit_that_lets_no_task_run_is_named() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "keyed", "true", "--limit-key", "k"]);
     sandbox.ok(&["limit", "--key", "k", "--concurrency", "0"]);
@@ -43,9 +43,9 @@ fn a_limit_that_lets_nothing_run_is_named() {
     assert_eq!(drained(&sandbox, &[]).0, 0);
 }
 
-/// Parked tasks counted as blocked, and a drain left them although their slot came free by itself.
+/// Parked tasks counted as blocked, so a drain left them although their slot came free by itself.
 #[test]
-fn a_slot_that_another_queue_holds_is_waited_for() {
+fn a_drain_waits_for_a_slot_that_another_queue_holds() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["limit", "--key", "k", "--concurrency", "1"]);
     sandbox.ok(&[

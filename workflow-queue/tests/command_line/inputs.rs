@@ -1,4 +1,4 @@
-//! What a command is given of the tasks that its own depends on.
+//! The inputs of a command: the outputs of the tasks it depends on.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use queue_testing::command_line::program::{Sandbox, until};
 use queue_testing::skipped;
 
-/// The folders of inputs that lie beside the database.
+/// The folders of inputs beside the database.
 fn folders(sandbox: &Sandbox) -> Vec<PathBuf> {
     std::fs::read_dir(sandbox.path("queue.db.d/inputs"))
         .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
@@ -16,7 +16,7 @@ fn folders(sandbox: &Sandbox) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_command_reads_what_its_dependencies_wrote_from_files_and_variables() {
+fn a_command_reads_the_output_of_its_dependencies_from_files_and_variables() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "../one", "printf 'a b\\n\\n'"]);
     sandbox.ok(&["enqueue", "long", "head -c 50000 /dev/zero | tr '\\0' x"]);
@@ -61,10 +61,10 @@ fn a_command_reads_what_its_dependencies_wrote_from_files_and_variables() {
 }
 
 #[test]
-fn a_task_without_dependencies_is_given_nothing() {
+fn a_task_without_dependencies_gets_no_inputs() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "alone", "env | grep ^QUEUE_INPUT > seen; true"]);
-    // The worker itself was started by a command that was given something.
+    // The worker itself was started by a command with inputs.
     let worker = sandbox
         .command(&["worker", "--drain"])
         .env("QUEUE_INPUTS", "/elsewhere")
@@ -77,7 +77,7 @@ fn a_task_without_dependencies_is_given_nothing() {
 }
 
 #[test]
-fn what_a_killed_worker_left_is_removed_when_its_task_returns() {
+fn the_inputs_of_a_killed_worker_are_removed_when_its_task_returns() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "first", "echo one"]);
     let command = r#"
@@ -98,7 +98,7 @@ fn what_a_killed_worker_left_is_removed_when_its_task_returns() {
 }
 
 #[test]
-fn a_worker_that_stays_removes_what_a_killed_one_left() {
+fn another_worker_removes_the_inputs_of_a_killed_one() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "first", "true"]);
     let command = "touch began; sleep 1000";
@@ -119,7 +119,7 @@ fn a_worker_that_stays_removes_what_a_killed_one_left() {
 }
 
 #[test]
-fn a_command_near_the_longest_the_system_takes_is_started_with_the_files_alone() {
+fn a_command_near_the_system_limit_starts_with_files_only() {
     let sandbox = Sandbox::new();
     for _ in 0..8 {
         sandbox.ok(&["enqueue", "some", "head -c 4000 /dev/zero | tr '\\0' x"]);
@@ -128,7 +128,7 @@ fn a_command_near_the_longest_the_system_takes_is_started_with_the_files_alone()
     let command =
         format!("echo \"${{QUEUE_INPUT_1-unset}}\"; wc -c < \"$QUEUE_INPUTS/8.out\" {filler}");
     sandbox.ok(&["enqueue", "last", &command, "--after", "1-8"]);
-    // A quarter of the stack is what arguments and environment may take.
+    // Arguments and environment may take a quarter of the stack.
     let mut worker = std::process::Command::new("/bin/sh");
     worker
         .args(["-c", "ulimit -s 2048; exec \"$@\"", "sh"])
@@ -152,9 +152,9 @@ fn a_command_near_the_longest_the_system_takes_is_started_with_the_files_alone()
     assert_eq!(sandbox.ok(&["log", "9"]), "unset\n4000\n");
 }
 
-/// What could not be given for want of space was the end of the task that was to have it.
+/// If there was no space for the inputs of a task, the task failed.
 #[test]
-fn a_full_disk_for_what_is_given_fails_no_task() {
+fn a_full_disk_for_inputs_fails_no_task() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "first", "echo first"]);
     sandbox.ok(&["worker", "--drain"]);
@@ -169,7 +169,7 @@ fn a_full_disk_for_what_is_given_fails_no_task() {
         "1",
     ]);
     std::fs::create_dir_all(sandbox.path("queue.db.d/inputs")).unwrap();
-    // The worker has a small disk of its own there, which is full until `free` is there.
+    // The worker has a small disk of its own there, which is full until the file `free` exists.
     let script = "mount -t tmpfs -o size=64k,mode=700 tmpfs queue.db.d/inputs || exit 100
         head -c 100000 /dev/zero > queue.db.d/inputs/fill 2> /dev/null
         \"$0\" worker --drain & worker=$!

@@ -8,10 +8,10 @@ use rustix::process::{Resource, Signal};
 use queue_testing::command_line::program::{Process, Running, Sandbox, until};
 
 #[test]
-fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
+fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_reports_it() {
     let sandbox = Sandbox::new();
-    // Each run looks at those before it. One that was killed stays a zombie while its worker, its
-    // parent, is stopped.
+    // Each run looks for earlier runs. A killed one stays a zombie while its parent, the worker, is
+    // stopped.
     let command = r"for pid in $(cat starts); do
             case $(cat /proc/$pid/stat) in '' | *') Z '*) ;; *) echo $pid >> overlaps ;; esac
         done
@@ -44,7 +44,7 @@ fn a_worker_stopped_beyond_its_lease_loses_its_claim_and_says_so() {
 }
 
 #[test]
-fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused() {
+fn the_settle_of_a_worker_stopped_beyond_its_lease_is_refused() {
     let sandbox = Sandbox::new();
     let command = "echo $$ >> starts; ! test -e second || exit 0
         while ! test -e go; do sleep 0.02; done; exit 7";
@@ -73,7 +73,7 @@ fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused() {
     assert_eq!(recorded(&sandbox), ["queued", "succeeded"]);
 }
 
-/// When the lease of the first task ends, in milliseconds of boot time, while it runs.
+/// End of the first task's lease while it runs, in milliseconds of boot time.
 fn lease_until(file: &rusqlite::Connection) -> i64 {
     let lease = "SELECT lease_until FROM queue_tasks WHERE id = 1 AND state = 3";
     file.query_row(lease, [], |row| row.get(0)).unwrap()
@@ -83,10 +83,10 @@ fn boot_now() -> i64 {
     SystemClock.now().boot.0
 }
 
-/// While another program held the file for longer than a lease, the worker ended what it ran and gave it
-/// up, and it ran again. Now a lease runs out only while others could write.
+/// While another program held the file for longer than a lease, the worker ended its tasks and gave
+/// them up, and they ran again. Now a lease runs out only while other workers could write.
 #[test]
-fn a_file_that_is_held_for_several_leases_costs_no_claim() {
+fn a_file_locked_for_several_leases_costs_no_claim() {
     let sandbox = Sandbox::new();
     let command = "echo run >> runs; while ! test -e go; do sleep 0.02; done";
     sandbox.ok(&["enqueue", "long", command]);
@@ -104,7 +104,7 @@ fn a_file_that_is_held_for_several_leases_costs_no_claim() {
     });
     file.execute_batch("COMMIT").unwrap();
     until("the lease is extended", || lease_until(&file) > boot_now());
-    // Meanwhile the other one has had time to take it.
+    // By now the other worker has had time to take the task.
     let first = lease_until(&file);
     until("it is extended again and again", || {
         lease_until(&file) > first + 3_000
@@ -120,7 +120,7 @@ fn a_file_that_is_held_for_several_leases_costs_no_claim() {
 }
 
 #[test]
-fn a_worker_that_alone_cannot_write_loses_its_claim_and_nothing_runs_twice_at_once() {
+fn a_worker_that_alone_cannot_write_loses_its_claim_and_no_task_runs_twice_at_once() {
     let sandbox = Sandbox::new();
     let command = "echo $$ >> starts; while ! test -e go; do sleep 0.02; done";
     sandbox.ok(&["enqueue", "long", command]);
@@ -147,9 +147,8 @@ fn a_worker_that_alone_cannot_write_loses_its_claim_and_nothing_runs_twice_at_on
     assert_eq!(recorded(&sandbox), ["queued", "succeeded"]);
 }
 
-/// Stops a program while it does not hold the lock of those who write to the file: one that is
-/// stopped inside a write keeps every other one out, and a test that met such a moment failed three
-/// times in ten.
+/// Stops a program while it does not hold the write lock of the file: stopped inside a write, it
+/// keeps every other writer out, and a test that hit such a moment failed three times in ten.
 fn stop_outside_a_write(program: &Running, sandbox: &Sandbox) {
     let lock = std::fs::metadata(sandbox.path("queue.db.d/writer.lock")).unwrap();
     let lock = format!(":{} ", lock.ino());
@@ -162,7 +161,7 @@ fn stop_outside_a_write(program: &Running, sandbox: &Sandbox) {
             stat.is_ok_and(|stat| stat.contains(") T "))
         });
         let holder = format!(" {pid} ");
-        // While other locks come and go, one list may pass over a lock that is held.
+        // While other locks come and go, one listing may miss a held lock.
         let writes = (0..8).any(|_| {
             let locks = std::fs::read_to_string("/proc/locks").unwrap();
             locks
@@ -176,7 +175,7 @@ fn stop_outside_a_write(program: &Running, sandbox: &Sandbox) {
     });
 }
 
-/// What the first task became by each of its attempts.
+/// State of the first task after each of its attempts.
 fn recorded(sandbox: &Sandbox) -> Vec<String> {
     let attempts = sandbox.json(&["attempts", "1"]);
     let states = attempts.as_array().unwrap().iter();
@@ -184,7 +183,7 @@ fn recorded(sandbox: &Sandbox) -> Vec<String> {
     states.collect()
 }
 
-/// Tasks whose hooks do not end.
+/// Number of tasks whose hooks do not end.
 const HOOKS: usize = 200;
 
 #[test]
@@ -216,7 +215,7 @@ fn a_worker_whose_hooks_take_longer_than_the_lease_loses_no_claim() {
     let mut other = sandbox.start(&["worker", "--lease", "1s", "--drain"]);
     let lease = "SELECT lease_until FROM queue_tasks WHERE id = 1 AND state = 3";
     let first = number(lease);
-    // The other one looks for expired leases every two seconds.
+    // The other worker looks for expired leases every two seconds.
     until("its leases are extended", || number(lease) >= first + 5_000);
     sandbox.write("go", "");
     assert_eq!(held_up.ended(), Some(0), "{}", held_up.stderr());
@@ -247,7 +246,7 @@ fn a_small_batch_does_not_leave_slots_empty() {
 }
 
 #[test]
-fn a_worker_in_the_background_has_the_batch_size_and_lease_it_was_asked_for() {
+fn a_background_worker_has_the_requested_batch_size_and_lease() {
     let sandbox = Sandbox::new();
     let refused = sandbox.run(&["worker", "--background", "--lease", "2d"]);
     assert_eq!(refused.code(), 2);
@@ -263,12 +262,12 @@ fn a_worker_in_the_background_has_the_batch_size_and_lease_it_was_asked_for() {
 }
 
 #[test]
-fn an_installed_service_has_the_batch_size_and_lease_it_was_asked_for() {
+fn an_installed_service_has_the_requested_batch_size_and_lease() {
     let sandbox = Sandbox::new();
     let installed = sandbox
         .command(&["systemd", "install", "2", "--lease", "5m"])
         .env("XDG_CONFIG_HOME", sandbox.path("config"))
-        // Without systemctl nothing beside the file is changed.
+        // Without systemctl, only files beside the database change.
         .env("PATH", sandbox.path("nowhere"))
         .output()
         .unwrap();

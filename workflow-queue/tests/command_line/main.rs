@@ -1,4 +1,4 @@
-//! The program as its users meet it: processes, signals, files, exit codes.
+//! The program from its users' side: processes, signals, files, exit codes.
 
 #[cfg(test)]
 mod drains;

@@ -1,10 +1,10 @@
-//! Files of fast-queue's: read, refused, promoted.
+//! Files of fast-queue: reading, refusal of writes, promotion.
 
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, handler_queue_or_create};
 
 use queue_testing::command_line::program::Sandbox;
 
-/// A place whose database is as fast-queue writes it, with one task.
+/// A sandbox whose database is a file of fast-queue, with one task.
 fn fast_sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let options = OpenOptions::new(Durability::Fast).unwrap();
@@ -55,7 +55,7 @@ fn verbs_that_write_refuse_an_unpromoted_file_and_name_the_command() {
 }
 
 #[test]
-fn verbs_that_read_show_an_unpromoted_file_as_it_is() {
+fn verbs_that_read_work_on_an_unpromoted_file() {
     let sandbox = fast_sandbox();
     assert_eq!(sandbox.json(&["status"])["queued"], 1);
     assert_eq!(sandbox.json(&["tree", "1"])["tasks"][0]["name"], "t");
@@ -81,9 +81,9 @@ fn two_promotions_at_once_both_succeed() {
     assert_eq!(sandbox.state("1"), "succeeded");
 }
 
-/// Within a task of fast-queue's, this program must not be led to a file it cannot work on.
+/// Inside a task of fast-queue, this program must not pick a file by default that it cannot write.
 #[test]
-fn a_file_of_the_other_programs_is_not_the_default_within_its_task() {
+fn a_file_of_fast_queue_is_not_the_default_inside_its_task() {
     let sandbox = fast_sandbox();
     let within = |words: &[&str]| {
         let mut command = sandbox.command(words);
@@ -100,6 +100,6 @@ fn a_file_of_the_other_programs_is_not_the_default_within_its_task() {
     assert_eq!(within(&["add-task", "mine", "true"]), "Added task 1\n");
     assert!(of_its_own.exists());
     sandbox.ok(&["promote"]);
-    // The task that was there is 1.
+    // The existing task has id 1.
     assert_eq!(within(&["add-task", "its", "true"]), "Added task 2\n");
 }

@@ -2,7 +2,7 @@
 
 use queue_testing::command_line::program::Sandbox;
 
-/// A line of a command that calls the program.
+/// A line of shell that calls the program.
 fn call(words: &str) -> String {
     format!(
         "'{}' {words}\n",
@@ -11,7 +11,7 @@ fn call(words: &str) -> String {
 }
 
 #[test]
-fn a_command_fans_out_in_front_of_what_waits_for_it() {
+fn a_command_adds_tasks_in_front_of_its_dependents() {
     let sandbox = Sandbox::new();
     let split = call("enqueue one 'echo 1' --spawn --before dependents")
         + &call("enqueue two 'echo 2' --spawn --before dependents --queue other");
@@ -67,7 +67,7 @@ fn many_lines_are_added_at_once_with_edges_of_their_own() {
 }
 
 #[test]
-fn outside_of_a_task_nothing_is_spawned() {
+fn spawn_outside_a_task_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "one", "true"]);
     let done = sandbox.run(&["enqueue", "two", "true", "--spawn"]);
@@ -77,7 +77,7 @@ fn outside_of_a_task_nothing_is_spawned() {
     assert!(done.stderr().contains(sentence), "{}", done.stderr());
     let done = sandbox.run(&["enqueue", "two", "true", "--before", "dependents"]);
     assert_eq!(done.code(), 2);
-    assert!(done.stderr().contains("only what a running task adds"));
+    assert!(done.stderr().contains("only a running task can add tasks"));
     assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 

@@ -1,4 +1,4 @@
-//! Workflows from the command line, right and wrong.
+//! Workflows from the command line, valid and invalid.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ fn submit(sandbox: &Sandbox, lines: &str) -> Done {
     Done(command.output().unwrap())
 }
 
-/// Arguments, and what the sentence about them must say.
+/// Arguments, and a part of the error they cause.
 const WRONG: &[(&[&str], &str)] = &[
     (&["enqueue", "a", "true", "--after", ""], "selects no task"),
     (&["enqueue", "a", "true", "--after", "x"], "selects no task"),
@@ -98,7 +98,7 @@ fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
     assert_eq!(sandbox.json(&["limit"]), serde_json::json!([]));
 }
 
-/// Lines, the exit code, and what the sentence about them must say.
+/// Lines, the exit code, and a part of the error they cause.
 const WRONG_LINES: &[(&str, i32, &str)] = &[
     (
         r#"{"name":"x","command":"true","after":["x"]}"#,
@@ -183,7 +183,7 @@ const WRONG_LINES: &[(&str, i32, &str)] = &[
 ];
 
 #[test]
-fn one_wrong_line_keeps_out_all_others() {
+fn one_wrong_line_rejects_all_others() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "one", "true"]);
     let good: String = (0..1000).fold(String::new(), |mut text, number| {
@@ -210,10 +210,10 @@ fn one_wrong_line_keeps_out_all_others() {
     assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 
-/// `"after":["1"]` bound to task 1, which had nothing to do with the line of that name: it ran
-/// before what it was to wait for.
+/// `"after":["1"]` meant task 1 instead of the line named "1": the task ran before the one it was
+/// to wait for.
 #[test]
-fn a_name_of_digits_is_the_line_of_that_name() {
+fn a_name_of_digits_means_the_line_of_that_name() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "unrelated", "true"]);
     let lines = r#"# numbered steps
@@ -238,9 +238,9 @@ fn a_name_of_digits_is_the_line_of_that_name() {
     assert!(circle.stderr().contains(sentence), "{}", circle.stderr());
 }
 
-/// An edge that a line put before a stored task was refused by ids that nobody would ever see.
+/// The error about an edge in front of a stored task named ids that were rolled back.
 #[test]
-fn an_edge_before_a_stored_task_is_refused_by_its_line() {
+fn an_edge_before_a_stored_task_is_refused_by_line_number() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "stored", "true"]);
     let done = submit(
@@ -268,7 +268,7 @@ fn a_cycle_is_refused_and_its_edges_are_named() {
 }
 
 #[test]
-fn a_wide_fan_is_one_transaction_and_its_tree_is_cut() {
+fn a_wide_fan_is_one_transaction_and_its_tree_is_truncated() {
     let sandbox = Sandbox::new();
     let mut lines = "{\"name\":\"root\",\"command\":\"true\"}\n".to_owned();
     for _ in 0..20_000 {
@@ -300,7 +300,7 @@ fn a_pruned_task_cannot_be_depended_on() {
 }
 
 #[test]
-fn the_delay_of_the_original_form_is_seconds_with_fractions() {
+fn a_delay_in_the_original_form_is_seconds_with_fractions() {
     let sandbox = Sandbox::new();
     assert_eq!(
         sandbox.ok(&["enqueue", "soon", "true", "-5", "0.5"]),
@@ -331,7 +331,7 @@ fn a_task_that_starts_too_late_or_takes_too_long_fails_with_that_reason() {
 }
 
 #[test]
-fn what_a_terminal_would_obey_never_reaches_it() {
+fn control_sequences_never_reach_a_terminal() {
     let sandbox = Sandbox::new();
     let evil = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
     let rate = "5/s";
@@ -392,9 +392,9 @@ fn the_test_workflow_runs_beside_other_work_and_is_repeatable() {
 }
 
 #[test]
-fn a_replay_of_everything_re_opens_what_was_skipped_whatever_the_order_of_ids() {
+fn a_retry_of_all_re_opens_skipped_tasks_in_any_order_of_ids() {
     let sandbox = Sandbox::new();
-    // More than are changed at a time, and each in front of what it waits for.
+    // More tasks than one step handles, each in front of its dependency.
     let mut lines = String::new();
     for number in 0..1200 {
         let on = if number < 1199 {
@@ -418,7 +418,7 @@ fn a_replay_of_everything_re_opens_what_was_skipped_whatever_the_order_of_ids() 
 }
 
 #[test]
-fn the_scope_of_keys_may_be_said_for_all_lines() {
+fn the_scope_of_keys_can_be_set_for_all_lines() {
     let sandbox = Sandbox::new();
     sandbox.write("lines", "true\n{\"command\":\"true\",\"key\":\"k\"}\n");
     let mut command = sandbox.command(&["enqueue", "--stdin", "--key-scope", "unfinished"]);
@@ -428,9 +428,9 @@ fn the_scope_of_keys_may_be_said_for_all_lines() {
     assert_eq!(done.stdout(), "Enqueued 2 tasks: 1-2\n");
 }
 
-/// Of a hundred dependencies and more a hundred were named, as if there were no others.
+/// Of more than a hundred dependencies, a hundred were named as if there were no others.
 #[test]
-fn of_many_dependencies_the_rest_is_counted() {
+fn many_dependencies_are_named_in_part_and_the_rest_is_counted() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"true\n".repeat(103));
     sandbox.ok(&["enqueue", "join", "true", "--after", "1-103"]);
@@ -447,7 +447,7 @@ fn of_many_dependencies_the_rest_is_counted() {
 }
 
 #[test]
-fn a_limit_or_a_promotion_that_cannot_be_printed_stands() {
+fn a_limit_or_promotion_stands_even_if_it_cannot_be_printed() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["enqueue", "a", "true"]);
     for (words, said) in [

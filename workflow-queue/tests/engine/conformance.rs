@@ -1,4 +1,4 @@
-//! The suite that every engine passes, over workflow-queue.
+//! The suite that every engine passes, run on workflow-queue.
 
 use crate::Workflow;
 

@@ -12,7 +12,7 @@ use workflow_queue::{Edge, WorkflowTask};
 
 use crate::{Bench, FAILED, Workflows, once, task};
 
-/// Brings a waiting task to that end.
+/// Brings a waiting task to this end.
 fn bring(bench: &Bench, id: TaskId, end: State) {
     match end {
         State::Succeeded => bench.end(id, Outcome::Succeeded),
@@ -27,7 +27,7 @@ fn bring(bench: &Bench, id: TaskId, end: State) {
 }
 
 #[test]
-fn a_workflow_bears_the_id_of_its_first_task() {
+fn a_workflow_has_the_id_of_its_first_task() {
     let bench = Bench::default();
     let workflow = |id| bench.queue.details(id).unwrap().unwrap().workflow;
     for size in 2..4 {
@@ -41,7 +41,7 @@ fn a_workflow_bears_the_id_of_its_first_task() {
 }
 
 #[test]
-fn what_is_let_go_wakes_an_idle_worker_and_is_queued_from_its_time_on() {
+fn a_released_task_wakes_an_idle_worker_and_is_queued_once_due() {
     let bench = Bench::default();
     let mut due = task("due").after("a", Condition::Success);
     due.task.run_at = Some(bench.later(1_000));
@@ -59,7 +59,7 @@ fn what_is_let_go_wakes_an_idle_worker_and_is_queued_from_its_time_on() {
 }
 
 #[test]
-fn a_skipped_task_names_the_dependency_that_did_not_hold() {
+fn a_skipped_task_names_the_dependency_it_was_skipped_for() {
     let bench = Bench::default();
     let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Success)]);
     bench.end(ids[0], FAILED);
@@ -73,7 +73,7 @@ fn a_skipped_task_names_the_dependency_that_did_not_hold() {
 }
 
 #[test]
-fn each_condition_holds_after_its_own_ends() {
+fn each_condition_is_met_by_its_own_ends() {
     for end in [State::Succeeded, State::Failed, State::Cancelled] {
         for condition in Condition::ALL {
             let bench = Bench::default();
@@ -97,7 +97,7 @@ fn each_condition_holds_after_its_own_ends() {
 }
 
 #[test]
-fn what_is_skipped_says_why() {
+fn a_skipped_task_has_a_reason() {
     let bench = Bench::default();
     let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Success)]);
     bench.end(ids[0], FAILED);
@@ -107,7 +107,7 @@ fn what_is_skipped_says_why() {
 }
 
 #[test]
-fn a_task_starts_only_when_the_last_of_its_conditions_holds() {
+fn a_task_starts_only_when_its_last_condition_is_met() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         task("join")
@@ -127,7 +127,7 @@ fn a_task_starts_only_when_the_last_of_its_conditions_holds() {
 }
 
 #[test]
-fn a_failed_attempt_that_will_be_retried_is_no_end() {
+fn a_failed_attempt_that_will_be_retried_does_not_end_the_task() {
     let bench = Bench::default();
     let ids = bench.flow(vec![task("a"), task("b").after("a", Condition::Any)]);
     bench.end(ids[0], FAILED);
@@ -135,7 +135,7 @@ fn a_failed_attempt_that_will_be_retried_is_no_end() {
 }
 
 #[test]
-fn a_worker_that_dies_for_the_last_time_ends_what_depends_on_success() {
+fn the_last_crash_of_a_task_skips_dependents_on_its_success() {
     let bench = Bench::default();
     let mut first = task("a");
     first.task.options.max_crashes = 1;
@@ -153,7 +153,7 @@ fn a_worker_that_dies_for_the_last_time_ends_what_depends_on_success() {
 }
 
 #[test]
-fn a_dependent_waits_for_its_own_time_too() {
+fn a_dependent_waits_for_its_own_run_at_too() {
     let bench = Bench::default();
     let mut late = task("late").after("first", Condition::Success);
     late.task.run_at = Some(bench.later(60_000));
@@ -166,7 +166,7 @@ fn a_dependent_waits_for_its_own_time_too() {
 }
 
 #[test]
-fn tasks_that_have_ended_count_at_once() {
+fn dependencies_that_have_ended_count_at_once() {
     let bench = Bench::default();
     let good = bench.ended(NewTask::shell("good", "true"), Outcome::Succeeded);
     let bad = bench.ended(once("bad").task, FAILED);
@@ -223,7 +223,7 @@ fn a_submission_with_one_bad_edge_leaves_nothing() {
 }
 
 #[test]
-fn a_waiting_task_names_what_it_waits_for() {
+fn why_names_the_dependencies_a_task_waits_for() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         task("a"),
@@ -257,7 +257,7 @@ fn a_claim_tells_whether_its_task_depends_on_others() {
         .add_dependencies(vec![link(ids[2], alone, Condition::Any)])
         .unwrap();
     let mut told = Vec::new();
-    // One at a time is claimed in another way than several.
+    // A single task is claimed by a statement of its own.
     let mut run = |at_once| {
         for claimed in bench.claim(at_once) {
             told.push((claimed.claim.task, claimed.depends));
@@ -280,7 +280,7 @@ fn a_claim_tells_whether_its_task_depends_on_others() {
 }
 
 #[test]
-fn a_dependent_reads_what_its_dependencies_wrote() {
+fn a_dependent_reads_the_output_of_its_dependencies() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         task("a"),
@@ -331,7 +331,7 @@ fn a_wide_fan_opens_and_closes() {
 }
 
 #[test]
-fn a_workflow_submitted_again_under_its_keys_is_there_once() {
+fn a_workflow_submitted_again_under_its_keys_is_stored_once() {
     let bench = Bench::default();
     let flow = || {
         let keyed = |task: WorkflowTask, key: &str| WorkflowTask {
@@ -384,7 +384,7 @@ fn link(dependent: TaskId, on: TaskId, condition: Condition) -> Edge {
 }
 
 #[test]
-fn a_waiting_task_can_be_made_to_wait_for_more() {
+fn a_waiting_task_can_be_made_to_wait_for_further_tasks() {
     let bench = Bench::default();
     let [a, b, c] = ["a", "b", "c"].map(|name| bench.shell(name));
     bench
@@ -405,7 +405,7 @@ fn a_waiting_task_can_be_made_to_wait_for_more() {
 }
 
 #[test]
-fn an_added_edge_that_cannot_hold_skips_and_one_that_holds_changes_nothing() {
+fn an_added_edge_that_cannot_be_met_skips_and_a_met_one_changes_nothing() {
     let bench = Bench::default();
     let done = bench.ended(NewTask::shell("done", "true"), Outcome::Succeeded);
     let [a, b] = ["a", "b"].map(|name| bench.shell(name));
@@ -421,7 +421,7 @@ fn an_added_edge_that_cannot_hold_skips_and_one_that_holds_changes_nothing() {
 }
 
 #[test]
-fn edges_are_not_added_to_what_runs_or_has_ended() {
+fn edges_are_not_added_to_running_or_ended_tasks() {
     let bench = Bench::default();
     let running = bench.shell("running");
     let claim = bench.claim_only();
@@ -467,7 +467,7 @@ fn a_cycle_across_submissions_is_refused() {
 }
 
 #[test]
-fn tasks_may_join_a_workflow_in_a_transaction_of_the_callers() {
+fn tasks_can_join_a_workflow_in_the_callers_transaction() {
     let bench = Bench::default();
     let flow = || vec![task("a"), task("b").after("a", Condition::Success)];
     crate::Workflow::transaction(&bench.path(), false, |tx| {

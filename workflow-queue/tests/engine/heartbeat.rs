@@ -1,4 +1,4 @@
-//! A worker that is busy otherwise, and its claims.
+//! The claims of a worker that is busy.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ fn open(path: &Path) -> Arc<WorkflowQueue> {
     Arc::new(WorkflowQueue::open_with(path, options).unwrap())
 }
 
-/// Does not come back from the first start until the lease it began under is long over, and lets the
-/// command end then.
+/// An observer that returns from the first start only long after the first lease would have ended,
+/// and then lets the command end.
 struct Dawdler {
     file: Connection,
     task: i64,
@@ -54,7 +54,7 @@ impl Observer for Dawdler {
 }
 
 #[test]
-fn an_observer_that_takes_longer_than_a_lease_costs_no_claim() {
+fn an_observer_slower_than_a_lease_costs_no_claim() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.db");
     let queue = open(&path);
@@ -78,10 +78,10 @@ fn an_observer_that_takes_longer_than_a_lease_costs_no_claim() {
     assert_eq!(states, [State::Succeeded]);
 }
 
-/// A claim that its worker does not know of, as after a commit in the dark, used to stay for as
-/// long as that worker extended any other: the task waited for ever.
+/// A claim that its worker does not know of, as after a commit of unknown result, stayed for as
+/// long as the worker extended any other claim: the task waited for ever.
 #[test]
-fn a_claim_left_behind_returns_while_its_worker_extends_others() {
+fn a_forgotten_claim_returns_while_its_worker_extends_others() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(&folder.path().join("w.db"));
     let done = folder.path().join("done").display().to_string();
@@ -115,7 +115,7 @@ fn a_claim_left_behind_returns_while_its_worker_extends_others() {
     assert_eq!(ends, [crash, (None, State::Succeeded)]);
 }
 
-/// Notes which claims were returned because their leases ran out.
+/// Records the claims that were returned because their leases ran out.
 struct Recoveries<'a>(&'a mut Vec<Claim>);
 
 impl Observer for Recoveries<'_> {

@@ -1,4 +1,4 @@
-//! Commands that depend on many tasks, in an executor.
+//! Commands that depend on many tasks, run by an executor.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,10 +19,10 @@ use workflow_queue::WorkflowTask;
 
 use crate::{Bench, Workflows, task};
 
-/// How long something may take to happen before a test gives up.
+/// Longest wait for a condition before a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A file whose outputs are handed on only when the test says so.
+/// A source that hands out outputs only when the test allows it.
 struct Held {
     bench: Arc<Bench>,
     began: Sender<()>,
@@ -50,7 +50,7 @@ impl Source for Held {
     }
 }
 
-/// An executor with a join of a thousand tasks, all but the first of them silent.
+/// An executor and a join of a thousand tasks, all of which but the first wrote nothing.
 struct Join {
     executor: Executor,
     bench: Arc<Bench>,
@@ -96,7 +96,7 @@ impl Join {
         }
     }
 
-    /// Runs the executor until something has ended or is ready.
+    /// Runs the executor until an execution has ended or is ready.
     fn next(&mut self) -> (Vec<Ended>, Vec<ClaimedTask>) {
         let mut ended = Vec::new();
         let now = SystemClock.now();
@@ -108,7 +108,7 @@ impl Join {
     }
 
     fn start(&mut self, task: &ClaimedTask) {
-        // Young for long: what it writes is handed over.
+        // Its output has just been written, so it is handed over.
         let mut now = SystemClock.now();
         now.boot = now.boot.after(Duration::from_secs(3600));
         assert_eq!(self.executor.start(task, now), Ok(()));
@@ -148,7 +148,7 @@ fn other_commands_run_and_end_while_a_wide_join_is_prepared() {
 }
 
 #[test]
-fn a_wide_join_is_ended_before_it_is_started_and_leaves_nothing() {
+fn a_wide_join_can_be_ended_before_it_starts_and_leaves_no_files() {
     for ready in [false, true] {
         let mut join = Join::new();
         join.start(&join.task.clone());
@@ -172,7 +172,7 @@ fn a_wide_join_is_ended_before_it_is_started_and_leaves_nothing() {
 }
 
 #[test]
-fn what_cannot_be_prepared_is_not_started() {
+fn a_task_that_cannot_be_prepared_is_not_started() {
     let mut join = Join::new();
     let sidecar = join.bench.queue.sidecar().clone();
     std::fs::write(sidecar.inputs(), "in the way").unwrap();

@@ -1,4 +1,4 @@
-//! Idempotency keys with a scope, and the answer to a key that is taken.
+//! Idempotency keys with a scope, and the result when a key is taken.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ fn a_key_taken_for_a_period_is_free_after_it_even_if_its_task_waits() {
 }
 
 #[test]
-fn a_lapsed_key_frees_no_other() {
+fn an_expired_key_frees_no_other() {
     let bench = Bench::default();
     let other = bench.add(
         NewTask::shell("other", "true")
@@ -94,7 +94,7 @@ fn a_lapsed_key_frees_no_other() {
 }
 
 #[test]
-fn the_holders_scope_decides_not_the_newcomers() {
+fn the_scope_of_the_holder_decides() {
     let bench = Bench::default();
     let first = add(&bench, KeyScope::Forever);
     bench.settle(bench.claim_only(), Outcome::Succeeded);
@@ -112,7 +112,7 @@ fn a_refused_key_refuses_the_whole_submission() {
 }
 
 #[test]
-fn a_lapsed_key_enqueued_by_many_at_once_makes_one_task() {
+fn an_expired_key_enqueued_by_many_at_once_makes_one_task() {
     let bench = Bench::default();
     add(&bench, KeyScope::WhileUnfinished);
     bench.settle(bench.claim_only(), Outcome::Succeeded);
@@ -128,11 +128,11 @@ fn a_lapsed_key_enqueued_by_many_at_once_makes_one_task() {
     assert!(ids.iter().all(|one| one.id.0 == 2), "{ids:?}");
 }
 
-/// Bug: a submission's second task of a key was inserted after all where the first was skipped from
-/// the start and held the key only while unfinished. Loss: it ran at once, without waiting for what
-/// it depends on. Fix: whose key another task of the submission holds is not inserted.
+/// Bug: if the first of two tasks with one key was skipped at once, and so held the key only while
+/// unfinished, the second was inserted after all. Loss: it ran at once, without waiting for its
+/// dependencies. Fix: a task whose key another task of the submission holds is never inserted.
 #[test]
-fn of_two_tasks_with_one_key_the_second_is_none_even_if_the_first_is_skipped_at_once() {
+fn the_second_of_two_tasks_with_one_key_is_not_inserted_even_if_the_first_is_skipped() {
     let bench = Bench::default();
     let failed = bench.flow(vec![once("failed")])[0];
     bench.end(failed, FAILED);

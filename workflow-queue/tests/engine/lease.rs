@@ -26,11 +26,11 @@ fn a_claim_expires_when_its_lease_has_run_out() {
 }
 
 #[test]
-fn a_claim_of_one_has_a_lease_too() {
+fn a_claim_of_one_task_has_a_lease_too() {
     let bench = Bench::default();
     bench.shell("first");
     bench.shell("second");
-    // A claim that need not look for what came due takes one in a single statement.
+    // A claim that need not look for due tasks is a single statement.
     let claims = [bench.claim(1)[0].claim, bench.claim(1)[0].claim];
     bench.advance(30_000);
     assert_eq!(bench.queue.expired().unwrap(), claims);
@@ -51,7 +51,7 @@ fn a_heartbeat_extends_the_lease() {
 }
 
 #[test]
-fn a_late_heartbeat_saves_a_claim_that_nobody_took() {
+fn a_late_heartbeat_extends_a_claim_that_no_worker_took() {
     let bench = Bench::default();
     bench.shell("task");
     let claim = bench.claim_only();
@@ -66,7 +66,7 @@ fn a_late_heartbeat_saves_a_claim_that_nobody_took() {
 }
 
 #[test]
-fn an_expired_claim_counts_a_crash_and_its_worker_writes_nothing_more() {
+fn an_expired_claim_counts_a_crash_and_its_worker_can_no_longer_write() {
     let bench = Bench::default();
     let id = bench.shell("task");
     let stale = bench.claim_only();
@@ -107,7 +107,7 @@ fn an_expired_claim_counts_a_crash_and_its_worker_writes_nothing_more() {
 }
 
 #[test]
-fn a_claim_that_holds_no_more_expires_nothing() {
+fn a_lost_claim_expires_nothing() {
     let bench = Bench::default();
     let id = bench.shell("task");
     let stale = bench.claim_only();
@@ -165,7 +165,7 @@ fn a_heartbeat_that_comes_after_the_end_leases_nothing() {
     assert!(invariants.iter().all(Invariant::holds), "{invariants:?}");
 }
 
-/// A claim that fast-queue made has none.
+/// A claim of fast-queue has no lease.
 #[test]
 fn a_heartbeat_leases_a_claim_that_had_no_lease() {
     let bench = Bench::default();
@@ -216,7 +216,7 @@ fn leases_that_keep_running_out_spend_the_crashes() {
 }
 
 #[test]
-fn setting_the_clock_moves_no_lease() {
+fn setting_the_clock_changes_no_lease() {
     let bench = Bench::default();
     bench.shell("task");
     let claim = bench.claim_only();
@@ -230,7 +230,7 @@ fn setting_the_clock_moves_no_lease() {
 }
 
 #[test]
-fn a_lease_of_another_boot_is_over() {
+fn a_lease_from_before_a_reboot_is_over() {
     let bench = Bench::default();
     bench.advance(90 * 86_400_000);
     bench.shell("task");
@@ -242,7 +242,7 @@ fn a_lease_of_another_boot_is_over() {
     assert_eq!(another.expired().unwrap(), [claim]);
 }
 
-/// A clock that stands.
+/// A clock that does not move.
 #[derive(Debug)]
 struct At(BootTime);
 
@@ -272,7 +272,7 @@ fn a_lease_outside_its_bounds_is_refused() {
 }
 
 #[test]
-fn a_hand_back_is_no_attempt() {
+fn a_return_counts_as_no_attempt() {
     let bench = Bench::default();
     let id = bench.shell("task");
     let until = bench.later(5_000);
@@ -297,7 +297,7 @@ fn a_hand_back_is_no_attempt() {
 }
 
 #[test]
-fn an_attempt_tells_how_it_ended() {
+fn an_attempt_is_recorded_with_its_end() {
     let bench = Bench::default();
     let id = bench.shell("task");
     let message = || "no".to_owned();
@@ -321,11 +321,11 @@ fn an_attempt_tells_how_it_ended() {
     assert_eq!(told, expected);
 }
 
-/// Bug: an attempt that was handed back was never recorded, not even where that ended its task: it
-/// had been cancelled, or its deadline was past. Loss: `attempts` did not show who ran a cancelled
-/// task, nor when. Fix: whatever ends a task is recorded.
+/// Bug: a returned attempt was never recorded, even if the return ended its task because of a
+/// cancel or a deadline. Loss: `attempts` did not show which worker ran a cancelled task, nor when.
+/// Fix: every end of a task is recorded.
 #[test]
-fn an_attempt_that_is_handed_back_is_recorded_if_that_ends_its_task() {
+fn a_returned_attempt_is_recorded_if_it_ends_its_task() {
     let bench = Bench::default();
     let id = bench.shell("t");
     let claim = bench.claim_only();

@@ -47,7 +47,7 @@ pub(crate) fn set(bench: &Bench, queue: &str, concurrency: Option<u32>, rate: Op
 }
 
 #[test]
-fn of_a_key_run_no_more_than_may() {
+fn no_more_tasks_of_a_key_run_than_its_limit() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(2));
     let ids = bench.flow((0..5).map(|_| by_key("t", b"k")).collect());
@@ -89,7 +89,7 @@ fn every_end_of_a_run_frees_its_slot() {
 }
 
 #[test]
-fn a_waiting_task_that_is_called_off_gives_its_place_on() {
+fn a_cancelled_waiting_task_passes_its_slot_on() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let ids = bench.flow((0..3).map(|_| by_key("t", b"k")).collect());
@@ -103,7 +103,7 @@ fn a_waiting_task_that_is_called_off_gives_its_place_on() {
 }
 
 #[test]
-fn a_key_holds_across_queues_and_an_unserved_queue_holds_nobody_up() {
+fn a_key_applies_across_queues_and_a_queue_without_worker_blocks_no_other() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let elsewhere = WorkflowTask {
@@ -129,14 +129,14 @@ fn a_key_holds_across_queues_and_an_unserved_queue_holds_nobody_up() {
 }
 
 #[test]
-fn claims_of_one_heed_the_key_too() {
+fn claims_of_one_task_respect_the_key_too() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let mut elsewhere = by_key("elsewhere", b"k");
     elsewhere.task = elsewhere.task.queue("other");
     let ids = bench.flow(vec![elsewhere, by_key("here", b"k")]);
     bench.add(NewTask::shell("first", "true").priority(9));
-    // A claim that need not look for what came due takes one in a single statement.
+    // A claim that need not look for due tasks is a single statement.
     bench.claim(1);
     assert_eq!(bench.claim_ids(1), ids[1..]);
     let other = ClaimRequest {
@@ -148,7 +148,7 @@ fn claims_of_one_heed_the_key_too() {
 }
 
 #[test]
-fn the_next_admitted_is_the_one_of_highest_priority() {
+fn the_task_of_highest_priority_is_admitted_next() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let mut tasks: Vec<_> = (0..3).map(|_| by_key("t", b"k")).collect();
@@ -195,7 +195,7 @@ fn a_limit_can_be_raised_lowered_and_removed() {
 }
 
 #[test]
-fn a_lowered_limit_takes_back_tasks_offered_beyond_it_in_every_queue() {
+fn a_lowered_limit_blocks_tasks_admitted_beyond_it_in_every_queue() {
     let bench = Bench::default();
     let elsewhere = WorkflowTask {
         task: NewTask::shell("elsewhere", "true").queue("other"),
@@ -226,7 +226,7 @@ fn a_lowered_limit_takes_back_tasks_offered_beyond_it_in_every_queue() {
 }
 
 #[test]
-fn of_what_comes_due_under_a_key_only_what_has_a_slot_is_queued() {
+fn due_tasks_under_a_key_are_queued_only_if_there_is_a_slot() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let mut later = by_key("later", b"k");
@@ -239,7 +239,7 @@ fn of_what_comes_due_under_a_key_only_what_has_a_slot_is_queued() {
 }
 
 #[test]
-fn dependencies_retries_and_times_heed_the_key() {
+fn dependencies_retries_and_times_respect_the_key() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let mut later = by_key("later", b"k");
@@ -303,7 +303,7 @@ fn a_task_re_opened_after_its_dependencies_have_ended_is_admitted() {
 }
 
 #[test]
-fn of_a_limited_queue_run_no_more_than_may() {
+fn no_more_tasks_of_a_queue_run_than_its_limit() {
     let bench = Bench::default();
     for _ in 0..5 {
         bench.shell("t");
@@ -331,9 +331,9 @@ fn of_a_limited_queue_run_no_more_than_may() {
     assert_eq!(bench.claim(10).len(), 2);
 }
 
-/// Bug: a queue that was first named by a limit and then by a pause was made without its limit, and
-/// whoever had claimed from it before its first task took it to be unlimited. Loss: all its tasks
-/// ran at once. Fix: a pause puts the queue it makes under its limit.
+/// Bug: a queue that was first named by a limit and then by a pause was created without its limit,
+/// and a worker that had claimed from it before its first task took it to be unlimited. Loss: all
+/// its tasks ran at once. Fix: a pause puts the queue it creates under its limit.
 #[test]
 fn a_queue_that_is_limited_and_paused_before_its_first_task_is_limited() {
     let bench = Bench::default();
@@ -380,7 +380,7 @@ fn holds(bench: &Bench) {
 }
 
 #[test]
-fn limits_of_one_name_and_two_kinds_are_two() {
+fn a_queue_and_a_key_of_one_name_have_separate_limits() {
     let bench = Bench::default();
     limit_key(&bench, b"default", Some(1));
     limit_key(&bench, b"a", Some(1));
@@ -419,7 +419,7 @@ fn limits_of_one_name_and_two_kinds_are_two() {
 }
 
 #[test]
-fn stats_count_what_waits_for_dependencies_and_for_slots_as_blocked() {
+fn stats_count_tasks_that_wait_for_dependencies_or_slots_as_blocked() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(2));
     let mut tasks: Vec<_> = (0..5).map(|_| by_key("t", b"k")).collect();
@@ -440,7 +440,7 @@ fn stats_count_what_waits_for_dependencies_and_for_slots_as_blocked() {
 }
 
 #[test]
-fn limits_that_cannot_be_meant_are_refused() {
+fn invalid_limits_are_refused() {
     let bench = Bench::default();
     let rate = Some(Rate {
         starts: 1,

@@ -1,4 +1,4 @@
-//! The engine's tests, one module per subject, over a file and a clock that the test moves.
+//! The engine's tests, one module per subject, on a file and a clock that the test moves.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,7 +12,7 @@ mod inputs;
 mod key;
 mod lease;
 mod limit;
-/// The simulation's model.
+/// The model of the simulation.
 #[path = "../simulation/model.rs"]
 #[expect(dead_code, reason = "sequences have neither keys nor a prune")]
 mod model;
@@ -78,17 +78,17 @@ impl Engine for Workflow {
 
 type Bench = queue_testing::conformance::Bench<Workflow>;
 
-/// What this engine's tests do beyond those of every engine.
+/// The test steps that only this engine needs.
 trait Workflows {
-    /// Enqueues a workflow; the ids in its order.
+    /// Enqueues a workflow; returns the ids in its order.
     fn flow(&self, tasks: Vec<WorkflowTask>) -> Vec<TaskId>;
-    /// Claims as another worker than the usual one.
+    /// Claims as a worker other than the usual one.
     fn claim_as(&self, worker: WorkerId, limit: usize) -> Vec<Claim>;
-    /// Claims and settles exactly this task, in whatever order it comes.
+    /// Claims and settles exactly this task, whatever its place in the order.
     fn end(&self, id: TaskId, outcome: Outcome);
-    /// Claims the tasks that can be claimed, and ends each well, until there are none.
+    /// Claims tasks and ends each with success, until none is ready.
     fn drain(&self) -> Vec<TaskId>;
-    /// Where each of the tasks stands.
+    /// The state of each task.
     fn states(&self, ids: &[TaskId]) -> Vec<State>;
 }
 
@@ -143,12 +143,12 @@ fn task(name: &str) -> WorkflowTask {
     WorkflowTask::shell(name, "true")
 }
 
-/// A task of one attempt, so that its first failure is its end.
+/// A task with one attempt, so that its first failure is final.
 fn once(name: &str) -> WorkflowTask {
     let mut task = task(name);
     task.task.options.max_attempts = 1;
     task
 }
 
-/// An outcome that is a failure.
+/// The outcome of a failed command.
 const FAILED: Outcome = Outcome::Exited { code: 1 };

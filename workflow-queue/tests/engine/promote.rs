@@ -1,4 +1,4 @@
-//! Files of fast-queue's: read, refused, promoted.
+//! Files of fast-queue: reading, refusal of writes, promotion.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ fn open(path: &Path) -> WorkflowQueue {
     WorkflowQueue::open_with(path, SqliteOptions::new().unwrap()).unwrap()
 }
 
-/// A file as fast-queue writes it: the core line alone, one task queued and one running.
+/// A file of fast-queue, with the core tables only, one queued and one running task.
 fn fast_file(path: &Path) -> Database {
     let database = Database::open(path, options(), &[CORE]).unwrap();
     database
@@ -48,7 +48,7 @@ fn fast_file(path: &Path) -> Database {
 }
 
 #[test]
-fn a_file_of_fast_queues_is_read_but_not_written() {
+fn a_file_of_fast_queue_is_read_but_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let fast = fast_file(&path);
@@ -70,7 +70,7 @@ fn a_file_of_fast_queues_is_read_but_not_written() {
 }
 
 #[test]
-fn a_promoted_file_goes_on_where_it_was() {
+fn a_promoted_file_continues_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     drop(fast_file(&path));
@@ -95,7 +95,7 @@ fn a_promoted_file_goes_on_where_it_was() {
 }
 
 #[test]
-fn what_runs_at_a_promotion_gets_a_lease_and_nothing_else_does() {
+fn only_running_tasks_get_a_lease_at_a_promotion() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let clock = Arc::<ManualClock>::default();
@@ -125,7 +125,7 @@ fn what_runs_at_a_promotion_gets_a_lease_and_nothing_else_does() {
 }
 
 #[test]
-fn every_file_made_here_is_closed_to_fast_queue() {
+fn fast_queue_cannot_open_files_of_this_engine() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let queue = open(&path);
@@ -142,7 +142,7 @@ fn every_file_made_here_is_closed_to_fast_queue() {
 }
 
 #[test]
-fn what_is_not_there_is_not_promoted() {
+fn a_missing_file_is_not_promoted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let error = promote_file(&path, options()).unwrap_err();

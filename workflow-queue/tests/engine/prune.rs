@@ -1,4 +1,4 @@
-//! Pruning beside dependencies.
+//! Prune and dependencies.
 
 use queue_core::error::Error;
 use queue_core::outcome::Outcome;
@@ -46,7 +46,7 @@ fn a_task_stays_while_a_dependent_may_read_its_output() {
 }
 
 #[test]
-fn what_depended_on_a_task_that_is_pruned_can_be_tried_again() {
+fn a_dependent_of_a_pruned_task_can_be_retried() {
     let bench = Bench::default();
     let ids = bench.flow(vec![task("a"), once("b").after("a", Condition::Success)]);
     bench.end(ids[0], Outcome::Succeeded);
@@ -70,7 +70,7 @@ fn what_depended_on_a_task_that_is_pruned_can_be_tried_again() {
 }
 
 #[test]
-fn a_prune_leaves_edges_and_attempts_of_what_stays() {
+fn prune_keeps_edges_and_attempts_of_the_tasks_it_keeps() {
     let bench = Bench::default();
     let gone = bench.flow(vec![
         task("gone"),
@@ -110,7 +110,7 @@ fn a_dependency_on_a_pruned_task_is_refused() {
 }
 
 #[test]
-fn what_a_pruned_task_skipped_stays_skipped() {
+fn a_task_skipped_because_of_a_pruned_task_stays_skipped() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         once("a"),

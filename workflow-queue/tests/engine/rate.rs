@@ -1,4 +1,4 @@
-//! How many of a queue start in a period.
+//! The bound on starts per period.
 
 use queue_core::claim::ClaimRequest;
 use queue_core::queue::{Queue, Waits};
@@ -10,7 +10,7 @@ use crate::Bench;
 use crate::limit::{limit_queue, set};
 
 #[test]
-fn of_a_queue_with_a_rate_start_no_more_than_may() {
+fn no_more_tasks_of_a_queue_start_than_its_rate() {
     let bench = Bench::default();
     bench
         .queue
@@ -45,7 +45,7 @@ fn of_a_queue_with_a_rate_start_no_more_than_may() {
 }
 
 #[test]
-fn a_rate_that_is_set_anew_begins_with_a_full_bucket() {
+fn a_rate_set_again_begins_with_a_full_bucket() {
     let bench = Bench::default();
     bench
         .queue
@@ -69,7 +69,7 @@ fn a_rate_that_is_set_anew_begins_with_a_full_bucket() {
 }
 
 #[test]
-fn starts_in_one_queue_cost_another_nothing() {
+fn starts_in_one_queue_do_not_count_in_another() {
     let bench = Bench::default();
     let rate = Some(Rate {
         starts: 1,
@@ -88,7 +88,7 @@ fn starts_in_one_queue_cost_another_nothing() {
 }
 
 #[test]
-fn a_task_that_waits_for_a_rate_says_until_when() {
+fn why_tells_when_a_rate_allows_the_next_start() {
     let bench = Bench::default();
     let rate = |starts| Limit {
         kind: LimitKind::Queue("default".to_owned()),

@@ -1,4 +1,4 @@
-//! What `repair` puts right in a workflow.
+//! The repair of a workflow's tables.
 
 use queue_core::outcome::Outcome;
 use queue_core::queue::Queue;
@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use crate::verify::{broken, spoil, used};
 
 #[test]
-fn counters_marks_and_edges_are_computed_anew() {
+fn counters_marks_and_edges_are_repaired() {
     for sql in [
         "UPDATE queue_waiting SET pending = pending + 5",
         "UPDATE queue_tasks SET depends = 0 WHERE id = 2",
@@ -40,7 +40,7 @@ fn counters_marks_and_edges_are_computed_anew() {
         assert_ne!(broken(&bench), Vec::<&str>::new(), "{sql}");
         assert_ne!(bench.queue.repair().unwrap(), vec![], "{sql}");
         assert_eq!(broken(&bench), Vec::<&str>::new(), "{sql}");
-        // The workflow goes on as it was meant to.
+        // The workflow continues as intended.
         bench.settle(claim, Outcome::Succeeded);
         let states = [3, 4].map(|id| bench.state(TaskId(id)));
         assert_eq!(states, [State::Queued, State::Blocked], "{sql}");
@@ -48,7 +48,7 @@ fn counters_marks_and_edges_are_computed_anew() {
 }
 
 #[test]
-fn a_repair_touches_only_what_is_broken() {
+fn a_repair_changes_only_damaged_rows() {
     let (bench, claim) = used();
     let rows = |table: &str, order: &str| {
         let connection = Connection::open(bench.queue.path()).unwrap();
@@ -96,7 +96,7 @@ fn a_repair_touches_only_what_is_broken() {
 }
 
 #[test]
-fn a_count_of_what_waits_no_more_is_taken_away() {
+fn the_count_of_a_task_that_no_longer_waits_is_deleted() {
     let (bench, _) = used();
     spoil(
         &bench,

@@ -1,4 +1,4 @@
-//! Re-opening ended tasks, and what depends on them.
+//! Re-opening ended tasks and their dependents.
 
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Change, Invariant, Queue};
@@ -9,7 +9,7 @@ use queue_core::workflow::{Condition, Edge};
 use crate::{Bench, FAILED, Workflows, once, task};
 
 #[test]
-fn retry_alone_leaves_what_was_skipped() {
+fn retry_without_downstream_leaves_skipped_tasks() {
     let bench = Bench::default();
     let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Success)]);
     bench.end(ids[0], FAILED);
@@ -22,7 +22,7 @@ fn retry_alone_leaves_what_was_skipped() {
 }
 
 #[test]
-fn retry_downstream_re_opens_what_the_failure_skipped() {
+fn retry_downstream_re_opens_tasks_skipped_because_of_the_failure() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         once("a"),
@@ -50,7 +50,7 @@ fn retry_downstream_re_opens_what_the_failure_skipped() {
 }
 
 #[test]
-fn retry_downstream_re_opens_nothing_that_ended_otherwise_or_elsewhere() {
+fn retry_downstream_re_opens_no_other_ended_tasks() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         once("a"),
@@ -75,7 +75,7 @@ fn retry_downstream_re_opens_nothing_that_ended_otherwise_or_elsewhere() {
 }
 
 #[test]
-fn what_another_failure_skipped_stays_until_that_is_re_opened_too() {
+fn a_task_skipped_because_of_another_failure_stays_skipped_until_that_is_re_opened_too() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         once("a"),
@@ -94,7 +94,7 @@ fn what_another_failure_skipped_stays_until_that_is_re_opened_too() {
 }
 
 #[test]
-fn what_was_skipped_is_re_opened_with_a_reason_that_came_later() {
+fn a_skipped_task_is_re_opened_with_a_cause_that_came_later() {
     for others in 0..2 {
         let bench = Bench::default();
         let ids = bench.flow(vec![
@@ -118,7 +118,7 @@ fn what_was_skipped_is_re_opened_with_a_reason_that_came_later() {
 }
 
 #[test]
-fn what_was_let_go_and_is_made_to_wait_for_more_is_not_skipped_for_what_let_it_go() {
+fn a_released_task_made_to_wait_again_is_not_skipped_because_of_its_first_dependency() {
     let bench = Bench::default();
     let ids = bench.flow(vec![once("a"), task("b").after("a", Condition::Failure)]);
     bench.end(ids[0], FAILED);
@@ -134,7 +134,7 @@ fn what_was_let_go_and_is_made_to_wait_for_more_is_not_skipped_for_what_let_it_g
 }
 
 #[test]
-fn a_task_that_is_re_opened_alone_waits_for_what_is_open_again() {
+fn a_task_re_opened_alone_waits_for_dependencies_that_are_open_again() {
     let bench = Bench::default();
     let ids = bench.flow(vec![once("a"), once("b").after("a", Condition::Any)]);
     for id in &ids {
@@ -149,7 +149,7 @@ fn a_task_that_is_re_opened_alone_waits_for_what_is_open_again() {
 }
 
 #[test]
-fn a_skipped_task_is_re_opened_only_with_its_reason() {
+fn a_skipped_task_is_re_opened_only_with_its_cause() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         once("a"),
@@ -204,7 +204,7 @@ fn a_dependent_that_still_waits_waits_for_the_new_end() {
 }
 
 #[test]
-fn a_cancelled_task_waits_again_for_what_has_not_ended() {
+fn a_retried_cancelled_task_waits_for_its_unfinished_dependencies() {
     let bench = Bench::default();
     let ids = bench.flow(vec![task("a"), task("b").after("a", Condition::Success)]);
     bench.queue.cancel(&ids[1..]).unwrap();
@@ -233,7 +233,7 @@ fn cancelling_twice_counts_once() {
 }
 
 #[test]
-fn what_succeeded_or_waits_is_not_re_opened() {
+fn succeeded_and_waiting_tasks_are_not_re_opened() {
     let bench = Bench::default();
     let ids = bench.flow(vec![task("a"), task("b").after("a", Condition::Success)]);
     assert_eq!(
@@ -248,11 +248,11 @@ fn what_succeeded_or_waits_is_not_re_opened() {
     assert_eq!(bench.queue.retry(&[TaskId(9)]).unwrap(), [Change::NotFound]);
 }
 
-/// Bug: of tasks that one retry re-opened, one that came before what it depends on was let go by
-/// the end that the same retry undid. Loss: it ran while its dependency was still to run. Fix: all
-/// that a retry re-opened waits for what is open in the end.
+/// Bug: if one retry re-opened a task before its dependency, it was released because of the
+/// dependency's old end, which the same retry undid. Loss: it ran before its dependency ran again.
+/// Fix: every re-opened task waits for all dependencies that the retry leaves open.
 #[test]
-fn what_is_re_opened_together_keeps_its_order_whatever_its_ids() {
+fn tasks_re_opened_together_keep_their_order_with_any_ids() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         once("last"),

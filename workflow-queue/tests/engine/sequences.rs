@@ -1,4 +1,4 @@
-//! Random sequences of every operation, against the model.
+//! Random sequences of all operations, compared with the model.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use workflow_queue::{Edge, Limit, LimitKind, Settings, WorkflowTask};
 use crate::model::{Model, Node, Phase};
 use crate::{Bench, FAILED, Workflows, once};
 
-/// How many limited tasks may run at once.
+/// Number of limited tasks that may run at once.
 const BOUND: usize = 2;
 const LEASE: Duration = Duration::from_secs(30);
-/// Crashes after which a task has failed.
+/// Crash budget of a task.
 const MAX_CRASHES: u32 = 2;
 
-/// An operation; numbers choose among what there is.
+/// An operation; numbers select among the existing tasks and claims.
 #[derive(Clone, Debug)]
 enum Operation {
     Submit(Vec<NewNode>),
@@ -71,11 +71,11 @@ struct NewNode {
     limited: bool,
 }
 
-/// The engine beside its model.
+/// The engine and its model.
 struct Pair {
     bench: Bench,
     model: Model,
-    /// Every claim ever made, most of them stale.
+    /// All claims ever made, most of them stale.
     claims: Vec<Claim>,
 }
 
@@ -101,7 +101,7 @@ impl Pair {
         }
     }
 
-    /// A task as the engine is asked for it; its dependencies are tasks of before.
+    /// The submitted form of a task; its dependencies are earlier tasks.
     fn new_task(node: &NewNode, before: usize, stored: usize) -> WorkflowTask {
         let mut task = once("t");
         task.task.options.max_crashes = MAX_CRASHES;
@@ -157,7 +157,7 @@ impl Pair {
         nodes.filter(|(_, node)| node.phase == Phase::Runs)
     }
 
-    /// How many limited tasks run.
+    /// Number of limited tasks that run.
     fn limited(&self) -> usize {
         let limited = self.running().filter(|(_, node)| is_limited(node));
         limited.count()
@@ -203,7 +203,7 @@ impl Pair {
         };
         let settled = self.bench.settle(claim, outcome);
         if !self.model.is_live(claim) {
-            // An earlier settle of the same claim is repeated, or nothing is written.
+            // Either an earlier settle of the same claim is repeated, or nothing is written.
             assert!(
                 settled == Settled::ClaimLost
                     || matches!(settled, Settled::Recorded(state) if state == self.bench.state(claim.task))
@@ -214,7 +214,7 @@ impl Pair {
         self.leave(claim.task, if cancelled { State::Cancelled } else { state });
     }
 
-    /// A task is left by its worker: it has ended, or is free again.
+    /// Notes that a worker no longer has a task: it has ended, or waits again.
     fn leave(&mut self, task: TaskId, state: State) {
         if state.is_terminal() {
             self.model.end(task, state);
@@ -334,7 +334,7 @@ impl Pair {
             Operation::Submit(nodes) => self.add(nodes, None),
             Operation::Claim { worker, limit } => self.claim(*worker, *limit),
             Operation::Settle { claim, outcome } if claims > 0 => {
-                // Mostly recent claims, which are more often live.
+                // Recent claims are chosen more often: more of them are live.
                 self.settle(self.claims[claims - 1 - claim % claims], *outcome);
             }
             Operation::Heartbeat { claim } if claims > 0 => {
@@ -376,8 +376,8 @@ impl Pair {
         }
     }
 
-    /// The engine and the model agree on every task; what waits for a slot alone may be offered
-    /// it or not.
+    /// Checks that engine and model agree on every task. A task that waits only for a slot may be
+    /// offered one or not.
     fn check(&self) {
         let mut offered = 0;
         let mut ready = 0;
@@ -407,7 +407,7 @@ impl Pair {
         );
     }
 
-    /// Ends all that runs and works all that is left: nothing waits for ever.
+    /// Ends all running tasks and runs all others: none waits for ever.
     fn finish(&mut self) {
         self.bench.clock.advance(LEASE);
         self.expire();
@@ -456,7 +456,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 proptest! {
     #[test]
-    fn any_sequence_of_operations_keeps_every_promise(
+    fn engine_and_model_agree_after_any_sequence_of_operations(
         operations in prop::collection::vec(operation(), 1..40),
     ) {
         let mut pair = Pair::new();

@@ -1,4 +1,4 @@
-//! Large graphs: what a verb costs grows with the tasks and edges that it touches, and verbs over many
+//! Large graphs: the cost of a verb grows with the tasks and edges it touches, and verbs over many
 //! tasks let others write in between.
 
 use queue_core::outcome::Settlement;
@@ -10,14 +10,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::{Bench, FAILED, Workflows, once, task};
 
-/// The processor time of this thread in nanoseconds, which other programs do not lengthen.
+/// Processor time of this thread in nanoseconds, which other programs do not lengthen.
 fn spent() -> i64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
-/// Whether four times the size takes clearly less than sixteen times the work. Where it seems not to,
-/// the processor may have been slow for a moment, and it is measured again.
+/// Checks that four times the size takes clearly less than sixteen times the work. Measures again
+/// on failure, since the processor may have been slow for a moment.
 fn grows_with_size(work: impl Fn(usize) -> i64) -> Result<(), String> {
     let mut seen = Vec::new();
     for _ in 0..3 {
@@ -30,7 +30,7 @@ fn grows_with_size(work: impl Fn(usize) -> i64) -> Result<(), String> {
     Err(format!("four times the size takes {seen:?} ns"))
 }
 
-/// Fails everything that can be claimed.
+/// Fails every task that is ready.
 fn fail_all(bench: &Bench) {
     let failed = |task: &queue_core::claim::ClaimedTask| Settlement {
         claim: task.claim,
@@ -45,7 +45,7 @@ fn fail_all(bench: &Bench) {
         .unwrap();
 }
 
-/// Many tasks that have failed, and one after all of them, which was skipped.
+/// Many failed tasks, and one skipped task that depends on all of them.
 fn failed_fan_in(bench: &Bench, width: usize) -> Vec<TaskId> {
     let mut tasks: Vec<_> = (0..width).map(|_| once("dependency")).collect();
     let mut join = task("join");
@@ -65,11 +65,11 @@ fn assert_sound(bench: &Bench) {
     assert!(broken.iter().all(Invariant::holds), "{broken:?}");
 }
 
-/// The join was looked at anew with each of its dependencies: 20,000 took 3 s, up to 12 s under load,
-/// in which nobody else could write and leases ran out. Every task is looked at once, after what it
-/// depends on.
+/// The join was visited again for each of its dependencies: 20,000 took 3 s, and up to 12 s under
+/// load, in which nobody else could write and leases ran out. Now every task is visited once, after
+/// its dependencies.
 #[test]
-fn a_retry_takes_as_long_as_it_has_edges() {
+fn the_time_of_a_retry_grows_with_its_edges() {
     grows_with_size(|width| {
         let bench = Bench::default();
         let ids = failed_fan_in(&bench, width);
@@ -83,7 +83,7 @@ fn a_retry_takes_as_long_as_it_has_edges() {
 }
 
 #[test]
-fn a_retry_in_steps_takes_as_long_as_it_has_edges_and_is_sound_after_each() {
+fn the_time_of_a_retry_in_steps_grows_with_its_edges_and_each_step_is_sound() {
     grows_with_size(|width| {
         let bench = Bench::default();
         let ids = failed_fan_in(&bench, width);
@@ -116,7 +116,7 @@ fn others_write_between_two_steps_of_a_retry() {
         assert!(waits && !changes.is_empty(), "{changes:?}");
         steps += 1;
         if steps == 1 {
-            // A task that was re-opened fails again before the others are.
+            // A re-opened task fails again before the others are re-opened.
             let first = bench.claim(1).remove(0);
             assert_eq!(first.claim.task, ids[0]);
             bench.settle(first.claim, FAILED);
@@ -125,7 +125,7 @@ fn others_write_between_two_steps_of_a_retry() {
             break;
         }
     }
-    // Interrupted here, the same retry goes on.
+    // Interrupted here, the same retry continues.
     let mut plan = bench.queue.plan_retry(&ids[..width], true).unwrap();
     while !plan.left().is_empty() {
         bench.queue.retry_step(&mut plan).unwrap();
@@ -137,9 +137,9 @@ fn others_write_between_two_steps_of_a_retry() {
     assert_sound(&bench);
 }
 
-/// All that a new task waits for was searched once for each of those that wait for it.
+/// All tasks above a new task were searched once for each task put behind it.
 #[test]
-fn edges_in_front_of_many_take_one_search() {
+fn edges_in_front_of_many_tasks_take_one_search() {
     grows_with_size(|size| {
         let bench = Bench::default();
         let mut tasks = vec![task("first")];
@@ -165,7 +165,7 @@ fn edges_in_front_of_many_take_one_search() {
 }
 
 #[test]
-fn a_circle_that_only_several_new_edges_close_is_refused() {
+fn a_cycle_closed_only_by_several_new_edges_is_refused() {
     let bench = Bench::default();
     let ids = bench.flow(["a", "b", "c"].map(task).to_vec());
     let edge = |dependent: usize, on: usize| Edge {
@@ -177,7 +177,7 @@ fn a_circle_that_only_several_new_edges_close_is_refused() {
     let error = bench.queue.add_dependencies(links).unwrap_err().to_string();
     assert!(error.contains("cannot wait for task"), "{error}");
     assert_eq!(bench.states(&ids), [Queued; 3]);
-    // Without the last of them it is a chain.
+    // Without the last edge it is a chain.
     bench
         .queue
         .add_dependencies(vec![edge(0, 1), edge(1, 2)])
@@ -185,9 +185,9 @@ fn a_circle_that_only_several_new_edges_close_is_refused() {
     assert_eq!(bench.drain(), [ids[2], ids[1], ids[0]]);
 }
 
-/// Of every task those in front of it were counted: 16,000 took 4.4 s.
+/// The tasks ahead were counted again for every task: 16,000 took 4.4 s.
 #[test]
-fn what_many_tasks_wait_for_takes_as_long_as_there_are_tasks() {
+fn the_time_of_why_grows_with_the_tasks() {
     grows_with_size(|size| {
         let bench = Bench::default();
         let ids = bench.flow((0..size).map(|_| task("waiting")).collect());
@@ -205,7 +205,7 @@ fn what_many_tasks_wait_for_takes_as_long_as_there_are_tasks() {
 }
 
 #[test]
-fn a_repair_of_many_counts_is_made_in_steps() {
+fn a_repair_of_many_counts_runs_in_steps() {
     let bench = Bench::default();
     let many = 2 * STEP + 1;
     let mut tasks = vec![task("first")];

@@ -1,4 +1,4 @@
-//! Slots of limited queues: what takes one, and what one that is free again does.
+//! Slots of limited queues: which tasks take one, and the effect of a freed one.
 
 use queue_core::claim::ClaimRequest;
 use queue_core::outcome::Outcome;
@@ -13,7 +13,7 @@ use crate::limit::{by_key, limit_key, limit_queue, set};
 use crate::{Bench, Workflows, task};
 
 #[test]
-fn what_runs_counts_towards_the_limit_of_its_own_queue_alone() {
+fn running_tasks_count_only_towards_the_limit_of_their_own_queue() {
     let bench = Bench::default();
     let slow = || NewTask::shell("slow", "true").queue("slow");
     bench.shell("a");
@@ -41,7 +41,7 @@ fn what_runs_counts_towards_the_limit_of_its_own_queue_alone() {
 }
 
 #[test]
-fn a_claim_from_a_limited_queue_heeds_the_key_too() {
+fn a_claim_from_a_limited_queue_respects_the_key_too() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     limit_queue(&bench, Some(9), None);
@@ -60,7 +60,7 @@ fn a_claim_from_a_limited_queue_heeds_the_key_too() {
 }
 
 #[test]
-fn what_meets_a_full_key_makes_way_for_the_next_within_one_claim() {
+fn a_claim_passes_over_a_task_whose_key_is_full() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let elsewhere = WorkflowTask {
@@ -78,7 +78,7 @@ fn what_meets_a_full_key_makes_way_for_the_next_within_one_claim() {
 }
 
 #[test]
-fn a_slot_that_is_free_again_wakes_an_idle_worker() {
+fn a_freed_slot_wakes_an_idle_worker() {
     let bench = Bench::default();
     limit_queue(&bench, Some(1), None);
     bench.shell("a");

@@ -1,4 +1,4 @@
-//! A running task that adds to its own workflow.
+//! A running task that adds tasks to its own workflow.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -9,13 +9,13 @@ use queue_core::queue::Queue;
 use queue_core::state::State;
 use queue_core::workflow::Condition;
 use workflow_queue::{
-    Details, Done, Edge, Handlers, NewTask, DependentTasks, Worker, WorkerOptions, WorkflowTask,
+    DependentTasks, Details, Done, Edge, Handlers, NewTask, Worker, WorkerOptions, WorkflowTask,
 };
 
 use crate::{Bench, FAILED, Workflows, once, task};
 
 #[test]
-fn a_running_task_fans_out_in_front_of_what_waits_for_it() {
+fn a_running_task_adds_tasks_in_front_of_its_dependents() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         task("split"),
@@ -79,13 +79,13 @@ fn edges_to_another_workflow_are_refused() {
     assert_eq!(bench.queue.stats().unwrap().total(), 3);
 }
 
-/// A task that is put in front of whatever waits for its spawner.
+/// A task put in front of all dependents of its spawner.
 fn in_front(name: &str) -> WorkflowTask {
     task(name).before(DependentTasks::OfSpawner, Condition::Success)
 }
 
 #[test]
-fn what_waits_for_the_spawner_waits_for_what_it_adds_if_that_is_asked_for() {
+fn dependents_of_the_spawner_wait_for_its_new_tasks_on_request() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         task("split"),
@@ -105,7 +105,7 @@ fn what_waits_for_the_spawner_waits_for_what_it_adds_if_that_is_asked_for() {
 }
 
 #[test]
-fn a_named_task_is_made_to_wait_under_its_condition() {
+fn a_named_task_is_made_to_wait_with_its_condition() {
     let bench = Bench::default();
     let waiting = bench.shell("waiting");
     let first = bench.flow(vec![once("first").before(waiting, Condition::Failure)])[0];
@@ -115,7 +115,7 @@ fn a_named_task_is_made_to_wait_under_its_condition() {
 }
 
 #[test]
-fn what_has_begun_or_would_wait_for_itself_is_not_made_to_wait() {
+fn a_started_task_and_one_that_would_wait_for_itself_are_not_made_to_wait() {
     let bench = Bench::default();
     let running = bench.shell("running");
     bench.claim_only();
@@ -135,14 +135,14 @@ fn what_has_begun_or_would_wait_for_itself_is_not_made_to_wait() {
     let error = bench.queue.enqueue_workflow(vec![in_front("new")]);
     let sentence = error.unwrap_err().to_string();
     assert!(
-        sentence.contains("only what a running task adds"),
+        sentence.contains("only a running task can add tasks"),
         "{sentence}"
     );
     assert_eq!(bench.queue.stats().unwrap().total(), 2);
 }
 
 #[test]
-fn an_attempt_that_adds_again_what_has_a_key_adds_nothing_twice() {
+fn a_repeated_attempt_adds_no_task_with_a_key_twice() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         task("split"),
@@ -192,7 +192,7 @@ fn tasks_enqueued_one_by_one_are_a_workflow_through_their_edges() {
 }
 
 #[test]
-fn what_a_task_added_is_listed_in_the_order_of_ids() {
+fn spawned_tasks_are_listed_in_the_order_of_ids() {
     let bench = Bench::default();
     bench.flow(vec![task("a"), task("b")]);
     let ids = bench.flow(vec![task("first"), task("second")]);
@@ -209,7 +209,7 @@ fn what_a_task_added_is_listed_in_the_order_of_ids() {
 }
 
 #[test]
-fn a_handler_adds_to_its_workflow_and_reads_what_that_wrote() {
+fn a_handler_adds_tasks_to_its_workflow_and_reads_their_output() {
     let bench = Bench::default();
     let queue = Arc::new(bench.queue);
     let handled = |name: &str| WorkflowTask::from(NewTask::handler(name, b""));

@@ -1,4 +1,4 @@
-//! Tasks that fail at a time: not started, or not ended.
+//! Tasks that fail at a deadline: not started in time, or not ended in time.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn finish_within(name: &str, seconds: u64) -> WorkflowTask {
 }
 
 #[test]
-fn a_task_that_starts_too_late_has_failed() {
+fn a_task_that_does_not_start_in_time_fails() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         start_within("late", 60),
@@ -42,7 +42,7 @@ fn a_task_that_starts_too_late_has_failed() {
 }
 
 #[test]
-fn what_failed_while_it_waited_for_another_waits_no_more() {
+fn a_late_task_no_longer_waits_for_its_dependency() {
     let bench = Bench::default();
     let late = start_within("late", 60).after("a", Condition::Success);
     let ids = bench.flow(vec![task("a"), late]);
@@ -54,7 +54,7 @@ fn what_failed_while_it_waited_for_another_waits_no_more() {
 }
 
 #[test]
-fn of_more_than_one_claim_ends_the_earliest_end_first() {
+fn the_earliest_late_tasks_fail_first_if_one_claim_cannot_handle_all() {
     let bench = Bench::default();
     let tasks = (0..1_100).map(|index| start_within("late", 1_100 - index));
     let ids = bench.flow(tasks.collect());
@@ -69,7 +69,7 @@ fn of_more_than_one_claim_ends_the_earliest_end_first() {
 }
 
 #[test]
-fn a_task_that_started_in_time_may_go_on_trying() {
+fn a_task_that_started_in_time_may_be_retried() {
     let bench = Bench::default();
     let ids = bench.flow(vec![start_within("task", 60)]);
     bench.end(ids[0], FAILED);
@@ -78,7 +78,7 @@ fn a_task_that_started_in_time_may_go_on_trying() {
 }
 
 #[test]
-fn waiting_for_dependencies_counts_and_ends_all_together() {
+fn the_time_limit_includes_waiting_and_skips_the_dependents() {
     let bench = Bench::default();
     let ids = bench.flow(vec![
         start_within("a", 60),
@@ -94,7 +94,7 @@ fn waiting_for_dependencies_counts_and_ends_all_together() {
 }
 
 #[test]
-fn a_scheduled_task_of_a_workflow_is_looked_for_when_its_time_has_come() {
+fn a_scheduled_task_of_a_workflow_is_claimed_once_due() {
     let bench = Bench::default();
     bench.shell("first");
     bench.shell("second");
@@ -107,7 +107,7 @@ fn a_scheduled_task_of_a_workflow_is_looked_for_when_its_time_has_come() {
 }
 
 #[test]
-fn the_time_counts_from_run_at() {
+fn the_time_limit_runs_from_run_at() {
     let bench = Bench::default();
     let mut later = start_within("later", 60);
     later.task.run_at = Some(bench.later(100_000));
@@ -117,7 +117,7 @@ fn the_time_counts_from_run_at() {
 }
 
 #[test]
-fn the_claim_before_says_when_a_task_will_be_late() {
+fn the_previous_claim_tells_when_a_task_will_be_late() {
     let bench = Bench::default();
     bench.flow(vec![start_within("late", 60)]);
     bench.queue.set_paused("default", true).unwrap();
@@ -143,11 +143,11 @@ fn a_deadline_bounds_the_timeout_of_every_attempt() {
 }
 
 #[test]
-fn a_deadline_bounds_the_timeout_of_a_claim_of_one_too() {
+fn a_deadline_bounds_the_timeout_of_a_claim_of_one_task_too() {
     let bench = Bench::default();
     bench.flow(vec![finish_within("task", 60)]);
     bench.add(NewTask::shell("first", "true").priority(9));
-    // A claim that need not look for what came due takes one in a single statement.
+    // A claim that need not look for due tasks is a single statement.
     bench.claim(1);
     assert_eq!(bench.claim(1)[0].options.timeout_ms, Some(60_000));
 }
@@ -169,7 +169,7 @@ fn a_deadline_bounds_the_timeout_of_a_claim_from_a_limited_queue_too() {
 }
 
 #[test]
-fn a_slot_that_was_offered_to_a_task_that_is_late_goes_to_the_next() {
+fn the_slot_offered_to_a_late_task_goes_to_the_next() {
     let bench = Bench::default();
     let kind = LimitKind::Key(b"k".to_vec());
     let limit = Limit {
@@ -206,7 +206,7 @@ fn an_attempt_ended_by_the_deadline_is_the_last() {
 }
 
 #[test]
-fn a_last_attempt_failed_by_the_deadline_only_if_that_ended_it() {
+fn the_last_attempt_fails_by_the_deadline_only_if_the_deadline_ended_it() {
     for (ran, outcome, reason) in [
         (60_000, Outcome::TimedOut, Reason::Deadline),
         (59_999, Outcome::TimedOut, Reason::Timeout),
@@ -224,7 +224,7 @@ fn a_last_attempt_failed_by_the_deadline_only_if_that_ended_it() {
 }
 
 #[test]
-fn a_retry_that_would_come_after_the_deadline_is_not_waited_for() {
+fn a_retry_due_after_the_deadline_fails_the_task_at_once() {
     let bench = Bench::default();
     let mut task = finish_within("task", 60);
     task.task.options.backoff_ms = 1_000_000;
@@ -240,7 +240,7 @@ fn a_retry_that_would_come_after_the_deadline_is_not_waited_for() {
 }
 
 #[test]
-fn a_deadline_ends_what_waits_between_attempts() {
+fn a_deadline_fails_a_task_between_attempts() {
     let bench = Bench::default();
     let ids = bench.flow(vec![finish_within("task", 60)]);
     bench.settle(
@@ -285,7 +285,7 @@ fn durations_out_of_range_are_refused() {
 }
 
 #[test]
-fn a_re_opened_task_is_given_its_time_anew() {
+fn a_re_opened_task_gets_its_whole_time_again() {
     let bench = Bench::default();
     let both = |name: &str, start: u64, finish: u64| {
         task(name).settings(Settings {

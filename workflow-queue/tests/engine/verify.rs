@@ -1,4 +1,4 @@
-//! What `verify` finds broken in a workflow.
+//! The damage that `verify` finds in a workflow.
 
 use queue_core::claim::{Claim, ClaimRequest};
 use queue_core::outcome::Outcome;
@@ -27,8 +27,8 @@ fn by_key(name: &str) -> WorkflowTask {
     })
 }
 
-/// A workflow of which the first task succeeded and the second runs, two tasks under a key, and two
-/// of a limited queue, one of which runs. A key has the name of a queue that is not limited.
+/// A workflow whose first task succeeded and whose second runs, two tasks under a key, and two of a
+/// limited queue, one of which runs. The key has the name of an unlimited queue.
 pub(crate) fn used() -> (Bench, Claim) {
     let bench = Bench::default();
     for kind in [
@@ -81,7 +81,7 @@ fn no_invariant_is_broken_in_a_used_queue() {
 }
 
 #[test]
-fn nothing_is_broken_by_what_tasks_may_come_to() {
+fn verify_finds_nothing_after_any_end_of_tasks() {
     let bench = Bench::default();
     for limit in [
         limited(LimitKind::Key(b"disk".to_vec())),
@@ -133,15 +133,15 @@ fn rows_that_just_keep_an_invariant_break_none() {
         "UPDATE queue_tasks SET deadline_at = 5 WHERE id = 1",
         "UPDATE queue_tasks SET workflow = NULL WHERE id = 5",
         "UPDATE queue_tasks SET spawner = 2 WHERE id = 5",
-        // Attempts begin anew with a retry.
+        // Attempts begin again with a retry.
         "UPDATE queue_tasks SET token = 5, attempt = 1 WHERE id = 2;
          WITH attempts (token, attempt) AS (VALUES (1, 1), (2, 2), (3, 3), (4, 1))
          INSERT INTO queue_attempts
          SELECT 2, token, attempt, 1, 1, 1, 0, 1, NULL, 1, NULL, NULL FROM attempts",
-        // Nobody was told of a limit that is gone, but nothing waits for it.
+        // The queue's mark outlives its limit, but no task waits for the limit.
         "DELETE FROM queue_limits WHERE name = CAST('disk' AS BLOB);
          UPDATE queue_tasks SET state = 2 WHERE id = 6",
-        // What fast-queue ended has no attempts.
+        // Tasks that fast-queue ended have no recorded attempts.
         "DELETE FROM queue_attempts;
          UPDATE queue_schema SET migrated_at = migrated_at - 1 WHERE line = 'core'",
         "DELETE FROM queue_attempts;
@@ -153,7 +153,7 @@ fn rows_that_just_keep_an_invariant_break_none() {
     }
 }
 
-/// What a breach is said to be, and what makes it.
+/// Messages about violated invariants, each with statements that cause it.
 const EXAMPLES: &[(&str, &str)] = &[
     (
         "task 4 in state 1 is to wait for nothing",
@@ -369,7 +369,7 @@ fn an_example_names_the_task_and_the_violation() {
 }
 
 #[test]
-fn a_success_that_was_missed_is_told_once_for_each_task() {
+fn a_missed_success_is_reported_once_for_each_task() {
     let (bench, _) = used();
     spoil(
         &bench,

@@ -1,4 +1,4 @@
-//! What is said of tasks that their limit keeps back.
+//! The reasons given for tasks that wait for a limit.
 
 use queue_core::queue::{Queue, Waits};
 
@@ -6,7 +6,7 @@ use crate::limit::{by_key, limit_key};
 use crate::{Bench, Workflows};
 
 #[test]
-fn a_task_kept_back_by_its_limit_says_so() {
+fn why_names_the_limit_a_task_waits_for() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let ids = bench.flow(vec![
@@ -33,12 +33,12 @@ fn a_task_kept_back_by_its_limit_says_so() {
     assert_eq!(details.limit_key.as_deref(), Some(&b"k"[..]));
 }
 
-/// Bug: a task whose key has a free slot that another task of its handler queue is offered was said to wait
-/// for its limit. Loss: `why` showed a limit as reached under which nothing ran, and whoever raised
-/// it changed nothing. Fix: what runs and what may is told, and how many are before it, those that
-/// wait like it included.
+/// Bug: if the free slot of a key was offered to another task of the handler queue, `why` said that
+/// a task waits for its limit. Loss: it showed a limit as reached under which nothing ran, and
+/// raising the limit changed nothing. Fix: `why` shows the running tasks, the limit, and the number
+/// of tasks ahead.
 #[test]
-fn a_task_behind_another_that_is_offered_the_slot_does_not_blame_the_limit() {
+fn why_does_not_name_the_limit_for_a_task_behind_another() {
     let bench = Bench::default();
     limit_key(&bench, b"k", Some(1));
     let ids = bench.flow(vec![

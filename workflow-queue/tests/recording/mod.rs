@@ -1,4 +1,4 @@
-//! The recording of the front page shows what the programs print.
+//! Compares the recording of the front page with the output of the programs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -17,7 +17,7 @@ fn succeeded(output: &Output) -> String {
 }
 
 #[test]
-fn what_the_recording_shows_is_what_the_programs_print() {
+fn the_recording_matches_the_output_of_the_programs() {
     let program = Path::new(env!("CARGO_BIN_EXE_workflow-queue"));
     let path = std::env::var("PATH").unwrap();
     let home = tempfile::tempdir().unwrap();
@@ -62,7 +62,7 @@ fn the_image_is_made_from_the_recording() {
     );
 }
 
-/// What an event of a recording put on the screen.
+/// The text that an event of a recording printed.
 fn output_of(event: &str) -> String {
     let event: serde_json::Value = serde_json::from_str(event).unwrap();
     match event[1].as_str() {
@@ -71,8 +71,8 @@ fn output_of(event: &str) -> String {
     }
 }
 
-/// Text without what differs from one run to the next: colours, widths of columns, the folder, whatever
-/// holds a digit, and how many processes were found.
+/// The parts of a text that every run prints alike: without colours, widths of columns, the folder,
+/// anything with a digit, and the number of processes found.
 fn lasting(text: &str) -> Vec<String> {
     let mut parts = text.split('\u{1b}');
     let mut plain = parts.next().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! What only this engine can be asked for, drawn by lot.
+//! Random calls of the verbs that only this engine has.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Condition;
 use queue_testing::simulation::{Call, Extension, Ledger};
 use workflow_queue::{
-    Dependency, Edge, KeyScope, Limit, LimitKind, OnConflict, Rate, Settings, DependentTasks, WorkflowQueue,
-    WorkflowTask,
+    Dependency, DependentTasks, Edge, KeyScope, Limit, LimitKind, OnConflict, Rate, Settings,
+    WorkflowQueue, WorkflowTask,
 };
 
 use crate::checks::{At, Checks, MAX_BACKOFF_MS};
@@ -21,14 +21,14 @@ use crate::model::Phase;
 use crate::seen::{Seen, Sight};
 use crate::submissions::From;
 
-/// The queues of a run; nobody names the second before its first task, limit or pause.
+/// The queues of a run. The second is first named by a task, a limit or a pause.
 const QUEUES: [&str; 2] = ["default", "other"];
-/// The limit keys and the idempotency keys: few, so that tasks meet under them.
+/// The limit keys and the idempotency keys: few, so that several tasks share one.
 const KEYS: [&[u8]; 2] = [b"k", b"\xff\0"];
 
 type Context<'a> = queue_testing::simulation::Context<'a, WorkflowQueue>;
 
-/// The engine's own actions, beside its model.
+/// The engine's own actions, with its model.
 #[derive(Debug, Default)]
 pub(crate) struct Workflows {
     checks: Mutex<Checks>,
@@ -49,7 +49,7 @@ impl Workflows {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the model follow a call that was carried out just now, and compares.
+    /// Applies a completed call to the model, then compares.
     fn follow(
         &self,
         queue: &WorkflowQueue,
@@ -65,7 +65,7 @@ impl Workflows {
         checks.compare(at);
     }
 
-    /// Some tasks, the later ones after earlier ones and after stored ones.
+    /// Submits some tasks; later ones depend on earlier ones and on stored ones.
     fn submit(&self, context: &Context<'_>) {
         let count = 1 + context.ledger.draw(5) as usize;
         if !context.has_room(count) {
@@ -88,7 +88,7 @@ impl Workflows {
         checks.claims.iter().filter(lost).copied().collect()
     }
 
-    /// What was believed dead reports after all, while its task runs elsewhere if one does.
+    /// Settles a claim that was given up as dead, possibly while its task runs elsewhere.
     fn settle_late(&self, context: &Context<'_>) {
         let lost = self.lost_claims();
         let again: Vec<Claim> = {
@@ -109,12 +109,12 @@ impl Workflows {
                 output: None,
                 ended_at: None,
             };
-            // What came of it is seen in the file.
+            // The result is read from the file.
             let _ = context.settle(vec![late]);
         }
     }
 
-    /// Tasks under a claim, which may be lost.
+    /// Spawns tasks under a claim, which may be lost.
     fn spawn(&self, context: &Context<'_>) {
         let claims = if context.ledger.chance(250) {
             self.lost_claims()
@@ -151,7 +151,7 @@ impl Workflows {
         context.acknowledge(&answer.unwrap_or_default());
     }
 
-    /// An edge between stored tasks; under a claim now and then, which keeps to its workflow.
+    /// Adds an edge between stored tasks; now and then under a claim, within its workflow.
     fn link(&self, context: &Context<'_>) {
         let known = context.tasks();
         let (Some(dependent), Some(on)) =
@@ -169,7 +169,7 @@ impl Workflows {
             .ledger
             .pick(&claims)
             .filter(|_| context.ledger.chance(300));
-        // What came of it is seen in the file.
+        // The result is read from the file.
         let _ = context.write("link", |queue| {
             let answer = match claim {
                 Some(claim) => queue.spawn(claim, Vec::new(), vec![edge]).map(|_| ()),
@@ -210,10 +210,10 @@ impl Workflows {
             .filter_map(|_| context.ledger.pick(from))
             .collect();
         let downstream = !context.ledger.chance(300);
-        // Also tasks of which only the file knows are re-opened downstream.
+        // Tasks that only the file knows are re-opened downstream too.
         let stored: Vec<TaskId> = self.checks().model.nodes.keys().copied().collect();
         context.ledger.reopens(stored);
-        // What came of it is seen in the file.
+        // The result is read from the file.
         let _ = context.write("retry", |queue| {
             let changes = if downstream {
                 queue.retry_downstream(&ids)?
@@ -249,7 +249,7 @@ impl Workflows {
     }
 
     fn set_limit(&self, context: &Context<'_>, limit: &Limit) {
-        // What came of it is seen in the file.
+        // The result is read from the file.
         let _ = context.write("limit", |queue| {
             queue.set_limit(limit)?;
             self.follow(queue, context.ledger, |checks, _| {
@@ -261,7 +261,7 @@ impl Workflows {
     }
 
     fn set_paused(&self, context: &Context<'_>, name: &str, paused: bool) {
-        // What came of it is seen in the file.
+        // The result is read from the file.
         let _ = context.write("pause", |queue| {
             queue.set_paused(name, paused)?;
             self.follow(queue, context.ledger, |checks, _| {
@@ -300,7 +300,7 @@ impl Extension<WorkflowQueue> for Workflows {
         self.follow(queue, *ledger, |checks, at| checks.core_call(call, at));
     }
 
-    /// Some limits of zero and some pauses stay, so that what waits for them has to say so.
+    /// Leaves some limits of zero and some pauses in place, so that `why` must name them.
     fn drain(&self, context: &Context<'_>) {
         let (limits, paused) = self.checks().limits.stoppers();
         for name in limits {
@@ -330,7 +330,7 @@ impl Extension<WorkflowQueue> for Workflows {
     }
 }
 
-/// Whether one of the reasons that the engine gives keeps a task waiting; none may be untrue.
+/// True if one of the engine's reasons explains why a task waits; every reason must be true.
 fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
     let node = &checks.model.nodes[&task];
     if !node.phase.is_waiting() {
@@ -344,7 +344,7 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
                 more_at: Some(_), ..
             } => return false,
             Waits::Behind { .. } | Waits::Dependencies { .. } => continue,
-            // The free slots are offered to others.
+            // The free slots are offered to other tasks.
             Waits::Limit {
                 running,
                 bound: Some(bound),
@@ -372,7 +372,7 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
     explained
 }
 
-/// Has stored tasks wait for a new one of a running task, now and then.
+/// Puts a running task's new task in front of stored tasks, now and then.
 fn put_before(context: &Context<'_>, task: WorkflowTask) -> WorkflowTask {
     let dependent = context.ledger.pick(&context.tasks());
     match (context.ledger.draw(6), dependent) {
@@ -382,7 +382,7 @@ fn put_before(context: &Context<'_>, task: WorkflowTask) -> WorkflowTask {
     }
 }
 
-/// Tasks of which the later ones may depend on earlier ones, and all on stored ones.
+/// Tasks of which later ones may depend on earlier ones, and all on stored ones.
 fn new_tasks(context: &Context<'_>, count: usize) -> Vec<WorkflowTask> {
     let known = context.tasks();
     (0..count)

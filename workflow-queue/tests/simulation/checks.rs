@@ -1,4 +1,4 @@
-//! What each committed call must have done, by the model; then the file must agree with it.
+//! The required effect of each committed call, by the model; then a comparison with the file.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,31 +18,31 @@ use crate::limits::Limits;
 use crate::model::{Model, Node, Phase};
 use crate::seen::{Seen, Sight};
 
-/// The longest backoff of the tasks of a run.
+/// The longest backoff of a run's tasks.
 pub(crate) const MAX_BACKOFF_MS: u64 = 500;
 
-/// How long a claim may go without looking for what other processes scheduled.
+/// Longest time for which a claim may not look for tasks that other processes scheduled.
 const NEWS: Duration = Duration::from_millis(100);
 
-/// The model beside the file.
+/// The model and the file.
 #[derive(Debug, Default)]
 pub(crate) struct Checks {
     pub(crate) model: Model,
     pub(crate) limits: Limits,
     pub(crate) seen: Seen,
     pub(crate) mistake: Option<Mistake>,
-    /// Every claim there was.
+    /// All claims ever made.
     pub(crate) claims: Vec<Claim>,
     file: Option<File>,
     pub(crate) rows: BTreeMap<TaskId, Row>,
-    /// What time each task has to start in, and when it was given that.
+    /// Time limit of each task's start, and when it began.
     timed: BTreeMap<TaskId, (Option<Timestamp>, BootTime)>,
-    /// The latest wall time that ever was, and how far it was ahead last.
+    /// The latest wall time ever seen, and by how much it was ahead last.
     latest: Timestamp,
     ahead_ms: Option<i64>,
 }
 
-/// What is at hand while a call is checked.
+/// The context of a check.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a> {
     pub(crate) now: Now,
@@ -66,7 +66,7 @@ impl Checks {
         }
     }
 
-    /// Takes note of the time, and of what the file holds now.
+    /// Records the time, and the current content of the file.
     pub(crate) fn begin(&mut self, at: At<'_>) {
         let file = self.file.get_or_insert_with(|| File::open(at.queue.path()));
         if let Some(mistake) = self.mistake {
@@ -201,7 +201,7 @@ impl Checks {
         }
     }
 
-    /// Whatever could be claimed before and was not comes after all that was.
+    /// Checks that every task passed over by a claim comes after all the tasks it took.
     fn check_order(&self, taken: &[TaskId], queue: &str, at: At<'_>) {
         let rank = |node: &Node, task: TaskId| (std::cmp::Reverse(node.priority), task);
         let last = taken
@@ -220,8 +220,8 @@ impl Checks {
         }
     }
 
-    /// A claim ends what waited too long. One that found too little has looked for all of it, but for
-    /// what another process gave a time just now.
+    /// Checks that a claim failed late tasks. A claim below its limit must have looked for all of
+    /// them, except those that another process scheduled just now.
     fn failed_late(&mut self, looked: bool, at: At<'_>) {
         let is_late = |node: &Node| {
             let over = node
@@ -314,7 +314,7 @@ impl Checks {
         }
     }
 
-    /// What is gone had ended, and nobody may read its output any more.
+    /// Checks that every pruned task had ended, and that no dependent may still read its output.
     fn pruned(&mut self, at: At<'_>) {
         let gone = self
             .model
@@ -334,7 +334,7 @@ impl Checks {
         }
     }
 
-    /// The file holds what the model says.
+    /// Checks that the file holds the state of the model.
     pub(crate) fn compare(&mut self, at: At<'_>) {
         for (task, node) in self.model.stored() {
             let timed = self.timed.entry(task).or_insert((None, at.now.boot));
@@ -347,7 +347,7 @@ impl Checks {
                 at.check(node.pruned, || format!("{task} has vanished"));
                 continue;
             };
-            // A retry is due earlier once the clock was set back.
+            // A retry is due earlier after the clock was set back.
             if node.run_at.is_some() && row.is_retry && row.run_at < node.run_at {
                 node.run_at = row.run_at;
             }
@@ -366,7 +366,7 @@ impl Checks {
     }
 }
 
-/// What is wrong with a task's row.
+/// The difference between a task's row and the model.
 fn difference(node: &Node, row: &Row) -> Option<&'static str> {
     let claimed = node.claim.map(|claim| (claim.token, Some(claim.worker.0)));
     let fits = match node.phase {

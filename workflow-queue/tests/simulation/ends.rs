@@ -1,4 +1,4 @@
-//! How executions end, and what that has to make of their tasks.
+//! The ends of executions, and their required effect on tasks.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::checks::{At, Checks, MAX_BACKOFF_MS};
 use crate::model::{Node, Phase};
 use crate::seen::Sight;
 
-/// How an execution ended, for the model.
+/// An end of an execution, for the model.
 struct End {
-    /// It counts as an attempt.
+    /// True if it counts as an attempt.
     counted: bool,
     crashed: bool,
-    /// The states it may have led to.
+    /// The states it may lead to.
     may: Vec<State>,
 }
 
@@ -79,7 +79,7 @@ impl Checks {
         }
     }
 
-    /// An execution ended, and this became of its task.
+    /// Records that an execution ended and left its task in this state.
     fn concluded(&mut self, claim: Claim, state: State, end: &End, at: At<'_>) {
         let id = claim.task;
         let waits = state.is_waiting();
@@ -89,7 +89,7 @@ impl Checks {
         });
         let row_run_at = self.rows.get(&id).and_then(|row| row.run_at);
         let node = self.model.node(id);
-        // A hand-back that ends its task is the attempt that did.
+        // A return that ends its task counts as an attempt.
         node.attempts += u32::from(end.counted || !end.crashed && !waits);
         node.lost = end.crashed;
         node.recorded += usize::from(end.counted || end.crashed || !waits);
@@ -122,12 +122,12 @@ impl Checks {
     }
 }
 
-/// The deadline of a task is past.
+/// True if the deadline of a task has passed.
 fn over(node: &Node, next: Timestamp) -> bool {
     node.deadline_at.is_some_and(|deadline| deadline <= next)
 }
 
-/// What an outcome may make of a running task; queued stands for every waiting state.
+/// The states that an outcome may give a running task; queued stands for every waiting state.
 fn may_become(node: &Node, outcome: &Outcome, now: Timestamp) -> Vec<State> {
     let by_deadline = |next: Timestamp| {
         if over(node, next.max(now)) {
@@ -156,7 +156,7 @@ fn may_become(node: &Node, outcome: &Outcome, now: Timestamp) -> Vec<State> {
             if spent >= node.max_attempts || over(node, now) {
                 vec![State::Failed]
             } else if over(node, latest) {
-                // Whether the deadline comes before the retry is the jitter's to say.
+                // The jitter decides if the deadline comes before the retry.
                 vec![State::Queued, State::Failed]
             } else {
                 vec![State::Queued]

@@ -1,4 +1,4 @@
-//! The file as the checks read it, and mistakes as an engine could make them there.
+//! The file as the checks read it, and planted mistakes of an engine in it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use queue_core::state::State;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-/// What the checks look at of a task.
+/// The columns of a task that the checks read.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) state: State,
@@ -18,7 +18,7 @@ pub(crate) struct Row {
     pub(crate) is_retry: bool,
 }
 
-/// A connection beside those of the engine.
+/// A connection apart from the engine's.
 #[derive(Debug)]
 pub(crate) struct File(Connection);
 
@@ -32,7 +32,7 @@ impl File {
         Self(connection)
     }
 
-    /// Every task, in one statement.
+    /// All tasks, in one statement.
     pub(crate) fn rows(&self) -> BTreeMap<TaskId, Row> {
         let mut query = self
             .0
@@ -54,7 +54,7 @@ impl File {
         rows.unwrap().map(Result::unwrap).collect()
     }
 
-    /// Makes a mistake, if there is occasion for it.
+    /// Makes a mistake, if there are rows for it.
     pub(crate) fn spoil(&self, mistake: Mistake) {
         if let Some(sql) = mistake.sql() {
             self.0.execute_batch(sql).unwrap();
@@ -109,12 +109,12 @@ impl Mistake {
             Self::ReleasesEarly => {
                 "UPDATE queue_waiting SET pending = pending - 1 WHERE pending > 1"
             }
-            // An edge is not found at the end of the task depended on.
+            // The edge is missing at the dependency's end.
             Self::ReleasesNever => {
                 "DELETE FROM queue_dependencies
                  WHERE (SELECT state FROM queue_tasks WHERE id = task) < 4"
             }
-            // What a failed dependency has to hold is not asked.
+            // The condition on a failed dependency is not checked.
             Self::IgnoresSkip => "UPDATE queue_dependencies SET condition = 2 WHERE condition = 0",
             Self::LeaksSlot => {
                 "UPDATE queue_tasks SET state = 1 WHERE state = 2 AND limit_key IS NOT NULL"

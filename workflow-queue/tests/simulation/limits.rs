@@ -1,4 +1,4 @@
-//! What the promises about limits and pauses come to.
+//! The required effect of limits and pauses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub(crate) struct Limits {
     bounds: BTreeMap<Name, u32>,
     rates: BTreeMap<String, Rate>,
     paused: BTreeSet<String>,
-    /// When tasks of a queue started since its limit was set, or since the clock was set back.
+    /// Starts of each queue's tasks since its limit was set or the clock was set back.
     starts: BTreeMap<String, Vec<Timestamp>>,
 }
 
@@ -77,7 +77,7 @@ impl Limits {
         self.paused.contains(queue)
     }
 
-    /// What keeps everything from running, to be lifted.
+    /// The limits and pauses that block all tasks.
     pub(crate) fn stoppers(&self) -> (Vec<Name>, Vec<String>) {
         let bounds = self.bounds.iter().filter(|(_, bound)| **bound == 0);
         let rates = self.rates.iter().filter(|(_, rate)| rate.starts == 0);
@@ -91,12 +91,12 @@ impl Limits {
         )
     }
 
-    /// After this moment a bucket that was emptied later says nothing.
+    /// Forgets the starts: a bucket used up before the clock was set back tells nothing.
     pub(crate) fn set_back(&mut self) {
         self.starts.clear();
     }
 
-    /// Counts what a claim took from a queue. Says what is wrong with that.
+    /// Counts the tasks that a claim took from a queue. Returns the violated rate, if any.
     pub(crate) fn started(&mut self, queue: &str, count: usize, now: Timestamp) -> Option<String> {
         let rate = *self.rates.get(queue)?;
         let starts = self.starts.entry(queue.to_owned()).or_default();
@@ -120,7 +120,7 @@ impl Limits {
         model.nodes.values().filter(runs).count()
     }
 
-    /// Whether a claim that took these exceeds a bound.
+    /// The bound that a claim of these tasks exceeds, if any.
     pub(crate) fn exceeded(&self, model: &Model, taken: &[TaskId]) -> Option<String> {
         self.bounds.iter().find_map(|(name, bound)| {
             let touched = taken.iter().any(|task| name.covers(&model.nodes[task]));
@@ -130,7 +130,7 @@ impl Limits {
         })
     }
 
-    /// Whether `name`, of a queue or a key that `node` is under, rightly keeps it waiting.
+    /// True if `name`, a queue or a key of `node`, is a true reason for it to wait.
     pub(crate) fn stops(&self, model: &Model, node: &Node, name: &[u8]) -> bool {
         self.bounds.iter().any(|(limit, bound)| {
             let named = match limit {
@@ -142,7 +142,7 @@ impl Limits {
         })
     }
 
-    /// Whether the rate of a queue is zero.
+    /// True if the rate of a queue is zero.
     pub(crate) fn never_starts(&self, queue: &str) -> bool {
         self.rates.get(queue).is_some_and(|rate| rate.starts == 0)
     }

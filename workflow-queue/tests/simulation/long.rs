@@ -1,4 +1,4 @@
-//! Few long runs over many tasks.
+//! A few long runs with many tasks.
 
 use queue_testing::simulation::{Config, Counts, Plant, Report, Stalls, run};
 
@@ -9,7 +9,7 @@ fn simulate(seed: u64, config: &Config) -> Report {
 }
 
 #[test]
-fn nothing_is_lost_run_twice_or_stuck_whatever_dies_when() {
+fn no_task_is_lost_run_twice_or_stuck_under_any_kills() {
     let seeds = match number::<u64>("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SIMULATION_SEEDS").unwrap_or(12),
@@ -60,7 +60,8 @@ fn planted(plant: Plant) -> Config {
 
 #[test]
 fn every_planted_mistake_is_found() {
-    // Leases make up for a lock that is kept and for a claim that nobody knows of.
+    // Leases make up for a lock that is never released and for a claim that its worker does not
+    // know.
     let harmful = |plant: &Plant| !matches!(plant, Plant::NobodyDies | Plant::HidesClaims);
     for plant in Plant::ALL.into_iter().filter(harmful) {
         let found = (0..150).any(|seed| !simulate(seed, &planted(plant)).violations.is_empty());
@@ -69,7 +70,7 @@ fn every_planted_mistake_is_found() {
 }
 
 #[test]
-fn leases_return_what_nobody_else_would() {
+fn leases_return_claims_that_no_recovery_finds() {
     for plant in [Plant::NobodyDies, Plant::HidesClaims] {
         for seed in 0..seeds() {
             let report = simulate(seed, &planted(plant));
@@ -82,8 +83,8 @@ fn leases_return_what_nobody_else_would() {
     }
 }
 
-/// A run in which nobody can write for up to five leases at a time, again and again, while commands
-/// run; nothing else stands in anybody's way.
+/// A run in which, again and again, nobody can write for up to five leases while commands run.
+/// There are no other faults.
 fn outages(seed: u64, plant: Option<Plant>) -> Counts {
     let lease = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
     let config = Config {
@@ -101,11 +102,11 @@ fn outages(seed: u64, plant: Option<Plant>) -> Counts {
     report.counts
 }
 
-/// A file that refused writes to everybody cost every worker its claims once a lease had passed: what
-/// ran was ended, and ran again. Now a lease runs out only while others can write, and a worker gives
-/// nothing up before that.
+/// A file that refused all writes cost every worker its claims once a lease had passed: its tasks
+/// were ended, and ran again. Now a lease runs out only while other workers can write, and a worker
+/// gives up nothing before that.
 #[test]
-fn while_nobody_can_write_no_lease_runs_out() {
+fn no_lease_runs_out_while_nobody_can_write() {
     let mut total = Counts::default();
     for seed in 0..seeds() {
         total += outages(seed, None);

@@ -1,7 +1,7 @@
-//! The shipped worker, recovery and engine, driven through kills, faults and jumping clocks on
-//! one thread: `long` by what every engine can do, in few long runs; `short` by everything this
-//! engine can do, against a model, in hundreds of short ones. A run that fails prints the command
-//! that replays it; `SIMULATION=long` runs all seeds of a test, `SIMULATION_SEEDS=…` so many.
+//! The shipped worker, recovery and engine on one thread, under kills, faults and clock jumps.
+//! `long` exercises the verbs of every engine in a few long runs; `short` exercises all verbs of
+//! this engine in hundreds of short runs, compared with a model. A failed run prints the command
+//! that replays it. `SIMULATION=long` runs all seeds of a test, `SIMULATION_SEEDS=…` this number.
 
 #![expect(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ use queue_core::random::Random;
 use queue_core::sqlite::{Durability, OpenOptions};
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
-/// Shorter than a stopped worker stays so.
+/// A lease shorter than the longest stop of a worker.
 const LEASE: Duration = Duration::from_secs(1);
 
 fn options(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<SqliteOptions> {
@@ -47,12 +47,12 @@ fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<W
     WorkflowQueue::open_with(path, options(clock, random)?)
 }
 
-/// Whether the full length was asked for.
+/// True if the full length was requested.
 fn is_long() -> bool {
     std::env::var_os("SIMULATION").is_some_and(|length| length == "long")
 }
 
-/// How many seeds a test of long runs takes.
+/// Number of seeds of a test of long runs.
 fn seeds() -> u64 {
     if is_long() { 12 } else { 3 }
 }

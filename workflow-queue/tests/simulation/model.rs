@@ -1,5 +1,5 @@
-//! What the promises about tasks and their dependencies come to: who waits, who may start, who is
-//! skipped. It knows ends only from what it was told of each call.
+//! The required effect of calls on tasks and their dependencies: which tasks wait, may start, or
+//! are skipped. The model learns of ends only through the calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Standing};
 use workflow_queue::{KeyScope, On, WorkflowTask};
 
-/// Where a task stands.
+/// Phase of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// A dependency does not hold yet.
+    /// A dependency is not met yet.
     Waits,
-    /// Nothing but time, limits and workers keep it from running.
+    /// Only time, limits and workers keep it from running.
     Free,
-    /// Under the claim it had last.
+    /// It runs under its last claim.
     Runs,
     Ended(State),
 }
@@ -36,7 +36,7 @@ impl Phase {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge {
     pub(crate) condition: Condition,
-    /// It held when the task depended on ended last.
+    /// True if the condition was met at the dependency's last end.
     pub(crate) met: bool,
 }
 
@@ -62,24 +62,24 @@ pub(crate) struct Node {
     pub(crate) max_attempts: u32,
     pub(crate) max_crashes: u32,
     pub(crate) attempts: u32,
-    /// Those before its last retry.
+    /// Attempts before its last retry.
     pub(crate) attempts_before: u32,
-    /// The last claim that ended was lost.
+    /// True if the last ended claim was lost.
     pub(crate) lost: bool,
     pub(crate) crashes: u32,
     pub(crate) cancel_requested: bool,
-    /// The last claim, and how long it is held if it runs.
+    /// The last claim, and the end of its lease if it runs.
     pub(crate) claim: Option<Claim>,
     pub(crate) lease_until: BootTime,
-    /// The last claim was settled by its worker.
+    /// True if the worker settled the last claim.
     pub(crate) settled: bool,
-    /// Attempts that have to be on record.
+    /// Number of attempts that must be recorded.
     pub(crate) recorded: usize,
     pub(crate) pruned: bool,
 }
 
 impl Node {
-    /// A task of a submission as it begins, free as yet; `ids` are those of the submission.
+    /// A task of a submission before its edges are known; `ids` are the ids of the submission.
     pub(crate) fn new(task: &WorkflowTask, ids: &[TaskId], now: Timestamp) -> Self {
         let (new, settings) = (&task.task, &task.settings);
         let from = new.run_at.map_or(now, |at| at.max(now));
@@ -126,7 +126,7 @@ impl Node {
         node
     }
 
-    /// What time it has to start and to end in counts from then.
+    /// Begins the time limits of its start and end at `from`.
     pub(crate) fn give_time(&mut self, from: Timestamp) {
         let start = self.start_within.map(|within| from.after(within));
         self.deadline_at = self.finish_within.map(|within| from.after(within));
@@ -137,7 +137,7 @@ impl Node {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) nodes: BTreeMap<TaskId, Node>,
-    /// Who holds an idempotency key.
+    /// The holder of each idempotency key.
     pub(crate) keys: BTreeMap<Vec<u8>, TaskId>,
 }
 
@@ -150,7 +150,7 @@ impl Model {
         self.nodes[&task].phase
     }
 
-    /// A stored task that was not pruned.
+    /// True for a stored task that was not pruned.
     pub(crate) fn is_stored(&self, task: TaskId) -> bool {
         self.nodes.get(&task).is_some_and(|node| !node.pruned)
     }
@@ -160,13 +160,13 @@ impl Model {
         nodes.map(|(task, node)| (*task, node))
     }
 
-    /// The task that runs under a claim.
+    /// True if the claim's task runs under it.
     pub(crate) fn is_live(&self, claim: Claim) -> bool {
         let node = self.nodes.get(&claim.task);
         node.is_some_and(|node| node.phase == Phase::Runs && node.claim == Some(claim))
     }
 
-    /// Who holds a key, unless it has lapsed.
+    /// The holder of a key, unless the key has expired.
     pub(crate) fn holder(&self, key: &[u8], now: Timestamp) -> Option<TaskId> {
         let holder = *self.keys.get(key)?;
         let node = &self.nodes[&holder];
@@ -178,8 +178,8 @@ impl Model {
         (!lapsed).then_some(holder)
     }
 
-    /// A task that is gone was taken to have held, unless the dependent may have been skipped for
-    /// it.
+    /// Standing of a dependency. A pruned one counts as met, unless the dependent may have been
+    /// skipped because of it.
     fn standing(&self, dependent: TaskId, on: TaskId, condition: Condition) -> Standing {
         let node = &self.nodes[&on];
         match node.phase {
@@ -192,8 +192,7 @@ impl Model {
         }
     }
 
-    /// Takes in the tasks of one submission, each free as yet, with edges to tasks of before and of
-    /// the submission, which are open as yet.
+    /// Adds the tasks of one submission, with open edges to stored tasks and to each other.
     pub(crate) fn submit(&mut self, tasks: Vec<(TaskId, Node)>) {
         let fresh: Vec<TaskId> = tasks.iter().map(|(task, _)| *task).collect();
         self.nodes.extend(tasks);
@@ -232,7 +231,7 @@ impl Model {
         found.map(|(dependent, _)| *dependent).collect()
     }
 
-    /// Carries an end on to those that wait for it.
+    /// Applies an end to the dependents that wait for it.
     fn carry_on(&mut self, task: TaskId) {
         for dependent in self.waiting_for(task) {
             let condition = self.nodes[&dependent].after[&task].condition;
@@ -257,7 +256,7 @@ impl Model {
         self.carry_on(task);
     }
 
-    /// Whether a task ended, and not well.
+    /// True if a task ended without success.
     pub(crate) fn may_reopen(&self, task: TaskId) -> bool {
         let node = self.nodes.get(&task).map(|node| node.phase);
         matches!(
@@ -268,7 +267,7 @@ impl Model {
         )
     }
 
-    /// Re-opens an ended task, if its dependencies allow that.
+    /// Re-opens an ended task, if its dependencies allow it.
     fn reopen(&mut self, task: TaskId, now: Timestamp) -> bool {
         if !self.may_reopen(task) || self.nodes[&task].pruned {
             return false;
@@ -297,7 +296,7 @@ impl Model {
         true
     }
 
-    /// A waiting task waits for all that is open now, and for nothing else.
+    /// Makes a waiting task wait for exactly the dependencies that are open now.
     fn look_up(&mut self, task: TaskId) {
         let after = &self.nodes[&task].after;
         let open: Vec<bool> = after
@@ -313,7 +312,7 @@ impl Model {
         }
     }
 
-    /// Re-opens tasks, and what was skipped because of them. Returns which of those asked for wait
+    /// Re-opens tasks and the tasks skipped because of them. Returns the requested tasks that wait
     /// again.
     pub(crate) fn retry(
         &mut self,
@@ -352,14 +351,14 @@ impl Model {
         tasks.iter().map(|task| again(self, task)).collect()
     }
 
-    /// Whether `task` waits for `other`, however far up.
+    /// True if `task` depends on `other`, at any distance.
     fn is_above(&self, other: TaskId, task: TaskId) -> bool {
         let node = &self.nodes[&task];
         let above = || node.after.keys().any(|on| self.is_above(other, *on));
         task == other || (!node.pruned && above())
     }
 
-    /// Whether an edge may be added.
+    /// True if an edge may be added.
     pub(crate) fn can_link(&self, edge: workflow_queue::Edge) -> bool {
         let Some(node) = self.nodes.get(&edge.dependent).filter(|node| !node.pruned) else {
             return false;
@@ -372,7 +371,7 @@ impl Model {
             && !(fresh && (!self.is_stored(edge.on) || self.is_above(edge.dependent, edge.on)))
     }
 
-    /// Adds an edge that may be added.
+    /// Adds an edge, which must be allowed.
     pub(crate) fn link(&mut self, edge: workflow_queue::Edge) {
         let (task, condition) = (edge.dependent, edge.condition);
         if self.nodes[&task].after.contains_key(&edge.on) {

@@ -1,8 +1,8 @@
-//! What happened how often, to see that the runs were worth it.
+//! Counts of rare events, which show that the runs reached them.
 
 use std::collections::BTreeMap;
 
-/// Something that only this engine can do, or that is rare.
+/// A rare event, or one that only this engine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sight {
     /// A task with dependencies was enqueued.
@@ -13,9 +13,9 @@ pub(crate) enum Sight {
     PutBefore,
     /// A running task added tasks.
     Spawn,
-    /// A task that had lost its claim was refused to.
+    /// A task that had lost its claim tried to add tasks and was refused.
     LostSpawn,
-    /// A submission was refused for what it asked.
+    /// An invalid submission was refused.
     Refusal,
     /// A key was taken.
     TakenKey,
@@ -31,9 +31,9 @@ pub(crate) enum Sight {
     Snooze,
     /// A lease ran out.
     LostLease,
-    /// Somebody reported for a claim that was lost.
+    /// A lost claim was settled.
     StaleSettle,
-    /// A task may wait for ever, and the engine says why.
+    /// A task may wait for ever, and the engine gives the reason.
     Explained,
 }
 
@@ -72,7 +72,7 @@ impl Seen {
         }
     }
 
-    /// What never happened.
+    /// The events that never occurred.
     pub(crate) fn missing(&self) -> Vec<Sight> {
         let missing = |sight: &Sight| !self.0.contains_key(sight);
         Sight::ALL.into_iter().filter(missing).collect()

@@ -1,4 +1,4 @@
-//! Hundreds of short runs, or thousands, of everything this engine can do, each against the model.
+//! Hundreds of short runs, or thousands, of every verb of this engine, each compared with the model.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,11 +15,11 @@ use crate::file::Mistake;
 use crate::seen::Seen;
 use crate::{is_long, number, options};
 
-/// As many show everything that a run may meet.
+/// Enough runs to reach every kind of event.
 const ALL_RUNS: u64 = 10_000;
 const FEW_RUNS: u64 = 600;
 
-/// One connection serves reads as well: to open more takes longer than such a run.
+/// One connection serves reads as well: opening more would take longer than a short run.
 fn open_one(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<WorkflowQueue> {
     let mut options = options(clock, random)?;
     options.open.one_shot = true;
@@ -31,7 +31,7 @@ fn template() -> Template {
     Template::new(|path| crate::open(path, Arc::new(SystemClock), random))
 }
 
-/// How much happens in a run.
+/// The size of a run.
 #[derive(Clone, Copy)]
 struct Size {
     steps: u32,
@@ -39,7 +39,7 @@ struct Size {
 }
 
 impl Size {
-    /// Most runs are small; what takes many tasks to go wrong is left to every sixteenth.
+    /// Most runs are small; every sixteenth is large, for faults that need many tasks.
     fn of(seed: u64) -> Self {
         if seed.is_multiple_of(16) {
             let Config { steps, tasks, .. } = Config::short();
@@ -52,13 +52,13 @@ impl Size {
     }
 }
 
-/// Runs of many seeds over copies of one file.
+/// Runs of many seeds on copies of one file.
 #[derive(Clone, Copy)]
 struct Runs<'a> {
     template: &'a Template,
     plant: Option<Plant>,
     mistake: Option<Mistake>,
-    /// The seed's own unless set.
+    /// A fixed size; `None` takes the seed's own.
     size: Option<Size>,
 }
 
@@ -92,12 +92,12 @@ impl<'a> Runs<'a> {
         !self.simulate(seed).0.violations.is_empty()
     }
 
-    /// The first seed below `seeds` that fails.
+    /// The first failing seed below `seeds`.
     fn finds(&self, seeds: u64) -> Option<u64> {
         (0..seeds).find(|seed| self.fails(*seed))
     }
 
-    /// The least that a seed fails with: first the fewest steps, then the fewest tasks.
+    /// The smallest size at which a seed fails: first the fewest steps, then the fewest tasks.
     fn shortest(&self, seed: u64) -> Size {
         let fails = |size: &Size| {
             let size = Some(*size);
@@ -125,7 +125,7 @@ impl<'a> Runs<'a> {
 }
 
 #[test]
-fn short_runs_of_everything_keep_every_promise() {
+fn short_runs_of_every_verb_agree_with_the_model() {
     let template = template();
     let steps = number("SIMULATION_STEPS");
     let runs = Runs {
@@ -182,7 +182,7 @@ fn a_short_run_replays_exactly() {
 }
 
 #[test]
-fn every_mistake_planted_in_the_file_is_found_in_a_few_hundred_short_runs() {
+fn every_planted_mistake_in_the_file_is_found_within_300_runs() {
     let template = template();
     for mistake in Mistake::ALL {
         let runs = Runs {

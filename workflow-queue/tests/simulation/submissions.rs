@@ -1,4 +1,4 @@
-//! What a submission must have done: keys that are taken, edges, budgets.
+//! The required effect of a submission: taken keys, edges, budgets.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use queue_core::clock::Timestamp;
 use queue_core::queue::Enqueued;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::workflow::Condition;
-use workflow_queue::{On, OnConflict, DependentTasks, WorkflowTask};
+use workflow_queue::{DependentTasks, On, OnConflict, WorkflowTask};
 
 use crate::checks::{At, Checks};
 use crate::model::{Model, Node};
 use crate::seen::Sight;
 
-/// Where tasks come from.
+/// Origin of a submission.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum From {
-    /// They have nothing to do with each other.
+    /// Tasks without edges.
     Unrelated,
-    /// They are a workflow.
+    /// A workflow.
     Workflow,
-    /// They join the workflow of a running task.
+    /// An addition to the workflow of a running task.
     Spawner(Claim),
 }
 
-/// A task of a submission: new, or one whose key is taken.
+/// A task of a submission: new, or the holder of its key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Known {
     New,
@@ -32,17 +32,17 @@ enum Known {
     Stored(TaskId),
 }
 
-/// Why a submission has to be refused.
+/// The reason a submission must be refused.
 type Refusal = &'static str;
 
 impl Checks {
-    /// Tasks that have nothing to do with each other.
+    /// Checks an enqueue of tasks without edges.
     pub(crate) fn enqueued(&mut self, tasks: &[NewTask], enqueued: &[Enqueued], at: At<'_>) {
         let tasks: Vec<WorkflowTask> = tasks.iter().cloned().map(Into::into).collect();
         self.submitted(&tasks, From::Unrelated, Ok(enqueued), at);
     }
 
-    /// A submission, with what came of it, and where it came from.
+    /// Checks the result of a submission of this origin.
     pub(crate) fn submitted(
         &mut self,
         tasks: &[WorkflowTask],
@@ -88,7 +88,7 @@ impl Checks {
 
 const CLAIM_LOST: Refusal = "the claim is lost";
 
-/// What a submission has to come to.
+/// The required result of a submission.
 fn carry_out(
     model: &mut Model,
     tasks: &[WorkflowTask],
@@ -125,7 +125,7 @@ fn carry_out(
     Ok(enqueued)
 }
 
-/// Of each task, whether its key is taken.
+/// The holder of each task's key, if it is taken.
 fn known(model: &Model, tasks: &[WorkflowTask], now: Timestamp) -> Result<Vec<Known>, Refusal> {
     let mut first: BTreeMap<&[u8], usize> = BTreeMap::new();
     let mut known = Vec::new();
@@ -149,7 +149,7 @@ fn known(model: &Model, tasks: &[WorkflowTask], now: Timestamp) -> Result<Vec<Kn
     Ok(known)
 }
 
-/// The edges of a task whose key is taken fall away.
+/// Drops the edges of tasks whose keys are taken.
 fn check_edges(model: &Model, tasks: &[WorkflowTask], known: &[Known]) -> Result<(), Refusal> {
     for (place, task) in tasks.iter().enumerate() {
         let mut conditions: BTreeMap<Known, Condition> = BTreeMap::new();
@@ -170,7 +170,7 @@ fn check_edges(model: &Model, tasks: &[WorkflowTask], known: &[Known]) -> Result
     Ok(())
 }
 
-/// Ids are given out one after the other.
+/// The ids of a submission, given out one after the other.
 fn ids(model: &Model, known: &[Known]) -> Vec<Enqueued> {
     let mut last = model.nodes.last_key_value().map_or(0, |(last, _)| last.0);
     let mut enqueued: Vec<Enqueued> = Vec::new();
@@ -189,7 +189,7 @@ fn ids(model: &Model, known: &[Known]) -> Vec<Enqueued> {
     enqueued
 }
 
-/// The workflow that new tasks belong to; each is its own if there is none.
+/// The workflow of new tasks; `None` makes each its own.
 fn workflow(
     model: &Model,
     tasks: &[WorkflowTask],
@@ -210,7 +210,7 @@ fn workflow(
     }
 }
 
-/// The edges from stored tasks to new ones that are put in front of them.
+/// The edges from stored tasks to new ones put in front of them.
 fn links(
     model: &Model,
     tasks: &[WorkflowTask],
@@ -238,7 +238,9 @@ fn links(
                     }
                     vec![dependent]
                 }
-                (DependentTasks::Task(dependent), From::Workflow | From::Unrelated) => vec![dependent],
+                (DependentTasks::Task(dependent), From::Workflow | From::Unrelated) => {
+                    vec![dependent]
+                }
             };
             let condition = before.condition;
             links.extend(

@@ -1,4 +1,4 @@
-//! A workflow in layers through many workers, one of which dies again and again.
+//! A workflow in layers, run by many workers, one of which is killed again and again.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use queue_testing::soak::database::{SoakDatabase, WorkerProcess};
 use queue_testing::soak::journal::{Journal, Kill, Verdicts};
 use queue_testing::soak::{long, report};
 
-/// Two slots each.
+/// Two slots for each worker.
 const SLOTS: [&str; 1] = ["2"];
 
-/// How large the soak is, and when a worker is killed.
+/// The size of the soak, and the times at which a worker is killed.
 struct Plan {
     layers: usize,
     width: usize,
@@ -24,9 +24,9 @@ struct Plan {
 }
 
 enum Pace {
-    /// One worker so often until all is done.
+    /// One worker at this interval, until all tasks have ended.
     Every(Duration),
-    /// So many in all, spread over the runs.
+    /// This number in all, spread over the runs.
     Spread(usize),
 }
 
@@ -51,7 +51,7 @@ impl Plan {
 }
 
 #[test]
-fn a_workflow_ends_as_it_should_though_its_workers_keep_dying() {
+fn a_workflow_ends_as_required_while_its_workers_are_killed() {
     let plan = Plan::wanted();
     let folder = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_workflow-queue"));
@@ -93,7 +93,7 @@ fn a_workflow_ends_as_it_should_though_its_workers_keep_dying() {
     tell(&nodes, &journal, &kills, took);
 }
 
-/// Kills a worker with a command under way whenever one is due, and starts another in its place.
+/// Kills a worker with a running command whenever one is due, and starts another in its place.
 fn kill_one_by_one(
     plan: &Plan,
     database: &SoakDatabase<WorkflowQueue>,
@@ -167,7 +167,7 @@ fn count(nodes: &[Node], state: State) -> usize {
     nodes.iter().filter(|node| node.state == state).count()
 }
 
-/// The soak proves something only where enough ran, failed and was skipped.
+/// Checks that enough tasks ran, failed and were skipped for the soak to prove something.
 fn assert_varied(nodes: &[Node]) {
     let share = |state| count(nodes, state) * 100 / nodes.len();
     assert!(share(State::Succeeded) >= 60, "too little succeeds");

@@ -1,5 +1,5 @@
-//! A workflow in layers, and how each of its tasks has to end: worked out from the edges and from
-//! which commands fail, without the engine.
+//! A workflow in layers, and the required end of each task, derived from the edges and the failing
+//! commands without the engine.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use workflow_queue::{Condition, WorkflowTask};
 use queue_testing::soak::command;
 use queue_testing::soak::journal::{Journal, Verdicts};
 
-/// What a task does, and how it has to end.
+/// A task's behaviour and its required end.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     kind: Kind,
     body: &'static str,
-    /// Earlier nodes by their place, each once.
+    /// Earlier nodes by index, each once.
     pub(crate) after: Vec<(usize, Condition)>,
-    /// [`State::Skipped`], or how its last run ends.
+    /// [`State::Skipped`], or the end of its last run.
     pub(crate) state: State,
 }
 
@@ -25,13 +25,13 @@ enum Kind {
     Well,
     /// The second run succeeds.
     FailsOnce,
-    /// Both runs it has fail.
+    /// Both of its runs fail.
     FailsAlways,
-    /// Fails with a code that is not retried.
+    /// It fails with a code that is not retried.
     FailsForGood,
 }
 
-/// What they do before they end: most nothing, some linger, and some in a session of their own.
+/// The commands before the end: most do nothing, some linger, some in a session of their own.
 const BODIES: [&str; 8] = [
     ":",
     "echo done",
@@ -43,8 +43,9 @@ const BODIES: [&str; 8] = [
     "(sleep 0.04; say tick) & setsid sleep 0.06; wait",
 ];
 
-/// `layers` of `width` nodes each. Every node but those of the first layer waits for one to three
-/// nodes of the two layers before. One in fifty fails, another one in fifty at its first run only.
+/// `layers` of `width` nodes each. Every node outside the first layer waits for one to three nodes
+/// of the two layers before it. One in fifty fails; another one in fifty fails in its first run
+/// only.
 pub(crate) fn layered(layers: usize, width: usize) -> Vec<Node> {
     let mut rng = fastrand::Rng::with_seed(20_000);
     let mut nodes: Vec<Node> = Vec::with_capacity(layers * width);
@@ -84,7 +85,7 @@ pub(crate) fn layered(layers: usize, width: usize) -> Vec<Node> {
     nodes
 }
 
-/// Mostly one that will hold, so that the workflow does not die out after a few layers.
+/// A condition that will mostly hold, so that the workflow does not die out after a few layers.
 fn condition(rng: &mut fastrand::Rng, of: State) -> Condition {
     let likely = if of == State::Failed {
         Condition::Failure
@@ -108,7 +109,7 @@ fn holds(condition: Condition, end: State) -> bool {
 }
 
 impl Node {
-    /// The node as a task that keeps a journal.
+    /// The node as a task that writes a journal.
     pub(crate) fn task(&self, journal: &Path) -> WorkflowTask {
         let body = match self.kind {
             Kind::Well => self.body.to_owned(),
@@ -125,7 +126,7 @@ impl Node {
             .fold(task, |task, (on, condition)| task.after(*on, *condition))
     }
 
-    /// What its runs have to come to.
+    /// The required results of its runs.
     pub(crate) fn verdicts(&self) -> Verdicts {
         let (attempts, exit_code) = match (self.state, self.kind) {
             (State::Skipped, _) => (0, None),
@@ -141,11 +142,11 @@ impl Node {
     }
 }
 
-/// What ran before its dependencies had ended. Node `n` is task `first + n`.
+/// Runs that started before their dependencies had ended. Node `n` is task `first + n`.
 pub(crate) fn order_faults(nodes: &[Node], first: i64, journal: &Journal) -> Vec<String> {
     let mut faults = Vec::new();
-    // The line of the journal by which a node had ended. One that is skipped writes none: it ended
-    // with the first dependency that could no longer hold.
+    // The journal line at which each node had ended. A skipped node writes none: it ended with the
+    // first dependency that could no longer hold.
     let mut ended: Vec<usize> = Vec::with_capacity(nodes.len());
     for (task, node) in (first..).zip(nodes) {
         let runs = journal.of(task);
@@ -167,7 +168,7 @@ pub(crate) fn order_faults(nodes: &[Node], first: i64, journal: &Journal) -> Vec
         } else {
             runs.last().map(|run| run.last_line)
         };
-        // One that never ran is a fault that is told elsewhere.
+        // A node that never ran is a fault reported elsewhere.
         ended.push(line.unwrap_or(0));
     }
     faults
@@ -177,7 +178,7 @@ pub(crate) fn order_faults(nodes: &[Node], first: i64, journal: &Journal) -> Vec
 mod tests {
     use super::*;
 
-    /// A task that fails, one to be skipped for that, and one that runs after that.
+    /// A failing task, a task skipped because of it, and one that runs after that.
     fn chain() -> Vec<Node> {
         let node = |after, state| Node {
             kind: Kind::FailsForGood,
@@ -193,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_after_all_ends_is_in_order() {
+    fn a_run_after_its_dependencies_end_is_in_order() {
         let text = "start 7 1 1 5 1\nend:9 7 1 1 5 1\nstart 9 1 1 5 1\nend:9 9 1 1 5 1\n";
         assert_eq!(order_faults(&chain(), 7, &Journal::parse(text)), [""; 0]);
     }
 
     #[test]
-    fn a_run_before_the_end_that_let_it_go_is_a_fault() {
+    fn a_run_before_the_end_of_its_dependency_is_a_fault() {
         let text = "start 7 1 1 5 1\nstart 9 1 1 5 1\nend:9 9 1 1 5 1\nend:9 7 1 1 5 1\n";
         let faults = order_faults(&chain(), 7, &Journal::parse(text));
         assert_eq!(faults, ["task 9 started before task 8 had ended"]);

@@ -1,7 +1,7 @@
 //! Soaks: real commands in a workflow, real workers, real `kill -9`.
 //!
-//! `cargo test` runs them short. At full length (20,000 commands, 16 workers, one of them killed
-//! every second):
+//! `cargo test` runs them short. The full length has 20,000 commands and 16 workers, one of which
+//! is killed every second:
 //!
 //! ```text
 //! SOAK=long cargo test --release -p workflow-queue --test soak -- --nocapture

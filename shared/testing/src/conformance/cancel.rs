@@ -1,4 +1,4 @@
-//! Cancel, and withdrawing with a reason.
+//! Cancel, and its form with a reason, withdraw.
 
 use super::{Bench, Engine, WORKER};
 use queue_core::options::TaskOptions;
@@ -58,7 +58,7 @@ pub fn cancel_asks_the_worker_of_a_running_task<E: Engine>() {
     assert_eq!((task.reason, task.signal), (Some(Reason::Cancel), Some(15)));
 }
 
-pub fn a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded<E: Engine>() {
+pub fn a_task_that_succeeds_despite_a_cancel_request_has_succeeded<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     let claim = bench.claim_only();
@@ -67,7 +67,7 @@ pub fn a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded<E: Engine>() {
     assert_eq!(settled, Settled::Recorded(State::Succeeded));
 }
 
-pub fn a_cancelled_task_handed_back_is_not_queued_again<E: Engine>() {
+pub fn a_returned_task_with_a_cancel_request_is_not_queued_again<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     let claim = bench.claim_only();
@@ -77,7 +77,7 @@ pub fn a_cancelled_task_handed_back_is_not_queued_again<E: Engine>() {
     assert_eq!(bench.claim(1), []);
 }
 
-pub fn withdraw_says_why_until_a_retry<E: Engine>() {
+pub fn withdraw_stores_a_reason_until_a_retry<E: Engine>() {
     let bench = Bench::<E>::default();
     let ended = bench.ended(once(), Outcome::Succeeded);
     let running = bench.shell("running");
@@ -102,7 +102,7 @@ pub fn withdraw_says_why_until_a_retry<E: Engine>() {
     assert_eq!(message(waiting), None);
 }
 
-pub fn cancel_refuses_what_has_ended<E: Engine>() {
+pub fn cancel_refuses_ended_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     let good = bench.ended(once(), Outcome::Succeeded);
     let bad = bench.ended(once(), Outcome::TimedOut);

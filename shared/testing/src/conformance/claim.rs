@@ -64,7 +64,7 @@ pub fn claim_never_takes_more_than_its_limit<E: Engine>() {
     assert_eq!(bench.claim_ids(8), []);
 }
 
-pub fn a_claim_carries_what_its_worker_needs<E: Engine>() {
+pub fn a_claim_carries_every_field_its_worker_needs<E: Engine>() {
     let bench = Bench::<E>::default();
     let new = NewTask::argv("näme", ["printf", "a b"]).priority(3);
     let id = bench.add(new.clone());
@@ -81,7 +81,7 @@ pub fn a_claim_carries_what_its_worker_needs<E: Engine>() {
     assert_eq!(task.started_at, Some(bench.now()));
 }
 
-pub fn claims_of_one_carry_the_same_as_claims_of_many<E: Engine>() {
+pub fn claims_of_one_task_carry_the_same_as_claims_of_many<E: Engine>() {
     let options = TaskOptions {
         max_attempts: 7,
         ..TaskOptions::default()
@@ -149,7 +149,7 @@ pub fn claim_skips_tasks_not_due<E: Engine>() {
     assert_eq!(bench.claim_ids(10), [first]);
 }
 
-pub fn what_came_due_is_claimed_by_priority<E: Engine>() {
+pub fn due_tasks_are_claimed_by_priority<E: Engine>() {
     let bench = Bench::<E>::default();
     let low = bench.add(prioritised(1).run_at(bench.later(10)));
     let high = bench.add(prioritised(2).run_at(bench.later(500)));
@@ -159,22 +159,22 @@ pub fn what_came_due_is_claimed_by_priority<E: Engine>() {
     assert_eq!(bench.claim_ids(2), [low, now]);
 }
 
-pub fn what_another_handle_scheduled_is_claimed_within_a_tenth_of_a_second<E: Engine>() {
+pub fn a_task_scheduled_by_another_handle_is_claimed_within_a_tenth_of_a_second<E: Engine>() {
     let bench = Bench::<E>::default();
     let other = bench.another();
-    bench.shell("looks and finds nothing scheduled");
+    bench.shell("leaves nothing scheduled");
     assert_eq!(bench.claim(1).len(), 1);
     let soon = NewTask::shell("soon", "true")
         .run_at(bench.later(10))
         .priority(1);
     let soon = other.enqueue(vec![soon]).unwrap()[0].id;
-    let waiting = bench.shell("waits as well");
+    let waiting = bench.shell("waits too");
     bench.advance(100);
     assert_eq!(bench.claim_ids(1), [soon]);
     assert_eq!(bench.claim_ids(1), [waiting]);
 }
 
-pub fn a_claim_that_got_too_little_says_when_the_next_comes_due<E: Engine>() {
+pub fn a_claim_below_its_limit_tells_when_the_next_task_is_due<E: Engine>() {
     let bench = Bench::<E>::default();
     let next_due = |queue: &E::Queue, limit| {
         let claims = queue.claim(&ClaimRequest::commands(WORKER, limit)).unwrap();
@@ -193,7 +193,7 @@ pub fn a_claim_that_got_too_little_says_when_the_next_comes_due<E: Engine>() {
     assert_eq!(next_due(&bench.queue, 2), Some(late));
 }
 
-pub fn thousands_coming_due_together_are_all_claimed<E: Engine>() {
+pub fn thousands_of_tasks_due_together_are_all_claimed<E: Engine>() {
     let bench = Bench::<E>::default();
     let due = bench.later(1_000);
     bench
@@ -207,24 +207,24 @@ pub fn thousands_coming_due_together_are_all_claimed<E: Engine>() {
             .queue
             .claim(&ClaimRequest::commands(WORKER, 5_000))
             .unwrap();
-        assert!(!answer.tasks.is_empty(), "what is due is claimed");
+        assert!(!answer.tasks.is_empty(), "due tasks are claimed");
         claimed.extend(ids(&answer.tasks));
         let more = answer.next_due.is_some_and(|next| next <= bench.now());
         assert_eq!(
             more,
             claimed.len() < 2_500,
-            "a due time says that more waits"
+            "the claim tells that more tasks are due"
         );
     }
 }
 
-pub fn of_more_than_one_claim_takes_in_the_earliest_come_first<E: Engine>() {
+pub fn the_earliest_are_claimed_first_if_more_are_due_than_one_claim_handles<E: Engine>() {
     let bench = Bench::<E>::default();
     let due = |index: u64| prioritised(0).run_at(bench.later(1_500 - index));
     bench.queue.enqueue((0..1_500).map(due).collect()).unwrap();
     bench.advance(1_500);
     let first = bench.claim_ids(1_500);
-    assert!(first.len() < 1_500, "so many at once hold nobody up");
+    assert!(first.len() < 1_500, "one claim handles a bounded number");
     let taken = i64::try_from(first.len()).unwrap();
     let expected = (1_501 - taken..=1_500).map(TaskId);
     assert!(first.into_iter().eq(expected), "the last are due first");
@@ -234,7 +234,7 @@ pub fn a_paused_queue_gives_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     let paused = bench.add(prioritised(9));
     let other = bench.add(prioritised(0).queue("other"));
-    // A claim that need not look for what came due takes one in a single statement.
+    // A claim that need not look for due tasks is a single statement.
     let running = bench.add(prioritised(i32::MAX));
     assert_eq!(bench.claim_ids(1), [running]);
     assert!(bench.queue.set_paused("default", true).unwrap());
@@ -251,7 +251,7 @@ pub fn a_queue_gives_its_own_tasks_only<E: Engine>() {
     let here = bench.shell("here");
     bench.add(prioritised(9).queue("elsewhere"));
     assert_eq!(bench.claim_ids(10), [here]);
-    let request = of_queue("nobody named this");
+    let request = of_queue("a queue without tasks");
     assert_eq!(bench.queue.claim(&request).unwrap().tasks, []);
 }
 
@@ -259,12 +259,12 @@ pub fn claims_of_one_take_from_their_own_queue_only<E: Engine>() {
     let bench = Bench::<E>::default();
     let first = bench.shell("first");
     bench.add(NewTask::shell("elsewhere", "true").queue("other"));
-    // A claim that need not look for what came due takes one in a single statement.
+    // A claim that need not look for due tasks is a single statement.
     assert_eq!(bench.claim_ids(1), [first]);
     assert_eq!(bench.claim_ids(1), []);
 }
 
-pub fn a_worker_gets_only_what_it_can_run<E: Engine>() {
+pub fn a_worker_claims_only_tasks_it_can_run<E: Engine>() {
     let bench = Bench::<E>::default();
     let mail = bench.add(NewTask::handler("mail", "a").priority(9));
     let report = bench.add(NewTask::handler("report", "b").priority(9));
@@ -342,7 +342,7 @@ pub fn no_task_is_claimed_twice<E: Engine>() {
     assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), TASKS);
 }
 
-pub fn a_clock_set_back_starts_nothing_early<E: Engine>() {
+pub fn a_clock_set_back_starts_no_task_early<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.add(prioritised(0).run_at(bench.later(1_000)));
     assert_eq!(bench.claim_ids(1), []);
@@ -379,9 +379,10 @@ pub fn a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time<E: Eng
     assert_eq!(bench.claim_ids(3), [by_person]);
 }
 
-/// The longest backoff alone bounded what a retry waits once the clock was set back: one due in a
-/// second waited for five minutes. Its own backoff, doubled for every attempt, bounds it too.
-pub fn a_clock_set_back_by_little_leaves_a_retry_its_own_backoff<E: Engine>() {
+/// After a clock was set back, only the longest possible backoff bounded the wait of a retry: a
+/// retry due in a second waited for five minutes. Now its own backoff, doubled for every attempt,
+/// bounds it too.
+pub fn a_clock_set_back_by_little_keeps_a_retry_within_its_own_backoff<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.add(prioritised(0));
     for waits_ms in [1_000, 2_000] {
@@ -396,7 +397,7 @@ pub fn a_clock_set_back_by_little_leaves_a_retry_its_own_backoff<E: Engine>() {
     assert_eq!(bench.claim_ids(1), [id]);
 }
 
-pub fn a_clock_set_back_leaves_alone_what_waits_no_longer_than_it_may<E: Engine>() {
+pub fn a_clock_set_back_leaves_retries_within_their_backoff_alone<E: Engine>() {
     let bench = Bench::<E>::default();
     let own = |backoff_ms, max_backoff_ms| {
         prioritised(0).options(TaskOptions {

@@ -28,13 +28,13 @@ pub fn enqueue_gives_rising_ids_in_the_order_given<E: Engine>() {
     assert_eq!(bench.shell("four"), TaskId(4));
 }
 
-pub fn enqueue_of_nothing_does_nothing<E: Engine>() {
+pub fn enqueueing_no_tasks_does_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     assert_eq!(bench.queue.enqueue(Vec::new()).unwrap(), []);
     assert_eq!(bench.queue.last_id().unwrap(), None);
 }
 
-pub fn a_task_comes_back_as_it_was_asked_for<E: Engine>() {
+pub fn a_task_reads_back_as_enqueued<E: Engine>() {
     let bench = Bench::<E>::default();
     let options = TaskOptions {
         max_attempts: 7,
@@ -75,7 +75,7 @@ pub fn a_task_comes_back_as_it_was_asked_for<E: Engine>() {
     }
 }
 
-pub fn a_task_keeps_a_time_that_is_over<E: Engine>() {
+pub fn a_task_keeps_a_run_at_in_the_past<E: Engine>() {
     let bench = Bench::<E>::default();
     let past = Timestamp(bench.now().0 - 5_000);
     // The queue id of the second is known, so that one statement may do.
@@ -157,7 +157,7 @@ pub fn one_key_enqueued_by_many_at_once_makes_one_task<E: Engine>() {
     assert_eq!(bench.queue.stats().unwrap().total(), 20);
 }
 
-pub fn one_invalid_task_keeps_the_whole_batch_out<E: Engine>() {
+pub fn one_invalid_task_rejects_the_whole_batch<E: Engine>() {
     let bench = Bench::<E>::default();
     let tasks = vec![NewTask::shell("fine", "true"), NewTask::shell("", "true")];
     let error = bench.queue.enqueue(tasks).unwrap_err();
@@ -174,7 +174,7 @@ fn page() -> ListQuery {
     }
 }
 
-pub fn what_breaks_a_limit_is_refused_and_leaves_nothing<E: Engine>() {
+pub fn a_task_beyond_a_limit_is_refused_and_leaves_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     let fine = || NewTask::shell("fine", "true");
     let named = |name: String| NewTask::shell(name, "true");
@@ -212,7 +212,7 @@ pub fn what_breaks_a_limit_is_refused_and_leaves_nothing<E: Engine>() {
     assert_eq!(bench.queue_names(), [DEFAULT_QUEUE]);
 }
 
-pub fn what_just_meets_a_limit_is_stored_whole<E: Engine>() {
+pub fn a_task_exactly_at_a_limit_is_stored_whole<E: Engine>() {
     let bench = Bench::<E>::default();
     let name = "ü".repeat(MAX_NAME_BYTES / 2);
     let command = format!("true {}", "x".repeat(MAX_ARGUMENT_BYTES - 5));
@@ -249,9 +249,9 @@ pub fn many_tasks_are_enqueued_in_one_call<E: Engine>() {
     assert!(queues.iter().all(|queue| queue.queued == 40));
 }
 
-/// workflow-queue woke nobody for a task with a delay, which began at an idle worker's next poll, up
-/// to two seconds late. One worker is woken, and sleeps no longer than until then.
-pub fn what_is_to_run_now_or_later_wakes_an_idle_worker<E: Engine>() {
+/// workflow-queue woke no worker for a task with a delay; the task began at an idle worker's next
+/// poll, up to two seconds late. Now one worker is woken, and sleeps until the task is due.
+pub fn a_task_due_now_or_later_wakes_an_idle_worker<E: Engine>() {
     let bench = Bench::<E>::default();
     let idle = bench.idle_worker();
     let later = || NewTask::shell("later", "true").run_at(bench.later(300));

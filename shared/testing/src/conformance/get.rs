@@ -1,4 +1,4 @@
-//! Get, and whatever is there when the file is opened again.
+//! Get, and the content of the file once it is opened again.
 
 use super::{Bench, Engine, WORKER};
 use queue_core::options::TaskOptions;
@@ -14,7 +14,7 @@ fn once(name: &str) -> NewTask {
     })
 }
 
-/// A task in each state that the core line knows, in the order of [`State::ALL`].
+/// A task in each state that the core schema has, in the order of [`State::ALL`].
 fn one_in_each<E: Engine>(bench: &Bench<E>) -> [(State, TaskId); 6] {
     let good = bench.ended(once("good"), Outcome::Succeeded);
     let bad = bench.ended(once("bad"), Outcome::TimedOut);
@@ -68,7 +68,7 @@ pub fn tasks_come_with_their_outputs_as_they_were_asked_for<E: Engine>() {
     assert_eq!(found, [(without, None), (with, output), (without, None)]);
 }
 
-pub fn everything_is_there_when_the_file_is_opened_again<E: Engine>() {
+pub fn everything_survives_reopening_the_file<E: Engine>() {
     let bench = Bench::<E>::default();
     let each = one_in_each(&bench);
     let before = bench.queue.list(&all()).unwrap();

@@ -16,7 +16,7 @@ fn once(name: &str) -> NewTask {
     })
 }
 
-/// A task in each state that the core line knows, in the order of [`State::ALL`].
+/// A task in each state that the core schema has, in the order of [`State::ALL`].
 fn one_in_each<E: Engine>(bench: &Bench<E>) -> [(State, TaskId); 6] {
     let good = bench.ended(once("good"), Outcome::Succeeded);
     let bad = bench.ended(once("bad"), Outcome::TimedOut);
@@ -48,7 +48,7 @@ fn all() -> ListQuery {
     }
 }
 
-/// Tasks of two queues and two names in each state that the core line knows.
+/// Tasks of two queues and two names, in each state that the core schema has.
 fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
     let states = [
         State::Running,
@@ -85,7 +85,7 @@ fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
     bench.queue.list(&all()).unwrap()
 }
 
-pub fn last_id_is_the_highest_given_out<E: Engine>() {
+pub fn last_id_is_the_highest_id_ever_given_out<E: Engine>() {
     let bench = Bench::<E>::default();
     assert_eq!(bench.queue.last_id().unwrap(), None);
     let ids = one_in_each(&bench).map(|(_, id)| id);
@@ -234,7 +234,7 @@ pub fn list_filters_by_queue_and_name_and_state_together<E: Engine>() {
     assert_eq!(list(&bench, &both), [TaskId(5)]);
 }
 
-pub fn a_list_of_any_state_heeds_queue_name_and_range<E: Engine>() {
+pub fn a_list_of_any_state_filters_by_queue_name_and_range<E: Engine>() {
     let bench = Bench::<E>::default();
     let tasks = several_in_each(&bench);
     for state in tasks.iter().map(|task| task.state).collect::<BTreeSet<_>>() {

@@ -1,4 +1,4 @@
-//! The suite that every engine passes: what [`Queue`] promises, one function per behaviour. An
+//! The suite that every engine passes: the promises of [`Queue`], one function per behaviour. An
 //! engine's crate implements [`Engine`] and turns the functions into tests of its own:
 //!
 //! ```ignore
@@ -41,14 +41,13 @@ pub mod worker;
 
 /// An engine under test.
 pub trait Engine {
-    /// What it is.
+    /// The engine's type.
     type Queue: Queue;
 
     /// Opens the file at `path`, creating it if it is missing.
     fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self::Queue>;
 
-    /// Runs `work` in a transaction on a connection of the caller's, and commits it or rolls it
-    /// back.
+    /// Runs `work` in a transaction on a connection of the caller, then commits or rolls back.
     fn transaction<T>(
         path: &Path,
         commit: bool,
@@ -56,7 +55,7 @@ pub trait Engine {
     ) -> T;
 }
 
-/// A clock that stands until it is moved.
+/// A clock that moves only on request.
 #[derive(Debug)]
 pub struct ManualClock {
     wall: AtomicI64,
@@ -64,17 +63,17 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// When a new clock stands: 2026-01-01 UTC.
+    /// Time of a new clock: 2026-01-01 UTC.
     pub const START: Timestamp = Timestamp(1_767_225_600_000);
 
-    /// Moves both times on.
+    /// Moves wall time and boot time on.
     pub fn advance(&self, duration: Duration) {
         let millis = i64::try_from(duration.as_millis()).unwrap();
         self.boot.fetch_add(millis, Ordering::SeqCst);
         self.jump(millis);
     }
 
-    /// Moves wall time alone, as a person does who sets the clock; `millis` may be negative.
+    /// Moves wall time alone, as setting the clock does; `millis` may be negative.
     pub fn jump(&self, millis: i64) {
         self.wall.fetch_add(millis, Ordering::SeqCst);
     }
@@ -132,7 +131,7 @@ impl<E: Engine> Bench<E> {
         self.folder.path().join("queue.db")
     }
 
-    /// A second handle on the same file, as another process has one.
+    /// A second handle on the same file, as in another process.
     pub fn another(&self) -> E::Queue {
         open::<E>(&self.path(), &self.clock)
     }
@@ -141,7 +140,7 @@ impl<E: Engine> Bench<E> {
         self.clock.now().wall
     }
 
-    /// That many milliseconds from now.
+    /// The time this many milliseconds from now.
     pub fn later(&self, millis: u64) -> Timestamp {
         self.now().after(Duration::from_millis(millis))
     }
@@ -155,12 +154,12 @@ impl<E: Engine> Bench<E> {
         self.queue.enqueue(vec![task]).unwrap()[0].id
     }
 
-    /// Enqueues a command that could be run at once.
+    /// Enqueues a command that is ready at once.
     pub fn shell(&self, name: &str) -> TaskId {
         self.add(NewTask::shell(name, "true"))
     }
 
-    /// A worker of another process that has nothing to do.
+    /// An idle worker of another process.
     pub fn idle_worker(&self) -> Registration {
         let serves = Serves {
             queue: DEFAULT_QUEUE.to_owned(),
@@ -178,12 +177,12 @@ impl<E: Engine> Bench<E> {
         self.queue.claim(&request).unwrap().tasks
     }
 
-    /// The ids of what a claim takes.
+    /// The ids that a claim takes.
     pub fn claim_ids(&self, limit: usize) -> Vec<TaskId> {
         ids(&self.claim(limit))
     }
 
-    /// Claims the one task there is.
+    /// Claims the only task there is.
     pub fn claim_only(&self) -> Claim {
         let tasks = self.claim(10);
         assert_eq!(tasks.len(), 1, "there is one task to claim");
@@ -239,32 +238,32 @@ fn ids(tasks: &[ClaimedTask]) -> Vec<TaskId> {
     tasks.iter().map(|task| task.claim.task).collect()
 }
 
-/// Makes a test of every case, for one [`Engine`](crate::conformance::Engine).
+/// Generates a test for every case, for one [`Engine`](crate::conformance::Engine).
 #[macro_export]
 macro_rules! conformance_tests {
     ($engine:ty) => {
         $crate::conformance_tests! { @each $engine;
             enqueue {
                 enqueue_gives_rising_ids_in_the_order_given
-                enqueue_of_nothing_does_nothing
-                a_task_comes_back_as_it_was_asked_for
+                enqueueing_no_tasks_does_nothing
+                a_task_reads_back_as_enqueued
                 a_task_is_scheduled_only_while_its_time_lies_ahead
-                a_task_keeps_a_time_that_is_over
+                a_task_keeps_a_run_at_in_the_past
                 a_taken_key_returns_the_first_task
                 a_key_given_twice_in_one_batch_makes_one_task
                 a_key_stays_taken_when_its_task_has_ended
                 one_key_enqueued_by_many_at_once_makes_one_task
-                one_invalid_task_keeps_the_whole_batch_out
-                what_breaks_a_limit_is_refused_and_leaves_nothing
-                what_just_meets_a_limit_is_stored_whole
+                one_invalid_task_rejects_the_whole_batch
+                a_task_beyond_a_limit_is_refused_and_leaves_nothing
+                a_task_exactly_at_a_limit_is_stored_whole
                 many_tasks_are_enqueued_in_one_call
-                what_is_to_run_now_or_later_wakes_an_idle_worker
+                a_task_due_now_or_later_wakes_an_idle_worker
             }
             transaction {
                 tasks_enqueued_in_a_transaction_appear_with_its_commit
                 a_rolled_back_transaction_leaves_no_task
                 an_invalid_task_is_refused_in_a_transaction_too
-                a_settle_in_a_transaction_stands_or_falls_with_it
+                a_settle_commits_or_rolls_back_with_its_transaction
                 a_settle_in_a_transaction_is_fenced
                 a_task_scheduled_in_a_transaction_is_claimed_when_due
                 a_transaction_on_another_file_is_refused
@@ -273,48 +272,48 @@ macro_rules! conformance_tests {
                 claim_takes_the_highest_priority_and_then_the_oldest
                 a_large_claim_is_in_the_same_order
                 claim_never_takes_more_than_its_limit
-                a_claim_carries_what_its_worker_needs
-                claims_of_one_carry_the_same_as_claims_of_many
+                a_claim_carries_every_field_its_worker_needs
+                claims_of_one_task_carry_the_same_as_claims_of_many
                 claims_across_handlers_carry_the_same_as_claims_for_one_handler
                 every_claim_raises_the_token
                 claim_skips_tasks_not_due
-                what_came_due_is_claimed_by_priority
-                what_another_handle_scheduled_is_claimed_within_a_tenth_of_a_second
-                a_claim_that_got_too_little_says_when_the_next_comes_due
-                thousands_coming_due_together_are_all_claimed
-                of_more_than_one_claim_takes_in_the_earliest_come_first
+                due_tasks_are_claimed_by_priority
+                a_task_scheduled_by_another_handle_is_claimed_within_a_tenth_of_a_second
+                a_claim_below_its_limit_tells_when_the_next_task_is_due
+                thousands_of_tasks_due_together_are_all_claimed
+                the_earliest_are_claimed_first_if_more_are_due_than_one_claim_handles
                 a_paused_queue_gives_nothing
                 a_queue_gives_its_own_tasks_only
                 claims_of_one_take_from_their_own_queue_only
-                a_worker_gets_only_what_it_can_run
+                a_worker_claims_only_tasks_it_can_run
                 the_highest_priority_wins_across_commands_and_handlers
                 ties_across_commands_and_handlers_go_to_the_oldest
                 no_task_is_claimed_twice
-                a_clock_set_back_starts_nothing_early
+                a_clock_set_back_starts_no_task_early
                 a_retry_scheduled_by_a_clock_far_ahead_does_not_wait_for_that_time
-                a_clock_set_back_by_little_leaves_a_retry_its_own_backoff
-                a_clock_set_back_leaves_alone_what_waits_no_longer_than_it_may
+                a_clock_set_back_by_little_keeps_a_retry_within_its_own_backoff
+                a_clock_set_back_leaves_retries_within_their_backoff_alone
             }
             settle {
                 a_success_ends_the_task
-                a_task_has_finished_when_its_execution_ended
+                a_task_finishes_at_the_end_of_its_execution
                 no_task_finishes_after_it_is_recorded
-                a_success_leaves_no_trace_of_earlier_attempts_but_their_count
+                a_success_clears_earlier_attempts_except_their_count
                 a_settle_and_a_claim_in_one_call_are_both_done
-                what_waits_again_wakes_an_idle_worker
-                what_fails_together_is_not_tried_again_together
-                whoever_waits_for_tasks_to_end_is_told
+                a_task_that_waits_again_wakes_an_idle_worker
+                tasks_that_fail_together_are_retried_at_different_times
+                processes_that_wait_for_tasks_to_end_are_told
                 a_settle_keeps_the_time_a_task_was_scheduled_for
                 a_failed_attempt_waits_for_its_backoff_and_is_claimed_again
                 a_task_out_of_attempts_has_failed
-                every_kind_of_failure_is_told_apart
-                a_fatal_failure_is_not_tried_again
-                a_hand_back_is_queued_at_once_and_counts_nothing
-                a_snoozed_task_comes_back_when_it_asked_to
-                a_settle_repeated_says_the_same_and_changes_nothing
+                every_kind_of_failure_is_recorded_with_its_own_reason
+                a_fatal_failure_is_not_retried
+                a_returned_task_is_queued_at_once_and_counts_no_attempt
+                a_snoozed_task_is_due_at_the_requested_time
+                a_repeated_settle_gives_the_same_answer_and_changes_nothing
                 a_stale_claim_writes_nothing
-                a_worker_that_was_reaped_has_lost_its_claims
-                a_lost_claim_does_not_touch_its_neighbours
+                a_reaped_worker_has_lost_its_claims
+                a_lost_claim_does_not_affect_the_others_of_its_batch
                 output_is_kept_with_the_last_settle_only
                 a_long_message_is_cut_between_characters
                 settling_nothing_does_nothing
@@ -323,34 +322,34 @@ macro_rules! conformance_tests {
                 workers_get_the_lowest_free_place
                 a_repeated_registration_keeps_its_place
                 registered_workers_are_listed_as_they_are
-                a_worker_with_claims_is_not_forgotten
+                a_worker_with_claims_stays_registered
                 a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped
                 the_claims_of_a_worker_are_its_running_tasks
                 reap_queues_the_tasks_of_a_dead_worker_again
-                a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended
+                a_crash_clears_the_end_of_the_earlier_attempt
                 reap_leaves_other_workers_alone
-                a_task_that_kills_its_workers_fails_when_its_crashes_are_spent
+                a_task_that_kills_its_workers_fails_once_its_crashes_are_spent
                 crashes_do_not_spend_attempts_nor_attempts_crashes
-                reap_ends_what_was_to_be_cancelled
-                a_heartbeat_tells_of_each_claim_how_it_stands
+                reap_cancels_tasks_with_a_cancel_request
+                a_heartbeat_gives_the_state_of_each_claim
             }
             cancel {
                 cancel_ends_waiting_tasks_at_once
                 cancel_asks_the_worker_of_a_running_task
-                a_task_that_succeeds_in_spite_of_a_cancel_has_succeeded
-                a_cancelled_task_handed_back_is_not_queued_again
-                withdraw_says_why_until_a_retry
-                cancel_refuses_what_has_ended
+                a_task_that_succeeds_despite_a_cancel_request_has_succeeded
+                a_returned_task_with_a_cancel_request_is_not_queued_again
+                withdraw_stores_a_reason_until_a_retry
+                cancel_refuses_ended_tasks
             }
             retry {
                 retry_queues_ended_tasks_with_fresh_budgets
-                retry_takes_every_trace_of_the_end_away
-                numbers_of_attempts_go_on_after_a_retry_and_budgets_begin_anew
+                retry_clears_every_field_of_the_former_end
+                attempt_numbers_continue_after_a_retry_and_budgets_begin_again
                 a_lost_attempt_keeps_its_number_when_its_task_is_retried
-                a_hand_back_that_ends_its_task_keeps_its_number
-                what_each_of_the_last_attempts_wrote_is_kept
+                a_return_that_ends_its_task_keeps_its_number
+                the_output_of_each_recent_attempt_is_kept
                 a_cancelled_task_can_be_retried_and_is_not_cancelled_again
-                retry_refuses_successes_and_what_has_not_ended
+                retry_refuses_succeeded_and_unfinished_tasks
             }
             reprioritize {
                 reprioritize_moves_waiting_tasks
@@ -363,16 +362,16 @@ macro_rules! conformance_tests {
             get {
                 an_unknown_task_is_none
                 tasks_come_with_their_outputs_as_they_were_asked_for
-                everything_is_there_when_the_file_is_opened_again
+                everything_survives_reopening_the_file
                 the_change_counter_moves_when_another_handle_commits
             }
             list {
-                last_id_is_the_highest_given_out
+                last_id_is_the_highest_id_ever_given_out
                 list_pages_through_all_tasks_newest_first
                 list_filters_by_any_set_of_states
                 list_finds_few_and_many_waiting_tasks_alike
                 list_filters_by_queue_and_name_and_state_together
-                a_list_of_any_state_heeds_queue_name_and_range
+                a_list_of_any_state_filters_by_queue_name_and_range
             }
             stats {
                 stats_count_every_state
@@ -381,29 +380,29 @@ macro_rules! conformance_tests {
                 queues_count_waiting_tasks_by_handler
             }
             why {
-                a_waiting_task_says_what_it_waits_for
+                why_names_the_reason_a_task_waits
                 a_task_between_attempts_waits_for_its_retry
             }
             prune {
-                prune_deletes_what_has_ended_and_nothing_else
+                prune_deletes_ended_tasks_and_nothing_else
                 prune_of_an_empty_file_deletes_nothing
                 prune_keeps_the_highest_id_so_that_none_is_given_twice
-                prune_keeps_what_is_young_enough
-                prune_heeds_states
-                prune_keeps_as_many_of_the_newest_as_asked
+                prune_keeps_tasks_that_are_young_enough
+                prune_deletes_the_chosen_states_only
+                prune_keeps_the_requested_number_of_newest_tasks
                 a_dry_prune_counts_and_deletes_nothing
                 prune_deletes_outputs_and_frees_keys
-                prune_gets_through_more_than_one_step
-                prune_deletes_the_logs_of_what_is_gone
+                prune_continues_after_its_first_step
+                prune_deletes_the_logs_of_deleted_tasks
             }
             version {
-                a_file_that_a_newer_program_migrated_takes_no_write
+                writes_to_a_file_that_a_newer_program_migrated_are_refused
                 a_settle_that_waits_for_a_migration_is_refused_after_it
                 a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on
-                what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it
-                what_was_set_aside_is_taken_back_by_a_worker_that_runs_already
-                many_tasks_of_a_newer_version_hold_nobody_up
-                a_running_task_of_a_newer_version_is_judged_by_what_is_known
+                a_task_set_aside_is_taken_back_by_a_worker_that_can_read_it
+                a_task_set_aside_is_taken_back_by_a_worker_that_runs_already
+                many_tasks_of_a_newer_version_do_not_hold_up_the_others
+                a_running_task_of_a_newer_version_is_settled_by_the_fields_this_one_knows
             }
         }
     };

@@ -1,6 +1,7 @@
-//! A second, simple implementation of the core line in memory. Any sequence of operations must
-//! leave an engine as it leaves the model. It knows what every engine promises, to the moment and the
-//! byte; what waits for what is in the model of workflow-queue's tests, which leaves that open.
+//! A second, simple implementation of the core schema in memory. Any sequence of operations must
+//! leave an engine in the same state as the model. The model predicts everything that every engine
+//! promises, to the moment and the byte. Dependencies are not part of it; the tests of
+//! workflow-queue have a model of those.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +20,11 @@ mod operations;
 const QUEUES: [&str; 2] = ["default", "other"];
 const HANDLERS: [&str; 3] = ["", "mail", "report"];
 
-/// One operation. Numbers that choose among what there is (claims, tasks) wrap around.
+/// One operation. Numbers that select an existing claim or task wrap around.
 #[derive(Clone, Debug)]
 pub enum Op {
-    /// Enqueue, in a transaction of the caller's that commits or not, or in the engine's.
+    /// Enqueue: in the caller's transaction, which then commits (`true`) or rolls back, or in the
+    /// engine's (`None`).
     Enqueue(Vec<Spec>, Option<bool>),
     Claim {
         worker: u8,
@@ -30,7 +32,7 @@ pub enum Op {
         serves: u8,
         limit: u8,
     },
-    /// Settle claims that were once given out, whoever has the task now.
+    /// Settle of claims handed out at any earlier time, even if another worker holds the task now.
     Settle(Vec<(u16, Ending)>, Option<bool>),
     Reap(u8),
     Cancel(Vec<u16>),
@@ -42,12 +44,12 @@ pub enum Op {
         failed_only: bool,
         keep: u8,
     },
-    /// Lets time pass, in tenths of a second; wall time may jump ahead besides.
+    /// Time passes, in tenths of a second; wall time may also jump ahead.
     Pass {
         tenths: u8,
         jump_ms: u16,
     },
-    /// Goes on with the other handle on the file.
+    /// The following operations use the other handle on the file.
     Switch,
 }
 
@@ -63,7 +65,7 @@ pub struct Spec {
     pub max_crashes: u8,
 }
 
-/// How a claimed task ends.
+/// Outcome of a claimed task.
 #[derive(Clone, Copy, Debug)]
 pub enum Ending {
     Success,
@@ -74,7 +76,7 @@ pub enum Ending {
     WithOutput(u8),
 }
 
-/// What the model remembers of a task.
+/// A task in the model.
 #[derive(Clone, Debug)]
 struct Entry {
     new: NewTask,
@@ -83,7 +85,7 @@ struct Entry {
     attempt: u32,
     attempt_base: u32,
     crashes: u32,
-    /// Whether its last claim was lost, and it was not retried since.
+    /// True if its last claim was lost, and it was not retried since.
     lost: bool,
     token: i64,
     worker: Option<WorkerId>,
@@ -91,14 +93,14 @@ struct Entry {
     finished_at: Option<Timestamp>,
     cancel_requested: bool,
     reason: Option<Reason>,
-    /// What each attempt wrote.
+    /// The output of each attempt.
     outputs: BTreeMap<u32, Vec<u8>>,
-    /// What the last settled claim wrote.
+    /// The output of the last settled claim.
     output: Option<Vec<u8>>,
 }
 
 impl Entry {
-    /// A scheduled task is queued from the moment it comes due, promoted or not.
+    /// The state at `now`: a scheduled task counts as queued from its due time on, promoted or not.
     fn state_at(&self, now: Timestamp) -> State {
         if self.state == State::Scheduled && self.run_at.is_none_or(|at| at <= now) {
             State::Queued
@@ -107,12 +109,12 @@ impl Entry {
         }
     }
 
-    /// Crashes that happened: a running claim is counted ahead.
+    /// The number of crashes: the row counts a running claim ahead, this does not.
     fn crashed(&self) -> u32 {
         self.crashes - u32::from(self.state == State::Running)
     }
 
-    /// Keeps what the attempt of that number wrote, and of those before it the last.
+    /// Keeps the output of the attempt of that number, and of the earlier ones only the last.
     fn keep(&mut self, attempt: u32, output: Option<Vec<u8>>) {
         self.outputs.remove(&attempt);
         self.outputs
@@ -143,7 +145,7 @@ pub fn check<E: Engine>(ops: &[Op]) {
     }
 }
 
-/// The engine beside its model.
+/// An engine and its model.
 struct Pair<E: Engine> {
     bench: Bench<E>,
     handles: [E::Queue; 2],
@@ -197,7 +199,7 @@ impl<E: Engine> Pair<E> {
         self.bench.now()
     }
 
-    /// Ids of tasks, and of one that is none.
+    /// Ids of existing tasks, and one id without a task.
     fn pick(&self, picks: &[u16]) -> Vec<TaskId> {
         let known = self.tasks.len() + 1;
         let id = |pick: &u16| self.tasks.keys().nth(usize::from(*pick) % known);
@@ -293,7 +295,7 @@ impl<E: Engine> Pair<E> {
     }
 }
 
-/// The jitter of a backoff is the engine's to draw: any moment within its bounds is right, and the
+/// Checks a backoff. The engine draws its jitter: any moment within the bounds is right, and the
 /// model adopts it.
 fn check_backoff(entry: &mut Entry, run_at: Option<Timestamp>, now: Timestamp) {
     let failed = matches!(entry.reason, Some(Reason::Exit));

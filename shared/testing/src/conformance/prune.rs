@@ -44,7 +44,7 @@ fn four<E: Engine>(bench: &Bench<E>) {
     }
 }
 
-pub fn prune_deletes_what_has_ended_and_nothing_else<E: Engine>() {
+pub fn prune_deletes_ended_tasks_and_nothing_else<E: Engine>() {
     let bench = Bench::<E>::default();
     four(&bench);
     bench.shell("running");
@@ -69,7 +69,7 @@ pub fn prune_keeps_the_highest_id_so_that_none_is_given_twice<E: Engine>() {
     assert_eq!(bench.shell("next"), TaskId(5));
 }
 
-pub fn prune_keeps_what_is_young_enough<E: Engine>() {
+pub fn prune_keeps_tasks_that_are_young_enough<E: Engine>() {
     let bench = Bench::<E>::default();
     let start = bench.now();
     four(&bench);
@@ -90,7 +90,7 @@ pub fn prune_keeps_what_is_young_enough<E: Engine>() {
     assert_eq!(left(&bench), [4, 5]);
 }
 
-pub fn prune_heeds_states<E: Engine>() {
+pub fn prune_deletes_the_chosen_states_only<E: Engine>() {
     let bench = Bench::<E>::default();
     four(&bench);
     bench.shell("newest");
@@ -102,7 +102,7 @@ pub fn prune_heeds_states<E: Engine>() {
     assert_eq!(left(&bench), [1, 3, 5]);
 }
 
-pub fn prune_keeps_as_many_of_the_newest_as_asked<E: Engine>() {
+pub fn prune_keeps_the_requested_number_of_newest_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     four(&bench);
     bench.shell("newest");
@@ -158,7 +158,7 @@ pub fn prune_deletes_outputs_and_frees_keys<E: Engine>() {
     assert!(again.id > id);
 }
 
-pub fn prune_gets_through_more_than_one_step<E: Engine>() {
+pub fn prune_continues_after_its_first_step<E: Engine>() {
     let bench = Bench::<E>::default();
     let last = 20_002;
     let ids: Vec<_> = (1..=last).map(TaskId).collect();
@@ -176,7 +176,7 @@ pub fn prune_gets_through_more_than_one_step<E: Engine>() {
     assert_eq!(left(&bench), [last]);
 }
 
-pub fn prune_deletes_the_logs_of_what_is_gone<E: Engine>() {
+pub fn prune_deletes_the_logs_of_deleted_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     let sidecar = Sidecar::at(bench.queue.coordination().folder());
     let old = bench.ended(once(), Outcome::Succeeded);

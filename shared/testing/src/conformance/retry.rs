@@ -44,7 +44,7 @@ pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
     assert_eq!(bench.queue.output(id).unwrap(), None);
 }
 
-pub fn retry_takes_every_trace_of_the_end_away<E: Engine>() {
+pub fn retry_clears_every_field_of_the_former_end<E: Engine>() {
     let bench = Bench::<E>::default();
     let message = "no".to_owned();
     for outcome in [
@@ -61,9 +61,9 @@ pub fn retry_takes_every_trace_of_the_end_away<E: Engine>() {
     }
 }
 
-/// Attempt 1 was made twice: the second overwrote the log and the record of the first. Numbers go on,
-/// and the budget is what was made since.
-pub fn numbers_of_attempts_go_on_after_a_retry_and_budgets_begin_anew<E: Engine>() {
+/// After a retry, attempt 1 was made twice: the second overwrote the log and the record of the
+/// first. Now the numbers continue, and the budget counts attempts since the retry.
+pub fn attempt_numbers_continue_after_a_retry_and_budgets_begin_again<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.add(NewTask::shell("twice", "false").options(TaskOptions {
         max_attempts: 2,
@@ -108,16 +108,16 @@ pub fn a_lost_attempt_keeps_its_number_when_its_task_is_retried<E: Engine>() {
         ..TaskOptions::default()
     }));
     for _ in 0..2 {
-        assert_eq!(bench.claim(1)[0].attempt, 1, "a crash is no attempt");
+        assert_eq!(bench.claim(1)[0].attempt, 1, "a crash counts as no attempt");
         bench.queue.reap(WORKER).unwrap();
     }
     assert_eq!(bench.state(id), State::Failed);
     bench.queue.retry(&[id]).unwrap();
     assert_eq!(bench.task(id).attempts_spent(), 0);
-    assert_eq!(bench.claim(1)[0].attempt, 2, "its log is not written over");
+    assert_eq!(bench.claim(1)[0].attempt, 2, "its log is not overwritten");
 }
 
-pub fn a_hand_back_that_ends_its_task_keeps_its_number<E: Engine>() {
+pub fn a_return_that_ends_its_task_keeps_its_number<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     let claim = bench.claim_only();
@@ -130,8 +130,8 @@ pub fn a_hand_back_that_ends_its_task_keeps_its_number<E: Engine>() {
     assert!(bench.queue.output_of(id, 1).unwrap().is_some());
 }
 
-/// What an attempt wrote was lost with the end of the next.
-pub fn what_each_of_the_last_attempts_wrote_is_kept<E: Engine>() {
+/// The output of an attempt was deleted at the end of the next.
+pub fn the_output_of_each_recent_attempt_is_kept<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.add(once());
     let last = KEPT_OUTPUTS + 3;
@@ -166,7 +166,7 @@ pub fn a_cancelled_task_can_be_retried_and_is_not_cancelled_again<E: Engine>() {
     assert_eq!(settled, Settled::Recorded(State::Scheduled));
 }
 
-pub fn retry_refuses_successes_and_what_has_not_ended<E: Engine>() {
+pub fn retry_refuses_succeeded_and_unfinished_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     let good = bench.ended(once(), Outcome::Succeeded);
     let running = bench.shell("running");

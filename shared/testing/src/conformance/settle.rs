@@ -31,9 +31,10 @@ pub fn a_success_ends_the_task<E: Engine>() {
     assert_eq!(bench.claim(1), []);
 }
 
-/// Bug: a task counted as finished when the file let its end be recorded. Cost: `show` said 4.6 s of a
-/// command of 1 s where another program had held the file. Fix: a settlement carries the end's time.
-pub fn a_task_has_finished_when_its_execution_ended<E: Engine>() {
+/// Bug: a task counted as finished when the file let its end be recorded. Cost: while another
+/// program held the file, `show` reported 4.6 s for a command of 1 s. Fix: a settlement carries the
+/// time of the end.
+pub fn a_task_finishes_at_the_end_of_its_execution<E: Engine>() {
     let bench = Bench::<E>::default();
     for outcome in [
         Outcome::Succeeded,
@@ -54,7 +55,7 @@ pub fn a_task_has_finished_when_its_execution_ended<E: Engine>() {
     }
 }
 
-/// An end that lies ahead, by a clock that another process has read, is now.
+/// An end in the future, by a clock that another process has read, is recorded as now.
 pub fn no_task_finishes_after_it_is_recorded<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
@@ -67,7 +68,7 @@ pub fn no_task_finishes_after_it_is_recorded<E: Engine>() {
     assert_eq!(bench.task(id).finished_at, Some(bench.now()));
 }
 
-pub fn a_success_leaves_no_trace_of_earlier_attempts_but_their_count<E: Engine>() {
+pub fn a_success_clears_earlier_attempts_except_their_count<E: Engine>() {
     let bench = Bench::<E>::default();
     let message = "no".to_owned();
     for earlier in [
@@ -135,7 +136,7 @@ pub fn a_task_out_of_attempts_has_failed<E: Engine>() {
     assert_eq!(bench.claim(1), []);
 }
 
-pub fn every_kind_of_failure_is_told_apart<E: Engine>() {
+pub fn every_kind_of_failure_is_recorded_with_its_own_reason<E: Engine>() {
     let bench = Bench::<E>::default();
     let message = || "kaputt: ü".to_owned();
     let failed = |fatal| Outcome::HandlerFailed {
@@ -185,7 +186,7 @@ pub fn every_kind_of_failure_is_told_apart<E: Engine>() {
     }
 }
 
-pub fn a_fatal_failure_is_not_tried_again<E: Engine>() {
+pub fn a_fatal_failure_is_not_retried<E: Engine>() {
     let bench = Bench::<E>::default();
     let fatal = Outcome::HandlerFailed {
         message: "no".to_owned(),
@@ -202,7 +203,7 @@ pub fn a_fatal_failure_is_not_tried_again<E: Engine>() {
     assert_eq!(bench.state(id), State::Failed);
 }
 
-pub fn a_hand_back_is_queued_at_once_and_counts_nothing<E: Engine>() {
+pub fn a_returned_task_is_queued_at_once_and_counts_no_attempt<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.add(attempts(1));
     for _ in 0..3 {
@@ -214,7 +215,7 @@ pub fn a_hand_back_is_queued_at_once_and_counts_nothing<E: Engine>() {
     assert_eq!(bench.claim(1)[0].attempt, 1);
 }
 
-pub fn a_snoozed_task_comes_back_when_it_asked_to<E: Engine>() {
+pub fn a_snoozed_task_is_due_at_the_requested_time<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.add(attempts(1));
     let until = bench.later(5_000);
@@ -228,7 +229,7 @@ pub fn a_snoozed_task_comes_back_when_it_asked_to<E: Engine>() {
     assert_eq!(bench.claim(1)[0].attempt, 1);
 }
 
-pub fn a_settle_repeated_says_the_same_and_changes_nothing<E: Engine>() {
+pub fn a_repeated_settle_gives_the_same_answer_and_changes_nothing<E: Engine>() {
     let bench = Bench::<E>::default();
     for (outcome, state) in [
         (Outcome::Succeeded, State::Succeeded),
@@ -278,7 +279,7 @@ pub fn a_settle_and_a_claim_in_one_call_are_both_done<E: Engine>() {
     assert_eq!(
         taken,
         [ids[0], ids[2]],
-        "what was handed back can be claimed with it"
+        "a returned task can be claimed in the same call"
     );
     assert_eq!(claimed[0].claim.token, 2);
     let states = ids.map(|id| bench.state(id));
@@ -318,7 +319,7 @@ pub fn a_stale_claim_writes_nothing<E: Engine>() {
     assert_eq!(bench.queue.output(id).unwrap(), None);
 }
 
-pub fn a_worker_that_was_reaped_has_lost_its_claims<E: Engine>() {
+pub fn a_reaped_worker_has_lost_its_claims<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     let claim = bench.claim_only();
@@ -329,7 +330,7 @@ pub fn a_worker_that_was_reaped_has_lost_its_claims<E: Engine>() {
     assert_eq!(bench.state(id), State::Queued);
 }
 
-pub fn a_lost_claim_does_not_touch_its_neighbours<E: Engine>() {
+pub fn a_lost_claim_does_not_affect_the_others_of_its_batch<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.queue.enqueue(vec![attempts(1); 3]).unwrap();
     let claims: Vec<_> = bench.claim(3).iter().map(|one| one.claim).collect();
@@ -368,14 +369,14 @@ pub fn output_is_kept_with_the_last_settle_only<E: Engine>() {
     assert_eq!(
         output(),
         None,
-        "an earlier attempt's output would pass for this one's"
+        "the output of an earlier attempt is not shown as this one's"
     );
     assert!(bench.queue.output(other).unwrap().is_some());
 }
 
 pub fn a_long_message_is_cut_between_characters<E: Engine>() {
     let bench = Bench::<E>::default();
-    // The first shifts the others, so that the place to cut at lies within one.
+    // The one-byte character in front puts the cut within a two-byte one.
     let message = format!("a{}", "ü".repeat(1 << 20));
     let id = bench.ended(attempts(1), Outcome::Panicked { message });
     let stored = bench.task(id).message.unwrap();
@@ -388,7 +389,7 @@ pub fn settling_nothing_does_nothing<E: Engine>() {
     assert_eq!(bench.queue.settle(Vec::new()).unwrap(), []);
 }
 
-pub fn what_waits_again_wakes_an_idle_worker<E: Engine>() {
+pub fn a_task_that_waits_again_wakes_an_idle_worker<E: Engine>() {
     let bench = Bench::<E>::default();
     let idle = bench.idle_worker();
     for _ in 0..4 {
@@ -407,7 +408,7 @@ pub fn what_waits_again_wakes_an_idle_worker<E: Engine>() {
     assert!(wakes(claims[3], Outcome::Snoozed { until }), "a time");
 }
 
-pub fn what_fails_together_is_not_tried_again_together<E: Engine>() {
+pub fn tasks_that_fail_together_are_retried_at_different_times<E: Engine>() {
     let bench = Bench::<E>::default();
     for _ in 0..4 {
         bench.add(NewTask::shell("task", "true").options(TaskOptions {
@@ -428,7 +429,7 @@ pub fn what_fails_together_is_not_tried_again_together<E: Engine>() {
     assert_eq!(times.len(), 4, "{times:?}");
 }
 
-pub fn whoever_waits_for_tasks_to_end_is_told<E: Engine>() {
+pub fn processes_that_wait_for_tasks_to_end_are_told<E: Engine>() {
     let bench = Bench::<E>::default();
     let listener = bench.another().coordination().listen(WorkerId(7)).unwrap();
     let told = || listener.wait(Duration::ZERO).unwrap();
@@ -447,7 +448,7 @@ pub fn whoever_waits_for_tasks_to_end_is_told<E: Engine>() {
         let success = settlement(claims[3], Outcome::Succeeded, None);
         bench.queue.settle_in(tx, &[success]).unwrap()
     });
-    assert!(!told(), "the caller says when it has committed");
+    assert!(!told(), "the caller notifies after its commit");
     wake.fire();
     assert!(told(), "in a transaction");
     bench.queue.cancel(&[ids[5]]).unwrap();

@@ -14,7 +14,7 @@ fn once(name: &str) -> NewTask {
     })
 }
 
-/// A task in each state that the core line knows, in the order of [`State::ALL`].
+/// A task in each state that the core schema has, in the order of [`State::ALL`].
 fn one_in_each<E: Engine>(bench: &Bench<E>) -> [(State, TaskId); 6] {
     let good = bench.ended(once("good"), Outcome::Succeeded);
     let bad = bench.ended(once("bad"), Outcome::TimedOut);

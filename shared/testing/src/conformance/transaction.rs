@@ -56,7 +56,7 @@ pub fn an_invalid_task_is_refused_in_a_transaction_too<E: Engine>() {
     assert_eq!(bench.queue.last_id().unwrap(), None);
 }
 
-pub fn a_settle_in_a_transaction_stands_or_falls_with_it<E: Engine>() {
+pub fn a_settle_commits_or_rolls_back_with_its_transaction<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     let claim = bench.claim_only();

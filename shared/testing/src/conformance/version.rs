@@ -14,7 +14,8 @@ use queue_core::runtime::{Observer, Stopper, Worker, WorkerEvent, WorkerOptions}
 use queue_core::state::State;
 use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
 
-/// Raises the version of a line and changes the schema, as the migration of a newer program does.
+/// Raises the version of a schema line and changes the schema, as the migration of a newer program
+/// does.
 fn migrate(connection: &Connection, line: &str, by: i64) {
     connection.execute_batch("SAVEPOINT migration").unwrap();
     let raise = "UPDATE queue_schema SET version = version + ?2 WHERE line = ?1";
@@ -30,9 +31,9 @@ fn lines(connection: &Connection) -> Vec<String> {
     lines.map(Result::unwrap).collect()
 }
 
-/// The schema's version was looked at only when the file was opened: a worker went on in a file that a
-/// newer program had migrated, and what it wrote there was of the old kind. Now every write looks.
-pub fn a_file_that_a_newer_program_migrated_takes_no_write<E: Engine>() {
+/// Only the open of a file checked the schema's version: a worker went on in a file that a newer
+/// program had migrated, and wrote rows of the old format. Now every write checks it.
+pub fn writes_to_a_file_that_a_newer_program_migrated_are_refused<E: Engine>() {
     let bench = Bench::<E>::default();
     let queue = &bench.queue;
     bench.shell("queued");
@@ -119,7 +120,7 @@ pub fn a_settle_that_waits_for_a_migration_is_refused_after_it<E: Engine>() {
     assert_eq!(bench.state(running.task), State::Running);
 }
 
-/// Writes what a newer program may have written into a task's row.
+/// Writes values into a task's row that a newer program may have written.
 fn write_newer(bench: &Bench<impl Engine>, id: TaskId, set: &str) {
     let other = Connection::open(bench.path()).unwrap();
     let update = format!("UPDATE queue_tasks SET {set} WHERE id = ?1");
@@ -134,8 +135,8 @@ fn expect_sound(bench: &Bench<impl Engine>) {
     }
 }
 
-/// One task with a field of a newer version in its options stopped every worker, since each met it
-/// first at its claim. Now it is set aside, and the others go on.
+/// One task with options of a newer version stopped every worker, since each met that task first at
+/// its claim. Now a claim sets it aside, and other tasks are claimed.
 pub fn a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on<E: Engine>() {
     let bench = Bench::<E>::default();
     let newer = [
@@ -176,7 +177,7 @@ pub fn a_task_that_a_newer_version_wrote_is_set_aside_and_the_others_go_on<E: En
     expect_sound(&bench);
 }
 
-pub fn what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it<E: Engine>() {
+pub fn a_task_set_aside_is_taken_back_by_a_worker_that_can_read_it<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("newer");
     write_newer(&bench, id, NEWER_OPTIONS);
@@ -193,12 +194,13 @@ pub fn what_was_set_aside_is_taken_back_by_a_worker_that_can_read_it<E: Engine>(
     expect_sound(&bench);
 }
 
-/// A task that an older worker had set aside waited for the start of a newer one, while one ran.
-pub fn what_was_set_aside_is_taken_back_by_a_worker_that_runs_already<E: Engine>() {
+/// A task set aside by an older worker waited until a newer worker started, even if one was
+/// running.
+pub fn a_task_set_aside_is_taken_back_by_a_worker_that_runs_already<E: Engine>() {
     let bench = Bench::<E>::default();
     let handlers = Handlers::new().register("resize", |_| Ok(Answer::Succeeded));
     let options = WorkerOptions::handlers(std::num::NonZeroU32::MIN, handlers);
-    // The worker waits, so that its clock has to go.
+    // The worker sleeps, so its clock must run.
     let random = Arc::new(SystemRandom::seeded(1));
     let queue = E::open(&bench.path(), Arc::new(SystemClock), random).unwrap();
     let worker = Worker::new(Arc::new(queue), options).unwrap();
@@ -210,7 +212,7 @@ pub fn what_was_set_aside_is_taken_back_by_a_worker_that_runs_already<E: Engine>
     };
     assert!(bench.queue.claim(&request).unwrap().tasks.is_empty());
     assert!(bench.task(id).set_aside.is_some());
-    // What the running worker reads, an older one could not.
+    // The running worker can read this; the older one could not.
     write_newer(&bench, id, "options = NULL");
     let stopper = worker.stopper();
     std::thread::scope(|scope| {
@@ -220,7 +222,7 @@ pub fn what_was_set_aside_is_taken_back_by_a_worker_that_runs_already<E: Engine>
     expect_sound(&bench);
 }
 
-/// Stops a worker once a task has ended.
+/// Stops a worker at the end of a task.
 struct StopsAtEnd(Stopper);
 
 impl Observer for StopsAtEnd {
@@ -231,7 +233,7 @@ impl Observer for StopsAtEnd {
     }
 }
 
-pub fn many_tasks_of_a_newer_version_hold_nobody_up<E: Engine>() {
+pub fn many_tasks_of_a_newer_version_do_not_hold_up_the_others<E: Engine>() {
     let bench = Bench::<E>::default();
     let many = (0..2_500).map(|_| NewTask::shell("newer", "true"));
     bench.queue.enqueue(many.collect()).unwrap();
@@ -258,7 +260,7 @@ pub fn many_tasks_of_a_newer_version_hold_nobody_up<E: Engine>() {
     assert_eq!(claims, 3);
 }
 
-pub fn a_running_task_of_a_newer_version_is_judged_by_what_is_known<E: Engine>() {
+pub fn a_running_task_of_a_newer_version_is_settled_by_the_fields_this_one_knows<E: Engine>() {
     let bench = Bench::<E>::default();
     let (settled, reaped) = (bench.shell("settled"), bench.shell("reaped"));
     let claims = bench.claim(2);

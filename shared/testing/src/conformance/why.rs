@@ -1,4 +1,4 @@
-//! Why: what a task waits for.
+//! Why: the reasons a task waits.
 
 use super::{Bench, Engine};
 use queue_core::options::TaskOptions;
@@ -13,7 +13,7 @@ fn once(name: &str) -> NewTask {
     })
 }
 
-pub fn a_waiting_task_says_what_it_waits_for<E: Engine>() {
+pub fn why_names_the_reason_a_task_waits<E: Engine>() {
     let bench = Bench::<E>::default();
     let run_at = bench.later(1_000);
     let delayed = bench.add(once("delayed").run_at(run_at));

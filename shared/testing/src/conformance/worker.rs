@@ -70,7 +70,7 @@ pub fn registered_workers_are_listed_as_they_are<E: Engine>() {
     assert_eq!(bench.queue.workers().unwrap(), [info(OTHER)]);
 }
 
-/// Threads of a worker that had ended kept its file open beyond the last drop.
+/// Threads of an ended worker kept its file open beyond the drop of the last handle.
 pub fn a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped<E: Engine>() {
     let slots = std::num::NonZeroU32::new(3).unwrap();
     for round in 0..40 {
@@ -85,7 +85,7 @@ pub fn a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped<E: Engine>() 
         let options = WorkerOptions {
             drain: true,
             commands: true,
-            // Where a temporary folder lies is not what this is about.
+            // The trust in a temporary folder is not under test here.
             trust_file: true,
             ..WorkerOptions::handlers(slots, handlers)
         };
@@ -102,7 +102,7 @@ pub fn a_queue_whose_worker_has_ended_is_closed_when_it_is_dropped<E: Engine>() 
     }
 }
 
-pub fn a_worker_with_claims_is_not_forgotten<E: Engine>() {
+pub fn a_worker_with_claims_stays_registered<E: Engine>() {
     let bench = Bench::<E>::default();
     bench.queue.register(&info(WORKER)).unwrap();
     bench.shell("task");
@@ -163,7 +163,7 @@ pub fn reap_queues_the_tasks_of_a_dead_worker_again<E: Engine>() {
     assert!(bench.task(claims[0].task).token > claims[0].token);
 }
 
-pub fn a_crash_leaves_no_trace_of_how_an_earlier_attempt_ended<E: Engine>() {
+pub fn a_crash_clears_the_end_of_the_earlier_attempt<E: Engine>() {
     let bench = Bench::<E>::default();
     let options = TaskOptions {
         max_attempts: 9,
@@ -198,7 +198,7 @@ pub fn reap_leaves_other_workers_alone<E: Engine>() {
     assert_eq!(bench.queue.workers().unwrap(), []);
 }
 
-pub fn a_task_that_kills_its_workers_fails_when_its_crashes_are_spent<E: Engine>() {
+pub fn a_task_that_kills_its_workers_fails_once_its_crashes_are_spent<E: Engine>() {
     let bench = Bench::<E>::default();
     let options = TaskOptions {
         max_crashes: 2,
@@ -234,7 +234,7 @@ pub fn crashes_do_not_spend_attempts_nor_attempts_crashes<E: Engine>() {
     assert_eq!((task.state, task.attempt), (State::Failed, 3));
 }
 
-pub fn reap_ends_what_was_to_be_cancelled<E: Engine>() {
+pub fn reap_cancels_tasks_with_a_cancel_request<E: Engine>() {
     let bench = Bench::<E>::default();
     let id = bench.shell("task");
     bench.claim_only();
@@ -244,7 +244,7 @@ pub fn reap_ends_what_was_to_be_cancelled<E: Engine>() {
     assert_eq!(bench.claim(1), []);
 }
 
-pub fn a_heartbeat_tells_of_each_claim_how_it_stands<E: Engine>() {
+pub fn a_heartbeat_gives_the_state_of_each_claim<E: Engine>() {
     let bench = Bench::<E>::default();
     bench
         .queue

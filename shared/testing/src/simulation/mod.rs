@@ -257,7 +257,7 @@ impl std::ops::AddAssign for Counts {
 /// Runs one seed over a new file. `make` opens the engine on it, once per handle.
 ///
 /// # Panics
-/// When the file cannot be created or opened at all.
+/// If the file cannot be created or opened at all.
 pub fn run<Q: Queue>(
     seed: u64,
     config: &Config,
@@ -303,7 +303,7 @@ impl<'a, Q: Queue> Setup<'a, Q> {
     /// Runs it, as [`run`] does.
     ///
     /// # Panics
-    /// When the file cannot be created or opened at all.
+    /// If the file cannot be created or opened at all.
     pub fn run(self, platform: &impl Platform<Q>) -> Report {
         chaos::Simulation::new(self, platform).run()
     }

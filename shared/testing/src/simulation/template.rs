@@ -13,7 +13,7 @@ impl Template {
     /// Reads the file that `make` creates.
     ///
     /// # Panics
-    /// When it cannot be created.
+    /// If it cannot be created.
     pub fn new<T>(make: impl FnOnce(&Path) -> queue_core::Result<T>) -> Self {
         let folder = folder();
         let path = folder.path().join("q.db");

@@ -84,9 +84,11 @@ impl Field {
             .parse()
             .ok()
             .filter(|id| is_number(&digits) && *id >= 1);
-        let tasks = id.map(|id| DependentTasks::Task(TaskId(id))).ok_or_else(|| {
-            format!("before: it is the id of a waiting task or `{OF_SPAWNER}`, not {shown}")
-        })?;
+        let tasks = id
+            .map(|id| DependentTasks::Task(TaskId(id)))
+            .ok_or_else(|| {
+                format!("before: it is the id of a waiting task or `{OF_SPAWNER}`, not {shown}")
+            })?;
         Ok(Dependent { tasks, condition })
     }
 }

@@ -252,7 +252,7 @@ impl<E: Engine> Pair<E> {
             if !matches!(entry.state, State::Failed | State::Cancelled) {
                 return Change::Refused(entry.state_at(now));
             }
-            // The number of an attempt that was lost is not given out again.
+            // The number of a lost attempt is not given out again.
             let attempt = entry.attempt + u32::from(entry.lost);
             *entry = Entry {
                 state: State::Queued,
@@ -284,7 +284,7 @@ impl<E: Engine> Pair<E> {
         assert_eq!(self.promoted(answer, ids), expected);
     }
 
-    /// An answer in which tasks that came due count as queued.
+    /// An answer in which due tasks count as queued.
     fn promoted(&self, answer: Vec<Change>, ids: &[TaskId]) -> Vec<Change> {
         let due = |id: &TaskId| {
             let entry = self.tasks.get(&id.0);
