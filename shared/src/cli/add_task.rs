@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::option_values::{at, exit_code, folder, millis, priority, set_backoff, shell, variable};
+use super::printer::note;
 use super::program::Context;
-use super::screen::note;
-use super::values::{at, exit_code, folder, millis, priority, set_backoff, shell, variable};
 use super::{Failure, duration, number, select, tasks};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Shown to people; 1 to 200 bytes
+    /// Its name, shown to people; 1 to 200 bytes
     #[arg(required_unless_present = "stdin")]
     name: Option<String>,
 
@@ -85,7 +85,7 @@ pub struct Arguments {
     )]
     delay: Option<Duration>,
 
-    /// Start it then: 2026-12-24T18:00:00Z, '2026-12-24 18:00', 18:00 or @UNIX-SECONDS
+    /// Start it at this time: 2026-12-24T18:00:00Z, '2026-12-24 18:00', 18:00 or @UNIX-SECONDS
     #[arg(long, value_name = "TIME", conflicts_with = "positional_delay")]
     at: Option<String>,
 
@@ -149,7 +149,7 @@ const EXAMPLES: &str = "Examples:
   for f in ./*.wav; do <PROGRAM> add-task \"$f\" -- flac \"$f\"; done
   seq 100 | sed 's|.*|./simulate --seed &|' | <PROGRAM> add-task simulate --stdin";
 
-/// What to print instead of a sentence.
+/// Output in place of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Print {
     /// The id, nothing else.
@@ -160,15 +160,15 @@ enum Print {
 struct View {
     id: i64,
     existed: bool,
-    /// Where a task stands that was there already.
+    /// State of a task that existed before.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
 }
 
-/// Enqueues what the arguments and `extra` say, and reports it with `verb` (`Added`).
+/// Enqueues the tasks of the arguments and `extra`, and reports them with `verb` (`Added`).
 ///
 /// # Errors
-/// Usage failures, in which nothing is enqueued; else as the engine.
+/// Usage failures, which enqueue nothing, and the errors of the engine.
 pub fn run<Q: Queue, X: Extra<Q>>(
     context: &Context<Q>,
     arguments: Arguments,
@@ -215,11 +215,11 @@ pub fn run<Q: Queue, X: Extra<Q>>(
     Ok(())
 }
 
-/// Says what became of several tasks.
+/// Reports several enqueued tasks.
 ///
 /// # Errors
 /// [`Failure::Output`].
-pub fn tell<Q: Queue>(
+pub fn report_enqueued<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     enqueued: &[Enqueued],
@@ -253,7 +253,7 @@ fn single(arguments: Arguments, now: Timestamp) -> Result<NewTask, Failure> {
     Ok(task)
 }
 
-/// A task with everything the arguments say but its work.
+/// A task with all the arguments say, except for its work.
 fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
     if let Some(name) = &arguments.name {
         check_name("a task's name", name)?;
@@ -311,7 +311,8 @@ impl Destinations {
     }
 }
 
-/// How a task has ended that was kept because of its key, and what runs it again.
+/// Clause about the end of a task that was kept because of its key, with the command that retries
+/// it.
 fn kept<Q: Queue>(context: &Context<Q>, id: TaskId, state: Option<State>) -> String {
     match state.filter(|state| state.is_terminal()) {
         None => String::new(),
@@ -331,7 +332,7 @@ fn report<Q: Queue>(
     print: Option<Print>,
     verb: &str,
 ) -> Result<(), Failure> {
-    // What is committed is told, also where this cannot be read.
+    // The tasks are committed, so they are reported even if they cannot be read now.
     let state = |id| queue.get(id).ok().flatten().map(|task| task.state);
     let view = |one: &Enqueued| View {
         id: one.id.0,
@@ -342,11 +343,11 @@ fn report<Q: Queue>(
             .flatten()
             .map(State::as_str),
     };
-    let screen = context.screen.of_done();
-    if screen.is_json() {
+    let printer = context.printer.of_done();
+    if printer.is_json() {
         return match enqueued {
-            [one] if !bulk => screen.json(&view(one)),
-            many => screen.json(&many.iter().map(view).collect::<Vec<_>>()),
+            [one] if !bulk => printer.json(&view(one)),
+            many => printer.json(&many.iter().map(view).collect::<Vec<_>>()),
         };
     }
     if print == Some(Print::Id) {
@@ -354,7 +355,7 @@ fn report<Q: Queue>(
         for one in enqueued {
             let _ = writeln!(lines, "{}", one.id);
         }
-        screen.raw(lines.as_bytes())?;
+        printer.raw(lines.as_bytes())?;
         for id in enqueued.iter().filter(|one| one.existed).map(|one| one.id) {
             let standing = kept(context, id, state(id));
             if !standing.is_empty() {
@@ -381,10 +382,11 @@ fn report<Q: Queue>(
         let standing = kept(context, id, state(id));
         let _ = writeln!(lines, "Kept task {id}: it has the same key{standing}");
     }
-    screen.raw(lines.as_bytes())
+    printer.raw(lines.as_bytes())
 }
 
-/// Says on standard error if no living worker serves that queue and handler ('' is a command).
+/// Prints a note on standard error if no living worker serves that queue and handler ('' is a
+/// command).
 ///
 /// # Errors
 /// When the workers cannot be read.

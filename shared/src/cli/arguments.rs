@@ -9,11 +9,11 @@ use super::{
 };
 use crate::queue::Queue;
 
-/// What both programs do in the same way.
+/// A verb that is the same in both programs.
 #[derive(Debug, Subcommand)]
 #[expect(
     missing_docs,
-    reason = "clap shows what stands here in place of what stands at each verb's arguments"
+    reason = "clap would show docs here in place of the docs of each verb's arguments"
 )]
 pub enum Verb {
     Run(run::Arguments),
@@ -41,17 +41,17 @@ pub enum Verb {
 }
 
 impl Default for Verb {
-    /// The bare command shows how things stand.
+    /// `status`, which the command without a verb runs.
     fn default() -> Self {
         Self::Status(status::Arguments {})
     }
 }
 
 impl Verb {
-    /// Does it.
+    /// Runs the verb.
     ///
     /// # Errors
-    /// Whatever ends the verb, with its exit code.
+    /// The failure that ends the verb, with its exit code.
     pub fn run<Q: Queue>(self, context: &Context<Q>) -> Result<(), Failure> {
         match self {
             Self::Run(arguments) => run::run(context, &arguments),
@@ -75,7 +75,7 @@ impl Verb {
             Self::Restore(arguments) => restore::run(context, &arguments),
             Self::Salvage(arguments) => salvage::run(context, &arguments),
             Self::Completions(arguments) => {
-                completions::run(context.screen, &arguments, (context.program.command)())
+                completions::run(context.printer, &arguments, (context.program.command)())
             }
         }
     }

@@ -37,5 +37,5 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let file = arguments.file.to_string_lossy();
     let sentence = format!("Backed up to {} ({bytes} bytes)", escape::line(&file));
     let view = View { file: &file, bytes };
-    context.screen.of_done().say(&sentence, &view)
+    context.printer.of_done().say(&sentence, &view)
 }

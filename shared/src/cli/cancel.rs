@@ -1,7 +1,7 @@
 //! `cancel`: cancels tasks.
 
 use super::Failure;
-use super::change_selected::{self, Verb};
+use super::change_selected::{self, ChangeVerb};
 use super::program::Context;
 use super::select::{self, Selector};
 use crate::queue::Queue;
@@ -13,12 +13,12 @@ use crate::state::State;
 /// first by SIGTERM, ten seconds later by SIGKILL. A task that has ended cannot be cancelled.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }
 
-const VERB: Verb = Verb {
+const VERB: ChangeVerb = ChangeVerb {
     done: "Cancelled",
     refused: "cancelled",
     states: &[

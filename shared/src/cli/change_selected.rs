@@ -1,15 +1,15 @@
-//! What `cancel`, `retry` and `reprioritize` share: selected tasks are changed in steps, between
-//! which others may write, and what became of each is told.
+//! The common part of `cancel`, `retry` and `reprioritize`: changes selected tasks in steps,
+//! between which other processes can write, and reports the result of each.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::interrupt::Interrupt;
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
 use super::select::{self, Filter, Selector};
-use super::{Failure, escape, skipped, tasks};
+use super::{Failure, escape, skip_cause, tasks};
 use crate::claim::WorkerId;
 use crate::error::{Error, Result};
 use crate::queue::{Change, Queue, STEP, WorkerInfo};
@@ -17,33 +17,33 @@ use crate::state::State;
 use crate::task::TaskId;
 
 /// A verb that changes tasks.
-pub(super) struct Verb {
-    /// What was done, at the beginning of a sentence: `Cancelled`.
+pub(super) struct ChangeVerb {
+    /// Past participle at the beginning of a sentence: `Cancelled`.
     pub(super) done: &'static str,
-    /// What cannot be done: `cancelled`.
+    /// The same after `cannot be`: `cancelled`.
     pub(super) refused: &'static str,
-    /// The states in which it applies; what a range or `all` holds beside them is passed over.
+    /// States in which it applies; tasks of a range or of `all` in other states are left out.
     pub(super) states: &'static [State],
-    /// The state it leads to, if a task that is in it already is not refused.
+    /// State it leads to, if a task that is already in it is not refused.
     pub(super) already: Option<State>,
 }
 
-/// Tasks that are named at most where they were re-opened with others.
+/// Most re-opened tasks that a report names one by one.
 const NAMED_AT_MOST: usize = 5;
 
-/// What became of the selected tasks.
+/// Changes made to the selected tasks.
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct ChangeReport {
     pub(super) changes: Vec<(TaskId, Change)>,
-    /// Those that were re-opened with them.
+    /// Tasks that were re-opened with them.
     pub(super) also: Vec<(TaskId, Change)>,
-    /// How many of all have been looked at, and how many there are.
+    /// Number of tasks processed so far, of `total`.
     pub(super) looked_at: usize,
     pub(super) total: usize,
 }
 
-impl Verb {
-    /// The states in which it is refused.
+impl ChangeVerb {
+    /// States in which it is refused.
     fn refusing(&self) -> Vec<State> {
         let mut states = State::ALL.to_vec();
         states.retain(|state| !self.states.contains(state) && self.already != Some(*state));
@@ -80,8 +80,8 @@ impl View {
     }
 }
 
-/// Changes the selected tasks and reports. The newest come first: what waits for others is changed
-/// before those, so that no end is carried down to very many at once.
+/// Changes the selected tasks and reports. The newest come first, so that dependents change before
+/// the tasks they wait for, and no single change ends very many dependents at once.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a task that does not exist, [`Failure::Tasks`] if one named by itself
@@ -89,7 +89,7 @@ impl View {
 pub(super) fn run<Q: Queue>(
     context: &Context<Q>,
     selectors: &[Selector],
-    verb: &Verb,
+    verb: &ChangeVerb,
     change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
 ) -> Result<(), Failure> {
     let filter = Filter::states(verb.states);
@@ -111,7 +111,7 @@ pub(super) fn run<Q: Queue>(
     )
 }
 
-/// Selects tasks, has them changed as long as no signal says otherwise, and reports.
+/// Selects tasks, has `change` change them until a signal stops it, and reports.
 ///
 /// # Errors
 /// As [`run`].
@@ -119,8 +119,8 @@ pub(super) fn run_with<Q: Queue>(
     context: &Context<Q>,
     selectors: &[Selector],
     filter: &Filter,
-    verb: &Verb,
-    change: impl Fn(&Q, &[TaskId], &mut Made, &dyn Fn() -> bool) -> Result<()>,
+    verb: &ChangeVerb,
+    change: impl Fn(&Q, &[TaskId], &mut ChangeReport, &dyn Fn() -> bool) -> Result<()>,
 ) -> Result<(), Failure> {
     let queue = context.open(Access::Write)?;
     let interrupt = Interrupt::listen()?;
@@ -136,15 +136,15 @@ pub(super) fn run_with<Q: Queue>(
     });
     ids.sort_unstable();
     ids.dedup();
-    let mut made = Made::default();
+    let mut made = ChangeReport::default();
     let changed = change(&queue, &ids, &mut made, &|| !interrupt.is_asked());
     made.changes.sort_unstable_by_key(|(id, _)| *id);
     made.also.sort_unstable_by_key(|(id, _)| *id);
     if (changed.is_ok() && visited.is_ok()) || !made.changes.is_empty() {
         report(context, &queue, &made, verb)?;
-        let nothing = made.total == 0 && !context.screen.is_json();
-        tell_left(&left, nothing, verb);
-        context.note_after_change(tell_unheeded(context, &queue, &made.changes));
+        let nothing = made.total == 0 && !context.printer.is_json();
+        note_unchanged(&left, nothing, verb);
+        context.note_after_change(note_unheeded(context, &queue, &made.changes));
     }
     if made.looked_at < made.total && (changed.is_ok() || made.looked_at > 0) {
         note(&format!(
@@ -162,15 +162,15 @@ pub(super) fn run_with<Q: Queue>(
 fn report<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
-    made: &Made,
-    verb: &Verb,
+    made: &ChangeReport,
+    verb: &ChangeVerb,
 ) -> Result<(), Failure> {
     let changes = &made.changes;
-    if context.screen.is_json() {
+    if context.printer.is_json() {
         let view = |downstream| move |(id, change): &(_, _)| View::new(*id, *change, downstream);
         let views = changes.iter().map(view(false));
         let views: Vec<View> = views.chain(made.also.iter().map(view(true))).collect();
-        return context.screen.of_done().json(&views);
+        return context.printer.of_done().json(&views);
     }
     let ids = |wanted: fn(&Change) -> bool| -> Vec<TaskId> {
         let mut ids: Vec<TaskId> = changes
@@ -199,10 +199,10 @@ fn report<Q: Queue>(
     }
     text += &already(changes);
     text += &re_opened_with(queue, made)?;
-    context.screen.of_done().raw(text.as_bytes())
+    context.printer.of_done().raw(text.as_bytes())
 }
 
-/// Lines about tasks that were in the state wanted, or asked to stop, before.
+/// Lines about tasks that were already in the wanted state or asked to stop.
 fn already(changes: &[(TaskId, Change)]) -> String {
     let (mut there, mut asked) = (Vec::new(), Vec::new());
     let mut standing = String::new();
@@ -228,8 +228,8 @@ fn already(changes: &[(TaskId, Change)]) -> String {
     line(&there, &standing) + &line(&asked, "was asked to stop")
 }
 
-/// A line about what was re-opened with the tasks that were asked for.
-fn re_opened_with<Q: Queue>(queue: &Q, made: &Made) -> Result<String> {
+/// A line about the tasks that were re-opened with the selected ones.
+fn re_opened_with<Q: Queue>(queue: &Q, made: &ChangeReport) -> Result<String> {
     let them = if made.changes.len() == 1 {
         "it"
     } else {
@@ -258,9 +258,9 @@ fn re_opened_with<Q: Queue>(queue: &Q, made: &Made) -> Result<String> {
     ))
 }
 
-/// Says which of the tasks that were asked to stop have no worker alive to heed it, and what ends
-/// them instead.
-fn tell_unheeded<Q: Queue>(
+/// Prints a note about each task that was asked to stop and has no living worker to stop it, with
+/// the command that ends it.
+fn note_unheeded<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     changes: &[(TaskId, Change)],
@@ -285,11 +285,12 @@ fn tell_unheeded<Q: Queue>(
         };
         let reason = if is_in(&known, worker) {
             let cure = context.how_to_recover(queue, &task.queue)?;
-            format!("has a dead worker, which does not heed that; {cure}")
+            format!("has a dead worker, which cannot stop it; {cure}")
         } else {
             let repair = context.command("doctor --repair --unregistered");
             format!(
-                "has no registered worker; if no program runs that took it, {repair} returns it"
+                "has no registered worker; if the program that took it no longer runs, {repair} \
+                 returns it"
             )
         };
         unheeded.entry(reason).or_default().push(id);
@@ -305,8 +306,9 @@ fn tell_unheeded<Q: Queue>(
     Ok(())
 }
 
-/// Says what ranges hold that cannot be changed, or, if `nothing` was, that nothing can.
-fn tell_left(left: &[(TaskId, State)], nothing: bool, verb: &Verb) {
+/// Prints a note about tasks of ranges that cannot be changed, or that no task can be, if `nothing`
+/// was.
+fn note_unchanged(left: &[(TaskId, State)], nothing: bool, verb: &ChangeVerb) {
     let refused = verb.refused;
     match left {
         [] if nothing => note(&format!("no task can be {refused}")),
@@ -332,12 +334,12 @@ fn tell_left(left: &[(TaskId, State)], nothing: bool, verb: &Verb) {
     }
 }
 
-/// The failure that the least fortunate of the changes makes of it all.
+/// Fails if a task was not found or refused the change.
 fn judge<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     changes: &[(TaskId, Change)],
-    verb: &Verb,
+    verb: &ChangeVerb,
 ) -> Result<(), Failure> {
     let mut refusals = Vec::new();
     for (id, change) in changes {
@@ -360,16 +362,16 @@ fn judge<Q: Queue>(
             verb.refused
         ),
         [(id, state), ..] => format!(
-            "{} cannot be {}; task {id}, for one, {}",
+            "{} cannot be {}; for example, task {id} {}",
             tasks::count(refusals.len() as u64),
             verb.refused,
             state.standing()
         ),
     };
-    // Only a retry is for skipped tasks.
+    // Only `retry` applies to skipped tasks.
     let skipped = refusals.iter().find(|(_, state)| *state == State::Skipped);
     let advice = match skipped.filter(|(_, state)| verb.states.contains(state)) {
-        Some((id, _)) => skipped::advice(context, queue, *id)?,
+        Some((id, _)) => skip_cause::advice(context, queue, *id)?,
         None => None,
     };
     let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum as _};
 
 use super::possible_values;
-use super::screen::Format;
+use super::printer::Format;
 use crate::sqlite::Durability;
 
 /// Options of every verb, before or after it.
@@ -34,8 +34,8 @@ pub struct Common {
     )]
     pub(crate) output: Option<Format>,
 
-    /// What an acknowledged change survives: `fast`, the crash of any process; `full`, a power
-    /// cut too
+    /// Durability of acknowledged changes: with `fast` they survive the crash of any process, with
+    /// `full` a power cut too
     #[arg(
         long,
         global = true,
@@ -55,8 +55,8 @@ fn durability(word: &str) -> Result<Durability, String> {
     }
 }
 
-/// The form asked for by `-o`, `--output` or the environment, read before the arguments are
-/// parsed: what is wrong with them is to be reported in that form too.
+/// The form that `-o`, `--output` or the environment asks for, read before the arguments are
+/// parsed, so that errors in them are reported in that form too.
 pub(crate) fn format_of(arguments: &[OsString], environment: Option<&str>) -> Format {
     let word = |text: &str| Format::from_str(text, false).ok();
     let mut format = environment.and_then(word);

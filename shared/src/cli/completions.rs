@@ -3,7 +3,7 @@
 use clap::builder::PossibleValue;
 use clap_complete::Shell;
 
-use super::screen::Screen;
+use super::printer::Printer;
 use super::{Failure, program};
 
 /// Print a completion script for a shell
@@ -24,7 +24,7 @@ pub struct Arguments {
 
 /// Prints the script for `command`.
 pub(crate) fn run(
-    screen: Screen,
+    printer: Printer,
     arguments: &Arguments,
     command: clap::Command,
 ) -> Result<(), Failure> {
@@ -37,10 +37,10 @@ pub(crate) fn run(
     } else {
         generated(shell, command, None)
     };
-    screen.raw(program::named(&name, &script).as_bytes())
+    printer.raw(program::named(&name, &script).as_bytes())
 }
 
-/// The script clap makes, for a program of its own or of another name.
+/// The script that clap generates, for this program or under another name.
 fn generated(shell: Shell, mut command: clap::Command, name: Option<&str>) -> String {
     let name = name.unwrap_or(command.get_name()).to_owned();
     let mut script = Vec::new();
@@ -48,9 +48,9 @@ fn generated(shell: Shell, mut command: clap::Command, name: Option<&str>) -> St
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// clap derives the labels of one `case` from the program's name in two ways that differ once there
-/// is a hyphen in it, so that nothing follows a verb. The script is made for a name without, and is
-/// then registered for the real one.
+/// The script for bash. clap derives the labels of one `case` from the program's name in two ways,
+/// which differ if the name has a hyphen; then nothing is completed after a verb. The script is
+/// therefore generated for a name without hyphens and registered for the real one.
 fn bash(command: clap::Command) -> String {
     let name = command.get_name().to_owned();
     let unhyphenated = name.replace('-', "__");
@@ -62,16 +62,17 @@ fn bash(command: clap::Command) -> String {
         .replace("    prev=\"$3\"\n", PREVIOUS_WORD)
 }
 
-/// bash splits `--output=json` into three words, of which the second is no option.
+/// Code that finds the option before a value: bash splits `--output=json` into three words, of
+/// which the second is `=`.
 const PREVIOUS_WORD: &str = r#"    prev="$3"
     if [[ "${prev}" == "=" ]]; then
         prev="${COMP_WORDS[COMP_CWORD-2]}"
     fi
 "#;
 
-/// clap counts `help` among the words that may follow `help`, and takes the first for the second. An
-/// option before the verb whose value is missing is an error to it, so that no value was offered. The
-/// values of what is no option it leaves out.
+/// The script for fish. It corrects three things of the script that clap generates: `help` is
+/// offered after `help`; an option without its value before the verb is an error, so that no value
+/// is offered; the values of positional arguments are missing.
 fn fish(command: clap::Command) -> String {
     let values = values(&command);
     let is_of_help = |line: &str| line.contains("_using_subcommand help; and not ");
@@ -84,7 +85,7 @@ fn fish(command: clap::Command) -> String {
     lines.chain(values).collect()
 }
 
-/// Lines that offer the values of arguments that are no options.
+/// Lines that offer the values of positional arguments.
 fn values(command: &clap::Command) -> Vec<String> {
     let program = command.get_name();
     let function = program.replace('-', "_");

@@ -1,4 +1,4 @@
-//! `doctor`: what stands between the program and its file, and what is stuck in it.
+//! `doctor`: looks for problems of the database, its file system and its tasks.
 
 mod dead;
 mod repair;
@@ -20,7 +20,7 @@ use crate::remedy::Remedy;
 use crate::state::State;
 use crate::task::TaskId;
 
-/// Look for what is wrong with the database, its file system and its tasks
+/// Look for problems of the database, its file system and its tasks
 ///
 /// Without --repair it changes nothing and says what a repair would do. The exit code is 5 if a
 /// problem is left.
@@ -46,7 +46,7 @@ struct View<'a> {
 
 const COLUMNS: [Column; 3] = [left("CHECK"), left("FOUND"), left("PROBLEM")];
 
-/// Running tasks looked at for one that no worker runs.
+/// Most running tasks that are checked for a living worker.
 const MOST_RUNNING: usize = 100_000;
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
@@ -74,12 +74,12 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         complete(context, finding);
     }
     let problems = findings.iter().filter(|one| one.problem.is_some()).count();
-    let screen = if arguments.repair {
-        context.screen.of_done()
+    let printer = if arguments.repair {
+        context.printer.of_done()
     } else {
-        context.screen
+        context.printer
     };
-    if screen.is_json() {
+    if printer.is_json() {
         let views: Vec<View<'_>> = findings
             .iter()
             .map(|finding| View {
@@ -88,14 +88,14 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
                 problem: finding.problem.as_deref(),
             })
             .collect();
-        screen.json(&views)?;
+        printer.json(&views)?;
     } else {
         let mut table = Table::new(&COLUMNS);
         for finding in &findings {
             let problem = finding.problem.as_deref().unwrap_or_default();
             table.row([&finding.what, &finding.value, problem]);
         }
-        screen.table(&table)?;
+        printer.table(&table)?;
     }
     if problems == 0 {
         return Ok(());
@@ -111,7 +111,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }))
 }
 
-/// Says the commands that help as a part of the problem.
+/// Adds the commands that help to the text of the problem.
 fn complete<Q: Queue>(context: &Context<Q>, finding: &mut Finding) {
     if let (Some(problem), Some(remedy)) = (&mut finding.problem, finding.remedy) {
         let clause = remedy.clause(&|verb| context.command(verb));
@@ -120,7 +120,7 @@ fn complete<Q: Queue>(context: &Context<Q>, finding: &mut Finding) {
     }
 }
 
-/// What `verify` finds broken, and what helps.
+/// Findings of `verify`, with the commands that help.
 fn invariants<Q: Queue>(queue: &Q) -> Result<Vec<Finding>> {
     let invariants = queue.verify()?;
     let broken = invariants.iter().filter(|one| !one.holds());
@@ -142,7 +142,7 @@ fn invariants<Q: Queue>(queue: &Q) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Whether every registered worker lives, and every running task has a living one.
+/// Checks that every registered worker is alive and every running task has a living worker.
 fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
     let running = queue.list(&ListQuery {
         states: vec![State::Running],
@@ -176,8 +176,12 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
         Finding {
             what: "workers".to_owned(),
             value: format!("{} alive, {dead} dead", living.len()),
-            problem: (dead > 0 && living.is_empty())
-                .then(|| format!("nobody cleans up after the dead; {start} or {repair} does")),
+            problem: (dead > 0 && living.is_empty()).then(|| {
+                format!(
+                    "no worker returns the tasks of the dead ones; {start} or \
+                                  {repair} does"
+                )
+            }),
             remedy: None,
         },
         Finding {
@@ -186,7 +190,7 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
             problem: (!stuck.is_empty()).then(|| {
                 let number = tasks::count(stuck.len() as u64);
                 let ids = select::show(&stuck[..stuck.len().min(20)]);
-                format!("{number} ({ids}) wait to be returned; {start} or {repair} does it")
+                format!("{number} ({ids}) of dead workers; {start} or {repair} returns them")
             }),
             remedy: None,
         },
@@ -196,8 +200,8 @@ fn workers<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
                 0 => "none".to_owned(),
                 _ if leased => format!("{} under leases", foreign.len()),
                 number => format!(
-                    "{number} by programs that are no workers ({}); if these are dead, {} returns \
-                     them",
+                    "{number} by programs that are not workers ({}); if these are dead, {} \
+                     returns them",
                     select::show(&foreign[..number.min(20)]),
                     context.command("doctor --repair --unregistered")
                 ),
@@ -226,8 +230,8 @@ fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
     Ok(vec![ok("paused queues", value)])
 }
 
-/// Whether the clock was set back since the newest task was added. That is followed, so it is no
-/// problem, but it explains times that lie ahead.
+/// Reports whether the clock was set back since the newest task was added. The programs follow the
+/// new time, so it is no problem, but it explains times that lie ahead.
 fn clock<Q: Queue>(queue: &Q) -> Result<Finding> {
     let newest = match queue.last_id()? {
         Some(id) => queue.get(id)?,

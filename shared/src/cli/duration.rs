@@ -17,7 +17,7 @@ const UNITS: [(&str, u64); 6] = [
 
 const EXAMPLES: &str = "write seconds (90, 1.5) or units (500ms, 1h30m, 2d, 1w)";
 
-/// Reads a duration. A bare number means seconds; what is below a millisecond is rounded up.
+/// Reads a duration. A bare number means seconds; fractions of a millisecond are rounded up.
 ///
 /// # Errors
 /// A sentence that says what is wrong and how to write it.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_below_a_millisecond_is_rounded_up() {
+    fn fractions_of_a_millisecond_are_rounded_up() {
         assert_eq!(millis("0.0001"), 1);
         assert_eq!(millis("0.0000000000000000000000001w"), 1);
         assert_eq!(millis("1.0000"), 1000);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_duration_is_refused_with_a_sentence() {
+    fn text_that_is_not_a_duration_is_refused_with_a_sentence() {
         for text in [
             "", " ", "-1", "-1h", "NaN", "nan", "inf", "infinity", "1e3", "1x", "h", "1h1h",
             "30m1h", "1 2", "1.2.3", ".", "0x10", "1h-2m", "١", "+1", "1h30", "200y",

@@ -1,10 +1,10 @@
-//! Text of others made safe to show: what a terminal would obey, or what would make a line read
-//! differently from what it says, is shown as an escape sequence instead.
+//! Makes text from tasks safe to show: control characters, and characters that change how a line
+//! reads, are shown as escape sequences.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Text for a table cell or a message: one line, nothing a terminal obeys.
+/// Text for a table cell or a message: one line without control characters.
 pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, is_unsafe)
 }
@@ -47,7 +47,7 @@ fn escape(text: &str, is_unsafe: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// How an unsafe character is shown: `\n`, `\x1b`, `\u{202e}`.
+/// Escape sequence of an unsafe character: `\n`, `\x1b`, `\u{202e}`.
 fn sequence(c: char) -> impl Iterator<Item = char> {
     let text = match c {
         '\n' => "\\n".to_owned(),
@@ -59,8 +59,8 @@ fn sequence(c: char) -> impl Iterator<Item = char> {
     text.chars().collect::<Vec<_>>().into_iter()
 }
 
-/// Whether a terminal would obey the character, or it changes how its neighbours read: controls
-/// of both sets, line separators, bidirectional marks and overrides, invisible tags.
+/// True for a character that controls a terminal or changes how its neighbours read: controls of
+/// both sets, line separators, bidirectional marks and overrides, invisible tags.
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -76,7 +76,7 @@ mod tests {
     use super::{block, bytes, is_unsafe, line};
 
     #[test]
-    fn what_a_terminal_obeys_is_shown_as_escapes() {
+    fn control_characters_are_shown_as_escapes() {
         assert_eq!(line("a\x1b[31mred\x07"), "a\\x1b[31mred\\x07");
         assert_eq!(line("a\nb\tc\rd"), "a\\nb\\tc\\rd");
         assert_eq!(line("\u{9b}2J"), "\\u{9b}2J");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn output_keeps_its_lines_and_shows_bytes_that_are_not_text() {
+    fn output_keeps_its_lines_and_escapes_invalid_utf_8() {
         assert_eq!(
             bytes(b"a\tb\r\nc\x1b]0;x\x07\xff\n"),
             "a\tb\nc\\x1b]0;x\\x07\\xff\n"

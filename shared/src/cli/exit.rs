@@ -1,4 +1,4 @@
-//! How a verb can end, and the exit code that says so.
+//! Failures of a verb and their exit codes.
 
 use std::io;
 use std::process::ExitCode;
@@ -12,30 +12,30 @@ pub(crate) const TASK_FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// There is no such task, file or queue.
 pub(crate) const NOT_FOUND: u8 = 3;
-/// Not now: somebody else holds the database, or tasks had not ended in the time given.
+/// Another process holds the database, or tasks had not ended in the time given.
 pub(crate) const BUSY: u8 = 4;
-/// The database, or what it needs of the system, cannot be used.
+/// The database cannot be used, or the system refuses something it needs.
 pub(crate) const UNUSABLE: u8 = 5;
-/// A worker's claim is no longer its own.
+/// A worker lost a claim.
 pub(crate) const CLAIM_LOST: u8 = 6;
-/// The program is at fault.
+/// A bug in the program.
 pub(crate) const BUG: u8 = 70;
 
-/// Why a verb did not end well.
+/// Failure of a verb.
 #[derive(Debug)]
 pub enum Failure {
-    /// Tasks failed or refused a change; the sentence may be empty if all is said already.
+    /// Tasks failed or refused a change; the sentence is empty if all is reported already.
     Tasks(String),
     /// Tasks had not ended in the time given.
     Unfinished(String),
     /// The arguments are wrong.
     Usage(String),
-    /// A worker's claims were given to others.
+    /// A worker lost claims to other workers.
     ClaimsLost(String),
-    /// The engine said no.
+    /// An error of the engine.
     Error(Error),
-    /// The same once a program has completed the sentence.
-    Told {
+    /// An error of the engine with its sentence, which names full commands.
+    Completed {
         /// The exit code.
         code: u8,
         /// The sentence.
@@ -54,37 +54,37 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::ClaimsLost(_) => CLAIM_LOST,
             Self::Error(error) => code_of(error),
-            Self::Told { code, .. } => *code,
-            // Whoever reads has had enough; that is no error.
+            Self::Completed { code, .. } => *code,
+            // The reader has closed the pipe; that is no error.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Output(_) => UNUSABLE,
         }
     }
 
-    /// The same with the commands that help as a person calls them.
-    pub(super) fn told(self, invocation: &Invocation) -> Self {
+    /// Completes the sentence of an error: it names the commands as a person calls them.
+    pub(super) fn complete(self, invocation: &Invocation) -> Self {
         match self {
-            Self::Error(error) => Self::Told {
+            Self::Error(error) => Self::Completed {
                 code: code_of(&error),
-                sentence: invocation.told(&error),
+                sentence: invocation.sentence(&error),
             },
             Self::Tasks(_)
             | Self::Unfinished(_)
             | Self::Usage(_)
             | Self::ClaimsLost(_)
-            | Self::Told { .. }
+            | Self::Completed { .. }
             | Self::Output(_) => self,
         }
     }
 
-    /// The sentence for people; empty if nothing is left to say.
+    /// The sentence for people; empty if all is reported already.
     pub(crate) fn sentence(&self) -> String {
         match self {
             Self::Tasks(sentence)
             | Self::Unfinished(sentence)
             | Self::Usage(sentence)
             | Self::ClaimsLost(sentence)
-            | Self::Told { sentence, .. } => sentence.clone(),
+            | Self::Completed { sentence, .. } => sentence.clone(),
             Self::Error(error) => error.to_string(),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {error}"),
@@ -98,7 +98,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The exit code of an error.
+/// Exit code of an error.
 pub(super) fn code_of(error: &Error) -> u8 {
     match error {
         Error::Invalid { .. } => USAGE,
@@ -117,7 +117,7 @@ pub(super) fn code_of(error: &Error) -> u8 {
     }
 }
 
-/// The word for an exit code, in JSON errors.
+/// Word for an exit code in JSON errors.
 pub(crate) fn word(code: u8) -> &'static str {
     match code {
         TASK_FAILED => "task_failed",
@@ -130,7 +130,7 @@ pub(crate) fn word(code: u8) -> &'static str {
     }
 }
 
-/// The process's exit code of a verb's result.
+/// Exit code of the process for the result of a verb.
 pub(crate) fn code(result: &Result<(), Failure>) -> ExitCode {
     ExitCode::from(result.as_ref().err().map_or(0, Failure::code))
 }

@@ -1,7 +1,7 @@
-//! What a program adds to a verb that both have: options of its own beside the common ones, and the
-//! verb's trait `Extra`, by which they say what they mean. So it is with `add-task`, `worker`, `systemd`
-//! and `retry`.
+//! Additions of one program to a verb of both: a struct of options beside the common ones, which
+//! implements the verb's trait `Extra`. `add-task`, `worker`, `systemd` and `retry` have such a
+//! trait.
 
-/// A program that adds nothing, to any verb.
+/// No additions; implements the `Extra` of every verb.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub struct Plain {}

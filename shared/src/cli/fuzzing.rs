@@ -1,8 +1,8 @@
-//! Parsers that are private, for tests that hand them anything at all.
+//! Private parsers, for tests that feed them random input.
 
 use super::add_task::{Fields, bulk};
+use super::option_values;
 use super::systemd::unit::Unit;
-use super::values;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::task::NewTask;
@@ -26,7 +26,7 @@ pub fn task_lines(
 /// # Errors
 /// A sentence that says how to write it.
 pub fn variable(text: &str) -> Result<(String, String), String> {
-    values::variable(text)
+    option_values::variable(text)
 }
 
 /// An exit code as `--retry-codes` reads it.
@@ -34,10 +34,10 @@ pub fn variable(text: &str) -> Result<(String, String), String> {
 /// # Errors
 /// A sentence that says how to write it.
 pub fn exit_code(text: &str) -> Result<i32, String> {
-    values::exit_code(text)
+    option_values::exit_code(text)
 }
 
-/// A unit file of a worker on `database` and `queue`, with more words.
+/// A unit file of a worker on `database` and `queue`, with `extra` arguments.
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::Error::Invalid) for a path that no unit file can name.

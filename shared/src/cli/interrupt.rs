@@ -1,4 +1,4 @@
-//! Signals that end a verb between two of its steps.
+//! Signals that end a verb between two steps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,17 +8,17 @@ use signal_hook::flag;
 
 use crate::error::{Error, Result};
 
-/// A request to stop. The first signal asks for it, a second one ends the program at once.
+/// A request to stop. The first signal sets it, a second one ends the program at once.
 #[derive(Debug)]
 pub(super) struct Interrupt {
     signal: Arc<AtomicUsize>,
 }
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Installs the signal handlers.
     ///
     /// # Errors
-    /// [`Error::Io`] where the system refuses.
+    /// [`Error::Io`] if the system refuses.
     pub(super) fn listen() -> Result<Self> {
         let signal = Arc::new(AtomicUsize::new(0));
         let asked = Arc::new(AtomicBool::new(false));
@@ -32,15 +32,16 @@ impl Interrupt {
         Ok(Self { signal })
     }
 
-    /// Whether a signal came.
+    /// True once a signal came.
     pub(super) fn is_asked(&self) -> bool {
         self.signal.load(Ordering::Relaxed) != 0
     }
 
-    /// Ends the program as the signal would have, if one came.
+    /// Ends the program as the signal would have ended it, if one came.
     pub(super) fn obey(&self) {
         if let Ok(number @ 1..) = i32::try_from(self.signal.load(Ordering::Relaxed)) {
-            // It cannot fail for signals that can be listened for; and then the verb just ends.
+            // This cannot fail for signals that can be caught; if it did, the verb would just
+            // return.
             let _ = signal_hook::low_level::emulate_default_handler(number);
         }
     }

@@ -1,4 +1,4 @@
-//! How a person calls a program on a file, for every sentence that names a command.
+//! The way a person calls a program on a file, for sentences that name a command.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub struct Invocation {
     pub(super) program: &'static str,
     /// The file.
     pub(super) path: PathBuf,
-    /// Whether the file takes `--db` to be named; else it is the one the program finds.
+    /// True if the file needs `--db`; false if the program finds it by itself.
     pub(super) by_option: bool,
 }
 
@@ -27,9 +27,9 @@ impl Invocation {
         }
     }
 
-    /// An error with its nearest cause, unless that is said already, and with commands that work on
-    /// the file which the error is about.
-    pub(super) fn told(&self, error: &Error) -> String {
+    /// The sentence of an error: its message, its nearest cause unless the message has it, and
+    /// commands that work on the file of the error.
+    pub(super) fn sentence(&self, error: &Error) -> String {
         let text = self.complete(error);
         let cause = std::error::Error::source(error).map(|cause| match cause.downcast_ref() {
             Some(cause) => self.complete(cause),
@@ -53,7 +53,7 @@ impl Invocation {
     }
 }
 
-/// Whether both name one file, which may be gone.
+/// True if both paths name one file, which may be gone.
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     let file = |path: &Path| {
         let found = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
@@ -90,23 +90,23 @@ mod tests {
     #[test]
     fn a_sentence_names_its_cause_once() {
         let error = Error::io("cannot create x", io::Error::other("boom"));
-        assert_eq!(invocation(false).told(&error), "cannot create x: boom");
+        assert_eq!(invocation(false).sentence(&error), "cannot create x: boom");
     }
 
-    /// The library said "run `doctor`", which no shell finds.
+    /// The library printed "run `doctor`", which is no command of a shell.
     #[test]
     fn the_commands_of_an_error_name_the_program_and_the_file_it_is_about() {
-        let told = |by_option, path| invocation(by_option).told(&damaged(path));
+        let sentence = |by_option, path| invocation(by_option).sentence(&damaged(path));
         assert_eq!(
-            told(false, "it's.db"),
+            sentence(false, "it's.db"),
             "it's.db: it is damaged; run `fast-queue doctor`"
         );
         assert_eq!(
-            told(true, "it's.db"),
+            sentence(true, "it's.db"),
             "it's.db: it is damaged; run `fast-queue --db 'it'\\''s.db' doctor`"
         );
         assert_eq!(
-            told(false, "backup.db"),
+            sentence(false, "backup.db"),
             "backup.db: it is damaged; run `fast-queue --db backup.db doctor`"
         );
         assert_eq!(

@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::queue::{Fact, FactValue};
 use crate::task::{Task, Work};
 
-/// A value as one line of JSON. What a terminal would obey is escaped, which changes nothing for
-/// a program that reads it.
+/// A value as one line of JSON. Control characters are escaped, which changes nothing for a program
+/// that reads it.
 pub fn text(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Safe(CompactFormatter));
@@ -166,7 +166,7 @@ impl<'a> From<&'a Task> for TaskView<'a> {
     }
 }
 
-/// A task with what its engine alone knows of it.
+/// A task with the facts that only its engine knows.
 #[derive(Debug, Serialize)]
 pub struct FullView<'a> {
     #[serde(flatten)]

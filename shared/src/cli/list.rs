@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::json::TaskView;
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
 use super::table::{Column, Table, left, right, text};
-use super::{Failure, known, number, possible_values, select, tasks};
+use super::{Failure, number, possible_values, queue_name, select, tasks};
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -39,7 +39,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ID", value_parser = select::id)]
     before: Option<i64>,
 
-    /// At most so many tasks
+    /// Most tasks to list
     #[arg(
         short = 'n',
         long,
@@ -88,8 +88,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     })?;
     let more = page.len() > limit;
     page.truncate(limit);
-    if context.screen.is_json() {
-        return context.screen.json(&Page(&page));
+    if context.printer.is_json() {
+        return context.printer.json(&Page(&page));
     }
     let now = queue.now().wall;
     let mut table = Table::new(&COLUMNS);
@@ -107,11 +107,11 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     if table.is_empty() {
         note("no tasks");
         if let Some(name) = &arguments.queue {
-            known::note_unknown(&queue, name)?;
+            queue_name::note_unknown(&queue, name)?;
         }
         return Ok(());
     }
-    context.screen.table(&table)?;
+    context.printer.table(&table)?;
     if let (true, Some(last)) = (more, page.last()) {
         note(&format!("older tasks follow: --before {}", last.id));
     }

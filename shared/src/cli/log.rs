@@ -1,6 +1,6 @@
-//! `log`: what a task wrote.
+//! `log`: prints the output of tasks.
 
-mod printer;
+mod output_printer;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -23,9 +23,9 @@ use crate::runtime::log::{LogReader, last_output, unreadable};
 use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId};
-use printer::Printer;
+use output_printer::OutputPrinter;
 
-/// Show what tasks wrote
+/// Show the output of tasks
 ///
 /// Shows standard output and standard error together, of the last attempt unless one is chosen. Each
 /// keeps its own order; lines that were written to both within milliseconds may be swapped, unless the
@@ -38,7 +38,7 @@ use printer::Printer;
     reason = "each is a flag of the command line"
 )]
 pub struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 
@@ -54,12 +54,12 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "stdout")]
     stderr: bool,
 
-    /// Exactly the bytes that were written, to a terminal too; standard error tells where output was
-    /// not kept
+    /// Print exactly the bytes that were written, even to a terminal; notes on standard error tell
+    /// where output was not kept
     #[arg(long)]
     raw: bool,
 
-    /// This attempt, counted over all retries; what the last ten wrote is kept
+    /// The attempt, counted over all retries; the output of the last ten is kept
     #[arg(
         long,
         value_name = "NUMBER",
@@ -73,7 +73,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let queue = context.open(Access::Read)?;
     let ids = select::ids(&queue, &arguments.ids.concat())?;
     for (position, id) in ids.iter().enumerate() {
-        let mut printer = Printer::new(context.screen, arguments, *id);
+        let mut printer = OutputPrinter::new(context.printer, arguments, *id);
         if ids.len() > 1 {
             printer.head(&find(&queue, *id)?.name, position == 0);
         }
@@ -82,13 +82,13 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     Ok(())
 }
 
-/// Prints what one task wrote.
+/// Prints the output of one task.
 fn show<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     id: TaskId,
     arguments: &Arguments,
-    printer: &mut Printer,
+    printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     if arguments.follow {
         return follow(context, queue, id, printer);
@@ -101,12 +101,12 @@ fn show<Q: Queue>(
     printer.finish()
 }
 
-/// What one attempt wrote: its log file if it has one, else what was stored of it.
+/// Prints the output of one attempt: its log file if it has one, else the stored output.
 fn attempt_log<Q: Queue>(
     queue: &Q,
     task: &Task,
     attempt: u32,
-    printer: &mut Printer,
+    printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     let id = task.id;
     let sidecar = Sidecar::at(queue.coordination().folder());
@@ -118,7 +118,8 @@ fn attempt_log<Q: Queue>(
         return Ok(());
     }
     if task.state == State::Running && attempt == task.attempt {
-        // Nothing is known of it yet: what is stored under its number was handed back.
+        // The attempt has no output yet: output stored under its number is of an execution that was
+        // returned.
         return Ok(());
     }
     if let Some(output) = queue.output_of(id, attempt)? {
@@ -131,28 +132,28 @@ fn attempt_log<Q: Queue>(
     }
     if made - attempt >= KEPT_OUTPUTS {
         return Err(Error::not_found(format!(
-            "what attempt {attempt} of task {id} wrote is not kept any more; of its {made} attempts \
-             that is kept of the last {KEPT_OUTPUTS}"
+            "the output of attempt {attempt} of task {id} is no longer kept; of its {made} \
+             attempts, the last {KEPT_OUTPUTS} keep theirs"
         ))
         .into());
     }
     Ok(())
 }
 
-/// What the task's last claim wrote.
-fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut Printer) -> Result<(), Failure> {
+/// Prints the output of the task's last claim.
+fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut OutputPrinter) -> Result<(), Failure> {
     match last_output(queue, task)? {
         Some(output) => printer.output(&output),
         None => Ok(()),
     }
 }
 
-/// Prints what the task writes until it has ended, over all attempts it still makes.
+/// Prints the output of the task until it has ended, over all its attempts.
 fn follow<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     id: TaskId,
-    printer: &mut Printer,
+    printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     let listener = listen(queue)?;
     let sidecar = Sidecar::at(queue.coordination().folder());
@@ -193,12 +194,12 @@ fn follow<Q: Queue>(
     }
 }
 
-/// Prints what the last claim wrote after it was last looked at.
+/// Prints the output that the last claim wrote since the last look.
 fn rest<Q: Queue>(
     queue: &Q,
     task: &Task,
     followed: Option<(i64, LogReader)>,
-    printer: &mut Printer,
+    printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     if let Some((token, mut reader)) = followed
         && token == task.token
@@ -212,7 +213,7 @@ fn rest<Q: Queue>(
     last_log(queue, task, printer)
 }
 
-/// Tells of every change to the logs.
+/// An inotify descriptor that reports every change to the logs.
 fn watch(logs: &Path) -> Result<OwnedFd> {
     let refused = |error| Error::io("cannot watch the logs", error);
     let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
@@ -222,7 +223,7 @@ fn watch(logs: &Path) -> Result<OwnedFd> {
     Ok(watch)
 }
 
-/// Waits until a task ended, a log changed, or it is time to look all the same.
+/// Waits until a task ended, a log changed, or the poll interval has passed.
 fn pause(listener: &dyn Listening, watch: &OwnedFd) -> Result<()> {
     let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
     let mut fds = [readable(listener.descriptor()), readable(watch.as_fd())];
@@ -235,7 +236,7 @@ fn pause(listener: &dyn Listening, watch: &OwnedFd) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the changes told so far: what they said is about to be looked at.
+/// Drops the changes reported so far: the caller is about to read the logs.
 fn drain(watch: &OwnedFd) {
     let mut buffer = [0; 4096];
     while rustix::io::read(watch, &mut buffer).is_ok_and(|count| count > 0) {}

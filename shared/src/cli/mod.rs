@@ -1,10 +1,11 @@
-//! The common half of both command lines: every verb that both programs have, said the same way.
+//! The common part of both command lines: the verbs that both programs have.
 //!
 //! A program's `main` describes itself as a [`Program`], parses its arguments with [`main`] and
-//! hands [`Common`] options and what to do to [`Program::run`]. Each verb is a file of its name.
-//! [`Verb`] holds those that are the same in every program; `add-task`, `worker`, `systemd` and
-//! `retry` are functions that are handed what a program adds to them, or [`Plain`].
+//! hands the [`Common`] options and the verb to [`Program::run`]. Each verb is a file of its name.
+//! [`Verb`] has the verbs that are the same in every program; `add-task`, `worker`, `systemd` and
+//! `retry` are functions that take the options a program adds to them, or [`Plain`].
 
+mod argument_tips;
 mod arguments;
 mod common;
 pub mod duration;
@@ -16,14 +17,14 @@ pub(crate) mod fuzzing;
 pub mod json;
 pub mod moment;
 pub mod number;
+mod option_values;
 pub mod possible_values;
-mod printer;
+mod print_thread;
+pub(crate) mod printer;
 mod program;
-pub(crate) mod screen;
 pub mod select;
 pub mod table;
 pub mod tasks;
-mod values;
 
 pub mod add_task;
 mod backup;
@@ -33,12 +34,12 @@ mod completions;
 mod doctor;
 mod interrupt;
 mod invocation;
-mod known;
 mod list;
 mod log;
 mod pause;
-mod process;
+mod process_setup;
 mod prune;
+mod queue_name;
 mod reap;
 mod reprioritize;
 mod restore;
@@ -47,11 +48,10 @@ mod run;
 mod salvage;
 mod show;
 mod shrink;
-mod skipped;
+mod skip_cause;
 mod status;
 pub mod systemd;
 mod terminal;
-mod tips;
 mod verify;
 mod wait;
 mod why;
@@ -63,6 +63,6 @@ pub use common::Common;
 pub use exit::Failure;
 pub use extra::Plain;
 pub use invocation::Invocation;
+pub use printer::note;
 pub use program::{Access, Context, Program, main};
-pub use screen::note;
 pub use show::find;

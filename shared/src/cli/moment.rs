@@ -1,4 +1,4 @@
-//! Points in time as people write them, and as they are shown.
+//! Parsing and printing of points in time.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -91,7 +91,7 @@ pub fn shown(moment: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
-/// How long ago or ahead `moment` lies, in its two largest units: `3m12s ago`, `in 2d4h`.
+/// Distance of `moment` from now in its two largest units: `3m12s ago`, `in 2d4h`.
 pub fn relative(moment: Timestamp, now: Timestamp) -> String {
     let text = rough(away(moment, now));
     if moment > now {
@@ -101,7 +101,7 @@ pub fn relative(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// How far from now `moment` lies, ahead or back.
+/// Distance of `moment` from now, ahead or back.
 pub fn away(moment: Timestamp, now: Timestamp) -> std::time::Duration {
     SignedDuration::from_millis(moment.since(now)).unsigned_abs()
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_point_in_time_is_refused_with_a_sentence() {
+    fn text_that_is_not_a_point_in_time_is_refused_with_a_sentence() {
         for text in [
             "",
             "tomorrow",

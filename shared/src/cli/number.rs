@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Reads numbers of that range; what is none is refused with a sentence that names it.
+/// Parser of numbers within that range; other text is refused with a sentence that names the range.
 pub fn within<N>(
     range: RangeInclusive<N>,
 ) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static
@@ -19,7 +19,7 @@ where
     }
 }
 
-/// What a number of that range is called.
+/// Description of a number of that range.
 pub(super) fn form<N: Display>(range: &RangeInclusive<N>) -> String {
     format!("a whole number from {} to {}", range.start(), range.end())
 }
@@ -29,7 +29,7 @@ mod tests {
     use super::within;
 
     #[test]
-    fn what_is_no_number_of_the_range_is_told_the_range() {
+    fn a_number_out_of_range_is_refused_with_the_range() {
         let read = within(1..=10_u32);
         assert_eq!((read("1"), read("10")), (Ok(1), Ok(10)));
         for wrong in ["", "0", "11", "-1", "1.5", "ten", "99999999999"] {

@@ -1,18 +1,18 @@
-//! `pause` and `resume`: stops claims from a queue, and lets them go on.
+//! `pause` and `resume`: stop claims from a queue and allow them again.
 
 use serde::Serialize;
 
 use super::Failure;
-use super::known::is_known;
 use super::program::{Access, Context};
+use super::queue_name::is_known;
 use crate::error::Error;
 use crate::queue::Queue;
 use crate::task::{DEFAULT_QUEUE, check_name, check_queue_name};
 
 /// Stop starting tasks of a queue
 ///
-/// What runs is left running; tasks can still be enqueued. A queue that no task was ever enqueued
-/// to, and that no worker serves, is taken for mistyped.
+/// Running tasks go on, and tasks can still be enqueued. A queue that never had a task and that no
+/// worker serves is refused: its name may be mistyped.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The queue
@@ -24,7 +24,7 @@ pub struct Arguments {
     create: bool,
 }
 
-/// Let a paused queue go on
+/// Resume a paused queue
 #[derive(clap::Args, Debug)]
 pub struct ResumeArguments {
     /// The queue
@@ -75,7 +75,7 @@ fn unknown(name: &str, more: &str) -> Failure {
     .into()
 }
 
-/// Pauses the queue, or (`paused` false) lets it go on.
+/// Pauses the queue, or resumes it if `paused` is false.
 fn set<Q: Queue>(context: &Context<Q>, queue: &Q, name: &str, paused: bool) -> Result<(), Failure> {
     let changed = queue.set_paused(name, paused)?;
     let shown = super::escape::line(name);
@@ -90,5 +90,5 @@ fn set<Q: Queue>(context: &Context<Q>, queue: &Q, name: &str, paused: bool) -> R
         paused,
         changed,
     };
-    context.screen.of_done().say(&sentence, &view)
+    context.printer.of_done().say(&sentence, &view)
 }

@@ -1,11 +1,11 @@
-//! Options whose values are words: a shell completes them, and what is none of them is refused with
-//! the option's own sentence.
+//! Options whose values are words: a shell completes them, and other words are refused with the
+//! option's own sentence.
 
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 
-/// Reads with `read`, which accepts these words, and others perhaps.
+/// Parser that uses `read`, which accepts these words and perhaps others.
 pub fn of<F>(words: impl IntoIterator<Item = &'static str>, read: F) -> Words<F> {
     Words {
         words: words.into_iter().collect(),

@@ -1,167 +1,196 @@
-//! Prints on a thread of its own: a worker that has something to say never waits for whoever reads
-//! it, be it a full pipe, a stopped reader or a terminal that was told to hold.
+//! Prints data on standard output and messages on standard error, as tables or JSON.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Serialize;
 
-/// Lines that may wait to be printed.
-const ROOM: usize = 1024;
+use super::exit::{self, Failure};
+use super::table::Table;
+use super::{escape, json};
 
-/// Takes lines; clones print through the same thread.
-#[derive(Clone, Debug)]
-pub(super) struct Printer {
-    lines: Sender<Line>,
-    shared: Arc<Shared>,
-    /// Disconnected once the thread has ended.
-    done: Receiver<()>,
+/// Form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables and sentences for people.
+    Table,
+    /// JSON for programs: one value, but one a line where `show`, `why`, `wait` and `log` print
+    /// several; errors are one JSON object on standard error.
+    Json,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    /// Lines there was no room for.
-    lost: AtomicU64,
-    /// Something is to be drawn anew.
-    redraws: AtomicBool,
-}
-
-enum Line {
-    Text(String),
-    Redraw,
-    End,
-}
-
-/// What a printer's thread does with what it is given.
-pub(super) trait Paper: Send + 'static {
-    /// Prints a line.
-    fn line(&mut self, text: &str);
-
-    /// Draws anew what is not a line.
-    fn redraw(&mut self) {}
-}
-
-/// Standard error.
-#[derive(Debug)]
-pub(super) struct Notes;
-
-impl Paper for Notes {
-    fn line(&mut self, text: &str) {
-        super::screen::note(text);
-    }
+/// Printer of a verb's results on standard output.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    /// Form of the output.
+    pub format: Format,
+    /// True if standard output is a terminal.
+    pub terminal: bool,
+    /// True if the output reports a change that is already made.
+    tells_of_done: bool,
 }
 
 impl Printer {
-    /// A printer on `paper`. Where the system refuses a thread, nothing is printed.
-    pub(super) fn new(paper: impl Paper) -> Self {
-        let (lines, waiting) = bounded(ROOM);
-        let (alive, done) = bounded(0);
-        let shared = Arc::new(Shared::default());
-        let own = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("queue-printer".to_owned());
-        let _ = thread.spawn(move || {
-            print(paper, &waiting, &own);
-            drop(alive);
-        });
+    /// A printer on standard output in that form.
+    pub fn new(format: Format) -> Self {
         Self {
-            lines,
-            shared,
-            done,
+            format,
+            terminal: io::stdout().is_terminal(),
+            tells_of_done: false,
         }
     }
 
-    /// Has a line printed. Never waits: without room it is counted, and the count is printed later.
-    pub(super) fn say(&self, line: String) {
-        if self.lines.try_send(Line::Text(line)).is_err() {
-            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+    /// A printer for reports of a change that is already made. If such a report cannot be printed,
+    /// a note on standard error repeats it and the verb does not fail: the change stands.
+    #[must_use]
+    pub fn of_done(self) -> Self {
+        Self {
+            tells_of_done: true,
+            ..self
         }
     }
 
-    /// Has drawn anew what is not a line.
-    pub(super) fn redraw(&self) {
-        if !self.shared.redraws.swap(true, Ordering::AcqRel)
-            && self.lines.try_send(Line::Redraw).is_err()
-        {
-            self.shared.redraws.store(false, Ordering::Release);
+    /// True if the form is JSON.
+    pub fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Prints a line of data, or `value` if the form is JSON.
+    pub fn say(self, line: &str, value: &impl Serialize) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.raw(format!("{line}\n").as_bytes()),
+            Format::Json => self.json(value),
         }
     }
 
-    /// Waits until what was said is printed, at most so long. Says whether it is.
-    pub(super) fn finish(&self, patience: Duration) -> bool {
-        let ends = self.lines.send_timeout(Line::End, patience);
-        if ends.is_err_and(|error| error.is_timeout()) {
-            return false;
-        }
-        let ended = self.done.recv_timeout(patience);
-        ended.is_err_and(|error| !error.is_timeout())
+    /// Prints a value as one line of JSON.
+    pub fn json(self, value: &impl Serialize) -> Result<(), Failure> {
+        let mut text = json::text(value).map_err(|error| Failure::Output(error.into()))?;
+        text.push('\n');
+        self.raw(text.as_bytes())
     }
-}
 
-fn print(mut paper: impl Paper, lines: &Receiver<Line>, shared: &Shared) {
-    for line in lines {
-        match line {
-            Line::Text(text) => paper.line(&text),
-            Line::Redraw => {
-                shared.redraws.store(false, Ordering::Release);
-                paper.redraw();
+    /// Prints a table.
+    pub fn table(self, table: &Table) -> Result<(), Failure> {
+        self.raw(table.render(self.width(), self.color()).as_bytes())
+    }
+
+    /// Prints bytes as they are. A closed pipe is no error: the verb goes on, and its exit code
+    /// stays the same.
+    pub fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.stream(bytes) {
+            Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(Failure::Output(error)) if self.tells_of_done => {
+                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_REPEATED)]);
+                note(&format!(
+                    "this is done, but could not be printed ({error}): {}",
+                    text.trim_end()
+                ));
+                Ok(())
             }
-            Line::End => return,
+            printed => printed,
         }
-        let lost = shared.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            paper.line(&format!(
-                "{lost} lines were not printed because nobody read them"
-            ));
+    }
+
+    /// Prints bytes of an endless output: a closed pipe is an error, which ends the verb.
+    #[expect(
+        clippy::unused_self,
+        reason = "a stream is written as every other output is: through the printer"
+    )]
+    pub fn stream(self, bytes: &[u8]) -> Result<(), Failure> {
+        if !takes(io::stdout()) {
+            return Err(Failure::Output(io::ErrorKind::TimedOut.into()));
         }
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(Failure::Output)
+    }
+
+    /// Width of the terminal; none if the output goes to a file or a pipe.
+    pub fn width(self) -> Option<usize> {
+        if !self.terminal {
+            return None;
+        }
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
+    /// True if colours are wanted: on a terminal that has them, unless `NO_COLOR` is set.
+    pub fn color(self) -> bool {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        self.terminal
+            && !is_set("NO_COLOR")
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-    use std::time::Duration;
+/// Most bytes of an unprinted report that a note repeats.
+const MOST_REPEATED: usize = 1024;
 
-    use crossbeam_channel::{Receiver, bounded};
+/// Makes later output wait at most 200 ms for its reader: the process is about to end.
+pub(crate) fn hurry() {
+    HURRY.store(true, Ordering::Relaxed);
+}
 
-    use super::{Paper, Printer, ROOM};
+static HURRY: AtomicBool = AtomicBool::new(false);
 
-    /// Paper that takes a line only when it is allowed to.
-    struct Stuck {
-        allowed: Receiver<()>,
-        printed: Arc<Mutex<Vec<String>>>,
+/// Time that output waits for its reader after [`hurry`].
+const HURRIED: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
+
+/// True if output may be written: always before [`hurry`], afterwards only if it does not block.
+fn takes(output: impl AsFd) -> bool {
+    let mut ready = [PollFd::new(&output, PollFlags::OUT)];
+    !HURRY.load(Ordering::Relaxed) || poll(&mut ready, Some(&HURRIED)).is_ok_and(|count| count > 0)
+}
+
+/// Prints a message for people on standard error and ignores errors. It is one write, so that the
+/// lines of several workers do not mix.
+pub fn note(text: &str) {
+    let line = format!("{}\n", escape::block(text));
+    if takes(io::stderr()) {
+        let _ = io::stderr().write_all(line.as_bytes());
     }
+}
 
-    impl Paper for Stuck {
-        fn line(&mut self, text: &str) {
-            let _ = self.allowed.recv();
-            self.printed.lock().unwrap().push(text.to_owned());
-        }
+/// Prints the failure of a verb on standard error.
+pub(crate) fn fail(program: &str, format: Format, failure: &Failure) {
+    let sentence = failure.sentence();
+    if sentence.is_empty() {
+        return;
     }
-
-    /// Bug: a worker printed on its own thread. Cost: a reader that stopped reading stopped the worker,
-    /// its timeouts and its signals. Fix: lines wait for a thread of their own, and are counted where
-    /// too many do.
-    #[test]
-    fn whoever_says_something_never_waits_for_the_reader_and_what_is_lost_is_counted() {
-        let (allow, allowed) = bounded(2 * ROOM);
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let paper = Stuck {
-            allowed,
-            printed: Arc::clone(&lines),
-        };
-        let printer = Printer::new(paper);
-        for number in 0..ROOM + 100 {
-            printer.say(number.to_string());
+    match format {
+        Format::Table => note(&format!("{program}: {sentence}")),
+        Format::Json => {
+            #[derive(Serialize)]
+            struct Report<'a> {
+                error: Body<'a>,
+            }
+            #[derive(Serialize)]
+            struct Body<'a> {
+                kind: &'static str,
+                exit_code: u8,
+                message: &'a str,
+            }
+            let exit_code = failure.code();
+            let report = Report {
+                error: Body {
+                    kind: exit::word(exit_code),
+                    exit_code,
+                    message: &sentence,
+                },
+            };
+            if let Ok(text) = json::text(&report)
+                && takes(io::stderr())
+            {
+                let _ = writeln!(io::stderr(), "{text}");
+            }
         }
-        assert!(!printer.finish(Duration::from_millis(1)), "nobody reads");
-        drop(allow);
-        assert!(printer.finish(Duration::from_secs(60)));
-        let lines = lines.lock().unwrap();
-        let lost = lines.iter().find(|line| line.contains("were not printed"));
-        let lost = lost.unwrap().split(' ').next().unwrap();
-        let lost: usize = lost.parse().unwrap();
-        assert!((90..=100).contains(&lost), "{lost}");
-        assert_eq!(lines.len() - 1 + lost, ROOM + 100);
     }
 }

@@ -8,30 +8,30 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
+use super::argument_tips;
 use super::common::{Common, format_of};
 use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
-use super::run::again::Again;
-use super::screen::{self, Format, Screen, note};
-use super::tips;
+use super::printer::{self, Format, Printer, note};
+use super::run::rerun::Rerun;
 use crate::error::{Error, Result};
 use crate::location::Location;
 use crate::queue::Queue;
 use crate::sqlite::{Durability, OpenOptions};
 use crate::task::{DEFAULT_QUEUE, Work};
 
-/// What tells one program from the other.
+/// Description of a program: the differences between the two.
 #[derive(Debug)]
 pub struct Program<Q> {
     /// The name it is called by.
     pub name: &'static str,
-    /// The name of the program that works on the files this one does not.
+    /// Name of the program that works on the other kind of file.
     pub other: &'static str,
-    /// What its acknowledged writes survive.
+    /// Default durability of its writes.
     pub durability: Durability,
-    /// Opens its engine on a file.
+    /// Function that opens its engine on a file.
     pub open: fn(&Path, OpenOptions) -> Result<Q>,
-    /// Its whole command line, for shell completions.
+    /// Function that returns its whole command line, for shell completions.
     pub command: fn() -> clap::Command,
 }
 
@@ -44,10 +44,10 @@ impl<Q> Clone for Program<Q> {
 impl<Q> Copy for Program<Q> {}
 
 impl<Q: Queue> Program<Q> {
-    /// Runs a verb: hands it what the common options and the environment say.
+    /// Runs a verb with a context made of the common options and the environment.
     ///
     /// # Errors
-    /// Whatever ends the verb, with its exit code.
+    /// The failure that ends the verb, with its exit code.
     pub fn run(
         self,
         common: Common,
@@ -66,17 +66,17 @@ impl<Q: Queue> Program<Q> {
         let location = location.map_err(|error| Failure::Usage(error.to_string()))?;
         let context = Context {
             program: self,
-            screen: Screen::new(self.format(common.output)?),
+            printer: Printer::new(self.format(common.output)?),
             location,
             by_option,
             by_default,
             durability: common.durability,
         };
-        verb(&context).map_err(|failure| failure.told(&context.invocation()))
+        verb(&context).map_err(|failure| failure.complete(&context.invocation()))
     }
 
-    /// Within a task's command or a hook, the database of the task, unless that is the other program's.
-    /// Whatever else is wrong with it is for the verb to say.
+    /// Within a task's command or a hook, the database of the task, unless it is the other
+    /// program's. The verb reports any other problem with it.
     fn task_database(&self) -> Option<OsString> {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         set("QUEUE_TASK_ID")?;
@@ -135,33 +135,33 @@ fn variable(program: &str, name: &str) -> Option<OsString> {
     std::env::var_os(variable_name(program, name)).filter(|value| !value.is_empty())
 }
 
-/// What a verb may do to the file.
+/// Access of a verb to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Read it.
     Read,
     /// Write to it.
     Write,
-    /// Write to it, and create it if it is missing.
+    /// Write to it and create it if it is missing.
     Create,
-    /// As `Create`, for a process that stays.
+    /// As `Create`, for a process that stays, such as a worker.
     Serve,
 }
 
-/// What every verb is handed.
+/// The environment of a verb: program, output, database.
 #[derive(Debug)]
 pub struct Context<Q> {
     /// The program.
     pub program: Program<Q>,
-    /// Where it prints.
-    pub screen: Screen,
-    /// Where the database is.
+    /// Output of the verb.
+    pub printer: Printer,
+    /// Location of the database.
     pub location: Location,
-    /// The durability asked for, if it is not to be the program's.
+    /// Durability asked for, if it is not the program's default.
     durability: Option<Durability>,
-    /// Whether the path came with `--db`, so that others of its commands need that too.
+    /// True if the path came with `--db`, so that suggested commands need it too.
     by_option: bool,
-    /// Whether the path is the default, whose folder is made if it is missing.
+    /// True if the path is the default, whose folder is created if it is missing.
     by_default: bool,
 }
 
@@ -169,7 +169,7 @@ impl<Q: Queue> Context<Q> {
     /// Opens the database. Nothing is read or created before.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is no file and none is to be created; else as the engine.
+    /// [`Error::NotFound`] if there is no file and none is to be created; else as the engine.
     pub fn open(&self, access: Access) -> Result<Q> {
         (self.program.open)(self.path(), self.options(access)?)
     }
@@ -179,7 +179,7 @@ impl<Q: Queue> Context<Q> {
         self.location.path()
     }
 
-    /// How to open the database for that; its folder is made where it is the default one.
+    /// Options to open the database for that access; creates the folder of the default path.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -196,7 +196,7 @@ impl<Q: Queue> Context<Q> {
         if creates && self.by_default {
             self.create_default_folder()?;
         }
-        // What cannot be looked at is for the opening to complain of.
+        // If the file cannot be looked at, opening it reports the reason.
         if !creates && self.path().try_exists().is_ok_and(|exists| !exists) {
             return Err(Error::not_found(format!(
                 "there is no database at {}; {} creates it with the first task",
@@ -207,7 +207,7 @@ impl<Q: Queue> Context<Q> {
         Ok(options)
     }
 
-    /// The same on the file at `path`.
+    /// This context for the file at `path`.
     ///
     /// # Errors
     /// [`Failure::Usage`] if `--db` names a different file.
@@ -220,7 +220,7 @@ impl<Q: Queue> Context<Q> {
         }
         Ok(Self {
             program: self.program,
-            screen: self.screen,
+            printer: self.printer,
             location: Location::File(path),
             by_option: self.by_option,
             by_default: false,
@@ -228,8 +228,8 @@ impl<Q: Queue> Context<Q> {
         })
     }
 
-    /// Whether this is a fresh machine: nobody named a file, and the default one is still missing.
-    /// A file that somebody named and that is missing may be mistyped, which is an error.
+    /// True if nobody named a file and the default one does not exist yet. A named file that is
+    /// missing may be mistyped, which is an error.
     pub(crate) fn is_fresh(&self) -> bool {
         self.by_default && self.path().try_exists().is_ok_and(|exists| !exists)
     }
@@ -251,7 +251,7 @@ impl<Q: Queue> Context<Q> {
             })
     }
 
-    /// The option that asks another process for the durability asked for here.
+    /// The option that passes the durability asked for here to another process.
     pub fn durability_option(&self) -> Option<&'static str> {
         self.durability.map(|durability| match durability {
             Durability::Fast => "--durability=fast",
@@ -259,7 +259,7 @@ impl<Q: Queue> Context<Q> {
         })
     }
 
-    /// How a person calls this program on this file.
+    /// The call of this program on this file.
     pub fn invocation(&self) -> Invocation {
         Invocation {
             program: self.program.name,
@@ -268,23 +268,24 @@ impl<Q: Queue> Context<Q> {
         }
     }
 
-    /// How a person calls this program with that verb on this file.
+    /// The call of that verb of this program on this file, between backticks.
     pub fn command(&self, verb: &str) -> String {
         self.invocation().command(verb)
     }
 
-    /// Says why what follows a change failed. The change is made, so that is no failure of the verb.
+    /// Prints a note if the steps after a change failed. The change is made, so the verb does not
+    /// fail.
     pub fn note_after_change(&self, followed: Result<(), impl Into<Failure>>) {
         if let Err(failure) = followed {
-            let sentence = failure.into().told(&self.invocation()).sentence();
+            let sentence = failure.into().complete(&self.invocation()).sentence();
             note(&format!(
-                "this is done, but what follows failed: {sentence}"
+                "this is done, but a later step failed: {sentence}"
             ));
         }
     }
 
-    /// How a queue of this file gets a worker: a clause that says what to start, or why this program
-    /// has none for it.
+    /// Clause that names the command which starts a worker for the queue, or the reason why this
+    /// program refuses the file.
     ///
     /// # Errors
     /// As [`Queue::refuses`].
@@ -292,13 +293,13 @@ impl<Q: Queue> Context<Q> {
         if let Some(refusal) = queue.refuses()? {
             return Ok(refusal.to_string());
         }
-        Ok(match Again::of(name) {
+        Ok(match Rerun::of(name) {
             Some(again) => format!("{} goes on with it", again.command(&self.invocation())),
             None => format!("start one with {}", self.worker_command(name)),
         })
     }
 
-    /// What returns the tasks of a dead worker of that queue: a clause.
+    /// Clause that names the command which returns the tasks of a dead worker of that queue.
     ///
     /// # Errors
     /// As [`Queue::refuses`].
@@ -306,14 +307,14 @@ impl<Q: Queue> Context<Q> {
         if let Some(refusal) = queue.refuses()? {
             return Ok(refusal.to_string());
         }
-        let starts = match Again::of(name) {
+        let starts = match Rerun::of(name) {
             Some(again) => again.command(&self.invocation()),
             None => self.worker_command(name),
         };
         Ok(format!("{starts} returns it"))
     }
 
-    /// How a person starts a worker for that queue of this file.
+    /// The command that starts a worker for that queue of this file.
     pub fn worker_command(&self, queue: &str) -> String {
         if queue == DEFAULT_QUEUE {
             return self.command("worker");
@@ -323,7 +324,7 @@ impl<Q: Queue> Context<Q> {
     }
 }
 
-/// Parses the process's arguments, runs `run`, reports what went wrong, and says the exit code.
+/// Parses the arguments of the process, calls `run`, reports a failure and returns the exit code.
 pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Failure>) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let environment = variable(name, "OUTPUT");
@@ -333,7 +334,7 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
     let result = catch_unwind(AssertUnwindSafe(|| match A::try_parse_from(&arguments) {
         Ok(arguments) => run(arguments),
         Err(mut error) => {
-            tips::mend::<A>(&mut error, &arguments);
+            argument_tips::correct::<A>(&mut error, &arguments);
             refuse(name, &error, format)
         }
     }));
@@ -341,12 +342,12 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
         return ExitCode::from(exit::BUG);
     };
     if let Err(failure) = &result {
-        screen::fail(name, format, failure);
+        printer::fail(name, format, failure);
     }
     exit::code(&result)
 }
 
-/// A panic is one sentence for people, not a trace.
+/// Replaces the backtrace of a panic with one sentence.
 fn report_panics(name: &'static str, format: Format) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string);
@@ -355,7 +356,7 @@ fn report_panics(name: &'static str, format: Format) {
             place.as_deref().unwrap_or("an unknown place"),
             message_of(panic.payload())
         );
-        screen::fail(name, format, &Failure::Error(Error::Bug { what }));
+        printer::fail(name, format, &Failure::Error(Error::Bug { what }));
     }));
 }
 
@@ -365,25 +366,25 @@ fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-/// Prints a help text or the version, for this program: the verbs' help is the same in both. What
-/// quotes code in the documentation is no part of the words on a terminal.
+/// Prints a help text or the version under this program's name: the help of the common verbs names
+/// none. Backticks are for the documentation and are left out.
 fn help(name: &str, text: &clap::builder::StyledStr) -> Result<(), Failure> {
-    let screen = Screen::new(Format::Table);
-    let text = if screen.color() {
+    let printer = Printer::new(Format::Table);
+    let text = if printer.color() {
         text.ansi().to_string()
     } else {
         text.to_string()
     };
-    screen.raw(named(name, &text.replace('`', "")).as_bytes())
+    printer.raw(named(name, &text.replace('`', "")).as_bytes())
 }
 
-/// A text about every program, for this one.
+/// Replaces the placeholder for the program's name in a help text.
 pub(super) fn named(name: &str, text: &str) -> String {
     text.replace("<PROGRAM>_", &variable_name(name, ""))
         .replace("<PROGRAM> ", &format!("{name} "))
 }
 
-/// Help and version are data; everything else that clap says is a usage error.
+/// Prints help and version as data; every other message of clap is a usage error.
 fn refuse(name: &str, error: &clap::Error, format: Format) -> Result<(), Failure> {
     let kind = error.kind();
     if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {

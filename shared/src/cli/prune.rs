@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::interrupt::Interrupt;
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
 use super::{Failure, duration, list, number, possible_values, tasks};
 use crate::clock::Timestamp;
 use crate::queue::{PruneRequest, Queue};
@@ -28,7 +28,7 @@ pub struct Arguments {
     )]
     older_than: Option<Duration>,
 
-    /// Keep so many of the newest ended tasks, whatever their age
+    /// Keep this many of the newest ended tasks, whatever their age
     #[arg(long, value_name = "NUMBER", value_parser = number::within(0..=u64::MAX))]
     keep: Option<u64>,
 
@@ -42,7 +42,7 @@ pub struct Arguments {
     )]
     states: Vec<State>,
 
-    /// Delete nothing; say how many tasks would be deleted
+    /// Delete nothing; print how many tasks would be deleted
     #[arg(long)]
     dry_run: bool,
 }
@@ -65,7 +65,7 @@ struct View {
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     if arguments.older_than.is_none() && arguments.keep.is_none() {
         return Err(Failure::Usage(
-            "say what may go: --older-than DURATION, --keep NUMBER or both".to_owned(),
+            "choose what to delete: --older-than DURATION, --keep NUMBER or both".to_owned(),
         ));
     }
     let queue = context.open(if arguments.dry_run {
@@ -77,7 +77,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let age = arguments.older_than.unwrap_or_default().as_millis();
     let age = i64::try_from(age).unwrap_or(i64::MAX);
     let request = PruneRequest {
-        // One later: what ended in this very millisecond is zero old, not younger.
+        // One later: a task that ended in this millisecond has age zero and is included.
         finished_before: Timestamp(now.0.saturating_sub(age).saturating_add(1)),
         states: arguments.states.clone(),
         keep: arguments.keep.unwrap_or_default(),
@@ -111,10 +111,10 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         dry_run: arguments.dry_run,
     };
     let sentence = format!("{what} {}", tasks::count(pruned));
-    let screen = if arguments.dry_run {
-        context.screen
+    let printer = if arguments.dry_run {
+        context.printer
     } else {
-        context.screen.of_done()
+        context.printer.of_done()
     };
-    screen.say(&sentence, &view)
+    printer.say(&sentence, &view)
 }

@@ -1,4 +1,4 @@
-//! `reap`: the tasks of one dead worker, returned because a person says so.
+//! `reap`: returns the tasks of one dead worker at a person's request.
 
 use serde::Serialize;
 
@@ -57,7 +57,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let sidecar = Sidecar::at(queue.coordination().folder());
     let Some(lock) = DeadLock::take(&sidecar, id)? else {
         return Err(Failure::Tasks(format!(
-            "worker {id} (pid {}) lives, or somebody returns its tasks just now; it is left alone",
+            "worker {id} (pid {}) is alive, or another process is returning its tasks; nothing \
+             was done",
             worker.pid
         )));
     };
@@ -79,7 +80,7 @@ fn report<Q: Queue>(context: &Context<Q>, recovered: &Recovered) -> Result<(), F
     };
     let id = recovered.worker;
     let ids = |ids: &[TaskId]| ids.iter().map(|id| id.0).collect();
-    context.screen.say(
+    context.printer.say(
         &format!(
             "Returned {} of worker {id}, ended {} processes",
             number(&returned),
@@ -100,8 +101,9 @@ fn report<Q: Queue>(context: &Context<Q>, recovered: &Recovered) -> Result<(), F
     Err(Failure::Tasks(if recovered.elsewhere {
         let gone = context.command(&format!("reap {id} --gone"));
         format!(
-            "it ran in another pid namespace of this machine, such as a container, whose processes \
-             are not seen from here; make sure that none of it is left, then {gone} returns {kept}"
+            "it ran in another pid namespace of this machine, such as a container, whose \
+             processes are not visible from here; make sure that none of them is left, then \
+             {gone} returns {kept}"
         )
     } else {
         let pids: Vec<String> = recovered.unreachable.iter().map(u32::to_string).collect();

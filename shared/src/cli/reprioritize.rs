@@ -1,9 +1,9 @@
 //! `reprioritize`: changes the priority of waiting tasks.
 
-use super::change_selected::{self, Verb};
+use super::change_selected::{self, ChangeVerb};
 use super::program::Context;
 use super::select::{self, Selector};
-use super::{Failure, values};
+use super::{Failure, option_values};
 use crate::queue::Queue;
 use crate::state::State;
 
@@ -13,16 +13,16 @@ type Ids = Vec<Selector>;
 /// Change the priority of waiting tasks
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", value_parser = select::parse)]
     ids: Ids,
 
     /// The new priority; higher runs first
-    #[arg(allow_negative_numbers = true, value_parser = values::priority)]
+    #[arg(allow_negative_numbers = true, value_parser = option_values::priority)]
     priority: i32,
 }
 
-const VERB: Verb = Verb {
+const VERB: ChangeVerb = ChangeVerb {
     done: "Reprioritized",
     refused: "reprioritized",
     states: &[State::Scheduled, State::Blocked, State::Queued],

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
 use super::{Failure, escape, select, tasks};
 use crate::maintenance::{Restored, restore};
 use crate::queue::Queue;
@@ -41,13 +41,13 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     )?;
     if let Some(found) = &restored.found {
         note(&format!(
-            "an earlier restore was interrupted; what it had set aside is {}",
+            "an earlier restore was interrupted; the database that it set aside is {}",
             found.display()
         ));
     }
     unreachable(&restored.recovered);
     if restored.foreign {
-        note("the backup is of the other program, which alone can work on it");
+        note("the backup is of the other program, and only that program can use it");
     }
     let shown = |path: &Path| path.to_string_lossy().into_owned();
     let view = View {
@@ -58,14 +58,18 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             .map(|id| id.0)
             .collect(),
     };
-    let screen = context.screen.of_done();
-    screen.say(&sentence(&view, &restored), &view)
+    let printer = context.printer.of_done();
+    printer.say(&sentence(&view, &restored), &view)
 }
 
 fn sentence(view: &View, restored: &Restored) -> String {
     let mut sentence = format!("Restored {}", escape::line(&view.restored));
     if let Some(kept) = &view.kept {
-        let _ = write!(sentence, "; what it was before is {}", escape::line(kept));
+        let _ = write!(
+            sentence,
+            "; the previous database is {}",
+            escape::line(kept)
+        );
     }
     let ids = returned(&restored.recovered);
     if !ids.is_empty() {
@@ -87,7 +91,7 @@ pub(crate) fn returned(recovered: &[Recovered]) -> Vec<TaskId> {
     ids
 }
 
-/// Says which processes could not be ended.
+/// Prints a note about processes that could not be ended.
 pub(crate) fn unreachable(recovered: &[Recovered]) {
     let pids = recovered.iter().flat_map(|one| &one.unreachable);
     let pids: Vec<String> = pids.map(u32::to_string).collect();

@@ -1,6 +1,6 @@
 //! `retry`: queues ended tasks again.
 
-use super::change_selected::{self, Verb};
+use super::change_selected::{self, ChangeVerb};
 use super::extra::Plain;
 use super::program::Context;
 use super::select::{self, Filter, Selector};
@@ -12,11 +12,11 @@ use crate::state::State;
 
 /// Queue failed, cancelled or skipped tasks again
 ///
-/// They get fresh attempts. A task that succeeded is not run again: enqueue it anew. With options
-/// that say which tasks are meant, and no ID, all that match are.
+/// They get fresh attempts. A task that succeeded is not run again: enqueue it anew. Without an ID,
+/// all tasks that match the options are retried.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(
         value_name = "ID",
         required_unless_present_any = ["states", "queue", "name", "since", "until"],
@@ -44,16 +44,16 @@ pub struct Arguments {
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
 
-    /// Only tasks that ended since then: 2h (ago), 18:00 or '2026-12-24 18:00'
+    /// Only tasks that ended since this time: 2h (ago), 18:00 or '2026-12-24 18:00'
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
 
-    /// Only tasks that ended before then
+    /// Only tasks that ended before this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 }
 
-const VERB: Verb = Verb {
+const VERB: ChangeVerb = ChangeVerb {
     done: "Requeued",
     refused: "retried",
     states: &[State::Failed, State::Cancelled, State::Skipped],
@@ -105,7 +105,7 @@ impl Arguments {
     }
 }
 
-/// A duration before now, or a point in time; of a time of day the last one.
+/// Reads a duration before now or a point in time; a time of day means its last occurrence.
 fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     if let Ok(ago) = duration::parse(text) {
@@ -117,9 +117,10 @@ fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
         .map_err(|sentence| Error::invalid(format!("{option} {text}: {sentence}, or 2h (ago)")))
 }
 
-/// What a program adds to a retry.
+/// A program's additions to a retry.
 pub trait Extra {
-    /// Whether what was skipped because of the tasks is re-opened too, and so on down.
+    /// True if dependents that were skipped because of the tasks are re-opened too, and theirs in
+    /// turn.
     fn downstream(&self) -> bool {
         false
     }
@@ -127,7 +128,7 @@ pub trait Extra {
 
 impl Extra for Plain {}
 
-/// Queues them again, as the arguments and `extra` say.
+/// Queues the tasks again, as the arguments and `extra` say.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a task that does not exist, [`Failure::Tasks`]
@@ -168,7 +169,7 @@ mod tests {
     use crate::clock::Timestamp;
 
     #[test]
-    fn a_time_is_so_long_ago_or_a_moment() {
+    fn a_time_is_a_duration_before_now_or_a_point_in_time() {
         let now = Timestamp(10 * 86_400_000);
         assert_eq!(past("", "2h", now).unwrap(), Timestamp(now.0 - 7_200_000));
         assert_eq!(past("", "@5", now).unwrap(), Timestamp(5000));

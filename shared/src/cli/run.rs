@@ -1,9 +1,9 @@
-//! `run FILE`: works every line of a file, once, however often it is interrupted.
+//! `run FILE`: runs every line of a file once, even if it is interrupted and run again.
 
-pub(super) mod again;
 mod group;
 pub(super) mod group_name;
 mod progress;
+pub(super) mod rerun;
 mod source;
 
 use std::fmt::Write as _;
@@ -14,10 +14,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::add_task::bulk::{self, TaskLine};
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
-use super::terminal::Awake;
-use super::{Failure, duration, escape, number, process, select, tasks, worker};
+use super::terminal::SuspendGuard;
+use super::{Failure, duration, escape, number, process_setup, select, tasks, worker};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::{Worker, WorkerOptions, trust};
@@ -28,13 +28,13 @@ use group_name::STDIN;
 use progress::Progress;
 use source::{Origin, Source};
 
-/// Bytes of ids in a command that is suggested; more make it unreadable.
+/// Most bytes of ids in a suggested command; more would make it unreadable.
 const LONGEST_IDS: usize = 40;
 
-/// Bytes in the name of a group of lines.
+/// Most bytes in the name of a group of lines.
 const LONGEST_NAME: usize = 100;
 
-/// Failed lines named in the summary.
+/// Most failed lines named in the summary.
 const MOST_FAILED: usize = 20;
 
 /// Run every line of a file as a command
@@ -62,7 +62,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = group_name)]
     name: Option<String>,
 
-    /// How many lines run at once [default: the number of cores]
+    /// Number of lines to run at once [default: the number of cores]
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
@@ -88,7 +88,7 @@ pub struct Arguments {
         long,
         value_name = "SHELL",
         default_value = "/bin/sh",
-        value_parser = super::values::shell
+        value_parser = super::option_values::shell
     )]
     shell: String,
 
@@ -108,7 +108,7 @@ fn group_name(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
-    process::begin()?;
+    process_setup::set_up()?;
     let source = Source::read(&arguments.file)?;
     let read = lines(arguments, &source.bytes)?;
     let mut group = Group::named(&source.origin, &source.bytes, arguments.name.as_deref());
@@ -134,14 +134,14 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             ..WorkerOptions::commands(worker::slots(arguments.slots))
         };
         work(context, &queue, &before, options)?;
-        // Of what a dead worker left running it is known only now that it is cancelled.
+        // Lines that a dead worker left running are cancelled only now.
         group::withdraw(&*queue, &withdrawn)?;
     }
     let verdict = group.judge(&*queue, &lines)?;
     let took = queue.now().boot.since(begun);
     let result = report(context, &verdict, before.ended(), took);
-    if !context.screen.is_json() {
-        tell_more(context, &group, &verdict);
+    if !context.printer.is_json() {
+        note_more(context, &group, &verdict);
         advise(context, arguments, &source.origin, &verdict);
     }
     result
@@ -152,14 +152,14 @@ fn lines(arguments: &Arguments, text: &[u8]) -> Result<Vec<TaskLine>, Failure> {
     let shown = arguments.file.display();
     let mut template = NewTask::of("", Work::Shell(String::new()));
     template.options.max_attempts = arguments.max_attempts;
-    template.options.timeout_ms = arguments.timeout.map(super::values::millis);
-    template.options.cwd = Some(super::values::folder(".")?);
+    template.options.timeout_ms = arguments.timeout.map(super::option_values::millis);
+    template.options.cwd = Some(super::option_values::folder(".")?);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
     bulk::read_lines(text, &template, now)
         .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))
 }
 
-/// Works the group off.
+/// Runs the tasks of the group until all have ended.
 fn work<Q: Queue>(
     context: &Context<Q>,
     queue: &Arc<Q>,
@@ -171,13 +171,17 @@ fn work<Q: Queue>(
     }
     let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;
-    let mut progress = Progress::new(context.screen, context.invocation(), before);
-    let _awake = Awake::new(progress.printer())?;
+    let mut progress = Progress::new(context.printer, context.invocation(), before);
+    let _suspend_guard = SuspendGuard::new(progress.print_thread())?;
     let result = worker.run(&mut progress);
     progress.finish();
     result?;
     if !progress.left.is_empty() {
-        note(&worker::left::sentence(context, &**queue, &progress.left)?);
+        note(&worker::obstacles::sentence(
+            context,
+            &**queue,
+            &progress.left,
+        )?);
     }
     Ok(())
 }
@@ -201,8 +205,8 @@ struct LineView<'a> {
     ending: &'a str,
 }
 
-/// Says how many lines that did not succeed are not named, and what lists them.
-fn tell_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
+/// Prints the number of unsuccessful lines that are not named, with the command that lists them.
+fn note_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
     let all = verdict.unsuccessful.len();
     if all <= MOST_FAILED {
         return;
@@ -222,7 +226,7 @@ fn tell_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
     ));
 }
 
-/// Says what can be done next.
+/// Prints the commands that can follow.
 fn advise<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
@@ -231,9 +235,9 @@ fn advise<Q: Queue>(
 ) {
     let (failed, cancelled) = (State::Failed, State::Cancelled);
     let what = match [failed, cancelled].map(|state| verdict.count(state) > 0) {
-        [true, true] => Some("what failed and what was cancelled"),
-        [true, false] => Some("what failed"),
-        [false, true] => Some("what was cancelled"),
+        [true, true] => Some("the failed and cancelled lines"),
+        [true, false] => Some("the failed lines"),
+        [false, true] => Some("the cancelled lines"),
         [false, false] => None,
     };
     if let Some(what) = what {
@@ -243,7 +247,7 @@ fn advise<Q: Queue>(
             let _ = write!(words, " {name}");
         }
         let (file, given) = match origin {
-            Origin::File(_) => (again::quoted(&arguments.file.to_string_lossy()), ""),
+            Origin::File(_) => (rerun::quoted(&arguments.file.to_string_lossy()), ""),
             Origin::Stream if arguments.name.is_some() => (STDIN.to_owned(), ""),
             Origin::Stream => (STDIN.to_owned(), " with the same lines"),
         };
@@ -256,11 +260,11 @@ fn advise<Q: Queue>(
         let ids = select::show(&ids);
         let which = if ids.len() > LONGEST_IDS { "ID" } else { &ids };
         let log = context.command(&format!("log {which}"));
-        note(&format!("{log} shows what they wrote"));
+        note(&format!("{log} shows their output"));
     }
 }
 
-/// Says how the lines stand, and fails unless all succeeded.
+/// Prints the result of the lines, and fails unless all succeeded.
 fn report<Q: Queue>(
     context: &Context<Q>,
     verdict: &Verdict,
@@ -285,7 +289,7 @@ fn report<Q: Queue>(
         cancelled,
         left,
         ended_before,
-        took_ms: super::values::millis(took),
+        took_ms: super::option_values::millis(took),
         unsuccessful: lines.collect(),
     };
     let mut text = format!("{succeeded} succeeded, {failed} failed");
@@ -299,7 +303,7 @@ fn report<Q: Queue>(
         }
     }
     let _ = write!(text, ", in {}", super::moment::rough(took));
-    context.screen.of_done().say(&text, &view)?;
+    context.printer.of_done().say(&text, &view)?;
     for one in verdict.unsuccessful.iter().take(MOST_FAILED) {
         note(&format!(
             "line {}: {} ({}); see {}",

@@ -1,11 +1,11 @@
-//! `salvage FILE`: saves what can be read of a damaged database.
+//! `salvage FILE`: copies the readable rows of a damaged database to a new one.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::printer::{Printer, note};
 use super::program::{Access, Context};
-use super::screen::{Screen, note};
 use super::table::{Column, Table, left, right};
 use super::{Failure, escape, restore};
 use crate::error::Error;
@@ -13,11 +13,11 @@ use crate::maintenance::{Salvaged, salvage};
 use crate::queue::Queue;
 use crate::task::Work;
 
-/// Copy what can be read of a damaged database to a new one
+/// Copy the readable rows of a damaged database to a new one
 ///
-/// The old file is only read; nobody else may have it open. Tasks keep their ids. What ran is
-/// queued again, as after a crash, and claims from before are lost. The exit code is 5 where rows
-/// were lost.
+/// The old file is only read; nobody else may have it open. Tasks keep their ids. Running tasks are
+/// queued again, as after a crash, and their claims are lost. The exit code is 5 where rows were
+/// lost.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The database to create
@@ -38,7 +38,7 @@ const COLUMNS: [Column; 5] = [
     right("SAVED"),
     right("DAMAGED PLACES"),
     right("LOST AT MOST"),
-    right("MAKE NO SENSE"),
+    right("INVALID"),
 ];
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
@@ -64,11 +64,11 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         refused: table.refused,
     });
     let views: Vec<View> = views.collect();
-    let screen = context.screen.of_done();
-    if screen.is_json() {
-        screen.json(&views)?;
+    let printer = context.printer.of_done();
+    if printer.is_json() {
+        printer.json(&views)?;
     } else {
-        show(screen, &views)?;
+        show(printer, &views)?;
     }
     let file = arguments.file.to_string_lossy();
     note(&format!(
@@ -86,7 +86,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }))
 }
 
-/// The failure that the file is the other program's, with the call of that which saves it.
+/// Failure for a file of the other program, with the command of that program which saves it.
 fn foreign<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Failure {
     let other = context.program.other;
     let quoted = |path: &std::path::Path| {
@@ -105,7 +105,7 @@ fn foreign<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Failure {
     })
 }
 
-fn show(screen: Screen, views: &[View]) -> Result<(), Failure> {
+fn show(printer: Printer, views: &[View]) -> Result<(), Failure> {
     let mut table = Table::new(&COLUMNS);
     for view in views {
         let [saved, places, refused] =
@@ -115,5 +115,5 @@ fn show(screen: Screen, views: &[View]) -> Result<(), Failure> {
             .map_or("unknown".to_owned(), |lost| lost.to_string());
         table.row([view.table, &saved, &places, &lost, &refused]);
     }
-    screen.table(&table)
+    printer.table(&table)
 }

@@ -1,4 +1,4 @@
-//! Which tasks are meant: `7`, `3,5-8`, `last`, `all`.
+//! Selectors of tasks: `7`, `3,5-8`, `last`, `all`.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use crate::queue::{ListQuery, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
-/// Tasks looked up, or changed, at a time.
+/// Number of tasks looked up, or changed, at a time.
 pub(super) const CHUNK: usize = 1000;
 
 /// A selector as written.
@@ -25,25 +25,25 @@ pub enum Selector {
     All,
 }
 
-/// Which of the selected tasks are meant.
+/// Filter of the selected tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only these states; all if empty.
+    /// States to include; all if empty.
     pub states: Vec<State>,
-    /// Only this queue.
+    /// Queue to include.
     pub queue: Option<String>,
-    /// Only names that contain this.
+    /// Text that a name has to contain.
     pub name: Option<String>,
-    /// Only those that ended from then on.
+    /// Earliest end of a task.
     pub since: Option<Timestamp>,
-    /// Only those that ended before that.
+    /// Time before which a task has to have ended.
     pub until: Option<Timestamp>,
-    /// Whether it leaves out tasks that are named by themselves, too.
+    /// True if it applies to tasks that are named by themselves, too.
     pub strict: bool,
 }
 
 impl Filter {
-    /// Of ranges and `all`, those in these states; all if empty.
+    /// A filter of ranges and `all` that includes tasks in these states; all if empty.
     pub fn states(states: &[State]) -> Self {
         Self {
             states: states.to_vec(),
@@ -124,7 +124,7 @@ pub fn visit<Q: Queue>(
     visit_matching(queue, selectors, &Filter::states(states), visit)
 }
 
-/// As [`visit`], those alone that the filter lets through.
+/// As [`visit`], for tasks that match the filter.
 ///
 /// # Errors
 /// As [`visit`].
@@ -185,7 +185,7 @@ pub(crate) fn visit_matching<Q: Queue>(
 /// Calls `call` with each selected task's id, ascending, until it fails.
 ///
 /// # Errors
-/// As [`visit`], and whatever the call returns.
+/// As [`visit`], and the errors of `call`.
 pub fn each<Q: Queue>(
     queue: &Q,
     selectors: &[Selector],
@@ -209,7 +209,8 @@ pub(super) fn ids<Q: Queue>(queue: &Q, selectors: &[Selector]) -> Result<Vec<Tas
     Ok(ids)
 }
 
-/// What ranges hold of these states, each once; what is named by itself or by `all` too is left out.
+/// Tasks of ranges in these states, each once; tasks that are also named by themselves or by `all`
+/// are left out.
 pub(super) fn of_ranges<Q: Queue>(
     queue: &Q,
     selectors: &[Selector],
@@ -236,8 +237,8 @@ pub(super) fn of_ranges<Q: Queue>(
     Ok(found)
 }
 
-/// Whether a selector visited earlier took that id already. `last` may move on, so it is asked
-/// for nothing: a task visited twice is changed once and then left as it is.
+/// True if an earlier selector included that id. `last` counts for no id, since it may change
+/// meanwhile: a task visited twice is changed once, and the second change does nothing.
 fn covers(selector: &Selector, id: TaskId) -> bool {
     match selector {
         Selector::One(one) => *one == id,
@@ -247,7 +248,7 @@ fn covers(selector: &Selector, id: TaskId) -> bool {
     }
 }
 
-/// Visits what exists of a range, newest first; returns how many there were.
+/// Visits the existing tasks of a range, newest first, and returns their number.
 fn visit_range<Q: Queue>(
     queue: &Q,
     range: RangeInclusive<i64>,
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_lets_through_what_fulfils_all_of_it() {
+    fn a_filter_includes_tasks_that_match_all_of_it() {
         let states = Filter::states(&[State::Cancelled, State::Failed]);
         let fits = Filter {
             queue: Some("q".to_owned()),
@@ -391,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_covers_what_it_took_and_nothing_that_moves_on() {
+    fn a_selector_covers_its_ids_and_last_covers_none() {
         let covered = |text: &str| {
             let selectors = parse(text).unwrap();
             (1..=5)
@@ -416,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_selects_nothing_is_refused_with_a_sentence() {
+    fn text_that_selects_nothing_is_refused_with_a_sentence() {
         for text in [
             "",
             ",",
@@ -446,10 +447,11 @@ mod tests {
         assert_eq!(shown(&[1, 2, 4, 6, 7, 8]), "1-2,4,6-8");
     }
 
-    /// Runs were found by counting up from their first id, which after the last number there is
-    /// ended the program instead of the list; now the ids themselves are compared.
+    /// Bug: runs of ids were found by counting up from the first one. Cost: after the highest
+    /// possible id, the count overflowed and the program panicked. Fix: the ids themselves are
+    /// compared.
     #[test]
-    fn the_last_id_there_is_can_be_shown() {
+    fn the_highest_possible_id_can_be_shown() {
         let ids = [i64::MAX - 1, i64::MAX].map(TaskId);
         assert_eq!(show(&ids), "9223372036854775806-9223372036854775807");
     }

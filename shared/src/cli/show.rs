@@ -1,4 +1,4 @@
-//! `show`: everything about tasks.
+//! `show`: prints all details of tasks.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::options::TaskOptions;
 use crate::queue::{Fact, FactValue, Queue};
 use crate::task::{Task, TaskId};
 
-/// Show everything about tasks
+/// Show all details of tasks
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }
@@ -32,10 +32,10 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         let facts = queue.facts(id)?;
         let text = format!("{separator}{}", describe(&task, &facts, &zone));
         separator = "\n";
-        if context.screen.is_json() {
-            context.screen.json(&FullView::new(&task, &facts))
+        if context.printer.is_json() {
+            context.printer.json(&FullView::new(&task, &facts))
         } else {
-            context.screen.stream(text.as_bytes())
+            context.printer.stream(text.as_bytes())
         }
     })
 }
@@ -50,7 +50,7 @@ pub fn find<Q: Queue>(queue: &Q, id: TaskId) -> Result<Task, Error> {
         .ok_or_else(|| Error::not_found(format!("there is no task {id}")))
 }
 
-/// A task as lines of label and value; what was never set is left out.
+/// A task as lines of label and value, without values that were never set.
 fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
@@ -60,7 +60,7 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     line("name", &task.name);
     line("state", task.state.as_str());
     if let Some(ending) = tasks::ending(task) {
-        // One that runs or waits again has ended before.
+        // A task that runs or waits again ended before.
         let label = if task.state.is_terminal() {
             "ended by"
         } else {
@@ -109,7 +109,7 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     text
 }
 
-/// What was set of a task's options.
+/// The options of a task that are set.
 fn settings(options: &TaskOptions) -> Vec<(&'static str, String)> {
     let mut set = Vec::new();
     if let Some(timeout) = options.timeout_ms {

@@ -43,5 +43,5 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         shrunk.before,
         shrunk.after
     );
-    context.screen.of_done().say(&sentence, &view)
+    context.printer.of_done().say(&sentence, &view)
 }

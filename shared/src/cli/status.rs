@@ -1,10 +1,10 @@
-//! `status`: how many tasks stand where, and who works on them.
+//! `status`: counts the tasks by state and shows the workers.
 
 use serde::Serialize;
 
 use super::json::Moment;
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
 use super::table::{Column, Table, left, right};
 use super::{Failure, escape, moment};
 use crate::clock::Timestamp;
@@ -12,7 +12,7 @@ use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
 use crate::state::State;
 use crate::task::DEFAULT_QUEUE;
 
-/// Show how many tasks stand where
+/// Show the number of tasks in each state
 #[derive(clap::Args, Debug)]
 pub struct Arguments {}
 
@@ -46,10 +46,10 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     let paused = queues.iter().filter(|queue| queue.paused_at.is_some());
     let mut paused: Vec<String> = paused.map(|queue| queue.name.clone()).collect();
     paused.dedup();
-    if context.screen.is_json() {
-        return context.screen.json(&view(&stats, &workers, paused));
+    if context.printer.is_json() {
+        return context.printer.json(&view(&stats, &workers, paused));
     }
-    context.screen.table(&table(&stats))?;
+    context.printer.table(&table(&stats))?;
     let now = queue.now().wall;
     if let Some(due) = stats.next_due {
         note(&next_due(context, due, now));
@@ -61,7 +61,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     Ok(())
 }
 
-/// When the next scheduled task is to start; one that could have is still there as nobody took it.
+/// Sentence about the next scheduled task. If it is already due, no worker has taken it.
 fn next_due<Q: Queue>(context: &Context<Q>, due: Timestamp, now: Timestamp) -> String {
     if due > now {
         return format!(
@@ -77,13 +77,13 @@ fn next_due<Q: Queue>(context: &Context<Q>, due: Timestamp, now: Timestamp) -> S
     )
 }
 
-/// How things stand before the first task.
+/// The report before there is a database.
 fn fresh<Q: Queue>(context: &Context<Q>) -> Result<(), Failure> {
     let stats = Stats::default();
-    if context.screen.is_json() {
-        return context.screen.json(&view(&stats, &[], Vec::new()));
+    if context.printer.is_json() {
+        return context.printer.json(&view(&stats, &[], Vec::new()));
     }
-    context.screen.table(&table(&stats))?;
+    context.printer.table(&table(&stats))?;
     note(&format!(
         "there is no database at {} yet; {} creates it with the first task",
         context.path().display(),
@@ -95,7 +95,7 @@ fn fresh<Q: Queue>(context: &Context<Q>) -> Result<(), Failure> {
 fn table(stats: &Stats) -> Table {
     let mut table = Table::new(&COLUMNS);
     for state in State::ALL {
-        // What this file has never seen is left out, except for the states everybody knows.
+        // States without tasks are left out, except for the common ones.
         let always = !matches!(state, State::Blocked | State::Skipped);
         if always || stats.count(state) > 0 {
             table.row([state.as_str(), &stats.count(state).to_string()]);
@@ -126,7 +126,8 @@ fn slots(workers: &[WorkerInfo]) -> u64 {
     workers.iter().map(|worker| u64::from(worker.slots)).sum()
 }
 
-/// Who works, or how that would begin: for the first queue in which tasks wait.
+/// Sentence about the workers, or, if there are none, how to start one for the first queue in which
+/// tasks wait.
 fn workers_sentence<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,

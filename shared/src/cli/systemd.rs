@@ -1,5 +1,5 @@
-//! `systemd print|install|uninstall`: the worker as a service. What a program's worker has beyond
-//! those of every program, its service has too.
+//! `systemd print|install|uninstall`: the worker as a service. The service takes the same
+//! additional options as the program's worker.
 
 pub(super) mod unit;
 
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::extra::Plain;
+use super::printer::note;
 use super::program::Context;
-use super::screen::note;
 use super::worker::{self, Commands};
 use super::{Failure, escape, number};
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ enum Action<X: clap::Args> {
     Uninstall(Service),
 }
 
-/// Which service it is.
+/// The name and scope of a service.
 #[derive(clap::Args, Debug)]
 struct Service {
     /// A service of the system, not of this user
@@ -50,7 +50,7 @@ struct Service {
     unit: Option<String>,
 }
 
-/// What the service runs.
+/// The worker that the service runs.
 #[derive(clap::Args, Debug)]
 struct Worker<X: clap::Args> {
     #[command(flatten)]
@@ -59,18 +59,19 @@ struct Worker<X: clap::Args> {
     #[command(flatten)]
     service: Service,
 
-    /// How many tasks run at once [default: the number of cores]
+    /// Number of tasks to run at once [default: the number of cores]
     #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
-    /// The queue it works
+    /// The queue whose tasks it runs
     #[arg(long, default_value = DEFAULT_QUEUE)]
     queue: String,
 
     #[command(flatten)]
     commands: Commands,
 
-    /// Keep commands from what few of them need: other privileges, other users' eyes on their files
+    /// Run commands with restrictions that few of them notice, such as no new privileges, and no
+    /// access of other users to the files they create
     #[arg(long)]
     harden: bool,
 }
@@ -85,7 +86,7 @@ struct Install<X: clap::Args> {
     now: bool,
 }
 
-/// Reads the name of an account; what `useradd` accepts, and no more.
+/// Reads the name of an account as `useradd` accepts it.
 fn account(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     if text.is_empty() || text.starts_with(['-', '.']) || !text.chars().all(is_plain) {
@@ -106,13 +107,13 @@ fn unit_name(text: &str) -> Result<String, String> {
 /// Prints, writes or removes the unit file.
 ///
 /// # Errors
-/// [`Failure`] for what no unit file can name, and where the system refuses a file.
+/// [`Failure`] for a path that no unit file can name, and if the system refuses a file.
 pub fn run<Q: Queue, X: worker::Extra<Q> + clap::Args>(
     context: &Context<Q>,
     arguments: &Arguments<X>,
 ) -> Result<(), Failure> {
     match &arguments.action {
-        Action::Print(worker) => context.screen.raw(text(context, worker)?.as_bytes()),
+        Action::Print(worker) => context.printer.raw(text(context, worker)?.as_bytes()),
         Action::Install(install) => install_unit(context, install),
         Action::Uninstall(service) => uninstall(context, service),
     }
@@ -159,8 +160,8 @@ fn file_name<Q: Queue>(context: &Context<Q>, service: &Service) -> String {
     }
 }
 
-/// Where the unit file belongs.
-fn place<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<PathBuf> {
+/// Path of the unit file.
+fn unit_path<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<PathBuf> {
     let folder = if service.system {
         PathBuf::from("/etc/systemd/system")
     } else {
@@ -185,11 +186,11 @@ fn install_unit<Q: Queue, X: worker::Extra<Q> + clap::Args>(
 ) -> Result<(), Failure> {
     let service = &install.worker.service;
     let text = text(context, &install.worker)?;
-    let path = place(context, service)?;
+    let path = unit_path(context, service)?;
     let name = file_name(context, service);
     write(&path, &text)?;
     context
-        .screen
+        .printer
         .of_done()
         .raw(format!("{}\n", escape::line(&path.to_string_lossy())).as_bytes())?;
     systemctl(service, &["daemon-reload"]);
@@ -219,7 +220,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 fn uninstall<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<(), Failure> {
-    let path = place(context, service)?;
+    let path = unit_path(context, service)?;
     let shown = path.display();
     if !path.exists() {
         return Err(Error::not_found(format!("there is no unit file {shown}")).into());
@@ -229,13 +230,13 @@ fn uninstall<Q: Queue>(context: &Context<Q>, service: &Service) -> Result<(), Fa
         .map_err(|error| Error::io(format!("cannot remove {shown}"), error))?;
     systemctl(service, &["daemon-reload"]);
     context
-        .screen
+        .printer
         .of_done()
         .raw(format!("removed {}\n", escape::line(&path.to_string_lossy())).as_bytes())
 }
 
-/// Runs `systemctl`. That it is missing or cannot reach systemd is said and otherwise passed
-/// over: the file is in its place, and systemd reads it when it starts.
+/// Runs `systemctl`. If it is missing or cannot reach systemd, this prints a note and goes on: the
+/// file is installed, and systemd reads it when it starts.
 fn systemctl(service: &Service, arguments: &[&str]) {
     let mut command = Command::new("systemctl");
     if !service.system {

@@ -1,4 +1,4 @@
-//! Tables for people: aligned by what a terminal shows, cut to its width.
+//! Tables for people: aligned by displayed width, cut to the width of the terminal.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::escape;
 use crate::state::State;
 
-/// Columns of text are cut to no less than this.
+/// Least width to which a column of text is cut.
 const READABLE: usize = 20;
 
 /// A table under construction. Every cell is made safe to show as it is added.
@@ -22,7 +22,7 @@ pub struct Table {
 pub struct Column {
     heading: &'static str,
     right: bool,
-    /// Whether its cells may be cut where the terminal is too narrow for all columns.
+    /// True if its cells may be cut when the terminal is too narrow for all columns.
     shrinks: bool,
 }
 
@@ -35,7 +35,7 @@ pub const fn left(heading: &'static str) -> Column {
     }
 }
 
-/// A column of text, cut where the terminal is too narrow for all columns.
+/// A column of text, cut if the terminal is too narrow for all columns.
 pub const fn text(heading: &'static str) -> Column {
     Column {
         shrinks: true,
@@ -67,13 +67,13 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// Whether it has no rows.
+    /// True if it has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The table's lines. The last column takes what `width` leaves, if there is one; the words
-    /// of states are coloured where `color` allows.
+    /// The lines of the table. The last column takes the rest of `width`, if there is one; words of
+    /// states are coloured if `color`.
     pub fn render(&self, width: Option<usize>, color: bool) -> String {
         let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|column| {
@@ -99,7 +99,7 @@ impl Table {
         text
     }
 
-    /// Takes from the columns that shrink what the last one lacks, down to a readable rest.
+    /// Narrows the columns that shrink, down to a readable width, to make room for the last one.
     fn shrink(&self, widths: &mut [usize], width: usize) {
         let last = widths.len() - 1;
         let wanted: usize = widths[..last].iter().map(|width| width + 2).sum();
@@ -162,7 +162,7 @@ pub(crate) const fn paint(state: State) -> &'static str {
     }
 }
 
-/// As much of `text` as fits into `width` columns, with `…` where something is left out.
+/// The beginning of `text` that fits into `width` columns, with `…` at the end if it was cut.
 pub fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
     if text.width() <= width {
         return text.into();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn states_are_coloured_where_that_is_wanted() {
+    fn states_are_coloured_if_wanted() {
         assert!(
             table()
                 .render(None, true)

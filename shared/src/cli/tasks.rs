@@ -1,4 +1,4 @@
-//! How tasks are said to people.
+//! Words and clauses about tasks, for people.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::outcome::Reason;
 use crate::state::State;
 use crate::task::Task;
 
-/// When things happened to a task, in a few words for a table.
+/// Time of a task's last change, in a few words for a table.
 pub fn when(task: &Task, now: Timestamp) -> String {
     let ago = |at: Option<Timestamp>| at.map_or_else(String::new, |at| moment::relative(at, now));
     match task.state {
@@ -22,7 +22,7 @@ pub fn when(task: &Task, now: Timestamp) -> String {
     }
 }
 
-/// How far a start lies ahead, or for how long it could have happened: `in 2h`, `due for 3.1s`.
+/// Time until a start, or since it became possible: `in 2h`, `due for 3.1s`.
 pub fn due(at: Timestamp, now: Timestamp) -> String {
     if at > now {
         moment::relative(at, now)
@@ -31,7 +31,7 @@ pub fn due(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// How the task's last attempt ended, if it did not succeed: `exit code 3`, `signal 9`.
+/// End of the task's last attempt, if it did not succeed: `exit code 3`, `signal 9`.
 pub fn ending(task: &Task) -> Option<String> {
     let reason = task.reason?;
     let message = task.message.as_deref().unwrap_or_default();
@@ -49,10 +49,10 @@ pub fn ending(task: &Task) -> Option<String> {
         Reason::HandlerError => format!("its handler failed: {message}"),
         Reason::HandlerPanic => format!("its handler panicked: {message}"),
         Reason::Crash => "its worker died".to_owned(),
-        // Another message is of an attempt before.
+        // Any other message belongs to an earlier attempt.
         Reason::Cancel if message == WITHDRAWN => format!("cancelled: {message}"),
         Reason::Cancel => "cancelled".to_owned(),
-        Reason::Dependency => "a dependency ended otherwise than it asked for".to_owned(),
+        Reason::Dependency => "a dependency did not end as required".to_owned(),
         Reason::Late => "did not start in time".to_owned(),
         Reason::Deadline => "did not end by its deadline".to_owned(),
     })
@@ -68,7 +68,7 @@ pub fn attempt(task: &Task) -> String {
     format!("{} ({spent} of {budget} since the retry)", task.attempt)
 }
 
-/// How long the task's last attempt took, if it has ended.
+/// Duration of the task's last attempt, if it has ended.
 pub fn took(task: &Task) -> Option<Duration> {
     let millis = task.finished_at?.since(task.started_at?);
     u64::try_from(millis).ok().map(Duration::from_millis)

@@ -1,4 +1,4 @@
-//! `verify`: whether every invariant of the database holds.
+//! `verify`: checks every invariant of the database.
 
 use serde::Serialize;
 
@@ -28,9 +28,9 @@ const COLUMNS: [Column; 3] = [left("INVARIANT"), right("BROKEN"), text("HOW")];
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
     let invariants = queue.verify()?;
-    if context.screen.is_json() {
+    if context.printer.is_json() {
         let views: Vec<View<'_>> = invariants.iter().map(view).collect();
-        context.screen.json(&views)?;
+        context.printer.json(&views)?;
     } else {
         let mut table = Table::new(&COLUMNS);
         for one in &invariants {
@@ -38,7 +38,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
             let how = one.examples.join("; ");
             table.row([one.name, &number, &how]);
         }
-        context.screen.table(&table)?;
+        context.printer.table(&table)?;
     }
     let broken = invariants.iter().filter(|one| !one.holds());
     let broken: Vec<&str> = broken.map(|one| one.name).collect();

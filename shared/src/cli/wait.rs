@@ -1,10 +1,10 @@
-//! `wait`: until tasks have ended.
+//! `wait`: waits until tasks have ended.
 
 use std::time::Duration;
 
 use super::json::TaskView;
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
 use super::select::{self, Selector};
 use super::{Failure, duration, escape, tasks};
 use crate::claim::WorkerId;
@@ -16,8 +16,7 @@ use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId, Work};
 
-/// How often the tasks are looked at though nobody said that any ended: the safety net under
-/// lost wakes.
+/// Interval at which tasks are read even without a wake, in case one was lost.
 pub(super) const POLL: Duration = Duration::from_millis(500);
 
 /// Wait until tasks have ended
@@ -27,7 +26,7 @@ pub(super) const POLL: Duration = Duration::from_millis(500);
 /// of them have ended.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 
@@ -61,7 +60,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         unsuccessful += u64::from(task.state != State::Succeeded);
         if !arguments.quiet {
             context
-                .screen
+                .printer
                 .say(&sentence(&task), &TaskView::from(&task))?;
         }
     }
@@ -82,7 +81,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     }
 }
 
-/// The sentence about tasks that had not ended in time.
+/// Sentence about tasks that had not ended in time.
 fn unfinished<Q: Queue>(context: &Context<Q>, open: &[TaskId]) -> String {
     let some = &open[..open.len().min(MOST_NAMED)];
     let more = if some.len() < open.len() { ", ..." } else { "" };
@@ -94,7 +93,7 @@ fn unfinished<Q: Queue>(context: &Context<Q>, open: &[TaskId]) -> String {
     )
 }
 
-/// The selected tasks' ids, ascending. `all` and ranges are those that have not ended.
+/// The selected tasks' ids, ascending. `all` and ranges include only tasks that have not ended.
 fn chosen<Q: Queue>(queue: &Q, selectors: &[Selector]) -> Result<Vec<TaskId>> {
     let open: Vec<State> = State::ALL
         .into_iter()
@@ -117,23 +116,23 @@ fn chosen<Q: Queue>(queue: &Q, selectors: &[Selector]) -> Result<Vec<TaskId>> {
     Ok(ids)
 }
 
-/// Tasks named that had not ended in time.
+/// Most unfinished tasks that the sentence names.
 const MOST_NAMED: usize = 20;
 
 struct Wait<'a, Q> {
     context: &'a Context<Q>,
     queue: &'a Q,
-    /// Only whoever has to wait listens.
+    /// Created only when a task has to be waited for.
     listener: Option<Box<dyn Listening>>,
-    /// When to stop waiting; from then on each task is looked at once.
+    /// Time to stop waiting; from then on each task is read once.
     deadline: Option<BootTime>,
-    /// Whether nothing more is to be said of what may take for ever.
+    /// True once a note about tasks that may never run was printed, or is not wanted.
     warned: bool,
 }
 
 impl<Q: Queue> Wait<'_, Q> {
     /// The task once it has ended; none if the deadline came first. Tasks are waited for one after
-    /// the other, so that a wake costs one look whatever their number.
+    /// the other, so that a wake costs one read for any number of tasks.
     fn until_ended(&mut self, id: TaskId) -> Result<Option<Task>> {
         loop {
             let task = self
@@ -161,17 +160,17 @@ impl<Q: Queue> Wait<'_, Q> {
                 .workers()
                 .is_dir()
             {
-                // Listen first, then look again: what ended in between is not told.
+                // Listen first, then read again: an end in between sends no wake.
                 self.listener = Some(listen(self.queue)?);
             } else {
-                // Nobody has written since the file came here, and waiting creates nothing.
+                // Nobody has written since the file came here, and `wait` creates no files.
                 pause(left.min(POLL));
             }
         }
     }
 }
 
-/// Says on standard error what has to be done before the task can go on, if only a person can do it.
+/// Prints a note on standard error if the task cannot go on before a person does something.
 pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Result<()> {
     let handler = task.work.handler();
     let served = queue
@@ -193,7 +192,7 @@ pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Re
     Ok(())
 }
 
-/// What to start so that the task runs.
+/// Clause that names the program to start so that the task runs.
 pub(super) fn how_to_run<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Result<String> {
     match &task.work {
         Work::Handler { handler, .. } => {
@@ -203,7 +202,7 @@ pub(super) fn how_to_run<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task)
     }
 }
 
-/// Says that a queue is paused, and what ends that.
+/// Sentence that a queue is paused, with the command that resumes it.
 fn paused<Q: Queue>(context: &Context<Q>, queue: &str) -> String {
     let name = Work::Argv(vec![queue.to_owned()]).display();
     let resume = context.command(&format!("resume {name}"));
@@ -212,13 +211,13 @@ fn paused<Q: Queue>(context: &Context<Q>, queue: &str) -> String {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "without a folder for a socket nothing tells that a task ended"
+    reason = "without a folder for a socket there are no wakes"
 )]
 fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Listens for tasks that end, which takes a socket in the folder beside the file.
+/// Listens for ends of tasks, which needs a socket in the folder beside the file.
 pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Box<dyn Listening>> {
     let coordination = queue.coordination();
     let listener = coordination.listen(WorkerId::from_bits(queue.random()));
@@ -230,7 +229,7 @@ pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Box<dyn Listening>> {
     })
 }
 
-/// How an ended task is said.
+/// Sentence about an ended task.
 fn sentence(task: &Task) -> String {
     let name = escape::line(&task.name);
     match tasks::ending(task).filter(|_| task.state == State::Failed) {

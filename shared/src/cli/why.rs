@@ -1,4 +1,4 @@
-//! `why`: what a task waits for, or how it ended.
+//! `why`: explains what tasks wait for, or how they ended.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
 use super::wait::how_to_run;
-use super::{Failure, escape, moment, skipped, tasks};
+use super::{Failure, escape, moment, skip_cause, tasks};
 use crate::claim::Claim;
 use crate::clock::Timestamp;
 use crate::coordination::Origin;
@@ -22,17 +22,17 @@ use crate::state::State;
 use crate::task::{Task, Work};
 use crate::workflow::Condition;
 
-/// Say what tasks wait for, or how they ended
+/// Explain what tasks wait for, or how they ended
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }
 
-/// One of the reasons.
+/// One of the reasons why a task waits or ended.
 #[derive(Serialize)]
-struct Because {
+struct Explanation {
     kind: &'static str,
     sentence: String,
 }
@@ -42,7 +42,7 @@ struct View<'a> {
     id: i64,
     name: &'a str,
     state: &'static str,
-    because: &'a [Because],
+    because: &'a [Explanation],
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
@@ -52,7 +52,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let ids = arguments.ids.concat();
     let is_one = matches!(ids.as_slice(), [Selector::One(_) | Selector::Last]);
     let order = (!is_one).then(RefCell::default);
-    let scene = Scene {
+    let scene = Snapshot {
         context,
         queue: &queue,
         living: &living,
@@ -62,7 +62,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     };
     select::each(&queue, &ids, |id| {
         let task = find(&queue, id)?;
-        let because = scene.because(&task)?;
+        let because = scene.explanations(&task)?;
         let view = View {
             id: id.0,
             name: &task.name,
@@ -74,37 +74,37 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
             text += "\n  ";
             text += &escape::line(&one.sentence);
         }
-        context.screen.say(&text, &view)
+        context.printer.say(&text, &view)
     })
 }
 
-/// What the answer depends on.
-struct Scene<'a, Q> {
+/// State of the database and its workers, from which the answers are derived.
+struct Snapshot<'a, Q> {
     context: &'a Context<Q>,
     queue: &'a Q,
     living: &'a [WorkerInfo],
     /// The registered workers, living or dead.
     known: &'a [WorkerInfo],
     now: Timestamp,
-    /// What was learned of the queues of many tasks.
+    /// Claim order of the queues, kept if many tasks are selected.
     order: Option<RefCell<ClaimOrder>>,
 }
 
-impl<'a, Q: Queue> Scene<'a, Q> {
-    fn because(&self, task: &Task) -> Result<Vec<Because>> {
+impl<'a, Q: Queue> Snapshot<'a, Q> {
+    fn explanations(&self, task: &Task) -> Result<Vec<Explanation>> {
         Ok(match task.state {
             State::Scheduled | State::Blocked | State::Queued => self.waiting(task)?,
             State::Running => self.running(task)?,
-            State::Succeeded => vec![because("ended", succeeded(task))],
-            State::Failed | State::Cancelled => vec![because("ended", self.ended(task))],
+            State::Succeeded => vec![explanation("ended", succeeded(task))],
+            State::Failed | State::Cancelled => vec![explanation("ended", self.ended(task))],
             State::Skipped => self.skipped(task)?,
         })
     }
 
-    fn waiting(&self, task: &Task) -> Result<Vec<Because>> {
+    fn waiting(&self, task: &Task) -> Result<Vec<Explanation>> {
         if let Some(why) = &task.set_aside {
             let sentence = format!("no worker of this version takes it; {why}");
-            return Ok(vec![because("set_aside", sentence)]);
+            return Ok(vec![explanation("set_aside", sentence)]);
         }
         let waits = match &self.order {
             Some(order) => self
@@ -115,21 +115,21 @@ impl<'a, Q: Queue> Scene<'a, Q> {
         let is_past =
             |one: &Waits| matches!(one, Waits::Time { run_at, .. } if *run_at <= self.now);
         let is_next = waits.iter().all(is_past);
-        let mut reasons: Vec<Because> = waits.iter().map(|one| self.wait(task, one)).collect();
+        let mut reasons: Vec<Explanation> = waits.iter().map(|one| self.wait(task, one)).collect();
         let handler = task.work.handler();
         let can_run = |worker: &WorkerInfo| worker.serves.covers(&task.queue, handler);
         if !self.living.iter().any(can_run) {
             let start = how_to_run(self.context, self.queue, task)?;
             let sentence = format!("no worker is running that can run it; {start}");
-            reasons.push(because("no_worker", sentence));
+            reasons.push(explanation("no_worker", sentence));
         } else if is_next {
             let sentence = "it is next; a worker takes it as soon as one has a free slot";
-            reasons.push(because("next", sentence.to_owned()));
+            reasons.push(explanation("next", sentence.to_owned()));
         }
         Ok(reasons)
     }
 
-    fn wait(&self, task: &Task, waits: &Waits) -> Because {
+    fn wait(&self, task: &Task, waits: &Waits) -> Explanation {
         match waits {
             Waits::Time { run_at, retry } => self.time(task, *run_at, *retry),
             Waits::Paused { since } => {
@@ -137,11 +137,11 @@ impl<'a, Q: Queue> Scene<'a, Q> {
                 let resume = self.context.command(&format!("resume {queue}"));
                 let ago = moment::relative(*since, self.now);
                 let sentence = format!("queue {queue} was paused {ago}; {resume} lets it go on");
-                because("paused", sentence)
+                explanation("paused", sentence)
             }
             Waits::Behind { tasks } => {
                 let number = tasks::count(*tasks);
-                because("behind", format!("{number} will be taken before it"))
+                explanation("behind", format!("{number} will be taken before it"))
             }
             Waits::Dependency {
                 task,
@@ -167,7 +167,7 @@ impl<'a, Q: Queue> Scene<'a, Q> {
                 } else {
                     format!("task {task} has to {how} first; it {}", state.standing())
                 };
-                because("dependency", sentence)
+                explanation("dependency", sentence)
             }
             Waits::Dependencies { more } => self.further(task, *more),
             Waits::Limit {
@@ -175,7 +175,7 @@ impl<'a, Q: Queue> Scene<'a, Q> {
                 running,
                 bound,
                 ahead,
-            } => because("limit", limit(name, *running, *bound, *ahead)),
+            } => explanation("limit", limit(name, *running, *bound, *ahead)),
             Waits::Rate { name, more_at } => {
                 let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
                 let sentence = match more_at {
@@ -185,13 +185,13 @@ impl<'a, Q: Queue> Scene<'a, Q> {
                     }
                     None => format!("limit {name} lets none start"),
                 };
-                because("rate", sentence)
+                explanation("rate", sentence)
             }
         }
     }
 
-    /// What its time, or that of its next attempt, says.
-    fn time(&self, task: &Task, run_at: Timestamp, retry: bool) -> Because {
+    /// Explanation of its start time or the time of its next attempt.
+    fn time(&self, task: &Task, run_at: Timestamp, retry: bool) -> Explanation {
         let has_come = run_at <= self.now;
         let due = if has_come {
             format!("has been {}", tasks::due(run_at, self.now))
@@ -204,27 +204,27 @@ impl<'a, Q: Queue> Scene<'a, Q> {
                 "attempt {} failed ({ending}); the next {due}",
                 tasks::attempt(task)
             );
-            because("retry", sentence)
+            explanation("retry", sentence)
         } else if has_come {
-            because("time", format!("it {due}"))
+            explanation("time", format!("it {due}"))
         } else {
-            because("time", format!("its time has not come; it {due}"))
+            explanation("time", format!("its time has not come; it {due}"))
         }
     }
 
-    /// Dependencies beside those that are named.
-    fn further(&self, task: &Task, more: u64) -> Because {
+    /// Explanation that counts the dependencies that are not named.
+    fn further(&self, task: &Task, more: u64) -> Explanation {
         let tree = self.context.command(&format!("tree --up {}", task.id));
         let how = if task.state.is_terminal() {
-            "ended otherwise than it asked for"
+            "did not end as required"
         } else {
             "have to end first"
         };
         let sentence = format!("{more} more {how}; {tree} shows all it depends on");
-        because("dependencies", sentence)
+        explanation("dependencies", sentence)
     }
 
-    fn running(&self, task: &Task) -> Result<Vec<Because>> {
+    fn running(&self, task: &Task) -> Result<Vec<Explanation>> {
         let since = task.started_at.unwrap_or(self.now);
         let since = moment::relative(since, self.now);
         let of = |workers: &'a [WorkerInfo]| {
@@ -232,29 +232,29 @@ impl<'a, Q: Queue> Scene<'a, Q> {
             workers.find(|one| Some(one.id) == task.worker)
         };
         let mut reasons = vec![match (of(self.living), of(self.known)) {
-            (Some(worker), _) => because(
+            (Some(worker), _) => explanation(
                 "running",
                 format!("worker {} (pid {}) took it {since}", worker.id, worker.pid),
             ),
             (None, Some(worker)) => self.of_dead(task, worker, &since)?,
-            (None, None) => because(
+            (None, None) => explanation(
                 "worker_unknown",
                 format!(
-                    "a program that is no registered worker took it {since}; if none such runs, {} \
-                     returns it",
+                    "a program that is not a registered worker took it {since}; if that program \
+                     no longer runs, {} returns it",
                     self.context.command("doctor --repair --unregistered")
                 ),
             ),
         }];
         if let Some(asked) = task.cancel_requested_at {
             let ago = moment::relative(asked, self.now);
-            reasons.push(because("cancel", format!("it was asked to stop {ago}")));
+            reasons.push(explanation("cancel", format!("it was asked to stop {ago}")));
         }
         Ok(reasons)
     }
 
-    /// Why a task of a dead worker is not returned yet.
-    fn of_dead(&self, task: &Task, worker: &WorkerInfo, since: &str) -> Result<Because> {
+    /// Explanation why a task of a dead worker is not returned yet.
+    fn of_dead(&self, task: &Task, worker: &WorkerInfo, since: &str) -> Result<Explanation> {
         let coordination = self.queue.coordination();
         let origin = coordination.origin_of(worker)?;
         if origin == Origin::Elsewhere {
@@ -266,10 +266,9 @@ impl<'a, Q: Queue> Scene<'a, Q> {
             };
             let sentence = format!(
                 "its worker took it {since} and is dead; it ran in another pid namespace of this \
-                 machine, such as a container, whose processes are not seen from here; {lease}make \
-                 sure that none of it is left, then {reap} returns it"
+                 machine, such as a container, whose processes are not visible from here; {lease}make sure that none of them is left, then {reap} returns it"
             );
-            return Ok(because("worker_elsewhere", sentence));
+            return Ok(explanation("worker_elsewhere", sentence));
         }
         let claim = Claim {
             task: task.id,
@@ -287,32 +286,32 @@ impl<'a, Q: Queue> Scene<'a, Q> {
         if found.is_empty() {
             let recover = self.context.how_to_recover(self.queue, &task.queue)?;
             let sentence = format!("its worker took it {since} and is dead; {recover}");
-            return Ok(because("worker_dead", sentence));
+            return Ok(explanation("worker_dead", sentence));
         }
         let pids: Vec<String> = found
             .iter()
             .map(|one| one.process.pid.to_string())
             .collect();
         let sentence = format!(
-            "its worker took it {since} and is dead, but of it pid {} is alive, which this user cannot \
-             end; it is returned once that has ended",
+            "its worker took it {since} and is dead, but its process {} is alive, which this user \
+             cannot end; the task is returned once that has ended",
             pids.join(", ")
         );
-        Ok(because("worker_dead", sentence))
+        Ok(explanation("worker_dead", sentence))
     }
 
-    fn skipped(&self, task: &Task) -> Result<Vec<Because>> {
-        let mut reasons = vec![because("ended", self.ended(task))];
+    fn skipped(&self, task: &Task) -> Result<Vec<Explanation>> {
+        let mut reasons = vec![explanation("ended", self.ended(task))];
         let waits = self.queue.waits_for(task.id)?;
         reasons.extend(waits.iter().map(|waits| self.wait(task, waits)));
         let has_advice = |waits: &Waits| {
             let retried = [State::Failed, State::Cancelled];
             matches!(waits, Waits::Dependency { state, .. } if retried.contains(state))
         };
-        // Of many tasks each would look all the way up.
+        // Not for many tasks: each search walks all the way up.
         if self.order.is_none() && !waits.iter().any(has_advice) {
-            let advice = skipped::advice(self.context, self.queue, task.id)?;
-            reasons.extend(advice.map(|advice| because("cause", advice)));
+            let advice = skip_cause::advice(self.context, self.queue, task.id)?;
+            reasons.extend(advice.map(|advice| explanation("cause", advice)));
         }
         Ok(reasons)
     }
@@ -331,7 +330,7 @@ impl<'a, Q: Queue> Scene<'a, Q> {
         };
         let retry = self.context.command(&format!("retry {}", task.id));
         let again = if task.state == State::Skipped {
-            // It goes on with what it waited for.
+            // A retry of the dependency re-opens it.
             String::new()
         } else {
             format!("; {retry} queues it again")
@@ -340,7 +339,7 @@ impl<'a, Q: Queue> Scene<'a, Q> {
     }
 }
 
-/// How a limit stands, and how many wait for it first.
+/// Sentence about a limit: tasks that run under it and tasks that come first.
 fn limit(name: &[u8], running: u64, bound: Option<u64>, ahead: u64) -> String {
     let name = Work::Argv(vec![String::from_utf8_lossy(name).into_owned()]).display();
     let mut sentence = match bound {
@@ -365,6 +364,6 @@ fn succeeded(task: &Task) -> String {
     format!("it succeeded{took}, at attempt {}", tasks::attempt(task))
 }
 
-fn because(kind: &'static str, sentence: String) -> Because {
-    Because { kind, sentence }
+fn explanation(kind: &'static str, sentence: String) -> Explanation {
+    Explanation { kind, sentence }
 }

@@ -2,7 +2,7 @@
 
 mod background;
 mod hooks;
-pub(super) mod left;
+pub(super) mod obstacles;
 mod options;
 mod service;
 
@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::printer::{Notes, Printer};
+use super::print_thread::{PrintThread, StandardError};
+use super::printer::{hurry, note};
 use super::program::Context;
-use super::screen::{hurry, note};
-use super::terminal::Awake;
-use super::{Failure, Invocation, exit, known, moment, process, select, tasks};
+use super::terminal::SuspendGuard;
+use super::{Failure, Invocation, exit, moment, process_setup, queue_name, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
@@ -33,24 +33,24 @@ pub use options::{Arguments, Extra};
 pub(super) use options::{Commands, slots};
 use service::Service;
 
-/// Tasks named in one line of the log.
+/// Most tasks named in one line of the log.
 const MOST_NAMED: usize = 20;
 
-/// How long what was said last may take to be printed.
+/// Time for the last lines to be printed.
 pub(super) const LAST_LINES: Duration = Duration::from_millis(300);
 
-/// Works, as the arguments and `extra` say.
+/// Runs a worker with the arguments and `extra`.
 ///
 /// # Errors
-/// [`Failure::Tasks`] and [`Failure::ClaimsLost`] when draining; else as the engine.
+/// [`Failure::Tasks`] and [`Failure::ClaimsLost`] with `--drain`; else as the engine.
 pub fn run<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
     extra: &impl Extra<Q>,
 ) -> Result<(), Failure> {
-    process::begin()?;
+    process_setup::set_up()?;
     if !arguments.detached {
-        known::check(context, &arguments.queue)?;
+        queue_name::check(context, &arguments.queue)?;
     }
     if arguments.background {
         return background::start(context, arguments, extra);
@@ -70,17 +70,17 @@ pub fn run<Q: Queue>(
         background::announce()?;
     }
     let stopper = worker.stopper();
-    let printer = Printer::new(Notes);
-    let _awake = Awake::new(&printer)?;
+    let print_thread = PrintThread::new(StandardError);
+    let _suspend_guard = SuspendGuard::new(&print_thread)?;
     let mut reporter = Reporter {
         service: Service::ready(),
-        hooks: hooks(arguments, &queue, &printer)?,
-        printer: printer.clone(),
+        hooks: hooks(arguments, &queue, &print_thread)?,
+        print_thread: print_thread.clone(),
         invocation: context.invocation(),
         left: Vec::new(),
     };
     if !arguments.detached {
-        printer.say(format!(
+        print_thread.say(format!(
             "worker {} runs up to {} at a time of {}",
             worker.id(),
             tasks::count(slots.into()),
@@ -92,7 +92,7 @@ pub fn run<Q: Queue>(
     if let Some(hooks) = reporter.hooks.take() {
         hooks.finish(&stopper);
     }
-    let is_said = printer.finish(LAST_LINES);
+    let is_said = print_thread.finish(LAST_LINES);
     if !is_said || stopper.requests(Duration::ZERO) > 1 {
         hurry();
     }
@@ -106,7 +106,7 @@ pub fn run<Q: Queue>(
 fn hooks<Q: Queue>(
     arguments: &Arguments,
     queue: &Arc<Q>,
-    printer: &Printer,
+    print_thread: &PrintThread,
 ) -> Result<Option<Hooks>> {
     let Some(command) = arguments.commands.on_finish.as_deref() else {
         return Ok(None);
@@ -117,7 +117,7 @@ fn hooks<Q: Queue>(
         timeout: arguments.commands.hook_timeout,
         database: queue.coordination().location().path(),
         folder: arguments.folder.as_deref(),
-        printer: printer.clone(),
+        print_thread: print_thread.clone(),
         find: Box::new(move |task| reader.get(task).ok().flatten()),
     })
     .map(Some)
@@ -134,7 +134,7 @@ struct View {
     recovered_workers: u64,
 }
 
-/// Says what the worker did; a drained file in which a task failed is a failure.
+/// Prints the worker's summary; with `--drain`, a failed task is a failure of the verb.
 fn report<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
@@ -142,14 +142,14 @@ fn report<Q: Queue>(
     done: &Done,
 ) -> Result<(), Failure> {
     let Done { summary, left } = done;
-    if context.screen.is_json() {
-        context.screen.of_done().json(&View {
+    if context.printer.is_json() {
+        context.printer.of_done().json(&View {
             succeeded: summary.succeeded,
             failed: summary.failed,
             cancelled: summary.cancelled,
             returned: summary.returned,
             lost: summary.lost,
-            left: left::count(left),
+            left: obstacles::count(left),
             recovered_workers: summary.recovered,
         })?;
     }
@@ -158,30 +158,31 @@ fn report<Q: Queue>(
         bad.push(format!("{} failed", tasks::count(summary.failed)));
     }
     if !left.is_empty() {
-        bad.push(left::sentence(context, queue, left)?);
+        bad.push(obstacles::sentence(context, queue, left)?);
     }
     if !bad.is_empty() {
         return Err(Failure::Tasks(bad.join("; ")));
     }
     if arguments.drain && summary.lost > 0 {
         return Err(Failure::ClaimsLost(format!(
-            "the claims on {} were lost; whoever has them now records how they end",
+            "the claims on {} were lost; the workers that have them now record how they end",
             tasks::count(summary.lost)
         )));
     }
     Ok(())
 }
 
-/// Tells people, systemd and hooks what the worker does, and waits for none of them.
+/// Observer of the worker that prints, notifies systemd and starts hooks, without waiting for any
+/// of them.
 struct Reporter {
     service: Service,
     hooks: Option<Hooks>,
-    printer: Printer,
+    print_thread: PrintThread,
     invocation: Invocation,
     left: Vec<Obstacle>,
 }
 
-/// What a worker did and did not do.
+/// Totals of a worker's run.
 struct Done {
     summary: Summary,
     left: Vec<Obstacle>,
@@ -194,7 +195,8 @@ impl Observer for Reporter {
         }
         if let Some(line) = line(event, &self.invocation) {
             let now = SystemClock.now().wall;
-            self.printer.say(format!("{} {line}", moment::iso(now)));
+            self.print_thread
+                .say(format!("{} {line}", moment::iso(now)));
         }
         if let Some(hooks) = &self.hooks {
             hooks.on(event);
@@ -216,28 +218,32 @@ impl Observer for Reporter {
     }
 
     fn stuck(&mut self, error: Option<&Error>) {
-        leave_stuck(&self.printer, &self.invocation, error);
+        leave_stuck(&self.print_thread, &self.invocation, error);
     }
 }
 
-/// Ends the program of a worker that was told to end at once and waits for its file, for a disk or for
-/// a thread of its own, with the error that it was about to return, if any.
-pub(super) fn leave_stuck(printer: &Printer, invocation: &Invocation, error: Option<&Error>) {
+/// Ends the process of a worker that has to end at once and is blocked by its file, a disk or a
+/// thread. Reports the error that the worker was about to return, if any.
+pub(super) fn leave_stuck(
+    print_thread: &PrintThread,
+    invocation: &Invocation,
+    error: Option<&Error>,
+) {
     let (sentence, code) = match error {
-        Some(error) => (invocation.told(error), exit::code_of(error)),
+        Some(error) => (invocation.sentence(error), exit::code_of(error)),
         None => (
             "stopped at once while the file was held or a disk did not answer; the next worker \
-             recovers what this one had"
+             returns its tasks"
                 .to_owned(),
             exit::UNUSABLE,
         ),
     };
-    printer.say(sentence);
-    printer.finish(LAST_LINES);
+    print_thread.say(sentence);
+    print_thread.finish(LAST_LINES);
     std::process::exit(code.into());
 }
 
-/// An event as a line of the worker's log; a start is told by its end.
+/// An event as a line of the worker's log; starts have no line, only ends.
 pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
     Some(match event {
         WorkerEvent::Ended {
@@ -261,7 +267,7 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
                 "a write was refused and is repeated: {}",
                 super::escape::line(message)
             );
-            // The worker itself looks whether the write happened.
+            // The worker itself checks whether the write happened.
             if let Some(remedy) = remedy.filter(|remedy| *remedy != Remedy::LookFirst) {
                 let clause = remedy.clause(&|verb| invocation.command(verb));
                 let _ = write!(text, "; {clause}");
@@ -269,8 +275,8 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
             text
         }
         WorkerEvent::Blind { message } => format!(
-            "the processes that a dead worker left cannot be looked at, so that its tasks wait: {}; \
-             trying again",
+            "the processes that a dead worker left cannot be read, so its tasks are not returned \
+             yet: {}; trying again",
             super::escape::line(message)
         ),
         WorkerEvent::Stopping { running, at_once } => {
@@ -286,26 +292,26 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
             "the machine is short of something: {}; using {slots} slots and trying more later",
             super::escape::line(message)
         ),
-        WorkerEvent::Waiting(due) => left::waiting(due),
+        WorkerEvent::Waiting(due) => obstacles::waiting(due),
         WorkerEvent::Sufficient => "all slots are used again".to_owned(),
         WorkerEvent::Unrecorded(tasks) => unrecorded(tasks),
         WorkerEvent::Unreachable(Unreachable { claim, processes }) => {
             format!(
-                "task {} was ended, but of it pid {} is alive, which this user cannot end: it counts \
-                 as running until its user or root has ended that",
+                "task {} was ended, but its process {} is alive, which this user cannot end: the \
+                 task counts as running until the user of that process or root has ended it",
                 claim.task,
                 pids(processes)
             )
         }
         WorkerEvent::ClockSetBack { by } => format!(
-            "the clock was set back by {}; due tasks go by the new time",
+            "the clock was set back by {}; tasks start by the new time",
             moment::rough(*by)
         ),
         WorkerEvent::Started { .. } | WorkerEvent::Left(_) => return None,
     })
 }
 
-/// What became of a task: `succeeded`, `failed (exit code 3)`, `will be retried (exit code 3)`.
+/// Result of an execution: `succeeded`, `failed (exit code 3)`, `will be retried (exit code 3)`.
 fn ending(state: Option<State>, outcome: Option<&Outcome>) -> String {
     let Some(state) = state else {
         return "was lost to another worker".to_owned();
@@ -338,14 +344,14 @@ fn reason(outcome: &Outcome) -> String {
     }
 }
 
-/// How the tasks ended that the file does not say it of.
+/// Line about tasks whose end could not be recorded.
 fn unrecorded(tasks: &[Unrecorded]) -> String {
     const SHOWN: usize = 20;
     let mut text = String::from("not recorded, and left to the next worker:");
     for task in tasks.iter().take(SHOWN) {
         let how = match &task.outcome {
             None if task.processes.is_empty() => "was killed and has not ended".to_owned(),
-            None => format!("was ended, but not pid {} of it", pids(&task.processes)),
+            None => format!("was ended, except for pid {}", pids(&task.processes)),
             Some(Outcome::Succeeded) => "succeeded".to_owned(),
             Some(Outcome::Returned) => "was ended by the stop".to_owned(),
             Some(Outcome::Snoozed { .. }) => "was put off".to_owned(),
@@ -376,8 +382,8 @@ fn recovery(recovered: &Recovered, invocation: &Invocation) -> String {
     );
     if recovered.elsewhere {
         return format!(
-            "worker {} had died in another pid namespace, whose processes are not seen from here: \
-             {kept} not returned; {} says what helps",
+            "worker {} had died in another pid namespace, whose processes are not visible from \
+             here: {kept} not returned; {} says what helps",
             recovered.worker,
             invocation.command(&match recovered.kept.first() {
                 Some(claim) => format!("why {}", claim.task),
@@ -399,7 +405,7 @@ fn recovery(recovered: &Recovered, invocation: &Invocation) -> String {
     if !recovered.unreachable.is_empty() {
         let _ = write!(
             text,
-            "; still running may be {}",
+            "; may still be running: pid {}",
             pids(&recovered.unreachable)
         );
     }
@@ -410,7 +416,11 @@ fn recovery(recovered: &Recovered, invocation: &Invocation) -> String {
         );
     }
     if !recovered.hidden.is_empty() {
-        let _ = write!(text, "; not seen is whose {} are", pids(&recovered.hidden));
+        let _ = write!(
+            text,
+            "; the owner of pid {} is not visible",
+            pids(&recovered.hidden)
+        );
     }
     text
 }
@@ -432,9 +442,10 @@ mod tests {
         }
     }
 
-    /// It was advised to look for itself before it repeated a write whose end it did not know.
+    /// The line advised a person to check an unclear write, which the worker itself checks before
+    /// it repeats it.
     #[test]
-    fn a_refusal_that_the_worker_repeats_says_what_a_person_can_do() {
+    fn the_line_about_a_repeated_write_names_only_commands_that_help() {
         let told = |remedy| {
             let message = "the reason".to_owned();
             line(&WorkerEvent::Refused { message, remedy }, &invocation()).unwrap()
@@ -454,7 +465,7 @@ mod tests {
         let line = line(&WorkerEvent::ClockSetBack { by }, &invocation()).unwrap();
         assert_eq!(
             line,
-            "the clock was set back by 1h; due tasks go by the new time"
+            "the clock was set back by 1h; tasks start by the new time"
         );
     }
 

@@ -1,10 +1,10 @@
-//! `workers`: who works on this file.
+//! `workers`: lists the workers of this file.
 
 use serde::Serialize;
 
 use super::json::Moment;
+use super::printer::note;
 use super::program::{Access, Context};
-use super::screen::note;
 use super::table::{Column, Table, left, right};
 use super::{Failure, moment};
 use crate::queue::{Queue, WorkerInfo};
@@ -59,8 +59,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
         ]);
         views.push(view);
     }
-    if context.screen.is_json() {
-        return context.screen.json(&views);
+    if context.printer.is_json() {
+        return context.printer.json(&views);
     }
     if table.is_empty() {
         note(&format!(
@@ -69,7 +69,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
         ));
         return Ok(());
     }
-    context.screen.table(&table)
+    context.printer.table(&table)
 }
 
 fn view<'a, Q: Queue>(queue: &Q, worker: &'a WorkerInfo) -> Result<View<'a>, Failure> {

@@ -1,4 +1,4 @@
-//! `attempts`: how every execution of tasks ended.
+//! `attempts`: lists the ended attempts of tasks.
 
 use queue_core::cli::json::Moment;
 use queue_core::cli::note;
@@ -16,7 +16,7 @@ use workflow_queue::{Attempt, WorkflowQueue};
 /// shown too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }
@@ -75,9 +75,9 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
         found.extend(queue.attempts(id)?.into_iter().map(|one| (id, one)));
         Ok(())
     })?;
-    if context.screen.is_json() {
+    if context.printer.is_json() {
         let views = found.iter().map(|(id, attempt)| View::new(*id, attempt));
-        return context.screen.json(&views.collect::<Vec<_>>());
+        return context.printer.json(&views.collect::<Vec<_>>());
     }
     if found.is_empty() {
         note("no attempt has ended yet");
@@ -97,7 +97,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
             &ending(attempt),
         ]);
     }
-    context.screen.table(&table)
+    context.printer.table(&table)
 }
 
 fn ending(attempt: &Attempt) -> String {

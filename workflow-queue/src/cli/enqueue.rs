@@ -1,4 +1,4 @@
-//! `add-task` and `enqueue`: tasks, and what they wait for.
+//! `add-task` and `enqueue`: tasks and their dependencies.
 
 pub(super) mod after;
 pub(super) mod before;
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     task: add_task::Arguments,
 
     #[command(flatten)]
-    more: More,
+    workflow: WorkflowOptions,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -54,9 +54,9 @@ const EXAMPLES: &str = "Examples:
   <PROGRAM> enqueue part './work 1' --spawn --before dependents  # in a task's command
   echo '{\"name\": \"b\", \"command\": \"true\", \"after\": [1, \"a:any\"]}' | <PROGRAM> enqueue --stdin";
 
-/// What goes beyond the tasks of every program.
+/// Options of tasks that only this program has.
 #[derive(clap::Args, Debug)]
-struct More {
+struct WorkflowOptions {
     /// Start it once these tasks have succeeded, or failed, or ended: 7, 3,5-8:any, last:failure;
     /// may be repeated
     #[arg(long, value_name = "ID[:CONDITION]", value_parser = After::parse)]
@@ -72,8 +72,8 @@ struct More {
     #[arg(long)]
     spawn: bool,
 
-    /// How long its key stays taken: as long as the task is kept (`forever`), until it has ended
-    /// (`unfinished`), or so long from now (1h) [default: forever]
+    /// Time that its key stays taken: as long as the task is kept (`forever`), until it has ended
+    /// (`unfinished`), or for a duration from now (1h) [default: forever]
     #[arg(
         long,
         value_name = "SCOPE",
@@ -83,8 +83,8 @@ struct More {
     )]
     key_scope: Option<KeyScope>,
 
-    /// What to do if its key is taken: keep the `existing` task, or `refuse` with an error
-    /// [default: existing]
+    /// Action if its key is taken: keep the `existing` task, or `refuse` with an error [default:
+    /// existing]
     #[arg(
         long,
         value_name = "WHAT",
@@ -94,11 +94,11 @@ struct More {
     )]
     on_conflict: Option<OnConflict>,
 
-    /// Fail it unless it has started so long after it could have
+    /// Fail it unless it has started within this time after it could have
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     start_within: Option<Duration>,
 
-    /// Fail it unless it has ended so long after it could have started, retries included
+    /// Fail it unless it has ended within this time after it could have started, retries included
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     finish_within: Option<Duration>,
 
@@ -125,7 +125,7 @@ fn on_conflict(word: &str) -> Result<OnConflict, String> {
     }
 }
 
-/// The fields that say the same in a line of JSON.
+/// JSON fields that correspond to these options.
 pub(super) const FIELDS: &[&str] = &[
     "after",
     "before",
@@ -136,7 +136,7 @@ pub(super) const FIELDS: &[&str] = &[
     "limit_key",
 ];
 
-/// A task, and whether its edges are those that the arguments say.
+/// A task to be submitted, before the names in its edges are resolved.
 #[derive(Debug)]
 pub(super) struct Submitted {
     pub(super) task: WorkflowTask,
@@ -146,7 +146,7 @@ pub(super) struct Submitted {
     pub(super) before_by_default: bool,
 }
 
-/// Sets what a line says.
+/// Applies the fields of a line.
 pub(super) fn read(mut fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
     const AFTER: &str = "a list; an entry is an id (7, \"id:7:any\") or the name of a line, with a \
                          condition or not";
@@ -162,7 +162,7 @@ pub(super) fn read(mut fields: Fields, submitted: &mut Submitted) -> Result<(), 
     if let Some(length) = field::<Length>(fields, "finish_within", Length::FORM)? {
         settings.finish_within = Some(length.duration("finish_within")?);
     }
-    if let Some(key) = field::<String>(fields, "limit_key", "a text")? {
+    if let Some(key) = field::<String>(fields, "limit_key", "a string")? {
         settings.limit_key = Some(key.into_bytes());
     }
     let after: Option<Vec<after::Field>> = field(fields, "after", AFTER)?;
@@ -176,7 +176,7 @@ pub(super) fn read(mut fields: Fields, submitted: &mut Submitted) -> Result<(), 
     Ok(())
 }
 
-/// Sets what a line says of its key.
+/// Applies the fields of a line about its key.
 fn read_key(fields: &mut Fields, task: &mut WorkflowTask) -> Result<(), String> {
     const SCOPE: &str = "`forever`, `unfinished` or a duration such as 1h";
     let has_key = task.task.key.is_some();
@@ -204,7 +204,7 @@ fn read_key(fields: &mut Fields, task: &mut WorkflowTask) -> Result<(), String> 
     Ok(())
 }
 
-impl More {
+impl WorkflowOptions {
     fn settings(&self) -> Settings {
         Settings {
             key_scope: self.key_scope.unwrap_or_default(),
@@ -215,7 +215,7 @@ impl More {
         }
     }
 
-    /// What the arguments say that the tasks wait for.
+    /// Dependencies that the arguments give to the tasks.
     fn dependencies(&self, queue: &WorkflowQueue) -> Result<Vec<Dependency>> {
         let mut dependencies = Vec::new();
         for After { tasks, condition } in &self.after {
@@ -230,7 +230,7 @@ impl More {
         Ok(dependencies)
     }
 
-    /// What the arguments say that waits for the tasks.
+    /// Dependents that the arguments give to the tasks.
     fn dependents(&self, queue: &WorkflowQueue) -> Result<Vec<Dependent>> {
         let mut dependents = Vec::new();
         for Before { tasks, condition } in &self.before {
@@ -251,10 +251,10 @@ impl More {
     }
 }
 
-/// How the arguments say that tasks are enqueued.
+/// The additions of this program to `add-task`.
 struct Submission<'a> {
     context: &'a Context<WorkflowQueue>,
-    more: More,
+    workflow: WorkflowOptions,
     spawner: Option<Claim>,
 }
 
@@ -269,7 +269,7 @@ impl Extra<WorkflowQueue> for Submission<'_> {
         fields: Fields,
         line: Option<usize>,
     ) -> Result<Submitted, String> {
-        let task = WorkflowTask::from(task).settings(self.more.settings());
+        let task = WorkflowTask::from(task).settings(self.workflow.settings());
         let mut submitted = Submitted {
             task: WorkflowTask { line, ..task },
             after: Vec::new(),
@@ -285,8 +285,8 @@ impl Extra<WorkflowQueue> for Submission<'_> {
     fn enqueue(&self, queue: &WorkflowQueue, mut tasks: Vec<Submitted>) -> Result<Vec<Enqueued>> {
         resolve(&mut tasks)?;
         let is_read = tasks.iter().any(|one| one.task.line.is_some());
-        let dependencies = self.more.dependencies(queue)?;
-        let dependents = self.more.dependents(queue)?;
+        let dependencies = self.workflow.dependencies(queue)?;
+        let dependents = self.workflow.dependents(queue)?;
         let with_defaults = |submitted: Submitted| {
             let mut task = submitted.task;
             if submitted.after_by_default {
@@ -306,13 +306,13 @@ impl Extra<WorkflowQueue> for Submission<'_> {
         let suspects = enqueued.iter().zip(may_be_skipped);
         let suspects = suspects.filter_map(|(one, may)| may.then_some(one));
         self.context
-            .note_after_change(tell_skipped(self.context, queue, suspects));
+            .note_after_change(note_skipped(self.context, queue, suspects));
         Ok(enqueued)
     }
 
     fn access(&self) -> Access {
         match self.spawner {
-            // The file of a running task is there.
+            // The file of a running task exists.
             Some(_) => Access::Write,
             None => Access::Create,
         }
@@ -334,7 +334,7 @@ impl Submission<'_> {
     }
 }
 
-/// Makes edges of what the lines say they wait for, which takes the names of all of them.
+/// Turns the `after` entries of the lines into edges, which needs the names of all lines.
 ///
 /// # Errors
 /// [`Error::Invalid`] that names the line.
@@ -361,7 +361,7 @@ pub(super) fn resolve(tasks: &mut [Submitted]) -> Result<()> {
     Ok(())
 }
 
-/// A refusal of one line, which is one of all.
+/// A refusal of one line, which refuses all lines.
 fn of_lines(error: Error) -> Error {
     let all = |what| format!("{what}; no line was enqueued");
     if let Error::Invalid { what } = error {
@@ -373,9 +373,9 @@ fn of_lines(error: Error) -> Error {
     error
 }
 
-/// Says on standard error which of the tasks can never start: what they depend on had ended
-/// otherwise already.
-fn tell_skipped<'a>(
+/// Prints a note on standard error about tasks that can never start, because a dependency had
+/// already ended otherwise.
+fn note_skipped<'a>(
     context: &Context<WorkflowQueue>,
     queue: &WorkflowQueue,
     enqueued: impl Iterator<Item = &'a Enqueued>,
@@ -390,11 +390,11 @@ fn tell_skipped<'a>(
     match skipped.as_slice() {
         [] => {}
         [id] => note(&format!(
-            "task {id} is skipped: what it was to wait for ended otherwise; {} says what",
+            "task {id} is skipped: a dependency did not end as required; {} says which",
             context.command(&format!("why {id}"))
         )),
         many => note(&format!(
-            "{} are skipped ({}): what they were to wait for ended otherwise; {} says what",
+            "{} are skipped ({}): a dependency did not end as required; {} says which",
             tasks::count(many.len() as u64),
             select::show(many),
             context.command(&format!("why {}", many[0]))
@@ -408,11 +408,11 @@ pub(crate) fn run(
     arguments: Arguments,
     verb: &str,
 ) -> Result<(), Failure> {
-    let Arguments { task, more } = arguments;
-    if !more.spawn {
+    let Arguments { task, workflow } = arguments;
+    if !workflow.spawn {
         let submission = Submission {
             context,
-            more,
+            workflow,
             spawner: None,
         };
         return add_task::run(context, task, &submission, verb);
@@ -421,7 +421,7 @@ pub(crate) fn run(
     let context = context.on(running.database)?;
     let submission = Submission {
         context: &context,
-        more,
+        workflow,
         spawner: Some(running.claim),
     };
     add_task::run(&context, task, &submission, verb)

@@ -1,4 +1,4 @@
-//! `limit`: shows what bounds queues and limit keys, and sets it.
+//! `limit`: shows and sets the limits of queues and keys.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     key: Option<String>,
 
-    /// How many may run at once; 0 stops them, `none` sets no bound
+    /// Number of tasks that may run at once; 0 stops them, `none` sets no bound
     #[arg(
         long,
         value_name = "NUMBER",
@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
     )]
     concurrency: Option<Bound<u32>>,
 
-    /// How many of a queue may start in a period: 100/1m; 0/1s stops them, `none` sets no bound
+    /// Number of tasks of a queue that may start in a period: 100/1m; 0/1s stops them, `none` sets
+    /// no bound
     #[arg(long, value_name = "NUMBER/DURATION", value_parser = rate, conflicts_with = "key")]
     rate: Option<Bound<Rate>>,
 
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
     remove: bool,
 }
 
-/// A bound, or that there is to be none.
+/// A bound, or `None` to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bound<T>(pub(super) Option<T>);
 
@@ -64,7 +65,7 @@ pub(super) fn rate(text: &str) -> Result<Bound<Rate>, String> {
     if text == "none" {
         return Ok(Bound(None));
     }
-    let refused = || "write how many may start in which time, as in 100/1m or 5/s".to_owned();
+    let refused = || "write a number of starts and a period, as in 100/1m or 5/s".to_owned();
     let (starts, period) = text.split_once('/').ok_or_else(refused)?;
     let starts = starts.trim().parse().map_err(|_| refused())?;
     let period = period.trim();
@@ -149,7 +150,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     match kind {
         Some(kind) if changes => set(context, arguments, kind),
         None if changes => Err(Failure::Usage(
-            "say what it limits, with --queue or --key".to_owned(),
+            "choose what to limit with --queue or --key".to_owned(),
         )),
         kind => list(context, kind.as_ref()),
     }
@@ -159,9 +160,9 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
 fn list(context: &Context<WorkflowQueue>, kind: Option<&LimitKind>) -> Result<(), Failure> {
     let mut limits = context.open(Access::Read)?.limits()?;
     limits.retain(|limit| kind.is_none_or(|kind| limit.kind == *kind));
-    if context.screen.is_json() {
+    if context.printer.is_json() {
         return context
-            .screen
+            .printer
             .json(&limits.iter().map(View::from).collect::<Vec<_>>());
     }
     if limits.is_empty() {
@@ -174,7 +175,7 @@ fn list(context: &Context<WorkflowQueue>, kind: Option<&LimitKind>) -> Result<()
         let (what, name) = named(&limit.kind);
         table.row([what, &name, &shown(limit.concurrency), &rate]);
     }
-    context.screen.table(&table)
+    context.printer.table(&table)
 }
 
 fn set(
@@ -209,21 +210,21 @@ fn set(
         (true, None) => format!("There is no limit of {what} {name}"),
         (false, _) => format!("Limited {what} {name} to {}", bounds.join(" and ")),
     };
-    let screen = context.screen.of_done();
-    screen.say(&sentence, &View::from(&limit))?;
+    let printer = context.printer.of_done();
+    printer.say(&sentence, &View::from(&limit))?;
     if limit.concurrency == Some(0) || limit.rate.is_some_and(|rate| rate.starts == 0) {
         note("none of its tasks start until the limit is raised");
     }
     if let LimitKind::Queue(queue_name) = &limit.kind
         && !bounds.is_empty()
     {
-        context.note_after_change(tell_unused(&queue, queue_name, &name));
+        context.note_after_change(note_unused(&queue, queue_name, &name));
     }
     Ok(())
 }
 
-/// Says if nobody has used the queue yet.
-fn tell_unused(queue: &WorkflowQueue, queue_name: &str, shown: &str) -> Result<()> {
+/// Prints a note if nobody has used the queue yet.
+fn note_unused(queue: &WorkflowQueue, queue_name: &str, shown: &str) -> Result<()> {
     let is_used = |queue: &QueueInfo| queue.name == queue_name;
     if queue_name != DEFAULT_QUEUE && !queue.queues()?.iter().any(is_used) {
         note(&format!(
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bound_is_refused_with_a_sentence() {
+    fn text_that_is_not_a_bound_is_refused_with_a_sentence() {
         for text in [
             "",
             "5",

@@ -1,4 +1,5 @@
-//! The verbs of this program alone, and what it adds to those of both. Each is a file of its name.
+//! The verbs that only this program has, and its additions to common verbs. Each verb is a file of
+//! its name.
 
 mod attempts;
 mod enqueue;
@@ -14,7 +15,7 @@ use clap::Subcommand;
 use queue_core::cli::{self, Context, Failure, systemd};
 use workflow_queue::WorkflowQueue;
 
-/// What to do.
+/// A verb of this program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     AddTask(Box<enqueue::Arguments>),
@@ -33,14 +34,14 @@ pub(crate) enum Verb {
 }
 
 impl Default for Verb {
-    /// The bare command shows how things stand.
+    /// `status`, which the command without a verb runs.
     fn default() -> Self {
         Self::Common(cli::Verb::default())
     }
 }
 
 impl Verb {
-    /// Does it.
+    /// Runs the verb.
     pub(crate) fn run(self, context: &Context<WorkflowQueue>) -> Result<(), Failure> {
         match self {
             Self::AddTask(arguments) => enqueue::run(context, *arguments, "Added"),

@@ -1,4 +1,4 @@
-//! `promote FILE`: makes a file of fast-queue's this program's.
+//! `promote FILE`: turns a file of fast-queue into one of this program.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use queue_core::queue::{Queue, WorkerInfo};
 use serde::Serialize;
 use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
 
-/// How often it is looked whether the workers have left.
+/// Interval of checks whether the workers have ended.
 const POLL: Duration = Duration::from_millis(200);
-/// How long all workers have to be stopped until it is no use to wait for them.
+/// Time after which waiting for workers that are all stopped is given up.
 const STOPPED: Duration = Duration::from_secs(2);
 
 /// Turn a file of fast-queue into one of this program, for good
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// The file [default: the database]
     file: Option<PathBuf>,
 
-    /// How long to wait for the workers; without it, as long as one of them still runs
+    /// Time to wait for the workers; without it, as long as one of them still runs
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
     timeout: Option<Duration>,
 }
@@ -40,7 +40,7 @@ struct View<'a> {
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
     let file = arguments.file.as_deref().unwrap_or(context.path());
     let shown = file.to_string_lossy();
-    // What cannot be looked at is for the opening to complain of.
+    // If the file cannot be looked at, opening it reports the reason.
     if file.try_exists().is_ok_and(|exists| !exists) {
         return Err(Error::not_found(format!("there is no file {shown}")).into());
     }
@@ -55,10 +55,11 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
         promoted: true,
     };
     let sentence = format!("Promoted {}", escape::line(&shown));
-    context.screen.of_done().say(&sentence, &view)
+    context.printer.of_done().say(&sentence, &view)
 }
 
-/// Goes on with the promotion until the workers of before have left, and says who they are.
+/// Continues the promotion until the workers of fast-queue have ended, and reports their pids
+/// meanwhile.
 fn wait(
     file: &Path,
     options: &SqliteOptions,
@@ -91,8 +92,8 @@ fn wait(
         }
         if until.is_some_and(|until| until <= now) {
             let what = format!(
-                "workers of before still finish what they run (pid {pids}); fast-queue takes \
-                 nothing more on there"
+                "workers of fast-queue still finish their tasks (pid {pids}); they claim nothing \
+                 more"
             );
             return Err(Error::Busy { what });
         }
@@ -104,7 +105,7 @@ fn wait(
     }
 }
 
-/// The processes of the workers, those that are stopped marked, and whether all of them are.
+/// The pids of the workers, with a mark at stopped ones, and true if all are stopped.
 fn pids(workers: &[WorkerInfo]) -> (String, bool) {
     let mut all = true;
     let pids = workers.iter().map(|worker| {
@@ -116,7 +117,7 @@ fn pids(workers: &[WorkerInfo]) -> (String, bool) {
     (pids.join(", "), all)
 }
 
-/// Whether a signal holds the process. One that cannot be looked at counts as going on.
+/// True if a signal has stopped the process. A process that cannot be read counts as running.
 fn is_stopped(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name before the state may contain anything.

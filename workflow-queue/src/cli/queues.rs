@@ -1,4 +1,4 @@
-//! `queues`: every queue with what waits in it and what bounds it.
+//! `queues`: lists every queue with its waiting tasks and limits.
 
 use queue_core::Queue;
 use queue_core::cli::json::Moment;
@@ -11,7 +11,7 @@ use workflow_queue::{Limit, LimitKind, WorkflowQueue};
 
 use super::limit;
 
-/// Show every queue, what waits in it and what bounds it
+/// Show every queue with its waiting tasks and its limits
 ///
 /// The tasks of a handler have a line of their own within their queue. It counts the tasks that can be
 /// claimed; `list --queue` shows those that are scheduled or blocked too.
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
     let now = queue.now().wall;
     let (mut table, mut views) = (Table::new(&COLUMNS), Vec::new());
     let mut queues = queue.queues()?;
-    queues.extend(queues_to_come(&queues, &limits));
+    queues.extend(queues_without_tasks(&queues, &limits));
     queues.sort_by(|one, other| (&one.name, &one.handler).cmp(&(&other.name, &other.handler)));
     for queue in queues {
         let is_its =
@@ -70,18 +70,18 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, _: &Arguments) -> Result<(),
             paused_at: queue.paused_at.map(Moment),
         });
     }
-    if context.screen.is_json() {
-        return context.screen.json(&views);
+    if context.printer.is_json() {
+        return context.printer.json(&views);
     }
     if table.is_empty() {
-        note("no queue was named yet");
+        note("there are no queues yet");
         return Ok(());
     }
-    context.screen.table(&table)
+    context.printer.table(&table)
 }
 
 /// Queues that have a limit already and no task yet.
-fn queues_to_come(queues: &[QueueInfo], limits: &[Limit]) -> Vec<QueueInfo> {
+fn queues_without_tasks(queues: &[QueueInfo], limits: &[Limit]) -> Vec<QueueInfo> {
     let names = limits.iter().filter_map(|limit| match &limit.kind {
         LimitKind::Queue(name) => Some(name),
         LimitKind::Key(_) => None,

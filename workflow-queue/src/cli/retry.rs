@@ -1,4 +1,4 @@
-//! `retry`: queues ended tasks again, and what was skipped because of them.
+//! `retry`: queues ended tasks again, and their skipped dependents.
 
 use queue_core::cli::{Context, Failure, retry};
 use workflow_queue::WorkflowQueue;
@@ -13,19 +13,19 @@ pub(crate) struct Arguments {
     common: retry::Arguments,
 
     #[command(flatten)]
-    own: Own,
+    own: WorkflowRetry,
 }
 
-/// What goes beyond a retry of every program.
+/// The addition of this program to a retry.
 #[derive(clap::Args, Debug)]
 #[group(skip)]
-struct Own {
-    /// Re-open what was skipped because of them too, and so on down
+struct WorkflowRetry {
+    /// Re-open their skipped dependents too, and so on down
     #[arg(long)]
     downstream: bool,
 }
 
-impl retry::Extra for Own {
+impl retry::Extra for WorkflowRetry {
     fn downstream(&self) -> bool {
         self.downstream
     }

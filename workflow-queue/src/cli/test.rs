@@ -1,4 +1,4 @@
-//! `test`: a small workflow to try things out with.
+//! `test`: enqueues a small workflow for a first try.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ pub(crate) struct Arguments {
     run: bool,
 }
 
-/// The queue in which a test is worked by whoever asked for it.
+/// The queue of a test that this process runs itself.
 const OWN_QUEUE: &str = "workflow-test";
-/// How long the cleanup is put off.
+/// Delay of the cleanup.
 const DELAY: Duration = Duration::from_secs(1);
-/// Tasks that run at once.
+/// Number of tasks that run at once.
 const SLOTS: NonZeroU32 = NonZeroU32::new(4).expect("4 is not zero");
 
 pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Result<(), Failure> {
@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
     }
     let queue = context.open(Access::Create)?;
     let enqueued = queue.enqueue_workflow(workflow(&queue, DEFAULT_QUEUE))?;
-    add_task::tell(context, &queue, &enqueued, "Enqueued")?;
+    add_task::report_enqueued(context, &queue, &enqueued, "Enqueued")?;
     add_task::advise(context, &queue, DEFAULT_QUEUE, "")
 }
 
@@ -66,7 +66,7 @@ fn workflow(queue: &WorkflowQueue, name: &str) -> Vec<WorkflowTask> {
     tasks
 }
 
-/// Enqueues the workflow, works it to its end and shows it.
+/// Enqueues the workflow, runs it to its end and prints it as a tree.
 fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
     let queue = Arc::new(context.open(Access::Serve)?);
     let options = WorkerOptions {
@@ -77,7 +77,7 @@ fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
     let enqueued = queue.enqueue_workflow(workflow(&queue, OWN_QUEUE))?;
     let worker = Worker::new(Arc::clone(&queue), options)?;
     let _signals = worker.stopper().on_signals()?;
-    worker.run(&mut Teller(context.invocation()))?;
+    worker.run(&mut EndReporter(context.invocation()))?;
     let ids: Vec<TaskId> = enqueued.iter().map(|one| one.id).collect();
     let tree = Tree::grow(&queue, &ids, false, usize::MAX)?;
     tree.show(context, queue.now().wall)?;
@@ -94,10 +94,10 @@ fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
     }
 }
 
-/// Says on standard error how each execution ended.
-struct Teller(Invocation);
+/// Observer that prints the end of each execution on standard error.
+struct EndReporter(Invocation);
 
-impl Observer for Teller {
+impl Observer for EndReporter {
     fn on(&mut self, event: &WorkerEvent) {
         if let Some(line) = worker::line(event, &self.0) {
             note(&line);

@@ -1,4 +1,4 @@
-//! `tree`: tasks with those that wait for them, or that they wait for.
+//! `tree`: prints tasks with their dependents, or with their dependencies.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -16,18 +16,18 @@ use queue_core::workflow::Condition;
 use serde::Serialize;
 use workflow_queue::{Edge, WorkflowQueue};
 
-/// Show tasks with all that waits for them
+/// Show tasks with all their dependents
 ///
-/// A task that several others lead to stands below the first of them; further down it is only
-/// named. A condition other than success stands beside the name. What a task added while it ran
-/// stands below it too.
+/// A task with several dependencies is shown below the first of them; further down it is only
+/// named. A condition other than success is shown beside the name. Tasks that a task added while it
+/// ran are shown below it too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// Which tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 
-    /// Show what they wait for instead
+    /// Show their dependencies instead
     #[arg(long)]
     up: bool,
 
@@ -67,21 +67,21 @@ pub(crate) fn run(context: &Context<WorkflowQueue>, arguments: &Arguments) -> Re
 pub(super) struct Tree {
     lines: Vec<Line>,
     edges: Vec<Edge>,
-    /// Whether there is more than was asked for.
+    /// True if there are more lines than the limit.
     cut: bool,
 }
 
 #[derive(Debug)]
 struct Line {
-    /// The branches in front of it.
+    /// Branches drawn in front of it.
     branches: String,
-    /// How the task has to end or the one above it, unless no edge leads here.
+    /// Condition of the edge from the line above; none for a root or a spawned task.
     condition: Option<Condition>,
     task: Task,
     facts: Vec<Fact>,
-    /// Who added it while running, and whether that is the line above.
+    /// The task that added it while it ran, and true if that is the line above.
     spawner: Option<(TaskId, bool)>,
-    /// Whether its own branches stand elsewhere.
+    /// True if its own branches are drawn at another line.
     again: bool,
 }
 
@@ -91,7 +91,7 @@ struct Next {
     /// The task in the line above.
     above: Option<TaskId>,
     condition: Option<Condition>,
-    /// What stands in front of its line, and in front of the lines below it.
+    /// Text in front of its line; `below` is the text in front of the lines below it.
     branches: String,
     below: String,
 }
@@ -114,7 +114,7 @@ impl Tree {
             below: String::new(),
         };
         for root in roots.iter().map(root) {
-            // One that was reached from another root has its place there.
+            // A task that was reached from another root is drawn there.
             if seen.contains(&root.id) {
                 continue;
             }
@@ -159,8 +159,8 @@ impl Tree {
     }
 }
 
-/// The tasks at the far ends of edges, and those that are related by having been added, in the order
-/// of their ids; of many a few more than `limit`. A pruned one has nothing to show.
+/// Tasks at the other ends of edges and tasks related by spawning, in the order of their ids; at
+/// most a few more than `limit`. Pruned tasks are left out.
 fn neighbours(
     queue: &WorkflowQueue,
     edges: &[Edge],
@@ -173,7 +173,8 @@ fn neighbours(
     found.extend(edges.iter().map(|edge| (far(edge), Some(edge.condition))));
     let mut neighbours = Vec::new();
     for (id, condition) in found.into_iter().take(limit.saturating_add(1)) {
-        // Only what is above may be gone: edges down go with the task they lead to.
+        // Only dependencies can be pruned alone: an edge to a dependent is deleted with that
+        // dependent.
         if !up || queue.get(id)?.is_some() {
             neighbours.push((id, condition));
         }
@@ -188,10 +189,10 @@ impl Tree {
         context: &Context<WorkflowQueue>,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        if context.screen.is_json() {
-            context.screen.json(&self.view())?;
+        if context.printer.is_json() {
+            context.printer.json(&self.view())?;
         } else {
-            context.screen.table(&self.table(now))?;
+            context.printer.table(&self.table(now))?;
         }
         if self.cut {
             let shown = self.lines.len();
@@ -252,7 +253,7 @@ impl Tree {
     }
 }
 
-/// What hangs below a task, the first on top of the stack.
+/// Tasks below a task, with the first on top of the stack.
 fn below(next: &Next, nodes: Vec<(TaskId, Option<Condition>)>, limit: usize) -> Vec<Next> {
     let count = nodes.len();
     let nodes = nodes.into_iter().enumerate().take(limit);

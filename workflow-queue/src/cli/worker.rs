@@ -23,15 +23,15 @@ pub(crate) struct Arguments {
     common: worker::Arguments,
 }
 
-/// What this program's worker has beyond those of every program.
+/// The additions of this program to its worker.
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub(crate) struct Leased {
-    /// How many tasks it claims at a time, and runs at once unless --slots says otherwise
+    /// Number of tasks to claim at a time, and to run at once unless --slots is given
     #[arg(value_name = "BATCH_SIZE", value_parser = number::within(1..=10_000_u32))]
     batch_size: Option<u32>,
 
-    /// How long a claim is held without a heartbeat: one second to one day
+    /// Time that a claim is held without a heartbeat: one second to one day
     #[arg(
         long,
         value_name = "DURATION",

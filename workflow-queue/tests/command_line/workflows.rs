@@ -30,7 +30,7 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["enqueue", "a", "true", "--after", "1:done"], "none of"),
     (
         &["enqueue", "a", "true", "--after", "all"],
-        "cannot wait for all",
+        "cannot wait for all tasks",
     ),
     (
         &["enqueue", "a", "true", "--after", "1:any", "--after", "1"],
@@ -163,7 +163,7 @@ const WRONG_LINES: &[(&str, i32, &str)] = &[
     (
         r#"{"name":"x","command":"true","limit_key":5}"#,
         2,
-        "limit_key: it must be a text;",
+        "limit_key: it must be a string;",
     ),
     (
         r#"{"name":"x","command":"true","after":[1],"after":[1]}"#,
@@ -440,7 +440,7 @@ fn many_dependencies_are_named_in_part_and_the_rest_is_counted() {
     assert_eq!(text.matches("has to succeed first").count(), 100, "{text}");
     sandbox.ok(&["cancel", "1-102"]);
     let text = sandbox.ok(&["why", "104"]);
-    let sentence = "\n  2 more ended otherwise than it asked for; `workflow-queue tree --up 104`";
+    let sentence = "\n  2 more did not end as required; `workflow-queue tree --up 104`";
     assert!(text.contains(sentence), "{text}");
     sandbox.ok(&["enqueue", "few", "true", "--after", "101-103:any"]);
     assert!(!sandbox.ok(&["why", "105"]).contains(" more "));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::super::option_values::{at, folder, millis, set_backoff};
 use super::super::table::cut;
-use super::super::values::{at, folder, millis, set_backoff};
 use super::super::{Failure, number};
 use super::field::{Fields, Length, TEXT, Written, field, without_line};
 use crate::clock::Timestamp;
@@ -12,7 +12,7 @@ use crate::task::{MAX_NAME_BYTES, NewTask, Work, check_name};
 /// Columns of a command that serve as its name.
 const NAME_COLUMNS: usize = 60;
 
-/// What some editors begin a text with.
+/// Character that some editors put at the beginning of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A line that holds a task.
@@ -72,7 +72,7 @@ struct Line {
 }
 
 impl Line {
-    /// Takes its fields; the others are left.
+    /// Removes its fields from `fields` and leaves the others.
     fn take(fields: &mut Fields) -> Result<Self, String> {
         const CODES: &str = "a list of numbers from 0 to 255";
         let priority = number::form(&(i32::MIN..=i32::MAX));
@@ -80,7 +80,7 @@ impl Line {
         Ok(Self {
             name: field(fields, "name", TEXT)?,
             command: field(fields, "command", TEXT)?,
-            argv: field(fields, "argv", "a list of texts")?,
+            argv: field(fields, "argv", "a list of strings")?,
             priority: field(fields, "priority", &priority)?,
             queue: field(fields, "queue", TEXT)?,
             delay: field(fields, "delay", Length::FORM)?,
@@ -93,15 +93,15 @@ impl Line {
             retry_codes: field(fields, "retry_codes", CODES)?,
             fatal_codes: field(fields, "fatal_codes", CODES)?,
             cwd: field(fields, "cwd", TEXT)?,
-            env: field(fields, "env", "an object whose values are texts")?,
+            env: field(fields, "env", "an object whose values are strings")?,
             shell: field(fields, "shell", TEXT)?,
             merge_output: field(fields, "merge_output", "true or false")?,
         })
     }
 }
 
-/// Reads all tasks of a text; `template` says what a line does not. `extend` makes of each what is
-/// asked for, from the number of its line and those of its fields that are among `others`.
+/// Reads all tasks of a text; `template` has the values that a line leaves out. `extend` converts
+/// each task, from the number of its line and its fields that are among `others`.
 ///
 /// # Errors
 /// A usage failure that names the first wrong line.
@@ -112,14 +112,14 @@ pub(in super::super) fn read<T>(
     now: Timestamp,
     mut extend: impl FnMut(usize, NewTask, Fields) -> Result<T, String>,
 ) -> Result<Vec<T>, Failure> {
-    let form = Form {
+    let reader = LineReader {
         template,
         others,
         now,
     };
     let mut tasks = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let task = form.parse(line).and_then(|parsed| {
+        let task = reader.parse(line).and_then(|parsed| {
             let extended = parsed.map(|(_, task, fields)| extend(index + 1, task, fields));
             extended.transpose()
         });
@@ -137,14 +137,14 @@ pub(in super::super) fn read_lines(
     template: &NewTask,
     now: Timestamp,
 ) -> Result<Vec<TaskLine>, Failure> {
-    let form = Form {
+    let reader = LineReader {
         template,
         others: &[],
         now,
     };
     let mut lines = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let task = form.parse(line);
+        let task = reader.parse(line);
         let task = task.map_err(|sentence| wrong(index, &sentence))?;
         lines.extend(task.map(|(text, task, _)| TaskLine {
             number: index + 1,
@@ -160,19 +160,19 @@ fn wrong(index: usize, sentence: &str) -> Failure {
     Failure::Usage(format!("line {number}: {sentence}; no line was enqueued"))
 }
 
-/// How lines are read.
-struct Form<'a> {
+/// Reader of lines.
+struct LineReader<'a> {
     template: &'a NewTask,
     others: &'static [&'static str],
     now: Timestamp,
 }
 
-impl Form<'_> {
-    /// A line's text, its task and its fields of the program's own; `None` for one that holds no
-    /// task.
+impl LineReader<'_> {
+    /// The text of a line, its task and the fields that only this program has; `None` for a line
+    /// without a task.
     fn parse(&self, line: &[u8]) -> Result<Option<(String, NewTask, Fields)>, String> {
         let line = str::from_utf8(line).map_err(|_| "it is not valid UTF-8".to_owned())?;
-        // Marks of byte order begin what editors save, and lines where such files were joined.
+        // Editors put a byte order mark at the beginning of a file; joined files have them within.
         let line = line.trim_start_matches(BYTE_ORDER_MARK);
         let line = line.strip_suffix('\r').unwrap_or(line);
         let trimmed = line.trim();
@@ -227,7 +227,7 @@ fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
             return Err("`argv` is empty; it begins with the program".to_owned());
         }
         (None, Some(_)) if line.shell.is_some() => {
-            return Err("it has both `shell` and `argv`, which no shell runs".to_owned());
+            return Err("it has both `shell` and `argv`, but no shell runs an `argv`".to_owned());
         }
         (None, Some(argv)) => Work::Argv(argv),
         (Some(_), Some(_)) => {
@@ -288,7 +288,8 @@ fn codes(codes: Vec<u8>) -> Vec<i32> {
     codes.into_iter().map(i32::from).collect()
 }
 
-/// A command as a name: its first line, cut to what a table shows and a name holds.
+/// The name made of a command: its first line, cut to the width of a table and the length of a
+/// name.
 fn name_of(command: &str) -> String {
     let line = command.trim().lines().next().unwrap_or_default();
     let mut end = line.len().min(MAX_NAME_BYTES - '…'.len_utf8());
@@ -325,9 +326,10 @@ mod tests {
         assert!(tasks.iter().all(|task| task.priority == 2));
     }
 
-    /// The first command of a file that an editor had marked was not found, and a comment ran.
+    /// In a file that began with a byte order mark, the first command was not found, and a comment
+    /// ran.
     #[test]
-    fn marks_of_byte_order_are_no_part_of_a_line() {
+    fn byte_order_marks_are_not_part_of_a_line() {
         let marked =
             "\u{feff}# no task\r\n\u{feff}echo a\r\n\u{feff}{\"command\":\"b\"}\r\n\u{feff}\n";
         let commands: Vec<_> = tasks(marked)
@@ -393,7 +395,7 @@ mod tests {
             ),
             (
                 r#"{"command":"x","env":{"A":1}}"#,
-                "line 1: env: it must be an object whose values are texts;",
+                "line 1: env: it must be an object whose values are strings;",
             ),
             (
                 r#"{"command":"x","cwd":""}"#,

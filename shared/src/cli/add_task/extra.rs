@@ -1,4 +1,4 @@
-//! What a program's tasks have beyond those of every program.
+//! Options of tasks that only one program has.
 
 use super::super::extra::Plain;
 use super::super::program::Access;
@@ -7,16 +7,16 @@ use crate::error::Result;
 use crate::queue::{Enqueued, Queue};
 use crate::task::NewTask;
 
-/// A program's own options of a task, as the arguments gave them.
+/// The program's own options for tasks, as given by the arguments.
 pub trait Extra<Q> {
-    /// A task with them.
+    /// A task with these options.
     type Task;
 
-    /// The names of the fields that say the same in a line of JSON.
+    /// Names of the JSON fields that correspond to these options.
     const FIELDS: &'static [&'static str];
 
-    /// The task with what the `fields` of its line say, and otherwise what the arguments do; `line`
-    /// is the number of the line, from 1, if it was read from one.
+    /// Adds the options to a task: those of the `fields` of its line, else those of the arguments.
+    /// `line` is the number of the line, from 1, if the task was read from one.
     ///
     /// # Errors
     /// A sentence about the field that is wrong.
@@ -33,7 +33,7 @@ pub trait Extra<Q> {
     /// As the engine.
     fn enqueue(&self, queue: &Q, tasks: Vec<Self::Task>) -> Result<Vec<Enqueued>>;
 
-    /// How the file is opened.
+    /// Access to the file that enqueueing needs.
     fn access(&self) -> Access {
         Access::Create
     }

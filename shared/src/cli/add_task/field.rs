@@ -1,4 +1,4 @@
-//! The fields of a JSON object, taken one by one, so that what is wrong with one is said with its name.
+//! The fields of a JSON object, taken one by one, so that each error names its field.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::super::duration;
 /// Fields of a line by their names.
 pub type Fields = Map<String, Value>;
 
-/// What a field that is no number and no list is called.
-pub(super) const TEXT: &str = "a text";
+/// Form of a string field, for error messages.
+pub(super) const TEXT: &str = "a string";
 
-/// Takes the field of that name, if it is there and not null; `form` says what it is.
+/// Takes the field of that name, if it is there and not null; `form` describes its type in errors.
 ///
 /// # Errors
 /// A sentence that names the field and its form.
@@ -31,7 +31,7 @@ pub fn field<T: DeserializeOwned>(
     }
 }
 
-/// Fields in the order they were written, one that is written twice included.
+/// Fields in the order they were written, duplicates included.
 pub(super) struct Written(pub(super) Vec<(String, serde_json::Value)>);
 
 impl<'de> Deserialize<'de> for Written {
@@ -72,10 +72,10 @@ pub enum Length {
 }
 
 impl Length {
-    /// What a field of this type is called.
-    pub const FORM: &str = "a number of seconds or a text such as 1h30m";
+    /// Form of such a field, for error messages.
+    pub const FORM: &str = "a number of seconds or a string such as 1h30m";
 
-    /// The duration that the field of that name says.
+    /// The duration; `field` is the name of the field for errors.
     ///
     /// # Errors
     /// A sentence that names the field.
@@ -88,8 +88,8 @@ impl Length {
     }
 }
 
-/// What is wrong with a text that is a line of its own: where it stands is said by whoever knows
-/// the lines.
+/// The message of a JSON error without its line number: the text is a single line, and the caller
+/// adds the real number.
 pub(super) fn without_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

@@ -1,4 +1,5 @@
-//! Dead workers whose tasks stay with them: their processes are not seen from here, or cannot be ended.
+//! Dead workers whose tasks cannot be returned: their processes are not visible here, or cannot be
+//! ended.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,8 @@ use crate::runtime::recover::unreachable;
 use crate::sidecar::Sidecar;
 use crate::task::TaskId;
 
-/// A finding for each that needs a person, and those whose processes are not seen from here.
+/// A finding for each dead worker that needs a person, and the workers whose processes are not
+/// visible here.
 pub(super) fn findings<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
@@ -67,8 +69,8 @@ fn elsewhere<Q: Queue>(
             named(claims)
         ),
         problem: Some(format!(
-            "its processes are not seen from here; {lease}make sure that none is left, then {reap} \
-             returns the tasks"
+            "its processes are not visible from here; {lease}make sure that none is left, then \
+             {reap} returns the tasks"
         )),
         remedy: None,
     }

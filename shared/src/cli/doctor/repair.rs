@@ -1,4 +1,4 @@
-//! What `doctor --repair` does, each deed as a finding.
+//! The repairs of `doctor --repair`, each reported as a finding.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::sidecar::Sidecar;
 use crate::sqlite::{CORE, Database};
 use crate::state::State;
 
-/// Repairs what can be, in the order in which one depends on another.
+/// Makes all repairs that are possible; later ones depend on earlier ones.
 pub(super) fn repair<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
@@ -41,13 +41,13 @@ pub(super) fn repair<Q: Queue>(
     let emptied = if database.empty_log()? {
         "emptied the write-ahead log"
     } else {
-        "left the write-ahead log as it is: somebody reads or writes"
+        "left the write-ahead log as it is: another process reads or writes"
     };
     findings.push(ok("repaired", emptied.to_owned()));
     Ok(findings)
 }
 
-/// What became of a worker's tasks and commands.
+/// Finding about the tasks and commands of a dead worker.
 fn of_worker(recovered: &Recovered) -> Finding {
     let ids = returned(std::slice::from_ref(recovered));
     let number = tasks::count(ids.len() as u64);
@@ -72,7 +72,7 @@ fn of_worker(recovered: &Recovered) -> Finding {
                 ),
             };
             format!(
-                "these of its processes could not be ended: pid {}; end them yourself{kept}",
+                "some of its processes could not be ended: pid {}; end them yourself{kept}",
                 left.join(", ")
             )
         }),
@@ -80,7 +80,7 @@ fn of_worker(recovered: &Recovered) -> Finding {
     }
 }
 
-/// Returns what is held by whoever is no registered worker.
+/// Returns the tasks claimed by programs that are no registered workers.
 fn recover_unregistered<Q: Queue>(queue: &Q) -> Result<Vec<Recovered>> {
     let running = queue.list(&ListQuery {
         states: vec![State::Running],

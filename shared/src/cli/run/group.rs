@@ -20,7 +20,7 @@ const CHUNK: usize = 1000;
 /// The tasks of one file, name or stream.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// The queue they have to themselves.
+    /// The queue that holds these tasks and no others.
     pub(super) queue: String,
     fingerprint: u64,
 }
@@ -48,8 +48,8 @@ pub(super) struct Stored {
 }
 
 impl Group {
-    /// The group of lines that say `bytes`: of their `name`, else of their file, else of what they
-    /// say.
+    /// The group of the lines in `bytes`: known by `name` if there is one, else by their file, else
+    /// by their content.
     pub(super) fn named(origin: &Origin, bytes: &[u8], name: Option<&str>) -> Self {
         let (fingerprint, shown) = match (name, origin) {
             (Some(name), _) => (of_name(name), name.to_owned()),
@@ -65,7 +65,8 @@ impl Group {
         }
     }
 
-    /// Moves on to the queue that the group has in the file already, by whatever name.
+    /// Takes the name of the queue that the group already has in the database: an earlier version
+    /// named it differently.
     pub(super) fn join<Q: Queue>(&mut self, queue: &Q) -> Result<()> {
         let own = format!("run:{:016x}:", self.fingerprint);
         let mut found: Vec<String> = queue.queues()?.into_iter().map(|one| one.name).collect();
@@ -93,9 +94,9 @@ impl Group {
         Ok(stored)
     }
 
-    /// The lines as tasks in the group's queue, each under the key of its content and of how many
-    /// lines before it say the same. Tasks that an earlier version keyed by line number keep their
-    /// keys: they stand for the first lines of their content.
+    /// The lines as tasks in the group's queue. The key of a line is made of its content and the
+    /// number of equal lines before it. Tasks that an earlier version keyed by line number keep
+    /// their keys: they stand for the first lines with their content.
     pub(super) fn lines(&self, read: Vec<TaskLine>, stored: &[Stored]) -> Vec<Line> {
         let numbered = self.numbered(stored);
         let mut seen: HashMap<u128, usize> = HashMap::with_capacity(read.len());
@@ -116,7 +117,7 @@ impl Group {
         read.into_iter().map(line).collect()
     }
 
-    /// The keys that hold a line number, by content; those of cancelled tasks come last.
+    /// Keys with a line number, by content; keys of cancelled tasks come last.
     fn numbered<'a>(&self, stored: &'a [Stored]) -> HashMap<u128, Vec<&'a [u8]>> {
         let mut found: Vec<(u128, bool, u64, &[u8])> = Vec::new();
         for one in stored {
@@ -132,7 +133,7 @@ impl Group {
         by_content
     }
 
-    /// What a key of an earlier version says: `run:FINGERPRINT:NUMBER:CONTENT`.
+    /// Line number and content of a key of an earlier version: `run:FINGERPRINT:NUMBER:CONTENT`.
     fn number_and_content(&self, key: &[u8]) -> Option<(u64, u128)> {
         let own = format!("run:{:016x}:", self.fingerprint);
         let (number, content) = str::from_utf8(key)
@@ -146,8 +147,8 @@ impl Group {
         ))
     }
 
-    /// Cancels what waits of lines that are not in the file any more, or were running when their
-    /// worker died. Returns what was cancelled.
+    /// Cancels waiting tasks whose lines are no longer in the file, or that were running when their
+    /// worker died. Returns the cancelled tasks.
     pub(super) fn withdraw_stale<Q: Queue>(
         queue: &Q,
         lines: &[Line],
@@ -168,7 +169,7 @@ impl Group {
         Ok(stale)
     }
 
-    /// How the file's lines stand.
+    /// States of the file's lines.
     pub(super) fn judge<Q: Queue>(&self, queue: &Q, lines: &[Line]) -> Result<Verdict> {
         let numbers: std::collections::HashMap<&[u8], usize> =
             lines.iter().map(|line| (line.key(), line.number)).collect();
@@ -204,7 +205,7 @@ impl Group {
     }
 }
 
-/// Cancels tasks whose lines have gone.
+/// Cancels tasks whose lines were removed.
 pub(super) fn withdraw<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<()> {
     for ids in ids.chunks(CHUNK) {
         queue.withdraw(ids, WITHDRAWN)?;
@@ -212,8 +213,8 @@ pub(super) fn withdraw<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<()> {
     Ok(())
 }
 
-/// Queues lines again that had gone and are back, and, if `retry` says so, those that failed or
-/// that somebody cancelled.
+/// Queues removed lines again that are back, and, if `retry`, failed lines and lines that somebody
+/// cancelled.
 pub(super) fn reopen<Q: Queue>(queue: &Q, enqueued: &[Enqueued], retry: bool) -> Result<()> {
     let mut ids = Vec::new();
     for one in enqueued.iter().filter(|one| one.existed) {
@@ -241,7 +242,7 @@ pub(super) fn reopen<Q: Queue>(queue: &Q, enqueued: &[Enqueued], retry: bool) ->
     Ok(())
 }
 
-/// A file's path as its queue shows it: whole if a queue's name holds it, else the last part of it.
+/// A file's path within the name of its queue: whole if it fits, else its last part.
 fn shown(path: &Path) -> String {
     let room = MAX_NAME_BYTES - "run:0123456789abcdef:".len();
     if let Some(path) = path.to_str()
@@ -254,17 +255,17 @@ fn shown(path: &Path) -> String {
     cut(&name, 40).replace(char::is_control, "?")
 }
 
-/// How a file's lines stand.
+/// States of a file's lines.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     by_state: [u64; 8],
-    /// Lines that ended without success.
+    /// Lines that ended unsuccessfully.
     pub(super) unsuccessful: Vec<Unsuccessful>,
     /// The tasks of all lines.
     pub(super) ids: Vec<TaskId>,
 }
 
-/// A line that ended without success.
+/// A line that ended unsuccessfully.
 #[derive(Debug)]
 pub(super) struct Unsuccessful {
     pub(super) line: usize,
@@ -289,24 +290,24 @@ impl Verdict {
         }
     }
 
-    /// How many lines are in that state.
+    /// Number of lines in that state.
     pub(super) fn count(&self, state: State) -> u64 {
         self.by_state[state as usize]
     }
 
-    /// How many lines have ended.
+    /// Number of lines that have ended.
     pub(super) fn ended(&self) -> u64 {
         let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
         ended.map(|state| self.count(state)).sum()
     }
 
-    /// How many lines have not.
+    /// Number of lines that have not ended.
     pub(super) fn left(&self) -> u64 {
         self.by_state.iter().sum::<u64>() - self.ended()
     }
 }
 
-/// FNV-1a of twice the size, for contents.
+/// FNV-1a with 128 bits, for contents.
 fn fnv128(bytes: &[u8]) -> u128 {
     let basis = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
     bytes.iter().fold(basis, |hash, byte| {
@@ -321,8 +322,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::super::super::add_task::bulk::TaskLine;
-    use super::super::again::Again;
-    use super::super::group_name::{Known, known_by};
+    use super::super::group_name::{Identity, identity_of};
+    use super::super::rerun::Rerun;
     use super::{Group, Origin, Stored, fnv64, fnv128};
     use crate::state::State;
     use crate::task::{NewTask, TaskId, check_name};
@@ -353,7 +354,8 @@ mod tests {
         assert_eq!(fnv128(b"foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
     }
 
-    /// Lines were known by their numbers: one line more on top, and all that had ended ran again.
+    /// Lines were known by their numbers, so a line inserted at the top made all ended lines run
+    /// again.
     #[test]
     fn a_line_is_known_by_content_and_occurrence() {
         let group = group("/a");
@@ -391,41 +393,44 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_tells_what_its_lines_are_known_by() {
+    fn the_name_of_a_queue_tells_the_identity_of_its_lines() {
         let file = group("/a b/c\nd");
         check_name("the queue", &file.queue).unwrap();
         assert!(!file.queue.contains('\n'));
-        let known = known_by(&file.queue).unwrap();
+        let known = identity_of(&file.queue).unwrap();
         assert!(
-            matches!(known, Known::File { name: "c?d", .. }),
+            matches!(known, Identity::File { name: "c?d", .. }),
             "{known:?}"
         );
         assert_eq!(
-            known_by(&group("/a b/c").queue),
-            Some(Known::Path("/a b/c"))
+            identity_of(&group("/a b/c").queue),
+            Some(Identity::Path("/a b/c"))
         );
         let long = format!("/{}", "é".repeat(150));
         check_name("the queue", &group(&long).queue).unwrap();
         let stream = |bytes: &[u8], name| Group::named(&Origin::Stream, bytes, name).queue;
-        assert_eq!(known_by(&stream(b"x", None)), Some(Known::Content));
+        assert_eq!(identity_of(&stream(b"x", None)), Some(Identity::Content));
         assert_ne!(stream(b"x", None), stream(b"y", None));
         let named = stream(b"x", Some("n"));
-        assert_eq!(known_by(&named), Some(Known::Name("n")));
+        assert_eq!(identity_of(&named), Some(Identity::Name("n")));
         assert_eq!(named, stream(b"y", Some("n")));
         // The queue of an earlier version: the name alone.
         let earlier = format!("run:{:016x}:tasks.txt", fnv64(b"/a/tasks.txt"));
         let fingerprint = fnv64(b"/a/tasks.txt");
         let name = "tasks.txt";
-        assert_eq!(known_by(&earlier), Some(Known::File { name, fingerprint }));
+        assert_eq!(
+            identity_of(&earlier),
+            Some(Identity::File { name, fingerprint })
+        );
     }
 
     fn again(queue: &str, here: &str) -> String {
-        let again = Again::from(queue, Some(Path::new(here))).unwrap();
-        format!("{}{}", again.words, again.given)
+        let again = Rerun::from(queue, Some(Path::new(here))).unwrap();
+        format!("{}{}", again.arguments, again.remark)
     }
 
     #[test]
-    fn a_run_is_called_again_by_what_its_lines_are_known_by() {
+    fn a_run_is_repeated_with_the_identity_of_its_lines() {
         let queue = |path: &str| Group::named(&Origin::File(path.into()), b"", None).queue;
         assert_eq!(again(&queue("/a b/c's"), "/a b"), r"'c'\''s'");
         assert_eq!(again(&queue("/a b/c"), "/x"), "'/a b/c'");
@@ -439,7 +444,7 @@ mod tests {
         let named = Group::named(&Origin::Stream, b"true\n", Some("my jobs")).queue;
         assert_eq!(again(&named, "/"), "--name 'my jobs' FILE");
         for other in ["default", "run:x", "run:0123456789abcdef", "run"] {
-            assert_eq!(Again::from(other, None), None, "{other}");
+            assert_eq!(Rerun::from(other, None), None, "{other}");
         }
     }
 }

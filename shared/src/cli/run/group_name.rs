@@ -1,4 +1,4 @@
-//! Queues that `run` makes: their names tell what the lines are known by.
+//! Names of the queues that `run` makes: they tell the identity of the lines.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -6,25 +6,25 @@ use std::path::Path;
 /// The word for standard input.
 pub(in crate::cli) const STDIN: &str = "-";
 
-/// The message of a task that was cancelled because its line had gone. One that a person cancelled
-/// has none.
+/// Message of a task that was cancelled because its line was removed. A task that a person
+/// cancelled has none.
 pub(in crate::cli) const WITHDRAWN: &str = "its line was taken out";
 
-/// What the lines in a queue are known by.
+/// Identity of the lines in a queue: how a later run finds them again.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Known<'a> {
-    /// The absolute path of their file.
+pub(in crate::cli) enum Identity<'a> {
+    /// Absolute path of their file.
     Path(&'a str),
-    /// The name of their file, and the fingerprint of its path.
+    /// Name of their file and the fingerprint of its path, which is too long for a queue's name.
     File { name: &'a str, fingerprint: u64 },
-    /// The name that was given them.
+    /// Name given with `--name`.
     Name(&'a str),
-    /// What they say.
+    /// Content of a stream.
     Content,
 }
 
-/// What the lines in that queue are known by, if it is the queue of a group.
-pub(in crate::cli) fn known_by(queue: &str) -> Option<Known<'_>> {
+/// Identity of the lines in that queue, if it is the queue of a group.
+pub(in crate::cli) fn identity_of(queue: &str) -> Option<Identity<'_>> {
     let (fingerprint, rest) = queue.strip_prefix("run:")?.split_once(':')?;
     let is_hex = fingerprint.len() == 16 && fingerprint.bytes().all(|c| c.is_ascii_hexdigit());
     let fingerprint = u64::from_str_radix(fingerprint, 16)
@@ -32,13 +32,13 @@ pub(in crate::cli) fn known_by(queue: &str) -> Option<Known<'_>> {
         .filter(|_| is_hex)?;
     Some(
         if rest.starts_with('/') && fingerprint == of_path(Path::new(rest)) {
-            Known::Path(rest)
+            Identity::Path(rest)
         } else if fingerprint == of_name(rest) {
-            Known::Name(rest)
+            Identity::Name(rest)
         } else if rest == STDIN {
-            Known::Content
+            Identity::Content
         } else {
-            Known::File {
+            Identity::File {
                 name: rest,
                 fingerprint,
             }
@@ -46,12 +46,12 @@ pub(in crate::cli) fn known_by(queue: &str) -> Option<Known<'_>> {
     )
 }
 
-/// The fingerprint of the group of a file.
+/// Fingerprint of the group of a file.
 pub(in crate::cli) fn of_path(path: &Path) -> u64 {
     fnv64(path.as_os_str().as_bytes())
 }
 
-/// The fingerprint of the group of that name, which no path has.
+/// Fingerprint of the group of that name; no path has the same.
 pub(in crate::cli) fn of_name(name: &str) -> u64 {
     fnv64(&[b"name\0", name.as_bytes()].concat())
 }

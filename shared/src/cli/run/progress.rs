@@ -1,4 +1,4 @@
-//! How far a run is: a bar on a terminal, a line per failure elsewhere.
+//! Progress of a run: a bar on a terminal, a line for each failure elsewhere.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::printer::{Notes, Paper, Printer};
-use super::super::screen::{Screen, hurry};
+use super::super::print_thread::{LineSink, PrintThread, StandardError};
+use super::super::printer::{Printer, hurry};
 use super::super::worker::LAST_LINES;
 use super::super::{Invocation, escape, worker};
 use super::group::Verdict;
@@ -16,17 +16,17 @@ use crate::outcome::Outcome;
 use crate::runtime::{Observer, Obstacle, WorkerEvent};
 use crate::state::State;
 
-/// Follows a run.
+/// Observer of a run that shows its progress.
 #[derive(Debug)]
 pub(super) struct Progress {
-    printer: Printer,
+    print_thread: PrintThread,
     counts: Arc<Counts>,
     invocation: Invocation,
-    /// What a person has to look after.
+    /// Tasks that need a person.
     pub(super) left: Vec<Obstacle>,
 }
 
-/// How many lines are where.
+/// Numbers of lines by state.
 #[derive(Debug, Default)]
 struct Counts {
     ended: AtomicU64,
@@ -34,13 +34,13 @@ struct Counts {
     failed: AtomicU64,
 }
 
-/// A bar on a terminal. Only the printer's thread draws it.
+/// A bar on a terminal. Only the print thread draws it.
 struct Bar {
     bar: ProgressBar,
     counts: Arc<Counts>,
 }
 
-impl Paper for Bar {
+impl LineSink for Bar {
     fn line(&mut self, text: &str) {
         self.bar.println(escape::line(text));
     }
@@ -64,14 +64,14 @@ impl Drop for Bar {
 }
 
 impl Progress {
-    pub(super) fn new(screen: Screen, invocation: Invocation, before: &Verdict) -> Self {
+    pub(super) fn new(printer: Printer, invocation: Invocation, before: &Verdict) -> Self {
         let counts = Arc::new(Counts::default());
         counts.ended.store(before.ended(), Ordering::Relaxed);
         counts
             .failed
             .store(before.count(State::Failed), Ordering::Relaxed);
-        let wanted = std::io::stderr().is_terminal() && !screen.is_json();
-        let printer = if wanted {
+        let wanted = std::io::stderr().is_terminal() && !printer.is_json();
+        let print_thread = if wanted {
             let lines = before.left() + before.ended();
             let bar = ProgressBar::with_draw_target(Some(lines), ProgressDrawTarget::stderr());
             let template = "[{elapsed_precise}] {wide_bar} {pos}/{len} {msg}";
@@ -79,27 +79,27 @@ impl Progress {
                 bar.set_style(style);
             }
             let counts = Arc::clone(&counts);
-            Printer::new(Bar { bar, counts })
+            PrintThread::new(Bar { bar, counts })
         } else {
-            Printer::new(Notes)
+            PrintThread::new(StandardError)
         };
-        printer.redraw();
+        print_thread.redraw();
         Self {
-            printer,
+            print_thread,
             counts,
             invocation,
             left: Vec::new(),
         }
     }
 
-    /// Where its lines are printed.
-    pub(super) fn printer(&self) -> &Printer {
-        &self.printer
+    /// The thread that prints its lines.
+    pub(super) fn print_thread(&self) -> &PrintThread {
+        &self.print_thread
     }
 
-    /// Takes the bar away, if whoever reads lets it.
+    /// Removes the bar, unless the terminal is on hold.
     pub(super) fn finish(&self) {
-        if !self.printer.finish(LAST_LINES) {
+        if !self.print_thread.finish(LAST_LINES) {
             hurry();
         }
     }
@@ -108,7 +108,7 @@ impl Progress {
 impl Observer for Progress {
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "other events are told by their line alone"
+        reason = "other events are only printed as lines"
     )]
     fn on(&mut self, event: &WorkerEvent) {
         let mut notable = true;
@@ -131,16 +131,16 @@ impl Observer for Progress {
             _ => {}
         }
         if let Some(line) = worker::line(event, &self.invocation).filter(|_| notable) {
-            self.printer.say(line);
+            self.print_thread.say(line);
         }
-        self.printer.redraw();
+        self.print_thread.redraw();
     }
 
     fn tick(&mut self) {
-        self.printer.redraw();
+        self.print_thread.redraw();
     }
 
     fn stuck(&mut self, error: Option<&Error>) {
-        worker::leave_stuck(&self.printer, &self.invocation, error);
+        worker::leave_stuck(&self.print_thread, &self.invocation, error);
     }
 }

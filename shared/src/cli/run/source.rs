@@ -1,4 +1,5 @@
-//! Where lines come from: a file, which is known by its path, or a stream, known by what it brings.
+//! Sources of lines: a file, which is known by its path, or a stream, which is known by its
+//! content.
 
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,16 +9,16 @@ use super::super::Failure;
 use super::group_name::STDIN;
 use crate::error::{Error, Result};
 
-/// What lines were read from, and how it is known again.
+/// Origin of lines, by which a later run knows them again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A file, by its absolute path without links.
+    /// A file: its absolute path without links.
     File(PathBuf),
-    /// A pipe, a terminal or a descriptor of the caller's: read once, known by its bytes.
+    /// A pipe, a terminal or a descriptor of the caller: read once, known by its bytes.
     Stream,
 }
 
-/// The bytes that lines are made of.
+/// Bytes of the lines and their origin.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) origin: Origin,
@@ -25,10 +26,10 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads what is at `path` to its end.
+    /// Reads `path` to its end.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is nothing; [`Failure::Usage`] if it cannot be read.
+    /// [`Error::NotFound`] if there is no such file; [`Failure::Usage`] if it cannot be read.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let refused = |error| Failure::Usage(format!("cannot read {shown}: {error}"));
@@ -55,8 +56,8 @@ impl Source {
     }
 }
 
-/// Whether the path names a descriptor of the caller's: what stands behind it may be a file, but the
-/// path means another one in the next call.
+/// True if the path names a descriptor of the caller. It may refer to a file, but the same path
+/// means another file in the next call.
 fn is_descriptor(path: &Path) -> bool {
     let bytes = path.as_os_str().as_bytes();
     bytes == b"/dev/stdin"

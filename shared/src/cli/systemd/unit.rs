@@ -1,4 +1,4 @@
-//! The unit file's text. Pure.
+//! Text of the unit file. Pure.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::super::escape;
 use crate::error::{Error, Result};
 use crate::task::DEFAULT_QUEUE;
 
-/// What a unit file depends on.
+/// Values of a unit file.
 pub(in super::super) struct Unit<'a> {
     /// The program's name.
     pub(in super::super) name: &'a str,
@@ -15,28 +15,28 @@ pub(in super::super) struct Unit<'a> {
     pub(in super::super) program: &'a str,
     /// The database's absolute path.
     pub(in super::super) database: &'a str,
-    /// Whether it is for the system's manager, not a user's.
+    /// True for the system's service manager, false for a user's.
     pub(in super::super) system: bool,
-    /// Whether commands are kept from what few need.
+    /// True if commands run with restrictions that few of them notice.
     pub(in super::super) harden: bool,
     /// The account of a system service.
     pub(in super::super) run_as: Option<&'a str>,
     /// The worker's slots, if they are not the number of cores.
     pub(in super::super) slots: Option<u32>,
-    /// The queue worked.
+    /// The queue of the worker.
     pub(in super::super) queue: &'a str,
-    /// How long its worker lets tasks finish at a stop.
+    /// Time that its worker lets tasks finish at a stop.
     pub(in super::super) grace: Duration,
-    /// How its worker runs commands, and what it has beyond those of every program.
+    /// Further arguments of its worker.
     pub(in super::super) extra: &'a [String],
-    /// One more option.
+    /// One more option of its worker.
     pub(in super::super) option: Option<&'static str>,
 }
 
-/// An out-of-memory kill of a task must not end the worker and all other tasks with it. A command that
-/// takes the worker down with it is stopped by its budget of crashes, not by systemd's patience with
-/// the service. Nothing here is noticed by commands: they find what they would in a shell of that
-/// account.
+/// Settings of every service. An out-of-memory kill of a task must not end the worker and all other
+/// tasks with it. A command that crashes the worker is stopped by its budget of crashes, not by
+/// systemd's limit on restarts. Commands notice none of these settings: they run as in a shell of
+/// that account.
 const SERVICE: &str = "\
 Type=notify
 NotifyAccess=main
@@ -52,8 +52,8 @@ TasksMax=infinity
 /// Seconds after the grace time in which a worker hands its tasks back; systemd then kills what is left.
 const HAND_BACK: u64 = 20;
 
-/// What commands can notice: no `sudo`, no programs of another architecture, files that others cannot
-/// read.
+/// Settings that commands can notice: no `sudo`, no programs of another architecture, files that
+/// others cannot read.
 const HARDENING: &str = "\
 UMask=0077
 NoNewPrivileges=yes
@@ -63,7 +63,7 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 ";
 
-/// The part of it that a user's manager cannot set up without privileges.
+/// Settings that a user's service manager cannot apply without privileges.
 const SYSTEM_HARDENING: &str = "\
 ProtectClock=yes
 ProtectControlGroups=yes
@@ -134,7 +134,7 @@ impl Unit<'_> {
     }
 }
 
-/// A word of a command line, quoted where that says anything.
+/// A word of a command line, quoted if it needs to be.
 fn plain_or_quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -143,8 +143,8 @@ fn plain_or_quoted(word: &str) -> String {
     quote(word)
 }
 
-/// A word of a command line as systemd reads it back: quoted, its escapes, specifiers (`%`) and
-/// variables (`$`) taken literally.
+/// A word of a command line, quoted so that systemd takes its escapes, specifiers (`%`) and
+/// variables (`$`) literally.
 pub(super) fn quote(word: &str) -> String {
     let mut quoted = String::with_capacity(word.len() + 2);
     quoted.push('"');
@@ -173,7 +173,7 @@ pub(super) fn quote(word: &str) -> String {
 /// A path within a description: one line, specifiers taken literally.
 fn describe(path: &str) -> String {
     let line = escape::line(path).replace('%', "%%");
-    // A line that ends in a backslash would go on with the next.
+    // A line that ends in a backslash would continue on the next one.
     if line.ends_with('\\') {
         line + "."
     } else {
@@ -263,8 +263,8 @@ mod tests {
         }
     }
 
-    /// After five crashes within ten seconds systemd gave up, one before the budget of a task that
-    /// takes its worker down was spent: the queue stood still.
+    /// systemd gave up after five crashes within ten seconds, one before the budget of a task that
+    /// crashes its worker was spent: the queue stood still.
     #[test]
     fn systemd_starts_the_worker_again_however_often_it_ends() {
         let text = unit().render().unwrap();
@@ -276,7 +276,7 @@ mod tests {
         assert!(text.contains("\nRestart=always\nRestartSec=2\n"), "{text}");
     }
 
-    /// Commands failed as a service that had worked in a shell: no `sudo`, other modes of files, more
+    /// Commands that worked in a shell failed in a service: no `sudo`, other file modes, more
     /// descriptors than `select` takes.
     #[test]
     fn only_a_hardened_unit_changes_what_commands_may_do() {
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_adds_is_quoted_as_the_rest_is() {
+    fn additional_arguments_are_quoted() {
         let added = ["--lease", "1m", "3", "50% of $HOME\nUser=root", ""];
         let text = Unit {
             extra: &added.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! `--background`: the same program again, away from the terminal.
+//! `--background`: starts the program again, detached from the terminal.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -17,8 +17,8 @@ use crate::queue::Queue;
 use crate::runtime::spawn::{Environment, Spawn, Spawned, Status, current_folder};
 use crate::sidecar::files;
 
-/// Bytes of the log that are repeated when the worker could not start.
-const LAST_WORDS: u64 = 4096;
+/// Most bytes of the log that are printed when the worker could not start.
+const LOG_TAIL_BYTES: u64 = 4096;
 
 #[derive(Serialize)]
 struct View {
@@ -32,7 +32,7 @@ pub(super) fn start<Q: Queue>(
     arguments: &Arguments,
     extra: &impl Extra<Q>,
 ) -> Result<(), Failure> {
-    // What is wrong with the database is better said here than in a log.
+    // Errors of the database are better reported here than in a log.
     let log = context
         .open(Access::Create)?
         .coordination()
@@ -48,13 +48,13 @@ pub(super) fn start<Q: Queue>(
     if registered(word) {
         let pid = worker.pid.as_raw_nonzero().get().unsigned_abs();
         let view = View { pid, log };
-        return context.screen.of_done().say(&pid.to_string(), &view);
+        return context.printer.of_done().say(&pid.to_string(), &view);
     }
-    Err(failure(worker.wait(), &last_words(&mut file, before)))
+    Err(failure(worker.wait(), &log_tail(&mut file, before)))
 }
 
-/// Starts the worker, away from the folder, the terminal and the descriptors that this process was
-/// started with. Returns it with what it says of its registration.
+/// Starts the worker, detached from the folder, the terminal and the descriptors of this process.
+/// Returns it with the pipe on which it reports its registration.
 fn spawn<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
@@ -85,7 +85,7 @@ fn spawn<Q: Queue>(
     Ok((worker, word))
 }
 
-/// What the worker is told of its own arguments.
+/// Arguments of the worker in the background.
 fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<Vec<OsString>> {
     let refused = |error| Error::io("cannot start the worker", error);
     let database = std::path::absolute(context.path()).map_err(refused)?;
@@ -95,7 +95,7 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
         list.push(value.to_owned());
     };
     add("--queue", arguments.queue.as_ref());
-    // Of a folder that is gone there is no name; then they begin where the worker is.
+    // A deleted folder has no name; hooks then start in the folder of the worker.
     if let Ok(folder) = current_folder() {
         add("--folder", folder.as_os_str());
     }
@@ -111,23 +111,23 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
     Ok(list)
 }
 
-/// Waits for the worker's word that it is registered; false if it ends without.
+/// Waits until the worker reports its registration; false if it ends before.
 fn registered(word: OwnedFd) -> bool {
     File::from(word).read_exact(&mut [0]).is_ok()
 }
 
-fn last_words(log: &mut File, before: u64) -> String {
+fn log_tail(log: &mut File, before: u64) -> String {
     let mut bytes = Vec::new();
     let read = log
         .seek(SeekFrom::Start(before))
-        .and_then(|_| log.take(LAST_WORDS).read_to_end(&mut bytes));
+        .and_then(|_| log.take(LOG_TAIL_BYTES).read_to_end(&mut bytes));
     match read {
         Ok(_) => String::from_utf8_lossy(&bytes).trim().to_owned(),
         Err(error) => format!("and its log cannot be read: {error}"),
     }
 }
 
-/// What the worker said, under the exit code it ended with.
+/// Failure with the worker's last output and its exit code.
 fn failure(status: Status, words: &str) -> Failure {
     let sentence = format!("the worker did not start: {words}");
     match status {
@@ -140,7 +140,7 @@ fn failure(status: Status, words: &str) -> Failure {
     }
 }
 
-/// Begins a session of its own, so that the terminal's signals and end do not reach the worker.
+/// Starts a new session, so that signals and the end of the terminal do not reach the worker.
 pub(super) fn leave_terminal() -> Result<()> {
     match rustix::process::setsid() {
         // It leads a session or group already.
@@ -149,7 +149,7 @@ pub(super) fn leave_terminal() -> Result<()> {
     }
 }
 
-/// Tells the waiting parent that this worker is registered, and lets go of its pipe.
+/// Reports to the waiting parent that this worker is registered, and closes the pipe.
 pub(super) fn announce() -> Result<()> {
     let refused = |error| Error::io("cannot report to the starting process", error);
     std::io::stdout().write_all(b"\n").map_err(refused)?;

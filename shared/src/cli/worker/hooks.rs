@@ -1,9 +1,9 @@
 //! `--on-finish`: a command run after every task that ended.
 //!
-//! What a task is called never becomes part of a command line: it is told in the environment. The
-//! worker never waits for hooks. A few run at once, each for a limited time; the others wait for
-//! their turn, and where too many do, tasks are passed over and counted in the log. When the worker
-//! ends, hooks have ten seconds left, and none when it was told to end at once.
+//! The name of a task never becomes part of a command line: hooks find it in their environment. The
+//! worker never waits for hooks. A few run at once, each for a limited time; others wait for their
+//! turn. If too many wait, further tasks get no hook and are counted in the log. When the worker
+//! ends, hooks have ten seconds left, or none if the worker has to end at once.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -19,7 +19,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::process::{Signal, kill_process_group};
 
 use super::super::moment;
-use super::super::printer::Printer;
+use super::super::print_thread::PrintThread;
 use crate::clock::{BootTime, Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
@@ -28,49 +28,49 @@ use crate::runtime::{Stopper, WorkerEvent};
 use crate::state::State;
 use crate::task::{Task, TaskId};
 
-/// Hooks that run at once.
+/// Number of hooks that run at once.
 const THREADS: usize = 4;
-/// Tasks that may wait for their hook.
+/// Most tasks that wait for their hook.
 const BACKLOG: usize = 10_000;
-/// That hooks lag is said once so many wait, and again after they had caught up.
+/// Number of waiting tasks at which a line reports that hooks lag, once until they have caught up.
 const LAGGING: usize = 1_000;
 /// Time for the last hooks once the worker has ended.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// From TERM to KILL of a hook that took too long.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// How often a request to stop is looked for while the last hooks end.
+/// Time from TERM to KILL of a hook that took too long.
+const KILL_DELAY: Duration = Duration::from_secs(1);
+/// Interval of checks for a request to stop while the last hooks end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What a worker's hooks are.
+/// Settings of a worker's hooks.
 pub(super) struct Settings<'a> {
     pub(super) command: &'a str,
-    /// How long one may run.
+    /// Time that a hook may run.
     pub(super) timeout: Duration,
     pub(super) database: &'a Path,
-    /// Where they begin; where this process is unless set.
+    /// Folder in which they start; that of this process if unset.
     pub(super) folder: Option<&'a Path>,
-    /// Where it is said what went wrong.
-    pub(super) printer: Printer,
-    /// Reads a task.
+    /// Thread that prints errors.
+    pub(super) print_thread: PrintThread,
+    /// Function that reads a task.
     pub(super) find: Box<Find>,
 }
 
 type Find = dyn Fn(TaskId) -> Option<Task> + Send + Sync;
 
-/// Runs the hook.
+/// Threads that run the hook.
 #[derive(Debug)]
 pub(super) struct Hooks {
-    waiting: Option<Sender<Told>>,
+    waiting: Option<Sender<HookTask>>,
     hook: Arc<Hook>,
     /// Disconnected once every thread has ended.
     done: Receiver<()>,
 }
 
-/// What a hook is to be told.
+/// A task for which the hook runs.
 #[derive(Debug)]
-enum Told {
+enum HookTask {
     Ended(Ended),
-    /// A task that the death of its worker ended.
+    /// A task that ended because its worker died.
     Reaped(TaskId),
 }
 
@@ -89,7 +89,7 @@ impl Hooks {
     /// Hooks of a worker.
     ///
     /// # Errors
-    /// When the system refuses `/dev/null`, a descriptor or a thread.
+    /// If the system refuses `/dev/null`, a descriptor or a thread.
     pub(super) fn new(settings: Settings<'_>) -> Result<Self> {
         let nothing = OpenOptions::new()
             .read(true)
@@ -107,7 +107,7 @@ impl Hooks {
             folder: settings.folder.map(Path::to_owned),
             base: Environment::handed_on(),
             nothing,
-            printer: settings.printer,
+            print_thread: settings.print_thread,
             find: settings.find,
             quit,
             quits: AtomicBool::new(false),
@@ -131,7 +131,7 @@ impl Hooks {
         })
     }
 
-    /// Hands an ended task on; whatever else happens is passed over.
+    /// Queues the hook of an ended task; ignores other events.
     pub(super) fn on(&self, event: &WorkerEvent) {
         let WorkerEvent::Ended {
             claim,
@@ -161,7 +161,7 @@ impl Hooks {
             )
             | None => (None, None),
         };
-        self.send(Told::Ended(Ended {
+        self.send(HookTask::Ended(Ended {
             task: claim.task,
             name: name.clone(),
             attempt: *attempt,
@@ -171,36 +171,36 @@ impl Hooks {
         }));
     }
 
-    /// Hands on a task that the death of its worker ended.
+    /// Queues the hook of a task that ended because its worker died.
     pub(super) fn on_reaped(&self, task: TaskId) {
-        self.send(Told::Reaped(task));
+        self.send(HookTask::Reaped(task));
     }
 
-    fn send(&self, told: Told) {
+    fn send(&self, task: HookTask) {
         let Some(waiting) = &self.waiting else {
             return;
         };
-        let refused = waiting.try_send(told).is_err();
+        let refused = waiting.try_send(task).is_err();
         if refused {
             self.hook.passed_over.fetch_add(1, Ordering::Relaxed);
         }
         let length = waiting.len();
         let begins = length >= LAGGING && !self.hook.lags.swap(true, Ordering::Relaxed);
         if begins {
-            self.hook.printer.say(format!(
+            self.hook.print_thread.say(format!(
                 "--on-finish lags behind: {length} tasks wait for it, {THREADS} run at once; \
                  beyond {BACKLOG} tasks are passed over"
             ));
         }
     }
 
-    /// Ends the hooks that run, and runs no more.
+    /// Ends the running hooks and starts no more.
     pub(super) fn end_at_once(&self) {
         self.hook.quits.store(true, Ordering::Relaxed);
         let _ = rustix::io::write(&self.hook.quit, &1_u64.to_ne_bytes());
     }
 
-    /// Lets the last hooks end for a while, unless `stopper` is asked a second time.
+    /// Gives the last hooks some time to end, unless `stopper` is asked a second time.
     pub(super) fn finish(mut self, stopper: &Stopper) {
         let waiting = self.waiting.take();
         let left = waiting.as_ref().map_or(0, Sender::len);
@@ -209,37 +209,37 @@ impl Hooks {
         while self.done.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
             let over = until <= SystemClock.now().boot;
             if over {
-                self.hook.printer.say(format!(
+                self.hook.print_thread.say(format!(
                     "--on-finish did not end in time; it was ended, and {left} tasks waited for it \
                      as the worker ended"
                 ));
             }
             if over || stopper.requests(Duration::ZERO) > 1 {
                 self.end_at_once();
-                let _ = self.done.recv_timeout(2 * LAST_WORDS);
+                let _ = self.done.recv_timeout(2 * KILL_DELAY);
                 return;
             }
         }
     }
 }
 
-/// The command and what it is told of every task.
+/// The command and the values that every run of it gets.
 struct Hook {
     command: String,
     timeout: Duration,
     database: PathBuf,
     folder: Option<PathBuf>,
-    /// Variables of all hooks.
+    /// Environment of all hooks.
     base: Environment,
     nothing: File,
-    printer: Printer,
+    print_thread: PrintThread,
     find: Box<Find>,
     /// Readable once the hooks are to end.
     quit: OwnedFd,
     quits: AtomicBool,
-    /// It was said that hooks lag.
+    /// True while a reported lag lasts.
     lags: AtomicBool,
-    /// Tasks without a hook.
+    /// Number of tasks that got no hook.
     passed_over: AtomicU64,
 }
 
@@ -253,16 +253,16 @@ impl fmt::Debug for Hook {
 
 impl Hook {
     /// Runs until there are no more tasks.
-    fn work(&self, waiting: &Receiver<Told>) {
-        for told in waiting {
+    fn work(&self, waiting: &Receiver<HookTask>) {
+        for task in waiting {
             if self.quits.load(Ordering::Relaxed) {
                 return;
             }
-            match told {
-                Told::Ended(ended) => self.run(&ended),
-                // A task that cannot be read now was pruned, or the worker is about to end.
-                Told::Reaped(task) => {
-                    if let Some(task) = (self.find)(task) {
+            match task {
+                HookTask::Ended(ended) => self.run(&ended),
+                // A task that cannot be read was pruned, or the worker is about to end.
+                HookTask::Reaped(id) => {
+                    if let Some(task) = (self.find)(id) {
                         self.run(&Ended {
                             task: task.id,
                             name: task.name,
@@ -285,7 +285,7 @@ impl Hook {
         self.lags.store(false, Ordering::Relaxed);
         let passed_over = self.passed_over.swap(0, Ordering::Relaxed);
         if passed_over > 0 {
-            self.printer.say(format!(
+            self.print_thread.say(format!(
                 "--on-finish was not run for {passed_over} tasks, because it lagged behind"
             ));
         }
@@ -294,15 +294,15 @@ impl Hook {
     fn run(&self, ended: &Ended) {
         let spawned = match self.start(ended) {
             Ok(spawned) => spawned,
-            Err(problem) => return self.printer.say(problem),
+            Err(problem) => return self.print_thread.say(problem),
         };
         let task = ended.task;
         match self.wait(&spawned) {
-            Ok(Status::Exited(0)) | Err(Cut::Quit) => {}
+            Ok(Status::Exited(0)) | Err(EndCause::Quit) => {}
             Ok(status) => self
-                .printer
+                .print_thread
                 .say(format!("--on-finish for task {task} ended with {status}")),
-            Err(Cut::TimedOut) => self.printer.say(format!(
+            Err(EndCause::TimedOut) => self.print_thread.say(format!(
                 "--on-finish for task {task} was ended after {}; --hook-timeout allows more",
                 moment::rough(self.timeout)
             )),
@@ -349,18 +349,18 @@ impl Hook {
             .map_err(|error| format!("--on-finish could not be started: {error}"))
     }
 
-    /// Waits for the hook's end, which comes at its timeout and at the worker's at the latest.
-    fn wait(&self, hook: &Spawned) -> Result<Status, Cut> {
+    /// Waits for the end of the hook, and ends it at its timeout or when the hooks have to end.
+    fn wait(&self, hook: &Spawned) -> Result<Status, EndCause> {
         let until = SystemClock.now().boot.after(self.timeout);
-        let cut = loop {
+        let cause = loop {
             if let Some(status) = hook.try_wait() {
                 return Ok(status);
             }
             if self.quits.load(Ordering::Relaxed) {
-                break Cut::Quit;
+                break EndCause::Quit;
             }
             if until <= SystemClock.now().boot {
-                break Cut::TimedOut;
+                break EndCause::TimedOut;
             }
             let mut ready = [
                 PollFd::new(&hook.pidfd, PollFlags::IN),
@@ -370,24 +370,25 @@ impl Hook {
         };
         let _ = kill_process_group(hook.pid, Signal::TERM);
         let _ = kill_process_group(hook.pid, Signal::CONT);
-        if cut == Cut::TimedOut {
-            let until = SystemClock.now().boot.after(LAST_WORDS);
+        if cause == EndCause::TimedOut {
+            let until = SystemClock.now().boot.after(KILL_DELAY);
             wait_for(&mut [PollFd::new(&hook.pidfd, PollFlags::IN)], until);
         }
         let _ = kill_process_group(hook.pid, Signal::KILL);
         hook.wait();
-        Err(cut)
+        Err(cause)
     }
 }
 
-/// Why a hook was ended.
+/// Cause for which a hook was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cut {
+enum EndCause {
     TimedOut,
     Quit,
 }
 
-/// Waits until one of them is ready, or until then. Interrupted or not, the caller looks again.
+/// Waits until one of `ready` is ready or the time has come. It may return early; the caller checks
+/// again.
 fn wait_for(ready: &mut [PollFd<'_>], until: BootTime) {
     let pause = until.since(SystemClock.now().boot);
     let timeout = Timespec {

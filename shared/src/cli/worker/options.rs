@@ -1,4 +1,4 @@
-//! What a worker is told on its command line.
+//! Options of a worker.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::extra::Plain;
 use super::super::program::{Access, Context};
-use super::super::{duration, number, values};
+use super::super::{duration, number, option_values};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::WorkerOptions;
@@ -20,7 +20,7 @@ use crate::task::DEFAULT_QUEUE;
 /// commands and returns its tasks.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// How many tasks run at once [default: the number of cores]
+    /// Number of tasks to run at once [default: the number of cores]
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     pub(super) slots: Option<u32>,
 
@@ -49,12 +49,13 @@ pub struct Arguments {
     pub(super) folder: Option<PathBuf>,
 }
 
-/// How a worker runs and ends commands, as a worker in the background and a service run them too.
+/// Options about running and ending commands, which a worker in the background and a service take
+/// too.
 #[derive(clap::Args, Debug)]
 #[group(skip)]
 pub(in super::super) struct Commands {
-    /// How long tasks may go on once the worker is told to stop, and how long a task that is to be
-    /// ended has between SIGTERM and SIGKILL
+    /// Time that tasks may go on once the worker is asked to stop, and the time from SIGTERM to
+    /// SIGKILL when a task is ended
     #[arg(
         long,
         value_name = "DURATION",
@@ -65,11 +66,11 @@ pub(in super::super) struct Commands {
     pub(super) grace: Duration,
 
     /// The shell that runs the commands of tasks that name none, with `-c`, such as bash
-    #[arg(long, value_name = "SHELL", default_value = SHELL, value_parser = values::shell)]
+    #[arg(long, value_name = "SHELL", default_value = SHELL, value_parser = option_values::shell)]
     shell: String,
 
-    /// How long after a command's exit to wait for the rest of its output, while a process that it
-    /// left running still holds it open; other tasks never wait for this
+    /// Time to wait for the rest of a command's output after its exit, while a process that it left
+    /// running still holds the output open; other tasks never wait for this
     #[arg(
         long,
         value_name = "DURATION",
@@ -86,7 +87,7 @@ pub(in super::super) struct Commands {
     #[arg(long, value_name = "COMMAND")]
     pub(super) on_finish: Option<String>,
 
-    /// How long the command of --on-finish may run before it is ended
+    /// Time that the command of --on-finish may run before it is ended
     #[arg(
         long,
         value_name = "DURATION",
@@ -113,7 +114,7 @@ impl Commands {
         self.grace
     }
 
-    /// The words of a command line for every option that is not the default.
+    /// Arguments for every option that is not the default.
     pub(in super::super) fn words(&self) -> Vec<String> {
         let options = [
             ("--grace", duration::show(self.grace), GRACE),
@@ -143,23 +144,23 @@ impl Commands {
     }
 }
 
-/// What a program's worker has beyond those of every program; its service has it too.
+/// A program's additions to its worker and to the worker's service.
 pub trait Extra<Q: Queue> {
-    /// How many slots it has unless the arguments say; one for each core otherwise.
+    /// Number of slots unless the arguments say; `None` for one slot per core.
     fn slots(&self) -> Option<NonZeroU32> {
         None
     }
 
-    /// How many tasks it claims at a time at most.
+    /// Most tasks that it claims at a time.
     fn batch(&self) -> Option<NonZeroU32> {
         None
     }
 
-    /// The words of a command line that say all of this to another worker, none of them secret.
+    /// Arguments that give the same additions to another worker, none of them secret.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for what the worker would refuse: better said now
-    /// than by one that does not start.
+    /// [`Error::Invalid`](crate::Error::Invalid) for values that the worker would refuse at its
+    /// start.
     fn words(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
@@ -176,7 +177,7 @@ pub trait Extra<Q: Queue> {
 impl<Q: Queue> Extra<Q> for Plain {}
 
 impl Arguments {
-    /// The same for the library.
+    /// The options of the library's worker.
     pub(super) fn options<Q: Queue>(&self, extra: &impl Extra<Q>) -> WorkerOptions {
         let asked = self.slots.and_then(NonZeroU32::new);
         let slots = asked.or(extra.slots()).unwrap_or_else(|| slots(None));
@@ -194,7 +195,7 @@ impl Arguments {
     }
 }
 
-/// The slots asked for, else one for each core.
+/// Number of slots asked for, else one per core.
 pub(in super::super) fn slots(asked: Option<u32>) -> NonZeroU32 {
     asked.and_then(NonZeroU32::new).unwrap_or_else(|| {
         std::thread::available_parallelism()

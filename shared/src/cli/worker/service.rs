@@ -1,4 +1,4 @@
-//! What systemd is told of a worker it started.
+//! Notifications to systemd by a worker that it started.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use sd_notify::NotifyState;
 
 use crate::clock::{BootTime, Clock, SystemClock};
 
-/// A worker's line to systemd; silent where systemd did not ask for it.
+/// Sends a worker's state to systemd, if systemd asked for it.
 #[derive(Debug)]
 pub(super) struct Service {
-    /// How often the watchdog wants to hear of the worker, and when it did last.
+    /// Interval of the watchdog, and the time of the last notification.
     watchdog: Option<(Duration, BootTime)>,
 }
 
 impl Service {
-    /// Tells that the worker is registered. Whether systemd hears that is systemd's concern.
+    /// Reports that the worker is registered, and ignores errors.
     pub(super) fn ready() -> Self {
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         let watchdog = sd_notify::watchdog_enabled();
@@ -24,7 +24,7 @@ impl Service {
         }
     }
 
-    /// Tells that the worker is well, as often as the watchdog wants to hear it.
+    /// Reports that the worker is alive, as often as the watchdog needs it.
     pub(super) fn feed_watchdog(&mut self) {
         let Some((interval, last)) = &mut self.watchdog else {
             return;
@@ -36,7 +36,7 @@ impl Service {
         }
     }
 
-    /// Tells that the worker takes nothing more.
+    /// Reports that the worker is stopping.
     #[expect(clippy::unused_self, reason = "only a service that was ready stops")]
     pub(super) fn stopping(&self) {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);

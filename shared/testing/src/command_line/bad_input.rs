@@ -98,7 +98,7 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["list", "--before", "last"], "an id is a whole number"),
     (&["log", "1", "--attempt", "first"], "a whole number from 0"),
     (&["prune", "--keep", "some"], "a whole number from 0"),
-    (&["prune"], "say what may go"),
+    (&["prune"], "choose what to delete"),
     (&["prune", "--older-than", "-1d"], "negative"),
     (&["worker", "--slots", "0"], "whole number from 1 to 10000"),
     (&["worker", "--slots", "1000000"], "from 1 to 10000"),

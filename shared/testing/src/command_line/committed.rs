@@ -79,7 +79,7 @@ pub fn a_task_is_added_though_nobody_can_tell_who_works() {
     assert_eq!(done.stdout(), "Added task 2\n");
     let told = done.stderr();
     assert!(
-        told.contains("this is done, but what follows failed"),
+        told.contains("this is done, but a later step failed"),
         "{told}"
     );
     drop(worker);

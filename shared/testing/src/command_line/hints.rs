@@ -229,7 +229,7 @@ pub fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
         (0, "Asked to stop task 2\n")
     );
     let hint = format!(
-        "task 2 has a dead worker, which does not heed that; `{} worker` returns it",
+        "task 2 has a dead worker, which cannot stop it; `{} worker` returns it",
         name()
     );
     assert!(done.stderr().contains(&hint), "{}", done.stderr());
@@ -311,7 +311,7 @@ pub fn a_queue_that_nobody_has_used_is_told_by_whoever_is_to_serve_it() {
     sandbox.ok(&["add-task", "one", "true", "--queue", "nightly"]);
     let typo = said(&["worker", "--queue", "nigthly", "--drain"]);
     assert!(
-        typo.contains(&unknown("nigthly")) && typo.contains("is nightly meant?"),
+        typo.contains(&unknown("nigthly")) && typo.contains("did you mean nightly?"),
         "{typo}"
     );
     let other = said(&["worker", "--queue", "gpu", "--drain"]);
@@ -453,7 +453,10 @@ pub fn a_drain_names_what_a_program_that_is_no_worker_has() {
     assert_eq!(done.code(), 1, "{said}");
     assert_eq!(sandbox.state("2"), "succeeded");
     assert!(
-        said.contains("a program that is no registered worker has 1 task (1); if none such runs, "),
+        said.contains(
+            "a program that is not a registered worker has 1 task (1); if that program \
+                       no longer runs, "
+        ),
         "{said}"
     );
     let hints = calls(&said);

@@ -187,7 +187,7 @@ pub fn what_was_cancelled_on_purpose_runs_only_if_that_is_asked_for() {
     assert_eq!(done.code(), 1);
     assert!(done.stdout().contains("1 cancelled"), "{}", done.stdout());
     let hint = format!(
-        "`{} run --retry-failed tasks` runs what was cancelled again",
+        "`{} run --retry-failed tasks` runs the cancelled lines again",
         super::program::name()
     );
     assert!(done.stderr().contains(&hint), "{}", done.stderr());

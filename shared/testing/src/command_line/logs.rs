@@ -140,7 +140,7 @@ pub fn of_many_attempts_the_last_ten_are_kept() {
             } else {
                 assert_eq!(done.code(), 3, "{task}");
                 let stderr = done.stderr();
-                assert!(stderr.contains("is kept of the last 10"), "{stderr}");
+                assert!(stderr.contains("the last 10 keep theirs"), "{stderr}");
             }
         }
     }
@@ -249,7 +249,8 @@ pub fn where_output_is_missing_a_line_of_the_log_says_so() {
     let raw = sandbox.run(&["log", "1", "--raw"]);
     assert_eq!(raw.stdout().len(), head.len() + tail.len());
     assert!(raw.stderr().contains(said));
-    let given_up = "done\n[task 2 had ended; no more was read, though what it left running holds its \
+    let given_up = "done\n[task 2 had ended; no more was read, though a process that it left \
+                    running holds its \
                     output]\n";
     assert_eq!(sandbox.ok(&["log", "2"]), given_up);
     assert_eq!(sandbox.ok(&["log", "2", "--raw"]), "done\n");

@@ -203,7 +203,7 @@ pub fn what_cannot_be_ended_at_a_timeout_or_a_stop_is_told_and_its_task_waits_fo
     let mut first = user.start(&["worker", "--slots", "1", "--grace", "1s"]);
     let child = user.child();
     until("it is told", || {
-        first.stderr().contains("was ended, but of it pid")
+        first.stderr().contains("was ended, but its process")
     });
     assert_eq!(user.runs(), 1, "{}", first.stderr());
     // The second run is stopped instead.
@@ -235,7 +235,7 @@ pub fn a_command_that_is_another_users_itself_is_told_at_a_stop_and_not_run_besi
     let mut first = user.start(&["worker", "--slots", "1", "--grace", "1s"]);
     let child = user.child();
     let said = UnprivilegedUser::ended_at_once(&mut first);
-    assert!(said.contains("was ended, but of it pid"), "{said}");
+    assert!(said.contains("was ended, but its process"), "{said}");
     names(&said, &child);
     let second = user.start(&["worker", "--slots", "1"]);
     until("it is reported", || {
@@ -256,10 +256,12 @@ pub fn a_cancelled_task_of_which_another_users_process_lives_is_cancelled_once_t
     let first = user.start(&["worker", "--slots", "1", "--grace", "0s"]);
     let child = user.child();
     user.ok(&["cancel", "1"]);
-    let told = format!("task 1 was ended, but of it pid {} is alive", child.pid());
+    let told = format!("task 1 was ended, but its process {} is alive", child.pid());
     until("it is told", || first.stderr().contains(&told));
     assert!(
-        first.stderr().contains("until its user or root has ended"),
+        first
+            .stderr()
+            .contains("until the user of that process or root has ended"),
         "{}",
         first.stderr()
     );

@@ -1,4 +1,4 @@
-//! What a task waits for, as people and programs write it: `7`, `3,5-8:any`, `"build:failure"`.
+//! Dependencies of a task, as people and programs write them: `7`, `3,5-8:any`, `"build:failure"`.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use queue_core::workflow::Condition;
 use serde::Deserialize;
 use workflow_queue::{Dependency, On};
 
-/// Tasks of one `--after`, and how they have to end.
+/// Tasks of one `--after`, with the condition on their end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct After {
     pub(in super::super) tasks: Vec<Selector>,
@@ -24,16 +24,16 @@ impl After {
         let (ids, condition) = split_condition(text)?;
         let tasks = select::parse(ids)?;
         if tasks.contains(&Selector::All) {
-            return Err("a task cannot wait for all; name them, or a range".to_owned());
+            return Err("a task cannot wait for all tasks; write ids or a range".to_owned());
         }
         Ok(Self { tasks, condition })
     }
 }
 
-/// What stands in front of the condition, and that.
+/// Splits a text into the part before the condition, and the condition.
 ///
 /// # Errors
-/// A sentence about a word that is no condition.
+/// A sentence about a word that is not a condition.
 pub(super) fn split_condition(text: &str) -> Result<(&str, Condition), String> {
     match text.split_once(':') {
         None => Ok((text, Condition::Success)),
@@ -55,11 +55,11 @@ pub(in super::super) enum Field {
 }
 
 impl Field {
-    /// The edge it stands for. Text names a line, or is `id:7`; a condition may follow the last
-    /// colon.
+    /// The edge of the entry. Text is the name of a line, or `id:7`; a condition may follow the
+    /// last colon.
     ///
     /// # Errors
-    /// A sentence about an entry that means nothing, or two things.
+    /// A sentence about an entry that is invalid or ambiguous.
     pub(super) fn dependency(&self, names: &Names<'_>) -> Result<Dependency, String> {
         let text = match self {
             Self::Id(id) => return Ok(on_task(task_id(*id, self)?, Condition::Success)),
@@ -80,7 +80,7 @@ impl Field {
             ([], Some(id)) => Ok(on_task(id, condition)),
             ([], None) => Err(unknown(front, text)),
             _ => Err(format!(
-                "after: {self} can mean two things, as lines are named; rename one of them"
+                "after: {self} is ambiguous among the names of the lines; rename one of them"
             )),
         }
     }
@@ -93,17 +93,17 @@ fn on_task(id: TaskId, condition: Condition) -> Dependency {
     }
 }
 
-/// What stands in front of the last colon, if a condition follows it, and that.
+/// Splits a text at the last colon, if a condition follows it.
 fn with_condition(text: &str) -> (&str, Condition) {
     let split = text.rsplit_once(':');
     let split = split.and_then(|(front, word)| Some((front, Condition::parse(word)?)));
     split.unwrap_or((text, Condition::Success))
 }
 
-/// The id that `id:7` is; `None` for other text.
+/// The id in `id:7`; `None` for other text.
 ///
 /// # Errors
-/// A sentence about an id that is none.
+/// A sentence about an invalid id.
 fn id_of(text: &str, shown: &Field) -> Result<Option<TaskId>, String> {
     let Some(digits) = text.strip_prefix("id:") else {
         return Ok(None);
@@ -123,7 +123,7 @@ pub(super) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Text that names no line. A number was meant as an id, perhaps.
+/// Sentence about a text that names no line. A number may have been meant as an id.
 fn unknown(front: &str, text: &str) -> String {
     let shown = front.escape_debug();
     if !is_number(front) {
@@ -139,12 +139,12 @@ fn unknown(front: &str, text: &str) -> String {
     )
 }
 
-/// Where each name stands among the tasks of the lines.
+/// Index of each name among the tasks of the lines.
 #[derive(Debug)]
 pub(super) struct Names<'a>(HashMap<&'a str, Option<usize>>);
 
 impl<'a> Names<'a> {
-    /// Those names, one for each task.
+    /// The index of those names, one for each task.
     pub(super) fn of(names: impl Iterator<Item = &'a str>) -> Self {
         let mut places = HashMap::new();
         for (place, name) in names.enumerate() {
@@ -156,10 +156,10 @@ impl<'a> Names<'a> {
         Self(places)
     }
 
-    /// The place of the task of that name, if there is one.
+    /// The index of the task of that name, if there is one.
     ///
     /// # Errors
-    /// A sentence about a name that several have.
+    /// A sentence about a name that several lines have.
     fn find(&self, name: &str) -> Result<Option<usize>, String> {
         match self.0.get(name) {
             None => Ok(None),
@@ -250,8 +250,8 @@ mod tests {
         }
     }
 
-    /// `"after":["1"]` bound to task 1 of the file, which had nothing to do with the line of that
-    /// name. The name of a line is meant; a number that names none is refused.
+    /// `"after":["1"]` meant task 1 of the file instead of the line named `1`. Text now means the
+    /// name of a line; a number that names no line is refused.
     #[test]
     fn a_name_of_digits_is_a_name() {
         assert_eq!(
@@ -272,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn what_can_mean_two_things_is_refused() {
+    fn an_ambiguous_entry_is_refused() {
         for (json, names) in [
             (r#""a:any""#, &["a", "a:any"][..]),
             (r#""id:7:any""#, &["id:7"]),
             (r#""id:7:any""#, &["id:7:any"]),
         ] {
             let sentence = read(json, names).unwrap_err();
-            assert!(sentence.contains("two things"), "{sentence}");
+            assert!(sentence.contains("is ambiguous"), "{sentence}");
         }
         assert!(
             read(r#""a""#, &["a", "a"])

@@ -1,4 +1,4 @@
-//! What is made to wait for a task, as people and programs write it: `7`, `3,5-8:any`, `dependents`.
+//! Dependents of a task, as people and programs write them: `7`, `3,5-8:any`, `dependents`.
 
 use queue_core::cli::select::{self, Selector};
 use queue_core::task::TaskId;
@@ -8,13 +8,13 @@ use workflow_queue::{Dependent, DependentTasks};
 
 use super::after::{is_number, split_condition};
 
-/// The word for all that wait for the spawner.
+/// Word for all tasks that wait for the spawner.
 const OF_SPAWNER: &str = "dependents";
 
-/// Tasks of one `--before`, and how the new one has to end for them.
+/// Tasks of one `--before`, with their condition on the end of the new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Before {
-    /// `None` stands for all that wait for the spawner.
+    /// `None` stands for all tasks that wait for the spawner.
     pub(in super::super) tasks: Option<Vec<Selector>>,
     pub(in super::super) condition: Condition,
 }
@@ -34,7 +34,7 @@ impl Before {
         }
         let tasks = select::parse(ids)?;
         if tasks.contains(&Selector::All) {
-            return Err("not all tasks can wait for it; name them, or a range".to_owned());
+            return Err("all tasks cannot wait for it; write ids or a range".to_owned());
         }
         Ok(Self {
             tasks: Some(tasks),
@@ -52,10 +52,10 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// Which tasks it stands for.
+    /// The dependents of the entry.
     ///
     /// # Errors
-    /// A sentence about what is no id.
+    /// A sentence about an invalid id.
     pub(super) fn dependent(&self) -> Result<Dependent, String> {
         let (shown, digits, condition) = match self {
             Self::Id(id) => (id.to_string(), id.to_string(), Condition::Success),

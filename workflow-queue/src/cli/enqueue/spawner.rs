@@ -1,4 +1,4 @@
-//! The running task whose command calls this program, as its environment tells.
+//! The running task whose command calls this program, found by the environment.
 
 use std::path::PathBuf;
 

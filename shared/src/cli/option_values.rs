@@ -1,4 +1,4 @@
-//! Values of options, as several verbs and the lines of standard input read them.
+//! Parsers of option values that several verbs and the lines of standard input use.
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(super) fn at(text: &str, now: Timestamp) -> Result<Timestamp> {
         .map_err(|sentence| Error::invalid(format!("--at {text}: {sentence}")))
 }
 
-/// Sets the first backoff, and raises the longest one to it where it is shorter.
+/// Sets the first backoff, and raises the longest one to it if that is shorter.
 pub(super) fn set_backoff(options: &mut TaskOptions, backoff: Duration) {
     options.backoff_ms = millis(backoff);
     options.max_backoff_ms = options.max_backoff_ms.max(options.backoff_ms);

@@ -1,38 +1,38 @@
-//! How a `run` is called again, as the queue of its lines tells.
+//! The command that repeats a `run`, derived from the name of its queue.
 
 use std::path::Path;
 
 use super::super::invocation::Invocation;
-use super::group_name::{Known, STDIN, known_by, of_path};
+use super::group_name::{Identity, STDIN, identity_of, of_path};
 use crate::task::Work;
 
-/// The arguments that repeat a `run`.
+/// Arguments that repeat a `run`.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Again {
-    pub(in crate::cli) words: String,
-    /// What they need beside them.
-    pub(in crate::cli) given: &'static str,
+pub(crate) struct Rerun {
+    pub(in crate::cli) arguments: String,
+    /// Clause that has to follow the command, such as ` in its folder`.
+    pub(in crate::cli) remark: &'static str,
 }
 
-impl Again {
-    /// How the lines in that queue are run again; `None` for a queue of other tasks.
+impl Rerun {
+    /// The arguments for the lines in that queue; `None` for a queue of other tasks.
     pub(crate) fn of(queue: &str) -> Option<Self> {
         let here = std::env::current_dir().ok();
         Self::from(queue, here.as_deref())
     }
 
-    /// The same, called from the folder `here`.
+    /// As [`of`](Self::of), for a call from the folder `here`.
     pub(in crate::cli) fn from(queue: &str, here: Option<&Path>) -> Option<Self> {
-        let of = |path: &str, given| Self {
-            words: quoted(path),
-            given,
+        let of = |path: &str, remark| Self {
+            arguments: quoted(path),
+            remark,
         };
-        Some(match known_by(queue)? {
-            Known::Name(name) => Self {
-                words: format!("--name {} FILE", quoted(name)),
-                given: "",
+        Some(match identity_of(queue)? {
+            Identity::Name(name) => Self {
+                arguments: format!("--name {} FILE", quoted(name)),
+                remark: "",
             },
-            Known::Path(path) => {
+            Identity::Path(path) => {
                 let path = Path::new(path);
                 let name = path.file_name().and_then(std::ffi::OsStr::to_str);
                 match name {
@@ -40,11 +40,11 @@ impl Again {
                     _ => of(&path.to_string_lossy(), ""),
                 }
             }
-            Known::Content => Self {
-                words: STDIN.to_owned(),
-                given: " with the same lines",
+            Identity::Content => Self {
+                arguments: STDIN.to_owned(),
+                remark: " with the same lines",
             },
-            Known::File { name, fingerprint } => {
+            Identity::File { name, fingerprint } => {
                 let is_here = here.is_some_and(|here| of_path(&here.join(name)) == fingerprint);
                 of(name, if is_here { "" } else { " in its folder" })
             }
@@ -53,12 +53,12 @@ impl Again {
 
     /// The call, as a person types it.
     pub(crate) fn command(&self, invocation: &Invocation) -> String {
-        let command = invocation.command(&format!("run {}", self.words));
-        format!("{command}{}", self.given)
+        let command = invocation.command(&format!("run {}", self.arguments));
+        format!("{command}{}", self.remark)
     }
 }
 
-/// A file's name as an argument that is no option and not standard input.
+/// A file's name as an argument that is neither an option nor standard input.
 pub(in crate::cli) fn quoted(path: &str) -> String {
     let path = if path.starts_with('-') {
         format!("./{path}")

@@ -1,4 +1,4 @@
-//! What a draining worker waits for, and what it leaves for a person.
+//! Tasks that a draining worker waits for, and tasks that it leaves for a person.
 
 use super::super::program::Context;
 use super::super::{escape, moment, tasks};
@@ -8,7 +8,7 @@ use crate::queue::Queue;
 use crate::runtime::{Hold, NextDue, Obstacle};
 use crate::task::Work;
 
-/// What is waited for, as a line of the worker's log.
+/// Line of the worker's log about the task it waits for.
 pub(super) fn waiting(due: &NextDue) -> String {
     format!(
         "waiting for task {} ({}), which is due {} ({}); nothing else is left before",
@@ -19,12 +19,12 @@ pub(super) fn waiting(due: &NextDue) -> String {
     )
 }
 
-/// How many tasks are known to be left.
+/// Number of tasks that are known to be left.
 pub(super) fn count(obstacles: &[Obstacle]) -> u64 {
     obstacles.iter().map(|one| one.tasks).sum()
 }
 
-/// What is left and for whom: a clause for each obstacle, and what helps.
+/// Sentence about the tasks that are left: a clause for each obstacle, with the command that helps.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -74,8 +74,8 @@ fn clause<Q: Queue>(context: &Context<Q>, queue: &Q, obstacle: &Obstacle) -> Res
             context.command(&format!("why {task}"))
         ),
         Hold::Unregistered(_) => format!(
-            "a program that is no registered worker has {number} ({task}{}); if none such runs, {} \
-             returns {}",
+            "a program that is not a registered worker has {number} ({task}{}); if that program \
+             no longer runs, {} returns {}",
             if obstacle.tasks == 1 { "" } else { " and more" },
             context.command("doctor --repair --unregistered"),
             if obstacle.tasks == 1 { "it" } else { "them" }

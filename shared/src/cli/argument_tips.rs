@@ -1,5 +1,5 @@
-//! The tips beside an error about the arguments: those that do not work are taken out, and what
-//! works takes their place.
+//! Corrects the tips beside an error about the arguments: replaces tips that do not work with one
+//! that does.
 
 use std::ffi::OsString;
 
@@ -9,9 +9,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::task::Work;
 
-/// Has the error's tips lead on: clap's own advice, to put `--` in front of what it does not know,
-/// fails where another argument has to come first.
-pub(super) fn mend<A: Parser>(error: &mut clap::Error, arguments: &[OsString]) {
+/// Replaces clap's own tip to put `--` in front of an unknown argument, which fails if another
+/// argument has to come first.
+pub(super) fn correct<A: Parser>(error: &mut clap::Error, arguments: &[OsString]) {
     if error.kind() != ErrorKind::UnknownArgument {
         return;
     }
@@ -39,7 +39,7 @@ pub(super) fn mend<A: Parser>(error: &mut clap::Error, arguments: &[OsString]) {
     }
 }
 
-/// What can be done in place of the word at `at`.
+/// A tip that works for the word at `at`.
 fn works<A: Parser>(words: &[String], at: usize) -> Option<String> {
     if parses::<A>(words, at) {
         let word = quoted(&words[at..=at]);
@@ -54,10 +54,11 @@ fn works<A: Parser>(words: &[String], at: usize) -> Option<String> {
     {
         let program = quoted(&words[program..]);
         return Some(format!(
-            "to start it without a shell, with all that follows as its arguments, use '-- {program}'"
+            "to start it without a shell, with all that follows as its arguments, use '-- \
+             {program}'"
         ));
     }
-    // A name that begins like an option is none on the command line.
+    // The command line takes no name that begins like an option.
     let [name, command] = words.get(at..at + 2)? else {
         return None;
     };
@@ -69,14 +70,14 @@ fn works<A: Parser>(words: &[String], at: usize) -> Option<String> {
     ))
 }
 
-/// Whether the arguments are right with `--` in that place.
+/// True if the arguments are valid with `--` at that index.
 fn parses<A: Parser>(words: &[String], place: usize) -> bool {
     let (front, back) = words.split_at(place);
     let dashes = "--".to_owned();
     A::try_parse_from(front.iter().chain([&dashes]).chain(back)).is_ok()
 }
 
-/// The arguments as text, the program by its name alone.
+/// The arguments as text, with the bare name of the program.
 fn words(arguments: &[OsString]) -> Option<Vec<String>> {
     let mut words = Vec::with_capacity(arguments.len());
     for argument in arguments {

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::super::screen::{Screen, note};
+use super::super::printer::{Printer, note};
 use super::super::{Failure, escape};
 use super::Arguments;
 use crate::error::Error;
 use crate::output::{Chunk, Output, Stream};
 use crate::task::TaskId;
 
-/// How bytes are shown.
+/// Form of printed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// The bytes and nothing else.
@@ -22,16 +22,16 @@ enum Form {
 }
 
 /// Prints one task's output.
-pub(super) struct Printer {
-    screen: Screen,
+pub(super) struct OutputPrinter {
+    printer: Printer,
     task: TaskId,
     form: Form,
     only: Option<Stream>,
-    /// What is to be printed next.
+    /// Bytes to be printed next.
     ready: Vec<u8>,
     /// The last byte that was printed.
     last: u8,
-    /// Per stream, the beginning of a character whose rest has not been seen yet.
+    /// Per stream, the first bytes of a character whose other bytes have not been read yet.
     partial: [Vec<u8>; 2],
 }
 
@@ -54,13 +54,13 @@ struct End {
     given_up: bool,
 }
 
-impl Printer {
-    pub(super) fn new(screen: Screen, arguments: &Arguments, task: TaskId) -> Self {
-        let form = if screen.is_json() {
+impl OutputPrinter {
+    pub(super) fn new(printer: Printer, arguments: &Arguments, task: TaskId) -> Self {
+        let form = if printer.is_json() {
             Form::Json
         } else if arguments.raw {
             Form::Raw
-        } else if screen.terminal {
+        } else if printer.terminal {
             Form::Safe
         } else {
             Form::Plain
@@ -71,7 +71,7 @@ impl Printer {
             (false, false) => None,
         };
         Self {
-            screen,
+            printer,
             task,
             form,
             only,
@@ -81,7 +81,8 @@ impl Printer {
         }
     }
 
-    /// Says whose output follows, of several tasks'; in JSON every object does.
+    /// Prints a heading with the task, for output of several tasks; in JSON every object has the
+    /// id.
     pub(super) fn head(&mut self, name: &str, is_first: bool) {
         if self.form == Form::Json {
             return;
@@ -91,7 +92,7 @@ impl Printer {
         self.ready.extend_from_slice(head.as_bytes());
     }
 
-    /// Takes a whole stored output.
+    /// Adds a whole stored output.
     pub(super) fn output(&mut self, output: &Output) -> Result<(), Failure> {
         for chunk in output.chunks() {
             let chunk = chunk.map_err(|error| {
@@ -102,7 +103,7 @@ impl Printer {
         Ok(())
     }
 
-    /// Takes a piece.
+    /// Adds a chunk.
     pub(super) fn chunk(&mut self, chunk: &Chunk<'_>) {
         match chunk {
             Chunk::Written { stream, bytes } => {
@@ -169,13 +170,14 @@ impl Printer {
                 given_up: true,
             }),
             Form::Raw | Form::Plain | Form::Safe => self.say(&format!(
-                "task {task} had ended; no more was read, though what it left running holds its output"
+                "task {task} had ended; no more was read, though a process that it left running \
+                 holds its output"
             )),
         }
     }
 
-    /// Says something about the output, on a line of its own in it unless that is to be the bytes
-    /// alone.
+    /// Prints a sentence about the output: on a line of its own within it, or on standard error if
+    /// the output is raw.
     fn say(&mut self, sentence: &str) {
         if self.form == Form::Raw {
             return note(sentence);
@@ -197,17 +199,17 @@ impl Printer {
         }
     }
 
-    /// Prints what is complete.
+    /// Prints the complete part.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         if self.ready.is_empty() {
             return Ok(());
         }
         let ready = std::mem::take(&mut self.ready);
         self.last = ready.last().copied().unwrap_or(self.last);
-        self.screen.stream(&ready)
+        self.printer.stream(&ready)
     }
 
-    /// Prints everything: no more follows.
+    /// Prints the rest.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let rest = std::mem::take(&mut self.partial[index(stream)]);
@@ -224,7 +226,7 @@ fn index(stream: Stream) -> usize {
     }
 }
 
-/// How many of `bytes` do not belong to a character that is still incomplete.
+/// Number of `bytes` before a character that is still incomplete.
 fn whole_characters(bytes: &[u8]) -> usize {
     match str::from_utf8(bytes.rchunks(4).next().unwrap_or_default()) {
         Err(_) => {}
@@ -252,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_cut_anywhere_is_put_together_again(text: String, cut: prop::sample::Index) {
+        fn text_in_two_pieces_is_printed_whole(text: String, cut: prop::sample::Index) {
             let bytes = text.as_bytes();
             let cut = cut.index(bytes.len() + 1);
             let whole = whole_characters(&bytes[..cut]);
@@ -261,7 +263,7 @@ mod tests {
         }
 
         #[test]
-        fn bytes_that_are_no_text_are_held_back_for_three_bytes_at_most(bytes: Vec<u8>) {
+        fn bytes_that_are_not_utf_8_are_held_back_for_three_bytes_at_most(bytes: Vec<u8>) {
             prop_assert!(bytes.len() - whole_characters(&bytes) <= 3);
         }
     }

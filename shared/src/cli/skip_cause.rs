@@ -1,4 +1,4 @@
-//! What keeps a skipped task from being run again, and what helps.
+//! The task that caused another one to be skipped, and the command that helps.
 
 use std::collections::HashSet;
 
@@ -9,15 +9,15 @@ use crate::state::State;
 use crate::task::TaskId;
 use crate::workflow::Condition;
 
-/// The ended task above a skipped one, however far, that itself was not skipped.
+/// The nearest ended task above a skipped one that was not skipped itself.
 struct Cause {
     task: TaskId,
     state: State,
     condition: Condition,
 }
 
-/// A sentence about the task because of which one was skipped, with the command that queues both
-/// again; `None` if none is to be found, since it was pruned or has been retried.
+/// A sentence about the task that caused task `id` to be skipped, with the command that queues both
+/// again; `None` if that task was pruned or has been retried.
 ///
 /// # Errors
 /// As [`Queue::waits_for`].
@@ -39,7 +39,7 @@ pub(super) fn advice<Q: Queue>(
         };
         let now = state.standing();
         if condition == Condition::Failure {
-            // To run that again would have to make it fail.
+            // A retry would have to make that task fail.
             return format!("task {task} had to {had}, but it {now}; enqueue this one anew");
         }
         let retry = context.command(&format!("retry {task} --downstream"));
@@ -54,7 +54,7 @@ fn cause<Q: Queue>(queue: &Q, id: TaskId) -> Result<Option<Cause>> {
     while seen.insert(above) {
         let waits = queue.waits_for(above)?;
         let mut causes: Vec<Cause> = waits.iter().filter_map(ended).collect();
-        // Rather one that is not skipped itself.
+        // Tasks that are not skipped themselves come first.
         causes.sort_by_key(|cause| cause.state == State::Skipped);
         let Some(cause) = causes.into_iter().next() else {
             break;

@@ -1,5 +1,6 @@
-//! What a process that works does before anything else: it becomes one of its own where a command of
-//! another worker started it, and leaves the first place of a container to one that waits for all.
+//! First steps of a process that runs tasks. If a command of another worker started it, it starts
+//! itself again without the marks of that task. If it is the first process of a container, it
+//! starts a second one for the work and only waits for child processes.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
@@ -9,12 +10,12 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
-use super::screen::note;
+use super::printer::note;
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::runtime::stop::is_ignored;
 
-/// What tells whose a process is, and of which execution. The database stays: it may be what this
+/// Variables that mark the processes of an execution. `QUEUE_DB` stays: it may be the database this
 /// process is to work on.
 const MARKS: [&str; 5] = [
     "QUEUE_WORKER",
@@ -24,24 +25,24 @@ const MARKS: [&str; 5] = [
     "QUEUE_ATTEMPT",
 ];
 
-/// Signals that the first process of a container hands on.
+/// Signals that the first process of a container forwards.
 const HANDED_ON: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
 
-/// To be called before a thread is started or a file opened. Returns in a process that carries no
-/// mark of a task and is not the first of its pid namespace; that one ends here, with the exit code
-/// of the process it started.
+/// Must be called before a thread is started or a file opened. Returns in a process that has no
+/// mark of a task and is not the first of its pid namespace; a first process ends here, with the
+/// exit code of the process it started.
 ///
 /// # Errors
 /// When the program cannot be started again.
-pub(super) fn begin() -> Result<()> {
+pub(super) fn set_up() -> Result<()> {
     terminal::print_in_background();
     if std::process::id() == 1 {
         std::process::exit(first()?);
     }
     if MARKS.iter().any(|name| std::env::var_os(name).is_some()) {
-        // An environment that was handed over stands in `/proc` for good, so only a new one is free
-        // of it.
-        let error = again()?.exec();
+        // `/proc` always shows the environment a process was started with, so only a new process is
+        // free of the marks.
+        let error = same_program()?.exec();
         note(&format!(
             "this worker keeps the mark of the task that started it, and ends with it: the program \
              cannot be started again: {error}"
@@ -50,15 +51,15 @@ pub(super) fn begin() -> Result<()> {
     Ok(())
 }
 
-/// This program with these arguments, without marks.
-fn again() -> Result<Command> {
+/// A command that runs this program with the same arguments, without marks.
+fn same_program() -> Result<Command> {
     let refused = |error| Error::io("cannot find this program", error);
     let program = std::env::current_exe().map_err(refused)?;
     let mut arguments = std::env::args_os();
     let mut command = if program.exists() {
         Command::new(program)
     } else {
-        // It was replaced since it was started.
+        // The program file was replaced since the start.
         Command::new("/proc/self/exe")
     };
     if let Some(name) = arguments.next() {
@@ -71,15 +72,17 @@ fn again() -> Result<Command> {
     Ok(command)
 }
 
-/// The first process of a pid namespace is given every process whose parent ends, and has to wait for
-/// it. A worker waits for its own commands alone, so that it takes the status of no other child; it
-/// runs as the second process therefore, and this one waits. Returns the exit code of the second.
+/// Runs the worker as the second process of a pid namespace and returns its exit code. The first
+/// process inherits every process whose parent ends, and has to wait for them. A worker waits for
+/// its own commands only, so that it does not consume the status of another child; therefore it is
+/// not the first.
 fn first() -> Result<i32> {
     let refused = |error| Error::io("cannot start the worker", error);
     let heeded = HANDED_ON.iter().filter(|signal| !is_ignored(**signal));
     let mut signals = Signals::new(heeded).map_err(refused)?;
-    // In a group of its own a terminal's signals reach it through this process alone.
-    let child = again()?.process_group(0).spawn().map_err(refused)?;
+    // The worker has its own process group, so that a terminal's signals reach it only through this
+    // process.
+    let child = same_program()?.process_group(0).spawn().map_err(refused)?;
     let pid = Pid::from_child(&child);
     std::thread::Builder::new()
         .name("queue-signals".to_owned())
@@ -94,7 +97,7 @@ fn first() -> Result<i32> {
     Ok(wait_for_all(&child))
 }
 
-/// Waits for every process until that one has ended.
+/// Waits for all child processes until `child` has ended.
 fn wait_for_all(child: &Child) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     loop {

@@ -1,20 +1,19 @@
-//! Queues that somebody has used, and names that may be mistyped.
+//! Checks of queue names: a name that nobody has used may be mistyped.
 
 use std::fmt::Write as _;
 
 use super::Failure;
+use super::printer::note;
 use super::program::{Access, Context};
-use super::run::again::Again;
-use super::screen::note;
+use super::run::rerun::Rerun;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
 use crate::task::{DEFAULT_QUEUE, check_queue_name};
 
-/// Queues named beside one that is unknown.
+/// Most queues that a sentence about an unknown one suggests.
 const MOST_NAMED: usize = 5;
 
-/// Whether the queue is more than a name somebody typed: it had tasks or has settings, or a living
-/// worker serves it.
+/// True if the queue exists: it had tasks or has settings, or a living worker serves it.
 pub(super) fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
     let serves = |worker: &WorkerInfo| worker.serves.queue == name;
     Ok(name == DEFAULT_QUEUE
@@ -22,11 +21,11 @@ pub(super) fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
         || queue.live_workers()?.iter().any(serves))
 }
 
-/// Looks at the name of a queue that a worker is to serve. One that nobody has used is told on
-/// standard error: it may come to be, or be mistyped.
+/// Checks the name of a queue that a worker is to serve. Prints a note on standard error if nobody
+/// has used it: the queue may get tasks later, or the name may be mistyped.
 ///
 /// # Errors
-/// [`Failure::Usage`] for a list, where no queue has that name.
+/// [`Failure::Usage`] for a list of names that is not the name of a queue.
 pub(super) fn check<Q: Queue>(context: &Context<Q>, name: &str) -> Result<(), Failure> {
     if name == DEFAULT_QUEUE {
         return Ok(());
@@ -34,7 +33,7 @@ pub(super) fn check<Q: Queue>(context: &Context<Q>, name: &str) -> Result<(), Fa
     let opened = match context.open(Access::Read) {
         Ok(queue) => Some(queue),
         Err(Error::NotFound { .. }) => None,
-        // The worker opens it anew, and says what is wrong.
+        // The worker opens it again and reports the error.
         Err(_) => return Ok(()),
     };
     if let Some(queue) = &opened
@@ -47,7 +46,7 @@ pub(super) fn check<Q: Queue>(context: &Context<Q>, name: &str) -> Result<(), Fa
     Ok(())
 }
 
-/// Says that nobody has used a queue, where that explains why nothing was found.
+/// Prints a note that nobody has used a queue, which explains an empty result.
 pub(super) fn note_unknown<Q: Queue>(queue: &Q, name: &str) -> Result<()> {
     if !is_known(queue, name)? {
         note(&sentence(Some(queue), name)?);
@@ -55,7 +54,7 @@ pub(super) fn note_unknown<Q: Queue>(queue: &Q, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// That nobody has used the queue, and which one may be meant.
+/// Sentence that nobody has used the queue, with the queue that may be meant.
 fn sentence<Q: Queue>(queue: Option<&Q>, name: &str) -> Result<String> {
     let mut names = Vec::new();
     if let Some(queue) = queue {
@@ -64,15 +63,15 @@ fn sentence<Q: Queue>(queue: Option<&Q>, name: &str) -> Result<String> {
             .into_iter()
             .map(|queue| queue.name)
             .collect();
-        names.retain(|name| Again::of(name).is_none());
+        names.retain(|name| Rerun::of(name).is_none());
         names.dedup();
     }
     let mut text = format!(
-        "nobody has used queue {name} yet: no task was ever enqueued to it, and nothing is set for it"
+        "nobody has used queue {name} yet: no task was ever enqueued to it, and it has no settings"
     );
     match names.iter().find(|other| is_like(name, other)) {
         Some(other) => {
-            let _ = write!(text, "; is {other} meant?");
+            let _ = write!(text, "; did you mean {other}?");
         }
         None if names.is_empty() => {}
         None => {
@@ -83,7 +82,7 @@ fn sentence<Q: Queue>(queue: Option<&Q>, name: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Whether one name becomes the other by two changes of a letter at most, of longer names.
+/// True if the names differ by at most one edit, or two in longer names.
 fn is_like(name: &str, other: &str) -> bool {
     let (name, other): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
     let most = name.len().min(other.len()).saturating_sub(1).min(2);
