@@ -23,7 +23,7 @@ pub struct Common {
     )]
     pub(crate) db: Option<PathBuf>,
 
-    /// The form of what is printed; else the environment's `<PROGRAM>_OUTPUT`, else a table
+    /// Form of the output; else the environment's `<PROGRAM>_OUTPUT`, else a table
     #[arg(
         short,
         long,

@@ -26,7 +26,7 @@ const MARKS: [&str; 5] = [
 ];
 
 /// Signals that the first process of a container forwards.
-const HANDED_ON: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
+const FORWARDED: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
 
 /// Must be called before a thread is started or a file opened. Returns in a process that has no
 /// mark of a task and is not the first of its pid namespace; a first process ends here, with the
@@ -78,7 +78,7 @@ fn same_program() -> Result<Command> {
 /// not the first.
 fn first() -> Result<i32> {
     let refused = |error| Error::io("cannot start the worker", error);
-    let heeded = HANDED_ON.iter().filter(|signal| !is_ignored(**signal));
+    let heeded = FORWARDED.iter().filter(|signal| !is_ignored(**signal));
     let mut signals = Signals::new(heeded).map_err(refused)?;
     // The worker has its own process group, so that a terminal's signals reach it only through this
     // process.

@@ -1,9 +1,9 @@
-//! Tests and their tools, for all packages of the workspace: the [`conformance`] suite that every
-//! engine passes, the [`simulation`] that drives the shipped machines from one seed, and what both
-//! programs are put through: the [`command_line`], its [`transcripts`], the pages of [`docs`] and
-//! [`soak`]s. No product depends on it.
+//! Tests and test tools for all packages of the workspace: the [`conformance`] suite that every
+//! engine passes, the [`simulation`] that drives the shipped state machines from one seed, and the
+//! tests of both programs: their [`command_line`] and its [`transcripts`], the pages of [`docs`]
+//! and [`soak`]s. No product depends on it.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 #![expect(clippy::missing_panics_doc, reason = "a panic is a test that fails")]
 #![expect(missing_docs, reason = "names of cases are sentences")]
 

@@ -1,7 +1,7 @@
-//! Links that a user can plant in a folder that root works in, each in the place of a file or folder
-//! that root makes or finds there.
+//! Links that a user can plant in a folder in which root works, each in place of a file or folder
+//! that root creates or finds there.
 
-/// Where a link is planted, beside a database `queue.db`.
+/// Paths of planted links, beside a database `queue.db`.
 pub const PLANTED: [&str; 16] = [
     "queue.db-wal",
     "queue.db-shm",
@@ -21,7 +21,7 @@ pub const PLANTED: [&str; 16] = [
     "queue.db.d/restore/new.db",
 ];
 
-/// Whether a folder is expected there, not a file.
+/// True if a folder is expected there, not a file.
 pub fn is_folder(name: &str) -> bool {
     let folders = ["queue.db.d", "restore", "workers", "log", "inputs"];
     folders.iter().any(|folder| name.ends_with(folder))

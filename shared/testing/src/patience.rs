@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a condition may take before a test gives up on it. Far above what any needs, so that
-/// only a hang meets it.
+/// Time after which a test gives up on a condition. Far more than any condition needs, so that only
+/// a hang reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The present, to measure real time from.
+/// The current instant of the system's clock.
 #[expect(
     clippy::disallowed_methods,
-    reason = "processes and threads of their own go by the system's clock"
+    reason = "other processes and threads use the system's clock"
 )]
 pub fn present() -> Instant {
     Instant::now()
@@ -24,14 +24,14 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
             return;
         }
         assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
-        // Looking must not slow down what is looked at.
+        // The check must not slow down the tested program.
         pause((looked.elapsed() * 4).max(Duration::from_millis(2)));
     }
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the pause between two looks at a condition"
+    reason = "the pause between two checks of a condition"
 )]
 fn pause(duration: Duration) {
     std::thread::sleep(duration);

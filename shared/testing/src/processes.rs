@@ -1,9 +1,8 @@
-//! Processes of the machine, as `/proc` tells of them.
+//! Processes of the machine, read from `/proc`.
 
 use std::path::Path;
 
-/// A process, told by when it started from a later one of the same id: a busy machine goes round
-/// its ids within a minute.
+/// A process, identified by its pid and start time: a busy machine reuses pids within a minute.
 pub struct Process {
     pid: u32,
     started: String,
@@ -21,18 +20,18 @@ impl Process {
         self.pid
     }
 
-    /// The program it runs, and what that was called with.
+    /// Its program and arguments.
     pub fn arguments(&self) -> String {
         arguments(self.pid)
     }
 
-    /// Ends it, whatever it is at.
+    /// Ends it with SIGKILL.
     pub fn kill(&self) {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid).unwrap()).unwrap();
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
 
-    /// Whether it still exists and is no zombie.
+    /// True if it still exists and is not a zombie.
     pub fn is_running(&self) -> bool {
         state_and_start(self.pid)
             .is_some_and(|(state, started)| state != "Z" && started == self.started)
@@ -46,19 +45,19 @@ fn state_and_start(pid: u32) -> Option<(String, String)> {
     Some((fields.next()?, fields.nth(18)?))
 }
 
-/// What the process of that id was called with, its program first; empty once it has ended.
+/// Program and arguments of the process of that id; empty once it has ended.
 pub fn arguments(pid: u32) -> String {
     let arguments = std::fs::read(format!("/proc/{pid}/cmdline"));
     String::from_utf8_lossy(&arguments.unwrap_or_default()).replace('\0', " ")
 }
 
-/// Whether the process of that id, as a command wrote it, runs; a zombie does not.
+/// True if the process of that id, written by a command, runs and is not a zombie.
 pub fn is_running(pid: &str) -> bool {
     let found = pid.trim().parse().ok().and_then(state_and_start);
     found.is_some_and(|(state, _)| state != "Z")
 }
 
-/// The processes that carry a database's mark: commands, and whatever they left behind.
+/// The processes that have a database's mark: commands and processes they left behind.
 ///
 /// # Errors
 /// If the database's path or the list of processes cannot be read.
@@ -66,7 +65,7 @@ pub fn marked(database: &Path) -> std::io::Result<Vec<u32>> {
     let mut mark = b"QUEUE_DB=".to_vec();
     mark.extend(database.canonicalize()?.as_os_str().as_encoded_bytes());
     let has_mark = |pid: &u32| {
-        // One that has ended meanwhile has nothing to be read.
+        // A process that has ended meanwhile has no environment.
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|one| one == mark)
     };

@@ -1,8 +1,9 @@
-//! Tests that need something of the machine.
+//! Notes of tests that lack a program or a right.
 
 use std::io::Write as _;
 
-/// Says that a test is skipped, for want of a program that `.ci/run` installs: there it fails.
+/// Prints that a test is skipped because a program is missing. `.ci/run` installs all of them, so
+/// in CI this fails.
 pub fn skipped(why: &str) {
     assert!(
         std::env::var_os("CI").is_none(),
@@ -11,7 +12,7 @@ pub fn skipped(why: &str) {
     not_permitted(why);
 }
 
-/// Says that a test is skipped, for want of a right of this user, which CI need not have.
+/// Prints that a test is skipped because this user lacks a right, which CI need not have.
 pub fn not_permitted(why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

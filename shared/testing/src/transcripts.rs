@@ -1,15 +1,15 @@
-//! Runs pages of transcripts: each on a database of its own, its commands one after the other.
-//! `[..]` stands for what differs from run to run. The pages in `shared/testing/cli/` hold for every
-//! program; they are written for fast-queue, and others run them under their own names. What one
-//! program alone does is in its own `tests/cli/`. `TRYCMD=overwrite cargo test --test transcripts`
-//! writes them anew.
+//! Runs pages of transcripts, each on a new database, its commands one after the other. `[..]`
+//! stands for text that differs between runs. The pages in `shared/testing/cli/` hold for every
+//! program; they are written for fast-queue, and other programs run them under their own names.
+//! Pages about one program are in its `tests/cli/`. `TRYCMD=overwrite cargo test --test
+//! transcripts` writes them again.
 
 use std::path::{Path, PathBuf};
 
-/// The program as the shared pages call it.
+/// Name of the program in the shared pages.
 const WRITTEN_FOR: &str = "fast-queue";
 
-/// Runs every shared page with the program, and every page of its own.
+/// Runs every shared page and every page of the program itself.
 pub fn run_all(program: &Path, package: &Path) {
     let shared = pages(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cli"));
     assert!(shared.len() > 15, "only {} pages were found", shared.len());

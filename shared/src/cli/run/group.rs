@@ -14,7 +14,7 @@ use crate::queue::{Enqueued, ListQuery, Queue};
 use crate::state::State;
 use crate::task::{MAX_NAME_BYTES, NewTask, Task, TaskId};
 
-/// Tasks looked at or changed at a time.
+/// Number of tasks read or changed at a time.
 const CHUNK: usize = 1000;
 
 /// The tasks of one file, name or stream.

@@ -1,5 +1,4 @@
-//! Whatever is wrong with the arguments or the file: one sentence, the right exit code, nothing
-//! written.
+//! Wrong arguments and files: each gets one sentence and its exit code, and nothing is written.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::program::{Done, Sandbox, name, variable};
 
-/// Checks that a run failed as it should: nothing on stdout, one sentence on stderr.
+/// Checks that a run was refused: nothing on stdout, one sentence on stderr.
 fn assert_refused(done: &Done, code: i32, words: &str, what: &str) {
     let stderr = done.stderr();
     assert_eq!(done.code(), code, "{what}: {stderr}");
@@ -22,7 +21,7 @@ fn assert_refused(done: &Done, code: i32, words: &str, what: &str) {
     assert!(!stderr.contains("panicked"), "{what}: {stderr}");
 }
 
-/// Arguments, and what the sentence about them must say.
+/// Wrong arguments, and a part of the sentence about them.
 const WRONG: &[(&[&str], &str)] = &[
     (&["add-task"], "NAME"),
     (&["add-task", "a"], "nothing to run"),
@@ -123,7 +122,7 @@ pub fn wrong_arguments_are_usage_errors_and_enqueue_nothing() {
     assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 
-pub fn what_does_not_exist_is_not_found() {
+pub fn a_missing_task_range_or_file_is_not_found() {
     let sandbox = Sandbox::new();
     assert_refused(
         &sandbox.run(&["status"]),
@@ -176,7 +175,7 @@ pub fn text_that_is_not_utf_8_is_refused_in_arguments_and_lines() {
     assert!(!sandbox.path("queue.db").exists(), "nothing was enqueued");
 }
 
-pub fn a_file_that_is_no_usable_database_is_said_to_be() {
+pub fn a_file_that_is_not_a_database_is_named_in_the_error() {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("folder")).unwrap();
     sandbox.write(
@@ -197,7 +196,7 @@ pub fn a_file_that_is_no_usable_database_is_said_to_be() {
     }
 }
 
-/// An address was taken for the path of a file, and printed as that, password included.
+/// A database address was taken for the path of a file and printed in full, with its password.
 pub fn an_address_is_refused_and_its_password_not_shown() {
     let sandbox = Sandbox::new();
     let address = "postgres://me:secret@host/tasks";
@@ -220,10 +219,10 @@ pub fn an_address_is_refused_and_its_password_not_shown() {
     }
 }
 
-pub fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
+pub fn a_folder_in_place_of_a_file_is_reported_and_the_database_is_still_read() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
-    // A folder in the place of a file that every writer opens.
+    // A folder in place of a file that every writer opens.
     std::fs::remove_file(sandbox.path("queue.db.d/open.lock")).unwrap();
     std::fs::create_dir(sandbox.path("queue.db.d/open.lock")).unwrap();
     for words in [&["add-task", "b", "true"][..], &["worker", "--drain"]] {
@@ -264,9 +263,8 @@ pub fn a_folder_in_the_way_is_said_to_be_and_the_database_still_read() {
     }
 }
 
-/// A command that was to run in a folder that somebody had deleted meanwhile was told that the
-/// database cannot be used.
-pub fn a_current_folder_that_was_deleted_is_said_to_be() {
+/// `add-task` in a folder that somebody had deleted said that the database cannot be used.
+pub fn a_deleted_current_folder_is_named_in_the_error() {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("gone")).unwrap();
     let script = "cd gone && rmdir ../gone && exec \"$0\" add-task a true";
@@ -295,8 +293,8 @@ pub fn a_newer_schema_is_refused_by_every_verb() {
     }
 }
 
-/// One such task ended every worker with 70.
-pub fn a_task_that_a_newer_version_wrote_keeps_nothing_else_from_running() {
+/// One such task ended every worker with exit code 70.
+pub fn a_task_of_a_newer_version_does_not_keep_others_from_running() {
     let sandbox = Sandbox::new();
     for name in ["first", "newer", "last"] {
         sandbox.ok(&["add-task", name, "true"]);
@@ -327,7 +325,7 @@ pub fn a_task_that_a_newer_version_wrote_keeps_nothing_else_from_running() {
     }
 }
 
-pub fn a_damaged_database_is_never_answered_from() {
+pub fn no_verb_answers_from_a_damaged_database() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"true\n".repeat(500));
     let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
@@ -345,7 +343,7 @@ pub fn a_damaged_database_is_never_answered_from() {
     }
 }
 
-pub fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_none() {
+pub fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_not() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"true\n".repeat(3000));
     let full = std::fs::OpenOptions::new()
@@ -365,7 +363,7 @@ pub fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_none() {
     assert_eq!((done.code(), done.stderr()), (0, String::new()));
 }
 
-pub fn a_verdict_does_not_depend_on_whether_anybody_reads() {
+pub fn the_exit_code_is_the_same_with_a_closed_pipe() {
     let sandbox = Sandbox::new();
     sandbox.enqueue("exit 3\n");
     let failed = [
@@ -407,7 +405,7 @@ pub fn in_json_an_error_is_one_object_on_standard_error() {
     }
 }
 
-pub fn a_busy_database_is_said_to_be_busy() {
+pub fn a_busy_database_is_reported_as_busy() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     let connection = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
@@ -418,11 +416,11 @@ pub fn a_busy_database_is_said_to_be_busy() {
     assert_eq!(sandbox.json(&["status"])["total"], 1);
 }
 
-pub fn a_write_that_finds_no_room_leaves_nothing_half_written() {
+pub fn a_write_to_a_full_disk_leaves_nothing_half_written() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     sandbox.write("lines", "true\n".repeat(20_000));
-    // A limit on the size of files stands for a full disk.
+    // A limit on file sizes stands for a full disk.
     let script = "trap '' XFSZ; ulimit -f 256; exec \"$0\" add-task --stdin < lines";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, super::program::path()]);

@@ -1,18 +1,18 @@
-//! A change that was committed is a success, whatever fails after it.
+//! A committed change is a success, even if a later step fails.
 
 use std::fs::OpenOptions;
 
 use super::program::{Done, Sandbox};
 
-/// Runs the program with a standard output that has no space.
+/// Runs the program with a standard output that takes no bytes.
 fn on_a_full_disk(sandbox: &Sandbox, words: &[&str]) -> Done {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     Done(sandbox.command(words).stdout(full).output().unwrap())
 }
 
-/// `add-task >/dev/full` printed an error and ended with 5, and a script added the task again. What
-/// is done is done: the exit code is 0, and what could not be printed is a warning.
-pub fn what_was_done_is_no_failure_because_it_cannot_be_printed() {
+/// `add-task >/dev/full` printed an error and ended with 5, and a script added the task again. Now
+/// the exit code is 0 after a committed change, and a note repeats the unprinted report.
+pub fn a_change_is_a_success_even_if_it_cannot_be_printed() {
     let sandbox = Sandbox::new();
     sandbox.write("tasks.txt", "true\n");
     for (words, said) in [
@@ -42,7 +42,7 @@ pub fn what_was_done_is_no_failure_because_it_cannot_be_printed() {
     }
 }
 
-pub fn what_only_shows_something_fails_if_it_cannot_be_printed() {
+pub fn a_verb_that_only_prints_fails_if_it_cannot_print() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     for words in [&["status"][..], &["list"], &["show", "1"], &["doctor"]] {
@@ -55,7 +55,7 @@ pub fn what_only_shows_something_fails_if_it_cannot_be_printed() {
 
 /// A file of a worker that the owner of the database could not read made `add-task` end with 5 after
 /// it had printed `Added task 2`.
-pub fn a_task_is_added_though_nobody_can_tell_who_works() {
+pub fn a_task_is_added_even_if_the_workers_cannot_be_read() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     let worker = sandbox.start(&["worker", "--queue", "another"]);

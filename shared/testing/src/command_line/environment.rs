@@ -1,5 +1,5 @@
-//! What a command finds: what it would find if it had been started from a plain shell in its folder
-//! with the worker's environment, however the worker itself was started. The probe prints all of it.
+//! Environment of commands and hooks: it is that of a plain shell in their folder with the worker's
+//! variables, however the worker was started. The probe prints all of it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -9,8 +9,8 @@ use rustix::process::Signal;
 use super::program::{Process, Sandbox, until, variable};
 use crate::skipped;
 
-/// Prints a table of everything into the file of that name. Of what a worker tells every task and
-/// hook of its own the values are left out.
+/// Script that prints a table of its environment to the file of that name, without the values of
+/// variables that the worker sets for each task or hook.
 const PROBE: &str = r#"
 read -r pid command state parent group session terminal rest < /proc/$$/stat
 {
@@ -30,9 +30,10 @@ read -r pid command state parent group session terminal rest < /proc/$$/stat
 mv "$1.new" "$1"
 "#;
 
-/// Starts a worker as nobody should: with descriptors, signals blocked and ignored, a low limit on
-/// open files, and what systemd tells its own children. `$PROGRAM` is started with `$@`.
-const ODDLY: &str = r#"
+/// Script that starts `$PROGRAM` with `$@` in an unusual state: with additional descriptors,
+/// blocked and ignored signals, a low limit on open files, and the variables that systemd sets for
+/// a service.
+const UNUSUAL_START: &str = r#"
 exec 5< /etc/passwd 7>> held 9< .
 ulimit -S -n "$LIMIT"
 exec env --block-signal=TERM,INT,HUP,CHLD,USR1,RTMIN+3 --ignore-signal=INT,QUIT,CHLD,PIPE,TSTP \
@@ -40,7 +41,7 @@ exec env --block-signal=TERM,INT,HUP,CHLD,USR1,RTMIN+3 --ignore-signal=INT,QUIT,
     LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a "$PROGRAM" "$@"
 "#;
 
-/// The variables of every process of these tests but those that a sandbox needs.
+/// Variables of every process in these tests.
 fn variables(sandbox: &Sandbox) -> Vec<(String, String)> {
     let mut all = [
         ("PATH", "/usr/local/bin:/usr/bin:/bin"),
@@ -56,7 +57,7 @@ fn variables(sandbox: &Sandbox) -> Vec<(String, String)> {
     all
 }
 
-/// A sandbox in which every program sees nothing but [`variables`], with a probe.
+/// A sandbox with a probe.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let probe = sandbox.write("probe", PROBE);
@@ -64,11 +65,11 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// The program, started oddly with those words.
-fn oddly(sandbox: &Sandbox, limit: u32, words: &[&str]) -> Command {
+/// The program with those arguments, started by [`UNUSUAL_START`].
+fn unusual_start(sandbox: &Sandbox, limit: u32, words: &[&str]) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell
-        .args(["-c", ODDLY, "sh"])
+        .args(["-c", UNUSUAL_START, "sh"])
         .args(words)
         .current_dir(sandbox.folder())
         .env_clear()
@@ -79,9 +80,9 @@ fn oddly(sandbox: &Sandbox, limit: u32, words: &[&str]) -> Command {
     shell
 }
 
-/// What the probe prints in a plain shell in that folder: that of its worker, started with the same
-/// limit and variables. Lines of what the worker tells are added.
-fn plain(sandbox: &Sandbox, limit: u32, told: &[&str]) -> String {
+/// Output of the probe in a plain shell in the worker's folder, with the same limit and variables,
+/// and with the variables that the worker sets.
+fn plain(sandbox: &Sandbox, limit: u32, set_by_worker: &[&str]) -> String {
     let script = format!(
         "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -S -n {limit}; \
          exec setsid --wait env --default-signal /bin/sh ./probe plain"
@@ -91,7 +92,7 @@ fn plain(sandbox: &Sandbox, limit: u32, told: &[&str]) -> String {
         .current_dir(sandbox.folder())
         .env_clear()
         .envs(variables(sandbox))
-        .envs(told.iter().map(|name| (*name, "told")))
+        .envs(set_by_worker.iter().map(|name| (*name, "set")))
         .env("PWD", sandbox.folder())
         .stdin(Stdio::null())
         .output()
@@ -116,7 +117,7 @@ fn table(sandbox: &Sandbox, name: &str) -> String {
     sorted(text.lines().collect())
 }
 
-const TOLD_A_TASK: &[&str] = &[
+const TASK_VARIABLES: &[&str] = &[
     "QUEUE_TASK_ID",
     "QUEUE_TASK_NAME",
     "QUEUE_ATTEMPT",
@@ -124,7 +125,7 @@ const TOLD_A_TASK: &[&str] = &[
     "QUEUE_WORKER",
     "QUEUE_DB",
 ];
-const TOLD_A_HOOK: &[&str] = &[
+const HOOK_VARIABLES: &[&str] = &[
     "QUEUE_TASK_ID",
     "QUEUE_TASK_NAME",
     "QUEUE_STATE",
@@ -134,8 +135,8 @@ const TOLD_A_HOOK: &[&str] = &[
     "QUEUE_DB",
 ];
 
-/// Whether this machine has what starts a worker oddly.
-fn can_start_oddly() -> bool {
+/// True if this machine has the programs that [`UNUSUAL_START`] needs.
+fn can_start_unusually() -> bool {
     let can = Command::new("env")
         .args([
             "--block-signal=TERM",
@@ -151,10 +152,10 @@ fn can_start_oddly() -> bool {
     can
 }
 
-/// Commands had the worker's session, its ignored signals, its descriptors (a lock among them), what
-/// systemd had told it alone, and, a third of them, its raised limit on open files.
-pub fn a_command_and_a_hook_find_what_a_plain_shell_has_however_their_worker_was_started() {
-    if !can_start_oddly() {
+/// Commands had the worker's session, ignored signals and descriptors (a lock among them), its
+/// variables from systemd, and, in a third of the cases, its raised limit on open files.
+pub fn commands_and_hooks_have_the_environment_of_a_plain_shell() {
+    if !can_start_unusually() {
         return;
     }
     // The first needs no more descriptors than it has, the second does.
@@ -171,13 +172,13 @@ pub fn a_command_and_a_hook_find_what_a_plain_shell_has_however_their_worker_was
         } else {
             "--drain"
         });
-        let done = oddly(&sandbox, limit, &words).output().unwrap();
+        let done = unusual_start(&sandbox, limit, &words).output().unwrap();
         let stderr = String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(0), "{stderr}");
-        let task = plain(&sandbox, limit, TOLD_A_TASK);
+        let task = plain(&sandbox, limit, TASK_VARIABLES);
         assert_eq!(table(&sandbox, "shell"), task, "{limit} {slots}");
         assert_eq!(table(&sandbox, "program"), task, "{limit} {slots}");
-        let hook = plain(&sandbox, limit, TOLD_A_HOOK);
+        let hook = plain(&sandbox, limit, HOOK_VARIABLES);
         assert_eq!(table(&sandbox, "hook"), hook, "{limit} {slots}");
         if background {
             end(&done.stdout);
@@ -185,8 +186,7 @@ pub fn a_command_and_a_hook_find_what_a_plain_shell_has_however_their_worker_was
     }
 }
 
-/// Ends the worker whose number was printed, which it heeds although it was started with SIGTERM
-/// blocked.
+/// Ends the worker of the printed pid by SIGTERM, which was blocked at its start.
 fn end(pid: &[u8]) {
     let pid: u32 = str::from_utf8(pid).unwrap().trim().parse().unwrap();
     let worker = Process::of(pid);
@@ -195,25 +195,25 @@ fn end(pid: &[u8]) {
     until("the worker ends", || !worker.is_running());
 }
 
-/// A worker that was started with SIGTERM blocked could only be killed.
-pub fn a_worker_heeds_signals_that_it_was_started_with_blocked() {
-    if !can_start_oddly() {
+/// A worker that was started with SIGTERM blocked could only be ended by SIGKILL.
+pub fn a_worker_unblocks_signals_that_were_blocked_at_its_start() {
+    if !can_start_unusually() {
         return;
     }
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let sandbox = sandbox();
         sandbox.ok(&["add-task", "one", "touch ran"]);
-        let mut worker = Sandbox::begin(&mut oddly(&sandbox, 250, &["worker"]));
+        let mut worker = Sandbox::begin(&mut unusual_start(&sandbox, 250, &["worker"]));
         until("it works", || sandbox.path("ran").exists());
         worker.signal(signal);
         assert_eq!(worker.ended(), Some(0), "{signal:?}");
     }
 }
 
-/// The limit was set back after the start, which 310 of 1,100 commands came before. `ENVIRONMENT=long`
-/// runs 10,000.
-pub fn under_a_lowered_limit_every_command_finds_the_same() {
-    if !can_start_oddly() {
+/// The worker lowered its limit on open files only after it had started a command; 310 of 1,100
+/// commands saw the raised one. `ENVIRONMENT=long` runs 10,000.
+pub fn every_command_finds_the_same_limit_on_open_files() {
+    if !can_start_unusually() {
         return;
     }
     let is_long = std::env::var_os("ENVIRONMENT").is_some_and(|form| form == "long");
@@ -224,7 +224,7 @@ pub fn under_a_lowered_limit_every_command_finds_the_same() {
         format!("{PROBE}\ncksum < \"$1\" >> tables; rm \"$1\""),
     );
     sandbox.enqueue(&"exec /bin/sh ./digest $QUEUE_TASK_ID\n".repeat(count));
-    let done = oddly(&sandbox, 60, &["worker", "--slots", "64", "--drain"]).output();
+    let done = unusual_start(&sandbox, 60, &["worker", "--slots", "64", "--drain"]).output();
     assert_eq!(done.unwrap().status.code(), Some(0));
     let tables = sandbox.read("tables");
     let mut tables: Vec<&str> = tables.lines().collect();
@@ -234,7 +234,7 @@ pub fn under_a_lowered_limit_every_command_finds_the_same() {
     assert_eq!(tables.len(), 1, "{tables:?}");
 }
 
-/// A worker in the background kept the lock that it was started under, and its folder busy.
+/// A worker in the background kept a lock of its parent, and its folder stayed in use.
 pub fn a_worker_in_the_background_keeps_neither_a_lock_nor_a_folder() {
     let sandbox = Sandbox::new();
     let folder = sandbox.path("started-in");
@@ -297,7 +297,7 @@ pub fn within_a_task_its_database_is_the_default() {
     assert_eq!(sandbox.state("2"), "succeeded");
     assert_eq!(sandbox.json(&["show", "3"])["name"], "hooked");
     assert!(!sandbox.path("data").exists(), "no other file was made");
-    // What names a file is heeded, in a task too.
+    // An option or variable that names a file counts in a task too.
     let other = format!(
         "{} --db other.db add-task elsewhere true",
         super::program::path()
@@ -307,7 +307,7 @@ pub fn within_a_task_its_database_is_the_default() {
     assert!(sandbox.path("other.db").exists());
 }
 
-/// Lines that are bash failed under `/bin/sh`, one by one.
+/// Lines written for bash failed under `/bin/sh`.
 pub fn a_shell_is_chosen_for_a_task_a_worker_or_a_file() {
     let sandbox = Sandbox::new();
     let bash = "words=(a b); [[ ${#words[@]} == 2 ]] && echo \"$0 ${words[1]}\"";
@@ -362,7 +362,7 @@ pub fn a_shell_is_chosen_for_a_task_a_worker_or_a_file() {
     }
 }
 
-/// Two pipes do not say which of two writes came first: one pipe does.
+/// The order of writes to two pipes is unknown; with one pipe it is kept.
 pub fn merged_output_has_the_order_of_the_writes() {
     let sandbox = Sandbox::new();
     let script = "for i in 1 2 3 4 5 6 7 8 9; do echo $i; echo e$i >&2; done";

@@ -1,4 +1,4 @@
-//! What a worker does while the disk of its file is full.
+//! A worker while the disk of its file is full.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,11 +8,11 @@ use std::process::{Command, Stdio};
 use super::program::{Running, Sandbox, until};
 use crate::not_permitted;
 
-/// A small file system, taken away when dropped.
+/// A small file system, unmounted when dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where nothing may be mounted.
+    /// `None` if this user may not mount.
     fn at(path: PathBuf) -> Option<Self> {
         std::fs::create_dir(&path).unwrap();
         let mounted = Command::new("mount")
@@ -60,9 +60,9 @@ fn state(sandbox: &Sandbox, disk: &Path, id: &str) -> String {
     task["state"].as_str().unwrap().to_owned()
 }
 
-/// Bug: a full disk ended the worker, which killed what ran; what had succeeded ran again. Fix:
-/// commands go on, outcomes wait in memory, and are written once there is room.
-pub fn a_full_disk_kills_nothing_and_what_has_ended_is_recorded_once_there_is_room() {
+/// Bug: a full disk ended the worker, which killed running tasks; tasks that had succeeded ran
+/// again. Fix: commands go on, and outcomes wait in memory until there is space.
+pub fn commands_go_on_during_a_full_disk_and_outcomes_are_recorded_afterwards() {
     let sandbox = Sandbox::new();
     let Some(disk) = SmallDisk::at(sandbox.path("disk")) else {
         return not_permitted("nothing may be mounted here");
@@ -94,7 +94,7 @@ pub fn a_full_disk_kills_nothing_and_what_has_ended_is_recorded_once_there_is_ro
         worker.stderr()
     );
     sandbox.write("two.go", "");
-    until("the other one is, too", || {
+    until("the other one is recorded", || {
         state(&sandbox, &path, "2") == "succeeded"
     });
     worker.signal(rustix::process::Signal::TERM);

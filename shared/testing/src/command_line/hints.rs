@@ -1,4 +1,4 @@
-//! What the programs advise: it works as it stands.
+//! Hints of the programs: each command works as printed.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -22,7 +22,7 @@ pub(super) fn shell(sandbox: &Sandbox, line: &str) -> Done {
     Done(command.output().unwrap())
 }
 
-/// The calls of the program that a text holds between backticks.
+/// The commands of the program that a text has between backticks.
 pub(super) fn calls(text: &str) -> Vec<String> {
     let begin = format!("{} ", name());
     let spans = text.split('`').skip(1).step_by(2);
@@ -32,8 +32,8 @@ pub(super) fn calls(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Half of the hints left the database out, or the program's name, or the folder of the file.
-pub fn every_hint_is_a_call_that_works() {
+/// Half of the hints lacked the database, the program's name or the folder of the file.
+pub fn every_hint_is_a_command_that_works() {
     let sandbox = Sandbox::new();
     let database = sandbox.path("it's a queue.db").display().to_string();
     let mut said = String::new();
@@ -84,7 +84,7 @@ pub fn every_hint_is_a_call_that_works() {
     try_all(&[&["why", "4"], &["cancel", "4"], &["why", "4"]]);
     let hints: BTreeSet<String> = calls(&said).into_iter().collect();
     assert!(hints.len() > 5, "{said}");
-    // Words in capitals stand for what the reader knows.
+    // Words in capitals are placeholders.
     let stands_for = |word: &str| ["ID", "QUEUE"].contains(&word);
     let is_whole =
         |hint: &&String| !hint.ends_with(" add-task") && !hint.split(' ').any(stands_for);
@@ -107,7 +107,7 @@ pub fn every_hint_is_a_call_that_works() {
     }
 }
 
-/// The tip was to write `-- -n`, which was refused like `-n` itself.
+/// The tip suggested `-- -n`, which was refused like `-n` itself.
 pub fn every_tip_about_the_arguments_works_or_is_not_given() {
     for (words, helps) in [
         (&["add-task", "-n", "true"][..], true),
@@ -153,8 +153,8 @@ pub fn every_tip_about_the_arguments_works_or_is_not_given() {
     }
 }
 
-/// "Say nothing", and it said that the time was over.
-pub fn a_quiet_wait_says_nothing_at_all() {
+/// `wait --quiet` printed that the time was over.
+pub fn a_quiet_wait_prints_nothing() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "never", "true"]);
     sandbox.ok(&[
@@ -181,8 +181,8 @@ pub fn a_quiet_wait_says_nothing_at_all() {
     assert!(missing.stderr().contains("there is no task 99"));
 }
 
-/// `log -f` stood still without a word where nobody would ever run the task.
-pub fn to_follow_a_task_that_nobody_runs_hints_at_a_worker_as_to_wait_does() {
+/// `log -f` waited silently for a task that no worker would ever run.
+pub fn log_follow_and_wait_hint_at_a_missing_worker() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "one", "true"]);
     let hint = format!(
@@ -202,24 +202,26 @@ pub fn to_follow_a_task_that_nobody_runs_hints_at_a_worker_as_to_wait_does() {
     );
     for words in [&["log", "-f", "1"][..], &["wait", "1"]] {
         let running = sandbox.start(words);
-        until("the pause is told", || running.stderr().contains(&paused));
+        until("the pause is reported", || {
+            running.stderr().contains(&paused)
+        });
         assert!(!running.stderr().contains("no worker"));
     }
     worker.signal(Signal::TERM);
     worker.ended();
 }
 
-/// "Asked to stop", and nobody was there to be asked.
-pub fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
+/// `cancel` printed "Asked to stop" although no worker was alive to stop the task.
+pub fn cancel_of_a_dead_workers_task_says_that_no_worker_stops_it() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "long", "exec sleep 1000"]);
     let mut worker = sandbox.start(&["worker", "--slots", "1"]);
     until("the task runs", || sandbox.state("1") == "running");
     let heard = sandbox.run(&["cancel", "1"]);
-    assert_eq!(heard.stderr(), "", "a living worker heeds it");
+    assert_eq!(heard.stderr(), "", "a living worker stops it");
     until("it is cancelled", || sandbox.state("1") == "cancelled");
     sandbox.ok(&["add-task", "long", "touch begun; exec sleep 1000"]);
-    // Until its program has begun, a command still shares the worker's lock.
+    // Before its program runs, a command still shares the worker's lock.
     until("the command runs", || sandbox.path("begun").exists());
     worker.signal(Signal::KILL);
     worker.ended();
@@ -251,8 +253,9 @@ pub fn to_cancel_what_a_dead_worker_left_says_that_nobody_heeds_it() {
     assert_eq!(sandbox.state("2"), "cancelled");
 }
 
-/// "The next scheduled task is due 3.1s ago", said `status`, and `why` that its time had not come.
-pub fn a_task_that_is_due_and_that_nobody_took_is_said_to_have_been_due() {
+/// `status` printed "the next scheduled task is due 3.1s ago", and `why` that its time had not
+/// come.
+pub fn a_due_task_that_no_worker_took_is_reported_as_due() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "soon", "true", "--delay", "100ms"]);
     until("it is due", || {
@@ -298,8 +301,8 @@ rm -- \"$1\"
     assert!(!sandbox.path("bad").exists());
 }
 
-/// `worker --queue typo --drain` did nothing, said nothing and exited 0.
-pub fn a_queue_that_nobody_has_used_is_told_by_whoever_is_to_serve_it() {
+/// `worker --queue typo --drain` did nothing, printed nothing and exited with 0.
+pub fn an_unused_queue_is_reported_by_workers_and_list() {
     let sandbox = Sandbox::new();
     let said = |words: &[&str]| {
         let done = sandbox.run(words);
@@ -329,8 +332,8 @@ pub fn a_queue_that_nobody_has_used_is_told_by_whoever_is_to_serve_it() {
     assert!(!said(&["worker", "--queue", "gpu", "--drain"]).contains("nobody"));
 }
 
-/// `--queue a,b` was taken for the name of one queue, which nobody ever filled.
-pub fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
+/// `--queue a,b` was taken for the name of one queue, which never had tasks.
+pub fn a_list_of_queues_is_refused_in_place_of_a_new_queue() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "one", "true", "--queue", "a"]);
     for words in [
@@ -355,7 +358,7 @@ pub fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
     // The path of a file may hold a comma.
     sandbox.write("a,b", "true\n");
     sandbox.ok(&["run", "a,b"]);
-    // Whoever has such a queue from before can work it off.
+    // An existing queue of such a name can still be served.
     rusqlite::Connection::open(sandbox.path("queue.db"))
         .unwrap()
         .execute("UPDATE queue_queues SET name = 'a,b' WHERE name = 'a'", [])
@@ -364,8 +367,8 @@ pub fn a_list_of_queues_is_refused_wherever_a_queue_would_come_to_be() {
     assert_eq!(sandbox.state("1"), "succeeded");
 }
 
-/// A drain of a paused queue waited for ever, in silence.
-pub fn a_drain_ends_when_all_that_is_left_needs_a_person_and_names_that() {
+/// A drain of a paused queue waited for ever and printed nothing.
+pub fn a_drain_ends_when_the_rest_needs_a_person_and_names_the_obstacles() {
     let sandbox = Sandbox::new();
     let drained = |words: &[&str]| {
         let done = sandbox.run(words);
@@ -398,8 +401,9 @@ pub fn a_drain_ends_when_all_that_is_left_needs_a_person_and_names_that() {
     assert!(said.contains("is paused, in which 1 task waits"), "{said}");
 }
 
-/// It waits for what is scheduled, retries included; it said nothing of an hour that it would take.
-pub fn a_drain_waits_for_what_is_scheduled_and_says_so_where_that_takes_long() {
+/// A drain waits for scheduled tasks, retries included; it did not report that it would wait for an
+/// hour.
+pub fn a_drain_waits_for_scheduled_tasks_and_reports_a_long_wait() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "soon", "true", "--delay", "300ms"]);
     sandbox.ok(&[
@@ -419,24 +423,23 @@ pub fn a_drain_waits_for_what_is_scheduled_and_says_so_where_that_takes_long() {
     sandbox.ok(&["add-task", "later", "true", "--delay", "2h"]);
     sandbox.ok(&["add-task", "before", "true", "--delay", "1h"]);
     let mut worker = sandbox.start(&["worker", "--drain"]);
-    until("it says what it waits for", || {
+    until("it reports its wait", || {
         worker
             .stderr()
             .contains("waiting for task 4 (before), which is due in 59m")
     });
     sandbox.ok(&["add-task", "now", "touch ran"]);
-    until("it runs what comes meanwhile", || {
-        sandbox.path("ran").exists()
-    });
+    until("it runs a later task", || sandbox.path("ran").exists());
     sandbox.ok(&["cancel", "3-4"]);
     assert_eq!(worker.ended(), Some(0));
     assert_eq!(worker.stderr().matches("waiting for").count(), 1);
 }
 
-/// A drain waited for ever for what a program that is no worker had taken, in silence.
-pub fn a_drain_names_what_a_program_that_is_no_worker_has() {
+/// A drain waited for ever, and printed nothing, for a task that a program without registration had
+/// claimed.
+pub fn a_drain_names_tasks_of_unregistered_programs() {
     if super::program::is_full() {
-        // There a lease says how long the program keeps it.
+        // There, the claim ends with its lease.
         return;
     }
     let sandbox = Sandbox::new();

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use super::program::{Sandbox, until, variable};
 
-/// How often each word was appended to the file `marks`.
+/// Number of times that the word was appended to the file `marks`.
 fn marks(sandbox: &Sandbox, word: &str) -> usize {
     sandbox
         .read("marks")
@@ -31,7 +31,7 @@ pub fn a_killed_run_goes_on_where_it_was() {
     });
     sandbox.write("go", "");
     assert_eq!(again.ended(), Some(0), "{}", again.stderr());
-    until("the end is told", || {
+    until("the summary is printed", || {
         again
             .stdout()
             .starts_with("3 succeeded, 0 failed, 1 had ended before")
@@ -50,7 +50,7 @@ pub fn a_killed_run_goes_on_where_it_was() {
     assert_eq!(marks(&sandbox, "last"), 1);
 }
 
-pub fn a_stopped_run_hands_back_and_says_how_much_is_left() {
+pub fn a_stopped_run_returns_its_tasks_and_reports_the_rest() {
     let sandbox = Sandbox::new();
     sandbox.write("tasks", "touch begun; exec sleep 1000\ntouch second\n");
     let mut run = sandbox.start(&["run", "--slots", "1", "tasks"]);
@@ -58,7 +58,7 @@ pub fn a_stopped_run_hands_back_and_says_how_much_is_left() {
     run.signal(Signal::INT);
     run.signal(Signal::TERM);
     assert_eq!(run.ended(), Some(1));
-    until("the end is told", || {
+    until("the summary is printed", || {
         run.stderr().contains("2 tasks left; run it again")
     });
     assert!(!sandbox.path("second").exists());
@@ -70,7 +70,7 @@ pub fn a_stopped_run_hands_back_and_says_how_much_is_left() {
     }
 }
 
-pub fn only_the_lines_of_the_file_are_worked_and_judged() {
+pub fn a_run_runs_and_counts_only_the_lines_of_its_file() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "other", "touch other", "1000"]);
     sandbox.write("tasks", "exit 3\n");
@@ -90,8 +90,8 @@ pub fn only_the_lines_of_the_file_are_worked_and_judged() {
     assert_eq!(sandbox.state("1"), "queued");
 }
 
-/// Of many failures twenty were named, and nothing said that there were more.
-pub fn of_many_failures_the_rest_is_counted_and_can_be_listed() {
+/// Only twenty of many failures were named, and no line told of the others.
+pub fn many_failures_are_counted_and_can_be_listed() {
     let sandbox = Sandbox::new();
     sandbox.write("tasks 'n' all", "exit 3\n".repeat(23));
     let done = sandbox.run(&["run", "tasks 'n' all"]);
@@ -114,7 +114,7 @@ pub fn of_many_failures_the_rest_is_counted_and_can_be_listed() {
     assert!(!done.stderr().contains("more did not succeed"));
 }
 
-pub fn waiting_lines_that_were_edited_away_are_cancelled_and_come_back_with_their_text() {
+pub fn removed_lines_are_cancelled_and_queued_again_when_they_are_back() {
     let sandbox = Sandbox::new();
     let both = "{\"command\": \"touch one\", \"delay\": \"1h\"}\ntouch two\n";
     sandbox.write("tasks", both);
@@ -132,7 +132,7 @@ pub fn waiting_lines_that_were_edited_away_are_cancelled_and_come_back_with_thei
     run.ended();
 }
 
-pub fn failed_lines_run_again_only_if_that_is_asked_for() {
+pub fn failed_lines_run_again_only_with_retry_failed() {
     let sandbox = Sandbox::new();
     sandbox.write("tasks", "echo run >> marks; test -e fixed\n");
     assert_eq!(sandbox.run(&["run", "tasks"]).code(), 1);
@@ -143,8 +143,8 @@ pub fn failed_lines_run_again_only_if_that_is_asked_for() {
     assert_eq!(marks(&sandbox, "run"), 2);
 }
 
-/// One line more on top, and everything that had ended ran again: lines were known by their
-/// numbers. They are known by what they say.
+/// Lines were known by their numbers, so a line inserted at the top made all ended lines run again.
+/// Now they are known by their content.
 pub fn lines_that_moved_do_not_run_again() {
     let sandbox = Sandbox::new();
     sandbox.write(
@@ -172,8 +172,8 @@ pub fn lines_that_moved_do_not_run_again() {
     );
 }
 
-/// What a person had cancelled ran with the next `run` of the file.
-pub fn what_was_cancelled_on_purpose_runs_only_if_that_is_asked_for() {
+/// A line that a person had cancelled ran in the next `run` of the file.
+pub fn lines_cancelled_by_a_person_run_again_only_with_retry_failed() {
     let sandbox = Sandbox::new();
     sandbox.write(
         "tasks",
@@ -197,7 +197,7 @@ pub fn what_was_cancelled_on_purpose_runs_only_if_that_is_asked_for() {
     assert!(sandbox.path("one").exists());
 }
 
-pub fn a_moved_file_is_another_one_unless_a_name_says_otherwise() {
+pub fn a_moved_file_counts_as_another_unless_both_runs_have_one_name() {
     let sandbox = Sandbox::new();
     let lines = "echo line >> marks\n";
     sandbox.write("before", lines);
@@ -218,8 +218,8 @@ pub fn a_moved_file_is_another_one_unless_a_name_says_otherwise() {
     }
 }
 
-/// A pipe cannot be read twice, and has no path that means the same in the next call.
-pub fn what_comes_through_a_pipe_is_read_once_and_known_by_what_it_says() {
+/// A pipe cannot be read twice, and its path names another pipe in the next call.
+pub fn a_pipe_is_read_once_and_known_by_its_content() {
     let sandbox = Sandbox::new();
     let run = |script: &str| {
         let mut shell = sandbox.command(&[]);
@@ -262,9 +262,9 @@ pub fn what_comes_through_a_pipe_is_read_once_and_known_by_what_it_says() {
     );
 }
 
-/// What an editor of Windows saves: a mark of byte order in front, CRLF at the ends. The first line
+/// Editors on Windows save a byte order mark at the beginning and CRLF line ends. The first line
 /// was not found as a command.
-pub fn a_mark_of_byte_order_and_crlf_are_no_part_of_a_line() {
+pub fn byte_order_mark_and_crlf_are_not_part_of_a_line() {
     let sandbox = Sandbox::new();
     sandbox.write(
         "tasks",
@@ -280,7 +280,8 @@ pub fn a_mark_of_byte_order_and_crlf_are_no_part_of_a_line() {
     assert_eq!((marks(&sandbox, "one"), marks(&sandbox, "two")), (1, 1));
 }
 
-/// The hint named the file by the last part of its path, which was found in its own folder alone.
+/// The hint named the file by the last part of its path, which works only in the folder of the
+/// file.
 pub fn the_hint_names_the_file_by_a_path_that_is_found() {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("a b")).unwrap();

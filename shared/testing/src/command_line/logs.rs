@@ -1,10 +1,10 @@
-//! `log`, whole and as it grows.
+//! `log` of ended and of running tasks.
 
 use serde_json::Value;
 
 use super::program::{Sandbox, until};
 
-pub fn follow_shows_what_is_written_while_the_task_runs_and_ends_with_it() {
+pub fn follow_prints_output_while_the_task_runs_and_ends_with_it() {
     let sandbox = Sandbox::new();
     sandbox.ok(&[
         "add-task",
@@ -35,7 +35,7 @@ pub fn follow_goes_on_over_attempts_and_repeats_nothing() {
     });
 }
 
-pub fn the_last_attempt_is_shown_whether_it_was_kept_in_a_file_or_not() {
+pub fn the_last_attempt_is_shown_whether_it_is_stored_in_a_file_or_a_row() {
     let sandbox = Sandbox::new();
     // The first round is long enough for a file, the second too short.
     let command = "if test -e second; then echo short; else head -c 40000 /dev/zero; fi";
@@ -56,9 +56,10 @@ pub fn the_last_attempt_is_shown_whether_it_was_kept_in_a_file_or_not() {
     assert_eq!(sandbox.ok(&["log", "2"]), "short\n");
 }
 
-pub fn an_attempt_is_shown_only_what_it_wrote_itself() {
+pub fn the_log_of_an_attempt_has_only_its_own_output() {
     let sandbox = Sandbox::new();
-    // The first two attempts write little, the third nothing and runs until it is told to end.
+    // The first two attempts write little; the third writes nothing and runs until the file `go`
+    // exists.
     let command = "case $QUEUE_ATTEMPT in 1) echo one; exit 1;; 2) echo two; exit 1;; esac; \
                    while ! test -e go; do sleep 0.02; done";
     sandbox.ok(&["add-task", "thrice", command, "--backoff", "10ms"]);
@@ -83,8 +84,8 @@ pub fn an_attempt_is_shown_only_what_it_wrote_itself() {
     assert_eq!(sandbox.ok(&["log", "2", "--attempt", "1"]), "small\n");
 }
 
-/// After a retry attempt 1 was made again, and took the place of the log of the attempt that had
-/// failed. Numbers go on, and what each wrote stays, whether it was long or short.
+/// After a retry, attempts were numbered from 1 again, and a new log replaced that of the failed
+/// attempt. Now numbers go on, and each attempt keeps its output, long or short.
 pub fn a_retry_leaves_the_logs_of_the_attempts_before_it() {
     let sandbox = Sandbox::new();
     for (name, line) in [
@@ -120,8 +121,8 @@ pub fn a_retry_leaves_the_logs_of_the_attempts_before_it() {
     }
 }
 
-/// Of a task that is tried for ever, logs would fill the disk.
-pub fn of_many_attempts_the_last_ten_are_kept() {
+/// The logs of a task that is retried for ever would fill the disk.
+pub fn the_output_of_the_last_ten_attempts_is_kept() {
     let sandbox = Sandbox::new();
     let long = "echo $QUEUE_ATTEMPT; head -c 40000 /dev/zero; exit 1";
     let tried = ["--max-attempts", "12", "--backoff", "1ms"];
@@ -148,9 +149,9 @@ pub fn of_many_attempts_the_last_ten_are_kept() {
     assert_eq!(logs.count(), 10);
 }
 
-/// A first attempt under way was shown with "crashes 1 of 5", and after a crash the one under way as
-/// ended by the death of its worker: counters are raised at the claim, ahead of what they count.
-pub fn what_has_not_happened_is_not_shown() {
+/// A running first attempt was shown with "crashes 1 of 5", and a running attempt after a crash as
+/// ended by the death of its worker: a claim raises the counters in advance.
+pub fn a_running_attempt_is_shown_neither_as_ended_nor_as_crashed() {
     let sandbox = Sandbox::new();
     sandbox.ok(&[
         "add-task",
@@ -180,7 +181,7 @@ pub fn what_has_not_happened_is_not_shown() {
     assert_eq!(worker.ended(), Some(0));
 }
 
-pub fn both_streams_are_told_apart() {
+pub fn the_two_streams_are_kept_apart() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "both", "printf 'o\\377'; printf e >&2"]);
     sandbox.ok(&["worker", "--drain"]);
@@ -188,8 +189,8 @@ pub fn both_streams_are_told_apart() {
     assert_eq!(sandbox.ok(&["log", "1", "--stderr"]), "e");
 }
 
-/// What several tasks wrote followed one on the other, and nobody could tell which wrote what.
-pub fn the_outputs_of_several_tasks_are_told_apart() {
+/// The outputs of several tasks followed each other without a sign of where one began.
+pub fn outputs_of_several_tasks_have_headings() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a\u{1b}b", "printf one"]);
     sandbox.ok(&["add-task", "silent", "true"]);
@@ -220,9 +221,10 @@ pub fn the_outputs_of_several_tasks_are_told_apart() {
     );
 }
 
-/// In a pipe the halves of a cut output were joined (`12778` in the middle of a sequence), and only
-/// stderr said so. A line stands between them, and at the end of an output that was given up.
-pub fn where_output_is_missing_a_line_of_the_log_says_so() {
+/// In a pipe, the two parts of a cut output were joined (`12778` in the middle of a sequence), and
+/// only stderr told so. Now a line separates them, and a line follows an output that is not read to
+/// its end.
+pub fn a_line_of_the_log_marks_missing_output() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "long", "seq 1 100000"]);
     sandbox.ok(&["add-task", "left", "echo done; sleep 1000 & echo $! > left"]);
@@ -261,7 +263,7 @@ pub fn where_output_is_missing_a_line_of_the_log_says_so() {
     assert!(killed.unwrap().success());
 }
 
-/// The end of a command's output may be waited for beyond its timeout, which is the command's alone.
+/// The timeout is for the command alone: the worker may wait for the end of its output longer.
 pub fn a_command_that_ended_in_time_is_not_timed_out_by_its_output() {
     let sandbox = Sandbox::new();
     let command = "(sleep 0.8; echo late) & exit 0";
@@ -275,7 +277,7 @@ pub fn a_command_that_ended_in_time_is_not_timed_out_by_its_output() {
     assert_eq!(sandbox.ok(&["log", "1"]), "late\n");
 }
 
-pub fn logs_go_with_their_tasks() {
+pub fn prune_deletes_logs_with_their_tasks() {
     let sandbox = Sandbox::new();
     sandbox.enqueue("head -c 40000 /dev/zero\nhead -c 40000 /dev/zero\n");
     sandbox.ok(&["worker", "--drain"]);

@@ -1,5 +1,5 @@
-//! Whose process is this? What a killed worker's tasks left is ended before they run again; what is
-//! nobody's, or somebody else's, is left alone.
+//! Orphans: processes that a killed worker's tasks left running are ended before the tasks run
+//! again. Other processes are left alone.
 
 use std::process::{Command, Stdio};
 
@@ -8,14 +8,14 @@ use rustix::process::Signal;
 use super::program::{Process, Running, Sandbox, name, until, variable};
 use crate::not_permitted;
 
-/// Writes its process into `name`.
+/// Shell code that writes the pid of its shell to the file `name`.
 fn writes_itself(name: &str) -> String {
     format!("echo $$ > {name}.part; mv {name}.part {name}")
 }
 
 pub(super) fn process(sandbox: &Sandbox, name: &str) -> Process {
     let has_begun = || sandbox.path(name).exists();
-    until("it says who it is", has_begun);
+    until("its pid is written", has_begun);
     Process::of(sandbox.read(name).trim().parse().unwrap())
 }
 
@@ -24,8 +24,8 @@ pub(super) fn kill(worker: &mut Running) {
     worker.ended();
 }
 
-/// A command that cleans its environment carried no mark, so it was not found after its worker was
-/// killed, and two copies of it ran at once. Its worker records its session now.
+/// A command that clears its environment had no mark, so it was not found after its worker was
+/// killed, and two copies of it ran at once. Now the worker records the session of each command.
 pub fn a_command_that_cleans_its_environment_is_ended_before_it_runs_again() {
     let sandbox = Sandbox::new();
     sandbox.ok(&[
@@ -43,15 +43,15 @@ pub fn a_command_that_cleans_its_environment_is_ended_before_it_runs_again() {
         sandbox.read("runs").lines().count() == 2
     });
     assert!(!run.is_running(), "two copies run: {}", second.stderr());
-    until("it is told", || {
+    until("it is reported", || {
         second.stderr().contains("1 processes ended")
     });
     stop(second);
 }
 
-/// Whatever carried the mark of a dead worker was ended, so that a daemon left by a task that had
-/// succeeded long ago died with the worker that had happened to start it.
-pub fn what_an_ended_task_left_running_outlives_its_worker() {
+/// Every process with the mark of a dead worker was ended, even a daemon left by a task that had
+/// succeeded long before.
+pub fn a_daemon_of_an_ended_task_outlives_its_worker() {
     let sandbox = Sandbox::new();
     let daemon = format!("{}; exec sleep 600", writes_itself("daemon"));
     let waits = "until test -e daemon; do sleep 0.02; done";
@@ -72,24 +72,26 @@ pub fn what_an_ended_task_left_running_outlives_its_worker() {
     stop(second);
 }
 
-/// Ends a worker and what it runs.
+/// Ends a worker and its tasks.
 pub(super) fn stop(mut worker: Running) {
     worker.signal(Signal::TERM);
-    // Two that wait to be heeded are one.
-    until("it has heard", || worker.stderr().contains("stopping"));
+    // Two pending signals of one kind count as one.
+    until("it reacts to the signal", || {
+        worker.stderr().contains("stopping")
+    });
     worker.signal(Signal::TERM);
     worker.ended();
 }
 
-/// The second worker has recovered the first.
+/// Waits until the worker has recovered a dead one.
 fn recovered(worker: &Running) {
-    until("the recovery is told", || {
+    until("the recovery is reported", || {
         worker.stderr().contains("had died: 1 task returned")
     });
 }
 
-/// A worker one of whose tasks, by that command, has started another: on a file of its own, on which
-/// a task has begun. The command writes the other's process into `inner`, which is what it starts.
+/// A worker with a task whose command has started another worker, on another file, where a task has
+/// begun. The command writes the pid of that other worker to the file `inner`.
 fn with_inner_worker(sandbox: &Sandbox, command: impl FnOnce(&str) -> String) -> Running {
     let program = super::program::path();
     let inner = format!("{program} worker --slots 1 --db inner.db");
@@ -100,13 +102,13 @@ fn with_inner_worker(sandbox: &Sandbox, command: impl FnOnce(&str) -> String) ->
     outer
 }
 
-/// The process that a command wrote into `inner`.
+/// The process whose pid is in the file `inner`.
 fn inner(sandbox: &Sandbox) -> Process {
     Process::of(sandbox.read("inner").trim().parse().unwrap())
 }
 
-/// A worker that a task had put into the background carried the task's mark, and was ended with it.
-pub fn a_worker_that_a_task_left_in_the_background_is_nobodys_orphan() {
+/// A worker that a task had started in the background had the task's mark, and was ended with it.
+pub fn a_worker_that_a_task_left_in_the_background_is_not_ended() {
     let sandbox = Sandbox::new();
     let mut first = with_inner_worker(&sandbox, |worker| {
         format!(
@@ -114,7 +116,7 @@ pub fn a_worker_that_a_task_left_in_the_background_is_nobodys_orphan() {
              touch begun; exec sleep 600"
         )
     });
-    until("it is told who it is", || sandbox.path("begun").exists());
+    until("the task has begun", || sandbox.path("begun").exists());
     let left = inner(&sandbox);
     assert!(left.arguments().contains("--db inner.db"));
     std::fs::remove_file(sandbox.path("begun")).unwrap();
@@ -140,7 +142,7 @@ pub fn a_worker_that_is_a_tasks_command_ends_with_the_task() {
     stop(second);
 }
 
-/// Whether this user may make pid namespaces; says so if not.
+/// True if this user may create pid namespaces; prints a note if not.
 fn has_namespaces() -> bool {
     let made = Command::new("unshare").args(UNSHARE).arg("true").output();
     let is_made = made.is_ok_and(|made| made.status.success());
@@ -152,8 +154,8 @@ fn has_namespaces() -> bool {
 
 const UNSHARE: [&str; 3] = ["--pid", "--fork", "--mount-proc"];
 
-/// The program in a pid namespace of its own, as its first process.
-fn start_apart(sandbox: &Sandbox, words: &[&str]) -> Running {
+/// The program as the first process of a new pid namespace.
+fn start_in_namespace(sandbox: &Sandbox, words: &[&str]) -> Running {
     let program = sandbox.command(words);
     let mut apart = Command::new("unshare");
     apart
@@ -166,9 +168,9 @@ fn start_apart(sandbox: &Sandbox, words: &[&str]) -> Running {
     Sandbox::begin(&mut apart)
 }
 
-/// A worker as the first process of a container was given every process whose parent had ended, and
-/// never waited for one: each stayed a zombie for good.
-pub fn the_first_process_of_a_container_waits_for_what_others_left_and_hands_signals_on() {
+/// A worker as the first process of a container inherited every process whose parent had ended, and
+/// never waited for one: each stayed a zombie.
+pub fn the_first_process_of_a_container_reaps_orphans_and_forwards_signals() {
     if !has_namespaces() {
         return;
     }
@@ -177,7 +179,7 @@ pub fn the_first_process_of_a_container_waits_for_what_others_left_and_hands_sig
     let waits = "until test -s orphan && ! test -e /proc/$(cat orphan); do sleep 0.02; done";
     sandbox.ok(&["add-task", "waits for it", waits]);
     sandbox.ok(&["add-task", "says its parent", "echo $PPID > parent"]);
-    let mut apart = start_apart(&sandbox, &["worker", "--slots", "1"]);
+    let mut apart = start_in_namespace(&sandbox, &["worker", "--slots", "1"]);
     until("no zombie is left", || sandbox.state("2") == "succeeded");
     until("the last has ended", || sandbox.state("3") == "succeeded");
     assert_ne!(sandbox.read("parent"), "1\n");
@@ -189,7 +191,7 @@ pub fn the_first_process_of_a_container_waits_for_what_others_left_and_hands_sig
     assert_eq!(sandbox.ok(&["workers", "-o", "json"]), "[]\n");
 }
 
-/// The program in a pid namespace of its own, whose first process is a shell that outlives it.
+/// The program in a new pid namespace, whose first process is a shell that outlives it.
 fn start_in_container(sandbox: &Sandbox, words: &[&str]) -> Running {
     let program = sandbox.command(words);
     let mut apart = Command::new("unshare");
@@ -204,11 +206,11 @@ fn start_in_container(sandbox: &Sandbox, words: &[&str]) -> Running {
     Sandbox::begin(&mut apart)
 }
 
-/// The only worker there is.
+/// Id and process of the only worker.
 fn worker_of(sandbox: &Sandbox) -> (String, Process) {
     let workers = sandbox.json(&["workers"]);
     let id = workers[0]["id"].as_str().unwrap().to_owned();
-    // Its own id in its own namespace; here it has another.
+    // The registered pid is the one in its namespace; here it has another.
     let database = sandbox.path("queue.db").display().to_string();
     let ours = |pid: &u32| {
         let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
@@ -221,8 +223,9 @@ fn worker_of(sandbox: &Sandbox) -> (String, Process) {
     (id, Process::of(pids.find(ours).unwrap()))
 }
 
-/// Two containers on one volume: what a worker killed in one had left running was not seen from the
-/// other, and its task ran twice at once. It takes a person's word now, or the end of the lease.
+/// Two containers on one volume: processes that a killed worker had left in one were not visible
+/// from the other, and their task ran twice at once. Now the task is returned only by a person, or
+/// at the end of the lease.
 pub fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_them() {
     if !has_namespaces() {
         return;
@@ -240,7 +243,7 @@ pub fn a_task_whose_processes_are_in_another_pid_namespace_is_not_run_beside_the
     process.kill();
     until("the worker is dead", || sandbox.path("dead").exists());
     let other = sandbox.start(&worker);
-    until("it is noticed and said", || {
+    until("it is noticed and reported", || {
         let told = format!("not returned; `{} why 1` says what helps", name());
         other.stderr().contains("had died in another pid namespace")
             && other.stderr().contains(&told)

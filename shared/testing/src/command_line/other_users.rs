@@ -1,5 +1,5 @@
-//! Processes of a task that have become another user's, as by `sudo`: the worker cannot end them, says so,
-//! and the task is not run beside them.
+//! Processes of a task that have become another user's, as by `sudo`: the worker cannot end them
+//! and reports that, and the task is not run beside them.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -17,7 +17,8 @@ use crate::not_permitted;
 struct Sudo(PathBuf);
 
 impl Sudo {
-    /// Makes it, and lets a user who is not root work in the sandbox; says if that cannot be.
+    /// Makes the copy and lets a user who is not root work in the sandbox; prints a note if that is
+    /// impossible.
     fn new(sandbox: &Sandbox) -> Option<Self> {
         let skips = |why: &str| {
             not_permitted(why);
@@ -93,7 +94,7 @@ struct UnprivilegedUser {
 }
 
 impl UnprivilegedUser {
-    /// Makes it; nothing where that cannot be, which is said.
+    /// Makes it; `None`, with a note, if that is impossible.
     fn new() -> Option<Self> {
         let sandbox = Sandbox::new();
         let sudo = Sudo::new(&sandbox)?;
@@ -127,7 +128,7 @@ impl UnprivilegedUser {
         child
     }
 
-    /// Ends it as root would.
+    /// Ends that process, as root can.
     fn end(&self, child: &Process) {
         std::fs::remove_file(self.sandbox.path("pid")).unwrap();
         child.kill();
@@ -143,18 +144,21 @@ impl UnprivilegedUser {
         shown["state"].as_str().unwrap().to_owned()
     }
 
-    /// Asks a worker twice to stop, and waits until it has ended with the code of one that has not
-    /// recorded an outcome. Returns what it said.
+    /// Asks a worker twice to stop, and waits until it has ended with the exit code for unrecorded
+    /// outcomes. Returns its standard error.
     fn ended_at_once(worker: &mut Running) -> String {
         worker.signal(Signal::TERM);
-        until("it has heard", || worker.stderr().contains("stopping"));
+        until("it reacts to the signal", || {
+            worker.stderr().contains("stopping")
+        });
         worker.signal(Signal::TERM);
         assert_eq!(worker.ended(), Some(5), "{}", worker.stderr());
         worker.stderr()
     }
 }
 
-/// The sentence about a process that has outlived its worker, and no word of the file.
+/// Checks that the text has a sentence about the process that outlived its worker, and does not
+/// mention the file.
 fn names(said: &str, child: &Process) {
     let named = format!(
         "but not pid {} of task 1, which has become another",
@@ -165,9 +169,9 @@ fn names(said: &str, child: &Process) {
     assert!(!said.contains("can be written"), "{said}");
 }
 
-/// A child that had become another user's, as by `sudo`, survived the recovery of its worker without a
-/// word, and its task ran beside it.
-pub fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
+/// A child that had become another user's, as by `sudo`, survived the recovery of its worker
+/// unreported, and its task ran beside it.
+pub fn a_task_is_not_run_beside_its_process_of_another_user() {
     let Some(user) = UnprivilegedUser::new() else {
         return;
     };
@@ -192,17 +196,17 @@ pub fn a_task_is_not_run_beside_a_process_of_another_user_that_it_left() {
     stop(second);
 }
 
-/// A child that had become another user's survived the timeout of its task and the stop of its worker
-/// without a word, and the task ran beside it. Later the stop was told as a file that cannot be
-/// written.
-pub fn what_cannot_be_ended_at_a_timeout_or_a_stop_is_told_and_its_task_waits_for_it() {
+/// A child that had become another user's survived the timeout of its task and the stop of its
+/// worker unreported, and the task ran beside it. Later the stop was reported as a file that cannot
+/// be written.
+pub fn a_process_that_cannot_be_ended_at_a_timeout_or_stop_is_reported_and_holds_its_task() {
     let Some(user) = UnprivilegedUser::new() else {
         return;
     };
     user.add(&["--timeout", "1s", "--backoff", "0s"]);
     let mut first = user.start(&["worker", "--slots", "1", "--grace", "1s"]);
     let child = user.child();
-    until("it is told", || {
+    until("it is reported", || {
         first.stderr().contains("was ended, but its process")
     });
     assert_eq!(user.runs(), 1, "{}", first.stderr());
@@ -223,9 +227,9 @@ pub fn what_cannot_be_ended_at_a_timeout_or_a_stop_is_told_and_its_task_waits_fo
     stop(second);
 }
 
-/// A command that had itself become another user's was waited for without a word: only what outlived
-/// a command was looked at.
-pub fn a_command_that_is_another_users_itself_is_told_at_a_stop_and_not_run_beside() {
+/// The worker waited silently for a command that had itself become another user's: it only checked
+/// processes that outlive a command.
+pub fn a_command_of_another_user_is_reported_at_a_stop_and_not_run_twice() {
     let Some(user) = UnprivilegedUser::new() else {
         return;
     };
@@ -248,7 +252,7 @@ pub fn a_command_that_is_another_users_itself_is_told_at_a_stop_and_not_run_besi
     stop(second);
 }
 
-pub fn a_cancelled_task_of_which_another_users_process_lives_is_cancelled_once_that_has_ended() {
+pub fn a_cancelled_task_waits_for_its_process_of_another_user() {
     let Some(user) = UnprivilegedUser::new() else {
         return;
     };
@@ -257,7 +261,7 @@ pub fn a_cancelled_task_of_which_another_users_process_lives_is_cancelled_once_t
     let child = user.child();
     user.ok(&["cancel", "1"]);
     let told = format!("task 1 was ended, but its process {} is alive", child.pid());
-    until("it is told", || first.stderr().contains(&told));
+    until("it is reported", || first.stderr().contains(&told));
     assert!(
         first
             .stderr()

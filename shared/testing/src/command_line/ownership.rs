@@ -1,4 +1,4 @@
-//! Whose the files are that root makes beside another user's database, and where they are made.
+//! Owners and paths of files that root creates beside another user's database.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
@@ -10,12 +10,12 @@ use super::program::{Done, Process, Running, Sandbox, until};
 use crate::links::{PLANTED, is_folder};
 use crate::not_permitted;
 
-/// A user and a group that need no name, and are nobody else's.
+/// A user and a group without a name that nothing else uses.
 const USER: u32 = 61_234;
 const GROUP: u32 = 61_235;
 
-/// A folder of another user's, with a database of that user's; `None`, said, where this is not root
-/// or that user cannot run the program.
+/// A folder and database of another user; `None`, with a note, if this is not root or that user
+/// cannot run the program.
 fn sandbox_of_another() -> Option<Sandbox> {
     let sandbox = Sandbox::new();
     if !geteuid().is_root() {
@@ -75,9 +75,9 @@ fn assert_all_are_the_users(sandbox: &Sandbox) {
 /// A task whose output is long enough for a file of its own.
 const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";
 
-/// Root's worker beside another user's database left files of root's, of which one locked the owner
-/// out: `add-task` ended with 5 from then on. They are given to the owner of the database.
-pub fn root_leaves_nothing_that_locks_the_owner_of_the_database_out() {
+/// Root's worker on another user's database created files owned by root, and one of them locked out
+/// the owner: `add-task` then ended with 5. Now the files belong to the owner of the database.
+pub fn files_that_root_creates_do_not_lock_out_the_owner() {
     let Some(sandbox) = sandbox_of_another() else {
         return;
     };
@@ -87,9 +87,9 @@ pub fn root_leaves_nothing_that_locks_the_owner_of_the_database_out() {
         sandbox.state("2") == "succeeded"
     });
     assert_all_are_the_users(&sandbox);
-    // While root's worker lives, its lock is asked for and its socket is sent to.
+    // While root's worker is alive, the user's program tests its lock and sends to its socket.
     user_succeeds(&sandbox, &["add-task", "next", "true"]);
-    until("the worker heard of it", || {
+    until("the worker has run it", || {
         sandbox.state("3") == "succeeded"
     });
     user_succeeds(&sandbox, &["wait", "3"]);
@@ -101,7 +101,7 @@ pub fn root_leaves_nothing_that_locks_the_owner_of_the_database_out() {
     assert_all_are_the_users(&sandbox);
 }
 
-pub fn a_log_and_a_restored_database_are_the_owners_too() {
+pub fn a_worker_log_and_a_restored_database_belong_to_the_owner() {
     let Some(sandbox) = sandbox_of_another() else {
         return;
     };
@@ -115,7 +115,7 @@ pub fn a_log_and_a_restored_database_are_the_owners_too() {
     user_succeeds(&sandbox, &["add-task", "next", "true"]);
 }
 
-pub fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
+pub fn a_database_created_beside_an_earlier_folder_belongs_to_its_owner() {
     let Some(sandbox) = sandbox_of_another() else {
         return;
     };
@@ -125,7 +125,7 @@ pub fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
     sandbox.ok(&["add-task", "first", "true"]);
     assert_all_are_the_users(&sandbox);
     user_succeeds(&sandbox, &["add-task", "second", "true"]);
-    // Where others may put such a folder, it says nothing about whose the database is.
+    // If others may create such a folder, its owner says nothing about the owner of the database.
     let shared = Sandbox::new();
     std::fs::create_dir(shared.path("queue.db.d")).unwrap();
     chown(shared.path("queue.db.d"), Some(USER), Some(GROUP)).unwrap();
@@ -139,7 +139,7 @@ pub fn a_database_made_beside_the_folder_of_an_earlier_one_is_its_owners() {
     assert!(!shared.path("queue.db").exists());
 }
 
-/// What `doctor` says helps, as commands.
+/// Commands that `doctor` suggests.
 fn cures(sandbox: &Sandbox) -> Vec<String> {
     let found = sandbox.run(&["doctor", "-o", "json"]);
     let findings: serde_json::Value = serde_json::from_str(&found.stdout()).unwrap();
@@ -162,7 +162,7 @@ fn run_as_root(commands: &[String]) {
     }
 }
 
-pub fn doctor_names_what_keeps_the_owner_out_and_the_command_that_helps() {
+pub fn doctor_names_files_that_lock_out_the_owner_and_the_command_that_helps() {
     let Some(sandbox) = sandbox_of_another() else {
         return;
     };
@@ -192,7 +192,7 @@ pub fn doctor_names_what_keeps_the_owner_out_and_the_command_that_helps() {
     ] {
         chown(sandbox.path(part), Some(0), Some(0)).unwrap();
     }
-    // Not even doctor can open it, and says why.
+    // Even doctor cannot open it, and reports why.
     let refused = as_user(&sandbox, &["doctor"]).unwrap();
     assert_eq!(refused.code(), 5);
     let said = refused.stderr();
@@ -210,11 +210,11 @@ pub fn doctor_names_what_keeps_the_owner_out_and_the_command_that_helps() {
     assert_eq!(sandbox.run(&["doctor"]).code(), 0);
 }
 
-/// What is done to a database before root works on it.
+/// Change to a database before root works on it.
 type Change = fn(&Sandbox);
 
-/// Root ran commands from a file that anybody may write to.
-pub fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
+/// Root ran commands from a file that everybody may write to.
+pub fn root_runs_nothing_from_a_file_that_others_can_change_without_trust_file() {
     if !geteuid().is_root() {
         not_permitted("only root is careful about whose file it is");
         return;
@@ -260,8 +260,8 @@ pub fn root_runs_nothing_from_what_others_can_change_unless_told_to_trust_it() {
     }
 }
 
-/// A folder for everybody, as `/tmp` is, in which nobody replaces what is another's.
-pub fn root_runs_what_lies_in_a_sticky_folder_if_it_is_roots() {
+/// A folder for everybody, such as `/tmp`, in which nobody can replace another user's files.
+pub fn root_runs_its_own_database_in_a_sticky_folder() {
     let sandbox = Sandbox::new();
     open_to(&sandbox.path(""), 0o1777);
     sandbox.ok(&["add-task", "a", "true"]);
@@ -270,7 +270,7 @@ pub fn root_runs_what_lies_in_a_sticky_folder_if_it_is_roots() {
     assert!(!done.stderr().contains("others can"), "{}", done.stderr());
 }
 
-pub fn a_worker_of_anybody_else_warns_once_and_goes_on() {
+pub fn a_worker_of_another_user_warns_once_and_goes_on() {
     let Some(sandbox) = sandbox_of_another() else {
         return;
     };
@@ -292,8 +292,8 @@ fn open_to(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Root created files through symbolic links in another user's folder. No link is followed.
-pub fn root_makes_and_changes_nothing_through_a_link_that_a_user_planted() {
+/// Root created files through symbolic links in another user's folder. Now it follows no link.
+pub fn root_follows_no_link_that_a_user_planted() {
     let only_root = Sandbox::new();
     for name in PLANTED {
         for exists in [false, true] {
@@ -333,7 +333,7 @@ fn end(pid: &str, signal: Signal) {
     until("the worker has gone", || !process.is_running());
 }
 
-/// Puts a link to `target` in the place of whatever is at `path`.
+/// Replaces `path` with a link to `target`.
 fn plant(path: &Path, target: &Path) {
     let _ = std::fs::remove_dir_all(path);
     let _ = std::fs::remove_file(path);
@@ -345,7 +345,7 @@ fn plant(path: &Path, target: &Path) {
     symlink(target, path).unwrap();
 }
 
-/// What root may do with another user's database, whether it succeeds or is refused.
+/// Runs the verbs that root may use on another user's database, with any result.
 fn work_as_root(sandbox: &Sandbox) {
     sandbox.run(&["add-task", "loud", LOUD]);
     let mut worker: Running = sandbox.start(&["worker", "--drain", "--trust-file"]);

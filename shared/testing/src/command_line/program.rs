@@ -13,19 +13,19 @@ pub use crate::processes::Process;
 /// The program that the suite is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnderTest {
-    /// Where it lies.
+    /// Path of the program.
     pub path: &'static str,
-    /// Whether it writes at `full` durability unless told otherwise.
+    /// True if `full` is its default durability.
     pub is_full: bool,
 }
 
-/// That of this process: a binary of tests runs the suite for one program.
+/// Program under test in this process: a test binary runs the suite for one program.
 static UNDER_TEST: OnceLock<UnderTest> = OnceLock::new();
 
-/// Names the program before a test begins.
+/// Sets the program before a test begins.
 ///
 /// # Panics
-/// When tests of one process name two programs.
+/// If tests of one process set two programs.
 pub fn under_test(program: UnderTest) {
     let first = UNDER_TEST.get_or_init(|| program);
     assert_eq!(*first, program, "one process tests one program");
@@ -35,12 +35,12 @@ fn program() -> UnderTest {
     *UNDER_TEST.get().expect("the test named its program")
 }
 
-/// Where the program lies.
+/// Path of the program.
 pub fn path() -> &'static str {
     program().path
 }
 
-/// Whether it writes at `full` durability unless told otherwise.
+/// True if `full` is its default durability.
 pub fn is_full() -> bool {
     program().is_full
 }
@@ -56,7 +56,7 @@ pub fn variable(of: &str) -> String {
     format!("{}_{of}", name().to_uppercase().replace('-', "_"))
 }
 
-/// A folder with a database and whatever a test puts beside it.
+/// A folder for a database and other files of a test.
 pub struct Sandbox {
     folder: tempfile::TempDir,
 }
@@ -93,7 +93,7 @@ impl Sandbox {
         std::fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// The program with these words as arguments, in the folder.
+    /// The program with these arguments, in the folder.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(path());
         command
@@ -119,7 +119,7 @@ impl Sandbox {
         done.stdout()
     }
 
-    /// The JSON value the program prints.
+    /// Runs the program with `-o json` and returns the printed value.
     pub fn json(&self, words: &[&str]) -> Value {
         let mut words = words.to_vec();
         words.extend(["-o", "json"]);
@@ -173,7 +173,7 @@ impl Sandbox {
         }
     }
 
-    /// Enqueues lines, a task each.
+    /// Enqueues one task for each line.
     pub fn enqueue(&self, lines: &str) {
         let mut child = self
             .command(&["add-task", "--stdin"])
@@ -209,7 +209,7 @@ impl Done {
     }
 }
 
-/// A program that runs. Dropped, it is killed.
+/// A running program, killed when dropped.
 pub struct Running {
     pub child: Child,
     stdout: Collected,
@@ -231,7 +231,7 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Waits until it has ended; its exit code, none if a signal ended it.
+    /// Waits until it has ended and returns its exit code; `None` if a signal ended it.
     pub fn ended(&mut self) -> Option<i32> {
         let mut status = None;
         until("the program ends", || {
@@ -249,7 +249,7 @@ impl Drop for Running {
     }
 }
 
-/// What a pipe has brought so far.
+/// Text read from a pipe so far.
 struct Collected(std::sync::Arc<std::sync::Mutex<String>>);
 
 impl Collected {

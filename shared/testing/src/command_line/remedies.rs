@@ -1,4 +1,4 @@
-//! The commands that an error of the library names: each works as it is printed.
+//! Commands named by errors of the library: each works as printed.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,8 +12,8 @@ use crate::skipped;
 /// Every verb that a sentence may name.
 const VERBS: [&str; 4] = ["doctor", "restore", "salvage", "why"];
 
-/// What went wrong says all of this, and each command in it works: it is called as it stands, a word
-/// in capitals replaced by a file. How many there are.
+/// Checks that the error has the expected text and that each command in it works as printed, with
+/// words in capitals replaced by files. Returns the number of commands.
 fn every_command_works(sandbox: &Sandbox, said: &str, expected: &str) -> usize {
     assert!(said.contains(expected), "{expected}: {said}");
     for span in said.split('`').skip(1).step_by(2) {
@@ -21,7 +21,7 @@ fn every_command_works(sandbox: &Sandbox, said: &str, expected: &str) -> usize {
         assert!(!VERBS.contains(&first), "`{span}` has no program: {said}");
     }
     let mut hints = calls(said);
-    // The database is as it was for all but the last.
+    // `restore` comes last, since it replaces the database.
     hints.sort_by_key(|hint| hint.contains(" restore "));
     for hint in &hints {
         let backup = sandbox.path("sound.db").display().to_string();
@@ -55,7 +55,7 @@ fn with_backup(sandbox: &Sandbox) {
     sandbox.ok(&["backup", "sound.db"]);
 }
 
-/// The bytes of the file, with nothing left in its log.
+/// Bytes of the file after its write-ahead log was emptied.
 fn quiet(file: &Path) -> Vec<u8> {
     let connection = Connection::open(file).unwrap();
     connection
@@ -82,8 +82,8 @@ fn said(done: &Done, code: i32) -> String {
     done.stderr()
 }
 
-/// "Put a backup in its place with `restore`", which no shell finds, and which named no file.
-pub fn a_damaged_database_is_told_with_the_commands_that_help() {
+/// The error suggested "`restore`", which is no command of a shell and named no file.
+pub fn the_error_of_a_damaged_database_names_commands_that_work() {
     let sandbox = Sandbox::new();
     with_backup(&sandbox);
     for with_option in [false, true] {
@@ -107,7 +107,7 @@ pub fn a_damaged_database_is_told_with_the_commands_that_help() {
     }
 }
 
-/// The remedy named the database that was to be replaced, not the backup that was damaged.
+/// The error suggested commands for the database to be replaced, not for the damaged backup.
 pub fn the_commands_name_the_file_that_the_error_is_about() {
     let sandbox = Sandbox::new();
     with_backup(&sandbox);
@@ -122,7 +122,7 @@ pub fn the_commands_name_the_file_that_the_error_is_about() {
     );
 }
 
-pub fn a_file_that_holds_no_queue_is_told_with_the_commands_that_help() {
+pub fn the_error_of_a_file_without_a_queue_names_commands_that_work() {
     let sandbox = Sandbox::new();
     with_backup(&sandbox);
     let other = |file: &str, sql: &str| {
@@ -146,7 +146,7 @@ pub fn a_file_that_holds_no_queue_is_told_with_the_commands_that_help() {
     assert_eq!(every_command_works(&sandbox, &said(&done, 5), told), 0);
 }
 
-pub fn a_busy_database_is_told_with_the_command_that_names_who_holds_it() {
+pub fn the_error_of_a_busy_database_names_the_command_that_shows_its_holder() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "one", "true"]);
     let holder = Connection::open(sandbox.path("queue.db")).unwrap();
@@ -156,7 +156,7 @@ pub fn a_busy_database_is_told_with_the_command_that_names_who_holds_it() {
     assert_eq!(every_command_works(&sandbox, &said(&done, 4), told), 1);
 }
 
-pub fn a_deleted_database_is_told_with_the_command_that_puts_a_backup_there() {
+pub fn the_error_of_a_deleted_database_names_the_command_that_restores_a_backup() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     sandbox.ok(&["backup", "sound.db"]);
@@ -168,14 +168,14 @@ pub fn a_deleted_database_is_told_with_the_command_that_puts_a_backup_there() {
     std::fs::remove_dir_all(sandbox.path("queue.db.d")).unwrap();
     assert_eq!(worker.ended(), Some(5));
     let told = "the file was deleted while it was open";
-    until("all is said", || worker.stderr().contains(told));
+    until("all is reported", || worker.stderr().contains(told));
     assert_eq!(every_command_works(&sandbox, &worker.stderr(), told), 1);
     assert_eq!(sandbox.json(&["list"])[0]["id"], 1);
 }
 
-/// A disk that does not confirm a write ends all writing of the process. Whether the first write
-/// happened is not known.
-pub fn a_write_that_the_disk_did_not_confirm_is_told_with_the_command_that_checks() {
+/// If a disk does not confirm a write, the process stops writing, and it is unknown whether that
+/// write happened.
+pub fn the_error_of_an_unconfirmed_write_names_the_command_that_checks() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "one", "true"]);
     let stopped = format!(
@@ -206,11 +206,11 @@ pub fn a_write_that_the_disk_did_not_confirm_is_told_with_the_command_that_check
     }
 }
 
-/// What `doctor` finds is told the same way.
-pub fn a_finding_is_told_with_the_commands_that_help() {
+/// Findings of `doctor` name commands in the same way.
+pub fn a_finding_of_doctor_names_commands_that_work() {
     let sandbox = Sandbox::new();
     with_backup(&sandbox);
-    // Free pages that are none: nothing but the check reads that.
+    // A wrong number of free pages, which only the integrity check reads.
     let mut bytes = quiet(&sandbox.path("queue.db"));
     bytes[36..40].copy_from_slice(&[0, 0, 0, 5]);
     sandbox.write("queue.db", bytes);

@@ -1,4 +1,4 @@
-//! Backups, restores and repairs as processes: while others work, and killed at any moment.
+//! Backups, restores and repairs while other processes work, and killed at any moment.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::program::{Sandbox, until};
 use crate::skipped;
 
-/// So many tasks with that command, a line each.
+/// Lines of tasks with that command.
 fn lines(command: &str, count: usize) -> String {
     let line = format!("{command}\n");
     line.repeat(count)
@@ -41,7 +41,7 @@ pub fn every_backup_made_while_a_worker_runs_is_a_whole_database() {
     assert!(!sandbox.path("copy.db.partial").exists());
 }
 
-pub fn a_restore_waits_for_nobody_and_returns_what_ran() {
+pub fn a_restore_is_refused_while_a_worker_runs_and_returns_running_tasks() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "long", "exec sleep 600"]);
     let mut worker = sandbox.start(&["worker"]);
@@ -57,7 +57,7 @@ pub fn a_restore_waits_for_nobody_and_returns_what_ran() {
     let said = sandbox.ok(&["restore", "copy.db"]);
     assert!(said.contains("1 task ran and will run again: 1"), "{said}");
     assert_eq!(sandbox.state("1"), "queued");
-    // What was added since is gone, and its number stays taken.
+    // The task added since the backup is gone, and its id is not given out again.
     assert_eq!(
         sandbox.ok(&["add-task", "--print", "id", "next", "true"]),
         "3\n"
@@ -68,7 +68,7 @@ pub fn a_restore_waits_for_nobody_and_returns_what_ran() {
     assert!(before.contains("later"), "{before}");
 }
 
-pub fn repair_returns_the_tasks_of_the_dead_and_ends_their_commands() {
+pub fn doctor_repair_returns_tasks_of_dead_workers_and_ends_their_commands() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "long", "echo $$ > pid; exec sleep 600"]);
     let mut worker = sandbox.start(&["worker"]);
@@ -96,9 +96,9 @@ pub fn repair_returns_the_tasks_of_the_dead_and_ends_their_commands() {
     assert_eq!(sandbox.state("1"), "queued");
 }
 
-/// It used to end before it had looked twice for the dead one's processes, and left its row: then
-/// `doctor` found fault with a file on which nothing was left to do.
-pub fn a_worker_that_drains_leaves_no_dead_one_behind() {
+/// A draining worker ended before it had looked twice for processes of a dead one, and left its
+/// row; then `doctor` reported a problem in a file without tasks.
+pub fn a_draining_worker_removes_dead_workers() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     let mut worker = sandbox.start(&["worker"]);
@@ -111,7 +111,7 @@ pub fn a_worker_that_drains_leaves_no_dead_one_behind() {
     assert!(found.contains("0 alive, 0 dead"), "{found}");
 }
 
-pub fn what_no_worker_claimed_is_returned_only_when_that_is_asked_for() {
+pub fn tasks_of_unregistered_programs_are_returned_only_with_unregistered() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     let program = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
@@ -126,7 +126,7 @@ pub fn what_no_worker_claimed_is_returned_only_when_that_is_asked_for() {
     assert_eq!(sandbox.state("1"), "queued");
 }
 
-pub fn doctor_names_who_writes_and_does_not_finish() {
+pub fn doctor_names_a_process_that_holds_a_write_transaction() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     let stuck = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
@@ -139,7 +139,7 @@ pub fn doctor_names_who_writes_and_does_not_finish() {
     sandbox.ok(&["doctor"]);
 }
 
-pub fn a_page_that_cannot_be_read_costs_its_own_rows_and_no_others() {
+pub fn an_unreadable_page_loses_only_its_own_rows() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&lines("echo of a task", 2_000));
     sandbox.ok(&["doctor", "--repair"]);
@@ -169,7 +169,7 @@ pub fn a_page_that_cannot_be_read_costs_its_own_rows_and_no_others() {
     sandbox.ok(&["--db", "new.db", "worker", "--drain"]);
 }
 
-pub fn of_a_file_that_was_cut_off_what_is_left_is_saved() {
+pub fn salvage_saves_the_rest_of_a_truncated_file() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&lines("echo of a task", 2_000));
     sandbox.ok(&["doctor", "--repair"]);
@@ -183,8 +183,7 @@ pub fn of_a_file_that_was_cut_off_what_is_left_is_saved() {
     verified(&sandbox, "new.db");
 }
 
-/// Salvages the database to `new.db`, of which not all can be read, and returns what is said of its
-/// tasks.
+/// Salvages a partly unreadable database to `new.db`, and returns the report about its tasks.
 fn salvaged_in_part(sandbox: &Sandbox) -> serde_json::Value {
     let done = sandbox.run(&["salvage", "new.db", "-o", "json"]);
     assert_eq!(done.code(), 5, "{}", done.stderr());
@@ -193,7 +192,7 @@ fn salvaged_in_part(sandbox: &Sandbox) -> serde_json::Value {
     tables.find(|one| one["table"] == "queue_tasks").unwrap()
 }
 
-/// Overwrites the middle one of the pages of 4 KiB that hold such text, but for its kind.
+/// Overwrites the middle one of the pages of 4 KiB that have such text, except for its type byte.
 fn damage(bytes: &mut [u8], text: &[u8]) {
     const LEAF: u8 = 13;
     let holds =
@@ -203,11 +202,11 @@ fn damage(bytes: &mut [u8], text: &[u8]) {
     pages[middle][1..].fill(0xaa);
 }
 
-/// The system calls that make files last, or give them names.
+/// System calls that sync, create, rename or delete files.
 const CALLS: &str =
     "rename,renameat,renameat2,fsync,fdatasync,ftruncate,unlink,unlinkat,rmdir,mkdir";
 
-pub fn a_restore_killed_at_any_such_call_leaves_the_old_database_or_the_new_one() {
+pub fn a_restore_killed_at_any_system_call_leaves_the_old_database_or_the_new_one() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "old", "true"]);
     sandbox.ok(&["backup", "copy.db"]);
@@ -220,7 +219,7 @@ pub fn a_restore_killed_at_any_such_call_leaves_the_old_database_or_the_new_one(
             "{names}"
         );
         verified(&sandbox, "queue.db");
-        // Nothing is lost: what was replaced has a name.
+        // Nothing is lost: the replaced database is kept under another name.
         let kept = std::fs::read_dir(sandbox.path(""))
             .unwrap()
             .flatten()
@@ -239,7 +238,7 @@ pub fn a_restore_killed_at_any_such_call_leaves_the_old_database_or_the_new_one(
     assert!(kills.is_none_or(|kills| kills > 10), "{kills:?}");
 }
 
-pub fn a_backup_killed_at_any_such_call_leaves_the_earlier_one_or_its_own() {
+pub fn a_backup_killed_at_any_system_call_leaves_the_old_backup_or_the_new_one() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     sandbox.ok(&["backup", "copy.db"]);
@@ -257,8 +256,8 @@ pub fn a_backup_killed_at_any_such_call_leaves_the_earlier_one_or_its_own() {
     assert!(kills.is_none_or(|kills| kills > 2), "{kills:?}");
 }
 
-/// Kills the command at each of those calls in turn, and looks after each. How often that was;
-/// `None` where nothing can be traced.
+/// Kills the command at each of those calls in turn, and calls `look` after each. Returns the
+/// number of kills; `None` if nothing can be traced.
 pub(super) fn killed(
     sandbox: &Sandbox,
     words: &[&str],
@@ -294,7 +293,7 @@ pub(super) fn killed(
     Some(kills)
 }
 
-/// Runs the command under strace, and whether it was killed; `None` where there is no strace.
+/// Runs the command under strace and returns true if it was killed; `None` without strace.
 fn strace(command: &Command, arguments: &[&str]) -> Option<bool> {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq"]).args(arguments);
@@ -317,9 +316,9 @@ fn strace(command: &Command, arguments: &[&str]) -> Option<bool> {
     Some(status.signal() == Some(9))
 }
 
-/// Refused, `salvage` left an empty folder beside the file it had not made; on the other program's
-/// file it copied everything before it was refused, in a sentence about a file within that folder.
-pub fn a_salvage_that_is_refused_leaves_nothing_behind_and_names_the_right_program() {
+/// A refused `salvage` left an empty folder beside the file it had not made. On the other program's
+/// file it copied everything before it refused, and its error named a file within that folder.
+pub fn a_refused_salvage_leaves_no_files_and_names_the_right_program() {
     let sandbox = Sandbox::new();
     let names = |sandbox: &Sandbox| -> Vec<String> {
         let entries = std::fs::read_dir(sandbox.path(".")).unwrap();

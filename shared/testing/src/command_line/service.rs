@@ -9,10 +9,10 @@ use rustix::process::Signal;
 use super::program::{Sandbox, name};
 use crate::skipped;
 
-/// What systemd would hear next.
-fn heard(socket: &UnixDatagram) -> String {
+/// The next notification to systemd.
+fn notification(socket: &UnixDatagram) -> String {
     let mut buffer = [0; 256];
-    // A wait with a timeout is interrupted by whatever stops the process for a moment.
+    // A wait with a timeout can be interrupted by a signal that stops the process.
     let count = loop {
         match socket.recv(&mut buffer) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -22,7 +22,7 @@ fn heard(socket: &UnixDatagram) -> String {
     String::from_utf8_lossy(&buffer[..count]).into_owned()
 }
 
-pub fn systemd_hears_when_the_worker_is_ready_well_and_stopping() {
+pub fn systemd_is_notified_when_the_worker_is_ready_alive_and_stopping() {
     let sandbox = Sandbox::new();
     let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();
     socket
@@ -35,20 +35,20 @@ pub fn systemd_hears_when_the_worker_is_ready_well_and_stopping() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    assert_eq!(heard(&socket).trim(), "READY=1");
+    assert_eq!(notification(&socket).trim(), "READY=1");
     assert!(
         !sandbox.json(&["workers"]).as_array().unwrap().is_empty(),
         "ready means registered"
     );
-    assert_eq!(heard(&socket).trim(), "WATCHDOG=1");
+    assert_eq!(notification(&socket).trim(), "WATCHDOG=1");
     let pid = rustix::process::Pid::from_child(&worker);
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
-    while heard(&socket).trim() != "STOPPING=1" {}
+    while notification(&socket).trim() != "STOPPING=1" {}
     assert!(worker.wait().unwrap().success());
 }
 
-/// Commands that a worker in a shell had run with bash failed under its service.
-pub fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
+/// Commands that a worker in a shell ran with bash failed in its service.
+pub fn a_unit_file_has_the_options_of_its_worker() {
     let sandbox = Sandbox::new();
     let starts = |options: &[&str]| {
         let unit = sandbox.ok(&[&["systemd", "print"][..], options].concat());
@@ -86,7 +86,7 @@ pub fn a_unit_runs_commands_as_the_worker_would_that_it_was_asked_for() {
     assert!(plain.ends_with("queue.db\""), "{plain}");
 }
 
-pub fn systemd_accepts_the_unit_whatever_the_path() {
+pub fn systemd_accepts_the_unit_file_with_any_path() {
     let sandbox = Sandbox::new();
     for (number, name) in ["plain.db", "a %n $HOME \"b\" 'c' \\ d;\ne=f.db"]
         .iter()
@@ -105,7 +105,7 @@ pub fn systemd_accepts_the_unit_whatever_the_path() {
             return;
         };
         let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-        // Other units of the machine may be complained about.
+        // systemd may complain about other units of the machine.
         let ours = path.file_name().unwrap().to_str().unwrap();
         assert!(!said.contains(ours), "{said}");
     }
@@ -116,7 +116,7 @@ pub fn install_and_uninstall_leave_nothing_behind() {
     let with_home = |words: &[&str]| {
         let mut command = sandbox.command(words);
         command.env("XDG_CONFIG_HOME", sandbox.path("config"));
-        // No systemd of this machine is to be touched.
+        // The systemd of this machine must not be changed.
         command.env("PATH", sandbox.path("nothing"));
         command.output().unwrap()
     };

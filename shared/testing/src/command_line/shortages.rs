@@ -1,5 +1,5 @@
-//! What a worker does where the machine is short of what a command needs to start. A start that
-//! failed for it was the task's verdict: of 40 tasks 29 were `failed` within three seconds.
+//! A worker on a machine that lacks processes or descriptors to start a command. Each failed start
+//! counted as a failure of its task: 29 of 40 tasks were `failed` within three seconds.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -9,10 +9,10 @@ use rustix::process::geteuid;
 use super::program::{Running, Sandbox};
 use crate::skipped;
 
-/// A user that nobody is, with so many processes as its limit says.
+/// A user without other processes, so that the limit on processes is exact.
 const USER: u32 = 61_236;
 
-/// Tasks that have one attempt each, and start no process of their own.
+/// Number of tasks; each has one attempt and starts no further process.
 const TASKS: usize = 60;
 
 fn enqueue(sandbox: &Sandbox) {

@@ -1,9 +1,9 @@
-//! `shrink`: what it gives back, what it keeps, and whom it waits for.
+//! `shrink`: the space it frees, the content it keeps, and the processes it waits for.
 
 use super::program::{Sandbox, until};
 use super::safekeeping::{killed, verified};
 
-/// A database with some tasks that wait, in a file with space for many more.
+/// A database with a few waiting tasks, in a file with space for many more.
 fn pruned(many: usize) -> Sandbox {
     let sandbox = Sandbox::new();
     let long = "x".repeat(300);
@@ -24,7 +24,7 @@ fn number(sandbox: &Sandbox, query: &str) -> i64 {
     connection.query_row(query, [], |row| row.get(0)).unwrap()
 }
 
-pub fn what_was_pruned_is_given_back_and_all_else_is_kept() {
+pub fn shrink_frees_pruned_space_and_keeps_all_else() {
     let sandbox = pruned(5_000);
     sql(
         &sandbox,
@@ -44,14 +44,14 @@ pub fn what_was_pruned_is_given_back_and_all_else_is_kept() {
     assert_eq!(number(&sandbox, "PRAGMA application_id"), 77);
     assert_eq!(number(&sandbox, "SELECT sum(id) FROM own"), 16);
     verified(&sandbox, "queue.db");
-    // No id is given out again, as after any prune.
+    // No id is given out again.
     let next = sandbox.ok(&["add-task", "--print", "id", "next", "true"]);
     assert_eq!(next, "5003\n");
     sandbox.ok(&["worker", "--drain"]);
     verified(&sandbox, "queue.db");
 }
 
-pub fn nobody_else_may_have_the_database_open() {
+pub fn shrink_is_refused_while_another_process_has_the_database_open() {
     let sandbox = pruned(200);
     let worker = sandbox.start(&["worker", "--queue", "other"]);
     until("it is registered", || {
@@ -62,7 +62,7 @@ pub fn nobody_else_may_have_the_database_open() {
     let pid = format!("process {} (", worker.child.id());
     assert!(refused.stderr().contains(&pid), "{}", refused.stderr());
     drop(worker);
-    // A program that knows nothing of the lock.
+    // A program that does not use the lock.
     let reader = rusqlite::Connection::open(sandbox.path("queue.db")).unwrap();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM queue_tasks")
@@ -99,7 +99,7 @@ pub fn tables_whose_rowids_may_change_are_named_and_need_force() {
     );
 }
 
-pub fn what_is_no_queue_is_left_alone() {
+pub fn shrink_refuses_a_file_without_a_queue() {
     let sandbox = Sandbox::new();
     sql(&sandbox, "CREATE TABLE orders (id INTEGER PRIMARY KEY)");
     let refused = sandbox.run(&["shrink"]);
@@ -114,7 +114,7 @@ pub fn a_shrink_killed_at_any_call_that_writes_leaves_the_same_content() {
     let kills = killed(&sandbox, &["shrink"], calls, &mut || {
         assert_eq!(sandbox.ok(&["list", "-o", "json"]), content);
         verified(&sandbox, "queue.db");
-        // As long as it was before.
+        // Gives the file free space again.
         sql(
             &sandbox,
             "CREATE TABLE filler (id INTEGER PRIMARY KEY, content);

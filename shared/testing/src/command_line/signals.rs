@@ -1,5 +1,4 @@
-//! Signals of a terminal: its keys, and those that the kernel sends to whoever uses it from the
-//! background.
+//! Signals of a terminal: those of its keys, and those that the kernel sends to background jobs.
 
 use std::process::{Command, Stdio};
 
@@ -8,12 +7,11 @@ use rustix::process::Signal;
 use super::program::{Running, Sandbox, until};
 use crate::skipped;
 
-/// A line that waits for the file `go`.
+/// A command that waits for the file `go`.
 const WAITS: &str = "touch began; while ! test -e go; do sleep 0.02; done";
 
-/// The program with these arguments as a job in the background of a terminal that stops jobs which
-/// print; the terminal is that of a shell which prints the job's exit code. Nothing where no terminal
-/// can be made.
+/// The program with these arguments as a background job of a terminal with `tostop`. The shell of
+/// the terminal prints the job's exit code. `None` if no terminal can be created.
 fn in_the_background(sandbox: &Sandbox, arguments: &str) -> Option<Running> {
     let has_script = Command::new("script")
         .args(["-qec", "test -t 0", "/dev/null"])
@@ -41,10 +39,9 @@ fn in_the_background(sandbox: &Sandbox, arguments: &str) -> Option<Running> {
     Some(Sandbox::begin(&mut script))
 }
 
-/// A job in the background is stopped by SIGTTOU when it prints, where the terminal is set so: a
-/// worker lost its tasks to others. The signal was blocked, but only after the thread that prints had
-/// been started.
-pub fn a_worker_in_the_background_of_a_terminal_is_not_stopped_by_what_it_prints() {
+/// With `tostop`, SIGTTOU stops a background job when it prints: a stopped worker lost its tasks to
+/// others. The signal was blocked, but only after the print thread had been started.
+pub fn printing_does_not_stop_a_worker_in_the_background_of_a_terminal() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "one", "true"]);
     let Some(mut shell) = in_the_background(&sandbox, "worker --slots 1 --drain") else {
@@ -56,7 +53,7 @@ pub fn a_worker_in_the_background_of_a_terminal_is_not_stopped_by_what_it_prints
     shell.ended();
 }
 
-pub fn a_run_in_the_background_of_a_terminal_is_not_stopped_by_what_it_prints() {
+pub fn printing_does_not_stop_a_run_in_the_background_of_a_terminal() {
     let sandbox = Sandbox::new();
     sandbox.write("tasks", "true\nexit 3\n");
     let Some(mut shell) = in_the_background(&sandbox, "run --slots 1 tasks") else {
@@ -68,8 +65,8 @@ pub fn a_run_in_the_background_of_a_terminal_is_not_stopped_by_what_it_prints() 
     shell.ended();
 }
 
-/// A job in the background is stopped by SIGTTIN when it reads from its terminal. Commands have none.
-pub fn a_task_that_reads_from_a_terminal_stops_no_worker_in_the_background() {
+/// SIGTTIN stops a background job when it reads from its terminal. Commands have no terminal.
+pub fn a_task_that_reads_from_a_terminal_does_not_stop_its_worker() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "reads", "cat; ! cat </dev/tty"]);
     let Some(mut shell) = in_the_background(&sandbox, "worker --slots 1 --drain") else {
@@ -80,7 +77,7 @@ pub fn a_task_that_reads_from_a_terminal_stops_no_worker_in_the_background() {
     shell.ended();
 }
 
-pub fn a_run_answers_a_request_to_suspend_with_a_sentence_and_goes_on() {
+pub fn a_run_answers_ctrl_z_with_a_sentence_and_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.write("tasks", WAITS);
     let mut run = sandbox.start(&["run", "--slots", "1", "tasks"]);
@@ -91,7 +88,7 @@ pub fn a_run_answers_a_request_to_suspend_with_a_sentence_and_goes_on() {
     assert_eq!(run.ended(), Some(0), "{}", run.stderr());
 }
 
-/// The first Ctrl-C lets tasks finish; the second one ends them.
+/// The first Ctrl-C lets tasks finish, the second one ends them.
 pub fn a_second_interrupt_ends_a_run_at_once() {
     let sandbox = Sandbox::new();
     sandbox.write(
@@ -101,7 +98,9 @@ pub fn a_second_interrupt_ends_a_run_at_once() {
     let mut run = sandbox.start(&["run", "--slots", "1", "tasks"]);
     until("it runs", || sandbox.path("began").exists());
     run.signal(Signal::INT);
-    until("it has heard", || run.stderr().contains("a second signal"));
+    until("it reacts to the signal", || {
+        run.stderr().contains("a second signal")
+    });
     run.signal(Signal::INT);
     until("it ends them", || run.stderr().contains("stopping at once"));
     assert_eq!(run.ended(), Some(1), "{}", run.stderr());

@@ -1,4 +1,5 @@
-//! Verbs over many tasks go in steps, between which others write and a signal ends them.
+//! Verbs that change many tasks work in steps: other processes can write between two steps, and a
+//! signal ends the verb there.
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -6,22 +7,22 @@ use super::program::{Sandbox, until};
 
 const MANY: usize = 3000;
 
-/// Whether the process has taken SIGINT for itself.
-fn heeds_interrupts(pid: u32) -> bool {
+/// True if the process has a handler for SIGINT.
+fn handles_interrupts(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     caught.is_some_and(|mask| mask >> 1 & 1 == 1)
 }
 
-/// Starts a verb, sends it SIGINT once it heeds that, and returns the number of tasks that it says it
-/// has done and what it does not say.
+/// Starts a verb, sends it SIGINT once it has a handler, and returns the number of tasks that it
+/// reports as done.
 fn interrupted(sandbox: &Sandbox, words: &[&str]) -> usize {
     use std::os::unix::process::ExitStatusExt;
     let mut verb = sandbox.start(words);
     let pid = verb.child.id();
-    until("it heeds SIGINT", || {
-        heeds_interrupts(pid) || verb.child.try_wait().unwrap().is_some()
+    until("it handles SIGINT", || {
+        handles_interrupts(pid) || verb.child.try_wait().unwrap().is_some()
     });
     let _ = kill_process(Pid::from_child(&verb.child), Signal::INT);
     let status = verb.child.wait().unwrap();
@@ -30,7 +31,7 @@ fn interrupted(sandbox: &Sandbox, words: &[&str]) -> usize {
         return MANY;
     }
     assert_eq!(status.signal(), Some(2), "{}", verb.stderr());
-    until("it says how far it came", || {
+    until("it reports its progress", || {
         verb.stderr().contains("goes on")
     });
     let said = verb.stderr();
@@ -39,8 +40,9 @@ fn interrupted(sandbox: &Sandbox, words: &[&str]) -> usize {
     digits.unwrap().parse().unwrap()
 }
 
-/// An interrupted `cancel all` of very many said nothing, and all or nothing was done.
-pub fn an_interrupted_verb_says_how_far_it_came_and_goes_on_when_repeated() {
+/// An interrupted `cancel all` of very many tasks printed nothing, and all or none of them were
+/// cancelled.
+pub fn an_interrupted_verb_reports_its_progress_and_continues_when_repeated() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"false\n".repeat(MANY));
     let count = |state: &str| sandbox.json(&["status"])[state].as_u64().unwrap();

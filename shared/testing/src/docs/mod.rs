@@ -1,9 +1,9 @@
-//! Types the shell blocks of pages as a reader would: in order, in one shell, so that folders,
-//! variables and background workers carry over from block to block. The shell begins in a fresh
+//! Runs the shell blocks of pages as a reader would: in order, in one shell, so that folders,
+//! variables and background workers carry over from block to block. The shell starts in a fresh
 //! home, with the built programs in PATH.
 //!
-//! - `sh` blocks must exit 0, each of their commands too.
-//! - `console` blocks are lines of `$ command`, each followed by what it prints, stdout and stderr
+//! - `sh` blocks must exit with 0, and so must each of their commands.
+//! - `console` blocks are lines of `$ command`, each followed by its output, stdout and stderr
 //!   together; `…` stands for anything within a line, a line of `…` alone for any lines, and a run of
 //!   spaces for any run of spaces, since a column is as wide as its widest value. A command that ends
 //!   with another code than 0 is followed by a line `# exit CODE`.
@@ -23,14 +23,14 @@ fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap().to_owned()
 }
 
-/// Types every page that is about the program alone.
+/// Runs every page that is about this program only.
 pub fn type_pages_about(program: &Path) {
     let root = root();
     let pages = pages::about(&root, program);
     type_each(&root, program.parent().unwrap(), &pages);
 }
 
-/// Types every page in a shell of its own.
+/// Runs every page, each in a new shell.
 pub fn type_each(root: &Path, programs: &Path, pages: &[PathBuf]) {
     let faults = pages.iter().filter_map(|page| {
         let mut session = Session::new(root, programs);
@@ -40,7 +40,7 @@ pub fn type_each(root: &Path, programs: &Path, pages: &[PathBuf]) {
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
-/// Types a page to its end, or to the first thing that is not as it says.
+/// Runs a page to its end or to the first difference.
 pub fn type_page(session: &mut Session, root: &Path, page: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(page).unwrap();
     for block in blocks(&text) {
@@ -109,7 +109,7 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// A command of a `console` block, what it prints and how it exits.
+/// A command of a `console` block with its expected output and exit code.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Exchange {
     command: String,
@@ -143,14 +143,14 @@ fn exchanges(text: &str) -> Vec<Exchange> {
     exchanges
 }
 
-/// Whether `printed` is what `expected` says, `…` standing for anything.
+/// True if `printed` matches `expected`, in which `…` stands for anything.
 fn matches(expected: &str, printed: &str) -> bool {
     let (expected, printed) = (narrowed(expected), narrowed(printed));
     let lines = |text| str::lines(text).map(str::trim_end).collect::<Vec<&str>>();
     lines_match(&lines(&expected), &lines(&printed))
 }
 
-/// The text with each run of spaces made one.
+/// The text with each run of spaces replaced by one space.
 fn narrowed(text: &str) -> String {
     let mut narrow = String::with_capacity(text.len());
     for c in text.chars() {

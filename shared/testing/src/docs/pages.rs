@@ -1,16 +1,16 @@
-//! The pages that are about one program.
+//! Pages that are about one program.
 //!
-//! The README and the pages are for fast-queue; those whose names begin with `workflow` are for
-//! workflow-queue. A page about both is typed by bench-harness, whose tests have both.
+//! Pages whose names begin with `workflow` are about workflow-queue, other pages about fast-queue.
+//! The tests of bench-harness, which have both programs, run the pages about both.
 
 use std::path::{Path, PathBuf};
 
-/// What the names of pages about workflow-queue begin with.
+/// Prefix of pages about workflow-queue.
 const OF_WORKFLOWS: &str = "workflow";
 /// Pages about both programs.
 const OF_BOTH: [&str; 2] = ["README.md", "from-the-originals.md"];
 
-/// Every page that is about the program alone.
+/// Every page that is about this program only.
 pub fn about(root: &Path, program: &Path) -> Vec<PathBuf> {
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     let is_wanted = name(program).starts_with(OF_WORKFLOWS);

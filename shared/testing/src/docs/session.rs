@@ -1,13 +1,13 @@
-//! A shell that a reader sits at.
+//! The shell of a reader.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// The line after what a command has printed, with its exit code.
+/// Line after the output of a command, with its exit code.
 const END: &str = "end of the command, exit";
 
-/// A shell in a fresh home, until it is dropped.
+/// A shell in a fresh home; ended when dropped.
 pub struct Session {
     home: tempfile::TempDir,
     typed: tempfile::TempDir,
@@ -17,7 +17,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A shell that finds what lies in the folder of the programs.
+    /// A shell with the folder of the programs in its PATH.
     pub fn new(root: &Path, programs: &Path) -> Self {
         let (home, typed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         // The README is read in a clone.
@@ -47,12 +47,12 @@ impl Session {
         session
     }
 
-    /// Types a command; its exit code and what it printed.
+    /// Runs a command and returns its exit code and output.
     pub fn command(&mut self, text: &str) -> (i32, String) {
         self.source("set +eu", text)
     }
 
-    /// Types a block, of which every command has to succeed.
+    /// Runs a block in which every command has to succeed.
     pub fn block(&mut self, text: &str) -> (i32, String) {
         self.source("set -eu", text)
     }
@@ -68,7 +68,7 @@ impl Session {
         while self.printed.read_until(b'\n', &mut line).unwrap() > 0 {
             let text = String::from_utf8_lossy(&line);
             if let Some(code) = text.strip_prefix(END) {
-                // The newline before the line that ends a command is not the command's own.
+                // The newline before the end line does not belong to the command.
                 printed.pop();
                 return (code.trim().parse().unwrap(), printed);
             }
@@ -81,7 +81,7 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// A shell that has not ended by itself ends at the end of its input; `home` goes after that.
+    /// Ends the shell, if it has not ended by itself, before `home` is deleted.
     fn drop(&mut self) {
         let _ = writeln!(self.input, "exit");
         let _ = self.shell.wait();
@@ -89,7 +89,8 @@ impl Drop for Session {
     }
 }
 
-/// The README's commands on a fresh clone: the programs are built already, and their tests are running.
+/// Stand-in for cargo: the README builds and tests a fresh clone, but here the programs are built
+/// already.
 const CARGO: &str = r#"
 cargo() {
     case "$*" in

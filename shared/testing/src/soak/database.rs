@@ -1,4 +1,4 @@
-//! A file, workers on it, waiting for conditions.
+//! A database of a soak with its workers.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::journal::Kill;
 use crate::patience::until;
 use crate::processes::{arguments, marked};
 
-/// A database, the program that works on it, and the engine to look at it with.
+/// A database, the program that works on it, and an engine that reads it.
 pub struct SoakDatabase<Q> {
     path: PathBuf,
     program: PathBuf,
@@ -19,7 +19,7 @@ pub struct SoakDatabase<Q> {
 }
 
 impl<Q: Queue> SoakDatabase<Q> {
-    /// The database of that folder, under a name that a careless shell line would trip over.
+    /// A database in that folder, with a name that needs quotes in a shell.
     pub fn new(folder: &Path, program: &Path, open: impl FnOnce(&Path) -> Q) -> Self {
         let path = folder.canonicalize().unwrap().join("soak 'ü' $x.db");
         Self {
@@ -70,7 +70,7 @@ impl<Q: Queue> SoakDatabase<Q> {
         }
     }
 
-    /// How many tasks have not ended.
+    /// Number of tasks that have not ended.
     pub fn unfinished(&self) -> u64 {
         let stats = self.queue.stats().unwrap();
         State::ALL
@@ -80,7 +80,7 @@ impl<Q: Queue> SoakDatabase<Q> {
             .sum()
     }
 
-    /// Waits until every task has ended. Patience begins anew with each that does.
+    /// Waits until every task has ended. The time limit starts again with each end.
     pub fn finish(&self) {
         let mut before = self.unfinished();
         while before > 0 {
@@ -93,26 +93,26 @@ impl<Q: Queue> SoakDatabase<Q> {
         }
     }
 
-    /// Processes that carry this database's mark, each with what it was called with.
+    /// Processes that have this database's mark, each with its arguments.
     pub fn marked_processes(&self) -> Vec<String> {
         let named = |pid| format!("{pid}: {}", arguments(pid));
         marked(&self.path).unwrap().into_iter().map(named).collect()
     }
 
-    /// What the workers logged, for the message of a failed check.
+    /// The log of the workers, for the message of a failed check.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.file("workers.log")).unwrap_or_default()
     }
 }
 
-/// A worker process; killed with the value, so that a failed soak leaves none behind.
+/// A worker process, killed when dropped, so that a failed soak leaves none behind.
 pub struct WorkerProcess {
     child: Child,
     id: WorkerId,
 }
 
 impl WorkerProcess {
-    /// Its name.
+    /// Its id.
     pub fn id(&self) -> WorkerId {
         self.id
     }
@@ -128,7 +128,7 @@ impl WorkerProcess {
         }
     }
 
-    /// Asks it to stop and returns whether it left without an error.
+    /// Asks it to stop and returns true if it ended without an error.
     pub fn stop(mut self) -> bool {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).unwrap();
@@ -138,13 +138,13 @@ impl WorkerProcess {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // After `kill` or `stop` there is nothing left to end.
+        // After `kill` or `stop` the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Hundredths of a second since the machine started, from where the commands read them.
+/// Hundredths of a second since the machine started, from the same file as in the commands.
 fn since_boot() -> u64 {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let up = uptime.split(' ').next().unwrap();

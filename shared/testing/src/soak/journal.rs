@@ -1,12 +1,12 @@
-//! What the commands wrote, and the checks on it. Lines are appended with one write each, so the
-//! order of the file is the order in which things happened.
+//! The journal that the commands write, and checks of it. Each line is appended with one write, so
+//! the order of the file is the order of the events.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use queue_core::WorkerId;
 
-/// A worker's death: which one, and when.
+/// Death of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kill {
     pub worker: WorkerId,
@@ -14,32 +14,32 @@ pub struct Kill {
     pub at: u64,
 }
 
-/// One execution of a task, as it told of itself.
+/// One execution of a task, as its command reported it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     attempt: u32,
     token: i64,
     worker: WorkerId,
     started_at: u64,
-    /// Where in the journal it begins and what it wrote last; what is earlier happened earlier.
+    /// Its first line in the journal; `last_line` is its last.
     pub first_line: usize,
     pub last_line: usize,
     end: Option<End>,
 }
 
-/// How an execution said it ended.
+/// End of an execution, as its command reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Exit(i32),
     Signal,
 }
 
-/// What the executions of a task have to come to, however often its worker dies.
+/// Required result of the executions of a task, however often its worker dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdicts {
-    /// Executions that end by themselves and count; none for a task that must not run.
+    /// Number of executions that end by themselves; 0 for a task that must not run.
     pub attempts: u32,
-    /// The last one's exit code; none if a signal ends it.
+    /// Exit code of the last one; `None` if a signal ends it.
     pub exit_code: Option<i32>,
 }
 
@@ -48,12 +48,12 @@ pub struct Verdicts {
 pub struct Journal(BTreeMap<i64, Vec<Run>>);
 
 impl Journal {
-    /// Reads what has been written so far; a line still being written is left out.
+    /// Reads the journal so far, without a line that is still being written.
     pub fn read(path: &Path) -> Self {
         Self::parse(&std::fs::read_to_string(path).unwrap_or_default())
     }
 
-    /// Reads what was written so far from a text.
+    /// Parses the text of a journal.
     pub fn parse(text: &str) -> Self {
         let mut journal = Self::default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -92,17 +92,17 @@ impl Journal {
         self.0.get(&task).map_or(&[], Vec::as_slice)
     }
 
-    /// How many executions ended by themselves.
+    /// Number of executions that ended by themselves.
     pub fn ended(&self) -> usize {
         self.runs().filter(|run| run.end.is_some()).count()
     }
 
-    /// How many executions began.
+    /// Number of executions that began.
     pub fn started(&self) -> usize {
         self.runs().count()
     }
 
-    /// Whether a command of that worker has begun and not ended.
+    /// True if a command of that worker has begun and not ended.
     pub fn is_running(&self, worker: WorkerId) -> bool {
         self.runs()
             .any(|run| run.worker == worker && run.end.is_none())
@@ -112,7 +112,7 @@ impl Journal {
         self.0.values().flatten()
     }
 
-    /// What is wrong with the executions of a task.
+    /// Faults of the executions of a task.
     pub fn faults(&self, task: i64, due: Verdicts, kills: &[Kill]) -> Vec<String> {
         let runs = self.of(task);
         let pairs = runs.windows(2).filter_map(|pair| match pair {
@@ -150,7 +150,7 @@ impl Verdicts {
     }
 }
 
-/// What is wrong with one execution that follows another of the same task.
+/// Faults of an execution that follows another one of the same task.
 fn succession_faults(earlier: &Run, later: &Run, kills: &[Kill]) -> Vec<String> {
     let mut faults = Vec::new();
     if later.token <= earlier.token {
@@ -162,7 +162,7 @@ fn succession_faults(earlier: &Run, later: &Run, kills: &[Kill]) -> Vec<String> 
             earlier.token, later.token
         ));
     }
-    // Only the death of its worker takes the verdict from a run; and it can run again only then.
+    // Only if its worker died does a run have no verdict, and only then may the task run again.
     let killed = |kill: &Kill| kill.worker == earlier.worker && kill.at <= later.started_at;
     if earlier.attempt == later.attempt && !kills.iter().any(killed) {
         faults.push(format!("run {} was extra without a kill", later.token));

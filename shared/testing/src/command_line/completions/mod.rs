@@ -6,8 +6,8 @@ use std::process::Stdio;
 use super::program::{Sandbox, name};
 use crate::skipped;
 
-/// A shell, and a program of it that has it complete its first argument, by the script in
-/// `completions`, into the file `offered`.
+/// A shell with its driver: a script that completes its first argument with the script in
+/// `completions` and writes the offers to the file `offered`.
 struct Shell {
     name: &'static str,
     driver: &'static str,
@@ -26,7 +26,7 @@ const ZSH: Shell = Shell {
     driver: include_str!("zsh.zsh"),
 };
 
-/// Lines to complete, the program's name left out, and what is offered among other things.
+/// Lines to complete, without the program's name, and words that must be offered.
 const OFFERED: &[(&str, &[&str])] = &[
     ("wo", &["worker", "workers"]),
     ("add", &["add-task"]),
@@ -53,7 +53,7 @@ const OFFERED: &[(&str, &[&str])] = &[
     ("completions fi", &["fish"]),
 ];
 
-/// The same after an `=`.
+/// Lines with a value after `=`, and words that must be offered.
 const OFFERED_AFTER_EQUALS: &[(&str, &[&str])] = &[
     ("list --output=j", &["--output=json"]),
     ("list --state=su", &["--state=succeeded"]),
@@ -94,15 +94,15 @@ fn completes(shell: &Shell) {
     }
 }
 
-/// Whether the shell means that word: it may leave out the part before a slash or `=` that stands
-/// there already, and the slash at the end of a folder's name.
+/// True if the offer is for that word: a shell may leave out the part before a slash or `=`, which
+/// is typed already, and the slash at the end of a folder.
 fn stands_for(offer: &str, word: &str) -> bool {
     let (offer, word) = (offer.trim_end_matches('/'), word.trim_end_matches('/'));
     word.strip_suffix(offer)
         .is_some_and(|before| before.is_empty() || before.ends_with(['/', '=']))
 }
 
-/// What the shell offers at the end of a line; nothing where it is not installed.
+/// Offers of the shell at the end of a line; `None` if it is not installed.
 fn offered(sandbox: &Sandbox, shell: &Shell, line: &str) -> Option<Vec<String>> {
     let _ = std::fs::remove_file(sandbox.path("offered"));
     let home = sandbox.path("");
@@ -127,7 +127,7 @@ fn offered(sandbox: &Sandbox, shell: &Shell, line: &str) -> Option<Vec<String>> 
     Some(offered.lines().map(str::to_owned).collect())
 }
 
-/// Completions of fish are for a program that it finds.
+/// `PATH` with the program: fish completes only programs that it finds.
 fn path_with_program() -> String {
     let folder = std::path::Path::new(super::program::path())
         .parent()

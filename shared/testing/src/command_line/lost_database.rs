@@ -1,4 +1,4 @@
-//! A database that is deleted, or replaced, under a worker.
+//! A database that is deleted or replaced while a worker has it open.
 
 use std::path::Path;
 
@@ -32,11 +32,11 @@ fn busy(sandbox: &Sandbox) -> Running {
     worker
 }
 
-/// How it is taken away.
+/// Function that deletes or replaces the database.
 type Taken = fn(&Sandbox);
 
-/// `rm queue.db*` left the worker at work on a file without a name, in silence.
-pub fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what_is_lost() {
+/// After `rm queue.db*` the worker silently went on with a deleted file.
+pub fn a_worker_whose_database_was_deleted_or_replaced_finishes_its_task_and_reports_it() {
     let taken: [(Taken, &str); 2] = [
         (remove_all, "the file was deleted"),
         (replace, "another file was put in its place"),
@@ -50,7 +50,7 @@ pub fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what
         sandbox.write("go", "");
         assert_eq!(worker.ended(), Some(5));
         assert!(sandbox.path("done").exists(), "it was not ended");
-        until("all is said", || worker.stderr().contains(what));
+        until("all is reported", || worker.stderr().contains(what));
         let said = worker.stderr();
         assert!(
             said.contains("not recorded") && said.contains("task 1 (slow) succeeded"),
@@ -60,16 +60,16 @@ pub fn a_worker_whose_database_was_taken_away_lets_its_task_finish_and_says_what
     }
 }
 
-/// How a task ended was recorded in the deleted file, as long as the worker had not looked again, and
-/// lost without being named. The task deletes the file itself, so that it ends just afterwards.
-pub fn what_is_recorded_in_a_file_that_was_just_deleted_is_listed() {
+/// The end of a task was recorded in the deleted file and lost unreported, if the worker had not
+/// checked the file since. The task deletes the file itself, so that it ends just afterwards.
+pub fn an_end_recorded_in_a_just_deleted_file_is_reported() {
     for taken in ["rm queue.db", "mv copy.db queue.db"] {
         let sandbox = Sandbox::new();
         sandbox.ok(&["add-task", "takes it", taken]);
         sandbox.ok(&["backup", "copy.db"]);
         let mut worker = sandbox.start(&["worker"]);
         assert_eq!(worker.ended(), Some(5));
-        until("all is said", || {
+        until("all is reported", || {
             worker.stderr().contains("while it was open")
         });
         let said = worker.stderr();
@@ -80,14 +80,14 @@ pub fn what_is_recorded_in_a_file_that_was_just_deleted_is_listed() {
     }
 }
 
-pub fn a_worker_whose_folder_was_deleted_records_what_it_ran_and_leaves() {
+pub fn a_worker_whose_folder_was_deleted_records_its_task_and_ends() {
     let sandbox = Sandbox::new();
     let mut worker = busy(&sandbox);
     remove_folder(&sandbox);
     until("it notices", || worker.stderr().contains("stopping"));
     sandbox.write("go", "");
     assert_eq!(worker.ended(), Some(5));
-    until("all is said", || worker.stderr().contains("the folder"));
+    until("all is reported", || worker.stderr().contains("the folder"));
     assert_eq!(sandbox.state("1"), "succeeded");
     assert_eq!(sandbox.run(&["worker", "--drain"]).code(), 0);
 }
@@ -99,7 +99,7 @@ pub fn an_idle_worker_whose_database_was_deleted_ends() {
     until("it is idle", || sandbox.state("1") == "succeeded");
     remove_all(&sandbox);
     assert_eq!(worker.ended(), Some(5));
-    until("all is said", || {
+    until("all is reported", || {
         worker.stderr().contains("the file was deleted")
     });
     assert!(
@@ -108,8 +108,8 @@ pub fn an_idle_worker_whose_database_was_deleted_ends() {
     );
 }
 
-/// `restore` waits for everybody, so nobody takes it for a theft.
-pub fn a_restore_is_no_theft() {
+/// `restore` needs the file for itself, so no worker sees it as a replaced file.
+pub fn a_restore_is_not_taken_for_a_replaced_file() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     sandbox.ok(&["backup", "copy.db"]);

@@ -1,5 +1,4 @@
-//! Whoever a worker tells something may take their time: hooks, and whoever reads its messages. None
-//! of them holds up the worker.
+//! Slow hooks and slow readers of messages do not delay a worker.
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -40,10 +39,10 @@ fn ended_within(child: &mut Child, limit: Duration) -> Option<i32> {
     status.unwrap().code()
 }
 
-/// Bug: a worker waited for its hooks once some thousand were behind. Cost: no task was started and no
-/// request to stop was heeded any more. Fix: the worker never waits for a hook, and ends those that
-/// run when it is told to end at once.
-pub fn hooks_that_do_not_end_hold_up_neither_tasks_nor_signals() {
+/// Bug: a worker waited for its hooks once a thousand of them waited. Cost: it started no task and
+/// ignored requests to stop. Fix: the worker never waits for a hook, and ends running hooks at the
+/// second signal.
+pub fn hooks_that_do_not_end_delay_neither_tasks_nor_signals() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"true\n".repeat(1_200));
     let hook = "echo $$ >>hooks; exec sleep 600";
@@ -59,7 +58,7 @@ pub fn hooks_that_do_not_end_hold_up_neither_tasks_nor_signals() {
     let mut worker = sandbox.start(&arguments);
     until("all tasks are done", || succeeded(&sandbox) == 1_200);
     until("hooks run", || sandbox.read("hooks").lines().count() == 4);
-    until("it says that they lag", || {
+    until("the lag is reported", || {
         worker.stderr().contains("lags behind")
     });
     let hooks: Vec<u32> = sandbox
@@ -68,7 +67,9 @@ pub fn hooks_that_do_not_end_hold_up_neither_tasks_nor_signals() {
         .map(|line| line.parse().unwrap())
         .collect();
     worker.signal(Signal::TERM);
-    until("it heard", || worker.stderr().contains("a second signal"));
+    until("it reacts to the signal", || {
+        worker.stderr().contains("a second signal")
+    });
     worker.signal(Signal::TERM);
     assert_eq!(ended_within(&mut worker.child, SOON), Some(0));
     until("its hooks are ended", || {
@@ -76,7 +77,7 @@ pub fn hooks_that_do_not_end_hold_up_neither_tasks_nor_signals() {
     });
 }
 
-pub fn a_hook_that_takes_too_long_is_ended_and_the_others_have_their_turn() {
+pub fn a_hook_that_takes_too_long_is_ended_and_the_others_run() {
     let sandbox = Sandbox::new();
     sandbox.enqueue("true # slow\ntrue\ntrue\ntrue\ntrue\ntrue\n");
     let hook = "test $QUEUE_TASK_ID != 1 || exec sleep 600; echo $QUEUE_TASK_ID >>done";
@@ -99,9 +100,10 @@ pub fn a_hook_that_takes_too_long_is_ended_and_the_others_have_their_turn() {
     );
 }
 
-/// Bug: a worker printed on its own thread. Cost: a full pipe that nobody read stopped it, its tasks
-/// and its signals. Fix: it prints on a thread of its own, and leaves out what finds no room.
-pub fn messages_that_nobody_reads_hold_up_neither_tasks_nor_signals() {
+/// Bug: a worker printed on its own thread. Cost: a full pipe that nobody read stopped it, its
+/// tasks and its signals. Fix: a separate thread prints, and lines that do not fit into its queue
+/// are dropped and counted.
+pub fn messages_that_nobody_reads_delay_neither_tasks_nor_signals() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"true\n".repeat(300));
     let mut worker = sandbox
@@ -111,7 +113,7 @@ pub fn messages_that_nobody_reads_hold_up_neither_tasks_nor_signals() {
         .spawn()
         .unwrap();
     let unread = worker.stderr.take().unwrap();
-    // Some dozens of lines fill it.
+    // A few dozen lines fill it.
     rustix::pipe::fcntl_setpipe_size(&unread, 4096).unwrap();
     until("all tasks are done", || succeeded(&sandbox) == 300);
     sandbox.ok(&["add-task", "endless", "touch began; exec sleep 600"]);
@@ -125,9 +127,9 @@ pub fn messages_that_nobody_reads_hold_up_neither_tasks_nor_signals() {
     drop(unread);
 }
 
-/// Bug: Ctrl-Z stopped a worker. Cost: its leases ran out, and on going on it found its work taken
-/// away. Fix: it is answered with a sentence.
-pub fn a_request_to_suspend_is_answered_with_a_sentence() {
+/// Bug: Ctrl-Z stopped a worker. Cost: its leases ran out, and other workers took its tasks. Fix:
+/// the worker answers with a sentence and goes on.
+pub fn a_worker_answers_ctrl_z_with_a_sentence() {
     let sandbox = Sandbox::new();
     sandbox.ok(&[
         "add-task",

@@ -1,4 +1,4 @@
-//! What a worker does while its file is held by another program.
+//! A worker while another program holds its file in a transaction.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Holder {
     }
 }
 
-/// How long a task ran, in milliseconds, as the worker told it.
+/// Duration of a task's execution in milliseconds, as printed by the worker.
 fn told_ms(log: &str, task: u32) -> Option<f64> {
     let line = log
         .lines()
@@ -50,9 +50,10 @@ fn attempts(task: &Value) -> (&str, u64) {
     )
 }
 
-/// Bug: while a foreign program held the file for four seconds, the worker did not look at its
-/// commands and judged them by when the file was free. Loss: a task of one second that had exited
-/// with 0 failed by its timeout of two, or ran twice. Fix: ends are taken when they happen.
+/// Bug: while another program held the file for four seconds, the worker did not check its commands
+/// and took the time at which the file was free for their end. Cost: a task that had exited with 0
+/// after one second failed by its timeout of two, or ran twice. Fix: the worker sees ends when they
+/// happen.
 pub fn a_command_that_ends_in_time_while_the_file_is_held_has_succeeded() {
     for attempts_left in ["1", "3"] {
         let sandbox = Sandbox::new();
@@ -109,22 +110,22 @@ pub fn a_timeout_is_enforced_while_the_file_is_held() {
     );
 }
 
-/// Bug: a worker that was stopped, or slept with the machine, looked at its deadlines before it looked
-/// at what had ended. Fix: of an end and a deadline that are seen together the end counts.
-pub fn a_command_that_ended_while_its_worker_was_stopped_is_not_judged_by_that() {
+/// Bug: a worker that was stopped, or slept with the machine, checked deadlines before ends. Fix:
+/// if an end and a deadline are seen together, the end counts.
+pub fn a_command_that_ended_while_its_worker_was_stopped_has_not_timed_out() {
     let sandbox = Sandbox::new();
     let worker = working(&sandbox, "touch began; sleep 0.5; touch ended");
     until("it runs", || sandbox.path("began").exists());
     worker.signal(Signal::STOP);
-    goes_on_later(&sandbox, worker);
+    continue_later(&sandbox, worker);
 }
 
-/// Bug: as above, where the worker was stopped between a start and the news of it: the machine heard of
-/// the start and of its deadline in one step.
-pub fn a_command_that_ended_while_its_worker_was_stopped_in_its_start_is_not_judged_by_that() {
+/// Bug: as above, with a worker that was stopped while it started the command: the state machine
+/// saw the start and the deadline in one step.
+pub fn a_command_that_ended_while_its_worker_was_stopped_during_its_start_has_not_timed_out() {
     let sandbox = Sandbox::new();
     let worker = working(&sandbox, "kill -STOP $PPID; sleep 0.1; touch ended");
-    goes_on_later(&sandbox, worker);
+    continue_later(&sandbox, worker);
 }
 
 /// A worker with one task of at most two seconds.
@@ -134,8 +135,8 @@ fn working(sandbox: &Sandbox, line: &str) -> Running {
     sandbox.start(&["worker", "--slots", "1", "--drain"])
 }
 
-/// Lets a stopped worker go on once its task has ended and the task's timeout is over.
-fn goes_on_later(sandbox: &Sandbox, mut worker: Running) {
+/// Continues a stopped worker once its task has ended and the task's timeout is over.
+fn continue_later(sandbox: &Sandbox, mut worker: Running) {
     until("it has ended", || sandbox.path("ended").exists());
     let over = present() + Duration::from_secs(3);
     until("its timeout is over", || present() >= over);
@@ -144,9 +145,9 @@ fn goes_on_later(sandbox: &Sandbox, mut worker: Running) {
     assert_eq!(sandbox.state("1"), "succeeded");
 }
 
-/// Bug: a worker that waited for its file heeded signals only once it had the file. Fix: they are
-/// heeded meanwhile, and a worker that was told twice leaves without what it cannot record.
-pub fn two_requests_end_a_worker_whose_file_is_held_and_it_says_what_it_could_not_record() {
+/// Bug: a worker that waited for its file reacted to signals only once it had the file. Fix: it
+/// reacts meanwhile, and after a second signal it ends without recording.
+pub fn two_signals_end_a_worker_whose_file_is_held_and_it_lists_unrecorded_tasks() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let sandbox = Sandbox::new();
         sandbox.ok(&["add-task", "done", "touch done"]);
@@ -165,7 +166,9 @@ pub fn two_requests_end_a_worker_whose_file_is_held_and_it_says_what_it_could_no
         let holder = Holder::of(&sandbox);
         sandbox.write("go", "");
         worker.signal(signal);
-        until("it heard", || worker.stderr().contains("a second signal"));
+        until("it reacts to the signal", || {
+            worker.stderr().contains("a second signal")
+        });
         let second = present();
         worker.signal(signal);
         assert_eq!(worker.ended(), Some(5), "{}", worker.stderr());

@@ -1,11 +1,11 @@
-//! Text of others is shown, never obeyed.
+//! Text from tasks is printed safely; help and reports of the verbs.
 
 use super::program::{Done, Sandbox, name, variable};
 use crate::skipped;
 
 const EVIL: &str = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}b\r\nc";
 
-pub fn what_a_terminal_would_obey_never_reaches_it_through_a_table_or_a_message() {
+pub fn control_characters_never_reach_the_terminal_through_a_table_or_a_message() {
     let sandbox = Sandbox::new();
     sandbox.ok(&[
         "add-task",
@@ -61,7 +61,7 @@ pub fn json_gives_back_exactly_what_was_enqueued() {
     assert_eq!(task["priority"], -7);
 }
 
-pub fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
+pub fn output_is_escaped_on_a_terminal_except_with_raw() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "evil", "printf '\\033[31mred\\tx\\n'"]);
     sandbox.ok(&["worker", "--drain"]);
@@ -92,7 +92,7 @@ pub fn on_a_terminal_output_is_neutralised_unless_raw_is_asked_for() {
     assert!(raw.contains("\u{1b}[31mred"), "{raw:?}");
 }
 
-pub fn the_options_of_every_verb_may_stand_before_or_after_it() {
+pub fn common_options_may_come_before_or_after_the_verb() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["--db", "other.db", "add-task", "a", "true"]);
     assert_eq!(
@@ -107,7 +107,7 @@ pub fn the_options_of_every_verb_may_stand_before_or_after_it() {
     assert!(!sandbox.path("queue.db").exists());
 }
 
-pub fn the_durability_asked_for_is_that_of_the_connection() {
+pub fn the_connection_has_the_durability_asked_for() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     let synchronous = |words: &[&str]| {
@@ -127,9 +127,9 @@ pub fn the_durability_asked_for_is_that_of_the_connection() {
     assert_eq!(synchronous(&["doctor"]), own);
 }
 
-pub fn doctor_shows_what_a_writer_has_and_changes_nothing() {
+pub fn doctor_shows_the_settings_of_a_writer_and_changes_nothing() {
     let sandbox = Sandbox::new();
-    // Longer than a one-shot program that writes would leave it.
+    // Longer than a program that writes once leaves it.
     sandbox.write("lines", "true\n".repeat(10_000));
     let mut command = sandbox.command(&["add-task", "--stdin"]);
     let lines = std::fs::File::open(sandbox.path("lines")).unwrap();
@@ -157,7 +157,7 @@ pub fn doctor_shows_what_a_writer_has_and_changes_nothing() {
     assert!(!sandbox.path("queue.db.d").exists());
 }
 
-pub fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
+pub fn the_default_database_is_under_xdg_data_home() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(&["add-task", "a", "true"]);
     command.env_remove(variable("DB"));
@@ -166,7 +166,7 @@ pub fn without_option_and_variable_the_database_lies_under_xdg_data_home() {
     assert!(sandbox.path(&format!("data/{0}/{0}.db", name())).exists());
 }
 
-pub fn before_the_first_task_status_shows_nothing_to_do_and_creates_nothing() {
+pub fn status_before_the_first_task_shows_empty_queues_and_creates_nothing() {
     let sandbox = Sandbox::new();
     for words in [&["status"][..], &[], &["stats", "-o", "json"]] {
         let mut command = sandbox.command(words);
@@ -177,11 +177,11 @@ pub fn before_the_first_task_status_shows_nothing_to_do_and_creates_nothing() {
         assert!(done.stdout().contains("queued"), "{}", done.stdout());
     }
     assert!(!sandbox.path("data").exists(), "reading creates nothing");
-    // A file that somebody named may be mistyped.
+    // The name of a missing file may be mistyped.
     assert_eq!(sandbox.run(&["status", "--db", "mistyped.db"]).code(), 3);
 }
 
-pub fn help_is_in_plain_words_and_about_this_program() {
+pub fn help_has_no_markup_and_names_this_program() {
     let sandbox = Sandbox::new();
     let help = sandbox.ok(&["--help"]);
     let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -200,7 +200,7 @@ pub fn help_is_in_plain_words_and_about_this_program() {
     assert!(count > 18, "only {count} verbs were found");
 }
 
-pub fn help_shows_every_argument_and_what_json_is_printed() {
+pub fn help_shows_every_argument_and_the_form_of_json() {
     let sandbox = Sandbox::new();
     for verb in ["add-task", "enqueue"] {
         let help = sandbox.ok(&[verb, "--help"]);
@@ -212,7 +212,7 @@ pub fn help_shows_every_argument_and_what_json_is_printed() {
     assert!(help.contains("one a line where show, why"), "{help}");
 }
 
-pub fn doctor_tells_of_a_clock_that_was_set_back_and_finds_no_problem_in_it() {
+pub fn doctor_reports_a_clock_set_back_without_a_problem() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "later", "true"]);
     let clock = || {
@@ -233,7 +233,7 @@ pub fn doctor_tells_of_a_clock_that_was_set_back_and_finds_no_problem_in_it() {
     assert!(clock().starts_with("set back by 1h59m"), "{}", clock());
 }
 
-pub fn a_hundred_thousand_lines_are_enqueued_in_one_go() {
+pub fn a_hundred_thousand_lines_are_enqueued_in_one_transaction() {
     let sandbox = Sandbox::new();
     sandbox.enqueue(&"true\n".repeat(100_000));
     let status = sandbox.json(&["status"]);

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use super::program::{Process, Sandbox, until};
 
-pub fn wait_ends_when_the_tasks_have_and_says_whether_all_succeeded() {
+pub fn wait_ends_with_the_tasks_and_its_exit_code_tells_whether_all_succeeded() {
     let sandbox = Sandbox::new();
     sandbox.ok(&[
         "add-task",
@@ -20,14 +20,16 @@ pub fn wait_ends_when_the_tasks_have_and_says_whether_all_succeeded() {
     sandbox.write("go", "");
     assert_eq!(good.ended(), Some(0));
     assert_eq!(both.ended(), Some(1));
-    until("both ends are told", || both.stdout().lines().count() == 2);
+    until("both ends are printed", || {
+        both.stdout().lines().count() == 2
+    });
     assert!(
         both.stdout()
             .contains("Task 2 (broken) failed: exit code 3")
     );
 }
 
-pub fn wait_with_a_timeout_says_what_has_not_ended_with_a_code_of_its_own() {
+pub fn wait_with_a_timeout_names_unfinished_tasks_and_has_its_own_exit_code() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "never", "true", "--delay", "1h"]);
     sandbox.ok(&["add-task", "fine", "true"]);
@@ -41,7 +43,7 @@ pub fn wait_with_a_timeout_says_what_has_not_ended_with_a_code_of_its_own() {
     until("the last has failed", || sandbox.state("3") == "failed");
     worker.signal(Signal::TERM);
     assert_eq!(worker.ended(), Some(0));
-    // What has ended is told, whatever stands before it.
+    // Ended tasks are printed even after an unfinished one.
     let done = sandbox.run(&["wait", "1-3", "--timeout", "0"]);
     assert_eq!((done.code(), done.stdout().lines().count()), (4, 2));
     assert!(done.stderr().contains("1 task (1) had not ended"));
@@ -69,7 +71,7 @@ pub fn a_closed_terminal_stops_a_worker_as_a_request_does() {
     sandbox.write("go", "");
     assert_eq!(worker.ended(), Some(0));
     assert_eq!(sandbox.state("1"), "succeeded");
-    // One that was started to outlive its terminal does.
+    // A worker that was started with SIGHUP ignored outlives its terminal.
     sandbox.ok(&["add-task", "second", "touch again"]);
     let mut worker = sandbox.start_after("trap '' HUP", &["worker"]);
     until("it works", || sandbox.path("again").exists());
@@ -80,7 +82,7 @@ pub fn a_closed_terminal_stops_a_worker_as_a_request_does() {
     assert_eq!(worker.ended(), Some(0));
 }
 
-pub fn what_only_reads_makes_no_folder() {
+pub fn reading_verbs_create_no_folder() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "a", "true"]);
     let folder = sandbox.path("queue.db.d");
@@ -101,7 +103,7 @@ pub fn what_only_reads_makes_no_folder() {
     assert_eq!(wait.ended(), Some(1));
 }
 
-pub fn wait_hears_of_a_task_that_is_called_off() {
+pub fn wait_ends_when_a_task_is_cancelled() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "never", "true", "--delay", "1h"]);
     let mut wait = sandbox.start(&["wait", "last"]);
@@ -132,7 +134,9 @@ pub fn a_stopped_worker_lets_its_task_finish_and_takes_no_other() {
     let mut worker = sandbox.start(&["worker", "--slots", "1", "--grace", "100s"]);
     until("the task runs", || sandbox.path("begun").exists());
     worker.signal(Signal::TERM);
-    until("it says so", || worker.stderr().contains("stopping"));
+    until("it reports the stop", || {
+        worker.stderr().contains("stopping")
+    });
     sandbox.write("go", "");
     assert_eq!(worker.ended(), Some(0));
     assert!(sandbox.path("done").exists());
@@ -142,7 +146,7 @@ pub fn a_stopped_worker_lets_its_task_finish_and_takes_no_other() {
     );
 }
 
-pub fn a_worker_in_the_background_is_there_when_its_pid_is_printed() {
+pub fn a_background_worker_is_registered_before_its_pid_is_printed() {
     let sandbox = Sandbox::new();
     let pid: u32 = sandbox
         .ok(&["worker", "--background", "--slots", "2"])
@@ -188,7 +192,7 @@ pub fn a_background_worker_that_cannot_start_says_why() {
     );
 }
 
-pub fn what_a_task_is_called_cannot_change_what_a_hook_runs() {
+pub fn the_name_of_a_task_cannot_change_the_command_of_a_hook() {
     let sandbox = Sandbox::new();
     let name = "$(touch oops); `touch oops`; \" touch oops '";
     sandbox.ok(&["add-task", name, "exit 4", "--max-attempts", "1"]);
@@ -209,7 +213,7 @@ pub fn what_a_task_is_called_cannot_change_what_a_hook_runs() {
     assert!(!sandbox.path("oops").exists());
 }
 
-pub fn a_drained_worker_waits_for_retries_and_tells_of_failures() {
+pub fn a_draining_worker_waits_for_retries() {
     let sandbox = Sandbox::new();
     let command = "echo x >> tries; test $(wc -l < tries) -ge 2";
     sandbox.ok(&["add-task", "second time", command, "--backoff", "50ms"]);
@@ -217,7 +221,7 @@ pub fn a_drained_worker_waits_for_retries_and_tells_of_failures() {
     assert_eq!(sandbox.json(&["show", "1"])["attempt"], 2);
 }
 
-pub fn a_hook_hears_of_a_task_that_fails_because_its_worker_died() {
+pub fn a_hook_runs_for_a_task_that_failed_because_its_worker_died() {
     let sandbox = Sandbox::new();
     sandbox.ok(&[
         "add-task",
