@@ -79,26 +79,23 @@ impl Cascade {
 
     /// Applies the end of a task to its dependents, and to those of every dependent skipped by it.
     pub(crate) fn end(&mut self, slice: &mut impl Slice, task: TaskId, state: State) -> Result<()> {
-        if let Some(dependent_state) = self.dependents.get_mut(&task) {
-            *dependent_state = DependentState::Ended;
+        if let Some(current) = self.dependents.get_mut(&task) {
+            *current = DependentState::Ended;
         }
         let mut work = vec![(task, state)];
         while let Some((task, state)) = work.pop() {
             for dependent in self.waiting.remove(&task).unwrap_or_default() {
-                let dependent_state = self.dependents.entry(dependent.task);
-                let dependent_state =
-                    dependent_state.or_insert(DependentState::Waits(dependent.pending));
-                let DependentState::Waits(pending) = *dependent_state else {
+                let current = self.dependents.entry(dependent.task);
+                let current = current.or_insert(DependentState::Waits(dependent.pending));
+                let DependentState::Waits(pending) = *current else {
                     continue;
                 };
                 match dependent.condition.standing(state) {
                     Standing::Open => {}
-                    Standing::Met if pending > 1 => {
-                        *dependent_state = DependentState::Waits(pending - 1)
-                    }
-                    Standing::Met => *dependent_state = DependentState::Released,
+                    Standing::Met if pending > 1 => *current = DependentState::Waits(pending - 1),
+                    Standing::Met => *current = DependentState::Released,
                     Standing::Impossible => {
-                        *dependent_state = DependentState::Ended;
+                        *current = DependentState::Ended;
                         slice.skip(dependent.task, task)?;
                         work.push((dependent.task, State::Skipped));
                     }
@@ -116,8 +113,8 @@ impl Cascade {
     /// Writes the counters, and releases the tasks that no longer wait. Returns the skipped tasks.
     pub(crate) fn finish<S: Slice>(self, writing: &mut Writing<S>) -> Result<Vec<TaskId>> {
         let (mut released, mut skipped) = (Vec::new(), Vec::new());
-        for (task, dependent_state) in self.dependents {
-            match dependent_state {
+        for (task, current) in self.dependents {
+            match current {
                 DependentState::Waits(pending) => writing.slice.set_pending(task, pending)?,
                 DependentState::Released => released.push(task),
                 DependentState::Ended => skipped.push(task),
