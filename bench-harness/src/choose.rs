@@ -1,4 +1,4 @@
-//! `choose`: which engine, and why.
+//! `choose`: recommends an engine, with the reason.
 
 use std::path::{Path, PathBuf};
 
@@ -10,24 +10,24 @@ use crate::report::document::Kind;
 use crate::report::{Document, table, wrap};
 use crate::{Result, Verdict, print};
 
-/// What is needed.
+/// Required features.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ChooseArgs {
-    /// What the queue must do
+    /// Features that the queue must have
     #[arg(long, value_delimiter = ',', value_name = "NEED,…", value_parser = PossibleValuesParser::new(
         FEATURES.iter().map(|feature| PossibleValue::new(feature.need).help(feature.what))
     ))]
     needs: Vec<String>,
-    /// What `compare -o json` printed, for what the choice costs on that machine
+    /// Output of `compare -o json`, to state the cost of the choice on that machine
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 }
 
-/// Chooses and says why.
+/// Prints the choice and the reason.
 pub(crate) fn run(args: &ChooseArgs) -> Result<Verdict> {
     let cost = args.from.as_deref().map(cost).transpose()?;
     let mut text = if args.needs.is_empty() {
-        what_decides()
+        overview()
     } else {
         choice(&args.needs)
     };
@@ -57,7 +57,7 @@ fn choice(needs: &[String]) -> String {
     text
 }
 
-fn what_decides() -> String {
+fn overview() -> String {
     let decides = "Any of these needs is for workflow-queue; without them fast-queue has the \
                    smaller file format and the fewest moving parts, and its file can be promoted \
                    later (`workflow-queue promote FILE`).";
@@ -77,15 +77,15 @@ fn needs(features: impl Iterator<Item = &'static Feature>) -> String {
     table(&rows, 2)
 }
 
-/// What workflow-queue costs beside fast-queue, as measured.
+/// Measured cost of workflow-queue relative to fast-queue.
 fn cost(path: &Path) -> Result<String> {
     let document = Document::read(path)?;
     let shown = path.display();
     if document.kind != Kind::Compare {
-        return Err(format!("{shown} is no report of `compare`").into());
+        return Err(format!("{shown} is not a report of `compare`").into());
     }
     let ratio = measured_ratio(&document)
-        .ok_or_else(|| format!("{shown} has no 100 operations of both engines"))?;
+        .ok_or_else(|| format!("{shown} lacks the 100 operations of both engines"))?;
     let when = &document.environment.date;
     Ok(format!(
         "Measured ({}): the 100 operations take workflow-queue {ratio:.2} times as long as \
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn one_need_of_workflow_queue_alone_decides() {
+    fn a_need_that_only_workflow_queue_meets_decides() {
         let text = of(&["priorities", "deps"]);
         assert!(text.starts_with("workflow-queue\n"), "{text}");
         assert!(
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_both_do_is_for_fast_queue() {
+    fn fast_queue_is_chosen_if_both_meet_every_need() {
         assert!(of(&["priorities", "logs"]).starts_with("fast-queue\n"));
     }
 }

@@ -1,14 +1,15 @@
-//! What the engines do, the one table of it that `compare` counts and `choose` decides by.
+//! Features of the engines: the table that `compare` counts and `choose` decides by.
 
-/// Something that a person may need of a queue.
+/// A feature that a user may need.
 #[derive(Debug)]
 pub(crate) struct Feature {
-    /// One word, as `choose --needs` takes it.
+    /// Its name, a single word for `choose --needs`.
     pub(crate) need: &'static str,
-    /// The same in a clause.
+    /// Description, as a clause.
     pub(crate) what: &'static str,
     pub(crate) of: Of,
-    /// The verb of the programs that has it, and the option; the verb alone if that is empty.
+    /// The verb and the option of the programs that provide it; the option is empty if the verb alone
+    /// does.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "the table is held against the programs")
@@ -16,7 +17,7 @@ pub(crate) struct Feature {
     shown_by: (&'static str, &'static str),
 }
 
-/// Which engine does it.
+/// Engines that provide a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     Both,
@@ -47,11 +48,11 @@ const fn workflow(
     }
 }
 
-/// All of them.
+/// All features.
 pub(crate) const FEATURES: [Feature; 23] = [
     both(
         "priorities",
-        "tasks that go first",
+        "tasks that run before others",
         ("enqueue", "--priority"),
     ),
     both("delays", "tasks that start later", ("enqueue", "--delay")),
@@ -67,28 +68,28 @@ pub(crate) const FEATURES: [Feature; 23] = [
     ),
     both(
         "exit-codes",
-        "codes never or always retried",
+        "exit codes that are never or always retried",
         ("enqueue", "--fatal-codes"),
     ),
     both(
         "timeouts",
-        "a longest time for an attempt",
+        "a time limit for an attempt",
         ("enqueue", "--timeout"),
     ),
     both(
         "queues",
-        "streams of tasks apart from each other",
+        "separate streams of tasks",
         ("enqueue", "--queue"),
     ),
     both(
         "pause",
-        "queues that can be stopped for a while",
+        "queues that can be paused",
         ("pause", ""),
     ),
     both("slots", "several tasks at once", ("worker", "--slots")),
     both(
         "drain",
-        "a worker that ends with the work",
+        "a worker that ends once no task is left",
         ("worker", "--drain"),
     ),
     both("services", "a worker under systemd", ("systemd", "")),
@@ -106,22 +107,22 @@ pub(crate) const FEATURES: [Feature; 23] = [
     ),
     workflow(
         "leases",
-        "tasks of a stopped worker come back",
+        "tasks of a stopped worker run elsewhere",
         ("worker", "--lease"),
     ),
     workflow(
         "limits",
-        "at most so many at once, or so often",
+        "limits on concurrency and rate",
         ("enqueue", "--limit-key"),
     ),
     workflow(
         "deadlines",
-        "a time to have started or ended by",
+        "a time by which a task must start or end",
         ("enqueue", "--finish-within"),
     ),
     workflow(
         "key-scopes",
-        "keys that last as long as wanted",
+        "keys that expire at a chosen time",
         ("enqueue", "--key-scope"),
     ),
     workflow(
@@ -146,7 +147,7 @@ pub(crate) const FEATURES: [Feature; 23] = [
     ),
 ];
 
-/// Those that only workflow-queue has.
+/// Features that only workflow-queue has.
 pub(crate) fn of_workflow_only() -> impl Iterator<Item = &'static Feature> {
     FEATURES.iter().filter(|feature| feature.of == Of::Workflow)
 }
@@ -168,7 +169,7 @@ mod tests {
         assert!(words.iter().all(is_word), "{words:?}");
     }
 
-    /// A program that cargo has put beside the test.
+    /// Path of a program that cargo has built beside the test.
     fn program(name: &str) -> PathBuf {
         let test = std::env::current_exe().unwrap();
         let folder = test.ancestors().nth(2).unwrap();

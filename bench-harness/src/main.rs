@@ -1,4 +1,4 @@
-//! Puts the engines and bare `SQLite` through the same operations, in turns, and prints ratios.
+//! Measures the engines and bare `SQLite` with the same operations in turns, and prints ratios.
 
 mod choose;
 mod compare;
@@ -20,24 +20,24 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// A result of the harness. Whatever keeps it from measuring is a sentence.
+/// Result of the harness. An error is a sentence that says why it cannot measure.
 pub(crate) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// What a finished run says.
+/// Outcome of a completed run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Everything asked for was measured, and what was to be checked holds.
+    /// All measurements succeeded, and all checks held.
     Passed,
-    /// These figures missed their bars.
+    /// Figures that missed their bars.
     Missed(Vec<String>),
-    /// What an engine did was wrong, told in these sentences.
+    /// Wrong behaviour of an engine, as sentences.
     Broken(Vec<String>),
 }
 
 /// Measures both engines against bare `SQLite` and each other on this machine.
 ///
 /// Exit codes: 0 measured (and, with --check, every bar met) · 1 a bar was missed, or an engine
-/// did something wrong · 2 usage · 70 something could not be measured.
+/// misbehaved · 2 usage · 70 a measurement could not run.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -47,20 +47,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// The engines side by side: 100 enqueues, 50 claims, 25 settles, and what else to choose by
+    /// Compare the engines side by side: 100 enqueues, 50 claims, 25 settles, and other criteria
     Compare(compare::CompareArgs),
-    /// Which engine to take, and why
+    /// Recommend an engine, with the reason
     Choose(choose::ChooseArgs),
-    /// Everything the design promises of the engines, each figure beside its probe and its bar
+    /// Measure every figure that the design promises, beside its probe and its bar
     Suite(suite::SuiteArgs),
-    /// Recorded workflows (`WfFormat`) through workflow-queue: what it adds, and whether every task
-    /// ran once and in order
+    /// Replay recorded workflows (`WfFormat`) through workflow-queue: measure its overhead, and check
+    /// that every task ran once and in order
     Replay(replay::ReplayArgs),
-    /// Other queues and ways to run commands beside the engines
+    /// Measure other queues and command runners beside the engines
     Peers(peers::PeersArgs),
-    /// Shows what verbs measured
+    /// Show the results of other verbs
     Report(report::ReportArgs),
-    /// What a measurement runs in a process of its own
+    /// Run the part of a measurement that has a process of its own
     #[command(subcommand, hide = true)]
     Child(Child),
 }
@@ -109,7 +109,7 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Writes to stdout; a reader that has gone is not an error.
+/// Writes to stdout; a closed pipe is not an error.
 pub(crate) fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -117,7 +117,7 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Replaces the file at `path`, or makes it, so that nobody sees half of it.
+/// Replaces the file at `path`, or creates it, atomically.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -138,10 +138,10 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     replace().map_err(|error| format!("{shown} cannot be written: {error}").into())
 }
 
-/// A folder of the run's own, gone with it.
+/// Makes a temporary folder for the run.
 ///
 /// # Errors
-/// When none can be made in `parent`.
+/// When it cannot be made in `parent`.
 pub(crate) fn folder(parent: Option<&Path>) -> Result<tempfile::TempDir> {
     let builder = {
         let mut builder = tempfile::Builder::new();

@@ -1,5 +1,5 @@
-//! The only clock of the harness, and what is made of its readings: spreads, ratios, rounds in
-//! which every subject takes its turn.
+//! The only clock of the harness, and the statistics of its readings: spreads, ratios, and rounds in
+//! which the subjects take turns.
 
 use std::time::{Duration, Instant};
 
@@ -32,19 +32,19 @@ impl Stopwatch {
     }
 }
 
-/// Lets time pass in which something else is measured.
+/// Sleeps while another process is measured.
 #[expect(
     clippy::disallowed_methods,
-    reason = "idling is what is measured, or the pause between two looks at a condition"
+    reason = "idle time is measured, or a condition is polled"
 )]
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// Looks every millisecond until `condition` is met.
+/// Polls `condition` every millisecond until it is met.
 ///
 /// # Errors
-/// When it is not within a minute.
+/// When it is not met within a minute.
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let watch = Stopwatch::start();
     while !condition()? {
@@ -56,7 +56,7 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>
     Ok(())
 }
 
-/// Smallest, middle and largest of several samples, in the samples' unit.
+/// Smallest, median and largest of several samples, in the samples' unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) min: f64,
@@ -76,16 +76,16 @@ impl Spread {
         }
     }
 
-    /// The spread of `over[i] / under[i]`. Pairing the samples of one round keeps a machine that
-    /// grows faster or slower from one round to the next out of the ratio.
+    /// The spread of `over[i] / under[i]`. Pairing the samples of one round cancels changes of the
+    /// machine's speed between rounds.
     pub(crate) fn of_ratios(over: &[f64], under: &[f64]) -> Self {
         let ratios: Vec<f64> = over.iter().zip(under).map(|(a, b)| a / b).collect();
         Self::of(&ratios)
     }
 }
 
-/// The value below which `share` (0 to 1) of the ascending samples lie; even counts take the
-/// mean of the two in the middle for the median.
+/// The value below which `share` (0 to 1) of the ascending samples lie; the median of an even number of
+/// samples is the mean of the middle two.
 pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
     if sorted.is_empty() {
         return 0.0;
@@ -96,7 +96,7 @@ pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
     at(below) + (at(above) - at(below)) * (position - below)
 }
 
-/// A count as a number that can be divided.
+/// A count as a floating-point number.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts of operations stay far below 2^52"
@@ -114,7 +114,7 @@ fn index_of(position: f64) -> usize {
     position as usize
 }
 
-/// One thing to measure: runs once and returns its sample.
+/// A subject to measure: runs once and returns its sample.
 pub(crate) type Subject<'a, T = f64> = Box<dyn FnMut() -> Result<T> + 'a>;
 
 /// Runs the subjects A B A B … for `rounds` rounds and returns each one's samples, in order.

@@ -1,4 +1,4 @@
-//! Probes: what the machine itself takes, measured in the same run as the figure beside it.
+//! Probes: the time that the machine itself needs, measured in the same run as the figure beside it.
 
 use std::fs::File;
 use std::io::Write;
@@ -24,8 +24,8 @@ pub(crate) fn disk(folder: &Path, samples: usize) -> Result<Spread> {
     Ok(Spread::of(&micros))
 }
 
-/// Seconds to run `/bin/sh -c true` `total` times, `at_once` at a time, by `posix_spawn` and
-/// `wait`, with nothing kept of any of it.
+/// Seconds to run `/bin/sh -c true` `total` times, `at_once` at a time, by `posix_spawn` and `wait`,
+/// without storing any result.
 pub(crate) fn spawns(total: usize, at_once: usize) -> Result<f64> {
     let watch = Stopwatch::start();
     let (mut started, mut ended) = (0, 0);
@@ -39,7 +39,7 @@ pub(crate) fn spawns(total: usize, at_once: usize) -> Result<f64> {
                 .spawn()?;
             started += 1;
         }
-        // Whichever child ends first: the bare loop has no bookkeeping of its children.
+        // Waits for any child: the bare loop has no bookkeeping of its children.
         rustix::process::wait(rustix::process::WaitOptions::empty())?;
         ended += 1;
     }
@@ -58,12 +58,12 @@ pub(crate) fn process(command: &mut Command) -> Result<f64> {
     Err(format!("{command:?} ended with {}: {said}", output.status).into())
 }
 
-/// Megabytes of memory a process occupies now; `None` once it is gone.
+/// Resident memory of a process in megabytes; `None` once it is gone.
 pub(crate) fn resident_megabytes(pid: u32) -> Option<f64> {
     status_kilobytes(pid, "VmRSS:").map(|kilobytes| count(kilobytes) / 1024.0)
 }
 
-/// The most megabytes of memory this process ever occupied.
+/// Peak memory of this process in megabytes.
 pub(crate) fn own_peak_megabytes() -> f64 {
     status_kilobytes(std::process::id(), "VmHWM:")
         .map_or(0.0, |kilobytes| count(kilobytes) / 1024.0)
@@ -75,7 +75,7 @@ fn status_kilobytes(pid: u32, field: &str) -> Option<usize> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Seconds of processor time a process and its threads have used.
+/// Processor time of a process and its threads in seconds.
 pub(crate) fn processor_seconds(pid: u32) -> Option<f64> {
     let mut nanos = 0.0;
     for thread in std::fs::read_dir(format!("/proc/{pid}/task")).ok()? {

@@ -1,5 +1,5 @@
-//! What producers and workers do all the time, through the libraries of both engines at durability
-//! `fast`. A commit is part of each operation; what keeps the file as it is, is not.
+//! Frequent operations of producers and workers, through the libraries of both engines at durability
+//! `fast`. Each operation includes its commit, but not the upkeep of the file.
 
 mod steady;
 
@@ -14,11 +14,11 @@ use workflow_queue::{Condition, SqliteOptions, WorkflowQueue, WorkflowTask};
 
 use steady::{Steady, settlements, tasks};
 
-/// How many tasks an operation is about.
+/// Numbers of tasks in one operation.
 const COUNTS: [usize; 2] = [1, 100];
 /// Claims that a heartbeat extends.
 const HELD: usize = 100;
-/// The workflow: layers of one width, each task after two of the layer before.
+/// Layers and width of the workflow; each task depends on two of the layer before.
 const LAYERS: usize = 10;
 const WIDTH: usize = 10;
 
@@ -51,7 +51,7 @@ fn options() -> OpenOptions {
     OpenOptions::new(Durability::Fast).expect("random bytes")
 }
 
-/// What both engines do.
+/// Operations of both engines.
 fn of_both<Q: Queue>(group: &mut BenchmarkGroup<'_, WallTime>, open: fn(&Path) -> Q) {
     for count in COUNTS {
         batches(group, open, count);
@@ -72,7 +72,7 @@ fn of_both<Q: Queue>(group: &mut BenchmarkGroup<'_, WallTime>, open: fn(&Path) -
     });
 }
 
-/// The three operations on so many tasks at once.
+/// Enqueue, claim and settle of `count` tasks at once.
 fn batches<Q: Queue>(group: &mut BenchmarkGroup<'_, WallTime>, open: fn(&Path) -> Q, count: usize) {
     group.throughput(Throughput::Elements(count as u64));
     group.bench_function(BenchmarkId::new("enqueue", count), |bencher| {
@@ -96,7 +96,7 @@ fn batches<Q: Queue>(group: &mut BenchmarkGroup<'_, WallTime>, open: fn(&Path) -
     });
 }
 
-/// Extending every claim of a worker.
+/// A heartbeat for every claim of a worker.
 fn heartbeat(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.throughput(Throughput::Elements(HELD as u64));
     group.bench_function(BenchmarkId::new("heartbeat", HELD), |bencher| {
@@ -106,7 +106,7 @@ fn heartbeat(group: &mut BenchmarkGroup<'_, WallTime>) {
     });
 }
 
-/// A small workflow from its enqueue until every task has been settled, a layer at a time.
+/// A small workflow from its enqueue until every task is settled, one layer at a time.
 fn workflow(group: &mut BenchmarkGroup<'_, WallTime>) {
     let size = LAYERS * WIDTH;
     group.throughput(Throughput::Elements(size as u64));
@@ -127,7 +127,7 @@ fn workflow(group: &mut BenchmarkGroup<'_, WallTime>) {
     });
 }
 
-/// Its tasks, ahead of all that wait already.
+/// The workflow's tasks, with a priority above all waiting tasks.
 fn layers() -> Vec<WorkflowTask> {
     let tasks = tasks(LAYERS * WIDTH).into_iter().enumerate();
     let layered = tasks.map(|(place, task): (usize, NewTask)| {

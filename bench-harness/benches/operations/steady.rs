@@ -1,4 +1,4 @@
-//! A file that does not grow under the operations measured on it.
+//! A file whose size stays steady under the measured operations.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -8,12 +8,12 @@ use queue_core::claim::WorkerId;
 use queue_core::queue::PruneRequest;
 use queue_core::{Claim, ClaimRequest, ClaimedTask, NewTask, Outcome, Queue, Settlement, State};
 
-/// Tasks that wait in the file.
+/// Number of tasks that wait in the file.
 const WAITING: usize = 1_000;
-/// Tasks that operations may add or take before the file is made as it was.
+/// Number of tasks that operations may add or take before the file is restored.
 const DRIFT: usize = 500;
 
-/// An engine on a file of its own, in which 1,000 tasks wait, give or take 500, and few have ended.
+/// An engine on a file in which 1,000 tasks wait, give or take 500, and few have ended.
 pub(crate) struct Steady<Q> {
     pub(crate) queue: Q,
     worker: WorkerId,
@@ -35,8 +35,8 @@ impl<Q: Queue> Steady<Q> {
         steady
     }
 
-    /// Sees to it that an operation on so many tasks finds the file as every other did. Returns as
-    /// many tasks to enqueue.
+    /// Makes sure that an operation on `count` tasks finds the file in the usual state. Returns `count`
+    /// tasks to enqueue.
     pub(crate) fn make_room(&self, count: usize) -> Vec<NewTask> {
         self.drift.set(self.drift.get() + count);
         if self.drift.get() > DRIFT {
@@ -46,15 +46,15 @@ impl<Q: Queue> Steady<Q> {
         tasks(count)
     }
 
-    /// Claims as many tasks as that.
+    /// Claims `count` tasks.
     pub(crate) fn claim(&self, count: usize) -> Vec<ClaimedTask> {
         let request = ClaimRequest::commands(self.worker, count);
         let claimed = self.queue.claim(&request).expect("claimed").tasks;
-        assert_eq!(claimed.len(), count, "so many tasks wait");
+        assert_eq!(claimed.len(), count, "enough tasks wait");
         claimed
     }
 
-    /// Settles what is claimed, brings what waits to its number, and removes what has ended.
+    /// Settles the claims, restores the number of waiting tasks, and removes ended ones.
     fn restore(&self) {
         let left = self.queue.claims_of(self.worker).expect("claims");
         self.settle(left);
@@ -82,14 +82,14 @@ impl<Q: Queue> Steady<Q> {
     }
 }
 
-/// So many tasks to enqueue.
+/// Makes `count` tasks to enqueue.
 pub(crate) fn tasks(count: usize) -> Vec<NewTask> {
     (0..count)
         .map(|i| NewTask::shell(format!("task {i}"), format!("echo {i}")))
         .collect()
 }
 
-/// The settlements that end claimed tasks well.
+/// The settlements that end claimed tasks as succeeded.
 pub(crate) fn settlements(claimed: &[ClaimedTask]) -> Vec<Settlement> {
     claimed.iter().map(|task| succeeded(task.claim)).collect()
 }

@@ -1,12 +1,12 @@
-//! The parsers of workflow-queue's command line, which are in no library: the program's own files,
-//! compiled into this package.
+//! The parsers of workflow-queue's command line. No library holds them: the program's own source files
+//! are compiled into this package.
 
 pub(crate) use program::{
     after, before, concurrency, key_scope, rate, show_rate, task_lines as workflow_lines,
 };
 
 #[path = "../../../workflow-queue/src/cli"]
-#[expect(dead_code, reason = "of the verbs only the parsers are called")]
+#[expect(dead_code, reason = "only the parsers of these verbs are called")]
 mod program {
     mod enqueue;
     mod limit;
@@ -19,37 +19,37 @@ mod program {
     use queue_core::internals::fuzzing;
     use workflow_queue::{Rate, WorkflowTask};
 
-    /// The tasks of an `--after`.
+    /// Parses the tasks of an `--after`.
     pub(crate) fn after(text: &str) -> Result<Vec<Selector>, String> {
         After::parse(text).map(|after| after.tasks)
     }
 
-    /// The tasks of a `--before`; none for the word that stands for the spawner's dependents.
+    /// Parses the tasks of a `--before`; none for the word that means the spawner's dependents.
     pub(crate) fn before(text: &str) -> Result<Vec<Selector>, String> {
         Before::parse(text).map(|before| before.tasks.unwrap_or_default())
     }
 
-    /// The rate of a `--rate`.
+    /// Parses the rate of a `--rate`.
     pub(crate) fn rate(text: &str) -> Result<Option<Rate>, String> {
         limit::rate(text).map(|bound| bound.0)
     }
 
-    /// A rate as it is shown.
+    /// Formats a rate for display.
     pub(crate) fn show_rate(rate: Rate) -> String {
         limit::show_rate(rate)
     }
 
-    /// The bound of a `--concurrency`.
+    /// Parses the bound of a `--concurrency`.
     pub(crate) fn concurrency(text: &str) -> Result<Option<u32>, String> {
         limit::concurrency(text).map(|bound| bound.0)
     }
 
-    /// What a `--key-scope` refuses.
+    /// Checks a `--key-scope`.
     pub(crate) fn key_scope(text: &str) -> Result<(), String> {
         enqueue::key_scope(text).map(drop)
     }
 
-    /// The tasks of lines of `enqueue --stdin`.
+    /// Parses the lines of `enqueue --stdin` into tasks.
     pub(crate) fn task_lines(bytes: &[u8], now: Timestamp) -> Result<Vec<WorkflowTask>, String> {
         let lines = fuzzing::task_lines(bytes, enqueue::FIELDS, now)?;
         let mut read = Vec::with_capacity(lines.len());

@@ -1,8 +1,8 @@
-//! What must hold for any bytes at all, wherever the programs read what others wrote: arguments,
+//! Properties that hold for any bytes, for every parser and decoder of the programs: arguments,
 //! standard input, files beside the database, datagrams, stored rows, recorded workflows.
 //!
-//! Each target is an ordinary function that panics where something does not hold. `cargo test` calls
-//! them with a committed corpus and with short random inputs; the fuzzer in `targets/` looks for
+//! Each target is an ordinary function that panics if a property does not hold. `cargo test` calls the
+//! targets with a committed corpus and with short random inputs; the fuzzer in `targets/` looks for
 //! inputs that reach new code.
 
 mod cli;
@@ -13,13 +13,13 @@ mod shown;
 mod stored;
 mod words;
 
-/// What the harness's files call their result.
+/// Result type expected by the source files of bench-harness.
 pub(crate) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// A check of any input.
+/// Checks any input; panics if a property does not hold.
 pub type Check = fn(&[u8]);
 
-/// Every target by its name, which is that of its folder in `corpus/`.
+/// Every target, under the name of its folder in `corpus/`.
 pub const TARGETS: &[(&str, Check)] = &[
     ("duration", words::duration),
     ("moment", words::moment),
@@ -41,13 +41,13 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("trace", replay::trace),
 ];
 
-/// The check of that name.
+/// Finds the check with that name.
 pub fn target(name: &str) -> Option<Check> {
     let found = TARGETS.iter().find(|(own, _)| *own == name);
     found.map(|(_, check)| *check)
 }
 
-/// A sentence must be one, whatever it is about.
+/// Checks that a sentence is one.
 fn check_sentence(sentence: &str) {
     assert!(!sentence.trim().is_empty(), "an error says something");
     let shown = queue_core::cli::escape::line(sentence);

@@ -1,4 +1,4 @@
-//! Standard input: a task a line, a command or a JSON object.
+//! Standard input: one task per line, as a command or a JSON object.
 
 use queue_core::clock::Timestamp;
 use queue_core::internals::fuzzing;
@@ -10,14 +10,14 @@ use crate::{check_sentence, cli};
 
 const NOW: Timestamp = Timestamp(1_798_129_800_000);
 
-/// Whatever is read is a task that an engine takes; whatever is not names its line.
+/// A line is either parsed into a task that an engine accepts, or refused by its line number.
 pub(crate) fn tasks(bytes: &[u8]) {
     match fuzzing::task_lines(bytes, &[], NOW) {
         Ok(tasks) => {
             assert!(tasks.len() <= bytes.split(|byte| *byte == b'\n').count());
             for (task, fields) in tasks {
                 check_task(&task);
-                assert!(fields.is_empty(), "no field is passed over");
+                assert!(fields.is_empty(), "no field is ignored");
             }
         }
         Err(sentence) => {
@@ -33,7 +33,7 @@ pub(crate) fn tasks(bytes: &[u8]) {
     }
 }
 
-/// The same with what workflow-queue's tasks have beyond those of every program.
+/// Does the same for the fields that only workflow-queue's tasks have.
 pub(crate) fn workflow_tasks(bytes: &[u8]) {
     match cli::workflow_lines(bytes, NOW) {
         Ok(tasks) => {
@@ -43,7 +43,7 @@ pub(crate) fn workflow_tasks(bytes: &[u8]) {
                     match &dependency.on {
                         On::Task(id) => assert!(id.0 >= 1, "{id} is no id"),
                         On::Index(place) => assert!(*place < tasks.len()),
-                        On::Name(name) => panic!("{name} is the name of no line"),
+                        On::Name(name) => panic!("no line has the name {name}"),
                     }
                 }
             }

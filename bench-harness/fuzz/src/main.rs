@@ -1,5 +1,5 @@
-//! Builds the targets with libFuzzer and runs them, one after the other. A line of JSON for each
-//! says how many inputs were tried and whether one was found that breaks a promise.
+//! Builds the targets with libFuzzer and runs them one after another. Prints one line of JSON per
+//! target: the number of inputs, and the number of inputs that broke a promise.
 
 use std::error::Error;
 use std::fs;
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What makes the compiler tell libFuzzer which code an input reaches.
+/// Compiler flags that report to libFuzzer the code reached by an input.
 const INSTRUMENTATION: [&str; 5] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -22,29 +22,29 @@ const INSTRUMENTATION: [&str; 5] = [
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
-/// Built for this platform by name, so that build scripts are not instrumented.
+/// Explicit target platform, so that build scripts are not instrumented.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
-/// Fuzzes whatever reads what others wrote
+/// Fuzzes every parser and decoder of untrusted input
 ///
-/// Needs a C++ compiler for libFuzzer, and x86-64 Linux. Exit codes: 0 nothing found · 1 an input
-/// breaks a promise; its file is named on standard error · 2 usage · 70 it could not run.
+/// Needs a C++ compiler for libFuzzer, and x86-64 Linux. Exit codes: 0 no input broke a promise · 1 an
+/// input broke a promise; its file is named on standard error · 2 usage · 70 the fuzzer could not run.
 #[derive(Debug, Parser)]
 #[command(name = "queue-fuzz", version)]
 struct Arguments {
-    /// Inputs tried on each target
+    /// Number of inputs for each target
     #[arg(long, default_value_t = 1_000_000)]
     runs: u64,
 
-    /// Bytes of an input at most
+    /// Longest input in bytes
     #[arg(long, default_value_t = 1024)]
     longest: u32,
 
-    /// Keep in the corpus what reaches code that nothing there does
+    /// Add inputs that reach new code to the corpus
     #[arg(long)]
     keep: bool,
 
-    /// The targets; all of them unless named
+    /// Targets; all of them if none is named
     #[arg(value_parser = known)]
     targets: Vec<String>,
 }
@@ -53,11 +53,11 @@ fn known(name: &str) -> std::result::Result<String, String> {
     let names: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
     match target(name) {
         Some(_) => Ok(name.to_owned()),
-        None => Err(format!("it is none of {}", names.join(", "))),
+        None => Err(format!("not one of {}", names.join(", "))),
     }
 }
 
-/// What came of a target.
+/// Result of a target.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: String,
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every promise held.
+/// Returns true if every promise held.
 fn run(arguments: &Arguments) -> Result<bool> {
     let fuzzer = Fuzzer::build()?;
     let all = TARGETS.iter().map(|(name, _)| (*name).to_owned());
@@ -100,9 +100,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
 /// The built program and its folders.
 struct Fuzzer {
     program: PathBuf,
-    /// What is committed.
+    /// The committed corpus.
     corpus: PathBuf,
-    /// What was found, and what breaks a promise.
+    /// New inputs, and inputs that break a promise.
     found: PathBuf,
 }
 
@@ -118,7 +118,7 @@ impl Fuzzer {
             .env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}"))
             .status()?;
         if !status.success() {
-            return Err("the targets cannot be built; the compiler says above why".into());
+            return Err("the targets cannot be built; see the compiler's message above".into());
         }
         Ok(Self {
             program: built.join(PLATFORM).join("release/queue-fuzz-targets"),
@@ -156,7 +156,7 @@ impl Fuzzer {
         })
     }
 
-    /// Adds to the committed inputs those found that reach further code.
+    /// Adds new inputs that reach further code to the corpus.
     fn keep(&self, name: &str) -> Result<()> {
         let status = self
             .command(name)

@@ -1,4 +1,4 @@
-//! What other processes of the same user can write into `<db>.d`, and what a command can write.
+//! Files that other processes of the same user, or a command, can write into `<db>.d`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,14 +20,14 @@ use tempfile::TempDir;
 
 use crate::check_sentence;
 
-/// Pieces of one command's output at most: enough to have its log shortened on the way.
+/// Longest list of pieces in one command's output: enough to have its log shortened on the way.
 const MOST_PIECES: usize = 24;
 
 thread_local! {
     static BESIDE: Beside = Beside::new();
 }
 
-/// A folder `<db>.d` to write into, in memory where the system has such a folder.
+/// A writable folder `<db>.d`, in memory if the system has such a folder.
 struct Beside {
     _folder: TempDir,
     sidecar: Sidecar,
@@ -63,15 +63,15 @@ impl Beside {
     }
 }
 
-/// Whatever says who waits, a commit wakes those who can be woken, and ends; whatever datagram
-/// comes, it is a settle, another signal or nothing.
+/// For any content of the files that list idle and listening workers, a commit wakes those that can be
+/// woken, and ends. Any datagram is a settle, another signal, or ignored.
 pub(crate) fn side_files(bytes: &[u8]) {
     let Some((what, rest)) = bytes.split_first() else {
         return;
     };
     BESIDE.with(|beside| match what % 3 {
         0 => {
-            fs::write(beside.sidecar.idle_file(), rest).expect("the file of the idle");
+            fs::write(beside.sidecar.idle_file(), rest).expect("the file of idle workers");
             beside.waker.wake(usize::from(*what));
             beside.waker.wake(1);
         }
@@ -88,7 +88,8 @@ pub(crate) fn side_files(bytes: &[u8]) {
     }
 }
 
-/// Records of running commands are a worker's own, of processes that may be its commands, or none.
+/// Every record of a running command that is read is the worker's own and names a process that may be
+/// its command.
 pub(crate) fn records(bytes: &[u8]) {
     let named = bytes.get(8..16).and_then(|id| id.try_into().ok());
     let worker = WorkerId(named.map_or(7, i64::from_le_bytes));
@@ -111,12 +112,12 @@ fn datagram(beside: &Beside, bytes: &[u8]) {
     let woken = beside
         .listener
         .wait(Duration::ZERO)
-        .expect("a listener waits");
+        .expect("a listener receives");
     let known = bytes.first().and_then(|byte| Signal::from_byte(*byte));
     assert_eq!(woken, known.is_some(), "of {bytes:?}");
 }
 
-/// A piece of a log as a reader hands it out.
+/// A piece of a log as returned by a reader.
 #[derive(Debug, PartialEq, Eq)]
 enum Piece {
     Written(Stream, Vec<u8>),
@@ -134,8 +135,8 @@ fn read(reader: &mut LogReader, pieces: &mut Vec<Piece>) -> Result<bool, LogErro
     })
 }
 
-/// A log file of any bytes is read the same at once and as it grows, and never hands out more than
-/// stands in it.
+/// A log file of any bytes reads the same at once and as it grows, and a reader never returns more than
+/// the file holds.
 pub(crate) fn log(bytes: &[u8]) {
     let Some((cut, bytes)) = bytes.split_first() else {
         return;
@@ -148,7 +149,7 @@ pub(crate) fn log(bytes: &[u8]) {
         let mut reader = LogReader::new(path.clone());
         let mut ended = read(&mut reader, &mut grown);
         if ended.is_ok() {
-            // Appended, as its writer does: a reader tells by the length that a file was replaced.
+            // Appends as the log's writer does: a reader recognizes a replaced file by its length.
             let file = fs::OpenOptions::new().append(true).open(&path);
             let written =
                 file.and_then(|mut file| std::io::Write::write_all(&mut file, &bytes[cut..]));
@@ -175,8 +176,8 @@ fn length(piece: &Piece) -> usize {
     }
 }
 
-/// Three bytes are a piece of output: its stream and moment, and how long it is. What is kept is the
-/// beginning and the end of what was written, and says how much it leaves out.
+/// Three bytes describe a piece of output: its stream and moment, and its length. A shortened log keeps
+/// the beginning and the end, and states how much it leaves out.
 pub(crate) fn capture(bytes: &[u8]) {
     let mut wrote = Vec::new();
     let mut pieces = Vec::new();
@@ -188,10 +189,10 @@ pub(crate) fn capture(bytes: &[u8]) {
             Stream::Stderr
         };
         at += i64::from(code[0] >> 1);
-        // Up to 128 KiB, twice what a frame holds, and more of the short ones.
+        // Up to 128 KiB, twice the capacity of a frame, with a preference for short pieces.
         let length = (1 << (code[1] % 18)) + usize::from(code[2]);
         let start = wrote.len();
-        // A period that no buffer's size is a multiple of, so that a shifted piece shows.
+        // A period that divides no buffer size, so that a shifted piece is noticed.
         wrote.extend((start..start + length).map(|place| (place % 251).to_le_bytes()[0]));
         pieces.push((stream, start..start + length, at));
     }
@@ -230,7 +231,7 @@ fn check_kept(wrote: &[u8], kept: &[Piece]) {
                 );
                 position += bytes.len();
             }
-            Piece::GivenUp => panic!("all of it was handed over"),
+            Piece::GivenUp => panic!("no output was given up"),
             Piece::Omitted(count) => {
                 omissions += 1;
                 assert!(position >= HEAD_BYTES, "the beginning is kept");
@@ -239,6 +240,6 @@ fn check_kept(wrote: &[u8], kept: &[Piece]) {
             }
         }
     }
-    assert_eq!(position, wrote.len(), "what is left out is counted");
+    assert_eq!(position, wrote.len(), "omitted bytes are counted");
     assert!(omissions <= 1, "{omissions} omissions");
 }

@@ -1,7 +1,7 @@
-//! Recorded workflows: the harness's own files, compiled into this package.
+//! Recorded workflows: source files of bench-harness, compiled into this package.
 
 pub(crate) use harness::trace;
-/// As the files' own tests name it.
+/// Path that the files' own tests use.
 #[cfg(test)]
 use harness::wfformat;
 
@@ -15,7 +15,7 @@ mod harness {
 
     use trace::Trace;
 
-    /// A trace that is taken has every task once, after all that it waits for.
+    /// An accepted trace lists every task once, after all its dependencies.
     pub(crate) fn trace(bytes: &[u8]) {
         let read = wfformat::parse(bytes).and_then(Trace::new);
         let trace = match read {
@@ -24,15 +24,15 @@ mod harness {
         };
         assert_eq!(trace.order.len(), trace.tasks.len());
         let mut done = vec![false; trace.tasks.len()];
-        for place in &trace.order {
-            let task = &trace.tasks[*place];
+        for index in &trace.order {
+            let task = &trace.tasks[*index];
             assert!(
                 task.dependencies.iter().all(|on| done[*on]),
-                "{place} comes too early"
+                "{index} comes too early"
             );
             assert!(
-                !std::mem::replace(&mut done[*place], true),
-                "{place} comes twice"
+                !std::mem::replace(&mut done[*index], true),
+                "{index} comes twice"
             );
         }
         assert!(trace.edges() <= bytes.len());

@@ -1,4 +1,4 @@
-//! What is shown of others' text: on a terminal, in JSON, in a unit file.
+//! Display of untrusted text: on a terminal, in JSON, in a unit file.
 
 use queue_core::cli::table::{Column, Table, left, right, text};
 use queue_core::cli::{escape, json};
@@ -6,16 +6,16 @@ use queue_core::internals::fuzzing;
 
 const COLUMNS: [Column; 3] = [left("A"), text("B"), right("C")];
 
-/// Nothing that is shown holds what a terminal obeys; JSON still says what was meant.
+/// Displayed text holds no terminal control sequence; JSON still encodes the original text.
 pub(crate) fn terminal(bytes: &[u8]) {
     let lossy = String::from_utf8_lossy(bytes);
     let line = escape::line(&lossy);
     assert!(!line.contains(escape::is_unsafe), "{line:?}");
-    assert_eq!(escape::line(&line), line, "shown twice is shown once");
+    assert_eq!(escape::line(&line), line, "escaping is idempotent");
     let kept = |c| escape::is_unsafe(c) && c != '\n' && c != '\t';
     assert!(!escape::block(&lossy).contains(kept));
     assert!(!escape::bytes(bytes).contains(kept));
-    // Nothing grows beyond the longest escape of a character.
+    // No character grows beyond the longest escape.
     assert!(line.len() <= 10 * lossy.len());
 
     let written = json::text(&lossy).expect("text is JSON");
@@ -32,12 +32,12 @@ pub(crate) fn terminal(bytes: &[u8]) {
     table.row([front, back, &lossy]);
     table.row([back, &lossy, front]);
     let shown = table.render(width, false);
-    assert_eq!(shown.lines().count(), 3, "a line for each row: {shown:?}");
+    assert_eq!(shown.lines().count(), 3, "one line per row: {shown:?}");
     assert!(!shown.contains(|c| escape::is_unsafe(c) && c != '\n'));
 }
 
-/// Four texts, separated by NUL, become a unit file of the same lines as any other, in which nothing
-/// is expanded.
+/// Four texts, separated by NUL, become a unit file with the same lines as any other, in which systemd
+/// expands nothing.
 pub(crate) fn unit(bytes: &[u8]) {
     let lossy = String::from_utf8_lossy(bytes);
     let mut texts = lossy.split('\0');
@@ -53,10 +53,10 @@ pub(crate) fn unit(bytes: &[u8]) {
         let keys = text.split('\n').map(|line| line.split('=').next());
         keys.map(|key| key.unwrap_or_default().to_owned()).collect()
     };
-    assert_eq!(keys(&unit), keys(&plain), "no line more or less");
+    assert_eq!(keys(&unit), keys(&plain), "the same keys");
     assert!(!unit.contains(|c| escape::is_unsafe(c) && c != '\n'));
     for line in unit.lines() {
-        assert!(!line.ends_with('\\'), "{line:?} goes on");
+        assert!(!line.ends_with('\\'), "{line:?} continues on the next line");
         assert!(literal(line, '%'), "a specifier in {line:?}");
         if line.starts_with("ExecStart=") {
             assert!(literal(line, '$'), "a variable in {line:?}");
@@ -64,7 +64,7 @@ pub(crate) fn unit(bytes: &[u8]) {
     }
 }
 
-/// Whether a character stands only in pairs, which say themselves.
+/// Returns true if `sign` occurs only doubled, which escapes it.
 fn literal(line: &str, sign: char) -> bool {
     let runs = line.split(|c| c != sign);
     runs.map(str::len).all(|length| length.is_multiple_of(2))

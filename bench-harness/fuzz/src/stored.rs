@@ -1,4 +1,4 @@
-//! What stands in a file that another version, another program or a fault may have written.
+//! Content of a file that another version, another program or a fault may have written.
 
 use queue_core::claim::WorkerId;
 use queue_core::options::TaskOptions;
@@ -10,7 +10,7 @@ use rusqlite::types::ValueRef;
 
 use crate::check_sentence;
 
-/// Stored options are read as they would be written again, or refused in a sentence.
+/// Stored options are either read, and written back unchanged, or refused with a sentence.
 pub(crate) fn options(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -35,7 +35,7 @@ pub(crate) fn options(bytes: &[u8]) {
     }
 }
 
-/// A row of values of any kind is a task or refused in a sentence.
+/// A row of values of any kind is either a task or refused with a sentence.
 pub(crate) fn rows(bytes: &[u8]) {
     let row = AnyRow::of(bytes);
     match rows::claimed_task(&row, WorkerId(1), "handler") {
@@ -64,7 +64,7 @@ pub(crate) fn rows(bytes: &[u8]) {
     assert!(clipped.len() <= rows::MAX_MESSAGE_BYTES && message.starts_with(clipped));
 }
 
-/// Values after each other: a byte says of which kind, and how many bytes it takes.
+/// Values decoded from bytes: one byte gives a value's kind, and the number of bytes that it takes.
 struct AnyRow<'a>(Vec<ValueRef<'a>>);
 
 impl<'a> AnyRow<'a> {
@@ -99,7 +99,8 @@ impl Columns for AnyRow<'_> {
     }
 }
 
-/// Stored output is pieces, and at most one error at its end; written again it is the same.
+/// Stored output decodes into pieces and at most one error at its end; encoded again, the pieces are
+/// the same.
 pub(crate) fn frames(bytes: &[u8]) {
     let output = Output(bytes.to_vec());
     let chunks: Vec<_> = output.chunks().collect();

@@ -1,4 +1,4 @@
-//! Arguments: what a person or a script types.
+//! Arguments as typed by a person or a script.
 
 use std::str;
 
@@ -16,7 +16,7 @@ use crate::{check_sentence, cli};
 /// 2026-12-24 16:30:00 UTC.
 const NOW: Timestamp = Timestamp(1_798_129_800_000);
 
-/// Durations read back as shown, and are never longer than the longest.
+/// Durations parse back from their displayed form, and never exceed the limit.
 pub(crate) fn duration(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
@@ -30,9 +30,9 @@ pub(crate) fn duration(bytes: &[u8]) {
     }
 }
 
-/// Points in time lie in the years that are allowed and read back as shown, in zones on both sides
-/// of UTC, with and without summer time. Eight bytes are a stored time too, which is shown whatever
-/// it is.
+/// Points in time lie within the allowed years and parse back from their displayed form, in zones on
+/// both sides of UTC, with and without summer time. Eight bytes are also taken as a stored time, which
+/// is displayed for any value.
 pub(crate) fn moment(bytes: &[u8]) {
     let zones = [
         TimeZone::UTC,
@@ -63,15 +63,15 @@ fn posix(zone: &str) -> TimeZone {
     TimeZone::posix(zone).expect("a zone as POSIX writes it")
 }
 
-/// Selectors are ids from 1 up and ranges that run forwards; ids that are shown as a list select
-/// themselves. Workers' ids read back too.
+/// Selectors are ids from 1 up and ascending ranges; a displayed list of ids selects the same ids.
+/// Workers' ids parse back too.
 pub(crate) fn selectors(bytes: &[u8]) {
     let ids: Vec<_> = bytes
         .chunks_exact(8)
         .filter_map(|id| Some(i64::from_le_bytes(id.try_into().ok()?)))
         .collect();
     check_shown(ids.iter().copied().filter(|id| *id >= 1).collect());
-    // Neighbours make runs.
+    // Adjacent ids form ranges.
     check_shown(bytes.iter().map(|byte| i64::from(*byte) + 1).collect());
     let Ok(text) = str::from_utf8(bytes) else {
         return;
@@ -103,13 +103,13 @@ fn check_shown(mut ids: Vec<i64>) {
         return;
     }
     let tasks: Vec<_> = ids.iter().copied().map(TaskId).collect();
-    let read = select::parse(&select::show(&tasks)).expect("shown ids are selectors");
+    let read = select::parse(&select::show(&tasks)).expect("displayed ids are selectors");
     let selected = read.into_iter().flat_map(|selector| match selector {
         Selector::One(id) => id.0..=id.0,
         Selector::Range(range) => range,
-        other @ (Selector::Last | Selector::All) => panic!("{other:?} is no id"),
+        other @ (Selector::Last | Selector::All) => panic!("{other:?} is not an id"),
     });
-    assert!(selected.eq(ids), "what is shown selects what it shows");
+    assert!(selected.eq(ids), "a displayed list selects its ids");
 }
 
 /// `--after` and `--before` name tasks one by one or in ranges, never all.
@@ -131,7 +131,7 @@ pub(crate) fn conditions(bytes: &[u8]) {
     }
 }
 
-/// Rates and bounds read back as shown; keys' scopes are words or durations.
+/// Rates and bounds parse back from their displayed form; key scopes are words or durations.
 pub(crate) fn limits(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;

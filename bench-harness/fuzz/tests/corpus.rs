@@ -1,4 +1,4 @@
-//! The targets on what the fuzzer has found so far, and on short inputs of any kind.
+//! The targets on the committed corpus, and on short random inputs.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use queue_fuzz::{TARGETS, target};
 
-/// Bytes of a committed input at most, so that the corpus stays something to read.
+/// Longest committed input in bytes, so that the corpus stays readable.
 const LONGEST_INPUT: usize = 1024;
 
 #[test]
@@ -33,7 +33,7 @@ fn every_folder_of_the_corpus_has_a_target() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for entry in fs::read_dir(corpus).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(target(&name).is_some(), "{name} is no target");
+        assert!(target(&name).is_some(), "{name} is not a target");
     }
 }
 
@@ -54,7 +54,7 @@ proptest! {
         }
     }
 
-    /// What texts of the programs are made of, in any order.
+    /// Text made of the programs' tokens, in any order.
     #[test]
     fn nearly_right_text_keeps_the_promises(
         text in "([0-9]{1,3}|[:,.@/=-]|ms|[smhdw]|any|last|all|none|T|Z| |\n){0,12}",

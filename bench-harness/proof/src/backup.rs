@@ -1,6 +1,6 @@
-//! Backups that are killed while workers work and a producer enqueues: the database is none the worse,
-//! and whatever has the target's name is whole, of one moment, and holds all that was acknowledged
-//! before.
+//! Kills backups while a worker and a producer use the database. The database stays intact, and a file
+//! that has the target's name is a whole, consistent backup with every task acknowledged before it
+//! began.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
@@ -18,18 +18,18 @@ use crate::process::arena::{Running, said};
 use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::{Arena, Program};
 
-/// Backups of one database, all of them killed or done.
+/// Backups of one database in a round, killed ones and complete ones.
 const BACKUPS_OF_A_ROUND: u64 = 50;
 
-/// Tasks that are there from the beginning, and bytes of each one's command: enough to be killed
-/// while it is copied.
-const BALLAST: (usize, usize) = (300, 30_000);
+/// Number of tasks enqueued before the first backup, and bytes of each one's command: enough for a kill
+/// to hit a backup while it copies.
+const PRELOAD: (usize, usize) = (300, 30_000);
 
-/// Kills `count` backups, in turn of databases of either program. Returns how many were killed and
-/// what was wrong; how many were done before the kill is a detail.
+/// Kills `count` backups, alternating between databases of both programs. Returns the number killed and
+/// the broken promises; backups that completed before their kill are counted as a detail.
 ///
 /// # Errors
-/// If a process cannot be started, or a task cannot be enqueued.
+/// When a process cannot be started, or a task cannot be enqueued.
 pub fn run(count: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
     let mut figure = Figure {
         what: "backups killed with SIGKILL while others work".to_owned(),
@@ -46,7 +46,7 @@ pub fn run(count: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
         if left == 0 {
             break;
         }
-        // A short run has a round of both.
+        // Even a short run includes one round of each program.
         let kills = left.min(BACKUPS_OF_A_ROUND).min(count.div_ceil(2));
         let rng = Rng::with_seed(seed.wrapping_add(number as u64));
         let round = round(program, rng, kills)?;
@@ -62,14 +62,14 @@ pub fn run(count: u64, seed: u64) -> Result<(Figure, Vec<String>)> {
     Ok((figure, faults))
 }
 
-/// What came of the backups of one database.
+/// Result of one database's backups.
 #[derive(Default)]
 struct Round {
     done: u64,
     faults: Vec<String>,
 }
 
-/// Who enqueues, and what was acknowledged so far.
+/// Thread that enqueues tasks, and the ids acknowledged to it.
 struct Producer<'a> {
     arena: &'a Arena,
     program: Program,
@@ -83,7 +83,7 @@ impl Producer<'_> {
         ids.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// One after the other, until it is told to end.
+    /// Enqueues one task after another until `ends` is set.
     fn enqueue(&self) -> Result<()> {
         while !self.ends.load(Ordering::Relaxed) {
             let words = ["add-task", "one", "true", "--print", "id"];
@@ -137,10 +137,10 @@ fn round(program: Program, mut rng: Rng, kills: u64) -> Result<Round> {
 }
 
 fn fill(arena: &Arena, program: Program) -> Result<()> {
-    let (tasks, bytes) = BALLAST;
+    let (tasks, bytes) = PRELOAD;
     let line = format!("true # {}\n", "x".repeat(bytes));
     std::fs::write(arena.file("input"), line.repeat(tasks))?;
-    let mut bulk = arena.command(program, &["add-task", "--stdin", "ballast"])?;
+    let mut bulk = arena.command(program, &["add-task", "--stdin", "preload"])?;
     bulk.stdin(std::fs::File::open(arena.file("input"))?);
     let output = bulk.output()?;
     if !output.status.success() {
@@ -149,7 +149,8 @@ fn fill(arena: &Arena, program: Program) -> Result<()> {
     Ok(())
 }
 
-/// Kills backups at moments drawn by lot: in turn one that replaces the last, and one that is new.
+/// Kills backups at random moments. They alternate between replacing the last backup and making a new
+/// file.
 fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> {
     let Producer { arena, program, .. } = producer;
     let mut round = Round::default();
@@ -194,7 +195,7 @@ fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> 
     Ok(round)
 }
 
-/// What is wrong with a backup that has its name and has to hold at least those tasks.
+/// Faults of a complete backup that must hold at least the tasks in `acknowledged`.
 fn wrong(
     arena: &Arena,
     program: Program,
@@ -210,7 +211,7 @@ fn wrong(
     if !lacking.is_empty() {
         faults.push(format!("a backup lacks {lacking:?}"));
     }
-    // Ids are given out in order, one commit each.
+    // Ids are assigned in order, one commit each.
     let highest = there.last().copied().unwrap_or(0);
     if there.len() as u64 != highest.unsigned_abs() {
         faults.push(format!(
@@ -229,7 +230,7 @@ fn ids(database: &Path) -> Result<BTreeSet<i64>> {
     Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Removes a backup, if there is one, and what is unfinished of it.
+/// Removes a backup, if it exists, and its partial file.
 fn remove(target: &Path) -> Result<()> {
     for path in [
         target.to_owned(),

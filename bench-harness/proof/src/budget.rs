@@ -1,9 +1,9 @@
-//! How long something goes on: until so much is done, or so much time is up.
+//! Limit on a proof: a number of cases, a time, or both.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-/// What may be spent.
+/// Limit on the number of cases and on the time.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     began: Instant,
@@ -12,11 +12,11 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Until `count` is reached or the time is up, whichever comes first; for ever if neither is
-    /// given. The time begins now.
+    /// Starts the time. The budget is spent once `count` is reached or the time is up, whichever comes
+    /// first; without either it never is.
     #[expect(
         clippy::disallowed_methods,
-        reason = "how long to go on is measured in real time; nothing that is proved depends on it"
+        reason = "the time limit is real time; no result depends on it"
     )]
     #[must_use]
     pub fn new(count: Option<u64>, seconds: Option<u64>) -> Self {
@@ -27,20 +27,20 @@ impl Budget {
         }
     }
 
-    /// Whether to stop, with so much done.
+    /// Returns true once `done` cases, or the time, exhaust the budget.
     #[must_use]
     pub fn is_spent(&self, done: u64) -> bool {
         let in_time = self.seconds.is_none_or(|most| self.began.elapsed() < most);
         !in_time || self.count.is_some_and(|count| done >= count)
     }
 
-    /// Since it began.
+    /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Does `work` again and again on every processor, until it returns false there.
+    /// Calls `work` repeatedly on every processor, on each until it returns false there.
     pub fn on_all_processors(&self, work: impl Fn() -> bool + Sync) {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! One seed after the other, on all processors, until enough is done or something is found.
+//! Runs one seed after another on all processors until the budget is spent or a violation is found.
 
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,37 +8,37 @@ use queue_core::Result;
 
 use crate::budget::Budget;
 
-/// How much was done.
+/// Counts of the work done.
 pub trait Tally: AddAssign + Default + Send {
-    /// The number that counts.
+    /// The count that the budget limits.
     fn count(&self) -> u64;
 }
 
-/// Something that should not have been.
+/// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which seed shows it again.
+    /// Seed that reproduces it.
     pub seed: u64,
-    /// What it is.
+    /// Description.
     pub what: String,
 }
 
-/// What some seeds came to.
+/// Result of a range of seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome<T> {
-    /// How much was done.
+    /// Counts of the work done.
     pub tally: T,
-    /// What should not have been.
+    /// Broken promises.
     pub violations: Vec<Violation>,
-    /// How many seeds, from the first one on.
+    /// Number of seeds run, counted from the first one.
     pub seeds: u64,
 }
 
-/// Does `one` with one seed after the other, from `first` on. A seed that takes long asks now and
-/// then whether it is enough.
+/// Calls `one` with one seed after another, starting at `first`. A long-running seed calls its second
+/// argument now and then to learn whether the budget is spent.
 ///
 /// # Errors
-/// The first of `one`.
+/// The first error of `one`.
 pub fn run<T: Tally>(
     first: u64,
     budget: &Budget,

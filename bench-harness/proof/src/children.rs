@@ -1,8 +1,8 @@
-//! Commands that do not want to end, however they are to be ended; what is left of them.
+//! Commands that resist being ended, each ended in every way, and the processes that remain.
 //!
-//! A cancel, a timeout and a worker that stops end a command's process group, as the documentation
-//! says; what has left the group goes on. After the death of a worker everything it started is
-//! ended, wherever it went.
+//! A cancel, a timeout and a stopping worker end a command's process group, as documented; processes
+//! that left the group go on. When a worker dies, every process that it started is ended, in whichever
+//! group it is.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,20 +16,20 @@ use crate::process::arena::Running;
 use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::{Arena, Program};
 
-/// How long a process may take to go once it was killed.
-const DYING: Duration = Duration::from_secs(2);
+/// Longest time for a process to vanish after its kill.
+const EXIT_LIMIT: Duration = Duration::from_secs(2);
 
-/// How a command misbehaves, in a shell; `$mark` is done once it does.
+/// A way for a command to misbehave, as shell code; it runs `$mark` once it misbehaves.
 struct Misbehaviour {
     name: &'static str,
     command: &'static str,
-    /// Whether part of it leaves its process group.
+    /// Part of the command leaves its process group.
     escapes: bool,
 }
 
 impl Misbehaviour {
-    /// Whether nothing of it may be left after that ending.
-    fn must_go(&self, ending: Ending) -> bool {
+    /// Returns true if no process of the command may remain after that ending.
+    fn must_be_gone(&self, ending: Ending) -> bool {
         ending == Ending::Kill || !self.escapes
     }
 }
@@ -69,21 +69,21 @@ static MISBEHAVIOURS: [Misbehaviour; 8] = [
     stays("stops itself", "$mark; kill -STOP $$; sleep 300"),
 ];
 
-/// How they are to be ended.
+/// Ways to end a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Somebody calls the tasks off.
+    /// The tasks are cancelled.
     Cancel,
-    /// Their time is over.
+    /// The tasks time out.
     Timeout,
-    /// Their worker is asked to stop.
+    /// The worker receives SIGTERM.
     Stop,
-    /// Their worker is killed, and another one comes.
+    /// The worker is killed, and another one takes over.
     Kill,
 }
 
 impl Ending {
-    /// All of them.
+    /// All ways.
     pub const ALL: [Self; 4] = [Self::Cancel, Self::Timeout, Self::Stop, Self::Kill];
 }
 
@@ -98,11 +98,11 @@ impl fmt::Display for Ending {
     }
 }
 
-/// Puts every misbehaviour to every ending, with the workers of `programs`. Returns how many pairs
-/// there were, and what was left over.
+/// Tries every pair of misbehaviour and ending with the workers of `programs`. Returns the number of
+/// pairs, and the processes that remained.
 ///
 /// # Errors
-/// If a process cannot be started, or a task does not end.
+/// When a process cannot be started, or a task does not end.
 pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
     let (watch, commit) = (Stopwatch::start(), commit());
     let mut count = 0;
@@ -111,7 +111,7 @@ pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
         for ending in Ending::ALL {
             count += MISBEHAVIOURS
                 .iter()
-                .filter(|one| one.must_go(ending))
+                .filter(|one| one.must_be_gone(ending))
                 .count() as u64;
             faults.extend(end(*program, ending)?);
         }
@@ -130,7 +130,7 @@ pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
 fn end(program: Program, ending: Ending) -> Result<Vec<String>> {
     let arena = Arena::new(None, Durability::Fast)?;
     for (number, misbehaviour) in MISBEHAVIOURS.iter().enumerate() {
-        // A second run, after a kill, behaves.
+        // A second run, after a kill, behaves well.
         let mark = format!("mark='touch begun-{number}'");
         let command = format!(
             "test -e begun-{number} && exit 0; {mark}; {}",
@@ -191,13 +191,13 @@ fn unfinished(arena: &Arena) -> Result<i64> {
     )
 }
 
-/// Processes that are left and must not be, once those have gone that were killed just now. Ends all
-/// that are left.
+/// Ends all remaining processes of the commands. Returns those that should be gone, after allowing
+/// killed ones the time to vanish.
 fn left_over(arena: &Arena, program: Program, ending: Ending) -> Result<Vec<String>> {
     let watch = Stopwatch::start();
-    let must_go = |left: &Left| left.1.must_go(ending);
+    let must_be_gone = |left: &Left| left.1.must_be_gone(ending);
     let mut left = left(arena)?;
-    while left.iter().any(must_go) && watch.elapsed() < DYING {
+    while left.iter().any(must_be_gone) && watch.elapsed() < EXIT_LIMIT {
         pause(Duration::from_millis(10));
         left = self::left(arena)?;
     }
@@ -206,23 +206,23 @@ fn left_over(arena: &Arena, program: Program, ending: Ending) -> Result<Vec<Stri
             let _ = kill_process(pid, Signal::KILL);
         }
     }
-    left.retain(must_go);
+    left.retain(must_be_gone);
     let program = program.name();
-    let told = left.iter().map(|(process, one)| {
+    let faults = left.iter().map(|(process, one)| {
         let name = one.name;
-        format!("{program}: one that {name} outlived {ending}: process {process}")
+        format!("{program}: a command that {name} outlived {ending}: process {process}")
     });
-    Ok(told.collect())
+    Ok(faults.collect())
 }
 
-/// A process, and of which misbehaviour it is left.
+/// A remaining process and its command's misbehaviour.
 type Left = (u32, &'static Misbehaviour);
 
-/// What is left of the commands.
+/// Lists the commands' remaining processes.
 fn left(arena: &Arena) -> Result<Vec<Left>> {
     let mut left = Vec::new();
     for process in arena.marked()? {
-        // One that has ended since has no environment any more.
+        // A process that has ended since has no environment.
         let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
         let environment = String::from_utf8_lossy(&environment).into_owned();
         let is_of =

@@ -1,4 +1,4 @@
-//! What a file says, as one number: two files with the same number hold the same rows.
+//! Digest of a file's rows: two files with the same digest hold the same rows.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -21,15 +21,15 @@ const TABLES: [&str; 12] = [
     "SELECT * FROM queue_limits ORDER BY id",
 ];
 
-/// What a heartbeat moves on, which may be lost whatever the durability.
+/// Column that heartbeats advance; losing a heartbeat is allowed at every durability.
 const LEASE: &str = "lease_until";
 
-/// The number of what `connection` sees at one moment. A file without tables is 0.
+/// Digest of the rows that `connection` sees in one snapshot. A file without tables has digest 0.
 ///
 /// # Errors
-/// As `SQLite`, for a file that is damaged among them.
+/// As `SQLite`, including those of a damaged file.
 pub fn digest(connection: &Connection) -> rusqlite::Result<u64> {
-    // All of one moment, unless the caller sees to that.
+    // Opens a snapshot unless the caller has one open.
     let _transaction = if connection.is_autocommit() {
         Some(connection.unchecked_transaction()?)
     } else {
@@ -38,7 +38,7 @@ pub fn digest(connection: &Connection) -> rusqlite::Result<u64> {
     let mut mix = Mix::default();
     let mut tables = 0;
     for table in TABLES {
-        // A table that is not there counts as such: fast-queue has but the first seven.
+        // A missing table counts as missing: fast-queue has only the first seven.
         let mut query = match connection.prepare(table) {
             Ok(query) => query,
             Err(error) if error.to_string().starts_with("no such table") => continue,
@@ -70,7 +70,7 @@ fn add(mix: &mut Mix, row: &Row<'_>, columns: &[usize]) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// What `PRAGMA integrity_check` complains about; empty is good.
+/// Complaints of `PRAGMA integrity_check`; empty if the file is sound.
 ///
 /// # Errors
 /// As `SQLite`.

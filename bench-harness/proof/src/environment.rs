@@ -1,5 +1,5 @@
-//! The environment of commands: one and the same for all, however their worker was started and
-//! however many run at once.
+//! The environment of commands: the same for all, regardless of how their worker was started and how
+//! many run at once.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,12 +13,12 @@ use crate::process::arena::{Running, said};
 use crate::process::patience::Stopwatch;
 use crate::process::{Arena, Program};
 
-/// Descriptors that the worker is started with: fewer than its slots need.
+/// Descriptor limit of the worker: fewer than its slots need.
 const DESCRIPTORS: &str = "100";
 
-/// Starts a worker as oddly as a shell can: with signals ignored and blocked, few descriptors,
-/// descriptors above 2, and what systemd tells a service.
-const ODDLY: &str = r#"
+/// Shell code that starts a worker in unusual conditions: signals ignored and blocked, few descriptors,
+/// descriptors above 2 open, and the variables that systemd sets for a service.
+const UNUSUAL_START: &str = r#"
 trap '' HUP PIPE USR1
 ulimit -S -n "$0"
 exec 7</dev/null 8</dev/null
@@ -26,11 +26,11 @@ export NOTIFY_SOCKET=/nowhere WATCHDOG_USEC=9000000 LISTEN_FDS=1 LISTEN_PID=$$
 exec env --block-signal=TERM,USR2 "$@"
 "#;
 
-/// Writes down what it finds. The shell that is looked at opens nothing meanwhile.
+/// Command that records its environment. The shell under inspection opens no file meanwhile.
 const COMMAND: &str = "(cat /proc/$$/stat /proc/$$/status /proc/$$/limits; ls -l /proc/$$/fd; env) \
                        > tables/$QUEUE_TASK_ID";
 
-/// Lines of `/proc/PID/status` that are looked at.
+/// Lines of `/proc/PID/status` to compare.
 const STATUS: [&str; 13] = [
     "Umask:",
     "Uid:",
@@ -56,11 +56,11 @@ const OWN: [&str; 5] = [
     "QUEUE_WORKER=",
 ];
 
-/// Runs `count` tasks of each program at so many slots. Returns how many there were, and what is
-/// wrong with what they found.
+/// Runs `count` tasks of each program on that many slots. Returns the number of tasks, and the
+/// differences found.
 ///
 /// # Errors
-/// If a process cannot be started, or the worker fails.
+/// When a process cannot be started, or the worker fails.
 pub fn run(programs: &[Program], count: usize, slots: usize) -> Result<(Figure, Vec<String>)> {
     let (watch, commit) = (Stopwatch::start(), commit());
     let (mut violations, mut faults) = (0, Vec::new());
@@ -82,7 +82,8 @@ pub fn run(programs: &[Program], count: usize, slots: usize) -> Result<(Figure, 
     Ok((figure, faults))
 }
 
-/// How many tasks found something else than the first, or all if that is wrong, and what.
+/// Number of tasks that differ from the first, or all of them if the first is wrong, and the
+/// differences.
 fn compare(program: Program, count: usize, slots: usize) -> Result<(usize, Vec<String>)> {
     let arena = Arena::new(None, Durability::Fast)?;
     std::fs::create_dir(arena.file("tables"))?;
@@ -136,7 +137,7 @@ fn work(arena: &Arena, program: Program, slots: usize) -> Result<()> {
     let worker = arena.command(program, &["worker", "--drain", "--slots", &slots])?;
     let mut oddly = Command::new("/bin/sh");
     oddly
-        .args(["-c", ODDLY, DESCRIPTORS])
+        .args(["-c", UNUSUAL_START, DESCRIPTORS])
         .arg(worker.get_program())
         .args(worker.get_args())
         .current_dir(arena.file(""))
@@ -152,7 +153,7 @@ fn work(arena: &Arena, program: Program, slots: usize) -> Result<()> {
     Err(format!("the worker ended with {status}: {}", end.join("; ")).into())
 }
 
-/// What is compared of what a task wrote down, a line for each item.
+/// The comparable part of a task's record, one line per item.
 fn table(text: &str) -> String {
     let (stat, rest) = text.split_once('\n').unwrap_or_default();
     let mut lines = vec![session(stat)];
@@ -174,7 +175,7 @@ fn table(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Session, process group and terminal, of a line of `/proc/PID/stat`.
+/// Session, process group and terminal from a line of `/proc/PID/stat`.
 fn session(stat: &str) -> String {
     let pid = stat.split(' ').next().unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
@@ -187,7 +188,7 @@ fn session(stat: &str) -> String {
     format!("session: leads {leads}, terminal {terminal}, nice {nice}")
 }
 
-/// What is not as `docs/reference/environment.md` says.
+/// Items that differ from `docs/reference/environment.md`.
 fn wrong(table: &str) -> Vec<String> {
     let has = |wanted: &str| {
         table.lines().any(|line| {
@@ -223,7 +224,7 @@ fn wrong(table: &str) -> Vec<String> {
     faults
 }
 
-/// Lines of one table that the other does not have.
+/// Lines of one table that the other lacks.
 fn differing(common: &str, other: &str) -> String {
     let lines = |of: &str, than: &str| {
         let than: Vec<&str> = than.lines().collect();
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_task_found_in_place_of_the_others_is_told() {
+    fn a_difference_names_both_values() {
         let other = table(&FOUND.replace("files 100", "files 200"));
         let told = differing(&table(FOUND), &other);
         let expected = "[Max open files 200 200 files] in place of [Max open files 100 200 files]";

@@ -1,31 +1,31 @@
-//! What a proof found.
+//! Result of a proof.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// How often something was tried and how often a promise was broken.
+/// Number of cases tried and of promises broken.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// What was tried, in words that follow a number.
+    /// Cases tried, in words that follow a number.
     pub what: String,
-    /// How often.
+    /// Number of cases.
     pub count: u64,
-    /// How often a promise was broken.
+    /// Number of broken promises.
     pub violations: u64,
-    /// The seeds that replay it; empty where nothing is drawn by lot.
+    /// Seeds that replay the cases; empty if nothing is random.
     pub seeds: Vec<u64>,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// The commit of the programs, with `+` where the tree was changed since; empty if unknown.
+    /// Commit of the programs, followed by `+` if the tree has changed since; empty if unknown.
     pub commit: String,
-    /// What else was counted, by its name.
+    /// Further counts by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, u64>,
 }
 
-/// The commit of the tree the program was started in.
+/// Commit of the tree in the current directory.
 pub fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;

@@ -1,4 +1,4 @@
-//! A disk that is full: a small file system in memory, mounted where nobody else sees it.
+//! A full disk: a small file system in memory, mounted in a private mount namespace.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,21 +14,21 @@ use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::small_disk::within;
 use crate::process::{Arena, Program};
 
-/// What the hidden verb is given.
+/// Arguments of the hidden verb.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Full {
     /// A folder on a small file system
     folder: PathBuf,
 }
 
-/// Bytes of each task's command: a few dozen of them fill the disk.
+/// Bytes of each task's command: a few dozen tasks fill the disk.
 const LARGE: usize = 16 << 10;
 
-/// Mounts the file system in a name space of its own and fills it there, with every program and at
-/// every durability. Nothing where this user may not mount.
+/// Mounts the file system in a private mount namespace and fills it with every program at every
+/// durability. `None` if this user may not mount.
 ///
 /// # Errors
-/// If what is tried there cannot be tried.
+/// When the proof cannot run there.
 pub fn run() -> Result<Option<(Figure, Vec<String>)>> {
     let watch = Stopwatch::start();
     let mut figure = Figure {
@@ -48,10 +48,10 @@ pub fn run() -> Result<Option<(Figure, Vec<String>)>> {
     Ok(Some((figure, faults)))
 }
 
-/// What is tried on the small file system: how many verbs were refused, and what was wrong.
+/// Runs the proof on the small file system. Returns the number of refused verbs, and the faults.
 ///
 /// # Errors
-/// If a program cannot be started, or the disk does not become full.
+/// When a program cannot be started, or the disk does not fill up.
 pub fn fill(args: &Full) -> Result<(u64, Vec<String>)> {
     let mut refused = 0;
     let mut faults = Vec::new();
@@ -61,7 +61,7 @@ pub fn fill(args: &Full) -> Result<(u64, Vec<String>)> {
             let (count, mut found) = fill_one(&arena, program)?;
             drop(arena);
             let arena = Arena::new(Some(&args.folder), durability)?;
-            found.extend(outlive(&arena, program)?);
+            found.extend(record_after_full_disk(&arena, program)?);
             refused += count;
             let name = |fault| format!("{} at {durability:?}: {fault}", program.name());
             faults.extend(found.into_iter().map(name));
@@ -75,8 +75,8 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
     let command = format!("true # {}", "x".repeat(LARGE));
     let add = ["add-task", "large", &command, "--print", "id"];
     arena.ok(program, &add)?;
-    let ballast = arena.file("ballast");
-    fs::write(&ballast, vec![0; free(arena.database().parent())? / 4 * 3])?;
+    let filler = arena.file("filler");
+    fs::write(&filler, vec![0; free(arena.database().parent())? / 4 * 3])?;
     let mut acknowledged = 1;
     loop {
         let output = arena.run(program, &add)?;
@@ -87,7 +87,7 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
         faults.extend(unclear(&output));
         break;
     }
-    // The rest of the verbs meet the full disk, too; some need no space.
+    // The other verbs meet the full disk, too; some need no space.
     let mut refused = 1;
     for words in [&["cancel", "1"][..], &add] {
         let output = arena.run(program, words)?;
@@ -96,13 +96,13 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
             faults.extend(unclear(&output));
         }
     }
-    fs::remove_file(ballast)?;
+    fs::remove_file(filler)?;
     let there = arena.ok(program, &["status", "-o", "json"])?;
     let status: serde_json::Value = serde_json::from_str(&there)?;
     let stored = status["total"].as_u64().unwrap_or(0);
     if stored != acknowledged {
         faults.push(format!(
-            "{acknowledged} tasks were acknowledged, {stored} are there"
+            "{acknowledged} tasks were acknowledged, {stored} are stored"
         ));
     }
     let drained = arena.run(program, &["worker", "--drain"])?;
@@ -116,9 +116,9 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
     Ok((refused, faults))
 }
 
-/// Commands end while not one page can be written, and the worker lives to record it: each has run
-/// once, and succeeded.
-fn outlive(arena: &Arena, program: Program) -> Result<Vec<String>> {
+/// Ends commands while not one page can be written. The worker survives and records them: each has run
+/// once and succeeded.
+fn record_after_full_disk(arena: &Arena, program: Program) -> Result<Vec<String>> {
     let elsewhere = tempfile::tempdir()?;
     let (gate, journal) = (
         elsewhere.path().join("gate"),
@@ -141,11 +141,11 @@ fn outlive(arena: &Arena, program: Program) -> Result<Vec<String>> {
         let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         Ok(arena.reader()?.query_row(running, [], count)? == 2)
     })?;
-    let ballast = arena.file("ballast");
-    let mut file = fs::File::create(&ballast)?;
+    let filler = arena.file("filler");
+    let mut file = fs::File::create(&filler)?;
     while file.write_all(&[0; 4096]).is_ok() {}
     drop(file);
-    // What is left within the log is used up by the smallest of writes.
+    // Small writes use up the space that remains within the log.
     let mut verbs = ["resume", "pause"].iter().cycle();
     let refused = loop {
         let verb = verbs.next().unwrap_or(&"pause");
@@ -158,7 +158,7 @@ fn outlive(arena: &Arena, program: Program) -> Result<Vec<String>> {
     wait_until("the worker says that the disk is full", || {
         Ok(fs::read_to_string(&log)?.contains("no space is left"))
     })?;
-    fs::remove_file(ballast)?;
+    fs::remove_file(filler)?;
     let output = worker.output()?;
     let mut faults: Vec<String> = unclear(&refused).into_iter().collect();
     if !output.status.success() {
@@ -178,14 +178,14 @@ fn outlive(arena: &Arena, program: Program) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// A refusal that is not the one documented for a full disk.
+/// Describes a refusal that differs from the documented one for a full disk.
 fn unclear(output: &std::process::Output) -> Option<String> {
     let is_clear =
         output.status.code() == Some(5) && String::from_utf8_lossy(&output.stderr).contains("full");
     (!is_clear).then(|| format!("on a full disk a program ended with {}", said(output)))
 }
 
-/// Bytes that are left on a file system.
+/// Free bytes of a file system.
 fn free(folder: Option<&Path>) -> Result<usize> {
     let system = rustix::fs::statvfs(folder.ok_or("the database has no folder")?)?;
     Ok(usize::try_from(system.f_bavail * system.f_frsize)?)

@@ -1,4 +1,4 @@
-//! The fuzz targets, run by their own program: it builds them with libFuzzer.
+//! Runs the fuzz targets through their own program, which builds them with libFuzzer.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::patience::Stopwatch;
 
-/// What that program says of a target.
+/// Report of that program on a target.
 #[derive(Debug, Deserialize)]
 struct Target {
     what: String,
@@ -17,11 +17,11 @@ struct Target {
     violations: u64,
 }
 
-/// Tries so many inputs on each of these targets, on all if none is named, from the root of the
-/// workspace. Tells of each target as soon as it is done.
+/// Tries `runs` inputs on each target in `targets`, or on every target if it is empty, from the root of
+/// the workspace. Calls `tell` for each target as soon as it is done.
 ///
 /// # Errors
-/// If the targets cannot be built or run; the program has said why.
+/// When the targets cannot be built or run; the program has printed the reason.
 pub fn run(runs: u64, targets: &[String], mut tell: impl FnMut(&str)) -> Result<Figure> {
     let watch = Stopwatch::start();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -44,7 +44,7 @@ pub fn run(runs: u64, targets: &[String], mut tell: impl FnMut(&str)) -> Result<
         figure.details.insert(target.what, target.count);
     }
     let status = fuzzer.wait()?;
-    // An input that breaks a promise ends it with 1.
+    // An input that breaks a promise ends the program with exit code 1.
     if !status.success() && figure.violations == 0 {
         return Err(format!("the fuzzer has ended with {status}").into());
     }

@@ -1,4 +1,5 @@
-//! Whose process is this? Workers are killed whose commands hide and whose ended tasks left daemons.
+//! Finding the processes of a dead worker: workers are killed whose commands hide and whose ended tasks
+//! left daemons.
 
 use std::fs;
 use std::time::Duration;
@@ -13,11 +14,11 @@ use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::rounds::rounds;
 use crate::process::{Arena, Program};
 
-/// How many take place at the same time: each of them mostly waits.
+/// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 4;
 
-/// Runs that must not overlap: what one of them starts holds a lock as long as it lives, and the next
-/// one that finds it held exits with 99. `RUN` notes a start and waits to be let go.
+/// Commands whose runs must not overlap: a process of one run holds a lock for its lifetime, and the
+/// next run exits with 99 if the lock is held. `RUN` records a start and waits for the file `go`.
 struct Hiding {
     name: &'static str,
     command: &'static str,
@@ -42,7 +43,7 @@ static HIDING: [Hiding; 4] = [
     },
 ];
 
-/// Daemons of tasks that succeed at once.
+/// Daemons left by tasks that succeed at once.
 static LEAVING: [(&str, &str); 3] = [
     (
         "leaves-a-session",
@@ -59,11 +60,11 @@ static LEAVING: [(&str, &str); 3] = [
     ),
 ];
 
-/// Kills `count` workers of each program. Returns how many there were, and which commands ran twice
-/// at once or which daemons were ended.
+/// Kills `count` workers of each program. Returns the number of workers, and the commands that
+/// overlapped or daemons that were ended.
 ///
 /// # Errors
-/// If a process cannot be started or does not get where it has to.
+/// When a process cannot be started or does not reach the expected state.
 pub fn run(programs: &[Program], count: usize) -> Result<(Figure, Vec<String>)> {
     let (watch, commit) = (Stopwatch::start(), commit());
     let workers = programs.repeat(count);
@@ -142,7 +143,7 @@ fn worker(arena: &Arena, program: Program, name: &str, more: &[&str]) -> Result<
     Ok(Running(worker.stderr(log).spawn()?))
 }
 
-/// The daemons, by their task's name.
+/// The daemons by their tasks' names.
 fn wait_for_daemons(arena: &Arena) -> Result<Vec<(&'static str, Pid)>> {
     let pid = |name: &str| -> Option<Pid> {
         let text = fs::read_to_string(arena.file(&format!("{name}.daemon"))).ok()?;
@@ -166,7 +167,7 @@ fn all_have_started(arena: &Arena, times: usize) -> bool {
     HIDING.iter().all(|one| runs(arena, one.name) >= times)
 }
 
-/// Whether so many tasks have not ended.
+/// Returns true once exactly `wanted` tasks have not ended.
 fn left(arena: &Arena, wanted: usize) -> Result<bool> {
     let unfinished = include_str!("../queries/unfinished.sql");
     let reader = arena.reader()?;
@@ -174,7 +175,7 @@ fn left(arena: &Arena, wanted: usize) -> Result<bool> {
     Ok(usize::try_from(count)? == wanted)
 }
 
-/// Whether a command has ended that was to run until it is let go.
+/// Returns true if a command has ended before `go` exists.
 fn ended_otherwise(arena: &Arena) -> Result<bool> {
     pause(Duration::from_millis(5));
     Ok(!left(arena, HIDING.len())?)

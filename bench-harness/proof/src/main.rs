@@ -1,4 +1,4 @@
-//! `prove`: every proof as a verb.
+//! `prove`: a program with one verb per proof.
 
 mod engines;
 
@@ -20,15 +20,15 @@ use queue_proof::{
 /// Both programs.
 const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
 
-/// Tries to break what the engines and their programs promise, and counts how often it did.
+/// Tries to break the promises of the engines and their programs, and counts the broken ones.
 ///
 /// The programs must lie beside this one: build the whole workspace first.
 ///
-/// Exit codes: 0 nothing was broken · 1 a promise was broken · 2 usage · 70 it could not be tried.
+/// Exit codes: 0 no promise was broken · 1 a promise was broken · 2 usage · 70 the proof could not run.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The form of what is printed
+    /// Output form
     #[arg(short, long, global = true, default_value = "table")]
     output: Form,
     #[command(subcommand)]
@@ -47,119 +47,119 @@ enum Form {
 enum Verb {
     /// Cut the power before and after every write and sync of random workloads
     Cuts(engines::Cuts),
-    /// Have every operation on the disk fail in turn, once and for good
+    /// Make every disk operation fail in turn, once and permanently
     Errors(engines::Errors),
-    /// Workers, commands, kills, power cuts and errors in virtual time
+    /// Run workers, commands, kills, power cuts and errors in virtual time
     Sim(engines::Sim),
-    /// Kill workers, producers and every verb that writes, at moments drawn by lot
+    /// Kill workers, producers and every writing verb at random moments
     Kills(Kills),
-    /// Kill scripted scenarios at every system call, and have every fsync fail (needs strace)
+    /// Kill scripted scenarios at every system call, and fail every fsync (needs strace)
     Syscalls(Syscalls),
-    /// Stop workers beyond their lease and let them come back with their verdicts
+    /// Stop workers for longer than their lease and let them report their outcomes afterwards
     Zombies(Zombies),
-    /// End commands that do not want to end, in every way, and look for what is left
+    /// End commands that resist being ended, in every way, and look for remaining processes
     Children,
     /// Fill a small file system under the programs (needs the right to mount)
     Full,
     /// Set the wall clock under running workers (needs libfaketime)
     Clock(Clock),
-    /// Kill backups while others work, and look at what they leave
+    /// Kill backups while other processes work, and check the files they leave
     Backup(Backup),
-    /// Compare what thousands of commands find, of a worker started oddly and with few descriptors
+    /// Compare the environment of thousands of commands whose worker was started in unusual conditions
     Environment(Environment),
-    /// Kill workers whose commands hide, and whose ended tasks left daemons
+    /// Kill workers whose commands hide and whose ended tasks left daemons
     Identity(Identity),
-    /// Have the file, the disk or descriptors be short under load (a full disk needs the right to
-    /// mount)
+    /// Run short of the database file, disk space or descriptors under load (a full disk needs the
+    /// right to mount)
     Shortage(Shortages),
-    /// Root beside another user's files, links in their places, databases deleted under a worker, and
-    /// `shrink` killed at every system call (needs root and strace)
+    /// Run as root beside another user's files, replace files by links, delete databases under a
+    /// worker, and kill `shrink` at every system call (needs root and strace)
     Files(Files),
-    /// Try inputs on whatever reads what others wrote (needs a C++ compiler)
+    /// Feed generated inputs to every parser and decoder (needs a C++ compiler)
     Fuzz(Fuzz),
-    /// Plant faults in a copy of the code, one at a time, and see whether the tests find each
+    /// Plant faults in a copy of the code, one at a time, and check that the tests find each
     Planted(Planted),
-    /// Put figures that were printed as JSON into the table of a page
+    /// Write figures printed as JSON into the table of a page
     Scorecard(Scorecard),
-    /// What a proof runs in a process of its own
+    /// Run the part of a proof that has a process of its own
     #[command(subcommand, hide = true)]
     Child(Child),
 }
 
 #[derive(Debug, Args)]
 struct Kills {
-    /// How many
+    /// Number of processes to kill
     #[arg(long, default_value_t = 2_000)]
     count: u64,
-    /// How many kills to measure the recovery after
+    /// Number of kills after which to measure the recovery
     #[arg(long, default_value_t = 20)]
     recoveries: usize,
-    /// Where the lots begin
+    /// Seed of the random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
 #[derive(Debug, Args)]
 struct Syscalls {
-    /// Only every so many calls
+    /// Try only every nth call
     #[arg(long, default_value_t = 1)]
     stride: usize,
 }
 
 #[derive(Debug, Args)]
 struct Zombies {
-    /// How many
+    /// Number of workers to stop
     #[arg(long, default_value_t = 20)]
     count: usize,
 }
 
 #[derive(Debug, Args)]
 struct Clock {
-    /// How often to take every step in each setting
+    /// Number of times to make every step in each setting
     #[arg(long, default_value_t = 1)]
     rounds: usize,
 }
 
 #[derive(Debug, Args)]
 struct Backup {
-    /// How many
+    /// Number of backups to kill
     #[arg(long, default_value_t = 200)]
     count: u64,
-    /// Where the lots begin
+    /// Seed of the random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
 #[derive(Debug, Args)]
 struct Environment {
-    /// How many tasks of each program
+    /// Number of tasks of each program
     #[arg(long, default_value_t = 1_000)]
     count: usize,
-    /// How many of them at once
+    /// Number of tasks that run at once
     #[arg(long, default_value_t = 64)]
     slots: usize,
 }
 
 #[derive(Debug, Args)]
 struct Identity {
-    /// How many workers of each program
+    /// Number of workers of each program
     #[arg(long, default_value_t = 20)]
     count: usize,
 }
 
 #[derive(Debug, Args)]
 struct Shortages {
-    /// How long each lasts
+    /// Duration of each shortage in seconds
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Which; all of them unless named
+    /// Shortages to try; all of them if none is named
     #[arg(value_enum)]
     which: Vec<Short>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Short {
-    /// A foreign program holds the file
+    /// Another program holds the database file
     File,
     /// The disk is full
     Disk,
@@ -169,26 +169,26 @@ enum Short {
 
 #[derive(Debug, Args)]
 struct Files {
-    /// How often to take a database away in each way
+    /// Number of times to take a database away in each way
     #[arg(long, default_value_t = 10)]
     count: usize,
-    /// Only every so many links and calls
+    /// Try only every nth link and call
     #[arg(long, default_value_t = 1)]
     stride: usize,
 }
 
 #[derive(Debug, Args)]
 struct Fuzz {
-    /// Inputs tried on each target
+    /// Number of inputs for each target
     #[arg(long, default_value_t = 1_000_000)]
     runs: u64,
-    /// The targets; all of them unless named
+    /// Targets; all of them if none is named
     targets: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 struct Planted {
-    /// Only faults whose name contains this
+    /// Try only faults whose name contains this text
     #[arg(default_value = "")]
     part: String,
 }
@@ -217,13 +217,13 @@ fn main() -> ExitCode {
         Verb::Sim(args) => engines::run_sim(args).map(|figure| vec![figure]),
         Verb::Kills(args) => run_kills(args),
         Verb::Syscalls(args) => run_syscalls(args),
-        Verb::Zombies(args) => zombies::run(args.count).map(told),
-        Verb::Children => children::run(&BOTH).map(told),
+        Verb::Zombies(args) => zombies::run(args.count).map(report_faults),
+        Verb::Children => children::run(&BOTH).map(report_faults),
         Verb::Full => run_full(),
         Verb::Clock(args) => run_clock(args),
-        Verb::Backup(args) => backup::run(args.count, args.seed).map(told),
-        Verb::Environment(args) => environment::run(&BOTH, args.count, args.slots).map(told),
-        Verb::Identity(args) => identity::run(&BOTH, args.count).map(told),
+        Verb::Backup(args) => backup::run(args.count, args.seed).map(report_faults),
+        Verb::Environment(args) => environment::run(&BOTH, args.count, args.slots).map(report_faults),
+        Verb::Identity(args) => identity::run(&BOTH, args.count).map(report_faults),
         Verb::Shortage(args) => run_shortages(args),
         Verb::Files(args) => run_files(args),
         Verb::Fuzz(args) => fuzz::run(args.runs, &args.targets, say).map(|figure| vec![figure]),
@@ -243,8 +243,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// A figure whose broken promises were told.
-fn told((figure, faults): (Figure, Vec<String>)) -> Vec<Figure> {
+/// Prints a figure's broken promises and returns the figure.
+fn report_faults((figure, faults): (Figure, Vec<String>)) -> Vec<Figure> {
     for fault in &faults {
         say(fault);
     }
@@ -254,7 +254,7 @@ fn told((figure, faults): (Figure, Vec<String>)) -> Vec<Figure> {
 fn run_kills(args: &Kills) -> Result<Vec<Figure>> {
     let killed = kills::run(args.count, args.seed)?;
     say(&format!("{} tasks were acknowledged", killed.acknowledged));
-    let mut figures = told((killed.figure, killed.faults));
+    let mut figures = report_faults((killed.figure, killed.faults));
     let recovered = kills::recoveries(args.recoveries)?;
     say(&format!(
         "recovery: median {:?}, p99 {:?}",
@@ -266,13 +266,13 @@ fn run_kills(args: &Kills) -> Result<Vec<Figure>> {
 
 fn run_syscalls(args: &Syscalls) -> Result<Vec<Figure>> {
     let Some(found) = syscalls::run(args.stride.max(1))? else {
-        say("skipped: without strace, or where it may not trace, no system call can be chosen");
+        say("skipped: strace is missing or may not trace processes");
         return Ok(Vec::new());
     };
     for (scenario, calls) in &found.scenarios {
         say(&format!("{scenario}: {calls} calls"));
     }
-    let mut figures = told((found.kills, found.faults));
+    let mut figures = report_faults((found.kills, found.faults));
     figures.push(found.syncs);
     Ok(figures)
 }
@@ -282,17 +282,17 @@ fn run_full() -> Result<Vec<Figure>> {
         say("skipped: this user may not mount a small file system");
         return Ok(Vec::new());
     };
-    Ok(told(found))
+    Ok(report_faults(found))
 }
 
 fn run_clock(args: &Clock) -> Result<Vec<Figure>> {
     let Some(found) = clock::run(args.rounds, &clock::STEPS)? else {
         say(
-            "skipped: libfaketime is not installed, so that the clock can be set for everybody only",
+            "skipped: libfaketime is not installed",
         );
         return Ok(Vec::new());
     };
-    Ok(told(found))
+    Ok(report_faults(found))
 }
 
 fn run_shortages(args: &Shortages) -> Result<Vec<Figure>> {
@@ -309,7 +309,7 @@ fn run_shortages(args: &Shortages) -> Result<Vec<Figure>> {
     for reason in &found.skipped {
         say(&format!("skipped: {reason}"));
     }
-    Ok(told((found.figure, found.faults)))
+    Ok(report_faults((found.figure, found.faults)))
 }
 
 fn run_files(args: &Files) -> Result<Vec<Figure>> {
@@ -328,7 +328,7 @@ fn run_files(args: &Files) -> Result<Vec<Figure>> {
     Ok(found.figures)
 }
 
-/// What a process of its own found, for the one that started it.
+/// Prints the result of a hidden verb for the process that started it.
 fn answer(found: &(u64, Vec<String>)) -> Result<Vec<Figure>> {
     writeln!(std::io::stdout(), "{}", serde_json::to_string(found)?)?;
     Ok(Vec::new())
@@ -375,7 +375,7 @@ fn print(form: Form, figures: Vec<Figure>) -> Result<bool> {
     Ok(kept)
 }
 
-/// The command that was given, without what says how to print.
+/// The command line of this run, without the output options.
 fn command() -> String {
     let words = std::env::args().skip(1);
     let told = words.filter(|word| !["-o", "--output", "json"].contains(&word.as_str()));
@@ -383,7 +383,7 @@ fn command() -> String {
     words.join(" ")
 }
 
-/// Tells of progress and of what was broken.
+/// Prints progress and broken promises to standard error.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

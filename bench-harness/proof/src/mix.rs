@@ -1,6 +1,6 @@
-//! A hash that tells states and images apart: fast, the same in every run, and no more than that.
+//! A hash that distinguishes states and images: fast, the same in every run, not cryptographic.
 
-/// What was mixed so far.
+/// Hash of the words and bytes so far.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mix(u64);
 

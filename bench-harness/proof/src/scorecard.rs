@@ -1,4 +1,4 @@
-//! The figures of all proofs as the table of `docs/concepts/reliability.md`.
+//! Writes the figures of all proofs into the table of `docs/concepts/reliability.md`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ use crate::figure::Figure;
 const BEGIN: &str = "<!-- scorecard: written by `prove scorecard` -->\n";
 const END: &str = "<!-- end of the scorecard -->\n";
 
-/// A figure as `-o json` prints it, one to a line.
+/// A figure as `-o json` prints it, one per line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// What was found.
+    /// Result.
     #[serde(flatten)]
     pub figure: Figure,
-    /// The command that finds it again.
+    /// Command that reproduces it.
     #[serde(default)]
     pub command: String,
 }
 
-/// Puts the figures of these files of JSON lines into the table of a page, in their order. Of
-/// figures of the same kind the last one stands.
+/// Writes the figures from these files of JSON lines into a page's table, in their order. Of several
+/// figures of the same kind, the last one counts.
 ///
 /// # Errors
-/// If a file cannot be read or the page has no place for the table.
+/// When a file cannot be read or the page has no scorecard section.
 pub fn update(results: &[PathBuf], page: &Path) -> Result<()> {
     let mut lines: Vec<Line> = Vec::new();
     for path in results {
@@ -51,7 +51,7 @@ fn with_table(page: &str, table: &str) -> Result<String> {
         let (_, after) = rest.split_once(END)?;
         Some((before, after))
     });
-    let (before, after) = parts.ok_or("the page has no place for the scorecard")?;
+    let (before, after) = parts.ok_or("the page has no scorecard section")?;
     Ok(format!("{before}{BEGIN}{table}{END}{after}"))
 }
 
@@ -77,8 +77,8 @@ fn table(lines: &[Line]) -> Result<String> {
     Ok(table)
 }
 
-/// What may be true of all cases when none of `count` broke a promise: with 95 % confidence at most
-/// 3 in `count` do (the rule of three).
+/// Upper bound on the share of broken cases if none of `count` broke: at most 3 in `count`, with 95 %
+/// confidence (the rule of three).
 fn bound(figure: &Figure) -> String {
     if figure.violations > 0 || figure.count == 0 {
         return String::new();
@@ -103,7 +103,7 @@ mod tests {
     use super::{Figure, Line, table, thousands, with_table};
 
     #[test]
-    fn the_table_replaces_the_one_before_and_leaves_the_rest() {
+    fn the_table_replaces_the_old_one_and_leaves_the_rest() {
         let figure = Figure {
             what: "kills".to_owned(),
             count: 20_001,
@@ -117,7 +117,7 @@ mod tests {
         let new = table(&[Line { figure, command }]).expect("a table");
         assert!(new.ends_with("| kills | 20,001 | 0 | 1 in 6,667 | 1 | abc | `prove kills` |\n"));
         let page = format!("above\n{}old\n{}below\n", super::BEGIN, super::END);
-        let page = with_table(&page, &new).expect("a place");
+        let page = with_table(&page, &new).expect("a section");
         assert!(page.starts_with("above\n") && page.ends_with("below\n") && !page.contains("old"));
         assert!(with_table("no place", &new).is_err());
     }

@@ -1,4 +1,4 @@
-//! Zombies: workers that are stopped for longer than their lease and come back with a verdict.
+//! Zombies: workers stopped for longer than their lease that then report an outcome.
 
 use rustix::process::Signal;
 
@@ -11,21 +11,21 @@ use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::rounds::rounds;
 use crate::process::{Arena, Program};
 
-/// How many take place at the same time: each of them mostly waits.
+/// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 10;
 
 /// A worker of workflow-queue that claims one task at a time, under the shortest lease.
 const WORKER: [&str; 5] = ["worker", "1", "--lease", "1s", "--drain"];
 
-/// The first run waits until it is let go and then fails for good; any other succeeds at once.
+/// Command whose first run waits for the file `go` and then fails for good; later runs succeed at once.
 const COMMAND: &str = "! test -e second || exit 0; echo $$ > first; \
     while ! test -e go; do sleep 0.02; done; exit 7";
 
-/// Stops `count` workers beyond their leases and lets each go on when another one has finished its
-/// task. Returns how many verdicts came too late and what was not refused.
+/// Stops `count` workers beyond their leases and resumes each one after another worker has finished its
+/// task. Returns the number of late outcomes and those that were not refused.
 ///
 /// # Errors
-/// If a process cannot be started or does not get where it has to.
+/// When a process cannot be started or does not reach the expected state.
 pub fn run(count: usize) -> Result<(Figure, Vec<String>)> {
     let (watch, commit) = (Stopwatch::start(), commit());
     let faults = rounds(&vec![(); count], AT_ONCE, |()| round())?;
@@ -74,13 +74,13 @@ fn round() -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Stops a worker while it does not hold the lock of those who write: one that is stopped inside a
-/// write keeps every other one out.
+/// Stops a worker while it does not hold the writer lock: a worker stopped inside a write would block
+/// every other writer.
 fn stop_outside_a_write(worker: &Running, arena: &Arena) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
     let lock = std::fs::metadata(arena.file("queue.db.d/writer.lock"))?;
     let (pid, lock) = (worker.0.id(), format!(":{} ", lock.ino()));
-    wait_until("it is stopped between two writes", || {
+    wait_until("the worker is stopped between two writes", || {
         worker.signal(Signal::STOP);
         let threads = std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten();
         let mut stats = threads.map(|thread| std::fs::read_to_string(thread.path().join("stat")));

@@ -1,4 +1,4 @@
-//! Which engine to take, from what this run measured.
+//! Recommendations based on the measurements of this run.
 
 use queue_core::sqlite::Durability;
 
@@ -9,13 +9,12 @@ use crate::report::short;
 use crate::systems::SystemName;
 use crate::workload::Commits;
 
-/// A difference below this share counts as none.
+/// Ratios below this count as equal.
 const NOISE: f64 = 1.15;
-/// A claim that takes this many times as long among many tasks is no longer called flat; the bar
-/// that the design sets.
+/// Limit of the design: a claim from many tasks that takes this many times as long is not called flat.
 const FLAT: f64 = 1.5;
 
-/// Sentences, each one thing that decides.
+/// One sentence per criterion.
 pub(super) fn advice(comparison: &Comparison) -> Vec<String> {
     let ratio = |level| {
         let line = comparison
@@ -69,7 +68,7 @@ fn depth(scale: &Scale) -> String {
         "slows down"
     };
     format!(
-        "{} {verdict} with a backlog: a claim among {} pending tasks took {deep} us, among {} \
+        "{} {verdict} with a backlog: a claim from {} pending tasks took {deep} us, from {} \
          {shallow} us.",
         scale.engine, DEPTHS[1], DEPTHS[0]
     )
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_scale_is_said() {
+    fn poor_scaling_is_mentioned() {
         assert!(depth(&scale(1.1, 1.0)).contains("does not slow down"));
         assert!(depth(&scale(2.0, 1.0)).contains("slows down"));
         assert!(threads(&[scale(1.0, 8.0), scale(1.0, 7.0)]).starts_with("Threads share"));

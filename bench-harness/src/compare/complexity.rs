@@ -1,4 +1,4 @@
-//! How much there is to an engine's file, counted.
+//! Counts of the schema objects in an engine's file.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::systems::{Engine, Fast, Workflow};
 
 const COUNT_OBJECTS: &str = include_str!("../../queries/count_objects.sql");
 
-/// What a new file consists of.
+/// Schema objects of a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Complexity {
     pub(super) engine: EngineName,
@@ -20,7 +20,7 @@ pub(super) struct Complexity {
     pub(super) indexes: u32,
 }
 
-/// Both engines.
+/// Counts for both engines.
 pub(super) fn count(folder: &Path) -> Result<[Complexity; 2]> {
     Ok([of::<Fast>(folder)?, of::<Workflow>(folder)?])
 }
@@ -28,7 +28,7 @@ pub(super) fn count(folder: &Path) -> Result<[Complexity; 2]> {
 fn of<E: Engine>(folder: &Path) -> Result<Complexity> {
     let file = tempfile::tempdir_in(folder)?;
     let path = file.path().join("tasks.db");
-    // It must be open: a file that its last user closes has no log to read any more.
+    // Keeps the file open: once its last user closes it, the log is gone.
     let _queue = E::open(&path, Durability::Fast)?;
     let counted = Connection::open(&path)?.query_row(COUNT_OBJECTS, [], |row| {
         Ok(Complexity {

@@ -12,7 +12,7 @@ use crate::report::document::{BarEntry, Bars, Better, Document, Table};
 use crate::systems::SystemName;
 use crate::workload::Commits;
 
-/// Puts all that was measured into `document`.
+/// Adds all measurements to `document`.
 pub(super) fn fill(document: Document, comparison: &Comparison) -> Document {
     let kinds = LEVELS
         .into_iter()
@@ -40,8 +40,8 @@ pub(super) fn fill(document: Document, comparison: &Comparison) -> Document {
     }
 }
 
-/// How many times as long as fast-queue the 100 operations took workflow-queue, one commit each at
-/// `fast`: the ratio of the medians in a document of `compare`.
+/// Ratio of the 100 operations of workflow-queue to those of fast-queue, one commit each at `fast`, by
+/// the medians in a document of `compare`.
 pub(crate) fn measured_ratio(document: &Document) -> Option<f64> {
     let prefix = title_end(Durability::Fast, Commits::Each);
     let chart = document
@@ -87,7 +87,7 @@ fn operations(hundred: &Hundred, level: Durability, commits: Commits) -> Bars {
     }
 }
 
-/// What tells the charts of the operations apart.
+/// End of a chart's title that distinguishes the ways of running the operations.
 fn title_end(level: Durability, commits: Commits) -> String {
     let commits = match commits {
         Commits::Each => "one commit each",

@@ -1,4 +1,4 @@
-//! The operations themselves, at both levels of durability, cut into commits in three ways.
+//! The operations at both durabilities, grouped into commits in three ways.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ use crate::workload::{Commits, hundred};
 pub(super) const LEVELS: [Durability; 2] = [Durability::Fast, Durability::Full];
 pub(super) const CUTS: [Commits; 3] = [Commits::Each, Commits::Fives, Commits::Batched];
 
-/// What all rounds at `full` may take together by the disk's own measure, in microseconds: a slow
-/// disk takes fewer rounds.
+/// Time for all rounds at `full` according to the disk's probe, in microseconds: a slow disk gets fewer
+/// rounds.
 const FULL_US: f64 = 2.5e6;
 
-/// What was measured of one system, at one level, cut in one way.
+/// Measurements of one system at one durability with one grouping.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) level: Durability,
@@ -29,11 +29,11 @@ pub(super) struct Line {
     pub(super) to_each: f64,
 }
 
-/// What was measured of all.
+/// Measurements of all systems.
 #[derive(Debug)]
 pub(super) struct Hundred {
     pub(super) operations: u32,
-    /// Rounds at each of [`LEVELS`].
+    /// Number of rounds at each of [`LEVELS`].
     pub(super) rounds: [u32; 2],
     pub(super) lines: Vec<Line>,
 }
@@ -50,14 +50,14 @@ impl Hundred {
         self.lines.iter().find(own)
     }
 
-    /// Operations of one run: enqueues, claims and settles.
+    /// Number of operations of one run: enqueues, claims and settles.
     pub(super) fn all_operations(&self) -> u32 {
         self.operations + self.operations / 2 + self.operations / 4
     }
 }
 
-/// Every system in every way, in turns, each run on a file of its own. Without `rounds`, fifteen
-/// of them, and at `full` as many as a disk with this probe does in a few seconds.
+/// Measures every system with every grouping in turns, each run on a new file. The default is fifteen
+/// rounds, and at `full` as many as a disk with this probe time does in a few seconds.
 pub(super) fn measure(
     operations: u32,
     rounds: Option<u32>,
@@ -79,7 +79,7 @@ pub(super) fn measure(
     })
 }
 
-/// From 3 to 15.
+/// Number of rounds, from 3 to 15.
 fn full_rounds(operations: u32, probe_us: f64) -> u32 {
     let commits = f64::from(operations) * (1.75 + 1.35) * count(SYSTEMS.len());
     let fit = |rounds: &u32| f64::from(*rounds) * commits * probe_us <= FULL_US;
@@ -120,7 +120,7 @@ fn measure_at(level: Durability, operations: u32, rounds: u32, folder: &Path) ->
     Ok(kinds.iter().map(line).collect())
 }
 
-/// As printed.
+/// Printed name of a durability.
 pub(super) const fn level_name(level: Durability) -> &'static str {
     match level {
         Durability::Fast => "fast",
@@ -128,7 +128,7 @@ pub(super) const fn level_name(level: Durability) -> &'static str {
     }
 }
 
-/// As printed.
+/// Printed name of a grouping.
 pub(super) const fn cut_name(commits: Commits) -> &'static str {
     match commits {
         Commits::Each => "each",

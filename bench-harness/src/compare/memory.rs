@@ -1,4 +1,4 @@
-//! The most memory a process occupies that puts one system through the operations.
+//! Peak memory of a process that runs the operations on one system.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::systems::{SYSTEMS, SystemName};
 use crate::workload::{Commits, hundred};
 use crate::{Result, Verdict, print, probe};
 
-/// Memory of one system, measured in a process of its own.
+/// Arguments of the hidden verb that measures one system.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MemoryArgs {
     #[arg(long)]
@@ -20,14 +20,14 @@ pub(crate) struct MemoryArgs {
     db: PathBuf,
 }
 
-/// What was measured of one system.
+/// Measurement of one system.
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) system: SystemName,
     pub(super) megabytes: f64,
 }
 
-/// Puts one system through the operations and prints the most memory the process occupied.
+/// Runs the operations on one system and prints the peak memory of the process.
 pub(crate) fn run_memory(args: &MemoryArgs) -> Result<Verdict> {
     let system = args.system.open(&args.db, Durability::Fast)?;
     hundred(system.as_ref(), args.ops, Commits::Each)?;
@@ -35,7 +35,7 @@ pub(crate) fn run_memory(args: &MemoryArgs) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// Every system, one after the other.
+/// Measures every system, one after another.
 pub(super) fn measure(operations: u32, folder: &Path) -> Result<Vec<Memory>> {
     let of = |system: SystemName| {
         Ok(Memory {

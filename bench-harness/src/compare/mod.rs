@@ -1,5 +1,5 @@
-//! `compare`: the 100 operations through raw `SQLite` and the engines in turns, and what else
-//! tells the engines apart: memory, features, complexity, scalability.
+//! `compare`: the 100 operations on raw `SQLite` and the engines in turns, and other differences
+//! between the engines: memory, features, complexity, scalability.
 
 mod advice;
 mod complexity;
@@ -21,24 +21,23 @@ use scale::Scale;
 pub(crate) use document::measured_ratio;
 pub(crate) use memory::{MemoryArgs, run_memory};
 
-/// What to compare.
+/// Arguments of `compare`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompareArgs {
-    /// Enqueues; half as many tasks are claimed and a quarter as many settled
+    /// Number of enqueues; half as many tasks are claimed and a quarter as many settled
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(4..=10_000_000))]
     ops: u32,
-    /// Runs of every system [default: 15; at `full` as many of them as the disk does in a few
-    /// seconds]
+    /// Runs of every system [default: 15; at `full` as many of them as the disk does in a few seconds]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     runs: Option<u32>,
     #[command(flatten)]
     common: Common,
 }
 
-/// All that was measured and counted.
+/// All measurements and counts.
 struct Comparison {
     hundred: Hundred,
-    /// Raw, then the engines.
+    /// Raw `SQLite`, then the engines.
     memory: Vec<Memory>,
     /// fast-queue, then workflow-queue.
     scale: [Scale; 2],
@@ -70,7 +69,7 @@ mod tests {
     use crate::measure::Spread;
     use crate::systems::{EngineName, SYSTEMS};
 
-    /// A comparison in which the systems take once, twice and three times as long as `ms`.
+    /// A comparison in which the systems take once, twice and three times `ms`.
     pub(super) fn comparison(operations: u32, ms: f64) -> Comparison {
         let mut lines = Vec::new();
         for (level, commits) in LEVELS

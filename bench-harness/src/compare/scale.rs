@@ -1,5 +1,4 @@
-//! How the engines scale: a claim among many pending tasks, and threads that each want their write
-//! on disk.
+//! Scalability of the engines: a claim from many pending tasks, and durable writes by many threads.
 
 use std::path::Path;
 use std::sync::Barrier;
@@ -12,31 +11,31 @@ use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::systems::{Engine, EngineName, Fast, Library, Workflow};
 use crate::workload::{System, tasks};
 
-/// Pending tasks among which is claimed.
+/// Numbers of pending tasks to claim from.
 pub(super) const DEPTHS: [usize; 2] = [1_000, 100_000];
-/// Threads that share one engine.
+/// Numbers of threads that share an engine.
 pub(super) const THREADS: [usize; 2] = [1, 16];
 
 const ROUNDS: usize = 5;
-/// Claims of one sample: the shallow file must not run dry.
+/// Claims of one sample: fewer than the pending tasks of the smaller file.
 const CLAIMS: usize = 100;
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// What was measured of one engine.
+/// Measurements of one engine.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     pub(super) engine: EngineName,
     /// Microseconds of a claim, at each of [`DEPTHS`].
     pub(super) claim_us: [Spread; 2],
-    /// How many times as long it takes at the second.
+    /// Ratio of the second depth to the first.
     pub(super) deeper: f64,
     /// Pushes per second at `full`, by each of [`THREADS`].
     pub(super) pushes: [Spread; 2],
-    /// How many times as many the second does.
+    /// Ratio of the second number of threads to the first.
     pub(super) wider: f64,
 }
 
-/// Both engines.
+/// Measures both engines.
 pub(super) fn measure(folder: &Path) -> Result<[Scale; 2]> {
     Ok([
         measure_engine::<Fast>(folder)?,
@@ -49,7 +48,7 @@ fn measure_engine<E: Engine>(folder: &Path) -> Result<Scale> {
         let file = tempfile::tempdir_in(folder)?;
         let engine = Library::<E>::open(&file.path().join("tasks.db"), Durability::Fast)?;
         engine.enqueue(tasks(depth))?;
-        // The file must outlive what measures it.
+        // The file must outlive the closures that use it.
         Ok(move || claim_us(&engine, &file))
     })?;
     let pushes = in_turns(THREADS, |threads| {
@@ -69,7 +68,7 @@ fn measure_engine<E: Engine>(folder: &Path) -> Result<Scale> {
     })
 }
 
-/// The samples of each of two sizes, which take turns.
+/// Samples of two sizes, measured in turns.
 fn in_turns<F: FnMut() -> Result<f64>>(
     sizes: [usize; 2],
     prepare: impl Fn(usize) -> Result<F>,
@@ -90,7 +89,7 @@ fn claim_us<E: Engine>(engine: &Library<E>, _file: &tempfile::TempDir) -> Result
     let watch = Stopwatch::start();
     for _ in 0..CLAIMS {
         if engine.claim(1)?.is_empty() {
-            return Err("there was nothing left to claim".into());
+            return Err("no task was left to claim".into());
         }
     }
     Ok(watch.seconds() * 1e6 / count(CLAIMS))

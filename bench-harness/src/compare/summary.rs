@@ -1,4 +1,4 @@
-//! The engines side by side: a row for each thing by which to choose.
+//! The engines side by side: one row per criterion.
 
 use queue_core::sqlite::Durability;
 
@@ -9,12 +9,12 @@ use crate::report::short;
 use crate::systems::{SYSTEMS, SystemName};
 use crate::workload::Commits;
 
-/// What the columns are: a thing, raw, the engines, and the engines' ratio.
+/// Column titles: criterion, raw, the engines, and the engines' ratio.
 pub(super) const COLUMNS: [&str; 5] = ["", "raw", "fast-queue", "workflow-queue", "ratio"];
 
 const NONE: &str = "–";
 
-/// The rows below [`COLUMNS`].
+/// Rows below [`COLUMNS`].
 pub(super) fn rows(comparison: &Comparison) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for (name, level, commits) in [

@@ -16,7 +16,7 @@ const ROWS: &str = "Memory is the most that a process of its own occupied. Featu
                     a claim takes, how many times as much is pushed. The ratio is workflow-queue's \
                     to fast-queue's; of times it is the median of the rounds' ratios.";
 
-/// The operations in every way, the engines side by side, and which to take.
+/// The operations in every way, the engines side by side, and the recommendations.
 pub(super) fn text(comparison: &Comparison, document: &Document) -> String {
     let mut side_by_side = vec![COLUMNS.map(str::to_owned).to_vec()];
     side_by_side.extend(rows(comparison));

@@ -1,5 +1,5 @@
-//! Programs of others: run in a process group of their own, for a limited time, with their output
-//! in files, so that nothing they leave behind keeps the harness waiting.
+//! Other programs: each runs in its own process group, for a limited time, with its output in files, so
+//! that no process it leaves behind blocks the harness.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,21 +13,21 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::Result;
 
-/// What is read of an output, from its end.
+/// Number of bytes read from the end of an output.
 const KEPT: u64 = 64 * 1024;
-/// What is shown of an error.
+/// Number of bytes shown of an error.
 const SHOWN: usize = 300;
 
 /// Runs `command` on `input` and returns the end of its standard output, at most 64 KiB.
 ///
-/// # Errors
-/// If it cannot be started, has not ended within `limit`, or does not exit 0. In every case all
+/// When it cannot be started, has not ended within `limit`, or does not exit 0. In every case the rest
+/// of its process group is killed.
 /// that is left of its process group is killed.
 pub(super) fn run(command: &mut Command, input: &str, limit: Duration) -> Result<String> {
     tail(&mut output(command, input, limit)?)
 }
 
-/// Runs `command` and counts a word in all of its standard output, however long that is.
+/// Runs `command` and counts a word in its whole standard output, of any length.
 ///
 /// # Errors
 /// As [`run`].
@@ -39,7 +39,7 @@ pub(super) fn count(command: &mut Command, word: &str, limit: Duration) -> Resul
     counts.sum()
 }
 
-/// Its standard output, in a file.
+/// Runs `command` with its standard output in a file.
 fn output(command: &mut Command, input: &str, limit: Duration) -> Result<File> {
     let name = command.get_program().to_string_lossy().into_owned();
     let (stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
@@ -60,12 +60,12 @@ fn output(command: &mut Command, input: &str, limit: Duration) -> Result<File> {
     Err(format!("{name} ended with {status}: {}", last_words(&said)).into())
 }
 
-/// `None` if it had to be killed.
+/// Waits for the process; `None` if it had to be killed.
 fn wait(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
     let mut child = command.process_group(0).spawn()?;
     let pid = Pid::from_child(&child);
     let ended = ends_within(pid, limit);
-    // The child is not waited for yet, so the number of the group is still its own.
+    // The child is not reaped yet, so its group id is still its own.
     let _ = kill_process_group(pid, Signal::KILL);
     let status = child.wait()?;
     Ok(ended?.then_some(status))
@@ -101,13 +101,13 @@ fn tail(file: &mut File) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The last line that says something, made safe to show.
+/// The last line with content, made safe to show.
 fn last_words(said: &str) -> String {
     let line = said.lines().rev().find(|line| !line.trim().is_empty());
-    shown(line.unwrap_or("it said nothing"))
+    shown(line.unwrap_or("no output"))
 }
 
-/// Text of others as part of a line: short, and nothing a terminal obeys.
+/// Escapes untrusted text for a line: short, without terminal control sequences.
 pub(super) fn shown(text: &str) -> String {
     let short: String = text.trim().chars().take(SHOWN).collect();
     escape::line(&short).into_owned()
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_program_said_last_is_told_without_control_characters() {
+    fn the_last_line_of_a_failed_program_is_shown_without_control_characters() {
         let script = "printf 'first\\nbad \\033[31mthing\\n\\n' >&2; exit 3";
         let error = run(&mut shell(script), "", AMPLE).unwrap_err().to_string();
         assert!(
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_program_that_hangs_is_killed_with_all_it_started() {
-        // Seconds are added up, so the second number is a mark that can be looked for.
+        // `sleep` adds up its arguments, so the second number can serve as a mark.
         let mark = format!("0.{}", std::process::id());
         let script = format!("sleep 600 {mark} & sleep 600 {mark}");
         let error = run(&mut shell(&script), "", Duration::from_millis(500)).unwrap_err();
@@ -167,7 +167,7 @@ mod tests {
             };
             Ok(lines.flatten().any(|line| words(&line)))
         };
-        crate::measure::wait_until("nothing of it is left", || marked().map(|left| !left)).unwrap();
+        crate::measure::wait_until("its processes are gone", || marked().map(|left| !left)).unwrap();
     }
 
     #[test]

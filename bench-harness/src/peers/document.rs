@@ -1,4 +1,4 @@
-//! What was measured, as charts and tables of a document.
+//! The measurements as charts and tables of a document.
 
 use super::Outcome;
 use super::commands::SLOTS;
@@ -8,7 +8,7 @@ use super::text::verdict;
 use crate::report::Document;
 use crate::report::document::{BarEntry, Bars, Better, Failed, Table};
 
-/// The outcome's document, with everything measured in it.
+/// The outcome's document, with every measurement.
 pub(super) fn document(outcome: Outcome) -> Document {
     let mut bars = libraries(&outcome);
     bars.extend(commands(&outcome));
@@ -20,7 +20,7 @@ pub(super) fn document(outcome: Outcome) -> Document {
     }
 }
 
-/// A chart for each measure.
+/// One chart per measure.
 fn libraries(outcome: &Outcome) -> Vec<Bars> {
     if outcome.measured.is_empty() {
         return Vec::new();
@@ -44,7 +44,7 @@ fn libraries(outcome: &Outcome) -> Vec<Bars> {
     MEASURES.iter().map(chart).collect()
 }
 
-/// A chart for each number of slots.
+/// One chart per number of slots.
 fn commands(outcome: &Outcome) -> Vec<Bars> {
     if outcome.ran.is_empty() {
         return Vec::new();

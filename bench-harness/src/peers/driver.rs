@@ -1,8 +1,8 @@
-//! A driver: a program that puts one queue through the operations and prints what it measured.
+//! A driver: a program that runs the operations on one queue and prints its measurements.
 //!
-//! It is called with an empty folder, the number of the hundred operations, the number of the
-//! scaled ones, and the seconds it may spend on each part of those. The last line it prints is a
-//! [`Report`] as JSON. The engines and bare `SQLite` are measured by a driver too.
+//! Its arguments are an empty folder, the number of operations of the hundred, the number of scaled
+//! operations, and the time limit in seconds for each part of the latter. Its last line of output is a
+//! [`Report`] as JSON. The engines and bare `SQLite` have a driver too.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,24 +15,24 @@ use super::{child, journal};
 use crate::Result;
 use crate::measure::count;
 
-/// How much is asked of every queue.
+/// Amount of work for every queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
-    /// Enqueues of the hundred operations.
+    /// Enqueues among the hundred operations.
     pub(super) operations: u32,
     /// Operations of the scaled part.
     pub(super) scaled: u32,
-    /// Seconds for the scaled enqueues, and as many for the cycles.
+    /// Seconds for the scaled enqueues, and again for the cycles.
     pub(super) part_seconds: u32,
 }
 
-/// What a driver prints.
+/// Output of a driver.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Report {
     pub(super) version: String,
-    /// `PRAGMA synchronous` of the connection that writes.
+    /// `PRAGMA synchronous` of the writing connection.
     pub(super) synchronous: String,
-    /// What the queue cannot do of the work, or does otherwise.
+    /// Operations that the queue lacks or does differently.
     pub(super) limits: Vec<String>,
     pub(super) hundred_ms: f64,
     /// Enqueues one by one.
@@ -44,7 +44,7 @@ pub(super) struct Report {
     pub(super) peak_rss_mb: f64,
 }
 
-/// How much was done in which time.
+/// A number of tasks and the time they took.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Rate {
     pub(super) tasks: usize,
@@ -61,7 +61,7 @@ impl Rate {
     }
 }
 
-/// A program and what it is called with before the plan.
+/// A program and the arguments before the plan's.
 #[derive(Clone, Debug)]
 pub(super) struct Driver {
     pub(super) name: String,
@@ -70,8 +70,8 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Runs it once in `folder`, which is empty, and kills it after `limit`; returns its report and the journal mode of the
-    /// file it left.
+    /// Runs the driver once in the empty `folder`, and kills it after `limit`. Returns its report and
+    /// the journal mode of the queue's file.
     pub(super) fn run(
         &self,
         plan: &Plan,
@@ -83,23 +83,23 @@ impl Driver {
         for number in [plan.operations, plan.scaled, plan.part_seconds] {
             command.arg(number.to_string());
         }
-        // Whatever it leaves beside its files stays in the folder.
+        // Files that the driver writes elsewhere than its own stay in the folder too.
         command.current_dir(folder).env("TMPDIR", folder);
         let said = child::run(&mut command, "", limit)?;
         Ok((parse(&said)?, journal::mode(folder)?))
     }
 }
 
-/// Reads the last line of what a driver printed, and takes nothing of it on trust.
+/// Parses the last line of a driver's output, which is untrusted.
 fn parse(said: &str) -> Result<Report> {
     let line = said.lines().rev().find(|line| !line.trim().is_empty());
     let report: Report = serde_json::from_str(line.unwrap_or_default())
-        .map_err(|error| format!("the last line it printed is no report: {error}"))?;
+        .map_err(|error| format!("its last line is not a report: {error}"))?;
     let rates = [Some(report.enqueue), Some(report.cycle), report.bulk];
     let sound = rates.into_iter().flatten().all(Rate::is_sound);
     let positive = |value: f64| value > 0.0 && value.is_finite();
     if !sound || !positive(report.hundred_ms) || !positive(report.peak_rss_mb) {
-        return Err("its report holds a time or a size that is none".into());
+        return Err("its report holds an impossible time or size".into());
     }
     Ok(Report {
         version: child::shown(&report.version),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_refused() {
+    fn a_line_that_is_not_a_report_is_refused() {
         for said in ["", "hello", &line("0"), &line("-1")] {
             assert!(parse(said).is_err(), "{said}");
         }

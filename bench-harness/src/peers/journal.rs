@@ -1,4 +1,4 @@
-//! How a `SQLite` file is journalled, read from its first bytes, whoever wrote it.
+//! Journal mode of any queue's `SQLite` file, read from its first bytes.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -7,12 +7,12 @@ use std::path::Path;
 use crate::Result;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Where the versions of the format for writing and for reading stand: 2 means a write-ahead log.
+/// Offset of the format versions for writing and reading: 2 means a write-ahead log.
 /// <https://www.sqlite.org/fileformat2.html#file_format_version_numbers>
 const WRITE_VERSION: usize = 18;
 
-/// `wal` or `rollback`, of the first `SQLite` file in `folder` or one of its folders; `none` if
-/// there is no such file.
+/// `wal` or `rollback`, for the first `SQLite` file in `folder` or one of its folders; `none` without
+/// such a file.
 pub(super) fn mode(folder: &Path) -> Result<String> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

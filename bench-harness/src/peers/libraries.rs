@@ -1,4 +1,4 @@
-//! Queues through their drivers, in turns: the engines, bare `SQLite`, and the peers.
+//! Queues measured through their drivers, in turns: the engines, bare `SQLite`, and the peers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::measure::Spread;
 use crate::report::document::Failed;
 use crate::systems::SystemName;
 
-/// What was measured of a queue.
+/// Measurements of a queue.
 pub(super) struct Measured {
     pub(super) name: String,
-    /// Which of ours it is, and how durable; `None` for a peer.
+    /// System and durability for one of ours; `None` for a peer.
     pub(super) ours: Option<(SystemName, Level)>,
-    /// Of the file it left.
+    /// Journal mode of the queue's file.
     pub(super) journal: String,
-    /// One for each round, at least one.
+    /// One report per round, at least one.
     reports: Vec<Report>,
     last: Report,
 }
@@ -28,19 +28,19 @@ impl Measured {
         &self.last
     }
 
-    /// Journal and `synchronous`, as found.
+    /// Journal mode and `synchronous`, as found.
     pub(super) fn durability(&self) -> String {
         format!("{}, {}", self.journal, self.last.synchronous)
     }
 
-    /// The same without the words in which a driver says how it knows.
+    /// Durability without the driver's explanation.
     pub(super) fn short_durability(&self) -> String {
         let durability = self.durability();
         let words = durability.split(" (").next().unwrap_or(&durability);
         words.chars().take(18).collect()
     }
 
-    /// The level of ours that it is to be compared with: the strongest that promises no more.
+    /// Level of ours to compare it with: the strongest that promises no more.
     pub(super) fn level(&self) -> Level {
         let full = ["full", "extra"];
         if full
@@ -53,7 +53,7 @@ impl Measured {
         }
     }
 
-    /// A value over the rounds; `None` if the queue has none.
+    /// A value over the rounds; `None` if the queue lacks it.
     pub(super) fn spread(&self, value: impl Fn(&Report) -> Option<f64>) -> Option<Spread> {
         let values: Option<Vec<f64>> = self.reports.iter().map(value).collect();
         values.map(|values| Spread::of(&values))
@@ -63,7 +63,7 @@ impl Measured {
         Spread::of(&self.hundreds())
     }
 
-    /// How many times as long the hundred operations took as another's, round by round.
+    /// Ratio of the hundred operations' time to another queue's, round by round.
     pub(super) fn hundred_ratio(&self, other: &Self) -> f64 {
         Spread::of_ratios(&self.hundreds(), &other.hundreds()).median
     }
@@ -73,18 +73,18 @@ impl Measured {
     }
 }
 
-/// One of ours that was measured.
+/// Finds one of ours among the measurements.
 pub(super) fn ours(measured: &[Measured], system: SystemName, level: Level) -> Option<&Measured> {
     measured
         .iter()
         .find(|one| one.ours == Some((system, level)))
 }
 
-/// For ours, which end by themselves.
+/// Time limit for ours, which end by themselves.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Runs ours and `peers` in turns, each run of a peer for at most `limit`. One that fails is left out of the rounds that follow, and of
-/// the result.
+/// Runs ours and `peers` in turns, each run of a peer for at most `limit`. A queue that fails is left
+/// out of later rounds and of the result.
 pub(super) fn measure(
     peers: Vec<Driver>,
     plan: &Plan,
@@ -130,7 +130,7 @@ pub(super) fn measure(
     Ok((measured.collect(), failed))
 }
 
-/// A run in a folder of its own.
+/// One run in a new folder.
 fn run(driver: &Driver, plan: &Plan, limit: Duration, folder: &Path) -> Result<(Report, String)> {
     let own = tempfile::tempdir_in(folder)?;
     driver.run(plan, limit, own.path())

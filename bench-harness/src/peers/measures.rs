@@ -1,4 +1,4 @@
-//! What is compared of queues, and where a peer is ahead.
+//! Measures for comparing queues, and the peers that are ahead in one.
 
 use super::commands::{Ran, SLOTS};
 use super::driver::{Rate, Report};
@@ -7,15 +7,15 @@ use crate::report::document::Better;
 use crate::report::short;
 use crate::systems::SystemName;
 
-/// A difference below this share counts as none.
+/// Ratios below this count as equal.
 const NOISE: f64 = 1.15;
 
-/// Something that is measured of every queue.
+/// A value measured for every queue.
 pub(super) struct Measure {
     pub(super) name: &'static str,
     pub(super) unit: &'static str,
     pub(super) better: Better,
-    /// `None` of a queue that has none.
+    /// `None` for a queue that lacks it.
     pub(super) value: fn(&Report) -> Option<f64>,
 }
 
@@ -52,8 +52,8 @@ pub(super) const MEASURES: [Measure; 5] = [
     },
 ];
 
-/// A sentence for everything in which a peer is ahead of one of the engines at the same level of
-/// durability, or a weaker one of the peer's.
+/// One sentence for each measure in which a peer is ahead of an engine at the same durability, or at
+/// the strongest one that promises no more than the peer's.
 pub(super) fn lost(measured: &[Measured], ran: &[Ran]) -> Vec<String> {
     let peers = measured.iter().filter(|one| one.ours.is_none());
     let engines = [SystemName::Fast, SystemName::Workflow];

@@ -1,4 +1,4 @@
-//! `peers`: other queues and ways to run commands, measured beside the engines in the same run.
+//! `peers`: other queues and command runners, measured beside the engines in the same run.
 
 mod child;
 mod commands;
@@ -28,45 +28,45 @@ use turns::Turns;
 
 pub(crate) use ours::{DriveArgs, run_drive};
 
-/// Whom to measure, and how much.
+/// Arguments of `peers`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PeersArgs {
-    /// Peers to measure; one that is named and missing is an error [default: all that are here]
+    /// Peers to measure; naming a missing one is an error [default: all that are installed]
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     names: Vec<String>,
-    /// Build the drivers of those that are Rust libraries first
+    /// First build the drivers of peers that are Rust libraries
     #[arg(long)]
     build: bool,
     /// Folder with the original Python programs
     #[arg(long, value_name = "DIR")]
     originals: Option<PathBuf>,
-    /// Another queue: a program that is called with a folder and three numbers, and prints what
-    /// docs/develop/figures.md says
+    /// Measure another queue: PROGRAM is called with a folder and three numbers, and prints the report
+    /// that docs/develop/figures.md describes
     #[arg(long, value_name = "NAME=PROGRAM", value_parser = named)]
     driver: Vec<Driver>,
-    /// Rounds in which each takes its turn
+    /// Number of rounds; each peer runs once per round
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// Enqueues of the 100 operations; half as many claims, a quarter as many completions
+    /// Number of enqueues of the 100 operations; half as many claims, a quarter as many completions
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(4..=100_000))]
     ops: u32,
-    /// Tasks of the scaled part
+    /// Number of tasks of the scaled part
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(4..=10_000_000))]
     scaled: u32,
-    /// Seconds for each part of that; what has been done by then is what counts
+    /// Time limit for each part of the scaled tasks, in seconds; only tasks done by then count
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     part_seconds: u32,
-    /// Commands run end to end
+    /// Number of commands run end to end
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     commands: u32,
-    /// Seconds after which one run of a peer is killed
+    /// Time limit for one run of a peer, in seconds; the run is killed after it
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     limit: u32,
     #[command(flatten)]
     common: Common,
 }
 
-/// All that one run found out.
+/// Results of one run.
 struct Outcome {
     document: Document,
     plan: Plan,
@@ -74,13 +74,13 @@ struct Outcome {
     commands: u32,
     measured: Vec<Measured>,
     ran: Vec<Ran>,
-    /// Where a peer is ahead, a sentence each.
+    /// Measures in which a peer is ahead, one sentence each.
     lost: Vec<String>,
-    /// Peers that are not here and were not asked for by name.
+    /// Peers that are not installed and were not named.
     absent: Vec<Failed>,
 }
 
-/// Everything that can be named.
+/// Names of all peers.
 fn names() -> Vec<&'static str> {
     let commands = RUNNERS.iter().filter(|runner| !runner.is_ours());
     let commands = commands.map(|runner| runner.name);
@@ -150,7 +150,7 @@ pub(crate) fn run(args: &PeersArgs) -> Result<Verdict> {
 }
 
 impl PeersArgs {
-    /// Whether all that are here are to be measured.
+    /// Returns true if every installed peer is to be measured.
     fn wants_all(&self) -> bool {
         self.names.is_empty() && self.driver.is_empty()
     }
@@ -169,7 +169,7 @@ impl PeersArgs {
         others.any(|runner| self.wants(runner.name))
     }
 
-    /// The drivers to run.
+    /// Drivers to run.
     fn drivers(&self, outcome: &mut Outcome) -> Vec<Driver> {
         let package = |name: &'static str| {
             let built = if self.build {
@@ -188,7 +188,7 @@ impl PeersArgs {
         found.chain(self.driver.iter().cloned()).collect()
     }
 
-    /// The ways to run commands, with their versions.
+    /// Command runners with their versions.
     fn runners(&self, outcome: &mut Outcome) -> Vec<(&'static Runner, String)> {
         let wanted = |runner: &&Runner| runner.is_ours() || self.wants(runner.name);
         let present = |runner: &'static Runner| {
@@ -198,7 +198,8 @@ impl PeersArgs {
         RUNNERS.iter().filter(wanted).filter_map(present).collect()
     }
 
-    /// What was found; or a note that it is not here, which is a failure if it was asked for.
+    /// Returns `found`'s value, or records that the peer is missing, which is a failure if it was
+    /// named.
     fn present<T>(&self, name: &str, found: Result<T>, outcome: &mut Outcome) -> Option<T> {
         let error = match found {
             Ok(found) => return Some(found),

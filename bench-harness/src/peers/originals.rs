@@ -1,11 +1,11 @@
-//! The Python programs that the engines go back to, driven through their own classes.
+//! The Python programs from which the engines derive, driven through their own classes.
 
 use std::path::Path;
 
 use super::driver::Driver;
 use crate::Result;
 
-/// Their names, which are those of their files without `.py`.
+/// Their names, which are their file names without `.py`.
 pub(super) const NAMES: [&str; 5] = [
     "claude1",
     "claudeCode2",
@@ -16,9 +16,9 @@ pub(super) const NAMES: [&str; 5] = [
 
 const SCRIPT: &str = include_str!("originals.py");
 
-/// Its driver, if `folder` has its file.
+/// Driver of a program, if `folder` holds its file.
 pub(super) fn driver(name: &str, folder: Option<&Path>) -> Result<Driver> {
-    let folder = folder.ok_or("name the folder that has its file with --originals")?;
+    let folder = folder.ok_or("name the folder of its file with --originals")?;
     let file = std::path::absolute(folder.join(format!("{name}.py")))?;
     if !file.is_file() {
         return Err(format!("there is no {}", file.display()).into());

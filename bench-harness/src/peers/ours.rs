@@ -1,5 +1,5 @@
-//! The driver of the engines and of bare `SQLite`: the same operations as for every peer, in a
-//! process of its own as there.
+//! The driver of the engines and of bare `SQLite`: the same operations as for every peer, in a separate
+//! process as well.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::systems::{SYSTEMS, SystemName};
 use crate::workload::{Commits, System, hundred, tasks};
 use crate::{Result, Verdict, print, probe};
 
-/// What a driver is called with.
+/// Arguments of the hidden verb.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DriveArgs {
     #[arg(long)]
@@ -25,7 +25,7 @@ pub(crate) struct DriveArgs {
     part_seconds: u64,
 }
 
-/// How durable.
+/// Durability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Level {
     Fast,
@@ -48,7 +48,7 @@ impl Level {
     }
 }
 
-/// A driver for each system at each level, and which those are.
+/// A driver for each system at each level, with the system and the level.
 pub(super) fn drivers() -> Result<Vec<(Driver, SystemName, Level)>> {
     let program = std::env::current_exe()?;
     let driver = |system: SystemName, level: Level| {
@@ -89,7 +89,7 @@ fn measure(args: &DriveArgs) -> Result<Report> {
     Ok(Report {
         version: match args.system {
             SystemName::Raw => rusqlite::version(),
-            // The packages of the workspace have one version.
+            // All packages of the workspace share one version.
             SystemName::Fast | SystemName::Workflow => env!("CARGO_PKG_VERSION"),
         }
         .to_owned(),

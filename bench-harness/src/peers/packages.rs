@@ -1,6 +1,5 @@
-//! Peers that are Rust libraries. Each is a package of its own in `bench-harness/peers`, outside
-//! the workspace, because it may link another `SQLite` than the engines do; docs/decisions says
-//! more.
+//! Peers that are Rust libraries. Each is a package in `bench-harness/peers`, outside the workspace,
+//! because it may link another `SQLite` than the engines do; docs/decisions says more.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,12 +7,12 @@ use std::process::Command;
 use super::driver::Driver;
 use crate::Result;
 
-/// Their names, which are those of their folders.
+/// Their names, which are their folders' names.
 pub(super) const NAMES: [&str; 3] = ["effectum", "apalis-sqlite", "honker"];
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
-/// Builds the driver with cargo, which prints what it does.
+/// Builds the driver with cargo, which prints its progress.
 pub(super) fn build(name: &str) -> Result<()> {
     let manifest = Path::new(SOURCES).join(name).join("Cargo.toml");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -29,7 +28,7 @@ pub(super) fn build(name: &str) -> Result<()> {
     Err(format!("its driver could not be built: cargo ended with {status}").into())
 }
 
-/// Its driver, if that has been built.
+/// Driver of a peer, if it has been built.
 pub(super) fn driver(name: &str) -> Result<Driver> {
     let program = target(name)?.join("release").join(format!("peer-{name}"));
     if !program.is_file() {
@@ -42,10 +41,10 @@ pub(super) fn driver(name: &str) -> Result<Driver> {
     })
 }
 
-/// Where cargo puts it: beside what else is built of this workspace.
+/// Path of cargo's build output, within this workspace's target folder.
 fn target(name: &str) -> Result<PathBuf> {
     let program = std::env::current_exe()?;
     let target = program.parent().and_then(Path::parent);
-    let target = target.ok_or("the harness lies in no target folder of cargo")?;
+    let target = target.ok_or("the harness does not lie in a target folder of cargo")?;
     Ok(target.join("peers").join(name))
 }

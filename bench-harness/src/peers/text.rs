@@ -1,4 +1,4 @@
-//! What was measured, as text of 80 columns.
+//! The measurements as text of 80 columns.
 
 use super::Outcome;
 use super::commands::{Ran, SLOTS};
@@ -9,7 +9,7 @@ use crate::systems::SystemName;
 
 const NOTHING: &str = "–";
 
-/// Tables, what must be known to read them, and where a peer is ahead.
+/// Tables, notes on reading them, and the measures in which a peer is ahead.
 pub(super) fn text(outcome: &Outcome) -> String {
     let mut text = outcome.document.probe_text();
     if !outcome.measured.is_empty() {
@@ -31,7 +31,7 @@ pub(super) fn text(outcome: &Outcome) -> String {
     text
 }
 
-/// Where a peer is ahead, or that none is.
+/// The measures in which a peer is ahead, or a sentence that there are none.
 pub(super) fn verdict(outcome: &Outcome) -> Vec<String> {
     let lost = &outcome.lost;
     if lost.is_empty() {
@@ -86,7 +86,7 @@ fn operations(measured: &[Measured]) -> String {
     table(&rows, 2)
 }
 
-/// The medians of all but the operations above.
+/// Medians of all other measures.
 fn scaled(measured: &[Measured]) -> String {
     let head = [
         "queue",

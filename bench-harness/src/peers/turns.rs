@@ -1,9 +1,9 @@
-//! How the measurements of all peers are repeated.
+//! Repetition of the peers' measurements.
 
 use std::path::Path;
 use std::time::Duration;
 
-/// How often everything is run, where, and how long a run of a peer may take.
+/// Number of rounds, folder, and time limit for one run of a peer.
 pub(super) struct Turns<'a> {
     pub(super) rounds: u32,
     pub(super) limit: Duration,

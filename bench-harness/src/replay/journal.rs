@@ -1,6 +1,6 @@
-//! What the tasks of a replay wrote themselves, and whether that is what the trace asks for. Each
-//! appends a line at its start and one at its end, with one write each, so the order of the file is
-//! the order in which things happened.
+//! The journal that the tasks of a replay write, and its comparison with the trace. Each task appends a
+//! line at its start and one at its end, with one write each, so the order of the file is the order of
+//! the events.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -9,30 +9,30 @@ use std::path::{Path, PathBuf};
 use super::trace::Trace;
 use crate::Result;
 
-/// Its name in the folder of a run.
+/// File name of the journal in the folder of a run.
 pub(super) const FILE: &str = "journal";
-/// Faults of a run that are told one by one; the others are counted.
-const TOLD_AT_MOST: usize = 5;
+/// Number of faults listed one by one; the rest are counted.
+const MAX_LISTED: usize = 5;
 
-/// Where the journal of a run in `folder` is.
+/// Path of the journal for a run in `folder`.
 pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
-/// The line of a shell command that keeps the journal in its directory and in between does what
-/// the task does.
-pub(super) fn command(place: usize, between: Option<&str>) -> String {
+/// A shell command that appends to the journal in its directory and runs the task's work, if any, in
+/// between.
+pub(super) fn command(index: usize, between: Option<&str>) -> String {
     let between = between
         .map(|what| format!(" && {what}"))
         .unwrap_or_default();
-    format!("echo start {place} >>{FILE}{between} && echo end {place} >>{FILE}")
+    format!("echo start {index} >>{FILE}{between} && echo end {index} >>{FILE}")
 }
 
-/// The journal of a task that runs in this process.
+/// Journal for tasks that run in this process.
 pub(super) struct Writer(File);
 
 impl Writer {
-    /// Opens the journal of a folder to append to it.
+    /// Opens the journal of a folder for appending.
     pub(super) fn open(folder: &Path) -> Result<Self> {
         let file = File::options()
             .create(true)
@@ -41,28 +41,28 @@ impl Writer {
         Ok(Self(file))
     }
 
-    /// Writes both lines of a task, given by its place, that does nothing in between.
-    pub(super) fn pass(&self, place: &str) -> std::io::Result<()> {
-        (&self.0).write_all(format!("start {place}\n").as_bytes())?;
-        (&self.0).write_all(format!("end {place}\n").as_bytes())
+    /// Appends both lines of a task, given by its index, that does nothing in between.
+    pub(super) fn pass(&self, index: &str) -> std::io::Result<()> {
+        (&self.0).write_all(format!("start {index}\n").as_bytes())?;
+        (&self.0).write_all(format!("end {index}\n").as_bytes())
     }
 }
 
-/// Where in the journal a task starts and ends.
+/// Line numbers of a task's starts and ends in the journal.
 #[derive(Clone, Debug, Default)]
 struct Lines {
     starts: Vec<usize>,
     ends: Vec<usize>,
 }
 
-/// What is wrong with a journal; nothing if every task of the trace ran once, and began after all
-/// that it waits for had ended.
+/// Faults in a journal; empty if every task of the trace ran once, and started after all its
+/// dependencies had ended.
 pub(super) fn faults(trace: &Trace, text: &str) -> Vec<String> {
     let mut lines = vec![Lines::default(); trace.tasks.len()];
     let mut faults = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        let task = line.split_once(' ').and_then(|(what, place)| {
-            let lines = lines.get_mut(place.parse::<usize>().ok()?)?;
+        let task = line.split_once(' ').and_then(|(what, index)| {
+            let lines = lines.get_mut(index.parse::<usize>().ok()?)?;
             match what {
                 "start" => Some(&mut lines.starts),
                 "end" => Some(&mut lines.ends),
@@ -72,19 +72,19 @@ pub(super) fn faults(trace: &Trace, text: &str) -> Vec<String> {
         match task {
             Some(numbers) => numbers.push(number),
             None => faults.push(format!(
-                "line {number} of the journal is no task's: {line:?}"
+                "line {number} of the journal belongs to no task: {line:?}"
             )),
         }
     }
-    for (place, own) in lines.iter().enumerate() {
-        let id = &trace.tasks[place].id;
+    for (index, own) in lines.iter().enumerate() {
+        let id = &trace.tasks[index].id;
         let (starts, ends) = (own.starts.len(), own.ends.len());
         if (starts, ends) != (1, 1) {
             faults.push(format!(
-                "task {place} ({id:?}) started {starts} and ended {ends} times"
+                "task {index} ({id:?}) started {starts} and ended {ends} times"
             ));
         }
-        for on in &trace.tasks[place].dependencies {
+        for on in &trace.tasks[index].dependencies {
             let ended = lines[*on].ends.last();
             if own
                 .starts
@@ -93,14 +93,14 @@ pub(super) fn faults(trace: &Trace, text: &str) -> Vec<String> {
             {
                 let other = &trace.tasks[*on].id;
                 faults.push(format!(
-                    "task {place} ({id:?}) started before task {on} ({other:?}) had ended"
+                    "task {index} ({id:?}) started before task {on} ({other:?}) had ended"
                 ));
             }
         }
     }
-    if faults.len() > TOLD_AT_MOST {
-        let more = faults.split_off(TOLD_AT_MOST).len();
-        faults.push(format!("{more} more of the kind"));
+    if faults.len() > MAX_LISTED {
+        let more = faults.split_off(MAX_LISTED).len();
+        faults.push(format!("{more} more faults of this kind"));
     }
     faults
 }
@@ -110,7 +110,7 @@ mod tests {
     use super::{Writer, command, faults, path};
     use crate::replay::trace::{Trace, TraceTask};
 
-    /// Task 1 waits for task 0.
+    /// A trace in which task 1 depends on task 0.
     fn pair() -> Trace {
         let task = |id: &str, dependencies: Vec<usize>| TraceTask {
             id: id.to_owned(),
@@ -145,7 +145,7 @@ mod tests {
                 "(\"b\") started before",
             ),
             ("start 0\nend 0\nstart 1\nend 1\nstart 2\n", "line 4"),
-            ("start 0\nend 0\nstart 1\nend 1end 1\n", "no task's"),
+            ("start 0\nend 0\nstart 1\nend 1end 1\n", "belongs to no task"),
         ] {
             let found = faults(&pair(), text);
             assert!(
@@ -159,7 +159,7 @@ mod tests {
     fn many_faults_are_counted() {
         let found = faults(&pair(), &"nothing\n".repeat(100));
         assert_eq!(found.len(), 6);
-        assert_eq!(found[5], "97 more of the kind");
+        assert_eq!(found[5], "97 more faults of this kind");
     }
 
     #[test]

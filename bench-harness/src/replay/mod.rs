@@ -1,5 +1,5 @@
-//! `replay`: recorded workflows through workflow-queue, with what a loop without a queue takes
-//! beside it. Whether every task ran once and in order is read from what the tasks wrote.
+//! `replay`: runs recorded workflows through workflow-queue, beside a loop without a queue. A journal
+//! written by the tasks shows whether each ran once and in order.
 
 mod bare;
 mod journal;
@@ -24,42 +24,42 @@ use play::{Play, Way};
 use report::{Replayed, Setting};
 use trace::Trace;
 
-/// Characters of a text of others that are shown at most.
+/// Longest displayed part of an untrusted text, in characters.
 const MAX_SHOWN: usize = 1_000;
 
-/// Which traces to replay, and how.
+/// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplayArgs {
     /// Traces in `WfFormat` 1.5
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Let every command sleep for its recorded runtime times SCALE; they do nothing unless given
+    /// Make every command sleep for its recorded runtime times SCALE; without it commands do nothing
     #[arg(long, value_name = "SCALE", value_parser = scale)]
     sleep: Option<f64>,
-    /// How many tasks run at once [default: the number of cores]
+    /// Number of tasks that run at once [default: the number of cores]
     #[arg(long)]
     slots: Option<NonZeroU32>,
-    /// What a commit survives
+    /// Durability of a commit
     #[arg(long, value_enum, default_value = "fast", value_name = "LEVEL")]
     durability: Level,
-    /// How often each way of running a trace takes its turn
+    /// Number of rounds; each way of running a trace has one run per round
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
     #[command(flatten)]
     common: Common,
 }
 
-/// The levels of durability, as they are asked for.
+/// Levels of durability, as command-line values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Level {
-    /// Any crash of a process
+    /// Survives a crash of any process
     Fast,
-    /// A power cut too
+    /// Survives a power cut too
     Full,
 }
 
 impl Level {
-    /// As asked for and printed.
+    /// Its word on the command line and in print.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Fast => "fast",
@@ -85,8 +85,7 @@ fn scale(text: &str) -> Result<f64> {
     Err("it must be more than 0 and at most 1000".into())
 }
 
-/// Replays every trace and prints what it took. A file that cannot be replayed does not keep the
-/// others from it.
+/// Replays every trace and prints the results. A file that cannot be replayed does not stop the others.
 pub(crate) fn run(args: &ReplayArgs) -> Result<Verdict> {
     let folder = crate::folder(args.common.dir.as_deref())?;
     let slots = match args.slots {
@@ -126,7 +125,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Verdict> {
     verdict
 }
 
-/// That an engine did something wrong outweighs that a file could not be replayed.
+/// Verdict of all traces. An engine's misbehaviour outweighs a file that cannot be replayed.
 fn verdict(broken: &[Failed], failed: &[Failed]) -> Result<Verdict> {
     let [broken, failed] = [broken, failed].map(sentences);
     if !broken.is_empty() {
@@ -138,7 +137,7 @@ fn verdict(broken: &[Failed], failed: &[Failed]) -> Result<Verdict> {
     Ok(Verdict::Passed)
 }
 
-/// A fault of a file, fit to be shown whatever the file holds or is called.
+/// A fault of a file, escaped for display.
 fn failure(file: &Path, why: &str) -> Failed {
     Failed {
         case: shown(&file.to_string_lossy()),
@@ -146,7 +145,7 @@ fn failure(file: &Path, why: &str) -> Failed {
     }
 }
 
-/// Text of others as one line of plain text.
+/// Untrusted text as one line of plain text.
 fn shown(text: &str) -> String {
     let line = escape::line(text);
     let mut cut: String = line.chars().take(MAX_SHOWN).collect();
@@ -173,7 +172,7 @@ fn replay(setting: &Setting, file: &Path, folder: &Path) -> Result<Replayed> {
     };
     let ways: &[Way] = match sleeps {
         None => &[Way::Bare, Way::Commands, Way::Handlers],
-        // A handler that sleeps would show nothing that a command does not.
+        // A handler that sleeps would show no more than a command does.
         Some(_) => &[Way::Bare, Way::Commands],
     };
     let subject = |way: &Way| -> Subject<'_, _> {

@@ -1,4 +1,4 @@
-//! One run of a trace, in one of the ways that are compared.
+//! One run of a trace, in one of the compared ways.
 
 use std::fs::File;
 use std::num::NonZeroU32;
@@ -17,22 +17,22 @@ use crate::Result;
 use crate::measure::Stopwatch;
 use crate::systems::{Engine as _, Workflow};
 
-/// The handler that does nothing but keep the journal.
+/// Handler that only writes the journal.
 const HANDLER: &str = "pass";
 
-/// How the tasks of a trace are run.
+/// Ways to run the tasks of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// Commands, by a loop without a queue.
+    /// Commands, started by a loop without a queue.
     Bare,
-    /// Commands, by a worker of workflow-queue.
+    /// Commands, run by a worker of workflow-queue.
     Commands,
-    /// Handlers of a worker of workflow-queue.
+    /// Handlers, called by a worker of workflow-queue.
     Handlers,
 }
 
 impl Way {
-    /// As printed.
+    /// Printed name.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Bare => "bare loop",
@@ -42,24 +42,24 @@ impl Way {
     }
 }
 
-/// What is run.
+/// Trace and options of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Play<'a> {
     pub(super) trace: &'a Trace,
-    /// How long each task sleeps; they do nothing unless set.
+    /// Sleep of each task in seconds; without it tasks do nothing.
     pub(super) sleeps: Option<&'a [f64]>,
     pub(super) slots: NonZeroU32,
     pub(super) durability: Durability,
 }
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sample {
-    /// Seconds to enqueue the whole in one transaction; zero without a queue.
+    /// Seconds to enqueue the workflow in one transaction; zero without a queue.
     pub(super) enqueue: f64,
-    /// Seconds from the start of the worker until it has drained the queue and left.
+    /// Seconds from the start of the worker until it has drained the queue and ended.
     pub(super) makespan: f64,
-    /// What the journal shows to be wrong.
+    /// Faults found in the journal.
     pub(super) faults: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl Play<'_> {
     /// Runs the trace in a fresh folder within `parent`.
     ///
     /// # Errors
-    /// When the folder, the queue or a command cannot be made or started.
+    /// When the folder or the queue cannot be made, or a command cannot be started.
     pub(super) fn run(&self, way: Way, parent: &Path) -> Result<Sample> {
         let folder = tempfile::tempdir_in(parent)?;
         let folder = folder.path();
@@ -104,7 +104,7 @@ impl Play<'_> {
 
     fn bare(&self, folder: &Path) -> Result<Sample> {
         let commands: Vec<String> = (0..self.trace.tasks.len())
-            .map(|place| self.command(place))
+            .map(|index| self.command(index))
             .collect();
         let slots = usize::try_from(self.slots.get())?;
         let watch = Stopwatch::start();
@@ -146,7 +146,7 @@ impl Play<'_> {
         })
     }
 
-    /// The tasks as commands. One attempt each: a second one would hide that the first had failed.
+    /// The tasks as commands. Each has one attempt: a second one would hide a failure of the first.
     fn commands(&self, folder: &Path) -> Result<Vec<NewTask>> {
         let Some(cwd) = folder.to_str() else {
             return Err(format!("{} is not UTF-8; name another --dir", folder.display()).into());
@@ -156,8 +156,8 @@ impl Play<'_> {
             max_attempts: 1,
             ..TaskOptions::default()
         };
-        let task = |place| {
-            NewTask::shell(format!("task {place}"), self.command(place)).options(options.clone())
+        let task = |index| {
+            NewTask::shell(format!("task {index}"), self.command(index)).options(options.clone())
         };
         Ok((0..self.trace.tasks.len()).map(task).collect())
     }
@@ -168,15 +168,15 @@ impl Play<'_> {
             ..TaskOptions::default()
         };
         let task =
-            |place: usize| NewTask::handler(HANDLER, place.to_string()).options(options.clone());
+            |index: usize| NewTask::handler(HANDLER, index.to_string()).options(options.clone());
         (0..self.trace.tasks.len()).map(task).collect()
     }
 
-    fn command(&self, place: usize) -> String {
+    fn command(&self, index: usize) -> String {
         let sleep = self
             .sleeps
-            .map(|seconds| format!("sleep {:.6}", seconds[place]));
-        journal::command(place, sleep.as_deref())
+            .map(|seconds| format!("sleep {:.6}", seconds[index]));
+        journal::command(index, sleep.as_deref())
     }
 }
 
@@ -189,9 +189,9 @@ mod tests {
     use super::{Play, Way, journal};
     use crate::replay::trace::{Trace, TraceTask};
 
-    fn task(place: usize, dependencies: Vec<usize>) -> TraceTask {
+    fn task(index: usize, dependencies: Vec<usize>) -> TraceTask {
         TraceTask {
-            id: format!("'{place}\n\0"),
+            id: format!("'{index}\n\0"),
             seconds: None,
             dependencies,
         }
@@ -199,8 +199,8 @@ mod tests {
 
     /// Two layers of three, all of the first before all of the second.
     fn layers() -> Trace {
-        let first = (0..3).map(|place| task(place, Vec::new()));
-        let second = (3..6).map(|place| task(place, vec![0, 1, 2]));
+        let first = (0..3).map(|index| task(index, Vec::new()));
+        let second = (3..6).map(|index| task(index, vec![0, 1, 2]));
         Trace {
             tasks: first.chain(second).collect(),
             order: (0..6).collect(),
@@ -256,11 +256,11 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_fails_is_missed() {
+    fn a_failed_command_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let trace = layers();
         let play = Play {
-            // Which no `sleep` accepts.
+            // A number that no `sleep` accepts.
             sleeps: Some(&[f64::NEG_INFINITY; 6]),
             ..play(&trace, 2)
         };

@@ -1,4 +1,4 @@
-//! What a replay took, beside what it would take without a queue.
+//! Times of a replay, beside the times without a queue.
 
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
@@ -11,39 +11,39 @@ use crate::measure::{Spread, count};
 use crate::report::document::{BarEntry, Bars, Better, Document, Table};
 use crate::report::{short, table, wrap};
 
-/// What was measured of one trace.
+/// Measurements of one trace.
 #[derive(Debug)]
 pub(super) struct Replayed {
-    /// Its file.
+    /// File of the trace.
     pub(super) name: String,
     pub(super) shape: Shape,
-    /// Milliseconds below which no schedule can come; none if the tasks do nothing.
+    /// Shortest possible schedule in milliseconds; `None` if the tasks do nothing.
     pub(super) bound_ms: Option<f64>,
-    /// Milliseconds of the one transaction that enqueues the commands.
+    /// Milliseconds of the transaction that enqueues the commands.
     pub(super) enqueue_ms: Spread,
     pub(super) ways: Vec<Measured>,
-    /// Number of times that it was run, each with a journal.
+    /// Number of runs, each with a journal.
     runs: usize,
-    /// What the journals show to be wrong.
+    /// Faults found in the journals.
     pub(super) faults: Vec<String>,
 }
 
-/// One way of running it.
+/// Measurements of one way to run a trace.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
     pub(super) way: Way,
     pub(super) makespan_ms: Spread,
-    /// What it is compared with: the median if it is measured itself.
+    /// Time to compare with; its own median if it is the baseline.
     pub(super) ideal_ms: f64,
-    /// Microseconds by which a task exceeds the ideal, which is taken in the same round.
+    /// Microseconds per task above the ideal of the same round.
     pub(super) overhead_us: Spread,
 }
 
 impl Replayed {
-    /// What the samples, a row for each way with the bare loop first, come to.
+    /// Summarizes the samples: one row per way, the bare loop first.
     ///
     /// # Errors
-    /// When there are more slots than this machine can count.
+    /// When the number of slots does not fit a `usize`.
     pub(super) fn new<'a>(
         name: String,
         play: &Play<'_>,
@@ -96,12 +96,12 @@ impl Replayed {
         })
     }
 
-    /// The journals' answer to the question for which they are kept.
+    /// The result of the journals, as a sentence.
     fn verdict(&self) -> String {
         let runs = self.runs;
         match self.faults.len() {
             0 => format!(
-                "Every task ran once, and began after all that it waits for had ended, in each of \
+                "Every task ran once, and began after all its dependencies had ended, in each of \
                  {runs} runs: each wrote down its own start and end"
             ),
             1 => format!("In {runs} runs not every task ran once and in order: 1 fault"),
@@ -184,7 +184,7 @@ impl Replayed {
     }
 }
 
-/// What every trace of a run is replayed under.
+/// Options shared by all traces of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
     pub(super) sleep: Option<f64>,
@@ -194,7 +194,7 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// What stands above the text of the traces, beside a probe of the disk.
+    /// Heading above the text of the traces, with a probe of the disk.
     pub(super) fn head(&self, disk_us: Spread) -> String {
         let disk = format!(
             "disk probe: 4 KiB append + fdatasync {} us ({} to {})",
@@ -205,7 +205,7 @@ impl Setting {
         format!("{}{}", wrap(&disk, ""), wrap(&self.note(), ""))
     }
 
-    /// What the figures mean.
+    /// Meaning of the figures.
     fn note(&self) -> String {
         let Self {
             slots,
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn overhead_is_what_a_task_adds_to_the_bare_loop_of_its_round() {
+    fn overhead_is_the_time_above_the_bare_loop_of_the_same_round() {
         // The second round is ten times slower for all; the overhead is not smeared over both.
         let replayed = replayed(None, [[1.0, 10.0], [1.2, 12.0], [0.1, 1.0]]);
         let medians = replayed
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn overhead_of_commands_that_sleep_is_what_they_add_to_the_bound() {
+    fn overhead_of_sleeping_commands_is_the_time_above_the_bound() {
         let replayed = replayed(Some(&[0.5, 0.5]), [[1.5, 1.5], [2.0, 2.0], [1.0, 1.0]]);
         assert_eq!(replayed.bound_ms.map(f64::round), Some(1000.0));
         let overheads = replayed.ways.iter().map(|way| way.overhead_us.max.round());
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_every_task_ran_once_and_in_order_is_said_in_words() {
+    fn the_text_states_if_every_task_ran_once_and_in_order() {
         let mut replayed = replayed(None, [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]);
         let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let said = flat(replayed.text());

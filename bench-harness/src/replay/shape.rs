@@ -1,25 +1,25 @@
-//! How large a trace is, and how soon it could be done.
+//! Size of a trace, and the shortest time in which it can run.
 
 use super::trace::Trace;
 use crate::measure::count;
 
-/// What is said of a trace.
+/// Size of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) tasks: usize,
     pub(super) edges: usize,
     /// Tasks on the longest path.
     pub(super) depth: usize,
-    /// The most tasks that lie at the same depth.
+    /// Largest number of tasks at the same depth.
     pub(super) width: usize,
 }
 
 impl Shape {
     pub(super) fn of(trace: &Trace) -> Self {
         let mut depths = vec![0_usize; trace.tasks.len()];
-        for place in &trace.order {
-            let dependencies = trace.tasks[*place].dependencies.iter();
-            depths[*place] = 1 + dependencies.map(|on| depths[*on]).max().unwrap_or(0);
+        for index in &trace.order {
+            let dependencies = trace.tasks[*index].dependencies.iter();
+            depths[*index] = 1 + dependencies.map(|on| depths[*on]).max().unwrap_or(0);
         }
         let depth = depths.iter().copied().max().unwrap_or(0);
         let mut layers = vec![0; depth + 1];
@@ -50,14 +50,15 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// Seconds below which no schedule on so many slots can come: the longest path, or all work spread
-/// evenly (Graham, Bounds on multiprocessing timing anomalies, 1969). `seconds` by place.
+/// Shortest possible schedule on that many slots, in seconds: the longest path, or all work spread
+/// evenly (Graham, Bounds on multiprocessing timing anomalies, 1969). `seconds` is indexed like the
+/// tasks.
 pub(super) fn lower_bound(trace: &Trace, seconds: &[f64], slots: usize) -> f64 {
     let mut ends = vec![0.0_f64; seconds.len()];
-    for place in &trace.order {
-        let dependencies = trace.tasks[*place].dependencies.iter();
+    for index in &trace.order {
+        let dependencies = trace.tasks[*index].dependencies.iter();
         let start = dependencies.map(|on| ends[*on]).fold(0.0, f64::max);
-        ends[*place] = start + seconds[*place];
+        ends[*index] = start + seconds[*index];
     }
     let longest = ends.into_iter().fold(0.0, f64::max);
     let work: f64 = seconds.iter().sum();

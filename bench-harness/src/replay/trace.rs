@@ -1,24 +1,24 @@
-//! A workflow trace whose parts agree: tasks by their places in the file, what each waits for, and
-//! an order in which every task comes after its dependencies.
+//! A consistent workflow trace: tasks by their index in the file, the dependencies of each, and an
+//! order in which every task comes after its dependencies.
 
 use std::collections::{HashMap, HashSet};
 
 use super::wfformat::{Execution, Specification, Task, Workflow};
 use crate::Result;
 
-/// Tasks of a trace at most.
+/// Largest number of tasks in a trace.
 const MAX_TASKS: usize = 1_000_000;
 /// The longest runtime in seconds: 100 years.
 const MAX_SECONDS: f64 = 3.2e9;
-/// The tasks that a message about a cycle names at most.
-const NAMED_AT_MOST: usize = 12;
+/// Largest number of tasks named in a message about a cycle.
+const MAX_NAMED: usize = 12;
 
 /// A trace that can be replayed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Trace {
-    /// In the order of the file.
+    /// Tasks in the order of the file.
     pub(super) tasks: Vec<TraceTask>,
-    /// Every place once, dependencies first.
+    /// Every index once, dependencies first.
     pub(super) order: Vec<usize>,
 }
 
@@ -27,19 +27,19 @@ pub(super) struct Trace {
 pub(super) struct TraceTask {
     /// Its id in the file; any text.
     pub(super) id: String,
-    /// How long it ran, in seconds, if that was recorded.
+    /// Recorded runtime in seconds, if any.
     pub(super) seconds: Option<f64>,
-    /// The places of the tasks it waits for, ascending.
+    /// Indices of the dependencies, ascending.
     pub(super) dependencies: Vec<usize>,
 }
 
 impl Trace {
-    /// Checks a workflow and takes from it what is replayed.
+    /// Checks a workflow and keeps the parts to replay.
     ///
     /// # Errors
-    /// In a sentence that names the place: no tasks or too many, an id twice, a parent, child, file
-    /// or recorded task that is not there, parents and children that contradict each other, a
-    /// runtime that is negative or longer than 100 years, a cycle.
+    /// A sentence that names the position: no tasks or too many, a duplicate id, an unknown parent,
+    /// child, file or recorded task, parents and children that contradict each other, a runtime that is
+    /// negative or longer than 100 years, a cycle.
     pub(super) fn new(workflow: Workflow) -> Result<Self> {
         let Workflow {
             specification,
@@ -53,10 +53,10 @@ impl Trace {
             return Err(format!("it has {count} tasks; the limit is {MAX_TASKS}").into());
         }
         let ids = specification.tasks.iter().map(|task| task.id.as_str());
-        let places = unique("task", ids)?;
+        let indices = unique("task", ids)?;
         check_files(&specification)?;
-        let dependencies = edges(&specification.tasks, &places)?;
-        let seconds = runtimes(execution.as_ref(), &places)?;
+        let dependencies = edges(&specification.tasks, &indices)?;
+        let seconds = runtimes(execution.as_ref(), &indices)?;
         let order = order(&specification.tasks, &dependencies)?;
         let tasks = specification.tasks.into_iter().zip(dependencies);
         let tasks = tasks
@@ -72,7 +72,7 @@ impl Trace {
         })
     }
 
-    /// How many edges it has.
+    /// Number of edges.
     pub(super) fn edges(&self) -> usize {
         self.tasks.iter().map(|task| task.dependencies.len()).sum()
     }
@@ -80,16 +80,16 @@ impl Trace {
     /// The recorded runtimes times `scale`, in seconds.
     ///
     /// # Errors
-    /// When some were not recorded.
+    /// When a runtime was not recorded.
     pub(super) fn scaled(&self, scale: f64) -> Result<Vec<f64>> {
         let lacks = |(_, task): &(usize, &TraceTask)| task.seconds.is_none();
         let mut missing = self.tasks.iter().enumerate().filter(lacks);
-        if let Some((place, task)) = missing.next() {
+        if let Some((index, task)) = missing.next() {
             return Err(format!(
                 "{} of {} tasks have no runtimeInSeconds, which --sleep needs; the first is {}",
                 1 + missing.count(),
                 self.tasks.len(),
-                label(place, &task.id)
+                label(index, &task.id)
             )
             .into());
         }
@@ -98,29 +98,29 @@ impl Trace {
     }
 }
 
-/// A task in a message.
-fn label(place: usize, id: &str) -> String {
-    format!("task {place} ({id:?})")
+/// Description of a task for messages.
+fn label(index: usize, id: &str) -> String {
+    format!("task {index} ({id:?})")
 }
 
-/// The places of the ids, none of which may occur twice.
+/// Maps each id to its index; refuses duplicates.
 fn unique<'a>(what: &str, ids: impl Iterator<Item = &'a str>) -> Result<HashMap<&'a str, usize>> {
-    let mut places = HashMap::new();
-    for (place, id) in ids.enumerate() {
-        if let Some(first) = places.insert(id, place) {
-            return Err(format!("{what}s {first} and {place} have the same id {id:?}").into());
+    let mut indices = HashMap::new();
+    for (index, id) in ids.enumerate() {
+        if let Some(first) = indices.insert(id, index) {
+            return Err(format!("{what}s {first} and {index} have the same id {id:?}").into());
         }
     }
-    Ok(places)
+    Ok(indices)
 }
 
 fn check_files(specification: &Specification) -> Result<()> {
     let files = unique("file", specification.files.iter().map(|file| &*file.id))?;
-    for (place, task) in specification.tasks.iter().enumerate() {
+    for (index, task) in specification.tasks.iter().enumerate() {
         let named = task.input_files.iter().chain(&task.output_files);
         for file in named {
             if !files.contains_key(file.as_str()) {
-                let task = label(place, &task.id);
+                let task = label(index, &task.id);
                 return Err(format!("{task} names the file {file:?}, which is not listed").into());
             }
         }
@@ -128,41 +128,41 @@ fn check_files(specification: &Specification) -> Result<()> {
     Ok(())
 }
 
-/// What each task waits for: the edges that both ends name.
-fn edges(tasks: &[Task], places: &HashMap<&str, usize>) -> Result<Vec<Vec<usize>>> {
+/// Dependencies of each task: the edges that both ends name.
+fn edges(tasks: &[Task], indices: &HashMap<&str, usize>) -> Result<Vec<Vec<usize>>> {
     let mut dependencies = Vec::with_capacity(tasks.len());
     let mut from_parents = HashSet::new();
-    for (place, task) in tasks.iter().enumerate() {
-        let mut own = neighbours(place, task, "parent", places)?;
+    for (index, task) in tasks.iter().enumerate() {
+        let mut own = neighbours(index, task, "parent", indices)?;
         own.sort_unstable();
         own.dedup();
-        from_parents.extend(own.iter().map(|parent| (*parent, place)));
+        from_parents.extend(own.iter().map(|parent| (*parent, index)));
         dependencies.push(own);
     }
     let mut from_children = HashSet::new();
-    for (place, task) in tasks.iter().enumerate() {
-        for child in neighbours(place, task, "child", places)? {
-            if !from_parents.contains(&(place, child)) {
-                return Err(one_sided(tasks, (place, "child"), (child, "parent")));
+    for (index, task) in tasks.iter().enumerate() {
+        for child in neighbours(index, task, "child", indices)? {
+            if !from_parents.contains(&(index, child)) {
+                return Err(one_sided(tasks, (index, "child"), (child, "parent")));
             }
-            from_children.insert((place, child));
+            from_children.insert((index, child));
         }
     }
-    for (place, own) in dependencies.iter().enumerate() {
-        let unsaid = |parent: &&usize| !from_children.contains(&(**parent, place));
+    for (index, own) in dependencies.iter().enumerate() {
+        let unsaid = |parent: &&usize| !from_children.contains(&(**parent, index));
         if let Some(parent) = own.iter().find(unsaid) {
-            return Err(one_sided(tasks, (place, "parent"), (*parent, "child")));
+            return Err(one_sided(tasks, (index, "parent"), (*parent, "child")));
         }
     }
     Ok(dependencies)
 }
 
-/// The places of a task's parents or children, as listed.
+/// Indices of a task's parents or children, as listed.
 fn neighbours(
-    place: usize,
+    index: usize,
     task: &Task,
     role: &str,
-    places: &HashMap<&str, usize>,
+    indices: &HashMap<&str, usize>,
 ) -> Result<Vec<usize>> {
     let ids = if role == "parent" {
         &task.parents
@@ -170,60 +170,60 @@ fn neighbours(
         &task.children
     };
     let found = ids.iter().map(|id| {
-        places.get(id.as_str()).copied().ok_or_else(|| {
-            let task = label(place, &task.id);
-            format!("{task} names the {role} {id:?}, which is no task of it").into()
+        indices.get(id.as_str()).copied().ok_or_else(|| {
+            let task = label(index, &task.id);
+            format!("{task} names the {role} {id:?}, which is not one of its tasks").into()
         })
     });
     found.collect()
 }
 
-/// The error about an edge that only one of its ends names.
+/// Error about an edge that only one of its ends names.
 fn one_sided(
     tasks: &[Task],
     (one, role): (usize, &str),
     (other, missing): (usize, &str),
 ) -> Box<dyn std::error::Error + Send + Sync> {
-    let [one, other] = [one, other].map(|place| label(place, &tasks[place].id));
+    let [one, other] = [one, other].map(|index| label(index, &tasks[index].id));
     format!("{one} names {other} as its {role}, but is not named by it as its {missing}").into()
 }
 
-/// The recorded seconds of every task.
+/// Recorded seconds of every task.
 fn runtimes(
     execution: Option<&Execution>,
-    places: &HashMap<&str, usize>,
+    indices: &HashMap<&str, usize>,
 ) -> Result<Vec<Option<f64>>> {
-    let mut seconds = vec![None; places.len()];
+    let mut seconds = vec![None; indices.len()];
     let runs = execution.map_or(&[][..], |execution| &execution.tasks);
     unique("recorded task", runs.iter().map(|run| run.id.as_str()))?;
-    for (index, run) in runs.iter().enumerate() {
-        let Some(place) = places.get(run.id.as_str()) else {
+    for (record, run) in runs.iter().enumerate() {
+        let Some(index) = indices.get(run.id.as_str()) else {
             let run = &run.id;
-            return Err(format!("recorded task {index} ({run:?}) is no task of it").into());
+            return Err(format!("recorded task {record} ({run:?}) is not one of its tasks").into());
         };
         if let Some(runtime) = run.runtime_in_seconds
             && !(0.0..=MAX_SECONDS).contains(&runtime)
         {
-            let task = label(*place, &run.id);
+            let task = label(*index, &run.id);
             return Err(format!(
                 "{task} has a runtimeInSeconds of {runtime}; it must be 0 to 100 years"
             )
             .into());
         }
-        seconds[*place] = run.runtime_in_seconds;
+        seconds[*index] = run.runtime_in_seconds;
     }
     Ok(seconds)
 }
 
-/// Every place once, dependencies first: Kahn, Topological sorting of large networks (1962).
+/// Every index once, dependencies first: Kahn, Topological sorting of large networks (1962).
 fn order(tasks: &[Task], dependencies: &[Vec<usize>]) -> Result<Vec<usize>> {
     let mut open: Vec<usize> = dependencies.iter().map(Vec::len).collect();
     let dependents = dependents(dependencies);
-    let mut order: Vec<usize> = (0..tasks.len()).filter(|place| open[*place] == 0).collect();
+    let mut order: Vec<usize> = (0..tasks.len()).filter(|index| open[*index] == 0).collect();
     let mut next = 0;
-    while let Some(place) = order.get(next) {
+    while let Some(index) = order.get(next) {
         next += 1;
-        for dependent in &dependents[*place] {
+        for dependent in &dependents[*index] {
             open[*dependent] -= 1;
             if open[*dependent] == 0 {
                 order.push(*dependent);
@@ -236,19 +236,19 @@ fn order(tasks: &[Task], dependencies: &[Vec<usize>]) -> Result<Vec<usize>> {
     }
 }
 
-/// The reverse of the edges: which tasks wait for each.
+/// The reverse edges: the dependents of each task.
 pub(super) fn dependents(dependencies: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut dependents = vec![Vec::new(); dependencies.len()];
-    for (place, own) in dependencies.iter().enumerate() {
+    for (index, own) in dependencies.iter().enumerate() {
         for dependency in own {
-            dependents[*dependency].push(place);
+            dependents[*dependency].push(index);
         }
     }
     dependents
 }
 
-/// The error that names a cycle. Every task with an open dependency has one that is blocked too,
-/// so going from one to the next comes back at last.
+/// Error that names a cycle. Every task with an open dependency has one that is blocked too, so a walk
+/// along blocked dependencies ends in a cycle.
 fn cycle(
     tasks: &[Task],
     dependencies: &[Vec<usize>],
@@ -257,22 +257,22 @@ fn cycle(
 ) -> Box<dyn std::error::Error + Send + Sync> {
     let mut path = Vec::new();
     let mut seen = HashMap::new();
-    let mut place = Some(blocked);
-    while let Some(at) = place {
+    let mut index = Some(blocked);
+    while let Some(at) = index {
         if let Some(start) = seen.insert(at, path.len()) {
             path.drain(..start);
             break;
         }
         path.push(at);
-        place = dependencies[at].iter().copied().find(|on| open[*on] > 0);
+        index = dependencies[at].iter().copied().find(|on| open[*on] > 0);
     }
     let mut names: Vec<String> = path
         .iter()
-        .take(NAMED_AT_MOST)
-        .map(|place| label(*place, &tasks[*place].id))
+        .take(MAX_NAMED)
+        .map(|index| label(*index, &tasks[*index].id))
         .collect();
-    if path.len() > NAMED_AT_MOST {
-        names.push(format!("… {} more", path.len() - NAMED_AT_MOST));
+    if path.len() > MAX_NAMED {
+        names.push(format!("… {} more", path.len() - MAX_NAMED));
     }
     names.extend(names.first().cloned());
     format!(

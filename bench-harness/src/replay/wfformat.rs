@@ -1,6 +1,6 @@
-//! Reads `WfFormat` 1.5, the form in which `WfCommons` publishes traces of scientific workflows
-//! (<https://github.com/wfcommons/WfFormat>). What a replay needs of it, as it stands in the file;
-//! whether its parts agree is for [`Trace`](super::trace::Trace) to say.
+//! Reads `WfFormat` 1.5, the format in which `WfCommons` publishes traces of scientific workflows
+//! (<https://github.com/wfcommons/WfFormat>): the fields that a replay needs, unchecked.
+//! [`Trace`](super::trace::Trace) checks that they are consistent.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,21 +12,21 @@ use serde_json::error::Category;
 
 use crate::Result;
 
-/// The schema that is read.
+/// Supported schema version.
 const VERSION: &str = "1.5";
-/// What some editors begin a text with.
+/// Mark at the beginning of a text, written by some editors.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-/// Bytes of a trace at most.
+/// Largest trace in bytes.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// A workflow as asked for and, if it was recorded, as it ran.
+/// A workflow as specified and, if recorded, its execution.
 #[derive(Debug, Deserialize)]
 pub(super) struct Workflow {
     pub(super) specification: Specification,
     pub(super) execution: Option<Execution>,
 }
 
-/// What was to be run.
+/// Specification of a workflow.
 #[derive(Debug, Deserialize)]
 pub(super) struct Specification {
     pub(super) tasks: Vec<Task>,
@@ -53,13 +53,13 @@ pub(super) struct DataFile {
     pub(super) id: String,
 }
 
-/// What was recorded.
+/// Recorded execution.
 #[derive(Debug, Deserialize)]
 pub(super) struct Execution {
     pub(super) tasks: Vec<Run>,
 }
 
-/// How long a task ran.
+/// Recorded runtime of a task.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Run {
@@ -67,7 +67,7 @@ pub(super) struct Run {
     pub(super) runtime_in_seconds: Option<f64>,
 }
 
-/// What tells whether the rest can be read.
+/// Version, which tells if the rest can be read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head {
@@ -89,7 +89,7 @@ pub(super) fn read(path: &Path) -> Result<Workflow> {
 
 fn bytes_of(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One more tells that there are more, also of what never ends.
+    // Reads one byte beyond the limit, which also works for an endless file.
     let mut file = File::open(path)?.take(limit + 1);
     if u64::try_from(file.read_to_end(&mut bytes)?)? > limit {
         return Err(format!("it is larger than {limit} bytes, the limit").into());
@@ -100,9 +100,9 @@ fn bytes_of(path: &Path, limit: u64) -> Result<Vec<u8>> {
 /// Reads a trace.
 ///
 /// # Errors
-/// For what is not JSON, not `WfFormat` or of another version, with line and column.
+/// When it is not JSON, not `WfFormat`, or of another version; with line and column.
 pub(super) fn parse(bytes: &[u8]) -> Result<Workflow> {
-    // What is passed over is not checked to be text by the parser.
+    // The parser does not check ignored strings for valid UTF-8.
     let text = std::str::from_utf8(bytes).map_err(|error| format!("not JSON: {error}"))?;
     let text = text.trim_start_matches(BYTE_ORDER_MARK);
     let head: Head = serde_json::from_str(text).map_err(|error| explain(&error))?;
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_with_its_place() {
+    fn text_that_is_not_json_is_refused_with_its_position() {
         for bytes in [
             b"".as_slice(),
             b"{",
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_of_another_kind_is_named() {
+    fn a_missing_field_or_a_wrong_type_is_named() {
         let of = |workflow| {
             let file = json!({ "schemaVersion": "1.5", "workflow": workflow });
             refusal(serde_json::to_string_pretty(&file).unwrap().as_bytes())

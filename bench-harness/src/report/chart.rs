@@ -1,8 +1,8 @@
 //! The chart of peers: an SVG that a README shows as an image.
 //!
-//! It is one file without script, font or other files, on a card of its own, so that it can be read
-//! on light and on dark pages. A scale over four powers of ten is logarithmic; bars have no honest
-//! length on it, so that medians are points.
+//! It is a single file without script, font or other resources, and has its own background, so that it
+//! is readable on light and dark pages. The scale covers four powers of ten and is therefore
+//! logarithmic; a bar's length would be meaningless on it, so medians are drawn as points.
 
 use std::fmt::Write as _;
 
@@ -16,18 +16,18 @@ const STYLE: &str = include_str!("chart.css");
 
 /// The chart of the 100 operations.
 const OPERATIONS: &str = "Peers: the operations";
-/// What the title of a chart of commands begins with; the last one has the most slots.
+/// Title prefix of the charts of commands; the last chart has the most slots.
 const COMMANDS: &str = "Peers: `true` × ";
 
 const WIDTH: f64 = 860.0;
-/// Where names begin, notes end, points lie and values end.
+/// X positions: start of the names, end of the notes, range of the points, end of the values.
 const NAMES: f64 = 22.0;
 const NOTES: f64 = 388.0;
 const PLOT: (f64, f64) = (412.0, 770.0);
 const VALUES: f64 = 838.0;
 const ROW: f64 = 20.0;
 
-/// Systems on one scale, in groups that can be compared.
+/// Systems on one scale, in comparable groups.
 struct Panel<'a> {
     title: String,
     unit: &'a str,
@@ -64,7 +64,7 @@ pub(super) fn svg(documents: &[Document]) -> Option<String> {
     ))
 }
 
-/// What a program does that holds a queue as a library.
+/// Panel of queues used as libraries.
 fn operations(document: &Document) -> Option<Panel<'_>> {
     let chart = document.bars.iter().find(|one| one.title == OPERATIONS)?;
     let is_synced = |bar: &BarEntry| bar.note.contains("full") || bar.note.contains("rollback");
@@ -79,7 +79,7 @@ fn operations(document: &Document) -> Option<Panel<'_>> {
     ))
 }
 
-/// What a shell does that hands commands over.
+/// Panel of commands run from a shell.
 fn commands(document: &Document) -> Option<Panel<'_>> {
     let of_commands = |one: &&Bars| one.title.starts_with(COMMANDS);
     let chart = document.bars.iter().rev().find(of_commands)?;
@@ -162,7 +162,7 @@ fn row(bar: &BarEntry, scale: &Scale, (y, unit): (f64, &str), out: &mut String) 
     };
     let middle = y - 4.5;
     let note = bar.note.split(" (").next().unwrap_or_default();
-    // The version of a command says nothing of what it keeps.
+    // A command's version alone does not say what it stores.
     let note = if note.contains(", ") { note } else { "" };
     let _ = writeln!(
         out,
@@ -183,7 +183,7 @@ fn along(scale: &Scale, value: f64) -> String {
     format!("{:.1}", PLOT.0 + share * (PLOT.1 - PLOT.0))
 }
 
-/// What a reader knows a system as.
+/// Display name of a system.
 fn known_as(label: &str) -> String {
     match label {
         "raw" => "bare SQLite".to_owned(),

@@ -6,7 +6,7 @@ use super::document::{Bars, Curves};
 use super::text::{short, table, wrap};
 
 impl Bars {
-    /// A line for each bar, with its range.
+    /// One line per bar, with its range.
     pub(crate) fn text(&self) -> String {
         let rows: Vec<Vec<String>> = self
             .bars
@@ -27,7 +27,7 @@ impl Bars {
 }
 
 impl Curves {
-    /// A line for each `x`, a column for each line of the chart.
+    /// One row per `x`, one column per line of the chart.
     pub(crate) fn text(&self) -> String {
         let head = self
             .lines
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_shows_its_range_and_what_a_terminal_would_obey_is_shown() {
+    fn a_bar_shows_its_range_and_control_characters_are_escaped() {
         let mut bars = document().bars.remove(0);
         bars.bars[0].label = "raw\u{1b}[2J".to_owned();
         let text = bars.text();

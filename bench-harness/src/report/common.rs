@@ -1,13 +1,13 @@
-//! What every measuring verb is asked alike.
+//! Options shared by every measuring verb.
 
 use std::path::PathBuf;
 
 use super::Form;
 
-/// Where to measure, and how to print it.
+/// Folder to measure in, and output form.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
-    /// The form of what is printed
+    /// Output form
     #[arg(
         short = 'o',
         long = "output",
@@ -16,7 +16,7 @@ pub(crate) struct Common {
         value_name = "FORM"
     )]
     pub(crate) form: Form,
-    /// Folder for the databases, on the disk to be measured [default: the system's for temporary
+    /// Folder for the databases, on the disk to be measured [default: the system's folder for temporary
     /// files]
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,

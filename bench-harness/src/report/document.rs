@@ -10,14 +10,14 @@ use crate::measure::Spread;
 use crate::systems::EngineName;
 use crate::{Result, probe};
 
-/// What one run of a verb measured, and where.
+/// Measurements of one run of a verb, with their environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Document {
     pub(crate) kind: Kind,
     pub(crate) environment: Environment,
     /// Microseconds to append 4 KiB and `fdatasync` it.
     pub(crate) disk_probe_us: Spread,
-    /// What is promised, beside its bars.
+    /// Promised figures with their bars.
     #[serde(default)]
     pub(crate) figures: Vec<Measured>,
     #[serde(default)]
@@ -26,12 +26,12 @@ pub(crate) struct Document {
     pub(crate) curves: Vec<Curves>,
     #[serde(default)]
     pub(crate) tables: Vec<Table>,
-    /// What could not be measured.
+    /// Cases that could not be measured.
     #[serde(default)]
     pub(crate) failed: Vec<Failed>,
 }
 
-/// How what was measured is printed.
+/// Output form of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Form {
     /// Text of 80 columns.
@@ -50,7 +50,7 @@ pub(crate) enum Kind {
     Peers,
 }
 
-/// A figure and whose it is.
+/// A figure and its engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) engine: EngineName,
@@ -69,7 +69,7 @@ pub(crate) struct Bars {
     pub(crate) bars: Vec<BarEntry>,
 }
 
-/// Which end of a scale is the good one.
+/// The better end of a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
@@ -82,7 +82,7 @@ pub(crate) enum Better {
 pub(crate) struct BarEntry {
     pub(crate) label: String,
     pub(crate) value: Spread,
-    /// What must be known to compare it: a durability, a version.
+    /// Notes needed for a comparison: a durability, a version.
     pub(crate) note: String,
 }
 
@@ -96,10 +96,10 @@ pub(crate) struct Curves {
     pub(crate) lines: Vec<Line>,
 }
 
-/// An axis; a logarithmic one leaves out what is not above zero.
+/// An axis; a logarithmic one omits values that are not above zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Axis {
-    /// What is on it, with its unit.
+    /// Quantity with its unit.
     pub(crate) label: String,
     pub(crate) log: bool,
 }
@@ -118,7 +118,7 @@ pub(crate) struct Point {
     pub(crate) value: Spread,
 }
 
-/// Anything that is no chart.
+/// A table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) title: String,
@@ -136,11 +136,10 @@ pub(crate) struct Failed {
 }
 
 impl Document {
-    /// A document without results, with what is known before measuring: the environment and a
-    /// probe of the disk that `folder` lies on.
+    /// Starts a document without results: the environment, and a probe of the disk that holds `folder`.
     ///
     /// # Errors
-    /// When nothing can be written to `folder`.
+    /// When `folder` cannot be written.
     pub(crate) fn begin(kind: Kind, folder: &Path) -> Result<Self> {
         Ok(Self {
             kind,
@@ -154,28 +153,28 @@ impl Document {
         })
     }
 
-    /// As the JSON that is printed.
+    /// Printed JSON.
     ///
     /// # Errors
-    /// None that a document could cause.
+    /// None for a valid document.
     pub(crate) fn json(&self) -> Result<String> {
         Ok(format!("{}\n", serde_json::to_string_pretty(self)?))
     }
 
-    /// Reads a document that a verb printed.
+    /// Reads a document printed by a verb.
     ///
     /// # Errors
-    /// A sentence that names the file, when it cannot be read or is no such document.
+    /// A sentence that names the file, if it cannot be read or is not such a document.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("{shown} cannot be read: {error}"))?;
         serde_json::from_str(&text).map_err(|error| {
-            format!("{shown} is no report of this program, made with `-o json`: {error}").into()
+            format!("{shown} is not a report of this program, made with `-o json`: {error}").into()
         })
     }
 
-    /// The figures judged so, each with its engine.
+    /// Figures with that judgement, each with its engine.
     pub(crate) fn judged(&self, judgement: Judgement) -> Vec<String> {
         self.figures
             .iter()
@@ -190,7 +189,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::report::Bar;
 
-    /// A document with one of everything.
+    /// A document with one of each part.
     pub(crate) fn document() -> Document {
         let text = str::to_owned;
         let axis = |label, log| Axis {
@@ -249,19 +248,19 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_document_is_named() {
+    fn a_file_that_is_not_a_document_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("other.json");
         let said = |path: &Path| Document::read(path).unwrap_err().to_string();
         assert!(said(&path).contains("other.json cannot be read"));
         for text in ["", "[]", "{\"kind\": \"suite\"}", "{\"kind\": \"sweets\"}"] {
             std::fs::write(&path, text).unwrap();
-            assert!(said(&path).contains("other.json is no report"), "{text}");
+            assert!(said(&path).contains("other.json is not a report"), "{text}");
         }
     }
 
     #[test]
-    fn a_document_begins_with_where_it_is_measured() {
+    fn a_document_begins_with_its_environment() {
         let folder = tempfile::tempdir().unwrap();
         let document = Document::begin(Kind::Compare, folder.path()).unwrap();
         assert!(document.disk_probe_us.min > 0.0);

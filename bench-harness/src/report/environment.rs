@@ -1,4 +1,4 @@
-//! Where something was measured: machine, system, settings, versions.
+//! Environment of a measurement: machine, system, settings, versions.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::systems::{Engine, EngineName, Fast};
 
-/// The settings of a connection that decide what a commit costs.
+/// Settings of a connection that determine the cost of a commit.
 const SETTINGS: [&str; 4] = [
     "journal_mode",
     "synchronous",
@@ -22,30 +22,28 @@ const SETTINGS: [&str; 4] = [
     "page bytes",
 ];
 
-/// Everything that must be known to repeat a measurement. What the system does not tell is
-/// `unknown`.
+/// The information needed to repeat a measurement. A value that the system does not tell is `unknown`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Environment {
-    /// Its model, as the system names it.
+    /// Processor model, as the system names it.
     pub(crate) cpu: String,
-    /// Processors this process may use.
+    /// Number of processors available to this process.
     pub(crate) cores: usize,
     pub(crate) kernel: String,
-    /// The load average of the minute before the measurement: what else was to be done, as far as
-    /// it tells.
+    /// Load average of the minute before the measurement: an estimate of other work.
     #[serde(default = "unknown")]
     pub(crate) load: String,
     pub(crate) distribution: String,
-    /// Of the measured folder.
+    /// File system of the measured folder.
     pub(crate) file_system: String,
     pub(crate) sqlite: String,
-    /// What the engines' writing connection says of itself, at each level of durability.
+    /// Settings of the engines' writing connection, at each level of durability.
     pub(crate) pragmas: Vec<Pragmas>,
-    /// The sources' commit; `None` outside a repository.
+    /// Commit of the sources; `None` outside a repository.
     pub(crate) commit: Option<String>,
-    /// Whether the sources differ from that commit.
+    /// The sources differ from that commit.
     pub(crate) changed: bool,
-    /// When the measurement began, UTC, ISO 8601.
+    /// Start of the measurement, UTC, ISO 8601.
     pub(crate) date: String,
     pub(crate) versions: Vec<Version>,
 }
@@ -72,7 +70,7 @@ pub(crate) struct Version {
 }
 
 impl Environment {
-    /// What can be told now, of a measurement in `folder`.
+    /// Environment of a measurement in `folder`.
     ///
     /// # Errors
     /// When no database can be made in `folder`.
@@ -98,7 +96,7 @@ impl Environment {
             commit,
             changed,
             date: moment::iso(SystemClock.now().wall),
-            // One version for the whole workspace.
+            // The whole workspace has one version.
             versions: [names.as_slice(), &["bench-harness"]]
                 .concat()
                 .into_iter()
@@ -110,8 +108,8 @@ impl Environment {
         })
     }
 
-    /// Whether it is the same machine, system and disk, whatever is measured there and when.
-    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+    /// Returns true for the same machine, system and disk, at any time and for any measurement.
+    pub(crate) fn is_same_machine(&self, other: &Self) -> bool {
         let place = |environment: &Self| Self {
             commit: None,
             changed: false,
@@ -122,7 +120,7 @@ impl Environment {
         place(self) == place(other)
     }
 
-    /// The commit in short, and whether the sources differ from it.
+    /// The abbreviated commit, and a mark if the sources differ from it.
     pub(crate) fn sources(&self) -> String {
         let Some(commit) = &self.commit else {
             return "no commit".to_owned();
@@ -157,14 +155,14 @@ fn value_in(path: &str, key: &str, separator: char) -> Option<String> {
     text.lines().find_map(value)
 }
 
-/// The type of the file system that a folder lies on: that of the longest mount point above it.
+/// Type of the file system that holds a folder: that of the longest mount point above it.
 fn file_system(folder: &Path) -> Option<String> {
     let folder = fs::canonicalize(folder).ok()?;
     type_of_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?, &folder)
 }
 
-/// A line is `36 35 98:0 /root /mount/point options optional… - type source options`; of several
-/// mounts on one point the last is seen.
+/// A line is `36 35 98:0 /root /mount/point options optional… - type source options`; of several mounts
+/// on one point the last is visible.
 fn type_of_mount(mountinfo: &str, folder: &Path) -> Option<String> {
     let mount = |line: &str| {
         let (place, kind) = line.split_once(" - ")?;
@@ -180,7 +178,7 @@ fn type_of_mount(mountinfo: &str, folder: &Path) -> Option<String> {
         .map(|(_, kind)| kind)
 }
 
-/// What an engine opened in `folder` says of its settings.
+/// Settings reported by an engine opened in `folder`.
 fn pragmas(folder: &Path, durability: Durability) -> Result<Pragmas> {
     let scratch = tempfile::tempdir_in(folder)?;
     let queue = Fast::open(&scratch.path().join("tasks.db"), durability)?;
@@ -202,8 +200,8 @@ fn pragmas(folder: &Path, durability: Durability) -> Result<Pragmas> {
     })
 }
 
-/// The commit of the sources this program was built from, as they stand now, and whether they
-/// differ from it.
+/// The current commit of the sources from which this program was built, and true if they differ from
+/// it.
 fn sources() -> (Option<String>, bool) {
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
@@ -222,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_tells_the_settings_of_both_levels() {
+    fn the_environment_has_the_settings_of_both_levels() {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment::of(folder.path()).unwrap();
         assert!(environment.cores >= 1 && environment.kernel.starts_with("Linux"));
@@ -237,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_lies_on_the_longest_mount_above_it() {
+    fn a_folder_belongs_to_the_longest_mount_above_it() {
         let mounts = "22 1 254:1 / / rw - ext4 /dev/vda rw\n\
                       30 22 0:26 / /mnt/fast\\040disk rw shared:5 - xfs /dev/vdb rw\n\
                       31 22 0:27 / /mnt/fast rw - tmpfs tmpfs rw\n";
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_is_unknown() {
+    fn a_missing_value_is_unknown() {
         assert_eq!(known(value_in("", "PRETTY_NAME", '=')), "unknown");
         assert_eq!(known(Some(String::new())), "unknown");
         assert_eq!(known(Some("a\u{1b}[31mb".to_owned())), "a\\x1b[31mb");

@@ -1,11 +1,11 @@
-//! A figure: what was measured, and the bar it is to meet.
+//! A figure: a measurement and the bar it is to meet.
 
 use serde::{Deserialize, Serialize};
 
 use super::text::{cell, short, wrap};
 use crate::measure::Spread;
 
-/// What a figure has to reach.
+/// Bar that a figure has to meet.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bar {
@@ -21,7 +21,7 @@ impl Bar {
         }
     }
 
-    /// Whether a probe leaves too little room under a bar for what stands on top of it.
+    /// Returns true if the probe alone takes more than half of the bar.
     fn is_crowded_by(self, probe: f64) -> bool {
         matches!(self, Self::AtMost(bar) if probe > bar / 2.0)
     }
@@ -36,22 +36,22 @@ impl std::fmt::Display for Bar {
     }
 }
 
-/// What is made of a figure.
+/// Judgement of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
     /// It meets its bar.
     Held,
-    /// It does not.
+    /// It misses its bar.
     Missed,
-    /// It could not be measured here, or it missed its bar where the bare probe alone takes more
-    /// than half of it: then the machine is too slow to tell.
+    /// It could not be measured here, or it missed its bar on a machine whose probe alone takes more
+    /// than half of the bar: that machine is too slow to tell.
     NotJudged,
 }
 
-/// The least that the same thing takes on this machine, measured in the same run.
+/// Least time for the same operation on this machine, measured in the same run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Probe {
-    /// What did it.
+    /// Program or operation of the probe.
     pub(crate) what: String,
     /// Its median, in the unit of the figure.
     pub(crate) median: f64,
@@ -61,14 +61,14 @@ pub(crate) struct Probe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figure {
     pub(crate) name: String,
-    /// The judged value and its spread over the rounds; `None` where it could not be measured.
+    /// The judged value and its spread over the rounds; `None` if it could not be measured.
     pub(crate) value: Option<Spread>,
     pub(crate) unit: String,
     pub(crate) bar: Bar,
-    /// Of an absolute time that a slow machine alone could push over its bar.
+    /// Probe for an absolute time, which a slow machine alone could push over its bar.
     #[serde(default)]
     pub(crate) probe: Option<Probe>,
-    /// Absolute values, how it was measured, why it was skipped.
+    /// Absolute values, the method of measuring, the reason for skipping.
     pub(crate) beside: String,
 }
 
@@ -90,7 +90,7 @@ impl Figure {
         Self::ratio(name, Spread::of(&[value]), unit, bar)
     }
 
-    /// A figure that could not be measured on this machine, and why.
+    /// A figure that could not be measured on this machine, with the reason.
     pub(crate) fn skipped(name: impl Into<String>, bar: Bar, why: impl Into<String>) -> Self {
         Self {
             value: None,
@@ -98,13 +98,13 @@ impl Figure {
         }
     }
 
-    /// Adds what is printed beside it.
+    /// Adds a note.
     pub(crate) fn beside(mut self, text: impl Into<String>) -> Self {
         self.beside = text.into();
         self
     }
 
-    /// Adds what the machine takes for the same without us, in the unit of the figure.
+    /// Adds a probe: the machine's own time for the same operation, in the unit of the figure.
     pub(crate) fn probe(mut self, what: impl Into<String>, median: f64) -> Self {
         self.probe = Some(Probe {
             what: what.into(),
@@ -113,7 +113,7 @@ impl Figure {
         self
     }
 
-    /// Whether it meets its bar, by its median.
+    /// Compares the median with the bar.
     pub(crate) fn judgement(&self) -> Judgement {
         match (self.value, &self.probe) {
             (None, _) => Judgement::NotJudged,
@@ -140,7 +140,7 @@ impl Figure {
             .map_or_else(String::new, |value| shown(value).trim_end().to_owned())
     }
 
-    /// What is to be known of it: the spread, the probe, and what stands beside it.
+    /// Notes: the spread, the probe, and the added note.
     pub(crate) fn notes(&self) -> String {
         let spread = self.value.filter(|value| value.min < value.max);
         let spread =
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_miss_is_not_judged_where_the_probe_alone_takes_more_than_half_of_the_bar() {
+    fn a_miss_is_not_judged_if_the_probe_takes_more_than_half_of_the_bar() {
         let wakeup = |us, probe| {
             Figure::value("wakeup", us, "us", Bar::AtMost(100.0)).probe("bare SQLite", probe)
         };
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_figure_is_no_miss_and_says_why() {
+    fn a_skipped_figure_is_not_a_miss_and_gives_the_reason() {
         let figure = Figure::skipped("add-task", Bar::AtMost(1.5), "there is no sqlite3 shell");
         assert_eq!(figure.judgement(), Judgement::NotJudged);
         assert!(figure.text().starts_with("skip"));

@@ -7,7 +7,7 @@ use super::text::{cell, plain, short, wrap};
 use crate::systems::EngineName;
 
 impl Document {
-    /// A table with a row for each figure, and two columns for each engine.
+    /// A table with one row per figure, and two columns per engine.
     pub(crate) fn markdown(&self) -> String {
         let engines = self.engines();
         let (mut head, mut rule) = ("| what |".to_owned(), "|---|".to_owned());
@@ -28,7 +28,7 @@ impl Document {
         format!("{text}\n{}", wrap(&plain(&self.measured_on()), ""))
     }
 
-    /// When and where it was measured, in a sentence.
+    /// Time and environment of the measurement, in a sentence.
     pub(crate) fn measured_on(&self) -> String {
         let environment = &self.environment;
         format!(
@@ -61,14 +61,14 @@ impl Document {
         wrap(&text, "")
     }
 
-    /// Whose figures these are.
+    /// Engines that have figures.
     pub(crate) fn engines(&self) -> Vec<EngineName> {
         let both = [EngineName::Fast, EngineName::Workflow];
         let has = |engine: &EngineName| self.figures.iter().any(|one| one.engine == *engine);
         both.into_iter().filter(has).collect()
     }
 
-    /// What is measured, in order, each once though both engines have it.
+    /// Names of the figures in order; a name of both engines occurs once.
     pub(crate) fn figure_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for measured in &self.figures {
@@ -79,7 +79,7 @@ impl Document {
         names
     }
 
-    /// The figure of that name of an engine.
+    /// An engine's figure with that name.
     pub(crate) fn figure(&self, engine: EngineName, name: &str) -> Option<&Measured> {
         let own = |one: &&Measured| one.engine == engine && one.figure.name == name;
         self.figures.iter().find(own)
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_in_json_says_whose_it_is() {
+    fn a_figure_in_json_names_its_engine() {
         let json = serde_json::to_value(report()).unwrap();
         assert_eq!(json["figures"][3]["engine"], "workflow-queue");
         assert_eq!(json["figures"][3]["name"], "drain");

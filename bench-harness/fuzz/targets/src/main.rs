@@ -1,4 +1,4 @@
-//! One target of `queue-fuzz` under libFuzzer; `FUZZ_TARGET` says which.
+//! A target of `queue-fuzz` under libFuzzer, named by `FUZZ_TARGET`.
 #![no_main]
 
 use std::sync::LazyLock;

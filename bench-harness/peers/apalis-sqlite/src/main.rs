@@ -1,4 +1,4 @@
-//! apalis-sqlite through the queries that its own worker uses, each in a transaction as there.
+//! apalis-sqlite through the queries of its own worker, each in a transaction as in the original.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -109,7 +109,7 @@ impl Claims for Apalis {
             if changed == 1 {
                 return Ok(());
             }
-            Err("a claim was lost although nobody else works the file".into())
+            Err("a claim was lost although no other worker uses the file".into())
         })
     }
 }

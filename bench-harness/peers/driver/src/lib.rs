@@ -1,8 +1,8 @@
-//! Puts another queue through the operations that `bench-harness peers` measures.
+//! Runs the operations measured by `bench-harness peers` on another queue.
 //!
-//! A driver is called with a folder of its own, the number of the hundred operations, the number
-//! of the scaled ones and the seconds it may spend on each part of those. It prints one [`Report`]
-//! as JSON. What the peer prints itself is never taken for that: the report is the last line.
+//! A driver's arguments are an empty folder, the number of operations of the hundred, the number of
+//! scaled operations, and the time limit in seconds for each part of the latter. It prints one
+//! [`Report`] as JSON on its last line, so that the peer's own output before it does no harm.
 
 mod peer;
 mod report;
@@ -12,5 +12,5 @@ pub use peer::{Claims, Peer};
 pub use report::{Rate, Report, synchronous};
 pub use run::main;
 
-/// What a peer could not do, as a sentence.
+/// Failure of a peer, as a sentence.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -1,43 +1,44 @@
-//! What a queue must be able to do to be measured.
+//! Operations that a queue must offer to be measured.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// A queue, opened and used as its documentation recommends. A call is one commit unless said.
+/// A queue, opened and used as its documentation recommends. A call is one commit unless stated
+/// otherwise.
 pub trait Peer: Sized {
-    /// Its version.
+    /// Version of the queue.
     fn version() -> String;
 
-    /// What it cannot do of the work, or does otherwise; one clause each.
+    /// Operations that the queue lacks or does differently, one clause each.
     fn limits() -> Vec<String>;
 
     /// Opens a new queue in an empty folder.
     fn open(folder: &Path) -> Result<Self>;
 
-    /// `PRAGMA synchronous` in force on the connection that writes, and how that is known.
+    /// `PRAGMA synchronous` of the writing connection, and how that is known.
     fn synchronous(&self) -> Result<String>;
 
-    /// Makes one task durable: a name, `echo number`, priority number mod 10.
+    /// Enqueues one task durably: a name, the command `echo number`, priority number mod 10.
     fn enqueue(&mut self, number: usize) -> Result<()>;
 
-    /// Makes that many durable in one call.
+    /// Enqueues `count` tasks durably in one call.
     ///
-    /// `false` if it has no such call.
+    /// Returns `false` if the queue has no such call.
     fn enqueue_all(&mut self, _count: usize) -> Result<bool> {
         Ok(false)
     }
 
-    /// Claims that many one by one, then completes the first `settles` of them.
+    /// Claims `claims` tasks one by one, then completes the first `settles` of them.
     fn claim_then_settle(&mut self, claims: usize, settles: usize) -> Result<()>;
 
-    /// Claims a task and completes it, up to `count` times or until the time is up; returns how
-    /// often.
+    /// Claims a task and completes it, up to `count` times or until `limit` is over. Returns the number
+    /// of tasks.
     fn cycle(&mut self, count: usize, limit: Duration) -> Result<usize>;
 }
 
-/// A queue whose tasks are claimed and completed by calls of their own.
+/// A queue that claims and completes a task by separate calls.
 pub trait Claims: Sized {
     /// A claimed task.
     type Claim;
@@ -62,10 +63,10 @@ pub trait Claims: Sized {
         Ok(false)
     }
 
-    /// Takes the next task, if there is one.
+    /// Claims the next task; `None` if no task is due.
     fn claim(&mut self) -> Result<Option<Self::Claim>>;
 
-    /// Records that it succeeded.
+    /// Records success of a claimed task.
     fn settle(&mut self, claim: Self::Claim) -> Result<()>;
 }
 
@@ -111,7 +112,7 @@ impl<T: Claims> Peer for T {
             if start.elapsed() > limit {
                 return Ok(done);
             }
-            let claim = self.claim()?.ok_or("there was nothing left to claim")?;
+            let claim = self.claim()?.ok_or("no task was left to claim")?;
             self.settle(claim)?;
         }
         Ok(count)

@@ -1,15 +1,15 @@
-//! What a driver prints.
+//! Output of a driver.
 
 use serde::Serialize;
 
-/// What was measured of a peer.
+/// Measurements of a peer.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Its version.
+    /// Version of the peer.
     pub version: String,
-    /// `PRAGMA synchronous` of the connection that writes.
+    /// `PRAGMA synchronous` of the writing connection.
     pub synchronous: String,
-    /// What it cannot do of the work, or does otherwise.
+    /// Operations that the peer lacks or does differently.
     pub limits: Vec<String>,
     /// Milliseconds of the hundred operations.
     pub hundred_ms: f64,
@@ -17,22 +17,22 @@ pub struct Report {
     pub enqueue: Rate,
     /// Tasks claimed and completed one by one.
     pub cycle: Rate,
-    /// Enqueues in one call; none if it has no such call.
+    /// Enqueues in one call; `None` if the peer has no such call.
     pub bulk: Option<Rate>,
-    /// The most memory the process occupied, in megabytes.
+    /// Peak memory of the process in megabytes.
     pub peak_rss_mb: f64,
 }
 
-/// How much was done in which time.
+/// A number of tasks and the time they took.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rate {
-    /// Tasks.
+    /// Number of tasks.
     pub tasks: usize,
-    /// Seconds they took.
+    /// Seconds for all tasks.
     pub seconds: f64,
 }
 
-/// The word for a value of `PRAGMA synchronous`.
+/// Name of a value of `PRAGMA synchronous`.
 pub fn synchronous(level: i64) -> String {
     match level {
         0 => "off".to_owned(),

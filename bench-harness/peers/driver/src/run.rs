@@ -1,4 +1,4 @@
-//! The order of the measurements, the same for every peer.
+//! The measurements, in the same order for every peer.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Peer, Rate, Report, Result};
 
-/// What is asked for on the command line.
+/// Command-line arguments.
 struct Plan {
     folder: PathBuf,
     operations: usize,
@@ -15,7 +15,7 @@ struct Plan {
     limit: Duration,
 }
 
-/// A driver's whole `main`.
+/// The `main` of a driver.
 pub fn main<P: Peer>() -> ExitCode {
     match Plan::from_arguments().and_then(|plan| measure::<P>(&plan)) {
         Ok(report) => {
@@ -45,7 +45,7 @@ impl Plan {
         })
     }
 
-    /// A folder of its own for one of the parts.
+    /// Makes a folder for one part.
     fn part(&self, name: &str) -> Result<PathBuf> {
         let folder = self.folder.join(name);
         std::fs::create_dir(&folder)?;

@@ -1,4 +1,4 @@
-//! effectum: a worker inside the process takes the tasks; there is no call that claims one.
+//! effectum: a worker inside the process takes the tasks; no call claims one.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,8 +9,8 @@ use peer_driver::{Peer, Result};
 use tokio::runtime::{Handle, Runtime};
 
 const KIND: &str = "echo";
-/// Between two looks at how many tasks have ended.
-const LOOK: Duration = Duration::from_millis(1);
+/// Interval between two polls of the number of ended tasks.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 struct Effectum {
     queue: Queue,
@@ -19,7 +19,7 @@ struct Effectum {
 
 fn main() -> ExitCode {
     let runtime = Runtime::new().expect("threads can be started");
-    // A queue starts a task when it is dropped, too.
+    // Dropping a queue starts a task, which needs the runtime.
     let _inside = runtime.enter();
     peer_driver::main::<Effectum>()
 }
@@ -74,7 +74,7 @@ impl Peer for Effectum {
             let start = Instant::now();
             let finished = || usize::try_from(worker.counts().finished).unwrap_or(usize::MAX);
             while finished() < count && start.elapsed() < limit {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             let done = finished();
             worker.unregister(None).await?;

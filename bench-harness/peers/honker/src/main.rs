@@ -1,4 +1,4 @@
-//! honker: an acknowledged task is a deleted row.
+//! honker: completing a task deletes its row.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -65,7 +65,7 @@ impl Claims for Honker {
         if claim.ack()? {
             return Ok(());
         }
-        Err("a claim was lost although nobody else works the file".into())
+        Err("a claim was lost although no other worker uses the file".into())
     }
 }
 

@@ -1,6 +1,6 @@
-//! The wall clock is set while workers run: forward and back, by minutes and by days, for everybody,
-//! for the workers alone, and for everybody but the workers. Tasks run, wait for their time, for a
-//! retry or for their timeout meanwhile.
+//! Sets the wall clock while workers run: forward and back, by minutes and by days, for all processes,
+//! for the workers alone, and for all others alone. Meanwhile tasks run, wait for their start time, for
+//! a retry or for their timeout.
 
 mod round;
 
@@ -13,31 +13,31 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Steps in seconds; they end where the clock began.
+/// Steps in seconds; they sum up to zero.
 pub const STEPS: [i64; 8] = [HOUR, -HOUR, DAY, -DAY, -3 * MINUTE, 3 * MINUTE, -DAY, DAY];
 
 /// The shortest list with a step of every kind.
 pub const FEW_STEPS: [i64; 4] = [HOUR, -DAY, -3 * MINUTE, DAY - HOUR + 3 * MINUTE];
 
-/// Who goes by the clock that is set; the others go by the true one.
+/// Processes that see the fake clock; the others see the true one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Governed {
-    Everybody,
+enum FakeClockScope {
+    All,
     Workers,
-    /// Those who enqueue, and all other verbs.
+    /// Producers and all other verbs.
     Others,
 }
 
-impl Governed {
-    const ALL: [Self; 3] = [Self::Everybody, Self::Workers, Self::Others];
+impl FakeClockScope {
+    const ALL: [Self; 3] = [Self::All, Self::Workers, Self::Others];
 }
 
-/// Takes the steps in turn, and then at once, `rounds` times in each setting: with the workers of
-/// either program, and with everybody, the workers or the others under the clock. Returns how many
-/// steps there were and what was wrong; nothing where libfaketime is not installed.
+/// Sets the clock by each step, and then by several at once, `rounds` times in each setting: with the
+/// workers of either program, and with all processes, the workers or the others under the fake clock.
+/// Returns the number of steps and the faults; `None` if libfaketime is not installed.
 ///
 /// # Errors
-/// If a process cannot be started, or the clock does not move it.
+/// When a process cannot be started, or the fake clock has no effect on it.
 pub fn run(rounds: usize, steps: &[i64]) -> Result<Option<(Figure, Vec<String>)>> {
     let folder = tempfile::tempdir()?;
     if FakeClock::new(folder.path().join("clock"))?.is_none() {
@@ -51,12 +51,12 @@ pub fn run(rounds: usize, steps: &[i64]) -> Result<Option<(Figure, Vec<String>)>
     let watch = Stopwatch::start();
     let mut faults = Vec::new();
     for _ in 0..rounds {
-        // All settings at the same time: each of them mostly waits.
-        let ends: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
+        // All settings run at the same time: each mostly waits.
+        let ends: Vec<Result<Vec<String>>> = std::thread::scope(|threads| {
             let mut settings = Vec::new();
             for program in [Program::Fast, Program::Workflow] {
-                for governed in Governed::ALL {
-                    settings.push(scope.spawn(move || round::run(program, governed, steps)));
+                for scope in FakeClockScope::ALL {
+                    settings.push(threads.spawn(move || round::run(program, scope, steps)));
                 }
             }
             let ends = settings.into_iter().map(|setting| match setting.join() {

@@ -1,4 +1,4 @@
-//! One file, two workers, and a clock that is set under them.
+//! One database, two workers, and a clock that is set while they run.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -9,49 +9,49 @@ use queue_core::sqlite::Durability;
 use queue_core::state::State;
 use rustix::process::Signal;
 
-use super::{Governed, HOUR, MINUTE};
+use super::{FakeClockScope, HOUR, MINUTE};
 use crate::Result;
 use crate::process::arena::{Running, said};
 use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::{Arena, FakeClock, Program};
 
-/// How soon after a step has to happen what no step may keep from happening: a backoff, two looks of
-/// an idle worker, and far more than that for a machine with much to do. The shortest step is longer.
-const BAR: Duration = Duration::from_secs(60);
+/// Longest delay after a step: a backoff, two polls of an idle worker, and a large margin for a busy
+/// machine. The shortest step is longer.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Tasks that run while the clock is set, each longer than its lease.
 const HELD: [&str; 2] = ["held-0", "held-1"];
 
-/// A task whose time is over in a few seconds, however often the clock is set back.
+/// Task that must time out after a few seconds, even if the clock is set back meanwhile.
 const OVERDUE: &str = "overdue";
 
-/// One file and those who use it.
+/// One database and its workers.
 struct Round {
     arena: Arena,
     clock: FakeClock,
     program: Program,
-    governed: Governed,
-    /// How far the clock is ahead, in seconds.
+    scope: FakeClockScope,
+    /// Seconds by which the clock is ahead.
     ahead: i64,
-    /// How often the workers have seen it set back.
+    /// Number of times the workers have seen the clock set back.
     set_back: usize,
-    /// How often each task has to begin.
+    /// Number of runs expected of each task.
     expected: BTreeMap<String, usize>,
     faults: Vec<String>,
 }
 
-/// Takes the steps one by one, then all at once, and lets everything end. Returns what was wrong.
+/// Makes the steps one by one, then all at once, and lets all tasks end. Returns the faults.
 ///
 /// # Errors
-/// If a process cannot be started, or the clock does not move it.
-pub(super) fn run(program: Program, governed: Governed, steps: &[i64]) -> Result<Vec<String>> {
+/// When a process cannot be started, or the fake clock has no effect on it.
+pub(super) fn run(program: Program, scope: FakeClockScope, steps: &[i64]) -> Result<Vec<String>> {
     let arena = Arena::new(None, Durability::Fast)?;
     let clock = FakeClock::new(arena.file("clock"))?.ok_or("libfaketime is gone")?;
     let mut round = Round {
         arena,
         clock,
         program,
-        governed,
+        scope,
         ahead: 0,
         set_back: 0,
         expected: BTreeMap::new(),
@@ -69,12 +69,12 @@ pub(super) fn run(program: Program, governed: Governed, steps: &[i64]) -> Result
     let name = program.name();
     let told = round.faults.into_iter();
     Ok(told
-        .map(|fault| format!("{name}, {governed:?} by the clock: {fault}"))
+        .map(|fault| format!("{name}, fake clock for {scope:?}: {fault}"))
         .collect())
 }
 
 impl Round {
-    /// Two workers, and the tasks that run throughout.
+    /// Starts two workers and the tasks that run throughout.
     fn begin(&mut self) -> Result<Vec<Running>> {
         for name in HELD {
             let body = "while ! test -e go; do sleep 0.05; done";
@@ -90,22 +90,23 @@ impl Round {
         Ok(workers)
     }
 
-    /// Sets the clock once, with tasks that wait, and looks whether all goes on.
+    /// Sets the clock once while tasks wait, and checks that they run.
     fn step(&mut self, number: usize, by: i64) -> Result<()> {
         let [retry, later, soon, plain] =
             ["retry", "later", "soon", "plain"].map(|kind| format!("{kind}-{number}"));
-        let moves_workers = self.governed != Governed::Others;
-        // The other clock is the true one, which is not set.
-        let shown = match self.governed {
-            Governed::Everybody => by,
-            Governed::Workers => by.min(self.ahead + by),
-            Governed::Others => 0,
+        let moves_workers = self.scope != FakeClockScope::Others;
+        // The other clock is the true one, which is never set.
+        let shown = match self.scope {
+            FakeClockScope::All => by,
+            FakeClockScope::Workers => by.min(self.ahead + by),
+            FakeClockScope::Others => 0,
         };
         let comes_due = shown >= HOUR;
         if comes_due {
             self.add(&later, ":", &["--delay", "30m"])?;
         }
-        // By a clock that only the others go by, it is due once the true one shows the same.
+        // By a clock that only the others see, the task is due once the true clock reaches the same
+        // time.
         let is_due_in_time = moves_workers || self.ahead <= 0;
         if is_due_in_time {
             self.add(&soon, ":", &["--delay", "1s"])?;
@@ -119,22 +120,22 @@ impl Round {
         }
         self.set(self.ahead + by)?;
         self.add(&plain, ":", &[])?;
-        self.created_by_the_clock(&plain)?;
-        self.has_to_begin(&plain, 1)?;
-        self.has_to_begin(&retry, 2)?;
+        self.check_created_at(&plain)?;
+        self.expect_runs(&plain, 1)?;
+        self.expect_runs(&retry, 2)?;
         if comes_due {
-            self.has_to_begin(&later, 1)?;
+            self.expect_runs(&later, 1)?;
         }
         if moves_workers && by < -MINUTE {
             self.set_back += 1;
-            self.workers_have_said_so()?;
+            self.check_logs()?;
         }
         Ok(())
     }
 
-    /// Everything that is left has to end now.
+    /// Ends the remaining tasks and checks them.
     fn end(&mut self, workers: Vec<Running>) -> Result<()> {
-        // What was delayed by a clock that was set back since is due by now.
+        // A clock set back since has delayed some tasks; they are due by now.
         self.set(self.ahead.abs() + 48 * HOUR)?;
         std::fs::write(self.arena.file("go"), "")?;
         let unfinished = include_str!("../../queries/unfinished.sql");
@@ -180,12 +181,12 @@ impl Round {
         self.clock.set(ahead)
     }
 
-    /// Enqueues a task that tells of its start, by the program.
+    /// Enqueues a task that records its start, through the program.
     fn add(&mut self, name: &str, body: &str, options: &[&str]) -> Result<()> {
         let command = format!("echo {name} >> begun; {body}");
         let words = [&["add-task", name, &command], options].concat();
         let mut add = self.arena.command(self.program, &words)?;
-        self.govern(&mut add, Governed::Others);
+        self.govern(&mut add, FakeClockScope::Others);
         let output = add.output()?;
         if !output.status.success() {
             return Err(format!("{name} was not added: {}", said(&output)).into());
@@ -200,7 +201,7 @@ impl Round {
             words.extend(["--lease", "10s"]);
         }
         let mut worker = self.arena.command(self.program, &words)?;
-        self.govern(&mut worker, Governed::Workers);
+        self.govern(&mut worker, FakeClockScope::Workers);
         worker.stderr(std::fs::File::create(self.log(number))?);
         Ok(Running(worker.spawn()?))
     }
@@ -209,13 +210,13 @@ impl Round {
         self.arena.file(&format!("worker-{number}.log"))
     }
 
-    fn govern(&self, command: &mut Command, kind: Governed) {
-        if self.governed == kind || self.governed == Governed::Everybody {
+    fn govern(&self, command: &mut Command, kind: FakeClockScope) {
+        if self.scope == kind || self.scope == FakeClockScope::All {
             self.clock.govern(command);
         }
     }
 
-    /// How often each task has begun.
+    /// Number of starts of each task.
     fn begun(&self) -> BTreeMap<String, usize> {
         let mut begun = BTreeMap::new();
         let journal = std::fs::read_to_string(self.arena.file("begun")).unwrap_or_default();
@@ -232,7 +233,7 @@ impl Round {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Whether an attempt of that task has failed and is to be made again.
+    /// Returns true if an attempt of the task failed and will be repeated.
     fn has_failed(&self, name: &str) -> Result<bool> {
         let begun = self.begun().contains_key(name);
         let running = State::Running.code();
@@ -240,7 +241,7 @@ impl Round {
         Ok(begun && !states.contains(&(name.to_owned(), running)))
     }
 
-    fn has_to_begin(&mut self, name: &str, times: usize) -> Result<()> {
+    fn expect_runs(&mut self, name: &str, times: usize) -> Result<()> {
         let begins = || Ok(self.begun().get(name).is_some_and(|begun| *begun >= times));
         if !soon(begins)? {
             let ahead = self.ahead;
@@ -251,8 +252,8 @@ impl Round {
         Ok(())
     }
 
-    /// Both workers have said that the clock was set back, each time.
-    fn workers_have_said_so(&mut self) -> Result<()> {
+    /// Checks that both workers have logged each step back.
+    fn check_logs(&mut self) -> Result<()> {
         for number in 0..2 {
             let log = self.log(number);
             let said = || {
@@ -261,22 +262,22 @@ impl Round {
             };
             if !soon(said)? {
                 self.faults
-                    .push(format!("worker {number} did not say that it was set back"));
+                    .push(format!("worker {number} did not log that the clock was set back"));
             }
         }
         Ok(())
     }
 
-    /// Whether the clock moves those who enqueue, which is the premise of all this.
-    fn created_by_the_clock(&self, name: &str) -> Result<()> {
+    /// Checks that the fake clock affects the producers, which the proof depends on.
+    fn check_created_at(&self, name: &str) -> Result<()> {
         let created: i64 = self.arena.reader()?.query_row(
             include_str!("../../queries/created.sql"),
             [name],
             |row| row.get(0),
         )?;
-        let moved = match self.governed {
-            Governed::Everybody | Governed::Others => self.ahead * 1000,
-            Governed::Workers => 0,
+        let moved = match self.scope {
+            FakeClockScope::All | FakeClockScope::Others => self.ahead * 1000,
+            FakeClockScope::Workers => 0,
         };
         let expected = SystemClock.now().wall.0 + moved;
         if created.abs_diff(expected) > MINUTE.unsigned_abs() * 1000 {
@@ -286,11 +287,11 @@ impl Round {
     }
 }
 
-/// Whether it holds before the bar.
+/// Returns true if the condition holds before the deadline.
 fn soon(mut condition: impl FnMut() -> Result<bool>) -> Result<bool> {
     let watch = Stopwatch::start();
     while !condition()? {
-        if watch.elapsed() > BAR {
+        if watch.elapsed() > DEADLINE {
             return Ok(false);
         }
         pause(Duration::from_millis(5));

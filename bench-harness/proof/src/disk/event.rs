@@ -1,41 +1,42 @@
-//! What happened on a disk, so that it can happen again.
+//! Recorded events of a disk, for replay.
 
 use super::Disk;
 
-/// A file, whatever it is called.
+/// A file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub(super) u32);
 
-/// One thing that happened.
+/// A recorded event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A name was made. Files are numbered in this order.
+    /// A name was created. Files are numbered in this order.
     Create(String),
     /// A name was removed.
     Delete(String),
-    /// The names are durable.
+    /// The names became durable.
     SyncNames,
-    /// Bytes were written from this offset on.
+    /// Bytes were written at this offset.
     Write(FileId, usize, Box<[u8]>),
-    /// The file is so many bytes long.
+    /// The file was resized to this many bytes.
     Truncate(FileId, usize),
-    /// The file is durable.
+    /// The file became durable.
     Sync(FileId),
-    /// A sync failed, and what was volatile is lost.
+    /// A sync failed, and the volatile changes were lost.
     DropVolatile(FileId),
-    /// Something that whoever records knows the meaning of.
+    /// Mark set by the recorder, which knows its meaning.
     Mark(usize),
 }
 
 impl Event {
-    /// Whether a power cut right after it may find another disk than one right before.
+    /// Returns true if a power cut right after the event may leave a different disk than one right
+    /// before it.
     pub fn is_boundary(&self) -> bool {
         !matches!(self, Self::Mark(_))
     }
 }
 
 impl Disk {
-    /// Has it happen again, on a disk without faults.
+    /// Repeats the event on a disk without faults.
     pub fn replay(&mut self, event: &Event) {
         let done = match event {
             Event::Create(name) => {
@@ -58,6 +59,6 @@ impl Disk {
             }
             Event::Mark(_) => Ok(()),
         };
-        debug_assert_eq!(done, Ok(()), "nothing is armed");
+        debug_assert_eq!(done, Ok(()), "no fault is armed");
     }
 }

@@ -1,6 +1,6 @@
-//! Operations that fail on purpose.
+//! Operations that fail on request.
 
-/// What can be made to fail.
+/// Operations that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A write, with an I/O error.
@@ -11,24 +11,24 @@ pub enum Kind {
     Sync,
     /// A read.
     Read,
-    /// A change of a file's size.
+    /// A resize of a file.
     Truncate,
-    /// The question how large a file is.
+    /// A query of a file's size.
     Size,
-    /// The removal of a name.
+    /// A removal of a name.
     Delete,
     /// The opening of a file.
     Open,
     /// A lock on the database.
     Lock,
-    /// A piece of the memory shared by those who use the log.
+    /// A region of the log's shared memory.
     SharedMemory,
-    /// A lock in that memory.
+    /// A lock in that shared memory.
     SharedLock,
 }
 
 impl Kind {
-    /// Every kind there is.
+    /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::Write,
         Self::Full,
@@ -45,7 +45,7 @@ impl Kind {
 }
 
 impl Kind {
-    /// Its name, for a table.
+    /// Name for a table.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -64,19 +64,19 @@ impl Kind {
     }
 }
 
-/// A failure to come.
+/// A failure to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What fails.
+    /// Operation that fails.
     pub kind: Kind,
-    /// The how many-th operation of its kind from now on; the first is 1.
+    /// Ordinal of the operation among those of its kind from now on, starting at 1.
     pub nth: u64,
-    /// Whether every later one fails too, until the disk is mended.
+    /// Every later operation fails too, until the disk is mended.
     pub for_good: bool,
 }
 
 impl Fault {
-    /// The nth operation fails, and no other.
+    /// Fault that fails the nth operation only.
     pub fn once(kind: Kind, nth: u64) -> Self {
         let for_good = false;
         Self {
@@ -86,7 +86,7 @@ impl Fault {
         }
     }
 
-    /// The nth operation fails, and every later one.
+    /// Fault that fails the nth operation and every later one.
     pub fn for_good(kind: Kind, nth: u64) -> Self {
         let for_good = true;
         Self {

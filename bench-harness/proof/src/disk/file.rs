@@ -1,18 +1,17 @@
-//! A file: what a program reads, what is safe, and the changes in between.
+//! A file: the content that programs read, the durable content, and the changes in between.
 
 use super::image::Guess;
 
-/// The unit in which a disk writes: it may have written one of them and not the next, but never
-/// half of one.
+/// Smallest unit that a disk writes atomically: a cut may separate two sectors, but never splits one.
 pub(super) const SECTOR: usize = 512;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct File {
-    /// As a program reads it.
+    /// Content that programs read.
     pub(super) live: Vec<u8>,
-    /// As a power cut leaves it at the least.
+    /// Content that survives any power cut.
     durable: Vec<u8>,
-    /// What was changed since the last sync, in order.
+    /// Changes since the last sync, in order.
     volatile: Vec<Change>,
 }
 
@@ -65,8 +64,8 @@ impl File {
 
     pub(super) fn after_cut(&self, guess: &mut Guess) -> Vec<u8> {
         let mut content = self.durable.clone();
-        for (place, change) in self.volatile.iter().enumerate() {
-            let kept = guess.keeps_change(place, self.volatile.len());
+        for (index, change) in self.volatile.iter().enumerate() {
+            let kept = guess.keeps_change(index, self.volatile.len());
             match change {
                 Change::Truncate(size) if kept => content.resize(*size, 0),
                 Change::Write { offset, data } if kept => put(&mut content, *offset, data),
@@ -86,7 +85,7 @@ fn put(content: &mut Vec<u8>, offset: usize, data: &[u8]) {
     content[offset..end].copy_from_slice(data);
 }
 
-/// A write of which some sectors are done.
+/// Applies some sectors of a write.
 fn tear(content: &mut Vec<u8>, offset: usize, data: &[u8], guess: &mut Guess) {
     if !guess.tears() {
         return;

@@ -1,11 +1,11 @@
-//! What a power cut leaves.
+//! Content of a disk after a power cut.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::mix::Mix;
 
-/// The content of a disk when the machine starts again.
+/// Content of a disk when the machine starts again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// Every file by its name.
@@ -13,7 +13,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// A number that tells images apart.
+    /// A hash that distinguishes images.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Mix::default();
         for (name, content) in &self.files {
@@ -24,29 +24,29 @@ impl Image {
     }
 }
 
-/// How a power cut deals with what was not synced.
+/// Effect of a power cut on unsynced changes.
 #[derive(Clone, Debug)]
 pub enum Guess {
-    /// None of it is there.
+    /// All of them are lost.
     Nothing,
-    /// All of it is there.
+    /// All of them are kept.
     Everything,
-    /// Each change is there, is not, or in part.
+    /// Each change is kept, lost, or torn.
     Random(RandomGuess),
 }
 
-/// What is drawn by lot at a power cut.
+/// Random choices of a power cut.
 #[derive(Clone)]
 pub struct RandomGuess {
     seed: u64,
-    lots: fastrand::Rng,
-    /// How many of 256 changes are kept.
+    rng: fastrand::Rng,
+    /// Number of changes in 256 that are kept.
     kept: u8,
-    /// Of the others, how many of 256 are there in part.
+    /// Number of the other changes in 256 that are torn.
     torn: u8,
-    /// Only changes before some place are kept: the disk wrote in order.
+    /// The disk wrote in order: only changes before `until` are kept.
     in_order: bool,
-    /// Where that place is, of 65,536.
+    /// End of the kept changes as a fraction of 65,536.
     until: u16,
 }
 
@@ -57,17 +57,17 @@ impl fmt::Debug for RandomGuess {
 }
 
 impl Guess {
-    /// The guess that `seed` determines.
+    /// The guess determined by `seed`.
     pub fn random(seed: u64) -> Self {
-        let mut lots = fastrand::Rng::with_seed(seed);
-        let in_order = lots.u8(..) < 96;
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let in_order = rng.u8(..) < 96;
         Self::Random(RandomGuess {
             seed,
-            kept: lots.choice([16, 128, 240, 252]).unwrap_or(128),
-            torn: lots.choice([0, 32, 128]).unwrap_or(0),
+            kept: rng.choice([16, 128, 240, 252]).unwrap_or(128),
+            torn: rng.choice([0, 32, 128]).unwrap_or(0),
             in_order,
-            until: lots.u16(..),
-            lots,
+            until: rng.u16(..),
+            rng,
         })
     }
 
@@ -75,11 +75,11 @@ impl Guess {
         self.keeps()
     }
 
-    /// Whether the change at `place` of so many is there.
-    pub(super) fn keeps_change(&mut self, place: usize, of: usize) -> bool {
+    /// Returns true if the change at `index` of `of` is kept.
+    pub(super) fn keeps_change(&mut self, index: usize, of: usize) -> bool {
         match self {
             Self::Random(guess) if guess.in_order => {
-                place * usize::from(u16::MAX) < of * usize::from(guess.until)
+                index * usize::from(u16::MAX) < of * usize::from(guess.until)
             }
             Self::Nothing | Self::Everything | Self::Random(_) => self.keeps(),
         }
@@ -89,15 +89,15 @@ impl Guess {
         match self {
             Self::Nothing => false,
             Self::Everything => true,
-            Self::Random(guess) => guess.lots.u8(..) < guess.kept,
+            Self::Random(guess) => guess.rng.u8(..) < guess.kept,
         }
     }
 
-    /// Whether a write that is not there is there in part.
+    /// Returns true if a lost write is kept in part.
     pub(super) fn tears(&mut self) -> bool {
         match self {
             Self::Nothing | Self::Everything => false,
-            Self::Random(guess) => guess.lots.u8(..) < guess.torn,
+            Self::Random(guess) => guess.rng.u8(..) < guess.torn,
         }
     }
 
@@ -105,7 +105,7 @@ impl Guess {
         match self {
             Self::Nothing => false,
             Self::Everything => true,
-            Self::Random(guess) => guess.lots.bool(),
+            Self::Random(guess) => guess.rng.bool(),
         }
     }
 }

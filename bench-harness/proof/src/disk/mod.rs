@@ -1,8 +1,8 @@
-//! A disk in memory that tells what is in the page cache from what would survive a power cut.
+//! A disk in memory that distinguishes the page cache from the content that survives a power cut.
 //!
-//! A write is volatile until a sync of its file. A name is volatile until its folder is synced,
-//! which the first sync of a new log or journal does, as `SQLite`'s own Unix VFS has it. What a cut
-//! leaves of the volatile part is anybody's guess: see [`Guess`].
+//! A write is volatile until a sync of its file. A name is volatile until its folder is synced, which
+//! the first sync of a new log or journal does, as in `SQLite`'s own Unix VFS. A [`Guess`] decides how
+//! much of the volatile part survives a cut.
 
 mod event;
 mod fault;
@@ -18,7 +18,7 @@ pub use image::{Guess, Image};
 use fault::Faults;
 use file::File;
 
-/// What an operation on the disk can come to: the kind that failed.
+/// Result of an operation on the disk; the error is the kind of operation that failed.
 pub type Result<T> = std::result::Result<T, Kind>;
 
 /// A disk.
@@ -28,16 +28,16 @@ pub struct Disk {
     next: u32,
     names: BTreeMap<String, FileId>,
     durable_names: BTreeMap<String, FileId>,
-    /// Names made and removed since the folder was synced, in order.
+    /// Names created and removed since the folder was synced, in order.
     volatile_names: Vec<(String, Option<FileId>)>,
     faults: Faults,
-    /// Syncs are answered and not done: a disk that lies.
+    /// A lying disk: it acknowledges syncs without doing them.
     pub lies: bool,
     log: Option<Vec<Event>>,
 }
 
 impl Disk {
-    /// A disk that holds these files, all of them safe.
+    /// A disk that holds these files durably.
     pub fn holding(image: &Image) -> Self {
         let mut disk = Self::default();
         for (name, content) in &image.files {
@@ -49,17 +49,17 @@ impl Disk {
         disk
     }
 
-    /// From now on writes down what happens.
+    /// Starts recording events.
     pub fn record(&mut self) {
         self.log = Some(Vec::new());
     }
 
-    /// What was written down. It goes on being so.
+    /// Takes the recorded events; recording goes on.
     pub fn take_log(&mut self) -> Vec<Event> {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Writes down that something happened which is not the disk's business.
+    /// Records an event from outside the disk.
     pub fn mark(&mut self, mark: usize) {
         self.note(|| Event::Mark(mark));
     }
@@ -75,42 +75,42 @@ impl Disk {
         FileId(self.next)
     }
 
-    /// Arms a fault; another one takes its place.
+    /// Arms a fault in place of the armed one.
     pub fn fail(&mut self, fault: Fault) {
         self.faults.arm(fault);
     }
 
-    /// No more faults. What they have destroyed stays so.
+    /// Disarms the fault. Its effects remain.
     pub fn mend(&mut self) {
         self.faults.disarm();
     }
 
-    /// How often the armed fault has struck.
+    /// Number of times the armed fault has struck.
     pub fn struck(&self) -> u64 {
         self.faults.struck
     }
 
-    /// Whether a fault is armed that may yet strike, or has.
+    /// Returns true while a fault is armed, whether or not it has struck.
     pub fn is_armed(&self) -> bool {
         self.faults.is_armed()
     }
 
-    /// How many operations of the armed fault's kind there were.
+    /// Number of operations of the armed fault's kind so far.
     pub fn counted(&self) -> u64 {
         self.faults.seen
     }
 
-    /// Whether an operation of this kind fails now.
+    /// Counts an operation of this kind and fails it if the fault says so.
     pub fn check(&mut self, kind: Kind) -> Result<()> {
         self.faults.check(kind)
     }
 
-    /// The file of a name.
+    /// Finds the file with a name.
     pub fn find(&self, name: &str) -> Option<FileId> {
         self.names.get(name).copied()
     }
 
-    /// The file of a name, made if there is none.
+    /// Finds the file with a name, or creates it.
     pub fn create(&mut self, name: &str) -> FileId {
         if let Some(found) = self.find(name) {
             return found;
@@ -123,10 +123,10 @@ impl Disk {
         id
     }
 
-    /// Removes a name; with `sync` for good.
+    /// Removes a name, durably if `sync` is set.
     ///
     /// # Errors
-    /// An armed fault.
+    /// The armed fault's kind, if it strikes.
     pub fn delete(&mut self, name: &str, sync: bool) -> Result<()> {
         self.check(Kind::Delete)?;
         if self.names.remove(name).is_some() {
@@ -149,26 +149,25 @@ impl Disk {
         self.note(|| Event::SyncNames);
     }
 
-    /// Bytes of a file.
+    /// Size of a file in bytes.
     pub fn size(&self, file: FileId) -> usize {
         self.files.get(&file).map_or(0, |file| file.live.len())
     }
 
-    /// Fills `buffer` from `offset` on; what lies beyond the end is zero. Returns how many bytes
-    /// there were.
+    /// Fills `buffer` from `offset` on, with zeros beyond the end. Returns the number of bytes read.
     ///
     /// # Errors
-    /// An armed fault.
+    /// The armed fault's kind, if it strikes.
     pub fn read(&mut self, file: FileId, buffer: &mut [u8], offset: usize) -> Result<usize> {
         self.check(Kind::Read)?;
         let file = self.files.get(&file);
         Ok(file.map_or(0, |file| file.read(buffer, offset)))
     }
 
-    /// Writes into the page cache. A write that fails may have done the first half of its work.
+    /// Writes into the page cache. A failed write may have written its first half.
     ///
     /// # Errors
-    /// An armed fault.
+    /// The armed fault's kind, if it strikes.
     pub fn write(&mut self, id: FileId, offset: usize, data: &[u8]) -> Result<()> {
         let failed = self
             .check(Kind::Write)
@@ -186,10 +185,10 @@ impl Disk {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Cuts a file off, or makes it longer.
+    /// Resizes a file.
     ///
     /// # Errors
-    /// An armed fault.
+    /// The armed fault's kind, if it strikes.
     pub fn truncate(&mut self, id: FileId, size: usize) -> Result<()> {
         self.check(Kind::Truncate)?;
         if let Some(file) = self.files.get_mut(&id) {
@@ -199,12 +198,12 @@ impl Disk {
         Ok(())
     }
 
-    /// Makes a file's content durable. One that fails drops what was volatile and leaves it in the
-    /// page cache as if it were clean, as Linux does (Rebello et al., "Can Applications Recover
-    /// from fsync Failures?", USENIX ATC 2020).
+    /// Makes a file's content durable. A failed sync drops the volatile changes and leaves them in the
+    /// page cache as if they were clean, as Linux does (Rebello et al., "Can Applications Recover from
+    /// fsync Failures?", USENIX ATC 2020).
     ///
     /// # Errors
-    /// An armed fault.
+    /// The armed fault's kind, if it strikes.
     pub fn sync(&mut self, id: FileId) -> Result<()> {
         let failed = self.check(Kind::Sync).err();
         let lies = self.lies;
@@ -223,7 +222,7 @@ impl Disk {
         Ok(())
     }
 
-    /// What the disk holds after a power cut now.
+    /// Content of the disk after a power cut at this moment.
     pub fn after_cut(&self, guess: &mut Guess) -> Image {
         let mut names = self.durable_names.clone();
         for (name, id) in &self.volatile_names {
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_may_keep_or_lose_what_was_not_synced() {
+    fn a_cut_may_keep_or_lose_unsynced_writes() {
         let (mut disk, file) = disk();
         disk.write(file, 0, b"new").unwrap();
         assert_eq!(content(&disk.after_cut(&mut Guess::Nothing)), b"old");
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_sync_loses_what_a_later_one_does_not_bring_back() {
+    fn a_later_sync_does_not_restore_what_a_failed_one_lost() {
         let (mut disk, file) = disk();
         disk.write(file, 0, b"new").unwrap();
         disk.fail(Fault::once(Kind::Sync, 1));
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_recorded_replays_to_the_same_disk() {
+    fn recorded_events_replay_to_the_same_disk() {
         let mut disk = Disk::default();
         disk.record();
         let file = disk.create("a");

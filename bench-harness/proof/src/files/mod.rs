@@ -14,25 +14,25 @@ use crate::syscalls;
 
 use other_user::OtherUser;
 
-/// How much is tried.
+/// Number of attempts.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    /// How often a database is taken away in each way.
+    /// Number of times that a database is taken away in each way.
     pub count: usize,
-    /// Only every so many links are put in a file's place.
+    /// Only every `links`th link is tried.
     pub links: usize,
-    /// `shrink` is killed only at every so many of its system calls.
+    /// `shrink` is killed only at every `calls`th of its system calls.
     pub calls: usize,
 }
 
 /// Result of all attempts.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// How often each was tried, and how often a promise was broken.
+    /// Number of attempts and of broken promises, by kind.
     pub figures: Vec<Figure>,
     /// Broken promises, as sentences.
     pub faults: Vec<String>,
-    /// Reasons why something could not be tried here.
+    /// Reasons for skipped attempts.
     pub skipped: Vec<&'static str>,
 }
 
@@ -50,10 +50,10 @@ impl Found {
     }
 }
 
-/// Tries everything with these programs. Owners and links need root, `shrink` needs strace.
+/// Runs all attempts with these programs. Owners and links need root, `shrink` needs strace.
 ///
 /// # Errors
-/// If a process cannot be started or does not get where it has to.
+/// When a process cannot be started or does not reach the expected state.
 pub fn run(programs: &[Program], extent: Extent) -> Result<Found> {
     let mut all = Found::default();
     for found in [
@@ -68,7 +68,8 @@ pub fn run(programs: &[Program], extent: Extent) -> Result<Found> {
     Ok(all)
 }
 
-/// Root works on files of another user's, and meets every `stride`th link that user put in their place.
+/// Runs as root on another user's files, and meets every `stride`th link which that user put in place
+/// of a file.
 ///
 /// # Errors
 /// As [`run`].
@@ -76,7 +77,7 @@ pub fn owners_and_links(programs: &[Program], stride: usize) -> Result<Found> {
     let mut found = Found::default();
     let Some(user) = OtherUser::find(programs)? else {
         found.skipped.push(
-            "only root can act for another user, who has to be able to run the programs where they lie",
+            "only root can act for another user, and that user must be able to run the programs",
         );
         return Ok(found);
     };
@@ -93,7 +94,7 @@ pub fn owners_and_links(programs: &[Program], stride: usize) -> Result<Found> {
     Ok(found)
 }
 
-/// Databases are deleted or replaced, or the folder beside them is deleted, while a worker runs a task.
+/// Deletes or replaces databases, or deletes the folder beside them, while a worker runs a task.
 ///
 /// # Errors
 /// As [`run`].
@@ -105,7 +106,7 @@ pub fn take_away(programs: &[Program], count: usize) -> Result<Found> {
     Ok(found)
 }
 
-/// `shrink` is killed at every `stride`th of its system calls.
+/// Kills `shrink` at every `stride`th of its system calls.
 ///
 /// # Errors
 /// As [`run`].
@@ -114,7 +115,7 @@ pub fn shrink(programs: &[Program], stride: usize) -> Result<Found> {
     let Some(shrunk) = syscalls::shrink(programs, stride)? else {
         found
             .skipped
-            .push("without strace, or where it may not trace, no system call can be chosen");
+            .push("strace is missing or may not trace processes");
         return Ok(found);
     };
     found.figures.extend([shrunk.kills, shrunk.syncs]);

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::process::arena::said;
 use crate::process::{Arena, Program};
 
-/// A user and a group that need no name, and are nobody else's.
+/// An unnamed user and group id that nobody else has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OtherUser {
     pub(super) uid: u32,
@@ -20,7 +20,7 @@ pub(super) struct OtherUser {
 }
 
 impl OtherUser {
-    /// That user; `None` where this is not root, or the user cannot run the programs.
+    /// Finds such a user; `None` if this process is not root, or the user cannot run the programs.
     pub(super) fn find(programs: &[Program]) -> Result<Option<Self>> {
         let user = Self {
             uid: 61_234,
@@ -40,20 +40,20 @@ impl OtherUser {
         Ok(Some(user))
     }
 
-    /// A folder of that user's.
+    /// Makes a folder owned by the user.
     pub(super) fn arena(self) -> Result<Arena> {
         let arena = Arena::new(None, Durability::Fast)?;
         chown(arena.file(""), Some(self.uid), Some(self.gid))?;
         Ok(arena)
     }
 
-    /// Runs a verb as that user.
+    /// Runs a verb as the user.
     pub(super) fn run(self, arena: &Arena, program: Program, words: &[&str]) -> Result<Output> {
         let mut command = arena.command(program, words)?;
         Ok(command.uid(self.uid).gid(self.gid).output()?)
     }
 
-    /// Runs a verb as that user. Returns what was wrong if it did not succeed.
+    /// Runs a verb as the user. Returns a fault if the verb fails.
     pub(super) fn failed(
         self,
         arena: &Arena,
@@ -65,7 +65,7 @@ impl OtherUser {
         Ok(failed.then(|| format!("the owner's {words:?} ended with {}", said(&output))))
     }
 
-    /// Files in the folder, itself included, that are not that user's.
+    /// Files in the folder, itself included, that the user does not own.
     pub(super) fn foreign(self, arena: &Arena) -> Result<Vec<String>> {
         let mut foreign = Vec::new();
         for path in all_below(&arena.file(""))? {
@@ -81,7 +81,7 @@ impl OtherUser {
     }
 }
 
-/// Everything in the folder at `path`, itself included.
+/// Every file in the folder at `path`, itself included.
 pub(super) fn all_below(path: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![path.to_owned()];
     if path.symlink_metadata().is_ok_and(|one| one.is_dir()) {

@@ -1,5 +1,5 @@
-//! Owners: root refuses files that others can change, and where it is told to trust one, it leaves
-//! nothing beside it that locks the owner out.
+//! Owners: root refuses files that others can change. If told to trust a file, root leaves nothing
+//! beside it that locks its owner out.
 
 use std::os::unix::fs::chown;
 
@@ -14,7 +14,7 @@ use crate::process::{Arena, Program};
 /// A task whose output is long enough for a file of its own.
 const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";
 
-/// How a file comes to be one that root does not trust.
+/// A change that makes root distrust a file.
 type Change = fn(OtherUser, &Arena) -> Result<()>;
 
 const CHANGES: [(&str, Change); 5] = [
@@ -37,7 +37,7 @@ const CHANGES: [(&str, Change); 5] = [
     }),
 ];
 
-/// Tries all of it. Returns how many files there were, and what was wrong.
+/// Tries all changes. Returns the number of files, and the faults.
 pub(super) fn run(user: OtherUser, programs: &[Program]) -> Result<(usize, Vec<String>)> {
     let mut faults = Vec::new();
     for program in programs {
@@ -52,7 +52,7 @@ pub(super) fn run(user: OtherUser, programs: &[Program]) -> Result<(usize, Vec<S
     Ok((programs.len() * (1 + CHANGES.len()), faults))
 }
 
-/// Root works on another user's file, is killed, and the owner goes on.
+/// Root works on another user's file and is killed, and the owner goes on.
 fn beside_another(user: OtherUser, program: Program) -> Result<Vec<String>> {
     let arena = user.arena()?;
     let mut faults = Vec::new();
@@ -66,7 +66,7 @@ fn beside_another(user: OtherUser, program: Program) -> Result<Vec<String>> {
     worker.stderr(std::process::Stdio::null());
     let mut worker = Running(worker.stdout(std::process::Stdio::null()).spawn()?);
     wait_until("root's worker has ended both", || Ok(left(&arena)? == 0))?;
-    // While root's worker lives, its lock is asked for and its socket is sent to.
+    // While root's worker lives, the owner's verbs ask for its lock and send to its socket.
     owner(&arena, &["add-task", "next", "true"])?;
     owner(&arena, &["wait", "3"])?;
     worker.0.kill()?;
@@ -88,7 +88,7 @@ fn left(arena: &Arena) -> Result<i64> {
         .query_row(unfinished, [], |row| row.get(0))?)
 }
 
-/// Root runs nothing from a changed file, unless it is told to trust it.
+/// Checks that root runs nothing from a changed file unless told to trust it.
 fn refused(user: OtherUser, program: Program, change: Change) -> Result<Vec<String>> {
     let arena = Arena::new(None, Durability::Fast)?;
     arena.ok(program, &["add-task", "a", "touch ran"])?;

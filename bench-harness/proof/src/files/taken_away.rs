@@ -1,4 +1,4 @@
-//! A database that is deleted or replaced, or whose folder is, under a worker: the worker lets its tasks
+//! A database that is deleted or replaced under a worker, or whose folder is: the worker lets its tasks
 //! finish, exits with 5 and lists the outcomes that it could not record.
 
 use std::fs;
@@ -11,29 +11,29 @@ use crate::process::patience::wait_until;
 use crate::process::rounds::rounds;
 use crate::process::{Arena, Program};
 
-/// How many take place at the same time: each of them mostly waits.
+/// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 6;
 
-/// What is taken away.
+/// Files that are taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     /// The database, its log, and the folder.
     All,
-    /// The database, and nothing else.
+    /// The database alone.
     File,
-    /// The database: a backup is moved over it, and its log is deleted.
+    /// The database: a backup replaces it, and its log is deleted.
     Replaced,
-    /// The folder. The database can still be written to.
+    /// The folder. The database remains writable.
     Folder,
 }
 
 impl Taken {
-    /// The command that takes it away.
+    /// Shell command that takes the files away.
     fn command(self) -> &'static str {
         match self {
             Self::All => "rm queue.db queue.db-wal queue.db-shm; mv queue.db.d gone.d",
             Self::File => "rm queue.db",
-            // A log of the one before would be played into the new one.
+            // The old database's log would be replayed into the new one.
             Self::Replaced => "mv copy.db queue.db; rm queue.db-wal queue.db-shm",
             Self::Folder => "mv queue.db.d gone.d",
         }
@@ -42,8 +42,8 @@ impl Taken {
 
 const WAYS: [Taken; 4] = [Taken::All, Taken::File, Taken::Replaced, Taken::Folder];
 
-/// Takes `count` databases of each program away in each way. Returns how many there were, and what was
-/// wrong.
+/// Takes `count` databases of each program away in each way. Returns the number of databases, and the
+/// faults.
 pub(super) fn run(programs: &[Program], count: usize) -> Result<(usize, Vec<String>)> {
     let once = programs
         .iter()
@@ -61,7 +61,7 @@ fn round(program: Program, taken: Taken) -> Result<Vec<String>> {
     let arena = Arena::new(None, Durability::Fast)?;
     let slow = "touch begun; while ! test -e go; do sleep 0.02; done; touch done";
     arena.ok(program, &["add-task", "slow", slow])?;
-    // How this ends is recorded, if at all, in a file that nobody finds any more.
+    // The outcome of this task is recorded in the old file, if at all, which no program finds again.
     let thief = "while ! test -e begun; do sleep 0.02; done";
     let thief = format!("{thief}; {}", taken.command());
     arena.ok(program, &["add-task", "thief", &thief])?;
@@ -70,7 +70,7 @@ fn round(program: Program, taken: Taken) -> Result<Vec<String>> {
     let mut worker = arena.command(program, &["worker", "--slots", "2"])?;
     worker.stdout(std::process::Stdio::null());
     let worker = Running(worker.stderr(fs::File::create(&log)?).spawn()?);
-    wait_until("the worker notices", || {
+    wait_until("the worker notices the loss", || {
         Ok(fs::read_to_string(&log)?.contains("stopping"))
     })?;
     let mut faults = Vec::new();
@@ -97,7 +97,7 @@ fn round(program: Program, taken: Taken) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// What is wrong with the files that the worker left.
+/// Faults of the files that the worker left.
 fn afterwards(arena: &Arena, program: Program, taken: Taken) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     match taken {

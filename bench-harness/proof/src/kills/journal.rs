@@ -1,8 +1,9 @@
-//! The journal of a round: one appended line for everything that happened, in one file, in the
-//! order in which it happened.
+//! The journal of a round: a single file with one line for every event, in the order in which the
+//! events happened.
 //!
-//! Commands append the start and the end of every run; workers append their log; whoever kills or
-//! re-opens appends that *before* it does so. The checks read the journal beside the database.
+//! Commands append the start and the end of every run, and workers append their log. A thread that
+//! kills a process or re-opens a task appends that *before* it does so. The checks read the journal
+//! beside the database.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -11,14 +12,14 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::process::arena::quoted;
 
-/// Something the journal tells.
+/// An event in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// A command began.
+    /// A command started.
     Start(Run),
     /// A command is about to exit.
     End(Run),
-    /// That process is about to be killed.
+    /// The process is about to be killed.
     Kill(u32),
     /// `retry` is about to re-open a task, or all of them.
     Reopen(Option<i64>),
@@ -41,28 +42,28 @@ pub(super) struct Run {
     pub(super) worker: u32,
 }
 
-/// Where lines are appended.
+/// Writer and reader of the journal file.
 #[derive(Clone, Debug)]
 pub(super) struct Journal(PathBuf);
 
 impl Journal {
-    /// The journal in that file; the first line creates it.
+    /// Journal in the file at `path`; the first line creates it.
     pub(super) fn new(path: PathBuf) -> Self {
         Self(path)
     }
 
-    /// A command line that tells of its start and its end, does `body` between the two, and exits
-    /// with `code`.
+    /// A command line that appends its start and its end, runs `body` in between, and exits with
+    /// `code`.
     pub(super) fn command(&self, body: &str, code: u8) -> String {
         let file = quoted(&self.0);
         let run = "$QUEUE_TASK_NAME $QUEUE_TASK_ID $QUEUE_TOKEN $PPID";
         format!("echo \"start {run}\" >> {file}; {body}; echo \"end {run}\" >> {file}; exit {code}")
     }
 
-    /// The file, opened to append to.
+    /// Opens the file for appending.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// When it cannot be opened.
     pub(super) fn append(&self) -> Result<File> {
         Ok(File::options().create(true).append(true).open(&self.0)?)
     }
@@ -70,7 +71,7 @@ impl Journal {
     /// Appends a line.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// When it cannot be written.
     pub(super) fn say(&self, entry: &Entry) -> Result<()> {
         let line = match entry {
             Entry::Kill(process) => format!("kill {process}\n"),
@@ -78,16 +79,16 @@ impl Journal {
             Entry::Reopen(None) => "reopen all\n".to_owned(),
             Entry::Cancel(task) => format!("cancel {task}\n"),
             Entry::Start(_) | Entry::End(_) | Entry::Succeeded(_) => {
-                return Err("commands and workers tell of runs themselves".into());
+                return Err("commands and workers record runs themselves".into());
             }
         };
         Ok(self.append()?.write_all(line.as_bytes())?)
     }
 
-    /// Everything told so far.
+    /// Reads all entries so far.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// When the file cannot be read.
     pub(super) fn read(&self) -> Result<Vec<Entry>> {
         read(&self.0)
     }
@@ -101,7 +102,7 @@ fn read(path: &Path) -> Result<Vec<Entry>> {
     Ok(text.lines().filter_map(parse).collect())
 }
 
-/// The entry a line tells; none where a worker logs something else.
+/// Parses a line; `None` for other lines of a worker's log.
 pub(super) fn parse(line: &str) -> Option<Entry> {
     let words: Vec<&str> = line.split(' ').collect();
     let run = |name: &str, task: &str, token: &str, worker: &str| {
@@ -130,7 +131,7 @@ mod tests {
     use super::{Entry, Run, parse};
 
     #[test]
-    fn a_workers_log_and_a_commands_lines_are_told_apart() {
+    fn lines_of_workers_and_commands_are_distinguished() {
         let run = Run {
             name: "t1".to_owned(),
             task: 4,

@@ -1,20 +1,20 @@
-//! What producers asked for and what was acknowledged to them.
+//! Requests of producers, and the acknowledgements they received.
 
 use std::collections::BTreeSet;
 
-/// The demands and acknowledgements of a round.
+/// Requests and acknowledgements of a round.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// Ids that were printed, and the name of the task each was printed for.
+    /// Printed ids, each with the name of its task.
     pub(super) acknowledged: Vec<(i64, String)>,
-    /// Names of tasks that were asked for one at a time.
+    /// Names of tasks requested one at a time.
     pub(super) singles: Vec<String>,
-    /// Names of tasks that were asked for together: all are there, or none is.
+    /// Names of tasks requested as a batch: all are stored, or none.
     pub(super) batches: Vec<Vec<String>>,
 }
 
 impl Ledger {
-    /// Every name that was asked for.
+    /// Every requested name.
     pub(super) fn asked(&self) -> BTreeSet<&str> {
         let batches = self.batches.iter().flatten();
         self.singles
@@ -24,8 +24,8 @@ impl Ledger {
             .collect()
     }
 
-    /// Notes the ids that a program printed for these names before it ended or was killed. A line
-    /// without its end is no acknowledgement.
+    /// Adds the ids that a program printed for these names before it ended or was killed. An incomplete
+    /// line is no acknowledgement.
     pub(super) fn acknowledge(&mut self, printed: &[u8], names: &[String]) {
         let text = String::from_utf8_lossy(printed);
         let whole = text

@@ -1,8 +1,8 @@
-//! `kill -9` of everything that works on a file: workers, producers, every verb that writes.
+//! SIGKILL for every kind of process that works on a database: workers, producers, every writing verb.
 //!
-//! Processes start on one file, eight at a time, and each is killed after a time drawn by lot from
-//! its seed. What a producer printed is acknowledged; commands and workers keep a journal. In
-//! the end one worker is left alone and must finish the rest.
+//! Eight threads start processes on one database, and kill each after a random time. An id printed by a
+//! producer is an acknowledgement; commands and workers keep a journal. In the end one worker runs
+//! undisturbed and must finish the remaining tasks.
 
 mod check;
 mod journal;
@@ -26,21 +26,21 @@ use crate::process::program::word;
 pub use produce::{Produce, produce};
 pub use recovery::{Recoveries, recoveries};
 
-/// How many kills one file lives through.
+/// Number of kills in one round, on one database.
 const KILLS_OF_A_ROUND: u64 = 400;
 
-/// Where a round takes place.
+/// Conditions of a round.
 #[derive(Clone, Debug)]
 struct Setting {
     program: Program,
     durability: Durability,
-    /// The folder for the file; the system's for temporary files if none.
+    /// Folder for the database; `None` for the system's temporary folder.
     parent: Option<PathBuf>,
-    /// Whether the file is promoted in the end.
+    /// The file is promoted at the end.
     promotes: bool,
 }
 
-/// What a round, or all of them, found.
+/// Counts and faults of one or all rounds.
 #[derive(Debug, Default)]
 struct Tally {
     kills: u64,
@@ -48,21 +48,21 @@ struct Tally {
     faults: Vec<String>,
 }
 
-/// What was done and found, with the broken promises in words.
+/// Result of the kills.
 #[derive(Debug)]
 pub struct Kills {
-    /// Kills, and broken promises.
+    /// Number of kills, and of broken promises.
     pub figure: Figure,
-    /// How many tasks were acknowledged.
+    /// Number of acknowledged tasks.
     pub acknowledged: u64,
-    /// What was found wrong.
+    /// Broken promises, as sentences.
     pub faults: Vec<String>,
 }
 
 /// Kills at least `kills` processes, in rounds over every setting.
 ///
 /// # Errors
-/// If a process cannot be started or a file cannot be read.
+/// When a process cannot be started or a file cannot be read.
 pub fn run(kills: u64, seed: u64) -> Result<Kills> {
     let (watch, commit) = (Stopwatch::start(), commit());
     let settings = settings();
@@ -92,7 +92,8 @@ pub fn run(kills: u64, seed: u64) -> Result<Kills> {
     })
 }
 
-/// Both programs, both durabilities, on disk and in memory; and files that change hands.
+/// Settings of both programs at both durabilities, on disk and in memory, and of files that are
+/// promoted.
 fn settings() -> Vec<Setting> {
     let memory = Path::new("/dev/shm");
     let mut parents = vec![None];

@@ -10,28 +10,28 @@ use workflow_queue::{SqliteOptions, WorkflowQueue};
 
 use crate::Result;
 
-/// What it enqueues, and where.
+/// Tasks to enqueue, and the database.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Produce {
-    /// Whose engine: fast-queue or workflow-queue
+    /// Engine: fast-queue or workflow-queue
     #[arg(long)]
     program: String,
-    /// fast or full
+    /// Durability: fast or full
     #[arg(long)]
     durability: String,
-    /// The command of every task
+    /// Command of every task
     #[arg(long)]
     command: String,
-    /// The database file
+    /// Database file
     database: PathBuf,
-    /// The tasks, one commit each
+    /// Names of the tasks; each is enqueued in its own commit
     names: Vec<String>,
 }
 
 /// Enqueues the tasks one by one and prints each id when it is acknowledged.
 ///
 /// # Errors
-/// What the engine refuses.
+/// Errors of the engine.
 pub fn produce(args: &Produce) -> Result<()> {
     let durability = match args.durability.as_str() {
         "full" => Durability::Full,

@@ -1,4 +1,4 @@
-//! How soon a killed worker's task runs elsewhere.
+//! Time until a killed worker's task runs elsewhere.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::process::arena::Running;
 use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::{Arena, Program};
 
-/// The longest a task may take from the kill of its worker to its next run.
-const BAR: Duration = Duration::from_secs(1);
+/// Longest time allowed from the kill of a worker to the next run of its task.
+const LIMIT: Duration = Duration::from_secs(1);
 
-/// How long recoveries took.
+/// Durations of recoveries.
 #[derive(Debug)]
 pub struct Recoveries {
-    /// Kills of a worker, and those whose task ran elsewhere only after more than a second.
+    /// Number of killed workers, and of those whose task took longer than the limit to run elsewhere.
     pub figure: Figure,
-    /// Half of them were faster.
+    /// Half of the recoveries took less.
     pub median: Duration,
-    /// 99 of 100 were faster.
+    /// 99 of 100 recoveries took less.
     pub p99: Duration,
 }
 
-/// Kills a worker that runs a task, again and again, while another one is idle.
+/// Repeatedly kills a worker that runs a task, while another worker is idle.
 ///
 /// # Errors
-/// If a process cannot be started, or a task does not run again at all.
+/// When a process cannot be started, or a task does not run again at all.
 pub fn recoveries(kills: usize) -> Result<Recoveries> {
     let (watch, commit) = (Stopwatch::start(), commit());
     let mut times = Vec::new();
@@ -41,7 +41,7 @@ pub fn recoveries(kills: usize) -> Result<Recoveries> {
         figure: Figure {
             what: "kills of a worker whose task runs elsewhere within a second".to_owned(),
             count: times.len() as u64,
-            violations: times.iter().filter(|time| **time >= BAR).count() as u64,
+            violations: times.iter().filter(|time| **time >= LIMIT).count() as u64,
             seconds: watch.elapsed().as_secs_f64(),
             commit,
             ..Figure::default()
@@ -58,7 +58,7 @@ fn of(program: Program, kills: usize) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     for kill in 0..kills {
         let name = format!("held-{kill}");
-        // The first run waits for its end, which a kill of its worker brings; the next does not.
+        // The first run waits to be killed with its worker; the next run ends at once.
         let mark = format!("mkdir {name} 2> mkdir.log && exec sleep 600");
         arena.ok(program, &["add-task", &name, &journal.command(&mark, 0)])?;
         let runs = || -> Result<Vec<Run>> { Ok(starts(&journal.read()?, &name)) };
@@ -75,7 +75,7 @@ fn of(program: Program, kills: usize) -> Result<Vec<Duration>> {
     Ok(times)
 }
 
-/// A worker that is registered.
+/// Starts a worker and waits until it is registered.
 fn worker(arena: &Arena, program: Program) -> Result<Running> {
     let log = arena.file("workers.log");
     let append = std::fs::File::options()

@@ -1,4 +1,4 @@
-//! What is started to be killed, drawn by lot.
+//! Randomly generated processes to be killed.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -11,23 +11,23 @@ use crate::Result;
 use crate::process::program::{own, word};
 use crate::process::{Arena, Program};
 
-/// A process that is about to be started.
+/// A process to be started.
 #[derive(Debug)]
 pub(super) struct Verb {
-    /// How it is started.
+    /// Its command.
     pub(super) command: Command,
-    /// What it reads from its standard input.
+    /// Text for its standard input.
     pub(super) input: String,
     /// The tasks whose ids it prints, in this order.
     pub(super) names: Vec<String>,
-    /// What the journal is told before it starts.
+    /// Journal entry to append before the start.
     pub(super) tell: Option<Entry>,
-    /// How long it may live at most.
+    /// Longest time until the kill.
     pub(super) longest: Duration,
 }
 
-/// The kinds of processes, and how many in a hundred are of each.
-const LOTS: [(Kind, u32); 9] = [
+/// The kinds of processes, with their shares in percent.
+const SHARES: [(Kind, u32); 9] = [
     (Kind::Worker, 34),
     (Kind::Add, 22),
     (Kind::Produce, 14),
@@ -52,28 +52,28 @@ enum Kind {
     Prune,
 }
 
-/// Draws verbs for one file.
+/// Generator of random verbs for one database.
 #[derive(Debug)]
-pub(super) struct Lots<'a> {
-    /// The file.
+pub(super) struct VerbGenerator<'a> {
+    /// The database.
     pub(super) arena: &'a Arena,
-    /// Where its commands tell of their runs.
+    /// Journal to which its commands append.
     pub(super) journal: &'a Journal,
-    /// Whose programs.
+    /// Program whose verbs are generated.
     pub(super) program: Program,
-    /// How long an `add-task` takes undisturbed.
-    pub(super) whole: Duration,
+    /// Duration of an undisturbed `add-task`.
+    pub(super) undisturbed: Duration,
 }
 
-impl Lots<'_> {
-    /// The next process. Its tasks are in the ledger before it starts.
+impl VerbGenerator<'_> {
+    /// Generates the next process. Its tasks are in the ledger before it starts.
     ///
     /// # Errors
-    /// If a program is missing.
-    pub(super) fn draw(&self, rng: &mut Rng, ledger: &mut Ledger) -> Result<Verb> {
+    /// When a program is missing.
+    pub(super) fn generate(&self, rng: &mut Rng, ledger: &mut Ledger) -> Result<Verb> {
         let mut lot = rng.u32(0..100);
         let mut kind = Kind::Worker;
-        for (of, share) in LOTS {
+        for (of, share) in SHARES {
             kind = of;
             if lot < share {
                 break;
@@ -111,7 +111,7 @@ impl Lots<'_> {
         let slots = rng.usize(1..=6).to_string();
         let mut verb = self.short(&["worker", "--slots", &slots], None)?;
         verb.command.stderr(self.journal.append()?);
-        verb.longest = self.whole * 8;
+        verb.longest = self.undisturbed * 8;
         Ok(verb)
     }
 
@@ -171,7 +171,7 @@ impl Lots<'_> {
             input: String::new(),
             names,
             tell: None,
-            longest: self.whole * 3,
+            longest: self.undisturbed * 3,
         })
     }
 
@@ -181,11 +181,11 @@ impl Lots<'_> {
             input: String::new(),
             names: Vec::new(),
             tell,
-            longest: self.whole * 3 / 2,
+            longest: self.undisturbed * 3 / 2,
         })
     }
 
-    /// Most tasks are short and succeed; some fail, some take long enough to be met by a kill.
+    /// Most tasks are short and succeed; some fail, and some are long enough to be killed.
     fn task(&self, rng: &mut Rng) -> String {
         let body = if rng.u8(0..8) == 0 { "sleep 0.02" } else { ":" };
         let code = u8::from(rng.u8(0..10) == 0);
@@ -193,18 +193,18 @@ impl Lots<'_> {
     }
 }
 
-/// One verdict ends a task, so that only a kill or a `retry` explains another run; kills may meet
-/// the same task again and again.
+/// The first verdict ends a task, so that only a kill or a `retry` explains another run; kills may hit
+/// the same task any number of times.
 const BUDGETS: [&str; 4] = ["--max-attempts", "1", "--max-crashes", "1000000"];
 
-/// Some task that was acknowledged.
+/// A random acknowledged task.
 fn pick(rng: &mut Rng, ledger: &Ledger) -> Option<i64> {
     let known = &ledger.acknowledged;
     (!known.is_empty()).then(|| known[rng.usize(0..known.len())].0)
 }
 
-/// One of the newest tasks that was enqueued alone: those may not have run yet, and a batch stays
-/// whole.
+/// A random one among the newest tasks enqueued one at a time. They may not have run yet, and batches
+/// are left complete.
 fn single(rng: &mut Rng, ledger: &Ledger) -> Option<i64> {
     let newest = ledger.acknowledged.iter().rev().take(50);
     let singles: Vec<i64> = newest

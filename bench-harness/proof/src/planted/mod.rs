@@ -1,7 +1,7 @@
-//! Faults that somebody could make, planted one at a time, and whether the tests find each.
+//! Plants faults that a programmer could make, one at a time, and checks that the tests find each.
 //!
-//! The tracked files are copied to a tree of its own below the target folder, where a fault is a
-//! replaced line. Its tests are built, then given a minute; a test has to fail in that time.
+//! The tracked files are copied to a tree below the target folder; a planted fault replaces one line
+//! there. The tests are built, then given a minute, in which one must fail.
 
 mod faults;
 mod tree;
@@ -20,50 +20,50 @@ use crate::process::patience::{Stopwatch, pause};
 pub use faults::FAULTS;
 use tree::Tree;
 
-/// How long the tests may take to find a fault, without what building them takes.
+/// Time for the tests to find a fault, without the time to build them.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// One mistake in one place.
+/// A mistake at one position of the code.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// What is wrong then, in a few words.
+    /// Description of the mistake, in a few words.
     pub name: &'static str,
-    /// The file, from the root of the workspace.
+    /// The file, relative to the root of the workspace.
     pub file: &'static str,
-    /// What stands there, exactly once.
+    /// Code to replace; occurs exactly once.
     pub find: &'static str,
-    /// What is put in its place.
+    /// Replacement.
     pub replace: &'static str,
     /// The tests of which one must fail.
     pub suite: Suite,
 }
 
-/// A test program of the workspace, and which of its tests are run.
+/// A test program of the workspace, and a selection of its tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suite {
     /// The package.
     pub package: &'static str,
-    /// The integration test; the library's own tests if none.
+    /// The integration test; `None` for the library's own tests.
     pub test: Option<&'static str>,
-    /// A part of the names of the tests; all if empty.
+    /// A part of the names of the tests; empty for all.
     pub filter: &'static str,
 }
 
-/// What came of one fault.
+/// Result of one fault.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Which.
+    /// Name of the fault.
     pub fault: &'static str,
-    /// The first test that failed; none if the fault was not found.
+    /// The first test that failed; `None` if the fault was not found.
     pub by: Option<String>,
-    /// How long the tests took.
+    /// Duration of the tests in seconds.
     pub seconds: f64,
 }
 
-/// Plants every fault whose name contains `part`, and tells of each as soon as it is known.
+/// Plants every fault whose name contains `part`, and calls `tell` with each result.
 ///
 /// # Errors
-/// If a fault does not fit the code any more, or the tree does not build with it.
+/// When a fault does not fit the code any more, or the tree does not build with it.
 pub fn run(part: &str, mut tell: impl FnMut(&Found)) -> Result<Figure> {
     let watch = Stopwatch::start();
     let tree = Tree::new()?;
@@ -83,11 +83,11 @@ pub fn run(part: &str, mut tell: impl FnMut(&Found)) -> Result<Figure> {
     Ok(figure)
 }
 
-/// What does not fit: a fault whose place is not there exactly once in the workspace at `root`, or
-/// that shares its name with another.
+/// Faults that do not fit: code that does not occur exactly once in the workspace at `root`, or a
+/// duplicate name.
 ///
 /// # Errors
-/// If a file cannot be read.
+/// When a file cannot be read.
 pub fn misfits(root: &Path) -> Result<Vec<String>> {
     let mut misfits = Vec::new();
     let mut names = BTreeSet::new();
@@ -97,10 +97,10 @@ pub fn misfits(root: &Path) -> Result<Vec<String>> {
         let count = text.matches(fault.find).count();
         if count != 1 {
             let Fault { name, file, .. } = fault;
-            misfits.push(format!("{name}: its place is {count} times in {file}"));
+            misfits.push(format!("{name}: its code occurs {count} times in {file}"));
         }
         if !names.insert(fault.name) {
-            misfits.push(format!("{}: there are two of that name", fault.name));
+            misfits.push(format!("{}: two faults have this name", fault.name));
         }
     }
     Ok(misfits)
@@ -123,7 +123,7 @@ fn plant(tree: &Tree, fault: &Fault) -> Result<Found> {
     })
 }
 
-/// Runs the tests until one fails or their time is over; the first that failed.
+/// Runs the tests until one fails or their time is up. Returns the first one that failed.
 fn test(cargo: &mut Command, suite: Suite, output: &Path) -> Result<Option<String>> {
     let file = std::fs::File::create(output)?;
     cargo.arg("--").arg(suite.filter);
@@ -136,20 +136,20 @@ fn test(cargo: &mut Command, suite: Suite, output: &Path) -> Result<Option<Strin
         }
         match status {
             Some(status) if status.success() => break None,
-            // It was ended by what it tested, before it could name anything.
+            // The tested code ended the test process before it named a failed test.
             Some(status) => break Some(format!("{} ({status})", suite.test.unwrap_or("lib"))),
             None if watch.elapsed() > LIMIT => break None,
             None => pause(Duration::from_millis(20)),
         }
     };
-    // What the rest would say is of no interest any more.
+    // The rest of the output is not needed.
     let _ = kill_process_group(Pid::from_child(&running), Signal::KILL);
     running.wait()?;
     Ok(ended)
 }
 
-/// The first test that is said to have failed. Lines read `test NAME ... FAILED`, with what the test
-/// wrote in between.
+/// The first test reported as failed. Lines read `test NAME ... FAILED`, possibly with output of the
+/// test in between.
 fn failed(output: &str) -> Option<String> {
     let line = output
         .lines()

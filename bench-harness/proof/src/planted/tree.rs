@@ -1,4 +1,4 @@
-//! A copy of the workspace to plant faults in.
+//! A copy of the workspace in which faults are planted.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -9,14 +9,13 @@ use std::process::{Command, Stdio};
 use super::{Fault, Suite};
 use crate::Result;
 
-/// The copy, and what is built from it. Both stay for the next time, so that only what changed is
-/// built anew.
+/// The copy and its build output. Both stay for the next run, so that only changed files are rebuilt.
 #[derive(Debug)]
 pub(super) struct Tree {
     folder: PathBuf,
 }
 
-/// A planted fault; taken out when dropped.
+/// A planted fault; removed on drop.
 #[derive(Debug)]
 pub(super) struct Planted {
     path: PathBuf,
@@ -29,7 +28,7 @@ pub(super) fn root() -> PathBuf {
 }
 
 impl Tree {
-    /// Copies the tracked files that have changed since the last time.
+    /// Copies the tracked files that have changed since the last run.
     pub(super) fn new() -> Result<Self> {
         let root = root();
         let tree = Self {
@@ -52,7 +51,7 @@ impl Tree {
         }
         let before = std::fs::read(tree.file("names")).unwrap_or_default();
         for name in names(&before).filter(|name| names(&listed.stdout).all(|one| one != *name)) {
-            // One that cannot be deleted is gone already.
+            // The file may be deleted already.
             let _ = std::fs::remove_file(tree.file("tree").join(name));
         }
         for name in names(&listed.stdout) {
@@ -62,17 +61,17 @@ impl Tree {
         Ok(tree)
     }
 
-    /// A file of the tree's own, beside the copy.
+    /// Path of a file that belongs to the tree, outside the copy.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Puts a fault in its place.
+    /// Replaces the fault's code.
     pub(super) fn plant(&self, fault: &Fault) -> Result<Planted> {
         let path = self.file("tree").join(fault.file);
         let whole = std::fs::read_to_string(&path)?;
         if whole.matches(fault.find).count() != 1 {
-            return Err(format!("{:?} has no place in {}", fault.name, fault.file).into());
+            return Err(format!("{:?} does not fit {}", fault.name, fault.file).into());
         }
         std::fs::write(&path, whole.replace(fault.find, fault.replace))?;
         Ok(Planted { path, whole })
@@ -89,7 +88,7 @@ impl Tree {
         cargo
             .current_dir(self.file("tree"))
             .env("CARGO_TARGET_DIR", self.file("build"))
-            // Nobody debugs these: most of the time goes into building them.
+            // Without debug information, which takes most of the build time.
             .env("CARGO_PROFILE_DEV_DEBUG", "0");
         cargo.stdin(Stdio::null()).process_group(0);
         cargo
@@ -98,18 +97,18 @@ impl Tree {
 
 impl Drop for Planted {
     fn drop(&mut self) {
-        // If it cannot be written, the next copy finds the difference.
+        // If the write fails, the next copy restores the file.
         let _ = std::fs::write(&self.path, &self.whole);
     }
 }
 
-/// The names in a list that git made.
+/// The paths in a list printed by git.
 fn names(list: &[u8]) -> impl Iterator<Item = &OsStr> {
     let names = list.split(|byte| *byte == 0);
     names.filter(|name| !name.is_empty()).map(OsStr::from_bytes)
 }
 
-/// Copies a file where it differs. One that was deleted since it was listed is left out.
+/// Copies a file if it differs. Skips a file that was deleted after it was listed.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let Ok(new) = std::fs::read(from) else {
         return Ok(());
@@ -120,7 +119,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    // With its permissions: some are programs.
+    // Copies the permissions too: some files are programs.
     std::fs::copy(from, to)?;
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! A wall clock of their own for programs: libfaketime, which stands between them and the C library.
-//! Boot time stays the system's.
+//! A wall clock for selected programs: libfaketime, which wraps the C library's clock calls. Boot time
+//! stays the system's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
 
-/// Where distributions put the library.
-const PLACES: [&str; 6] = [
+/// Folders in which distributions install the library.
+const FOLDERS: [&str; 6] = [
     "/usr/lib/x86_64-linux-gnu/faketime",
     "/usr/lib/aarch64-linux-gnu/faketime",
     "/usr/lib/faketime",
@@ -16,10 +16,10 @@ const PLACES: [&str; 6] = [
     "/usr/local/lib/x86_64-linux-gnu/faketime",
 ];
 
-/// The form for programs with several threads.
+/// Variant of the library for multi-threaded programs.
 const LIBRARY: &str = "libfaketimeMT.so.1";
 
-/// A clock that is set while programs go by it.
+/// A clock that can be set while programs read it.
 #[derive(Debug)]
 pub struct FakeClock {
     library: PathBuf,
@@ -27,11 +27,11 @@ pub struct FakeClock {
 }
 
 impl FakeClock {
-    /// A clock that tells the true time and is set by means of that file; nothing where the library
-    /// is not installed.
+    /// A clock that shows the true time and is set by means of a file; `None` if the library is not
+    /// installed.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// When the file cannot be written.
     pub fn new(file: PathBuf) -> Result<Option<Self>> {
         let Some(library) = library() else {
             return Ok(None);
@@ -41,18 +41,18 @@ impl FakeClock {
         Ok(Some(clock))
     }
 
-    /// Sets it so many seconds ahead of the true time, or behind it where negative.
+    /// Sets the clock this many seconds ahead of the true time, or behind it if negative.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// When the file cannot be written.
     pub fn set(&self, ahead: i64) -> Result<()> {
-        // In one step: the programs read it whenever they ask for the time.
+        // Atomically: the programs read the file whenever they read the clock.
         let new = self.file.with_extension("new");
         std::fs::write(&new, format!("{ahead:+}\n"))?;
         Ok(std::fs::rename(new, &self.file)?)
     }
 
-    /// Has a program, and all it starts, go by this clock.
+    /// Makes a program and its descendants use this clock.
     pub fn govern(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
@@ -64,6 +64,6 @@ impl FakeClock {
 }
 
 fn library() -> Option<PathBuf> {
-    let mut candidates = PLACES.iter().map(|place| Path::new(place).join(LIBRARY));
+    let mut candidates = FOLDERS.iter().map(|place| Path::new(place).join(LIBRARY));
     candidates.find(|path| path.is_file())
 }

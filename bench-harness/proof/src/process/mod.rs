@@ -1,4 +1,4 @@
-//! The shipped programs as processes: where they lie, a database of their own, waiting and time.
+//! The shipped programs as processes: their paths, a database for each proof, waiting and time.
 
 pub mod arena;
 pub mod fake_clock;

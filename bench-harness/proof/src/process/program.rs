@@ -1,4 +1,4 @@
-//! Where the shipped programs lie.
+//! Paths of the shipped programs.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,14 @@ use crate::Result;
 /// One of the two shipped programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// The minimal engine's.
+    /// fast-queue.
     Fast,
-    /// The workflow engine's.
+    /// workflow-queue.
     Workflow,
 }
 
 impl Program {
-    /// The name of its file.
+    /// File name of the program.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fast => "fast-queue",
@@ -24,16 +24,16 @@ impl Program {
         }
     }
 
-    /// Its file.
+    /// Path of the program.
     ///
     /// # Errors
-    /// If it does not lie beside this program (or, in a test, one folder further up).
+    /// When it does not lie beside this program (or, in a test, one folder further up).
     pub fn path(self) -> Result<PathBuf> {
         beside(self.name())
     }
 }
 
-/// A durability's word on the command line.
+/// Spelling of a durability on the command line.
 pub fn word(durability: Durability) -> &'static str {
     match durability {
         Durability::Fast => "fast",
@@ -41,7 +41,7 @@ pub fn word(durability: Durability) -> &'static str {
     }
 }
 
-/// The file of `prove` itself, for its hidden verbs.
+/// Path of `prove` itself, to run its hidden verbs.
 ///
 /// # Errors
 /// As [`Program::path`].

@@ -2,10 +2,11 @@
 
 use crate::Result;
 
-/// Plays a round with each of `of`, so many at the same time, and returns all faults that they found.
+/// Runs `round` for each item of `of`, `at_once` of them at the same time, and returns all their
+/// faults.
 ///
 /// # Errors
-/// The first of `round`.
+/// The first error of `round`.
 pub fn rounds<T: Sync>(
     of: &[T],
     at_once: usize,
@@ -37,7 +38,7 @@ mod tests {
     use super::rounds;
 
     #[test]
-    fn every_round_is_played_and_all_faults_are_told() {
+    fn every_round_runs_and_all_faults_are_returned() {
         let faults = rounds(&[1, 2, 3, 4, 5], 2, |one| {
             Ok(vec![format!("{one} is odd"); one % 2])
         });

@@ -1,4 +1,4 @@
-//! A small file system in memory, mounted where nobody else sees it.
+//! A small file system in memory, mounted in a private mount namespace.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,11 +8,11 @@ use super::arena::said;
 use super::program::own;
 use crate::Result;
 
-/// Mounts a file system of that size at `folder` in a name space of its own, runs a hidden verb of
-/// `prove` there, and returns what that found. Nothing where this user may not mount.
+/// Mounts a file system of that size at `folder` in a private mount namespace, runs a hidden verb of
+/// `prove` there, and returns the verb's result. `None` if this user may not mount.
 ///
 /// # Errors
-/// If the verb fails.
+/// When the verb fails.
 pub fn within<T: serde::de::DeserializeOwned>(
     size: &str,
     folder: &Path,

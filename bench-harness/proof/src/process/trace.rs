@@ -1,4 +1,4 @@
-//! System calls of a process, by strace: to list them, to be killed at one, to have one fail.
+//! strace of a process: lists its system calls, kills it at one, or makes one fail.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -7,17 +7,17 @@ use std::process::{Command, Output, Stdio};
 
 use crate::Result;
 
-/// A command that can be started again and again under strace.
+/// A command that can be run repeatedly under strace.
 #[derive(Clone, Debug)]
 pub struct Traced {
     /// Program and arguments.
     pub words: Vec<PathBuf>,
-    /// The file it reads as its standard input; empty if none.
+    /// File for its standard input.
     pub input: Option<PathBuf>,
     folder: Option<PathBuf>,
 }
 
-/// A system call: its name, and how many of that name the same thread had made by then.
+/// A system call: its name, and its ordinal among the calls of that name in its thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     name: String,
@@ -25,7 +25,7 @@ pub struct Call {
 }
 
 impl Traced {
-    /// The program, the arguments and the folder of a command.
+    /// Program, arguments and folder of a command.
     pub fn of(command: &Command) -> Self {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         Self {
@@ -35,24 +35,24 @@ impl Traced {
         }
     }
 
-    /// Every call that it makes, in the order of their first occurrence; none where there is no
-    /// strace or processes may not be traced.
+    /// Every call that the command makes, in the order of their first occurrence; empty if strace is
+    /// missing or may not trace processes.
     ///
     /// # Errors
-    /// If there is no folder for what strace writes.
+    /// When the folder for strace's output cannot be made.
     pub fn calls(&self) -> Result<Vec<Call>> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("trace");
-        // Without the program or the right to trace there is no file, or an empty one.
+        // Without strace, or the right to trace, the file is missing or empty.
         let _ = self.strace(&file, &[])?.output();
         let trace = std::fs::read_to_string(&file).unwrap_or_default();
         Ok(listed(&trace))
     }
 
-    /// Runs it and has it killed as it makes `call`.
+    /// Runs the command and kills it at `call`.
     ///
     /// # Errors
-    /// If strace cannot be started.
+    /// When strace cannot be started.
     pub fn killed_at(&self, call: &Call) -> Result<Output> {
         let trace = format!("trace={}", call.name);
         let inject = format!("inject={}:signal=KILL:when={}", call.name, call.number);
@@ -61,11 +61,11 @@ impl Traced {
             .output()?)
     }
 
-    /// Runs it and has its `number`th attempt to reach the disk fail, counted by thread. Returns the
-    /// file it was about too, or none if there were not so many.
+    /// Runs the command and makes its `number`th `fsync` or `fdatasync` fail, counted by thread.
+    /// Returns the synced file too, or `None` if there were fewer calls.
     ///
     /// # Errors
-    /// If strace cannot be started, or tells what it did in another form.
+    /// When strace cannot be started, or its output has an unknown form.
     pub fn with_failed_sync(&self, number: usize) -> Result<(Output, Option<PathBuf>)> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("trace");
@@ -102,17 +102,17 @@ impl Traced {
     }
 }
 
-/// Whether a traced process was killed; strace ends as the process did.
+/// Returns true if a traced process was killed; strace ends as the process did.
 pub fn was_killed(output: &Output) -> bool {
     output.status.signal() == Some(9)
 }
 
-/// The call that ends a process. It leaves nothing to break off, and the first to come to it is a
-/// command that the process started, not the process.
+/// The call that ends a process, excluded from kills: it leaves no work to interrupt, and the first
+/// thread to reach it belongs to a command, not to the program.
 const LAST: &str = "exit_group";
 
-/// Lines read `4711 openat(AT_FDCWD, …) = 3`; others tell of ends, of signals and of calls that are
-/// resumed.
+/// Calls in a trace. Lines read `4711 openat(AT_FDCWD, …) = 3`; other lines report exits, signals and
+/// resumed calls.
 fn listed(trace: &str) -> Vec<Call> {
     let mut made: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut calls = Vec::new();
@@ -133,7 +133,7 @@ fn listed(trace: &str) -> Vec<Call> {
             name: name.to_owned(),
             number: *number,
         };
-        // strace counts by thread: the first to come so far is the one that is met.
+        // strace counts by thread: it hits the first thread that reaches the number.
         if !calls.contains(&call) {
             calls.push(call);
         }

@@ -1,4 +1,5 @@
-//! A disk that is full for a time: a small file system in memory, mounted where nobody else sees it.
+//! A disk that is full for a limited time: a small file system in memory, mounted in a private mount
+//! namespace.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,23 +16,23 @@ use crate::process::patience::{Stopwatch, pause};
 use crate::process::small_disk::within;
 use crate::process::{Arena, Program};
 
-/// What the hidden verb is given.
+/// Arguments of the hidden verb.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Disk {
-    /// A folder on a small file system
+    /// Folder on the small file system
     folder: PathBuf,
-    /// A folder elsewhere, for what the commands write
+    /// Folder on another file system, for the commands' output
     elsewhere: PathBuf,
-    /// The name of the program
+    /// Name of the program
     program: String,
-    /// How long the file system is full, in milliseconds
+    /// Time for which the file system is full, in milliseconds
     duration_ms: u64,
 }
 
-/// Goes on on such a file system. Nothing where this user may not mount.
+/// Runs the load on such a file system. `None` if this user may not mount.
 ///
 /// # Errors
-/// If what is tried there cannot be tried.
+/// When the proof cannot run there.
 pub(super) fn run(program: Program, duration: Duration) -> Result<Option<(u64, Vec<String>)>> {
     let (folder, elsewhere) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let duration = duration.as_millis().to_string();
@@ -45,26 +46,26 @@ pub(super) fn run(program: Program, duration: Duration) -> Result<Option<(u64, V
     within("64m", folder.path(), &verb)
 }
 
-/// What is tried on the small file system.
+/// Runs the load on the small file system.
 ///
 /// # Errors
-/// If a process cannot be started, or the load does not end.
+/// When a process cannot be started, or the load does not end.
 pub fn fill(args: &Disk) -> Result<(u64, Vec<String>)> {
     let program = [Program::Fast, Program::Workflow]
         .into_iter()
         .find(|program| program.name() == args.program)
-        .ok_or("there is no such program")?;
+        .ok_or("unknown program")?;
     let duration = Duration::from_millis(args.duration_ms);
     let arena = Arena::new(Some(&args.folder), Durability::Full)?;
     let mut load = Load::start(&arena, program, &args.elsewhere, duration)?;
-    keep_full(&arena.file("ballast"), duration)?;
-    load.is_over();
+    keep_full(&arena.file("filler"), duration)?;
+    load.mark_over();
     load.end(Shortage::Disk.met())
 }
 
-/// Takes all there is, again and again: what others give back is not to help anybody.
-fn keep_full(ballast: &Path, duration: Duration) -> Result<()> {
-    let mut file = fs::File::create(ballast)?;
+/// Repeatedly takes all free space, so that space freed by others does not help the load.
+fn keep_full(filler: &Path, duration: Duration) -> Result<()> {
+    let mut file = fs::File::create(filler)?;
     let watch = Stopwatch::start();
     while watch.elapsed() < duration {
         for block in [1 << 20, 4096] {
@@ -73,5 +74,5 @@ fn keep_full(ballast: &Path, duration: Duration) -> Result<()> {
         pause(Duration::from_millis(1));
     }
     drop(file);
-    Ok(fs::remove_file(ballast)?)
+    Ok(fs::remove_file(filler)?)
 }

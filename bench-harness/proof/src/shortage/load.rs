@@ -1,4 +1,4 @@
-//! Work that goes on during a shortage, and whether it was treated as without one.
+//! Work that goes on during a shortage, and checks that it ends as it does without one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,29 +14,29 @@ use crate::process::arena::{Running, quoted, said};
 use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::{Arena, Program};
 
-/// How many workers there are, each with so many slots.
+/// Number of workers.
 const WORKERS: usize = 2;
 const SLOTS: &str = "8";
 
-/// Tasks per second of the shortage, beyond those that run before and after it.
+/// Tasks per second of the shortage, in addition to those that run before and after it.
 const PER_SECOND: u64 = 20;
 const AROUND: u64 = 200;
 
-/// Tasks that begin before the shortage and end within it or after it.
+/// Tasks that start before the shortage and end during or after it.
 const HELD: [&str; 2] = ["held-a", "held-b"];
 
-/// Tasks whose time is over in the middle of the shortage, after so many seconds each.
+/// Tasks that time out in the middle of the shortage.
 const OVERDUE: &str = "overdue";
 const OVERDUE_TASKS: usize = 4;
 const DUE: f64 = 1.5;
 
-/// How many seconds later than that a command may end on a machine with much else to do.
+/// Seconds by which a timeout may be late on a busy machine.
 const SLACK: f64 = 3.0;
 
-/// How long all may take once the shortage is over; beyond it, something does not go on by itself.
-const CALM: Duration = Duration::from_secs(300);
+/// Time for all tasks to end after the shortage; a slower task has not resumed by itself.
+const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 
-/// Workers, the tasks they run, and the journal of these.
+/// Workers, their tasks, and the journal of the tasks.
 pub(super) struct Load<'a> {
     arena: &'a Arena,
     program: Program,
@@ -47,8 +47,8 @@ pub(super) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// Enqueues, starts the workers and waits until all kinds of tasks run. The journal is written to
-    /// a folder that the shortage does not concern.
+    /// Enqueues the tasks, starts the workers and waits until every kind of task runs. The journal lies
+    /// in a folder outside the shortage.
     pub(super) fn start(
         arena: &'a Arena,
         program: Program,
@@ -87,7 +87,7 @@ impl<'a> Load<'a> {
         };
         let mut lines = String::new();
         let seconds = duration.as_secs_f64();
-        // One ends while the shortage lasts, the other one after it.
+        // One ends during the shortage, the other one after it.
         for (name, share) in HELD.iter().zip([0.5, 1.2]) {
             let body = format!("sleep {}", seconds * share + 0.5);
             lines += &task(name, &body, ", \"priority\": 2, \"max_attempts\": 1");
@@ -109,24 +109,24 @@ impl<'a> Load<'a> {
         Err(said(&output).into())
     }
 
-    /// The workers that run.
+    /// The running workers.
     pub(super) fn workers(&self) -> impl Iterator<Item = &Running> {
         self.workers.iter()
     }
 
-    /// The shortage has ended.
-    pub(super) fn is_over(&mut self) {
+    /// Marks the end of the shortage.
+    pub(super) fn mark_over(&mut self) {
         self.over = Some(Stopwatch::start());
     }
 
-    /// Lets everything end; how many tasks there were, and what was wrong. A worker that `met` the
-    /// shortage says this.
+    /// Lets all tasks end. Returns their number, and the faults. `met` is the message of a worker that
+    /// has met the shortage.
     pub(super) fn end(mut self, met: &str) -> Result<(u64, Vec<String>)> {
         let mut faults = Vec::new();
         let over = self.over.unwrap_or_else(Stopwatch::start);
         while !self.all_have_ended()? {
-            if over.elapsed() > CALM {
-                faults.push("not every task had ended after five minutes of calm".to_owned());
+            if over.elapsed() > DRAIN_LIMIT {
+                faults.push("not every task had ended five minutes after the shortage".to_owned());
                 break;
             }
             if self
@@ -134,7 +134,7 @@ impl<'a> Load<'a> {
                 .iter_mut()
                 .any(|worker| !matches!(worker.0.try_wait(), Ok(None)))
             {
-                faults.push("a worker has left".to_owned());
+                faults.push("a worker has ended".to_owned());
                 break;
             }
             pause(Duration::from_millis(20));
@@ -146,9 +146,9 @@ impl<'a> Load<'a> {
                 faults.push(format!("a worker ended with {}", said(&output)));
             }
         }
-        faults.extend(self.judged()?);
-        faults.extend(self.told(met));
-        faults.extend(self.ran()?);
+        faults.extend(self.wrong_verdicts()?);
+        faults.extend(self.log_faults(met));
+        faults.extend(self.wrong_runs()?);
         faults.extend(self.arena.broken(self.program)?);
         if !faults.is_empty() {
             faults.push(self.last_words());
@@ -163,8 +163,8 @@ impl<'a> Load<'a> {
         Ok(count == 0)
     }
 
-    /// Verdicts that differ from those without a shortage.
-    fn judged(&self) -> Result<Vec<String>> {
+    /// Tasks whose recorded state differs from a run without a shortage.
+    fn wrong_verdicts(&self) -> Result<Vec<String>> {
         let reader = self.arena.reader()?;
         let mut query = reader.prepare(include_str!("../../queries/verdicts.sql"))?;
         let mut rows = query.query([])?;
@@ -186,13 +186,13 @@ impl<'a> Load<'a> {
         let more = faults.len().saturating_sub(5);
         faults.truncate(5);
         if more > 0 {
-            faults.push(format!("{more} more of the kind"));
+            faults.push(format!("{more} more faults of this kind"));
         }
         Ok(faults)
     }
 
-    /// Timeouts that did not come when they were due, and a shortage that nobody has met.
-    fn told(&self, met: &str) -> Vec<String> {
+    /// Late timeouts, and a shortage that no worker has met.
+    fn log_faults(&self, met: &str) -> Vec<String> {
         let logs: Vec<String> = (0..WORKERS).map(|number| self.log(number)).collect();
         let overdue = format!("({OVERDUE}) failed (timeout) after ");
         let mut faults = Vec::new();
@@ -210,16 +210,16 @@ impl<'a> Load<'a> {
             }
         }
         if ends != OVERDUE_TASKS {
-            faults.push(format!("{ends} of {OVERDUE_TASKS} timeouts were told"));
+            faults.push(format!("{ends} of {OVERDUE_TASKS} timeouts were logged"));
         }
         if !logs.iter().any(|log| log.contains(met)) {
-            faults.push(format!("no worker has met it: none said {met:?}"));
+            faults.push(format!("no worker has met the shortage: none logged {met:?}"));
         }
         faults
     }
 
     /// Tasks that did not run exactly once.
-    fn ran(&self) -> Result<Vec<String>> {
+    fn wrong_runs(&self) -> Result<Vec<String>> {
         let mut runs: BTreeMap<String, [usize; 2]> = BTreeMap::new();
         for line in fs::read_to_string(&self.journal)?.lines() {
             let mut words = line.split(' ');
@@ -252,7 +252,7 @@ impl<'a> Load<'a> {
         text.lines().filter(|line| line.starts_with(&begin)).count()
     }
 
-    /// How many tasks there are of all kinds.
+    /// Number of tasks of all kinds.
     fn all(&self) -> u64 {
         self.tasks + (HELD.len() + OVERDUE_TASKS) as u64
     }
@@ -262,7 +262,7 @@ impl<'a> Load<'a> {
         fs::read_to_string(log).unwrap_or_default()
     }
 
-    /// The ends of the workers' logs that are about themselves.
+    /// Last lines of the workers' logs that are not about succeeded tasks.
     fn last_words(&self) -> String {
         let said = (0..WORKERS).map(|number| {
             let log = self.log(number);

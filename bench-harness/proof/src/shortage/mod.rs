@@ -1,5 +1,5 @@
-//! Shortages under load: a foreign program holds the file, the disk is full, or descriptors are few.
-//! Each ends, and then everything goes on by itself, as if it had not been.
+//! Shortages under load: another program holds the database file, the disk is full, or descriptors are
+//! few. After each shortage, work resumes by itself, and its results are the same as without one.
 
 mod disk;
 mod load;
@@ -19,13 +19,13 @@ use crate::process::{Arena, Program};
 pub use disk::{Disk, fill};
 use load::Load;
 
-/// Descriptors that a worker may have during the shortage: fewer than it has.
+/// Descriptor limit of a worker during the shortage: fewer than it has open.
 const FEW: u64 = 8;
 
-/// What is short.
+/// Kinds of shortage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortage {
-    /// A program of others writes and does not finish.
+    /// Another program holds a write transaction open.
     File,
     /// The file system of the database is full.
     Disk,
@@ -34,10 +34,10 @@ pub enum Shortage {
 }
 
 impl Shortage {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::File, Self::Disk, Self::Descriptors];
 
-    /// What a worker that meets it says of it.
+    /// Message of a worker that meets the shortage.
     const fn met(self) -> &'static str {
         match self {
             Self::File => "the database is busy",
@@ -57,27 +57,27 @@ impl fmt::Display for Shortage {
     }
 }
 
-/// What was found.
+/// Result of all shortages.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// How many tasks there were, and how often one was treated otherwise than without a shortage.
+    /// Number of tasks, and of faults.
     pub figure: Figure,
-    /// What was wrong.
+    /// Faults, as sentences.
     pub faults: Vec<String>,
-    /// What could not be tried, with the reason.
+    /// Skipped shortages, with the reasons.
     pub skipped: Vec<String>,
 }
 
-/// Has each shortage last so long, with each program.
+/// Runs each shortage for `duration`, with each program.
 ///
 /// # Errors
-/// If a process cannot be started, or the load does not end.
+/// When a process cannot be started, or the load does not end.
 pub fn run(programs: &[Program], shortages: &[Shortage], duration: Duration) -> Result<Found> {
     let (watch, commit) = (Stopwatch::start(), commit());
     let (mut count, mut faults, mut skipped) = (0, Vec::new(), Vec::new());
     for shortage in shortages {
         for program in programs {
-            let Some((tasks, found)) = suffer(*program, *shortage, duration)? else {
+            let Some((tasks, found)) = try_shortage(*program, *shortage, duration)? else {
                 skipped.push(format!(
                     "{shortage}: this user may not mount a small file system"
                 ));
@@ -106,8 +106,9 @@ pub fn run(programs: &[Program], shortages: &[Shortage], duration: Duration) -> 
     })
 }
 
-/// How many tasks there were, and what was wrong with them; nothing if this cannot be tried.
-fn suffer(
+/// Runs a load through one shortage. Returns the number of tasks and the faults; `None` if the shortage
+/// cannot be tried.
+fn try_shortage(
     program: Program,
     shortage: Shortage,
     duration: Duration,
@@ -123,11 +124,11 @@ fn suffer(
     } else {
         starve(&load, duration)?;
     }
-    load.is_over();
+    load.mark_over();
     load.end(shortage.met()).map(Some)
 }
 
-/// Writes and does not finish, as a program does that knows nothing of the lock between processes.
+/// Holds a write transaction open, as a program would that does not know the writer lock.
 fn hold(arena: &Arena, duration: Duration) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let foreign = Connection::open_with_flags(arena.database(), flags)?;
@@ -138,7 +139,7 @@ fn hold(arena: &Arena, duration: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Leaves the workers no descriptor to open.
+/// Denies the workers new descriptors.
 fn starve(load: &Load<'_>, duration: Duration) -> Result<()> {
     let limits = load.workers().map(|worker| {
         let pid = Pid::from_child(&worker.0);
@@ -153,7 +154,8 @@ fn starve(load: &Load<'_>, duration: Duration) -> Result<()> {
     Ok(())
 }
 
-/// A soft limit below what it has; the hard one stays, or it could not be set back.
+/// A soft limit below the number of open descriptors; keeps the hard limit, so that the soft one can be
+/// restored.
 fn few(pid: Pid) -> Result<Rlimit> {
     let text = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero()))?;
     let line = text.lines().find(|line| line.starts_with("Max open files"));

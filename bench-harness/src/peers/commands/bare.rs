@@ -1,4 +1,4 @@
-//! The floor: `posix_spawn` and `wait`.
+//! The baseline: `posix_spawn` and `wait`.
 
 use super::Runner;
 use crate::probe;

@@ -1,4 +1,4 @@
-//! The engines' programs, in the two ways in which they run many commands.
+//! The engines' programs, in both ways to run many commands.
 
 use super::{Batch, Runner};
 use crate::Result;

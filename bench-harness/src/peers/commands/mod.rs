@@ -17,27 +17,27 @@ use crate::Result;
 use crate::measure::{Spread, Stopwatch};
 use crate::report::document::Failed;
 
-/// A way to run commands. One file each.
+/// A way to run commands. Each has a file.
 pub(super) struct Runner {
     pub(super) name: &'static str,
-    /// The program that must be on the path, and what makes it tell its version.
+    /// The required program, and the arguments that print its version.
     needs: Option<(&'static str, &'static str)>,
-    /// What is measured, and what it does not do.
+    /// Description of the measured commands, and missing features.
     pub(super) note: &'static str,
-    /// Seconds from the first command handed over until the last one has ended.
+    /// Seconds from handing over the first command until the last one has ended.
     run: fn(&Batch<'_>) -> Result<f64>,
 }
 
-/// What a runner has to do.
+/// Work for a runner.
 struct Batch<'a> {
-    /// Empty, and of this run alone.
+    /// An empty folder for this run alone.
     folder: &'a Path,
     commands: usize,
     slots: usize,
     limit: Duration,
 }
 
-/// All of them; bare spawning, which the others are compared with, first.
+/// All runners; bare spawning comes first, as the baseline of the others.
 pub(super) static RUNNERS: [Runner; 9] = [
     bare::RUNNER,
     engines::FAST_RUN,
@@ -50,10 +50,10 @@ pub(super) static RUNNERS: [Runner; 9] = [
     pueue::RUNNER,
 ];
 
-/// At how many slots each runs.
+/// Numbers of slots.
 pub(super) const SLOTS: [usize; 2] = [2, 8];
 
-/// What was measured of a runner.
+/// Measurements of a runner.
 pub(super) struct Ran {
     pub(super) runner: &'static Runner,
     pub(super) version: String,
@@ -67,39 +67,39 @@ impl Ran {
         Spread::of(&self.seconds[column])
     }
 
-    /// How many times as long as another, round by round.
+    /// Ratio to another runner's time, round by round.
     pub(super) fn ratio(&self, other: &Self, column: usize) -> f64 {
         Spread::of_ratios(&self.seconds[column], &other.seconds[column]).median
     }
 }
 
 impl Runner {
-    /// Whether it is what all are compared with.
+    /// Returns true for the baseline.
     pub(super) fn is_floor(&self) -> bool {
         self.name == bare::RUNNER.name
     }
 
-    /// Whether it belongs to every run: the engines, and what all are compared with.
+    /// Returns true for the runners in every run: the engines and the baseline.
     pub(super) fn is_ours(&self) -> bool {
         self.needs.is_none()
     }
 
-    /// The first line that it tells of its version; nothing of what is ours.
+    /// The first line of the program's version output; empty for the engines and the baseline.
     ///
     /// # Errors
-    /// If it is not on the path.
+    /// When it is not on the path.
     pub(super) fn version(&self) -> Result<String> {
         let Some((program, argument)) = self.needs else {
             return Ok(String::new());
         };
-        on_path(program).ok_or_else(|| format!("there is no {program} on the path"))?;
+        on_path(program).ok_or_else(|| format!("{program} is not on the path"))?;
         let limit = Duration::from_secs(10);
         let told = child::run(Command::new(program).arg(argument), "", limit)?;
         Ok(child::shown(told.lines().next().unwrap_or_default()))
     }
 }
 
-/// Runs all of `runners` in turns. One that fails is left out of the rounds that follow.
+/// Runs all of `runners` in turns. A runner that fails is left out of later rounds.
 pub(super) fn measure(
     runners: Vec<(&'static Runner, String)>,
     commands: u32,
@@ -146,7 +146,7 @@ fn round(runner: &Runner, commands: u32, turns: &Turns<'_>) -> Result<Vec<f64>> 
 }
 
 impl Batch<'_> {
-    /// A program that works in the folder and leaves what it writes there.
+    /// A program that runs in the folder and leaves its output files there.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.folder).env("TMPDIR", self.folder);
@@ -166,7 +166,7 @@ impl Batch<'_> {
     }
 
     /// # Errors
-    /// If not every command has succeeded.
+    /// When a command has not succeeded.
     fn check(&self, succeeded: usize) -> Result<()> {
         if succeeded == self.commands {
             return Ok(());

@@ -9,7 +9,7 @@ pub(super) const RUNNER: Runner = Runner {
     run: |batch| {
         let slots = batch.slots.to_string();
         let mut command = batch.command("parallel");
-        // It writes to the home folder.
+        // parallel writes to the home folder.
         command.env("HOME", batch.folder).args(["-j", &slots]);
         batch.time(&mut command, &batch.lines())
     },

@@ -1,4 +1,4 @@
-//! pueue: a daemon that keeps its queue in a file; one process for every task added.
+//! pueue: a daemon that keeps its queue in a file, and one client process per added task.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -28,10 +28,10 @@ done
 pueue wait > /dev/null
 "#;
 
-/// For an answer of the daemon.
+/// Time limit for an answer of the daemon.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A daemon of the batch's own, ended with the value.
+/// A daemon for this batch, ended on drop.
 struct Daemon<'a> {
     batch: &'a Batch<'a>,
     process: Child,
@@ -60,7 +60,7 @@ impl<'a> Daemon<'a> {
         child::run(self.pueue().args(arguments), "", PATIENCE)
     }
 
-    /// Tasks that have succeeded: the table has a line for each, of some hundred bytes.
+    /// Number of succeeded tasks: the table has one line of some hundred bytes for each.
     fn succeeded(&self) -> Result<usize> {
         child::count(self.pueue().arg("status"), "Success", PATIENCE)
     }
@@ -79,7 +79,7 @@ impl Drop for Daemon<'_> {
     }
 }
 
-/// A program that finds its settings, its files and its socket in the batch's folder.
+/// A client whose settings, files and socket lie in the batch's folder.
 fn within(batch: &Batch<'_>, program: &str) -> Command {
     let mut command = batch.command(program);
     let homes = [

@@ -1,4 +1,4 @@
-//! task-spooler: a server that the first call starts; one process for every task added.
+//! task-spooler: a server that the first call starts, and one client process per added task.
 
 use std::process::Command;
 use std::time::Duration;
@@ -25,15 +25,14 @@ tsp -w
 while tsp -l | grep -q -e ' running ' -e ' queued '; do :; done
 "#;
 
-/// A server of the batch's own. It has left the process group of the call that started it, and
-/// is ended with the value.
+/// A server for this batch, ended on drop. It is not in the process group of the call that started it.
 struct Server<'a>(&'a Batch<'a>);
 
 impl Server<'_> {
     fn command(&self, program: &str) -> Command {
         let mut command = self.0.command(program);
         command.env("TS_SOCKET", self.0.folder.join("socket"));
-        // Otherwise it forgets all but the last thousand that have ended.
+        // By default the server forgets all but the last thousand ended tasks.
         command.env("TS_MAXFINISHED", (self.0.commands + 1).to_string());
         command
     }
@@ -46,7 +45,7 @@ impl Server<'_> {
 
 impl Drop for Server<'_> {
     fn drop(&mut self) {
-        // If it does not answer there is nobody left to end it.
+        // A server that does not answer cannot be ended.
         let _ = self.ask(&["-K"]);
     }
 }

@@ -5,7 +5,7 @@ use super::Trace;
 use crate::Result;
 use crate::replay::wfformat;
 
-/// A task that lists those.
+/// A task with these neighbours.
 fn task(id: &str, parents: &[&str], children: &[&str]) -> Value {
     json!({ "name": id, "id": id, "parents": parents, "children": children })
 }
@@ -27,7 +27,7 @@ fn refusal(trace: Result<Trace>) -> String {
     trace.unwrap_err().to_string()
 }
 
-/// `a` before `b`.
+/// A trace with `a` before `b`.
 fn pair() -> [Value; 2] {
     [task("a", &[], &["b"]), task("b", &["a"], &[])]
 }
@@ -47,10 +47,10 @@ fn a_pair_has_one_edge_and_its_runtimes() {
     assert!(said.ends_with("the first is task 0 (\"a\")"), "{said}");
 }
 
-/// "Not JSON: expected value at line 1 column 1" was all that was said of a file from an editor that
-/// begins a text with a mark of byte order.
+/// A file that begins with a byte order mark, as some editors write it, was refused with only "Not
+/// JSON: expected value at line 1 column 1".
 #[test]
-fn a_mark_of_byte_order_is_no_part_of_a_trace() {
+fn a_byte_order_mark_is_ignored() {
     let file = json!({
         "schemaVersion": "1.5",
         "workflow": { "specification": { "tasks": pair() } },
@@ -76,7 +76,7 @@ fn an_edge_listed_twice_is_one_edge() {
 }
 
 #[test]
-fn tasks_that_are_none_or_not_there_are_named() {
+fn missing_and_duplicate_tasks_are_named() {
     assert_eq!(refusal(of_tasks(&[])), "it has no tasks");
     for (tasks, said) in [
         (
@@ -89,11 +89,11 @@ fn tasks_that_are_none_or_not_there_are_named() {
         ),
         (
             vec![task("a", &["x\u{1b}"], &[])],
-            "task 0 (\"a\") names the parent \"x\\u{1b}\", which is no task of it",
+            "task 0 (\"a\") names the parent \"x\\u{1b}\", which is not one of its tasks",
         ),
         (
             vec![task("a", &[], &["x"])],
-            "task 0 (\"a\") names the child \"x\", which is no task of it",
+            "task 0 (\"a\") names the child \"x\", which is not one of its tasks",
         ),
         (
             vec![task("a", &[], &[]), task("b", &["a"], &[])],
@@ -109,7 +109,7 @@ fn tasks_that_are_none_or_not_there_are_named() {
 }
 
 #[test]
-fn a_cycle_is_named_without_what_leads_to_it() {
+fn a_cycle_is_named_without_the_path_to_it() {
     let own = task("a", &["a"], &["a"]);
     assert_eq!(
         refusal(of_tasks(&[own])),
@@ -164,7 +164,7 @@ fn recorded_tasks_are_known_and_their_runtimes_possible() {
     };
     assert_eq!(
         of(json!([{ "id": "x" }])),
-        "recorded task 0 (\"x\") is no task of it"
+        "recorded task 0 (\"x\") is not one of its tasks"
     );
     assert!(of(json!([{ "id": "a" }, { "id": "a" }])).contains("same id"));
     for runtime in [-0.5, 1e300] {
@@ -176,8 +176,8 @@ fn recorded_tasks_are_known_and_their_runtimes_possible() {
     }
 }
 
-/// The file of a graph whose edges lead from lower to higher numbers, its tasks in the order given
-/// and named by any text.
+/// The file of a graph whose edges lead from lower to higher numbers, with its tasks in the given order
+/// and with arbitrary names.
 fn file(names: &[String], edges: &[(usize, usize)], order: &[usize]) -> Vec<Value> {
     let ends = |of: &dyn Fn(&(usize, usize)) -> Option<usize>| -> Vec<&str> {
         edges
@@ -194,7 +194,7 @@ fn file(names: &[String], edges: &[(usize, usize)], order: &[usize]) -> Vec<Valu
     order.iter().map(task_of).collect()
 }
 
-/// Names, edges, and an order of the file.
+/// Names, edges, and an order for the file.
 fn graphs() -> impl Strategy<Value = (Vec<String>, Vec<(usize, usize)>, Vec<usize>)> {
     let names = prop::collection::hash_set(any::<String>(), 2..12);
     names.prop_flat_map(|names| {
@@ -215,17 +215,17 @@ proptest! {
     fn the_edges_of_any_graph_are_read_in_any_order((names, edges, order) in graphs()) {
         let trace = of_tasks(&file(&names, &edges, &order)).unwrap();
         let mut read: Vec<(usize, usize)> = Vec::new();
-        for (place, task) in trace.tasks.iter().enumerate() {
-            prop_assert_eq!(&task.id, &names[order[place]]);
-            read.extend(task.dependencies.iter().map(|on| (order[*on], order[place])));
+        for (index, task) in trace.tasks.iter().enumerate() {
+            prop_assert_eq!(&task.id, &names[order[index]]);
+            read.extend(task.dependencies.iter().map(|on| (order[*on], order[index])));
         }
         read.sort_unstable();
         let mut edges = edges;
         edges.sort_unstable();
         prop_assert_eq!(read, edges);
-        for (index, place) in trace.order.iter().enumerate() {
-            for on in &trace.tasks[*place].dependencies {
-                prop_assert!(trace.order[..index].contains(on));
+        for (position, index) in trace.order.iter().enumerate() {
+            for on in &trace.tasks[*index].dependencies {
+                prop_assert!(trace.order[..position].contains(on));
             }
         }
     }

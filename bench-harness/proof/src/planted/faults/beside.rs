@@ -1,4 +1,4 @@
-//! Files: owners, links, files that are taken away, and `shrink`.
+//! Files: owners, links, removed files, and `shrink`.
 
 use super::{core, program};
 use crate::planted::Fault;

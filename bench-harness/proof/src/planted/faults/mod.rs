@@ -1,4 +1,4 @@
-//! The faults: over every layer, each of a kind that loses, doubles or blocks work.
+//! The faults, in every layer: each loses, doubles or blocks work.
 
 mod beside;
 mod fast_queue;
@@ -32,7 +32,7 @@ const fn workflow(test: &'static str, filter: &'static str) -> Suite {
     }
 }
 
-/// The executor with real processes.
+/// Tests of the executor with real processes.
 const fn executor(filter: &'static str) -> Suite {
     Suite {
         package: "queue-core",
@@ -41,7 +41,7 @@ const fn executor(filter: &'static str) -> Suite {
     }
 }
 
-/// The program itself, with real commands.
+/// Tests of the program with real commands.
 const fn program(filter: &'static str) -> Suite {
     Suite {
         package: "fast-queue",
@@ -50,21 +50,21 @@ const fn program(filter: &'static str) -> Suite {
     }
 }
 
-/// What a command finds, however its worker was started.
+/// Tests of a command's environment for every start of its worker.
 const ENVIRONMENT: Suite = Suite {
     package: "fast-queue",
     test: Some("command_line"),
     filter: "environment",
 };
 
-/// Both programs on one file.
+/// Tests of both programs on one file.
 const PROMOTION: Suite = Suite {
     package: "bench-harness",
     test: Some("promotion"),
     filter: "",
 };
 
-/// An engine on a disk that fails.
+/// Tests of an engine on a failing disk.
 const FAILED_SYNC: Suite = Suite {
     package: "queue-proof",
     test: Some("errors"),
