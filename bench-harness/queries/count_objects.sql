@@ -1,4 +1,4 @@
--- What a file of an engine consists of: tables, their columns, and indexes with a name of their
+-- Schema objects in an engine's file: tables, their columns, and indexes with a name of their
 -- own; those that SQLite makes for a key have none in the schema's text.
 SELECT
     (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name LIKE 'queue\_%' ESCAPE '\'),

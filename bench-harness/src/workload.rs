@@ -1,13 +1,13 @@
-//! The operations every system is put through, and what a system must be able to do for it.
+//! The operations that every system runs, and the traits that a system implements for them.
 
 use queue_core::{Claim, NewTask};
 
 use crate::Result;
 use crate::measure::Stopwatch;
 
-/// Something that stores, hands out and settles tasks. A call is one commit.
+/// A system that stores, claims and settles tasks. A call is one commit.
 pub(crate) trait System {
-    /// Makes the tasks durable.
+    /// Enqueues the tasks durably.
     fn enqueue(&self, tasks: Vec<NewTask>) -> Result<()>;
 
     /// Claims up to `limit` tasks, highest priority first.
@@ -17,7 +17,7 @@ pub(crate) trait System {
     fn settle(&self, claims: &[Claim]) -> Result<()>;
 }
 
-/// `count` tasks: a name, `echo i`, priority i mod 10.
+/// Makes `count` tasks: a name, `echo i`, priority i mod 10.
 pub(crate) fn tasks(count: usize) -> Vec<NewTask> {
     (0..count)
         .map(|i| {
@@ -27,19 +27,19 @@ pub(crate) fn tasks(count: usize) -> Vec<NewTask> {
         .collect()
 }
 
-/// How a workload is cut into commits.
+/// Groupings of a workload into commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Commits {
-    /// One for every operation.
+    /// One commit per operation.
     Each,
-    /// One for every enqueue, for every five tasks claimed, for every settle.
+    /// One commit per enqueue, per five claimed tasks, per settle.
     Fives,
-    /// One for all operations of a kind.
+    /// One commit for all operations of a kind.
     Batched,
 }
 
-/// Seconds for `operations` enqueues, half as many claims and a quarter as many settles. Opening
-/// the file and making up the tasks are not part of it.
+/// Seconds for `operations` enqueues, half as many claims and a quarter as many settles. Opening the
+/// file and making the tasks are not included.
 pub(crate) fn hundred(system: &dyn System, operations: usize, commits: Commits) -> Result<f64> {
     let tasks = tasks(operations);
     let (claims, settles) = (operations / 2, operations / 4);
@@ -78,35 +78,35 @@ pub(crate) fn hundred(system: &dyn System, operations: usize, commits: Commits) 
 /// Tasks that depend on each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Dag {
-    /// So many, each after the one before it.
+    /// That many tasks, each after the one before it.
     Chain(usize),
-    /// So many, all after the first.
+    /// That many tasks, all after the first.
     FanOut(usize),
-    /// So many, the last after all others.
+    /// That many tasks, the last after all others.
     FanIn(usize),
-    /// Layers of one width. Every task depends on five of the layer before it, spread over its
-    /// width; every twentieth on six.
+    /// Layers of one width. Every task depends on five of the layer before it, spread over its width;
+    /// every twentieth on six.
     Layers {
         layers: usize,
-        /// Tasks in a layer; at least six, for dependencies to differ.
+        /// Tasks in a layer; at least six, so that the dependencies differ.
         width: usize,
     },
 }
 
-/// A system that knows dependencies.
+/// A system with dependencies.
 pub(crate) trait DagSystem: System {
     /// A DAG in the form that [`insert`](Self::insert) takes.
     type Prepared;
 
-    /// Makes it up, which is no part of a measurement.
+    /// Prepares a DAG, which is not measured.
     fn prepare(&self, dag: &Dag) -> Self::Prepared;
 
-    /// Makes it durable in one commit.
+    /// Inserts a DAG durably in one commit.
     fn insert(&self, prepared: Self::Prepared) -> Result<()>;
 }
 
 impl Dag {
-    /// How many tasks it has.
+    /// Number of tasks.
     pub(crate) fn len(self) -> usize {
         match self {
             Self::Chain(tasks) | Self::FanOut(tasks) | Self::FanIn(tasks) => tasks,
@@ -114,14 +114,14 @@ impl Dag {
         }
     }
 
-    /// Its tasks in an order in which each comes after its dependencies.
+    /// Tasks in an order in which each comes after its dependencies.
     pub(crate) fn tasks(self) -> Vec<NewTask> {
         (0..self.len())
             .map(|i| NewTask::shell(format!("task {i}"), format!("echo {i}")))
             .collect()
     }
 
-    /// The tasks that one depends on, by their places in that order.
+    /// Dependencies of a task, as indices in that order.
     pub(crate) fn dependencies(self, task: usize) -> Vec<usize> {
         match self {
             Self::Chain(_) => task.checked_sub(1).into_iter().collect(),
@@ -141,14 +141,14 @@ impl Dag {
         }
     }
 
-    /// How many edges it has.
+    /// Number of edges.
     pub(crate) fn edges(self) -> usize {
         (0..self.len()).map(|i| self.dependencies(i).len()).sum()
     }
 }
 
-/// Claims and settles up to `batch` tasks at a time until nothing is left to claim, and returns
-/// how many there were.
+/// Claims and settles up to `batch` tasks at a time until no task is left to claim. Returns the number
+/// of tasks.
 pub(crate) fn drain(system: &dyn System, batch: usize) -> Result<usize> {
     let mut done = 0;
     loop {

@@ -1,5 +1,5 @@
-//! The front page and the guide, which are about both programs, are typed from a fresh home; what
-//! pages say of each other holds.
+//! Runs the front page and the guide, which are about both programs, in a new home folder; and checks
+//! that pages agree with each other.
 
 #![cfg_attr(
     test,
@@ -16,20 +16,20 @@ use queue_testing::skipped;
 /// The page that reads a file with `sqlite3`.
 const WITH_SQLITE3: &str = "from-the-originals.md";
 
-/// Leaves out what cannot be typed on this machine.
-fn typable(mut pages: Vec<PathBuf>) -> Vec<PathBuf> {
+/// Omits pages that cannot run on this machine.
+fn runnable(mut pages: Vec<PathBuf>) -> Vec<PathBuf> {
     let sqlite3 = std::process::Command::new("sqlite3")
         .arg("-version")
         .output();
     if sqlite3.is_err() {
-        skipped(&format!("there is no sqlite3 to type {WITH_SQLITE3} with"));
+        skipped(&format!("sqlite3, which {WITH_SQLITE3} needs, is not installed"));
         pages.retain(|page| !page.ends_with(WITH_SQLITE3));
     }
     pages
 }
 
-/// The workspace, and the folder of the programs that were built with the tests.
-fn places() -> (PathBuf, PathBuf) {
+/// The workspace, and the folder of the programs built with the tests.
+fn workspace_and_programs() -> (PathBuf, PathBuf) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let tests = std::env::current_exe().unwrap();
     let programs = tests.ancestors().nth(2).unwrap();
@@ -63,20 +63,20 @@ fn in_order(root: &Path) -> Vec<PathBuf> {
     order
 }
 
-/// Bug: a newcomer who typed the README and then the first steps was shown other ids than the pages
-/// say, and `why 3` told of another task. Every page now has a database of its own.
+/// Bug: a newcomer who typed the README and then the first steps got other ids than the pages show, and
+/// `why 3` described another task. Fix: every page has its own database.
 #[test]
-fn the_readme_and_the_guide_can_be_typed_one_after_the_other_in_one_home() {
-    let (root, programs) = places();
+fn the_readme_and_the_guide_work_one_after_the_other_in_one_home() {
+    let (root, programs) = workspace_and_programs();
     let mut session = Session::new(&root, &programs);
-    for page in typable(in_order(&root)) {
+    for page in runnable(in_order(&root)) {
         docs::type_page(&mut session, &root, &page).unwrap();
     }
 }
 
 #[test]
-fn pages_about_both_programs_can_be_typed_alone() {
-    let (root, programs) = places();
+fn pages_about_both_programs_work_alone() {
+    let (root, programs) = workspace_and_programs();
     let pages = [
         root.join("README.md"),
         root.join("docs/guide/from-the-originals.md"),
@@ -86,7 +86,7 @@ fn pages_about_both_programs_can_be_typed_alone() {
 
 #[test]
 fn the_index_names_every_page() {
-    let (root, _) = places();
+    let (root, _) = workspace_and_programs();
     let named = indexed(&root);
     for folder in ["guide", "concepts", "reference", "develop"] {
         for page in markdown_in(&root.join("docs").join(folder)) {
@@ -96,8 +96,8 @@ fn the_index_names_every_page() {
 }
 
 #[test]
-fn the_index_of_decisions_names_each() {
-    let (root, _) = places();
+fn the_index_of_decisions_names_every_decision() {
+    let (root, _) = workspace_and_programs();
     let folder = root.join("docs/decisions");
     let index = std::fs::read_to_string(folder.join("README.md")).unwrap();
     for page in markdown_in(&folder) {
@@ -112,10 +112,10 @@ fn the_index_of_decisions_names_each() {
     }
 }
 
-/// A link to a file that is not there, or not any more, is worse than none.
+/// A link to a missing file is worse than none.
 #[test]
-fn every_link_between_pages_leads_somewhere() {
-    let (root, _) = places();
+fn every_link_between_pages_has_a_target() {
+    let (root, _) = workspace_and_programs();
     let docs = root.join("docs");
     let mut pages = markdown_in(&root);
     for package in ["fast-queue", "workflow-queue", "shared"] {
@@ -150,7 +150,7 @@ fn every_link_between_pages_leads_somewhere() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// Whether a page has a heading of that anchor.
+/// Returns true if a page has a heading with that anchor.
 fn has_heading(page: &Path, anchor: &str) -> bool {
     let text = std::fs::read_to_string(page).unwrap();
     let headings = text.lines().filter(|line| line.starts_with('#'));
@@ -163,10 +163,10 @@ fn has_heading(page: &Path, anchor: &str) -> bool {
     found > 0
 }
 
-/// The front page rounds down what the scorecard counts, and a promise that was broken is none.
+/// The front page rounds down the counts of the scorecard, and claims no broken promise.
 #[test]
-fn the_front_page_says_no_more_than_the_scorecard() {
-    let (root, _) = places();
+fn the_front_page_claims_no_more_than_the_scorecard() {
+    let (root, _) = workspace_and_programs();
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let number = |cell: &str| -> u64 { cell.replace(',', "").parse().unwrap() };
     let cells = |line: &str| -> Vec<String> {

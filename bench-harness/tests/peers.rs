@@ -1,5 +1,5 @@
-//! Peers that do not behave: a driver is a program of others, and whatever it does, the rest is
-//! measured and the exit code tells.
+//! Misbehaving peers: whatever a driver does, the other peers are measured, and the exit code reports
+//! the failure.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 
 use queue_testing::skipped;
 
-/// What a driver prints that has measured everything.
+/// Output of a driver that has measured every part.
 const REPORT: &str = r#"{"version":"1.0","synchronous":"full","limits":["no priorities"],"hundred_ms":0.001,"enqueue":{"tasks":4,"seconds":0.000001},"cycle":{"tasks":4,"seconds":1},"bulk":null,"peak_rss_mb":900}"#;
 
-/// A folder of drivers, shell scripts.
+/// A folder of drivers, which are shell scripts.
 struct Drivers(tempfile::TempDir);
 
 impl Drivers {
@@ -18,7 +18,7 @@ impl Drivers {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    /// `NAME=PROGRAM` of a new driver.
+    /// Adds a driver, and returns its `NAME=PROGRAM`.
     fn add(&self, name: &str, script: &str) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
@@ -32,7 +32,7 @@ impl Drivers {
     }
 }
 
-/// A small run of `peers` with these drivers.
+/// Runs a small `peers` with these drivers.
 fn peers(drivers: &[String], more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench-harness"));
     command.args(["peers", "--ops", "8", "--scaled", "8", "--runs", "2"]);
@@ -47,7 +47,7 @@ fn json(output: &Output) -> serde_json::Value {
 }
 
 #[test]
-fn a_peer_stands_beside_ours_and_where_it_is_ahead_is_said() {
+fn a_peer_is_compared_with_ours_and_its_lead_is_reported() {
     let drivers = Drivers::new();
     let quick = drivers.add("quick", &format!("echo noise; echo '{REPORT}'"));
     let output = peers(&[quick], &[]);
@@ -70,7 +70,7 @@ fn a_peer_stands_beside_ours_and_where_it_is_ahead_is_said() {
 }
 
 #[test]
-fn peers_that_crash_hang_or_talk_nonsense_do_not_keep_the_others_from_being_measured() {
+fn peers_that_crash_hang_or_print_nonsense_do_not_stop_the_others() {
     let drivers = Drivers::new();
     let all = [
         drivers.add("crashes", "echo 'bad \u{1b}[31mday' >&2; exit 3"),
@@ -79,7 +79,7 @@ fn peers_that_crash_hang_or_talk_nonsense_do_not_keep_the_others_from_being_meas
         drivers.add("works", &format!("echo '{REPORT}'")),
         format!("missing={}", drivers.path().join("missing").display()),
     ];
-    // Ours have no such limit, and the others end at once.
+    // Ours have no time limit, and the other drivers end at once.
     let output = peers(&all, &["--limit", "5", "-o", "json"]);
     assert_eq!(output.status.code(), Some(70));
     let said = String::from_utf8_lossy(&output.stderr);
@@ -92,7 +92,7 @@ fn peers_that_crash_hang_or_talk_nonsense_do_not_keep_the_others_from_being_meas
         "{said}"
     );
     assert!(
-        said.contains("raves: the last line it printed is no report"),
+        said.contains("raves: its last line is not a report"),
         "{said}"
     );
     assert!(
@@ -123,7 +123,7 @@ fn peers_that_crash_hang_or_talk_nonsense_do_not_keep_the_others_from_being_meas
 }
 
 #[test]
-fn a_named_peer_that_is_missing_is_an_error_that_says_what_to_do() {
+fn a_named_peer_that_is_missing_is_an_error_with_a_remedy() {
     let output = peers(&[], &["claude1"]);
     assert_eq!(output.status.code(), Some(70));
     let said = String::from_utf8_lossy(&output.stderr);
@@ -135,8 +135,8 @@ fn a_named_peer_that_is_missing_is_an_error_that_says_what_to_do() {
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// Stands for `pueue`: keeps a line for each command it is given, and shows each in a table whose
-/// rows are as wide as those of commands in a long path.
+/// A substitute for `pueue`: stores a line for each command, and lists each in a table whose rows are
+/// as wide as those of commands in a long path.
 const PUEUE: &str = r#"
 case "$1" in
     --version) echo "pueue of a test" ;;
@@ -148,8 +148,8 @@ case "$1" in
 esac
 "#;
 
-/// Bug: pueue was left out of every comparison of 200 commands ("189 of 200 succeeded"): only the
-/// last 64 KiB of its table were read. All of it is.
+/// Bug: pueue was left out of every comparison of 200 commands ("189 of 200 succeeded"), because only
+/// the last 64 KiB of its table were read. Fix: the whole table is read.
 #[test]
 fn every_row_of_a_long_table_of_pueue_is_counted() {
     let programs = Drivers::new();
@@ -171,7 +171,7 @@ fn every_row_of_a_long_table_of_pueue_is_counted() {
     assert!(text.contains("pueue of a test"), "{text}");
 }
 
-/// Stands for one of the original programs: the class and the methods that its driver uses.
+/// A substitute for one of the original programs: the class and the methods that its driver uses.
 const ORIGINAL: &str = r#"
 import sqlite3
 
@@ -197,9 +197,9 @@ class TaskQueue:
 "#;
 
 #[test]
-fn an_original_is_driven_through_its_own_class_and_its_folder_stays_as_it_is() {
+fn an_original_is_driven_through_its_class_and_its_folder_is_not_changed() {
     if Command::new("python3").arg("--version").output().is_err() {
-        skipped("there is no python3 on the path");
+        skipped("python3 is not on the path");
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,5 @@
-//! A file that fast-queue works on becomes workflow-queue's. The engines do not know each other, so
-//! that this is tested where both are known.
+//! Promotion of a fast-queue file to workflow-queue. The engines do not depend on each other, so this
+//! test lies in a package that knows both.
 
 #![expect(
     clippy::unwrap_used,
@@ -68,7 +68,7 @@ fn a_promotion_waits_for_living_workers_and_loses_nothing() {
     assert_eq!(
         settled,
         [Settled::Recorded(State::Succeeded)],
-        "what runs may end"
+        "running tasks may end"
     );
 
     registration.close(&fast).unwrap();
@@ -85,13 +85,13 @@ fn a_promotion_waits_for_living_workers_and_loses_nothing() {
 }
 
 #[test]
-fn a_program_that_had_the_file_open_writes_nothing_more() {
+fn a_program_with_the_file_open_can_no_longer_write() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let fast = FastQueue::open(&path).unwrap();
     fast.enqueue(vec![NewTask::shell("t", "true")]).unwrap();
     let stale = claim(&fast, WorkerId(5));
-    assert_eq!(promote(&path), Promotion::Done, "nobody is registered");
+    assert_eq!(promote(&path), Promotion::Done, "no worker is registered");
     let refused = [
         fast.settle(succeeded(stale)).map(drop),
         fast.reap(WorkerId(5)).map(drop),
@@ -110,7 +110,7 @@ fn a_program_that_had_the_file_open_writes_nothing_more() {
 }
 
 #[test]
-fn fast_queue_counts_what_is_blocked_in_a_file_of_the_other() {
+fn fast_queue_counts_blocked_tasks_in_a_file_of_workflow_queue() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let workflow = WorkflowQueue::open_with(&path, SqliteOptions::new().unwrap()).unwrap();
@@ -125,7 +125,7 @@ fn fast_queue_counts_what_is_blocked_in_a_file_of_the_other() {
 }
 
 #[test]
-fn what_a_backup_of_the_other_program_makes_of_a_database_is_said() {
+fn restoring_a_backup_of_the_other_program_reports_the_change_of_engine() {
     let folder = tempfile::tempdir().unwrap();
     let [fast, flow] = ["fast.db", "flow.db"].map(|name| folder.path().join(name));
     drop(FastQueue::open(&fast).unwrap());
@@ -157,7 +157,7 @@ fn what_a_backup_of_the_other_program_makes_of_a_database_is_said() {
 }
 
 #[test]
-fn a_file_that_is_further_than_marked_is_not_marked_again() {
+fn a_promotion_never_lowers_the_engine_mark_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q.db");
     let fast = FastQueue::open(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Replays of traces by the real program: what it prints, refuses, and exits with.
+//! Replays of traces by the real program: output, refusals, and exit codes.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
-/// What was printed, wherever its lines break.
+/// Printed words, regardless of line breaks.
 fn words(bytes: &[u8]) -> String {
     let text = text(bytes);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A chain of two whose ids no shell and no queue would take for names.
+/// A chain of two tasks whose ids are hostile to shells and queues.
 fn chain(folder: &Path) -> PathBuf {
     let (first, second) = ("'; exit 1 #\0", "");
     let path = folder.join("chain.json");
@@ -61,7 +61,7 @@ fn a_trace_is_replayed_in_three_ways() {
         let own = |line: &&str| line.trim_start().starts_with(way);
         assert_eq!(shown.lines().filter(own).count(), 1, "{way}: {shown}");
     }
-    let verdict = "Every task ran once, and began after all that it waits for had ended, in each \
+    let verdict = "Every task ran once, and began after all its dependencies had ended, in each \
                    of 3 runs";
     assert!(words(&output.stdout).contains(verdict), "{shown}");
 }
@@ -136,7 +136,7 @@ fn the_document_has_a_chart_for_each_trace_and_names_the_files_that_failed() {
 }
 
 #[test]
-fn senseless_arguments_are_usage_errors() {
+fn invalid_arguments_are_usage_errors() {
     for arguments in [
         ["--sleep", "-1"],
         ["--slots", "0"],
@@ -148,7 +148,7 @@ fn senseless_arguments_are_usage_errors() {
     assert_eq!(replay(&[], &[]).status.code(), Some(2));
 }
 
-/// Published traces are no part of the project, since they carry a licence of their own.
+/// Published traces are not part of the project, since they have a licence of their own.
 #[test]
 fn published_traces_run_once_and_in_order() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/workloads");
@@ -164,7 +164,7 @@ fn published_traces_run_once_and_in_order() {
         let folder = folder.display();
         let _ = writeln!(
             std::io::stderr(),
-            "skipped: there are no traces in {folder}"
+            "skipped: {folder} holds no traces"
         );
         return;
     }

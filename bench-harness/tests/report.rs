@@ -1,4 +1,4 @@
-//! `report` as a program, on the figures that are kept.
+//! `report` as a program, on the committed figures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn the_table_of_figures_is_made_from_the_kept_ones() {
+fn the_table_of_figures_matches_the_committed_ones() {
     let printed = report(&kept(), &["--markdown"]);
     assert!(printed.status.success(), "{}", said(&printed));
     let table = String::from_utf8(printed.stdout).expect("UTF-8");
@@ -51,7 +51,7 @@ fn the_table_of_figures_is_made_from_the_kept_ones() {
 }
 
 #[test]
-fn the_chart_of_peers_is_made_from_the_kept_figures() {
+fn the_chart_of_peers_matches_the_committed_figures() {
     let folder = tempfile::tempdir().expect("a folder");
     let image = folder.path().join("peers.svg");
     let image = image.to_str().expect("UTF-8");
@@ -97,11 +97,11 @@ fn a_page_is_written_as_a_whole_and_a_readme_is_updated_in_place() {
     assert!(readme.starts_with("# Own\n<!-- figures: begin -->\n| what |"));
     assert!(readme.ends_with("<!-- figures: end -->\nrest\n"));
     let names = fs::read_dir(folder.path()).expect("listed").count();
-    assert_eq!(names, 2, "nothing is left over");
+    assert_eq!(names, 2, "no temporary file remains");
 }
 
 #[test]
-fn a_readme_without_a_place_is_left_alone() {
+fn a_readme_without_a_section_is_not_changed() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     fs::write(file.path(), "# Own\n").expect("written");
     let output = report(&kept(), &["--readme", file.path().to_str().expect("UTF-8")]);
@@ -115,7 +115,7 @@ fn a_readme_without_a_place_is_left_alone() {
 }
 
 #[test]
-fn what_cannot_be_read_or_written_is_named() {
+fn an_unreadable_or_unwritable_file_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = report(&folder.path().join("suite.json"), &["--markdown"]);
     assert_eq!(missing.status.code(), Some(70));

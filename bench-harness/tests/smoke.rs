@@ -1,5 +1,5 @@
-//! The harness computes and formats: tiny runs of the real program. What the figures are is
-//! measured by hand, never asserted here.
+//! Small runs of the real program: it computes and formats. The values of figures are measured by hand,
+//! never asserted here.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixDatagram;
@@ -70,7 +70,7 @@ fn compare_prints_tables_of_at_most_eighty_columns() {
 }
 
 #[test]
-fn choose_decides_by_need_and_by_what_was_measured() {
+fn choose_decides_by_need_and_states_the_measured_cost() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("compare.json");
     let printed = harness(&["compare", "--ops", "10", "--runs", "1", "-o", "json"]);
@@ -87,7 +87,7 @@ fn choose_decides_by_need_and_by_what_was_measured() {
 }
 
 #[test]
-fn an_unknown_need_is_answered_with_those_that_are_known() {
+fn an_unknown_need_is_refused_with_a_list_of_the_known_ones() {
     let output = run(&["choose", "--needs", "deps,wings"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
@@ -95,7 +95,7 @@ fn an_unknown_need_is_answered_with_those_that_are_known() {
 }
 
 #[test]
-fn the_suite_judges_what_it_measured() {
+fn the_suite_judges_its_figures() {
     let report = json(&["suite", "hundred", "--quick", "-o", "json"]);
     let figures = report["figures"].as_array().expect("figures");
     let engines: Vec<&str> = figures
@@ -121,14 +121,14 @@ fn figures_are_shown_under_the_name_of_their_engine() {
 }
 
 #[test]
-fn what_is_not_promised_of_an_engine_is_said_not_to_be() {
+fn a_figure_that_an_engine_does_not_promise_is_refused() {
     let output = run(&["suite", "dag", "--engine", "fast"]);
     assert_eq!(output.status.code(), Some(70));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("promised"), "{said}");
 }
 
-/// What a measurement runs in a process of its own, killed with the value.
+/// A measurement's own process, killed on drop.
 struct Measuring(Child);
 
 impl Measuring {
@@ -160,7 +160,7 @@ impl Drop for Measuring {
     }
 }
 
-/// The processes of the suite on a file of an engine.
+/// Runs the processes of the suite on a file of an engine.
 fn processes_work(queue: &impl Queue, engine: &str) {
     let arguments = ["cycle", "--engine", engine, "--millis", "200"];
     queue
@@ -203,7 +203,7 @@ fn processes_of_the_suite_work_on_files_of_both_engines() {
 }
 
 #[test]
-fn a_bare_process_claims_what_a_datagram_tells_it_of() {
+fn a_bare_process_claims_a_task_after_a_datagram() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = OpenOptions::new(Durability::Fast).expect("options");
     let queue = FastQueue::open_with(folder.path().join("tasks.db"), open).expect("a file");
@@ -227,7 +227,7 @@ fn a_bare_process_claims_what_a_datagram_tells_it_of() {
 }
 
 #[test]
-fn unknown_groups_and_senseless_counts_are_usage_errors() {
+fn unknown_groups_and_invalid_counts_are_usage_errors() {
     for arguments in [
         ["suite", "nothing-of-the-kind"].as_slice(),
         &["suite", "--engine", "nobody's"],

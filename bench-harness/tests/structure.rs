@@ -1,5 +1,5 @@
-//! Imports run one way: no file of product code leads back to itself, and in queue-core no layer
-//! imports one above it.
+//! Imports are acyclic: no file of product code imports itself, directly or indirectly, and in
+//! queue-core no layer imports one above it.
 
 #![expect(
     clippy::unwrap_used,
@@ -98,15 +98,15 @@ impl Layer {
         LAYERS.iter().find(|layer| layer.modules.contains(&module))
     }
 
-    /// Whether it may import from this module. Types and macros that the root of the package names anew
-    /// are in no module, and the domain's.
+    /// Returns true if the layer may import from this module. Types and macros that the package root
+    /// re-exports belong to no module, and count as the domain's.
     fn may_import(&self, module: &str) -> bool {
         let target = Self::of(module).map_or("domain", |layer| layer.name);
         target == self.name || self.below.contains(&target)
     }
 }
 
-/// Files and folders of tests among the product's.
+/// Files and folders of tests within the product's source.
 const TESTING: [&str; 3] = ["schedules", "simulation", "tests"];
 
 fn root() -> PathBuf {
@@ -139,7 +139,7 @@ impl Imports {
         Self { of }
     }
 
-    /// A way from a file back to itself.
+    /// A cycle of imports.
     fn cycle(&self) -> Option<Vec<&str>> {
         let mut done = BTreeSet::new();
         self.of.keys().find_map(|start| {
@@ -231,7 +231,7 @@ fn paths(text: &str, module: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Follows a path, and every branch of its braces. Returns what stands behind it.
+/// Collects a path, and every branch of its braces. Returns the text behind it.
 fn tree<'a>(base: &[String], text: &'a str, found: &mut Vec<Vec<String>>) -> &'a str {
     let mut path = base.to_vec();
     let mut rest = text;
@@ -321,7 +321,7 @@ fn an_import_against_the_order_is_found_and_named() {
 }
 
 #[test]
-fn no_file_imports_itself_by_way_of_others() {
+fn no_file_imports_itself_indirectly() {
     for package in PACKAGES {
         let imports = Imports::read(package);
         assert!(imports.of.len() > 1, "{package} has files");
@@ -330,7 +330,7 @@ fn no_file_imports_itself_by_way_of_others() {
 }
 
 #[test]
-fn a_way_back_is_found_through_branches_and_names_given_anew() {
+fn a_cycle_is_found_through_branches_and_renamed_imports() {
     let files = [
         ("a", "use super::b::{self, C as D};"),
         ("b", "use crate::c::d::{E, f};"),

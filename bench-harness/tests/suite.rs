@@ -1,4 +1,4 @@
-//! The suite as a program: what it keeps, what it says of bad input.
+//! The suite as a program: its resume file, and messages about bad input.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
-fn a_second_start_takes_what_the_first_has_measured() {
+fn a_second_start_reuses_the_cases_of_the_first() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.json");
     let arguments = |engine| {
@@ -51,7 +51,7 @@ fn a_second_start_takes_what_the_first_has_measured() {
 }
 
 #[test]
-fn a_file_of_another_run_is_left_alone() {
+fn a_file_of_another_run_is_not_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.json");
     fs::write(&path, "{}").expect("written");

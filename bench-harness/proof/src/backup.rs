@@ -14,9 +14,9 @@ use rustix::process::Signal;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Backups of one database in a round, killed ones and complete ones.
 const BACKUPS_OF_A_ROUND: u64 = 50;
@@ -71,7 +71,7 @@ struct Round {
 
 /// Thread that enqueues tasks, and the ids acknowledged to it.
 struct Producer<'a> {
-    arena: &'a Arena,
+    scratch: &'a ScratchFolder,
     program: Program,
     acknowledged: Mutex<BTreeSet<i64>>,
     ends: AtomicBool,
@@ -87,7 +87,7 @@ impl Producer<'_> {
     fn enqueue(&self) -> Result<()> {
         while !self.ends.load(Ordering::Relaxed) {
             let words = ["add-task", "one", "true", "--print", "id"];
-            let id = self.arena.ok(self.program, &words)?.trim_end().parse()?;
+            let id = self.scratch.ok(self.program, &words)?.trim_end().parse()?;
             let ids = self.acknowledged.lock();
             ids.unwrap_or_else(PoisonError::into_inner).insert(id);
         }
@@ -96,13 +96,13 @@ impl Producer<'_> {
 }
 
 fn round(program: Program, mut rng: Rng, kills: u64) -> Result<Round> {
-    let arena = Arena::new(None, Durability::Fast)?;
-    fill(&arena, program)?;
-    let mut worker = arena.command(program, &["worker", "--slots", "2"])?;
-    worker.stderr(std::fs::File::create(arena.file("worker.log"))?);
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
+    fill(&scratch, program)?;
+    let mut worker = scratch.command(program, &["worker", "--slots", "2"])?;
+    worker.stderr(std::fs::File::create(scratch.file("worker.log"))?);
     let worker = Running(worker.spawn()?);
     let producer = Producer {
-        arena: &arena,
+        scratch: &scratch,
         program,
         acknowledged: Mutex::default(),
         ends: AtomicBool::new(false),
@@ -116,12 +116,12 @@ fn round(program: Program, mut rng: Rng, kills: u64) -> Result<Round> {
     })?;
     wait_until("all tasks have ended", || {
         let unfinished = include_str!("../queries/unfinished.sql");
-        let reader = arena.reader()?;
+        let reader = scratch.reader()?;
         Ok(reader.query_row(unfinished, [], |row| row.get::<_, i64>(0))? == 0)
     })?;
     worker.signal(Signal::TERM);
     worker.output()?;
-    let there = ids(&arena.database())?;
+    let there = ids(&scratch.database())?;
     let lost: Vec<i64> = producer
         .acknowledged()
         .difference(&there)
@@ -130,21 +130,21 @@ fn round(program: Program, mut rng: Rng, kills: u64) -> Result<Round> {
     if !lost.is_empty() {
         round.faults.push(format!("the database has lost {lost:?}"));
     }
-    round.faults.extend(arena.broken(program)?);
+    round.faults.extend(scratch.broken(program)?);
     let name = |fault| format!("{}: {fault}", program.name());
     round.faults = round.faults.into_iter().map(name).collect();
     Ok(round)
 }
 
-fn fill(arena: &Arena, program: Program) -> Result<()> {
+fn fill(scratch: &ScratchFolder, program: Program) -> Result<()> {
     let (tasks, bytes) = PRELOAD;
     let line = format!("true # {}\n", "x".repeat(bytes));
-    std::fs::write(arena.file("input"), line.repeat(tasks))?;
-    let mut bulk = arena.command(program, &["add-task", "--stdin", "preload"])?;
-    bulk.stdin(std::fs::File::open(arena.file("input"))?);
+    std::fs::write(scratch.file("input"), line.repeat(tasks))?;
+    let mut bulk = scratch.command(program, &["add-task", "--stdin", "preload"])?;
+    bulk.stdin(std::fs::File::open(scratch.file("input"))?);
     let output = bulk.output()?;
     if !output.status.success() {
-        return Err(said(&output).into());
+        return Err(describe_exit(&output).into());
     }
     Ok(())
 }
@@ -152,21 +152,21 @@ fn fill(arena: &Arena, program: Program) -> Result<()> {
 /// Kills backups at random moments. They alternate between replacing the last backup and making a new
 /// file.
 fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> {
-    let Producer { arena, program, .. } = producer;
+    let Producer { scratch, program, .. } = producer;
     let mut round = Round::default();
-    let replaced = arena.file("replaced.db");
+    let replaced = scratch.file("replaced.db");
     let watch = Stopwatch::start();
     let mut held = producer.acknowledged();
-    arena.ok(*program, &["backup", "replaced.db"])?;
+    scratch.ok(*program, &["backup", "replaced.db"])?;
     let whole = watch.elapsed();
     for number in 0..kills {
         let before = producer.acknowledged();
         let (target, words) = if number.is_multiple_of(2) {
             (replaced.clone(), vec!["backup", "replaced.db", "--force"])
         } else {
-            (arena.file("new.db"), vec!["backup", "new.db"])
+            (scratch.file("new.db"), vec!["backup", "new.db"])
         };
-        let mut backup = arena.command(*program, &words)?.spawn()?;
+        let mut backup = scratch.command(*program, &words)?.spawn()?;
         pause(whole.mul_f64(rng.f64() * 1.2));
         backup.kill()?;
         let output = backup.wait_with_output()?;
@@ -174,7 +174,7 @@ fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> 
         if !is_done && output.status.signal() != Some(9) {
             round
                 .faults
-                .push(format!("a backup ended with {}", said(&output)));
+                .push(format!("a backup ended with {}", describe_exit(&output)));
         }
         round.done += u64::from(is_done);
         let is_new = target != replaced;
@@ -184,7 +184,7 @@ fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> 
             (false, true) => target.exists().then_some(&before),
         };
         if let Some(least) = least {
-            round.faults.extend(wrong(arena, *program, &target, least)?);
+            round.faults.extend(wrong(scratch, *program, &target, least)?);
         }
         if is_new {
             remove(&target)?;
@@ -197,12 +197,12 @@ fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> 
 
 /// Faults of a complete backup that must hold at least the tasks in `acknowledged`.
 fn wrong(
-    arena: &Arena,
+    scratch: &ScratchFolder,
     program: Program,
     target: &Path,
     least: &BTreeSet<i64>,
 ) -> Result<Vec<String>> {
-    let mut faults = arena.broken_in(target, program)?;
+    let mut faults = scratch.broken_in(target, program)?;
     if !faults.is_empty() {
         return Ok(faults);
     }

@@ -12,9 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::Running;
+use crate::process::scratch::Running;
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Longest time for a process to vanish after its kill.
 const EXIT_LIMIT: Duration = Duration::from_secs(2);
@@ -128,7 +128,7 @@ pub fn run(programs: &[Program]) -> Result<(Figure, Vec<String>)> {
 }
 
 fn end(program: Program, ending: Ending) -> Result<Vec<String>> {
-    let arena = Arena::new(None, Durability::Fast)?;
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
     for (number, misbehaviour) in MISBEHAVIOURS.iter().enumerate() {
         // A second run, after a kill, behaves well.
         let mark = format!("mark='touch begun-{number}'");
@@ -146,16 +146,16 @@ fn end(program: Program, ending: Ending) -> Result<Vec<String>> {
         if ending == Ending::Timeout {
             words.extend(["--timeout", "2s"]);
         }
-        arena.ok(program, &words)?;
+        scratch.ok(program, &words)?;
     }
-    let worker = worker(&arena, program)?;
+    let worker = worker(&scratch, program)?;
     wait_until("all misbehave", || {
-        let begun = |number| arena.file(&format!("begun-{number}")).exists();
+        let begun = |number| scratch.file(&format!("begun-{number}")).exists();
         Ok((0..MISBEHAVIOURS.len()).all(begun))
     })?;
     let mut running = vec![worker];
     match ending {
-        Ending::Cancel => arena.ok(program, &["cancel", "all"]).map(|_| ())?,
+        Ending::Cancel => scratch.ok(program, &["cancel", "all"]).map(|_| ())?,
         Ending::Timeout => {}
         Ending::Stop => {
             running[0].signal(Signal::TERM);
@@ -163,27 +163,27 @@ fn end(program: Program, ending: Ending) -> Result<Vec<String>> {
         }
         Ending::Kill => {
             running.clear();
-            running.push(self::worker(&arena, program)?);
+            running.push(self::worker(&scratch, program)?);
         }
     }
     if ending != Ending::Stop {
         wait_until("all tasks have ended", || {
-            unfinished(&arena).map(|count| count == 0)
+            unfinished(&scratch).map(|count| count == 0)
         })?;
     }
-    let mut faults = left_over(&arena, program, ending)?;
-    faults.extend(arena.broken(program)?);
+    let mut faults = left_over(&scratch, program, ending)?;
+    faults.extend(scratch.broken(program)?);
     Ok(faults)
 }
 
-fn worker(arena: &Arena, program: Program) -> Result<Running> {
-    let mut command = arena.command(program, &["worker", "--slots", "8", "--grace", "1s"])?;
-    let log = std::fs::File::create(arena.file("worker.log"))?;
+fn worker(scratch: &ScratchFolder, program: Program) -> Result<Running> {
+    let mut command = scratch.command(program, &["worker", "--slots", "8", "--grace", "1s"])?;
+    let log = std::fs::File::create(scratch.file("worker.log"))?;
     Ok(Running(command.stderr(log).spawn()?))
 }
 
-fn unfinished(arena: &Arena) -> Result<i64> {
-    let reader = arena.reader()?;
+fn unfinished(scratch: &ScratchFolder) -> Result<i64> {
+    let reader = scratch.reader()?;
     Ok(
         reader.query_row(include_str!("../queries/unfinished.sql"), [], |row| {
             row.get(0)
@@ -193,13 +193,13 @@ fn unfinished(arena: &Arena) -> Result<i64> {
 
 /// Ends all remaining processes of the commands. Returns those that should be gone, after allowing
 /// killed ones the time to vanish.
-fn left_over(arena: &Arena, program: Program, ending: Ending) -> Result<Vec<String>> {
+fn left_over(scratch: &ScratchFolder, program: Program, ending: Ending) -> Result<Vec<String>> {
     let watch = Stopwatch::start();
     let must_be_gone = |left: &Left| left.1.must_be_gone(ending);
-    let mut left = left(arena)?;
+    let mut left = left(scratch)?;
     while left.iter().any(must_be_gone) && watch.elapsed() < EXIT_LIMIT {
         pause(Duration::from_millis(10));
-        left = self::left(arena)?;
+        left = self::left(scratch)?;
     }
     for (process, _) in &left {
         if let Some(pid) = i32::try_from(*process).ok().and_then(Pid::from_raw) {
@@ -219,9 +219,9 @@ fn left_over(arena: &Arena, program: Program, ending: Ending) -> Result<Vec<Stri
 type Left = (u32, &'static Misbehaviour);
 
 /// Lists the commands' remaining processes.
-fn left(arena: &Arena) -> Result<Vec<Left>> {
+fn left(scratch: &ScratchFolder) -> Result<Vec<Left>> {
     let mut left = Vec::new();
-    for process in arena.marked()? {
+    for process in scratch.marked()? {
         // A process that has ended since has no environment.
         let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
         let environment = String::from_utf8_lossy(&environment).into_owned();

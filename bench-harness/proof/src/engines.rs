@@ -1,4 +1,4 @@
-//! The verbs that run the engines on a disk that fails: `cuts`, `errors`, `sim`.
+//! The verbs that run the engines on a failing disk: `cuts`, `errors`, `sim`.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use queue_proof::{Result, cuts, errors, sim};
 
 use crate::say;
 
-/// Calls of a script whose every operation fails once.
+/// Number of calls in a script whose every operation fails once.
 const CALLS: usize = 10;
-/// How long a proof takes if nothing says when it ends.
+/// Duration of a proof without another limit, in seconds.
 const USUAL_SECONDS: u64 = 60;
 
 #[derive(Debug, Args)]
 pub(crate) struct Cuts {
     #[command(flatten)]
     seeds: Seeds,
-    /// Stop after so many different images
+    /// Stop after this many different images
     #[arg(long)]
     images: Option<u64>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Cuts {
 pub(crate) struct Errors {
     #[command(flatten)]
     seeds: Seeds,
-    /// Stop after so many injected errors
+    /// Stop after this many injected errors
     #[arg(long)]
     injections: Option<u64>,
 }
@@ -37,26 +37,26 @@ pub(crate) struct Errors {
 pub(crate) struct Sim {
     #[command(flatten)]
     seeds: Seeds,
-    /// Stop after so many simulated hours in which there was work
+    /// Stop after this many simulated hours with work
     #[arg(long)]
     hours: Option<u64>,
-    /// Steps of a run instead of the seed's own, with --tasks
+    /// Number of steps of a run in place of the seed's own, with --tasks
     #[arg(long, requires = "tasks")]
     steps: Option<u32>,
-    /// Tasks of a run at most, with --steps
+    /// Largest number of tasks of a run, with --steps
     #[arg(long, requires = "steps")]
     tasks: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
 struct Seeds {
-    /// Try this seed alone
+    /// Try only this seed
     #[arg(long)]
     seed: Option<u64>,
-    /// The first of many seeds
+    /// First of many seeds
     #[arg(long, default_value_t = 0, conflicts_with = "seed")]
     from: u64,
-    /// Stop after so long; 60 if nothing else says when
+    /// Stop after this many seconds; 60 without another limit
     #[arg(long)]
     seconds: Option<u64>,
 }
@@ -70,7 +70,7 @@ impl Seeds {
 
 pub(crate) fn run_cuts(args: &Cuts) -> Result<Figure> {
     let (config, budget) = (cuts::Config::default(), args.seeds.budget(args.images));
-    // Taken at the start: it may have changed by the end.
+    // The commit is read at the start, as it may change before the end.
     let commit = commit();
     let outcome = match args.seeds.seed {
         Some(seed) => cuts::explore(seed, &config, &|_| false).map(single)?,
@@ -149,7 +149,7 @@ pub(crate) fn run_sim(args: &Sim) -> Result<Figure> {
     ];
     let mut shortened = size;
     for Violation { seed, what } in &outcome.violations {
-        // Shortened once: the first says how.
+        // Only the first violation's run is shrunk.
         let size = match shortened {
             Some(_) => size,
             None => sim::shrink(*seed, &options),
@@ -174,7 +174,7 @@ fn single<T>((tally, violations): (T, Vec<Violation>)) -> Outcome<T> {
     }
 }
 
-/// How each violation is seen again.
+/// Prints the command that reproduces each violation.
 fn tell(verb: &str, violations: &[Violation]) {
     for Violation { seed, what } in violations {
         say(&format!("prove {verb} --seed {seed}: {what}"));

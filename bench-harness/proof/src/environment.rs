@@ -9,9 +9,9 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::Stopwatch;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Descriptor limit of the worker: fewer than its slots need.
 const DESCRIPTORS: &str = "100";
@@ -85,14 +85,14 @@ pub fn run(programs: &[Program], count: usize, slots: usize) -> Result<(Figure, 
 /// Number of tasks that differ from the first, or all of them if the first is wrong, and the
 /// differences.
 fn compare(program: Program, count: usize, slots: usize) -> Result<(usize, Vec<String>)> {
-    let arena = Arena::new(None, Durability::Fast)?;
-    std::fs::create_dir(arena.file("tables"))?;
-    enqueue(&arena, program, count)?;
-    work(&arena, program, slots)?;
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
+    std::fs::create_dir(scratch.file("tables"))?;
+    enqueue(&scratch, program, count)?;
+    work(&scratch, program, slots)?;
     let mut tables: BTreeMap<String, usize> = BTreeMap::new();
     let mut missing = 0;
     for task in 1..=count {
-        match std::fs::read_to_string(arena.file(&format!("tables/{task}"))) {
+        match std::fs::read_to_string(scratch.file(&format!("tables/{task}"))) {
             Ok(text) => *tables.entry(table(&text)).or_default() += 1,
             Err(_) => missing += 1,
         }
@@ -115,12 +115,12 @@ fn compare(program: Program, count: usize, slots: usize) -> Result<(usize, Vec<S
         let differs = differing(common, other);
         faults.push(format!("{tasks} of {count} tasks found {differs}"));
     }
-    faults.extend(arena.broken(program)?);
+    faults.extend(scratch.broken(program)?);
     Ok((exceptions.max(usize::from(!faults.is_empty())), faults))
 }
 
-fn enqueue(arena: &Arena, program: Program, count: usize) -> Result<()> {
-    let mut add = arena.command(program, &["add-task", "--stdin"])?;
+fn enqueue(scratch: &ScratchFolder, program: Program, count: usize) -> Result<()> {
+    let mut add = scratch.command(program, &["add-task", "--stdin"])?;
     let mut add = Running(add.stdin(Stdio::piped()).spawn()?);
     let mut input = add.0.stdin.take().ok_or("there is no pipe")?;
     input.write_all(format!("{COMMAND}\n").repeat(count).as_bytes())?;
@@ -129,26 +129,26 @@ fn enqueue(arena: &Arena, program: Program, count: usize) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    Err(said(&output).into())
+    Err(describe_exit(&output).into())
 }
 
-fn work(arena: &Arena, program: Program, slots: usize) -> Result<()> {
+fn work(scratch: &ScratchFolder, program: Program, slots: usize) -> Result<()> {
     let slots = slots.to_string();
-    let worker = arena.command(program, &["worker", "--drain", "--slots", &slots])?;
+    let worker = scratch.command(program, &["worker", "--drain", "--slots", &slots])?;
     let mut oddly = Command::new("/bin/sh");
     oddly
         .args(["-c", UNUSUAL_START, DESCRIPTORS])
         .arg(worker.get_program())
         .args(worker.get_args())
-        .current_dir(arena.file(""))
+        .current_dir(scratch.file(""))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(std::fs::File::create(arena.file("worker.log"))?);
+        .stderr(std::fs::File::create(scratch.file("worker.log"))?);
     let status = oddly.status()?;
     if status.success() {
         return Ok(());
     }
-    let log = std::fs::read_to_string(arena.file("worker.log"))?;
+    let log = std::fs::read_to_string(scratch.file("worker.log"))?;
     let end: Vec<&str> = log.lines().rev().take(3).collect();
     Err(format!("the worker ended with {status}: {}", end.join("; ")).into())
 }

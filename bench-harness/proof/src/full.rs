@@ -9,10 +9,10 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::{Running, quoted, said};
+use crate::process::scratch::{Running, quoted, describe_exit};
 use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::small_disk::within;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Arguments of the hidden verb.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,11 +57,11 @@ pub fn fill(args: &Full) -> Result<(u64, Vec<String>)> {
     let mut faults = Vec::new();
     for program in [Program::Fast, Program::Workflow] {
         for durability in [Durability::Fast, Durability::Full] {
-            let arena = Arena::new(Some(&args.folder), durability)?;
-            let (count, mut found) = fill_one(&arena, program)?;
-            drop(arena);
-            let arena = Arena::new(Some(&args.folder), durability)?;
-            found.extend(record_after_full_disk(&arena, program)?);
+            let scratch = ScratchFolder::new(Some(&args.folder), durability)?;
+            let (count, mut found) = fill_one(&scratch, program)?;
+            drop(scratch);
+            let scratch = ScratchFolder::new(Some(&args.folder), durability)?;
+            found.extend(record_after_full_disk(&scratch, program)?);
             refused += count;
             let name = |fault| format!("{} at {durability:?}: {fault}", program.name());
             faults.extend(found.into_iter().map(name));
@@ -70,16 +70,16 @@ pub fn fill(args: &Full) -> Result<(u64, Vec<String>)> {
     Ok((refused, faults))
 }
 
-fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
+fn fill_one(scratch: &ScratchFolder, program: Program) -> Result<(u64, Vec<String>)> {
     let mut faults = Vec::new();
     let command = format!("true # {}", "x".repeat(LARGE));
     let add = ["add-task", "large", &command, "--print", "id"];
-    arena.ok(program, &add)?;
-    let filler = arena.file("filler");
-    fs::write(&filler, vec![0; free(arena.database().parent())? / 4 * 3])?;
+    scratch.ok(program, &add)?;
+    let filler = scratch.file("filler");
+    fs::write(&filler, vec![0; free(scratch.database().parent())? / 4 * 3])?;
     let mut acknowledged = 1;
     loop {
-        let output = arena.run(program, &add)?;
+        let output = scratch.run(program, &add)?;
         if output.status.success() {
             acknowledged += 1;
             continue;
@@ -90,14 +90,14 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
     // The other verbs meet the full disk, too; some need no space.
     let mut refused = 1;
     for words in [&["cancel", "1"][..], &add] {
-        let output = arena.run(program, words)?;
+        let output = scratch.run(program, words)?;
         if !output.status.success() {
             refused += 1;
             faults.extend(unclear(&output));
         }
     }
     fs::remove_file(filler)?;
-    let there = arena.ok(program, &["status", "-o", "json"])?;
+    let there = scratch.ok(program, &["status", "-o", "json"])?;
     let status: serde_json::Value = serde_json::from_str(&there)?;
     let stored = status["total"].as_u64().unwrap_or(0);
     if stored != acknowledged {
@@ -105,20 +105,20 @@ fn fill_one(arena: &Arena, program: Program) -> Result<(u64, Vec<String>)> {
             "{acknowledged} tasks were acknowledged, {stored} are stored"
         ));
     }
-    let drained = arena.run(program, &["worker", "--drain"])?;
+    let drained = scratch.run(program, &["worker", "--drain"])?;
     if drained.status.code() != Some(0) {
         faults.push(format!(
             "with space again the worker ended with {}",
-            said(&drained)
+            describe_exit(&drained)
         ));
     }
-    faults.extend(arena.broken(program)?);
+    faults.extend(scratch.broken(program)?);
     Ok((refused, faults))
 }
 
 /// Ends commands while not one page can be written. The worker survives and records them: each has run
 /// once and succeeded.
-fn record_after_full_disk(arena: &Arena, program: Program) -> Result<Vec<String>> {
+fn record_after_full_disk(scratch: &ScratchFolder, program: Program) -> Result<Vec<String>> {
     let elsewhere = tempfile::tempdir()?;
     let (gate, journal) = (
         elsewhere.path().join("gate"),
@@ -130,18 +130,18 @@ fn record_after_full_disk(arena: &Arena, program: Program) -> Result<Vec<String>
         quoted(&journal)
     );
     for name in ["one", "two"] {
-        arena.ok(program, &["add-task", name, &command])?;
+        scratch.ok(program, &["add-task", name, &command])?;
     }
-    arena.ok(program, &["pause", "another", "--create"])?;
+    scratch.ok(program, &["pause", "another", "--create"])?;
     let log = elsewhere.path().join("log");
-    let mut worker = arena.command(program, &["worker", "--slots", "2", "--drain"])?;
+    let mut worker = scratch.command(program, &["worker", "--slots", "2", "--drain"])?;
     let worker = Running(worker.stderr(fs::File::create(&log)?).spawn()?);
     let running = "SELECT count(*) FROM queue_tasks WHERE worker IS NOT NULL";
     wait_until("both tasks run", || {
         let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-        Ok(arena.reader()?.query_row(running, [], count)? == 2)
+        Ok(scratch.reader()?.query_row(running, [], count)? == 2)
     })?;
-    let filler = arena.file("filler");
+    let filler = scratch.file("filler");
     let mut file = fs::File::create(&filler)?;
     while file.write_all(&[0; 4096]).is_ok() {}
     drop(file);
@@ -149,7 +149,7 @@ fn record_after_full_disk(arena: &Arena, program: Program) -> Result<Vec<String>
     let mut verbs = ["resume", "pause"].iter().cycle();
     let refused = loop {
         let verb = verbs.next().unwrap_or(&"pause");
-        let output = arena.run(program, &[verb, "another"])?;
+        let output = scratch.run(program, &[verb, "another"])?;
         if !output.status.success() {
             break output;
         }
@@ -162,19 +162,19 @@ fn record_after_full_disk(arena: &Arena, program: Program) -> Result<Vec<String>
     let output = worker.output()?;
     let mut faults: Vec<String> = unclear(&refused).into_iter().collect();
     if !output.status.success() {
-        faults.push(format!("the worker ended with {}", said(&output)));
+        faults.push(format!("the worker ended with {}", describe_exit(&output)));
     }
     if fs::read_to_string(&journal)?.lines().count() != 2 {
         faults.push("a command ran again".to_owned());
     }
     let done = "SELECT count(*) FROM queue_tasks WHERE state = 4 AND attempt = 1";
-    let done: i64 = arena.reader()?.query_row(done, [], |row| row.get(0))?;
+    let done: i64 = scratch.reader()?.query_row(done, [], |row| row.get(0))?;
     if done != 2 {
         faults.push(format!(
             "{done} of 2 tasks succeeded at their first attempt"
         ));
     }
-    faults.extend(arena.broken(program)?);
+    faults.extend(scratch.broken(program)?);
     Ok(faults)
 }
 
@@ -182,7 +182,7 @@ fn record_after_full_disk(arena: &Arena, program: Program) -> Result<Vec<String>
 fn unclear(output: &std::process::Output) -> Option<String> {
     let is_clear =
         output.status.code() == Some(5) && String::from_utf8_lossy(&output.stderr).contains("full");
-    (!is_clear).then(|| format!("on a full disk a program ended with {}", said(output)))
+    (!is_clear).then(|| format!("on a full disk a program ended with {}", describe_exit(output)))
 }
 
 /// Free bytes of a file system.

@@ -9,10 +9,10 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::rounds::rounds;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 4;
@@ -81,45 +81,45 @@ pub fn run(programs: &[Program], count: usize) -> Result<(Figure, Vec<String>)> 
 }
 
 fn round(program: Program) -> Result<Vec<String>> {
-    let arena = Arena::new(None, Durability::Fast)?;
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
     for (name, command) in LEAVING {
-        arena.ok(program, &["add-task", name, &command.replace("NAME", name)])?;
+        scratch.ok(program, &["add-task", name, &command.replace("NAME", name)])?;
     }
     let run = "echo started >> NAME.runs; while ! test -e go; do sleep 0.02; done";
     for Hiding { name, command } in &HIDING {
         let command = command.replace("RUN", run).replace("NAME", name);
-        arena.ok(
+        scratch.ok(
             program,
             &["add-task", name, &command, "--max-attempts", "1"],
         )?;
     }
-    let mut first = worker(&arena, program, "first", &[])?;
-    let daemons = wait_for_daemons(&arena)?;
-    wait_until("all commands run", || Ok(all_have_started(&arena, 1)))?;
+    let mut first = worker(&scratch, program, "first", &[])?;
+    let daemons = wait_for_daemons(&scratch)?;
+    wait_until("all commands run", || Ok(all_have_started(&scratch, 1)))?;
     wait_until("the daemons' tasks are recorded", || {
-        left(&arena, HIDING.len())
+        left(&scratch, HIDING.len())
     })?;
     first.0.kill()?;
     first.0.wait()?;
-    let second = worker(&arena, program, "second", &["--drain"])?;
+    let second = worker(&scratch, program, "second", &["--drain"])?;
     let again = wait_until("all commands run again", || {
-        Ok(all_have_started(&arena, 2) || ended_otherwise(&arena)?)
+        Ok(all_have_started(&scratch, 2) || ended_otherwise(&scratch)?)
     });
-    fs::write(arena.file("go"), "")?;
+    fs::write(scratch.file("go"), "")?;
     let mut faults = Vec::new();
     if let Err(fault) = again {
         faults.push(fault.to_string());
     }
-    let log = fs::read_to_string(arena.file("second.log"))?;
+    let log = fs::read_to_string(scratch.file("second.log"))?;
     let second = second.output()?;
     if !second.status.success() {
         faults.push(format!(
             "the second worker ended with {}: {log}",
-            said(&second)
+            describe_exit(&second)
         ));
     }
     for Hiding { name, .. } in &HIDING {
-        let runs = runs(&arena, name);
+        let runs = runs(&scratch, name);
         if runs != 2 {
             faults.push(format!("{name} started {runs} times after one kill"));
         }
@@ -130,23 +130,23 @@ fn round(program: Program) -> Result<Vec<String>> {
         }
     }
     end(&daemons);
-    faults.extend(arena.broken(program)?);
+    faults.extend(scratch.broken(program)?);
     let named = |fault| format!("{}: {fault}", program.name());
     Ok(faults.into_iter().map(named).collect())
 }
 
-fn worker(arena: &Arena, program: Program, name: &str, more: &[&str]) -> Result<Running> {
+fn worker(scratch: &ScratchFolder, program: Program, name: &str, more: &[&str]) -> Result<Running> {
     let slots = (HIDING.len() + LEAVING.len()).to_string();
     let words = [&["worker", "--slots", &slots], more].concat();
-    let mut worker = arena.command(program, &words)?;
-    let log = fs::File::create(arena.file(&format!("{name}.log")))?;
+    let mut worker = scratch.command(program, &words)?;
+    let log = fs::File::create(scratch.file(&format!("{name}.log")))?;
     Ok(Running(worker.stderr(log).spawn()?))
 }
 
 /// The daemons by their tasks' names.
-fn wait_for_daemons(arena: &Arena) -> Result<Vec<(&'static str, Pid)>> {
+fn wait_for_daemons(scratch: &ScratchFolder) -> Result<Vec<(&'static str, Pid)>> {
     let pid = |name: &str| -> Option<Pid> {
-        let text = fs::read_to_string(arena.file(&format!("{name}.daemon"))).ok()?;
+        let text = fs::read_to_string(scratch.file(&format!("{name}.daemon"))).ok()?;
         Pid::from_raw(text.strip_suffix('\n')?.parse().ok()?)
     };
     wait_until("all daemons run", || {
@@ -158,27 +158,27 @@ fn wait_for_daemons(arena: &Arena) -> Result<Vec<(&'static str, Pid)>> {
     Ok(found.collect())
 }
 
-fn runs(arena: &Arena, name: &str) -> usize {
-    let text = fs::read_to_string(arena.file(&format!("{name}.runs"))).unwrap_or_default();
+fn runs(scratch: &ScratchFolder, name: &str) -> usize {
+    let text = fs::read_to_string(scratch.file(&format!("{name}.runs"))).unwrap_or_default();
     text.lines().count()
 }
 
-fn all_have_started(arena: &Arena, times: usize) -> bool {
-    HIDING.iter().all(|one| runs(arena, one.name) >= times)
+fn all_have_started(scratch: &ScratchFolder, times: usize) -> bool {
+    HIDING.iter().all(|one| runs(scratch, one.name) >= times)
 }
 
 /// Returns true once exactly `wanted` tasks have not ended.
-fn left(arena: &Arena, wanted: usize) -> Result<bool> {
+fn left(scratch: &ScratchFolder, wanted: usize) -> Result<bool> {
     let unfinished = include_str!("../queries/unfinished.sql");
-    let reader = arena.reader()?;
+    let reader = scratch.reader()?;
     let count: i64 = reader.query_row(unfinished, [], |row| row.get(0))?;
     Ok(usize::try_from(count)? == wanted)
 }
 
 /// Returns true if a command has ended before `go` exists.
-fn ended_otherwise(arena: &Arena) -> Result<bool> {
+fn ended_otherwise(scratch: &ScratchFolder) -> Result<bool> {
     pause(Duration::from_millis(5));
-    Ok(!left(arena, HIDING.len())?)
+    Ok(!left(scratch, HIDING.len())?)
 }
 
 fn end(daemons: &[(&str, Pid)]) {

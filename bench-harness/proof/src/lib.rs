@@ -1,16 +1,16 @@
-//! Tries to make the engines and their programs break a promise, and counts how often they did.
+//! Tries to break the promises of the engines and their programs, and counts the broken ones.
 //!
-//! Every proof is a verb of the program `prove` and ends in figures: what was tried, how often, how
-//! often a promise was broken, from which seed and at which commit.
+//! Every proof is a verb of the program `prove` and ends in figures: the cases tried, their number, the
+//! number of broken promises, the seed and the commit.
 //!
-//! - The shipped engines, on real `SQLite`, over a disk that loses power, fails and fills up on
-//!   purpose: [`cuts`], [`errors`], [`sim`]. They stand on [`disk`], which says what a power cut may
-//!   leave, on [`vfs`], which has `SQLite` use it, and on [`test_machine`] and [`workload`].
-//! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`], [`full`],
-//!   [`clock`], [`backup`], [`environment`],
-//!   [`identity`], [`shortage`], [`files`]. They stand on [`process`].
-//! - What reads what others wrote, with inputs by the million: [`fuzz`].
-//! - The tests themselves: [`planted`].
+//! - - The shipped engines, on real `SQLite`, over a disk that loses power, fails and fills up on
+//!   request: [`cuts`], [`errors`], [`sim`]. They use [`disk`], which models the effects of a power
+//!   cut, [`vfs`], which connects it to `SQLite`, [`test_machine`] and [`workload`].
+//! - - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`],
+//!   [`full`], [`clock`], [`backup`], [`environment`], [`identity`], [`shortage`], [`files`]. They use
+//!   [`process`].
+//! - - The parsers and decoders of untrusted input, with millions of inputs: [`fuzz`].
+//! - - The tests themselves: [`planted`].
 
 pub mod backup;
 pub mod budget;
@@ -40,6 +40,6 @@ pub mod vfs;
 pub mod workload;
 pub mod zombies;
 
-/// What keeps a proof from being carried out, as a sentence. A broken promise is no error: it is
-/// counted.
+/// Result of a proof; the error is a sentence that says why the proof could not run. A broken promise
+/// is no error: it is counted.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! A queue's file on a machine that can fail, and the shipped engines on it.
+//! A queue's file on a failing machine, opened by the shipped engines.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use workflow_queue::{SqliteOptions, WorkflowQueue};
 use crate::disk::Image;
 use crate::vfs::{Machine, Vfs};
 
-/// Which of the shipped engines.
+/// A shipped engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// fast-queue.
@@ -26,21 +26,20 @@ pub enum Engine {
     Workflow,
 }
 
-/// How a program opens a file.
+/// Options with which a program opens a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
-    /// What its acknowledgements survive.
+    /// Durability of acknowledged writes.
     pub durability: Durability,
-    /// It does one thing and ends; otherwise it stays, as a worker does.
+    /// The program runs one verb and ends; otherwise it stays, as a worker does.
     pub one_shot: bool,
 }
 
-/// How long an engine waits for a lock, in the machine's time, or for a connection of a pool, in real
-/// time: longer than a machine with much to do takes to start a thread.
+/// Time limit of an engine for a lock, in the machine's time, or for a connection of a pool, in real
+/// time: longer than a busy machine takes to start a thread.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Chance that always comes out the same: an operation that is run again after its transaction has
-/// failed writes what it would have written.
+/// Constant randomness: an operation that is run again after its transaction failed repeats its writes.
 #[derive(Debug)]
 struct Constant(u64);
 
@@ -50,8 +49,8 @@ impl Random for Constant {
     }
 }
 
-/// A machine, and beside it what the engines have outside of their database: locks and sockets,
-/// which are the real system's.
+/// A machine, and the engines' resources outside their database: locks and sockets, which belong to the
+/// real system.
 #[derive(Debug)]
 pub struct TestMachine {
     folder: tempfile::TempDir,
@@ -63,10 +62,10 @@ pub struct TestMachine {
 }
 
 impl TestMachine {
-    /// A machine with an empty disk.
+    /// Makes a machine with an empty disk.
     ///
     /// # Errors
-    /// When the system gives no folder.
+    /// When the system provides no folder.
     pub fn new(seed: u64) -> std::io::Result<Self> {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
         let tested = Self {
@@ -87,7 +86,7 @@ impl TestMachine {
         self.path.to_str().unwrap_or_default()
     }
 
-    /// The machine that runs at the moment.
+    /// The machine running now.
     #[must_use]
     pub fn machine(&self) -> &Machine {
         &self.machine
@@ -99,26 +98,26 @@ impl TestMachine {
         &self.clock
     }
 
-    /// The process ends as by kill -9, and another one begins.
+    /// Kills the process as SIGKILL does, and starts another one.
     pub fn restart_process(&self) {
         self.vfs.run_on(&self.machine);
     }
 
-    /// Time begins again as it did for a new one.
+    /// Resets the clock to its initial time.
     pub fn rewind(&mut self) {
         self.clock = Arc::default();
     }
 
-    /// The power comes back, and this is on the disk.
+    /// Boots the machine with this content of its disk.
     pub fn boot(&mut self, image: &Image) {
         self.machine = Machine::start(image);
         self.vfs.run_on(&self.machine);
     }
 
-    /// What every engine is opened with.
+    /// Options for opening a file with any engine.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// When the operating system provides no random bytes.
     pub fn options(&self, manner: Manner) -> Result<OpenOptions> {
         let clock = Arc::clone(&self.clock);
         Ok(OpenOptions {
@@ -134,7 +133,7 @@ impl TestMachine {
     /// Opens the file with a shipped engine.
     ///
     /// # Errors
-    /// As the engine.
+    /// Errors of the engine.
     pub fn open(&self, engine: Engine, manner: Manner) -> Result<Opened> {
         let options = self.options(manner)?;
         Ok(match engine {
@@ -150,7 +149,7 @@ impl TestMachine {
         })
     }
 
-    /// A connection that only looks, and leaves the log alone.
+    /// Opens a connection that only reads, and does not checkpoint the log.
     ///
     /// # Errors
     /// As `SQLite`.
@@ -163,7 +162,7 @@ impl TestMachine {
         Ok(connection)
     }
 
-    /// Where the file would be if it were the system's.
+    /// Path of the file in the real folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -186,7 +185,7 @@ pub enum Opened {
 }
 
 impl Opened {
-    /// The file and what stands around it.
+    /// The database and its environment.
     #[must_use]
     pub fn database(&self) -> &Database {
         match self {
@@ -195,10 +194,10 @@ impl Opened {
         }
     }
 
-    /// The invariants of the file that do not hold, in words; empty if all do.
+    /// The broken invariants of the file, in words; empty if all hold.
     ///
     /// # Errors
-    /// As the engine.
+    /// Errors of the engine.
     pub fn broken(&self) -> Result<Vec<String>> {
         let invariants = match self {
             Self::Fast(queue) => queue.verify()?,
@@ -213,7 +212,7 @@ impl Opened {
     /// Enqueues one task.
     ///
     /// # Errors
-    /// As the engine.
+    /// Errors of the engine.
     pub fn enqueue(&self, task: NewTask) -> Result<Vec<Enqueued>> {
         match self {
             Self::Fast(queue) => queue.enqueue(vec![task]),

@@ -6,10 +6,10 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::rounds::rounds;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 10;
@@ -41,44 +41,44 @@ pub fn run(count: usize) -> Result<(Figure, Vec<String>)> {
 }
 
 fn round() -> Result<Vec<String>> {
-    let arena = Arena::new(None, Durability::Full)?;
+    let scratch = ScratchFolder::new(None, Durability::Full)?;
     let program = Program::Workflow;
-    arena.ok(
+    scratch.ok(
         program,
         &["enqueue", "once", COMMAND, "--max-attempts", "1"],
     )?;
-    let first = Running(arena.command(program, &WORKER)?.spawn()?);
-    wait_until("the first run begins", || Ok(arena.file("first").exists()))?;
-    stop_outside_a_write(&first, &arena)?;
+    let first = Running(scratch.command(program, &WORKER)?.spawn()?);
+    wait_until("the first run begins", || Ok(scratch.file("first").exists()))?;
+    stop_outside_a_write(&first, &scratch)?;
     for name in ["second", "go"] {
-        std::fs::write(arena.file(name), "")?;
+        std::fs::write(scratch.file(name), "")?;
     }
     let mut faults = Vec::new();
-    let second = arena.run(program, &WORKER)?;
+    let second = scratch.run(program, &WORKER)?;
     if second.status.code() != Some(0) {
-        faults.push(format!("the second worker ended with {}", said(&second)));
+        faults.push(format!("the second worker ended with {}", describe_exit(&second)));
     }
     first.signal(Signal::CONT);
     let first = first.output()?;
     if first.status.code() != Some(6) {
-        faults.push(format!("the stopped worker ended with {}", said(&first)));
+        faults.push(format!("the stopped worker ended with {}", describe_exit(&first)));
     }
-    let reader = arena.reader()?;
+    let reader = scratch.reader()?;
     let verdict = reader.query_row(include_str!("../queries/verdict.sql"), [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?))
     })?;
     if verdict != (4, Some(0)) {
         faults.push(format!("the task's state and exit code are {verdict:?}"));
     }
-    faults.extend(arena.broken(program)?);
+    faults.extend(scratch.broken(program)?);
     Ok(faults)
 }
 
 /// Stops a worker while it does not hold the writer lock: a worker stopped inside a write would block
 /// every other writer.
-fn stop_outside_a_write(worker: &Running, arena: &Arena) -> Result<()> {
+fn stop_outside_a_write(worker: &Running, scratch: &ScratchFolder) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
-    let lock = std::fs::metadata(arena.file("queue.db.d/writer.lock"))?;
+    let lock = std::fs::metadata(scratch.file("queue.db.d/writer.lock"))?;
     let (pid, lock) = (worker.0.id(), format!(":{} ", lock.ino()));
     wait_until("the worker is stopped between two writes", || {
         worker.signal(Signal::STOP);

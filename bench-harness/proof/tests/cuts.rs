@@ -1,9 +1,9 @@
-//! Power cuts, in their short form.
+//! Power cuts, in short form.
 
 use queue_proof::campaign::Tally as _;
 use queue_proof::cuts::{Config, Plant, Tally, explore};
 
-/// Short scripts, each of which is explored up to so many images.
+/// Short scripts, each explored up to a number of images.
 const SHORT: Config = Config {
     calls: 10,
     guesses: 3,
@@ -16,9 +16,9 @@ fn at_most(images: u64) -> impl Fn(&Tally) -> bool {
 }
 
 #[test]
-fn a_power_cut_loses_nothing_that_was_promised() {
+fn a_power_cut_loses_no_promised_write() {
     let mut total = Tally::default();
-    // Three kinds of scripts, at either durability.
+    // Three kinds of scripts, at both durabilities.
     for seed in 0..6 {
         let (tally, violations) = explore(seed, &SHORT, &at_most(900)).unwrap();
         assert_eq!(violations, []);
@@ -28,12 +28,12 @@ fn a_power_cut_loses_nothing_that_was_promised() {
     assert!(total.second > 100, "{total:?}");
     assert!(
         total.others > 100,
-        "cuts that left something else: {total:?}"
+        "cuts that left other rows: {total:?}"
     );
 }
 
 #[test]
-fn a_seed_is_explored_alike_every_time() {
+fn exploring_a_seed_twice_gives_the_same_counts() {
     let explored = || explore(4, &SHORT, &at_most(300)).unwrap();
     assert_eq!(explored(), explored());
 }

@@ -1,4 +1,4 @@
-//! I/O errors, in their short form, and what they have found.
+//! I/O errors, in short form, and regressions they found.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use queue_proof::errors::{Tally, sweep};
 use queue_proof::test_machine::{Engine, Manner, Opened, TestMachine};
 
 #[test]
-fn whatever_fails_nothing_that_was_answered_for_is_lost() {
+fn no_io_error_loses_an_acknowledged_task() {
     let mut total = Tally::default();
-    // Some make the file, some open it; some are at `full` and some at `fast`.
+    // Some scripts create the file, some open it; some are at `full` and some at `fast`.
     for seed in [0, 1, 2, 3, 5, 8] {
         let enough = |tally: &Tally| tally.injections >= 150;
         let (tally, violations) = sweep(seed, 4, &enough).unwrap();
@@ -24,7 +24,7 @@ fn whatever_fails_nothing_that_was_answered_for_is_lost() {
 }
 
 #[test]
-fn after_a_failed_sync_nothing_is_answered_for() {
+fn no_write_is_acknowledged_after_a_failed_sync() {
     let tested = TestMachine::new(1).unwrap();
     let manner = Manner {
         durability: Durability::Full,
@@ -39,11 +39,12 @@ fn after_a_failed_sync_nothing_is_answered_for() {
     opened.enqueue(task("afterwards")).unwrap_err();
 }
 
-/// A new file was left with a rollback journal if an error struck the commit that makes it one with a
-/// write-ahead log: that commit comes after the statement's row, and nobody looked. At `full` a power
-/// cut then lost the last task that was answered for. The statement is followed to its end now.
+/// Bug: a new file kept its rollback journal if an error struck the commit that switches it to a
+/// write-ahead log: SQLite makes that commit after it returned the statement's row, and the engine did
+/// not read on. At `full` a power cut then lost the last acknowledged task. Fix: the engine steps the
+/// statement to its end.
 #[test]
-fn a_new_file_that_cannot_be_given_a_log_is_refused() {
+fn a_new_file_that_cannot_switch_to_a_log_is_refused() {
     for (kind, nth) in [(Kind::Write, 3), (Kind::Sync, 1), (Kind::Delete, 1)] {
         let mut tested = TestMachine::new(1).unwrap();
         let manner = Manner {
@@ -67,11 +68,11 @@ fn a_new_file_that_cannot_be_given_a_log_is_refused() {
     }
 }
 
-/// Heartbeats were not synced, whatever the file was opened with. Another process whose sync failed
-/// took them off the disk unnoticed, and a power cut lost all that was acknowledged behind the gap.
-/// They are synced like everything else now.
+/// Bug: heartbeats were not synced at any durability. A failed sync of another process dropped them
+/// from the disk unnoticed, and a power cut lost all acknowledged writes behind the gap. Fix:
+/// heartbeats are synced like every other write.
 #[test]
-fn a_failed_sync_takes_nothing_from_those_who_go_on() {
+fn a_failed_sync_of_one_process_loses_no_write_of_another() {
     let mut tested = TestMachine::new(1).unwrap();
     let manner = Manner {
         durability: Durability::Full,
@@ -81,7 +82,7 @@ fn a_failed_sync_takes_nothing_from_those_who_go_on() {
     let [Opened::Workflow(worker), other] =
         [(); 2].map(|()| tested.open(Engine::Workflow, manner).unwrap())
     else {
-        unreachable!("opened as workflow-queue's");
+        unreachable!("opened by workflow-queue");
     };
     worker.enqueue(vec![task("before")]).unwrap();
     let claims = worker
@@ -101,7 +102,7 @@ fn a_failed_sync_takes_nothing_from_those_who_go_on() {
     drop((worker, other));
     tested.boot(&image);
     let Opened::Workflow(queue) = tested.open(Engine::Workflow, manner).unwrap() else {
-        unreachable!("opened as workflow-queue's");
+        unreachable!("opened by workflow-queue");
     };
     assert!(queue.get(added[0].id).unwrap().is_some());
 }

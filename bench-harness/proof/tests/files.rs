@@ -1,4 +1,4 @@
-//! Owners, links, files that are taken away and `shrink`, in a short form.
+//! Owners, links, files that are taken away and `shrink`, in short form.
 
 use queue_proof::Result;
 use queue_proof::files::{self, Found};
@@ -8,7 +8,7 @@ use queue_testing::not_permitted;
 /// Both programs.
 const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
 
-/// How often something was tried; none, said, where it cannot be.
+/// Number of attempts; `None`, with a message, if they cannot be made here.
 fn tried(found: &Found) -> Option<Vec<u64>> {
     assert_eq!(found.faults, [""; 0]);
     for reason in &found.skipped {
@@ -19,7 +19,7 @@ fn tried(found: &Found) -> Option<Vec<u64>> {
 }
 
 #[test]
-fn root_beside_another_users_file_locks_nobody_out_and_follows_no_link() -> Result<()> {
+fn root_beside_another_users_file_locks_no_owner_out_and_follows_no_link() -> Result<()> {
     let found = files::owners_and_links(&BOTH, 10)?;
     let counts = tried(&found);
     assert!(counts.is_none_or(|counts| counts == [12, 10]), "{found:?}");
@@ -27,7 +27,7 @@ fn root_beside_another_users_file_locks_nobody_out_and_follows_no_link() -> Resu
 }
 
 #[test]
-fn a_worker_whose_database_is_taken_away_ends_in_order_and_lists_what_is_lost() -> Result<()> {
+fn a_worker_whose_database_is_taken_away_lists_unrecorded_outcomes_and_exits() -> Result<()> {
     let found = files::take_away(&BOTH, 1)?;
     assert_eq!(tried(&found), Some(vec![8]));
     Ok(())

@@ -1,9 +1,9 @@
-//! Processes that are killed, in a short form.
+//! Killed processes, in short form.
 
 use queue_proof::{Result, kills};
 
 #[test]
-fn nothing_acknowledged_is_lost_and_nothing_succeeds_twice_whatever_is_killed() -> Result<()> {
+fn no_kill_loses_an_acknowledged_task_or_records_two_successes() -> Result<()> {
     let killed = kills::run(250, 1)?;
     assert_eq!(killed.faults, [""; 0]);
     assert!(killed.figure.count >= 250 && killed.acknowledged > 0);

@@ -1,4 +1,4 @@
-//! Stopped workers, commands that do not end and a full disk, in a short form.
+//! Stopped workers, commands that resist being ended, a full disk and others, in short form.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use queue_testing::{not_permitted, skipped};
 const BOTH: [Program; 2] = [Program::Fast, Program::Workflow];
 
 #[test]
-fn the_verdict_of_a_worker_stopped_beyond_its_lease_is_refused_each_time() -> Result<()> {
+fn the_outcome_of_a_worker_stopped_beyond_its_lease_is_refused() -> Result<()> {
     let (figure, faults) = zombies::run(5)?;
     assert_eq!(faults, [""; 0]);
     assert_eq!(figure.count, 5);
@@ -26,7 +26,7 @@ fn no_process_outlives_the_end_of_its_task() -> Result<()> {
 }
 
 #[test]
-fn a_full_disk_is_said_to_be_full_and_costs_nothing_acknowledged() -> Result<()> {
+fn a_full_disk_is_reported_and_loses_no_acknowledged_task() -> Result<()> {
     let Some((figure, faults)) = full::run()? else {
         not_permitted("this user may not mount a small file system");
         return Ok(());
@@ -37,7 +37,7 @@ fn a_full_disk_is_said_to_be_full_and_costs_nothing_acknowledged() -> Result<()>
 }
 
 #[test]
-fn a_clock_that_is_set_loses_nothing_and_runs_nothing_twice() -> Result<()> {
+fn setting_the_clock_loses_no_task_and_runs_none_twice() -> Result<()> {
     let Some((figure, faults)) = clock::run(1, &clock::FEW_STEPS)? else {
         skipped("libfaketime is not installed");
         return Ok(());
@@ -48,7 +48,7 @@ fn a_clock_that_is_set_loses_nothing_and_runs_nothing_twice() -> Result<()> {
 }
 
 #[test]
-fn all_commands_of_a_worker_with_few_descriptors_find_the_same() -> Result<()> {
+fn all_commands_of_a_worker_with_few_descriptors_have_the_same_environment() -> Result<()> {
     let (figure, faults) = environment::run(&BOTH, 150, 64)?;
     assert_eq!(faults, [""; 0]);
     assert_eq!((figure.count, figure.violations), (300, 0));
@@ -56,14 +56,14 @@ fn all_commands_of_a_worker_with_few_descriptors_find_the_same() -> Result<()> {
 }
 
 #[test]
-fn what_hides_is_ended_with_its_worker_and_what_an_ended_task_left_goes_on() -> Result<()> {
+fn hidden_commands_end_with_their_worker_and_daemons_of_ended_tasks_go_on() -> Result<()> {
     let (figure, faults) = identity::run(&BOTH, 2)?;
     assert_eq!(faults, [""; 0]);
     assert_eq!(figure.count, 4);
     Ok(())
 }
 
-/// The five seconds for which others wait for a lock are over before it ends.
+/// Longer than the five seconds for which other programs wait for a lock.
 const SHORTAGE: Duration = Duration::from_secs(6);
 
 #[test]
@@ -95,7 +95,7 @@ fn a_disk_that_is_full_for_a_time_changes_no_verdict() -> Result<()> {
 }
 
 #[test]
-fn a_backup_that_has_its_name_is_whole_and_holds_what_was_acknowledged() -> Result<()> {
+fn a_backup_under_its_final_name_is_whole_and_holds_every_acknowledged_task() -> Result<()> {
     let (figure, faults) = backup::run(24, 1)?;
     assert_eq!(faults, [""; 0]);
     assert!(figure.count >= 24, "{figure:?}");

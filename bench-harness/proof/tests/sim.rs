@@ -1,10 +1,10 @@
-//! Whole systems, in their short form.
+//! Whole systems, in short form.
 
 use queue_proof::sim::{Options, Size, Tally, one, shrink, simulate};
 use queue_testing::simulation::Plant;
 
 #[test]
-fn nothing_is_lost_run_twice_or_stuck_whatever_fails_when() {
+fn no_fault_loses_a_task_runs_it_twice_or_blocks_it() {
     let mut total = Tally::default();
     for seed in 0..30 {
         let (tally, violations) = one(seed, &Options::default());
@@ -56,7 +56,7 @@ fn every_planted_mistake_is_found() {
 }
 
 #[test]
-fn a_failing_seed_is_shortened() {
+fn a_failing_seed_is_shrunk() {
     let options = Options {
         plant: Some(Plant::ForgetsTasks),
         ..Options::default()

@@ -70,7 +70,7 @@ pub(super) fn lost(measured: &[Measured], ran: &[Ran]) -> Vec<String> {
     for other in ran.iter().filter(|one| !one.runner.is_ours()) {
         let engines = ran
             .iter()
-            .filter(|one| one.runner.is_ours() && !one.runner.is_floor());
+            .filter(|one| one.runner.is_ours() && !one.runner.is_baseline());
         sentences.extend(engines.flat_map(|own| lost_commands(other, own)));
     }
     sentences

@@ -134,7 +134,7 @@ fn commands(outcome: &Outcome) -> String {
 fn end_to_end(ran: &[Ran]) -> String {
     let head = ["", "slots", "min s", "median", "max", "× bare"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    let bare = ran.iter().find(|one| one.runner.is_floor());
+    let bare = ran.iter().find(|one| one.runner.is_baseline());
     for one in ran {
         for (column, slots) in SLOTS.into_iter().enumerate() {
             let spread = one.spread(column);

@@ -179,7 +179,7 @@ fn row(bar: &BarEntry, scale: &Scale, (y, unit): (f64, &str), out: &mut String) 
 }
 
 fn along(scale: &Scale, value: f64) -> String {
-    let share = scale.place(value).unwrap_or(0.0).clamp(0.0, 1.0);
+    let share = scale.position(value).unwrap_or(0.0).clamp(0.0, 1.0);
     format!("{:.1}", PLOT.0 + share * (PLOT.1 - PLOT.0))
 }
 

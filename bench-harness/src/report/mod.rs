@@ -1,5 +1,5 @@
-//! What measuring verbs report: text of 80 columns for a terminal, and documents that can be kept
-//! and shown together.
+//! Reports of measuring verbs: text of 80 columns for a terminal, and documents that can be stored and
+//! shown together.
 
 mod chart;
 mod chart_text;

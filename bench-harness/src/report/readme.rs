@@ -1,11 +1,11 @@
-//! The place of the figures in a page.
+//! The section of a page that holds the figures.
 
-/// The line before them.
+/// Line before the figures.
 pub(super) const BEGIN: &str = "<!-- figures: begin -->";
-/// The line after them.
+/// Line after the figures.
 pub(super) const END: &str = "<!-- figures: end -->";
 
-/// The text with `table` in its place; `None` if the text has no such place.
+/// Replaces the section by `table`; `None` if the text has no such section.
 pub(super) fn with_table(text: &str, table: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
@@ -17,7 +17,7 @@ mod tests {
     use super::{BEGIN, END, with_table};
 
     #[test]
-    fn a_table_replaces_the_one_before_it() {
+    fn a_table_replaces_the_old_one() {
         let text = format!("# Title\n\n{BEGIN}\nold\n{END}\n\nmore\n");
         let new = with_table(&text, "| new |\n").unwrap();
         assert_eq!(new, format!("# Title\n\n{BEGIN}\n| new |\n{END}\n\nmore\n"));
@@ -25,7 +25,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_a_place_stays_as_it_is() {
+    fn a_text_without_a_section_is_not_changed() {
         assert_eq!(with_table("# Title\n", "| new |\n"), None);
         assert_eq!(with_table(&format!("{END}{BEGIN}"), "| new |\n"), None);
     }

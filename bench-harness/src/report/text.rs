@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use queue_core::cli::escape;
 
-/// The widest line printed.
+/// Width of the longest printed line.
 pub(crate) const WIDTH: usize = 80;
 
 /// Lays rows out in columns: the first `left` of them flush left, the others flush right.
@@ -73,12 +73,12 @@ pub(crate) fn short(value: f64) -> String {
     format!("{scaled:.decimals$}{suffix}")
 }
 
-/// Text that neither ends its line nor begins a tag, whoever wrote the document.
+/// Escapes untrusted text so that it neither ends its line nor begins a tag.
 pub(super) fn plain(text: &str) -> String {
     escape::line(text).replace('<', "&lt;")
 }
 
-/// Text that does not end its cell either.
+/// As [`plain`], and does not end its table cell either.
 pub(super) fn cell(text: &str) -> String {
     plain(text).replace('|', "\\|")
 }

@@ -1,4 +1,4 @@
-//! `report`: what verbs measured, shown together.
+//! `report`: shows the results of other verbs together.
 
 use std::path::{Path, PathBuf};
 
@@ -6,23 +6,23 @@ use super::document::Document;
 use super::{chart, page, readme};
 use crate::{Result, Verdict, print, write_whole};
 
-/// What to show, and how.
+/// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("form").required(true).multiple(true))]
 pub(crate) struct ReportArgs {
     /// Documents that `compare`, `suite`, `replay` or `peers` printed with `-o json`
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Write one page that shows all of them and needs no other file
+    /// Write a self-contained page that shows all documents
     #[arg(long, value_name = "PAGE", group = "form")]
     html: Option<PathBuf>,
     /// Print the figures as a Markdown table
     #[arg(long, group = "form")]
     markdown: bool,
-    /// Put that table between the two comments of this page that mark its place
+    /// Replace the table between the two marker comments of this page
     #[arg(long, value_name = "README", group = "form")]
     readme: Option<PathBuf>,
-    /// Write what `peers` measured as a chart for a README, an SVG
+    /// Write the results of `peers` as a chart for a README, an SVG
     #[arg(long, value_name = "IMAGE", group = "form")]
     chart: Option<PathBuf>,
 }
@@ -63,7 +63,7 @@ fn update(path: &Path, table: &str) -> Result<()> {
         .map_err(|error| format!("{shown} cannot be read: {error}"))?;
     let text = readme::with_table(&text, table).ok_or_else(|| {
         let (begin, end) = (readme::BEGIN, readme::END);
-        format!("{shown} has no place for the table; mark it with `{begin}` and `{end}`")
+        format!("{shown} has no section for the table; mark it with `{begin}` and `{end}`")
     })?;
     write_whole(path, text.as_bytes())
 }

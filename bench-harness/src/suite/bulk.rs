@@ -36,7 +36,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     ))])
 }
 
-/// Tasks per second by how many are enqueued, or claimed and settled, in one call.
+/// Tasks per second against the number enqueued, or claimed and settled, in one call.
 pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
     let draw = |title: &str, y: &str, sample: Sample| -> Result<Curves> {
         let systems = [SystemName::Raw].into_iter();

@@ -1,4 +1,4 @@
-//! A case: what is measured, and kept, as one piece.
+//! A case: the unit of measuring and of resuming.
 
 use super::context::Context;
 use super::findings::Findings;
@@ -8,21 +8,21 @@ use crate::report::Figure;
 use crate::report::document::Measured;
 use crate::systems::EngineName;
 
-/// One group, of one engine or drawn of several.
+/// One group, for one engine or drawn for several.
 pub(super) struct Case {
     group: &'static Group,
     of: Of,
 }
 
 enum Of {
-    /// The figures of one.
+    /// Figures of one engine.
     Engine(EngineName),
-    /// The charts of all that are asked for, measured together.
+    /// Charts of all selected engines, measured together.
     Charts(Vec<EngineName>),
 }
 
 impl Case {
-    /// What there is to measure of `engines` in the groups called by `names`, or in all of them.
+    /// Cases of `engines` in the named groups, or in all groups.
     pub(super) fn all(engines: &[EngineName], names: &[String]) -> Vec<Self> {
         let wanted = |group: &&Group| names.is_empty() || names.iter().any(|one| one == group.name);
         let groups: Vec<&Group> = GROUPS.iter().filter(wanted).collect();
@@ -47,12 +47,12 @@ impl Case {
         figures.chain(charts).collect()
     }
 
-    /// What it is called where it is kept or has failed.
+    /// Name in the resume file and in messages.
     pub(super) fn name(&self) -> String {
         format!("{}, {}", self.heading(), self.group.name)
     }
 
-    /// What it is listed under.
+    /// Heading under which the case is listed.
     pub(super) fn heading(&self) -> String {
         match &self.of {
             Of::Engine(engine) => engine.to_string(),
@@ -63,11 +63,11 @@ impl Case {
         }
     }
 
-    /// Measures it.
+    /// Measures the case.
     pub(super) fn measure(&self, context: &Context) -> Result<Findings> {
         match &self.of {
             Of::Engine(engine) => {
-                let measure = self.group.of(*engine).ok_or("it is not promised")?;
+                let measure = self.group.of(*engine).ok_or("the engine does not promise it")?;
                 let of = |figure: Figure| Measured {
                     engine: *engine,
                     figure,
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_measured_of_each_engine_and_charts_of_both_at_once() {
+    fn figures_are_measured_per_engine_and_charts_for_both_at_once() {
         assert_eq!(
             names(&BOTH, &["threads"]),
             [
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_measured_that_an_engine_does_not_promise() {
+    fn only_promised_figures_are_measured() {
         assert!(names(&BOTH[..1], &["dag"]).is_empty());
         assert_eq!(
             names(&BOTH, &["dag"]),

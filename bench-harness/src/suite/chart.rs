@@ -1,17 +1,17 @@
-//! Charts: several systems measured at several places, in turns.
+//! Charts: several systems measured at several values of `x`, in turns.
 
 use crate::Result;
 use crate::measure::{Spread, count};
 use crate::report::document::{Axis, Line, Point};
 
-/// What becomes a line: its label, and how it is measured at a place.
+/// Source of a line: its label, and a function that measures it at a value of `x`.
 pub(super) struct Sampled<'a> {
     label: String,
     sample: Box<dyn Fn(usize) -> Result<f64> + 'a>,
 }
 
 impl<'a> Sampled<'a> {
-    /// A line of that label.
+    /// A line with that label.
     pub(super) fn new(
         label: impl Into<String>,
         sample: impl Fn(usize) -> Result<f64> + 'a,
@@ -23,24 +23,24 @@ impl<'a> Sampled<'a> {
     }
 }
 
-/// Measures every line at every place `rounds` times: in a round, all lines at the first place,
+/// Measures every line at every value of `x` `rounds` times: in a round, all lines at the first value,
 /// then all at the second.
-pub(super) fn lines(rounds: usize, places: &[usize], sampled: &[Sampled<'_>]) -> Result<Vec<Line>> {
-    let mut taken = vec![vec![Vec::with_capacity(rounds); places.len()]; sampled.len()];
+pub(super) fn lines(rounds: usize, values: &[usize], sampled: &[Sampled<'_>]) -> Result<Vec<Line>> {
+    let mut taken = vec![vec![Vec::with_capacity(rounds); values.len()]; sampled.len()];
     for _ in 0..rounds {
-        for (index, place) in places.iter().enumerate() {
+        for (index, value) in values.iter().enumerate() {
             for (line, taken) in sampled.iter().zip(&mut taken) {
-                taken[index].push((line.sample)(*place)?);
+                taken[index].push((line.sample)(*value)?);
             }
         }
     }
     let line = |(line, samples): (&Sampled<'_>, Vec<Vec<f64>>)| Line {
         label: line.label.clone(),
-        points: places
+        points: values
             .iter()
             .zip(samples)
-            .map(|(place, samples)| Point {
-                x: count(*place),
+            .map(|(value, samples)| Point {
+                x: count(*value),
                 value: Spread::of(&samples),
             })
             .collect(),
@@ -71,7 +71,7 @@ mod tests {
     use super::{Sampled, lines};
 
     #[test]
-    fn lines_take_turns_at_every_place() {
+    fn lines_take_turns_at_every_value() {
         let order = RefCell::new(Vec::new());
         let sampled = ["a", "b"].map(|name| {
             let order = &order;

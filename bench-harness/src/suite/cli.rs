@@ -13,7 +13,7 @@ use super::process::verb;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::{Bar, Figure, short};
 use crate::systems::Engine;
-use crate::systems::raw::{connect, lane_id};
+use crate::systems::raw::{connect, queue_id};
 use crate::{Result, probe};
 
 const SHELL_PUSH: &str = include_str!("../../queries/shell_push.sql");
@@ -27,8 +27,8 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     ])
 }
 
-/// `add-task` against the same insert by the `sqlite3` shell. A connection is held open beside
-/// both, as a worker would: the last one to close a file pays for a checkpoint.
+/// `add-task` against the same insert by the `sqlite3` shell. A connection is held open beside both, as
+/// a worker would: the last process to close a file pays for a checkpoint.
 fn add_task<E: Engine>(context: &Context) -> Result<Figure> {
     let name = "`add-task` as a process";
     let bar = Bar::AtMost(1.5);
@@ -113,8 +113,8 @@ fn status<E: Engine>(context: &Context) -> Result<Figure> {
     let queue = E::open(&path, Durability::Fast)?;
     queue.enqueue(vec![NewTask::shell("first", "true")])?;
     let connection = connect(&path, Durability::Fast)?;
-    let lane = lane_id(&connection, DEFAULT_QUEUE, "")?;
-    insert(&connection, finished, lane, State::Succeeded, 0)?;
+    let queue_id = queue_id(&connection, DEFAULT_QUEUE, "")?;
+    insert(&connection, finished, queue_id, State::Succeeded, 0)?;
     connection.pragma_update(None, "wal_checkpoint", "truncate")?;
     let mut millis = Vec::new();
     for _ in 0..context.rounds() {

@@ -1,4 +1,4 @@
-//! Real commands through a real worker, against spawning them bare.
+//! Real commands through a real worker, against bare spawning.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -52,7 +52,7 @@ fn measure<E: Engine>(context: &Context, bar: Bar) -> Result<Vec<Figure>> {
     ))])
 }
 
-/// Commands per second by how many run at a time.
+/// Commands per second against the number that run at once.
 pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
     let commands = context.either(100, COMMANDS);
     let rate = move |seconds: f64| count(commands) / seconds;
@@ -82,7 +82,7 @@ pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Finding
     Ok(curves.into())
 }
 
-/// Seconds from the enqueue until a draining worker has settled everything and left.
+/// Seconds from the enqueue until a draining worker has settled everything and ended.
 fn enqueue_to_settled<E: Engine>(path: &Path, commands: usize, at_once: usize) -> Result<f64> {
     let queue = E::open(path, Durability::Fast)?;
     let tasks = (0..commands)

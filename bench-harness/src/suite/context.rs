@@ -1,4 +1,4 @@
-//! What every case is given.
+//! Parameters shared by every case.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::report::short;
 use crate::systems::SystemName;
 use crate::workload::System;
 
-/// Where to measure, and how thoroughly.
+/// Folder to measure in, and thoroughness.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) folder: PathBuf,
@@ -18,25 +18,25 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// A folder of its own on the measured disk, gone with the value.
+    /// A temporary folder on the measured disk, removed on drop.
     pub(super) fn scratch(&self) -> Result<tempfile::TempDir> {
         Ok(tempfile::tempdir_in(&self.folder)?)
     }
 
-    /// One of two values: that of `--quick`, or the full one.
+    /// One of two values: the one of `--quick`, or the full one.
     pub(super) fn either<T>(&self, quick: T, full: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// How often every subject takes its turn.
+    /// Number of rounds.
     pub(super) fn rounds(&self) -> usize {
         self.either(3, 11)
     }
 
-    /// Looks that a case finds the room it needs, before it fills the disk.
+    /// Checks that a case has the disk space it needs, before it fills the disk.
     ///
     /// # Errors
-    /// A sentence that says how much is missing where.
+    /// A sentence that says how much space is missing in which folder.
     pub(super) fn need_bytes(&self, needed: u64) -> Result<()> {
         let disk = rustix::fs::statvfs(&self.folder)?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -56,7 +56,7 @@ impl Context {
     }
 }
 
-/// Opens one system after the other on files of their own and lets `sample` measure them in turns.
+/// Opens one system after another on new files and lets `sample` measure them in turns.
 pub(super) fn in_turns<T, const N: usize>(
     context: &Context,
     durability: Durability,
@@ -72,10 +72,10 @@ pub(super) fn in_turns<T, const N: usize>(
         })
     });
     let samples = interleaved(context.rounds(), subjects.into())?;
-    <[Vec<T>; N]>::try_from(samples).map_err(|_| "every system gives a row of samples".into())
+    <[Vec<T>; N]>::try_from(samples).map_err(|_| "every system returns a row of samples".into())
 }
 
-/// The database of a folder.
+/// Path of the database in a folder.
 pub(super) fn database(folder: &Path) -> PathBuf {
     folder.join("tasks.db")
 }
@@ -85,7 +85,7 @@ mod tests {
     use super::Context;
 
     #[test]
-    fn a_case_that_does_not_fit_the_disk_says_so() {
+    fn a_case_that_does_not_fit_on_the_disk_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let context = Context {
             folder: folder.path().to_owned(),

@@ -1,4 +1,4 @@
-//! A worker dies; how soon its task runs elsewhere.
+//! Time until a dead worker's task runs elsewhere.
 
 use queue_core::sqlite::Durability;
 use queue_core::{NewTask, Queue, State, TaskId};
@@ -16,7 +16,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
         .map(|_| recovery::<E>(context))
         .collect::<Result<_>>()?;
     let spread = Spread::of(&seconds);
-    // The slowest round is judged: recovery is promised every time.
+    // The slowest round is judged: the promise holds for every recovery.
     let figure = Figure::value(
         "kill -9 until its task runs elsewhere",
         spread.max,
@@ -57,7 +57,7 @@ fn recovery<E: Engine>(context: &Context) -> Result<f64> {
     Ok(seconds)
 }
 
-/// Calls the task off, so that its command does not outlive the measurement.
+/// Cancels the task, so that its command does not outlive the measurement.
 fn end(queue: &impl Queue, id: TaskId) -> Result<()> {
     queue.cancel(&[id])?;
     wait_until("the task is cancelled", || {

@@ -1,4 +1,4 @@
-//! A workflow of many tasks, inserted at once and worked off in batches that do nothing.
+//! A workflow of many tasks, inserted at once and drained in batches without running commands.
 
 use queue_core::sqlite::Durability;
 
@@ -12,17 +12,17 @@ use crate::systems::raw_dag::RawDag;
 use crate::systems::{Engine as _, EngineName, Library, Workflow};
 use crate::workload::{Dag, DagSystem, drain};
 
-/// Tasks claimed and settled at a time.
+/// Number of tasks claimed and settled at a time.
 const BATCH: usize = 100;
 
-/// What the graph is called, and how many seconds its insert may take.
+/// Name of a graph, and the time limit of its insert in seconds.
 struct Graph {
     dag: Dag,
     name: &'static str,
     seconds: f64,
 }
 
-/// Of one system on a file of its own.
+/// Sample of one system on a new file.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     insert_seconds: f64,
@@ -95,21 +95,21 @@ fn column(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Vec<f64> {
     samples.iter().map(of).collect()
 }
 
-/// The bare statements on a file of their own.
+/// The bare statements on a new file.
 fn raw(context: &Context, dag: &Dag) -> Result<Sample> {
     let folder = context.scratch()?;
     let path = database(folder.path());
     sample(&RawDag::open(&path, Durability::Fast)?, dag)
 }
 
-/// The engine on a file of its own.
+/// The engine on a new file.
 fn own(context: &Context, dag: &Dag) -> Result<Sample> {
     let folder = context.scratch()?;
     let path = database(folder.path());
     sample(&Library::<Workflow>::open(&path, Durability::Fast)?, dag)
 }
 
-/// How fast DAGs of other shapes are inserted and drained.
+/// Insert and drain times of DAGs of other shapes.
 pub(super) fn chart(context: &Context, _engines: &[EngineName]) -> Result<Findings> {
     let tasks = context.either(2_000, 100_000);
     let layers = Dag::Layers {

@@ -1,4 +1,4 @@
-//! What stands in a file must not slow the claim of what is next.
+//! Claims from files that hold many other tasks, which must not slow them.
 
 use std::path::Path;
 
@@ -16,19 +16,19 @@ use crate::Result;
 use crate::measure::{Spread, Stopwatch, Subject, count, interleaved};
 use crate::report::document::Curves;
 use crate::report::{Bar, Figure, short};
-use crate::systems::raw::{connect, lane_id};
+use crate::systems::raw::{connect, queue_id};
 use crate::systems::{Engine, EngineName, Fast, Workflow};
 
 /// Claims of one sample, one commit each.
 const CLAIMS: usize = 500;
-/// What every file has to hand out.
+/// Number of claimable tasks in every file.
 const PENDING: i64 = 1_000;
 const MILLION: i64 = 1_000_000;
 const PAUSED: &str = "paused";
 const NOBODY: &str = "nobody";
 const KEY: &[u8] = b"full";
 
-/// What stands in a file beside (or, of higher priority, in front of) the first thousand.
+/// Other tasks in a file beside the first thousand, or in front of them with a higher priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Load {
     Nothing,
@@ -40,7 +40,7 @@ enum Load {
     FullKey,
 }
 
-/// A file to measure: what is in it, how much of that, and how the figure calls it.
+/// A file to measure: kind and number of its other tasks, and its name in the figure.
 type File = (Load, i64, &'static str);
 
 pub(super) fn measure_fast(context: &Context) -> Result<Vec<Figure>> {
@@ -54,7 +54,7 @@ pub(super) fn measure_workflow(context: &Context) -> Result<Vec<Figure>> {
     measure::<Workflow>(context, &files)
 }
 
-/// The files of both engines; the others are compared with the first.
+/// Files of both engines; the others are compared with the first.
 fn files(context: &Context) -> [File; 6] {
     let crowd = crowd(context);
     let name = |quick, full| context.either(quick, full);
@@ -84,7 +84,7 @@ fn files(context: &Context) -> [File; 6] {
     ]
 }
 
-/// How many stand in front, except for the deepest backlog.
+/// Number of other tasks, except in the deepest backlog.
 fn crowd(context: &Context) -> i64 {
     context.either(MILLION / 10, MILLION)
 }
@@ -113,7 +113,7 @@ fn measure<E: Engine>(context: &Context, files: &[File]) -> Result<Vec<Figure>> 
     Ok(files.iter().zip(&samples).skip(1).map(figure).collect())
 }
 
-/// Claims by the number of pending tasks.
+/// Claims against the number of pending tasks.
 pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
     let folder = context.scratch()?;
     let places = context.either(
@@ -138,7 +138,7 @@ pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Finding
     Ok(curves.into())
 }
 
-/// An engine on a file for each number of pending tasks.
+/// An engine on one file per number of pending tasks.
 fn pending<E: Engine>(
     context: &Context,
     folder: &Path,
@@ -157,7 +157,7 @@ fn pending<E: Engine>(
     }))
 }
 
-/// Makes the files, each in a folder of its own, and opens them with their pages in the cache.
+/// Makes the files, each in its own folder, and opens them with their pages in the cache.
 fn filled<E: Engine>(context: &Context, folder: &Path, files: &[File]) -> Result<Vec<E::Queue>> {
     let tasks: i64 = files.iter().map(|(_, crowd, _)| crowd + PENDING).sum();
     context.need_bytes(BYTES_A_TASK * u64::try_from(tasks)?)?;
@@ -173,7 +173,7 @@ fn filled<E: Engine>(context: &Context, folder: &Path, files: &[File]) -> Result
     Ok(queues)
 }
 
-/// Claims one by one, hands everything back, and returns the mean time of a claim.
+/// Claims one by one, returns the tasks to the queue, and computes the mean time of a claim.
 fn micros_a_claim(queue: &impl Queue) -> Result<f64> {
     let request = ClaimRequest::commands(WorkerId::from_bits(queue.random()), 1);
     let mut claimed = Vec::with_capacity(CLAIMS);
@@ -195,8 +195,8 @@ fn micros_a_claim(queue: &impl Queue) -> Result<f64> {
     Ok(seconds * 1e6 / count(CLAIMS))
 }
 
-/// Makes a file with a thousand claimable tasks and a crowd of others. The engine makes the first
-/// task of every lane; the crowd is a plain bulk insert, since what is measured is the claim.
+/// Makes a file with a thousand claimable tasks and a crowd of others. The engine makes the first task
+/// of every handler queue; the crowd is a plain bulk insert, since only the claim is measured.
 fn fill<E: Engine>(path: &Path, load: Load, crowd: i64) -> Result<()> {
     let queue = E::open(path, Durability::Fast)?;
     let first = || NewTask::shell("first", "true");
@@ -214,8 +214,8 @@ fn fill<E: Engine>(path: &Path, load: Load, crowd: i64) -> Result<()> {
     }
     drop(queue);
     let connection = connect(path, Durability::Fast)?;
-    let lane = |queue, handler| lane_id(&connection, queue, handler);
-    let default = lane(DEFAULT_QUEUE, "")?;
+    let queue_id = |queue, handler| queue_id(&connection, queue, handler);
+    let default = queue_id(DEFAULT_QUEUE, "")?;
     let transaction = connection.unchecked_transaction()?;
     insert(&connection, PENDING - 1, default, State::Queued, 0)?;
     match load {
@@ -224,9 +224,9 @@ fn fill<E: Engine>(path: &Path, load: Load, crowd: i64) -> Result<()> {
         Load::Pending => insert(&connection, crowd, default, State::Queued, -20)?,
         Load::Finished => insert(&connection, crowd, default, State::Succeeded, 0)?,
         Load::Delayed => insert(&connection, crowd, default, State::Scheduled, 100)?,
-        Load::Paused => insert(&connection, crowd, lane(PAUSED, "")?, State::Queued, 100)?,
+        Load::Paused => insert(&connection, crowd, queue_id(PAUSED, "")?, State::Queued, 100)?,
         Load::Unserved => {
-            let nobody = lane(DEFAULT_QUEUE, NOBODY)?;
+            let nobody = queue_id(DEFAULT_QUEUE, NOBODY)?;
             insert(&connection, crowd, nobody, State::Queued, 100)?;
         }
         Load::FullKey => insert_keyed(&connection, crowd, default, KEY, 100)?,
@@ -236,7 +236,7 @@ fn fill<E: Engine>(path: &Path, load: Load, crowd: i64) -> Result<()> {
     Ok(())
 }
 
-/// Lets one task run of a key under which one may.
+/// Claims one task of a key whose limit is one.
 fn fill_key(path: &Path) -> Result<()> {
     let queue = Workflow::open(path, Durability::Fast)?;
     queue.set_limit(&Limit {
@@ -263,7 +263,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of that load, and how many tasks a worker of commands can claim from it.
+    /// A file with that load, and the number of tasks that a worker of commands can claim from it.
     fn claimed<E: Engine>(folder: &Path, load: Load) -> (E::Queue, usize) {
         let path = folder.join(format!("{}-{load:?}.db", E::NAME));
         fill::<E>(&path, load, 50).unwrap();
@@ -273,7 +273,7 @@ mod tests {
         (queue, claimed.len())
     }
 
-    fn only_what_can_run_is_claimed<E: Engine>() {
+    fn only_due_tasks_are_claimed<E: Engine>() {
         let folder = tempfile::tempdir().unwrap();
         for (load, claimable) in [
             (Load::Nothing, 1_000),
@@ -288,9 +288,9 @@ mod tests {
     }
 
     #[test]
-    fn of_every_crowd_only_what_can_run_is_claimed() {
-        only_what_can_run_is_claimed::<Fast>();
-        only_what_can_run_is_claimed::<Workflow>();
+    fn no_task_of_a_crowd_is_claimed_unless_it_can_run() {
+        only_due_tasks_are_claimed::<Fast>();
+        only_due_tasks_are_claimed::<Workflow>();
     }
 
     #[test]

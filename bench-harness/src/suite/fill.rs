@@ -1,4 +1,4 @@
-//! Files full of tasks, by plain bulk inserts: what is measured is what comes after.
+//! Fills files with tasks by plain bulk inserts; only later operations are measured.
 
 use queue_core::State;
 use queue_core::clock::{Clock, SystemClock, Timestamp};
@@ -9,15 +9,15 @@ use crate::Result;
 const FILL: &str = include_str!("../../queries/fill.sql");
 const FILL_KEY: &str = include_str!("../../queries/fill_key.sql");
 
-/// What a task takes on disk while its file is filled: its row, its places in the indexes, and the
-/// log of all that. Measured 200 to 230.
+/// Disk space of a task while its file is filled: its row, its index entries, and the log of both.
+/// Measured 200 to 230.
 pub(super) const BYTES_A_TASK: u64 = 250;
 
-/// Adds that many tasks of one state, of priorities from `priority` to nine above it.
+/// Inserts that many tasks in one state, with priorities from `priority` to nine above it.
 pub(super) fn insert(
     connection: &Connection,
     tasks: i64,
-    lane: i64,
+    queue_id: i64,
     state: State,
     priority: i32,
 ) -> Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn insert(
         FILL,
         params![
             tasks,
-            lane,
+            queue_id,
             state.code(),
             priority,
             now.0,
@@ -39,15 +39,15 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Adds that many tasks that wait for a slot of a limit key, of priorities from `priority` on.
+/// Inserts that many tasks that wait for a limit key, with priorities from `priority` on.
 pub(super) fn insert_keyed(
     connection: &Connection,
     tasks: i64,
-    lane: i64,
+    queue_id: i64,
     key: &[u8],
     priority: i32,
 ) -> Result<()> {
     let now = SystemClock.now().wall.0;
-    connection.execute(FILL_KEY, params![tasks, lane, priority, now, key])?;
+    connection.execute(FILL_KEY, params![tasks, queue_id, priority, now, key])?;
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! Findings of a case, as they are kept and printed.
+//! Results of a case, as stored and printed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::report::Document;
 use crate::report::document::{Bars, Curves, Measured};
 
-/// Findings of a case.
+/// Results of a case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Findings {
     pub(super) figures: Vec<Measured>,
@@ -14,7 +14,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Adds them to what is known.
+    /// Adds the results to a document.
     pub(super) fn add_to(self, document: &mut Document) {
         document.figures.extend(self.figures);
         document.bars.extend(self.bars);

@@ -1,4 +1,4 @@
-//! The groups of figures: what is measured together, of which engine, and how.
+//! The groups of figures: which are measured together, for which engine, and by which function.
 
 use super::context::Context;
 use super::findings::Findings;
@@ -10,26 +10,26 @@ use crate::Result;
 use crate::report::Figure;
 use crate::systems::{EngineName, Fast, Workflow};
 
-/// Measures a group.
+/// Function that measures a group.
 pub(super) type Measure = fn(&Context) -> Result<Vec<Figure>>;
 
-/// Draws charts of the engines.
+/// Function that draws charts of the engines.
 pub(super) type Draw = fn(&Context, &[EngineName]) -> Result<Findings>;
 
 /// A group of figures and charts.
 pub(super) struct Group {
-    /// What it is called by.
+    /// Name on the command line.
     pub(super) name: &'static str,
-    /// What is in it.
+    /// Description.
     pub(super) what: &'static str,
     fast: Option<Measure>,
     workflow: Option<Measure>,
-    /// How its charts are drawn, if it has any.
+    /// Function that draws its charts, if it has any.
     pub(super) charts: Option<Draw>,
 }
 
 impl Group {
-    /// How it is measured of an engine; `None` if nothing in it is promised of that one.
+    /// Function that measures the group for an engine; `None` if the engine promises none of it.
     pub(super) fn of(&self, engine: EngineName) -> Option<Measure> {
         match engine {
             EngineName::Fast => self.fast,
@@ -37,7 +37,7 @@ impl Group {
         }
     }
 
-    /// With charts.
+    /// The same group with charts.
     const fn with(self, draw: Draw) -> Self {
         Self {
             charts: Some(draw),
@@ -46,7 +46,7 @@ impl Group {
     }
 }
 
-/// A group that is measured of both.
+/// A group measured for both engines.
 const fn both(name: &'static str, what: &'static str, fast: Measure, workflow: Measure) -> Group {
     Group {
         name,

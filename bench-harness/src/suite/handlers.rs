@@ -1,4 +1,4 @@
-//! Handlers that do nothing, run by a worker of this process.
+//! Handlers without work, run by a worker in this process.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,10 +16,11 @@ use crate::systems::Engine;
 use crate::systems::raw::Raw;
 use crate::workload::{System, drain, tasks};
 
-/// Slots of the worker, and tasks that bare statements claim and settle in one transaction each.
+/// Slots of the worker, and numbers of tasks that bare statements claim and settle in one transaction
+/// each.
 const SLOTS: [NonZeroU32; 2] = [NonZeroU32::new(64).unwrap(), NonZeroU32::new(256).unwrap()];
 
-/// A worker beside bare statements that take as many tasks at a time as it has slots.
+/// A worker beside bare statements that take as many tasks at a time as the worker has slots.
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     SLOTS
         .into_iter()
@@ -35,7 +36,7 @@ fn at<E: Engine>(context: &Context, slots: NonZeroU32) -> Result<Figure> {
             Box::new(|| worked::<E>(context, slots)),
         ],
     )?;
-    let [raw, own] = <[Vec<f64>; 2]>::try_from(samples).map_err(|_| "two rows of samples")?;
+    let [raw, own] = <[Vec<f64>; 2]>::try_from(samples).map_err(|_| "there must be two rows of samples")?;
     let figure = Figure::ratio(
         format!("handlers that do nothing, {slots} slots"),
         Spread::of_ratios(&own, &raw),
@@ -60,7 +61,7 @@ fn bare(context: &Context, slots: NonZeroU32) -> Result<f64> {
     Ok(count(done) / watch.seconds())
 }
 
-/// Tasks per second of a worker, from its start until it has drained the queue and left.
+/// Tasks per second of a worker, from its start until it has drained the queue and ended.
 fn worked<E: Engine>(context: &Context, slots: NonZeroU32) -> Result<f64> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;

@@ -18,7 +18,7 @@ pub(super) fn measure_workflow(context: &Context) -> Result<Vec<Figure>> {
     measure(context, systems, "× fast-queue", 1.7)
 }
 
-/// The second system beside the first.
+/// Compares the second system with the first.
 fn measure(
     context: &Context,
     systems: [SystemName; 2],
@@ -61,13 +61,13 @@ fn measure(
     ])
 }
 
-/// The samples of each way of committing.
+/// The samples of each grouping into commits.
 fn columns(samples: &[[f64; 3]]) -> [Vec<f64>; 3] {
     [0, 1, 2].map(|column| samples.iter().map(|sample| sample[column]).collect())
 }
 
-/// Milliseconds one by one, with claims of five, then batched: the median of several, each on a
-/// fresh file as in `compare`, because a single run of 100 is shorter than a time slice.
+/// Milliseconds one by one, with claims of five, then batched: the median of several, each on a new
+/// file as in `compare`, because a single run of 100 is shorter than a time slice.
 fn sample(context: &Context, system: SystemName) -> Result<[f64; 3]> {
     let run = |commits| -> Result<f64> {
         let folder = context.scratch()?;

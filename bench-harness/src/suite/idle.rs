@@ -1,4 +1,4 @@
-//! What it costs a worker to be idle.
+//! Cost of an idle worker.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::report::{Bar, Figure};
 use crate::systems::Engine;
 use crate::{Result, probe};
 
-/// Judged over several windows: of one, whatever else ran beside it would decide.
+/// Judged over several windows, because other work on the machine could distort a single one.
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;
     let worker = Worker::start::<E>(&queue, 2)?;
     let bare = Sleeper::start()?;
-    // Until both have come to rest.
+    // Waits until both are idle.
     pause(Duration::from_secs(1));
     let window = Duration::from_secs(context.either(1, 3));
     let windows = context.either(3, 7);
     let (mut idle, mut asleep) = (Vec::new(), Vec::new());
-    let used = |pid| probe::processor_seconds(pid).ok_or("a process that was to idle has gone");
+    let used = |pid| probe::processor_seconds(pid).ok_or("an idle process has ended");
     for _ in 0..windows {
         let (worker_before, bare_before) = (used(worker.pid())?, used(bare.pid())?);
         let watch = Stopwatch::start();

@@ -1,4 +1,4 @@
-//! Finished cases in a file, so that a run that was interrupted goes on where it was.
+//! The resume file: finished cases, with which an interrupted run continues.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -17,12 +17,12 @@ pub(super) struct Kept {
     run: Run,
 }
 
-/// What the file holds.
+/// Content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct Run {
     quick: bool,
-    /// When the program was built, if its sources differ from their commit: then the commit does
-    /// not say what was measured.
+    /// Build time of the program if its sources differ from their commit: then the commit does not
+    /// identify the measured program.
     built: Option<u128>,
     environment: Environment,
     disk_probe_us: Spread,
@@ -36,11 +36,12 @@ struct Done {
 }
 
 impl Kept {
-    /// Goes on with the file at `path`, whose environment and probe `document` then takes, or
-    /// begins it.
+    /// Opens the file at `path`, or creates it. `document` takes the environment and probe of an
+    /// existing file.
     ///
     /// # Errors
-    /// When the file is of another commit, other options or another machine, or is no such file.
+    /// When the file belongs to another commit, other options or another machine, or is not such a
+    /// file.
     pub(super) fn open(path: &Path, quick: bool, document: &mut Document) -> Result<Self> {
         let run = Run {
             quick,
@@ -50,7 +51,7 @@ impl Kept {
             done: Vec::new(),
         };
         let run = match std::fs::read_to_string(path) {
-            Ok(text) => run.go_on(path, &text)?,
+            Ok(text) => run.resume(path, &text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => run,
             Err(error) => return Err(format!("{} cannot be read: {error}", path.display()).into()),
         };
@@ -60,18 +61,18 @@ impl Kept {
             path: path.to_owned(),
             run,
         };
-        // What cannot be kept is better known before measuring.
+        // A write error is better reported before measuring.
         kept.write()?;
         Ok(kept)
     }
 
-    /// What was found of a case.
+    /// Results of a finished case.
     pub(super) fn findings(&self, case: &str) -> Option<&Findings> {
         let done = self.run.done.iter().find(|done| done.case == case);
         done.map(|done| &done.findings)
     }
 
-    /// Keeps what was found of a case.
+    /// Stores the results of a case.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -80,15 +81,15 @@ impl Kept {
         self.write()
     }
 
-    /// Replaces the file as a whole.
+    /// Replaces the file atomically.
     fn write(&self) -> Result<()> {
         write_whole(&self.path, &serde_json::to_vec_pretty(&self.run)?)
     }
 }
 
 impl Run {
-    /// The run that `text` holds, if it is one with this.
-    fn go_on(self, path: &Path, text: &str) -> Result<Self> {
+    /// The run stored in `text`, if it can be continued by this one.
+    fn resume(self, path: &Path, text: &str) -> Result<Self> {
         let shown = path.display();
         let old: Self = serde_json::from_str(text).map_err(|error| {
             format!("{shown} is not the file of an interrupted run: {error}; name another file")
@@ -98,7 +99,7 @@ impl Run {
         } else if (old.environment.sources(), old.built) != (self.environment.sources(), self.built)
         {
             "of other sources"
-        } else if !old.environment.is_same_place(&self.environment) {
+        } else if !old.environment.is_same_machine(&self.environment) {
             "on another machine, system or disk"
         } else {
             return Ok(old);
@@ -110,7 +111,7 @@ impl Run {
     }
 }
 
-/// When the program was built, in nanoseconds, if that tells more than the commit.
+/// Build time of the program in nanoseconds, if the commit does not identify it.
 fn built(changed: bool) -> Result<Option<u128>> {
     if !changed {
         return Ok(None);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_by_the_next_start() {
+    fn stored_results_are_found_at_the_next_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.json");
         let mut first = document(folder.path());
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_does_not_go_on_with_what_was_measured_otherwise() {
+    fn a_run_does_not_resume_a_different_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.json");
         Kept::open(&path, true, &mut document(folder.path())).unwrap();
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_something_else_is_left_alone() {
+    fn a_foreign_file_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         fs::write(&path, "important").unwrap();

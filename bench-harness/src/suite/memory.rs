@@ -27,7 +27,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     ])
 }
 
-/// What a worker occupies while that many children run.
+/// Memory of a worker while that many children run.
 fn megabytes<E: Engine>(context: &Context, children: usize) -> Result<f64> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;
@@ -39,10 +39,10 @@ fn megabytes<E: Engine>(context: &Context, children: usize) -> Result<f64> {
     })?;
     let spawned = || children_of(worker.pid());
     wait_until("every child is a process", || Ok(spawned() >= children))?;
-    probe::resident_megabytes(worker.pid()).ok_or_else(|| "the worker has gone".into())
+    probe::resident_megabytes(worker.pid()).ok_or_else(|| "the worker has ended".into())
 }
 
-/// How many children a process has.
+/// Number of children of a process.
 fn children_of(pid: u32) -> usize {
     // The system lists them by the thread that started them.
     let threads = std::fs::read_dir(format!("/proc/{pid}/task"));

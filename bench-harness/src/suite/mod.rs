@@ -1,8 +1,8 @@
-//! `suite`: what the design promises of the engines, measured on this machine beside its bars, and
-//! charts of how they behave between and beyond them.
+//! `suite`: every figure that the design promises, measured on this machine beside its bar, and charts
+//! of the engines' behaviour between and beyond the bars.
 //!
-//! Every figure is a ratio to something measured in the same run, in turns, or stands beside a
-//! probe of it: absolute times of another machine or another hour say nothing.
+//! Every figure is a ratio to another measurement of the same run, in turns, or has a probe beside it:
+//! absolute times from another machine or another hour cannot be compared.
 
 mod bulk;
 mod case;
@@ -48,32 +48,32 @@ pub(crate) use process::verb;
 pub(crate) use processes::{CycleArgs, run_cycle};
 pub(crate) use stamp::{StampArgs, run_stamp};
 
-/// What to measure, and how.
+/// Arguments of `suite`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SuiteArgs {
-    /// Groups to measure; all unless named
+    /// Groups to measure [default: all]
     #[arg(value_parser = PossibleValuesParser::new(
         GROUPS.iter().map(|group| PossibleValue::new(group.name).help(group.what))
     ))]
     names: Vec<String>,
-    /// Whose figures
+    /// Engines to measure
     #[arg(long, value_enum, default_value = "both", value_name = "ENGINE")]
     engine: Engines,
-    /// Exit 1 if a bar was missed, naming the figures
+    /// Exit 1 if a bar was missed, and name the figures
     #[arg(long)]
     check: bool,
-    /// Fewer rounds, shorter windows, and smaller files where the figure's name says so: under a
+    /// Run fewer rounds, shorter windows, and smaller files where the figure's name says so: under a
     /// minute in all
     #[arg(long)]
     quick: bool,
-    /// Keep every finished case in this file, and measure only what is missing in it
+    /// Store every finished case in this file, and measure only the cases missing from it
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
 
-/// Whose figures to measure.
+/// Engines to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Engines {
     #[value(alias = "fast-queue")]
@@ -97,7 +97,7 @@ impl Engines {
 pub(crate) fn run(args: &SuiteArgs) -> Result<Verdict> {
     let cases = Case::all(args.engine.names(), &args.names);
     if cases.is_empty() {
-        return Err("nothing of that is promised of that engine".into());
+        return Err("that engine promises none of these figures".into());
     }
     let folder = crate::folder(args.common.dir.as_deref())?;
     let context = Context {
@@ -125,7 +125,7 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<Verdict> {
     verdict(&document, args.check)
 }
 
-/// Measures every case that is not kept; a table shows each as soon as it is measured.
+/// Measures every case that is not stored yet; a table shows each as soon as it is measured.
 fn measure(
     cases: &[Case],
     context: &Context,
@@ -170,7 +170,7 @@ fn measure(
                 }
                 findings.add_to(document);
             }
-            // The others are worth measuring all the same.
+            // A failed case does not stop the others.
             Err(error) => document.failed.push(Failed {
                 case: name,
                 why: error.to_string(),
@@ -181,7 +181,7 @@ fn measure(
     Ok(())
 }
 
-/// Measures a case and keeps what it found.
+/// Measures a case and stores its results.
 fn measure_one(case: &Case, context: &Context, kept: Option<&mut Kept>) -> Result<Findings> {
     let findings = case.measure(context)?;
     if let Some(kept) = kept {
@@ -190,7 +190,7 @@ fn measure_one(case: &Case, context: &Context, kept: Option<&mut Kept>) -> Resul
     Ok(findings)
 }
 
-/// What becomes of the run: what failed comes first, then what missed its bar.
+/// Verdict of the run: failed cases first, then missed bars.
 fn verdict(document: &Document, check: bool) -> Result<Verdict> {
     let missed = document.judged(Judgement::Missed);
     let not_judged = document.judged(Judgement::NotJudged);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_named_with_its_reason() {
+    fn a_case_that_was_not_measured_is_named_with_its_reason() {
         let said = verdict(&document(), true).unwrap_err().to_string();
         assert_eq!(said, "not measured: depth: the disk is full");
     }

@@ -1,4 +1,4 @@
-//! The real programs, as their users run them.
+//! The engines' programs as processes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use crate::Result;
 use crate::measure::wait_until;
 use crate::systems::{Engine, EngineName};
 
-/// An engine's program, which lies beside this one.
+/// Path of an engine's program, which lies beside this one.
 fn program(engine: EngineName) -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(engine.as_str());
     if path.is_file() {
@@ -20,8 +20,8 @@ fn program(engine: EngineName) -> Result<PathBuf> {
     Err(format!("there is no {missing}; build it with `cargo build --release`").into())
 }
 
-/// A verb of a program on a file, at the durability at which the engines are compared; the verb
-/// comes first, so that flags may follow.
+/// A verb of a program on a file, at the durability at which the engines are compared. The verb comes
+/// first, so that flags may follow.
 pub(crate) fn verb(engine: EngineName, database: &Path, arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(program(engine)?);
     command.args(arguments).args(["--durability", "fast"]);
@@ -29,11 +29,11 @@ pub(crate) fn verb(engine: EngineName, database: &Path, arguments: &[&str]) -> R
     Ok(command)
 }
 
-/// A running worker of the program. It and its commands end with the value.
+/// A running worker of the program. On drop it ends with its commands.
 pub(super) struct Worker(Child);
 
 impl Worker {
-    /// Starts one and returns once it is registered.
+    /// Starts a worker and returns once it is registered.
     pub(super) fn start<E: Engine>(queue: &E::Queue, slots: usize) -> Result<Self> {
         let known = queue.workers()?.len();
         let slots = slots.to_string();
@@ -56,12 +56,12 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Its process.
+    /// Process id.
     pub(super) fn pid(&self) -> u32 {
         self.0.id()
     }
 
-    /// Ends it with SIGKILL.
+    /// Ends the worker with SIGKILL.
     pub(super) fn kill(mut self) -> Result<()> {
         self.0.kill()?;
         self.0.wait()?;
@@ -71,8 +71,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Asked twice, a worker ends its commands at once; the same signal might come as one. One
-        // that was killed is gone already.
+        // The second signal makes a worker end its commands at once; two equal signals might be merged
+        // into one. A killed worker is gone already.
         if let Ok(None) = self.0.try_wait() {
             for signal in [Signal::TERM, Signal::INT] {
                 let _ = kill_process(Pid::from_child(&self.0), signal);

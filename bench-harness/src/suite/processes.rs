@@ -20,7 +20,7 @@ use crate::{Result, Verdict, print};
 
 const PROCESSES: usize = 16;
 
-/// A process that claims and settles until its time is up.
+/// Arguments of a process that claims and settles until its time is up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CycleArgs {
     #[arg(long)]
@@ -31,7 +31,7 @@ pub(crate) struct CycleArgs {
     millis: u64,
 }
 
-/// What such a process reports.
+/// Report of such a process.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Cycles {
     done: usize,
@@ -86,7 +86,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Cycles per second by the number of processes.
+/// Cycles per second against the number of processes.
 pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
     let window = Duration::from_millis(context.either(100, 2_000));
     let sampled: Vec<Sampled<'_>> = engines
@@ -113,9 +113,9 @@ pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Finding
     Ok(curves.into())
 }
 
-/// Lets so many processes cycle over a fresh file and adds up what they report.
+/// Runs that many processes on a new file and adds up their reports.
 fn cycles<E: Engine>(path: &Path, processes: usize, window: Duration) -> Result<Cycles> {
-    // More tasks than any machine works off in the window.
+    // More tasks than any machine settles in the window.
     let engine = Library::<E>::open(path, Durability::Fast)?;
     let backlog = 5_000 + 120 * window.as_millis();
     engine.enqueue(tasks(usize::try_from(backlog)?))?;
@@ -167,7 +167,8 @@ fn spawn(engine: EngineName, path: &Path, window: Duration) -> Result<Child> {
         .spawn()?)
 }
 
-/// The process: opens the file, says that it is ready, waits for a line, cycles, reports.
+/// Main function of the process: opens the file, reports that it is ready, waits for a line, cycles,
+/// reports.
 pub(crate) fn run_cycle(args: &CycleArgs) -> Result<Verdict> {
     match args.engine {
         EngineName::Fast => cycle::<Fast>(args),

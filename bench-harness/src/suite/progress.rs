@@ -1,4 +1,4 @@
-//! Which case is being measured, on a terminal.
+//! Progress of a run on a terminal.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{Result, print};
 
-/// A line on standard error that says how far the run is; nothing if that is no terminal.
+/// A progress line on standard error; none if that is not a terminal.
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Of a run of that many cases.
+    /// Starts a line for that many cases.
     pub(super) fn start(cases: usize) -> Result<Self> {
         let bar = ProgressBar::with_draw_target(
             Some(u64::try_from(cases)?),
@@ -23,17 +23,17 @@ impl Progress {
         Ok(Self(bar))
     }
 
-    /// A case begins.
+    /// Shows the name of a case that begins.
     pub(super) fn begin(&self, case: &str) {
         self.0.set_message(case.to_owned());
     }
 
-    /// It has ended.
+    /// Counts a case that has ended.
     pub(super) fn end(&self) {
         self.0.inc(1);
     }
 
-    /// Prints to standard output without mixing with the line.
+    /// Prints to standard output without disturbing the progress line.
     pub(super) fn print(&self, text: &str) -> Result<()> {
         self.0.suspend(|| print(text))
     }

@@ -34,7 +34,7 @@ pub(super) fn measure_fast(context: &Context) -> Result<Vec<Figure>> {
     Ok(NAMES.into_iter().enumerate().map(figure).collect())
 }
 
-/// The operations together beside fast-queue's.
+/// All operations together, beside fast-queue's.
 pub(super) fn measure_workflow(context: &Context) -> Result<Vec<Figure>> {
     let systems = [SystemName::Fast, SystemName::Workflow];
     let [fast, workflow] = in_turns(context, Durability::Fast, systems, sample)?;

@@ -1,4 +1,4 @@
-//! Processes that wait to be woken, and say when they were.
+//! Sleeping processes that print the time of their wakeup.
 
 use std::io::{BufRead as _, BufReader};
 use std::num::NonZeroU32;
@@ -20,7 +20,7 @@ use crate::systems::{Engine, EngineName, Fast, Workflow};
 use crate::workload::System;
 use crate::{Result, Verdict, print};
 
-/// A process that waits.
+/// Arguments of a sleeping process.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StampArgs {
     #[command(subcommand)]
@@ -29,30 +29,30 @@ pub(crate) struct StampArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum How {
-    /// An engine's worker: prints when it has claimed and started a task
+    /// An engine's worker: prints the time when it has claimed and started a task
     Worker {
         #[arg(long)]
         engine: EngineName,
         #[arg(long)]
         db: PathBuf,
     },
-    /// A bare connection: waits for a datagram, claims a task, prints when it has read it
+    /// A bare connection: waits for a datagram, claims a task, prints the time when it has read it
     Bare {
         #[arg(long)]
         db: PathBuf,
         #[arg(long)]
         socket: PathBuf,
     },
-    /// Nothing: wakes once a second
+    /// An idle process that wakes once a second
     Sleep,
-    /// Keeps a processor from halting, at the priority it was started with
+    /// Keep a processor from halting, at the priority it was started with
     Spin {
         #[arg(long)]
         processor: usize,
     },
 }
 
-/// The other process, killed with the value.
+/// The sleeping process, killed on drop.
 pub(super) struct Sleeper {
     child: Child,
     stamps: BufReader<ChildStdout>,
@@ -71,7 +71,7 @@ impl Sleeper {
         Ok(sleeper)
     }
 
-    /// One that only sleeps.
+    /// An idle process.
     pub(super) fn start() -> Result<Self> {
         Self::spawn(&["sleep"], &[])
     }
@@ -97,17 +97,17 @@ impl Sleeper {
         })
     }
 
-    /// Its process.
+    /// Process id.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// When it was woken, as [`monotonic_nanos`] has it.
+    /// Time of the next wakeup, by the clock of [`monotonic_nanos`].
     pub(super) fn next(&mut self) -> Result<i64> {
         let mut line = String::new();
         self.stamps.read_line(&mut line)?;
         let stamp = line.trim().parse();
-        stamp.map_err(|_| "the process that was to be woken has ended".into())
+        stamp.map_err(|_| "the sleeping process has ended".into())
     }
 }
 
@@ -118,13 +118,12 @@ impl Drop for Sleeper {
     }
 }
 
-/// Processes that keep every processor from halting, and give way to whatever else wants to run:
-/// killed with the value.
-pub(super) struct KeptAwake(#[expect(dead_code, reason = "killed with the value")] Vec<Sleeper>);
+/// Processes that keep every processor from halting, but yield to any other process. Killed on drop.
+pub(super) struct KeptAwake(#[expect(dead_code, reason = "killed on drop")] Vec<Sleeper>);
 
 impl KeptAwake {
-    /// One for each processor this process may use; `None` if no program starts them at the
-    /// priority of idleness.
+    /// Starts one process per available processor; `None` if no program can start them at idle
+    /// priority.
     pub(super) fn start() -> Result<Option<Self>> {
         let allowed = sched_getaffinity(None)?;
         let mut spinning = Vec::new();
@@ -133,7 +132,7 @@ impl KeptAwake {
             command.args(["--idle", "0"]).arg(std::env::current_exe()?);
             command.args(["child", "stamp", "spin", "--processor"]);
             command.arg(processor.to_string());
-            // It says so once it spins.
+            // The process prints a line once it spins.
             let spins =
                 Sleeper::run(&mut command).and_then(|mut sleeper| sleeper.next().map(|_| sleeper));
             let Ok(sleeper) = spins else {
@@ -145,14 +144,15 @@ impl KeptAwake {
     }
 }
 
-/// The process: waits until it is killed or, where it can, until its standard input ends.
+/// Main function of the process: runs until it is killed or, where possible, until its standard input
+/// ends.
 pub(crate) fn run_stamp(args: &StampArgs) -> Result<Verdict> {
     match &args.how {
         How::Worker { engine, db } => match engine {
             EngineName::Fast => work::<Fast>(db)?,
             EngineName::Workflow => work::<Workflow>(db)?,
         },
-        How::Bare { db, socket } => claim_when_told(db, socket)?,
+        How::Bare { db, socket } => claim_after_datagram(db, socket)?,
         How::Sleep => sleep()?,
         How::Spin { processor } => spin(*processor)?,
     }
@@ -167,8 +167,8 @@ fn work<E: Engine>(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints when the worker has claimed and started a task; it goes unsaid when that fails, and
-/// whoever waits for the line sees the process end.
+/// Prints the time when the worker has claimed and started a task. If printing fails, the process ends,
+/// which the reader of the line notices.
 struct Stamps;
 
 impl Observer for Stamps {
@@ -179,7 +179,7 @@ impl Observer for Stamps {
     }
 }
 
-fn claim_when_told(db: &Path, socket: &Path) -> Result<()> {
+fn claim_after_datagram(db: &Path, socket: &Path) -> Result<()> {
     let raw = Raw::open(db, Durability::Fast)?;
     let socket = UnixDatagram::bind(socket)?;
     stamp()?;
@@ -237,7 +237,7 @@ fn stamp() -> Result<()> {
     print(&format!("{}\n", monotonic_nanos()))
 }
 
-/// The clock that all processes of a machine share and nothing sets.
+/// A monotonic clock that all processes of a machine share.
 pub(super) fn monotonic_nanos() -> i64 {
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec * 1_000_000_000 + time.tv_nsec

@@ -1,4 +1,4 @@
-//! Many threads that each want their write on disk.
+//! Many threads with durable writes.
 
 use std::sync::Barrier;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     ))])
 }
 
-/// Pushes per second by the number of threads.
+/// Pushes per second against the number of threads.
 pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Findings> {
     let window = Duration::from_millis(context.either(100, 1_000));
     let mut sampled = vec![Sampled::new("raw, a connection per thread", |threads| {
@@ -63,14 +63,14 @@ pub(super) fn chart(context: &Context, engines: &[EngineName]) -> Result<Finding
     Ok(curves.into())
 }
 
-/// Pushes per second of as many bare connections as threads.
+/// Pushes per second of one bare connection per thread.
 fn connection_per_thread(context: &Context, threads: usize, window: Duration) -> Result<f64> {
     let folder = context.scratch()?;
     let path = database(folder.path());
     Raw::open(&path, Durability::Full)?;
     per_second(threads, window, || {
         let raw = Raw::open(&path, Durability::Full)?;
-        // Whoever is starved for that long has pushed nothing in the window.
+        // A connection that is starved for that long has pushed nothing in the window.
         raw.wait_at_most(window)?;
         Ok(move || raw.enqueue(tasks(1)).is_ok())
     })
@@ -83,8 +83,8 @@ fn shared_engine<E: Engine>(context: &Context, threads: usize, window: Duration)
     per_second(threads, window, || Ok(|| engine.enqueue(tasks(1)).is_ok()))
 }
 
-/// How often the threads' operations succeed per second, over one window for all of them.
-/// `prepare` runs in each thread before the window opens.
+/// Successful operations per second over one window, by all threads together. `prepare` runs in each
+/// thread before the window opens.
 fn per_second<F: FnMut() -> bool>(
     threads: usize,
     window: Duration,

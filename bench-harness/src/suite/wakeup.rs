@@ -1,4 +1,4 @@
-//! Waking an idle worker of another process.
+//! Wakeup of an idle worker in another process.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::systems::Engine;
 use crate::systems::raw::Raw;
 use crate::workload::{System, tasks};
 
-/// What the figure is called.
+/// Name of the figure.
 const NAME: &str = "wakeup of an idle worker process, p50";
-/// What it is called where no processor halts.
+/// Name of the figure with processors that do not halt.
 const NAME_AWAKE: &str = "wakeup with processors kept awake, p50";
-/// Rounds before the first that counts: the processes come up, and both logs are started over, by
-/// 2,048 frames at the latest. Until then every frame needs a page that the file never had, which
-/// on a virtual machine takes 100 us and more where its host has not given it that memory yet.
+/// Rounds before the first counted one: the processes warm up, and both logs start over, after 2,048
+/// frames at the latest. Until then every frame needs a new page of the file, which on a virtual
+/// machine takes 100 us and more if the host has not allocated that memory yet.
 const UNCOUNTED: usize = 300;
-/// Of the bare probe of the same run: where processors halt, that alone takes 60 to 170 us.
+/// Ratio to the bare probe of the same run: where processors halt, the probe alone takes 60 to 170 us.
 const BAR: Bar = Bar::AtMost(1.5);
 
-/// As it is found, and with processors that do not halt between two tasks: to wake a halted one is
-/// the machine's part, which a virtual one makes far longer than all the rest.
+/// Measures on the machine as it is, and with processors that do not halt between two tasks: waking a
+/// halted processor is the machine's part, which a virtual machine makes far longer than the rest.
 pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     let found = reach::<E>(context, NAME)?;
     let awake = match KeptAwake::start()? {
@@ -37,8 +37,8 @@ pub(super) fn measure<E: Engine>(context: &Context) -> Result<Vec<Figure>> {
     Ok(vec![found, awake])
 }
 
-/// The engine and a bare connection take turns: the same pauses, a file and a sleeping process
-/// each.
+/// Compares the engine with a bare connection in turns: the same pauses, and for each a file and a
+/// sleeping process.
 fn reach<E: Engine>(context: &Context, name: &str) -> Result<Figure> {
     let folder = context.scratch()?;
     let queue = E::open(&database(folder.path()), Durability::Fast)?;
@@ -103,10 +103,10 @@ impl Reached {
     }
 }
 
-/// Microseconds from the start of a push until the sleeping process has the task, and until the
-/// push is done.
+/// Microseconds from the start of a push until the sleeping process has the task, and until the push is
+/// done.
 fn wake(sleeper: &mut Sleeper, push: impl FnOnce() -> Result<()>) -> Result<[f64; 2]> {
-    // Long enough for the other process to have settled the last task and gone to sleep.
+    // Long enough for the other process to settle the last task and fall asleep.
     pause(Duration::from_millis(3));
     let start = monotonic_nanos();
     push()?;
@@ -116,7 +116,7 @@ fn wake(sleeper: &mut Sleeper, push: impl FnOnce() -> Result<()>) -> Result<[f64
     Ok([micros(woken)?, micros(pushed)?])
 }
 
-/// What a worker does about leases.
+/// Description of a queue's leases.
 pub(super) fn leases(queue: &impl Queue) -> String {
     match queue.lease() {
         Some(lease) => format!("leases of {} s", lease.as_secs()),

@@ -10,7 +10,7 @@ use super::Engine;
 use crate::Result;
 use crate::workload::System;
 
-/// An open engine and the worker in whose name it claims.
+/// An open engine, and the worker for which it claims.
 pub(crate) struct Library<E: Engine> {
     pub(super) queue: E::Queue,
     worker: WorkerId,
@@ -47,7 +47,7 @@ impl<E: Engine> System for Library<E> {
         });
         for settled in self.queue.settle(settlements.collect())? {
             if settled == Settled::ClaimLost {
-                return Err("a claim was lost although nobody else works the file".into());
+                return Err("a claim was lost although no other worker uses the file".into());
             }
         }
         Ok(())

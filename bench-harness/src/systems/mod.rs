@@ -19,18 +19,18 @@ pub(crate) use fast::Fast;
 pub(crate) use library::Library;
 pub(crate) use workflow::Workflow;
 
-/// An engine: how its library is opened, and which program is built from it.
+/// An engine: opens its library, and names its program.
 pub(crate) trait Engine: 'static {
     /// The library's queue.
     type Queue: Queue;
-    /// Which it is.
+    /// Name of the engine.
     const NAME: EngineName;
 
     /// Opens the file at `path`, creating it if it is missing.
     fn open(path: &Path, durability: Durability) -> Result<Self::Queue>;
 }
 
-/// Which engine.
+/// Names of the engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 pub(crate) enum EngineName {
     /// fast-queue.
@@ -44,7 +44,7 @@ pub(crate) enum EngineName {
 }
 
 impl EngineName {
-    /// The name of its package and of its program.
+    /// Name of its package and of its program.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Fast => "fast-queue",
@@ -59,7 +59,7 @@ impl std::fmt::Display for EngineName {
     }
 }
 
-/// The compared systems, the floor first.
+/// The compared systems, the baseline first.
 pub(crate) const SYSTEMS: [SystemName; 3] =
     [SystemName::Raw, SystemName::Fast, SystemName::Workflow];
 
@@ -86,7 +86,7 @@ impl From<EngineName> for SystemName {
 }
 
 impl SystemName {
-    /// As printed and accepted.
+    /// Name in print and on the command line.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Raw => "raw",

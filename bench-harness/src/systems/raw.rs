@@ -1,10 +1,10 @@
-//! The floor: the engines' own schema driven by bare rusqlite. Cached statements, one autocommit
-//! per operation, a transaction only around a batch.
+//! The baseline: the engines' own schema driven by bare rusqlite. Cached statements, one autocommit per
+//! operation, a transaction only around a batch.
 //!
 //! It has no validation, no retries, no crash recovery, no wakeups and no lock between processes.
-//! Journal mode, `synchronous`, page and cache sizes are those of the engine; what the engine
-//! takes into its own hands (checkpoints, the wait for other writers) is left to `SQLite` here:
-//! `wal_autocheckpoint` 1000 and the default busy handler.
+//! Journal mode, `synchronous`, page and cache sizes are those of the engine; work that the engine does
+//! itself (checkpoints, the wait for other writers) is left to `SQLite` here: `wal_autocheckpoint` 1000
+//! and the default busy handler.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const PUSH: &str = include_str!("../../queries/raw_push.sql");
 const CLAIM_ONE: &str = include_str!("../../queries/raw_claim_one.sql");
 const CLAIM_MANY: &str = include_str!("../../queries/raw_claim_many.sql");
 const SETTLE: &str = include_str!("../../queries/raw_settle.sql");
-const LANE_ID: &str = include_str!("../../queries/lane_id.sql");
+const QUEUE_ID: &str = include_str!("../../queries/queue_id.sql");
 const ADD_QUEUE: &str = include_str!("../../queries/add_queue.sql");
 
 /// A bare connection.
@@ -34,11 +34,11 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// Opens the file, laying the schema down if it is empty.
+    /// Opens the file, and creates the schema if it is empty.
     pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self> {
         let connection = connect(path, durability)?;
         connection.execute(ADD_QUEUE, [])?;
-        let queue = lane_id(&connection, DEFAULT_QUEUE, "")?;
+        let queue = queue_id(&connection, DEFAULT_QUEUE, "")?;
         // As the engine does when it opens a file.
         for sql in [PUSH, CLAIM_ONE, SETTLE] {
             connection.prepare_cached(sql)?;
@@ -50,7 +50,7 @@ impl Raw {
         })
     }
 
-    /// Gives up on a write that others keep out for longer.
+    /// Sets the time after which a blocked write fails.
     pub(crate) fn wait_at_most(&self, timeout: Duration) -> Result<()> {
         Ok(self.connection.busy_timeout(timeout)?)
     }
@@ -108,8 +108,8 @@ impl System for Raw {
     fn claim(&self, limit: usize) -> Result<Vec<Claim>> {
         let now = SystemClock.now().wall.0;
         let claim = |row: &Row<'_>| claim_of(row, self.worker);
-        // Rows are read to the end: a RETURNING statement that is reset before its end commits,
-        // but never runs the automatic checkpoint.
+        // Rows are read to the end: a RETURNING statement that is reset before its end commits, but
+        // never runs the automatic checkpoint.
         if limit == 1 {
             let mut statement = self.connection.prepare_cached(CLAIM_ONE)?;
             let rows = statement.query_map(params![self.queue, self.worker.0, now], claim)?;
@@ -154,12 +154,12 @@ pub(crate) fn connect(path: &Path, durability: Durability) -> Result<Connection>
     Ok(connection)
 }
 
-/// The number of a queue's lane for commands (`""`) or a handler.
-pub(crate) fn lane_id(connection: &Connection, queue: &str, handler: &str) -> Result<i64> {
-    Ok(connection.query_row(LANE_ID, [queue, handler], |row| row.get(0))?)
+/// Id of a queue's part for commands (`""`) or for a handler.
+pub(crate) fn queue_id(connection: &Connection, queue: &str, handler: &str) -> Result<i64> {
+    Ok(connection.query_row(QUEUE_ID, [queue, handler], |row| row.get(0))?)
 }
 
-/// Reads what a worker needs of a claimed row, as an engine would.
+/// Reads the columns of a claimed row that a worker needs, as an engine would.
 fn claim_of(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Claim> {
     let claim = Claim {
         task: TaskId(row.get(0)?),
@@ -183,7 +183,7 @@ mod tests {
     use crate::workload::{Commits, System, hundred, tasks};
 
     #[test]
-    fn the_floor_claims_by_priority_and_settles_what_it_claimed() {
+    fn the_baseline_claims_by_priority_and_settles_its_claims() {
         let folder = tempfile::tempdir().unwrap();
         let raw = Raw::open(&folder.path().join("raw.db"), Durability::Fast).unwrap();
         raw.enqueue(tasks(20)).unwrap();

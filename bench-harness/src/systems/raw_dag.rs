@@ -1,8 +1,8 @@
-//! The floor with dependencies: the core schema driven by bare rusqlite, with a counter of open
-//! dependencies for each task that waits.
+//! The baseline with dependencies: the core schema driven by bare rusqlite, with a counter of open
+//! dependencies for each waiting task.
 //!
-//! It knows one condition, checks no edge, records no attempt, looks for no limit, and does not
-//! find a task's dependencies again.
+//! It supports one condition, checks no edge, records no attempt, enforces no limit, and cannot list a
+//! task's dependencies.
 
 use std::path::Path;
 
@@ -23,10 +23,10 @@ const DEPENDENTS: &str = include_str!("../../queries/raw_dag_dependents.sql");
 const PENDING: &str = include_str!("../../queries/raw_dag_pending.sql");
 const RELEASE: &str = include_str!("../../queries/raw_dag_release.sql");
 
-/// A bare connection on a file of its own.
+/// A bare connection on a new file.
 pub(crate) struct RawDag(Raw);
 
-/// A task, and on how many others it depends.
+/// A task, and its number of dependencies.
 type Node = (NewTask, usize);
 
 impl RawDag {
@@ -63,7 +63,7 @@ impl RawDag {
     }
 }
 
-/// The statements that run for every edge, looked up once in a transaction.
+/// The statements that run for every edge, prepared once per transaction.
 struct Edges<'a> {
     dependents: CachedStatement<'a>,
     pending: CachedStatement<'a>,
@@ -79,7 +79,7 @@ impl<'a> Edges<'a> {
         })
     }
 
-    /// Lets those go on that waited for a task that has succeeded, if for nothing else.
+    /// Releases the dependents of a succeeded task that wait for no other.
     fn release_dependents(&mut self, task: i64) -> Result<()> {
         let dependents = self
             .dependents
@@ -117,8 +117,8 @@ impl System for RawDag {
 }
 
 impl DagSystem for RawDag {
-    /// The tasks in the order of their ids, which begin with 1, and the edges as pairs of ids in
-    /// the order of their table.
+    /// The tasks in the order of their ids, which begin with 1, and the edges as pairs of ids in the
+    /// order of their table.
     type Prepared = (Vec<Node>, Vec<(i64, i64)>);
 
     fn prepare(&self, dag: &Dag) -> Self::Prepared {
@@ -162,8 +162,8 @@ mod tests {
         width: WIDTH,
     };
 
-    /// Inserts the DAG, looks that of its first layers nothing can be claimed too early, and
-    /// drains it.
+    /// Inserts the DAG, checks that no task of its first layers can be claimed too early, and drains
+    /// it.
     fn works(system: &impl DagSystem) {
         system.insert(system.prepare(&DAG)).unwrap();
         for layer in 0..2_usize {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_and_the_engine_drain_a_dag_layer_by_layer() {
+    fn the_baseline_and_the_engine_drain_a_dag_layer_by_layer() {
         let folder = tempfile::tempdir().unwrap();
         works(&RawDag::open(&folder.path().join("raw.db"), Durability::Fast).unwrap());
         let path = folder.path().join("workflow.db");

@@ -1,4 +1,4 @@
-//! A promotion that is killed leaves a file that is one engine's, or that the next one finishes.
+//! Killed promotions: the file belongs to one engine, or the next promotion finishes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,15 +10,15 @@ use queue_core::queue::Serves;
 use queue_core::sidecar::Registration;
 use queue_proof::process::trace::{Traced, was_killed};
 
-use crate::template::{Copied, Left, Template, claim, settle, try_claim};
+use crate::template::{Copied, FileOwner, Template, claim, settle, try_claim};
 use queue_testing::patience::present;
 use queue_testing::soak::{long, report};
 
-/// How often a promotion left a file to whom.
-type Tally = BTreeMap<Left, u32>;
+/// Number of promotions by the resulting owner of the file.
+type Tally = BTreeMap<FileOwner, u32>;
 
 #[test]
-fn a_promotion_killed_at_any_moment_can_be_begun_again() {
+fn a_promotion_killed_at_any_moment_can_be_repeated() {
     let rounds = if long() { 1_000 } else { 30 };
     let template = Template::new();
     let whole = template.copy();
@@ -30,7 +30,7 @@ fn a_promotion_killed_at_any_moment_can_be_begun_again() {
         let copy = template.copy();
         let begun = present();
         let mut promotion = promote(&copy.path()).spawn().unwrap();
-        // A little longer than it took alone, since no two take the same time.
+        // A little longer than an undisturbed promotion, since durations vary.
         while begun.elapsed() * rounds < span * round * 5 / 4 {
             std::thread::yield_now();
         }
@@ -42,33 +42,32 @@ fn a_promotion_killed_at_any_moment_can_be_begun_again() {
 }
 
 #[test]
-fn a_promotion_killed_at_any_system_call_can_be_begun_again() {
+fn a_promotion_killed_at_any_system_call_can_be_repeated() {
     let Some(tally) = sweep(false) else { return };
-    let seen: Vec<Left> = tally.into_keys().collect();
-    assert_eq!(seen, [Left::Fast, Left::Promoting, Left::Promoted]);
+    let seen: Vec<FileOwner> = tally.into_keys().collect();
+    assert_eq!(seen, [FileOwner::Fast, FileOwner::Promoting, FileOwner::Promoted]);
 }
 
 #[test]
-fn workers_finish_when_a_promotion_that_waits_for_them_is_killed_at_any_system_call() {
+fn workers_finish_if_a_promotion_that_waits_for_them_is_killed_at_any_system_call() {
     let Some(tally) = sweep(true) else { return };
-    let seen: Vec<Left> = tally.into_keys().collect();
-    assert_eq!(seen, [Left::Fast, Left::Promoting]);
+    let seen: Vec<FileOwner> = tally.into_keys().collect();
+    assert_eq!(seen, [FileOwner::Fast, FileOwner::Promoting]);
 }
 
-/// Kills a promotion at each of its system calls, or in the short form at some of them, with a
-/// living worker of fast-queue on the file or without. Nothing where the system does not let
-/// processes be traced.
+/// Kills a promotion at each of its system calls, or in the short form at some of them, with or without
+/// a living worker of fast-queue on the file. `None` where processes cannot be traced.
 fn sweep(has_worker: bool) -> Option<Tally> {
     let template = Template::new();
     let promotion = Promotion::new(&template, has_worker);
     let calls = Traced::of(&promotion.promote()).calls().unwrap();
     if calls.is_empty() {
-        report("skipped: without strace, or where it may not trace, no system call can be chosen");
+        report("skipped: strace is missing or may not trace processes");
         return None;
     }
     let stride = if long() { 1 } else { 13 };
     let mut tally = Tally::new();
-    // The last one ends the process, with everything done.
+    // The last call ends the process, when all work is done.
     for call in calls.iter().step_by(stride).chain(calls.last()) {
         let promotion = Promotion::new(&template, has_worker);
         let output = Traced::of(&promotion.promote()).killed_at(call).unwrap();
@@ -89,7 +88,7 @@ fn sweep(has_worker: bool) -> Option<Tally> {
     Some(tally)
 }
 
-/// A file to promote, and perhaps a living worker of fast-queue with a task under way.
+/// A file to promote, and optionally a living worker of fast-queue with a running task.
 struct Promotion {
     copy: Copied,
     worker: Option<(FastQueue, Registration, Vec<Claim>)>,
@@ -112,7 +111,7 @@ impl Promotion {
         Self { copy, worker }
     }
 
-    /// The promotion; it looks once whether the worker has left.
+    /// The promotion; it checks once if the worker has ended.
     fn promote(&self) -> Command {
         let mut command = promote(&self.copy.path());
         if self.worker.is_some() {
@@ -121,9 +120,9 @@ impl Promotion {
         command
     }
 
-    /// What the killed promotion left. The worker finishes what it has, goes on if it may, and
-    /// leaves first.
-    fn end(self, template: &Template) -> Left {
+    /// The owner of the file after the killed promotion. The worker first finishes its task, continues
+    /// if it may, and ends.
+    fn end(self, template: &Template) -> FileOwner {
         let path = self.copy.path();
         let Some((queue, registration, mut finished)) = self.worker else {
             return template.check(&path, &[]);
@@ -135,9 +134,9 @@ impl Promotion {
         settle(&queue, &next);
         finished.extend(next);
         registration.close(&queue).unwrap();
-        let left = template.check(&path, &finished);
-        assert_eq!(goes_on, left == Left::Fast);
-        left
+        let owner = template.check(&path, &finished);
+        assert_eq!(goes_on, owner == FileOwner::Fast);
+        owner
     }
 }
 

@@ -1,8 +1,7 @@
-//! Soaks of a promotion, which both programs have a part in: real commands and workers, real
-//! `kill -9`.
+//! Soaks of a promotion, which involves both programs: real commands and workers, real `kill -9`.
 //!
-//! `cargo test` runs them short. At full length (100,000 commands; a promotion killed at each of
-//! its system calls):
+//! `cargo test` runs them in short form. At full length (100,000 commands; a promotion killed at each
+//! of its system calls):
 //!
 //! ```text
 //! SOAK=long cargo test --release -p fast-queue -p workflow-queue -p bench-harness --test soak -- --nocapture
@@ -22,7 +21,7 @@ use workflow_queue::WorkflowQueue;
 
 use queue_testing::soak::database::SoakDatabase;
 
-/// A program of this workspace. It lies beside the tests, where building the workspace's tests
+/// Path of a program of this workspace. It lies beside the tests, where building the workspace's tests
 /// puts it.
 fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
@@ -35,14 +34,14 @@ fn program(name: &str) -> PathBuf {
     path
 }
 
-/// The folder's database as fast-queue has it.
+/// The folder's database, opened by fast-queue.
 fn fast_database(folder: &Path) -> SoakDatabase<FastQueue> {
     SoakDatabase::new(folder, &program("fast-queue"), |path| {
         FastQueue::open(path).unwrap()
     })
 }
 
-/// The folder's database as workflow-queue has it.
+/// The folder's database, opened by workflow-queue.
 fn flow_database(folder: &Path) -> SoakDatabase<WorkflowQueue> {
     SoakDatabase::new(folder, &program("workflow-queue"), |path| {
         WorkflowQueue::open(path).unwrap()

@@ -1,4 +1,4 @@
-//! A file is promoted while workers of fast-queue run commands from it.
+//! Promotes a file while workers of fast-queue run its commands.
 
 use std::fs::File;
 use std::process::Child;
@@ -14,7 +14,7 @@ use queue_testing::soak::database::{SoakDatabase, WorkerProcess};
 use queue_testing::soak::journal::{Journal, Kill, Verdicts};
 use queue_testing::soak::{command, long, report};
 
-/// The task that runs when the promotion begins, and until it is let go.
+/// The task that runs when the promotion begins, until the test releases it.
 const HELD: i64 = 1;
 const HOLD: &str = r#"until test -e "$JOURNAL.go"; do sleep 0.02; done"#;
 
@@ -23,7 +23,7 @@ const WELL: Verdicts = Verdicts {
     exit_code: Some(0),
 };
 
-/// What becomes of the worker that the promotion waits for.
+/// Fate of the worker that the promotion waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Finishes,
@@ -31,12 +31,12 @@ enum Fate {
 }
 
 #[test]
-fn a_file_with_running_workers_is_promoted_and_nothing_is_lost_or_run_twice() {
+fn promoting_a_file_with_running_workers_loses_no_task_and_runs_none_twice() {
     promote_under_way(Fate::Finishes);
 }
 
 #[test]
-fn a_worker_that_dies_while_its_file_is_promoted_costs_one_more_run_and_nothing_else() {
+fn a_worker_that_dies_during_a_promotion_costs_one_more_run_only() {
     promote_under_way(Fate::Dies);
 }
 
@@ -49,13 +49,13 @@ fn promote_under_way(fate: Fate) {
 
     let begun = present();
     let pair = [(); 2].map(|()| fast.worker(&["--slots", "4", "--grace", "1h"]));
-    until("both work", || {
+    until("both workers work", || {
         let journal = Journal::read(&path);
         journal.ended() >= count / 20 && !journal.of(HELD).is_empty()
     });
-    // Two at once, neither of which may stumble over the other.
+    // Two promotions at once must not disturb each other.
     let mut promotions = [(); 2].map(|()| promote(&fast));
-    // Dropped, it is killed: it may still be on its way out.
+    // Killed on drop: it may still be ending.
     let (holder, _other) = leaving(&fast, pair);
     let refused = fast.queue.enqueue(vec![NewTask::shell("late", "true")]);
     assert!(
@@ -68,7 +68,7 @@ fn promote_under_way(fate: Fate) {
         Fate::Dies => kills.push(holder.kill()),
         Fate::Finishes => {
             release(&fast);
-            until("the last of the workers has left", || {
+            until("the last worker has ended", || {
                 fast.queue.workers().unwrap().is_empty()
             });
         }
@@ -80,7 +80,7 @@ fn promote_under_way(fate: Fate) {
     let before = Journal::read(&path).ended();
     let flow = flow_database(folder.path());
     finish(&flow, fate);
-    assert!(before < count, "nothing was left for the new workers");
+    assert!(before < count, "no task was left for the new workers");
 
     let journal = Journal::read(&path);
     check(&flow, count, &journal, &kills);
@@ -106,12 +106,12 @@ fn enqueue(fast: &SoakDatabase<FastQueue>, count: usize) {
     assert_eq!(enqueued[0].id.0, HELD);
 }
 
-/// Lets the held task end.
+/// Releases the held task.
 fn release(fast: &SoakDatabase<FastQueue>) {
     File::create(fast.file("journal.go")).unwrap();
 }
 
-/// Starts `promote`; it goes on until the workers have left.
+/// Starts `promote`, which runs until the workers have ended.
 fn promote(fast: &SoakDatabase<FastQueue>) -> Child {
     let log = File::options()
         .create(true)
@@ -128,13 +128,13 @@ fn said(fast: &SoakDatabase<FastQueue>) -> String {
     std::fs::read_to_string(fast.file("promotions.log")).unwrap_or_default()
 }
 
-/// Waits until the worker that holds nothing has left by itself and both promotions say for whom
-/// they wait still; which worker that is, and the other.
+/// Waits until the worker without a task has ended, and both promotions name the worker they still wait
+/// for. Returns that worker, and the other.
 fn leaving(
     fast: &SoakDatabase<FastQueue>,
     pair: [WorkerProcess; 2],
 ) -> (WorkerProcess, WorkerProcess) {
-    until("one worker has left", || {
+    until("one worker has ended", || {
         fast.queue.workers().unwrap().len() == 1
     });
     let journal = Journal::read(&fast.file("journal"));
@@ -144,7 +144,7 @@ fn leaving(
     } else {
         (two, one)
     };
-    until("both promotions tell for whom they wait", || {
+    until("both promotions name the worker they wait for", || {
         let pid = fast.queue.workers().unwrap()[0].pid;
         let line = format!("waiting for workers to finish and leave: pid {pid}");
         said(fast).lines().filter(|said| **said == line).count() == 2
@@ -152,7 +152,7 @@ fn leaving(
     (holder, other)
 }
 
-/// Works off what is left.
+/// Runs the remaining tasks.
 fn finish(flow: &SoakDatabase<WorkflowQueue>, fate: Fate) {
     let workers = [(); 2].map(|()| flow.worker(&["4"]));
     if fate == Fate::Dies {
@@ -165,7 +165,7 @@ fn finish(flow: &SoakDatabase<WorkflowQueue>, fate: Fate) {
     flow.finish();
     for worker in workers {
         let well = worker.stop();
-        assert!(well, "a worker left with an error\n{}", flow.log());
+        assert!(well, "a worker ended with an error\n{}", flow.log());
     }
 }
 
@@ -185,7 +185,7 @@ fn check(flow: &SoakDatabase<WorkflowQueue>, count: usize, journal: &Journal, ki
     faults.extend(flow.marked_processes());
     assert!(faults.is_empty(), "{}\n{log}", faults.join("\n"));
     let told = "the file is workflow-queue's; use that program on it";
-    until("every worker that left has said why", || {
+    until("every ended worker has printed the reason", || {
         flow.log().matches(told).count() == 2 - kills.len()
     });
     let stats = flow.queue.stats().unwrap();

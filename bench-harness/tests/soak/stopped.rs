@@ -1,4 +1,4 @@
-//! A worker that is stopped holds a promotion up; it says so, and does not hang.
+//! A stopped worker blocks a promotion: the promotion names it, and does not hang.
 
 use std::process::{Command, Output, Stdio};
 
@@ -12,7 +12,7 @@ use queue_testing::soak::command;
 use queue_testing::soak::database::{SoakDatabase, WorkerProcess};
 
 #[test]
-fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {
+fn a_promotion_blocked_by_a_stopped_worker_names_it_and_ends_as_busy() {
     let folder = tempfile::tempdir().unwrap();
     let fast = fast_database(folder.path());
     let journal = fast.file("journal");
@@ -51,7 +51,7 @@ fn a_promotion_held_up_by_a_stopped_worker_names_it_and_ends_as_busy() {
     let flow = flow_database(folder.path());
     let stats = flow.queue.stats().unwrap();
     let counts = [State::Succeeded, State::Queued].map(|state| stats.count(state));
-    assert_eq!(counts, [1, 1], "it finished what it had and took no more");
+    assert_eq!(counts, [1, 1], "it finished its task and claimed no more");
 }
 
 fn pid(fast: &SoakDatabase<FastQueue>, worker: &WorkerProcess) -> Pid {
@@ -60,7 +60,7 @@ fn pid(fast: &SoakDatabase<FastQueue>, worker: &WorkerProcess) -> Pid {
     Pid::from_raw(i32::try_from(own.pid).unwrap()).unwrap()
 }
 
-/// Promotes the file and returns what the program said, unless it hangs.
+/// Promotes the file and returns the program's output; fails if it hangs.
 fn promote(fast: &SoakDatabase<FastQueue>, options: &[&str]) -> Output {
     let mut child = Command::new(crate::program("workflow-queue"))
         .arg("promote")

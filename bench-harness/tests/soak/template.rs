@@ -1,4 +1,4 @@
-//! A small file of fast-queue's, and what has to hold for it after its promotion was killed.
+//! A small file of fast-queue, and checks of it after a killed promotion.
 
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,18 @@ use queue_core::{
 };
 use workflow_queue::{Promotion, SqliteOptions, WorkflowQueue, promote_file};
 
-/// Whose file a killed promotion left.
+/// Owner of the file after a killed promotion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Left {
-    /// Fast-queue's, as before.
+pub(crate) enum FileOwner {
+    /// fast-queue, as before.
     Fast,
-    /// Nobody's for new work, until another promotion finishes.
+    /// No engine, until another promotion finishes.
     Promoting,
-    /// Workflow-queue's.
+    /// workflow-queue.
     Promoted,
 }
 
-/// A file with a task in every state that fast-queue knows. One runs for a worker that died.
+/// A file with a task in every state that fast-queue knows. One of them runs for a dead worker.
 pub(crate) struct Template {
     folder: tempfile::TempDir,
     tasks: Vec<Task>,
@@ -52,7 +52,7 @@ impl Template {
         Self { folder, tasks }
     }
 
-    /// A copy of the file in a folder of its own.
+    /// Copies the file into a new folder.
     pub(crate) fn copy(&self) -> Copied {
         let folder = tempfile::tempdir().unwrap();
         for entry in std::fs::read_dir(self.folder.path()).unwrap().flatten() {
@@ -63,34 +63,34 @@ impl Template {
         Copied { folder }
     }
 
-    /// Checks that a file whose promotion was killed is usable by exactly whom it is left to, that
-    /// the next promotion finishes, and that every task is as it was, but for those that a worker
-    /// has finished since, and can be worked to its end.
-    pub(crate) fn check(&self, path: &Path, finished: &[Claim]) -> Left {
-        let left = left(path);
+    /// Checks a file after a killed promotion: exactly its owner can use it, the next promotion
+    /// finishes, every task is unchanged except those that a worker has finished since, and all tasks
+    /// can be run. Returns the owner before the next promotion.
+    pub(crate) fn check(&self, path: &Path, finished: &[Claim]) -> FileOwner {
+        let owner = owner(path);
         let promotion = promote_file(path, SqliteOptions::new().unwrap().open).unwrap();
-        assert_eq!(promotion, Promotion::Done, "{left:?}");
+        assert_eq!(promotion, Promotion::Done, "{owner:?}");
         let flow = WorkflowQueue::open(path).unwrap();
         let is_finished = |id: TaskId| finished.iter().any(|claim| claim.task == id);
         for before in &self.tasks {
             let now = flow.get(before.id).unwrap().unwrap();
             if is_finished(before.id) {
-                assert_eq!(now.state, State::Succeeded, "{left:?}");
+                assert_eq!(now.state, State::Succeeded, "{owner:?}");
             } else {
-                assert_eq!(now, *before, "{left:?}");
+                assert_eq!(now, *before, "{owner:?}");
             }
         }
-        assert_eq!(flow.reap(DEAD).unwrap().len(), 1, "{left:?}");
+        assert_eq!(flow.reap(DEAD).unwrap().len(), 1, "{owner:?}");
         let claims = claim(&flow, WORKER, 100);
         let mut tasks: Vec<TaskId> = claims.iter().map(|claim| claim.task).collect();
         tasks.sort_unstable();
-        // `left` adds a task where it can.
+        // `owner` adds a task if it can.
         let last = flow.last_id().unwrap().unwrap().0;
         let due = (2..=last).filter(|id| ![3, 7].contains(id)).map(TaskId);
         let due: Vec<TaskId> = due.filter(|id| !is_finished(*id)).collect();
-        assert_eq!(tasks, due, "{left:?}");
+        assert_eq!(tasks, due, "{owner:?}");
         settle(&flow, &claims);
-        left
+        owner
     }
 }
 
@@ -105,18 +105,18 @@ impl Copied {
     }
 }
 
-/// Who takes work on, found out by asking for it.
-fn left(path: &Path) -> Left {
+/// The engine that accepts work, found by enqueueing a task.
+fn owner(path: &Path) -> FileOwner {
     let new = || vec![NewTask::shell("new", "true")];
     let fast = FastQueue::open(path).unwrap();
     let to_fast = fast.enqueue(new());
     let flow = WorkflowQueue::open(path).unwrap();
     let to_flow = flow.enqueue(new());
     match (to_fast, to_flow) {
-        (Ok(_), Err(Error::Unusable { .. })) => Left::Fast,
-        (Err(Error::Promoted { .. }), Err(Error::Unusable { .. })) => Left::Promoting,
-        (Err(Error::Promoted { .. }), Ok(_)) => Left::Promoted,
-        other => panic!("neither one's file nor the other's: {other:?}"),
+        (Ok(_), Err(Error::Unusable { .. })) => FileOwner::Fast,
+        (Err(Error::Promoted { .. }), Err(Error::Unusable { .. })) => FileOwner::Promoting,
+        (Err(Error::Promoted { .. }), Ok(_)) => FileOwner::Promoted,
+        other => panic!("the file belongs to neither engine: {other:?}"),
     }
 }
 
@@ -125,13 +125,13 @@ pub(crate) fn claim(queue: &impl Queue, worker: WorkerId, limit: usize) -> Vec<C
     try_claim(queue, worker, limit).unwrap()
 }
 
-/// As [`claim`] on a file that may belong to somebody else by now.
+/// As [`claim`], on a file that may have a new owner.
 pub(crate) fn try_claim(queue: &impl Queue, worker: WorkerId, limit: usize) -> Result<Vec<Claim>> {
     let claims = queue.claim(&ClaimRequest::commands(worker, limit))?;
     Ok(claims.tasks.into_iter().map(|task| task.claim).collect())
 }
 
-/// Settles them as succeeded, which must be recorded.
+/// Settles the claims as succeeded, which must be recorded.
 pub(crate) fn settle(queue: &impl Queue, claims: &[Claim]) {
     let settlements = claims.iter().map(|claim| Settlement {
         claim: *claim,

@@ -11,9 +11,9 @@ use rustix::process::Signal;
 
 use super::{FakeClockScope, HOUR, MINUTE};
 use crate::Result;
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{Arena, FakeClock, Program};
+use crate::process::{ScratchFolder, FakeClock, Program};
 
 /// Longest delay after a step: a backoff, two polls of an idle worker, and a large margin for a busy
 /// machine. The shortest step is longer.
@@ -27,7 +27,7 @@ const OVERDUE: &str = "overdue";
 
 /// One database and its workers.
 struct Round {
-    arena: Arena,
+    scratch: ScratchFolder,
     clock: FakeClock,
     program: Program,
     scope: FakeClockScope,
@@ -45,10 +45,10 @@ struct Round {
 /// # Errors
 /// When a process cannot be started, or the fake clock has no effect on it.
 pub(super) fn run(program: Program, scope: FakeClockScope, steps: &[i64]) -> Result<Vec<String>> {
-    let arena = Arena::new(None, Durability::Fast)?;
-    let clock = FakeClock::new(arena.file("clock"))?.ok_or("libfaketime is gone")?;
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
+    let clock = FakeClock::new(scratch.file("clock"))?.ok_or("libfaketime is gone")?;
     let mut round = Round {
-        arena,
+        scratch,
         clock,
         program,
         scope,
@@ -137,11 +137,11 @@ impl Round {
     fn end(&mut self, workers: Vec<Running>) -> Result<()> {
         // A clock set back since has delayed some tasks; they are due by now.
         self.set(self.ahead.abs() + 48 * HOUR)?;
-        std::fs::write(self.arena.file("go"), "")?;
+        std::fs::write(self.scratch.file("go"), "")?;
         let unfinished = include_str!("../../queries/unfinished.sql");
         wait_until("all tasks have ended", || {
             let count: i64 = self
-                .arena
+                .scratch
                 .reader()?
                 .query_row(unfinished, [], |row| row.get(0))?;
             Ok(count == 0)
@@ -151,7 +151,7 @@ impl Round {
             let ended = worker.output()?;
             if ended.status.code() != Some(0) {
                 self.faults
-                    .push(format!("a worker ended with {}", said(&ended)));
+                    .push(format!("a worker ended with {}", describe_exit(&ended)));
             }
         }
         let begun = self.begun();
@@ -172,7 +172,7 @@ impl Round {
                     .push(format!("{name} ended in state {state}, not {expected}"));
             }
         }
-        self.faults.extend(self.arena.broken(self.program)?);
+        self.faults.extend(self.scratch.broken(self.program)?);
         Ok(())
     }
 
@@ -185,11 +185,11 @@ impl Round {
     fn add(&mut self, name: &str, body: &str, options: &[&str]) -> Result<()> {
         let command = format!("echo {name} >> begun; {body}");
         let words = [&["add-task", name, &command], options].concat();
-        let mut add = self.arena.command(self.program, &words)?;
+        let mut add = self.scratch.command(self.program, &words)?;
         self.govern(&mut add, FakeClockScope::Others);
         let output = add.output()?;
         if !output.status.success() {
-            return Err(format!("{name} was not added: {}", said(&output)).into());
+            return Err(format!("{name} was not added: {}", describe_exit(&output)).into());
         }
         self.expected.insert(name.to_owned(), 1);
         Ok(())
@@ -200,14 +200,14 @@ impl Round {
         if self.program == Program::Workflow {
             words.extend(["--lease", "10s"]);
         }
-        let mut worker = self.arena.command(self.program, &words)?;
+        let mut worker = self.scratch.command(self.program, &words)?;
         self.govern(&mut worker, FakeClockScope::Workers);
         worker.stderr(std::fs::File::create(self.log(number))?);
         Ok(Running(worker.spawn()?))
     }
 
     fn log(&self, number: usize) -> std::path::PathBuf {
-        self.arena.file(&format!("worker-{number}.log"))
+        self.scratch.file(&format!("worker-{number}.log"))
     }
 
     fn govern(&self, command: &mut Command, kind: FakeClockScope) {
@@ -219,7 +219,7 @@ impl Round {
     /// Number of starts of each task.
     fn begun(&self) -> BTreeMap<String, usize> {
         let mut begun = BTreeMap::new();
-        let journal = std::fs::read_to_string(self.arena.file("begun")).unwrap_or_default();
+        let journal = std::fs::read_to_string(self.scratch.file("begun")).unwrap_or_default();
         for name in journal.lines() {
             *begun.entry(name.to_owned()).or_default() += 1;
         }
@@ -227,7 +227,7 @@ impl Round {
     }
 
     fn states(&self) -> Result<Vec<(String, i64)>> {
-        let reader = self.arena.reader()?;
+        let reader = self.scratch.reader()?;
         let mut statement = reader.prepare(include_str!("../../queries/states.sql"))?;
         let rows = statement.query_map([], |row| Ok((row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -270,7 +270,7 @@ impl Round {
 
     /// Checks that the fake clock affects the producers, which the proof depends on.
     fn check_created_at(&self, name: &str) -> Result<()> {
-        let created: i64 = self.arena.reader()?.query_row(
+        let created: i64 = self.scratch.reader()?.query_row(
             include_str!("../../queries/created.sql"),
             [name],
             |row| row.get(0),

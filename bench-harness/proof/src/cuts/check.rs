@@ -1,5 +1,5 @@
-//! What is asked of a file after a power cut: that the shipped engine opens it, that it is sound,
-//! what it says, and that it takes another task.
+//! Checks of a file after a power cut: the shipped engine opens it, it is sound, its rows are known,
+//! and it accepts another task.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,51 +11,51 @@ use crate::digest::{complaints, digest};
 use crate::disk::{Disk, Event, Image};
 use crate::test_machine::{Engine, Manner, Opened, TestMachine};
 
-/// How a file is to be opened.
+/// Options for opening a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
-    /// By whom.
+    /// Engine that opens it.
     pub(super) engine: Engine,
-    /// A promotion may have begun, and is finished first.
+    /// A promotion may have begun; finish it first.
     pub(super) promotes: bool,
-    /// As a worker does, which empties the log, and written down.
+    /// Open it as a worker does, which empties the log, and record the disk's events.
     pub(super) observed: bool,
-    /// Every invariant is verified once it has taken another task.
+    /// Verify every invariant after enqueueing another task.
     pub(super) verified: bool,
 }
 
-/// What a file said.
+/// Result of opening a file.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Its rows.
+    /// Digest of its rows.
     pub(super) state: u64,
-    /// How it was recovered, if that was observed.
+    /// Recorded recovery, if it was observed.
     pub(super) recovery: Option<Recovery>,
 }
 
-/// A recovery that was observed.
+/// A recorded recovery.
 #[derive(Debug)]
 pub(super) struct Recovery {
-    /// What happened on the disk; [`Event::Mark`] says that it was opened, and that a task more was
-    /// answered for.
+    /// Events of the disk; an [`Event::Mark`] stands for the file's being opened, and another for the
+    /// acknowledgement of one more task.
     pub(super) log: Vec<Event>,
-    /// The rows once it was opened.
+    /// Digest of the rows after opening.
     pub(super) opened: u64,
-    /// The rows with one task more.
+    /// Digest of the rows with one more task.
     pub(super) written: u64,
 }
 
-/// Where files are opened.
+/// Machine on which files are opened.
 #[derive(Debug)]
 pub(super) struct Check {
     tested: TestMachine,
     durability: Durability,
 }
 
-/// What was found, or what is wrong.
-type Answer<T> = std::result::Result<T, String>;
+/// Result, or a fault in words.
+type Checked<T> = std::result::Result<T, String>;
 
-fn told(what: &str) -> impl Fn(queue_core::Error) -> String {
+fn with_context(what: &str) -> impl Fn(queue_core::Error) -> String {
     move |error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         format!("{what}: {error} ({})", cause.unwrap_or_default())
@@ -67,20 +67,20 @@ impl Check {
         Self { tested, durability }
     }
 
-    /// Has the shipped engine open a file after a cut.
-    pub(super) fn open(&mut self, image: &Image, ask: Ask) -> Answer<Found> {
+    /// Opens a file after a cut with the shipped engine.
+    pub(super) fn open(&mut self, image: &Image, ask: Ask) -> Checked<Found> {
         self.caught(|check| check.try_open(image, ask))
     }
 
-    /// What a file says, whoever opens it.
-    pub(super) fn look(&mut self, image: &Image) -> Answer<u64> {
+    /// Digest of a file's rows, without an engine.
+    pub(super) fn look(&mut self, image: &Image) -> Checked<u64> {
         self.caught(|check| {
             check.tested.boot(image);
             check.look_now()
         })
     }
 
-    fn try_open(&mut self, image: &Image, ask: Ask) -> Answer<Found> {
+    fn try_open(&mut self, image: &Image, ask: Ask) -> Checked<Found> {
         self.tested.boot(image);
         let manner = Manner {
             durability: self.durability,
@@ -98,15 +98,15 @@ impl Check {
             self.promote(manner)?;
         }
         let opened = self.tested.open(ask.engine, manner);
-        let opened = opened.map_err(told("not opened"))?;
+        let opened = opened.map_err(with_context("not opened"))?;
         let seen = self.examine(&opened, manner)?;
         self.tested.machine().disk(|disk| disk.mark(0));
         let task = NewTask::shell("after the cut", "true");
-        opened.enqueue(task).map_err(told("not written"))?;
+        opened.enqueue(task).map_err(with_context("not written"))?;
         if ask.verified {
-            let broken = opened.broken().map_err(told("not verified"))?;
+            let broken = opened.broken().map_err(with_context("not verified"))?;
             if !broken.is_empty() {
-                return Err(format!("this does not hold: {}", broken.join("; ")));
+                return Err(format!("broken invariants: {}", broken.join("; ")));
             }
         }
         let recovery = if ask.observed {
@@ -120,7 +120,7 @@ impl Check {
         })
     }
 
-    fn recovered(&self, opened: u64) -> Answer<Recovery> {
+    fn recovered(&self, opened: u64) -> Checked<Recovery> {
         let log = self.tested.machine().disk(|disk| {
             disk.mark(1);
             disk.take_log()
@@ -133,39 +133,39 @@ impl Check {
         })
     }
 
-    /// Nothing may panic.
-    fn caught<T>(&mut self, work: impl FnOnce(&mut Self) -> Answer<T>) -> Answer<T> {
+    /// Turns a panic into a fault.
+    fn caught<T>(&mut self, work: impl FnOnce(&mut Self) -> Checked<T>) -> Checked<T> {
         catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             Err(format!("a panic: {}", text.unwrap_or_default()))
         })
     }
 
-    fn promote(&self, manner: Manner) -> Answer<()> {
+    fn promote(&self, manner: Manner) -> Checked<()> {
         let options = self.tested.options(manner);
         let promoted = options.and_then(|options| promote_file(self.tested.path(), options));
-        match promoted.map_err(told("not promoted"))? {
+        match promoted.map_err(with_context("not promoted"))? {
             Promotion::Done => Ok(()),
-            Promotion::Waiting(_) => Err("a promotion waits for nobody".to_owned()),
+            Promotion::Waiting(_) => Err("a promotion waits although no worker is registered".to_owned()),
         }
     }
 
-    /// Through the engine's connection where it has but one.
-    fn examine(&self, opened: &Opened, manner: Manner) -> Answer<u64> {
+    /// Reads through the engine's own connection if it has only one.
+    fn examine(&self, opened: &Opened, manner: Manner) -> Checked<u64> {
         if manner.one_shot {
-            let seen = opened.database().read(|connection| Ok(said(connection)));
-            return seen.map_err(told("not read"))?;
+            let seen = opened.database().read(|connection| Ok(digest_of_sound(connection)));
+            return seen.map_err(with_context("not read"))?;
         }
         self.look_now()
     }
 
-    fn look_now(&self) -> Answer<u64> {
-        said(&self.tested.look().map_err(|error| error.to_string())?)
+    fn look_now(&self) -> Checked<u64> {
+        digest_of_sound(&self.tested.look().map_err(|error| error.to_string())?)
     }
 }
 
-/// What a sound file says.
-fn said(connection: &rusqlite::Connection) -> Answer<u64> {
+/// Digest of a sound file's rows.
+fn digest_of_sound(connection: &rusqlite::Connection) -> Checked<u64> {
     let complaints = complaints(connection).map_err(|error| error.to_string())?;
     if complaints.is_empty() {
         return digest(connection).map_err(|error| error.to_string());

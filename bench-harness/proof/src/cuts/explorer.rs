@@ -1,4 +1,4 @@
-//! Every moment of a recording, and what a power cut could leave there.
+//! Explores every moment of a recording, and the images that a power cut could leave there.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::AddAssign;
@@ -13,7 +13,7 @@ use crate::disk::{Disk, Event, Guess, Image};
 use crate::test_machine::{Engine, TestMachine};
 use crate::workload::Step;
 
-/// How much was done.
+/// Counts of the work done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Moments: writes, syncs and changes of names.
@@ -22,12 +22,12 @@ pub struct Tally {
     pub images: u64,
     /// Different images of a second cut, opened and checked.
     pub second: u64,
-    /// Images that had been seen before.
+    /// Images that were known already.
     pub repeated: u64,
     /// Images whose every invariant was verified.
     pub verified: u64,
-    /// Images whose state is not the last one that was answered for: that was under way, or was
-    /// rightly lost.
+    /// Images whose state is not the last acknowledged one: a later write was in progress, or an
+    /// unsynced one was rightly lost.
     pub others: u64,
 }
 
@@ -48,30 +48,30 @@ impl campaign::Tally for Tally {
     }
 }
 
-/// One image of so many has its every invariant verified, which reads everything several times.
+/// One image in this many has all its invariants verified, which reads everything several times.
 const VERIFY_ONE_IN: u64 = 16;
 
-/// Violations after which a recording is given up.
+/// Number of violations after which a recording is abandoned.
 const ENOUGH: usize = 5;
 
 /// A moment of a recording.
 #[derive(Clone, Copy)]
 struct Moment<'a> {
     disk: &'a Disk,
-    /// Calls that have been answered.
+    /// Number of acknowledged calls.
     answered: usize,
     number: u64,
 }
 
-/// What goes through a recording.
+/// State of an exploration.
 pub(super) struct Explorer<'a> {
     recording: &'a Recording,
     config: &'a Config,
     check: Check,
-    /// What every image said that was opened.
+    /// Digest of every opened image, by its fingerprint.
     known: HashMap<u64, u64>,
     known_second: HashSet<u64>,
-    /// States between two commits of the call under way, and of those before.
+    /// States between two commits of each call.
     between: Vec<BTreeSet<u64>>,
     tally: Tally,
     violations: Vec<Violation>,
@@ -112,8 +112,8 @@ impl<'a> Explorer<'a> {
             self.tally.moments += 1;
             self.cut(at, &Guess::Everything);
             self.cut(at, &Guess::Nothing);
-            for lot in 0..self.config.guesses {
-                let seed = self.recording.seed ^ at.number << 20 ^ lot << 52;
+            for guess in 0..self.config.guesses {
+                let seed = self.recording.seed ^ at.number << 20 ^ guess << 52;
                 self.cut(at, &Guess::random(seed));
             }
             if self.violations.len() >= ENOUGH || enough(&self.tally) {
@@ -123,7 +123,7 @@ impl<'a> Explorer<'a> {
         (self.tally, self.violations)
     }
 
-    /// The power goes, and comes back.
+    /// Cuts the power, boots the machine and checks the file.
     fn cut(&mut self, at: Moment<'_>, guess: &Guess) {
         let image = at.disk.after_cut(&mut guess.clone());
         let state = match self.state(at, &image) {
@@ -137,12 +137,12 @@ impl<'a> Explorer<'a> {
         let allowed = self.allowed(at.answered);
         self.tally.others += u64::from(allowed.first() != Some(&state));
         if !allowed.contains(&state) {
-            let what = format!("the file holds what {}", self.describe(state));
+            let what = format!("the file holds the rows that {}", self.describe(state));
             self.violated(at, guess, &what);
         }
     }
 
-    /// What an image says once it has been opened.
+    /// Digest of an image's rows after opening it.
     fn state(&mut self, at: Moment<'_>, image: &Image) -> Result<u64, String> {
         let fingerprint = image.fingerprint();
         if let Some(state) = self.known.get(&fingerprint) {
@@ -153,7 +153,8 @@ impl<'a> Explorer<'a> {
         let steps = &self.recording.steps;
         let promotes = steps[..steps.len().min(at.answered + 1)].contains(&Step::Promote);
         let observed = self.tally.images.is_multiple_of(self.config.second_cut);
-        // What is observed is not to be disturbed. Shares that go into each other differ by one.
+        // Verification would disturb an observed recovery. The shares differ by one so that neither
+        // contains the other.
         let verified = !observed && self.tally.images % VERIFY_ONE_IN == 1;
         self.tally.verified += u64::from(verified);
         let ask = Ask {
@@ -167,7 +168,7 @@ impl<'a> Explorer<'a> {
             verified,
         };
         let found = self.check.open(image, ask)?;
-        // What an engine finds unfinished it finishes at once: then the file is asked again.
+        // The engine finishes unfinished work at once, so the file is opened again.
         let state = if self.allowed(at.answered).contains(&found.state) {
             found.state
         } else {
@@ -181,8 +182,7 @@ impl<'a> Explorer<'a> {
         Ok(state)
     }
 
-    /// The states that the file may be in after so many answers; the last one answered for is the
-    /// first.
+    /// States allowed after that many acknowledgements; the last acknowledged one comes first.
     fn allowed(&self, answered: usize) -> Vec<u64> {
         let states = &self.recording.states;
         let early = usize::from(self.recording.early);
@@ -198,7 +198,7 @@ impl<'a> Explorer<'a> {
         for between in &self.between[safe..=answered.min(states.len())] {
             allowed.extend(between);
         }
-        // Not even the tables are there.
+        // The tables are missing too.
         if safe == 0 {
             allowed.push(0);
         }
@@ -206,31 +206,31 @@ impl<'a> Explorer<'a> {
     }
 
     fn describe(&self, state: u64) -> String {
-        let place = self.recording.states.iter().rposition(|own| *own == state);
-        place.map_or_else(
+        let call = self.recording.states.iter().rposition(|own| *own == state);
+        call.map_or_else(
             || "no call ever wrote".to_owned(),
-            |place| format!("call {place} ({:?}) wrote", self.recording.steps[place]),
+            |call| format!("call {call} ({:?}) wrote", self.recording.steps[call]),
         )
     }
 
-    /// The power goes a second time, while the file is recovered from the first. One that was
-    /// finished meanwhile is not `plain`, and has states of its own.
+    /// Cuts the power a second time, during the recovery from the first cut. If the recovery finished a
+    /// promotion, it is not `plain`, and has states of its own.
     fn cut_again(&mut self, at: Moment<'_>, image: &Image, recovery: &Recovery, is_plain: bool) {
         let mut disk = Disk::holding(image);
         let mut allowed: BTreeSet<u64> = self.allowed(at.answered).into_iter().collect();
         allowed.insert(recovery.opened);
-        for (place, event) in recovery.log.iter().enumerate() {
+        for (index, event) in recovery.log.iter().enumerate() {
             disk.replay(event);
             let mut guesses = vec![Guess::Nothing];
             match (event, self.recording.durability) {
-                // What was seen stays.
+                // An observed state must stay.
                 (Event::Mark(0), _) => allowed = [recovery.opened, recovery.written].into(),
                 (Event::Mark(_), Durability::Full) => allowed = [recovery.written].into(),
                 (Event::Mark(_), Durability::Fast) => {}
                 _ => {
                     guesses.push(Guess::Everything);
-                    let seed = at.number << 32 ^ (place as u64) << 8;
-                    guesses.extend((0..3).map(|lot| Guess::random(seed ^ lot)));
+                    let seed = at.number << 32 ^ (index as u64) << 8;
+                    guesses.extend((0..3).map(|guess| Guess::random(seed ^ guess)));
                 }
             }
             for guess in guesses {
@@ -238,10 +238,10 @@ impl<'a> Explorer<'a> {
                 self.tally.second += u64::from(self.known_second.insert(again.fingerprint()));
                 let bad = match self.check.look(&again) {
                     Ok(state) if !is_plain || allowed.contains(&state) => continue,
-                    Ok(state) => format!("it holds what {}", self.describe(state)),
+                    Ok(state) => format!("it holds the rows that {}", self.describe(state)),
                     Err(what) => what,
                 };
-                let what = format!("after a second cut at {place}, {guess:?}: {bad}");
+                let what = format!("after a second cut at event {index}, {guess:?}: {bad}");
                 self.violated(at, &Guess::Nothing, &what);
             }
         }

@@ -1,9 +1,9 @@
-//! Power cuts: whatever a workload does, the power may go before and after every write and sync, and
-//! what was not synced may be there, in part, or not at all.
+//! Power cuts: in any workload the power may fail before and after every write and sync, and unsynced
+//! changes may be kept, torn, or lost.
 //!
-//! The shipped engine plays a script once, on a disk that writes everything down. Then every moment
-//! of the record is taken in turn; images of what a cut could leave there are booted, opened by the
-//! shipped engine, and checked. Some recoveries are recorded too, and cut a second time.
+//! The shipped engine plays a script once, on a disk that records every event. The exploration then
+//! visits every moment of the recording; for each, images that a cut could leave are booted, opened by
+//! the shipped engine, and checked. Some recoveries are recorded too, and cut a second time.
 
 mod check;
 mod explorer;
@@ -19,16 +19,17 @@ use crate::budget::Budget;
 use crate::campaign::{self, Outcome, Violation};
 use explorer::Explorer;
 
-/// What is explored.
+/// Options of an exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// Calls of a script.
+    /// Number of calls in a script.
     pub calls: usize,
-    /// Images drawn by lot at each moment, beside those with nothing and with everything.
+    /// Number of random images at each moment, in addition to those with none and all of the unsynced
+    /// changes.
     pub guesses: u64,
-    /// One image of so many is recovered under observation and cut again.
+    /// One image in this many is recovered under observation and cut again.
     pub second_cut: u64,
-    /// A mistake put in on purpose, to see that it is found.
+    /// A deliberate mistake, to check that it is found.
     pub plant: Option<Plant>,
 }
 
@@ -43,16 +44,16 @@ impl Default for Config {
     }
 }
 
-/// Explores one seed, as long as `enough` says no.
+/// Explores one seed until `enough` returns true.
 ///
 /// # Errors
-/// When the script cannot be played on a disk that does not fail.
+/// When the script fails on a disk without faults.
 pub fn explore(
     seed: u64,
     config: &Config,
     enough: &dyn Fn(&Tally) -> bool,
 ) -> Result<(Tally, Vec<Violation>)> {
-    // Scripts take turns by three, so that each is played at either durability.
+    // Every three scripts the durability alternates, so that each kind is played at both.
     let durability = match (config.plant, (seed / 3) % 2) {
         (Some(_), _) | (None, 0) => Durability::Full,
         (None, _) => Durability::Fast,
@@ -61,11 +62,11 @@ pub fn explore(
     Ok(Explorer::new(&recording, config)?.run(enough))
 }
 
-/// Explores one seed after the other, from `first` on, on all processors, until the budget of images
-/// is spent or something is found.
+/// Explores one seed after another, starting at `first`, on all processors, until the budget of images
+/// is spent or a violation is found.
 ///
 /// # Errors
-/// When a script cannot be played on a disk that does not fail.
+/// When a script fails on a disk without faults.
 pub fn run(first: u64, config: &Config, budget: &Budget) -> Result<Outcome<Tally>> {
     campaign::run(first, budget, |seed, enough| explore(seed, config, enough))
 }

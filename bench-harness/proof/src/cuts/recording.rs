@@ -1,4 +1,4 @@
-//! A script as it was played, with everything that happened on the disk.
+//! A played script, with every event of the disk.
 
 use queue_core::sqlite::Durability;
 use queue_core::{Error, Result};
@@ -9,21 +9,21 @@ use crate::disk::Event;
 use crate::test_machine::{Engine, Manner, TestMachine};
 use crate::workload::{Player, Script, Step};
 
-/// A mistake that has to be found.
+/// A deliberate mistake that must be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// The disk answers a sync and does not do it.
+    /// The disk acknowledges syncs without doing them.
     LyingSync,
-    /// The engine does not sync at all.
+    /// The engine never syncs.
     SynchronousOff,
     /// The engine syncs as for `fast` and promises `full`.
     NormalForFull,
-    /// The engine answers before it commits.
+    /// The engine acknowledges before it commits.
     EarlyReply,
 }
 
 impl Plant {
-    /// Every mistake there is.
+    /// All mistakes.
     pub const ALL: [Self; 4] = [
         Self::LyingSync,
         Self::SynchronousOff,
@@ -32,27 +32,27 @@ impl Plant {
     ];
 }
 
-/// A script as it was played.
+/// A played script.
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub(super) seed: u64,
     pub(super) engine: Engine,
-    /// What was promised.
+    /// Promised durability.
     pub(super) durability: Durability,
-    /// What happened. [`Event::Mark`] says that so many calls have been answered.
+    /// Events of the disk. An [`Event::Mark`] holds the number of calls acknowledged so far.
     pub(super) events: Vec<Event>,
     pub(super) steps: Vec<Step>,
-    /// What the file said after each call.
+    /// Digest of the rows after each call.
     pub(super) states: Vec<u64>,
-    /// The rows are answered for from the call before on: see [`Plant::EarlyReply`].
+    /// Rows count as acknowledged one call early: see [`Plant::EarlyReply`].
     pub(super) early: bool,
 }
 
 impl Recording {
-    /// Has the shipped engine play the script of a seed.
+    /// Plays the script of a seed with the shipped engine.
     ///
     /// # Errors
-    /// When a file cannot be opened or read on a disk that does not fail.
+    /// When a file cannot be opened or read on a disk without faults.
     pub fn make(seed: u64, config: &Config, durability: Durability) -> Result<Self> {
         let script = Script::new(seed, config.calls);
         let tested = TestMachine::new(seed).map_err(|error| Error::io("no folder", error))?;
@@ -76,7 +76,7 @@ impl Recording {
             if matches!(step, Step::Open | Step::Promote) {
                 look = None;
             }
-            // What a call refuses is no matter here; what it wrote is.
+            // A refused call is fine here; only its writes matter.
             let answer = player.play(*step, &tested);
             if player.opened().is_none() {
                 answer?;

@@ -1,4 +1,4 @@
-//! One script, played once without errors and then with one at a time.
+//! Plays one script without errors, and then again with each error.
 
 use queue_core::sqlite::Durability;
 use queue_core::{Error, NewTask, Result};
@@ -12,7 +12,7 @@ use crate::disk::{Fault, Guess, Image, Kind};
 use crate::test_machine::{Engine, Manner, TestMachine};
 use crate::workload::{Player, Script, Step};
 
-/// What a read never meets.
+/// Operations that a read never performs.
 const WRITING: [Kind; 5] = [
     Kind::Write,
     Kind::Full,
@@ -21,30 +21,30 @@ const WRITING: [Kind; 5] = [
     Kind::Delete,
 ];
 
-/// A script, and how it goes when nothing fails.
+/// A script, and its states without errors.
 pub(super) struct Injections {
     seed: u64,
     script: Script,
     manner: Manner,
     tested: TestMachine,
-    /// What is on the disk when the script begins.
+    /// Content of the disk at the start of the script.
     start: Image,
-    /// What the file says after each call.
+    /// Digest of the rows after each call.
     states: Vec<u64>,
-    /// Files opened again so far.
+    /// Number of files opened again so far.
     reopened: u64,
 }
 
-/// One file of so many has its every invariant verified once it was opened again.
+/// One reopened file in this many has all its invariants verified.
 const VERIFY_ONE_IN: u64 = 4;
 
-/// What is wrong.
-type Answer<T> = std::result::Result<T, String>;
+/// Result, or a fault in words.
+type Checked<T> = std::result::Result<T, String>;
 
-/// How a script went until an error struck.
-struct Struck {
+/// A script played until an error struck.
+struct FailedRun {
     player: Player,
-    /// The call in which it did.
+    /// Index of the call that the error hit.
     call: usize,
     failed: bool,
 }
@@ -60,7 +60,7 @@ impl Injections {
             },
             one_shot: seed % 5 != 4,
         };
-        // Every fourth script makes the file as well.
+        // Every fourth script also creates the file.
         let mut start = Image::default();
         if !seed.is_multiple_of(4) {
             drop(tested.open(script.engine, manner)?);
@@ -77,13 +77,12 @@ impl Injections {
             states: Vec::new(),
             reopened: 0,
         };
-        own.states = own.play_well()?;
+        own.states = own.play_without_faults()?;
         Ok(own)
     }
 
-    /// What can be made to fail. A program that stays reads on connections of a pool, which waits in
-    /// real time for one that the disk refuses: such failures are left to programs that have but
-    /// one connection.
+    /// Operations to fail. A resident program reads through a pool, which waits in real time for a
+    /// connection that the disk refuses; such failures are left to programs with a single connection.
     pub(super) fn kinds(&self) -> &'static [Kind] {
         if self.manner.one_shot {
             &Kind::ALL
@@ -98,8 +97,8 @@ impl Injections {
         Player::new(self.seed, self.script.engine, self.manner)
     }
 
-    /// Plays it on a disk that does not fail.
-    fn play_well(&mut self) -> Result<Vec<u64>> {
+    /// Plays the script on a disk without faults.
+    fn play_without_faults(&mut self) -> Result<Vec<u64>> {
         let mut player = self.begin();
         let mut states = Vec::new();
         for step in &self.script.steps {
@@ -112,7 +111,7 @@ impl Injections {
         Ok(states)
     }
 
-    /// How many operations of a kind it takes.
+    /// Number of the script's operations of a kind.
     pub(super) fn operations(&mut self, kind: Kind) -> Result<u64> {
         let mut player = self.begin();
         let never = Fault::once(kind, u64::MAX);
@@ -126,8 +125,8 @@ impl Injections {
         Ok(self.tested.machine().disk(|disk| disk.counted()))
     }
 
-    /// Plays it until the error strikes, and looks what is left.
-    pub(super) fn inject(&mut self, fault: Fault) -> Answer<Tally> {
+    /// Plays the script until the error strikes, and checks the result.
+    pub(super) fn inject(&mut self, fault: Fault) -> Checked<Tally> {
         let injected = catch_unwind(AssertUnwindSafe(|| self.try_inject(fault)));
         injected.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
@@ -135,24 +134,24 @@ impl Injections {
         })
     }
 
-    fn try_inject(&mut self, fault: Fault) -> Answer<Tally> {
-        let Some(mut struck) = self.strike(fault) else {
+    fn try_inject(&mut self, fault: Fault) -> Checked<Tally> {
+        let Some(mut run) = self.play_until_fault(fault) else {
             return Ok(Tally::default());
         };
         let mut tally = Tally {
             injections: 1,
-            failed: u64::from(struck.failed),
+            failed: u64::from(run.failed),
             ..Tally::default()
         };
-        let mut probes = self.probe(&mut struck, fault, &mut tally)?;
+        let mut probes = self.probe(&mut run, fault, &mut tally)?;
         if !probes.is_empty() || fault.nth % 4 == 3 {
-            probes.extend(self.go_on(&struck, fault)?);
+            probes.extend(self.write_after_mend(&run, fault)?);
         }
-        // The process dies, with whatever it has open.
+        // The process dies with its open files.
         self.tested.machine().disk(crate::disk::Disk::mend);
         self.tested.restart_process();
-        let engine = struck.player.engine();
-        drop(struck.player);
+        let engine = run.player.engine();
+        drop(run.player);
         let cuts = fault.nth % 2 == 1;
         if cuts {
             tally.cut = 1;
@@ -164,23 +163,23 @@ impl Injections {
         }
         let promised = !cuts || self.manner.durability == Durability::Full;
         if probes.is_empty() && promised {
-            self.compare(struck.call, struck.failed)?;
+            self.compare(run.call, run.failed)?;
         }
-        tally.verified = u64::from(self.reopen(engine, struck.call)?);
+        tally.verified = u64::from(self.reopen(engine, run.call)?);
         if promised {
             self.find(&probes)?;
         }
         Ok(tally)
     }
 
-    fn strike(&mut self, fault: Fault) -> Option<Struck> {
+    fn play_until_fault(&mut self, fault: Fault) -> Option<FailedRun> {
         let mut player = self.begin();
         self.tested.machine().disk(|disk| disk.fail(fault));
         for (call, step) in self.script.steps.iter().enumerate() {
             let answer = player.play(*step, &self.tested);
             if self.tested.machine().disk(|disk| disk.struck()) > 0 {
                 let failed = answer.is_err();
-                return Some(Struck {
+                return Some(FailedRun {
                     player,
                     call,
                     failed,
@@ -190,14 +189,14 @@ impl Injections {
         None
     }
 
-    /// Enqueues some more while the disk is as it is. After a failed sync that has to be refused.
-    fn probe(&self, struck: &mut Struck, fault: Fault, tally: &mut Tally) -> Answer<Vec<String>> {
+    /// Enqueues further tasks while the disk is unchanged. After a failed sync they must be refused.
+    fn probe(&self, run: &mut FailedRun, fault: Fault, tally: &mut Tally) -> Checked<Vec<String>> {
         let mut acknowledged = Vec::new();
-        // What is opened anew is another process.
-        let step = self.script.steps[struck.call];
+        // A file opened anew belongs to another process.
+        let step = self.script.steps[run.call];
         let same = !matches!(step, Step::Open | Step::Promote);
         let synced = fault.kind == Kind::Sync && same;
-        let Some(opened) = struck.player.opened() else {
+        let Some(opened) = run.player.opened() else {
             return Ok(acknowledged);
         };
         if !synced && fault.nth % 4 < 2 {
@@ -211,17 +210,17 @@ impl Injections {
             }
         }
         if synced && !acknowledged.is_empty() {
-            return Err("a sync had failed, and a write was answered for".to_owned());
+            return Err("a write was acknowledged after a failed sync".to_owned());
         }
         tally.refused = u64::from(synced);
         Ok(acknowledged)
     }
 
-    /// Once the disk is mended, the process that met the error writes again and sends heartbeats: no connection
-    /// of it was left in a transaction. Only after a failed sync it never does.
-    fn go_on(&self, struck: &Struck, fault: Fault) -> Answer<Vec<String>> {
-        let step = self.script.steps[struck.call];
-        let Some(opened) = struck.player.opened().filter(|_| fault.kind != Kind::Sync) else {
+    /// After the disk is mended, the process that met the error writes again and extends its leases, so
+    /// none of its connections was left in a transaction. After a failed sync it never writes again.
+    fn write_after_mend(&self, run: &FailedRun, fault: Fault) -> Checked<Vec<String>> {
+        let step = self.script.steps[run.call];
+        let Some(opened) = run.player.opened().filter(|_| fault.kind != Kind::Sync) else {
             return Ok(Vec::new());
         };
         if step == Step::Promote {
@@ -229,7 +228,7 @@ impl Injections {
         }
         self.tested.machine().disk(crate::disk::Disk::mend);
         let name = "probe afterwards".to_owned();
-        let refused = |error: Error| format!("mended, it refuses: {}", readably(&error));
+        let refused = |error: Error| format!("after the disk was mended, a write is refused: {}", readably(&error));
         opened
             .enqueue(NewTask::shell(name.clone(), "true"))
             .map_err(refused)?;
@@ -241,8 +240,8 @@ impl Injections {
         Ok(vec![name])
     }
 
-    /// The file says what it said before the call or what it was to say after it.
-    fn compare(&self, call: usize, failed: bool) -> Answer<()> {
+    /// Checks that the file holds the state before or after the call.
+    fn compare(&self, call: usize, failed: bool) -> Checked<()> {
         let step = self.script.steps[call];
         if failed && step.is_several() {
             return Ok(());
@@ -254,21 +253,21 @@ impl Injections {
         if state == after || (failed && Some(state) == before) {
             return Ok(());
         }
-        let answered = if failed { "failed" } else { "was answered for" };
+        let answered = if failed { "failed" } else { "was acknowledged" };
         let is_before = Some(state) == before;
         Err(format!(
             "call {call} ({step:?}) {answered}, and the file {}",
             if is_before {
-                "does not hold it"
+                "does not hold its rows"
             } else {
-                "holds something else"
+                "holds other rows"
             }
         ))
     }
 
-    /// The next process opens the file, which is sound, and writes. Whether every invariant was
-    /// verified besides.
-    fn reopen(&mut self, engine: Engine, call: usize) -> Answer<bool> {
+    /// Opens the file in the next process, which must find it sound, and writes. Returns true if every
+    /// invariant was verified too.
+    fn reopen(&mut self, engine: Engine, call: usize) -> Checked<bool> {
         let connection = self.tested.look().map_err(|error| error.to_string())?;
         let complaints = complaints(&connection).map_err(|error| error.to_string())?;
         if !complaints.is_empty() {
@@ -297,14 +296,14 @@ impl Injections {
             let broken = opened.broken();
             let broken = broken.map_err(|error| format!("not verified: {}", readably(&error)))?;
             if !broken.is_empty() {
-                return Err(format!("this does not hold: {}", broken.join("; ")));
+                return Err(format!("broken invariants: {}", broken.join("; ")));
             }
         }
         Ok(verifies)
     }
 
-    /// Every task is there that was answered for.
-    fn find(&self, names: &[String]) -> Answer<()> {
+    /// Checks that every acknowledged task is stored.
+    fn find(&self, names: &[String]) -> Checked<()> {
         if names.is_empty() {
             return Ok(());
         }
@@ -316,7 +315,7 @@ impl Injections {
                 |row| row.get::<_, i64>(0),
             );
             if found.map_err(|error| error.to_string())? != 1 {
-                return Err(format!("{name} was answered for and is not there"));
+                return Err(format!("{name} was acknowledged and is lost"));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! I/O errors: the first operation of a kind fails, then the second, and so on to the last, once and
-//! for good, while a shipped engine plays a script. Nothing may panic, what was answered for is
-//! there afterwards, the file is sound, after a failed sync nothing more is answered for, and after
-//! any other error the process goes on as soon as the disk does.
+//! permanently, while a shipped engine plays a script. No code may panic, acknowledged tasks stay
+//! stored, and the file stays sound. After a failed sync no write is acknowledged any more; after any
+//! other error the process works again as soon as the disk does.
 
 mod injection;
 
@@ -15,20 +15,20 @@ use crate::campaign::{self, Outcome, Violation};
 use crate::disk::{Fault, Kind};
 use injection::Injections;
 
-/// How much was done.
+/// Counts of the work done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Runs in which the error struck.
     pub injections: u64,
-    /// Of these, runs in which a call failed.
+    /// Those runs in which a call failed.
     pub failed: u64,
-    /// Of these, runs after which the power went.
+    /// Those runs after which the power was cut.
     pub cut: u64,
-    /// Runs in which a sync failed, and everything later was refused.
+    /// Runs in which a sync failed, and every later write was refused.
     pub refused: u64,
     /// Files whose every invariant was verified afterwards.
     pub verified: u64,
-    /// Runs by kind.
+    /// Runs by kind of operation.
     pub by_kind: BTreeMap<Kind, u64>,
 }
 
@@ -51,13 +51,13 @@ impl campaign::Tally for Tally {
     }
 }
 
-/// Violations after which a script is given up.
+/// Number of violations after which a script is abandoned.
 const ENOUGH: usize = 5;
 
-/// Goes through every error of one seed's script of so many calls, as long as `enough` says no.
+/// Injects every error into one seed's script of `calls` calls, until `enough` returns true.
 ///
 /// # Errors
-/// When the script cannot be played on a disk that does not fail.
+/// When the script fails on a disk without faults.
 pub fn sweep(
     seed: u64,
     calls: usize,
@@ -88,11 +88,11 @@ pub fn sweep(
     Ok((tally, violations))
 }
 
-/// Sweeps one seed after the other, from `first` on, on all processors, until the budget of
-/// injections is spent or something is found.
+/// Sweeps one seed after another, starting at `first`, on all processors, until the budget of
+/// injections is spent or a violation is found.
 ///
 /// # Errors
-/// When a script cannot be played on a disk that does not fail.
+/// When a script fails on a disk without faults.
 pub fn run(first: u64, calls: usize, budget: &Budget) -> Result<Outcome<Tally>> {
     campaign::run(first, budget, |seed, enough| sweep(seed, calls, enough))
 }

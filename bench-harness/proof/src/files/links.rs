@@ -1,5 +1,5 @@
-//! Links: the owner of a database puts one in the place of a file that root opens, to a place where
-//! only root may write. Nothing may be made or changed there.
+//! Links: the owner of a database replaces a file that root opens by a link into a folder where only
+//! root may write. Root must not create or change a file there.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
@@ -12,22 +12,22 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::other_user::{OtherUser, all_below};
 use crate::Result;
-use crate::process::arena::Running;
+use crate::process::scratch::Running;
 use crate::process::patience::wait_until;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
-/// When the link is there, and what it leads to.
+/// Time and target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// From the beginning, to nothing.
+    /// Exists from the start, and leads to no file.
     Dangling,
-    /// From the beginning, to a file or a folder.
+    /// Exists from the start, and leads to a file or a folder.
     Leading,
-    /// It comes and goes while root works, and leads to a file or a folder.
+    /// Comes and goes while root works, and leads to a file or a folder.
     Flickering,
 }
 
-/// Puts every `stride`th link in its place. Returns how many there were, and what was wrong.
+/// Tries every `stride`th link. Returns the number of links, and the faults.
 pub(super) fn run(
     user: OtherUser,
     programs: &[Program],
@@ -43,19 +43,19 @@ pub(super) fn run(
     let (mut count, mut faults) = (0, Vec::new());
     for (program, name, kind) in of_all.step_by(stride.max(1)) {
         count += 1;
-        let found = meet(user, program, name, kind)?;
+        let found = try_link(user, program, name, kind)?;
         let named = |fault| format!("{}, {kind:?} {name}: {fault}", program.name());
         faults.extend(found.into_iter().map(named));
     }
     Ok((count, faults))
 }
 
-/// Has root meet one link.
-fn meet(user: OtherUser, program: Program, name: &str, kind: Kind) -> Result<Vec<String>> {
-    let (arena, only_root) = (user.arena()?, tempfile::tempdir()?);
+/// Runs root's verbs with one link in place.
+fn try_link(user: OtherUser, program: Program, name: &str, kind: Kind) -> Result<Vec<String>> {
+    let (scratch, only_root) = (user.scratch()?, tempfile::tempdir()?);
     let mut faults = Vec::new();
     for words in [&["add-task", "own", "true"][..], &["backup", "copy.db"]] {
-        faults.extend(user.failed(&arena, program, words)?);
+        faults.extend(user.failed(&scratch, program, words)?);
     }
     let target = Target {
         path: only_root.path().join("target"),
@@ -64,17 +64,17 @@ fn meet(user: OtherUser, program: Program, name: &str, kind: Kind) -> Result<Vec
     if kind != Kind::Dangling {
         target.make()?;
     }
-    let (place, output) = (arena.file(name), only_root.path().join("output"));
+    let (place, output) = (scratch.file(name), only_root.path().join("output"));
     if kind == Kind::Flickering {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| -> Result<()> {
             scope.spawn(|| flicker(&place, &target.path, &is_over));
-            let worked = work(&arena, program, &output);
+            let worked = work(&scratch, program, &output);
             is_over.store(true, Ordering::Relaxed);
             worked
         })?;
     } else {
-        // What stands there may be a folder, a file or nothing.
+        // The link replaces a folder, a file, or nothing.
         let _ = fs::remove_dir_all(&place);
         let _ = fs::remove_file(&place);
         if let Some(folder) = place.parent().filter(|folder| !folder.exists()) {
@@ -82,18 +82,18 @@ fn meet(user: OtherUser, program: Program, name: &str, kind: Kind) -> Result<Vec
             chown(folder, Some(user.uid), Some(user.gid))?;
         }
         symlink(&target.path, &place)?;
-        work(&arena, program, &output)?;
+        work(&scratch, program, &output)?;
     }
     faults.extend(if kind == Kind::Dangling {
         let made = target.path.symlink_metadata().is_ok();
-        made.then(|| "root made something through it".to_owned())
+        made.then(|| "root created a file through the link".to_owned())
     } else {
         target.changed()?
     });
     Ok(faults)
 }
 
-/// Puts the link there and takes it away, as fast as it can.
+/// Creates and removes the link as fast as possible.
 fn flicker(place: &Path, target: &Path, is_over: &AtomicBool) {
     let aside = place.with_extension("aside");
     while !is_over.load(Ordering::Relaxed) {
@@ -106,7 +106,7 @@ fn flicker(place: &Path, target: &Path, is_over: &AtomicBool) {
     }
 }
 
-/// A place where only root may write.
+/// A file or folder that only root may write.
 struct Target {
     path: PathBuf,
     is_folder: bool,
@@ -122,7 +122,7 @@ impl Target {
         Ok(fs::write(&self.path, CONTENT)?)
     }
 
-    /// What became of it.
+    /// Describes a change of the target.
     fn changed(&self) -> Result<Option<String>> {
         let is_roots = self.path.symlink_metadata().is_ok_and(|one| one.uid() == 0);
         let is_whole = if self.is_folder {
@@ -131,12 +131,12 @@ impl Target {
             fs::read(&self.path).is_ok_and(|content| content == CONTENT.as_bytes())
         };
         let is_changed = !is_roots || !is_whole;
-        Ok(is_changed.then(|| "root changed what it leads to".to_owned()))
+        Ok(is_changed.then(|| "root changed the link's target".to_owned()))
     }
 }
 
-/// All that root may do with another user's database, whether it succeeds or is refused.
-fn work(arena: &Arena, program: Program, output: &Path) -> Result<()> {
+/// Runs every verb that root may run on another user's database; each may succeed or be refused.
+fn work(scratch: &ScratchFolder, program: Program, output: &Path) -> Result<()> {
     let loud = "head -c 100000 /dev/zero | tr '\\0' x";
     for words in [
         &["add-task", "loud", loud][..],
@@ -149,7 +149,7 @@ fn work(arena: &Arena, program: Program, output: &Path) -> Result<()> {
         &["shrink"],
         &["restore", "copy.db"],
     ] {
-        let mut command = arena.command(program, words)?;
+        let mut command = scratch.command(program, words)?;
         command
             .stdout(fs::File::create(output)?)
             .stderr(Stdio::null());
@@ -167,13 +167,13 @@ fn work(arena: &Arena, program: Program, output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Ends the process of that id and waits until it is gone.
+/// Kills a process by its id and waits until it is gone.
 fn end(pid: &str) -> Result<()> {
     let process = Pid::from_raw(pid.parse()?).ok_or("a worker in the background has no id")?;
     let _ = kill_process(process, Signal::KILL);
-    wait_until("the worker has gone", || {
+    wait_until("the worker is gone", || {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-        // A zombie is gone for all but whoever has to wait for it.
+        // A zombie counts as gone: only its parent has yet to reap it.
         Ok(stat.map_or(true, |stat| stat.contains(") Z ")))
     })
 }

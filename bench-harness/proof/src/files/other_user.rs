@@ -9,8 +9,8 @@ use queue_core::sqlite::Durability;
 use rustix::process::geteuid;
 
 use crate::Result;
-use crate::process::arena::said;
-use crate::process::{Arena, Program};
+use crate::process::scratch::describe_exit;
+use crate::process::{ScratchFolder, Program};
 
 /// An unnamed user and group id that nobody else has.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +29,9 @@ impl OtherUser {
         if !geteuid().is_root() {
             return Ok(None);
         }
-        let arena = user.arena()?;
+        let scratch = user.scratch()?;
         for program in programs {
-            let mut command = arena.command(*program, &["--version"])?;
+            let mut command = scratch.command(*program, &["--version"])?;
             let output = command.uid(user.uid).gid(user.gid).output();
             if !output.is_ok_and(|output| output.status.success()) {
                 return Ok(None);
@@ -41,34 +41,34 @@ impl OtherUser {
     }
 
     /// Makes a folder owned by the user.
-    pub(super) fn arena(self) -> Result<Arena> {
-        let arena = Arena::new(None, Durability::Fast)?;
-        chown(arena.file(""), Some(self.uid), Some(self.gid))?;
-        Ok(arena)
+    pub(super) fn scratch(self) -> Result<ScratchFolder> {
+        let scratch = ScratchFolder::new(None, Durability::Fast)?;
+        chown(scratch.file(""), Some(self.uid), Some(self.gid))?;
+        Ok(scratch)
     }
 
     /// Runs a verb as the user.
-    pub(super) fn run(self, arena: &Arena, program: Program, words: &[&str]) -> Result<Output> {
-        let mut command = arena.command(program, words)?;
+    pub(super) fn run(self, scratch: &ScratchFolder, program: Program, words: &[&str]) -> Result<Output> {
+        let mut command = scratch.command(program, words)?;
         Ok(command.uid(self.uid).gid(self.gid).output()?)
     }
 
     /// Runs a verb as the user. Returns a fault if the verb fails.
     pub(super) fn failed(
         self,
-        arena: &Arena,
+        scratch: &ScratchFolder,
         program: Program,
         words: &[&str],
     ) -> Result<Option<String>> {
-        let output = self.run(arena, program, words)?;
+        let output = self.run(scratch, program, words)?;
         let failed = !output.status.success();
-        Ok(failed.then(|| format!("the owner's {words:?} ended with {}", said(&output))))
+        Ok(failed.then(|| format!("the owner's {words:?} ended with {}", describe_exit(&output))))
     }
 
     /// Files in the folder, itself included, that the user does not own.
-    pub(super) fn foreign(self, arena: &Arena) -> Result<Vec<String>> {
+    pub(super) fn foreign(self, scratch: &ScratchFolder) -> Result<Vec<String>> {
         let mut foreign = Vec::new();
-        for path in all_below(&arena.file(""))? {
+        for path in all_below(&scratch.file(""))? {
             // Sockets and logs come and go.
             let Ok(found) = path.symlink_metadata() else {
                 continue;

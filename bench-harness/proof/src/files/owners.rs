@@ -7,33 +7,33 @@ use queue_core::sqlite::Durability;
 
 use super::other_user::{OtherUser, open_to};
 use crate::Result;
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::wait_until;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// A task whose output is long enough for a file of its own.
 const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";
 
 /// A change that makes root distrust a file.
-type Change = fn(OtherUser, &Arena) -> Result<()>;
+type Change = fn(OtherUser, &ScratchFolder) -> Result<()>;
 
 const CHANGES: [(&str, Change); 5] = [
-    ("another user's file", |user, arena| {
-        Ok(chown(arena.database(), Some(user.uid), None)?)
+    ("another user's file", |user, scratch| {
+        Ok(chown(scratch.database(), Some(user.uid), None)?)
     }),
-    ("a file that all may write", |_, arena| {
-        open_to(&arena.database(), 0o666)
+    ("a file that all may write", |_, scratch| {
+        open_to(&scratch.database(), 0o666)
     }),
-    ("a file that a group may write", |user, arena| {
-        chown(arena.database(), None, Some(user.gid))?;
-        open_to(&arena.database(), 0o660)
+    ("a file that a group may write", |user, scratch| {
+        chown(scratch.database(), None, Some(user.gid))?;
+        open_to(&scratch.database(), 0o660)
     }),
-    ("a folder that all may write", |_, arena| {
-        open_to(&arena.file(""), 0o777)
+    ("a folder that all may write", |_, scratch| {
+        open_to(&scratch.file(""), 0o777)
     }),
-    ("a folder that a group may write", |user, arena| {
-        chown(arena.file(""), None, Some(user.gid))?;
-        open_to(&arena.file(""), 0o770)
+    ("a folder that a group may write", |user, scratch| {
+        chown(scratch.file(""), None, Some(user.gid))?;
+        open_to(&scratch.file(""), 0o770)
     }),
 ];
 
@@ -54,66 +54,66 @@ pub(super) fn run(user: OtherUser, programs: &[Program]) -> Result<(usize, Vec<S
 
 /// Root works on another user's file and is killed, and the owner goes on.
 fn beside_another(user: OtherUser, program: Program) -> Result<Vec<String>> {
-    let arena = user.arena()?;
+    let scratch = user.scratch()?;
     let mut faults = Vec::new();
-    let mut owner = |arena: &Arena, words: &[&str]| -> Result<()> {
-        faults.extend(user.failed(arena, program, words)?);
+    let mut owner = |scratch: &ScratchFolder, words: &[&str]| -> Result<()> {
+        faults.extend(user.failed(scratch, program, words)?);
         Ok(())
     };
-    owner(&arena, &["add-task", "own", "true"])?;
-    arena.ok(program, &["add-task", "loud", LOUD])?;
-    let mut worker = arena.command(program, &["worker", "--trust-file"])?;
+    owner(&scratch, &["add-task", "own", "true"])?;
+    scratch.ok(program, &["add-task", "loud", LOUD])?;
+    let mut worker = scratch.command(program, &["worker", "--trust-file"])?;
     worker.stderr(std::process::Stdio::null());
     let mut worker = Running(worker.stdout(std::process::Stdio::null()).spawn()?);
-    wait_until("root's worker has ended both", || Ok(left(&arena)? == 0))?;
+    wait_until("root's worker has ended both", || Ok(left(&scratch)? == 0))?;
     // While root's worker lives, the owner's verbs ask for its lock and send to its socket.
-    owner(&arena, &["add-task", "next", "true"])?;
-    owner(&arena, &["wait", "3"])?;
+    owner(&scratch, &["add-task", "next", "true"])?;
+    owner(&scratch, &["wait", "3"])?;
     worker.0.kill()?;
     worker.0.wait()?;
-    owner(&arena, &["doctor", "--repair"])?;
-    owner(&arena, &["add-task", "last", "true"])?;
-    owner(&arena, &["worker", "--drain"])?;
-    owner(&arena, &["wait", "4"])?;
-    faults.extend(user.foreign(&arena)?);
-    faults.extend(arena.broken(program)?);
+    owner(&scratch, &["doctor", "--repair"])?;
+    owner(&scratch, &["add-task", "last", "true"])?;
+    owner(&scratch, &["worker", "--drain"])?;
+    owner(&scratch, &["wait", "4"])?;
+    faults.extend(user.foreign(&scratch)?);
+    faults.extend(scratch.broken(program)?);
     Ok(faults)
 }
 
 /// Tasks that have not ended.
-fn left(arena: &Arena) -> Result<i64> {
+fn left(scratch: &ScratchFolder) -> Result<i64> {
     let unfinished = include_str!("../../queries/unfinished.sql");
-    Ok(arena
+    Ok(scratch
         .reader()?
         .query_row(unfinished, [], |row| row.get(0))?)
 }
 
 /// Checks that root runs nothing from a changed file unless told to trust it.
 fn refused(user: OtherUser, program: Program, change: Change) -> Result<Vec<String>> {
-    let arena = Arena::new(None, Durability::Fast)?;
-    arena.ok(program, &["add-task", "a", "touch ran"])?;
-    std::fs::write(arena.file("tasks.txt"), "touch ran\n")?;
-    change(user, &arena)?;
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
+    scratch.ok(program, &["add-task", "a", "touch ran"])?;
+    std::fs::write(scratch.file("tasks.txt"), "touch ran\n")?;
+    change(user, &scratch)?;
     let mut faults = Vec::new();
     for words in [
         &["worker", "--drain"][..],
         &["worker", "--background"],
         &["run", "tasks.txt"],
     ] {
-        let output = arena.run(program, words)?;
+        let output = scratch.run(program, words)?;
         let said_so = String::from_utf8_lossy(&output.stderr).contains("--trust-file");
         if output.status.code() != Some(5) || !said_so {
-            faults.push(format!("root's {words:?} ended with {}", said(&output)));
+            faults.push(format!("root's {words:?} ended with {}", describe_exit(&output)));
         }
     }
-    if arena.file("ran").exists() {
+    if scratch.file("ran").exists() {
         faults.push("root ran its commands".to_owned());
     }
-    let output = arena.run(program, &["worker", "--drain", "--trust-file"])?;
-    if !output.status.success() || !arena.file("ran").exists() {
-        let said = said(&output);
+    let output = scratch.run(program, &["worker", "--drain", "--trust-file"])?;
+    if !output.status.success() || !scratch.file("ran").exists() {
+        let said = describe_exit(&output);
         faults.push(format!("told to trust it, root's worker ended with {said}"));
     }
-    faults.extend(arena.broken(program)?);
+    faults.extend(scratch.broken(program)?);
     Ok(faults)
 }

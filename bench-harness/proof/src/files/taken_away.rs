@@ -6,10 +6,10 @@ use std::fs;
 use queue_core::sqlite::Durability;
 
 use crate::Result;
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::wait_until;
 use crate::process::rounds::rounds;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 6;
@@ -58,31 +58,31 @@ pub(super) fn run(programs: &[Program], count: usize) -> Result<(usize, Vec<Stri
 }
 
 fn round(program: Program, taken: Taken) -> Result<Vec<String>> {
-    let arena = Arena::new(None, Durability::Fast)?;
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
     let slow = "touch begun; while ! test -e go; do sleep 0.02; done; touch done";
-    arena.ok(program, &["add-task", "slow", slow])?;
+    scratch.ok(program, &["add-task", "slow", slow])?;
     // The outcome of this task is recorded in the old file, if at all, which no program finds again.
     let thief = "while ! test -e begun; do sleep 0.02; done";
     let thief = format!("{thief}; {}", taken.command());
-    arena.ok(program, &["add-task", "thief", &thief])?;
-    arena.ok(program, &["backup", "copy.db"])?;
-    let log = arena.file("worker.log");
-    let mut worker = arena.command(program, &["worker", "--slots", "2"])?;
+    scratch.ok(program, &["add-task", "thief", &thief])?;
+    scratch.ok(program, &["backup", "copy.db"])?;
+    let log = scratch.file("worker.log");
+    let mut worker = scratch.command(program, &["worker", "--slots", "2"])?;
     worker.stdout(std::process::Stdio::null());
     let worker = Running(worker.stderr(fs::File::create(&log)?).spawn()?);
     wait_until("the worker notices the loss", || {
         Ok(fs::read_to_string(&log)?.contains("stopping"))
     })?;
     let mut faults = Vec::new();
-    if arena.file("done").exists() {
+    if scratch.file("done").exists() {
         faults.push("the worker did not wait for its task".to_owned());
     }
-    fs::write(arena.file("go"), "")?;
+    fs::write(scratch.file("go"), "")?;
     let output = worker.output()?;
     if output.status.code() != Some(5) {
-        faults.push(format!("the worker ended with {}", said(&output)));
+        faults.push(format!("the worker ended with {}", describe_exit(&output)));
     }
-    if !arena.file("done").exists() {
+    if !scratch.file("done").exists() {
         faults.push("the worker ended its task".to_owned());
     }
     let said = fs::read_to_string(&log)?;
@@ -93,33 +93,33 @@ fn round(program: Program, taken: Taken) -> Result<Vec<String>> {
             faults.push(format!("the worker said {:?}", said.trim()));
         }
     }
-    faults.extend(afterwards(&arena, program, taken)?);
+    faults.extend(afterwards(&scratch, program, taken)?);
     Ok(faults)
 }
 
 /// Faults of the files that the worker left.
-fn afterwards(arena: &Arena, program: Program, taken: Taken) -> Result<Vec<String>> {
+fn afterwards(scratch: &ScratchFolder, program: Program, taken: Taken) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     match taken {
         Taken::All | Taken::File => {
-            if arena.database().exists() {
+            if scratch.database().exists() {
                 faults.push("the worker made the database again".to_owned());
             }
         }
-        Taken::Replaced => faults.extend(arena.broken(program)?),
+        Taken::Replaced => faults.extend(scratch.broken(program)?),
         Taken::Folder => {
-            let output = arena.run(program, &["worker", "--drain"])?;
+            let output = scratch.run(program, &["worker", "--drain"])?;
             if !output.status.success() {
-                faults.push(format!("the next worker ended with {}", said(&output)));
+                faults.push(format!("the next worker ended with {}", describe_exit(&output)));
             }
             for task in ["1", "2"] {
-                let shown = arena.ok(program, &["show", task, "-o", "json"])?;
+                let shown = scratch.ok(program, &["show", task, "-o", "json"])?;
                 let shown: serde_json::Value = serde_json::from_str(&shown)?;
                 if shown["state"] != "succeeded" || shown["attempt"] != 1 {
                     faults.push(format!("a task was not recorded: {shown}"));
                 }
             }
-            faults.extend(arena.broken(program)?);
+            faults.extend(scratch.broken(program)?);
         }
     }
     Ok(faults)

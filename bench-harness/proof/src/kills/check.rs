@@ -1,41 +1,40 @@
-//! What has to hold after a round, read from its journal and its file.
+//! Checks of a round's journal and file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::{Entry, Run};
 use super::ledger::Ledger;
 use crate::Result;
-use crate::process::Arena;
+use crate::process::ScratchFolder;
 
-/// A task's name and whether it has ended, as the file has them in the end.
+/// Tasks at the end of a round: name, and true if the task has ended.
 pub(super) type Rows = BTreeMap<i64, (String, bool)>;
 
-/// The tasks of a file.
+/// Reads the tasks of a file.
 ///
 /// # Errors
-/// If it cannot be read.
-pub(super) fn rows(arena: &Arena) -> Result<Rows> {
-    let reader = arena.reader()?;
+/// When it cannot be read.
+pub(super) fn rows(scratch: &ScratchFolder) -> Result<Rows> {
+    let reader = scratch.reader()?;
     let mut statement = reader.prepare(include_str!("../../queries/tasks.sql"))?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Tasks for which the file itself records more than one success; only workflow-queue keeps
-/// attempts.
+/// Tasks with more than one success recorded in the file; only workflow-queue records attempts.
 ///
 /// # Errors
-/// If it cannot be read.
-pub(super) fn recorded_twice(arena: &Arena) -> Result<Vec<String>> {
-    let reader = arena.reader()?;
+/// When it cannot be read.
+pub(super) fn recorded_twice(scratch: &ScratchFolder) -> Result<Vec<String>> {
+    let reader = scratch.reader()?;
     let mut statement = reader.prepare(include_str!("../../queries/recorded_twice.sql"))?;
     let tasks = statement.query_map([], |row| row.get::<_, i64>(0))?;
     let tasks = tasks.map(|task| Ok(format!("task {}: two successes are in the file", task?)));
     tasks.collect()
 }
 
-/// What is wrong with what was acknowledged: lost, given out twice, half of a batch, never asked
-/// for, or not ended.
+/// Faults in the acknowledgements: a task lost, an id assigned twice, an incomplete batch, a task never
+/// requested, or one that has not ended.
 pub(super) fn ledger_faults(ledger: &Ledger, rows: &Rows, journal: &[Entry]) -> Vec<String> {
     let mut faults = Vec::new();
     let ran: BTreeMap<i64, &str> = starts(journal).map(|run| (run.task, &*run.name)).collect();
@@ -43,13 +42,13 @@ pub(super) fn ledger_faults(ledger: &Ledger, rows: &Rows, journal: &[Entry]) -> 
     let mut given = BTreeMap::new();
     for (id, name) in &ledger.acknowledged {
         if let Some(other) = given.insert(*id, name) {
-            faults.push(format!("id {id} was given to {other} and to {name}"));
+            faults.push(format!("id {id} was assigned to {other} and to {name}"));
         }
         match rows.get(id) {
             Some((stored, _)) if stored != name => {
                 faults.push(format!("task {id} is {stored}, acknowledged as {name}"));
             }
-            // Pruned: only what has ended may be.
+            // Pruned: allowed only for ended tasks.
             None if !ran.contains_key(id) && !called_off.contains(id) => {
                 faults.push(format!("task {id} ({name}) was acknowledged and is lost"));
             }
@@ -68,7 +67,7 @@ pub(super) fn ledger_faults(ledger: &Ledger, rows: &Rows, journal: &[Entry]) -> 
         .collect();
     let asked = ledger.asked();
     let unexpected = seen.iter().filter(|name| !asked.contains(**name));
-    faults.extend(unexpected.map(|name| format!("nobody asked for task {name}")));
+    faults.extend(unexpected.map(|name| format!("task {name} was never requested")));
     for batch in &ledger.batches {
         let there = batch
             .iter()
@@ -85,8 +84,8 @@ pub(super) fn ledger_faults(ledger: &Ledger, rows: &Rows, journal: &[Entry]) -> 
     faults
 }
 
-/// What is wrong with the runs: two successes, a run after a success, one that no kill and no retry
-/// explains, or two at a time. `last_worker` is the one worker that was not killed.
+/// Faults in the runs: two successes, a run after a success, a run explained by no kill and no retry,
+/// or two runs at once. `last_worker` is the only worker that was not killed.
 pub(super) fn run_faults(journal: &[Entry], last_worker: u32) -> Vec<String> {
     let mut faults = Vec::new();
     let mut tasks: BTreeMap<i64, Task<'_>> = BTreeMap::new();
@@ -128,20 +127,20 @@ pub(super) fn run_faults(journal: &[Entry], last_worker: u32) -> Vec<String> {
     faults
 }
 
-/// What the journal told of a task so far.
+/// State of a task according to the journal so far.
 #[derive(Default)]
 struct Task<'a> {
     last: Option<&'a Run>,
-    /// How often it was about to be re-opened by itself.
+    /// Number of times that `retry` named this task.
     reopened: u32,
-    /// How many runs only a `retry` explains.
+    /// Number of runs explained only by a `retry`.
     retried: u32,
     successes: u32,
 }
 
 impl Task<'_> {
-    /// What is wrong with a run that follows another. `killed` are the processes killed so far,
-    /// `workers` all that were ever started.
+    /// Fault in a run that follows another. `killed` holds the processes killed so far, `workers` all
+    /// that were ever started.
     fn start_fault(
         &mut self,
         run: &Run,
@@ -150,8 +149,7 @@ impl Task<'_> {
         workers: &BTreeSet<u32>,
     ) -> Option<String> {
         let last = self.last?;
-        // A command whose worker died before it could tell of its start has a parent that is no
-        // worker.
+        // If the worker died before the command recorded its start, the recorded parent is no worker.
         let was_killed = killed.contains(&last.worker) || !workers.contains(&last.worker);
         self.retried += u32::from(!was_killed);
         let wrong = if self.successes > 0 {
@@ -159,7 +157,7 @@ impl Task<'_> {
         } else if run.token <= last.token {
             "with a token that did not rise"
         } else if !was_killed && self.retried > self.reopened + reopened_all {
-            // Each `retry` re-opens a task once, some time after the journal was told.
+            // A `retry` re-opens a task once, some time after its journal entry.
             "again without a kill"
         } else {
             return None;
@@ -265,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_batch_an_uninvited_task_and_an_id_given_twice_are_faults() {
+    fn an_incomplete_batch_an_unrequested_task_and_a_duplicate_id_are_faults() {
         let mut ledger = acknowledged(&[1]);
         ledger.acknowledged.push((1, "one-7".to_owned()));
         ledger
@@ -273,9 +271,9 @@ mod tests {
             .push(vec!["one-2".to_owned(), "one-9".to_owned()]);
         let faults = ledger_faults(&ledger, &rows(&[1, 2, 3]), &[]).join("\n");
         for part in [
-            "id 1 was given",
+            "id 1 was assigned",
             "1 of the 2",
-            "nobody asked for task one-3",
+            "task one-3 was never requested",
         ] {
             assert!(faults.contains(part), "{faults}");
         }

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::Result;
-use crate::process::arena::quoted;
+use crate::process::scratch::quoted;
 
 /// An event in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use queue_core::sqlite::Durability;
 use super::journal::{Entry, Journal, Run};
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::Running;
+use crate::process::scratch::Running;
 use crate::process::patience::{Stopwatch, wait_until};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Longest time allowed from the kill of a worker to the next run of its task.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -52,17 +52,17 @@ pub fn recoveries(kills: usize) -> Result<Recoveries> {
 }
 
 fn of(program: Program, kills: usize) -> Result<Vec<Duration>> {
-    let arena = Arena::new(None, Durability::Fast)?;
-    let journal = Journal::new(arena.file("journal"));
-    let mut workers = vec![worker(&arena, program)?, worker(&arena, program)?];
+    let scratch = ScratchFolder::new(None, Durability::Fast)?;
+    let journal = Journal::new(scratch.file("journal"));
+    let mut workers = vec![worker(&scratch, program)?, worker(&scratch, program)?];
     let mut times = Vec::new();
     for kill in 0..kills {
         let name = format!("held-{kill}");
         // The first run waits to be killed with its worker; the next run ends at once.
         let mark = format!("mkdir {name} 2> mkdir.log && exec sleep 600");
-        arena.ok(program, &["add-task", &name, &journal.command(&mark, 0)])?;
+        scratch.ok(program, &["add-task", &name, &journal.command(&mark, 0)])?;
         let runs = || -> Result<Vec<Run>> { Ok(starts(&journal.read()?, &name)) };
-        wait_until("the task runs", || Ok(arena.file(&name).is_dir()))?;
+        wait_until("the task runs", || Ok(scratch.file(&name).is_dir()))?;
         let first = runs()?;
         let holder = workers.iter().position(|one| one.0.id() == first[0].worker);
         let holder = workers.swap_remove(holder.ok_or("the task runs under an unknown worker")?);
@@ -70,14 +70,14 @@ fn of(program: Program, kills: usize) -> Result<Vec<Duration>> {
         drop(holder);
         wait_until("the task runs elsewhere", || Ok(runs()?.len() == 2))?;
         times.push(watch.elapsed());
-        workers.push(worker(&arena, program)?);
+        workers.push(worker(&scratch, program)?);
     }
     Ok(times)
 }
 
 /// Starts a worker and waits until it is registered.
-fn worker(arena: &Arena, program: Program) -> Result<Running> {
-    let log = arena.file("workers.log");
+fn worker(scratch: &ScratchFolder, program: Program) -> Result<Running> {
+    let log = scratch.file("workers.log");
     let append = std::fs::File::options()
         .create(true)
         .append(true)
@@ -85,7 +85,7 @@ fn worker(arena: &Arena, program: Program) -> Result<Running> {
     let before = std::fs::read_to_string(&log)?
         .matches(" runs up to ")
         .count();
-    let mut command = arena.command(program, &["worker", "--slots", "1"])?;
+    let mut command = scratch.command(program, &["worker", "--slots", "1"])?;
     let running = Running(command.stderr(append).spawn()?);
     wait_until("the worker is registered", || {
         Ok(std::fs::read_to_string(&log)?

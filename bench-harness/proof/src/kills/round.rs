@@ -13,56 +13,56 @@ use rustix::process::Signal;
 use super::check;
 use super::journal::{Entry, Journal};
 use super::ledger::Ledger;
-use super::verb::{Lots, Verb};
+use super::verb::{VerbGenerator, Verb};
 use super::{Setting, Tally};
 use crate::Result;
-use crate::process::arena::{Running, said};
+use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{PATIENCE, Stopwatch, pause};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
-/// How many processes are started and killed at the same time.
+/// Number of threads that start and kill processes.
 const KILLERS: u64 = 8;
 
-/// Kills `kills` processes that work on one file and checks what is left. What was found wrong
-/// names the folder that was kept as evidence.
+/// Kills `kills` processes that work on one file, and checks the result. Faults name the folder, which
+/// is then kept as evidence.
 ///
 /// # Errors
-/// If a process cannot be started or the file cannot be read.
+/// When a process cannot be started or the file cannot be read.
 pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
-    let arena = Arena::new(setting.parent.as_deref(), setting.durability)?;
-    let journal = Journal::new(arena.file("journal"));
+    let scratch = ScratchFolder::new(setting.parent.as_deref(), setting.durability)?;
+    let journal = Journal::new(scratch.file("journal"));
     let ledger = Mutex::new(Ledger::default());
-    let lots = Lots {
-        arena: &arena,
+    let generator = VerbGenerator {
+        scratch: &scratch,
         journal: &journal,
         program: setting.program,
-        whole: undisturbed(&arena, &journal, setting.program, &ledger)?,
+        undisturbed: undisturbed(&scratch, &journal, setting.program, &ledger)?,
     };
     let round = Round {
-        lots,
+        generator,
         ledger,
         killed: AtomicU64::new(0),
     };
-    let mut faults = round.storm(seed, kills)?;
+    let mut faults = round.kill_in_parallel(seed, kills)?;
     let mut program = setting.program;
     if setting.promotes {
         faults.extend(round.promote(seed)?);
         program = Program::Workflow;
     }
-    let (last_worker, found) = drain(&arena, &journal, program)?;
+    let (last_worker, found) = drain(&scratch, &journal, program)?;
     faults.extend(found);
     let ledger = round
         .ledger
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     let told = journal.read()?;
-    let rows = check::rows(&arena)?;
+    let rows = check::rows(&scratch)?;
     faults.extend(check::ledger_faults(&ledger, &rows, &told));
     faults.extend(check::run_faults(&told, last_worker));
     if program == Program::Workflow {
-        faults.extend(check::recorded_twice(&arena)?);
+        faults.extend(check::recorded_twice(&scratch)?);
     }
-    faults.extend(arena.broken(program)?);
+    faults.extend(scratch.broken(program)?);
     let tally = Tally {
         kills: round.killed.into_inner(),
         acknowledged: ledger.acknowledged.len() as u64,
@@ -71,7 +71,7 @@ pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
     if faults.is_empty() {
         return Ok(tally);
     }
-    let kept = arena.keep();
+    let kept = scratch.keep();
     let name = |fault| {
         format!(
             "{setting}, seed {seed}: {fault} (kept in {})",
@@ -84,19 +84,19 @@ pub(super) fn run(setting: &Setting, seed: u64, kills: u64) -> Result<Tally> {
     })
 }
 
-/// How long an `add-task` takes when nobody disturbs it.
+/// Duration of an undisturbed `add-task`.
 fn undisturbed(
-    arena: &Arena,
+    scratch: &ScratchFolder,
     journal: &Journal,
     program: Program,
     ledger: &Mutex<Ledger>,
 ) -> Result<Duration> {
     let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let mut longest = Duration::ZERO;
-    // The first one creates the file.
+    // The first task creates the file.
     for name in ["one-0", "one-1", "one-2"] {
         let watch = Stopwatch::start();
-        let printed = arena.ok(
+        let printed = scratch.ok(
             program,
             &["add-task", name, &journal.command(":", 0), "--print", "id"],
         )?;
@@ -108,14 +108,14 @@ fn undisturbed(
 }
 
 struct Round<'a> {
-    lots: Lots<'a>,
+    generator: VerbGenerator<'a>,
     ledger: Mutex<Ledger>,
     killed: AtomicU64,
 }
 
 impl Round<'_> {
     /// Starts and kills processes from several threads at once.
-    fn storm(&self, seed: u64, kills: u64) -> Result<Vec<String>> {
+    fn kill_in_parallel(&self, seed: u64, kills: u64) -> Result<Vec<String>> {
         let ends: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
             let start = |killer: u64| scope.spawn(move || self.killer(seed ^ killer << 56, kills));
             let killers: Vec<_> = (0..KILLERS).map(start).collect();
@@ -133,14 +133,14 @@ impl Round<'_> {
         let mut rng = Rng::with_seed(seed);
         let mut faults = Vec::new();
         while self.killed.load(Ordering::Relaxed) < kills {
-            faults.extend(self.strike(&mut rng)?);
+            faults.extend(self.kill_one(&mut rng)?);
         }
         Ok(faults)
     }
 
-    /// Starts one process, kills it after a time drawn by lot, and notes what it acknowledged.
-    fn strike(&self, rng: &mut Rng) -> Result<Option<String>> {
-        let verb = self.lots.draw(rng, &mut self.ledger())?;
+    /// Starts one process, kills it after a random time, and records its acknowledgements.
+    fn kill_one(&self, rng: &mut Rng) -> Result<Option<String>> {
+        let verb = self.generator.generate(rng, &mut self.ledger())?;
         let names = verb.names.clone();
         let output = self.kill(verb, rng)?;
         self.ledger().acknowledge(&output.stdout, &names);
@@ -149,15 +149,15 @@ impl Round<'_> {
 
     fn kill(&self, mut verb: Verb, rng: &mut Rng) -> Result<Output> {
         if let Some(entry) = &verb.tell {
-            self.lots.journal.say(entry)?;
+            self.generator.journal.say(entry)?;
         }
         let mut child = verb.command.spawn()?;
         if let Some(mut input) = child.stdin.take() {
-            // It fits the pipe, so that this waits for nobody.
+            // The input fits into the pipe's buffer, so this does not block.
             input.write_all(verb.input.as_bytes())?;
         }
         pause(verb.longest.mul_f64(rng.f64()));
-        self.lots.journal.say(&Entry::Kill(child.id()))?;
+        self.generator.journal.say(&Entry::Kill(child.id()))?;
         child.kill()?;
         let output = child.wait_with_output()?;
         if output.status.signal() == Some(9) {
@@ -166,21 +166,21 @@ impl Round<'_> {
         Ok(output)
     }
 
-    /// Promotes the file; most promotions are killed on their way, the last is left alone.
+    /// Promotes the file; most promotions are killed, the last one runs to its end.
     fn promote(&self, seed: u64) -> Result<Vec<String>> {
         let mut rng = Rng::with_seed(seed);
         let mut faults = Vec::new();
         for _ in 0..rng.u32(1..12) {
             let verb = Verb {
-                command: self.lots.arena.command(Program::Workflow, &["promote"])?,
+                command: self.generator.scratch.command(Program::Workflow, &["promote"])?,
                 input: String::new(),
                 names: Vec::new(),
                 tell: None,
-                longest: self.lots.whole * 4,
+                longest: self.generator.undisturbed * 4,
             };
             faults.extend(unexpected_end(&self.kill(verb, &mut rng)?));
         }
-        self.lots.arena.ok(Program::Workflow, &["promote"])?;
+        self.generator.scratch.ok(Program::Workflow, &["promote"])?;
         Ok(faults)
     }
 
@@ -189,20 +189,20 @@ impl Round<'_> {
     }
 }
 
-/// A process that ended before it was killed: well, or because a task was not in a state for what
-/// was asked, or not there any more. All else is a fault.
+/// Describes an unexpected end before the kill. A process may succeed, or find a task in an unsuitable
+/// state or gone.
 fn unexpected_end(output: &Output) -> Option<String> {
     match output.status.code() {
         None if output.status.signal() == Some(9) => None,
         Some(0 | 1 | 3) => None,
-        None | Some(_) => Some(format!("a process ended with {}", said(output))),
+        None | Some(_) => Some(format!("a process ended with {}", describe_exit(output))),
     }
 }
 
-/// Works off what is left, with nobody killed any more; nothing may stay behind. Returns the worker
-/// that did it, and what is wrong.
-fn drain(arena: &Arena, journal: &Journal, program: Program) -> Result<(u32, Vec<String>)> {
-    let mut command = arena.command(program, &["worker", "--drain", "--slots", "8"])?;
+/// Runs the remaining tasks without kills; no process may remain. Returns the worker's process id, and
+/// the faults.
+fn drain(scratch: &ScratchFolder, journal: &Journal, program: Program) -> Result<(u32, Vec<String>)> {
+    let mut command = scratch.command(program, &["worker", "--drain", "--sgenerator", "8"])?;
     command.stderr(journal.append()?);
     let mut worker = Running(command.spawn()?);
     let mut faults = Vec::new();
@@ -217,13 +217,13 @@ fn drain(arena: &Arena, journal: &Journal, program: Program) -> Result<(u32, Vec
         }
         pause(Duration::from_millis(5));
     };
-    // 1 says that tasks failed, which some were told to.
+    // Exit code 1 means that tasks failed, as some are meant to.
     if !matches!(code, Some(0 | 1)) {
         faults.push(format!(
             "the last worker did not drain the file, exit code {code:?}"
         ));
     }
-    for process in arena.marked()? {
+    for process in scratch.marked()? {
         faults.push(format!("process {process} was left over"));
     }
     Ok((worker.0.id(), faults))

@@ -9,7 +9,7 @@ use super::journal::{Entry, Journal};
 use super::ledger::Ledger;
 use crate::Result;
 use crate::process::program::{own, word};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// A process to be started.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ enum Kind {
 #[derive(Debug)]
 pub(super) struct VerbGenerator<'a> {
     /// The database.
-    pub(super) arena: &'a Arena,
+    pub(super) scratch: &'a ScratchFolder,
     /// Journal to which its commands append.
     pub(super) journal: &'a Journal,
     /// Program whose verbs are generated.
@@ -157,11 +157,11 @@ impl VerbGenerator<'_> {
         command.args(["child", "produce", "--program", self.program.name()]);
         command.args([
             "--durability",
-            word(self.arena.durability),
+            word(self.scratch.durability),
             "--command",
             &self.task(rng),
         ]);
-        command.arg(self.arena.database()).args(&names);
+        command.arg(self.scratch.database()).args(&names);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -177,7 +177,7 @@ impl VerbGenerator<'_> {
 
     fn short(&self, arguments: &[&str], tell: Option<Entry>) -> Result<Verb> {
         Ok(Verb {
-            command: self.arena.command(self.program, arguments)?,
+            command: self.scratch.command(self.program, arguments)?,
             input: String::new(),
             names: Vec::new(),
             tell,

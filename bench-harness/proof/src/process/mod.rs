@@ -1,6 +1,6 @@
 //! The shipped programs as processes: their paths, a database for each proof, waiting and time.
 
-pub mod arena;
+pub mod scratch;
 pub mod fake_clock;
 pub mod patience;
 pub mod program;
@@ -8,6 +8,6 @@ pub mod rounds;
 pub mod small_disk;
 pub mod trace;
 
-pub use arena::Arena;
+pub use scratch::ScratchFolder;
 pub use fake_clock::FakeClock;
 pub use program::Program;

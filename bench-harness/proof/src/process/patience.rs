@@ -1,13 +1,13 @@
-//! Real time: how long something took, and waiting for a condition.
+//! Real time: stopwatch, and waiting for a condition.
 
 use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// Far longer than any condition needs, so that only a hang meets it.
+/// Time limit for a condition: far longer than any needs, so that only a hang exceeds it.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Measures how long something takes.
+/// Measures elapsed time.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
@@ -27,7 +27,7 @@ impl Stopwatch {
 /// Waits until `condition` holds.
 ///
 /// # Errors
-/// What `condition` fails with; or, after [`PATIENCE`], a sentence that names `what`.
+/// The error of `condition`; or, after [`PATIENCE`], a sentence that names `what`.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let watch = Stopwatch::start();
     while !condition()? {
@@ -39,7 +39,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Re
     Ok(())
 }
 
-/// Lets time pass: until the moment of a kill, or between two looks at a condition.
+/// Sleeps: until the moment of a kill, or between two polls of a condition.
 #[expect(
     clippy::disallowed_methods,
     reason = "the moment of a kill is a time, not a condition"

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::arena::said;
+use super::scratch::describe_exit;
 use super::program::own;
 use crate::Result;
 
@@ -34,6 +34,6 @@ pub fn within<T: serde::de::DeserializeOwned>(
     match output.status.code() {
         Some(0) => Ok(Some(serde_json::from_slice(&output.stdout)?)),
         Some(1 | 99) => Ok(None),
-        _ => Err(said(&output).into()),
+        _ => Err(describe_exit(&output).into()),
     }
 }

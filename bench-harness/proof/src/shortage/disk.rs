@@ -14,7 +14,7 @@ use super::load::Load;
 use crate::Result;
 use crate::process::patience::{Stopwatch, pause};
 use crate::process::small_disk::within;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Arguments of the hidden verb.
 #[derive(Clone, Debug, clap::Args)]
@@ -56,9 +56,9 @@ pub fn fill(args: &Disk) -> Result<(u64, Vec<String>)> {
         .find(|program| program.name() == args.program)
         .ok_or("unknown program")?;
     let duration = Duration::from_millis(args.duration_ms);
-    let arena = Arena::new(Some(&args.folder), Durability::Full)?;
-    let mut load = Load::start(&arena, program, &args.elsewhere, duration)?;
-    keep_full(&arena.file("filler"), duration)?;
+    let scratch = ScratchFolder::new(Some(&args.folder), Durability::Full)?;
+    let mut load = Load::start(&scratch, program, &args.elsewhere, duration)?;
+    keep_full(&scratch.file("filler"), duration)?;
     load.mark_over();
     load.end(Shortage::Disk.met())
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::Result;
-use crate::process::arena::{Running, quoted, said};
+use crate::process::scratch::{Running, quoted, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 /// Number of workers.
 const WORKERS: usize = 2;
@@ -38,7 +38,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 
 /// Workers, their tasks, and the journal of the tasks.
 pub(super) struct Load<'a> {
-    arena: &'a Arena,
+    scratch: &'a ScratchFolder,
     program: Program,
     journal: PathBuf,
     tasks: u64,
@@ -50,13 +50,13 @@ impl<'a> Load<'a> {
     /// Enqueues the tasks, starts the workers and waits until every kind of task runs. The journal lies
     /// in a folder outside the shortage.
     pub(super) fn start(
-        arena: &'a Arena,
+        scratch: &'a ScratchFolder,
         program: Program,
         elsewhere: &Path,
         duration: Duration,
     ) -> Result<Self> {
         let mut load = Self {
-            arena,
+            scratch,
             program,
             journal: elsewhere.join("journal"),
             tasks: AROUND + PER_SECOND * duration.as_secs(),
@@ -65,7 +65,7 @@ impl<'a> Load<'a> {
         };
         load.enqueue(elsewhere, duration)?;
         for number in 0..WORKERS {
-            let mut worker = arena.command(program, &["worker", "--slots", SLOTS])?;
+            let mut worker = scratch.command(program, &["worker", "--slots", SLOTS])?;
             let log = fs::File::create(elsewhere.join(format!("worker-{number}.log")))?;
             load.workers.push(Running(worker.stderr(log).spawn()?));
         }
@@ -101,12 +101,12 @@ impl<'a> Load<'a> {
         }
         let input = elsewhere.join("tasks");
         fs::File::create(&input)?.write_all(lines.as_bytes())?;
-        let mut add = self.arena.command(self.program, &["add-task", "--stdin"])?;
+        let mut add = self.scratch.command(self.program, &["add-task", "--stdin"])?;
         let output = add.stdin(Stdio::from(fs::File::open(input)?)).output()?;
         if output.status.success() {
             return Ok(());
         }
-        Err(said(&output).into())
+        Err(describe_exit(&output).into())
     }
 
     /// The running workers.
@@ -143,13 +143,13 @@ impl<'a> Load<'a> {
             worker.signal(Signal::TERM);
             let output = worker.output()?;
             if !output.status.success() {
-                faults.push(format!("a worker ended with {}", said(&output)));
+                faults.push(format!("a worker ended with {}", describe_exit(&output)));
             }
         }
         faults.extend(self.wrong_verdicts()?);
         faults.extend(self.log_faults(met));
         faults.extend(self.wrong_runs()?);
-        faults.extend(self.arena.broken(self.program)?);
+        faults.extend(self.scratch.broken(self.program)?);
         if !faults.is_empty() {
             faults.push(self.last_words());
         }
@@ -158,14 +158,14 @@ impl<'a> Load<'a> {
 
     fn all_have_ended(&self) -> Result<bool> {
         let unfinished = include_str!("../../queries/unfinished.sql");
-        let reader = self.arena.reader()?;
+        let reader = self.scratch.reader()?;
         let count: i64 = reader.query_row(unfinished, [], |row| row.get(0))?;
         Ok(count == 0)
     }
 
     /// Tasks whose recorded state differs from a run without a shortage.
     fn wrong_verdicts(&self) -> Result<Vec<String>> {
-        let reader = self.arena.reader()?;
+        let reader = self.scratch.reader()?;
         let mut query = reader.prepare(include_str!("../../queries/verdicts.sql"))?;
         let mut rows = query.query([])?;
         let mut faults = Vec::new();

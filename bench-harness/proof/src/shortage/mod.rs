@@ -14,7 +14,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::patience::{Stopwatch, pause};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 pub use disk::{Disk, fill};
 use load::Load;
@@ -116,11 +116,11 @@ fn try_shortage(
     if shortage == Shortage::Disk {
         return disk::run(program, duration);
     }
-    let arena = Arena::new(None, Durability::Full)?;
+    let scratch = ScratchFolder::new(None, Durability::Full)?;
     let journal = tempfile::tempdir()?;
-    let mut load = Load::start(&arena, program, journal.path(), duration)?;
+    let mut load = Load::start(&scratch, program, journal.path(), duration)?;
     if shortage == Shortage::File {
-        hold(&arena, duration)?;
+        hold(&scratch, duration)?;
     } else {
         starve(&load, duration)?;
     }
@@ -129,9 +129,9 @@ fn try_shortage(
 }
 
 /// Holds a write transaction open, as a program would that does not know the writer lock.
-fn hold(arena: &Arena, duration: Duration) -> Result<()> {
+fn hold(scratch: &ScratchFolder, duration: Duration) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let foreign = Connection::open_with_flags(arena.database(), flags)?;
+    let foreign = Connection::open_with_flags(scratch.database(), flags)?;
     foreign.busy_timeout(Duration::from_secs(60))?;
     foreign.execute_batch("BEGIN IMMEDIATE")?;
     pause(duration);

@@ -1,4 +1,4 @@
-//! What workflow-queue alone can do, drawn by lot, and what must hold of it at every claim.
+//! Random operations that only workflow-queue has, and the checks at every claim.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,29 +11,29 @@ use queue_testing::simulation::{Call, Extension, Ledger};
 use rusqlite::OptionalExtension;
 use workflow_queue::{Limit, LimitKind, Settings, WorkflowQueue, WorkflowTask};
 
-/// The key that tasks are limited by, and how many of it may run.
+/// Limit key of tasks, and its bound.
 const KEY: &[u8] = b"scarce";
 const AT_ONCE: u32 = 2;
 
 type Context<'a> = queue_testing::simulation::Context<'a, WorkflowQueue>;
 
-/// Workflows, limits, retries of what was skipped.
+/// Workflows, limits, retries of skipped tasks.
 #[derive(Debug)]
 pub(super) struct Flows {
-    /// Enqueued before the run.
+    /// Tasks enqueued before the run.
     before: Arc<Mutex<Vec<TaskId>>>,
     limit: Mutex<Standing>,
 }
 
-/// How the limit on the key stands.
+/// State of the limit on the key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
-    /// It is not in the file, or a power cut has taken it away.
+    /// The limit is not in the file, or a power cut has removed it.
     #[default]
     Unset,
-    /// It is in the file; more may run from before.
+    /// The limit is in the file; tasks started before may exceed it.
     Set,
-    /// No more run than may, and so it has to stay.
+    /// No more tasks run than the limit allows, which must stay so.
     InForce,
 }
 
@@ -49,7 +49,7 @@ impl Flows {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the limit. Until that is answered for, none is expected.
+    /// Sets the limit. Until it is acknowledged, no limit is expected.
     fn limit(&self, context: &Context<'_>) {
         let limit = Limit {
             kind: LimitKind::Key(KEY.to_vec()),
@@ -62,7 +62,7 @@ impl Flows {
         }
     }
 
-    /// A workflow: a few layers, each of which waits for tasks of the one before.
+    /// Submits a workflow of a few layers; each task depends on tasks of the layer before.
     fn submit(context: &Context<'_>) {
         let count = 2 + context.ledger.draw(6) as usize;
         if !context.has_room(count) {
@@ -111,7 +111,7 @@ impl Flows {
                 on: one.min(two),
                 condition: condition(context),
             };
-            // Many cannot be made to wait any more.
+            // Many tasks can get no further dependency.
             let _ = context.write("link", |queue| queue.add_dependencies(vec![edge]));
         }
     }
@@ -121,15 +121,15 @@ impl Flows {
         let Some(task) = context.ledger.pick(&known) else {
             return;
         };
-        // Whatever was skipped because of it is re-opened too.
+        // Tasks skipped because of it are re-opened too.
         context.ledger.reopens_any();
-        // What came of it is seen in the file.
+        // Checks of the file show the effect.
         let _ = context.write("retry", |queue| queue.retry_downstream(&[task]));
     }
 
     fn check(&self, claimed: &[ClaimedTask], queue: &WorkflowQueue, ledger: Ledger<'_>) {
         for task in claimed {
-            // Where it cannot be read there is a check less.
+            // An unreadable file skips one check.
             let edges = queue.dependencies(task.claim.task).unwrap_or_default();
             for edge in edges {
                 let on = queue.get(edge.on).unwrap_or_default();
@@ -143,7 +143,7 @@ impl Flows {
         }
     }
 
-    /// So many run under the limit; `None` where there is no limit.
+    /// Follows the number of tasks running under the limit; `None` without a limit.
     fn follow(&self, running: Option<u32>, ledger: Ledger<'_>) {
         let mut standing = self.standing();
         *standing = match (*standing, running) {
@@ -158,8 +158,8 @@ impl Flows {
     }
 }
 
-/// Whether a dependent may run. A success is final; what failed may have been re-opened meanwhile,
-/// and have succeeded, while the dependent waited for a worker.
+/// Returns true if a dependent may run. A success is final; a failed task may have been re-opened and
+/// have succeeded while the dependent waited for a worker.
 fn may_follow(condition: Condition, on: &Task, queue: &WorkflowQueue) -> bool {
     match condition {
         Condition::Success => on.state == State::Succeeded,

@@ -1,5 +1,5 @@
 //! Whole systems: the shipped worker, lease keeper, recovery and engine, driven from one seed on one
-//! thread by [`queue_testing::simulation`], on a disk that fails in machines that lose power.
+//! thread by [`queue_testing::simulation`], on a failing disk in machines that lose power.
 
 mod flows;
 mod platform;
@@ -21,29 +21,29 @@ use flows::Flows;
 use platform::{Begins, FailingPlatform, Injected};
 pub use shrink::{Size, shrink};
 
-/// What is simulated.
+/// Options of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// How much happens; the seed's own unless set.
+    /// Size of a run; the seed's own if not set.
     pub size: Option<Size>,
-    /// A mistake put in on purpose, to see that it is found.
+    /// A deliberate mistake, to check that it is found.
     pub plant: Option<Plant>,
-    /// The disk answers syncs and does not do them: another such mistake.
+    /// A lying disk, which acknowledges syncs without doing them: another deliberate mistake.
     pub lies: bool,
 }
 
-/// How much was done.
+/// Counts of the work done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Runs.
     pub runs: u64,
-    /// Simulated milliseconds in which a task was open or something ran.
+    /// Simulated milliseconds in which a task was open or a command ran.
     pub worked_ms: u64,
-    /// Simulated milliseconds that were skipped because nothing was open.
+    /// Simulated milliseconds skipped because no task was open.
     pub idle_ms: u64,
-    /// What happened in the runs.
+    /// Events of the runs.
     pub counts: Counts,
-    /// What happened to the machines.
+    /// Faults injected into the machines.
     pub injected: Injected,
 }
 
@@ -58,7 +58,7 @@ impl AddAssign for Tally {
 }
 
 impl campaign::Tally for Tally {
-    /// Whole hours in which there was work.
+    /// Whole hours with work.
     fn count(&self) -> u64 {
         self.worked_ms / 3_600_000
     }
@@ -77,8 +77,8 @@ fn config(seed: u64, options: &Options) -> Config {
         fewest: 3,
         stopped_ms: 300_000,
         stops_at_settle: 250,
-        // A claim is taken only by a worker that has looked at it again and again: one that waits for
-        // minutes at every sixteenth call takes none.
+        // A worker takes over a claim only after seeing it several times; a worker that waits minutes
+        // at every sixteenth call would take none.
         slow_calls: 10,
         usual_ms: 120_000,
         poll_ms: 10_000,
@@ -93,7 +93,7 @@ fn config(seed: u64, options: &Options) -> Config {
     }
 }
 
-/// What a seed is run with: either engine at either durability, and a file that was fast-queue's.
+/// Initial file and durability of a seed: either engine at either durability, or a promoted file.
 fn begins(seed: u64) -> (Begins, Durability) {
     let durability = match (seed / 3) % 2 {
         0 => Durability::Full,
@@ -110,7 +110,7 @@ fn begins(seed: u64) -> (Begins, Durability) {
 /// Runs one seed.
 ///
 /// # Panics
-/// When the system gives no folder, or a new file cannot be opened.
+/// When the system provides no folder, or a new file cannot be opened.
 #[must_use]
 pub fn simulate(seed: u64, options: &Options) -> (Report, Injected) {
     let config = config(seed, options);
@@ -143,11 +143,11 @@ pub fn one(seed: u64, options: &Options) -> (Tally, Vec<Violation>) {
     (tally, violations.collect())
 }
 
-/// Runs one seed after the other, from `first` on, on all processors, until the budget of hours with
-/// work is spent or something is found.
+/// Runs one seed after another, starting at `first`, on all processors, until the budget of hours with
+/// work is spent or a violation is found.
 ///
 /// # Errors
-/// None: it has the form of the other proofs.
+/// Never; the signature is that of the other proofs.
 pub fn run(first: u64, options: &Options, budget: &Budget) -> Result<Outcome<Tally>> {
     campaign::run(first, budget, |seed, _| Ok(one(seed, options)))
 }

@@ -1,4 +1,4 @@
-//! The platform of a run: a machine that fails, with a process for each handle.
+//! The platform of a run: a failing machine, with one process per handle.
 
 use std::ops::AddAssign;
 use std::path::Path;
@@ -17,34 +17,34 @@ use super::prologue;
 use crate::disk::{Fault, Guess, Kind};
 use crate::vfs::{Machine, Vfs};
 
-/// How long a claim is held: the default.
+/// Duration of a lease: the default.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// What a run begins with.
+/// File at the start of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begins {
-    /// A new file of fast-queue's.
+    /// A new file of fast-queue.
     Fast,
-    /// A new file of workflow-queue's.
+    /// A new file of workflow-queue.
     Workflow,
-    /// A file of fast-queue's with tasks in it, promoted while the power goes.
+    /// A file of fast-queue with tasks in it, promoted while the power fails.
     Promoted,
 }
 
-/// Number of faults of each kind that were injected.
+/// Number of injected faults by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Injected {
-    /// The power went.
+    /// Power cuts.
     pub power: u64,
-    /// A process was killed between two system calls.
+    /// Kills of a process between two system calls.
     pub killed: u64,
-    /// A process was started anew between two calls.
+    /// Restarts of a process between two calls.
     pub restarted: u64,
-    /// An I/O error was armed.
+    /// Armed I/O errors.
     pub errors: u64,
-    /// The disk was full.
+    /// Full disks.
     pub full: u64,
-    /// A log was moved into the file.
+    /// Checkpoints: moves of a log into its file.
     pub checkpoints: u64,
 }
 
@@ -59,7 +59,7 @@ impl AddAssign for Injected {
     }
 }
 
-/// The machine, and whoever runs on it.
+/// The machine and its processes.
 #[derive(Debug)]
 pub(super) struct FailingPlatform {
     durability: Durability,
@@ -107,7 +107,7 @@ impl FailingPlatform {
         self.state().injected
     }
 
-    /// What was enqueued before the run begins, once it has begun.
+    /// Tasks enqueued before the run begins; filled once it has begun.
     pub(super) fn enqueued(&self) -> Arc<Mutex<Vec<TaskId>>> {
         Arc::clone(&self.state().enqueued)
     }
@@ -116,8 +116,8 @@ impl FailingPlatform {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A process begins. Returns how it opens the file: reads and writes go through one connection,
-    /// and nothing has a thread of its own, so that a run depends on its seed alone.
+    /// Starts a process. Returns the options with which it opens the file: reads and writes share one
+    /// connection, and no work has its own thread, so that a run depends on its seed alone.
     fn start(
         &self,
         process: usize,
@@ -150,26 +150,26 @@ impl FailingPlatform {
         Ok(options)
     }
 
-    /// Breaks something; `lot` says what.
-    fn draw_fault(&self, lot: u64) -> PlatformFault {
-        let mut lots = fastrand::Rng::with_seed(lot);
+    /// Injects the fault determined by `seed`.
+    fn draw_fault(&self, seed: u64) -> PlatformFault {
+        let mut rng = fastrand::Rng::with_seed(seed);
         let mut state = self.state();
-        // What was broken for good is repaired one day.
-        if lots.bool() {
+        // A permanent fault ends at some later call.
+        if rng.bool() {
             state.machine.disk(crate::disk::Disk::mend);
         }
-        let process = lots.usize(0..self.processes.len());
-        match lots.u8(0..100) {
+        let process = rng.usize(0..self.processes.len());
+        match rng.u8(0..100) {
             0..22 => {
                 state.injected.power += 1;
-                self.cut(&mut state, lots.u64(..));
+                self.cut(&mut state, rng.u64(..));
                 PlatformFault::Power {
                     keeps: self.durability == Durability::Full,
                 }
             }
             22..44 => {
                 state.injected.killed += 1;
-                self.processes[process].kill_after(lots.u64(1..120));
+                self.processes[process].kill_after(rng.u64(1..120));
                 PlatformFault::Unnoticed
             }
             44..54 => {
@@ -178,18 +178,18 @@ impl FailingPlatform {
             }
             54..74 => {
                 state.injected.errors += 1;
-                let kind = lots.choice(Kind::ALL).unwrap_or(Kind::Write);
+                let kind = rng.choice(Kind::ALL).unwrap_or(Kind::Write);
                 let fault = Fault {
                     kind,
-                    nth: lots.u64(1..60),
-                    for_good: lots.u8(0..6) == 0,
+                    nth: rng.u64(1..60),
+                    for_good: rng.u8(0..6) == 0,
                 };
                 state.machine.disk(|disk| disk.fail(fault));
                 PlatformFault::Unnoticed
             }
             74..80 => {
                 state.injected.full += 1;
-                let full = Fault::for_good(Kind::Full, lots.u64(1..40));
+                let full = Fault::for_good(Kind::Full, rng.u64(1..40));
                 state.machine.disk(|disk| disk.fail(full));
                 PlatformFault::Unnoticed
             }
@@ -200,11 +200,11 @@ impl FailingPlatform {
         }
     }
 
-    /// The power goes, and comes back.
-    fn cut(&self, state: &mut State, lot: u64) {
+    /// Cuts the power and boots the machine again.
+    fn cut(&self, state: &mut State, seed: u64) {
         let image = state
             .machine
-            .disk(|disk| disk.after_cut(&mut Guess::random(lot)));
+            .disk(|disk| disk.after_cut(&mut Guess::random(seed)));
         state.machine = Machine::start(&image);
         state.machine.disk(|disk| disk.lies = self.lies);
         for process in &self.processes {
@@ -213,7 +213,7 @@ impl FailingPlatform {
     }
 }
 
-/// What both engines have in common here.
+/// Methods shared by both engines' platforms.
 macro_rules! platform {
     ($queue:ty, $open:expr, $database:expr) => {
         impl Platform<$queue> for FailingPlatform {
@@ -245,7 +245,7 @@ macro_rules! platform {
             }
 
             fn work_in_background(&self, queue: &$queue) {
-                // What goes wrong is met again by the next write.
+                // The next write meets the same error again.
                 let _ = $database(queue).checkpoint();
             }
         }

@@ -1,5 +1,5 @@
-//! What happened to a file before a run begins: fast-queue had it, and it was promoted while the
-//! power went.
+//! History of a file before a run begins: fast-queue used it, and it was promoted while the power
+//! failed.
 
 use std::path::Path;
 
@@ -14,11 +14,11 @@ use workflow_queue::{Promotion, promote_file};
 use crate::disk::{Fault, Guess, Image, Kind};
 use crate::vfs::Machine;
 
-/// Tasks that fast-queue leaves behind.
+/// Number of tasks that fast-queue leaves.
 const TASKS: usize = 12;
 
-/// Has fast-queue begin the file, and promotes it. `boot` starts the machine with what is on the
-/// disk. Returns the tasks that have to be there.
+/// Creates the file with fast-queue and promotes it. `boot` starts the machine with the content of the
+/// disk. Returns the tasks that must exist.
 pub(super) fn promote(
     seed: u64,
     path: &Path,
@@ -26,7 +26,7 @@ pub(super) fn promote(
     boot: &mut dyn FnMut(&Image) -> Machine,
 ) -> Result<Vec<TaskId>> {
     let mut lots = fastrand::Rng::with_seed(seed);
-    // Whatever the run is at: what is left behind here has to be there.
+    // At full durability in every run: these tasks must survive.
     let options = OpenOptions {
         durability: Durability::Full,
         ..options.clone()
@@ -34,7 +34,7 @@ pub(super) fn promote(
     let mut machine = boot(&Image::default());
     let enqueued = leave_tasks(&FastQueue::open_with(path, options.clone())?)?;
     loop {
-        // The power goes when so much has been written, if the promotion takes that much.
+        // The power fails after this many writes, if the promotion makes that many.
         let cut_at = lots.u64(1..60);
         machine.disk(|disk| disk.fail(Fault::for_good(Kind::Write, cut_at)));
         match promote_file(path, options.clone()) {
@@ -51,7 +51,7 @@ pub(super) fn promote(
     }
 }
 
-/// Tasks that wait, that ended, and that a worker had which is dead.
+/// Leaves tasks that wait, that have ended, and that a dead worker had claimed.
 fn leave_tasks(queue: &FastQueue) -> Result<Vec<TaskId>> {
     let tasks = (0..TASKS).map(|number| {
         let task = NewTask::shell(format!("of fast-queue {number}"), "true");

@@ -1,13 +1,13 @@
-//! The least that a seed fails with.
+//! Finds the smallest run with which a seed fails.
 
 use super::{Options, simulate};
 
-/// How much happens in a run.
+/// Size of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Steps of the wild phase.
+    /// Number of steps in the fault phase.
     pub steps: u32,
-    /// Tasks, at most.
+    /// Largest number of tasks.
     pub tasks: usize,
 }
 
@@ -27,8 +27,8 @@ impl Size {
     }
 }
 
-/// The smallest size found with which a seed still fails: the rest is left out by halves, quarters,
-/// and so on, as long as that helps. `None` if it does not fail.
+/// The smallest size found with which a seed still fails: sizes are reduced by halves, quarters, and so
+/// on, as long as the run still fails. `None` if the seed does not fail.
 #[must_use]
 pub fn shrink(seed: u64, options: &Options) -> Option<Size> {
     let fails = |size: Size| {

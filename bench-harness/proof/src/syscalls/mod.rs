@@ -1,8 +1,8 @@
-//! Every scripted scenario, killed at each of its system calls, and with each `fsync` failing.
+//! Kills every scripted scenario at each of its system calls, and fails each of its `fsync` calls.
 //!
-//! A scenario begins on a copy of the same file. After a kill the file holds what was there before
-//! or what the whole scenario leaves, and the latter if the program said so. Then the scenario is
-//! run again, a worker finishes all tasks, and they end as if nothing had happened.
+//! Every run of a scenario begins on a copy of the same file. After a kill the file holds the state
+//! before the scenario or after it, and the latter if the program reported success. Then the scenario
+//! runs again, a worker finishes all tasks, and their outcomes are the same as without a kill.
 
 mod scenario;
 mod snapshot;
@@ -12,32 +12,32 @@ use queue_core::Claim;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::arena::said;
+use crate::process::scratch::describe_exit;
 use crate::process::patience::Stopwatch;
 use crate::process::trace::{Call, Traced, was_killed};
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
 use scenario::{SCENARIOS, SHRINKS, Scenario};
 use snapshot::{Row, content, rows};
 
-/// What was done and found.
+/// Result of all scenarios.
 #[derive(Debug)]
 pub struct Syscalls {
-    /// Kills at system calls, and files that were not as they must be.
+    /// Number of kills at system calls, and of files in a wrong state.
     pub kills: Figure,
-    /// Failed `fsync` calls, and those that a program did not own up to.
+    /// Number of failed `fsync` calls, and of those that a program did not report.
     pub syncs: Figure,
-    /// What was found wrong.
+    /// Faults, as sentences.
     pub faults: Vec<String>,
-    /// Of each scenario its name, and how many calls it makes.
+    /// Name of each scenario, and its number of system calls.
     pub scenarios: Vec<(String, usize)>,
 }
 
-/// Kills every scenario of both programs at every `stride`th of its system calls. Nothing where
-/// strace is missing or may not trace.
+/// Kills every scenario of both programs at every `stride`th of its system calls. `None` if strace is
+/// missing or may not trace processes.
 ///
 /// # Errors
-/// If a scenario does not work undisturbed.
+/// When a scenario fails undisturbed.
 pub fn run(stride: usize) -> Result<Option<Syscalls>> {
     let found = Syscalls {
         kills: figure("system calls of scripted scenarios at which a process was killed"),
@@ -48,7 +48,7 @@ pub fn run(stride: usize) -> Result<Option<Syscalls>> {
     of_all(SCENARIOS.iter(), stride, found)
 }
 
-/// As [`run`], for `shrink` of these programs, which besides leaves every row as it is.
+/// As [`run`], for `shrink` of these programs, which must also leave every row unchanged.
 ///
 /// # Errors
 /// As [`run`].
@@ -79,7 +79,7 @@ fn of_all(
         found
             .scenarios
             .push((scenario.name.to_owned(), calls.len()));
-        // The last call ends the process, with everything done.
+        // The last call ends the process, when all work is done.
         for call in calls.iter().step_by(stride).chain(calls.last()) {
             let (was_killed, faults) = prepared.kill(call)?;
             found.kills.count += u64::from(was_killed);
@@ -109,22 +109,22 @@ fn figure(what: &str) -> Figure {
     }
 }
 
-/// A scenario, the file it begins on, and what it leaves when nothing happens to it.
+/// A scenario, its initial file, and its undisturbed result.
 struct Prepared {
     scenario: &'static Scenario,
-    template: Arena,
+    template: ScratchFolder,
     before: Vec<Row>,
     after: Vec<Row>,
     finished: Vec<Row>,
-    /// A claim that has to be lost once the scenario has run.
+    /// A claim that must be lost after the scenario.
     stale: Option<Claim>,
-    /// All rows, where the scenario has to leave them as they are.
+    /// Digest of all rows, if the scenario must not change them.
     content: Option<u64>,
 }
 
 impl Prepared {
     fn new(scenario: &'static Scenario) -> Result<Self> {
-        let template = Arena::new(None, scenario.durability)?;
+        let template = ScratchFolder::new(None, scenario.durability)?;
         (scenario.prepare)(&template, scenario.program)?;
         let restores = scenario.restores();
         let claimed = restores.then(|| stale::claim(&template, scenario.program));
@@ -140,36 +140,36 @@ impl Prepared {
             after: Vec::new(),
             finished: Vec::new(),
         };
-        let arena = prepared.copy()?;
-        prepared.again(&arena)?;
-        prepared.after = rows(&arena)?;
-        finish(&arena, scenario.finisher)?;
-        prepared.finished = rows(&arena)?;
+        let scratch = prepared.copy()?;
+        prepared.again(&scratch)?;
+        prepared.after = rows(&scratch)?;
+        finish(&scratch, scenario.finisher)?;
+        prepared.finished = rows(&scratch)?;
         Ok(prepared)
     }
 
-    fn copy(&self) -> Result<Arena> {
+    fn copy(&self) -> Result<ScratchFolder> {
         self.template.copy()
     }
 
-    fn traced(&self, arena: &Arena) -> Result<Traced> {
-        let mut traced = Traced::of(&arena.command(self.scenario.program, self.scenario.words)?);
+    fn traced(&self, scratch: &ScratchFolder) -> Result<Traced> {
+        let mut traced = Traced::of(&scratch.command(self.scenario.program, self.scenario.words)?);
         if self.scenario.reads_input {
-            traced.input = Some(arena.file("input"));
+            traced.input = Some(scratch.file("input"));
         }
         Ok(traced)
     }
 
-    /// Whether the scenario was killed at that call, and what is wrong afterwards.
+    /// Kills the scenario at that call. Returns true if a process was killed, and the faults.
     fn kill(&self, call: &Call) -> Result<(bool, Vec<String>)> {
-        let arena = self.copy()?;
-        let output = self.traced(&arena)?.killed_at(call)?;
+        let scratch = self.copy()?;
+        let output = self.traced(&scratch)?.killed_at(call)?;
         let was_killed = was_killed(&output);
         let faults = if was_killed || self.scenario.is_atomic {
-            self.check(&arena, self.has_said_so(&output))?
+            self.check(&scratch, self.has_reported_success(&output))?
         } else {
-            // It met the worker's command, as often as that was tried.
-            arena.broken(self.scenario.finisher)?
+            // The kill hit the worker's command, in every trial.
+            scratch.broken(self.scenario.finisher)?
         };
         let named = faults
             .into_iter()
@@ -177,22 +177,23 @@ impl Prepared {
         Ok((was_killed, named.collect()))
     }
 
-    /// What is wrong after the disk refused to confirm a write, and whether that was a file's: of a
-    /// folder's `SQLite` takes no notice. Nothing if the scenario makes no such call any more.
+    /// Fails one sync of the scenario. Returns true if it was a file's sync, and the faults: `SQLite`
+    /// ignores a failed sync of a folder. `None` if the scenario makes fewer calls.
     fn fail_sync(&self, number: usize) -> Result<Option<(bool, Vec<String>)>> {
-        let arena = self.copy()?;
-        let (output, path) = self.traced(&arena)?.with_failed_sync(number)?;
+        let scratch = self.copy()?;
+        let (output, path) = self.traced(&scratch)?.with_failed_sync(number)?;
         let Some(path) = path else {
             return Ok(None);
         };
-        let mut faults = self.check(&arena, self.has_said_so(&output))?;
-        // A folder in which a restore makes its file ready is gone by now; files have an extension.
+        let mut faults = self.check(&scratch, self.has_reported_success(&output))?;
+        // A restore's temporary folder is gone by now; files have an extension.
         let is_file = !path.is_dir() && path.extension().is_some();
         let owned_up = output.status.code() == Some(5) && !output.stderr.is_empty();
-        // After its last task a worker only says goodbye. If that is lost, the next one recovers it.
-        let is_goodbye = !self.scenario.is_atomic && self.has_said_so(&output);
+        // After its last task a worker only removes its registration. If that write is lost, the next
+        // worker recovers it.
+        let is_goodbye = !self.scenario.is_atomic && self.has_reported_success(&output);
         if is_file && !owned_up && !is_goodbye {
-            faults.push(format!("the program ended with {}", said(&output)));
+            faults.push(format!("the program ended with {}", describe_exit(&output)));
         }
         let name = self.scenario.name;
         let named = faults.into_iter().map(|fault| {
@@ -204,78 +205,78 @@ impl Prepared {
         Ok(Some((is_file, named.collect())))
     }
 
-    /// Whether the program told that it had done all it was to do.
-    fn has_said_so(&self, output: &std::process::Output) -> bool {
+    /// Returns true if the program reported that its work was done.
+    fn has_reported_success(&self, output: &std::process::Output) -> bool {
         let said = [&output.stdout[..], &output.stderr[..]].concat();
         String::from_utf8_lossy(&said).contains(self.scenario.says)
     }
 
-    fn check(&self, arena: &Arena, has_said_so: bool) -> Result<Vec<String>> {
+    fn check(&self, scratch: &ScratchFolder, has_reported: bool) -> Result<Vec<String>> {
         let mut faults = Vec::new();
-        let copy = arena.copy()?;
+        let copy = scratch.copy()?;
         let left = rows(&copy)?;
         if self.scenario.is_atomic && !left.is_empty() {
             faults.extend(copy.broken(self.scenario.finisher)?);
         }
         if self.content.is_some() && self.content != Some(content(&copy)?) {
-            faults.push("it has changed a row".to_owned());
+            faults.push("it changed a row".to_owned());
         }
-        if has_said_so && left != self.after {
+        if has_reported && left != self.after {
             faults.push(format!(
-                "it had said {:?}, but left {left:?}",
+                "it reported {:?}, but left {left:?}",
                 self.scenario.says
             ));
         } else if self.scenario.is_atomic && left != self.after && left != self.before {
-            faults.push(format!("it was done by half: {left:?}"));
+            faults.push(format!("it was half done: {left:?}"));
         }
         if let Err(error) = self
-            .again(arena)
-            .and_then(|()| self.refuse_stale(arena))
-            .and_then(|()| finish(arena, self.scenario.finisher))
+            .again(scratch)
+            .and_then(|()| self.refuse_stale(scratch))
+            .and_then(|()| finish(scratch, self.scenario.finisher))
         {
             faults.push(format!("it could not be finished: {error}"));
         }
-        let finished = rows(arena)?;
+        let finished = rows(scratch)?;
         if finished != self.finished {
             faults.push(format!(
                 "its tasks ended as {finished:?}, not {:?}",
                 self.finished
             ));
         }
-        faults.extend(arena.broken(self.scenario.finisher)?);
+        faults.extend(scratch.broken(self.scenario.finisher)?);
         Ok(faults)
     }
 
-    fn refuse_stale(&self, arena: &Arena) -> Result<()> {
+    fn refuse_stale(&self, scratch: &ScratchFolder) -> Result<()> {
         let Some(stale) = self.stale else {
             return Ok(());
         };
-        if stale::settles(arena, self.scenario.program, stale)? {
-            return Err("a claim from before was settled".into());
+        if stale::settles(scratch, self.scenario.program, stale)? {
+            return Err("a claim of the earlier epoch was settled".into());
         }
         Ok(())
     }
 
-    /// Runs the scenario to its end. What was done before the kill is not done again; a program may
-    /// find that there is nothing left to do.
-    fn again(&self, arena: &Arena) -> Result<()> {
-        let mut command = arena.command(self.scenario.program, self.scenario.words)?;
+    /// Runs the scenario again to its end. Work done before the kill is not repeated; the program may
+    /// find no work left.
+    fn again(&self, scratch: &ScratchFolder) -> Result<()> {
+        let mut command = scratch.command(self.scenario.program, self.scenario.words)?;
         if self.scenario.reads_input {
-            command.stdin(std::fs::File::open(arena.file("input"))?);
+            command.stdin(std::fs::File::open(scratch.file("input"))?);
         }
         let output = command.output()?;
         match output.status.code() {
             Some(0 | 1) => Ok(()),
-            _ => Err(format!("repeated, it ends with {}", said(&output)).into()),
+            _ => Err(format!("run again, it ends with {}", describe_exit(&output)).into()),
         }
     }
 }
 
-/// Has a worker work off whatever waits.
-fn finish(arena: &Arena, program: Program) -> Result<()> {
-    let output = arena.run(program, &["worker", "--drain"])?;
+/// Runs a worker until all waiting tasks have ended.
+fn finish(scratch: &ScratchFolder, program: Program) -> Result<()> {
+    let output = scratch.run(program, &["worker", "--drain"])?;
     match output.status.code() {
         Some(0 | 1) => Ok(()),
-        _ => Err(format!("the worker ended with {}", said(&output)).into()),
+        _ => Err(format!("the worker ended with {}", describe_exit(&output)).into()),
     }
 }

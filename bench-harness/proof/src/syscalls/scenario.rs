@@ -1,4 +1,4 @@
-//! The scenarios. Each can be repeated without doing anything twice.
+//! The scenarios. Each can be repeated without a double effect.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,29 +6,29 @@ use std::fs;
 use queue_core::sqlite::Durability;
 
 use crate::Result;
-use crate::process::arena::said;
-use crate::process::{Arena, Program};
+use crate::process::scratch::describe_exit;
+use crate::process::{ScratchFolder, Program};
 
 /// One verb on a file prepared for it.
 pub(super) struct Scenario {
-    /// What is done, with whose program.
+    /// Action, and program.
     pub(super) name: &'static str,
-    /// Whose program does it.
+    /// Program that runs the verb.
     pub(super) program: Program,
-    /// Whose worker finishes the tasks afterwards.
+    /// Program whose worker finishes the tasks afterwards.
     pub(super) finisher: Program,
     pub(super) durability: Durability,
-    /// What the file holds before.
-    pub(super) prepare: fn(&Arena, Program) -> Result<()>,
-    /// The arguments.
+    /// Fills the initial file.
+    pub(super) prepare: fn(&ScratchFolder, Program) -> Result<()>,
+    /// Command-line arguments.
     pub(super) words: &'static [&'static str],
-    /// Whether it reads the arena's file `input`.
+    /// Reads the file `input` beside the database.
     pub(super) reads_input: bool,
-    /// Whether it is one transaction, so that the file is as before or as after.
+    /// Is one transaction, so that the file is in the state before or after it.
     pub(super) is_atomic: bool,
-    /// Whether the file's rows stay as they are, to the last byte.
+    /// Leaves every row unchanged.
     pub(super) keeps_content: bool,
-    /// What the program says once it is done.
+    /// Output of a successful run.
     pub(super) says: &'static str,
 }
 
@@ -37,7 +37,7 @@ const RESTORE: &[&str] = &["restore", "backup.db"];
 const WORK: &[&str] = &["worker", "--drain", "--slots", "1"];
 
 impl Scenario {
-    /// Whether it begins a new epoch, in which no claim from before is good.
+    /// Returns true if the verb begins a new epoch, in which no earlier claim is valid.
     pub(super) fn restores(&self) -> bool {
         self.words == RESTORE
     }
@@ -49,7 +49,7 @@ const VERB: Scenario = Scenario {
     program: Program::Fast,
     finisher: Program::Fast,
     durability: Durability::Fast,
-    prepare: a_few,
+    prepare: few_tasks,
     words: &[],
     reads_input: false,
     is_atomic: true,
@@ -64,7 +64,7 @@ const FLOW: Scenario = Scenario {
     ..VERB
 };
 
-/// All of them.
+/// All scenarios except `shrink`.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "fast-queue makes a new file",
@@ -209,20 +209,20 @@ pub(super) const SHRINKS: &[Scenario] = &[
     },
 ];
 
-/// Of a file that is not there yet, only what the input holds.
-fn nothing(arena: &Arena, _: Program) -> Result<()> {
-    Ok(fs::write(arena.file("input"), "")?)
+/// Leaves the database missing, and writes only the input.
+fn nothing(scratch: &ScratchFolder, _: Program) -> Result<()> {
+    Ok(fs::write(scratch.file("input"), "")?)
 }
 
-/// A task that failed, two that wait, and lines for many more.
-fn a_few(arena: &Arena, program: Program) -> Result<()> {
-    arena.ok(
+/// Enqueues a task that failed, two that wait, and an input of many more.
+fn few_tasks(scratch: &ScratchFolder, program: Program) -> Result<()> {
+    scratch.ok(
         program,
         &["add-task", "failed", "exit 1", "--max-attempts", "1"],
     )?;
-    arena.run(program, &["worker", "--drain"])?;
+    scratch.run(program, &["worker", "--drain"])?;
     for name in ["one", "two"] {
-        arena.ok(program, &["add-task", name, "true"])?;
+        scratch.ok(program, &["add-task", name, "true"])?;
     }
     let mut lines = String::new();
     for task in 0..50 {
@@ -230,54 +230,54 @@ fn a_few(arena: &Arena, program: Program) -> Result<()> {
         let line = serde_json::json!({"name": name, "command": "true", "key": name});
         writeln!(lines, "{line}")?;
     }
-    Ok(fs::write(arena.file("input"), lines)?)
+    Ok(fs::write(scratch.file("input"), lines)?)
 }
 
-fn one_waits(arena: &Arena, program: Program) -> Result<()> {
-    arena.ok(program, &["add-task", "one", "true"])?;
+fn one_waits(scratch: &ScratchFolder, program: Program) -> Result<()> {
+    scratch.ok(program, &["add-task", "one", "true"])?;
     Ok(())
 }
 
-fn many_ended(arena: &Arena, program: Program) -> Result<()> {
-    add(arena, program, &"true\n".repeat(30))?;
-    arena.ok(program, &["worker", "--drain"])?;
+fn many_ended(scratch: &ScratchFolder, program: Program) -> Result<()> {
+    add(scratch, program, &"true\n".repeat(30))?;
+    scratch.ok(program, &["worker", "--drain"])?;
     Ok(())
 }
 
-/// A backup, and a task that is not in it.
-fn a_backup(arena: &Arena, program: Program) -> Result<()> {
-    a_few(arena, program)?;
-    arena.ok(program, &["backup", "backup.db"])?;
-    arena.ok(program, &["add-task", "later", "true"])?;
+/// Makes a backup, and a task that is not in it.
+fn a_backup(scratch: &ScratchFolder, program: Program) -> Result<()> {
+    few_tasks(scratch, program)?;
+    scratch.ok(program, &["backup", "backup.db"])?;
+    scratch.ok(program, &["add-task", "later", "true"])?;
     Ok(())
 }
 
-/// So much in the log that the next program copies it back into the file.
-fn long_log(arena: &Arena, program: Program) -> Result<()> {
+/// Fills the log until the next program copies it back into the file.
+fn long_log(scratch: &ScratchFolder, program: Program) -> Result<()> {
     let long = format!("true # {}\n", "x".repeat(100_000));
-    add(arena, program, &long.repeat(8))
+    add(scratch, program, &long.repeat(8))
 }
 
-/// Some tasks of every kind, in a file with space for many more.
-fn pruned(arena: &Arena, program: Program) -> Result<()> {
+/// Leaves some tasks of every kind, in a file with space for many more.
+fn pruned(scratch: &ScratchFolder, program: Program) -> Result<()> {
     let long = format!("true # {}\n", "x".repeat(300));
-    add(arena, program, &long.repeat(300))?;
-    arena.ok(program, &["cancel", "all"])?;
-    arena.ok(program, &["prune", "--older-than", "0s"])?;
-    a_few(arena, program)
+    add(scratch, program, &long.repeat(300))?;
+    scratch.ok(program, &["cancel", "all"])?;
+    scratch.ok(program, &["prune", "--older-than", "0s"])?;
+    few_tasks(scratch, program)
 }
 
-fn fast_file(arena: &Arena, _: Program) -> Result<()> {
-    a_few(arena, Program::Fast)
+fn fast_file(scratch: &ScratchFolder, _: Program) -> Result<()> {
+    few_tasks(scratch, Program::Fast)
 }
 
-fn add(arena: &Arena, program: Program, lines: &str) -> Result<()> {
-    fs::write(arena.file("input"), lines)?;
-    let mut bulk = arena.command(program, &["add-task", "--stdin", "bulk"])?;
-    bulk.stdin(fs::File::open(arena.file("input"))?);
+fn add(scratch: &ScratchFolder, program: Program, lines: &str) -> Result<()> {
+    fs::write(scratch.file("input"), lines)?;
+    let mut bulk = scratch.command(program, &["add-task", "--stdin", "bulk"])?;
+    bulk.stdin(fs::File::open(scratch.file("input"))?);
     let output = bulk.output()?;
     if !output.status.success() {
-        return Err(said(&output).into());
+        return Err(describe_exit(&output).into());
     }
     Ok(())
 }

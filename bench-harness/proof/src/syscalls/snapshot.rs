@@ -1,21 +1,21 @@
-//! How the tasks of a file stand.
+//! Snapshots of a file's tasks.
 
 use crate::Result;
 use crate::digest::digest;
-use crate::process::Arena;
+use crate::process::ScratchFolder;
 
 /// A task: id, name and state.
 pub(super) type Row = (i64, String, i64);
 
-/// The tasks of a file, by id; none as long as there is no file, or no table in it.
+/// The tasks of a file, by id; empty if the file or its table is missing.
 ///
 /// # Errors
-/// If the file cannot be read.
-pub(super) fn rows(arena: &Arena) -> Result<Vec<Row>> {
-    if !arena.database().exists() {
+/// When the file cannot be read.
+pub(super) fn rows(scratch: &ScratchFolder) -> Result<Vec<Row>> {
+    if !scratch.database().exists() {
         return Ok(Vec::new());
     }
-    let reader = arena.reader()?;
+    let reader = scratch.reader()?;
     if !reader.table_exists(None, "queue_tasks")? {
         return Ok(Vec::new());
     }
@@ -24,10 +24,10 @@ pub(super) fn rows(arena: &Arena) -> Result<Vec<Row>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Every row of the file, as one number.
+/// Digest of every row.
 ///
 /// # Errors
-/// If the file cannot be read.
-pub(super) fn content(arena: &Arena) -> Result<u64> {
-    Ok(digest(&arena.reader()?)?)
+/// When the file cannot be read.
+pub(super) fn content(scratch: &ScratchFolder) -> Result<u64> {
+    Ok(digest(&scratch.reader()?)?)
 }

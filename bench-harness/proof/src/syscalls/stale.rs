@@ -1,4 +1,4 @@
-//! Claims of an earlier epoch: whether one is still good after a restore.
+//! Claims of an earlier epoch: checks that a restore invalidates them.
 
 use fast_queue::FastQueue;
 use queue_core::sqlite::OpenOptions;
@@ -6,26 +6,26 @@ use queue_core::{Claim, ClaimRequest, Outcome, Queue, Settled, Settlement, Worke
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
 use crate::Result;
-use crate::process::{Arena, Program};
+use crate::process::{ScratchFolder, Program};
 
-/// Who claims, before and after: nothing but the token tells its claims apart.
+/// Worker that claims before and after the restore: only the token distinguishes its claims.
 const WORKER: WorkerId = WorkerId(7);
 
 /// Claims the next task.
 ///
 /// # Errors
-/// If there is none, or the file cannot be opened.
-pub(super) fn claim(arena: &Arena, program: Program) -> Result<Claim> {
-    with_queue(arena, program, next)
+/// When there is none, or the file cannot be opened.
+pub(super) fn claim(scratch: &ScratchFolder, program: Program) -> Result<Claim> {
+    with_queue(scratch, program, next)
 }
 
-/// Claims the next task anew, and tries to settle it by the claim from before. Returns whether that
-/// was recorded; the new claim is handed back.
+/// Claims the next task again, and tries to settle it with the earlier claim. Returns true if that was
+/// recorded; the new claim is returned to the queue.
 ///
 /// # Errors
 /// As [`claim`].
-pub(super) fn settles(arena: &Arena, program: Program, before: Claim) -> Result<bool> {
-    with_queue(arena, program, |queue| {
+pub(super) fn settles(scratch: &ScratchFolder, program: Program, before: Claim) -> Result<bool> {
+    with_queue(scratch, program, |queue| {
         let fresh = next(queue)?;
         if fresh.task != before.task {
             return Err(format!("{} is the next task, not {}", fresh.task, before.task).into());
@@ -37,24 +37,24 @@ pub(super) fn settles(arena: &Arena, program: Program, before: Claim) -> Result<
 }
 
 fn with_queue<T>(
-    arena: &Arena,
+    scratch: &ScratchFolder,
     program: Program,
     work: impl FnOnce(&dyn Claims) -> Result<T>,
 ) -> Result<T> {
-    let open = OpenOptions::new(arena.durability)?;
+    let open = OpenOptions::new(scratch.durability)?;
     match program {
-        Program::Fast => work(&FastQueue::open_with(arena.database(), open)?),
+        Program::Fast => work(&FastQueue::open_with(scratch.database(), open)?),
         Program::Workflow => {
             let options = SqliteOptions {
                 open,
                 ..SqliteOptions::new()?
             };
-            work(&WorkflowQueue::open_with(arena.database(), options)?)
+            work(&WorkflowQueue::open_with(scratch.database(), options)?)
         }
     }
 }
 
-/// The part of a queue that this needs.
+/// The methods of a queue that this module needs.
 trait Claims {
     fn claim_one(&self) -> queue_core::Result<Option<Claim>>;
     fn settle_one(&self, settlement: Settlement) -> queue_core::Result<Vec<Settled>>;

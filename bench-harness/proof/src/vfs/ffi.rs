@@ -1,7 +1,6 @@
-//! The one place where `SQLite`'s pointers become references. All unsafe code of the workspace is
-//! here.
+//! Converts `SQLite`'s pointers into references; the only module of this package with unsafe code.
 //!
-//! What is relied on, of <https://sqlite.org/c3ref/vfs.html> and
+//! It relies on these rules of <https://sqlite.org/c3ref/vfs.html> and
 //! <https://sqlite.org/c3ref/io_methods.html>: every pointer that `SQLite` passes is valid for the
 //! call, and a file is used by one thread at a time, between a successful `xOpen` and `xClose`.
 
@@ -17,14 +16,14 @@ use super::handle::{Code, Handle, Result};
 use super::locks::Level;
 use super::shared_memory::{Mode, Range};
 
-/// A name that `SQLite` knows.
+/// A VFS name registered with `SQLite`.
 #[derive(Debug)]
 pub(super) struct Registered {
     name: CString,
     process: Mutex<Option<Arc<Process>>>,
 }
 
-/// Names that nobody uses at the moment.
+/// Names that are not in use.
 static FREE: Mutex<Vec<&'static Registered>> = Mutex::new(Vec::new());
 
 impl Registered {
@@ -32,7 +31,7 @@ impl Registered {
         self.name.to_str().unwrap_or_default()
     }
 
-    /// The process that runs under this name.
+    /// The process that uses this name.
     pub(super) fn process(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -42,7 +41,7 @@ fn free() -> MutexGuard<'static, Vec<&'static Registered>> {
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A name that nobody else uses until it is released.
+/// Acquires a name for exclusive use until it is released.
 pub(super) fn acquire() -> &'static Registered {
     let used = free().pop();
     used.unwrap_or_else(register)
@@ -52,7 +51,7 @@ pub(super) fn release(registered: &'static Registered) {
     free().push(registered);
 }
 
-/// A file as `SQLite` sees it; it allocates as much and gives it to `xOpen`.
+/// A file as `SQLite` allocates it and passes it to `xOpen`.
 #[repr(C)]
 struct File {
     base: ffi::sqlite3_file,
@@ -116,7 +115,7 @@ fn register() -> &'static Registered {
     }));
     // SAFETY: the table and the name live as long as the program.
     let code = unsafe { ffi::sqlite3_vfs_register(vfs, 0) };
-    assert_eq!(code, ffi::SQLITE_OK, "SQLite takes no more names");
+    assert_eq!(code, ffi::SQLITE_OK, "SQLite accepts no more names");
     registered
 }
 
@@ -124,11 +123,11 @@ fn answer(result: Result<()>) -> Code {
     result.err().unwrap_or(ffi::SQLITE_OK)
 }
 
-fn place(number: i64) -> usize {
+fn to_usize(number: i64) -> usize {
     usize::try_from(number).unwrap_or_default()
 }
 
-/// The process that runs under the name of `vfs`.
+/// The process that uses the name of `vfs`.
 ///
 /// # Safety
 /// `vfs` must be one that [`register`] made.
@@ -149,7 +148,7 @@ unsafe fn text<'a>(name: *const c_char) -> Option<&'a str> {
 }
 
 /// # Safety
-/// `file` must be one that [`open`] opened and [`close`] has not closed, in use by nobody else.
+/// `file` must be one that [`open`] opened and [`close`] has not closed, with no other user.
 unsafe fn handle<'a>(file: *mut ffi::sqlite3_file) -> &'a mut Handle {
     // SAFETY: `open` put a handle there, which only `close` takes away.
     unsafe { &mut *(*file.cast::<File>()).handle }
@@ -185,7 +184,7 @@ unsafe extern "C" fn open(
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     let file = file.cast::<File>();
-    // SAFETY: the handle is the box that `open` gave away, and without methods nobody uses it again.
+    // SAFETY: the handle is the box that `open` gave away, and without methods `SQLite` does not use it again.
     let handle = unsafe {
         (*file).base.pMethods = std::ptr::null();
         Box::from_raw((*file).handle)
@@ -202,10 +201,10 @@ unsafe extern "C" fn read(
 ) -> c_int {
     // SAFETY: `SQLite` passes an open file and a buffer of `count` bytes.
     let (file, buffer) = unsafe {
-        let buffer = std::slice::from_raw_parts_mut(buffer.cast::<u8>(), place(count.into()));
+        let buffer = std::slice::from_raw_parts_mut(buffer.cast::<u8>(), to_usize(count.into()));
         (handle(file), buffer)
     };
-    answer(file.read(buffer, place(offset)))
+    answer(file.read(buffer, to_usize(offset)))
 }
 
 unsafe extern "C" fn write(
@@ -216,15 +215,15 @@ unsafe extern "C" fn write(
 ) -> c_int {
     // SAFETY: `SQLite` passes an open file and `count` bytes.
     let (file, data) = unsafe {
-        let data = std::slice::from_raw_parts(data.cast::<u8>(), place(count.into()));
+        let data = std::slice::from_raw_parts(data.cast::<u8>(), to_usize(count.into()));
         (handle(file), data)
     };
-    answer(file.write(data, place(offset)))
+    answer(file.write(data, to_usize(offset)))
 }
 
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_int64) -> c_int {
     // SAFETY: `SQLite` passes an open file.
-    answer(unsafe { handle(file) }.truncate(place(size)))
+    answer(unsafe { handle(file) }.truncate(to_usize(size)))
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _: c_int) -> c_int {
@@ -236,7 +235,7 @@ unsafe extern "C" fn file_size(
     file: *mut ffi::sqlite3_file,
     size: *mut ffi::sqlite3_int64,
 ) -> c_int {
-    // SAFETY: `SQLite` passes an open file and a place for the answer.
+    // SAFETY: `SQLite` passes an open file and memory for the answer.
     let (file, size) = unsafe { (handle(file), &mut *size) };
     answer(file.size().map(|bytes| {
         *size = i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -267,7 +266,7 @@ unsafe extern "C" fn check_reserved_lock(
     file: *mut ffi::sqlite3_file,
     reserved: *mut c_int,
 ) -> c_int {
-    // SAFETY: `SQLite` passes an open file and a place for the answer.
+    // SAFETY: `SQLite` passes an open file and memory for the answer.
     let (file, reserved) = unsafe { (handle(file), &mut *reserved) };
     answer(file.is_reserved().map(|is| *reserved = is.into()))
 }
@@ -276,12 +275,12 @@ unsafe extern "C" fn file_control(_: *mut ffi::sqlite3_file, _: c_int, _: *mut c
     ffi::SQLITE_NOTFOUND
 }
 
-/// What the Unix VFS says.
+/// As in the Unix VFS.
 unsafe extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
     4096
 }
 
-/// What the Unix VFS says: writing some bytes changes no others, even when the power fails.
+/// As in the Unix VFS: a write changes no byte outside it, even if the power fails.
 unsafe extern "C" fn device_characteristics(_: *mut ffi::sqlite3_file) -> c_int {
     ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE
 }
@@ -293,9 +292,9 @@ unsafe extern "C" fn shm_map(
     extend: c_int,
     out: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: `SQLite` passes an open file and a place for the answer.
+    // SAFETY: `SQLite` passes an open file and memory for the answer.
     let (file, out) = unsafe { (handle(file), &mut *out) };
-    answer(file.map(place(region.into()), extend != 0).map(|found| {
+    answer(file.map(to_usize(region.into()), extend != 0).map(|found| {
         *out = found.map_or(std::ptr::null_mut(), |region| {
             region.as_ptr().cast_mut().cast()
         });
@@ -310,7 +309,7 @@ unsafe extern "C" fn shm_lock(
 ) -> c_int {
     // SAFETY: `SQLite` passes an open file.
     let file = unsafe { handle(file) };
-    let Some(range) = Range::new(place(offset.into()), place(count.into())) else {
+    let Some(range) = Range::new(to_usize(offset.into()), to_usize(count.into())) else {
         return ffi::SQLITE_MISUSE;
     };
     let mode = if flags & ffi::SQLITE_SHM_SHARED != 0 {
@@ -347,7 +346,7 @@ unsafe extern "C" fn access(
     _: c_int,
     out: *mut c_int,
 ) -> c_int {
-    // SAFETY: `SQLite` passes our VFS, a name that ends with a zero, and a place for the answer.
+    // SAFETY: `SQLite` passes our VFS, a name that ends with a zero, and memory for the answer.
     let (process, name, out) = unsafe { (process(vfs), text(name), &mut *out) };
     let exists = process.and_then(|process| process.exists(name.unwrap_or_default()));
     answer(exists.map(|exists| *out = exists.into()))
@@ -361,7 +360,7 @@ unsafe extern "C" fn full_pathname(
 ) -> c_int {
     // SAFETY: `SQLite` passes a name that ends with a zero.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes_with_nul();
-    if name.len() > place(size.into()) {
+    if name.len() > to_usize(size.into()) {
         return ffi::SQLITE_CANTOPEN;
     }
     // SAFETY: the name fits into the `size` bytes that `SQLite` has at `out`.
@@ -376,7 +375,7 @@ unsafe extern "C" fn randomness(
 ) -> c_int {
     // SAFETY: `SQLite` passes our VFS and a buffer of `count` bytes.
     let (process, bytes) = unsafe {
-        let bytes = std::slice::from_raw_parts_mut(out.cast::<u8>(), place(count.into()));
+        let bytes = std::slice::from_raw_parts_mut(out.cast::<u8>(), to_usize(count.into()));
         (process(vfs), bytes)
     };
     match process.and_then(|process| process.fill_random(bytes)) {
@@ -397,7 +396,7 @@ unsafe extern "C" fn current_time(
     vfs: *mut ffi::sqlite3_vfs,
     now: *mut ffi::sqlite3_int64,
 ) -> c_int {
-    // SAFETY: `SQLite` passes our VFS and a place for the answer.
+    // SAFETY: `SQLite` passes our VFS and memory for the answer.
     let (process, now) = unsafe { (process(vfs), &mut *now) };
     answer(
         process

@@ -1,5 +1,4 @@
-//! An open file: `SQLite`'s calls in terms of the machine. Everything here is ordinary code; the
-//! pointers are `ffi`'s.
+//! An open file: `SQLite`'s calls in terms of the machine, in safe code; `ffi` handles the pointers.
 
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use super::shared_memory::{Mode, Range, Region};
 use super::{Process, State};
 use crate::disk::{FileId, Kind};
 
-/// A result code of `SQLite`'s that is not `SQLITE_OK`.
+/// An error code of `SQLite`.
 pub(super) type Code = std::ffi::c_int;
 pub(super) type Result<T> = std::result::Result<T, Code>;
 
@@ -20,15 +19,15 @@ pub(super) struct Handle {
     process: Arc<Process>,
     file: FileId,
     id: u64,
-    /// The first sync makes its name durable: it is a log or a journal, and new.
+    /// The first sync makes its name durable: it is a new log or journal.
     syncs_name: bool,
-    /// To be removed with this handle.
+    /// Name to remove when the handle is closed.
     temporary: Option<String>,
-    /// Pieces that `SQLite` has the addresses of.
+    /// Regions to which `SQLite` holds pointers.
     regions: Vec<Region>,
 }
 
-/// The code of a failure.
+/// Error code of a failed operation.
 fn code(kind: Kind) -> Code {
     match kind {
         Kind::Write => ffi::SQLITE_IOERR_WRITE,
@@ -45,16 +44,16 @@ fn code(kind: Kind) -> Code {
     }
 }
 
-/// What a file is called on the disk, which has one folder: so an image fits wherever it is booted.
+/// Name of a file on the disk, which has a single folder, so that an image fits any path.
 fn on_disk(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
 impl Process {
-    /// Does something on the machine, unless the process is dead.
+    /// Performs an action on the machine, unless the process is dead.
     fn on_machine<T>(&self, act: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
         let mut state = self.machine.lock();
-        // Looked at under the lock, so that no call of a dead process comes after its death.
+        // Checked under the lock, so that a dead process makes no further call.
         if !self.is_alive() {
             return Err(ffi::SQLITE_IOERR);
         }
@@ -78,7 +77,7 @@ impl Process {
     pub(super) fn exists(&self, path: &str) -> Result<bool> {
         self.on_machine(|state| {
             let found = state.disk.find(on_disk(path));
-            // An empty file counts as none: that is how `SQLite` asks.
+            // An empty file counts as missing: `SQLite` expects that.
             Ok(found.is_some_and(|file| state.disk.size(file) > 0))
         })
     }
@@ -108,7 +107,7 @@ impl Process {
 
 impl Handle {
     pub(super) fn open(process: Arc<Process>, path: Option<&str>, flags: i32) -> Result<Self> {
-        // The engine makes an empty database before it has `SQLite` open it.
+        // The engine creates an empty database before `SQLite` opens it.
         let creates = flags & (ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_MAIN_DB) != 0;
         let journals = ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_MAIN_JOURNAL;
         let (file, id, is_new, name) = process.on_machine(|state| {
@@ -142,7 +141,7 @@ impl Handle {
 
     pub(super) fn close(self) {
         let (own, file) = (self.holder(), self.file);
-        // A dead process holds nothing any more.
+        // A dead process holds no locks.
         let _ = self.process.on_machine(|state| {
             state.locks.lower(file, own, Level::Unlocked);
             state.memories.leave(file, own);
@@ -214,11 +213,11 @@ impl Handle {
             .on_machine(|state| Ok(state.locks.others(self.file, self.holder()) >= Level::Reserved))
     }
 
-    pub(super) fn map(&mut self, place: usize, extend: bool) -> Result<Option<Region>> {
+    pub(super) fn map(&mut self, index: usize, extend: bool) -> Result<Option<Region>> {
         let (own, file) = (self.holder(), self.file);
         let region = self.process.on_machine(|state| {
             state.disk.check(Kind::SharedMemory).map_err(code)?;
-            Ok(state.memories.region(file, own, place, extend))
+            Ok(state.memories.region(file, own, index, extend))
         })?;
         self.regions.extend(region.clone());
         Ok(region)
@@ -241,7 +240,7 @@ impl Handle {
 
     pub(super) fn unmap(&mut self) {
         let (own, file) = (self.holder(), self.file);
-        // A dead process has left already.
+        // A dead process has been removed already.
         let _ = self.process.on_machine(|state| {
             state.memories.leave(file, own);
             Ok(())

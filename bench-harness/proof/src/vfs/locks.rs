@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::disk::FileId;
 
-/// Who holds a lock: a process, and one of its open files.
+/// Holder of a lock: a process, and one of its open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Holder {
     pub(super) process: usize,
     pub(super) handle: u64,
 }
 
-/// How much of a file somebody has.
+/// Lock level of a holder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     #[default]
@@ -27,14 +27,14 @@ pub(super) enum Level {
 pub(super) struct Locks(BTreeMap<FileId, BTreeMap<Holder, Level>>);
 
 impl Locks {
-    /// The most that anybody else has.
+    /// Highest level of any other holder.
     pub(super) fn others(&self, file: FileId, own: Holder) -> Level {
         let levels = self.0.get(&file).into_iter().flatten();
         let others = levels.filter(|(holder, _)| **holder != own);
         others.map(|(_, level)| *level).max().unwrap_or_default()
     }
 
-    /// Takes more of a file. Returns whether it was to be had.
+    /// Raises a holder's lock level. Returns false if another lock forbids it.
     pub(super) fn raise(&mut self, file: FileId, own: Holder, to: Level) -> bool {
         let others = self.others(file, own);
         let held = self.0.entry(file).or_default().entry(own).or_default();
@@ -48,7 +48,7 @@ impl Locks {
             Level::Exclusive => others <= Level::Shared,
         };
         if granted && to == Level::Exclusive && others == Level::Shared {
-            // Nobody new comes in while those who read finish.
+            // While the readers finish, no new reader is admitted.
             *held = Level::Pending;
             return false;
         }
@@ -58,7 +58,7 @@ impl Locks {
         granted
     }
 
-    /// Keeps no more than that.
+    /// Lowers a holder's lock level.
     pub(super) fn lower(&mut self, file: FileId, own: Holder, to: Level) {
         if let Some(holders) = self.0.get_mut(&file) {
             if to == Level::Unlocked {
@@ -69,7 +69,7 @@ impl Locks {
         }
     }
 
-    /// A process is gone.
+    /// Releases the locks of a dead process.
     pub(super) fn forget(&mut self, process: usize) {
         for holders in self.0.values_mut() {
             holders.retain(|holder, _| holder.process != process);
@@ -83,7 +83,7 @@ mod tests {
     use crate::disk::Disk;
 
     #[test]
-    fn one_writer_beside_readers_and_nobody_beside_an_exclusive_one() {
+    fn a_writer_admits_readers_and_an_exclusive_lock_admits_none() {
         let file = Disk::default().create("a");
         let holder = |handle| Holder { process: 1, handle };
         let (one, two) = (holder(1), holder(2));

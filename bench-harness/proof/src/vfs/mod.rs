@@ -1,5 +1,5 @@
-//! The `SQLite` VFS over a [`Disk`]: what the shipped engines read and write lies there, their locks
-//! are the machine's, and their processes can be killed between any two system calls.
+//! The `SQLite` VFS over a [`Disk`]: it holds the files of the shipped engines; their locks belong to
+//! the machine, and their processes can be killed between any two system calls.
 
 mod ffi;
 mod handle;
@@ -13,8 +13,7 @@ use crate::disk::{Disk, Image};
 use locks::Locks;
 use shared_memory::SharedMemories;
 
-/// A machine: a disk, and the locks that processes hold on its files. All of it but the disk goes
-/// with the power.
+/// A machine: a disk, and the processes' locks on its files. A power cut clears all but the disk.
 #[derive(Clone, Debug, Default)]
 pub struct Machine(Arc<Mutex<State>>);
 
@@ -24,20 +23,20 @@ struct State {
     locks: Locks,
     memories: SharedMemories,
     handles: u64,
-    /// Milliseconds that somebody slept; nobody ever really does.
+    /// Milliseconds spent in sleeps, which return at once.
     slept_ms: i64,
     lots: u64,
 }
 
 impl Machine {
-    /// A machine that starts with what is on its disk.
+    /// Starts a machine with the content of its disk.
     pub fn start(image: &Image) -> Self {
         let machine = Self::default();
         machine.disk(|disk| *disk = Disk::holding(image));
         machine
     }
 
-    /// Does something with the disk.
+    /// Calls `with` with the disk.
     pub fn disk<T>(&self, with: impl FnOnce(&mut Disk) -> T) -> T {
         with(&mut self.lock().disk)
     }
@@ -47,12 +46,12 @@ impl Machine {
     }
 }
 
-/// A process on a machine. Once it is killed, whatever its connections still do comes to nothing.
+/// A process on a machine. After its kill, further calls of its connections have no effect.
 #[derive(Debug)]
 struct Process {
     machine: Machine,
     alive: AtomicBool,
-    /// It is killed at the end of so many system calls; 0 is never.
+    /// Number of system calls until it is killed; 0 is never.
     left: AtomicU64,
 }
 
@@ -61,7 +60,7 @@ impl Process {
         self.alive.load(Ordering::Relaxed)
     }
 
-    /// Takes one of the system calls that are left. Called with the machine locked.
+    /// Counts a system call. Called with the machine locked.
     fn count(&self, state: &mut State) {
         if self.left.load(Ordering::Relaxed) > 0 && self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.alive.store(false, Ordering::Relaxed);
@@ -70,18 +69,18 @@ impl Process {
     }
 }
 
-/// A name under which connections reach the process that runs at the time.
+/// A VFS name through which connections reach the current process.
 #[derive(Debug)]
 pub struct Vfs {
     registered: &'static ffi::Registered,
 }
 
 impl Vfs {
-    /// A name for the use of one process after the other. Names are used again and never
-    /// unregistered, so that a connection that outlives its process finds nothing amiss.
+    /// Acquires a name for one process after another. Names are reused and never unregistered, so that
+    /// a connection that outlives its process stays valid.
     ///
     /// # Panics
-    /// When `SQLite` takes no more names, which it does not say it ever would.
+    /// When `SQLite` accepts no more names, which it is not documented to do.
     #[must_use]
     pub fn acquire() -> Self {
         Self {
@@ -89,12 +88,12 @@ impl Vfs {
         }
     }
 
-    /// What to open connections with.
+    /// VFS name for opening connections.
     pub fn name(&self) -> &str {
         self.registered.name()
     }
 
-    /// A new process on a machine, in place of the one before.
+    /// Starts a process on a machine, in place of the current one.
     pub fn run_on(&self, machine: &Machine) {
         self.kill();
         let process = Process {
@@ -105,7 +104,7 @@ impl Vfs {
         *self.registered.process() = Some(Arc::new(process));
     }
 
-    /// Kills the process: its locks are gone, and nothing that it had under way is finished.
+    /// Kills the process: its locks are released, and its calls in progress have no effect.
     pub fn kill(&self) {
         if let Some(process) = self.registered.process().take() {
             process.alive.store(false, Ordering::Relaxed);
@@ -115,20 +114,20 @@ impl Vfs {
 }
 
 impl Vfs {
-    /// Kills the process after so many more system calls, at least one.
+    /// Kills the process after that many further system calls, at least one.
     pub fn kill_after(&self, calls: u64) {
         if let Some(process) = &*self.registered.process() {
             process.left.store(calls.max(1), Ordering::Relaxed);
         }
     }
 
-    /// Whether there is a process, and it lives.
+    /// Returns true if there is a living process.
     pub fn is_running(&self) -> bool {
         let process = self.registered.process();
         process.as_ref().is_some_and(|process| process.is_alive())
     }
 
-    /// Whether the process is dead, or is to be killed one day.
+    /// Returns true if the process is dead, or its kill is scheduled.
     pub fn is_dying(&self) -> bool {
         let process = self.registered.process();
         let left = |process: &Arc<Process>| process.left.load(Ordering::Relaxed) > 0;
@@ -152,7 +151,7 @@ impl State {
         self.memories.forget(process);
     }
 
-    /// The next of a row of numbers that look drawn and are the same in every run.
+    /// The next number of a pseudo-random sequence that is the same in every run.
     fn draw(&mut self) -> u64 {
         self.lots = self.lots.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.lots ^ (self.lots >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

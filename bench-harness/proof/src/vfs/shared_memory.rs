@@ -1,4 +1,4 @@
-//! The memory that those who use a write-ahead log share: the index of the log, and eight locks.
+//! The shared memory of a write-ahead log: the index of the log, and eight locks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use std::sync::atomic::AtomicU64;
 use super::locks::Holder;
 use crate::disk::FileId;
 
-/// Locks of a log.
+/// Number of locks of a log.
 const LOCKS: usize = 8;
-/// 32 KiB, which is what `SQLite` asks for.
+/// 32 KiB, the size that `SQLite` requests.
 const WORDS: usize = 4096;
 
-/// A piece that is never moved. `SQLite` reads and writes it behind our back, which atomics allow.
+/// A region that never moves. `SQLite` reads and writes it concurrently, which atomics allow.
 pub(super) type Region = Arc<[AtomicU64]>;
 
-/// The memory of every file that has one.
+/// The shared memory of every file that has one.
 #[derive(Debug, Default)]
 pub(super) struct SharedMemories(BTreeMap<FileId, SharedMemory>);
 
@@ -33,7 +33,7 @@ pub(super) enum Mode {
 }
 
 impl SharedMemories {
-    /// A piece, made if `extend` says so.
+    /// Returns a region, created if `extend` is set.
     pub(super) fn region(
         &mut self,
         file: FileId,
@@ -52,7 +52,7 @@ impl SharedMemories {
         memory.regions.get(place).cloned()
     }
 
-    /// Takes locks, all or none. Returns whether they were to be had.
+    /// Takes locks, all or none. Returns false if another holder forbids it.
     pub(super) fn lock(&mut self, file: FileId, own: Holder, range: Range, mode: Mode) -> bool {
         let memory = self.0.entry(file).or_default();
         let stands_in_the_way = |(holder, held): (&Holder, &Mode)| {
@@ -76,12 +76,12 @@ impl SharedMemories {
         }
     }
 
-    /// Somebody uses the log no more. The last one takes the memory along.
+    /// Ends a file's use of the log. The last user removes the memory.
     pub(super) fn leave(&mut self, file: FileId, own: Holder) {
         self.retain(|holder| *holder != own, |other| other == file);
     }
 
-    /// A process is gone.
+    /// Removes a dead process.
     pub(super) fn forget(&mut self, process: usize) {
         self.retain(|holder| holder.process != process, |_| true);
     }
@@ -100,7 +100,7 @@ impl SharedMemories {
     }
 }
 
-/// Neighbouring locks.
+/// A range of adjacent locks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
     first: usize,
@@ -108,7 +108,7 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// `None` for locks that there are not.
+    /// `None` for locks that do not exist.
     pub(super) fn new(first: usize, count: usize) -> Option<Self> {
         (first + count <= LOCKS).then_some(Self { first, count })
     }

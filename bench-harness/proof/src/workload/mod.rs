@@ -1,4 +1,4 @@
-//! What the engines are made to do while the disk is watched: a script of calls drawn from a seed.
+//! Workloads of the engines on a watched disk: scripts of random calls.
 
 mod player;
 mod script;

@@ -18,7 +18,7 @@ use workflow_queue::{
 use super::script::{Common, OfWorkflows, Step};
 use crate::test_machine::{Engine, Manner, Opened, TestMachine};
 
-/// Who plays the script: what it has open, and what it remembers of the answers.
+/// Player of a script: the open file, and the remembered results.
 #[derive(Debug)]
 pub struct Player {
     engine: Engine,
@@ -33,7 +33,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player that has nothing open. What it draws depends on `seed` alone.
+    /// Makes a player without an open file. Its random choices depend on `seed` alone.
     #[must_use]
     pub fn new(seed: u64, engine: Engine, manner: Manner) -> Self {
         Self {
@@ -49,14 +49,14 @@ impl Player {
         }
     }
 
-    /// The engine that has the file by now.
+    /// The engine that currently owns the file.
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// Has the connection that writes sync no more, in a program that does one thing and ends: in
-    /// another, reads have connections of their own.
+    /// Turns off syncs on the writing connection, in a one-shot program: in other programs reads have
+    /// connections of their own.
     ///
     /// # Errors
     /// As `SQLite`.
@@ -65,13 +65,13 @@ impl Player {
             return Ok(());
         };
         opened.database().read(|connection| {
-            // A transaction that reads is open.
+            // A read transaction is open.
             connection.execute_batch("ROLLBACK; PRAGMA synchronous = OFF; BEGIN")?;
             Ok(())
         })
     }
 
-    /// What is open.
+    /// The open file.
     #[must_use]
     pub fn opened(&self) -> Option<&Opened> {
         self.opened.as_ref()
@@ -80,8 +80,8 @@ impl Player {
     /// Makes one call.
     ///
     /// # Errors
-    /// As the call. What a call refuses by rights, such as the retry of a task that succeeded, is
-    /// an error too.
+    /// Errors of the call. A justified refusal, such as for the retry of a succeeded task, is an error
+    /// too.
     pub fn play(&mut self, step: Step, tested: &TestMachine) -> Result<()> {
         tested
             .clock()
@@ -92,7 +92,7 @@ impl Player {
                 self.opened = None;
                 self.engine = Engine::Workflow;
                 let options = tested.options(self.manner)?;
-                // Nobody holds the lock of a worker, so that none is waited for.
+                // No process holds a worker's lock, so the promotion waits for none.
                 while promote_file(tested.path(), options.clone())? != Promotion::Done {}
                 self.open(tested)
             }
@@ -201,7 +201,7 @@ impl Player {
         Ok(())
     }
 
-    /// `None` where there is nothing yet to do it with.
+    /// `None` if the call needs a task that does not exist yet.
     fn call_workflow(&mut self, call: OfWorkflows, queue: &WorkflowQueue) -> Option<Result<()>> {
         Some(match call {
             OfWorkflows::Submit => {
@@ -255,7 +255,7 @@ impl Player {
     fn task(&mut self, now: Timestamp) -> NewTask {
         self.named += 1;
         let name = format!("task {}", self.named);
-        // Now and then one that spills over into pages of its own.
+        // Occasionally a command so long that it needs overflow pages.
         let length = if self.lots.u8(0..12) == 0 { 6_000 } else { 10 };
         let command = "x".repeat(self.lots.usize(1..length));
         let options = TaskOptions {
@@ -355,7 +355,7 @@ impl Player {
         }
     }
 
-    /// A task, two that wait for it, and one that waits for both.
+    /// A task, two dependents, and a task that depends on both.
     fn diamond(&mut self, now: Timestamp) -> Vec<WorkflowTask> {
         let mut tasks: Vec<WorkflowTask> = (0..4).map(|_| self.task(now).into()).collect();
         for (place, on) in [(1, 0), (2, 0), (3, 1), (3, 2)] {

@@ -1,19 +1,19 @@
-//! Calls, drawn from a seed.
+//! Scripts of random calls.
 
 use crate::test_machine::Engine;
 
 /// One call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A process opens the file, in place of the one before if there was one.
+    /// A process opens the file, in place of the current one.
     Open,
-    /// The file becomes workflow-queue's, which opens it.
+    /// The file is promoted, and workflow-queue opens it.
     Promote,
-    /// The log goes into the file.
+    /// A checkpoint moves the log into the file.
     Checkpoint,
-    /// What both engines can do.
+    /// A call that both engines have.
     Both(Common),
-    /// What workflow-queue alone can do.
+    /// A call that only workflow-queue has.
     Workflow(OfWorkflows),
 }
 
@@ -49,7 +49,7 @@ pub enum OfWorkflows {
 }
 
 impl Step {
-    /// Whether it may commit more than once.
+    /// Returns true if the call may commit more than once.
     #[must_use]
     pub fn is_several(self) -> bool {
         matches!(
@@ -59,7 +59,7 @@ impl Step {
     }
 }
 
-/// The calls on fast-queue, the frequent ones several times.
+/// Calls on fast-queue, frequent ones several times.
 const COMMON: [Step; 20] = [
     Step::Both(Common::Enqueue),
     Step::Both(Common::Enqueue),
@@ -95,18 +95,18 @@ const OF_WORKFLOWS: [Step; 8] = [
     Step::Both(Common::Heartbeat),
 ];
 
-/// A script: which engine begins, and what is called.
+/// A script: its first engine, and its calls.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Who opens the file first.
+    /// Engine that opens the file first.
     pub engine: Engine,
     /// The calls.
     pub steps: Vec<Step>,
 }
 
 impl Script {
-    /// The script of so many calls that `seed` determines. Every third begins with fast-queue and
-    /// goes on with workflow-queue.
+    /// The script of `length` calls determined by `seed`. Every third begins with fast-queue and
+    /// continues with workflow-queue.
     #[must_use]
     pub fn new(seed: u64, length: usize) -> Self {
         let mut lots = fastrand::Rng::with_seed(seed);
@@ -130,7 +130,7 @@ impl Script {
                 lots.choice(COMMON)
             };
             steps.extend(step);
-            // A process that died is recovered once in a while.
+            // A dead process is recovered now and then.
             if lots.u8(0..16) == 0 {
                 steps.push(if engine == Engine::Workflow {
                     Step::Workflow(OfWorkflows::Expire)

@@ -75,7 +75,7 @@ impl Ran {
 
 impl Runner {
     /// Returns true for the baseline.
-    pub(super) fn is_floor(&self) -> bool {
+    pub(super) fn is_baseline(&self) -> bool {
         self.name == bare::RUNNER.name
     }
 

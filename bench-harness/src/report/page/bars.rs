@@ -5,10 +5,10 @@ use super::scale::Scale;
 use crate::report::document::{BarEntry, Bars, Better};
 use crate::report::text::short;
 
-/// Where the longest bar is so many times the shortest, the scale is logarithmic.
+/// Ratio of the longest bar to the shortest above which the scale is logarithmic.
 const FAR_APART: f64 = 100.0;
 
-/// The chart.
+/// The chart as HTML.
 pub(super) fn html(bars: &Bars) -> String {
     let medians = || bars.bars.iter().map(|bar| bar.value.median);
     let (least, most) = (
@@ -21,7 +21,7 @@ pub(super) fn html(bars: &Bars) -> String {
         .iter()
         .flat_map(|bar| [bar.value.min, bar.value.max]);
     let scale = if log {
-        // A tenth in front, for the shortest bar to be seen.
+        // Starts a tenth below, so that the shortest bar is visible.
         Scale::over(log, ends.chain([least / 10.0]))
     } else {
         Scale::over(log, ends)
@@ -46,7 +46,7 @@ pub(super) fn html(bars: &Bars) -> String {
 }
 
 fn row(bar: &BarEntry, scale: &Scale, unit: &str) -> String {
-    let place = |value| percent(scale.place(value).unwrap_or(0.0));
+    let place = |value| percent(scale.position(value).unwrap_or(0.0));
     let (min, median, max) = (
         place(bar.value.min),
         place(bar.value.median),

@@ -1,5 +1,5 @@
-//! A chart of lines. Marks and labels are HTML around a drawing that stretches; its strokes keep
-//! their width, and a dot is a stroke without length.
+//! A chart of lines. Marks and labels are HTML around a stretching drawing, whose strokes keep their
+//! width; a dot is a stroke of zero length.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use super::scale::Scale;
 use crate::report::document::{Curves, Line, Point};
 use crate::report::text::short;
 
-/// Up to so many values of `x` are marks themselves.
+/// Largest number of `x` values that are all marked on the axis.
 const OWN_MARKS: usize = 8;
 
-/// The chart.
+/// The chart as HTML.
 pub(super) fn html(curves: &Curves) -> String {
     let xs = curves.xs();
     let own = xs.len() <= OWN_MARKS;
@@ -25,14 +25,14 @@ pub(super) fn html(curves: &Curves) -> String {
     let y = Scale::over(curves.y.log, values);
     let (mut across, mut up, mut grid) = (String::new(), String::new(), String::new());
     for mark in if own { xs } else { x.marks() } {
-        if let Some(place) = x.place(mark) {
+        if let Some(place) = x.position(mark) {
             let (at, mark) = (percent(place), html::mark(mark));
             let _ = write!(across, "<span style=\"left:{at}%\">{mark}</span>");
             let _ = write!(grid, "M{at} 0V100");
         }
     }
     for mark in y.marks() {
-        if let Some(place) = y.place(mark) {
+        if let Some(place) = y.position(mark) {
             let (at, from_top) = (percent(place), percent(1.0 - place));
             let mark = html::mark(mark);
             let _ = write!(up, "<span style=\"bottom:{at}%\">{mark}</span>");
@@ -66,8 +66,8 @@ fn draw(line: &Line, index: usize, x: &Scale, y: &Scale) -> String {
     let mut through = String::new();
     let mut dots = String::new();
     for Point { x: at, value } in &line.points {
-        let down = |value| y.place(value).map(|place| percent(1.0 - place));
-        let (Some(at), Some(median)) = (x.place(*at).map(percent), down(value.median)) else {
+        let down = |value| y.position(value).map(|place| percent(1.0 - place));
+        let (Some(at), Some(median)) = (x.position(*at).map(percent), down(value.median)) else {
             continue;
         };
         let step = if through.is_empty() { 'M' } else { 'L' };
@@ -107,13 +107,13 @@ mod tests {
     #[test]
     fn a_line_goes_through_its_medians() {
         let page = html(&document().curves[0]);
-        // 2 on an axis to 4, at both ends of the other.
+        // 2 on an axis up to 4, at both ends of the `x` axis.
         assert!(page.contains("d=\"M0.00 50.00L100.00 50.00\""), "{page}");
         assert!(page.contains(">1M</span>"), "{page}");
     }
 
     #[test]
-    fn what_has_no_place_on_a_logarithmic_axis_is_left_out() {
+    fn a_logarithmic_axis_omits_values_not_above_zero() {
         let mut curves = document().curves.remove(0);
         curves.y.log = true;
         curves.lines[0].points[0].value = Spread::of(&[0.0]);

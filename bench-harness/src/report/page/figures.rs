@@ -6,11 +6,11 @@ use super::html::{inline, percent, text};
 use crate::report::document::Document;
 use crate::report::{Bar, Figure, Judgement};
 
-/// A row for each figure, with a place for each engine.
+/// One row per figure, with one column per engine.
 pub(super) fn html(document: &Document) -> String {
     let engines = document.engines();
     let mut rows =
-        "<div class=\"figures\">\n<div class=\"figure head\"><span>open one to see how it was measured</span>".to_owned();
+        "<div class=\"figures\">\n<div class=\"figure head\"><span>open a figure to see how it was measured</span>".to_owned();
     for engine in &engines {
         let _ = write!(rows, "<span>{engine}</span>");
     }
@@ -39,7 +39,7 @@ fn judged(engine: &str, figure: &Figure) -> String {
     };
     let notes = figure.notes();
     let notes = if notes.is_empty() {
-        "nothing else is known of it".to_owned()
+        "no further notes".to_owned()
     } else {
         notes
     };
@@ -54,7 +54,7 @@ fn judged(engine: &str, figure: &Figure) -> String {
     )
 }
 
-/// The value on a scale whose middle is the bar, with its range; the shaded half misses it.
+/// The value on a scale whose middle is the bar, with its range; the shaded half misses the bar.
 fn gauge(figure: &Figure) -> String {
     let (bar, missing) = match figure.bar {
         Bar::AtLeast(bar) => (bar, 0),

@@ -1,4 +1,4 @@
-//! Text of others in HTML.
+//! Untrusted text in HTML.
 
 use std::fmt::Write as _;
 
@@ -6,8 +6,8 @@ use queue_core::cli::escape;
 
 use crate::report::text::short;
 
-/// Text as content or as the value of an attribute; what would change how its neighbours read is
-/// shown as an escape sequence.
+/// Escapes text for content or an attribute's value; a character that would change how its neighbours
+/// read is shown as an escape sequence.
 pub(in crate::report) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in escape::line(text).chars() {
@@ -23,7 +23,7 @@ pub(in crate::report) fn text(text: &str) -> String {
     out
 }
 
-/// Text as content, with what stands between backticks as code.
+/// Escapes text for content, and turns text between backticks into code.
 pub(super) fn inline(line: &str) -> String {
     let parts: Vec<&str> = line.split('`').collect();
     if parts.len().is_multiple_of(2) {
@@ -41,7 +41,7 @@ pub(super) fn inline(line: &str) -> String {
     out
 }
 
-/// A note under a heading; nothing if it is empty.
+/// A note under a heading; empty for an empty note.
 pub(super) fn note(note: &str) -> String {
     if note.is_empty() {
         return String::new();
@@ -49,12 +49,12 @@ pub(super) fn note(note: &str) -> String {
     format!("<p class=\"note\">{}</p>", inline(note))
 }
 
-/// A share of a length, 0 to 1, in percent; what lies outside is drawn at the edge.
+/// A share of a length, 0 to 1, in percent; shares outside are drawn at the edge.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.2}", share.clamp(0.0, 1.0) * 100.0)
 }
 
-/// A number at a mark of an axis: as [`short`], without zeros that say nothing.
+/// A number at a mark of an axis: as [`short`], without trailing zeros.
 pub(in crate::report) fn mark(value: f64) -> String {
     let shown = short(value);
     if shown.contains('e') {
@@ -73,7 +73,7 @@ pub(in crate::report) fn mark(value: f64) -> String {
     }
 }
 
-/// The class that colours a series: a system has the same colour in every chart.
+/// CSS class that colours a series: a system has the same colour in every chart.
 pub(in crate::report) fn colour(label: &str, index: usize) -> String {
     let has = |word: &str| label.contains(word);
     if has("raw") || has("bare") || has("floor") {
@@ -92,7 +92,7 @@ mod tests {
     use super::{inline, mark, percent, text};
 
     #[test]
-    fn text_of_others_stays_text() {
+    fn untrusted_text_stays_text() {
         assert_eq!(
             text("<b a='\"'>&\u{1b}"),
             "&lt;b a=&#39;&quot;&#39;&gt;&amp;\\x1b"

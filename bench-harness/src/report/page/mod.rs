@@ -1,5 +1,5 @@
-//! Documents as one HTML page that needs nothing else: no script, no font, no other file. Text is
-//! HTML, so that it keeps its size on a phone; what is drawn is SVG that stretches.
+//! Documents as one self-contained HTML page: no script, no font, no other file. Text is HTML, so that
+//! it keeps its size on a phone; drawings are SVG that stretches.
 
 mod bars;
 mod curves;
@@ -42,7 +42,7 @@ pub(super) fn page(documents: &[Document]) -> String {
     )
 }
 
-/// An anchor and a heading.
+/// Anchor and heading of a document.
 fn name(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::Compare => ("compare", "The 100 operations"),
@@ -55,7 +55,7 @@ fn name(kind: Kind) -> (&'static str, &'static str) {
 fn section(document: &Document) -> String {
     let (id, name) = name(document.kind);
     let mut out = format!("<section id=\"{id}\">\n<h2>{name}</h2>\n");
-    out += &place(document);
+    out += &environment(document);
     if !document.figures.is_empty() {
         out += &verdict(document);
         out += &figures::html(document);
@@ -73,7 +73,7 @@ fn section(document: &Document) -> String {
     out
 }
 
-/// How many bars are met.
+/// Number of bars that are met.
 fn verdict(document: &Document) -> String {
     let count = |judgement| document.judged(judgement).len();
     let part = |count: usize, class: &str, what: &str| {
@@ -90,8 +90,8 @@ fn verdict(document: &Document) -> String {
     )
 }
 
-/// Where and when it was measured: a line, and the rest on demand.
-fn place(document: &Document) -> String {
+/// Environment of the measurement: a summary line, and details on demand.
+fn environment(document: &Document) -> String {
     let environment = &document.environment;
     let mut rows = String::new();
     for (name, value) in facts(environment) {
@@ -167,7 +167,7 @@ mod tests {
     use crate::report::document::tests::document;
 
     #[test]
-    fn a_page_needs_nothing_else() {
+    fn a_page_is_self_contained() {
         let page = page(&[document(), document()]);
         for foreign in ["<script", "http:", "https:", "src=", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}");
@@ -184,7 +184,7 @@ mod tests {
         let json = serde_json::to_string(&document).unwrap();
         let mut value: serde_json::Value = serde_json::from_str(&json).unwrap();
         poison(&mut value, evil);
-        // Which words a document may use is fixed; those stay.
+        // A document's enums accept fixed words only, which stay.
         value["kind"] = "suite".into();
         value["figures"][0]["engine"] = "fast-queue".into();
         value["bars"][0]["better"] = "lower".into();

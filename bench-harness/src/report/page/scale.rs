@@ -1,4 +1,4 @@
-//! From values to places on an axis.
+//! Maps values to positions on an axis.
 
 use crate::measure::count;
 
@@ -10,11 +10,11 @@ pub(in crate::report) struct Scale {
     max: f64,
 }
 
-/// The most marks on an axis.
+/// Largest number of marks on an axis.
 const MARKS: usize = 6;
 
 impl Scale {
-    /// Over all `values`: a linear one from zero, a logarithmic one between powers of ten.
+    /// Scale over all `values`: a linear one from zero, a logarithmic one between powers of ten.
     pub(in crate::report) fn over(log: bool, values: impl IntoIterator<Item = f64>) -> Self {
         let fit = |value: &f64| value.is_finite() && (!log || *value > 0.0);
         let values: Vec<f64> = values.into_iter().filter(fit).collect();
@@ -36,7 +36,7 @@ impl Scale {
         }
     }
 
-    /// Exactly from the least to the greatest of `values`, for an axis whose marks are its values.
+    /// Scale from the least to the greatest of `values`, for an axis whose marks are its values.
     pub(super) fn between(log: bool, values: &[f64]) -> Self {
         let fit = |value: &f64| !log || *value > 0.0;
         let values = || values.iter().copied().filter(fit);
@@ -47,8 +47,8 @@ impl Scale {
         }
     }
 
-    /// Where a value lies between the ends, 0 to 1; `None` if it has no place on such an axis.
-    pub(in crate::report) fn place(&self, value: f64) -> Option<f64> {
+    /// Position of a value between the ends, 0 to 1; `None` if the axis cannot show it.
+    pub(in crate::report) fn position(&self, value: f64) -> Option<f64> {
         let share = if self.log {
             (value.ln() - self.min.ln()) / (self.max.ln() - self.min.ln())
         } else {
@@ -60,7 +60,7 @@ impl Scale {
         share.is_finite().then_some(share)
     }
 
-    /// Round values along it, ascending.
+    /// Round values along the axis, ascending.
     pub(in crate::report) fn marks(&self) -> Vec<f64> {
         if !self.log {
             let step = linear_step(self.max);
@@ -109,15 +109,15 @@ mod tests {
     fn a_linear_axis_begins_at_zero_and_ends_at_a_round_value() {
         let scale = Scale::over(false, [3.0, 8.3]);
         assert_eq!(scale.marks(), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
-        assert_eq!(scale.place(5.0), Some(0.5));
+        assert_eq!(scale.position(5.0), Some(0.5));
     }
 
     #[test]
-    fn a_logarithmic_axis_leaves_out_what_is_not_above_zero() {
+    fn a_logarithmic_axis_omits_values_not_above_zero() {
         let scale = Scale::over(true, [0.0, -3.0, 120.0, 90_000.0]);
         assert_eq!(scale.marks(), [100.0, 1e3, 1e4, 1e5]);
-        assert!((scale.place(1e4).unwrap() - 2.0 / 3.0).abs() < 1e-9);
-        assert_eq!(scale.place(0.0), None);
+        assert!((scale.position(1e4).unwrap() - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(scale.position(0.0), None);
     }
 
     #[test]
@@ -128,6 +128,6 @@ mod tests {
                 assert!(scale.marks().len() >= 2, "{log} {values:?} {scale:?}");
             }
         }
-        assert_eq!(Scale::between(true, &[7.0]).place(7.0), Some(0.5));
+        assert_eq!(Scale::between(true, &[7.0]).position(7.0), Some(0.5));
     }
 }

@@ -26,14 +26,14 @@ pub(super) const BESIDE: &[Fault] = &[
         suite: core("sidecar"),
     },
     Fault {
-        name: "root runs what everybody may write",
+        name: "root runs commands from a file that everybody may write",
         file: "shared/src/runtime/trust.rs",
         find: "self.mode & OTHERS_WRITE != 0",
         replace: "self.mode & OTHERS_WRITE > OTHERS_WRITE",
         suite: program("ownership"),
     },
     Fault {
-        name: "root runs what another user wrote",
+        name: "root runs commands from another user's file",
         file: "shared/src/runtime/trust.rs",
         find: "if self.user != 0 && self.user != user {",
         replace: "if self.user != 0 && self.user == user {",
@@ -54,14 +54,14 @@ pub(super) const BESIDE: &[Fault] = &[
         suite: program("taken_away"),
     },
     Fault {
-        name: "the deletion of its file ends what a worker runs",
+        name: "the deletion of its file ends a worker's commands",
         file: "shared/src/runtime/machine.rs",
         find: "if matches!(error, Error::Gone { .. }) {",
         replace: "if matches!(error, Error::Promoted { .. }) {",
         suite: core("runtime::machine"),
     },
     Fault {
-        name: "what a deleted file has just recorded is not told",
+        name: "outcomes just recorded in a deleted file are not listed",
         file: "shared/src/runtime/machine/recent.rs",
         find: "self.is_lost |=",
         replace: "self.is_lost &=",

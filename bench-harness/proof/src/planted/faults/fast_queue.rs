@@ -75,14 +75,14 @@ pub(super) const FAST_QUEUE: &[Fault] = &[
         suite: fast("conformance"),
     },
     Fault {
-        name: "a key taken already is inserted again",
+        name: "a task with a used key is inserted again",
         file: "fast-queue/queries/enqueue_one.sql",
         find: "INSERT OR IGNORE",
         replace: "INSERT OR REPLACE",
         suite: fast("conformance"),
     },
     Fault {
-        name: "a paused queue is worked",
+        name: "tasks of a paused queue are claimed",
         file: "fast-queue/queries/claim_next.sql",
         find: " AND paused_at IS NULL",
         replace: "",

@@ -33,7 +33,7 @@ pub(super) const STORAGE: &[Fault] = &[
         suite: core("sqlite::"),
     },
     Fault {
-        name: "a neighbour's failure takes the whole transaction down",
+        name: "the failure of one operation rolls back the whole transaction",
         file: "shared/src/sqlite/combine.rs",
         find: "self.roll_back(alone.then_some(Verdict::Failed))",
         replace: "self.roll_back((alone || self.total > 1).then_some(Verdict::Failed))",
@@ -65,21 +65,21 @@ pub(super) const STORAGE: &[Fault] = &[
         },
     },
     Fault {
-        name: "a restore goes on in the epoch of the backup",
+        name: "a restore keeps the epoch of the backup",
         file: "shared/src/sqlite/restore.rs",
         find: "epoch::begin(&tx, replaced, now, random)?;",
         replace: "let _ = (replaced, now, random);",
         suite: fast("restore"),
     },
     Fault {
-        name: "prune takes what a dependent needs",
+        name: "prune deletes a task that a dependent needs",
         file: "shared/src/sqlite/verbs/prune.rs",
         find: "if !keeper.keeps(connection, task)? && update",
         replace: "if update",
         suite: workflow("engine", "prune"),
     },
     Fault {
-        name: "a program goes on in a file that a newer one migrated",
+        name: "a program continues in a file that a newer one migrated",
         file: "shared/src/sqlite/lines.rs",
         find: "(version > known)",
         replace: "(version > known + 1)",

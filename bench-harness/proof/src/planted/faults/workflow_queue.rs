@@ -33,7 +33,7 @@ pub(super) const WORKFLOW_QUEUE: &[Fault] = &[
         suite: workflow("engine", "lease"),
     },
     Fault {
-        name: "a lease that was extended is taken",
+        name: "a task with an extended lease is taken over",
         file: "workflow-queue/src/plan/settle.rs",
         find: "(only_expired && !found.is_expired)",
         replace: "(false && only_expired && !found.is_expired)",
@@ -82,7 +82,7 @@ pub(super) const WORKFLOW_QUEUE: &[Fault] = &[
         suite: workflow("engine", "limit"),
     },
     Fault {
-        name: "a rate without a memory",
+        name: "a rate that forgets earlier starts",
         file: "workflow-queue/src/plan/limits.rs",
         find: "micros(now) + missing + interval",
         replace: "micros(now) + interval",

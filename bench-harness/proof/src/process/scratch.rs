@@ -1,4 +1,4 @@
-//! A database in a folder of its own, and the programs on it.
+//! A database in a temporary folder, and the programs run on it.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -14,19 +14,19 @@ use super::Program;
 use super::program::word;
 use crate::Result;
 
-/// A database that a proof has for itself; gone with the value unless it is kept as evidence.
+/// A database for one proof, removed on drop unless it is kept as evidence.
 #[derive(Debug)]
-pub struct Arena {
+pub struct ScratchFolder {
     folder: tempfile::TempDir,
-    /// How the programs are told to write.
+    /// Durability passed to the programs.
     pub durability: Durability,
 }
 
-impl Arena {
-    /// A new folder under `parent`, or under the system's folder for such.
+impl ScratchFolder {
+    /// Makes a folder under `parent`, or under the system's temporary folder.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// When it cannot be made.
     pub fn new(parent: Option<&Path>, durability: Durability) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix("prove-");
@@ -37,11 +37,11 @@ impl Arena {
         Ok(Self { folder, durability })
     }
 
-    /// The same database and the files beside it in another folder; nobody may use it meanwhile. The
-    /// folder of locks and logs is left out: the programs make it anew.
+    /// Copies the database and the files beside it into another folder, while no process uses it. The
+    /// folder of locks and logs is left out: the programs make a new one.
     ///
     /// # Errors
-    /// If a file cannot be copied.
+    /// When a file cannot be copied.
     pub fn copy(&self) -> Result<Self> {
         let copy = Self::new(self.folder.path().parent(), self.durability)?;
         for entry in std::fs::read_dir(self.folder.path())?.flatten() {
@@ -52,28 +52,28 @@ impl Arena {
         Ok(copy)
     }
 
-    /// The database file.
+    /// Path of the database.
     pub fn database(&self) -> PathBuf {
         self.file("queue.db")
     }
 
-    /// A file beside the database.
+    /// Path of a file beside the database.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// A verb of a program on this database, without input; outputs are piped.
+    /// A verb of a program on this database, without input and with piped outputs.
     ///
     /// # Errors
-    /// If the program is not there.
+    /// When the program does not exist.
     pub fn command(&self, program: Program, arguments: &[&str]) -> Result<Command> {
         self.command_on(&self.database(), program, arguments)
     }
 
-    /// A verb of a program on another database, in the same folder.
+    /// A verb of a program on another database in the same folder.
     ///
     /// # Errors
-    /// If the program is not there.
+    /// When the program does not exist.
     pub fn command_on(
         &self,
         database: &Path,
@@ -96,45 +96,45 @@ impl Arena {
     /// Runs a verb to its end.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// When it cannot be started.
     pub fn run(&self, program: Program, arguments: &[&str]) -> Result<Output> {
         Ok(self.command(program, arguments)?.output()?)
     }
 
-    /// Runs a verb that must succeed, and returns what it printed.
+    /// Runs a verb that must succeed, and returns its standard output.
     ///
     /// # Errors
-    /// If it does not.
+    /// When it fails.
     pub fn ok(&self, program: Program, arguments: &[&str]) -> Result<String> {
         let output = self.run(program, arguments)?;
         if !output.status.success() {
-            return Err(format!("{arguments:?} failed: {}", said(&output)).into());
+            return Err(format!("{arguments:?} failed: {}", describe_exit(&output)).into());
         }
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// The database, to be looked at. It may write: what a killed process left is put right first, so
-    /// look at a copy where that is a program's business.
+    /// Opens the database for reading. The connection may write: it recovers the log of a killed
+    /// process, so open a copy if a program is to do that.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// When it cannot be opened.
     pub fn reader(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Ok(Connection::open_with_flags(self.database(), flags)?)
     }
 
-    /// What a program's `verify` finds broken in the database; empty if every invariant holds.
+    /// Invariants of the database that `verify` finds broken; empty if all hold.
     ///
     /// # Errors
-    /// If the program cannot be started.
+    /// When the program cannot be started.
     pub fn broken(&self, program: Program) -> Result<Vec<String>> {
         self.broken_in(&self.database(), program)
     }
 
-    /// What a program's `verify` finds broken in another database beside that one.
+    /// Invariants of another database in the folder that `verify` finds broken.
     ///
     /// # Errors
-    /// If the program cannot be started.
+    /// When the program cannot be started.
     pub fn broken_in(&self, database: &Path, program: Program) -> Result<Vec<String>> {
         let mut verify = self.command_on(database, program, &["verify", "-o", "json"])?;
         let output = verify.output()?;
@@ -144,39 +144,39 @@ impl Arena {
         let mut found: Vec<serde_json::Value> =
             serde_json::from_slice(&output.stdout).unwrap_or_default();
         found.retain(|invariant| invariant["holds"] != true);
-        let mut broken = vec![format!("verify ended with {}", said(&output))];
+        let mut broken = vec![format!("verify ended with {}", describe_exit(&output))];
         broken.extend(found.iter().map(ToString::to_string));
         Ok(broken)
     }
 
-    /// Processes that carry this database's mark: commands, and what they left behind.
+    /// Processes that carry this database's mark: commands and their descendants.
     ///
     /// # Errors
-    /// If the list of processes cannot be read.
+    /// When the list of processes cannot be read.
     pub fn marked(&self) -> Result<Vec<u32>> {
         Ok(queue_testing::processes::marked(&self.database())?)
     }
 
-    /// Keeps the folder as evidence and returns where it is.
+    /// Keeps the folder as evidence and returns its path.
     pub fn keep(self) -> PathBuf {
         self.folder.keep()
     }
 }
 
-/// A process that is killed with the value, so that a proof that fails leaves none behind.
+/// A process that is killed on drop, so that a failing proof leaves none behind.
 #[derive(Debug)]
 pub struct Running(pub Child);
 
 impl Running {
-    /// Sends a signal. One that has ended hears nothing.
+    /// Sends a signal; has no effect on a process that has ended.
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process(Pid::from_child(&self.0), signal);
     }
 
-    /// Waits for its end; what it wrote to pipes until then.
+    /// Waits for the end of the process, and returns its piped output.
     ///
     /// # Errors
-    /// If a pipe cannot be read.
+    /// When a pipe cannot be read.
     pub fn output(mut self) -> Result<Output> {
         let read = |pipe: Option<&mut dyn Read>| -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
@@ -202,8 +202,8 @@ impl Drop for Running {
     }
 }
 
-/// How a process ended and what it said, in one line.
-pub fn said(output: &Output) -> String {
+/// Exit status and standard error of a process, in one line.
+pub fn describe_exit(output: &Output) -> String {
     let how = match (output.status.code(), output.status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, signal) => format!("signal {}", signal.unwrap_or(0)),
@@ -212,7 +212,7 @@ pub fn said(output: &Output) -> String {
     format!("{how}: {}", text.trim().replace('\n', "; "))
 }
 
-/// A word of a shell's command line.
+/// Quotes a word for a shell's command line.
 pub fn quoted(text: impl AsRef<OsStr>) -> String {
     let text = text.as_ref().to_string_lossy();
     format!("'{}'", text.replace('\'', r"'\''"))
