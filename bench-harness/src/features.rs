@@ -81,11 +81,7 @@ pub(crate) const FEATURES: [Feature; 23] = [
         "separate streams of tasks",
         ("enqueue", "--queue"),
     ),
-    both(
-        "pause",
-        "queues that can be paused",
-        ("pause", ""),
-    ),
+    both("pause", "queues that can be paused", ("pause", "")),
     both("slots", "several tasks at once", ("worker", "--slots")),
     both(
         "drain",

@@ -22,7 +22,9 @@ fn runnable(mut pages: Vec<PathBuf>) -> Vec<PathBuf> {
         .arg("-version")
         .output();
     if sqlite3.is_err() {
-        skipped(&format!("sqlite3, which {WITH_SQLITE3} needs, is not installed"));
+        skipped(&format!(
+            "sqlite3, which {WITH_SQLITE3} needs, is not installed"
+        ));
         pages.retain(|page| !page.ends_with(WITH_SQLITE3));
     }
     pages

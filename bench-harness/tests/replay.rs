@@ -162,10 +162,7 @@ fn published_traces_run_once_and_in_order() {
         .collect();
     if files.is_empty() {
         let folder = folder.display();
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: {folder} holds no traces"
-        );
+        let _ = writeln!(std::io::stderr(), "skipped: {folder} holds no traces");
         return;
     }
     let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();

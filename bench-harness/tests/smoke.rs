@@ -125,7 +125,7 @@ fn a_figure_that_an_engine_does_not_promise_is_refused() {
     let output = run(&["suite", "dag", "--engine", "fast"]);
     assert_eq!(output.status.code(), Some(70));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("promised"), "{said}");
+    assert!(said.contains("promises none"), "{said}");
 }
 
 /// A measurement's own process, killed on drop.

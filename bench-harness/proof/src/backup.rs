@@ -14,9 +14,9 @@ use rustix::process::Signal;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{Program, ScratchFolder};
 
 /// Backups of one database in a round, killed ones and complete ones.
 const BACKUPS_OF_A_ROUND: u64 = 50;
@@ -152,7 +152,9 @@ fn fill(scratch: &ScratchFolder, program: Program) -> Result<()> {
 /// Kills backups at random moments. They alternate between replacing the last backup and making a new
 /// file.
 fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> {
-    let Producer { scratch, program, .. } = producer;
+    let Producer {
+        scratch, program, ..
+    } = producer;
     let mut round = Round::default();
     let replaced = scratch.file("replaced.db");
     let watch = Stopwatch::start();
@@ -184,7 +186,9 @@ fn back_up(producer: &Producer<'_>, rng: &mut Rng, kills: u64) -> Result<Round> 
             (false, true) => target.exists().then_some(&before),
         };
         if let Some(least) = least {
-            round.faults.extend(wrong(scratch, *program, &target, least)?);
+            round
+                .faults
+                .extend(wrong(scratch, *program, &target, least)?);
         }
         if is_new {
             remove(&target)?;

@@ -12,9 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::Running;
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::Running;
+use crate::process::{Program, ScratchFolder};
 
 /// Longest time for a process to vanish after its kill.
 const EXIT_LIMIT: Duration = Duration::from_secs(2);

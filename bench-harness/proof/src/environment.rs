@@ -9,9 +9,9 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::Stopwatch;
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{Program, ScratchFolder};
 
 /// Descriptor limit of the worker: fewer than its slots need.
 const DESCRIPTORS: &str = "100";

@@ -9,10 +9,10 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::{Running, quoted, describe_exit};
 use crate::process::patience::{Stopwatch, wait_until};
+use crate::process::scratch::{Running, describe_exit, quoted};
 use crate::process::small_disk::within;
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 /// Arguments of the hidden verb.
 #[derive(Clone, Debug, clap::Args)]
@@ -182,7 +182,12 @@ fn record_after_full_disk(scratch: &ScratchFolder, program: Program) -> Result<V
 fn unclear(output: &std::process::Output) -> Option<String> {
     let is_clear =
         output.status.code() == Some(5) && String::from_utf8_lossy(&output.stderr).contains("full");
-    (!is_clear).then(|| format!("on a full disk a program ended with {}", describe_exit(output)))
+    (!is_clear).then(|| {
+        format!(
+            "on a full disk a program ended with {}",
+            describe_exit(output)
+        )
+    })
 }
 
 /// Free bytes of a file system.

@@ -9,10 +9,10 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
 use crate::process::rounds::rounds;
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{Program, ScratchFolder};
 
 /// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 4;

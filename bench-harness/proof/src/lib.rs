@@ -3,14 +3,14 @@
 //! Every proof is a verb of the program `prove` and ends in figures: the cases tried, their number, the
 //! number of broken promises, the seed and the commit.
 //!
-//! - - The shipped engines, on real `SQLite`, over a disk that loses power, fails and fills up on
+//! - The shipped engines, on real `SQLite`, over a disk that loses power, fails and fills up on
 //!   request: [`cuts`], [`errors`], [`sim`]. They use [`disk`], which models the effects of a power
 //!   cut, [`vfs`], which connects it to `SQLite`, [`test_machine`] and [`workload`].
-//! - - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`],
+//! - The shipped programs, as processes: [`kills`], [`syscalls`], [`zombies`], [`children`],
 //!   [`full`], [`clock`], [`backup`], [`environment`], [`identity`], [`shortage`], [`files`]. They use
 //!   [`process`].
-//! - - The parsers and decoders of untrusted input, with millions of inputs: [`fuzz`].
-//! - - The tests themselves: [`planted`].
+//! - The parsers and decoders of untrusted input, with millions of inputs: [`fuzz`].
+//! - The tests themselves: [`planted`].
 
 pub mod backup;
 pub mod budget;

@@ -222,7 +222,9 @@ fn main() -> ExitCode {
         Verb::Full => run_full(),
         Verb::Clock(args) => run_clock(args),
         Verb::Backup(args) => backup::run(args.count, args.seed).map(report_faults),
-        Verb::Environment(args) => environment::run(&BOTH, args.count, args.slots).map(report_faults),
+        Verb::Environment(args) => {
+            environment::run(&BOTH, args.count, args.slots).map(report_faults)
+        }
         Verb::Identity(args) => identity::run(&BOTH, args.count).map(report_faults),
         Verb::Shortage(args) => run_shortages(args),
         Verb::Files(args) => run_files(args),
@@ -287,9 +289,7 @@ fn run_full() -> Result<Vec<Figure>> {
 
 fn run_clock(args: &Clock) -> Result<Vec<Figure>> {
     let Some(found) = clock::run(args.rounds, &clock::STEPS)? else {
-        say(
-            "skipped: libfaketime is not installed",
-        );
+        say("skipped: libfaketime is not installed");
         return Ok(Vec::new());
     };
     Ok(report_faults(found))

@@ -6,10 +6,10 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, wait_until};
 use crate::process::rounds::rounds;
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{Program, ScratchFolder};
 
 /// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 10;
@@ -48,7 +48,9 @@ fn round() -> Result<Vec<String>> {
         &["enqueue", "once", COMMAND, "--max-attempts", "1"],
     )?;
     let first = Running(scratch.command(program, &WORKER)?.spawn()?);
-    wait_until("the first run begins", || Ok(scratch.file("first").exists()))?;
+    wait_until("the first run begins", || {
+        Ok(scratch.file("first").exists())
+    })?;
     stop_outside_a_write(&first, &scratch)?;
     for name in ["second", "go"] {
         std::fs::write(scratch.file(name), "")?;
@@ -56,12 +58,18 @@ fn round() -> Result<Vec<String>> {
     let mut faults = Vec::new();
     let second = scratch.run(program, &WORKER)?;
     if second.status.code() != Some(0) {
-        faults.push(format!("the second worker ended with {}", describe_exit(&second)));
+        faults.push(format!(
+            "the second worker ended with {}",
+            describe_exit(&second)
+        ));
     }
     first.signal(Signal::CONT);
     let first = first.output()?;
     if first.status.code() != Some(6) {
-        faults.push(format!("the stopped worker ended with {}", describe_exit(&first)));
+        faults.push(format!(
+            "the stopped worker ended with {}",
+            describe_exit(&first)
+        ));
     }
     let reader = scratch.reader()?;
     let verdict = reader.query_row(include_str!("../queries/verdict.sql"), [], |row| {

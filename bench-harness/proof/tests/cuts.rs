@@ -26,10 +26,7 @@ fn a_power_cut_loses_no_promised_write() {
     }
     assert!(total.images > 1_000, "{total:?}");
     assert!(total.second > 100, "{total:?}");
-    assert!(
-        total.others > 100,
-        "cuts that left other rows: {total:?}"
-    );
+    assert!(total.others > 100, "cuts that left other rows: {total:?}");
 }
 
 #[test]

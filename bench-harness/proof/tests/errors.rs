@@ -40,7 +40,7 @@ fn no_write_is_acknowledged_after_a_failed_sync() {
 }
 
 /// Bug: a new file kept its rollback journal if an error struck the commit that switches it to a
-/// write-ahead log: SQLite makes that commit after it returned the statement's row, and the engine did
+/// write-ahead log: `SQLite` makes that commit after it returned the statement's row, and the engine did
 /// not read on. At `full` a power cut then lost the last acknowledged task. Fix: the engine steps the
 /// statement to its end.
 #[test]

@@ -167,7 +167,8 @@ mod tests {
             };
             Ok(lines.flatten().any(|line| words(&line)))
         };
-        crate::measure::wait_until("its processes are gone", || marked().map(|left| !left)).unwrap();
+        crate::measure::wait_until("its processes are gone", || marked().map(|left| !left))
+            .unwrap();
     }
 
     #[test]

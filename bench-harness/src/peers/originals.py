@@ -1,9 +1,9 @@
-"""Puts one of the original Python programs through the operations of bench-harness.
+"""Runs the operations of bench-harness on one of the original Python programs.
 
-Called with the program's file and then like every driver: a folder, the number of the hundred
-operations, the number of the scaled ones, the seconds for each part of those. The file is copied
-into the folder of each part and imported from there, since some of the programs keep their
-database beside themselves. The last line printed is the report.
+The arguments are the program's file, and then those of every driver: a folder, the number of
+operations of the hundred, the number of scaled operations, the time limit in seconds for each part
+of the latter. The file is copied into the folder of each part and imported from there, since some
+of the programs keep their database beside themselves. The last line of output is the report.
 """
 
 import importlib.util
@@ -39,7 +39,7 @@ class Claude1:
 
 
 class PerCall:
-    """A connection is opened and closed in every call."""
+    """Every call opens and closes a connection."""
 
     limits = []
 
@@ -143,7 +143,7 @@ def open_in(folder, file):
     copy = shutil.copy(file, folder)
     spec = importlib.util.spec_from_file_location(f"{file.stem}_{folder.name}", copy)
     module = importlib.util.module_from_spec(spec)
-    # Some of its decorators look the module up by its name.
+    # Some decorators look up the module by its name.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return ADAPTERS[file.stem](module, str(folder / "tasks.db"))
@@ -152,7 +152,7 @@ def open_in(folder, file):
 def claimed(queue):
     task = queue.claim()
     if task is None:
-        sys.exit("there was nothing left to claim")
+        sys.exit("no task was left to claim")
     return task
 
 
@@ -167,7 +167,7 @@ def hundred(queue, operations):
 
 
 def repeat(count, seconds, step):
-    """How often `step` was done in which time: `count` times unless the time is up before."""
+    """Runs `step` up to `count` times or until the time is up; returns the number and the seconds."""
     start = time.perf_counter()
     done = 0
     while done < count and time.perf_counter() - start < seconds:

@@ -145,7 +145,10 @@ mod tests {
                 "(\"b\") started before",
             ),
             ("start 0\nend 0\nstart 1\nend 1\nstart 2\n", "line 4"),
-            ("start 0\nend 0\nstart 1\nend 1end 1\n", "belongs to no task"),
+            (
+                "start 0\nend 0\nstart 1\nend 1end 1\n",
+                "belongs to no task",
+            ),
         ] {
             let found = faults(&pair(), text);
             assert!(

@@ -67,7 +67,10 @@ impl Case {
     pub(super) fn measure(&self, context: &Context) -> Result<Findings> {
         match &self.of {
             Of::Engine(engine) => {
-                let measure = self.group.of(*engine).ok_or("the engine does not promise it")?;
+                let measure = self
+                    .group
+                    .of(*engine)
+                    .ok_or("the engine does not promise it")?;
                 let of = |figure: Figure| Measured {
                     engine: *engine,
                     figure,

@@ -224,7 +224,13 @@ fn fill<E: Engine>(path: &Path, load: Load, crowd: i64) -> Result<()> {
         Load::Pending => insert(&connection, crowd, default, State::Queued, -20)?,
         Load::Finished => insert(&connection, crowd, default, State::Succeeded, 0)?,
         Load::Delayed => insert(&connection, crowd, default, State::Scheduled, 100)?,
-        Load::Paused => insert(&connection, crowd, queue_id(PAUSED, "")?, State::Queued, 100)?,
+        Load::Paused => insert(
+            &connection,
+            crowd,
+            queue_id(PAUSED, "")?,
+            State::Queued,
+            100,
+        )?,
         Load::Unserved => {
             let nobody = queue_id(DEFAULT_QUEUE, NOBODY)?;
             insert(&connection, crowd, nobody, State::Queued, 100)?;

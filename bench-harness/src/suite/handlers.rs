@@ -36,7 +36,8 @@ fn at<E: Engine>(context: &Context, slots: NonZeroU32) -> Result<Figure> {
             Box::new(|| worked::<E>(context, slots)),
         ],
     )?;
-    let [raw, own] = <[Vec<f64>; 2]>::try_from(samples).map_err(|_| "there must be two rows of samples")?;
+    let [raw, own] =
+        <[Vec<f64>; 2]>::try_from(samples).map_err(|_| "there must be two rows of samples")?;
     let figure = Figure::ratio(
         format!("handlers that do nothing, {slots} slots"),
         Spread::of_ratios(&own, &raw),

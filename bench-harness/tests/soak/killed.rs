@@ -45,7 +45,10 @@ fn a_promotion_killed_at_any_moment_can_be_repeated() {
 fn a_promotion_killed_at_any_system_call_can_be_repeated() {
     let Some(tally) = sweep(false) else { return };
     let seen: Vec<FileOwner> = tally.into_keys().collect();
-    assert_eq!(seen, [FileOwner::Fast, FileOwner::Promoting, FileOwner::Promoted]);
+    assert_eq!(
+        seen,
+        [FileOwner::Fast, FileOwner::Promoting, FileOwner::Promoted]
+    );
 }
 
 #[test]

@@ -11,9 +11,9 @@ use rustix::process::Signal;
 
 use super::{FakeClockScope, HOUR, MINUTE};
 use crate::Result;
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{ScratchFolder, FakeClock, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{FakeClock, Program, ScratchFolder};
 
 /// Longest delay after a step: a backoff, two polls of an idle worker, and a large margin for a busy
 /// machine. The shortest step is longer.
@@ -261,8 +261,9 @@ impl Round {
                 Ok(log.matches("the clock was set back").count() >= self.set_back)
             };
             if !soon(said)? {
-                self.faults
-                    .push(format!("worker {number} did not log that the clock was set back"));
+                self.faults.push(format!(
+                    "worker {number} did not log that the clock was set back"
+                ));
             }
         }
         Ok(())

@@ -146,14 +146,18 @@ impl Check {
         let promoted = options.and_then(|options| promote_file(self.tested.path(), options));
         match promoted.map_err(with_context("not promoted"))? {
             Promotion::Done => Ok(()),
-            Promotion::Waiting(_) => Err("a promotion waits although no worker is registered".to_owned()),
+            Promotion::Waiting(_) => {
+                Err("a promotion waits although no worker is registered".to_owned())
+            }
         }
     }
 
     /// Reads through the engine's own connection if it has only one.
     fn examine(&self, opened: &Opened, manner: Manner) -> Checked<u64> {
         if manner.one_shot {
-            let seen = opened.database().read(|connection| Ok(digest_of_sound(connection)));
+            let seen = opened
+                .database()
+                .read(|connection| Ok(digest_of_sound(connection)));
             return seen.map_err(with_context("not read"))?;
         }
         self.look_now()

@@ -228,7 +228,12 @@ impl Injections {
         }
         self.tested.machine().disk(crate::disk::Disk::mend);
         let name = "probe afterwards".to_owned();
-        let refused = |error: Error| format!("after the disk was mended, a write is refused: {}", readably(&error));
+        let refused = |error: Error| {
+            format!(
+                "after the disk was mended, a write is refused: {}",
+                readably(&error)
+            )
+        };
         opened
             .enqueue(NewTask::shell(name.clone(), "true"))
             .map_err(refused)?;

@@ -12,9 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::other_user::{OtherUser, all_below};
 use crate::Result;
-use crate::process::scratch::Running;
 use crate::process::patience::wait_until;
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::Running;
+use crate::process::{Program, ScratchFolder};
 
 /// Time and target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 
 use crate::Result;
 use crate::process::scratch::describe_exit;
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 /// An unnamed user and group id that nobody else has.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,12 @@ impl OtherUser {
     }
 
     /// Runs a verb as the user.
-    pub(super) fn run(self, scratch: &ScratchFolder, program: Program, words: &[&str]) -> Result<Output> {
+    pub(super) fn run(
+        self,
+        scratch: &ScratchFolder,
+        program: Program,
+        words: &[&str],
+    ) -> Result<Output> {
         let mut command = scratch.command(program, words)?;
         Ok(command.uid(self.uid).gid(self.gid).output()?)
     }
@@ -62,7 +67,12 @@ impl OtherUser {
     ) -> Result<Option<String>> {
         let output = self.run(scratch, program, words)?;
         let failed = !output.status.success();
-        Ok(failed.then(|| format!("the owner's {words:?} ended with {}", describe_exit(&output))))
+        Ok(failed.then(|| {
+            format!(
+                "the owner's {words:?} ended with {}",
+                describe_exit(&output)
+            )
+        }))
     }
 
     /// Files in the folder, itself included, that the user does not own.

@@ -7,9 +7,9 @@ use queue_core::sqlite::Durability;
 
 use super::other_user::{OtherUser, open_to};
 use crate::Result;
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::wait_until;
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{Program, ScratchFolder};
 
 /// A task whose output is long enough for a file of its own.
 const LOUD: &str = "head -c 100000 /dev/zero | tr '\\0' x";
@@ -103,7 +103,10 @@ fn refused(user: OtherUser, program: Program, change: Change) -> Result<Vec<Stri
         let output = scratch.run(program, words)?;
         let said_so = String::from_utf8_lossy(&output.stderr).contains("--trust-file");
         if output.status.code() != Some(5) || !said_so {
-            faults.push(format!("root's {words:?} ended with {}", describe_exit(&output)));
+            faults.push(format!(
+                "root's {words:?} ended with {}",
+                describe_exit(&output)
+            ));
         }
     }
     if scratch.file("ran").exists() {

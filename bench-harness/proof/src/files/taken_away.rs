@@ -6,10 +6,10 @@ use std::fs;
 use queue_core::sqlite::Durability;
 
 use crate::Result;
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::wait_until;
 use crate::process::rounds::rounds;
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{Program, ScratchFolder};
 
 /// Rounds that run at the same time: each mostly waits.
 const AT_ONCE: usize = 6;
@@ -110,7 +110,10 @@ fn afterwards(scratch: &ScratchFolder, program: Program, taken: Taken) -> Result
         Taken::Folder => {
             let output = scratch.run(program, &["worker", "--drain"])?;
             if !output.status.success() {
-                faults.push(format!("the next worker ended with {}", describe_exit(&output)));
+                faults.push(format!(
+                    "the next worker ended with {}",
+                    describe_exit(&output)
+                ));
             }
             for task in ["1", "2"] {
                 let shown = scratch.ok(program, &["show", task, "-o", "json"])?;

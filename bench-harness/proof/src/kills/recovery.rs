@@ -7,9 +7,9 @@ use queue_core::sqlite::Durability;
 use super::journal::{Entry, Journal, Run};
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::Running;
 use crate::process::patience::{Stopwatch, wait_until};
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::Running;
+use crate::process::{Program, ScratchFolder};
 
 /// Longest time allowed from the kill of a worker to the next run of its task.
 const LIMIT: Duration = Duration::from_secs(1);

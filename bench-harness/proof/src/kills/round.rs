@@ -13,12 +13,12 @@ use rustix::process::Signal;
 use super::check;
 use super::journal::{Entry, Journal};
 use super::ledger::Ledger;
-use super::verb::{VerbGenerator, Verb};
+use super::verb::{Verb, VerbGenerator};
 use super::{Setting, Tally};
 use crate::Result;
-use crate::process::scratch::{Running, describe_exit};
 use crate::process::patience::{PATIENCE, Stopwatch, pause};
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit};
+use crate::process::{Program, ScratchFolder};
 
 /// Number of threads that start and kill processes.
 const KILLERS: u64 = 8;
@@ -172,7 +172,10 @@ impl Round<'_> {
         let mut faults = Vec::new();
         for _ in 0..rng.u32(1..12) {
             let verb = Verb {
-                command: self.generator.scratch.command(Program::Workflow, &["promote"])?,
+                command: self
+                    .generator
+                    .scratch
+                    .command(Program::Workflow, &["promote"])?,
                 input: String::new(),
                 names: Vec::new(),
                 tell: None,
@@ -201,7 +204,11 @@ fn unexpected_end(output: &Output) -> Option<String> {
 
 /// Runs the remaining tasks without kills; no process may remain. Returns the worker's process id, and
 /// the faults.
-fn drain(scratch: &ScratchFolder, journal: &Journal, program: Program) -> Result<(u32, Vec<String>)> {
+fn drain(
+    scratch: &ScratchFolder,
+    journal: &Journal,
+    program: Program,
+) -> Result<(u32, Vec<String>)> {
     let mut command = scratch.command(program, &["worker", "--drain", "--sgenerator", "8"])?;
     command.stderr(journal.append()?);
     let mut worker = Running(command.spawn()?);

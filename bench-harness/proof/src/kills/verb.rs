@@ -9,7 +9,7 @@ use super::journal::{Entry, Journal};
 use super::ledger::Ledger;
 use crate::Result;
 use crate::process::program::{own, word};
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 /// A process to be started.
 #[derive(Debug)]

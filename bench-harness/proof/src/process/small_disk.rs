@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::scratch::describe_exit;
 use super::program::own;
+use super::scratch::describe_exit;
 use crate::Result;
 
 /// Mounts a file system of that size at `folder` in a private mount namespace, runs a hidden verb of

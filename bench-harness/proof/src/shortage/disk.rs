@@ -14,7 +14,7 @@ use super::load::Load;
 use crate::Result;
 use crate::process::patience::{Stopwatch, pause};
 use crate::process::small_disk::within;
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 /// Arguments of the hidden verb.
 #[derive(Clone, Debug, clap::Args)]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::Result;
-use crate::process::scratch::{Running, quoted, describe_exit};
 use crate::process::patience::{Stopwatch, pause, wait_until};
-use crate::process::{ScratchFolder, Program};
+use crate::process::scratch::{Running, describe_exit, quoted};
+use crate::process::{Program, ScratchFolder};
 
 /// Number of workers.
 const WORKERS: usize = 2;
@@ -101,7 +101,9 @@ impl<'a> Load<'a> {
         }
         let input = elsewhere.join("tasks");
         fs::File::create(&input)?.write_all(lines.as_bytes())?;
-        let mut add = self.scratch.command(self.program, &["add-task", "--stdin"])?;
+        let mut add = self
+            .scratch
+            .command(self.program, &["add-task", "--stdin"])?;
         let output = add.stdin(Stdio::from(fs::File::open(input)?)).output()?;
         if output.status.success() {
             return Ok(());
@@ -213,7 +215,9 @@ impl<'a> Load<'a> {
             faults.push(format!("{ends} of {OVERDUE_TASKS} timeouts were logged"));
         }
         if !logs.iter().any(|log| log.contains(met)) {
-            faults.push(format!("no worker has met the shortage: none logged {met:?}"));
+            faults.push(format!(
+                "no worker has met the shortage: none logged {met:?}"
+            ));
         }
         faults
     }

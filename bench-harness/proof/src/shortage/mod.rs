@@ -14,7 +14,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use crate::Result;
 use crate::figure::{Figure, commit};
 use crate::process::patience::{Stopwatch, pause};
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 pub use disk::{Disk, fill};
 use load::Load;

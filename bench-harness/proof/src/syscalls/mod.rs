@@ -12,10 +12,10 @@ use queue_core::Claim;
 
 use crate::Result;
 use crate::figure::{Figure, commit};
-use crate::process::scratch::describe_exit;
 use crate::process::patience::Stopwatch;
+use crate::process::scratch::describe_exit;
 use crate::process::trace::{Call, Traced, was_killed};
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 use scenario::{SCENARIOS, SHRINKS, Scenario};
 use snapshot::{Row, content, rows};

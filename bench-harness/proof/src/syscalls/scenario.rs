@@ -7,7 +7,7 @@ use queue_core::sqlite::Durability;
 
 use crate::Result;
 use crate::process::scratch::describe_exit;
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 /// One verb on a file prepared for it.
 pub(super) struct Scenario {

@@ -6,7 +6,7 @@ use queue_core::{Claim, ClaimRequest, Outcome, Queue, Settled, Settlement, Worke
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
 use crate::Result;
-use crate::process::{ScratchFolder, Program};
+use crate::process::{Program, ScratchFolder};
 
 /// Worker that claims before and after the restore: only the token distinguishes its claims.
 const WORKER: WorkerId = WorkerId(7);
