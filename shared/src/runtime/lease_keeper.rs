@@ -31,7 +31,7 @@ pub struct LeaseHandle {
     eventfd: Arc<OwnedFd>,
 }
 
-/// Lease keeper: performs the actions of [`Leases`].
+/// Lease keeper: performs the actions of the state machine of leases.
 #[derive(Debug)]
 pub struct LeaseKeeper<Q> {
     queue: Arc<Q>,
