@@ -77,6 +77,9 @@ pub fn a_command_that_ends_in_time_while_the_file_is_held_has_succeeded() {
             let task = sandbox.json(&["show", &id.to_string()]);
             assert_eq!(attempts(&task), ("succeeded", 1), "{}", worker.stderr());
             assert_eq!(sandbox.read(name), "run\n", "it ran once");
+            until("the end is read", || {
+                told_ms(&worker.stderr(), id).is_some()
+            });
             let took = told_ms(&worker.stderr(), id).unwrap();
             assert!((900.0..2_000.0).contains(&took), "{took}");
         }
@@ -103,6 +106,7 @@ pub fn a_timeout_is_enforced_while_the_file_is_held() {
     until("it is ended", || test_kill_process(pid).is_err());
     holder.let_go();
     assert_eq!(worker.ended(), Some(1));
+    until("the end is read", || told_ms(&worker.stderr(), 1).is_some());
     assert!(
         told_ms(&worker.stderr(), 1).unwrap() < 4_000.0,
         "{}",
