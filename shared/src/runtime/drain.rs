@@ -14,6 +14,8 @@ use crate::task::{Task, TaskId};
 const PAGE: usize = 64;
 /// Largest number of pages read of one state. That many held tasks are enough to decide.
 const MOST_PAGES: usize = 64;
+/// Largest number of times that everything is read because others write meanwhile.
+const MOST_READS: usize = 3;
 /// Largest number of blocked tasks read. Each takes several statements.
 const MOST_BLOCKED: usize = 100;
 
@@ -198,6 +200,32 @@ impl Findings {
 /// # Errors
 /// As the reading methods of [`Queue`].
 pub(super) fn look<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Remaining> {
+    unchanged(|| queue.change_counter(), || read(queue, serves))
+}
+
+/// Reads with `read` until nobody has written meanwhile, but no more than [`MOST_READS`] times. The
+/// states are read one after the other, so a task that goes from one to another in between may be
+/// missed. A file that keeps changing counts as one with a task that proceeds: the worker checks again.
+fn unchanged(
+    mut counter: impl FnMut() -> Result<i64>,
+    mut read: impl FnMut() -> Result<Remaining>,
+) -> Result<Remaining> {
+    let mut before = counter()?;
+    for _ in 0..MOST_READS {
+        let remaining = read()?;
+        if remaining == Remaining::Proceeds {
+            return Ok(remaining);
+        }
+        let after = counter()?;
+        if after == before {
+            return Ok(remaining);
+        }
+        before = after;
+    }
+    Ok(Remaining::Proceeds)
+}
+
+fn read<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Remaining> {
     let mut looker = Looker {
         queue,
         serves,
@@ -370,7 +398,7 @@ impl<Q: Queue> Looker<'_, Q> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Findings, Hold, Outlook, Prospects, Remaining};
+    use super::{Findings, Hold, MOST_READS, Outlook, Prospects, Remaining, unchanged};
     use crate::clock::Timestamp;
     use crate::queue::Waits;
     use crate::state::State;
@@ -397,6 +425,24 @@ mod tests {
             bound: Some(bound),
             ahead: 0,
         }
+    }
+
+    /// A drain ended while a task was queued: the check read the queued tasks before another worker's
+    /// settle admitted it, and the blocked ones after.
+    #[test]
+    fn remaining_tasks_are_read_again_if_others_write_meanwhile() {
+        let reads = |counters: &[i64]| {
+            let (mut counters, mut reads) = (counters.iter(), 0);
+            let counter = || Ok(*counters.next().unwrap());
+            let remaining = unchanged(counter, || {
+                reads += 1;
+                Ok(Remaining::Nothing)
+            });
+            (remaining.unwrap(), reads)
+        };
+        assert_eq!(reads(&[1, 1]), (Remaining::Nothing, 1));
+        assert_eq!(reads(&[1, 2, 2]), (Remaining::Nothing, 2));
+        assert_eq!(reads(&[1, 2, 3, 4]), (Remaining::Proceeds, MOST_READS));
     }
 
     #[test]
