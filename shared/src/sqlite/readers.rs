@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use r2d2::ManageConnection;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, TransactionBehavior};
 use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::connection::{READER_FLAGS, located_on, open_reader, prepare_reader};
@@ -49,9 +50,7 @@ struct Pool {
 /// Opens the pool's connections.
 #[derive(Debug)]
 struct Manager {
-    file: PathBuf,
-    flags: OpenFlags,
-    timeout: Duration,
+    inner: SqliteConnectionManager,
     left: Sender<Infallible>,
 }
 
@@ -67,20 +66,18 @@ impl ManageConnection for Manager {
     type Error = rusqlite::Error;
 
     fn connect(&self) -> rusqlite::Result<Reader> {
-        let connection = Connection::open_with_flags(&self.file, self.flags)?;
-        prepare_reader(&connection, self.timeout)?;
         Ok(Reader {
-            connection,
+            connection: self.inner.connect()?,
             _left: self.left.clone(),
         })
     }
 
-    fn is_valid(&self, _: &mut Reader) -> rusqlite::Result<()> {
-        Ok(())
+    fn is_valid(&self, reader: &mut Reader) -> rusqlite::Result<()> {
+        self.inner.is_valid(&mut reader.connection)
     }
 
-    fn has_broken(&self, _: &mut Reader) -> bool {
-        false
+    fn has_broken(&self, reader: &mut Reader) -> bool {
+        self.inner.has_broken(&mut reader.connection)
     }
 }
 
@@ -166,9 +163,9 @@ impl Readers {
         let (file, flags) = located_on(&self.path, READER_FLAGS, &self.options);
         let (left, gone) = crossbeam_channel::bounded(0);
         let manager = Manager {
-            file,
-            flags,
-            timeout,
+            inner: SqliteConnectionManager::file(file)
+                .with_flags(flags)
+                .with_init(move |connection| prepare_reader(connection, timeout)),
             left,
         };
         let connections = r2d2::Pool::builder()
