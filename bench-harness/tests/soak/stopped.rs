@@ -33,7 +33,7 @@ fn a_promotion_blocked_by_a_stopped_worker_names_it_and_ends_as_busy() {
 
     let name = format!("pid {} (stopped)", pid.as_raw_nonzero());
     for (options, sentence) in [
-        (&["--timeout", "0"][..], "fast-queue takes nothing more on"),
+        (&["--timeout", "0"][..], "they claim nothing more"),
         (&[], "let them go on with `kill -CONT`"),
     ] {
         let output = promote(&fast, options);
