@@ -209,7 +209,7 @@ fn drain(
     journal: &Journal,
     program: Program,
 ) -> Result<(u32, Vec<String>)> {
-    let mut command = scratch.command(program, &["worker", "--drain", "--sgenerator", "8"])?;
+    let mut command = scratch.command(program, &["worker", "--drain", "--slots", "8"])?;
     command.stderr(journal.append()?);
     let mut worker = Running(command.spawn()?);
     let mut faults = Vec::new();
