@@ -1,23 +1,16 @@
 //! Cancel, and its form with a reason, withdraw.
 
+use super::tasks::once;
 use super::{Bench, Engine, WORKER};
-use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Reason, Settled};
 use queue_core::queue::{Change, Queue};
 use queue_core::state::State;
-use queue_core::task::{NewTask, TaskId};
-
-fn once() -> NewTask {
-    NewTask::shell("once", "true").options(TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    })
-}
+use queue_core::task::TaskId;
 
 pub fn cancel_ends_waiting_tasks_at_once<E: Engine>() {
     let bench = Bench::<E>::default();
     let queued = bench.shell("queued");
-    let scheduled = bench.add(once().run_at(bench.later(1_000)));
+    let scheduled = bench.add(once("once").run_at(bench.later(1_000)));
     let changes = bench
         .queue
         .cancel(&[queued, scheduled, TaskId(99)])
@@ -79,7 +72,7 @@ pub fn a_returned_task_with_a_cancel_request_is_not_queued_again<E: Engine>() {
 
 pub fn withdraw_stores_a_reason_until_a_retry<E: Engine>() {
     let bench = Bench::<E>::default();
-    let ended = bench.ended(once(), Outcome::Succeeded);
+    let ended = bench.ended(once("once"), Outcome::Succeeded);
     let running = bench.shell("running");
     bench.claim_only();
     let [waiting, cancelled] = ["waiting", "cancelled"].map(|name| bench.shell(name));
@@ -104,8 +97,8 @@ pub fn withdraw_stores_a_reason_until_a_retry<E: Engine>() {
 
 pub fn cancel_refuses_ended_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
-    let good = bench.ended(once(), Outcome::Succeeded);
-    let bad = bench.ended(once(), Outcome::TimedOut);
+    let good = bench.ended(once("once"), Outcome::Succeeded);
+    let bad = bench.ended(once("once"), Outcome::TimedOut);
     let refused = [State::Succeeded, State::Failed].map(Change::Refused);
     assert_eq!(bench.queue.cancel(&[good, bad]).unwrap(), refused);
     assert_eq!(bench.state(bad), State::Failed);

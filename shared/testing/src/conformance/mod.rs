@@ -34,6 +34,7 @@ pub mod reprioritize;
 pub mod retry;
 pub mod settle;
 pub mod stats;
+mod tasks;
 pub mod transaction;
 pub mod version;
 pub mod why;

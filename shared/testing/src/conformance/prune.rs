@@ -1,6 +1,6 @@
+use super::tasks::once;
 use super::{Bench, Engine};
 use queue_core::clock::Timestamp;
-use queue_core::options::TaskOptions;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{ListQuery, PruneRequest, Queue};
 use queue_core::sidecar::Sidecar;
@@ -14,13 +14,6 @@ fn everything() -> PruneRequest {
         keep: 0,
         dry_run: false,
     }
-}
-
-fn once() -> NewTask {
-    NewTask::shell("once", "true").options(TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    })
 }
 
 fn left<E: Engine>(bench: &Bench<E>) -> Vec<i64> {
@@ -39,7 +32,7 @@ fn four<E: Engine>(bench: &Bench<E>) {
         .cycle()
         .take(4)
     {
-        bench.ended(once(), outcome);
+        bench.ended(once("once"), outcome);
         bench.advance(1_000);
     }
 }
@@ -50,7 +43,7 @@ pub fn prune_deletes_ended_tasks_and_nothing_else<E: Engine>() {
     bench.shell("running");
     bench.claim_only();
     bench.shell("queued");
-    bench.add(once().run_at(bench.later(10)));
+    bench.add(once("once").run_at(bench.later(10)));
     assert_eq!(bench.queue.prune(&everything()).unwrap(), 4);
     assert_eq!(left(&bench), [5, 6, 7]);
     assert_eq!(bench.queue.prune(&everything()).unwrap(), 0);
@@ -162,7 +155,7 @@ pub fn prune_continues_after_its_first_step<E: Engine>() {
     let bench = Bench::<E>::default();
     let last = 20_002;
     let ids: Vec<_> = (1..=last).map(TaskId).collect();
-    bench.queue.enqueue(vec![once(); ids.len()]).unwrap();
+    bench.queue.enqueue(vec![once("once"); ids.len()]).unwrap();
     bench.queue.cancel(&ids).unwrap();
     let dry = PruneRequest {
         dry_run: true,
@@ -179,7 +172,7 @@ pub fn prune_continues_after_its_first_step<E: Engine>() {
 pub fn prune_deletes_the_logs_of_deleted_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     let sidecar = Sidecar::at(bench.queue.coordination().folder());
-    let old = bench.ended(once(), Outcome::Succeeded);
+    let old = bench.ended(once("once"), Outcome::Succeeded);
     let kept = bench.shell("kept");
     let logs = [
         sidecar.log(old, 1),

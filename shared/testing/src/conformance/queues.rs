@@ -1,16 +1,9 @@
 //! Queues.
 
+use super::tasks::once;
 use super::{Bench, Engine};
-use queue_core::options::TaskOptions;
 use queue_core::queue::{Queue, QueueInfo};
 use queue_core::task::NewTask;
-
-fn once(name: &str) -> NewTask {
-    NewTask::shell(name, "true").options(TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    })
-}
 
 pub fn queues_count_waiting_tasks_by_handler<E: Engine>() {
     let bench = Bench::<E>::default();

@@ -1,24 +1,17 @@
 //! Reprioritize.
 
+use super::tasks::once;
 use super::{Bench, Engine};
-use queue_core::options::TaskOptions;
 use queue_core::queue::{Change, Queue};
 use queue_core::state::State;
-use queue_core::task::{NewTask, TaskId};
-
-fn once() -> NewTask {
-    NewTask::shell("once", "true").options(TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    })
-}
+use queue_core::task::TaskId;
 
 pub fn reprioritize_moves_waiting_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
     let first = bench.shell("first");
     let second = bench.shell("second");
-    let scheduled = bench.add(once().run_at(bench.later(10)));
-    let ended = bench.add(once().priority(99));
+    let scheduled = bench.add(once("once").run_at(bench.later(10)));
+    let ended = bench.add(once("once").priority(99));
     let claim = bench.claim(1)[0].claim;
     assert_eq!(claim.task, ended);
     let ids = [second, scheduled, ended, TaskId(99)];

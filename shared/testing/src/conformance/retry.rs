@@ -1,5 +1,6 @@
 //! Retry.
 
+use super::tasks::once;
 use super::{Bench, Engine, WORKER};
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Settled};
@@ -8,16 +9,9 @@ use queue_core::queue::{Change, Queue};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
-fn once() -> NewTask {
-    NewTask::shell("once", "true").options(TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    })
-}
-
 pub fn retry_queues_ended_tasks_with_fresh_budgets<E: Engine>() {
     let bench = Bench::<E>::default();
-    let id = bench.add(once().run_at(bench.later(10)));
+    let id = bench.add(once("once").run_at(bench.later(10)));
     bench.advance(10);
     bench.claim_only();
     bench.queue.reap(WORKER).unwrap();
@@ -52,7 +46,7 @@ pub fn retry_clears_every_field_of_the_former_end<E: Engine>() {
         Outcome::Signalled { signal: 9 },
         Outcome::Panicked { message },
     ] {
-        let id = bench.ended(once(), outcome);
+        let id = bench.ended(once("once"), outcome);
         bench.queue.retry(&[id]).unwrap();
         let task = bench.task(id);
         let traces = (task.exit_code, task.signal, task.reason, task.message);
@@ -133,7 +127,7 @@ pub fn a_return_that_ends_its_task_keeps_its_number<E: Engine>() {
 /// The output of an attempt was deleted at the end of the next.
 pub fn the_output_of_each_recent_attempt_is_kept<E: Engine>() {
     let bench = Bench::<E>::default();
-    let id = bench.add(once());
+    let id = bench.add(once("once"));
     let last = KEPT_OUTPUTS + 3;
     let frames = |attempt: u32| format!("o5\n{attempt:05}");
     for attempt in 1..=last {
@@ -168,7 +162,7 @@ pub fn a_cancelled_task_can_be_retried_and_is_not_cancelled_again<E: Engine>() {
 
 pub fn retry_refuses_succeeded_and_unfinished_tasks<E: Engine>() {
     let bench = Bench::<E>::default();
-    let good = bench.ended(once(), Outcome::Succeeded);
+    let good = bench.ended(once("once"), Outcome::Succeeded);
     let running = bench.shell("running");
     bench.claim_only();
     let queued = bench.shell("queued");

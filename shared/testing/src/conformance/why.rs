@@ -1,17 +1,9 @@
 //! Why: the reasons a task waits.
 
+use super::tasks::once;
 use super::{Bench, Engine};
-use queue_core::options::TaskOptions;
 use queue_core::outcome::Outcome;
 use queue_core::queue::{Queue, Waits};
-use queue_core::task::NewTask;
-
-fn once(name: &str) -> NewTask {
-    NewTask::shell(name, "true").options(TaskOptions {
-        max_attempts: 1,
-        ..TaskOptions::default()
-    })
-}
 
 pub fn why_names_the_reason_a_task_waits<E: Engine>() {
     let bench = Bench::<E>::default();
