@@ -22,6 +22,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    #[command(visible_alias = "add")]
     AddTask(Box<add_task::Arguments>),
     Enqueue(Box<add_task::Arguments>),
     Worker(worker::Arguments),

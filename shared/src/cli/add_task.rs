@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::command_name::name_of;
 use super::option_values::{at, exit_code, folder, millis, priority, set_backoff, shell, variable};
 use super::printer::note;
 use super::program::Context;
@@ -29,6 +30,8 @@ use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 /// COMMAND is run by `/bin/sh -c`, or as --shell says; a program and its arguments after `--` are started without a
 /// shell. The command runs in the folder it was enqueued from, with the worker's environment.
 ///
+/// A single argument is COMMAND, and the task is named after its first words.
+///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
 /// fields have the names of these options (name, command, argv, priority, delay, ...). Options given
 /// here are the defaults of every line. A command's name is NAME, else the command itself. Empty
@@ -37,8 +40,7 @@ use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Its name, shown to people; 1 to 200 bytes
-    #[arg(required_unless_present = "stdin")]
+    /// Its name, shown to people; 1 to 200 bytes [default: the first words of the command]
     name: Option<String>,
 
     /// The command line for `/bin/sh -c`
@@ -60,6 +62,10 @@ pub struct Arguments {
     /// The program and its arguments, started without a shell
     #[arg(last = true, value_name = "PROGRAM")]
     argv: Vec<String>,
+
+    /// Its name; the only argument is then the command
+    #[arg(short, long = "name", value_name = "NAME")]
+    name_option: Option<String>,
 
     /// Read many tasks from standard input
     #[arg(long, conflicts_with_all = ["argv", "key"])]
@@ -143,6 +149,7 @@ pub struct Arguments {
 }
 
 const EXAMPLES: &str = "Examples:
+  <PROGRAM> add 'make -j4 all'
   <PROGRAM> add-task backup 'tar czf home.tgz ~' 10
   <PROGRAM> add-task report --at 18:00 --timeout 1h -- ./report --all
   <PROGRAM> add-task nightly ./run.sh --delay 1h30m --max-attempts 5 --key nightly-2026-12-24
@@ -191,7 +198,7 @@ pub fn run<Q: Queue, X: Extra<Q>>(
             },
         )?
     } else {
-        let task = single(arguments, now)?;
+        let task = single(context, arguments, now)?;
         task.validate()?;
         destinations.note(&task);
         let task = extra
@@ -238,10 +245,20 @@ fn stdin() -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The one task of the arguments.
-fn single(arguments: Arguments, now: Timestamp) -> Result<NewTask, Failure> {
+/// The one task of the arguments. A single positional argument is its command.
+fn single<Q: Queue>(
+    context: &Context<Q>,
+    mut arguments: Arguments,
+    now: Timestamp,
+) -> Result<NewTask, Failure> {
+    if arguments.argv.is_empty() && arguments.command.is_none() {
+        arguments.command = arguments.name.take();
+    }
     let mut task = template(&arguments, now)?;
     task.work = match arguments.command {
+        Some(command) if is_bare_number(&command) => {
+            return Err(number_refused(context, arguments.name.as_deref(), &command));
+        }
         Some(command) => Work::Shell(command),
         None if arguments.argv.is_empty() => {
             return Err(Failure::Usage(
@@ -250,14 +267,62 @@ fn single(arguments: Arguments, now: Timestamp) -> Result<NewTask, Failure> {
         }
         None => Work::Argv(arguments.argv),
     };
+    if task.name.is_empty() {
+        task.name = name_of(&task.work.display());
+    }
     Ok(task)
+}
+
+/// True for `5` and `0.5`, which nobody means as a command.
+fn is_bare_number(command: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let rest = command.trim().trim_start_matches(is_digit);
+    let begins = rest.len() < command.trim().len();
+    begins && rest.strip_prefix('.').unwrap_or(rest).chars().all(is_digit)
+}
+
+/// Refusal of a number in the place of COMMAND, with the ways to write what may have been meant.
+fn number_refused<Q: Queue>(context: &Context<Q>, name: Option<&str>, command: &str) -> Failure {
+    let add = |words: &[&str], separator: &str| {
+        let words = Work::Argv(words.iter().map(|&word| word.to_owned()).collect());
+        context.command(&format!("add-task {separator}{}", words.display()))
+    };
+    let command = command.trim();
+    let sentence = match name {
+        Some(name) => format!(
+            "{command} is a number, not a command; write {} or {}",
+            add(&[&format!("{name} {command}")], ""),
+            add(&[name, command], "-- "),
+        ),
+        None => format!(
+            "{command} is a number, not a command; {} starts a program of that name",
+            add(&[command], "-- "),
+        ),
+    };
+    Failure::Usage(sentence)
+}
+
+/// The name given by the arguments, by position or by option.
+fn given_name(arguments: &Arguments) -> Result<Option<&str>, Failure> {
+    let name = match (arguments.name.as_deref(), arguments.name_option.as_deref()) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::Usage(
+                "there are two names; with --name, write only the command, and its priority and \
+                 delay as --priority and --delay"
+                    .to_owned(),
+            ));
+        }
+        (one, other) => one.or(other),
+    };
+    if let Some(name) = name {
+        check_name("a task's name", name)?;
+    }
+    Ok(name)
 }
 
 /// A task with all the arguments say, except for its work.
 fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
-    if let Some(name) = &arguments.name {
-        check_name("a task's name", name)?;
-    }
+    let name = given_name(arguments)?;
     let mut options = TaskOptions {
         timeout_ms: arguments.timeout.map(millis),
         env: arguments.env.clone(),
@@ -284,7 +349,7 @@ fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
         (None, None) => None,
     };
     Ok(NewTask {
-        name: arguments.name.clone().unwrap_or_default(),
+        name: name.unwrap_or_default().to_owned(),
         work: Work::Shell(String::new()),
         queue: arguments.queue.clone(),
         priority: arguments

@@ -9,12 +9,43 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::task::Work;
 
+/// Corrects the tips of an error about these arguments.
+pub(super) fn correct<A: Parser>(error: &mut clap::Error, arguments: &[OsString]) {
+    if error.kind() == ErrorKind::UnknownArgument {
+        unknown_argument::<A>(error, arguments);
+    } else if error.kind() == ErrorKind::ValueValidation {
+        unquoted_command(error, arguments);
+    }
+}
+
+/// Adds a tip if the third word of an unquoted command was read as its priority.
+fn unquoted_command(error: &mut clap::Error, arguments: &[OsString]) {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return;
+    };
+    let is_word = value.starts_with(char::is_alphabetic);
+    let words = words(arguments).filter(|_| argument == "[PRIORITY]" && is_word);
+    let Some(words) = words else { return };
+    let Some(verb) = words.iter().position(|word| adds(word)) else {
+        return;
+    };
+    let rest = words[verb + 1..].iter();
+    let command: Vec<&str> = rest
+        .map(String::as_str)
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
+    let command = quoted(&[command.join(" ")]);
+    let tip = format!("to run it all as one command, quote it: {command}");
+    let tips = vec![StyledStr::from(tip)];
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+}
+
 /// Replaces clap's own tip to put `--` in front of an unknown argument, which fails if another
 /// argument has to come first.
-pub(super) fn correct<A: Parser>(error: &mut clap::Error, arguments: &[OsString]) {
-    if error.kind() != ErrorKind::UnknownArgument {
-        return;
-    }
+fn unknown_argument<A: Parser>(error: &mut clap::Error, arguments: &[OsString]) {
     let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else {
         return;
     };
@@ -41,13 +72,11 @@ pub(super) fn correct<A: Parser>(error: &mut clap::Error, arguments: &[OsString]
 
 /// A tip that works for the word at `at`.
 fn works<A: Parser>(words: &[String], at: usize) -> Option<String> {
-    if parses::<A>(words, at) {
+    let Some(verb) = words.iter().position(|word| adds(word)) else {
         let word = quoted(&words[at..=at]);
-        return Some(format!("to pass {word} as a value, use '-- {word}'"));
-    }
-    let verb = words
-        .iter()
-        .position(|word| word == "add-task" || word == "enqueue")?;
+        let tip = format!("to pass {word} as a value, use '-- {word}'");
+        return parses::<A>(words, at).then_some(tip);
+    };
     if let Some(program) = (verb + 1..at)
         .rev()
         .find(|&place| parses::<A>(words, place))
@@ -58,16 +87,17 @@ fn works<A: Parser>(words: &[String], at: usize) -> Option<String> {
              {program}'"
         ));
     }
-    // The command line takes no name that begins like an option.
-    let [name, command] = words.get(at..at + 2)? else {
+    // A name by position does not begin like an option.
+    let [name, _] = words.get(at..at + 2)? else {
         return None;
     };
-    let line = serde_json::json!({ "name": name, "command": command }).to_string();
-    Some(format!(
-        "to pass '{name}' as the name, use JSON: printf '%s\\n' {} | {} --stdin",
-        quoted(&[line]),
-        quoted(&words[..=verb]),
-    ))
+    let name = quoted(std::slice::from_ref(name));
+    Some(format!("to pass {name} as the name, use '--name={name}'"))
+}
+
+/// True for the names of the verb that enqueues a command.
+fn adds(word: &str) -> bool {
+    ["add-task", "add", "enqueue"].contains(&word)
 }
 
 /// True if the arguments are valid with `--` at that index.

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::queue::Queue;
 
+/// Description of `follow`, whose arguments are those of `log`.
+const FOLLOW: &str = "Show the output of tasks as it comes, as log --follow does";
+
 /// A verb that is the same in both programs.
 #[derive(Debug, Subcommand)]
 #[expect(
@@ -19,11 +22,15 @@ pub enum Verb {
     Run(run::Arguments),
     #[command(visible_alias = "stats")]
     Status(status::Arguments),
+    #[command(visible_aliases = ["ls", "ps"])]
     List(list::Arguments),
     Show(show::Arguments),
     Log(log::Arguments),
+    #[command(about = FOLLOW, long_about = None)]
+    Follow(log::Arguments),
     Wait(wait::Arguments),
     Why(why::Arguments),
+    #[command(visible_alias = "kill")]
     Cancel(cancel::Arguments),
     Reprioritize(reprioritize::Arguments),
     Pause(pause::Arguments),
@@ -59,6 +66,7 @@ impl Verb {
             Self::List(arguments) => list::run(context, &arguments),
             Self::Show(arguments) => show::run(context, &arguments),
             Self::Log(arguments) => log::run(context, &arguments),
+            Self::Follow(arguments) => log::follow(context, arguments),
             Self::Wait(arguments) => wait::run(context, &arguments),
             Self::Why(arguments) => why::run(context, &arguments),
             Self::Cancel(arguments) => cancel::run(context, &arguments),

@@ -82,6 +82,20 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     Ok(())
 }
 
+/// Runs `log --follow`.
+pub(crate) fn follow<Q: Queue>(
+    context: &Context<Q>,
+    mut arguments: Arguments,
+) -> Result<(), Failure> {
+    if arguments.attempt.is_some() {
+        let log = context.command("log ID --attempt NUMBER");
+        let sentence = format!("follow shows every attempt as it runs; {log} shows one");
+        return Err(Failure::Usage(sentence));
+    }
+    arguments.follow = true;
+    run(context, &arguments)
+}
+
 /// Prints the output of one task.
 fn show<Q: Queue>(
     context: &Context<Q>,
@@ -91,7 +105,7 @@ fn show<Q: Queue>(
     printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     if arguments.follow {
-        return follow(context, queue, id, printer);
+        return follow_one(context, queue, id, printer);
     }
     let task = find(queue, id)?;
     match arguments.attempt {
@@ -149,7 +163,7 @@ fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut OutputPrinter) -> Re
 }
 
 /// Prints the output of the task until it has ended, over all its attempts.
-fn follow<Q: Queue>(
+fn follow_one<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     id: TaskId,

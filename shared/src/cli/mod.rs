@@ -7,6 +7,7 @@
 
 mod argument_tips;
 mod arguments;
+mod command_name;
 mod common;
 pub mod duration;
 pub mod escape;

@@ -27,6 +27,8 @@ use workflow_queue::{
 /// COMMAND is run by `/bin/sh -c`, or as --shell says; a program and its arguments after `--` are started without a
 /// shell. The command runs in the folder it was enqueued from, with the worker's environment.
 ///
+/// A single argument is COMMAND, and the task is named after its first words.
+///
 /// With --stdin every line is a task: a command, or, if it begins with `{`, a JSON object whose
 /// fields have the names of these options (name, command, argv, priority, delay, after, ...). `after` is
 /// a list of ids (7 or "id:7") and of names of other lines, each with an optional :success, :failure

@@ -18,6 +18,7 @@ use workflow_queue::WorkflowQueue;
 /// A verb of this program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    #[command(visible_alias = "add")]
     AddTask(Box<enqueue::Arguments>),
     Enqueue(Box<enqueue::Arguments>),
     Worker(worker::Arguments),

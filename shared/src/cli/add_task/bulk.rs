@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::super::command_name::name_of;
 use super::super::option_values::{at, folder, millis, set_backoff};
-use super::super::table::cut;
 use super::super::{Failure, number};
 use super::field::{Fields, Length, TEXT, Written, field, without_line};
 use crate::clock::Timestamp;
-use crate::task::{MAX_NAME_BYTES, NewTask, Work, check_name};
-
-/// Columns of a command that serve as its name.
-const NAME_COLUMNS: usize = 60;
+use crate::task::{NewTask, Work, check_name};
 
 /// Character that some editors put at the beginning of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -288,24 +285,13 @@ fn codes(codes: Vec<u8>) -> Vec<i32> {
     codes.into_iter().map(i32::from).collect()
 }
 
-/// The name made of a command: its first line, cut to the width of a table and the length of a
-/// name.
-fn name_of(command: &str) -> String {
-    let line = command.trim().lines().next().unwrap_or_default();
-    let mut end = line.len().min(MAX_NAME_BYTES - '…'.len_utf8());
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    cut(&line[..end], NAME_COLUMNS).replace('\0', "")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{name_of, read_lines};
+    use super::read_lines;
     use crate::clock::Timestamp;
-    use crate::task::{MAX_NAME_BYTES, NewTask, Work};
+    use crate::task::{NewTask, Work};
 
     const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -434,13 +420,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_name_of_a_command_is_valid(command in "\\PC{1,400}") {
-            prop_assume!(!command.trim().is_empty());
-            let name = name_of(&command);
-            prop_assert!(!name.trim().is_empty() && name.len() <= MAX_NAME_BYTES);
-        }
-
         #[test]
         fn no_input_panics(input: Vec<u8>) {
             let _ = read_lines(&input, &NewTask::shell("", ""), NOW);

@@ -23,8 +23,19 @@ fn assert_refused(done: &Done, code: i32, words: &str, what: &str) {
 
 /// Wrong arguments, and a part of the sentence about them.
 const WRONG: &[(&[&str], &str)] = &[
-    (&["add-task"], "NAME"),
-    (&["add-task", "a"], "nothing to run"),
+    (&["add-task"], "nothing to run"),
+    (&["add-task", "--name", "a"], "nothing to run"),
+    (&["add-task", ""], "command must not be empty"),
+    (&["add-task", "--name", "a", "b", "c"], "two names"),
+    (&["add-task", "--name", "a", "b", "--", "c"], "two names"),
+    (&["add-task", "5"], "5 is a number, not a command"),
+    (&["add", "wait", "0.5"], "add-task 'wait 0.5'"),
+    (&["enqueue", "sleep", " 5 "], "add-task -- sleep 5"),
+    (&["add", "echo", "hello", "world"], "'echo hello world'"),
+    (
+        &["follow", "1", "--attempt", "2"],
+        "log ID --attempt NUMBER",
+    ),
     (&["add-task", "", "true"], "name must not be empty"),
     (&["add-task", "  ", "true"], "name must not be empty"),
     (&["add-task", "", "--stdin"], "name must not be empty"),

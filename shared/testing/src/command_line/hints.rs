@@ -107,13 +107,14 @@ pub fn every_hint_is_a_command_that_works() {
     }
 }
 
-/// The tip suggested `-- -n`, which was refused like `-n` itself.
+/// The tip suggested `-- -x`, which was refused like `-x` itself.
 pub fn every_tip_about_the_arguments_works_or_is_not_given() {
     for (words, helps) in [
-        (&["add-task", "-n", "true"][..], true),
-        (&["enqueue", "-n", "true"], true),
+        (&["add-task", "-x", "true"][..], true),
+        (&["enqueue", "-x", "true"], true),
         (&["add-task", "list", "ls", "-la"], true),
-        (&["add-task", "-n"], false),
+        (&["add", "ls", "-la"], true),
+        (&["add-task", "-x"], false),
         (&["cancel", "-1"], false),
         (&["wait", "1", "-x"], false),
         (&["run", "-file"], true),
@@ -128,10 +129,10 @@ pub fn every_tip_about_the_arguments_works_or_is_not_given() {
             .filter_map(|line| line.trim().strip_prefix("tip: "))
             .collect();
         for tip in &tips {
-            if let Some((_, line)) = tip.split_once("use JSON: ") {
-                let done = shell(&sandbox, line);
-                assert_eq!(done.code(), 0, "{line}: {}", done.stderr());
-                assert_eq!(sandbox.json(&["show", "1"])["name"], "-n");
+            if let Some((_, option)) = tip.split_once("as the name, use '") {
+                let option = option.strip_suffix('\'').unwrap();
+                sandbox.ok(&[words[0], option, words[2]]);
+                assert_eq!(sandbox.json(&["show", "1"])["name"], words[1]);
             } else if let Some((_, rest)) = tip.split_once("use '-- ") {
                 let rest = rest.strip_suffix('\'').unwrap();
                 let at = words
