@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum as _};
 
 use super::possible_values;
-use super::printer::Format;
+use super::printer::{Coloring, Format};
 use crate::sqlite::Durability;
 
 /// Options of every verb, before or after it.
@@ -33,6 +33,17 @@ pub struct Common {
         help_heading = "Common options"
     )]
     pub(crate) output: Option<Format>,
+
+    /// Colours: on a terminal unless `NO_COLOR` is set (`auto`), always or never [default: auto]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = "Common options"
+    )]
+    pub(crate) color: Option<Coloring>,
 
     /// Durability of acknowledged changes: with `fast` they survive the crash of any process, with
     /// `full` a power cut too
@@ -78,9 +89,39 @@ pub(crate) fn format_of(arguments: &[OsString], environment: Option<&str>) -> Fo
     format.unwrap_or(Format::Table)
 }
 
+/// The colours that `--color` asks for, read before the arguments are parsed: the help is coloured
+/// too.
+pub(crate) fn coloring_of(arguments: &[OsString]) -> Coloring {
+    let before = arguments.iter().take_while(|argument| *argument != "--");
+    let words: Vec<_> = before.map(|argument| argument.to_string_lossy()).collect();
+    let mut values = words.iter().enumerate().filter_map(|(index, word)| {
+        if word == "--color" {
+            words.get(index + 1).map(AsRef::as_ref)
+        } else {
+            word.strip_prefix("--color=")
+        }
+    });
+    let last = values
+        .next_back()
+        .and_then(|word| Coloring::from_str(word, false).ok());
+    last.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Format, format_of};
+    use super::{Coloring, Format, coloring_of, format_of};
+
+    #[test]
+    fn the_colours_of_the_help_are_known_before_the_arguments_are_parsed() {
+        let of = |line: &str| {
+            let arguments: Vec<_> = line.split(' ').map(Into::into).collect();
+            coloring_of(&arguments)
+        };
+        assert_eq!(of("x --help"), Coloring::Auto);
+        assert_eq!(of("x --color never --help"), Coloring::Never);
+        assert_eq!(of("x --color=always --help"), Coloring::Always);
+        assert_eq!(of("x add -- --color=always"), Coloring::Auto);
+    }
 
     #[test]
     fn the_form_is_known_before_the_arguments_are_parsed() {

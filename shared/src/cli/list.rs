@@ -1,20 +1,27 @@
 //! `list`: a page of tasks, newest first.
 
+mod columns;
+
 use serde::Serialize;
 
 use super::json::TaskView;
 use super::printer::note;
 use super::program::{Access, Context};
-use super::table::{Column, Table, left, right, text};
-use super::{Failure, number, possible_values, queue_name, select, tasks};
+use super::{Failure, number, possible_values, queue_name, select};
+use crate::clock::Timestamp;
 use crate::queue::{ListQuery, Queue};
 use crate::state::State;
 use crate::task::{Task, TaskId};
+use columns::{Order, TaskColumn};
 
 /// List tasks, newest first
 ///
 /// In a table the column WHEN says when a scheduled task starts, a queued one was enqueued, a
-/// running one was started and an ended one ended.
+/// running one was started and an ended one ended. EXIT is the exit code or signal of the last
+/// attempt, TOOK its duration. A task that is named after its command has no NAME. On a terminal,
+/// columns that say nothing of any task are left out; the names of all columns are: id, state,
+/// priority, attempt, exit, took, when, queue, name, command, created, due, started, finished,
+/// crashes, key, worker.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Only tasks in these states; several are separated by commas
@@ -48,6 +55,25 @@ pub struct Arguments {
         value_parser = number::within(1..=100_000_u32)
     )]
     limit: u32,
+
+    /// Columns of the table, in this order; several are separated by commas
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        value_delimiter = ',',
+        value_parser = possible_values::of(TaskColumn::words(), columns::column),
+        hide_possible_values = true
+    )]
+    columns: Vec<TaskColumn>,
+
+    /// Sort the page by this column, `:desc` for the highest first; tasks without a value come last
+    #[arg(
+        long,
+        value_name = "COLUMN[:desc]",
+        value_parser = possible_values::of(TaskColumn::words(), Order::parse),
+        hide_possible_values = true
+    )]
+    sort: Option<Order>,
 }
 
 /// The words of the states that may be asked for.
@@ -64,16 +90,6 @@ pub(crate) fn state(word: &str) -> Result<State, String> {
     })
 }
 
-const COLUMNS: [Column; 7] = [
-    right("ID"),
-    left("STATE"),
-    right("PRIORITY"),
-    right("ATTEMPT"),
-    left("WHEN"),
-    text("NAME"),
-    left("COMMAND"),
-];
-
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
     let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
@@ -88,34 +104,49 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     })?;
     let more = page.len() > limit;
     page.truncate(limit);
+    let last = page.last().map(|task| task.id);
+    if let Some(order) = arguments.sort {
+        order.sort(&mut page);
+    }
     if context.printer.is_json() {
         return context.printer.json(&Page(&page));
     }
-    let now = queue.now().wall;
-    let mut table = Table::new(&COLUMNS);
-    for task in &page {
-        table.row([
-            &task.id.to_string(),
-            task.state.as_str(),
-            &task.priority.to_string(),
-            &format!("{}/{}", task.attempts_spent(), task.options.max_attempts),
-            &tasks::when(task, now),
-            &task.name,
-            &task.work.display(),
-        ]);
-    }
-    if table.is_empty() {
+    if page.is_empty() {
         note("no tasks");
         if let Some(name) = &arguments.queue {
             queue_name::note_unknown(&queue, name)?;
         }
         return Ok(());
     }
-    context.printer.table(&table)?;
-    if let (true, Some(last)) = (more, page.last()) {
-        note(&format!("older tasks follow: --before {}", last.id));
+    show(context, arguments, &page, queue.now().wall)?;
+    if let (true, Some(last)) = (more, last) {
+        let unsorted = if arguments.sort.is_some() {
+            " and are not sorted among these"
+        } else {
+            ""
+        };
+        note(&format!("older tasks follow{unsorted}: --before {last}"));
     }
     Ok(())
+}
+
+/// Prints the page as a table.
+fn show<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    page: &[Task],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let zone = jiff::tz::TimeZone::system();
+    let mut columns = arguments.columns.clone();
+    if columns.is_empty() {
+        columns = TaskColumn::DEFAULT.to_vec();
+        if context.printer.terminal {
+            columns.retain(|column| column.tells(page));
+        }
+    }
+    let table = columns::table(&columns, page, now, &zone);
+    context.printer.table(&table)
 }
 
 struct Page<'a>(&'a [Task]);

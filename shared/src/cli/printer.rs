@@ -21,6 +21,18 @@ pub enum Format {
     Json,
 }
 
+/// Use of colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Coloring {
+    /// On a terminal that has them, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// Printer of a verb's results on standard output.
 #[derive(Clone, Copy, Debug)]
 pub struct Printer {
@@ -28,16 +40,19 @@ pub struct Printer {
     pub format: Format,
     /// True if standard output is a terminal.
     pub terminal: bool,
+    /// Colours asked for.
+    coloring: Coloring,
     /// True if the output reports a change that is already made.
     tells_of_done: bool,
 }
 
 impl Printer {
-    /// A printer on standard output in that form.
-    pub fn new(format: Format) -> Self {
+    /// A printer on standard output in that form, with colours as asked for.
+    pub fn new(format: Format, coloring: Coloring) -> Self {
         Self {
             format,
             terminal: io::stdout().is_terminal(),
+            coloring,
             tells_of_done: false,
         }
     }
@@ -119,12 +134,18 @@ impl Printer {
         Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
     }
 
-    /// True if colours are wanted: on a terminal that has them, unless `NO_COLOR` is set.
+    /// True if colours are wanted.
     pub fn color(self) -> bool {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        self.terminal
-            && !is_set("NO_COLOR")
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        match self.coloring {
+            Coloring::Always => true,
+            Coloring::Never => false,
+            Coloring::Auto => {
+                self.terminal
+                    && !is_set("NO_COLOR")
+                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        }
     }
 }
 

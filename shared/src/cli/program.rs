@@ -9,10 +9,10 @@ use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
 use super::argument_tips;
-use super::common::{Common, format_of};
+use super::common::{Common, coloring_of, format_of};
 use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
-use super::printer::{self, Format, Printer, note};
+use super::printer::{self, Coloring, Format, Printer, note};
 use super::run::rerun::Rerun;
 use crate::error::{Error, Result};
 use crate::location::Location;
@@ -66,7 +66,10 @@ impl<Q: Queue> Program<Q> {
         let location = location.map_err(|error| Failure::Usage(error.to_string()))?;
         let context = Context {
             program: self,
-            printer: Printer::new(self.format(common.output)?),
+            printer: Printer::new(
+                self.format(common.output)?,
+                common.color.unwrap_or_default(),
+            ),
             location,
             by_option,
             by_default,
@@ -335,7 +338,7 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
         Ok(arguments) => run(arguments),
         Err(mut error) => {
             argument_tips::correct::<A>(&mut error, &arguments);
-            refuse(name, &error, format)
+            refuse(name, &error, (format, coloring_of(&arguments)))
         }
     }));
     let Ok(result) = result else {
@@ -368,8 +371,8 @@ fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
 
 /// Prints a help text or the version under this program's name: the help of the common verbs names
 /// none. Backticks are for the documentation and are left out.
-fn help(name: &str, text: &clap::builder::StyledStr) -> Result<(), Failure> {
-    let printer = Printer::new(Format::Table);
+fn help(name: &str, text: &clap::builder::StyledStr, coloring: Coloring) -> Result<(), Failure> {
+    let printer = Printer::new(Format::Table, coloring);
     let text = if printer.color() {
         text.ansi().to_string()
     } else {
@@ -385,10 +388,14 @@ pub(super) fn named(name: &str, text: &str) -> String {
 }
 
 /// Prints help and version as data; every other message of clap is a usage error.
-fn refuse(name: &str, error: &clap::Error, format: Format) -> Result<(), Failure> {
+fn refuse(
+    name: &str,
+    error: &clap::Error,
+    (format, coloring): (Format, Coloring),
+) -> Result<(), Failure> {
     let kind = error.kind();
     if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return help(name, &error.render());
+        return help(name, &error.render(), coloring);
     }
     if kind == ErrorKind::InvalidUtf8 {
         let sentence = "an argument is not valid UTF-8; only the path of a file may be";

@@ -305,37 +305,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Filter, Selector, covers, parse, show};
+    use crate::cli::tasks::tests::ended;
     use crate::clock::Timestamp;
-    use crate::options::TaskOptions;
     use crate::state::State;
-    use crate::task::{Task, TaskId, Work};
+    use crate::task::{Task, TaskId};
 
     /// A failed task of queue `q` that ended at 100.
     fn task() -> Task {
         Task {
-            id: TaskId(1),
             name: "nightly build".to_owned(),
-            work: Work::Shell("true".to_owned()),
             queue: "q".to_owned(),
             state: State::Failed,
-            priority: 0,
-            attempt: 1,
-            attempt_base: 0,
-            crashes: 0,
-            token: 1,
-            worker: None,
-            created_at: Timestamp(0),
-            run_at: None,
-            started_at: None,
             finished_at: Some(Timestamp(100)),
-            cancel_requested_at: None,
-            exit_code: None,
-            signal: None,
-            reason: None,
-            message: None,
-            key: None,
-            options: TaskOptions::default(),
-            set_aside: None,
+            ..ended(1)
         }
     }
 

@@ -7,13 +7,19 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::escape;
 use crate::state::State;
 
-/// Least width to which a column of text is cut.
+/// Width to which a column of text is cut first.
 const READABLE: usize = 20;
+
+/// Width to which a column of text is cut before a column that may be dropped is.
+const LEAST: usize = 12;
+
+/// SGR code of headings.
+const BOLD: &str = "1";
 
 /// A table under construction. Every cell is made safe to show as it is added.
 #[derive(Debug)]
 pub struct Table {
-    columns: &'static [Column],
+    columns: Vec<Column>,
     rows: Vec<Vec<String>>,
 }
 
@@ -24,6 +30,9 @@ pub struct Column {
     right: bool,
     /// True if its cells may be cut when the terminal is too narrow for all columns.
     shrinks: bool,
+    /// Order in which columns are left out of a terminal that is still too narrow, the highest
+    /// first; 0 for a column that stays.
+    dropped: u8,
 }
 
 /// A column of words.
@@ -32,6 +41,7 @@ pub const fn left(heading: &'static str) -> Column {
         heading,
         right: false,
         shrinks: false,
+        dropped: 0,
     }
 }
 
@@ -51,20 +61,44 @@ pub const fn right(heading: &'static str) -> Column {
     }
 }
 
+impl Column {
+    /// The same column, left out if the terminal is too narrow; those of the highest number first.
+    #[must_use]
+    pub const fn dropped(self, dropped: u8) -> Self {
+        Self { dropped, ..self }
+    }
+}
+
+/// Columns to show, by index, and their widths.
+struct Layout {
+    shown: Vec<usize>,
+    widths: Vec<usize>,
+    /// Width of the terminal, if there is one.
+    width: usize,
+}
+
 impl Table {
     /// A table without rows.
-    pub fn new(columns: &'static [Column]) -> Self {
+    pub fn new(columns: &[Column]) -> Self {
         Self {
-            columns,
+            columns: columns.to_vec(),
             rows: Vec::new(),
         }
     }
 
     /// Adds a row, a cell per column.
     pub fn row<const N: usize>(&mut self, cells: [&str; N]) {
-        debug_assert_eq!(N, self.columns.len(), "a row has a cell per column");
-        let cells = cells.map(|cell| escape::line(cell).into_owned());
-        self.rows.push(cells.into());
+        self.cells(cells);
+    }
+
+    /// Adds a row of any number of cells, one per column.
+    pub fn cells<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
+        let cells = cells
+            .into_iter()
+            .map(|cell| escape::line(cell).into_owned());
+        let row: Vec<String> = cells.collect();
+        debug_assert_eq!(row.len(), self.columns.len(), "a row has a cell per column");
+        self.rows.push(row);
     }
 
     /// True if it has no rows.
@@ -72,74 +106,114 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The lines of the table. The last column takes the rest of `width`, if there is one; words of
-    /// states are coloured if `color`.
+    /// The lines of the table. The last column takes the rest of `width`, if there is one; no line
+    /// is wider. Headings and words of states are coloured if `color`.
     pub fn render(&self, width: Option<usize>, color: bool) -> String {
-        let mut widths: Vec<usize> = (0..self.columns.len())
-            .map(|column| {
-                let cells = self.rows.iter().map(|row| row[column].width());
-                cells
-                    .chain([self.columns[column].heading.width()])
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        if let Some(width) = width {
-            self.shrink(&mut widths, width);
-        }
-        let headings = self.columns.iter().map(|column| column.heading);
+        let layout = self.layout(width);
         let mut text = String::new();
-        self.push_line(&mut text, headings, &widths, width, |_| None);
+        let headings: Vec<&str> = self.columns.iter().map(|column| column.heading).collect();
+        self.push_line(&mut text, &headings, &layout, |_, _| color.then_some(BOLD));
         for row in &self.rows {
-            let cells = row.iter().map(String::as_str);
-            self.push_line(&mut text, cells, &widths, width, |cell| {
-                State::parse(cell).filter(|_| color).map(paint)
+            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+            self.push_line(&mut text, &cells, &layout, |column, cell| {
+                let state = State::parse(cell).filter(|_| color && column.heading == STATE);
+                state.map(paint)
             });
         }
         text
     }
 
-    /// Narrows the columns that shrink, down to a readable width, to make room for the last one.
-    fn shrink(&self, widths: &mut [usize], width: usize) {
-        let last = widths.len() - 1;
-        let wanted: usize = widths[..last].iter().map(|width| width + 2).sum();
-        let mut lacking = (wanted + widths[last].min(READABLE)).saturating_sub(width);
-        for (column, own) in self.columns[..last].iter().zip(widths) {
-            if column.shrinks {
-                let given = own.saturating_sub(READABLE).min(lacking);
-                *own -= given;
-                lacking -= given;
+    /// The columns that fit, and their widths.
+    fn layout(&self, width: Option<usize>) -> Layout {
+        let mut widths: Vec<usize> = (0..self.columns.len())
+            .map(|column| {
+                let cells = self.rows.iter().map(|row| row[column].width());
+                let heading = self.columns[column].heading.width();
+                cells.chain([heading]).max().unwrap_or(0)
+            })
+            .collect();
+        let mut shown: Vec<usize> = (0..widths.len()).collect();
+        if let Some(width) = width {
+            while self.needed(&shown, &widths, LEAST) > width {
+                let droppable = shown
+                    .iter()
+                    .filter(|index| self.columns[**index].dropped > 0);
+                let Some(&next) = droppable.max_by_key(|index| self.columns[**index].dropped)
+                else {
+                    break;
+                };
+                shown.retain(|index| *index != next);
             }
+            self.shrink(&shown, &mut widths, width, READABLE);
+            self.shrink(&shown, &mut widths, width, LEAST);
+        }
+        Layout {
+            shown,
+            widths,
+            width: width.unwrap_or(usize::MAX),
         }
     }
 
-    fn push_line<'a>(
+    /// Width of these columns if those that may be cut are cut to `floor`.
+    fn needed(&self, shown: &[usize], widths: &[usize], floor: usize) -> usize {
+        let needed = shown.iter().enumerate().map(|(position, &index)| {
+            let is_last = position + 1 == shown.len();
+            let width = widths[index];
+            if is_last {
+                width.min(floor)
+            } else if self.columns[index].shrinks {
+                width.min(floor) + GAP
+            } else {
+                width + GAP
+            }
+        });
+        needed.sum()
+    }
+
+    /// Narrows the columns of text, down to `floor`, to make room for the last one.
+    fn shrink(&self, shown: &[usize], widths: &mut [usize], width: usize, floor: usize) {
+        let Some((&last, before)) = shown.split_last() else {
+            return;
+        };
+        let wanted: usize = before.iter().map(|&index| widths[index] + GAP).sum();
+        let mut lacking = (wanted + widths[last].min(floor)).saturating_sub(width);
+        for &index in before.iter().filter(|index| self.columns[**index].shrinks) {
+            let given = widths[index].saturating_sub(floor).min(lacking);
+            widths[index] -= given;
+            lacking -= given;
+        }
+    }
+
+    fn push_line(
         &self,
         text: &mut String,
-        cells: impl Iterator<Item = &'a str>,
-        widths: &[usize],
-        width: Option<usize>,
-        paint: impl Fn(&str) -> Option<&'static str>,
+        cells: &[&str],
+        layout: &Layout,
+        paint: impl Fn(&Column, &str) -> Option<&'static str>,
     ) {
-        let last = self.columns.len() - 1;
-        let before: usize = widths[..last].iter().map(|width| width + 2).sum();
-        for (column, cell) in cells.enumerate() {
-            let room = width.map_or(usize::MAX, |width| width.saturating_sub(before).max(8));
-            let shown = cut(cell, if column == last { room } else { widths[column] });
-            let padding = " ".repeat(widths[column].saturating_sub(shown.width()));
-            let is_right = self.columns[column].right;
-            if is_right {
+        let mut room = layout.width;
+        for (position, &index) in layout.shown.iter().enumerate() {
+            let (column, cell) = (&self.columns[index], cells[index]);
+            let is_last = position + 1 == layout.shown.len();
+            let own = layout.widths[index].min(room);
+            let shown = cut(cell, own);
+            let padding = " ".repeat(own.saturating_sub(shown.width()));
+            if column.right {
                 *text += &padding;
             }
-            match paint(cell) {
+            match paint(column, cell) {
                 Some(code) => {
                     let _ = write!(text, "\x1b[{code}m{shown}\x1b[0m");
                 }
                 None => *text += &shown,
             }
-            if column < last {
-                if !is_right {
+            if !is_last {
+                if !column.right {
                     *text += &padding;
+                }
+                room = room.saturating_sub(layout.widths[index] + GAP);
+                if room == 0 {
+                    break;
                 }
                 *text += "  ";
             }
@@ -148,6 +222,12 @@ impl Table {
         text.push('\n');
     }
 }
+
+/// Columns between two cells.
+const GAP: usize = 2;
+
+/// Heading of the column of states.
+const STATE: &str = "STATE";
 
 /// The SGR code of a state's colour.
 pub(crate) const fn paint(state: State) -> &'static str {
@@ -166,6 +246,9 @@ pub(crate) const fn paint(state: State) -> &'static str {
 pub fn cut(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
     if text.width() <= width {
         return text.into();
+    }
+    if width == 0 {
+        return "".into();
     }
     let mut used = 1;
     let end = text
@@ -229,16 +312,48 @@ mod tests {
     }
 
     #[test]
+    fn a_narrow_terminal_leaves_out_the_columns_that_may_be() {
+        const SOME: [Column; 4] = [
+            right("ID"),
+            right("PRIORITY").dropped(2),
+            left("WHEN").dropped(1),
+            left("COMMAND"),
+        ];
+        let mut table = Table::new(&SOME);
+        table.row(["1", "0", "3m12s ago", &"c".repeat(60)]);
+        let headings = |width| {
+            let shown = table.render(width, false);
+            let line = shown.lines().next().unwrap();
+            line.split_whitespace().count()
+        };
+        assert_eq!(headings(None), 4);
+        assert_eq!((headings(Some(40)), headings(Some(30))), (4, 3));
+        assert_eq!(headings(Some(20)), 2);
+    }
+
+    #[test]
     fn states_are_coloured_if_wanted() {
-        assert!(
-            table()
-                .render(None, true)
-                .contains("\x1b[32msucceeded\x1b[0m")
-        );
-        assert!(!table().render(None, false).contains('\x1b'));
+        let mut table = table();
+        table.row(["11", "queued", "failed"]);
+        let shown = table.render(None, true);
+        assert!(shown.contains("\x1b[32msucceeded\x1b[0m"));
+        assert!(shown.ends_with("  failed\n"), "a command is no state");
+        assert!(!table.render(None, false).contains('\x1b'));
     }
 
     proptest! {
+        #[test]
+        fn no_line_is_wider_than_the_terminal(
+            cells in prop::collection::vec("\\PC{0,30}", 3..4),
+            width in 1..60_usize,
+        ) {
+            let mut table = Table::new(&COLUMNS);
+            table.cells(cells.iter().map(String::as_str));
+            for line in table.render(Some(width), false).lines() {
+                prop_assert!(line.width() <= width, "{line:?}");
+            }
+        }
+
         #[test]
         fn a_cut_text_fits(text in "\\PC{0,40}", width in 1..30_usize) {
             prop_assert!(cut(&text, width).width() <= width);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::command_name::name_of;
 use super::moment;
 use super::run::group_name::WITHDRAWN;
 use crate::clock::Timestamp;
@@ -11,14 +12,23 @@ use crate::task::Task;
 
 /// Time of a task's last change, in a few words for a table.
 pub fn when(task: &Task, now: Timestamp) -> String {
-    let ago = |at: Option<Timestamp>| at.map_or_else(String::new, |at| moment::relative(at, now));
+    let Some(at) = changed_at(task) else {
+        return String::new();
+    };
+    if task.state == State::Scheduled {
+        due(at, now)
+    } else {
+        moment::relative(at, now)
+    }
+}
+
+/// Time of a task's last change; of a scheduled one, the time it starts.
+pub(super) fn changed_at(task: &Task) -> Option<Timestamp> {
     match task.state {
-        State::Scheduled => task.run_at.map_or_else(String::new, |at| due(at, now)),
-        State::Blocked | State::Queued => moment::relative(task.created_at, now),
-        State::Running => ago(task.started_at),
-        State::Succeeded | State::Failed | State::Cancelled | State::Skipped => {
-            ago(task.finished_at)
-        }
+        State::Scheduled => task.run_at,
+        State::Blocked | State::Queued => Some(task.created_at),
+        State::Running => task.started_at,
+        State::Succeeded | State::Failed | State::Cancelled | State::Skipped => task.finished_at,
     }
 }
 
@@ -74,11 +84,53 @@ pub fn took(task: &Task) -> Option<Duration> {
     u64::try_from(millis).ok().map(Duration::from_millis)
 }
 
+/// True if the task's name is the one that a command without a name gets.
+pub(super) fn is_named_after_command(task: &Task) -> bool {
+    task.name == name_of(&task.work.display())
+}
+
 /// `1 task`, `2 tasks`.
 pub fn count(number: u64) -> String {
     if number == 1 {
         "1 task".to_owned()
     } else {
         format!("{number} tasks")
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use crate::clock::Timestamp;
+    use crate::options::TaskOptions;
+    use crate::state::State;
+    use crate::task::{DEFAULT_QUEUE, Task, TaskId, Work};
+
+    /// A succeeded task without a name of its own.
+    pub(in super::super) fn ended(id: i64) -> Task {
+        Task {
+            id: TaskId(id),
+            name: "make".to_owned(),
+            work: Work::Shell("make".to_owned()),
+            queue: DEFAULT_QUEUE.to_owned(),
+            state: State::Succeeded,
+            priority: 0,
+            attempt: 1,
+            attempt_base: 0,
+            crashes: 0,
+            token: 1,
+            worker: None,
+            created_at: Timestamp(0),
+            run_at: None,
+            started_at: Some(Timestamp(10_000)),
+            finished_at: Some(Timestamp(12_500)),
+            cancel_requested_at: None,
+            exit_code: Some(0),
+            signal: None,
+            reason: None,
+            message: None,
+            key: None,
+            options: TaskOptions::default(),
+            set_aside: None,
+        }
     }
 }
