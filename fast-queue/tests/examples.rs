@@ -4,6 +4,8 @@
 mod embedding;
 #[path = "../examples/transactional_enqueue.rs"]
 mod transactional_enqueue;
+#[path = "../examples/typed_handlers.rs"]
+mod typed_handlers;
 #[path = "../examples/worker_with_handlers.rs"]
 mod worker_with_handlers;
 
@@ -15,6 +17,11 @@ fn embedding_runs() {
 #[test]
 fn transactional_enqueue_runs() {
     transactional_enqueue::main().unwrap();
+}
+
+#[test]
+fn typed_handlers_runs() {
+    typed_handlers::main().unwrap();
 }
 
 #[test]

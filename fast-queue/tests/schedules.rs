@@ -21,6 +21,7 @@ use queue_core::internals::protocol::{Config, Event};
 use queue_core::internals::recovery::Sweep;
 use queue_core::queue::{ListQuery, Serves, WorkerInfo};
 use queue_core::runtime::Observer as _;
+use queue_core::runtime::StopReason;
 use queue_core::runtime::WorkerEvent;
 use queue_core::sidecar::Registration;
 use queue_core::sidecar::{Signal, Waker};
@@ -176,7 +177,7 @@ impl Host for ScheduledHost {
         started
     }
 
-    fn signal(&mut self, _: Claim, _: Ending) {}
+    fn signal(&mut self, _: Claim, _: Ending, _: StopReason) {}
 
     fn cannot_end(&self, _: &[Claim]) -> Vec<Unreachable> {
         Vec::new()

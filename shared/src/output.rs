@@ -16,11 +16,19 @@
 
 use std::io::Write;
 
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
 /// Number of attempts of a task whose output is kept, counted from the last one.
 pub const KEPT_OUTPUTS: u32 = 10;
 
 /// Most bytes in one frame, so that a reader's memory is bounded for any file.
 pub const MAX_FRAME_BYTES: usize = 64 << 10;
+
+/// Most bytes of a handler's result, which is stored as its task's output. As much is kept of a
+/// command's output.
+pub const MAX_RESULT_BYTES: usize = 128 << 10;
 
 /// Length of the longest tag, number and newline.
 pub(crate) const MAX_HEADER_BYTES: usize = 21;
@@ -123,6 +131,62 @@ impl Output {
         }
         short.push_omitted(omitted);
         short
+    }
+
+    /// Makes the output of a task that wrote these bytes to its standard output.
+    pub fn of_stdout(bytes: &[u8]) -> Self {
+        let mut output = Self::default();
+        output.push(Stream::Stdout, bytes);
+        output
+    }
+
+    /// Bytes of standard output. For a handler that is its result.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if some of the output was left out or is damaged.
+    pub fn stdout(&self) -> Result<Vec<u8>> {
+        let mut all = Vec::new();
+        for chunk in self.chunks() {
+            match chunk {
+                Ok(Chunk::Written {
+                    stream: Stream::Stdout,
+                    bytes,
+                }) => all.extend_from_slice(&bytes),
+                Ok(Chunk::Written { .. }) => {}
+                Ok(Chunk::Omitted(bytes)) => {
+                    return Err(Error::invalid(format!(
+                        "{bytes} bytes of the output were left out; have the task write less, or to \
+                         a file"
+                    )));
+                }
+                Ok(Chunk::GivenUp) => {
+                    return Err(Error::invalid(
+                        "the output ends early: a process that the command left running held it open",
+                    ));
+                }
+                Err(damage) => return Err(Error::invalid(damage.to_string())),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Value that the task wrote to its standard output as JSON, such as the result of a typed
+    /// handler. No output reads as `null`.
+    ///
+    /// # Errors
+    /// As [`stdout`](Self::stdout), and [`Error::Invalid`] if that is not the JSON of such a value.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        let bytes = self.stdout()?;
+        let bytes = if bytes.is_empty() {
+            b"null"
+        } else {
+            bytes.as_slice()
+        };
+        serde_json::from_slice(bytes).map_err(|error| {
+            Error::invalid(format!(
+                "the output is not the JSON that is asked for: {error}"
+            ))
+        })
     }
 
     /// True if the command wrote nothing.
@@ -305,6 +369,23 @@ mod tests {
             prop_assert!(errors <= 1);
             prop_assert!(output.chunks().count() <= output.0.len());
         }
+    }
+
+    #[test]
+    fn a_value_reads_back_from_the_standard_output_alone() {
+        let mut output = Output::of_stdout(b"[1,");
+        output.push(Stream::Stderr, b"a note\n");
+        output.push(Stream::Stdout, b"2]\n");
+        assert_eq!(output.json::<(u8, u8)>().unwrap(), (1, 2));
+        assert_eq!(Output::default().json::<Option<u8>>().unwrap(), None);
+        let error = output.json::<String>().unwrap_err().to_string();
+        assert!(error.contains("not the JSON that is asked for"), "{error}");
+        output.push_omitted(7);
+        let error = output.json::<(u8, u8)>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("7 bytes of the output were left out"),
+            "{error}"
+        );
     }
 
     #[test]

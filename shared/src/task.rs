@@ -1,5 +1,7 @@
 //! Tasks to enqueue ([`NewTask`]) and stored tasks ([`Task`]).
 
+use serde::Serialize;
+
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 pub use crate::ids::TaskId;
@@ -54,6 +56,17 @@ impl NewTask {
         let handler = handler.into();
         let payload = payload.into();
         Self::of(handler.clone(), Work::Handler { handler, payload })
+    }
+
+    /// A task for a typed handler, whose name it bears, with these arguments as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the arguments have no JSON form, such as a map whose keys are not text.
+    pub fn handler_json(name: impl Into<String>, arguments: &impl Serialize) -> Result<Self> {
+        let payload = serde_json::to_vec(arguments).map_err(|error| {
+            Error::invalid(format!("the arguments cannot be written as JSON: {error}"))
+        })?;
+        Ok(Self::handler(name, payload))
     }
 
     /// Makes a task with every setting at its default.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use queue_core::error::Result;
 use queue_core::queue::Enqueued;
-use queue_core::runtime::handlers::{self, HandlerResult, HandlerTask};
+use queue_core::runtime::handlers::{self, Done, HandlerError, HandlerResult, HandlerTask};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::input::Input;
 use crate::queue::WorkflowQueue;
@@ -45,6 +47,26 @@ impl Handlers {
             })
         });
         Self { handlers, ..self }
+    }
+
+    /// Adds a handler that takes its payload as JSON and whose result is stored as JSON, as the
+    /// task's output, which dependents read with [`Input::json`]; or replaces the one of that name.
+    /// A task whose payload is not the JSON of `Args` fails at once, without another attempt. `()`
+    /// and `None` are stored as no output.
+    #[must_use]
+    pub fn register_json<Args, Out>(
+        self,
+        name: impl Into<String>,
+        handler: impl Fn(&Context<'_>, Args) -> Result<Out, HandlerError> + Send + Sync + 'static,
+    ) -> Self
+    where
+        Args: DeserializeOwned,
+        Out: Serialize,
+    {
+        self.register(name, move |context| {
+            let arguments = context.arguments()?;
+            Done::json(&handler(context, arguments)?)
+        })
     }
 }
 

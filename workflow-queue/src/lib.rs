@@ -70,13 +70,16 @@ pub use queue_core::coordination::Wake;
 pub use queue_core::error::{Error, Result};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
-pub use queue_core::output::Output;
+pub use queue_core::output::{Chunk, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
     Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Serves, Stats, Waits, WorkerInfo,
 };
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
-pub use queue_core::runtime::{Observer, Stopper, Summary, Worker, WorkerEvent, WorkerOptions};
+pub use queue_core::runtime::{
+    Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
+    WorkerOptions,
+};
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};

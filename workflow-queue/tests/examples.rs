@@ -2,6 +2,8 @@
 
 #[path = "../examples/fan_out_and_join.rs"]
 mod fan_out_and_join;
+#[path = "../examples/fan_out_with_results.rs"]
+mod fan_out_with_results;
 #[path = "../examples/limits.rs"]
 mod limits;
 #[path = "../examples/worker_with_handlers.rs"]
@@ -10,6 +12,11 @@ mod worker_with_handlers;
 #[test]
 fn fan_out_and_join_runs() {
     fan_out_and_join::main().unwrap();
+}
+
+#[test]
+fn fan_out_with_results_runs() {
+    fan_out_with_results::main().unwrap();
 }
 
 #[test]

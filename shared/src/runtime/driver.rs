@@ -357,7 +357,11 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
 
     fn do_at_once(&mut self, action: Action) {
         match action {
-            Action::Signal { claim, ending } => self.host.signal(claim, ending),
+            Action::Signal {
+                claim,
+                ending,
+                reason,
+            } => self.host.signal(claim, ending, reason),
             Action::SetIdle(idle) => self.host.set_idle(idle),
             Action::Listen(listening) => self.host.set_listening(listening),
             Action::WakeAnother => self.host.wake_another(),

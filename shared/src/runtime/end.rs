@@ -8,9 +8,9 @@ use crate::output::Output;
 /// Way to end an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Ask it to end: SIGTERM to the command's process group, a flag for a handler.
+    /// Ask it to end: SIGTERM to the command's process group; a handler sees the reason.
     Terminate,
-    /// Force it to end: SIGKILL to the command's process group. A handler sees the same flag.
+    /// Force it to end: SIGKILL to the command's process group. A handler sees the same reason.
     Kill,
 }
 
@@ -25,6 +25,8 @@ pub enum End {
     Unstarted,
     /// The handler returned or panicked.
     Handler(Outcome),
+    /// The runtime of an asynchronous handler dropped it before it returned.
+    Dropped,
 }
 
 /// Execution that has ended.
@@ -36,7 +38,8 @@ pub struct Ended {
     pub end: End,
     /// Time at which the worker saw the command exit or the handler return.
     pub at: BootTime,
-    /// Output to store with the settle, if it is not in a log file: less than 16 KiB.
+    /// Output to store with the settle, if it is not in a log file: less than 16 KiB of a command,
+    /// or the result of a handler.
     pub output: Option<Output>,
 }
 

@@ -4,24 +4,12 @@ use std::time::Duration;
 
 use super::end::{End, Ended, Ending};
 use super::protocol::{Action, Unrecorded, WorkerEvent};
+use super::stop_reason::StopReason;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Now};
 use crate::outcome::{Outcome, Settlement};
 use crate::output::Output;
 use crate::state::State;
-
-/// Reason why the worker ends an execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// It took longer than its timeout.
-    Timeout,
-    /// The task was cancelled.
-    Cancel,
-    /// The worker is stopping.
-    Stop,
-    /// This worker no longer holds the claim.
-    Lost,
-}
 
 /// Execution of a task.
 #[derive(Debug)]
@@ -33,7 +21,7 @@ pub(super) struct Execution {
     /// `None` until it is started.
     started_at: Option<BootTime>,
     timeout: Option<Duration>,
-    cause: Option<Cause>,
+    cause: Option<StopReason>,
     /// Time at which it was first told to end.
     asked_at: Option<BootTime>,
     kill_at: Option<BootTime>,
@@ -79,7 +67,7 @@ impl Execution {
     /// Asks the execution to end, once: the first cause counts.
     pub(super) fn terminate(
         &mut self,
-        cause: Cause,
+        cause: StopReason,
         now: Now,
         kill_at: BootTime,
     ) -> Option<Action> {
@@ -90,21 +78,23 @@ impl Execution {
         self.cause = Some(cause);
         self.asked_at = Some(now.boot);
         self.kill_at = Some(kill_at);
-        Some(self.signal(Ending::Terminate))
+        Some(self.signal(Ending::Terminate, cause))
     }
 
     /// Kills the execution. A lost claim overrides every earlier cause: no outcome may be recorded
     /// for it.
-    pub(super) fn kill(&mut self, cause: Cause, now: Now) -> Option<Action> {
-        if cause == Cause::Lost {
-            self.cause = Some(cause);
+    pub(super) fn kill(&mut self, cause: StopReason, now: Now) -> Option<Action> {
+        let reason = if cause == StopReason::ClaimLost {
+            *self.cause.insert(cause)
         } else {
-            self.cause.get_or_insert(cause);
-        }
+            *self.cause.get_or_insert(cause)
+        };
         self.asked_at.get_or_insert(now.boot);
         self.kill_at = None;
         let first = !std::mem::replace(&mut self.killed, true);
-        first.then(|| self.signal(Ending::Kill))
+        // A handler that was told something else before learns that its result is void.
+        let first = first || (self.is_handler && cause == StopReason::ClaimLost);
+        first.then(|| self.signal(Ending::Kill, reason))
     }
 
     /// Returns true if it was told to end.
@@ -115,11 +105,11 @@ impl Execution {
     /// Returns the signal that is due by its timeout, or at the end of its grace time.
     pub(super) fn overdue(&mut self, now: Now, kill_at: BootTime) -> Option<Action> {
         if self.kill_at.is_some_and(|at| at <= now.boot) {
-            return self.kill(Cause::Stop, now);
+            return self.kill(StopReason::Shutdown, now);
         }
         let timed_out = self.timeout_at().is_some_and(|at| at <= now.boot);
         if timed_out && self.cause.is_none() {
-            return self.terminate(Cause::Timeout, now, kill_at);
+            return self.terminate(StopReason::TimedOut, now, kill_at);
         }
         None
     }
@@ -147,7 +137,7 @@ impl Execution {
     /// change its outcome.
     pub(super) fn end(self, ended: Ended) -> Result<Finished, WorkerEvent> {
         let took = self.took(ended.at);
-        if self.cause == Some(Cause::Lost) {
+        if self.cause == Some(StopReason::ClaimLost) {
             return Err(WorkerEvent::Ended {
                 claim: self.claim,
                 name: self.name,
@@ -196,28 +186,34 @@ impl Execution {
         }
     }
 
-    fn signal(&self, ending: Ending) -> Action {
+    fn signal(&self, ending: Ending, reason: StopReason) -> Action {
         Action::Signal {
             claim: self.claim,
             ending,
+            reason,
         }
     }
 }
 
 /// Outcome of an execution, given the reason why the worker ended it. A handler is settled with its
 /// result in any case. For a command that was told to end, the exit code means nothing, not even 0.
-fn outcome(cause: Option<Cause>, end: End) -> Outcome {
+fn outcome(cause: Option<StopReason>, end: End) -> Outcome {
     match (cause, end) {
         (_, End::Handler(outcome)) => outcome,
-        (Some(Cause::Timeout), End::Exited(_) | End::Signalled(_) | End::Unstarted) => {
+        (Some(StopReason::TimedOut), End::Exited(_) | End::Signalled(_) | End::Unstarted) => {
             Outcome::TimedOut
         }
-        (Some(Cause::Stop | Cause::Lost), End::Exited(_) | End::Signalled(_))
-        | (Some(Cause::Cancel), End::Exited(0))
-        | (_, End::Unstarted) => Outcome::Returned,
+        (
+            Some(StopReason::Shutdown | StopReason::ClaimLost),
+            End::Exited(_) | End::Signalled(_),
+        )
+        | (Some(StopReason::Cancelled), End::Exited(0))
+        | (_, End::Unstarted | End::Dropped) => Outcome::Returned,
         (None, End::Exited(0)) => Outcome::Succeeded,
-        (None | Some(Cause::Cancel), End::Exited(code)) => Outcome::Exited { code },
-        (None | Some(Cause::Cancel), End::Signalled(signal)) => Outcome::Signalled { signal },
+        (None | Some(StopReason::Cancelled), End::Exited(code)) => Outcome::Exited { code },
+        (None | Some(StopReason::Cancelled), End::Signalled(signal)) => {
+            Outcome::Signalled { signal }
+        }
     }
 }
 
@@ -301,7 +297,7 @@ impl Finished {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cause, End, Outcome, outcome};
+    use super::{End, Outcome, StopReason, outcome};
 
     #[test]
     fn a_command_that_ends_by_itself_is_judged_by_its_exit() {
@@ -315,15 +311,20 @@ mod tests {
 
     #[test]
     fn a_command_that_was_told_to_end_did_not_succeed() {
-        for cause in [Cause::Timeout, Cause::Cancel, Cause::Stop, Cause::Lost] {
+        for cause in [
+            StopReason::TimedOut,
+            StopReason::Cancelled,
+            StopReason::Shutdown,
+            StopReason::ClaimLost,
+        ] {
             assert_ne!(outcome(Some(cause), End::Exited(0)), Outcome::Succeeded);
         }
         assert_eq!(
-            outcome(Some(Cause::Timeout), End::Signalled(15)),
+            outcome(Some(StopReason::TimedOut), End::Signalled(15)),
             Outcome::TimedOut
         );
         assert_eq!(
-            outcome(Some(Cause::Stop), End::Signalled(15)),
+            outcome(Some(StopReason::Shutdown), End::Signalled(15)),
             Outcome::Returned
         );
     }
@@ -331,6 +332,6 @@ mod tests {
     #[test]
     fn a_handler_is_settled_with_what_it_returned() {
         let end = End::Handler(Outcome::Succeeded);
-        assert_eq!(outcome(Some(Cause::Timeout), end), Outcome::Succeeded);
+        assert_eq!(outcome(Some(StopReason::TimedOut), end), Outcome::Succeeded);
     }
 }

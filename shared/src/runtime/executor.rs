@@ -40,6 +40,7 @@ use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
 use super::log_thread::LogThread;
 use super::pool::Pool;
+use super::stop_reason::StopReason;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Clock, Now, SystemClock};
 use crate::error::{Error, Result};
@@ -244,7 +245,7 @@ impl Executor {
         for (index, task) in tasks.into_iter().enumerate() {
             let claim = task.claim;
             let prepared = match &task.work {
-                Work::Handler { .. } => self.start_handler(&task).map(|()| Some(now.boot)),
+                Work::Handler { .. } => self.start_handler(task).map(|()| Some(now.boot)),
                 Work::Shell(_) | Work::Argv(_) => self.command_inputs(&task).map(|inputs| {
                     orders.push(StartOrder {
                         index,
@@ -303,7 +304,12 @@ impl Executor {
 
     /// Asks for or enforces the end of the execution under `claim`. Does nothing if there is none.
     /// [`wait`](Self::wait) reports its end.
-    pub fn signal(&mut self, claim: Claim, ending: Ending) {
+    pub fn signal(&mut self, claim: Claim, ending: Ending, reason: StopReason) {
+        if let Some(pool) = &self.pool
+            && pool.ask_to_end(claim, reason)
+        {
+            return;
+        }
         let running = |slot: &Option<Occupant>| matches!(slot, Some(own) if own.claim == claim);
         let Some(slot) = self.slots.iter().position(running) else {
             return;
@@ -312,7 +318,6 @@ impl Executor {
             return;
         };
         match job {
-            Job::Handler(cancelled) => cancelled.store(true, Ordering::Relaxed),
             Job::Command(process) => {
                 let has_exited = process.exited_at().is_some();
                 // Background processes of a command that ended by itself are left alone.
@@ -335,7 +340,8 @@ impl Executor {
 
     /// Number of executions whose end has not been reported.
     pub fn running(&self) -> usize {
-        self.slots.len() - self.free.len()
+        let handlers = self.pool.as_ref().map_or(0, Pool::running);
+        self.slots.len() - self.free.len() + handlers
     }
 
     /// Makes [`wait`](Self::wait) return `token` (below 2⁶³) while `fd` is readable.
@@ -448,11 +454,12 @@ impl fmt::Debug for Executor {
 impl Drop for Executor {
     /// Nothing runs on without a worker: commands are killed, and handlers are asked to end.
     fn drop(&mut self) {
+        if let Some(pool) = &self.pool {
+            pool.ask_all_to_end(StopReason::Shutdown);
+        }
         for running in self.slots.iter_mut().flatten() {
             match &mut running.job {
-                Job::Handler(cancelled) | Job::Preparing(cancelled) => {
-                    cancelled.store(true, Ordering::Relaxed);
-                }
+                Job::Preparing(cancelled) => cancelled.store(true, Ordering::Relaxed),
                 Job::Command(process) => process.end_now(),
                 Job::Prepared(_) | Job::Leftover(_) | Job::Logging(_) => {}
             }

@@ -7,6 +7,7 @@ use super::end::{Ending, StartError, Unreachable};
 use super::orphans::Search;
 use super::protocol::Event;
 use super::recovery::Sweep;
+use super::stop_reason::StopReason;
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::coordination::Origin;
@@ -44,8 +45,8 @@ pub trait Host {
         1
     }
 
-    /// Signals a running task's process group, or sets its handler's flag.
-    fn signal(&mut self, claim: Claim, ending: Ending);
+    /// Signals a running task's process group, or gives its handler the reason to end.
+    fn signal(&mut self, claim: Claim, ending: Ending, reason: StopReason);
 
     /// Returns the processes of these ending executions that this user cannot signal.
     fn cannot_end(&self, claims: &[Claim]) -> Vec<Unreachable>;

@@ -17,6 +17,7 @@ use super::orphans::ProcFs;
 use super::protocol::Event;
 use super::recover::sweep;
 use super::stop::StopReceiver;
+use super::stop_reason::StopReason;
 use crate::claim::{Claim, ClaimedTask, WorkerId};
 use crate::clock::{BootTime, Now};
 use crate::error::Result;
@@ -208,8 +209,8 @@ impl Host for LinuxHost {
         TOGETHER
     }
 
-    fn signal(&mut self, claim: Claim, ending: Ending) {
-        self.executor.signal(claim, ending);
+    fn signal(&mut self, claim: Claim, ending: Ending, reason: StopReason) {
+        self.executor.signal(claim, ending, reason);
     }
 
     fn cannot_end(&self, claims: &[Claim]) -> Vec<Unreachable> {

@@ -7,17 +7,19 @@
 
 mod events;
 mod recent;
+mod running;
+mod stop;
 mod throttle;
 
 use std::time::Duration;
 
-use super::end::Ending;
-use super::execution::{Cause, Execution, Finished};
+use super::execution::{Execution, Finished};
 use super::protocol::{Action, Config, Event, Step, Unrecorded, WorkerEvent};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
 use recent::RecentOutcomes;
+use running::Running;
 use throttle::Throttle;
 
 /// First delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
@@ -31,10 +33,6 @@ const LONG_WAIT: Duration = Duration::from_secs(60);
 const PEERS_INTERVAL: Duration = Duration::from_secs(2);
 /// Pause before a dead worker's lock that another process holds is tried again.
 const TAKEN_INTERVAL: Duration = Duration::from_millis(100);
-/// Longest time for which a worker that was told to end at once tries to record outcomes.
-const LAST_WRITES: Duration = Duration::from_secs(5);
-/// Least such time, however short the grace time is.
-const LEAST_WRITES: Duration = Duration::from_secs(1);
 
 /// Bytes of output kept while the file refuses writes. Beyond that no task is claimed, and of each
 /// new output only the first and last [`KEPT_OF_EACH`] bytes are kept.
@@ -49,7 +47,7 @@ const KEPT_OF_EACH: usize = 1 << 10;
 )]
 pub(crate) struct Machine {
     config: Config,
-    running: Vec<Execution>,
+    running: Running,
     unsettled: Vec<Finished>,
     recent: RecentOutcomes,
     /// Bytes of output in `unsettled`.
@@ -125,7 +123,7 @@ impl Machine {
     pub(crate) fn new(config: Config, now: Now) -> Self {
         Self {
             config,
-            running: Vec::new(),
+            running: Running::default(),
             unsettled: Vec::new(),
             recent: RecentOutcomes::default(),
             kept_bytes: 0,
@@ -222,9 +220,7 @@ impl Machine {
 
     /// Returns true if the worker runs the task of that claim, or has yet to record its outcome.
     pub(crate) fn works_at(&self, claim: Claim) -> bool {
-        let running = self.running.iter().map(|run| run.claim);
-        let unsettled = self.unsettled.iter().map(|done| done.claim);
-        running.chain(unsettled).any(|own| own == claim)
+        self.running.contains(claim) || self.unsettled.iter().any(|done| done.claim == claim)
     }
 
     /// Returns true if the worker ended because no task was left for it to run.
@@ -247,93 +243,6 @@ impl Machine {
             self.actions
                 .push(Action::Report(WorkerEvent::ClockSetBack { by }));
         }
-    }
-
-    fn stop(&mut self, now: Now) {
-        self.stop = match self.stop {
-            Stop::No => {
-                self.set_idle(false);
-                // Passes on a wake that this worker has taken and will not act on.
-                self.actions.push(Action::WakeAnother);
-                let until = now
-                    .boot
-                    .after(self.config.grace.saturating_sub(self.last_grace()));
-                Stop::Finishing { until }
-            }
-            Stop::Finishing { .. } | Stop::Ending { .. } => {
-                self.end_all(now);
-                self.stop
-            }
-        };
-        self.actions.push(Action::Report(WorkerEvent::Stopping {
-            running: self.running.len(),
-            at_once: !matches!(self.stop, Stop::Finishing { .. }),
-        }));
-    }
-
-    /// Part of the grace time between TERM and KILL when the worker stops.
-    fn last_grace(&self) -> Duration {
-        (self.config.grace / 2).min(Duration::from_secs(2))
-    }
-
-    fn end_what_is_overdue(&mut self, now: Now) {
-        if let Stop::Finishing { until } = self.stop
-            && until <= now.boot
-        {
-            let kill_at = now.boot.after(self.last_grace());
-            let give_up = kill_at.after(self.last_writes());
-            self.stop = Stop::Ending { give_up };
-            for execution in &mut self.running {
-                self.actions
-                    .extend(execution.terminate(Cause::Stop, now, kill_at));
-            }
-        }
-        let kill_at = now.boot.after(self.config.grace);
-        let mut killed = false;
-        for execution in &mut self.running {
-            let action = execution.overdue(now, kill_at);
-            killed |=
-                matches!(&action, Some(Action::Signal { ending, .. }) if *ending == Ending::Kill);
-            self.actions.extend(action);
-        }
-        // A worker that was stopped by SIGSTOP may send the signal late.
-        if killed {
-            self.extend_give_up(now);
-        }
-    }
-
-    /// Extends the time for the last writes, so that every outcome is tried at least once.
-    fn extend_give_up(&mut self, now: Now) {
-        let later = now.boot.after(self.last_writes());
-        if let Stop::Ending { give_up } = &mut self.stop {
-            *give_up = later.max(*give_up);
-        }
-    }
-
-    /// Time in which the outcomes of ended tasks are to be recorded.
-    fn last_writes(&self) -> Duration {
-        self.config
-            .grace
-            .saturating_add(LEAST_WRITES)
-            .min(LAST_WRITES)
-    }
-
-    fn gives_up(&self, now: Now) -> bool {
-        matches!(self.stop, Stop::Ending { give_up } if give_up <= now.boot)
-    }
-
-    fn finished(&mut self, now: Now) -> bool {
-        let gives_up = self.gives_up(now);
-        // A handler is not left behind: it would run on while another worker has its task.
-        if self.running.iter().any(|run| !gives_up || run.is_handler()) {
-            return false;
-        }
-        if gives_up && !(self.unsettled.is_empty() && self.running.is_empty()) {
-            self.unusable = true;
-            self.error = self.error.take().or(self.refusal.take());
-        }
-        let ends = self.is_stopping() || (self.config.drain && self.nothing_left);
-        self.unusable || (ends && self.unsettled.is_empty() && !self.want_review)
     }
 
     fn act(&mut self, now: Now) {
@@ -456,24 +365,6 @@ impl Machine {
         self.unusable = true;
         self.error.get_or_insert(error);
         self.end_all(now);
-    }
-
-    /// Stops the worker as a request would, for an error that does not concern running tasks.
-    fn stop_for(&mut self, now: Now, error: Error) {
-        self.error.get_or_insert(error);
-        if !self.is_stopping() {
-            self.stop(now);
-        }
-    }
-
-    /// Kills all executions. Outcomes are recorded as far as possible for a while.
-    fn end_all(&mut self, now: Now) {
-        self.set_idle(false);
-        for execution in &mut self.running {
-            self.actions.extend(execution.kill(Cause::Stop, now));
-        }
-        let give_up = now.boot.after(self.last_writes());
-        self.stop = Stop::Ending { give_up };
     }
 
     fn wake_at(&self, now: Now) -> BootTime {

@@ -1,33 +1,43 @@
 //! Threads that run handlers: as many as ever ran at once, started when first needed. They end with
-//! the pool; a thread that is in a handler ends after it.
+//! the pool; a thread that is in a handler ends after it. Handlers that run elsewhere take no thread
+//! here.
 //!
 //! Waking a thread costs more than a short handler. So at most one thread is being woken at a time:
 //! it wakes the next if handlers are left when it takes its own. Threads that have ended one
 //! handler take the next without being woken.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::end::StartError;
 use super::eventfd::{clear, new_eventfd};
-use super::handlers::{Handler, HandlerTask, run};
+use super::handlers::{BlockingFn, EndReport, Handler, HandlerEnd, HandlerTask, run};
 use super::shortage::no_thread;
+use super::stop_reason::{StopFlag, StopReason};
 use crate::claim::Claim;
 use crate::error::Result;
-use crate::outcome::Outcome;
 
-/// Pool of handler threads.
+/// Running handlers, and the threads of those that need one.
 #[derive(Debug)]
 pub(super) struct Pool {
     shared: Arc<PoolShared>,
     threads: usize,
+    /// Handlers on threads whose end has not been taken.
     busy: usize,
+    /// Handlers whose end has not been taken.
+    running: HashMap<Claim, Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stop: Arc<StopFlag>,
+    has_thread: bool,
 }
 
 /// A handler and its task.
 struct HandlerCall {
-    handler: Handler,
+    handler: Arc<BlockingFn>,
     task: HandlerTask,
 }
 
@@ -43,7 +53,7 @@ struct PoolShared {
 #[derive(Default)]
 struct PoolState {
     jobs: VecDeque<HandlerCall>,
-    ended: Vec<(Claim, Outcome)>,
+    ended: Vec<HandlerEnd>,
     /// Waiting threads, including the one that is being woken.
     idle: usize,
     /// True if a thread is being woken.
@@ -70,6 +80,7 @@ impl Pool {
             }),
             threads: 0,
             busy: 0,
+            running: HashMap::new(),
         })
     }
 
@@ -78,7 +89,30 @@ impl Pool {
         self.shared.eventfd.as_fd()
     }
 
+    /// Number of handlers whose end has not been taken.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
     pub(super) fn start(&mut self, handler: Handler, task: HandlerTask) -> Result<(), StartError> {
+        let claim = task.claim;
+        let running = Running {
+            stop: Arc::clone(&task.stop),
+            has_thread: matches!(handler, Handler::Blocking(_)),
+        };
+        match handler {
+            Handler::Blocking(handler) => self.start_on_thread(HandlerCall { handler, task })?,
+            Handler::Detached(handler) => {
+                let shared = Arc::clone(&self.shared);
+                let report = EndReport::new(claim, move |end| drop(shared.ended(end)));
+                handler(task, report);
+            }
+        }
+        self.running.insert(claim, running);
+        Ok(())
+    }
+
+    fn start_on_thread(&mut self, call: HandlerCall) -> Result<(), StartError> {
         if self.busy == self.threads {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("handler".to_owned());
@@ -88,19 +122,38 @@ impl Pool {
             self.threads += 1;
         }
         let mut state = self.shared.lock();
-        state.jobs.push_back(HandlerCall { handler, task });
+        state.jobs.push_back(call);
         self.shared.wake(&mut state);
         self.busy += 1;
         Ok(())
     }
 
+    /// Asks the handler under `claim` to end. Returns false if there is none.
+    pub(super) fn ask_to_end(&self, claim: Claim, reason: StopReason) -> bool {
+        let running = self.running.get(&claim);
+        if let Some(running) = running {
+            running.stop.set(reason);
+        }
+        running.is_some()
+    }
+
+    /// Asks every handler to end.
+    pub(super) fn ask_all_to_end(&self, reason: StopReason) {
+        for running in self.running.values() {
+            running.stop.set(reason);
+        }
+    }
+
     /// Clears the eventfd and takes the handlers that have ended.
-    pub(super) fn take_done(&mut self, ended: &mut impl FnMut(Claim, Outcome)) {
+    pub(super) fn take_done(&mut self, ended: &mut impl FnMut(HandlerEnd)) {
         clear(&self.shared.eventfd);
         let taken = std::mem::take(&mut self.shared.lock().ended);
-        self.busy -= taken.len();
-        for (claim, outcome) in taken {
-            ended(claim, outcome);
+        for end in taken {
+            let Some(running) = self.running.remove(&end.claim) else {
+                continue;
+            };
+            self.busy -= usize::from(running.has_thread);
+            ended(end);
         }
     }
 }
@@ -125,6 +178,19 @@ impl PoolShared {
         }
     }
 
+    /// Adds a handler that has ended.
+    fn ended(&self, end: HandlerEnd) -> MutexGuard<'_, PoolState> {
+        let mut state = self.lock();
+        state.ended.push(end);
+        if state.ended.len() > 1 {
+            return state;
+        }
+        drop(state);
+        // A full eventfd is readable too.
+        let _ = rustix::io::write(&self.eventfd, &1_u64.to_ne_bytes());
+        self.lock()
+    }
+
     /// Main loop of a thread.
     fn work(&self) {
         let mut state = self.lock();
@@ -141,25 +207,16 @@ impl PoolShared {
             };
             self.wake(&mut state);
             drop(state);
-            let outcome = run(&handler, &task);
-            let claim = task.claim;
+            let end = run(&*handler, &task);
             // This may drop user code, so it happens outside the lock.
             drop((handler, task));
-            state = self.lock();
-            state.ended.push((claim, outcome));
-            if state.ended.len() == 1 {
-                drop(state);
-                // A full eventfd is readable too.
-                let _ = rustix::io::write(&self.eventfd, &1_u64.to_ne_bytes());
-                state = self.lock();
-            }
+            state = self.ended(end);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
     use std::sync::{Arc, Barrier};
 
     use rustix::event::{PollFd, PollFlags, poll};
@@ -167,6 +224,7 @@ mod tests {
     use super::Pool;
     use crate::claim::{Claim, WorkerId};
     use crate::outcome::Outcome;
+    use crate::runtime::end::End;
     use crate::runtime::handlers::{Done, Handler, HandlerTask};
     use crate::task::TaskId;
 
@@ -180,7 +238,7 @@ mod tests {
             name: "test".to_owned(),
             payload: Vec::new(),
             attempt: 1,
-            cancelled: Arc::new(AtomicBool::new(false)),
+            stop: Arc::default(),
         }
     }
 
@@ -190,9 +248,9 @@ mod tests {
         while ids.len() < count {
             let mut eventfds = [PollFd::from_borrowed_fd(pool.eventfd(), PollFlags::IN)];
             poll(&mut eventfds, None).unwrap();
-            pool.take_done(&mut |claim, outcome| {
-                assert_eq!(outcome, Outcome::Succeeded);
-                ids.push(claim.task.0);
+            pool.take_done(&mut |ended| {
+                assert_eq!(ended.end, End::Handler(Outcome::Succeeded));
+                ids.push(ended.claim.task.0);
             });
         }
         ids.sort_unstable();
@@ -204,12 +262,12 @@ mod tests {
         let mut pool = Pool::new().unwrap();
         for _ in 0..200 {
             let barrier = Arc::new(Barrier::new(16));
-            let handler: Handler = Arc::new(move |_| {
+            let handler = Handler::Blocking(Arc::new(move |_| {
                 barrier.wait();
                 Ok(Done::Succeeded)
-            });
+            }));
             for id in 0..16 {
-                pool.start(Arc::clone(&handler), task(id)).unwrap();
+                pool.start(handler.clone(), task(id)).unwrap();
             }
             assert_eq!(ended(&mut pool, 16), (0..16).collect::<Vec<_>>());
         }
@@ -219,13 +277,13 @@ mod tests {
     #[test]
     fn each_end_is_reported_once() {
         let mut pool = Pool::new().unwrap();
-        let handler: Handler = Arc::new(|_| Ok(Done::Succeeded));
+        let handler = Handler::Blocking(Arc::new(|_| Ok(Done::Succeeded)));
         let mut told = Vec::new();
         for id in 0..20_000 {
             if pool.busy == 8 {
                 told.extend(ended(&mut pool, 1));
             }
-            pool.start(Arc::clone(&handler), task(id)).unwrap();
+            pool.start(handler.clone(), task(id)).unwrap();
         }
         while pool.busy > 0 {
             told.extend(ended(&mut pool, 1));

@@ -6,6 +6,7 @@ use super::drain::{NextDue, Obstacle, Remaining};
 use super::end::{Ended, Ending, StartError, Unreachable};
 use super::leases::LeaseNotice;
 use super::recovery::Recovered;
+use super::stop_reason::StopReason;
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::BootTime;
 use crate::error::Result;
@@ -130,6 +131,8 @@ pub(crate) enum Action {
         claim: Claim,
         /// Way to end it.
         ending: Ending,
+        /// Reason, which a handler sees.
+        reason: StopReason,
     },
     /// Set or clear the mark that the worker has free slots and is to be woken.
     SetIdle(bool),

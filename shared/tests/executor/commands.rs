@@ -136,7 +136,9 @@ fn a_command_reads_nothing_and_inherits_neither_descriptors_nor_mask_nor_what_is
     let text = stdout(&bench.run(script));
     let expected = "0\n4\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
     assert_eq!(text, expected);
-    bench.executor.signal(busy, Ending::Kill);
+    bench
+        .executor
+        .signal(busy, Ending::Kill, StopReason::Shutdown);
     assert_eq!(bench.end_of(busy).end, End::Signalled(9));
 }
 

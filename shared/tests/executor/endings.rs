@@ -19,7 +19,9 @@ fn terminate_reaches_the_whole_process_group() {
     let mut bench = Bench::new();
     let claim = started(&mut bench, "sleep 1000 & echo $! > ready; wait");
     let background = read(&bench.path("ready"));
-    bench.executor.signal(claim, Ending::Terminate);
+    bench
+        .executor
+        .signal(claim, Ending::Terminate, StopReason::Shutdown);
     assert_eq!(bench.end_of(claim).end, End::Signalled(15));
     bench.until(|| !is_running(&background));
 }
@@ -38,13 +40,17 @@ fn terminate_ends_a_stopped_command() {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap();
         stat.rsplit(')').next().unwrap().starts_with(" T")
     });
-    bench.executor.signal(claim, Ending::Terminate);
+    bench
+        .executor
+        .signal(claim, Ending::Terminate, StopReason::Shutdown);
     let (tidied, deadline) = (
         bench.path("tidied"),
         SystemClock.now().boot.after(PATIENCE / 3),
     );
     bench.until(|| tidied.exists() || SystemClock.now().boot > deadline);
-    bench.executor.signal(claim, Ending::Kill);
+    bench
+        .executor
+        .signal(claim, Ending::Kill, StopReason::Shutdown);
     assert!(tidied.exists(), "it heeded TERM");
     assert!(matches!(
         bench.end_of(claim).end,
@@ -59,11 +65,15 @@ fn a_command_that_ignores_terminate_is_ended_by_kill() {
         &mut bench,
         "trap 'echo got it' TERM; echo x > ready; while :; do sleep 1000 & wait $!; done",
     );
-    bench.executor.signal(claim, Ending::Terminate);
+    bench
+        .executor
+        .signal(claim, Ending::Terminate, StopReason::Shutdown);
     let log = bench.log(claim);
     bench.until(|| log.exists() && log_texts(&log).0 == "got it\n");
     assert_eq!(bench.executor.running(), 1);
-    bench.executor.signal(claim, Ending::Kill);
+    bench
+        .executor
+        .signal(claim, Ending::Kill, StopReason::Shutdown);
     assert_eq!(bench.end_of(claim).end, End::Signalled(9));
 }
 
@@ -75,7 +85,9 @@ fn after_terminate_the_group_may_finish_what_it_does() {
         "sh -c 'trap \"echo tidy; : > tidied; exit\" TERM; echo x > ready; \
          while :; do sleep 0.1; done' & wait",
     );
-    bench.executor.signal(claim, Ending::Terminate);
+    bench
+        .executor
+        .signal(claim, Ending::Terminate, StopReason::Shutdown);
     let ended = bench.end_of(claim);
     assert_eq!(ended.end, End::Signalled(15));
     assert!(bench.path("tidied").exists());
@@ -89,11 +101,15 @@ fn kill_ends_a_group_whose_command_has_exited_already() {
         "echo $$ > shell; sh -c 'trap : TERM; echo $$ > ready; while :; do sleep 0.1; done' & wait",
     );
     let stubborn = read(&bench.path("ready"));
-    bench.executor.signal(claim, Ending::Terminate);
+    bench
+        .executor
+        .signal(claim, Ending::Terminate, StopReason::Shutdown);
     let shell = read(&bench.path("shell"));
     bench.until(|| !is_running(&shell));
     assert_eq!((bench.executor.running(), bench.ended.len()), (1, 0));
-    bench.executor.signal(claim, Ending::Kill);
+    bench
+        .executor
+        .signal(claim, Ending::Kill, StopReason::Shutdown);
     assert_eq!(bench.end_of(claim).end, End::Signalled(15));
     bench.until(|| !is_running(&stubborn));
 }
@@ -126,8 +142,12 @@ fn a_command_that_has_exited_is_not_ended_once_more() {
         .wait(now, Some(soon), &mut bench.ended, &mut Vec::new())
         .unwrap();
     assert_eq!((bench.executor.running(), bench.ended.len()), (1, 0));
-    bench.executor.signal(claim, Ending::Terminate);
-    bench.executor.signal(claim, Ending::Kill);
+    bench
+        .executor
+        .signal(claim, Ending::Terminate, StopReason::Shutdown);
+    bench
+        .executor
+        .signal(claim, Ending::Kill, StopReason::Shutdown);
     assert_eq!(bench.end_of(claim).end, End::Exited(4));
     let left = read(&bench.path("left"));
     assert!(is_running(&left));
@@ -148,7 +168,9 @@ fn signals_for_what_does_not_run_do_nothing() {
     let mut bench = Bench::new();
     let claim = bench.shell("true");
     assert_eq!(bench.end_of(claim).end, End::Exited(0));
-    bench.executor.signal(claim, Ending::Kill);
+    bench
+        .executor
+        .signal(claim, Ending::Kill, StopReason::Shutdown);
     assert_eq!(bench.run("exit 4").end, End::Exited(4));
 }
 
@@ -188,6 +210,8 @@ fn waiting_ends_at_its_time_and_for_watched_descriptors() {
     bench.executor.unwatch(reader.as_fd());
     wait(&mut bench, &mut ended, &mut ready);
     assert!(ready.is_empty());
-    bench.executor.signal(claim, Ending::Kill);
+    bench
+        .executor
+        .signal(claim, Ending::Kill, StopReason::Shutdown);
     bench.end_of(claim);
 }

@@ -19,7 +19,9 @@ fn outcome(bench: &mut Bench, handler: &str, payload: &[u8]) -> Outcome {
     let claim = bench.start(work(handler, payload));
     match bench.end_of(claim).end {
         End::Handler(outcome) => outcome,
-        end @ (End::Exited(_) | End::Signalled(_) | End::Unstarted) => panic!("{end:?}"),
+        end @ (End::Exited(_) | End::Signalled(_) | End::Unstarted | End::Dropped) => {
+            panic!("{end:?}")
+        }
     }
 }
 
@@ -114,7 +116,9 @@ fn a_handler_is_asked_to_end_and_what_it_returns_counts() {
     });
     let mut bench = Bench::with(handlers);
     let claim = bench.start(work("patient", b""));
-    bench.executor.signal(claim, Ending::Terminate);
+    bench
+        .executor
+        .signal(claim, Ending::Terminate, StopReason::Shutdown);
     assert_eq!(bench.end_of(claim).end, End::Handler(Outcome::Succeeded));
 }
 

@@ -1,6 +1,8 @@
 //! The executor with real processes, threads and files.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "tokio")]
+mod async_handlers;
 mod commands;
 mod endings;
 mod handlers;
@@ -17,6 +19,7 @@ use queue_core::clock::{Clock, SystemClock};
 use queue_core::internals::executor::{End, Ended, Ending, Executor};
 use queue_core::internals::log::LogReader;
 use queue_core::output::{Chunk, Stream};
+use queue_core::runtime::StopReason;
 use queue_core::runtime::handlers::Handlers;
 use queue_core::sidecar::Sidecar;
 use queue_core::{Claim, ClaimedTask, Now, Output, TaskId, TaskOptions, Work, WorkerId};

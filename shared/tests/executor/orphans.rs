@@ -74,7 +74,9 @@ fn only_the_whole_mark_counts() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    bench.executor.signal(claim, Ending::Kill);
+    bench
+        .executor
+        .signal(claim, Ending::Kill, StopReason::Shutdown);
     bench.end_of(claim);
     assert_eq!(marked(&[claim]), []);
 }
@@ -96,7 +98,9 @@ fn of_a_worker_that_lives_only_what_runs_under_the_lost_claim_is_found() {
     assert!(matches!(end, OrphanEnd::Killed), "{end:?}");
     assert_eq!(bench.end_of(lost).end, End::Signalled(9));
     assert_eq!(marked(&[held]).len(), 1, "it was spared");
-    bench.executor.signal(held, Ending::Kill);
+    bench
+        .executor
+        .signal(held, Ending::Kill, StopReason::Shutdown);
     bench.end_of(held);
 }
 

@@ -12,6 +12,7 @@ use queue_core::internals::executor::{End, Ended, Ending, Executor};
 use queue_core::internals::inputs::{Inputs, Source};
 use queue_core::outcome::Outcome;
 use queue_core::queue::Queue;
+use queue_core::runtime::StopReason;
 use queue_core::runtime::handlers::Handlers;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
@@ -157,7 +158,8 @@ fn a_wide_join_can_be_ended_before_it_starts_and_leaves_no_files() {
             join.go.send(()).unwrap();
             assert_eq!(join.next().1.len(), 1);
         }
-        join.executor.signal(join.task.claim, Ending::Terminate);
+        join.executor
+            .signal(join.task.claim, Ending::Terminate, StopReason::Shutdown);
         if !ready {
             join.go.send(()).unwrap();
         }

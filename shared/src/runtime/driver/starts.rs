@@ -9,6 +9,7 @@ use crate::queue::Queue;
 use crate::runtime::end::Ending;
 use crate::runtime::host::{Batch, Host};
 use crate::runtime::protocol::{Action, Event};
+use crate::runtime::stop_reason::StopReason;
 
 impl<Q: Queue, S: Host> Driver<Q, S> {
     /// Starts a task, together with following ones up to the size of a batch. A worker that was
@@ -61,7 +62,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
                 Err(_) => self.events.push(Event::Unconfirmed(claim)),
             }
             // Drops the inputs that were written for it.
-            self.host.signal(claim, Ending::Kill);
+            self.host.signal(claim, Ending::Kill, StopReason::ClaimLost);
         }
     }
 

@@ -1,7 +1,6 @@
 //! Puts started tasks into slots.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::event_source::EventSource;
 use super::slots::{Job, Occupant};
@@ -14,28 +13,21 @@ use crate::runtime::handlers::HandlerTask;
 use crate::task::Work;
 
 impl Executor {
-    pub(super) fn start_handler(&mut self, task: &ClaimedTask) -> Result<(), StartError> {
-        let Work::Handler { handler, payload } = &task.work else {
+    pub(super) fn start_handler(&mut self, task: ClaimedTask) -> Result<(), StartError> {
+        let Work::Handler { handler, payload } = task.work else {
             return Err("it is a command".to_owned().into());
         };
-        let (Some(run), Some(pool)) = (self.handlers.get(handler), &mut self.pool) else {
+        let (Some(run), Some(pool)) = (self.handlers.get(&handler), &mut self.pool) else {
             return Err(format!("this worker has no handler {handler:?}").into());
         };
-        let cancelled = Arc::new(AtomicBool::new(false));
         let for_handler = HandlerTask {
             claim: task.claim,
-            name: task.name.clone(),
-            payload: payload.clone(),
+            name: task.name,
+            payload,
             attempt: task.attempt,
-            cancelled: Arc::clone(&cancelled),
+            stop: Arc::default(),
         };
-        pool.start(run, for_handler)?;
-        let slot = self.free_slot();
-        self.slots[slot] = Some(Occupant {
-            claim: task.claim,
-            job: Job::Handler(cancelled),
-        });
-        Ok(())
+        pool.start(run, for_handler)
     }
 
     /// Watches a command that was started.

@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 use rustix::event::epoll;
 use rustix::io::Errno;
 
-use super::super::end::{End, Ended, Ending};
+use super::super::end::{Ended, Ending};
+use super::super::handlers::HandlerEnd;
 use super::deadlines::NextDeadline;
 use super::event_source::EventSource;
 use super::slots::{EndedCommand, Job, Occupant, command, runs};
@@ -130,23 +131,16 @@ impl Executor {
     }
 
     pub(super) fn end_handlers(&mut self, now: BootTime, ended: &mut Vec<Ended>) {
-        let Some(pool) = &mut self.pool else {
-            return;
-        };
-        let (slots, free) = (&mut self.slots, &mut self.free);
-        pool.take_done(&mut |claim, outcome| {
-            let running = |slot: &Option<Occupant>| matches!(slot, Some(own) if own.claim == claim);
-            if let Some(slot) = slots.iter().position(running) {
-                slots[slot] = None;
-                free.push(slot);
+        if let Some(pool) = &mut self.pool {
+            pool.take_done(&mut |HandlerEnd { claim, end, output }| {
                 ended.push(Ended {
                     claim,
-                    end: End::Handler(outcome),
+                    end,
                     at: now,
-                    output: None,
+                    output,
                 });
-            }
-        });
+            });
+        }
     }
 
     pub(super) fn read_pipe(

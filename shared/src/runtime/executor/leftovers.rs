@@ -88,11 +88,7 @@ impl Executor {
                 let group = process.pid();
                 process.group_check.check(group)
             }
-            Job::Command(_)
-            | Job::Handler(_)
-            | Job::Preparing(_)
-            | Job::Prepared(_)
-            | Job::Logging(_) => {
+            Job::Command(_) | Job::Preparing(_) | Job::Prepared(_) | Job::Logging(_) => {
                 return None;
             }
         };
@@ -127,11 +123,7 @@ impl Executor {
         let group = |job: &Job| match job {
             Job::Leftover(leftover) => Some(leftover.group),
             Job::Command(process) if process.ending().is_some() => Some(process.pid()),
-            Job::Command(_)
-            | Job::Handler(_)
-            | Job::Preparing(_)
-            | Job::Prepared(_)
-            | Job::Logging(_) => None,
+            Job::Command(_) | Job::Preparing(_) | Job::Prepared(_) | Job::Logging(_) => None,
         };
         let mut found = Vec::new();
         for running in self.slots.iter().flatten() {

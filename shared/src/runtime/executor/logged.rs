@@ -96,11 +96,7 @@ impl Executor {
                 |own: &mut Occupant| is(slot, own.claim) && matches!(own.job, Job::Logging(_));
             match running.take_if(is_meant)?.job {
                 Job::Logging(over) => Some((slot, *over)),
-                Job::Command(_)
-                | Job::Handler(_)
-                | Job::Preparing(_)
-                | Job::Prepared(_)
-                | Job::Leftover(_) => None,
+                Job::Command(_) | Job::Preparing(_) | Job::Prepared(_) | Job::Leftover(_) => None,
             }
         })
     }

@@ -22,7 +22,6 @@ pub(super) struct Occupant {
 #[derive(Debug)]
 pub(super) enum Job {
     Command(Box<Process>),
-    Handler(Arc<AtomicBool>),
     /// A command whose inputs are being written, until the flag is set.
     Preparing(Arc<AtomicBool>),
     /// A command that is to be started with these inputs, or refused with this error.
@@ -57,11 +56,7 @@ pub(super) struct Leftover {
 pub(super) fn command(slots: &mut [Option<Occupant>], slot: usize) -> Option<&mut Process> {
     match &mut slots.get_mut(slot)?.as_mut()?.job {
         Job::Command(process) => Some(process),
-        Job::Handler(_)
-        | Job::Preparing(_)
-        | Job::Prepared(_)
-        | Job::Leftover(_)
-        | Job::Logging(_) => None,
+        Job::Preparing(_) | Job::Prepared(_) | Job::Leftover(_) | Job::Logging(_) => None,
     }
 }
 

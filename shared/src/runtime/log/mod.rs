@@ -14,6 +14,7 @@ mod reader;
 mod tests;
 mod writer;
 
+#[cfg(feature = "cli")]
 pub(crate) use kept::last_output;
 pub use kept::last_outputs;
 #[cfg(feature = "cli")]

@@ -1,10 +1,11 @@
 //! Events of the machine: answers to its actions, and other events.
 
 use super::super::drain::Remaining;
-use super::super::end::{Ended, StartError};
-use super::super::execution::{Cause, Execution, Finished};
+use super::super::end::{End, Ended, StartError};
+use super::super::execution::{Execution, Finished};
 use super::super::leases::LeaseNotice;
 use super::super::protocol::{Action, Event, WorkerEvent};
+use super::super::stop_reason::StopReason;
 use super::{DUE_PAUSE, KEPT_OF_EACH, LONG_WAIT, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
@@ -31,14 +32,12 @@ impl Machine {
             Event::Started { claim, at } => {
                 // A task that was started meanwhile may have to be ended now.
                 self.extend_give_up(now);
-                // The task that was claimed last is started last.
-                let mut running = self.running.iter_mut().rev();
-                let started = running.find(|run| run.claim == claim);
+                let started = self.running.get_mut(claim);
                 self.actions.extend(started.map(|run| run.started(at)));
             }
             Event::NotStarted { claim, error } => self.not_started(now, claim, error),
             Event::Unconfirmed(claim) => {
-                if self.take_running(claim).is_some() {
+                if self.running.take(claim).is_some() {
                     self.unsettled.push(Finished::returned(claim));
                 }
             }
@@ -64,7 +63,7 @@ impl Machine {
     }
 
     fn not_started(&mut self, now: Now, claim: Claim, error: StartError) {
-        let Some(execution) = self.take_running(claim) else {
+        let Some(execution) = self.running.take(claim) else {
             return;
         };
         match error {
@@ -164,8 +163,8 @@ impl Machine {
     /// Starts a task whose inputs are written, unless it was told to end: then the host ends it
     /// unstarted.
     fn prepared(&mut self, task: Box<ClaimedTask>) {
-        let runs = |run: &Execution| run.claim == task.claim && !run.is_ending();
-        if self.running.iter().any(runs) {
+        let run = self.running.get_mut(task.claim);
+        if run.is_some_and(|run| !run.is_ending()) {
             self.actions.push(Action::Start(task));
         }
     }
@@ -236,25 +235,30 @@ impl Machine {
     /// the change.
     fn claim_changed(&mut self, now: Now, claim: Claim, held: Held) {
         let kill_at = now.boot.after(self.config.grace);
-        let Some(execution) = self.running.iter_mut().find(|run| run.claim == claim) else {
+        let Some(execution) = self.running.get_mut(claim) else {
             return;
         };
         let action = match held {
             Held::Held => None,
-            Held::CancelRequested => execution.terminate(Cause::Cancel, now, kill_at),
-            Held::Lost => execution.kill(Cause::Lost, now),
+            Held::CancelRequested => execution.terminate(StopReason::Cancelled, now, kill_at),
+            Held::Lost => execution.kill(StopReason::ClaimLost, now),
         };
         self.actions.extend(action);
     }
 
     fn ended(&mut self, now: Now, ended: Ended) {
-        let Some(execution) = self.take_running(ended.claim) else {
+        let Some(execution) = self.running.take(ended.claim) else {
             return;
         };
         self.extend_give_up(now);
+        if ended.end == End::Dropped {
+            self.stop_for(now, runtime_is_gone());
+        }
+        let is_handler = execution.is_handler();
         match execution.end(ended) {
             Ok(mut finished) => {
-                if self.keeps_much() {
+                // Half of a result is none.
+                if self.keeps_much() && !is_handler {
                     finished.shorten(KEPT_OF_EACH);
                 }
                 self.kept_bytes += finished.bytes();
@@ -262,11 +266,6 @@ impl Machine {
             }
             Err(lost) => self.actions.push(Action::Report(lost)),
         }
-    }
-
-    fn take_running(&mut self, claim: Claim) -> Option<Execution> {
-        let position = self.running.iter().position(|run| run.claim == claim)?;
-        Some(self.running.swap_remove(position))
     }
 
     fn counted(&mut self, now: Now, answer: Result<i64>) {
@@ -281,4 +280,12 @@ impl Machine {
             Err(error) => self.refused(now, error),
         }
     }
+}
+
+/// Error of a worker whose asynchronous handlers are dropped: it would claim their tasks for ever.
+fn runtime_is_gone() -> Error {
+    Error::invalid(
+        "the runtime of the asynchronous handlers was shut down while they ran; stop the worker, and \
+         keep the runtime until its `run` has returned",
+    )
 }

@@ -118,7 +118,7 @@ fn starts(step: &Step) -> Vec<i64> {
 
 fn signals(step: &Step) -> Vec<(i64, Ending)> {
     let signals = step.actions.iter().filter_map(|action| {
-        if let Action::Signal { claim, ending } = action {
+        if let Action::Signal { claim, ending, .. } = action {
             Some((claim.task.0, *ending))
         } else {
             None

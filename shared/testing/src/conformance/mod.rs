@@ -25,6 +25,7 @@ pub mod cancel;
 pub mod claim;
 pub mod enqueue;
 pub mod get;
+pub mod handlers;
 pub mod list;
 pub mod model;
 pub mod pause;
@@ -260,6 +261,18 @@ macro_rules! conformance_tests {
                 many_tasks_are_enqueued_in_one_call
                 a_task_due_now_or_later_wakes_an_idle_worker
             }
+            handlers {
+                the_result_of_a_typed_handler_is_its_tasks_output
+                a_result_replaces_that_of_an_earlier_attempt
+                a_payload_that_does_not_parse_fails_its_task_at_once
+                a_result_at_the_limit_is_kept_and_one_beyond_it_fails_its_task_at_once
+                a_handler_that_a_shutdown_interrupts_spends_no_attempt
+                a_handler_that_a_cancel_interrupts_is_cancelled
+                a_handler_that_its_timeout_interrupts_has_timed_out
+                a_handler_learns_that_its_claim_is_lost
+                a_handler_that_is_interrupted_by_nobody_has_failed
+                a_typed_handler_puts_its_task_off
+            }
             transaction {
                 tasks_enqueued_in_a_transaction_appear_with_its_commit
                 a_rolled_back_transaction_leaves_no_task
@@ -438,6 +451,7 @@ mod tests {
             include_str!("reprioritize.rs"),
             include_str!("pause.rs"),
             include_str!("get.rs"),
+            include_str!("handlers.rs"),
             include_str!("stats.rs"),
             include_str!("list.rs"),
             include_str!("queues.rs"),

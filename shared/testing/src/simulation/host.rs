@@ -16,6 +16,7 @@ use queue_core::internals::listener::ListenerSlot;
 use queue_core::internals::protocol::Event;
 use queue_core::internals::registration::DeadLock;
 use queue_core::queue::WorkerInfo;
+use queue_core::runtime::StopReason;
 use queue_core::sidecar::Registration;
 use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::{Signal, Waker};
@@ -80,7 +81,7 @@ impl Host for SimulatedHost {
         started
     }
 
-    fn signal(&mut self, claim: Claim, ending: Ending) {
+    fn signal(&mut self, claim: Claim, ending: Ending, _: StopReason) {
         let now = self.clock.now().boot;
         self.world.lock().signal(claim, ending, now);
     }

@@ -11,6 +11,7 @@ use crate::options::TaskOptions;
 use crate::output::Chunk;
 use crate::runtime::handlers::Handlers;
 use crate::runtime::log::LogReader;
+use crate::runtime::stop_reason::StopReason;
 use crate::sidecar::Sidecar;
 use crate::task::{TaskId, Work};
 
@@ -111,7 +112,9 @@ fn a_disk_that_takes_no_log_delays_no_other_command() {
     let other = bench.start("true");
     assert_eq!(bench.end_of(other), End::Exited(0));
     let endless = bench.start("exec sleep 600");
-    bench.executor.signal(endless, Ending::Kill);
+    bench
+        .executor
+        .signal(endless, Ending::Kill, StopReason::Shutdown);
     assert_eq!(bench.end_of(endless), End::Signalled(9));
     drop(disk);
     assert_eq!(bench.end_of(logged), End::Exited(0));
