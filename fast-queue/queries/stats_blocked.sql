@@ -1,3 +1,5 @@
--- A task can be blocked only in a file of workflow-queue. For a file of fast-queue no row is read.
-SELECT count(*) FROM queue_tasks NOT INDEXED
-WHERE state = 1 AND (SELECT max(engine) FROM queue_file) > 0
+-- In a file of fast-queue the blocked tasks are the held ones, and no task is read. In a file of
+-- workflow-queue, tasks also wait for others and for limits.
+SELECT iif((SELECT max(engine) FROM queue_file) > 0,
+           (SELECT count(*) FROM queue_tasks NOT INDEXED WHERE state = 1),
+           (SELECT count(*) FROM queue_holds))

@@ -13,8 +13,8 @@ use queue_core::task::{NewTask, TaskId};
 
 use crate::queue::FastQueue;
 use crate::{
-    cancel, claim, enqueue, pause, prune, reap, register, reprioritize, retry, settle, stats,
-    verify, why,
+    cancel, claim, enqueue, hold, pause, prune, reap, register, release, reprioritize, retry,
+    settle, stats, verify, why,
 };
 
 impl Queue for FastQueue {
@@ -96,6 +96,14 @@ impl Queue for FastQueue {
 
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         retry::retry(self, ids)
+    }
+
+    fn hold(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        hold::hold(self, ids)
+    }
+
+    fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        release::release(self, ids)
     }
 
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {

@@ -6,7 +6,7 @@ use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::Result;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{Learned, QueueIds, handler_queue_or_create};
+use queue_core::sqlite::{Learned, QueueIds, handler_queue_or_create, verbs};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use rusqlite::{Connection, Statement, Transaction};
@@ -58,6 +58,7 @@ fn enqueue_valid(queue: &FastQueue, tasks: Vec<NewTask>) -> Result<EnqueueEffect
     let now = database.now().wall;
     let tasks = Arc::new(tasks);
     if let [task] = tasks.as_slice()
+        && !task.held
         && let Some(queue_id) = database.queue_ids().get(&task.queue, task.work.handler())
     {
         let tasks = Arc::clone(&tasks);
@@ -104,8 +105,8 @@ fn enqueue_all(
         current = Some((queue, handler, queue_id));
         let enqueued = insert(connection, &mut statement, queue_id, task, now)?;
         if !enqueued.existed {
-            done.wakes += 1;
-            done.scheduled |= task.free_state(now) == State::Scheduled;
+            done.wakes += usize::from(!task.held);
+            done.scheduled |= task.first_state(now) == State::Scheduled;
         }
         done.enqueued.push(enqueued);
     }
@@ -158,7 +159,7 @@ pub(crate) fn enqueue_one(
             existed: false,
         }],
         learned: Vec::new(),
-        scheduled: task.free_state(now) == State::Scheduled,
+        scheduled: task.first_state(now) == State::Scheduled,
         wakes: 1,
     }))
 }
@@ -172,7 +173,7 @@ fn execute(
 ) -> Result<bool> {
     let inserted = insert.execute((
         queue_id,
-        task.free_state(now).code(),
+        task.first_state(now).code(),
         task.priority,
         task.work.kind(),
         now.0,
@@ -194,10 +195,11 @@ fn insert(
     now: Timestamp,
 ) -> Result<Enqueued> {
     if execute(insert, queue_id, task, now)? {
-        return Ok(Enqueued {
-            id: TaskId(connection.last_insert_rowid()),
-            existed: false,
-        });
+        let id = TaskId(connection.last_insert_rowid());
+        if task.held {
+            verbs::add_hold(connection, id, now)?;
+        }
+        return Ok(Enqueued { id, existed: false });
     }
     let mut query = connection.prepare_cached(ENQUEUE_ID_OF_KEY)?;
     Ok(Enqueued {

@@ -94,6 +94,7 @@ mod claim;
 mod dispatch;
 mod enqueue;
 mod guard;
+mod hold;
 #[cfg(test)]
 mod lone_statement_tests;
 mod pause;
@@ -103,6 +104,7 @@ mod prune;
 mod queue;
 mod reap;
 mod register;
+mod release;
 mod reprioritize;
 mod retry;
 mod settle;

@@ -8,6 +8,7 @@ use queue_core::error::{Error, Result};
 use queue_core::queue::Change;
 use queue_core::sidecar::Sidecar;
 use queue_core::sqlite::{CORE, Database, Due, Durability, OpenOptions};
+use queue_core::state::State;
 use rusqlite::Connection;
 
 use crate::guard::{Guard, Phase};
@@ -99,6 +100,20 @@ impl FastQueue {
         if tasks > 0 {
             self.database.coordination().wake(tasks);
         }
+    }
+
+    /// Looks for due tasks and wakes workers, as changes of waiting tasks require.
+    pub(crate) fn released(&self, changes: &[Change]) {
+        let count = |state| {
+            let changes = changes.iter();
+            changes.filter(|one| **one == Change::Done(state)).count()
+        };
+        let is_scheduled = count(State::Scheduled) > 0;
+        if is_scheduled {
+            self.forget_due();
+        }
+        // One worker is enough for tasks that wait for a time: it sleeps until the first is due.
+        self.wake_workers(count(State::Queued).max(usize::from(is_scheduled)));
     }
 
     /// Wakes that the caller fires after its commit.

@@ -20,8 +20,10 @@ queue_core::statements! {
     SETTLE_ONE = "settle_one",
     SETTLE_SUCCESS = "settle_success",
     SETTLE_READ = "settle_read",
+    HOLD = "hold",
     REAP = "reap",
     REAP_ROWS = "reap_rows",
+    RELEASE = "release",
     RETRY = "retry",
     STATS_BLOCKED = "stats_blocked",
 }

@@ -12,6 +12,6 @@ pub(crate) fn stats(queue: &FastQueue) -> Result<Stats> {
     queue.database().read(|connection| {
         let mut query = connection.prepare_cached(STATS_BLOCKED)?;
         let blocked = query.query_row([], |row| rows::count(row, 0))?;
-        verbs::stats(connection, blocked)
+        verbs::stats(connection, Some(blocked))
     })
 }

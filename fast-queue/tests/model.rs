@@ -19,16 +19,18 @@ fn spec() -> impl Strategy<Value = Spec> {
         prop_oneof![4 => Just(0_u8), 1 => Just(1)],
         prop_oneof![3 => Just(0_u8), 1 => Just(1), 1 => Just(2)],
         option::weighted(0.3, 0..3_000_u16),
+        proptest::bool::weighted(0.1),
         option::weighted(0.3, 0..6_u8),
         any::<u8>(),
         any::<u8>(),
     )
         .prop_map(
-            |(priority, queue, handler, delay_ms, key, max_attempts, max_crashes)| Spec {
+            |(priority, queue, handler, delay_ms, held, key, max_attempts, max_crashes)| Spec {
                 priority,
                 queue,
                 handler,
                 delay_ms,
+                held,
                 key,
                 max_attempts,
                 max_crashes,
@@ -71,6 +73,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<u8>().prop_map(Op::Reap),
         1 => picks().prop_map(Op::Cancel),
         1 => picks().prop_map(Op::Retry),
+        1 => picks().prop_map(Op::Hold),
+        1 => picks().prop_map(Op::Release),
         1 => (picks(), -2..3_i8).prop_map(|(ids, priority)| Op::Reprioritize(ids, priority)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(queue, on)| Op::Pause(queue, on)),
         1 => prune.prop_map(|(age_ms, failed_only, keep)| Op::Prune { age_ms, failed_only, keep }),

@@ -132,6 +132,7 @@ fn rows(queue: &FastQueue) -> Vec<String> {
         "queue_outputs",
         "queue_earlier_outputs",
         "queue_retried",
+        "queue_holds",
         "queue_workers",
     ] {
         let mut query = other.prepare(&format!("SELECT * FROM {table}")).unwrap();
@@ -162,6 +163,8 @@ fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
         queue.settle(vec![success(ended)]).unwrap();
         let claim = queue.claim(&request).unwrap().tasks[0].claim;
         queue.enqueue(vec![due]).unwrap();
+        let held = queue.enqueue(vec![NewTask::shell("held", "true").held()]);
+        assert_eq!(held.unwrap()[0].id, TaskId(4));
 
         mark(&queue, engine);
         let before = rows(&queue);
@@ -182,6 +185,10 @@ fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
         }
         drop(tx);
         assert!(refused(&queue.retry(&[TaskId(1)])));
+        for id in [TaskId(3), TaskId(4)] {
+            assert!(refused(&queue.hold(&[id])));
+            assert!(refused(&queue.release(&[id])));
+        }
         assert!(refused(&queue.reprioritize(&[TaskId(2)], 3)));
         assert!(refused(&queue.set_paused("default", false)));
         assert!(refused(&queue.prune(&everything_old())));

@@ -6,7 +6,8 @@
 )]
 
 use fast_queue::{
-    ClaimRequest, FastQueue, NewTask, Outcome, Output, Queue, Settlement, TaskId, WorkerId,
+    Change, ClaimRequest, FastQueue, NewTask, Outcome, Output, Queue, Settlement, State, TaskId,
+    WorkerId,
 };
 use rusqlite::Connection;
 
@@ -105,7 +106,6 @@ const BREACHES: &[(&str, &[&str])] = &[
     (
         "states are known",
         &[
-            "UPDATE queue_tasks SET state = 1 WHERE id = 4",
             "UPDATE queue_tasks SET state = 7, finished_at = 1, reason = 9 WHERE id = 4",
             "UPDATE queue_tasks SET state = 8 WHERE id = 4",
         ],
@@ -163,6 +163,17 @@ const BREACHES: &[(&str, &[&str])] = &[
             "UPDATE queue_tasks SET state = 6, finished_at = 1, reason = 9 WHERE id = 2",
             "UPDATE queue_tasks SET state = 7, finished_at = 1, reason = 8 WHERE id = 2",
         ],
+    ),
+    (
+        "held tasks are blocked",
+        &[
+            "INSERT INTO queue_holds VALUES (4, 1)",
+            "INSERT INTO queue_holds VALUES (99, 1)",
+        ],
+    ),
+    (
+        "blocked tasks of fast-queue are held",
+        &["UPDATE queue_tasks SET state = 1 WHERE id = 4"],
     ),
     (
         "tasks can be read",
@@ -224,6 +235,8 @@ fn rows_that_just_keep_an_invariant_break_none() {
         "UPDATE queue_tasks SET state = 5, finished_at = 1, reason = 11 WHERE id = 2",
         "UPDATE queue_tasks SET state = 6, finished_at = 1, reason = 8 WHERE id = 2",
         "UPDATE queue_queues SET paused_at = id",
+        "UPDATE queue_tasks SET state = 1 WHERE id = 4;
+         INSERT INTO queue_holds VALUES (4, 1)",
         "CREATE TABLE mine (task REFERENCES queue_tasks);
          INSERT INTO mine VALUES (99)",
     ] {
@@ -245,6 +258,8 @@ fn rows_that_follow_from_others_are_computed_anew() {
         ("INSERT INTO queue_outputs VALUES (99, x'', 1)", 1),
         ("INSERT INTO queue_earlier_outputs VALUES (99, 1, x'')", 1),
         ("INSERT INTO queue_retried VALUES (99, 1)", 1),
+        ("INSERT INTO queue_holds VALUES (4, 1), (99, 1)", 2),
+        ("UPDATE queue_tasks SET state = 1 WHERE id = 4", 1),
     ] {
         let used = Used::new();
         used.spoil(sql);
@@ -289,6 +304,24 @@ fn a_handler_missed_by_a_pause_joins_the_latest_pause_of_its_queue() {
         ("other", "", None),
     ];
     assert_eq!(paused, expected);
+}
+
+#[test]
+fn a_blocked_task_that_lost_its_hold_is_held_again() {
+    let used = Used::new();
+    used.queue.hold(&[TaskId(4)]).unwrap();
+    used.spoil("DELETE FROM queue_holds");
+    assert_eq!(used.queue.repair().unwrap()[0].rows, 1);
+    assert!(
+        used.queue
+            .get(TaskId(4))
+            .unwrap()
+            .unwrap()
+            .held_at
+            .is_some()
+    );
+    let released = used.queue.release(&[TaskId(4)]).unwrap();
+    assert_eq!(released, [Change::Done(State::Queued)]);
 }
 
 #[test]
@@ -377,6 +410,18 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "INSERT INTO queue_retried VALUES (99, 1)",
         "there was a retry of task 99, which is not there",
+    ),
+    (
+        "INSERT INTO queue_holds VALUES (99, 1)",
+        "task 99 is held and not there",
+    ),
+    (
+        "INSERT INTO queue_holds VALUES (4, 1)",
+        "task 4 is held in state 2",
+    ),
+    (
+        "UPDATE queue_tasks SET state = 1 WHERE id = 4",
+        "task 4 is blocked and not held",
     ),
 ];
 

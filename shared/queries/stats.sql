@@ -10,4 +10,5 @@ SELECT (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_due WHERE state 
         WHERE state >= 5 AND state = 6),
        (SELECT count(*) FROM queue_tasks INDEXED BY queue_tasks_unsuccessful
         WHERE state >= 5 AND state = 7),
-       (SELECT min(run_at) FROM queue_tasks INDEXED BY queue_tasks_due WHERE state = 0)
+       (SELECT min(run_at) FROM queue_tasks INDEXED BY queue_tasks_due WHERE state = 0),
+       (SELECT count(*) FROM queue_holds)

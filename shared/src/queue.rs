@@ -259,6 +259,13 @@ pub trait Queue: Send + Sync + 'static {
         Ok(ids.into_iter().zip(changes).collect())
     }
 
+    /// Holds waiting tasks: each is blocked, as by one more dependency, until it is released. It can
+    /// still be cancelled, and still fails when its time limit passes.
+    fn hold(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
+
+    /// Releases held tasks. Each waits for whatever else it has to, such as its time.
+    fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
+
     /// Changes the priority of waiting tasks.
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>>;
 
@@ -348,6 +355,8 @@ pub struct ListQuery {
     pub queue: Option<String>,
     /// Part of the name.
     pub name: Option<String>,
+    /// True if only held tasks are wanted.
+    pub held: bool,
     /// Lowest id.
     pub from: Option<TaskId>,
     /// Lowest id that is not wanted any more: the next page ends below it.
@@ -361,6 +370,8 @@ pub struct ListQuery {
 pub struct Stats {
     /// Counts, indexed by a state's code.
     pub by_state: [u64; 8],
+    /// Number of held tasks, which are among the blocked ones.
+    pub held: u64,
     /// Time at which the next scheduled task comes due.
     pub next_due: Option<Timestamp>,
 }

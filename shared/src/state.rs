@@ -8,7 +8,7 @@ use std::fmt;
 pub enum State {
     /// Its `run_at` is in the future.
     Scheduled = 0,
-    /// It waits for dependencies or for a limit.
+    /// It waits for dependencies or for a limit, or it is held.
     Blocked = 1,
     /// It can be claimed.
     Queued = 2,

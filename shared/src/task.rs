@@ -32,6 +32,8 @@ pub struct NewTask {
     /// Idempotency key. A second task with the same key is not enqueued; its result has the id of
     /// the first.
     pub key: Option<Vec<u8>>,
+    /// True if it waits until it is released.
+    pub held: bool,
     /// Budgets, backoff, timeout, directory, environment.
     pub options: TaskOptions,
 }
@@ -78,6 +80,7 @@ impl NewTask {
             priority: 0,
             run_at: None,
             key: None,
+            held: false,
             options: TaskOptions::default(),
         }
     }
@@ -107,6 +110,13 @@ impl NewTask {
     #[must_use]
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = queue.into();
+        self
+    }
+
+    /// Makes the task wait until it is released.
+    #[must_use]
+    pub fn held(mut self) -> Self {
+        self.held = true;
         self
     }
 
@@ -157,6 +167,15 @@ impl NewTask {
             State::Scheduled
         } else {
             State::Queued
+        }
+    }
+
+    /// State in which it is enqueued, unless it waits for other tasks or for a limit.
+    pub fn first_state(&self, now: Timestamp) -> State {
+        if self.held {
+            State::Blocked
+        } else {
+            self.free_state(now)
         }
     }
 
@@ -251,6 +270,8 @@ pub struct Task {
     pub key: Option<Vec<u8>>,
     /// Budgets, backoff, timeout, directory, environment.
     pub options: TaskOptions,
+    /// Time since which it is held, if it is.
+    pub held_at: Option<Timestamp>,
     /// Reason why no worker of this version takes it, although it waits: a newer version wrote it.
     pub set_aside: Option<String>,
 }

@@ -179,6 +179,16 @@ impl Queue for WorkflowQueue {
         Ok(changes)
     }
 
+    fn hold(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.hold(&ids))
+    }
+
+    fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.release(&ids))
+    }
+
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {
         let ids = ids.to_vec();
         self.write(move |writing| verbs::reprioritize(writing.slice.connection, &ids, priority))

@@ -114,6 +114,8 @@ pub(crate) struct TaskRow {
     pub(crate) worker: Option<WorkerId>,
     /// True if a cancel of the running task was requested.
     pub(crate) cancel_requested: bool,
+    /// True if it is held.
+    pub(crate) is_held: bool,
 }
 
 /// A task to insert.
@@ -131,7 +133,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) spawner: Option<TaskId>,
     /// True if it has dependencies, ended or not.
     pub(crate) depends: bool,
-    /// Number of dependencies that have not ended.
+    /// Number of dependencies that have not ended, and one more if the task is held.
     pub(crate) pending: u32,
     /// A dependency that can no longer meet its condition, so that the task never starts.
     pub(crate) never: Option<TaskId>,
@@ -249,7 +251,7 @@ pub(crate) trait Slice {
 
     /// Stores the edges of tasks that were inserted in this transaction.
     fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()>;
-    /// Cancels a waiting task.
+    /// Cancels a waiting task; as with every end, its hold ends too.
     fn cancel(&mut self, task: TaskId) -> Result<()>;
     /// Requests the cancel of a running task.
     fn request_cancel(&mut self, task: TaskId) -> Result<()>;
@@ -263,6 +265,10 @@ pub(crate) trait Slice {
     fn record_attempt(&mut self, attempt: &EndedAttempt<'_>) -> Result<()>;
     /// Stores the output of the attempt of that number, in place of the previous output.
     fn store_output(&mut self, claim: Claim, attempt: u32, output: Option<&Output>) -> Result<()>;
+    /// Holds a task that has not started; it waits for this many conditions, the hold included.
+    fn hold(&mut self, task: TaskId, pending: u32) -> Result<()>;
+    /// Ends the hold of a task; it still waits for its other conditions.
+    fn end_hold(&mut self, task: TaskId) -> Result<()>;
     /// Makes a task wait for this many unmet dependencies.
     fn wait(&mut self, task: TaskId, pending: u32) -> Result<()>;
     /// Changes the number of unmet dependencies of a waiting task.
@@ -280,7 +286,7 @@ pub(crate) trait Slice {
         had: &Conditions,
         all: &Conditions,
     ) -> Result<()>;
-    /// Makes a task that has not started wait for this many unmet dependencies, even if it could be
+    /// Makes a task that has not started wait for this many unmet conditions, even if it could be
     /// claimed.
     fn block(&mut self, task: TaskId, pending: u32) -> Result<()>;
     /// Re-opens an ended task with fresh budgets; it waits for this many unmet dependencies.

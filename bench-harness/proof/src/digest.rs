@@ -6,11 +6,12 @@ use rusqlite::{Connection, Row};
 use crate::mix::Mix;
 
 /// Every table of both engines, in a fixed order.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "SELECT * FROM queue_tasks ORDER BY id",
     "SELECT * FROM queue_outputs ORDER BY task",
     "SELECT * FROM queue_earlier_outputs ORDER BY task, attempt",
     "SELECT * FROM queue_retried ORDER BY task",
+    "SELECT * FROM queue_holds ORDER BY task",
     "SELECT * FROM queue_workers ORDER BY id",
     "SELECT * FROM queue_queues ORDER BY id",
     "SELECT * FROM queue_file",
@@ -38,7 +39,7 @@ pub fn digest(connection: &Connection) -> rusqlite::Result<u64> {
     let mut mix = Mix::default();
     let mut tables = 0;
     for table in TABLES {
-        // A missing table counts as missing: fast-queue has only the first seven.
+        // A missing table counts as missing: fast-queue has only the first eight.
         let mut query = match connection.prepare(table) {
             Ok(query) => query,
             Err(error) if error.to_string().starts_with("no such table") => continue,

@@ -1,3 +1,3 @@
--- Only tasks of workflow-queue wait for other tasks.
+-- Only tasks of workflow-queue are skipped.
 SELECT 'task ' || id || ' is in state ' || state FROM queue_tasks
-WHERE state > 7 OR (state IN (1, 7) AND (SELECT engine FROM queue_file) < 2)
+WHERE state > 7 OR (state = 7 AND (SELECT engine FROM queue_file) < 2)

@@ -95,6 +95,10 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", conflicts_with = "positional_delay")]
     at: Option<String>,
 
+    /// Hold it until `release`
+    #[arg(long)]
+    hold: bool,
+
     /// Exits and timeouts before it is failed [default: 3]
     #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u32::MAX))]
     max_attempts: Option<u32>,
@@ -358,6 +362,7 @@ fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
             .unwrap_or_default(),
         run_at: run_at.filter(|at| *at > now),
         key: arguments.key.clone().map(String::into_bytes),
+        held: arguments.hold,
         options,
     })
 }

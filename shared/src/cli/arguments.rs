@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, completions, doctor, list, log, pause, prune, reap, reprioritize,
-    restore, run, salvage, show, shrink, status, verify, wait, why, workers,
+    Failure, backup, cancel, completions, doctor, hold, list, log, pause, prune, reap, release,
+    reprioritize, restore, run, salvage, show, shrink, status, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -32,6 +32,8 @@ pub enum Verb {
     Why(why::Arguments),
     #[command(visible_alias = "kill")]
     Cancel(cancel::Arguments),
+    Hold(hold::Arguments),
+    Release(release::Arguments),
     Reprioritize(reprioritize::Arguments),
     Pause(pause::Arguments),
     Resume(pause::ResumeArguments),
@@ -70,6 +72,8 @@ impl Verb {
             Self::Wait(arguments) => wait::run(context, &arguments),
             Self::Why(arguments) => why::run(context, &arguments),
             Self::Cancel(arguments) => cancel::run(context, &arguments),
+            Self::Hold(arguments) => hold::run(context, &arguments),
+            Self::Release(arguments) => release::run(context, &arguments),
             Self::Reprioritize(arguments) => reprioritize::run(context, &arguments),
             Self::Pause(arguments) => pause::pause(context, &arguments),
             Self::Resume(arguments) => pause::resume(context, &arguments),

@@ -28,6 +28,7 @@ const VERB: ChangeVerb = ChangeVerb {
         State::Running,
     ],
     already: Some(State::Cancelled),
+    standing: None,
 };
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
-//! The common part of `cancel`, `retry` and `reprioritize`: changes selected tasks in steps,
-//! between which other processes can write, and reports the result of each.
+//! The common part of `cancel`, `retry`, `reprioritize`, `hold` and `release`: changes selected tasks in
+//! steps, between which other processes can write, and reports the result of each.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,13 @@ pub(super) struct ChangeVerb {
     pub(super) states: &'static [State],
     /// State it leads to, if a task that is already in it is not refused.
     pub(super) already: Option<State>,
+    /// Sentence's end about a task for which there was nothing to do (`is held already`), unless its
+    /// state says it.
+    pub(super) standing: Option<&'static str>,
 }
+
+/// States of tasks that wait.
+pub(super) const WAITING: &[State] = &[State::Scheduled, State::Blocked, State::Queued];
 
 /// Most re-opened tasks that a report names one by one.
 const NAMED_AT_MOST: usize = 5;
@@ -48,6 +54,16 @@ impl ChangeVerb {
         let mut states = State::ALL.to_vec();
         states.retain(|state| !self.states.contains(state) && self.already != Some(*state));
         states
+    }
+
+    /// Verb and state of a task that refused: to a change of waiting tasks, a running one says that a
+    /// worker came first.
+    fn refusal(&self, state: State) -> String {
+        if state == State::Running && self.states == WAITING {
+            "is already running".to_owned()
+        } else {
+            state.standing()
+        }
     }
 }
 
@@ -92,11 +108,30 @@ pub(super) fn run<Q: Queue>(
     verb: &ChangeVerb,
     change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
 ) -> Result<(), Failure> {
-    let filter = Filter::states(verb.states);
+    run_filtered(
+        context,
+        selectors,
+        &Filter::states(verb.states),
+        verb,
+        change,
+    )
+}
+
+/// As [`run`]; ranges and `all` take the tasks that match the filter.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_filtered<Q: Queue>(
+    context: &Context<Q>,
+    selectors: &[Selector],
+    filter: &Filter,
+    verb: &ChangeVerb,
+    change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
+) -> Result<(), Failure> {
     run_with(
         context,
         selectors,
-        &filter,
+        filter,
         verb,
         |queue, ids, made, go_on| {
             made.total = ids.len();
@@ -197,20 +232,21 @@ fn report<Q: Queue>(
         text.push_str(&line);
         text.push('\n');
     }
-    text += &already(changes);
+    text += &already(changes, verb);
     text += &re_opened_with(queue, made)?;
     context.printer.of_done().raw(text.as_bytes())
 }
 
 /// Lines about tasks that were already in the wanted state or asked to stop.
-fn already(changes: &[(TaskId, Change)]) -> String {
+fn already(changes: &[(TaskId, Change)], verb: &ChangeVerb) -> String {
     let (mut there, mut asked) = (Vec::new(), Vec::new());
     let mut standing = String::new();
     for (id, change) in changes {
         match change {
             Change::Already(state) => {
                 there.push(*id);
-                standing = state.standing();
+                let of_state = || format!("{} already", state.standing());
+                standing = verb.standing.map_or_else(of_state, str::to_owned);
             }
             Change::AlreadyRequested(_) => asked.push(*id),
             Change::Done(_) | Change::Requested(_) | Change::Refused(_) | Change::NotFound => {}
@@ -218,14 +254,18 @@ fn already(changes: &[(TaskId, Change)]) -> String {
     }
     let line = |ids: &[TaskId], standing: &str| match ids {
         [] => String::new(),
-        [id] => format!("Task {id} {standing} already\n"),
+        [id] => format!("Task {id} {standing}\n"),
         many => {
             let number = tasks::count(many.len() as u64);
-            let standing = standing.replacen("was", "were", 1);
-            format!("{number} {standing} already: {}\n", select::show(many))
+            let standing = match standing.split_once(' ') {
+                Some(("was", rest)) => format!("were {rest}"),
+                Some(("is", rest)) => format!("are {rest}"),
+                _ => standing.to_owned(),
+            };
+            format!("{number} {standing}: {}\n", select::show(many))
         }
     };
-    line(&there, &standing) + &line(&asked, "was asked to stop")
+    line(&there, &standing) + &line(&asked, "was asked to stop already")
 }
 
 /// A line about the tasks that were re-opened with the selected ones.
@@ -358,14 +398,14 @@ fn judge<Q: Queue>(
         [] => return Ok(()),
         [(id, state)] => format!(
             "task {id} {} and cannot be {}",
-            state.standing(),
+            verb.refusal(*state),
             verb.refused
         ),
         [(id, state), ..] => format!(
             "{} cannot be {}; for example, task {id} {}",
             tasks::count(refusals.len() as u64),
             verb.refused,
-            state.standing()
+            verb.refusal(*state)
         ),
     };
     // Only `retry` applies to skipped tasks.

@@ -42,6 +42,10 @@ pub struct Arguments {
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
 
+    /// Only held tasks
+    #[arg(long)]
+    held: bool,
+
     /// Only tasks with an id below this: the next page
     #[arg(long, value_name = "ID", value_parser = select::id)]
     before: Option<i64>,
@@ -98,6 +102,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         states: arguments.states.clone(),
         queue: arguments.queue.clone(),
         name: arguments.name.clone(),
+        held: arguments.held,
         from: None,
         before: arguments.before.map(TaskId),
         limit: limit + 1,

@@ -1,11 +1,10 @@
 //! `reprioritize`: changes the priority of waiting tasks.
 
-use super::change_selected::{self, ChangeVerb};
+use super::change_selected::{self, ChangeVerb, WAITING};
 use super::program::Context;
 use super::select::{self, Selector};
 use super::{Failure, option_values};
 use crate::queue::Queue;
-use crate::state::State;
 
 /// The tasks of one selector argument.
 type Ids = Vec<Selector>;
@@ -25,8 +24,9 @@ pub struct Arguments {
 const VERB: ChangeVerb = ChangeVerb {
     done: "Reprioritized",
     refused: "reprioritized",
-    states: &[State::Scheduled, State::Blocked, State::Queued],
+    states: WAITING,
     already: None,
+    standing: None,
 };
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {

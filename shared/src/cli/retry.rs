@@ -58,6 +58,7 @@ const VERB: ChangeVerb = ChangeVerb {
     refused: "retried",
     states: &[State::Failed, State::Cancelled, State::Skipped],
     already: None,
+    standing: None,
 };
 
 fn retried(word: &str) -> Result<State, String> {
@@ -89,6 +90,7 @@ impl Arguments {
             name: self.name.clone(),
             since: time("--since", &self.since)?,
             until: time("--until", &self.until)?,
+            held: false,
             strict: false,
         };
         let strict = asked != Filter::default();

@@ -34,6 +34,8 @@ pub struct Filter {
     pub queue: Option<String>,
     /// Text that a name has to contain.
     pub name: Option<String>,
+    /// True if only held tasks are included.
+    pub held: bool,
     /// Earliest end of a task.
     pub since: Option<Timestamp>,
     /// Time before which a task has to have ended.
@@ -53,6 +55,7 @@ impl Filter {
 
     fn matches(&self, task: &Task) -> bool {
         (self.states.is_empty() || self.states.contains(&task.state))
+            && (!self.held || task.held_at.is_some())
             && self.queue.as_ref().is_none_or(|queue| *queue == task.queue)
             && self
                 .name
@@ -262,6 +265,7 @@ fn visit_range<Q: Queue>(
             states: filter.states.clone(),
             queue: filter.queue.clone(),
             name: filter.name.clone(),
+            held: filter.held,
             from: Some(TaskId(*range.start())),
             before,
             limit: CHUNK,

@@ -135,10 +135,11 @@ fn settings(options: &TaskOptions) -> Vec<(&'static str, String)> {
     set
 }
 
-fn times(task: &Task) -> [(&'static str, Option<Timestamp>); 5] {
+fn times(task: &Task) -> [(&'static str, Option<Timestamp>); 6] {
     [
         ("created", Some(task.created_at)),
         ("run at", task.run_at),
+        ("held", task.held_at),
         ("started", task.started_at),
         ("finished", task.finished_at),
         ("cancel asked", task.cancel_requested_at),

@@ -83,6 +83,7 @@ fn ended(waits: &Waits) -> Option<Cause> {
         Waits::Dependency { .. }
         | Waits::Dependencies { .. }
         | Waits::Time { .. }
+        | Waits::Held { .. }
         | Waits::Paused { .. }
         | Waits::Behind { .. }
         | Waits::Limit { .. }

@@ -6,7 +6,7 @@ use super::json::Moment;
 use super::printer::note;
 use super::program::{Access, Context};
 use super::table::{Column, Table, left, right};
-use super::{Failure, escape, moment};
+use super::{Failure, escape, moment, tasks};
 use crate::clock::Timestamp;
 use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
 use crate::state::State;
@@ -26,6 +26,7 @@ struct View {
     failed: u64,
     cancelled: u64,
     skipped: u64,
+    held: u64,
     total: u64,
     workers: usize,
     slots: u64,
@@ -53,6 +54,18 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     let now = queue.now().wall;
     if let Some(due) = stats.next_due {
         note(&next_due(context, due, now));
+    }
+    if stats.held > 0 {
+        let (is, them) = if stats.held == 1 {
+            ("is", "it")
+        } else {
+            ("are", "them")
+        };
+        let release = context.command("release all");
+        note(&format!(
+            "{} {is} held; {release} lets {them} go on",
+            tasks::count(stats.held)
+        ));
     }
     for name in paused {
         note(&format!("queue {} is paused", escape::line(&name)));
@@ -114,6 +127,7 @@ fn view(stats: &Stats, workers: &[WorkerInfo], paused: Vec<String>) -> View {
         failed: stats.count(State::Failed),
         cancelled: stats.count(State::Cancelled),
         skipped: stats.count(State::Skipped),
+        held: stats.held,
         total: stats.total(),
         workers: workers.len(),
         slots: slots(workers),

@@ -32,6 +32,15 @@ pub(super) fn changed_at(task: &Task) -> Option<Timestamp> {
     }
 }
 
+/// State of a task in a table; a blocked task that is held says so.
+pub fn standing(task: &Task) -> &'static str {
+    if task.held_at.is_some() {
+        "held"
+    } else {
+        task.state.as_str()
+    }
+}
+
 /// Time until a start, or since it became possible: `in 2h`, `due for 3.1s`.
 pub fn due(at: Timestamp, now: Timestamp) -> String {
     if at > now {
@@ -130,6 +139,7 @@ pub(super) mod tests {
             message: None,
             key: None,
             options: TaskOptions::default(),
+            held_at: None,
             set_aside: None,
         }
     }

@@ -185,8 +185,21 @@ pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Re
         ));
     }
     for waits in queue.waits_for(task.id)? {
-        if let Waits::Paused { .. } = waits {
-            note(&paused(context, &task.queue));
+        match waits {
+            Waits::Paused { .. } => note(&paused(context, &task.queue)),
+            Waits::Held { .. } => {
+                let release = context.command(&format!("release {}", task.id));
+                note(&format!(
+                    "task {} is held; {release} lets it go on",
+                    task.id
+                ));
+            }
+            Waits::Time { .. }
+            | Waits::Behind { .. }
+            | Waits::Dependency { .. }
+            | Waits::Dependencies { .. }
+            | Waits::Limit { .. }
+            | Waits::Rate { .. } => {}
         }
     }
     Ok(())

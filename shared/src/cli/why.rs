@@ -132,6 +132,14 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
     fn wait(&self, task: &Task, waits: &Waits) -> Explanation {
         match waits {
             Waits::Time { run_at, retry } => self.time(task, *run_at, *retry),
+            Waits::Held { since } => {
+                let release = self.context.command(&format!("release {}", task.id));
+                let ago = moment::relative(*since, self.now);
+                explanation(
+                    "held",
+                    format!("it was held {ago}; {release} lets it go on"),
+                )
+            }
             Waits::Paused { since } => {
                 let queue = Work::Argv(vec![task.queue.clone()]).display();
                 let resume = self.context.command(&format!("resume {queue}"));

@@ -19,6 +19,11 @@ pub enum Waits {
         /// True if that is the backoff after a failed attempt.
         retry: bool,
     },
+    /// It is held: it waits until it is released.
+    Held {
+        /// Time of the hold.
+        since: Timestamp,
+    },
     /// Its queue is paused.
     Paused {
         /// Time of the pause.

@@ -59,6 +59,8 @@ pub struct Obstacle {
 /// Reason why tasks are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
+    /// They are held until they are released.
+    OnHold,
     /// Their queue is paused.
     Paused,
     /// A limit of their queue or key allows none to run.
@@ -107,7 +109,8 @@ impl Prospects {
                 Waits::Limit { name, bound, .. } if *bound == Some(0) => {
                     self.closed = Some(name.clone());
                 }
-                Waits::Time { .. }
+                Waits::Held { .. }
+                | Waits::Time { .. }
                 | Waits::Behind { .. }
                 | Waits::Dependency { .. }
                 | Waits::Dependencies { .. }
@@ -240,6 +243,7 @@ fn read<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Remaining> {
         }
     }
     if looker.findings.due.is_none() {
+        looker.held()?;
         looker.blocked()?;
     }
     Ok(looker.findings.remaining())
@@ -353,10 +357,31 @@ impl<Q: Queue> Looker<'_, Q> {
         Ok(is_served)
     }
 
+    /// Reads held tasks.
+    fn held(&mut self) -> Result<()> {
+        let query = ListQuery {
+            held: true,
+            ..self.query(State::Blocked, MOST_BLOCKED)
+        };
+        for task in self.queue.list(&query)? {
+            let prospects = self.prospects(&task)?;
+            let outlook = if !prospects.is_own && prospects.is_served {
+                Outlook::NotOurs
+            } else {
+                Outlook::Held(Hold::OnHold)
+            };
+            self.add(&task, outlook);
+        }
+        Ok(())
+    }
+
     /// Reads blocked tasks: those that wait for a slot of their key, and the dependencies of the
     /// others in other queues.
     fn blocked(&mut self) -> Result<()> {
         for task in self.queue.list(&self.query(State::Blocked, MOST_BLOCKED))? {
+            if task.held_at.is_some() {
+                continue;
+            }
             for waits in self.queue.waits_for(task.id)? {
                 let outlook = match &waits {
                     Waits::Limit { .. } => {
@@ -365,7 +390,8 @@ impl<Q: Queue> Looker<'_, Q> {
                         prospects.outlook(task.state, None, task.work.handler())
                     }
                     Waits::Dependency { task: on, .. } => self.dependency(*on)?,
-                    Waits::Time { .. }
+                    Waits::Held { .. }
+                    | Waits::Time { .. }
                     | Waits::Paused { .. }
                     | Waits::Behind { .. }
                     | Waits::Dependencies { .. }

@@ -38,6 +38,10 @@ pub const CORE: Line = Line {
             version: 2,
             sql: include_str!("../../schema/sqlite/core/002_retried.sql"),
         },
+        Migration {
+            version: 3,
+            sql: include_str!("../../schema/sqlite/core/003_holds.sql"),
+        },
     ],
     promotes: false,
 };

@@ -138,6 +138,7 @@ pub(super) fn task(row: &Row<'_>) -> Result<Task> {
         message: row.get(21)?,
         key: row.get(22)?,
         options: options(row, 23)?,
+        held_at: time(row, 24)?,
         set_aside,
     })
 }

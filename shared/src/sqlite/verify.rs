@@ -76,6 +76,8 @@ pub const CORE_CHECKS: &[Check] = checks! {
     "outputs of earlier attempts belong to tasks" => "earlier_outputs"
         repaired by "earlier_outputs_repair",
     "retries are of tasks" => "retried" repaired by "retried_repair",
+    "held tasks are blocked" => "holds" repaired by "holds_repair",
+    "blocked tasks of fast-queue are held" => "blocked" repaired by "blocked_repair",
 };
 
 /// Checks every invariant of the core line and of `own`, then runs `more`, all in the same read

@@ -1,9 +1,13 @@
--- Exactly the tasks that wait for dependencies have a row with their number.
-WITH open AS (
-    SELECT d.dependent, count(*) AS tasks
+-- Exactly the tasks that wait for dependencies have a row with their number, in which a hold counts
+-- as one.
+WITH conditions AS (
+    SELECT d.dependent
     FROM queue_dependencies AS d JOIN queue_tasks AS t ON t.id = d.task
     WHERE t.state < 4
-    GROUP BY d.dependent
+    UNION ALL
+    SELECT task FROM queue_holds
+), open AS (
+    SELECT dependent, count(*) AS tasks FROM conditions GROUP BY dependent
 )
 SELECT 'task ' || w.dependent || ' waits for ' || coalesce(open.tasks, 0) || ' tasks, not for '
        || w.pending, w.dependent

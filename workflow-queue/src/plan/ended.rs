@@ -120,7 +120,7 @@ impl Cascade {
                 DependentState::Ended => skipped.push(task),
             }
         }
-        writing.release(&released)?;
+        writing.release_met(&released)?;
         Ok(skipped)
     }
 }
@@ -141,22 +141,25 @@ impl<S: Slice> Writing<S> {
         cascade.finish(self)
     }
 
-    /// Releases tasks whose last dependency is met.
-    pub(crate) fn release(&mut self, tasks: &[TaskId]) -> Result<()> {
+    /// Releases tasks whose last condition is met. Returns the state of each; `None` if there is no
+    /// such task.
+    pub(crate) fn release_met(&mut self, tasks: &[TaskId]) -> Result<Vec<Option<State>>> {
         if tasks.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let starts = self.slice.starts(tasks)?;
+        let mut states = Vec::with_capacity(tasks.len());
         for (task, start) in tasks.iter().zip(starts) {
-            match start {
-                Some(start) => {
-                    let state = self.waiting_state(start.run_at, start.limit_key);
-                    self.slice.release(*task, state)?;
-                }
-                None => self.slice.wait_no_more(*task)?,
-            }
+            let Some(start) = start else {
+                self.slice.wait_no_more(*task)?;
+                states.push(None);
+                continue;
+            };
+            let state = self.waiting_state(start.run_at, start.limit_key);
+            self.slice.release(*task, state)?;
+            states.push(Some(state));
         }
-        Ok(())
+        Ok(states)
     }
 }
 

@@ -221,6 +221,7 @@ impl<S: Slice> Writing<S> {
                     never,
                     depends,
                 } = first_state(at);
+                let pending = pending + u32::from(task.task.held);
                 let is_due = task.task.run_at.is_none_or(|at| at <= now);
                 let state = if never.is_some() {
                     State::Skipped

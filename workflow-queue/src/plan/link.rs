@@ -120,9 +120,9 @@ impl<S: Slice> Writing<S> {
         for (((dependent, of_one), row), had) in added.iter().zip(rows).zip(had) {
             // The edges of an earlier dependent may have skipped it.
             check_waiting(*dependent, states.get(dependent).copied(), of_one)?;
-            let key = row.and_then(|row| row.limit_key);
+            let Some(row) = row else { continue };
             let had = had.into_iter().collect();
-            let skipped = self.add_to_one(*dependent, key, (&had, of_one), &states)?;
+            let skipped = self.add_to_one(*dependent, row, (&had, of_one), &states)?;
             states.extend(skipped.into_iter().map(|task| (task, State::Skipped)));
         }
         Ok(())
@@ -132,7 +132,7 @@ impl<S: Slice> Writing<S> {
     fn add_to_one(
         &mut self,
         dependent: TaskId,
-        limit_key: Option<Vec<u8>>,
+        row: TaskRow,
         (had, added): (&Conditions, &Conditions),
         states: &HashMap<TaskId, State>,
     ) -> Result<Vec<TaskId>> {
@@ -142,7 +142,7 @@ impl<S: Slice> Writing<S> {
         }
         // Every dependency that has not ended counts, even one that was re-opened after this task
         // was released: its next end will be counted.
-        let (mut pending, mut never) = (0_u32, None);
+        let (mut pending, mut never) = (u32::from(row.is_held), None);
         for (&on, condition) in &all {
             let fresh = !had.contains_key(&on);
             let standing = match states.get(&on) {
@@ -163,14 +163,14 @@ impl<S: Slice> Writing<S> {
         self.slice.add_dependencies(dependent, had, &all)?;
         if let Some(on) = never {
             self.slice.skip(dependent, on)?;
-            self.freed.extend(limit_key);
+            self.freed.extend(row.limit_key);
             let mut skipped = self.ended(&[(dependent, State::Skipped)])?;
             skipped.push(dependent);
             return Ok(skipped);
         }
         if pending > 0 {
             self.slice.block(dependent, pending)?;
-            self.freed.extend(limit_key);
+            self.freed.extend(row.limit_key);
         }
         Ok(Vec::new())
     }

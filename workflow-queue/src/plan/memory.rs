@@ -3,7 +3,7 @@
 
 mod slice;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use proptest::prelude::*;
@@ -40,6 +40,7 @@ enum Write {
     Lost(TaskId),
     Asked(TaskId),
     Pending(TaskId, Option<u32>),
+    Held(TaskId, bool),
     Cause(TaskId, TaskId),
     Edge(TaskId, TaskId, Condition),
 }
@@ -48,8 +49,10 @@ enum Write {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     pub(super) tasks: BTreeMap<TaskId, Row>,
-    /// Number of unmet dependencies of each waiting task.
+    /// Number of unmet conditions of each waiting task.
     pub(super) waiting: BTreeMap<TaskId, u32>,
+    /// Held tasks.
+    pub(super) held: BTreeSet<TaskId>,
     /// The loads of the last transaction, in order.
     pub(super) loads: Vec<&'static str>,
     /// Number of written rows, by method.
@@ -123,6 +126,16 @@ impl Memory {
     pub(super) fn cancel(&mut self, tasks: &[i64]) -> Vec<Change> {
         let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
         self.transaction(|writing| writing.cancel(&tasks, None))
+    }
+
+    pub(super) fn hold(&mut self, tasks: &[i64]) -> Vec<Change> {
+        let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
+        self.transaction(|writing| writing.hold(&tasks))
+    }
+
+    pub(super) fn release(&mut self, tasks: &[i64]) -> Vec<Change> {
+        let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
+        self.transaction(|writing| writing.release(&tasks))
     }
 
     /// Fails these tasks as late.
@@ -214,6 +227,8 @@ impl Memory {
                 Write::Edge(task, on, condition) => {
                     self.edges.entry(on).or_default().insert(task, condition);
                 }
+                Write::Held(task, true) => drop(self.held.insert(task)),
+                Write::Held(task, false) => drop(self.held.remove(&task)),
                 Write::Pending(task, Some(pending)) => {
                     self.waiting.insert(task, pending);
                 }

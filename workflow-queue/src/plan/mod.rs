@@ -1,7 +1,8 @@
 //! The decisions of the verbs, over any [`Slice`](crate::slice::Slice). No statement and no clock;
 //! randomness is a parameter.
 //!
-//! `enqueue` adds tasks; `cancel` ends waiting ones, `late` those past their deadline. `settle`
+//! `enqueue` adds tasks; `cancel` ends waiting ones, `late` those past their deadline; `hold` and
+//! `release` stop waiting ones and let them go on. `settle`
 //! records the ends of executions, `ended` applies an end to dependents, and `admit` hands out the
 //! slots it freed. `link` adds edges between stored tasks; `retry` re-opens ended ones. `limits` is
 //! the arithmetic of rates, which claims use.
@@ -10,11 +11,13 @@ mod admit;
 mod cancel;
 pub(crate) mod ended;
 mod enqueue;
+mod hold;
 mod late;
 pub(crate) mod limits;
 mod link;
 #[cfg(test)]
 mod memory;
+mod release;
 mod retry;
 mod settle;
 mod writing;

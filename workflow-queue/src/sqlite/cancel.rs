@@ -38,17 +38,20 @@ impl SqliteSlice<'_> {
                     row.get::<_, Option<Vec<u8>>>(1)?,
                     row.get::<_, Option<i64>>(2)?,
                     row.get::<_, Option<i64>>(3)?.is_some(),
+                    row.get::<_, bool>(4)?,
                 ))
             })
             .optional()?;
-        let row = |(state, limit_key, worker, cancel_requested): (_, _, Option<i64>, _)| {
-            Ok(TaskRow {
-                state: rows::state(state)?,
-                limit_key,
-                worker: worker.map(WorkerId),
-                cancel_requested,
-            })
-        };
+        let row =
+            |(state, limit_key, worker, cancel_requested, is_held): (_, _, Option<i64>, _, _)| {
+                Ok(TaskRow {
+                    state: rows::state(state)?,
+                    limit_key,
+                    worker: worker.map(WorkerId),
+                    cancel_requested,
+                    is_held,
+                })
+            };
         found.map(row).transpose()
     }
 }

@@ -8,7 +8,7 @@ use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::Reason;
 use queue_core::queue::Enqueued;
-use queue_core::sqlite::{QueueIds, handler_queue_or_create, rows};
+use queue_core::sqlite::{QueueIds, handler_queue_or_create, rows, verbs};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use rusqlite::{Connection, OptionalExtension, Params, Transaction, params};
@@ -72,6 +72,7 @@ fn only_queue_id(submission: &Submission, queue_ids: &QueueIds) -> Option<i64> {
         return None;
     };
     let plain = task.settings == Settings::default()
+        && !task.task.held
         && task.before.is_empty()
         && submission.edges.is_empty()
         && submission.links.is_empty()
@@ -184,6 +185,9 @@ impl SqliteSlice<'_> {
         let id = TaskId(self.connection.last_insert_rowid());
         if row.pending > 0 && row.never.is_none() {
             self.wait(id, row.pending)?;
+            if row.task.task.held {
+                verbs::add_hold(self.connection, id, self.now.wall)?;
+            }
         }
         Ok(Inserted::New(id))
     }
@@ -192,7 +196,8 @@ impl SqliteSlice<'_> {
         let (new, settings) = (&row.task.task, &row.task.settings);
         let now = self.now.wall;
         let payload = new.work.to_payload();
-        let is_plain = *settings == Settings::default() && workflow.is_none() && !row.depends;
+        let is_plain =
+            *settings == Settings::default() && workflow.is_none() && !row.depends && !new.held;
         let inserted = if is_plain {
             let row = plain_row(row.queue, row.state, new, now, &payload)?;
             self.hot.enqueue.execute(row)?

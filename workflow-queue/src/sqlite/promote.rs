@@ -13,7 +13,7 @@ use queue_core::error::Result;
 use queue_core::queue::WorkerInfo;
 use queue_core::sqlite::{CORE, Database, OpenOptions, WORKFLOW, promote, verbs};
 
-use super::statements::{PROMOTE_CLOSE, PROMOTE_LEASE, PROMOTE_MARK};
+use super::statements::{PROMOTE_CLOSE, PROMOTE_HELD, PROMOTE_HOLDS, PROMOTE_LEASE, PROMOTE_MARK};
 
 /// The lease given to tasks that were running at the promotion. No live worker holds them: they
 /// belong to dead workers, which are recovered through their locks, or to programs that claimed
@@ -70,6 +70,8 @@ pub fn promote_file(path: &Path, options: OpenOptions) -> Result<Promotion> {
             connection
                 .prepare_cached(PROMOTE_LEASE)?
                 .execute([now.boot.after(LEASE).0])?;
+            connection.prepare_cached(PROMOTE_HELD)?.execute([])?;
+            connection.prepare_cached(PROMOTE_HOLDS)?.execute([])?;
         }
         Ok(())
     })?;

@@ -107,7 +107,8 @@ impl Slice for SqliteSlice<'_> {
     }
 
     fn fail(&mut self, task: TaskId, reason: Reason) -> Result<()> {
-        self.fail_waiting(task, reason)
+        self.fail_waiting(task, reason)?;
+        self.end_hold(task)
     }
 
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {
@@ -120,6 +121,15 @@ impl Slice for SqliteSlice<'_> {
 
     fn store_output(&mut self, claim: Claim, attempt: u32, output: Option<&Output>) -> Result<()> {
         verbs::store_output(self.connection, claim, attempt, output)
+    }
+
+    fn hold(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        verbs::add_hold(self.connection, task, self.now.wall)?;
+        self.block(task, pending)
+    }
+
+    fn end_hold(&mut self, task: TaskId) -> Result<()> {
+        verbs::end_hold(self.connection, task).map(drop)
     }
 
     fn wait(&mut self, task: TaskId, pending: u32) -> Result<()> {
@@ -144,6 +154,7 @@ impl Slice for SqliteSlice<'_> {
 
     fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()> {
         self.hot.skip.execute((task.0, self.now.wall.0, cause.0))?;
+        self.end_hold(task)?;
         self.wait_no_more(task)
     }
 

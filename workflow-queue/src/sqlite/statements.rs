@@ -45,6 +45,8 @@ queue_core::statements! {
     PARKED_NEXT = "parked_next",
     PENDING = "pending",
     PROMOTE_CLOSE = "promote_close",
+    PROMOTE_HELD = "promote_held",
+    PROMOTE_HOLDS = "promote_holds",
     PROMOTE_LEASE = "promote_lease",
     PROMOTE_MARK = "promote_mark",
     PRUNE_ATTEMPTS = "prune_attempts",

@@ -11,7 +11,7 @@ use crate::queue::WorkflowQueue;
 /// The number of tasks in each state.
 pub(crate) fn stats(queue: &WorkflowQueue) -> Result<Stats> {
     let read = if queue.is_unpromoted() {
-        |connection: &Connection| verbs::stats(connection, 0)
+        |connection: &Connection| verbs::stats(connection, None)
     } else {
         stats_with_blocked
     };
@@ -21,5 +21,5 @@ pub(crate) fn stats(queue: &WorkflowQueue) -> Result<Stats> {
 fn stats_with_blocked(connection: &Connection) -> Result<Stats> {
     let mut query = connection.prepare_cached(STATS_BLOCKED)?;
     let blocked = query.query_row([], |row| rows::count(row, 0))?;
-    verbs::stats(connection, blocked)
+    verbs::stats(connection, Some(blocked))
 }

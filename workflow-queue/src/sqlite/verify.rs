@@ -35,6 +35,7 @@ const CHECKS: &[Check] = checks! {
     "what has to succeed first has" => "released",
     "limited queues are marked" => "limited" repaired by "limited_repair",
     "running tasks count towards limits" => "gates" repaired by "gates_repair",
+    "held tasks wait as for dependencies" => "unheld" repaired by "unheld_repair",
     "only running tasks have leases" => "leases" repaired by "leases_repair",
     "deadlines end the wait" => "deadlines",
     "skipped tasks have a cause, added ones a workflow" => "causes",
@@ -297,8 +298,13 @@ impl Writing<'_> {
                 continue;
             }
             match edges::prospect(self.slice.connection, task, State::Blocked)? {
-                Prospect::Waits(0) => self.release(&[task])?,
-                Prospect::Waits(pending) => self.slice.wait(task, pending)?,
+                Prospect::Waits(open) => {
+                    let is_held = verbs::is_held(self.slice.connection, task)?;
+                    match open + u32::from(is_held) {
+                        0 => drop(self.release_met(&[task])?),
+                        pending => self.slice.wait(task, pending)?,
+                    }
+                }
                 Prospect::Never(on) => {
                     self.slice.skip(task, on)?;
                     self.ended(&[(task, State::Skipped)])?;

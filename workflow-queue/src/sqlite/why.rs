@@ -67,7 +67,9 @@ fn own_waits(
         return Ok(waits);
     }
     if unmet {
-        waits.extend(dependencies(connection, id, Standing::Open, pending)?);
+        let holds = u32::from(waits.iter().any(|one| matches!(one, Waits::Held { .. })));
+        let open = pending.map(|pending| pending.saturating_sub(holds));
+        waits.extend(dependencies(connection, id, Standing::Open, open)?);
     } else if let (State::Blocked, Some(name)) = (state, key) {
         waits.push(limits::wait_for_slot(
             connection,

@@ -8,6 +8,7 @@
 mod conformance;
 mod dependency;
 mod heartbeat;
+mod hold;
 mod inputs;
 mod key;
 mod lease;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::claim::WorkerId;
-use queue_core::clock::Clock;
+use queue_core::claim::{ClaimRequest, WorkerId};
+use queue_core::clock::{Clock, Timestamp};
 use queue_core::error::Error;
-use queue_core::queue::Queue;
+use queue_core::queue::{Change, Invariant, Queue, Waits};
 use queue_core::sqlite::{CORE, Database, Durability, OpenOptions, handler_queue_or_create};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
@@ -67,6 +67,38 @@ fn a_file_of_fast_queue_is_read_but_not_written() {
         "{error}"
     );
     assert_eq!(fast.lines().unwrap().len(), 1, "opening changed nothing");
+}
+
+#[test]
+fn held_tasks_stay_held_through_a_promotion() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.db");
+    let fast = fast_file(&path);
+    let hold = "UPDATE queue_tasks SET state = 1 WHERE id = 1;
+                INSERT INTO queue_holds VALUES (1, 5)";
+    let done = fast.write(move |connection| Ok(connection.execute_batch(hold)?));
+    done.unwrap();
+    let unpromoted = open(&path);
+    assert_eq!(unpromoted.stats().unwrap().count(State::Blocked), 1);
+    let since = Timestamp(5);
+    assert_eq!(
+        unpromoted.waits_for(TaskId(1)).unwrap(),
+        [Waits::Held { since }]
+    );
+    drop((fast, unpromoted));
+    promote_file(&path, options()).unwrap();
+    let queue = open(&path);
+    assert_eq!(queue.stats().unwrap().count(State::Blocked), 1);
+    assert_eq!(queue.get(TaskId(1)).unwrap().unwrap().held_at, Some(since));
+    assert!(queue.verify().unwrap().iter().all(Invariant::holds));
+    let request = ClaimRequest::commands(WorkerId(9), 5);
+    assert_eq!(queue.claim(&request).unwrap().tasks, []);
+    assert_eq!(
+        queue.release(&[TaskId(1)]).unwrap(),
+        [Change::Done(State::Queued)]
+    );
+    assert_eq!(queue.claim(&request).unwrap().tasks.len(), 1);
+    assert!(queue.verify().unwrap().iter().all(Invariant::holds));
 }
 
 #[test]

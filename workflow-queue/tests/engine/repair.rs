@@ -13,6 +13,9 @@ use crate::verify::{broken, spoil, used};
 fn counters_marks_and_edges_are_repaired() {
     for sql in [
         "UPDATE queue_waiting SET pending = pending + 5",
+        "INSERT INTO queue_holds VALUES (6, 1)",
+        "INSERT INTO queue_holds VALUES (99, 1)",
+        "INSERT INTO queue_holds VALUES (4, 1); DELETE FROM queue_waiting",
         "UPDATE queue_tasks SET depends = 0 WHERE id = 2",
         "UPDATE queue_tasks SET depends = 1 WHERE id = 1",
         "UPDATE queue_queues SET limited = 0 WHERE name = 'slow'",

@@ -156,6 +156,14 @@ fn rows_that_just_keep_an_invariant_break_none() {
 /// Messages about violated invariants, each with statements that cause it.
 const EXAMPLES: &[(&str, &str)] = &[
     (
+        "task 6 is held and could be admitted",
+        "INSERT INTO queue_holds VALUES (6, 1)",
+    ),
+    (
+        "task 4 waits for 3 tasks, not for 2",
+        "INSERT INTO queue_holds VALUES (4, 1)",
+    ),
+    (
         "task 4 in state 1 is to wait for nothing",
         "UPDATE queue_tasks SET unmet = 0 WHERE id = 4",
     ),

@@ -227,6 +227,39 @@ impl Workflows {
         });
     }
 
+    /// Holds a task, or releases one.
+    fn hold(&self, context: &Context<'_>) {
+        let released = context.ledger.chance(300);
+        if let Some(task) = context.ledger.pick(&context.tasks()) {
+            self.hold_or_release(context, task, released);
+        }
+    }
+
+    fn hold_or_release(&self, context: &Context<'_>, task: TaskId, released: bool) {
+        if released {
+            context.ledger.releases(task);
+        }
+        // The result is read from the file.
+        let _ = context.write("hold", |queue| {
+            let ids = &[task];
+            let changes = if released {
+                queue.release(ids)?
+            } else {
+                queue.hold(ids)?
+            };
+            let changes = &changes;
+            self.follow(queue, context.ledger, |checks, at| {
+                let call = if released {
+                    Call::Release { ids, changes }
+                } else {
+                    Call::Hold { ids, changes }
+                };
+                checks.core_call(&call, at);
+            });
+            Ok(())
+        });
+    }
+
     fn limit(&self, context: &Context<'_>) {
         let small = |context: &Context<'_>| context.ledger.pick(&[0, 1, 1, 2, 2, 3]).unwrap_or(1);
         let some = |context: &Context<'_>| context.ledger.chance(600);
@@ -287,8 +320,9 @@ impl Extension<WorkflowQueue> for Workflows {
             36..50 => self.spawn(context),
             50..64 => self.link(context),
             64..80 => self.retry(context),
-            80..91 => self.limit(context),
-            91..94 => self.settle_late(context),
+            80..88 => self.limit(context),
+            88..91 => self.settle_late(context),
+            91..94 => self.hold(context),
             _ => {
                 let paused = context.ledger.chance(500);
                 self.set_paused(context, &queue_name(context), paused);
@@ -300,8 +334,14 @@ impl Extension<WorkflowQueue> for Workflows {
         self.follow(queue, *ledger, |checks, at| checks.core_call(call, at));
     }
 
-    /// Leaves some limits of zero and some pauses in place, so that `why` must name them.
+    /// Leaves some limits of zero and some pauses in place, and holds a task now and then, so that `why`
+    /// must name them.
     fn drain(&self, context: &Context<'_>) {
+        if context.ledger.chance(300)
+            && let Some(task) = context.ledger.pick(&context.tasks())
+        {
+            self.hold_or_release(context, task, false);
+        }
         let (limits, paused) = self.checks().limits.stoppers();
         for name in limits {
             if context.ledger.chance(700) {
@@ -350,6 +390,7 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
                 bound: Some(bound),
                 ..
             } if running < bound => continue,
+            Waits::Held { .. } => node.held,
             Waits::Paused { .. } => checks.limits.is_paused(&node.queue),
             Waits::Rate { more_at: None, .. } => checks.limits.never_starts(&node.queue),
             Waits::Limit { name, .. } => checks.limits.stops(&checks.model, node, &name),
@@ -428,6 +469,9 @@ fn new_task(context: &Context<'_>) -> WorkflowTask {
         .queue(queue_name(context))
         .priority(i32::try_from(draw(4)).unwrap_or(0) - 1)
         .options(options);
+    if draw(12) == 0 {
+        task = task.held();
+    }
     if draw(6) == 0 {
         task = task.run_at(context.now().wall.after(millis(0, 1_500)));
     }

@@ -123,6 +123,18 @@ impl Checks {
                 }
             }
             Call::Retry { ids, changes } => self.retried(ids, changes, false, at),
+            Call::Hold { ids, changes } => {
+                for (id, change) in ids.iter().zip(changes) {
+                    let held = self.model.is_stored(*id) && self.model.hold(*id);
+                    self.stopped_or_let_go(*id, *change, held, at);
+                }
+            }
+            Call::Release { ids, changes } => {
+                for (id, change) in ids.iter().zip(changes) {
+                    let released = self.model.is_stored(*id) && self.model.release(*id);
+                    self.stopped_or_let_go(*id, *change, released, at);
+                }
+            }
             Call::Reprioritize { ids, priority } => {
                 for id in ids {
                     if self.model.is_stored(*id) && self.model.phase(*id).is_waiting() {
@@ -296,6 +308,23 @@ impl Checks {
         });
     }
 
+    /// Checks a hold or a release of one task, which changed something if `done`.
+    fn stopped_or_let_go(&mut self, id: TaskId, change: Change, done: bool, at: At<'_>) {
+        let fits = match change {
+            Change::Done(_) => done,
+            Change::Already(_) => !done && self.model.phase(id).is_waiting(),
+            Change::Refused(_) => !done && !self.model.phase(id).is_waiting(),
+            Change::NotFound => !self.model.is_stored(id),
+            Change::Requested(_) | Change::AlreadyRequested(_) => false,
+        };
+        at.check(fits, || {
+            format!("a hold or release of {id}: {change:?}, changed: {done}")
+        });
+        if done {
+            self.seen.saw(Sight::Hold);
+        }
+    }
+
     pub(crate) fn retried(
         &mut self,
         ids: &[TaskId],
@@ -370,7 +399,7 @@ impl Checks {
 fn difference(node: &Node, row: &Row) -> Option<&'static str> {
     let claimed = node.claim.map(|claim| (claim.token, Some(claim.worker.0)));
     let fits = match node.phase {
-        Phase::Waits => row.state == State::Blocked,
+        Phase::Waits => row.state == State::Blocked && row.is_held == node.held,
         Phase::Free => match row.state {
             State::Queued => true,
             State::Scheduled => node.run_at.is_some() && row.run_at == node.run_at,

@@ -16,6 +16,7 @@ pub(crate) struct Row {
     pub(crate) worker: Option<i64>,
     pub(crate) run_at: Option<Timestamp>,
     pub(crate) is_retry: bool,
+    pub(crate) is_held: bool,
 }
 
 /// A connection apart from the engine's.
@@ -36,7 +37,11 @@ impl File {
     pub(crate) fn rows(&self) -> BTreeMap<TaskId, Row> {
         let mut query = self
             .0
-            .prepare_cached("SELECT id, state, token, worker, run_at, reason FROM queue_tasks")
+            .prepare_cached(
+                "SELECT id, state, token, worker, run_at, reason,
+                        EXISTS (SELECT 1 FROM queue_holds WHERE task = id)
+                 FROM queue_tasks",
+            )
             .unwrap();
         let rows = query.query_map([], |row| {
             let state = State::from_code(row.get(1)?).unwrap();
@@ -48,6 +53,7 @@ impl File {
                     worker: row.get(3)?,
                     run_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
                     is_retry: row.get::<_, Option<i64>>(5)?.is_some(),
+                    is_held: row.get(6)?,
                 },
             ))
         });
@@ -81,10 +87,11 @@ pub(crate) enum Mistake {
     RepeatsKey,
     PrunesNeeded,
     SpawnsUnfenced,
+    AdmitsHeld,
 }
 
 impl Mistake {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::ReleasesEarly,
         Self::ReleasesNever,
         Self::IgnoresSkip,
@@ -101,6 +108,7 @@ impl Mistake {
         Self::RepeatsKey,
         Self::PrunesNeeded,
         Self::SpawnsUnfenced,
+        Self::AdmitsHeld,
     ];
 
     fn sql(self) -> Option<&'static str> {
@@ -140,6 +148,10 @@ impl Mistake {
                      WHERE d.task = queue_tasks.id AND t.state < 4)"
             }
             Self::SpawnsUnfenced => return None,
+            Self::AdmitsHeld => {
+                "UPDATE queue_tasks SET state = 2, unmet = 0
+                 WHERE id IN (SELECT task FROM queue_holds)"
+            }
         })
     }
 }

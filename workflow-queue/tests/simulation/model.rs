@@ -14,7 +14,7 @@ use workflow_queue::{KeyScope, On, WorkflowTask};
 /// Phase of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// A dependency is not met yet.
+    /// A dependency is not met yet, or it is held.
     Waits,
     /// Only time, limits and workers keep it from running.
     Free,
@@ -47,6 +47,7 @@ pub(crate) struct Edge {
 )]
 pub(crate) struct Node {
     pub(crate) phase: Phase,
+    pub(crate) held: bool,
     pub(crate) after: BTreeMap<TaskId, Edge>,
     pub(crate) workflow: TaskId,
     pub(crate) queue: String,
@@ -94,6 +95,7 @@ impl Node {
         });
         let mut node = Self {
             phase: Phase::Free,
+            held: new.held,
             after: after.collect(),
             workflow: TaskId(0),
             queue: new.queue.clone(),
@@ -124,6 +126,13 @@ impl Node {
         };
         node.give_time(from);
         node
+    }
+
+    /// Frees the task unless it waits for a dependency or its release.
+    fn let_go(&mut self) {
+        if !self.held && self.after.values().all(|edge| edge.met) {
+            self.phase = Phase::Free;
+        }
     }
 
     /// Begins the time limits of its start and end at `from`.
@@ -213,8 +222,9 @@ impl Model {
             }
             node.phase = if stands.contains(&Standing::Impossible) {
                 never.push(*task);
+                node.held = false;
                 Phase::Ended(State::Skipped)
-            } else if stands.contains(&Standing::Open) {
+            } else if stands.contains(&Standing::Open) || node.held {
                 Phase::Waits
             } else {
                 Phase::Free
@@ -243,16 +253,16 @@ impl Model {
                     if let Some(edge) = node.after.get_mut(&task) {
                         edge.met = true;
                     }
-                    if node.after.values().all(|edge| edge.met) {
-                        node.phase = Phase::Free;
-                    }
+                    node.let_go();
                 }
             }
         }
     }
 
     pub(crate) fn end(&mut self, task: TaskId, state: State) {
-        self.node(task).phase = Phase::Ended(state);
+        let node = self.node(task);
+        node.phase = Phase::Ended(state);
+        node.held = false;
         self.carry_on(task);
     }
 
@@ -307,9 +317,30 @@ impl Model {
         for (edge, open) in node.after.values_mut().zip(&open) {
             edge.met = !open;
         }
-        if open.contains(&true) {
+        if open.contains(&true) || node.held {
             node.phase = Phase::Waits;
         }
+    }
+
+    /// Holds a task. Returns true if it waits and was not held.
+    pub(crate) fn hold(&mut self, task: TaskId) -> bool {
+        let node = self.node(task);
+        if !node.phase.is_waiting() || node.held {
+            return false;
+        }
+        node.held = true;
+        self.look_up(task);
+        true
+    }
+
+    /// Releases a task. Returns true if it was held.
+    pub(crate) fn release(&mut self, task: TaskId) -> bool {
+        let node = self.node(task);
+        if !std::mem::take(&mut node.held) {
+            return false;
+        }
+        node.let_go();
+        true
     }
 
     /// Re-opens tasks and the tasks skipped because of them. Returns the requested tasks that wait

@@ -33,12 +33,14 @@ pub(crate) enum Sight {
     LostLease,
     /// A lost claim was settled.
     StaleSettle,
+    /// A task was held or released.
+    Hold,
     /// A task may wait for ever, and the engine gives the reason.
     Explained,
 }
 
 impl Sight {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Dependent,
         Self::Link,
         Self::PutBefore,
@@ -54,6 +56,7 @@ impl Sight {
         Self::Snooze,
         Self::LostLease,
         Self::StaleSettle,
+        Self::Hold,
         Self::Explained,
     ];
 }

@@ -172,6 +172,12 @@ impl Player {
                 let priority = self.lots.i32(-3..4);
                 queue.reprioritize(&self.some_tasks(), priority)?;
             }
+            Common::Hold => {
+                queue.hold(&self.some_tasks())?;
+            }
+            Common::Release => {
+                queue.release(&self.some_tasks())?;
+            }
             Common::Pause => {
                 let paused = self.lots.u8(0..3) == 0;
                 queue.set_paused(DEFAULT_QUEUE, paused)?;

@@ -29,6 +29,8 @@ pub enum Common {
     Cancel,
     Retry,
     Reprioritize,
+    Hold,
+    Release,
     Pause,
     Prune,
     Register,
@@ -60,7 +62,7 @@ impl Step {
 }
 
 /// Calls on fast-queue, frequent ones several times.
-const COMMON: [Step; 20] = [
+const COMMON: [Step; 22] = [
     Step::Both(Common::Enqueue),
     Step::Both(Common::Enqueue),
     Step::Both(Common::Enqueue),
@@ -75,6 +77,8 @@ const COMMON: [Step; 20] = [
     Step::Both(Common::Cancel),
     Step::Both(Common::Retry),
     Step::Both(Common::Reprioritize),
+    Step::Both(Common::Hold),
+    Step::Both(Common::Release),
     Step::Both(Common::Pause),
     Step::Both(Common::Prune),
     Step::Both(Common::Register),

@@ -32,6 +32,7 @@ const FIELDS: &[&str] = &[
     "queue",
     "delay",
     "at",
+    "hold",
     "key",
     "max_attempts",
     "max_crashes",
@@ -55,6 +56,7 @@ struct Line {
     queue: Option<String>,
     delay: Option<Length>,
     at: Option<String>,
+    hold: Option<bool>,
     key: Option<String>,
     max_attempts: Option<u32>,
     max_crashes: Option<u32>,
@@ -82,6 +84,7 @@ impl Line {
             queue: field(fields, "queue", TEXT)?,
             delay: field(fields, "delay", Length::FORM)?,
             at: field(fields, "at", TEXT)?,
+            hold: field(fields, "hold", "true or false")?,
             key: field(fields, "key", TEXT)?,
             max_attempts: field(fields, "max_attempts", &attempts)?,
             max_crashes: field(fields, "max_crashes", &attempts)?,
@@ -239,6 +242,7 @@ fn fill(task: &mut NewTask, line: Line, now: Timestamp) -> Result<(), String> {
     replace(&mut task.name, line.name);
     replace(&mut task.queue, line.queue);
     replace(&mut task.priority, line.priority);
+    replace(&mut task.held, line.hold);
     replace(&mut options.max_attempts, line.max_attempts);
     replace(&mut options.max_crashes, line.max_crashes);
     replace(&mut options.merge_output, line.merge_output);

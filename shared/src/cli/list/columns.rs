@@ -151,7 +151,7 @@ impl TaskColumn {
         let at = |moment: Option<Timestamp>| or_none(moment.map(|at| moment::shown(at, zone)));
         match self {
             Self::Id => task.id.to_string(),
-            Self::State => task.state.as_str().to_owned(),
+            Self::State => tasks::standing(task).to_owned(),
             Self::Priority => task.priority.to_string(),
             Self::Attempt => {
                 format!("{}/{}", task.attempts_spent(), task.options.max_attempts)

@@ -49,6 +49,14 @@ fn clause<Q: Queue>(context: &Context<Q>, queue: &Q, obstacle: &Obstacle) -> Res
     let quoted = |text: &str| Work::Argv(vec![text.to_owned()]).display();
     let (name, task) = (quoted(&obstacle.queue), obstacle.task);
     Ok(match &obstacle.what {
+        Hold::OnHold if obstacle.tasks == 1 => format!(
+            "task {task} is held; {} lets it go on",
+            context.command(&format!("release {task}"))
+        ),
+        Hold::OnHold => format!(
+            "{number} of queue {name} are held, the oldest is task {task}; {} lets them go on",
+            context.command("release all")
+        ),
         Hold::Paused => format!(
             "queue {name} is paused, in which {number} {wait}; {} lets it go on",
             context.command(&format!("resume {name}"))

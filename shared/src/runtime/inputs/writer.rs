@@ -209,6 +209,7 @@ mod tests {
             message: None,
             key: None,
             options: TaskOptions::default(),
+            held_at: None,
             set_aside: None,
         }
     }

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::super::statement;
 use super::get::state_of;
+use super::release::end_hold;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::queue::Change;
@@ -48,10 +49,10 @@ pub fn cancel(connection: &Connection, id: TaskId, now: Timestamp) -> Result<Cha
     }
 }
 
-/// Cancels a waiting task.
+/// Cancels a waiting task, and ends its hold.
 pub fn cancel_waiting(connection: &Connection, id: TaskId, now: Timestamp) -> Result<()> {
     connection.prepare_cached(CANCEL)?.execute((id.0, now.0))?;
-    Ok(())
+    end_hold(connection, id).map(drop)
 }
 
 /// Asks for the end of a running task; false if there was a request before.

@@ -17,6 +17,7 @@ const LIST_IDS_UNSUCCESSFUL: &str =
 const LIST_IDS_RUNNING: &str = statement(include_str!("../../../queries/list_ids_running.sql"));
 const LIST_IDS_QUEUED: &str = statement(include_str!("../../../queries/list_ids_queued.sql"));
 const LIST_IDS_SCHEDULED: &str = statement(include_str!("../../../queries/list_ids_scheduled.sql"));
+const LIST_IDS_HELD: &str = statement(include_str!("../../../queries/list_ids_held.sql"));
 const FEW_WAITING: &str = statement(include_str!("../../../queries/list_few_waiting.sql"));
 const LAST_ID: &str = statement(include_str!("../../../queries/list_last_id.sql"));
 
@@ -28,6 +29,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("list_ids_running", LIST_IDS_RUNNING),
     ("list_ids_queued", LIST_IDS_QUEUED),
     ("list_ids_scheduled", LIST_IDS_SCHEDULED),
+    ("list_ids_held", LIST_IDS_HELD),
     ("list_few_waiting", FEW_WAITING),
     ("list_last_id", LAST_ID),
 ];
@@ -63,13 +65,16 @@ fn list_ids(connection: &Connection, query: &ListQuery) -> Result<Vec<TaskId>> {
             |row| Ok(TaskId(row.get(0)?)),
         )
     };
+    let mask = |mask, state: &State| mask | 1 << state.code();
+    let states = if query.states.is_empty() {
+        State::ALL.iter().fold(0, mask)
+    } else {
+        query.states.iter().fold(0, mask)
+    };
+    if query.held {
+        return page(LIST_IDS_HELD, states);
+    }
     let Some(indexed) = indexed_lists(connection, &query.states)? else {
-        let mask = |mask, state: &State| mask | 1 << state.code();
-        let states = if query.states.is_empty() {
-            State::ALL.iter().fold(0, mask)
-        } else {
-            query.states.iter().fold(0, mask)
-        };
         return page(LIST_IDS, states);
     };
     let mut ids = BTreeSet::new();

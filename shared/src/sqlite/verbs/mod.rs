@@ -6,6 +6,7 @@ mod cancel;
 mod claim;
 mod get;
 mod held;
+mod hold;
 mod list;
 mod one_line;
 mod output;
@@ -13,6 +14,7 @@ mod pause;
 mod prune;
 mod queues;
 mod register;
+mod release;
 mod reprioritize;
 mod retry;
 mod stats;
@@ -25,12 +27,14 @@ pub use claim::one::claim_one;
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
 pub use get::{get, state_of, with_outputs};
 pub use held::held;
+pub use hold::{add_hold, is_held};
 pub use list::{last_id, list};
 pub use output::{attempt_of, output, output_of, store_output};
 pub use pause::set_paused;
 pub use prune::{Keeper, delete_logs, prune};
 pub use queues::queues;
 pub use register::{deregister, forget, register};
+pub use release::end_hold;
 pub use reprioritize::reprioritize;
 pub use retry::retried;
 pub use stats::stats;
@@ -45,12 +49,14 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         claim::STATEMENTS,
         get::STATEMENTS,
         held::STATEMENTS,
+        hold::STATEMENTS,
         list::STATEMENTS,
         output::STATEMENTS,
         pause::STATEMENTS,
         prune::STATEMENTS,
         queues::STATEMENTS,
         register::STATEMENTS,
+        release::STATEMENTS,
         reprioritize::STATEMENTS,
         retry::STATEMENTS,
         stats::STATEMENTS,

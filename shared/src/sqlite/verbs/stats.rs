@@ -13,17 +13,19 @@ const STATS: &str = statement(include_str!("../../../queries/stats.sql"));
 #[cfg(feature = "internals")]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("stats", STATS)];
 
-/// Number of tasks in each state. The caller counts the blocked ones: the core line has no index of
-/// those.
-pub fn stats(connection: &Connection, blocked: u64) -> Result<Stats> {
+/// Number of tasks in each state. The caller counts the blocked ones, unless only the held ones are
+/// blocked: the core line has no index of those.
+pub fn stats(connection: &Connection, blocked: Option<u64>) -> Result<Stats> {
     let mut query = connection.prepare_cached(STATS)?;
-    let (counts, next_due) = query.query_row([], |row| {
+    let (counts, next_due, held) = query.query_row([], |row| {
         let mut counts = [0_u64; 7];
         for (index, count) in counts.iter_mut().enumerate() {
             *count = rows::count(row, index)?;
         }
-        Ok((counts, row.get::<_, Option<i64>>(7)?))
+        let next_due = row.get::<_, Option<i64>>(7)?;
+        Ok((counts, next_due, rows::count(row, 8)?))
     })?;
+    let blocked = blocked.unwrap_or(held);
     let [
         scheduled,
         queued,
@@ -45,6 +47,7 @@ pub fn stats(connection: &Connection, blocked: u64) -> Result<Stats> {
             cancelled,
             skipped,
         ],
+        held,
         next_due: next_due.map(Timestamp),
     })
 }

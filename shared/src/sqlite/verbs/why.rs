@@ -20,8 +20,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("why_behind", WAITS_BEHIND),
 ];
 
-/// Reasons for a task to wait that the core line knows: its time, its queue's pause, the tasks
-/// before it. For many tasks, `order` keeps the orders that were read.
+/// Reasons for a task to wait that the core line knows: its hold, its time, its queue's pause, the
+/// tasks before it. For many tasks, `order` keeps the orders that were read.
 pub fn waits(
     connection: &Connection,
     id: TaskId,
@@ -35,15 +35,20 @@ pub fn waits(
             row.get::<_, Option<i64>>(3)?.is_some(),
             row.get::<_, i64>(4)?,
             rows::time(row, 5)?,
+            rows::time(row, 6)?,
         ))
     })?;
-    let Some((state, priority, run_at, retry, queue_id, paused_at)) = found.into_iter().next()
+    let Some((state, priority, run_at, retry, queue_id, paused_at, held_at)) =
+        found.into_iter().next()
     else {
         return Ok(Vec::new());
     };
     let mut waits = Vec::new();
     if !state.is_waiting() {
         return Ok(waits);
+    }
+    if let Some(since) = held_at {
+        waits.push(Waits::Held { since });
     }
     if let (State::Scheduled, Some(run_at)) = (state, run_at) {
         waits.push(Waits::Time { run_at, retry });

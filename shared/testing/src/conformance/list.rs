@@ -226,6 +226,7 @@ pub fn a_list_of_any_state_filters_by_queue_name_and_range<E: Engine>() {
                         from,
                         before,
                         limit: 4,
+                        ..ListQuery::default()
                     };
                     let wanted = |task: &&&Task| {
                         queue.is_none_or(|queue| task.queue == queue)

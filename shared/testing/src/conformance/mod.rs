@@ -26,6 +26,7 @@ pub mod claim;
 pub mod enqueue;
 pub mod get;
 pub mod handlers;
+pub mod hold;
 pub mod list;
 pub mod model;
 pub mod pause;
@@ -365,6 +366,17 @@ macro_rules! conformance_tests {
                 a_cancelled_task_can_be_retried_and_is_not_cancelled_again
                 retry_refuses_succeeded_and_unfinished_tasks
             }
+            hold {
+                a_held_task_is_not_claimed_until_it_is_released
+                a_hold_and_a_release_tell_what_they_found
+                a_released_task_waits_for_its_time
+                a_task_can_be_enqueued_held
+                a_hold_ends_when_its_task_is_cancelled
+                a_retry_that_waits_can_be_held_and_keeps_its_end
+                held_tasks_can_be_reprioritized_and_listed
+                why_names_a_hold_beside_the_other_reasons
+                a_file_with_held_tasks_keeps_every_invariant
+            }
             reprioritize {
                 reprioritize_moves_waiting_tasks
             }
@@ -448,6 +460,7 @@ mod tests {
             include_str!("worker.rs"),
             include_str!("cancel.rs"),
             include_str!("retry.rs"),
+            include_str!("hold.rs"),
             include_str!("reprioritize.rs"),
             include_str!("pause.rs"),
             include_str!("get.rs"),

@@ -37,6 +37,8 @@ pub enum Op {
     Reap(u8),
     Cancel(Vec<u16>),
     Retry(Vec<u16>),
+    Hold(Vec<u16>),
+    Release(Vec<u16>),
     Reprioritize(Vec<u16>, i8),
     Pause(u8, bool),
     Prune {
@@ -60,6 +62,7 @@ pub struct Spec {
     pub queue: u8,
     pub handler: u8,
     pub delay_ms: Option<u16>,
+    pub held: bool,
     pub key: Option<u8>,
     pub max_attempts: u8,
     pub max_crashes: u8,
@@ -169,6 +172,8 @@ impl<E: Engine> Pair<E> {
             Op::Reap(worker) => self.reap(worker_id(*worker)),
             Op::Cancel(picks) => self.cancel(&self.pick(picks)),
             Op::Retry(picks) => self.retry(&self.pick(picks)),
+            Op::Hold(picks) => self.hold(&self.pick(picks)),
+            Op::Release(picks) => self.release(&self.pick(picks)),
             Op::Reprioritize(picks, priority) => {
                 self.reprioritize(&self.pick(picks), i32::from(*priority));
             }
@@ -249,6 +254,8 @@ impl<E: Engine> Pair<E> {
                 (entry.run_at, entry.finished_at),
                 "{what}"
             );
+            let is_held = entry.state == State::Blocked;
+            assert_eq!(task.held_at.is_some(), is_held, "{what}");
             assert_eq!(
                 task.cancel_requested_at.is_some(),
                 entry.cancel_requested,

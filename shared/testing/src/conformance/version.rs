@@ -77,6 +77,8 @@ pub fn writes_to_a_file_that_a_newer_program_migrated_are_refused<E: Engine>() {
         refused("reap", queue.reap(WORKER).map(drop));
         refused("cancel", queue.cancel(&[running.task]).map(drop));
         refused("retry", queue.retry(&[ended]).map(drop));
+        refused("hold", queue.hold(&[ended]).map(drop));
+        refused("release", queue.release(&[ended]).map(drop));
         refused("reprioritize", queue.reprioritize(&[ended], 3).map(drop));
         refused("pause", queue.set_paused(DEFAULT_QUEUE, true).map(drop));
         refused("prune", queue.prune(&prune).map(drop));

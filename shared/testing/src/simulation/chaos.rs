@@ -160,10 +160,12 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             10..18 if lot - 10 < self.config.kills => self.kill(),
             18..26 => self.suspend(),
             26..30 => self.stop(),
-            30..72 => self.enqueue(),
-            72..80 => self.cancel(),
-            80..87 => self.retry(),
-            87..90 => self.reprioritize(),
+            30..70 => self.enqueue(),
+            70..77 => self.cancel(),
+            77..83 => self.retry(),
+            83..85 => self.reprioritize(),
+            85..87 => self.hold(),
+            87..90 => self.release(),
             90..93 => self.prune(),
             93..97 => self.jump(),
             97..100 => self.pause_queue(),
@@ -246,6 +248,9 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             .key(self.keys.to_le_bytes())
             .priority(rng.i32(-2..3))
             .options(options);
+        if rng.u32(0..16) == 0 {
+            task = task.held();
+        }
         if rng.u32(0..4) == 0 {
             let delay = Duration::from_millis(rng.u64(0..2 * self.config.usual_ms));
             task = task.run_at(self.clock.now().wall.after(delay));
@@ -275,6 +280,26 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             self.world
                 .lock()
                 .note(format_args!("retry {task}: {changes:?}"));
+        }
+    }
+
+    fn hold(&mut self) {
+        if let Some(task) = self.some_task()
+            && let Ok(changes) = self.queue().hold(&[task])
+        {
+            self.world
+                .lock()
+                .note(format_args!("hold {task}: {changes:?}"));
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(task) = self.some_task()
+            && let Ok(changes) = self.queue().release(&[task])
+        {
+            self.world
+                .lock()
+                .note(format_args!("release {task}: {changes:?}"));
         }
     }
 

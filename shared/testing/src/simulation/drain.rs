@@ -26,6 +26,8 @@ impl<Q: Queue> Simulation<'_, Q> {
         }
         // The result does not matter.
         let _ = self.queue().set_paused(DEFAULT_QUEUE, false);
+        let known = self.world.lock().acknowledged();
+        let _ = self.queue().release(&known);
         self.extension.drain(&self.context());
         self.wake_all();
         for turns in 0..self.config.drain {

@@ -106,6 +106,16 @@ pub enum Call<'a> {
         ids: &'a [TaskId],
         changes: &'a [Change],
     },
+    /// [`Queue::hold`].
+    Hold {
+        ids: &'a [TaskId],
+        changes: &'a [Change],
+    },
+    /// [`Queue::release`].
+    Release {
+        ids: &'a [TaskId],
+        changes: &'a [Change],
+    },
     /// [`Queue::reprioritize`].
     Reprioritize { ids: &'a [TaskId], priority: i32 },
     /// [`Queue::set_paused`].
@@ -153,7 +163,15 @@ impl Ledger<'_> {
 
     /// Allows these ended tasks to be open again at the next check.
     pub fn reopens(&self, ids: impl IntoIterator<Item = TaskId>) {
-        self.world.lock().reopened.extend(ids);
+        let ids: Vec<TaskId> = ids.into_iter().collect();
+        let mut world = self.world.lock();
+        world.holds.ended(&ids);
+        world.reopened.extend(ids);
+    }
+
+    /// Allows this task to be claimed, although it was held.
+    pub fn releases(&self, id: TaskId) {
+        self.world.lock().holds.ended(&[id]);
     }
 
     /// Allows every ended task to be open again at the next check, including tasks in the file that

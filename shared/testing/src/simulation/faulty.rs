@@ -101,6 +101,21 @@ impl<Q: Queue> Faulty<Q> {
         answer.and_then(|()| operation(&self.inner))
     }
 
+    /// Makes a change to tasks, and reports it as `call` says.
+    fn change(
+        &self,
+        name: &str,
+        ids: &[TaskId],
+        verb: impl FnOnce(&Q, &[TaskId]) -> Result<Vec<Change>>,
+        call: for<'a> fn(&'a [TaskId], &'a [Change]) -> Call<'a>,
+    ) -> Result<Vec<Change>> {
+        self.write(name, |queue| {
+            let changes = verb(queue, ids)?;
+            self.committed(&call(ids, &changes));
+            Ok(changes)
+        })
+    }
+
     /// Checks the result of a claim before the worker gets it.
     fn hand_out(&self, request: &ClaimRequest, claims: &mut Claims) -> Result<()> {
         if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
@@ -109,7 +124,11 @@ impl<Q: Queue> Faulty<Q> {
         for task in &claims.tasks {
             // If it cannot be read, the check is skipped; the claim holds.
             let row = self.inner.get(task.claim.task).unwrap_or_default();
-            self.world.lock().claimed(task, row.as_ref());
+            let mut world = self.world.lock();
+            world.claimed(task, row.as_ref());
+            if world.holds.contains(task.claim.task) {
+                world.violated(format!("{} was claimed and is held", task.claim.task));
+            }
         }
         if claims.tasks.len() > request.limit {
             let what = "a claim gave more than was asked for".to_owned();
@@ -167,6 +186,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
         for task in &enqueued {
             world.acknowledge(task.id);
         }
+        world.holds.enqueued(&tasks, &enqueued);
         Ok(enqueued)
     }
 
@@ -373,13 +393,9 @@ impl<Q: Queue> Queue for Faulty<Q> {
     }
 
     fn cancel(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
-        self.write("cancel", |queue| {
-            let changes = queue.cancel(ids)?;
-            self.committed(&Call::Cancel {
-                ids,
-                changes: &changes,
-            });
-            Ok(changes)
+        self.change("cancel", ids, Q::cancel, |ids, changes| Call::Cancel {
+            ids,
+            changes,
         })
     }
 
@@ -396,13 +412,27 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn retry(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         self.world.lock().reopened.extend(ids);
-        self.write("retry", |queue| {
-            let changes = queue.retry(ids)?;
-            self.committed(&Call::Retry {
-                ids,
-                changes: &changes,
-            });
-            Ok(changes)
+        self.world.lock().holds.ended(ids);
+        self.change("retry", ids, Q::retry, |ids, changes| Call::Retry {
+            ids,
+            changes,
+        })
+    }
+
+    fn hold(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        let changes = self.change("hold", ids, Q::hold, |ids, changes| Call::Hold {
+            ids,
+            changes,
+        })?;
+        self.world.lock().holds.held(ids, &changes);
+        Ok(changes)
+    }
+
+    fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        self.world.lock().holds.ended(ids);
+        self.change("release", ids, Q::release, |ids, changes| Call::Release {
+            ids,
+            changes,
         })
     }
 

@@ -4,7 +4,7 @@
 //!
 //! A run has a wild phase (workers are killed between any two actions, stopped, paused; the
 //! database is busy or does not say whether it committed; datagrams get lost; wall time jumps;
-//! tasks are cancelled and retried) and a drain phase in which everything has to end. An engine
+//! tasks are cancelled, held and retried) and a drain phase in which everything has to end. An engine
 //! adds its own actions as an [`Extension`].
 //!
 //! ```ignore
@@ -17,6 +17,7 @@ mod chaos;
 mod drain;
 mod extension;
 mod faulty;
+mod holds;
 mod host;
 mod platform;
 mod template;

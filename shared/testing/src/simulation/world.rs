@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::holds::Holds;
 use super::{Config, Counts, Plant};
 use child::{Child, Kind, Traces};
 use queue_core::claim::{Claim, ClaimedTask, WorkerId};
@@ -43,6 +44,7 @@ impl Shared {
             living: BTreeSet::new(),
             notices: Vec::new(),
             tokens: BTreeMap::new(),
+            holds: Holds::default(),
             acknowledged: BTreeSet::new(),
             reopened: BTreeSet::new(),
             states: BTreeMap::new(),
@@ -86,6 +88,7 @@ pub(super) struct World {
     /// Deaths that watching workers have not noticed yet.
     notices: Vec<(WorkerId, WorkerId)>,
     tokens: BTreeMap<TaskId, i64>,
+    pub(super) holds: Holds,
     acknowledged: BTreeSet<TaskId>,
     pub(super) reopened: BTreeSet<TaskId>,
     states: BTreeMap<TaskId, State>,
@@ -395,9 +398,11 @@ impl World {
         self.states = tasks.iter().map(|task| (task.id, task.state)).collect();
         self.tokens = tasks.iter().map(|task| (task.id, task.token)).collect();
         self.reopened.clear();
+        self.holds.clear();
     }
 
     pub(super) fn reopen_all(&mut self) {
+        self.holds.clear();
         self.reopened.extend(self.states.keys());
     }
 

@@ -77,6 +77,7 @@ impl Slice for &mut Memory {
                 limit_key: row.limit_key.clone(),
                 worker: Some(WORKER),
                 cancel_requested: row.cancel_requested,
+                is_held: self.held.contains(task),
             })
         };
         Ok(tasks.iter().map(row).collect())
@@ -198,6 +199,9 @@ impl Slice for &mut Memory {
             row.key = key;
             if new.pending > 0 && new.never.is_none() {
                 self.waiting.insert(TaskId(last + 1), new.pending);
+                if new.task.task.held {
+                    self.held.insert(TaskId(last + 1));
+                }
             }
             inserted.push(Inserted::New(TaskId(last + 1)));
         }
@@ -214,7 +218,7 @@ impl Slice for &mut Memory {
 
     fn cancel(&mut self, task: TaskId) -> Result<()> {
         self.keep("cancel", Write::State(task, State::Cancelled));
-        Ok(())
+        self.end_hold(task)
     }
 
     fn request_cancel(&mut self, task: TaskId) -> Result<()> {
@@ -228,7 +232,7 @@ impl Slice for &mut Memory {
 
     fn fail(&mut self, task: TaskId, _: Reason) -> Result<()> {
         self.keep("fail", Write::State(task, State::Failed));
-        Ok(())
+        self.end_hold(task)
     }
 
     fn conclude(&mut self, conclusion: &Conclusion<'_>) -> Result<()> {
@@ -245,6 +249,16 @@ impl Slice for &mut Memory {
     }
 
     fn store_output(&mut self, _: Claim, _: u32, _: Option<&Output>) -> Result<()> {
+        Ok(())
+    }
+
+    fn hold(&mut self, task: TaskId, pending: u32) -> Result<()> {
+        self.keep("hold", Write::Held(task, true));
+        self.block(task, pending)
+    }
+
+    fn end_hold(&mut self, task: TaskId) -> Result<()> {
+        self.keep("end_hold", Write::Held(task, false));
         Ok(())
     }
 
@@ -271,6 +285,7 @@ impl Slice for &mut Memory {
     fn skip(&mut self, task: TaskId, cause: TaskId) -> Result<()> {
         self.keep("skip", Write::State(task, State::Skipped));
         self.keep("skip", Write::Cause(task, cause));
+        self.end_hold(task)?;
         self.wait_no_more(task)
     }
 

@@ -45,13 +45,8 @@ impl<E: Engine> Pair<E> {
             };
         }
         let id = self.tasks.last_key_value().map_or(0, |(id, _)| *id) + 1;
-        let scheduled = new.run_at.is_some_and(|at| at > self.now());
         let entry = Entry {
-            state: if scheduled {
-                State::Scheduled
-            } else {
-                State::Queued
-            },
+            state: new.first_state(self.now()),
             priority: new.priority,
             attempt: 0,
             attempt_base: 0,
@@ -271,6 +266,40 @@ impl<E: Engine> Pair<E> {
         assert_eq!(self.promoted(answer, ids), expected);
     }
 
+    pub(super) fn hold(&mut self, ids: &[TaskId]) {
+        let answer = self.queue().hold(ids).unwrap();
+        let expected = self.change(ids, |entry| {
+            if entry.state == State::Blocked {
+                return Change::Already(State::Blocked);
+            }
+            if !entry.state.is_waiting() {
+                return Change::Refused(entry.state);
+            }
+            entry.state = State::Blocked;
+            Change::Done(State::Blocked)
+        });
+        assert_eq!(answer, expected);
+    }
+
+    pub(super) fn release(&mut self, ids: &[TaskId]) {
+        let answer = self.queue().release(ids).unwrap();
+        let now = self.now();
+        let expected = self.change(ids, |entry| {
+            if !entry.state.is_waiting() {
+                return Change::Refused(entry.state);
+            }
+            if entry.state != State::Blocked {
+                return Change::Already(entry.state_at(now));
+            }
+            entry.state = match entry.run_at {
+                Some(at) if at > now => State::Scheduled,
+                Some(_) | None => State::Queued,
+            };
+            Change::Done(entry.state)
+        });
+        assert_eq!(self.promoted(answer, ids), expected);
+    }
+
     pub(super) fn reprioritize(&mut self, ids: &[TaskId], priority: i32) {
         let answer = self.queue().reprioritize(ids, priority).unwrap();
         let now = self.now();
@@ -292,6 +321,7 @@ impl<E: Engine> Pair<E> {
         };
         let promote = |(change, id): (Change, &TaskId)| match change {
             Change::Done(State::Scheduled) if due(id) => Change::Done(State::Queued),
+            Change::Already(State::Scheduled) if due(id) => Change::Already(State::Queued),
             Change::Refused(State::Scheduled) if due(id) => Change::Refused(State::Queued),
             Change::Done(_)
             | Change::Already(_)
@@ -370,6 +400,7 @@ fn new_task(spec: &Spec, now: Timestamp) -> NewTask {
             .delay_ms
             .map(|delay| now.after(Duration::from_millis(delay.into()))),
         key: spec.key.map(|key| vec![key]),
+        held: spec.held,
         ..task
     }
     .priority(spec.priority.into())

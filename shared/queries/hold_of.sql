@@ -1,0 +1,1 @@
+SELECT held_at FROM queue_holds WHERE task = ?1
