@@ -71,6 +71,7 @@ pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims>
             return Ok(Claims {
                 tasks: vec![task],
                 next_due: None,
+                next_firing: None,
             });
         }
     }

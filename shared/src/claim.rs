@@ -61,6 +61,8 @@ pub struct Claims {
     /// Time at which the next scheduled task of the file comes due, if the engine looked and there
     /// is one.
     pub next_due: Option<Timestamp>,
+    /// Time of the next firing of a schedule, if the engine looked and there is one.
+    pub next_firing: Option<Timestamp>,
 }
 
 /// State of a claim, as a heartbeat finds it.

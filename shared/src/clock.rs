@@ -56,6 +56,12 @@ pub struct Now {
 }
 
 impl Now {
+    /// Boot time at which the wall clock will show `at`; now if it has shown that already.
+    pub fn until(self, at: Timestamp) -> BootTime {
+        let ahead = u64::try_from(at.since(self.wall)).unwrap_or(0);
+        self.boot.after(Duration::from_millis(ahead))
+    }
+
     /// Milliseconds by which wall time is ahead of boot time. If this falls, the clock was set
     /// back.
     pub const fn ahead_ms(self) -> i64 {

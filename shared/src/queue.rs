@@ -185,6 +185,12 @@ pub trait Queue: Send + Sync + 'static {
     /// Number of tasks in each state.
     fn stats(&self) -> Result<Stats>;
 
+    /// Enqueues the tasks of schedules whose time has come. Returns the time of the next firing; `None`
+    /// without schedules. Workers do so by themselves.
+    fn fire(&self) -> Result<Option<Timestamp>> {
+        Ok(None)
+    }
+
     /// Reason for this engine to refuse tasks, if the file belongs to another engine.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
+use queue_core::clock::Timestamp;
 use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
@@ -22,7 +23,7 @@ use crate::queue::WorkflowQueue;
 use crate::sqlite::prune::Dependents;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
-    cancel, claim, edges, enqueue, facts, heartbeat, pause, reap, stats, verify, why,
+    cancel, claim, edges, enqueue, facts, fire, heartbeat, pause, reap, stats, verify, why,
 };
 
 impl Queue for WorkflowQueue {
@@ -112,6 +113,10 @@ impl Queue for WorkflowQueue {
 
     fn stats(&self) -> Result<Stats> {
         stats::stats(self)
+    }
+
+    fn fire(&self) -> Result<Option<Timestamp>> {
+        fire::fire(self)
     }
 
     fn refuses(&self) -> Result<Option<Error>> {

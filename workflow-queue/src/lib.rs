@@ -50,6 +50,8 @@ mod lease;
 mod limit;
 mod plan;
 mod queue;
+pub mod schedule;
+mod schedules;
 mod slice;
 mod sqlite;
 pub mod submission;
@@ -84,6 +86,8 @@ pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
 pub use queue_core::workflow::{Condition, Edge};
+pub use schedule::{Backfill, NewSchedule, Schedule};
+pub use schedules::Schedules;
 pub use sqlite::options::SqliteOptions;
 pub use sqlite::promote::{Promotion, promote_file};
 pub use submission::{

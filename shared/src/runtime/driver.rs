@@ -228,6 +228,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             Answer::ClaimsChecked(held) => Event::ClaimsChecked(held),
             Answer::Counter(counter) => Event::Counter(counter),
             Answer::Remaining(rest) => Event::Remaining(rest),
+            Answer::Fired(next) => Event::Fired(next),
             Answer::Confirmed(tasks) => return self.confirmed(&call, tasks),
             Answer::Started(started) => return self.started(started),
             Answer::Workers(listed) => return self.listed(call.since, listed),
@@ -296,6 +297,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             Action::CheckClaims(claims) => Call::CheckClaims(claims),
             Action::ReadCounter => Call::ReadCounter,
             Action::CheckRemaining => Call::CheckRemaining(self.serves.clone()),
+            Action::Fire => Call::Fire,
             Action::Start(task) => return self.start(*task, now),
             Action::LookAtPeers => return self.look_at_peers(now),
             action @ (Action::Signal { .. }
@@ -345,7 +347,8 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             | Action::Start(_)
             | Action::ReadCounter
             | Action::LookAtPeers
-            | Action::CheckRemaining => false,
+            | Action::CheckRemaining
+            | Action::Fire => false,
         }
     }
 
@@ -374,7 +377,8 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             | Action::Start(_)
             | Action::ReadCounter
             | Action::LookAtPeers
-            | Action::CheckRemaining => self.pending.push_back(action),
+            | Action::CheckRemaining
+            | Action::Fire => self.pending.push_back(action),
         }
     }
 

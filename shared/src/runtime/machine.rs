@@ -6,6 +6,7 @@
 //! time.
 
 mod events;
+mod firing;
 mod recent;
 mod running;
 mod stop;
@@ -18,6 +19,7 @@ use super::protocol::{Action, Config, Event, Step, Unrecorded, WorkerEvent};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
+use firing::NextFiring;
 use recent::RecentOutcomes;
 use running::Running;
 use throttle::Throttle;
@@ -69,6 +71,7 @@ pub(crate) struct Machine {
     idle: bool,
     counter: Option<i64>,
     next_due: Option<Timestamp>,
+    next_firing: NextFiring,
     /// Lead of the wall clock at the last step.
     ahead_ms: i64,
     due_from: BootTime,
@@ -139,6 +142,7 @@ impl Machine {
             idle: false,
             counter: None,
             next_due: None,
+            next_firing: NextFiring::new(config.drain, now),
             ahead_ms: now.ahead_ms(),
             due_from: now.boot,
             claim_backoff: Backoff::default(),
@@ -239,6 +243,7 @@ impl Machine {
         let back = before.saturating_sub(self.ahead_ms);
         if back > SMALL_STEP_MS {
             self.want_claim = true;
+            self.next_firing.ask();
             let by = Duration::from_millis(back.unsigned_abs());
             self.actions
                 .push(Action::Report(WorkerEvent::ClockSetBack { by }));
@@ -275,6 +280,9 @@ impl Machine {
         if self.due_from <= now.boot && self.next_due.is_some_and(|due| due <= now.wall) {
             self.next_due = None;
             self.want_claim = true;
+        }
+        if !self.is_stopping() && self.next_firing.is_due(now) {
+            self.actions.push(Action::Fire);
         }
         if self.throttle.grow(now, self.config.slots) {
             self.actions.push(Action::Report(WorkerEvent::Sufficient));
@@ -377,12 +385,9 @@ impl Machine {
         sooner(asks.then_some(self.claim_backoff.until));
         sooner(self.throttle.next(now));
         let due = self.next_due.filter(|_| !self.is_stopping());
-        sooner(due.map(|due| {
-            let ahead = u64::try_from(due.since(now.wall)).unwrap_or(0);
-            now.boot
-                .after(Duration::from_millis(ahead))
-                .max(self.due_from)
-        }));
+        sooner(due.map(|due| now.until(due).max(self.due_from)));
+        let firing = self.next_firing.wake_at(now);
+        sooner(firing.filter(|_| !self.is_stopping()));
         wake_at
     }
 }

@@ -8,7 +8,7 @@ use super::leases::LeaseNotice;
 use super::recovery::Recovered;
 use super::stop_reason::StopReason;
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
-use crate::clock::BootTime;
+use crate::clock::{BootTime, Timestamp};
 use crate::error::Result;
 use crate::outcome::{Outcome, Settled, Settlement};
 use crate::remedy::Remedy;
@@ -95,6 +95,8 @@ pub enum Event {
     PeerTaken,
     /// Answer to `Action::ReadCounter`.
     Counter(Result<i64>),
+    /// Answer to `Action::Fire`: the time of the next firing.
+    Fired(Result<Option<Timestamp>>),
     /// Answer to `Action::CheckRemaining`.
     Remaining(Result<Remaining>),
     /// Stop request. The second one means at once.
@@ -146,6 +148,8 @@ pub(crate) enum Action {
     LookAtPeers,
     /// Read the remaining tasks of the worker's queue.
     CheckRemaining,
+    /// Enqueue the tasks of schedules whose time has come.
+    Fire,
     /// Report an event to the observer.
     Report(WorkerEvent),
 }

@@ -11,6 +11,8 @@ use crate::error::Result;
 const PAST: &str = statement(include_str!("../../queries/restore/past.sql"));
 const EPOCH: &str = statement(include_str!("../../queries/restore/epoch.sql"));
 const HOLD_ID: &str = statement(include_str!("../../queries/restore/hold_id.sql"));
+const FIRINGS: &str = statement(include_str!("../../queries/restore/firings.sql"));
+const SCHEDULES: &str = statement(include_str!("../../queries/restore/schedules.sql"));
 const TOKENS: &str = statement(include_str!("../../queries/restore/tokens.sql"));
 
 /// Bits of a token that count the claims of one task in one epoch. The epoch is in the bits above.
@@ -73,6 +75,10 @@ pub(super) fn begin(
         connection.execute(HOLD_ID, params![next.last_id, now.0])?;
     }
     connection.execute(TOKENS, [next.epoch.saturating_mul(1 << TOKEN_BITS)])?;
+    if connection.table_exists(None, "queue_schedules")? {
+        connection.execute(FIRINGS, [now.0])?;
+        connection.execute(SCHEDULES, [now.0])?;
+    }
     Ok(next.epoch)
 }
 

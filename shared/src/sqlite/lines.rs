@@ -49,10 +49,16 @@ pub const CORE: Line = Line {
 /// Additional schema of workflow-queue.
 pub const WORKFLOW: Line = Line {
     name: "workflow",
-    migrations: &[Migration {
-        version: 1,
-        sql: include_str!("../../schema/sqlite/workflow/001_workflow.sql"),
-    }],
+    migrations: &[
+        Migration {
+            version: 1,
+            sql: include_str!("../../schema/sqlite/workflow/001_workflow.sql"),
+        },
+        Migration {
+            version: 2,
+            sql: include_str!("../../schema/sqlite/workflow/002_schedules.sql"),
+        },
+    ],
     promotes: true,
 };
 

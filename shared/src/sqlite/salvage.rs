@@ -36,11 +36,14 @@ const CORE_TABLES: [(&str, &str); 6] = [
     ("queue_earlier_outputs", "task"),
     ("queue_holds", "task"),
 ];
-const WORKFLOW_TABLES: [(&str, &str); 4] = [
+const WORKFLOW_TABLES: [(&str, &str); 7] = [
     ("queue_limits", "id"),
     ("queue_dependencies", "task"),
     ("queue_upstream", "dependent"),
     ("queue_attempts", "task"),
+    ("queue_schedules", "id"),
+    ("queue_firings", "schedule"),
+    ("queue_scheduled", "task"),
 ];
 
 /// Longest stretch of keys that the search jumps over.

@@ -1,16 +1,17 @@
 //! The decisions of the verbs, over any [`Slice`](crate::slice::Slice). No statement and no clock;
 //! randomness is a parameter.
 //!
-//! `enqueue` adds tasks; `cancel` ends waiting ones, `late` those past their deadline; `hold` and
-//! `release` stop waiting ones and let them go on. `settle`
-//! records the ends of executions, `ended` applies an end to dependents, and `admit` hands out the
-//! slots it freed. `link` adds edges between stored tasks; `retry` re-opens ended ones. `limits` is
-//! the arithmetic of rates, which claims use.
+//! `enqueue` adds tasks, `fire` those of due schedules. `cancel` ends waiting ones, `late` those past
+//! their deadline; `hold` keeps them from starting until `release`. `settle` records the ends of
+//! executions, `ended` applies an end to dependents, and `admit` hands out the slots it freed. `link`
+//! adds edges between stored tasks; `retry` re-opens ended ones. `limits` is the arithmetic of rates,
+//! which claims use.
 
 mod admit;
 mod cancel;
 pub(crate) mod ended;
 mod enqueue;
+mod fire;
 mod hold;
 mod late;
 pub(crate) mod limits;
@@ -22,5 +23,6 @@ mod retry;
 mod settle;
 mod writing;
 
+pub(crate) use fire::submission;
 pub(crate) use retry::plan_retry;
 pub(crate) use writing::{Effects, Writing};

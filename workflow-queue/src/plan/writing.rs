@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use queue_core::claim::WorkerId;
 use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::sqlite::Learned;
@@ -26,6 +27,8 @@ pub(crate) struct Effects {
     pub(crate) ready: usize,
     /// True if a task waits for a time, so that the next claim must look for it.
     pub(crate) scheduled: bool,
+    /// Workers of running tasks that are to be cancelled.
+    pub(crate) asked: Vec<WorkerId>,
     /// Queue ids to remember.
     pub(crate) learned: Vec<Learned>,
 }

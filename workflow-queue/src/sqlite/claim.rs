@@ -11,11 +11,11 @@ use queue_core::sqlite::{Due, Learned, aside, rows, verbs};
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
 
-use super::limits;
 use super::statements::{
     CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_QUEUES, LATE_NEXT, QUEUE_LIMITED,
 };
 use super::transaction::Writing;
+use super::{limits, schedules};
 use crate::plan::limits::StoredLimit;
 use crate::queue::WorkflowQueue;
 
@@ -63,6 +63,7 @@ pub(crate) fn claim(queue: &WorkflowQueue, request: &ClaimRequest) -> Result<Cla
         return Ok(Claims {
             tasks: vec![task],
             next_due: None,
+            next_firing: None,
         });
     }
     let request = request.clone();
@@ -187,6 +188,7 @@ impl OngoingClaim<'_, '_> {
             next = self.next()?;
         }
         self.taken.looked = Some(Due::found(next, self.now()));
+        self.taken.claims.next_firing = schedules::next_at(self.writing.slice.connection)?;
         self.soon(next);
         Ok(moved)
     }

@@ -5,8 +5,8 @@ use queue_core::sqlite::verbs::Keeper;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
-use super::edges;
 use super::statements::PRUNE_ATTEMPTS;
+use super::{edges, schedules};
 
 /// The rules that this engine adds to prune: a task stays while a dependent may still read its
 /// output, and its edges and attempts are deleted with it.
@@ -24,6 +24,7 @@ impl Keeper for Dependents {
 
     fn clear(&self, connection: &Connection, task: TaskId) -> Result<()> {
         edges::forget(connection, task)?;
+        schedules::forget_task(connection, task)?;
         forget_attempts(connection, task)
     }
 }

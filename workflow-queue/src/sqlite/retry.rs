@@ -17,6 +17,7 @@ impl SqliteSlice<'_> {
             unmet,
             self.now.wall.0,
         ))?;
+        self.reopen_scheduled(task)?;
         verbs::retried(self.connection, task)
     }
 }

@@ -41,6 +41,9 @@ const CHECKS: &[Check] = checks! {
     "skipped tasks have a cause, added ones a workflow" => "causes",
     "attempts follow each other" => "attempts" repaired by "attempts_repair",
     "a task succeeds once" => "successes",
+    "tasks of schedules are there, and counted while open" => "scheduled" repaired by "scheduled_repair",
+    "firings do not meet each other" => "firings",
+    "a slot that fired names its own task" => "fired_twice",
 };
 
 /// The names of invariants whose repair takes more than one statement.

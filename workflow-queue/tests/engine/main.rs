@@ -22,6 +22,7 @@ mod prune;
 mod rate;
 mod repair;
 mod retry;
+mod schedules;
 mod sequences;
 mod size;
 mod slots;

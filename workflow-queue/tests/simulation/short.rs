@@ -200,5 +200,5 @@ fn a_stale_settle_that_is_recorded_is_found() {
         plant: Some(Plant::NoFence),
         ..Runs::new(&template)
     };
-    assert!(runs.finds(300).is_some());
+    assert!(runs.finds(2_000).is_some());
 }

@@ -3,6 +3,7 @@
 
 use crate::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 use crate::clock::Now;
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::outcome::{Settled, Settlement};
 use crate::queue::{Queue, Serves, WorkerInfo};
@@ -34,6 +35,8 @@ pub enum Call<B> {
     ReadCounter,
     /// Read the remaining tasks of the worker's queue.
     CheckRemaining(Serves),
+    /// Enqueue the tasks of schedules whose time has come.
+    Fire,
     /// Check that the claims of these tasks still hold, before their start.
     Confirm(Vec<ClaimedTask>),
     /// Start commands.
@@ -65,6 +68,8 @@ pub enum Answer<T> {
     Counter(Result<i64>),
     /// Answer to [`Call::CheckRemaining`].
     Remaining(Result<Remaining>),
+    /// Answer to [`Call::Fire`]: the time of the next firing.
+    Fired(Result<Option<Timestamp>>),
     /// Answer to [`Call::Confirm`]: each task, with true if its claim holds.
     Confirmed(Vec<(ClaimedTask, Result<bool>)>),
     /// Answer to [`Call::Start`].
@@ -105,6 +110,7 @@ impl<B: Batch> Call<B> {
             Self::CheckClaims(claims) => Answer::ClaimsChecked(queue.held(&claims)),
             Self::ReadCounter => Answer::Counter(queue.change_counter()),
             Self::CheckRemaining(serves) => Answer::Remaining(drain::look(queue, &serves)),
+            Self::Fire => Answer::Fired(queue.fire()),
             Self::Confirm(tasks) => Answer::Confirmed(confirm(queue, tasks)),
             Self::Start(batch) => Answer::Started(batch.start()),
             Self::ListWorkers(known) => Answer::Workers(list_workers(queue, known)),

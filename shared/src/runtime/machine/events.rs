@@ -6,7 +6,7 @@ use super::super::execution::{Execution, Finished};
 use super::super::leases::LeaseNotice;
 use super::super::protocol::{Action, Event, WorkerEvent};
 use super::super::stop_reason::StopReason;
-use super::{DUE_PAUSE, KEPT_OF_EACH, LONG_WAIT, Machine, TAKEN_INTERVAL};
+use super::{DUE_PAUSE, KEPT_OF_EACH, LONG_WAIT, LONGEST_BACKOFF, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
 use crate::error::{Error, Result};
@@ -53,6 +53,11 @@ impl Machine {
             Event::PeersChanged => self.peers_at = now.boot,
             Event::PeerTaken => self.peers_at = now.boot.after(TAKEN_INTERVAL),
             Event::Counter(answer) => self.counted(now, answer),
+            Event::Fired(Ok(next)) => self.next_firing.fired(now, next),
+            Event::Fired(Err(error)) => {
+                self.next_firing.refused(now.boot.after(LONGEST_BACKOFF));
+                self.refused(now, error);
+            }
             Event::Remaining(Ok(rest)) => self.remaining(now, rest),
             Event::Remaining(Err(error)) => {
                 self.want_remaining = true;
@@ -132,6 +137,7 @@ impl Machine {
             return;
         }
         self.next_due = claims.next_due;
+        self.next_firing.heard(claims.next_firing);
         self.due_from = now.boot.after(DUE_PAUSE);
         self.want_remaining = true;
         // A task that was enqueued after the claim and before the idle mark woke nobody, so claim
@@ -275,6 +281,7 @@ impl Machine {
                 if self.counter.replace(counter) != Some(counter) {
                     self.want_claim = true;
                     self.want_check = true;
+                    self.next_firing.ask();
                 }
             }
             Err(error) => self.refused(now, error),

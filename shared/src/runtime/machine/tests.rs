@@ -1,6 +1,7 @@
 //! Tests of the machine alone: events in, actions out.
 
 mod during_calls;
+mod firing;
 mod polls;
 mod refusals;
 mod shortage;
@@ -48,6 +49,7 @@ fn claimed(ids: impl IntoIterator<Item = i64>) -> Event {
     Event::Claimed(Ok(Claims {
         tasks: ids.into_iter().map(task).collect(),
         next_due: None,
+        next_firing: None,
     }))
 }
 
@@ -359,6 +361,7 @@ fn a_task_that_comes_due_is_claimed_then_and_not_before() {
     let claims = Claims {
         tasks: Vec::new(),
         next_due: Some(at(300).wall),
+        next_firing: None,
     };
     let step = machine.step(at(0), [Event::Claimed(Ok(claims)), Event::Counter(Ok(1))]);
     assert!(
@@ -368,6 +371,7 @@ fn a_task_that_comes_due_is_claimed_then_and_not_before() {
     let claims = Claims {
         tasks: Vec::new(),
         next_due: Some(at(300).wall),
+        next_firing: None,
     };
     let step = machine.step(at(0), [Event::Claimed(Ok(claims))]);
     assert_eq!(step.wake_at, Some(at(300).boot));
@@ -389,6 +393,7 @@ fn a_due_task_follows_the_wall_clock_wherever_it_jumps() {
         Event::Claimed(Ok(Claims {
             tasks: Vec::new(),
             next_due: Some(at.wall),
+            next_firing: None,
         }))
     };
     let idle = |machine: &mut Machine| {

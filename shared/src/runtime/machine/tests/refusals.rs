@@ -232,6 +232,7 @@ fn a_handler_that_returns_late_is_still_recorded() {
     let claims = Claims {
         tasks: vec![of_handler],
         next_due: None,
+        next_firing: None,
     };
     machine.step(at(0), [Event::Claimed(Ok(claims))]);
     machine.step(at(10), [Event::Stop, Event::Stop]);

@@ -82,6 +82,7 @@ fn a_worker_that_can_start_nothing_claims_ever_more_rarely() {
                 | Action::ReadCounter
                 | Action::LookAtPeers
                 | Action::CheckRemaining
+                | Action::Fire
                 | Action::Report(_) => {}
             }
         }

@@ -1,0 +1,1 @@
+DELETE FROM queue_firings WHERE schedule = ?1 AND slot = ?2

@@ -1,0 +1,1 @@
+DELETE FROM queue_schedules WHERE id = ?1

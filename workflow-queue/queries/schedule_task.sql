@@ -1,0 +1,1 @@
+INSERT INTO queue_scheduled (task, schedule, slot) VALUES (?1, ?2, ?3)
