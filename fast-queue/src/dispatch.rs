@@ -9,7 +9,9 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats, Waits,
     WorkerInfo,
 };
-use queue_core::task::{NewTask, TaskId};
+use queue_core::sqlite::verbs;
+use queue_core::state::State;
+use queue_core::task::{NewTask, Task, TaskId};
 
 use crate::queue::FastQueue;
 use crate::{
@@ -72,6 +74,11 @@ impl Queue for FastQueue {
 
     fn stats(&self) -> Result<Stats> {
         stats::stats(self)
+    }
+
+    fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {
+        self.database()
+            .read(|connection| verbs::next_waiting(connection, state, limit))
     }
 
     fn refuses(&self) -> Result<Option<Error>> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
 use queue_core::cli::{
-    self, Common, Context, Failure, Plain, Program, add_task, retry, systemd, worker,
+    self, Common, Context, Failure, Plain, Program, add_task, overview, retry, systemd, worker,
 };
 
 const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
@@ -16,6 +16,8 @@ const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now
 struct Arguments {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    overview: overview::Arguments,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -55,7 +57,12 @@ const PROGRAM: Program<FastQueue> = Program {
 
 fn main() -> ExitCode {
     cli::main(PROGRAM.name, |arguments: Arguments| {
-        let verb = arguments.verb.unwrap_or(Verb::Common(cli::Verb::default()));
-        PROGRAM.run(arguments.common, |context| verb.run(context))
+        PROGRAM.run(arguments.common, |context| match arguments.verb {
+            Some(verb) => {
+                overview::refuse(arguments.overview)?;
+                verb.run(context)
+            }
+            None => overview::run(context, arguments.overview),
+        })
     })
 }

@@ -13,7 +13,8 @@ use queue_core::queue::{
     RetryPlan, Stats, Waits, WorkerInfo,
 };
 use queue_core::sqlite::{aside, verbs};
-use queue_core::task::{NewTask, TaskId, check_name};
+use queue_core::state::State;
+use queue_core::task::{NewTask, Task, TaskId, check_name};
 use queue_core::workflow::Edge;
 
 use crate::checked::Submission;
@@ -23,7 +24,8 @@ use crate::queue::WorkflowQueue;
 use crate::sqlite::prune::Dependents;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
-    cancel, claim, edges, enqueue, facts, fire, heartbeat, pause, reap, stats, verify, why,
+    cancel, claim, edges, enqueue, facts, fire, heartbeat, next_waiting, pause, reap, stats,
+    verify, why,
 };
 
 impl Queue for WorkflowQueue {
@@ -117,6 +119,10 @@ impl Queue for WorkflowQueue {
 
     fn fire(&self) -> Result<Option<Timestamp>> {
         fire::fire(self)
+    }
+
+    fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {
+        next_waiting::next_waiting(self, state, limit)
     }
 
     fn refuses(&self) -> Result<Option<Error>> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::Verb;
-use queue_core::cli::{Common, Program};
+use queue_core::cli::{Common, Program, overview};
 use queue_core::sqlite::Durability;
 use workflow_queue::{SqliteOptions, WorkflowQueue};
 
@@ -19,6 +19,8 @@ const ABOUT: &str = "Durable workflows of shell commands in one SQLite file: tas
 struct Arguments {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    overview: overview::Arguments,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -39,7 +41,12 @@ const PROGRAM: Program<WorkflowQueue> = Program {
 
 fn main() -> ExitCode {
     queue_core::cli::main(PROGRAM.name, |arguments: Arguments| {
-        let verb = arguments.verb.unwrap_or_default();
-        PROGRAM.run(arguments.common, |context| verb.run(context))
+        PROGRAM.run(arguments.common, |context| match arguments.verb {
+            Some(verb) => {
+                overview::refuse(arguments.overview)?;
+                verb.run(context)
+            }
+            None => overview::run(context, arguments.overview),
+        })
     })
 }

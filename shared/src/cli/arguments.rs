@@ -49,13 +49,6 @@ pub enum Verb {
     Completions(completions::Arguments),
 }
 
-impl Default for Verb {
-    /// `status`, which the command without a verb runs.
-    fn default() -> Self {
-        Self::Status(status::Arguments {})
-    }
-}
-
 impl Verb {
     /// Runs the verb.
     ///

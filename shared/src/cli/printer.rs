@@ -127,11 +127,17 @@ impl Printer {
 
     /// Width of the terminal; none if the output goes to a file or a pipe.
     pub fn width(self) -> Option<usize> {
+        self.size().map(|(columns, _)| columns)
+    }
+
+    /// Columns and lines of the terminal; none if the output goes to a file or a pipe.
+    pub(super) fn size(self) -> Option<(usize, usize)> {
         if !self.terminal {
             return None;
         }
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+        let size = (usize::from(size.ws_col), usize::from(size.ws_row));
+        Some(size).filter(|(columns, lines)| *columns > 0 && *lines > 0)
     }
 
     /// True if colours are wanted.

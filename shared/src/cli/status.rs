@@ -3,21 +3,27 @@
 use serde::Serialize;
 
 use super::json::Moment;
-use super::printer::note;
 use super::program::{Access, Context};
 use super::table::{Column, Table, left, right};
+use super::watch::{self, Frame};
 use super::{Failure, escape, moment, tasks};
 use crate::clock::Timestamp;
+use crate::error::Result;
 use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
 use crate::state::State;
 use crate::task::DEFAULT_QUEUE;
 
 /// Show the number of tasks in each state
 #[derive(clap::Args, Debug)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Show it anew every second, in the same place, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
 
+/// The counts as programs read them.
 #[derive(Serialize)]
-struct View {
+pub(super) struct View {
     scheduled: u64,
     blocked: u64,
     queued: u64,
@@ -36,42 +42,134 @@ struct View {
 
 const COLUMNS: [Column; 2] = [left("STATE"), right("TASKS")];
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), Failure> {
-    if context.is_fresh() {
-        return fresh(context);
-    }
-    let queue = context.open(Access::Read)?;
-    let stats = queue.stats()?;
-    let workers = queue.live_workers()?;
-    let queues = queue.queues()?;
-    let paused = queues.iter().filter(|queue| queue.paused_at.is_some());
-    let mut paused: Vec<String> = paused.map(|queue| queue.name.clone()).collect();
-    paused.dedup();
-    if context.printer.is_json() {
-        return context.printer.json(&view(&stats, &workers, paused));
-    }
-    context.printer.table(&table(&stats))?;
-    let now = queue.now().wall;
-    if let Some(due) = stats.next_due {
-        note(&next_due(context, due, now));
-    }
-    if stats.held > 0 {
-        let (is, them) = if stats.held == 1 {
-            ("is", "it")
+pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+    watch::show(context.printer, arguments.watch, |screen| {
+        let (standing, notes) = if context.is_fresh() {
+            (Standing::default(), vec![fresh(context)])
         } else {
-            ("are", "them")
+            let queue = context.open(Access::Read)?;
+            let standing = Standing::read(&queue)?;
+            let notes = standing.notes(context, &queue)?;
+            (standing, notes)
         };
-        let release = context.command("release all");
-        note(&format!(
-            "{} {is} held; {release} lets {them} go on",
-            tasks::count(stats.held)
-        ));
+        if context.printer.is_json() {
+            return Frame::json(&standing.view());
+        }
+        let table = table(&standing.stats);
+        Ok(Frame {
+            text: table.render(screen.width, context.printer.color()),
+            notes,
+        })
+    })
+}
+
+/// Counts of tasks, queues and living workers.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    pub(super) stats: Stats,
+    pub(super) workers: Vec<WorkerInfo>,
+    queues: Vec<QueueInfo>,
+}
+
+impl Standing {
+    pub(super) fn read<Q: Queue>(queue: &Q) -> Result<Self> {
+        Ok(Self {
+            stats: queue.stats()?,
+            workers: queue.live_workers()?,
+            queues: queue.queues()?,
+        })
     }
-    for name in paused {
-        note(&format!("queue {} is paused", escape::line(&name)));
+
+    /// Names of the paused queues.
+    fn paused(&self) -> Vec<String> {
+        let paused = self.queues.iter().filter(|queue| queue.paused_at.is_some());
+        let mut names: Vec<String> = paused.map(|queue| queue.name.clone()).collect();
+        names.dedup();
+        names
     }
-    note(&workers_sentence(context, &queue, &queues, &workers)?);
-    Ok(())
+
+    /// Sentences about what is due, paused or missing, and about the workers.
+    fn notes<Q: Queue>(&self, context: &Context<Q>, queue: &Q) -> Result<Vec<String>> {
+        let now = queue.now().wall;
+        let mut notes = Vec::new();
+        notes.extend(self.stats.next_due.map(|due| next_due(context, due, now)));
+        notes.extend(self.stopped(context));
+        notes.push(self.workers_sentence(context, queue)?);
+        Ok(notes)
+    }
+
+    /// Sentences about what needs a person: tasks that are overdue or held, queues that are paused,
+    /// workers that are missing.
+    pub(super) fn needs<Q: Queue>(&self, context: &Context<Q>, queue: &Q) -> Result<Vec<String>> {
+        let now = queue.now().wall;
+        let overdue = self.stats.next_due.filter(|due| *due <= now);
+        let mut notes = Vec::new();
+        notes.extend(overdue.map(|due| next_due(context, due, now)));
+        notes.extend(self.stopped(context));
+        if self.workers.is_empty() {
+            notes.push(self.workers_sentence(context, queue)?);
+        }
+        Ok(notes)
+    }
+
+    /// Sentences about held tasks and paused queues.
+    fn stopped<Q: Queue>(&self, context: &Context<Q>) -> Vec<String> {
+        let held = self.stats.held;
+        let mut notes = Vec::new();
+        if held > 0 {
+            let (is, them) = if held == 1 {
+                ("is", "it")
+            } else {
+                ("are", "them")
+            };
+            let release = context.command("release all");
+            let tasks = tasks::count(held);
+            notes.push(format!("{tasks} {is} held; {release} lets {them} go on"));
+        }
+        for name in self.paused() {
+            notes.push(format!("queue {} is paused", escape::line(&name)));
+        }
+        notes
+    }
+
+    /// The counts as programs read them.
+    pub(super) fn view(&self) -> View {
+        let stats = &self.stats;
+        View {
+            scheduled: stats.count(State::Scheduled),
+            blocked: stats.count(State::Blocked),
+            queued: stats.count(State::Queued),
+            running: stats.count(State::Running),
+            succeeded: stats.count(State::Succeeded),
+            failed: stats.count(State::Failed),
+            cancelled: stats.count(State::Cancelled),
+            skipped: stats.count(State::Skipped),
+            held: stats.held,
+            total: stats.total(),
+            workers: self.workers.len(),
+            slots: slots(&self.workers),
+            next_due: stats.next_due.map(Moment),
+            paused: self.paused(),
+        }
+    }
+
+    /// Sentence about the workers, or, if there are none, how to start one for the first queue in
+    /// which tasks wait.
+    fn workers_sentence<Q: Queue>(&self, context: &Context<Q>, queue: &Q) -> Result<String> {
+        let slots = slots(&self.workers);
+        Ok(match self.workers.len() {
+            0 => {
+                let waits = self.queues.iter().find(|queue| queue.queued > 0);
+                let name = waits.map_or(DEFAULT_QUEUE, |queue| &queue.name);
+                format!(
+                    "no worker is running; {}",
+                    context.how_to_serve(queue, name)?
+                )
+            }
+            1 => format!("1 worker is running, with {slots} slots"),
+            number => format!("{number} workers are running, with {slots} slots"),
+        })
+    }
 }
 
 /// Sentence about the next scheduled task. If it is already due, no worker has taken it.
@@ -90,19 +188,13 @@ fn next_due<Q: Queue>(context: &Context<Q>, due: Timestamp, now: Timestamp) -> S
     )
 }
 
-/// The report before there is a database.
-fn fresh<Q: Queue>(context: &Context<Q>) -> Result<(), Failure> {
-    let stats = Stats::default();
-    if context.printer.is_json() {
-        return context.printer.json(&view(&stats, &[], Vec::new()));
-    }
-    context.printer.table(&table(&stats))?;
-    note(&format!(
+/// Sentence about a database that does not exist yet.
+pub(super) fn fresh<Q: Queue>(context: &Context<Q>) -> String {
+    format!(
         "there is no database at {} yet; {} creates it with the first task",
         context.path().display(),
         context.command("add-task")
-    ));
-    Ok(())
+    )
 }
 
 fn table(stats: &Stats) -> Table {
@@ -117,50 +209,6 @@ fn table(stats: &Stats) -> Table {
     table
 }
 
-fn view(stats: &Stats, workers: &[WorkerInfo], paused: Vec<String>) -> View {
-    View {
-        scheduled: stats.count(State::Scheduled),
-        blocked: stats.count(State::Blocked),
-        queued: stats.count(State::Queued),
-        running: stats.count(State::Running),
-        succeeded: stats.count(State::Succeeded),
-        failed: stats.count(State::Failed),
-        cancelled: stats.count(State::Cancelled),
-        skipped: stats.count(State::Skipped),
-        held: stats.held,
-        total: stats.total(),
-        workers: workers.len(),
-        slots: slots(workers),
-        next_due: stats.next_due.map(Moment),
-        paused,
-    }
-}
-
 fn slots(workers: &[WorkerInfo]) -> u64 {
     workers.iter().map(|worker| u64::from(worker.slots)).sum()
-}
-
-/// Sentence about the workers, or, if there are none, how to start one for the first queue in which
-/// tasks wait.
-fn workers_sentence<Q: Queue>(
-    context: &Context<Q>,
-    queue: &Q,
-    queues: &[QueueInfo],
-    workers: &[WorkerInfo],
-) -> Result<String, Failure> {
-    Ok(match workers.len() {
-        0 => {
-            let waits = queues.iter().find(|queue| queue.queued > 0);
-            let name = waits.map_or(DEFAULT_QUEUE, |queue| &queue.name);
-            format!(
-                "no worker is running; {}",
-                context.how_to_serve(queue, name)?
-            )
-        }
-        1 => format!("1 worker is running, with {} slots", slots(workers)),
-        number => format!(
-            "{number} workers are running, with {} slots",
-            slots(workers)
-        ),
-    })
 }

@@ -144,8 +144,9 @@ impl Table {
                 };
                 shown.retain(|index| *index != next);
             }
-            self.shrink(&shown, &mut widths, width, READABLE);
-            self.shrink(&shown, &mut widths, width, LEAST);
+            for floor in [READABLE, LEAST] {
+                self.shrink(&shown, &mut widths, width, floor);
+            }
         }
         Layout {
             shown,
@@ -176,7 +177,7 @@ impl Table {
             return;
         };
         let wanted: usize = before.iter().map(|&index| widths[index] + GAP).sum();
-        let mut lacking = (wanted + widths[last].min(floor)).saturating_sub(width);
+        let mut lacking = (wanted + widths[last].min(READABLE)).saturating_sub(width);
         for &index in before.iter().filter(|index| self.columns[**index].shrinks) {
             let given = widths[index].saturating_sub(floor).min(lacking);
             widths[index] -= given;

@@ -98,6 +98,16 @@ pub(super) fn is_named_after_command(task: &Task) -> bool {
     task.name == name_of(&task.work.display())
 }
 
+/// The task's command in front of which stands its name, unless the name says no more.
+pub(super) fn label(task: &Task) -> String {
+    let command = task.work.display();
+    if is_named_after_command(task) {
+        command
+    } else {
+        format!("{}: {command}", task.name)
+    }
+}
+
 /// `1 task`, `2 tasks`.
 pub fn count(number: u64) -> String {
     if number == 1 {

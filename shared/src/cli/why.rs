@@ -32,17 +32,29 @@ pub struct Arguments {
 
 /// One of the reasons why a task waits or ended.
 #[derive(Serialize)]
-struct Explanation {
+pub(super) struct Explanation {
     kind: &'static str,
     sentence: String,
 }
 
+/// An explanation as programs read it.
 #[derive(Serialize)]
-struct View<'a> {
+pub(super) struct View<'a> {
     id: i64,
     name: &'a str,
     state: &'static str,
     because: &'a [Explanation],
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(task: &'a Task, because: &'a [Explanation]) -> Self {
+        Self {
+            id: task.id.0,
+            name: &task.name,
+            state: task.state.as_str(),
+            because,
+        }
+    }
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
@@ -53,22 +65,13 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let is_one = matches!(ids.as_slice(), [Selector::One(_) | Selector::Last]);
     let order = (!is_one).then(RefCell::default);
     let scene = Snapshot {
-        context,
-        queue: &queue,
-        living: &living,
-        known: &known,
-        now: queue.now().wall,
         order,
+        ..Snapshot::new(context, &queue, (&living, &known), queue.now().wall)
     };
     select::each(&queue, &ids, |id| {
         let task = find(&queue, id)?;
         let because = scene.explanations(&task)?;
-        let view = View {
-            id: id.0,
-            name: &task.name,
-            state: task.state.as_str(),
-            because: &because,
-        };
+        let view = View::new(&task, &because);
         let mut text = format!("task {id} ({}): {}", escape::line(&task.name), task.state);
         for one in &because {
             text += "\n  ";
@@ -79,7 +82,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
 }
 
 /// State of the database and its workers, from which the answers are derived.
-struct Snapshot<'a, Q> {
+pub(super) struct Snapshot<'a, Q> {
     context: &'a Context<Q>,
     queue: &'a Q,
     living: &'a [WorkerInfo],
@@ -91,7 +94,31 @@ struct Snapshot<'a, Q> {
 }
 
 impl<'a, Q: Queue> Snapshot<'a, Q> {
-    fn explanations(&self, task: &Task) -> Result<Vec<Explanation>> {
+    /// A snapshot with the living workers and all registered ones.
+    pub(super) fn new(
+        context: &'a Context<Q>,
+        queue: &'a Q,
+        (living, known): (&'a [WorkerInfo], &'a [WorkerInfo]),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            context,
+            queue,
+            living,
+            known,
+            now,
+            order: None,
+        }
+    }
+
+    /// True if a living worker can run the task.
+    pub(super) fn is_served(&self, task: &Task) -> bool {
+        let handler = task.work.handler();
+        let can_run = |worker: &WorkerInfo| worker.serves.covers(&task.queue, handler);
+        self.living.iter().any(can_run)
+    }
+
+    pub(super) fn explanations(&self, task: &Task) -> Result<Vec<Explanation>> {
         Ok(match task.state {
             State::Scheduled | State::Blocked | State::Queued => self.waiting(task)?,
             State::Running => self.running(task)?,
@@ -116,9 +143,7 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
             |one: &Waits| matches!(one, Waits::Time { run_at, .. } if *run_at <= self.now);
         let is_next = waits.iter().all(is_past);
         let mut reasons: Vec<Explanation> = waits.iter().map(|one| self.wait(task, one)).collect();
-        let handler = task.work.handler();
-        let can_run = |worker: &WorkerInfo| worker.serves.covers(&task.queue, handler);
-        if !self.living.iter().any(can_run) {
+        if !self.is_served(task) {
             let start = how_to_run(self.context, self.queue, task)?;
             let sentence = format!("no worker is running that can run it; {start}");
             reasons.push(explanation("no_worker", sentence));

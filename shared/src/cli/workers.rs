@@ -7,6 +7,7 @@ use super::printer::note;
 use super::program::{Access, Context};
 use super::table::{Column, Table, left, right};
 use super::{Failure, moment};
+use crate::error::Result;
 use crate::queue::{Queue, WorkerInfo};
 use crate::task::DEFAULT_QUEUE;
 
@@ -17,17 +18,18 @@ use crate::task::DEFAULT_QUEUE;
 #[derive(clap::Args, Debug)]
 pub struct Arguments {}
 
+/// A worker as programs read it.
 #[derive(Serialize)]
-struct View<'a> {
-    id: String,
+pub(super) struct View {
+    pub(super) id: String,
     alive: bool,
-    pid: u32,
-    started_at: Moment,
-    slots: u32,
-    running: usize,
-    queue: &'a str,
+    pub(super) pid: u32,
+    pub(super) started_at: Moment,
+    pub(super) slots: u32,
+    pub(super) running: usize,
+    pub(super) queue: String,
     commands: bool,
-    handlers: &'a [String],
+    handlers: Vec<String>,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -55,7 +57,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
             &view.running.to_string(),
             &view.slots.to_string(),
             &moment::relative(worker.started_at, now),
-            view.queue,
+            &view.queue,
         ]);
         views.push(view);
     }
@@ -72,7 +74,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     context.printer.table(&table)
 }
 
-fn view<'a, Q: Queue>(queue: &Q, worker: &'a WorkerInfo) -> Result<View<'a>, Failure> {
+/// What programs read of the worker.
+pub(super) fn view<Q: Queue>(queue: &Q, worker: &WorkerInfo) -> Result<View> {
     Ok(View {
         id: worker.id.to_string(),
         alive: queue.coordination().is_alive(worker.id)?,
@@ -80,8 +83,8 @@ fn view<'a, Q: Queue>(queue: &Q, worker: &'a WorkerInfo) -> Result<View<'a>, Fai
         started_at: Moment(worker.started_at),
         slots: worker.slots,
         running: queue.claims_of(worker.id)?.len(),
-        queue: &worker.serves.queue,
+        queue: worker.serves.queue.clone(),
         commands: worker.serves.commands,
-        handlers: &worker.serves.handlers,
+        handlers: worker.serves.handlers.clone(),
     })
 }

@@ -34,13 +34,6 @@ pub(crate) enum Verb {
     Common(cli::Verb),
 }
 
-impl Default for Verb {
-    /// `status`, which the command without a verb runs.
-    fn default() -> Self {
-        Self::Common(cli::Verb::default())
-    }
-}
-
 impl Verb {
     /// Runs the verb.
     pub(crate) fn run(self, context: &Context<WorkflowQueue>) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ pub(crate) mod limits;
 mod link;
 #[cfg(test)]
 mod lone_statement_tests;
+pub(crate) mod next_waiting;
 pub(crate) mod options;
 pub(crate) mod pause;
 #[cfg(test)]

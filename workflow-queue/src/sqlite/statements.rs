@@ -49,6 +49,8 @@ queue_core::statements! {
     LIMIT_OF = "limit_of",
     LIMIT_PUT = "limit_put",
     LIMIT_QUEUE = "limit_queue",
+    NEXT_WAITING_BLOCKED = "next_waiting_blocked",
+    NEXT_WAITING_LIMITED = "next_waiting_limited",
     PARK = "park",
     PARKED_NEXT = "parked_next",
     PARKED_QUEUE = "parked_queue",

@@ -22,6 +22,15 @@ pub fn get(connection: &Connection, id: TaskId) -> Result<Option<Task>> {
     Ok(rows::all(connection, GET, [id.0], rows::task)?.pop())
 }
 
+/// Existing tasks of these ids, in this order.
+pub fn of_ids(connection: &Connection, ids: Vec<TaskId>) -> Result<Vec<Task>> {
+    let mut tasks = Vec::with_capacity(ids.len());
+    for id in ids {
+        tasks.extend(get(connection, id)?);
+    }
+    Ok(tasks)
+}
+
 /// Existing tasks of these ids, each with the output stored with its last settle.
 pub fn with_outputs(
     connection: &Connection,

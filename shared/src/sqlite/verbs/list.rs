@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::super::{rows, statement};
-use super::get::get;
+use super::get::of_ids;
 use crate::error::Result;
 use crate::queue::ListQuery;
 use crate::state::State;
@@ -19,6 +19,7 @@ const LIST_IDS_QUEUED: &str = statement(include_str!("../../../queries/list_ids_
 const LIST_IDS_SCHEDULED: &str = statement(include_str!("../../../queries/list_ids_scheduled.sql"));
 const LIST_IDS_HELD: &str = statement(include_str!("../../../queries/list_ids_held.sql"));
 const FEW_WAITING: &str = statement(include_str!("../../../queries/list_few_waiting.sql"));
+const LAST_FAILED: &str = statement(include_str!("../../../queries/list_last_failed.sql"));
 const LAST_ID: &str = statement(include_str!("../../../queries/list_last_id.sql"));
 
 /// Every statement of this module by its file's name, for plan tests.
@@ -31,16 +32,13 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("list_ids_scheduled", LIST_IDS_SCHEDULED),
     ("list_ids_held", LIST_IDS_HELD),
     ("list_few_waiting", FEW_WAITING),
+    ("list_last_failed", LAST_FAILED),
     ("list_last_id", LAST_ID),
 ];
 
 /// Page of tasks, newest first.
 pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Task>> {
-    let mut tasks = Vec::new();
-    for id in list_ids(connection, query)? {
-        tasks.extend(get(connection, id)?);
-    }
-    Ok(tasks)
+    of_ids(connection, list_ids(connection, query)?)
 }
 
 /// Most waiting tasks that are sorted for a page; for more, the table is searched.
@@ -112,6 +110,18 @@ fn indexed_lists(
     let few = (few_queued || !states.contains(&State::Queued))
         && (few_scheduled || !states.contains(&State::Scheduled));
     Ok(few.then_some(lists))
+}
+
+/// Most failed tasks that are sorted by the time of their end.
+const RECENT: i64 = 20_000;
+
+/// At most `limit` failed tasks, those that failed last first.
+pub fn last_failed(connection: &Connection, limit: usize) -> Result<Vec<Task>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ids = rows::all(connection, LAST_FAILED, (limit, RECENT), |row| {
+        Ok(TaskId(row.get(0)?))
+    })?;
+    of_ids(connection, ids)
 }
 
 /// Highest id ever given out.

@@ -8,6 +8,7 @@ mod get;
 mod held;
 mod hold;
 mod list;
+mod next_waiting;
 mod one_line;
 mod output;
 mod pause;
@@ -25,10 +26,11 @@ pub use cancel::{cancel, cancel_waiting, request_cancel, withdraw};
 pub(super) use claim::one::add_function;
 pub use claim::one::claim_one;
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
-pub use get::{get, state_of, with_outputs};
+pub use get::{get, of_ids, state_of, with_outputs};
 pub use held::held;
 pub use hold::{add_hold, is_held};
-pub use list::{last_id, list};
+pub use list::{last_failed, last_id, list};
+pub use next_waiting::next_waiting;
 pub use output::{attempt_of, output, output_of, store_output};
 pub use pause::set_paused;
 pub use prune::{Keeper, delete_logs, prune};
@@ -51,6 +53,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         held::STATEMENTS,
         hold::STATEMENTS,
         list::STATEMENTS,
+        next_waiting::STATEMENTS,
         output::STATEMENTS,
         pause::STATEMENTS,
         prune::STATEMENTS,

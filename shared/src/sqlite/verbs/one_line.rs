@@ -19,6 +19,7 @@ macro_rules! answered_by_database {
                 ids: &[$crate::task::TaskId]
             ) -> Vec<($crate::task::Task, Option<$crate::output::Output>)>;
             list(query: &$crate::queue::ListQuery) -> Vec<$crate::task::Task>;
+            last_failed(limit: usize) -> Vec<$crate::task::Task>;
             last_id() -> Option<$crate::task::TaskId>;
             queues() -> Vec<$crate::queue::QueueInfo>;
         }

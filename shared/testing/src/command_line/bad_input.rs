@@ -118,6 +118,10 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["-o", "xml", "status"], "xml"),
     (&["--durability", "some", "status"], "`fast` or `full`"),
     (&["nonsense"], "nonsense"),
+    (&["--watch", "list"], "--watch shows how things stand"),
+    (&["list", "--columns", "id,size"], "it is not a column"),
+    (&["list", "--sort", "size"], "it is not a column"),
+    (&["list", "--color", "some"], "some"),
     (&["systemd"], "requires a subcommand"),
 ];
 

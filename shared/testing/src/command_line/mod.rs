@@ -23,6 +23,7 @@ pub mod ownership;
 pub mod program;
 pub mod remedies;
 pub mod safekeeping;
+pub mod screens;
 pub mod service;
 pub mod shortages;
 pub mod shrinking;
@@ -185,6 +186,12 @@ macro_rules! command_line_tests {
                 a_restore_killed_at_any_system_call_leaves_the_old_database_or_the_new_one
                 a_backup_killed_at_any_system_call_leaves_the_old_backup_or_the_new_one
                 a_refused_salvage_leaves_no_files_and_names_the_right_program
+            }
+            screens {
+                every_report_fits_its_terminal_and_holds_no_control_character
+                without_a_verb_the_program_shows_what_runs_failed_and_waits
+                a_watched_report_is_drawn_in_place_until_ctrl_c
+                a_watch_prints_a_line_of_json_every_second
             }
             service {
                 systemd_is_notified_when_the_worker_is_ready_alive_and_stopping

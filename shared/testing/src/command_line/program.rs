@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -171,6 +171,13 @@ impl Sandbox {
             stdout,
             stderr,
         }
+    }
+
+    /// Starts any program whose standard input is a pipe, and leaves it running.
+    pub fn begin_with_input(command: &mut Command) -> (Running, ChildStdin) {
+        let mut running = Self::begin(command);
+        let input = running.child.stdin.take().unwrap();
+        (running, input)
     }
 
     /// Enqueues one task for each line.

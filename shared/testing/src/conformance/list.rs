@@ -246,3 +246,38 @@ pub fn a_list_of_any_state_filters_by_queue_name_and_range<E: Engine>() {
         }
     }
 }
+
+pub fn the_tasks_that_failed_last_come_first_whatever_their_ids<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let ids: Vec<TaskId> = (0..4).map(|_| bench.add(once("t"))).collect();
+    let claims = bench.claim(4);
+    for index in [1, 3, 0] {
+        bench.advance(1_000);
+        bench.settle(claims[index].claim, Outcome::TimedOut);
+    }
+    bench.settle(claims[2].claim, Outcome::Succeeded);
+    let last = |limit| {
+        let tasks = bench.queue.last_failed(limit).unwrap();
+        tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
+    };
+    assert_eq!(last(10), [ids[0], ids[3], ids[1]]);
+    assert_eq!(last(2), [ids[0], ids[3]]);
+}
+
+pub fn the_next_waiting_tasks_are_in_the_order_they_start_in<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let next = |state, limit| {
+        let tasks = bench.queue.next_waiting(state, limit).unwrap();
+        tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
+    };
+    assert_eq!(next(State::Queued, 5), []);
+    let queued = |queue: &str, priority| bench.add(once("t").queue(queue).priority(priority));
+    let (low, plain) = (queued("a", -1), queued("b", 0));
+    let (high, after) = (queued("c", 5), queued("a", 0));
+    let due = |millis| bench.add(once("t").run_at(bench.later(millis)));
+    let (late, soon) = (due(9_000), due(1_000));
+    assert_eq!(next(State::Queued, 5), [high, plain, after, low]);
+    assert_eq!(next(State::Queued, 2), [high, plain]);
+    assert_eq!(next(State::Scheduled, 5), [soon, late]);
+    assert_eq!(next(State::Blocked, 5), []);
+}

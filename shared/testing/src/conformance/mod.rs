@@ -398,6 +398,8 @@ macro_rules! conformance_tests {
                 list_finds_few_and_many_waiting_tasks_alike
                 list_filters_by_queue_and_name_and_state_together
                 a_list_of_any_state_filters_by_queue_name_and_range
+                the_tasks_that_failed_last_come_first_whatever_their_ids
+                the_next_waiting_tasks_are_in_the_order_they_start_in
             }
             stats {
                 stats_count_every_state

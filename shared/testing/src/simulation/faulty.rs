@@ -18,6 +18,7 @@ use queue_core::queue::{
     Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Stats, Waits, WorkerInfo,
 };
+use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Edge;
 
@@ -366,6 +367,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Task>> {
         self.inner.list(query)
+    }
+
+    fn last_failed(&self, limit: usize) -> Result<Vec<Task>> {
+        self.inner.last_failed(limit)
+    }
+
+    fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {
+        self.inner.next_waiting(state, limit)
     }
 
     fn last_id(&self) -> Result<Option<TaskId>> {

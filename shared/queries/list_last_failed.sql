@@ -1,0 +1,9 @@
+-- Ids of the tasks that failed last, among the ?2 newest of all that failed: the index has no times.
+SELECT id
+FROM (SELECT id, finished_at
+      FROM queue_tasks INDEXED BY queue_tasks_unsuccessful
+      WHERE state >= 5 AND state = 5
+      ORDER BY id DESC
+      LIMIT ?2)
+ORDER BY finished_at DESC, id DESC
+LIMIT ?1
