@@ -111,7 +111,7 @@ fn shown() -> i64 {
 static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
 /// Largest adjustment of the wall clock, in milliseconds. A clock that is set back further was
 /// wrong before.
-pub(crate) const SMALL_STEP_MS: i64 = 5_000;
+pub const SMALL_STEP_MS: i64 = 5_000;
 
 /// Time to use if the clock shows `read` and the time was `latest` before.
 fn smoothed(latest: &AtomicI64, read: i64) -> i64 {

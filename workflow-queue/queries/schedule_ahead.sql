@@ -1,3 +1,3 @@
 -- Schedules that a clock far ahead moved into what is now the future.
-SELECT id, name, spec
-FROM queue_schedules WHERE floor > ?1 OR last_slot > ?1
+SELECT id, name, spec FROM queue_schedules INDEXED BY queue_schedules_ahead
+WHERE max(floor, coalesce(last_slot, 0)) > ?1

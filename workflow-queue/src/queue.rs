@@ -23,8 +23,6 @@ use crate::sqlite::transaction::{SqliteSlice, Writing};
 pub struct WorkflowQueue {
     database: Database,
     due: Mutex<Due>,
-    /// The clock at the last look at schedules.
-    fired: Mutex<Due>,
     lease: Duration,
     /// The change counter at which no task was running.
     at_rest: Mutex<Option<i64>>,
@@ -59,7 +57,6 @@ impl WorkflowQueue {
         Ok(Self {
             database,
             due: Mutex::default(),
-            fired: Mutex::default(),
             lease: options.lease,
             at_rest: Mutex::default(),
             unpromoted,
@@ -89,11 +86,6 @@ impl WorkflowQueue {
     /// Result of the last look for due tasks.
     pub(crate) fn due(&self) -> MutexGuard<'_, Due> {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The clock at the last look at schedules.
-    pub(crate) fn fired(&self) -> MutexGuard<'_, Due> {
-        self.fired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The change counter at which no task was running.

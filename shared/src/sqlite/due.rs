@@ -41,11 +41,6 @@ impl Due {
             .is_some_and(|before| before.saturating_sub(now.ahead_ms()) > SMALL_STEP_MS)
     }
 
-    /// True if this process has not looked before, so that it cannot tell if the clock was set back.
-    pub fn is_first(self) -> bool {
-        self.ahead_ms.is_none()
-    }
-
     /// True if a claim at `now` has to look again.
     pub fn must_look(self, now: Now) -> bool {
         self.is_set_back(now)

@@ -64,9 +64,12 @@ impl<S: Slice + ScheduleRows> Writing<S> {
             jitter,
         };
         let Due { fire, missed, next } = due(&spec, position, now);
-        if let Some((slot, until)) = missed {
-            let result = FiringResult::Skipped(SkipReason::Missed);
-            self.record(schedule.id, (slot, until), result)?;
+        if let Some((first, last)) = missed {
+            let fired = self.slice.fired_between(schedule.id, first, last)?;
+            for range in between(&spec, (first, last), &fired) {
+                let result = FiringResult::Skipped(SkipReason::Missed);
+                self.record(schedule.id, range, result)?;
+            }
         }
         let last_slot = fire.last().copied().or(missed.map(|(_, until)| until));
         let mut firings = Firings {
@@ -168,6 +171,23 @@ impl<S: Slice + ScheduleRows> Writing<S> {
         };
         self.slice.record_firing(schedule, &firing)
     }
+}
+
+/// The ranges of slots from `first` to `last` without those that fired, which are in order.
+fn between(
+    spec: &Spec,
+    (first, last): (Timestamp, Timestamp),
+    fired: &[Timestamp],
+) -> Vec<(Timestamp, Timestamp)> {
+    let mut ranges = Vec::with_capacity(fired.len() + 1);
+    let mut next = Some(first);
+    for slot in fired {
+        let before = next.and_then(|next| spec.last_until(Timestamp(slot.0 - 1), next));
+        ranges.extend(next.zip(before));
+        next = spec.next_after(*slot);
+    }
+    ranges.extend(next.filter(|next| *next <= last).map(|next| (next, last)));
+    ranges
 }
 
 /// A task that waits for the ends of others.

@@ -48,6 +48,13 @@ pub(crate) trait ScheduleRows {
     fn unfinished(&mut self, schedule: i64, from: TaskId) -> Result<Vec<Unfinished>>;
     /// True if the slot fired before.
     fn has_fired(&mut self, schedule: i64, slot: Timestamp) -> Result<bool>;
+    /// The slots between both that fired before, in their order.
+    fn fired_between(
+        &mut self,
+        schedule: i64,
+        first: Timestamp,
+        last: Timestamp,
+    ) -> Result<Vec<Timestamp>>;
 
     /// Records slots, unless the first of them has fired.
     fn record_firing(&mut self, schedule: i64, firing: &Firing) -> Result<()>;

@@ -34,7 +34,7 @@ pub struct Spec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Timing {
     Cron(Cron),
-    /// A fixed interval in elapsed time, counted from `anchor`.
+    /// A fixed interval in elapsed time, counted from `anchor` in both directions.
     Every {
         interval: Duration,
         anchor: Timestamp,
@@ -143,8 +143,8 @@ impl Spec {
         })
     }
 
-    /// Fixed interval in elapsed time: `anchor`, and every `interval` after it. The zone is that in
-    /// which people see its times.
+    /// Fixed interval in elapsed time: `anchor`, and every `interval` after and before it. The zone is
+    /// that in which people see its times.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an interval below a second or above ten years, or an unknown zone.
@@ -276,7 +276,7 @@ impl Spec {
             Timing::Every { interval, anchor } => {
                 let millis = millis_of(*interval);
                 let ago = now.since(*anchor).rem_euclid(millis);
-                Some(Timestamp(now.0 - ago)).filter(|last| *last >= since.max(*anchor))
+                Some(Timestamp(now.0 - ago)).filter(|last| *last >= since)
             }
         }
     }
@@ -371,11 +371,9 @@ pub fn check_name(name: &str) -> Result<()> {
     Err(Error::invalid(problem))
 }
 
-/// First time after `after` that is `anchor` or a whole number of intervals after it.
+/// First time after `after` that is a whole number of intervals away from `anchor`, before it too: an
+/// anchor set by a clock far ahead stops nothing.
 fn every_after(interval: Duration, anchor: Timestamp, after: Timestamp) -> Option<Timestamp> {
-    if after < anchor {
-        return Some(anchor);
-    }
     let millis = millis_of(interval);
     let ago = after.since(anchor).rem_euclid(millis);
     let next = after.0.checked_add(millis - ago)?;

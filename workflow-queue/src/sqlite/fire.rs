@@ -2,7 +2,6 @@
 
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
-use queue_core::sqlite::Due;
 
 use super::schedules;
 use crate::queue::WorkflowQueue;
@@ -12,11 +11,8 @@ const MOST_STEPS: usize = 20;
 
 /// Enqueues the tasks of due schedules. Returns the time of the next firing.
 pub(crate) fn fire(queue: &WorkflowQueue) -> Result<Option<Timestamp>> {
-    let now = queue.database().now();
-    let before = std::mem::replace(&mut *queue.fired(), Due::found(None, now));
-    if (before.is_first() || before.is_set_back(now))
-        && queue.read(|connection| schedules::are_ahead(connection, now.wall))?
-    {
+    let now = queue.database().now().wall;
+    if queue.read(|connection| schedules::are_ahead(connection, now))? {
         queue.write(|writing| writing.slice.set_schedules_back())?;
     }
     let mut next = queue.read(schedules::next_at)?;

@@ -1,13 +1,13 @@
 //! Schedules: their rows and those of their firings.
 
-use queue_core::clock::Timestamp;
+use queue_core::clock::{SMALL_STEP_MS, Timestamp};
 use queue_core::error::Result;
 use queue_core::sqlite::rows;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::statements::{
-    FIRING_CUT, FIRING_DELETE, FIRING_FORGET_AHEAD, FIRING_LIST, FIRING_OF_SLOT,
+    FIRING_BETWEEN, FIRING_CUT, FIRING_DELETE, FIRING_FORGET_AHEAD, FIRING_LIST, FIRING_OF_SLOT,
     FIRING_OLDEST_KEPT, FIRING_PRUNE, FIRING_PUT, FIRING_REMOVE, FIRING_SKIPPED, SCHEDULE_ADD,
     SCHEDULE_ADVANCE, SCHEDULE_AHEAD, SCHEDULE_ASIDE, SCHEDULE_DUE, SCHEDULE_FLOOR, SCHEDULE_GET,
     SCHEDULE_LIST, SCHEDULE_NEW_ID, SCHEDULE_NEXT, SCHEDULE_OPEN, SCHEDULE_PUT, SCHEDULE_REMOVE,
@@ -82,6 +82,18 @@ impl ScheduleRows for SqliteSlice<'_> {
     fn has_fired(&mut self, schedule: i64, slot: Timestamp) -> Result<bool> {
         let mut query = self.connection.prepare_cached(FIRING_OF_SLOT)?;
         Ok(query.exists((schedule, slot.0))?)
+    }
+
+    fn fired_between(
+        &mut self,
+        schedule: i64,
+        first: Timestamp,
+        last: Timestamp,
+    ) -> Result<Vec<Timestamp>> {
+        let range = (schedule, first.0, last.0);
+        rows::all(self.connection, FIRING_BETWEEN, range, |row| {
+            Ok(Timestamp(row.get(0)?))
+        })
     }
 
     fn record_firing(&mut self, schedule: i64, firing: &Firing) -> Result<()> {
@@ -278,9 +290,13 @@ pub(crate) fn next_of(name: &str, spec: &Spec, after: Timestamp) -> Option<(Time
     Some((slot, slot.after(spec.jitter(name))))
 }
 
-/// True if a clock far ahead moved a schedule into what is now the future.
+/// True if a clock far ahead moved a schedule into what is now the future. A small step of the clock
+/// does not count.
 pub(super) fn are_ahead(connection: &Connection, now: Timestamp) -> Result<bool> {
-    Ok(connection.prepare_cached(SCHEDULE_AHEAD)?.exists([now.0])?)
+    let latest = now.0.saturating_add(SMALL_STEP_MS);
+    Ok(connection
+        .prepare_cached(SCHEDULE_AHEAD)?
+        .exists([latest])?)
 }
 
 /// Time of the next firing.

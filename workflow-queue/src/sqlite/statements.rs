@@ -27,6 +27,7 @@ queue_core::statements! {
     ENQUEUE_NEXT_ID = "enqueue_next_id",
     ENQUEUE_NODE = "enqueue_node",
     FACTS = "facts",
+    FIRING_BETWEEN = "firing_between",
     FIRING_CUT = "firing_cut",
     FIRING_DELETE = "firing_delete",
     FIRING_FORGET_AHEAD = "firing_forget_ahead",

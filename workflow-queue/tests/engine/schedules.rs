@@ -275,6 +275,20 @@ fn a_clock_set_back_repeats_nothing_and_stops_nothing() {
     );
 }
 
+/// An interval counted from an anchor in the future fired nothing until then: for ever, if the clock had
+/// been wrong when the schedule was added.
+#[test]
+fn a_schedule_that_was_added_under_a_wrong_clock_fires_once_it_is_right() {
+    let bench = Bench::default();
+    let years = 70 * 365 * 86_400_000_i64;
+    bench.clock.jump(years);
+    added(&bench, Rules::default());
+    bench.clock.jump(-years);
+    bench.queue.fire().unwrap();
+    bench.advance(MINUTE);
+    assert_eq!(claim(&bench, 9).len(), 1);
+}
+
 #[test]
 fn a_thousand_due_schedules_fire_in_one_call() {
     let bench = Bench::default();
@@ -431,6 +445,30 @@ fn a_backfill_fires_what_was_skipped_one_after_the_other() {
             .iter()
             .all(workflow_queue::Invariant::holds)
     );
+}
+
+/// The range of missed slots began at one that a backfill had fired meanwhile, and was not recorded.
+#[test]
+fn slots_around_those_of_a_backfill_are_recorded() {
+    let bench = Bench::default();
+    let start = bench.now();
+    added(&bench, catch_up(CatchUp::Latest));
+    bench.advance(4 * MINUTE);
+    let at = |minute: i64| Timestamp(start.0 + minute * 60_000);
+    for (from, until) in [(1, 1), (3, 3)] {
+        let backfill = Backfill {
+            from: at(from),
+            until: at(until),
+            concurrency: NonZeroU32::MIN,
+            again: false,
+        };
+        bench.queue.schedules().backfill("tick", &backfill).unwrap();
+    }
+    bench.advance(2 * MINUTE);
+    claim(&bench, 9);
+    let missed = SkipReason::Missed;
+    let skipped = vec![(2, 2, missed), (4, 5, missed)];
+    assert_eq!(firings(&bench, start), (vec![1, 3, 6], skipped));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod file;
 mod limits;
 mod long;
 mod model;
+mod schedules;
 mod seen;
 mod short;
 mod submissions;

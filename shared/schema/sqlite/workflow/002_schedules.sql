@@ -31,6 +31,9 @@ CREATE TABLE queue_schedules (
 -- The schedules that are due, and the time at which the next one is.
 CREATE INDEX queue_schedules_due ON queue_schedules (next_at) WHERE next_at IS NOT NULL;
 
+-- The schedules that a clock far ahead moved on.
+CREATE INDEX queue_schedules_ahead ON queue_schedules (max(floor, coalesce(last_slot, 0)));
+
 -- A slot that fired, or a range of slots that did not, from `slot` to `until`. A slot that fired is never
 -- fired again, whatever the clock shows.
 CREATE TABLE queue_firings (

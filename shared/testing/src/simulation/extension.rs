@@ -120,6 +120,8 @@ pub enum Call<'a> {
     Reprioritize { ids: &'a [TaskId], priority: i32 },
     /// [`Queue::set_paused`].
     SetPaused { queue: &'a str, paused: bool },
+    /// [`Queue::fire`].
+    Fire,
     /// [`Queue::prune`].
     Prune { request: &'a PruneRequest },
 }

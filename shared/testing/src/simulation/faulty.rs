@@ -9,7 +9,7 @@ use super::Plant;
 use super::extension::{Call, Extension, Ledger};
 use super::world::{Fault, Shared};
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
-use queue_core::clock::Now;
+use queue_core::clock::{Now, Timestamp};
 use queue_core::coordination::{Coordination, Wake};
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
@@ -314,6 +314,25 @@ impl<Q: Queue> Queue for Faulty<Q> {
         }
         world.reaped(&reaped, now);
         Ok(reaped)
+    }
+
+    fn fire(&self) -> Result<Option<Timestamp>> {
+        let commits = self.world.lock().commits;
+        let before = self.inner.last_id().unwrap_or_default();
+        let answer = self.write("fire", |queue| {
+            let next = queue.fire()?;
+            self.committed(&Call::Fire);
+            Ok(next)
+        });
+        let (first, last) = (before, self.inner.last_id().unwrap_or_default());
+        let mut world = self.world.lock();
+        if first == last {
+            // Nothing was enqueued.
+            world.commits = commits;
+        }
+        let ids = first.map_or(1, |id| id.0 + 1)..=last.map_or(0, |id| id.0);
+        ids.for_each(|id| world.acknowledge(TaskId(id)));
+        answer
     }
 
     fn lease(&self) -> Option<Duration> {
