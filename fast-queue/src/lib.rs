@@ -128,7 +128,7 @@ pub use queue_core::queue::{
 };
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::{
-    Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
+    LeftRunning, Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
     WorkerOptions,
 };
 pub use queue_core::sqlite::{Durability, OpenOptions};

@@ -286,7 +286,7 @@ fn work(path: &Path, index: usize, world: Arc<World>) {
     }
     driver.result().unwrap();
     assert_eq!(queue.claims_of(id).unwrap(), [], "it leaves nothing behind");
-    driver.into_host().registration.close(&*queue).unwrap();
+    driver.into_host().0.registration.close(&*queue).unwrap();
 }
 
 struct Counter(Arc<World>);

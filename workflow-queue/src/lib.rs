@@ -79,7 +79,7 @@ pub use queue_core::queue::{
 };
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
 pub use queue_core::runtime::{
-    Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
+    LeftRunning, Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
     WorkerOptions,
 };
 pub use queue_core::sqlite::{Durability, OpenOptions};

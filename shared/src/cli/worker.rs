@@ -307,7 +307,9 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
             "the clock was set back by {}; tasks start by the new time",
             moment::rough(*by)
         ),
-        WorkerEvent::Started { .. } | WorkerEvent::Left(_) => return None,
+        WorkerEvent::Started { .. } | WorkerEvent::Left(_) | WorkerEvent::LeftRunning(_) => {
+            return None;
+        }
     })
 }
 

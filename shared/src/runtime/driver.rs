@@ -24,7 +24,7 @@ use super::host::Host;
 use super::lease_keeper::LeaseHandle;
 use super::machine::Machine;
 use super::overdue::Overdue;
-use super::protocol::{Action, Config, Event, Unrecorded, WorkerEvent};
+use super::protocol::{Action, Config, Event, LeftRunning, Unrecorded, WorkerEvent};
 use super::recovery::Recovery;
 pub use super::turn::Turn;
 use crate::claim::{Claim, Claims, WorkerId};
@@ -162,7 +162,11 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             return self.perform(now, action);
         }
         if self.finished {
-            return self.leave(now);
+            if !self.has_end() {
+                return self.leave(now);
+            }
+            // A handler that was about to be left behind has returned.
+            self.finished = false;
         }
         if let Some(turn) = self.recover(now).or_else(|| self.look_at_overdue(now)) {
             return turn;
@@ -254,9 +258,14 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
         Ok(())
     }
 
-    /// Returns the host of a worker that has ended.
-    pub fn into_host(self) -> S {
-        self.host
+    /// Tasks whose handlers had not returned when the worker ended.
+    pub fn left_running(&self) -> Vec<LeftRunning> {
+        self.machine.left_running()
+    }
+
+    /// Returns the host of a worker that has ended, and the leases of the claims it still holds.
+    pub fn into_host(self) -> (S, Option<LeaseHandle>) {
+        (self.host, self.leases)
     }
 
     /// The worker's host.
@@ -460,6 +469,11 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             return turn;
         }
         self.next_recovery(now).map_or(Turn::Finished, Turn::Wait)
+    }
+
+    fn has_end(&self) -> bool {
+        let ended = |event: &Event| matches!(event, Event::Ended(_));
+        self.events.iter().any(ended)
     }
 
     fn next_wake(&self, now: Now) -> BootTime {

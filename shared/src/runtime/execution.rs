@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::end::{End, Ended, Ending};
-use super::protocol::{Action, Unrecorded, WorkerEvent};
+use super::protocol::{Action, LeftRunning, Unrecorded, WorkerEvent};
 use super::stop_reason::StopReason;
 use crate::claim::{Claim, ClaimedTask};
 use crate::clock::{BootTime, Now};
@@ -102,6 +102,13 @@ impl Execution {
         self.cause.is_some()
     }
 
+    /// Time from which a stopping worker leaves it behind: a handler that did not end in that time
+    /// after it was asked to.
+    pub(super) fn left_at(&self, after: Duration) -> Option<BootTime> {
+        let is_due = self.is_handler && self.killed;
+        Some(self.asked_at.filter(|_| is_due)?.after(after))
+    }
+
     /// Returns the signal that is due by its timeout, or at the end of its grace time.
     pub(super) fn overdue(&mut self, now: Now, kill_at: BootTime) -> Option<Action> {
         if self.kill_at.is_some_and(|at| at <= now.boot) {
@@ -183,6 +190,15 @@ impl Execution {
             name: self.name.clone(),
             outcome: None,
             processes: Vec::new(),
+        }
+    }
+
+    /// The task as left behind, with its handler running.
+    pub(super) fn left_running(&self) -> LeftRunning {
+        LeftRunning {
+            claim: self.claim,
+            name: self.name.clone(),
+            attempt: self.attempt,
         }
     }
 

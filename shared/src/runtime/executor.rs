@@ -344,6 +344,11 @@ impl Executor {
         self.slots.len() - self.free.len() + handlers
     }
 
+    /// Takes the handlers whose end has not been reported, to be followed without this executor.
+    pub(super) fn take_handlers(&mut self) -> Option<Pool> {
+        self.pool.take().filter(|pool| pool.running() > 0)
+    }
+
     /// Makes [`wait`](Self::wait) return `token` (below 2⁶³) while `fd` is readable.
     ///
     /// # Errors

@@ -233,6 +233,15 @@ pub(super) struct HandlerEnd {
 }
 
 impl HandlerEnd {
+    /// End of a handler that was asked to end before it began.
+    pub(super) fn unstarted(claim: Claim) -> Self {
+        Self {
+            claim,
+            end: End::Unstarted,
+            output: None,
+        }
+    }
+
     /// End of a handler that returned this or panicked, asked to end for that reason or not at all.
     pub(super) fn of(
         claim: Claim,
@@ -266,6 +275,14 @@ impl EndReport {
         Self {
             claim,
             report: Some(Box::new(report)),
+        }
+    }
+
+    /// Reports that the handler was asked to end before it began.
+    #[cfg(feature = "tokio")]
+    pub(super) fn unstarted(mut self) {
+        if let Some(report) = self.report.take() {
+            report(HandlerEnd::unstarted(self.claim));
         }
     }
 

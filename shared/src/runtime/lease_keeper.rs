@@ -14,7 +14,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::eventfd::new_eventfd;
+use super::eventfd::{clear, new_eventfd};
 use super::leases::{LeaseAction, LeaseEvent, LeaseNotice, Leases};
 use super::turn::Turn;
 use crate::claim::{Claim, Held};
@@ -87,6 +87,11 @@ impl LeaseHandle {
     /// Notices since the last call.
     pub fn notices(&self) -> impl Iterator<Item = LeaseNotice> {
         self.notices.try_iter()
+    }
+
+    /// Clears the eventfd, before the notices are read.
+    pub(super) fn clear(&self) {
+        clear(&self.eventfd);
     }
 
     /// Eventfd that is readable while there are notices.

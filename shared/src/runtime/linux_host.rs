@@ -14,6 +14,7 @@ use super::executor::{CommandBatch, Executor, StartedBatch};
 use super::host::{Host, Peer, StartResult, Sweeper};
 use super::lease_keeper::LeaseHandle;
 use super::orphans::ProcFs;
+use super::pool::Pool;
 use super::protocol::Event;
 use super::recover::sweep;
 use super::stop::StopReceiver;
@@ -115,9 +116,10 @@ impl LinuxHost {
         Arc::clone(&self.nudge)
     }
 
-    /// Returns the worker's registration, which is closed after the worker has ended.
-    pub(crate) fn into_registration(self) -> Registration {
-        self.registration
+    /// Returns the registration of a worker that has ended, and its handlers that have not returned.
+    pub(super) fn into_parts(mut self) -> (Registration, Option<Pool>) {
+        let handlers = self.executor.take_handlers();
+        (self.registration, handlers)
     }
 
     /// Watches the process of a worker of this boot. If the system refuses, only the lock shows its

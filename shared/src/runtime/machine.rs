@@ -15,7 +15,7 @@ mod throttle;
 use std::time::Duration;
 
 use super::execution::{Execution, Finished};
-use super::protocol::{Action, Config, Event, Step, Unrecorded, WorkerEvent};
+use super::protocol::{Action, Config, Event, LeftRunning, Step, Unrecorded, WorkerEvent};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
@@ -199,7 +199,8 @@ impl Machine {
             Stop::Finishing { until: at } | Stop::Ending { give_up: at } => Some(at),
         };
         let executions = self.running.iter().filter_map(Execution::acts_at);
-        executions.chain(stop).min()
+        let left = self.running.iter().filter_map(|run| self.left_at(run));
+        executions.chain(left).chain(stop).min()
     }
 
     /// Returns true if the worker was told to stop, or had to.
@@ -220,6 +221,12 @@ impl Machine {
             .chain(unsettled)
             .chain(self.running.iter().map(Execution::unrecorded))
             .collect()
+    }
+
+    /// Tasks whose handlers have not returned.
+    pub(crate) fn left_running(&self) -> Vec<LeftRunning> {
+        let handlers = self.running.iter().filter(|run| run.is_handler());
+        handlers.map(Execution::left_running).collect()
     }
 
     /// Returns true if the worker runs the task of that claim, or has yet to record its outcome.

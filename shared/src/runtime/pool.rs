@@ -144,6 +144,14 @@ impl Pool {
         }
     }
 
+    /// Ends the handlers that no thread has begun.
+    pub(super) fn withdraw(&self) {
+        let unbegun = std::mem::take(&mut self.shared.lock().jobs);
+        for HandlerCall { task, .. } in unbegun {
+            drop(self.shared.ended(HandlerEnd::unstarted(task.claim)));
+        }
+    }
+
     /// Clears the eventfd and takes the handlers that have ended.
     pub(super) fn take_done(&mut self, ended: &mut impl FnMut(HandlerEnd)) {
         clear(&self.shared.eventfd);
@@ -207,7 +215,11 @@ impl PoolShared {
             };
             self.wake(&mut state);
             drop(state);
-            let end = run(&*handler, &task);
+            let end = if task.is_cancelled() {
+                HandlerEnd::unstarted(task.claim)
+            } else {
+                run(&*handler, &task)
+            };
             // This may drop user code, so it happens outside the lock.
             drop((handler, task));
             state = self.ended(end);

@@ -222,6 +222,9 @@ pub enum WorkerEvent {
     /// The worker ends while these outcomes are not in the file. The tasks count as ended by its
     /// death.
     Unrecorded(Vec<Unrecorded>),
+    /// The worker ends while these handlers have not returned. Until they have, or this process has
+    /// ended, nobody else runs their tasks; what they return is recorded.
+    LeftRunning(Vec<LeftRunning>),
     /// A task was told to end, but this user cannot end some of its processes. It has not ended
     /// before they have.
     Unreachable(Unreachable),
@@ -244,6 +247,18 @@ pub struct Unrecorded {
     pub outcome: Option<Outcome>,
     /// Processes that this user cannot end, because they have become another user's.
     pub processes: Vec<u32>,
+}
+
+/// Task whose handler had not returned when its worker ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftRunning {
+    /// Claim.
+    pub claim: Claim,
+    /// Name of the task.
+    pub name: String,
+    /// Attempt, from 1.
+    pub attempt: u32,
 }
 
 /// Result of a step.

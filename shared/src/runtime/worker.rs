@@ -10,13 +10,14 @@ use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
 use super::inputs;
-use super::lease_keeper;
+use super::lease_keeper::{self, KeeperThread};
+use super::left_handlers::LeftHandlers;
 use super::linux_host::LinuxHost;
 use super::protocol::{Config, Unrecorded, WorkerEvent};
 use super::standby::Standby;
 use super::stop::{self, StopReceiver, Stopper};
 use super::trust;
-use crate::claim::WorkerId;
+use crate::claim::{Claim, WorkerId};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves};
 use crate::sidecar::Sidecar;
@@ -107,6 +108,8 @@ pub struct Summary {
     pub lost: u64,
     /// Dead workers that it recovered.
     pub recovered: u64,
+    /// Handlers that had not returned when it ended; see [`WorkerEvent::LeftRunning`].
+    pub left_running: u64,
 }
 
 impl Summary {
@@ -126,6 +129,10 @@ impl Summary {
                 None => &mut self.lost,
             },
             WorkerEvent::Recovered(recovered) if !recovered.expired => &mut self.recovered,
+            WorkerEvent::LeftRunning(tasks) => {
+                self.left_running += tasks.len() as u64;
+                return;
+            }
             WorkerEvent::Started { .. }
             | WorkerEvent::Recovered(_)
             | WorkerEvent::Refused { .. }
@@ -224,6 +231,11 @@ impl<Q: Queue> Worker<Q> {
     /// Commands run as child processes, handlers on threads, and `observer` on this thread, or on
     /// another while this one waits for the file.
     ///
+    /// A stopped worker asks its handlers to end, and returns once its grace time is over, even if
+    /// some have not: [`Summary::left_running`] counts them. Their claims live on, on a thread that
+    /// records what they return and then closes the queue, so nobody else runs their tasks before
+    /// they have returned or this process has ended.
+    ///
     /// # Errors
     /// The error that made the database or the system unusable. Its commands have been ended by
     /// then, and tasks whose outcomes could not be recorded are returned by the next worker as
@@ -268,7 +280,9 @@ impl<Q: Queue> Worker<Q> {
         let driver = driver.under_leases(leases);
         let standby = Standby::new(Arc::clone(&queue), driver, &mut counting)?;
         standby.run(|driver, result| {
-            let ended = leave(&*queue, driver, result, |event| standby.report(event));
+            let (ended, keeper) = leave(&queue, driver, result, keeper, |event| {
+                standby.report(event);
+            });
             standby.while_known(ended, || drop(keeper))
         })?;
         drop(standby);
@@ -276,28 +290,76 @@ impl<Q: Queue> Worker<Q> {
     }
 }
 
-/// Deregisters the worker. If it cannot, or leaves tasks behind, the next worker recovers it.
+/// Deregisters the worker. If it cannot, or leaves tasks behind, the next worker recovers it. If
+/// handlers have not returned, its registration and its lease keeper live on with them; otherwise
+/// the lease keeper is returned.
 fn leave<Q: Queue>(
-    queue: &Q,
+    queue: &Arc<Q>,
     driver: Driver<Q, LinuxHost>,
     result: Result<()>,
-    report: impl FnOnce(&WorkerEvent),
+    keeper: Option<KeeperThread>,
+    report: impl Fn(&WorkerEvent),
+) -> (Result<()>, Option<KeeperThread>) {
+    let left = driver.left_running();
+    let mut unrecorded = driver.unrecorded();
+    unrecorded.retain(|task| left.iter().all(|own| own.claim != task.claim));
+    let (host, leases) = driver.into_host();
+    let (registration, handlers) = host.into_parts();
+    let Some(pool) = handlers else {
+        return (
+            end(&**queue, registration, result, unrecorded, report),
+            keeper,
+        );
+    };
+    if let Some(leases) = &leases {
+        let given_up: Vec<Claim> = unrecorded.iter().map(|task| task.claim).collect();
+        leases.let_go(&given_up);
+    }
+    let left_handlers = LeftHandlers {
+        queue: Arc::clone(queue),
+        pool,
+        registration,
+        is_clean: unrecorded.is_empty(),
+        leases,
+        keeper,
+    };
+    left_handlers.follow_on_thread();
+    report(&WorkerEvent::LeftRunning(left));
+    let path = queue.coordination().location().path();
+    (judged(path, result, unrecorded, report), None)
+}
+
+/// Deregisters a worker whose executions have all ended.
+fn end<Q: Queue>(
+    queue: &Q,
+    registration: Registration,
+    result: Result<()>,
+    unrecorded: Vec<Unrecorded>,
+    report: impl Fn(&WorkerEvent),
 ) -> Result<()> {
-    let unrecorded = driver.unrecorded();
-    let registration = driver.into_host().into_registration();
+    if !unrecorded.is_empty() {
+        let path = queue.coordination().location().path();
+        return judged(path, result, unrecorded, report);
+    }
+    let closed = registration.close(queue);
+    result?;
+    closed.or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) })
+}
+
+/// Result of a worker with these outcomes unrecorded.
+fn judged(
+    path: &Path,
+    result: Result<()>,
+    unrecorded: Vec<Unrecorded>,
+    report: impl Fn(&WorkerEvent),
+) -> Result<()> {
     if unrecorded.is_empty() {
-        let closed = registration.close(queue);
-        result?;
-        return closed.or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) });
+        return result;
     }
     let error = match result {
         Err(error @ Error::Gone { .. }) => error,
-        Ok(()) => left_behind(queue.coordination().location().path(), &unrecorded, None),
-        Err(error) => left_behind(
-            queue.coordination().location().path(),
-            &unrecorded,
-            Some(error),
-        ),
+        Ok(()) => left_behind(path, &unrecorded, None),
+        Err(error) => left_behind(path, &unrecorded, Some(error)),
     };
     report(&WorkerEvent::Unrecorded(unrecorded));
     Err(error)

@@ -84,12 +84,17 @@ fn an_async_handler_ends_as_a_blocking_one_does() {
 #[test]
 fn an_async_handler_waits_for_the_reason_to_end() {
     let runtime = runtime();
-    let handlers = Handlers::new().register_async("wait", runtime.handle(), |task| async move {
-        let reason = task.stopped().await;
-        if reason == StopReason::Shutdown {
-            return Err(HandlerError::interrupted());
+    let begun = Arc::new(AtomicUsize::new(0));
+    let begins = Arc::clone(&begun);
+    let handlers = Handlers::new().register_async("wait", runtime.handle(), move |task| {
+        begins.fetch_add(1, Ordering::SeqCst);
+        async move {
+            let reason = task.stopped().await;
+            if reason == StopReason::Shutdown {
+                return Err(HandlerError::interrupted());
+            }
+            Err(HandlerError::from(reason))
         }
-        Err(HandlerError::from(reason))
     });
     let mut bench = Bench::with(handlers);
     for (reason, outcome) in [
@@ -102,7 +107,9 @@ fn an_async_handler_waits_for_the_reason_to_end() {
             },
         ),
     ] {
+        begun.store(0, Ordering::SeqCst);
         let claim = bench.start(work("wait", b""));
+        bench.until(|| begun.load(Ordering::SeqCst) == 1);
         bench.executor.signal(claim, Ending::Terminate, reason);
         assert_eq!(bench.end_of(claim).end, End::Handler(outcome));
     }
@@ -155,4 +162,23 @@ fn thousands_of_async_handlers_wait_without_a_thread_each() {
     for claim in claims {
         assert_eq!(bench.end_of(claim).end, End::Handler(Outcome::Succeeded));
     }
+}
+
+#[test]
+fn a_handler_that_is_asked_to_end_before_it_begins_never_begins() {
+    // Nothing of this runtime runs until something blocks on it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let handlers =
+        Handlers::new().register_async("wait", runtime.handle(), |_| async { Ok(Done::Succeeded) });
+    let mut bench = Bench::with(handlers);
+    let claims = [0, 1].map(|_| bench.start(work("wait", b"")));
+    bench
+        .executor
+        .signal(claims[0], Ending::Terminate, StopReason::Shutdown);
+    runtime.block_on(tokio::task::yield_now());
+    assert_eq!(bench.end_of(claims[0]).end, End::Unstarted);
+    let succeeded = End::Handler(Outcome::Succeeded);
+    assert_eq!(bench.end_of(claims[1]).end, succeeded);
 }

@@ -3,6 +3,7 @@
 use super::*;
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use queue_core::Outcome;
 use queue_core::runtime::handlers::{Done, HandlerError};
@@ -108,7 +109,10 @@ fn as_many_handlers_run_at_once_as_were_started() {
 
 #[test]
 fn a_handler_is_asked_to_end_and_what_it_returns_counts() {
-    let handlers = Handlers::new().register("patient", |task| {
+    let begun = Arc::new(AtomicBool::new(false));
+    let begins = Arc::clone(&begun);
+    let handlers = Handlers::new().register("patient", move |task| {
+        begins.store(true, Ordering::SeqCst);
         while !task.is_cancelled() {
             std::thread::yield_now();
         }
@@ -116,6 +120,7 @@ fn a_handler_is_asked_to_end_and_what_it_returns_counts() {
     });
     let mut bench = Bench::with(handlers);
     let claim = bench.start(work("patient", b""));
+    bench.until(|| begun.load(Ordering::SeqCst));
     bench
         .executor
         .signal(claim, Ending::Terminate, StopReason::Shutdown);

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest};
 use queue_core::outcome::Reason;
 use queue_core::queue::Queue;
+use queue_core::runtime::handlers::{Done, Handlers};
 use queue_core::runtime::{Observer, Worker, WorkerEvent, WorkerOptions};
 use queue_core::sqlite::{Durability, OpenOptions};
 use queue_core::state::State;
@@ -32,21 +33,18 @@ struct Dawdler {
     done: PathBuf,
 }
 
-impl Dawdler {
-    fn lease_until(&self) -> i64 {
-        let sql = "SELECT lease_until FROM queue_tasks WHERE id = ?1 AND state = 3";
-        self.file
-            .query_row(sql, [self.task], |row| row.get(0))
-            .unwrap()
-    }
+/// End of the lease of a running task.
+fn lease_until(file: &Connection, task: i64) -> i64 {
+    let sql = "SELECT lease_until FROM queue_tasks WHERE id = ?1 AND state = 3";
+    file.query_row(sql, [task], |row| row.get(0)).unwrap()
 }
 
 impl Observer for Dawdler {
     fn on(&mut self, event: &WorkerEvent) {
         if matches!(event, WorkerEvent::Started { .. }) {
-            let first = self.lease_until();
+            let first = lease_until(&self.file, self.task);
             until("the lease is extended", || {
-                self.lease_until() >= first + 4_000
+                lease_until(&self.file, self.task) >= first + 4_000
             });
             std::fs::write(&self.done, "").unwrap();
         }
@@ -113,6 +111,42 @@ fn a_forgotten_claim_returns_while_its_worker_extends_others() {
     let ends: Vec<_> = attempts.iter().map(|one| (one.reason, one.state)).collect();
     let crash = (Some(Reason::Crash), State::Queued);
     assert_eq!(ends, [crash, (None, State::Succeeded)]);
+}
+
+#[test]
+fn the_lease_of_a_handler_that_its_worker_left_is_extended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.db");
+    let queue = open(&path);
+    let task = queue.enqueue(vec![NewTask::handler("stuck", b"")]).unwrap()[0].id;
+    let (begins, began) = mpsc::channel();
+    let (end, ends) = mpsc::channel::<()>();
+    let ends = Mutex::new(ends);
+    let handlers = Handlers::new().register("stuck", move |_| {
+        begins.send(())?;
+        ends.lock().unwrap().recv()?;
+        Ok(Done::Succeeded)
+    });
+    let mut options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    options.grace = Duration::from_millis(100);
+    let worker = Worker::new(Arc::clone(&queue), options).unwrap();
+    let stopper = worker.stopper();
+    let running = std::thread::spawn(move || worker.run(&mut ()).unwrap());
+    began.recv().unwrap();
+    stopper.stop();
+    assert_eq!(running.join().unwrap().left_running, 1);
+    let file = Connection::open(&path).unwrap();
+    let first = lease_until(&file, task.0);
+    until("the lease is extended twice over", || {
+        lease_until(&file, task.0) >= first + 4_000
+    });
+    end.send(()).unwrap();
+    until("the worker is deregistered", || {
+        queue.workers().unwrap().is_empty()
+    });
+    let states: Vec<_> = queue.attempts(task).unwrap();
+    let states: Vec<_> = states.iter().map(|one| one.state).collect();
+    assert_eq!(states, [State::Succeeded]);
 }
 
 /// Records the claims that were returned because their leases ran out.

@@ -57,6 +57,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             | WorkerEvent::Waiting(_)
             | WorkerEvent::Left(_)
             | WorkerEvent::Unrecorded(_)
+            | WorkerEvent::LeftRunning(_)
             | WorkerEvent::Unreachable(_)
             | WorkerEvent::ClockSetBack { .. } => {}
         }

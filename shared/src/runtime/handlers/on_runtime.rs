@@ -72,6 +72,9 @@ where
     Running: Future<Output = HandlerResult>,
 {
     let stopped = task.stopped();
+    if stopped.reason().is_some() {
+        return report.unstarted();
+    }
     let result = {
         let mut running = pin!(async { handler(task).await });
         poll_fn(|context| {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::super::end::Ending;
+use super::super::execution::Execution;
 use super::super::protocol::{Action, WorkerEvent};
 use super::super::stop_reason::StopReason;
 use super::{Machine, Stop};
-use crate::clock::Now;
+use crate::clock::{BootTime, Now};
 use crate::error::Error;
 
 /// Longest time for which a worker that was told to end at once tries to record outcomes.
@@ -84,17 +85,25 @@ impl Machine {
             .min(LAST_WRITES)
     }
 
+    /// Time from which an execution is left behind by this worker.
+    pub(super) fn left_at(&self, run: &Execution) -> Option<BootTime> {
+        run.left_at(self.last_grace()).filter(|_| self.is_ending())
+    }
+
     pub(super) fn gives_up(&self, now: Now) -> bool {
         matches!(self.stop, Stop::Ending { give_up } if give_up <= now.boot)
     }
 
     pub(super) fn finished(&mut self, now: Now) -> bool {
         let gives_up = self.gives_up(now);
-        // A handler is not left behind: it would run on while another worker has its task.
-        if self.running.iter().any(|run| !gives_up || run.is_handler()) {
+        // A handler that does not end is left behind, with its claim.
+        let is_left = |run: &Execution| self.left_at(run).is_some_and(|at| at <= now.boot);
+        let mut running = self.running.iter();
+        if running.any(|run| !(is_left(run) || gives_up)) {
             return false;
         }
-        if gives_up && !(self.unsettled.is_empty() && self.running.is_empty()) {
+        let ended = self.running.iter().all(Execution::is_handler);
+        if gives_up && !(self.unsettled.is_empty() && ended) {
             self.unusable = true;
             self.error = self.error.take().or(self.refusal.take());
         }

@@ -1,9 +1,10 @@
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use super::Engine;
+use crate::patience::{PATIENCE, until};
 use queue_core::claim::WorkerId;
 use queue_core::clock::SystemClock;
 use queue_core::options::TaskOptions;
@@ -12,18 +13,20 @@ use queue_core::output::MAX_RESULT_BYTES;
 use queue_core::queue::Queue;
 use queue_core::random::SystemRandom;
 use queue_core::runtime::handlers::{Done, HandlerError, Handlers};
-use queue_core::runtime::{StopReason, Stopper, Summary, Worker, WorkerOptions};
+use queue_core::runtime::{
+    Observer, StopReason, Stopper, Summary, Worker, WorkerEvent, WorkerOptions,
+};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 
 /// A queue in a file of its own, with the system's clock: handlers run on threads.
-struct HandlerBench<E: Engine> {
+pub(super) struct HandlerBench<E: Engine> {
     _folder: tempfile::TempDir,
-    queue: Arc<E::Queue>,
+    pub(super) queue: Arc<E::Queue>,
 }
 
 impl<E: Engine> HandlerBench<E> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let random = Arc::new(SystemRandom::new().unwrap());
         let path = folder.path().join("queue.db");
@@ -220,4 +223,160 @@ pub fn a_typed_handler_puts_its_task_off<E: Engine>() {
     assert_eq!((task.state, task.attempt), (State::Succeeded, 1));
     let output = bench.queue.output(task.id).unwrap().unwrap();
     assert_eq!(output.json::<u8>().unwrap(), 7);
+}
+
+/// Counts the looks of a worker that is well, and the tasks it starts.
+#[derive(Default)]
+struct Looks {
+    looks: Arc<AtomicUsize>,
+    starts: usize,
+}
+
+impl Observer for Looks {
+    fn on(&mut self, event: &WorkerEvent) {
+        self.starts += usize::from(matches!(event, WorkerEvent::Started { .. }));
+    }
+
+    fn tick(&mut self) {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Stops a worker whose handler does not return before `end` is called. Checks that nobody else runs
+/// the task meanwhile, and that its result is recorded afterwards.
+fn a_stuck_handler_is_left<E: Engine>(
+    bench: &HandlerBench<E>,
+    handlers: &Handlers,
+    began: &mpsc::Receiver<()>,
+    end: impl FnOnce(),
+) {
+    let id = bench.add(NewTask::handler("stuck", b""));
+    let worker = bench.worker(handlers.clone());
+    let (me, stopper) = (worker.id(), worker.stopper());
+    let running = std::thread::spawn(move || worker.run(&mut ()).unwrap());
+    began.recv().unwrap();
+    stopper.stop();
+    let summary = running.join().unwrap();
+    assert_eq!((summary.left_running, summary.returned), (1, 0));
+
+    let second = bench.worker(handlers.clone());
+    let mut observer = Looks::default();
+    let looks = Arc::clone(&observer.looks);
+    let running = std::thread::spawn(move || {
+        let summary = second.run(&mut observer).unwrap();
+        (summary, observer.starts)
+    });
+    until("the second worker has looked around", || {
+        looks.load(Ordering::SeqCst) >= 3
+    });
+    let task = bench.task(id);
+    assert_eq!((task.state, task.worker), (State::Running, Some(me)));
+    end();
+    let (summary, starts) = running.join().unwrap();
+    assert_eq!((starts, summary.recovered), (0, 0));
+    let task = bench.task(id);
+    assert_eq!((task.state, task.attempt), (State::Succeeded, 1));
+    assert_eq!(task.crashes, 0);
+    let output = bench.queue.output(id).unwrap().unwrap();
+    assert_eq!(output.json::<u8>().unwrap(), 7);
+    until("the first worker is deregistered", || {
+        bench.queue.workers().unwrap().is_empty()
+    });
+}
+
+pub fn a_worker_that_leaves_a_stuck_handler_keeps_its_claim<E: Engine>() {
+    let (begins, began) = mpsc::channel();
+    let (end, ends) = mpsc::channel::<()>();
+    let ends = Mutex::new(ends);
+    let handlers = Handlers::new().register("stuck", move |_| {
+        begins.send(())?;
+        ends.lock().unwrap().recv()?;
+        Done::json(&7)
+    });
+    let bench = HandlerBench::<E>::new();
+    a_stuck_handler_is_left(&bench, &handlers, &began, || end.send(()).unwrap());
+}
+
+pub fn a_worker_that_leaves_a_blocked_async_handler_keeps_its_claim<E: Engine>() {
+    let runtime = runtime();
+    let (begins, began) = mpsc::channel();
+    let (end, ends) = mpsc::channel::<()>();
+    let ends = Arc::new(Mutex::new(ends));
+    let handlers = Handlers::new().register_async("stuck", runtime.handle(), move |_| {
+        let (begins, ends) = (begins.clone(), Arc::clone(&ends));
+        async move {
+            begins.send(())?;
+            // Blocks the reactor, against all advice.
+            ends.lock().unwrap().recv()?;
+            Done::json(&7)
+        }
+    });
+    let bench = HandlerBench::<E>::new();
+    a_stuck_handler_is_left(&bench, &handlers, &began, || end.send(()).unwrap());
+}
+
+pub fn a_second_stop_leaves_a_stuck_handler_soon<E: Engine>() {
+    let bench = HandlerBench::<E>::new();
+    bench.add(NewTask::handler("stuck", b""));
+    let (begins, began) = mpsc::channel();
+    let (end, ends) = mpsc::channel::<()>();
+    let ends = Mutex::new(ends);
+    let handlers = Handlers::new().register("stuck", move |_| {
+        begins.send(())?;
+        ends.lock().unwrap().recv()?;
+        Ok(Done::Succeeded)
+    });
+    let mut options = WorkerOptions::handlers(NonZeroU32::MIN, handlers);
+    options.grace = PATIENCE;
+    let worker = Worker::new(Arc::clone(&bench.queue), options).unwrap();
+    let stopper = worker.stopper();
+    let running = std::thread::spawn(move || worker.run(&mut ()).unwrap());
+    began.recv().unwrap();
+    stopper.stop();
+    stopper.stop();
+    assert_eq!(running.join().unwrap().left_running, 1);
+    end.send(()).unwrap();
+    until("the worker is deregistered", || {
+        bench.queue.workers().unwrap().is_empty()
+    });
+}
+
+pub fn a_worker_whose_runtime_ends_returns_the_tasks_and_ends<E: Engine>() {
+    let runtime = runtime();
+    let (begins, began) = mpsc::channel();
+    let handlers = Handlers::new().register_async("wait", runtime.handle(), move |task| {
+        let begins = begins.clone();
+        async move {
+            begins.send(())?;
+            task.stopped().await;
+            Err(HandlerError::interrupted())
+        }
+    });
+    let bench = HandlerBench::<E>::new();
+    let ids = [0, 1].map(|_| bench.add(NewTask::handler("wait", b"").options(once())));
+    let worker = bench.worker(handlers);
+    let running = std::thread::spawn(move || worker.run(&mut ()));
+    for _ in ids {
+        began.recv().unwrap();
+    }
+    runtime.shutdown_background();
+    let error = running.join().unwrap().unwrap_err().to_string();
+    assert!(
+        error.starts_with("the runtime of the asynchronous handlers"),
+        "{error}"
+    );
+    for id in ids {
+        let task = bench.task(id);
+        assert_eq!(
+            (task.state, task.attempt, task.crashes),
+            (State::Queued, 0, 0)
+        );
+    }
+    assert_eq!(bench.queue.workers().unwrap(), []);
+}
+
+/// Runtime of two threads.
+pub(super) fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_time().build().unwrap()
 }

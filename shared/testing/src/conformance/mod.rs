@@ -273,6 +273,10 @@ macro_rules! conformance_tests {
                 a_handler_learns_that_its_claim_is_lost
                 a_handler_that_is_interrupted_by_nobody_has_failed
                 a_typed_handler_puts_its_task_off
+                a_worker_that_leaves_a_stuck_handler_keeps_its_claim
+                a_worker_that_leaves_a_blocked_async_handler_keeps_its_claim
+                a_second_stop_leaves_a_stuck_handler_soon
+                a_worker_whose_runtime_ends_returns_the_tasks_and_ends
             }
             transaction {
                 tasks_enqueued_in_a_transaction_appear_with_its_commit

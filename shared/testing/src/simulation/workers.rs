@@ -332,7 +332,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             }
         }
         // A worker that cannot deregister is recovered as if it had died.
-        let _ = worker.driver.into_host().registration.close(&*queue);
+        let _ = worker.driver.into_host().0.registration.close(&*queue);
         let watchers: Vec<_> = self.workers.iter().map(|worker| worker.id).collect();
         self.world.lock().died(worker.id, &watchers);
         if self.config.platform_faults > 0 && result.is_err() {

@@ -4,7 +4,9 @@ use super::super::super::end::{End, Ended, Ending};
 use super::super::super::leases::LeaseNotice;
 use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
 use super::super::Machine;
-use super::{at, busy, claimed, ended, limit, machine, outcomes, running, signals, starts, task};
+use super::{
+    at, busy, claimed, ended, limit, machine, outcomes, running, signals, started, starts, task,
+};
 use crate::claim::{Claims, Held};
 use crate::clock::{BootTime, Now};
 use crate::error::Error;
@@ -217,12 +219,8 @@ fn a_worker_that_cannot_record_what_it_ran_gives_up_five_seconds_after_the_last_
     assert!(machine.take_error().unwrap().is_busy());
 }
 
-/// Bug: the outcome of a handler that returned more than five seconds after its worker was told to
-/// end at once was not recorded, though the file would have taken it. Loss: a task that had
-/// succeeded counted as ended by its worker's death, and ran again. Fix: the time to record begins
-/// when the last task has ended.
-#[test]
-fn a_handler_that_returns_late_is_still_recorded() {
+/// Machine that runs a task of a handler.
+fn running_handler() -> Machine {
     let mut machine = machine(1);
     let mut of_handler = task(1);
     of_handler.work = Work::Handler {
@@ -235,15 +233,61 @@ fn a_handler_that_returns_late_is_still_recorded() {
         next_firing: None,
     };
     machine.step(at(0), [Event::Claimed(Ok(claims))]);
+    machine
+}
+
+/// Bug: the outcome of a handler that returned late after its worker was told to end at once was not
+/// recorded, though the file would have taken it. Loss: a task that had succeeded counted as ended
+/// by its worker's death, and ran again. Fix: the time to record begins when the last task has
+/// ended.
+#[test]
+fn a_handler_that_returns_late_is_still_recorded() {
+    let mut machine = running_handler();
     machine.step(at(10), [Event::Stop, Event::Stop]);
-    assert!(!machine.step(at(60_000), []).finished);
+    assert!(!machine.step(at(2_009), []).finished);
     let returned = ended(1, End::Handler(Outcome::Succeeded));
-    let step = machine.step(at(60_000), [returned]);
+    let step = machine.step(at(2_009), [returned]);
     assert!(!step.finished);
     assert_eq!(outcomes(&step), [Outcome::Succeeded]);
-    machine.step(at(60_000), [Event::Settled(Err(busy()))]);
-    assert!(!machine.step(at(64_999), []).finished);
-    assert!(machine.step(at(65_000), []).finished);
+    machine.step(at(2_009), [Event::Settled(Err(busy()))]);
+    assert!(!machine.step(at(7_008), []).finished);
+    assert!(machine.step(at(7_009), []).finished);
+}
+
+#[test]
+fn a_handler_that_does_not_return_is_left_when_the_grace_time_is_over() {
+    let mut machine = running_handler();
+    machine.step(at(10), [Event::Stop]);
+    let step = machine.step(at(8_010), []);
+    assert_eq!(signals(&step), [(1, Ending::Terminate)]);
+    assert!(!machine.step(at(10_009), []).finished);
+    assert!(machine.step(at(10_010), []).finished);
+    assert_eq!(machine.left_running().len(), 1);
+    assert!(machine.take_error().is_none());
+}
+
+#[test]
+fn a_handler_has_two_seconds_to_return_after_a_second_stop() {
+    let mut machine = running_handler();
+    let step = machine.step(at(10), [Event::Stop, Event::Stop]);
+    assert_eq!(signals(&step), [(1, Ending::Kill)]);
+    assert_eq!(machine.deadline(), Some(BootTime(2_010)));
+    assert!(!machine.step(at(2_009), []).finished);
+    assert!(machine.step(at(2_010), []).finished);
+}
+
+#[test]
+fn a_worker_goes_on_beside_a_handler_that_ignores_its_timeout() {
+    let mut machine = running_handler();
+    machine.step(at(0), [started(1, 0)]);
+    assert_eq!(
+        signals(&machine.step(at(1_000), [])),
+        [(1, Ending::Terminate)]
+    );
+    assert_eq!(signals(&machine.step(at(11_000), [])), [(1, Ending::Kill)]);
+    assert!(!machine.step(at(60_000), []).finished);
+    assert!(!machine.step(at(60_000), [Event::Stop]).finished);
+    assert!(machine.step(at(68_000), []).finished);
 }
 
 fn gone(is_lost: bool) -> Error {
