@@ -22,6 +22,9 @@ pub trait Coordination: fmt::Debug + Send + Sync {
     /// logs, inputs. It may be missing if no worker ever ran here.
     fn folder(&self) -> &Path;
 
+    /// True if the folder is there with its parts, so that nothing has to be made to listen.
+    fn has_folder(&self) -> bool;
+
     /// True if a registered worker lives, as far as this host can tell. Changes nothing.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 mod change;
 mod retry_plan;
+mod wait;
 mod waits;
 
 use std::collections::HashSet;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use self::change::Change;
 pub use self::retry_plan::RetryPlan;
+pub use self::wait::{Waiter, listen};
 pub use self::waits::{ClaimOrder, Waits};
 pub use crate::worker_info::{Serves, WorkerInfo};
 
@@ -186,6 +188,39 @@ pub trait Queue: Send + Sync + 'static {
     /// At most `limit` tasks that wait in that state, those that start first first: queued ones in
     /// the order of claims, by priority among the first 256 queues; scheduled ones by their time.
     fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>>;
+
+    /// Waits until these tasks have ended, for `timeout` at most, or however long it takes. Returns
+    /// them in this order. Each is as it was when it had ended or when the time was over: its state
+    /// tells which.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an id that no task has, or none any more;
+    /// [`Error::Unusable`] if this user may not write to the folder beside the file, in which
+    /// notifications arrive.
+    fn wait(&self, ids: &[TaskId], timeout: Option<Duration>) -> Result<Vec<Task>> {
+        let deadline = timeout.map(|timeout| self.now().boot.after(timeout));
+        let mut waiter = self.waiter();
+        let mut ended = Vec::with_capacity(ids.len());
+        // One after the other, so that a notification costs one read for any number of tasks.
+        for id in ids {
+            loop {
+                let missing = || Error::not_found(format!("there is no task {id}"));
+                let task = self.get(*id)?.ok_or_else(missing)?;
+                let left = deadline.map_or(Duration::MAX, |at| at.since(self.now().boot));
+                if task.state.is_terminal() || left.is_zero() {
+                    ended.push(task);
+                    break;
+                }
+                waiter.pause(left)?;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Makes a waiter, for a loop of your own around [`get`](Self::get).
+    fn waiter(&self) -> Waiter {
+        Waiter::new(self.coordination(), WorkerId::from_bits(self.random()))
+    }
 
     /// Highest id ever given out; `None` in a file without tasks.
     fn last_id(&self) -> Result<Option<TaskId>>;

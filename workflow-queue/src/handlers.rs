@@ -1,6 +1,11 @@
 //! Handlers that receive the engine with their task: they read the output of their dependencies and
 //! add tasks to their own workflow.
 
+#[cfg(feature = "tokio")]
+mod async_context;
+#[cfg(feature = "tokio")]
+mod on_runtime;
+
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -116,6 +121,9 @@ impl Context<'_> {
         self.queue.spawn(self.task.claim(), tasks, Vec::new())
     }
 }
+
+#[cfg(feature = "tokio")]
+pub use async_context::AsyncContext;
 
 impl Deref for Context<'_> {
     type Target = HandlerTask;

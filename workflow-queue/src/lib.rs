@@ -60,6 +60,8 @@ mod workflow;
 
 pub use attempt::Attempt;
 pub use details::Details;
+#[cfg(feature = "tokio")]
+pub use handlers::AsyncContext;
 pub use handlers::{Context, Handlers};
 pub use input::Input;
 pub use lease::check_lease;
@@ -77,6 +79,8 @@ pub use queue_core::queue::{
     Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Serves, Stats, Waits, WorkerInfo,
 };
+#[cfg(feature = "tokio")]
+pub use queue_core::runtime::AsyncQueue;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
 pub use queue_core::runtime::{
     LeftRunning, Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,

@@ -11,8 +11,7 @@ use crate::claim::WorkerId;
 use crate::clock::BootTime;
 use crate::coordination::Listening;
 use crate::error::{Error, Result};
-use crate::queue::{Queue, Waits};
-use crate::sidecar::Sidecar;
+use crate::queue::{self, Queue, Waiter, Waits};
 use crate::state::State;
 use crate::task::{Task, TaskId, Work};
 
@@ -45,7 +44,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let mut wait = Wait {
         context,
         queue: &queue,
-        listener: None,
+        waiter: queue.waiter(),
         deadline: arguments
             .timeout
             .map(|timeout| queue.now().boot.after(timeout)),
@@ -122,8 +121,7 @@ const MOST_NAMED: usize = 20;
 struct Wait<'a, Q> {
     context: &'a Context<Q>,
     queue: &'a Q,
-    /// Created only when a task has to be waited for.
-    listener: Option<Box<dyn Listening>>,
+    waiter: Waiter,
     /// Time to stop waiting; from then on each task is read once.
     deadline: Option<BootTime>,
     /// True once a note about tasks that may never run was printed, or is not wanted.
@@ -148,24 +146,10 @@ impl<Q: Queue> Wait<'_, Q> {
             if left.is_zero() {
                 return Ok(None);
             }
-            if let Some(listener) = &self.listener {
-                listener.wait(left.min(POLL))?;
-                continue;
-            }
-            if !self.warned {
+            if !std::mem::replace(&mut self.warned, true) {
                 warn(self.context, self.queue, &task)?;
-                self.warned = true;
             }
-            if Sidecar::at(self.queue.coordination().folder())
-                .workers()
-                .is_dir()
-            {
-                // Listen first, then read again: an end in between sends no wake.
-                self.listener = Some(listen(self.queue)?);
-            } else {
-                // Nobody has written since the file came here, and `wait` creates no files.
-                pause(left.min(POLL));
-            }
+            self.waiter.pause(left)?;
         }
     }
 }
@@ -222,24 +206,9 @@ fn paused<Q: Queue>(context: &Context<Q>, queue: &str) -> String {
     format!("queue {name} is paused; {resume} lets it go on")
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "without a folder for a socket there are no wakes"
-)]
-fn pause(time: Duration) {
-    std::thread::sleep(time);
-}
-
 /// Listens for ends of tasks, which needs a socket in the folder beside the file.
 pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Box<dyn Listening>> {
-    let coordination = queue.coordination();
-    let listener = coordination.listen(WorkerId::from_bits(queue.random()));
-    listener.map_err(|error| Error::Unusable {
-        path: coordination.location().path().to_owned(),
-        what: "to wait for tasks takes write permission on the folder beside it".to_owned(),
-        remedy: None,
-        source: Some(Box::new(error)),
-    })
+    queue::listen(queue.coordination(), WorkerId::from_bits(queue.random()))
 }
 
 /// Sentence about an ended task.

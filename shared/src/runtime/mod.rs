@@ -3,6 +3,8 @@
 //! system call. A driver performs the actions: the real one with child processes, sockets and
 //! locks, the simulation's without them.
 
+#[cfg(feature = "tokio")]
+mod async_queue;
 mod capture;
 mod capture_handle;
 mod child;
@@ -43,6 +45,8 @@ pub(crate) mod trust;
 mod turn;
 pub(crate) mod worker;
 
+#[cfg(feature = "tokio")]
+pub use async_queue::AsyncQueue;
 pub use drain::{Hold, NextDue, Obstacle};
 pub use driver::Observer;
 pub use log::last_outputs;

@@ -66,6 +66,10 @@ impl Coordination for Local {
         self.waker.tell_settled();
     }
 
+    fn has_folder(&self) -> bool {
+        self.sidecar.workers().is_dir()
+    }
+
     fn listen(&self, id: WorkerId) -> Result<Box<dyn Listening>> {
         Ok(Box::new(Listener::new(&self.sidecar, id)?))
     }

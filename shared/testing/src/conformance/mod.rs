@@ -39,6 +39,7 @@ pub mod stats;
 mod tasks;
 pub mod transaction;
 pub mod version;
+pub mod wait;
 pub mod why;
 pub mod worker;
 
@@ -278,6 +279,13 @@ macro_rules! conformance_tests {
                 a_second_stop_leaves_a_stuck_handler_soon
                 a_worker_whose_runtime_ends_returns_the_tasks_and_ends
             }
+            wait {
+                wait_returns_tasks_in_order_once_they_have_ended
+                wait_returns_a_task_that_has_not_ended_in_time_as_it_is
+                wait_for_a_missing_task_is_refused
+                async_calls_do_what_the_blocking_ones_do
+                many_callers_wait_on_one_thread
+            }
             transaction {
                 tasks_enqueued_in_a_transaction_appear_with_its_commit
                 a_rolled_back_transaction_leaves_no_task
@@ -477,6 +485,7 @@ mod tests {
             include_str!("why.rs"),
             include_str!("prune.rs"),
             include_str!("version.rs"),
+            include_str!("wait.rs"),
         ];
         let list = include_str!("mod.rs");
         for line in files.iter().flat_map(|file| file.lines()) {
