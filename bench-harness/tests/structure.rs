@@ -40,6 +40,7 @@ const LAYERS: [Layer; 7] = [
             "queue",
             "random",
             "remedy",
+            "settings",
             "state",
             "task",
             "work",

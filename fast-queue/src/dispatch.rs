@@ -9,6 +9,7 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats, Waits,
     WorkerInfo,
 };
+use queue_core::settings::FileSetting;
 use queue_core::sqlite::verbs;
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
@@ -16,7 +17,7 @@ use queue_core::task::{NewTask, Task, TaskId};
 use crate::queue::FastQueue;
 use crate::{
     cancel, claim, enqueue, hold, pause, prune, reap, register, release, reprioritize, retry,
-    settle, stats, verify, why,
+    settings, settle, stats, verify, why,
 };
 
 impl Queue for FastQueue {
@@ -119,6 +120,10 @@ impl Queue for FastQueue {
 
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
         pause::set_paused(self, queue, paused)
+    }
+
+    fn change_setting(&self, setting: FileSetting, value: Option<u64>) -> Result<bool> {
+        settings::change_setting(self, setting, value)
     }
 
     fn delete_logs(&self) -> Result<()> {

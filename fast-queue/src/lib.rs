@@ -107,6 +107,7 @@ mod register;
 mod release;
 mod reprioritize;
 mod retry;
+mod settings;
 mod settle;
 mod statements;
 mod stats;
@@ -133,6 +134,7 @@ pub use queue_core::runtime::{
     LeftRunning, Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
     WorkerOptions,
 };
+pub use queue_core::settings::{FileSetting, FileSettings};
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};

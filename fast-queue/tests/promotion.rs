@@ -133,6 +133,7 @@ fn rows(queue: &FastQueue) -> Vec<String> {
         "queue_earlier_outputs",
         "queue_retried",
         "queue_holds",
+        "queue_settings",
         "queue_workers",
     ] {
         let mut query = other.prepare(&format!("SELECT * FROM {table}")).unwrap();

@@ -31,6 +31,7 @@ pub mod queue;
 pub mod random;
 mod remedy;
 pub mod runtime;
+pub mod settings;
 pub mod sidecar;
 pub mod sqlite;
 pub mod state;

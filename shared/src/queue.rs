@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
 use crate::remedy::Remedy;
+use crate::settings::{FileSetting, FileSettings};
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
 use crate::workflow::Edge;
@@ -321,6 +322,16 @@ pub trait Queue: Send + Sync + 'static {
     /// Stops (`true`) or resumes (`false`) claims from a queue. Running tasks are left running.
     /// Returns true if that changed anything.
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool>;
+
+    /// Settings of the file.
+    fn settings(&self) -> Result<FileSettings>;
+
+    /// Sets a setting of the file, or returns it to its default. Returns true if that changed
+    /// anything.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a value out of bounds.
+    fn change_setting(&self, setting: FileSetting, value: Option<u64>) -> Result<bool>;
 
     /// Deletes ended tasks in small steps, never the highest id, then their logs. Returns the
     /// number of deleted tasks; in a dry run, of tasks it would delete.

@@ -12,6 +12,7 @@ use queue_core::queue::{
     Change, ClaimOrder, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
     RetryPlan, Stats, Waits, WorkerInfo,
 };
+use queue_core::settings::FileSetting;
 use queue_core::sqlite::{aside, verbs};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId, check_name};
@@ -208,6 +209,10 @@ impl Queue for WorkflowQueue {
     fn set_paused(&self, queue: &str, paused: bool) -> Result<bool> {
         check_name("a queue's name", queue)?;
         pause::set_paused(self, queue, paused)
+    }
+
+    fn change_setting(&self, setting: FileSetting, value: Option<u64>) -> Result<bool> {
+        self.write(move |writing| verbs::change_setting(writing.slice.connection, setting, value))
     }
 
     fn delete_logs(&self) -> Result<()> {

@@ -6,12 +6,13 @@ use rusqlite::{Connection, Row};
 use crate::mix::Mix;
 
 /// Every table of both engines, in a fixed order.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "SELECT * FROM queue_tasks ORDER BY id",
     "SELECT * FROM queue_outputs ORDER BY task",
     "SELECT * FROM queue_earlier_outputs ORDER BY task, attempt",
     "SELECT * FROM queue_retried ORDER BY task",
     "SELECT * FROM queue_holds ORDER BY task",
+    "SELECT * FROM queue_settings ORDER BY id",
     "SELECT * FROM queue_workers ORDER BY id",
     "SELECT * FROM queue_queues ORDER BY id",
     "SELECT * FROM queue_file",

@@ -5,7 +5,8 @@ use clap::Subcommand;
 use super::program::Context;
 use super::{
     Failure, backup, cancel, completions, doctor, hold, list, log, pause, prune, reap, release,
-    reprioritize, restore, run, salvage, show, shrink, status, verify, wait, why, workers,
+    reprioritize, restore, run, salvage, settings, show, shrink, status, verify, wait, why,
+    workers,
 };
 use crate::queue::Queue;
 
@@ -40,6 +41,7 @@ pub enum Verb {
     Workers(workers::Arguments),
     Reap(reap::Arguments),
     Prune(prune::Arguments),
+    Settings(settings::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
     Shrink(shrink::Arguments),
@@ -73,6 +75,7 @@ impl Verb {
             Self::Workers(arguments) => workers::run(context, &arguments),
             Self::Reap(arguments) => reap::run(context, &arguments),
             Self::Prune(arguments) => prune::run(context, &arguments),
+            Self::Settings(arguments) => settings::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),
             Self::Shrink(arguments) => shrink::run(context, &arguments),

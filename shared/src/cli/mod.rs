@@ -25,6 +25,7 @@ mod print_thread;
 pub(crate) mod printer;
 mod program;
 pub mod select;
+pub mod size;
 pub mod table;
 pub mod tasks;
 
@@ -50,6 +51,7 @@ mod restore;
 pub mod retry;
 mod run;
 mod salvage;
+mod settings;
 mod show;
 mod shrink;
 mod skip_cause;

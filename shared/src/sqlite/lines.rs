@@ -42,6 +42,10 @@ pub const CORE: Line = Line {
             version: 3,
             sql: include_str!("../../schema/sqlite/core/003_holds.sql"),
         },
+        Migration {
+            version: 4,
+            sql: include_str!("../../schema/sqlite/core/004_settings.sql"),
+        },
     ],
     promotes: false,
 };

@@ -28,13 +28,14 @@ const HAS_TABLE: &str = statement(include_str!("../../queries/salvage/has_table.
 /// the line does not have yet is empty. Left out are `queue_schema`, which is created with the new
 /// file, workers, none of which lives, and counts of open dependencies, which are computed anew.
 const FILE_TABLE: (&str, &str) = ("queue_file", "id");
-const CORE_TABLES: [(&str, &str); 6] = [
+const CORE_TABLES: [(&str, &str); 7] = [
     ("queue_queues", "id"),
     ("queue_tasks", "id"),
     ("queue_outputs", "task"),
     ("queue_retried", "task"),
     ("queue_earlier_outputs", "task"),
     ("queue_holds", "task"),
+    ("queue_settings", "id"),
 ];
 const WORKFLOW_TABLES: [(&str, &str); 7] = [
     ("queue_limits", "id"),

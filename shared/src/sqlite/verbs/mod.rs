@@ -18,6 +18,7 @@ mod register;
 mod release;
 mod reprioritize;
 mod retry;
+mod settings;
 mod stats;
 mod why;
 mod workers;
@@ -39,6 +40,7 @@ pub use register::{deregister, forget, register};
 pub use release::end_hold;
 pub use reprioritize::reprioritize;
 pub use retry::retried;
+pub use settings::{change_setting, settings};
 pub use stats::stats;
 pub use why::waits;
 pub use workers::{claims_of, workers};
@@ -62,6 +64,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         release::STATEMENTS,
         reprioritize::STATEMENTS,
         retry::STATEMENTS,
+        settings::STATEMENTS,
         stats::STATEMENTS,
         why::STATEMENTS,
         workers::STATEMENTS,

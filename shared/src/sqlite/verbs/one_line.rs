@@ -22,6 +22,7 @@ macro_rules! answered_by_database {
             last_failed(limit: usize) -> Vec<$crate::task::Task>;
             last_id() -> Option<$crate::task::TaskId>;
             queues() -> Vec<$crate::queue::QueueInfo>;
+            settings() -> $crate::settings::FileSettings;
         }
 
         fn coordination(

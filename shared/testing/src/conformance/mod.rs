@@ -34,6 +34,7 @@ pub mod prune;
 pub mod queues;
 pub mod reprioritize;
 pub mod retry;
+pub mod settings;
 pub mod settle;
 pub mod stats;
 mod tasks;
@@ -397,6 +398,10 @@ macro_rules! conformance_tests {
                 a_queue_can_be_paused_before_its_first_task
                 pause_leaves_running_tasks_running
             }
+            settings {
+                a_setting_holds_for_every_handle_until_it_is_unset
+                a_setting_out_of_bounds_is_refused_and_changes_nothing
+            }
             get {
                 an_unknown_task_is_none
                 tasks_come_with_their_outputs_as_they_were_asked_for
@@ -477,6 +482,7 @@ mod tests {
             include_str!("hold.rs"),
             include_str!("reprioritize.rs"),
             include_str!("pause.rs"),
+            include_str!("settings.rs"),
             include_str!("get.rs"),
             include_str!("handlers.rs"),
             include_str!("stats.rs"),

@@ -18,6 +18,7 @@ use queue_core::queue::{
     Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Stats, Waits, WorkerInfo,
 };
+use queue_core::settings::{FileSetting, FileSettings};
 use queue_core::state::State;
 use queue_core::task::{NewTask, Task, TaskId};
 use queue_core::workflow::Edge;
@@ -477,6 +478,16 @@ impl<Q: Queue> Queue for Faulty<Q> {
             let changed = inner.set_paused(queue, paused)?;
             self.committed(&Call::SetPaused { queue, paused });
             Ok(changed)
+        })
+    }
+
+    fn settings(&self) -> Result<FileSettings> {
+        self.inner.settings()
+    }
+
+    fn change_setting(&self, setting: FileSetting, value: Option<u64>) -> Result<bool> {
+        self.write("change_setting", |inner| {
+            inner.change_setting(setting, value)
         })
     }
 

@@ -1,0 +1,1 @@
+DELETE FROM queue_settings WHERE name = ?1
