@@ -31,7 +31,7 @@ pub mod listener {
 
 /// Logs of commands, as they lie on the disk.
 pub mod log {
-    pub use crate::runtime::log::{HEAD_BYTES, LogError, LogReader, TAIL_AREA_BYTES, TAIL_BYTES};
+    pub use crate::runtime::log::{LogError, LogReader};
 }
 
 /// Processes that a dead worker's commands left.

@@ -10,6 +10,7 @@
 //! | `e` | bytes of stderr, 1 to [`MAX_FRAME_BYTES`] | those bytes |
 //! | `x` | how many bytes were left out here; 0 if reading was given up here | nothing |
 //! | `t` | the fencing token of the claim that wrote a log file; its first frame | nothing |
+//! | `p` | the position at which a later file of a log begins; its second frame | nothing |
 //!
 //! The bytes of the `o` and `e` frames and the numbers of the `x` frames before a point add up to
 //! its *position* in all output of the task, however much has been left out since.
@@ -70,7 +71,27 @@ pub struct Damaged {
     pub at: u64,
 }
 
+impl Chunk<'_> {
+    /// Number of bytes that it stands for.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Written { bytes, .. } => bytes.len() as u64,
+            Self::Omitted(bytes) => *bytes,
+            Self::GivenUp => 0,
+        }
+    }
+}
+
 impl Output {
+    /// Appends a piece.
+    pub fn push_chunk(&mut self, chunk: &Chunk<'_>) {
+        match chunk {
+            Chunk::Written { stream, bytes } => self.push(*stream, bytes),
+            Chunk::Omitted(bytes) => self.push_omitted(*bytes),
+            Chunk::GivenUp => self.push_given_up(),
+        }
+    }
+
     /// Appends bytes written to `stream`.
     pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
         for part in bytes.chunks(MAX_FRAME_BYTES) {
@@ -94,18 +115,13 @@ impl Output {
     /// Copy with only the first and the last `kept` bytes.
     pub(crate) fn shortened(&self, kept: usize) -> Self {
         let pieces: Vec<Chunk<'_>> = self.chunks().map_while(Result::ok).collect();
-        let length = |chunk: &Chunk<'_>| match chunk {
-            Chunk::Written { bytes, .. } => bytes.len() as u64,
-            Chunk::Omitted(bytes) => *bytes,
-            Chunk::GivenUp => 0,
-        };
-        let all: u64 = pieces.iter().map(length).sum();
+        let all: u64 = pieces.iter().map(Chunk::length).sum();
         let head = kept as u64;
         let tail = all.saturating_sub(head).max(head);
         let (mut short, mut at, mut omitted) = (Self::default(), 0, 0);
         for chunk in pieces {
             let begin = at;
-            at += length(&chunk);
+            at += chunk.length();
             match chunk {
                 Chunk::Written { stream, bytes } => {
                     let cut = |point: u64| {
@@ -246,7 +262,7 @@ impl<'a> Iterator for Chunks<'a> {
                 }
                 Frame::Omitted(0) => return Some(Ok(Chunk::GivenUp)),
                 Frame::Omitted(bytes) => return Some(Ok(Chunk::Omitted(bytes))),
-                Frame::Token(_) => {}
+                Frame::Token(_) | Frame::Position(_) => {}
             }
         }
     }
@@ -258,6 +274,7 @@ pub(crate) enum Frame<'a> {
     Written(Stream, &'a [u8]),
     Omitted(u64),
     Token(u64),
+    Position(u64),
 }
 
 /// Result of parsing one frame from the front of some bytes.
@@ -275,7 +292,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let Some((&tag, rest)) = bytes.split_first() else {
         return Parsed::Partial;
     };
-    if !matches!(tag, b'o' | b'e' | b'x' | b't') {
+    if !matches!(tag, b'o' | b'e' | b'x' | b't' | b'p') {
         return Parsed::Damaged;
     }
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -294,6 +311,7 @@ fn body(tag: u8, number: u64, rest: &[u8], start: usize) -> Parsed<'_> {
     let stream = match tag {
         b'x' => return Parsed::Frame(Frame::Omitted(number), start + 1),
         b't' => return Parsed::Frame(Frame::Token(number), start + 1),
+        b'p' => return Parsed::Frame(Frame::Position(number), start + 1),
         b'o' => Stream::Stdout,
         _ => Stream::Stderr,
     };
@@ -338,11 +356,7 @@ mod tests {
     fn output_of(chunks: &[Chunk<'_>]) -> Output {
         let mut output = Output::default();
         for chunk in chunks {
-            match chunk {
-                Chunk::Written { stream, bytes } => output.push(*stream, bytes),
-                Chunk::Omitted(bytes) => output.push_omitted(*bytes),
-                Chunk::GivenUp => output.push_given_up(),
-            }
+            output.push_chunk(chunk);
         }
         output
     }

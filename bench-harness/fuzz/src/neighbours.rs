@@ -8,7 +8,7 @@ use fast_queue::FastQueue;
 use queue_core::claim::WorkerId;
 use queue_core::coordination::Listening;
 use queue_core::internals::fuzzing;
-use queue_core::internals::log::{HEAD_BYTES, LogError, LogReader, TAIL_BYTES};
+use queue_core::internals::log::{LogError, LogReader};
 use queue_core::internals::records::RecordFile;
 use queue_core::output::{Chunk, Stream};
 use queue_core::queue::Queue;
@@ -20,8 +20,10 @@ use tempfile::TempDir;
 
 use crate::check_sentence;
 
-/// Longest list of pieces in one command's output: enough to have its log shortened on the way.
+/// Longest list of pieces in one command's output: enough to fill its log several times.
 const MOST_PIECES: usize = 24;
+/// Bound of the log of that output.
+const LOG_BYTES: u64 = 256 << 10;
 
 thread_local! {
     static BESIDE: Beside = Beside::new();
@@ -135,14 +137,20 @@ fn read(reader: &mut LogReader, pieces: &mut Vec<Piece>) -> Result<bool, LogErro
     })
 }
 
-/// A log file of any bytes reads the same at once and as it grows, and a reader never returns more than
-/// the file holds.
+/// A log of any bytes reads the same at once and as it grows, and a reader never returns more than its
+/// files hold.
 pub(crate) fn log(bytes: &[u8]) {
-    let Some((cut, bytes)) = bytes.split_first() else {
+    let [cut, a, b, rest @ ..] = bytes else {
         return;
     };
     BESIDE.with(|beside| {
         let path = beside.sidecar.log(TaskId(1), 1);
+        let (later, bytes) = rest.split_at((usize::from(*a) + usize::from(*b)).min(rest.len()));
+        let (a, b) = later.split_at(usize::from(*a).min(later.len()));
+        for (ending, content) in [("a", a), ("b", b)] {
+            let file = format!("{}.{ending}", path.display());
+            fs::write(file, content).expect("a later file");
+        }
         let cut = usize::from(*cut).min(bytes.len());
         let (mut grown, mut whole) = (Vec::new(), Vec::new());
         fs::write(&path, &bytes[..cut]).expect("a log");
@@ -165,7 +173,7 @@ pub(crate) fn log(bytes: &[u8]) {
             check_sentence(&error.to_string());
         }
         let handed_out: usize = whole.iter().map(length).sum();
-        assert!(handed_out <= bytes.len());
+        assert!(handed_out <= rest.len());
     });
 }
 
@@ -176,8 +184,8 @@ fn length(piece: &Piece) -> usize {
     }
 }
 
-/// Three bytes describe a piece of output: its stream and moment, and its length. A shortened log keeps
-/// the beginning and the end, and states how much it leaves out.
+/// Three bytes describe a piece of output: its stream and moment, and its length. A log beyond its bound
+/// keeps the beginning and the end, and states how much it leaves out.
 pub(crate) fn capture(bytes: &[u8]) {
     let mut wrote = Vec::new();
     let mut pieces = Vec::new();
@@ -199,12 +207,14 @@ pub(crate) fn capture(bytes: &[u8]) {
     BESIDE.with(|beside| {
         let task = TaskId(2);
         let path = beside.sidecar.log(task, 1);
-        let _ = fs::remove_file(&path);
+        for file in ["", ".a", ".b"].map(|ending| format!("{}{ending}", path.display())) {
+            let _ = fs::remove_file(file);
+        }
         let given = pieces
             .into_iter()
             .map(|(stream, range, at)| (stream, &wrote[range], at));
         let mut kept = Vec::new();
-        match fuzzing::capture(task, given, &beside.sidecar) {
+        match fuzzing::capture(task, given, &beside.sidecar, LOG_BYTES) {
             Some(output) => kept.extend(output.chunks().map(|chunk| match chunk {
                 Ok(Chunk::Written { stream, bytes }) => Piece::Written(stream, bytes.into_owned()),
                 Ok(Chunk::Omitted(count)) => Piece::Omitted(count),
@@ -234,9 +244,10 @@ fn check_kept(wrote: &[u8], kept: &[Piece]) {
             Piece::GivenUp => panic!("no output was given up"),
             Piece::Omitted(count) => {
                 omissions += 1;
-                assert!(position >= HEAD_BYTES, "the beginning is kept");
+                assert!(position as u64 >= LOG_BYTES / 2, "the beginning is kept");
                 position += usize::try_from(*count).expect("no more than was written");
-                assert!(position + TAIL_BYTES <= wrote.len(), "the end is kept");
+                let left = (wrote.len() - position) as u64;
+                assert!(left >= LOG_BYTES / 4, "the end is kept");
             }
         }
     }

@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use super::program::{Access, Context};
 use super::table::{Column, Table, left};
-use super::{Failure, tasks};
-use super::{moment, select};
+use super::{Failure, moment, select, size, tasks};
 use crate::claim::WorkerId;
 use crate::clock::SMALL_STEP_MS;
 use crate::error::{Error, Result};
 use crate::queue::{Finding, ListQuery, Queue};
 use crate::remedy::Remedy;
+use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::TaskId;
 
@@ -68,6 +68,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     findings.extend(queue.diagnose()?);
     findings.extend(workers(context, &queue)?);
     findings.extend(paused(context, &queue)?);
+    findings.push(logs(&queue)?);
     findings.push(clock(&queue)?);
     findings.extend(invariants(&queue)?);
     for finding in &mut findings {
@@ -228,6 +229,22 @@ fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
         )
     };
     Ok(vec![ok("paused queues", value)])
+}
+
+/// Reports the bytes of all logs, and the settings that bound them.
+fn logs<Q: Queue>(queue: &Q) -> Result<Finding> {
+    let settings = queue.settings()?;
+    let sidecar = Sidecar::at(queue.coordination().folder());
+    // Without a folder of logs there are none.
+    let total = crate::runtime::log::total(&sidecar).unwrap_or_default();
+    let (most, each) = (settings.logs_total, settings.log_size);
+    let value = format!(
+        "{} of {}, up to {} each",
+        size::rough(total),
+        size::show(most),
+        size::show(each)
+    );
+    Ok(ok("logs", value))
 }
 
 /// Reports whether the clock was set back since the newest task was added. The programs follow the

@@ -1,7 +1,10 @@
 //! `log`: prints the output of tasks.
 
+mod last_lines;
 mod output_printer;
+mod terminal_text;
 
+use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -10,19 +13,21 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 
+use super::printer::note;
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
 use super::wait::{POLL, listen, warn};
-use super::{Failure, number};
+use super::{Failure, escape, number};
 use crate::coordination::Listening;
 use crate::error::{Error, Result};
 use crate::output::KEPT_OUTPUTS;
 use crate::queue::Queue;
-use crate::runtime::log::{LogReader, last_output, unreadable};
+use crate::runtime::log::{KeptOutput, LogReader, attempt_log, last_output, unreadable};
 use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId};
+use last_lines::LastLines;
 use output_printer::OutputPrinter;
 
 /// Show the output of tasks
@@ -30,17 +35,21 @@ use output_printer::OutputPrinter;
 /// Shows standard output and standard error together, of the last attempt unless one is chosen. Each
 /// keeps its own order; lines that were written to both within milliseconds may be swapped, unless the
 /// task was added with `--merge-output`. Above the output of each of several tasks stands a line with
-/// its id and name. A line in brackets tells where output was not kept. On a terminal, control
-/// sequences are shown as escapes.
+/// its id and name. A line in brackets tells where output was not kept. On a terminal, colours pass
+/// and other control sequences are shown as escapes.
 #[derive(clap::Args, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
-    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    /// The tasks: 7, 3,5-8, last or all; the last one unless given
+    #[arg(value_name = "ID", num_args = 0.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
+
+    /// Only the last lines, so many of each task
+    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = number::within(0..=MOST_LINES))]
+    lines: Option<u32>,
 
     /// Show new output as it comes, until the task has ended
     #[arg(short, long)]
@@ -69,9 +78,22 @@ pub struct Arguments {
     attempt: Option<u32>,
 }
 
+/// Most lines that are counted from the end.
+const MOST_LINES: u32 = 1_000_000;
+
+impl Arguments {
+    fn lines(&self) -> Option<usize> {
+        self.lines.and_then(|lines| usize::try_from(lines).ok())
+    }
+}
+
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
-    let ids = select::ids(&queue, &arguments.ids.concat())?;
+    let ids = if arguments.ids.is_empty() {
+        vec![last_task(context, &queue)?]
+    } else {
+        select::ids(&queue, &arguments.ids.concat())?
+    };
     for (position, id) in ids.iter().enumerate() {
         let mut printer = OutputPrinter::new(context.printer, arguments, *id);
         if ids.len() > 1 {
@@ -96,6 +118,19 @@ pub(crate) fn follow<Q: Queue>(
     run(context, &arguments)
 }
 
+/// The last task of the file. A person is told which it is.
+fn last_task<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<TaskId, Failure> {
+    let ids = select::ids(queue, &[Selector::Last])?;
+    let Some(id) = ids.first() else {
+        return Err(Error::not_found("there are no tasks yet".to_owned()).into());
+    };
+    if std::io::stderr().is_terminal() && !context.printer.is_json() {
+        let name = find(queue, *id)?.name;
+        note(&format!("task {id} ({})", escape::line(&name)));
+    }
+    Ok(*id)
+}
+
 /// Prints the output of one task.
 fn show<Q: Queue>(
     context: &Context<Q>,
@@ -105,68 +140,69 @@ fn show<Q: Queue>(
     printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     if arguments.follow {
-        return follow_one(context, queue, id, printer);
+        return follow_one(context, queue, id, arguments.lines(), printer);
     }
     let task = find(queue, id)?;
-    match arguments.attempt {
-        Some(attempt) => attempt_log(queue, &task, attempt, printer)?,
-        None => last_log(queue, &task, printer)?,
-    }
+    let output = match arguments.attempt {
+        Some(attempt) => attempt_output(queue, &task, attempt)?,
+        None => last_output(queue, &task)?,
+    };
+    print(output, arguments.lines(), printer)?;
     printer.finish()
 }
 
-/// Prints the output of one attempt: its log file if it has one, else the stored output.
-fn attempt_log<Q: Queue>(
-    queue: &Q,
-    task: &Task,
-    attempt: u32,
+/// Prints an output, or its last lines.
+fn print(
+    output: Option<KeptOutput>,
+    lines: Option<usize>,
     printer: &mut OutputPrinter,
-) -> Result<(), Failure> {
-    let id = task.id;
-    let sidecar = Sidecar::at(queue.coordination().folder());
-    let mut reader = LogReader::new(sidecar.log(id, attempt));
-    if reader
-        .read(|chunk| printer.chunk(&chunk))
-        .map_err(unreadable)?
-    {
+) -> Result<()> {
+    let Some(mut output) = output else {
         return Ok(());
+    };
+    if let Some(lines) = lines {
+        let mut last = LastLines::new(lines, printer.only());
+        output.again().each(|chunk| last.take(chunk))?;
+        printer.skip(last.bytes_before());
+    }
+    output.each(|chunk| printer.chunk(chunk))
+}
+
+/// The output of one attempt: its log if it has one, else the stored output.
+fn attempt_output<Q: Queue>(queue: &Q, task: &Task, attempt: u32) -> Result<Option<KeptOutput>> {
+    let id = task.id;
+    if let Some(log) = attempt_log(queue, id, attempt)? {
+        return Ok(Some(log));
     }
     if task.state == State::Running && attempt == task.attempt {
         // The attempt has no output yet: output stored under its number is of an execution that was
         // returned.
-        return Ok(());
+        return Ok(None);
     }
     if let Some(output) = queue.output_of(id, attempt)? {
-        return printer.output(&output);
+        return Ok(Some(KeptOutput::Stored(output)));
     }
     let made = task.attempt;
     if attempt == 0 || attempt > made {
         let sentence = format!("task {id} has no attempt {attempt}; it has begun {made}");
-        return Err(Error::not_found(sentence).into());
+        return Err(Error::not_found(sentence));
     }
     if made - attempt >= KEPT_OUTPUTS {
         return Err(Error::not_found(format!(
             "the output of attempt {attempt} of task {id} is no longer kept; of its {made} \
              attempts, the last {KEPT_OUTPUTS} keep theirs"
-        ))
-        .into());
+        )));
     }
-    Ok(())
+    Ok(None)
 }
 
-/// Prints the output of the task's last claim.
-fn last_log<Q: Queue>(queue: &Q, task: &Task, printer: &mut OutputPrinter) -> Result<(), Failure> {
-    match last_output(queue, task)? {
-        Some(output) => printer.output(&output),
-        None => Ok(()),
-    }
-}
-
-/// Prints the output of the task until it has ended, over all its attempts.
+/// Prints the output of the task until it has ended, over all its attempts; of the attempt that it
+/// finds first, only the last lines if so many are given.
 fn follow_one<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     id: TaskId,
+    mut lines: Option<usize>,
     printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     let listener = listen(queue)?;
@@ -180,13 +216,17 @@ fn follow_one<Q: Queue>(
     loop {
         drain(&watch);
         let task = find(queue, id)?;
+        let lines = lines.take();
         if task.state == State::Running {
             let is_followed = followed
                 .as_ref()
                 .is_some_and(|(token, _)| *token == task.token);
             if !is_followed {
-                let log = sidecar.log(id, task.attempt);
-                followed = Some((task.token, LogReader::new(log)));
+                let mut reader = LogReader::new(sidecar.log(id, task.attempt));
+                if let Some(lines) = lines {
+                    reader = skip_to_last(lines, reader, printer)?;
+                }
+                followed = Some((task.token, reader));
             }
             if let Some((_, reader)) = &mut followed {
                 reader
@@ -194,7 +234,7 @@ fn follow_one<Q: Queue>(
                     .map_err(unreadable)?;
             }
         } else if task.token > 0 && shown != Some(task.token) {
-            rest(queue, &task, followed.take(), printer)?;
+            rest(queue, &task, followed.take(), lines, printer)?;
             shown = Some(task.token);
         }
         printer.flush()?;
@@ -208,11 +248,24 @@ fn follow_one<Q: Queue>(
     }
 }
 
+/// Has the printer begin with the last lines of the log. Returns a reader of the log's beginning.
+fn skip_to_last(
+    lines: usize,
+    mut reader: LogReader,
+    printer: &mut OutputPrinter,
+) -> Result<LogReader> {
+    let mut last = LastLines::new(lines, printer.only());
+    reader.read(|chunk| last.take(&chunk)).map_err(unreadable)?;
+    printer.skip(last.bytes_before());
+    Ok(reader.again())
+}
+
 /// Prints the output that the last claim wrote since the last look.
 fn rest<Q: Queue>(
     queue: &Q,
     task: &Task,
     followed: Option<(i64, LogReader)>,
+    lines: Option<usize>,
     printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     if let Some((token, mut reader)) = followed
@@ -224,7 +277,7 @@ fn rest<Q: Queue>(
     {
         return Ok(());
     }
-    last_log(queue, task, printer)
+    Ok(print(last_output(queue, task)?, lines, printer)?)
 }
 
 /// An inotify descriptor that reports every change to the logs.

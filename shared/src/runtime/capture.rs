@@ -32,6 +32,13 @@ impl LogName {
     }
 }
 
+/// Place of logs, and their bound in bytes of output.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogPlace<'a> {
+    pub(super) sidecar: &'a Sidecar,
+    pub(super) size: u64,
+}
+
 /// Extent to which an output was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -68,7 +75,13 @@ impl Capture {
     }
 
     /// Adds output that was read from `stream`.
-    pub(super) fn write(&mut self, stream: Stream, bytes: &[u8], now: BootTime, logs: &Sidecar) {
+    pub(super) fn write(
+        &mut self,
+        stream: Stream,
+        bytes: &[u8],
+        now: BootTime,
+        logs: LogPlace<'_>,
+    ) {
         if self.keep(stream, bytes, now) {
             return;
         }
@@ -109,9 +122,17 @@ impl Capture {
     }
 
     /// Writes the output so far to the log file; called when the command has run [`MEMORY_MS`].
-    pub(super) fn came_due(&mut self, logs: &Sidecar) {
+    pub(super) fn came_due(&mut self, logs: LogPlace<'_>) {
         if self.is_in_memory() {
             self.spill(logs);
+        }
+    }
+
+    /// Length of its log; `None` if it has none.
+    pub(super) fn log_length(&self) -> Option<u64> {
+        match &self.storage {
+            Storage::File(log) => Some(log.length_of_all()),
+            Storage::Memory(_) | Storage::Full(..) => None,
         }
     }
 
@@ -139,13 +160,13 @@ impl Capture {
         Some(output).filter(|output| !output.is_empty())
     }
 
-    fn spill(&mut self, logs: &Sidecar) {
+    fn spill(&mut self, logs: LogPlace<'_>) {
         let Storage::Memory(pieces) = &mut self.storage else {
             return;
         };
         let pieces = std::mem::take(pieces);
-        let path = logs.log(self.name.task, self.name.attempt);
-        self.storage = match LogWriter::create(path, self.name.token) {
+        let path = logs.sidecar.log(self.name.task, self.name.attempt);
+        self.storage = match LogWriter::create(path, self.name.token, logs.size) {
             Ok(mut log) => {
                 pieces.each(|stream, bytes| log.append(stream, bytes));
                 Storage::File(Box::new(log))

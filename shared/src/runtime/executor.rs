@@ -33,6 +33,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use super::command::CommandDefaults;
+use super::current_settings::ReadSettings;
 pub use super::end::{End, Ended, Ending, StartError, Unreachable};
 use super::handlers::Handlers;
 use super::host::{Batch, StartResult};
@@ -168,6 +169,13 @@ impl Executor {
     #[must_use]
     pub fn with_inputs(mut self, source: Arc<dyn inputs::Source>) -> Self {
         self.inputs = Some(source);
+        self
+    }
+
+    /// Bounds the logs by the settings that this reads; by the defaults unless set.
+    #[must_use]
+    pub fn with_settings(mut self, read: ReadSettings) -> Self {
+        self.log_thread.read_settings(read);
         self
     }
 

@@ -11,9 +11,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::log::last_outputs;
+use super::log::{KeptOutput, found_outputs};
 use crate::claim::Claim;
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -34,7 +33,7 @@ pub(super) const FOLDER: &str = "QUEUE_INPUTS";
 /// Prefix of the other variables; the dependency's id follows.
 pub(super) const VARIABLE: &str = "QUEUE_INPUT_";
 
-/// Outputs held in memory at a time. Each is a little over 128 KiB at most.
+/// Short outputs held in memory at a time. Longer ones are read piece by piece.
 const PAGE: usize = 64;
 
 /// Source of the dependencies of tasks and of their outputs. An executor's threads call it
@@ -46,9 +45,9 @@ pub trait Source: Send + Sync {
     /// As [`Queue::dependencies`].
     fn edges(&self, task: TaskId) -> Result<Vec<Edge>>;
 
-    /// Writes the outputs of a running task's dependencies into the folder of its claim. Only a few
-    /// of them are in memory at a time. Returns `None` if `cancelled` was set meanwhile; then the
-    /// folder is removed.
+    /// Writes the outputs of a running task's dependencies into the folder of its claim, piece by
+    /// piece. Calls `go_on` before each with the number of bytes that are written with it. Returns
+    /// `None` once that returns false; then the folder is removed.
     ///
     /// # Errors
     /// When an output cannot be read, or a file not be written.
@@ -56,7 +55,7 @@ pub trait Source: Send + Sync {
         &self,
         claim: Claim,
         edges: &[Edge],
-        cancelled: &AtomicBool,
+        go_on: &dyn Fn(u64) -> bool,
     ) -> Result<Option<Inputs>>;
 
     /// Removes the folders of claims that no longer hold, which killed workers left.
@@ -75,7 +74,7 @@ impl<Q: Queue> Source for Q {
         &self,
         claim: Claim,
         edges: &[Edge],
-        cancelled: &AtomicBool,
+        go_on: &dyn Fn(u64) -> bool,
     ) -> Result<Option<Inputs>> {
         let folder =
             Sidecar::at(self.coordination().folder()).input_folder(claim.task, claim.token);
@@ -84,20 +83,24 @@ impl<Q: Queue> Source for Q {
             move |error| Error::io(what.clone(), error)
         };
         let mut writer = Writer::create(folder).map_err(&refused)?;
+        let mut bytes = 0;
         for page in edges.chunks(PAGE) {
-            if cancelled.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
             let ids: Vec<TaskId> = page.iter().map(|edge| edge.on).collect();
             let mut edges = page.iter();
             // A dependency may have been pruned since this task first ended. It is left out.
-            for (task, output) in last_outputs(self, &ids)? {
+            for (task, output) in found_outputs(self, &ids)? {
                 let Some(edge) = edges.find(|edge| edge.on == task.id) else {
                     continue;
                 };
-                writer
-                    .add(&task, edge.condition, &output.unwrap_or_default())
-                    .map_err(&refused)?;
+                bytes += output.as_ref().map_or(0, KeptOutput::size);
+                if !go_on(bytes) {
+                    return Ok(None);
+                }
+                let mut entry = writer.entry(&task);
+                if let Some(mut output) = output {
+                    output.each(|chunk| entry.take(chunk))?;
+                }
+                entry.finish(edge.condition).map_err(&refused)?;
             }
         }
         writer.finish().map(Some).map_err(&refused)

@@ -13,17 +13,20 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::capture::{Capture, Extent};
+use super::capture::{Capture, Extent, LogPlace};
+use super::current_settings::{CurrentSettings, ReadSettings};
 use super::eventfd::{clear, new_eventfd};
+use super::log::{self, Keeper};
 use crate::claim::Claim;
-use crate::clock::BootTime;
+use crate::clock::{BootTime, Clock, SystemClock};
 use crate::error::Result;
 use crate::output::{Output, Stream};
-use crate::sidecar::{Sidecar, files};
+use crate::sidecar::Sidecar;
 
 /// Largest number of bytes that wait to be written.
 pub(super) const MOST_BYTES: usize = 4 << 20;
-/// Time that an ending worker waits for the rest to be written.
+/// Time that an ending worker waits for the rest to be written and for the logs to be kept within
+/// their total.
 const FLUSH: Duration = Duration::from_millis(500);
 
 /// Handle to the log thread, which is started when it is first needed. If the system refuses a
@@ -57,7 +60,7 @@ enum LogRequest {
     /// Make the output so far visible.
     Show(Claim),
     Finish(Claim, Extent),
-    /// Remove a log file of an earlier run.
+    /// Remove the log of an earlier run.
     Remove(PathBuf),
     Flush(Sender<()>),
     /// Wait until the sender is dropped. Stands for a disk that does not answer.
@@ -84,35 +87,51 @@ impl LogRequest {
 #[derive(Debug)]
 struct OpenLogs {
     sidecar: Sidecar,
+    settings: CurrentSettings,
+    keeper: Keeper,
     captures: BTreeMap<Claim, Box<Capture>>,
 }
 
 impl OpenLogs {
     fn perform(&mut self, request: LogRequest) -> Option<Logged> {
+        let logs = LogPlace {
+            sidecar: &self.sidecar,
+            size: self.settings.last().log_size,
+        };
         match request {
             LogRequest::Take(claim, capture) => {
+                // Its log is created with the next request.
+                self.settings.refresh(SystemClock.now().boot);
                 self.captures.insert(claim, capture);
             }
             LogRequest::Write(claim, stream, bytes, now) => {
                 if let Some(capture) = self.captures.get_mut(&claim) {
-                    capture.write(stream, &bytes, now, &self.sidecar);
+                    capture.write(stream, &bytes, now, logs);
                 }
             }
             LogRequest::Show(claim) => {
                 if let Some(capture) = self.captures.get_mut(&claim) {
-                    capture.came_due(&self.sidecar);
+                    capture.came_due(logs);
                 }
             }
             LogRequest::Finish(claim, extent) => {
                 let capture = self.captures.remove(&claim)?;
+                let length = capture.log_length();
                 let output = capture.finish(extent);
+                if let Some(length) = length {
+                    self.keeper
+                        .finished(length, self.settings.last().logs_total);
+                }
                 return Some(Logged { claim, output });
             }
             LogRequest::Remove(path) => {
                 // If it stays, its token shows that it is old; it is pruned with its task.
-                let _ = files::remove(&path);
+                let _ = log::remove(&path);
             }
-            LogRequest::Flush(flushed) => drop(flushed),
+            LogRequest::Flush(flushed) => {
+                self.keeper.flush(FLUSH);
+                drop(flushed);
+            }
             #[cfg(test)]
             LogRequest::Hang(until) => drop(until.recv()),
         }
@@ -126,7 +145,9 @@ impl LogThread {
         let (report, done) = unbounded();
         Ok(Self {
             logs: Arc::new(Mutex::new(OpenLogs {
+                keeper: Keeper::new(sidecar.clone()),
                 sidecar,
+                settings: CurrentSettings::default(),
                 captures: BTreeMap::new(),
             })),
             requests,
@@ -137,6 +158,12 @@ impl LogThread {
             waiting: Arc::default(),
             has_thread: false,
         })
+    }
+
+    /// Sets the reader of the settings of the file, which bound the logs.
+    pub(super) fn read_settings(&mut self, read: ReadSettings) {
+        let logs = &mut *self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.settings.read_with(read);
     }
 
     /// Eventfd that is readable when a log is finished, or there is room again.
@@ -176,7 +203,7 @@ impl LogThread {
         self.send(LogRequest::Finish(claim, extent));
     }
 
-    /// Removes a log file of an earlier run.
+    /// Removes the log of an earlier run.
     pub(super) fn remove(&mut self, path: PathBuf) {
         self.need_thread();
         self.send(LogRequest::Remove(path));

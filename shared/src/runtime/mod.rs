@@ -9,6 +9,7 @@ mod capture;
 mod capture_handle;
 mod child;
 mod command;
+pub(crate) mod current_settings;
 pub(crate) mod drain;
 pub(crate) mod driver;
 pub(crate) mod end;

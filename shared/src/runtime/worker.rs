@@ -246,9 +246,14 @@ impl<Q: Queue> Worker<Q> {
         let sidecar = Sidecar::at(coordination.folder());
         let handlers = Arc::new(self.options.handlers);
         let inputs: Arc<dyn inputs::Source> = queue.clone();
+        let settings = {
+            let queue = Arc::clone(&queue);
+            Arc::new(move || queue.settings())
+        };
         let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
         let executor = Executor::new(sidecar.clone(), coordination.location().path(), handlers)?
             .with_inputs(inputs)
+            .with_settings(settings)
             .with_records(self.registration.records())
             .for_slots(size(self.options.slots))
             .with_output_grace(self.options.output_grace)

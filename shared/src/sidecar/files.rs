@@ -3,15 +3,16 @@
 //! only regular files with one name are used, and files that root creates in another user's folder
 //! are given to that user before they are used.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, chownat, fchmod, fstat,
-    mkdirat, mknodat, openat, openat2, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, chownat, fchmod,
+    fstat, mkdirat, mknodat, openat, openat2, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
@@ -137,6 +138,11 @@ impl Folder {
         }
     }
 
+    /// Opens an existing file to read it.
+    pub(crate) fn existing_file(&self, name: &OsStr) -> io::Result<File> {
+        self.existing(name, OFlags::RDONLY)
+    }
+
     /// Opens an existing file.
     fn existing(&self, name: &OsStr, access: OFlags) -> io::Result<File> {
         let opened = openat(self, name, access | FILE, Mode::empty());
@@ -188,6 +194,44 @@ impl Folder {
     pub(crate) fn size(&self, name: &OsStr) -> Option<u64> {
         let found = statat(self, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(u64::try_from(found.st_size).unwrap_or_default())
+    }
+
+    /// Length of the regular file `name` and the time of its last change, in seconds and nanoseconds;
+    /// `None` if there is none. Does not follow a link.
+    pub(crate) fn length_and_change(&self, name: &OsStr) -> Option<(u64, (i64, i64))> {
+        let found = statat(self, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        let length = u64::try_from(found.st_size).unwrap_or_default();
+        let changed = (
+            found.st_mtime,
+            i64::try_from(found.st_mtime_nsec).unwrap_or_default(),
+        );
+        is_file.then_some((length, changed))
+    }
+
+    /// Returns true if `name` is a name of this open file.
+    pub(crate) fn holds(&self, name: &OsStr, file: &File) -> bool {
+        let named = statat(self, name, AtFlags::SYMLINK_NOFOLLOW);
+        let (Ok(named), Ok(opened)) = (named, fstat(file)) else {
+            return false;
+        };
+        (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+    }
+
+    /// Names of everything in this folder.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        // A folder that is only a path cannot be read.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(self, ".", flags, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in Dir::new(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name.to_vec()));
+            }
+        }
+        Ok(names)
     }
 
     /// Renames a file, in this or to another folder.
@@ -279,7 +323,7 @@ pub(crate) fn make_unopened(path: &Path, owner: Option<Owner>) -> io::Result<()>
 /// Opens the file at `path` to read it.
 pub(crate) fn read(path: &Path) -> io::Result<File> {
     let (folder, name) = split(path)?;
-    Folder::open(folder)?.existing(name, OFlags::RDONLY)
+    Folder::open(folder)?.existing_file(name)
 }
 
 /// Makes an existing folder private to its owner.

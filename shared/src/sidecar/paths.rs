@@ -94,6 +94,11 @@ impl Sidecar {
         self.logs().join(format!("{task}.{attempt}"))
     }
 
+    /// Lock of the process that keeps the logs within their total.
+    pub(crate) fn logs_lock(&self) -> PathBuf {
+        self.folder.join("logs.lock")
+    }
+
     /// Folder of the inputs of running commands; exists once a command has had inputs.
     pub fn inputs(&self) -> PathBuf {
         self.folder.join("inputs")

@@ -169,13 +169,14 @@ impl Kind {
 }
 
 /// Files of the folder beside the database.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "writer.lock",
     "writer.waiting",
     "open.lock",
     "in-use.lock",
     "idle",
     "listening",
+    "logs.lock",
     "worker.log",
 ];
 

@@ -2,7 +2,7 @@
 //! that root creates or finds there.
 
 /// Paths of planted links, beside a database `queue.db`.
-pub const PLANTED: [&str; 16] = [
+pub const PLANTED: [&str; 17] = [
     "queue.db-wal",
     "queue.db-shm",
     "queue.db.d",
@@ -14,6 +14,7 @@ pub const PLANTED: [&str; 16] = [
     "queue.db.d/listening",
     "queue.db.d/worker.log",
     "queue.db.d/workers",
+    "queue.db.d/logs.lock",
     "queue.db.d/log",
     "queue.db.d/log/2.1",
     "queue.db.d/inputs",

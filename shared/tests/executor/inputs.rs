@@ -1,6 +1,5 @@
 //! What commands are given, where that fails.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 
@@ -20,7 +19,7 @@ impl Source for Broken {
         panic!("planted");
     }
 
-    fn prepare(&self, _: Claim, _: &[Edge], _: &AtomicBool) -> Result<Option<Inputs>> {
+    fn prepare(&self, _: Claim, _: &[Edge], _: &dyn Fn(u64) -> bool) -> Result<Option<Inputs>> {
         Ok(None)
     }
 

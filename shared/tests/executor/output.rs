@@ -4,7 +4,20 @@ use super::*;
 
 use std::os::unix::fs::MetadataExt;
 
-use queue_core::internals::log::{HEAD_BYTES, TAIL_AREA_BYTES, TAIL_BYTES};
+use queue_core::settings::FileSettings;
+
+/// Bound of a log in these tests.
+const LOG_BYTES: u64 = 1 << 20;
+
+fn bounded(bench: &mut Bench) {
+    let read = || {
+        let mut settings = FileSettings::default();
+        settings.log_size = LOG_BYTES;
+        Ok(settings)
+    };
+    let executor = std::mem::replace(&mut bench.executor, Bench::new().executor);
+    bench.executor = executor.with_settings(Arc::new(read));
+}
 
 #[test]
 fn little_output_of_a_short_command_is_handed_over_in_the_order_of_arrival() {
@@ -174,13 +187,21 @@ fn resident() -> usize {
     kilobytes.parse::<usize>().unwrap() << 10
 }
 
+/// Bytes of all files of a log.
+fn log_bytes(log: &Path) -> u64 {
+    let files = ["", ".a", ".b", ".new"].map(|ending| format!("{}{ending}", log.display()));
+    let files = files.iter().filter_map(|file| std::fs::metadata(file).ok());
+    files.map(|file| file.len()).sum()
+}
+
 #[test]
-fn a_flood_is_cut_to_head_and_tail_in_bounded_memory_and_file() {
+fn a_flood_is_cut_to_head_and_tail_in_bounded_memory_and_files() {
     let mut bench = Bench::new();
+    bounded(&mut bench);
     let before = resident();
     let claim = bench.flood("echo HEAD; head -c 200M /dev/zero | tr '\\0' z; echo TAIL");
     let log = bench.log(claim);
-    let bound = TAIL_AREA_BYTES + 3 * 65_536 + 1024;
+    let bound = LOG_BYTES + LOG_BYTES / 4 + 1024;
     let (mut largest, mut memory) = (0, 0);
     while bench.ended.is_empty() {
         let now = SystemClock.now();
@@ -189,11 +210,11 @@ fn a_flood_is_cut_to_head_and_tail_in_bounded_memory_and_file() {
         executor
             .wait(now, Some(soon), &mut bench.ended, &mut Vec::new())
             .unwrap();
-        largest = largest.max(std::fs::metadata(&log).map_or(0, |file| file.len()));
+        largest = largest.max(log_bytes(&log));
         memory = memory.max(resident());
     }
     assert_eq!(bench.end_of(claim).end, End::Exited(0));
-    assert!(largest <= bound, "the file grew to {largest} bytes");
+    assert!(largest <= bound, "the log grew to {largest} bytes");
     // Other tests of this process run at the same time.
     assert!(
         memory < before + (64 << 20),
@@ -202,18 +223,19 @@ fn a_flood_is_cut_to_head_and_tail_in_bounded_memory_and_file() {
     let text = log_texts(&log).0;
     assert!(text.starts_with("HEAD\nzzz") && text.ends_with("zzzTAIL\n"));
     let total = 200 * 1024 * 1024 + 10;
-    let omitted = total - HEAD_BYTES - TAIL_BYTES;
-    assert!(text.contains(&format!("<{omitted}>")));
-    assert_eq!(
-        text.len(),
-        HEAD_BYTES + TAIL_BYTES + format!("<{omitted}>").len()
-    );
-    assert_eq!(std::fs::read_dir(log.parent().unwrap()).unwrap().count(), 1);
+    let (head, tail) = text.split_once('<').unwrap();
+    let (omitted, tail) = tail.split_once('>').unwrap();
+    assert_eq!(head.len() as u64, LOG_BYTES / 2);
+    assert!((LOG_BYTES / 4..=LOG_BYTES / 2).contains(&(tail.len() as u64)));
+    let omitted: usize = omitted.parse().unwrap();
+    assert_eq!(head.len() + omitted + tail.len(), total);
+    assert_eq!(std::fs::read_dir(log.parent().unwrap()).unwrap().count(), 3);
 }
 
 #[test]
 fn a_follower_keeps_its_place_while_a_flood_is_cut() {
     let mut bench = Bench::new();
+    bounded(&mut bench);
     let claim = bench.flood("seq 1 2000000");
     let mut reader = LogReader::new(bench.log(claim));
     let mut seen = Vec::new();

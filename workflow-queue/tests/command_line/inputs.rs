@@ -152,6 +152,20 @@ fn a_command_near_the_system_limit_starts_with_files_only() {
     assert_eq!(sandbox.ok(&["log", "9"]), "unset\n4000\n");
 }
 
+/// Of an output of more than 128 KiB a dependent was given only the beginning and the end.
+#[test]
+fn a_dependent_reads_a_long_output_whole() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["enqueue", "long", "seq 1 400000; echo done >&2"]);
+    sandbox.ok(&["enqueue", "short", "echo short"]);
+    let command = "cd $QUEUE_INPUTS; seq 1 400000 | cmp - 1.out; cat 1.err 2.out; \
+                   echo ${QUEUE_INPUT_1-unset} $QUEUE_INPUT_2";
+    sandbox.ok(&["enqueue", "last", command, "--after", "1,2"]);
+    sandbox.ok(&["worker", "--drain"]);
+    assert_eq!(sandbox.ok(&["log", "3"]), "done\nshort\nunset short\n");
+    assert!(folders(&sandbox).is_empty());
+}
+
 /// If there was no space for the inputs of a task, the task failed.
 #[test]
 fn a_full_disk_for_inputs_fails_no_task() {

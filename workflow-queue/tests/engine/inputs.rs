@@ -1,6 +1,5 @@
 //! Commands that depend on many tasks, run by an executor.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,11 +38,11 @@ impl Source for Held {
         &self,
         claim: Claim,
         edges: &[Edge],
-        cancelled: &AtomicBool,
+        go_on: &dyn Fn(u64) -> bool,
     ) -> Result<Option<Inputs>> {
         self.began.send(()).unwrap();
         self.go.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-        self.bench.queue.prepare(claim, edges, cancelled)
+        self.bench.queue.prepare(claim, edges, go_on)
     }
 
     fn sweep(&self) -> Result<()> {

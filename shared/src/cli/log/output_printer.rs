@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::super::printer::{Printer, note};
 use super::super::{Failure, escape};
 use super::Arguments;
-use crate::error::Error;
-use crate::output::{Chunk, Output, Stream};
+use super::terminal_text::{self, TerminalText};
+use crate::output::{Chunk, Stream};
 use crate::task::TaskId;
 
 /// Form of printed bytes.
@@ -27,13 +27,22 @@ pub(super) struct OutputPrinter {
     task: TaskId,
     form: Form,
     only: Option<Stream>,
+    safe: TerminalText,
+    /// Bytes of output that are not shown, from the beginning.
+    skipped: u64,
     /// Bytes to be printed next.
     ready: Vec<u8>,
     /// The last byte that was printed.
     last: u8,
-    /// Per stream, the first bytes of a character whose other bytes have not been read yet.
+    /// Per stream, the first bytes of a character or a sequence whose other bytes have not been read
+    /// yet.
     partial: [Vec<u8>; 2],
+    /// Failure to print; nothing more is printed then.
+    failed: Option<Failure>,
 }
+
+/// Bytes from which on they are printed before more are added.
+const MANY_BYTES: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Piece<'a> {
@@ -75,9 +84,12 @@ impl OutputPrinter {
             task,
             form,
             only,
+            safe: TerminalText::new(printer.color()),
+            skipped: 0,
             ready: Vec::new(),
             last: b'\n',
             partial: [Vec::new(), Vec::new()],
+            failed: None,
         }
     }
 
@@ -92,19 +104,32 @@ impl OutputPrinter {
         self.ready.extend_from_slice(head.as_bytes());
     }
 
-    /// Adds a whole stored output.
-    pub(super) fn output(&mut self, output: &Output) -> Result<(), Failure> {
-        for chunk in output.chunks() {
-            let chunk = chunk.map_err(|error| {
-                Error::io("cannot read the output", std::io::Error::other(error))
-            })?;
-            self.chunk(&chunk);
-        }
-        Ok(())
+    /// Stream that is shown; both unless set.
+    pub(super) fn only(&self) -> Option<Stream> {
+        self.only
     }
 
-    /// Adds a chunk.
+    /// Leaves out so many bytes of output that are added next.
+    pub(super) fn skip(&mut self, bytes: u64) {
+        self.skipped = bytes;
+    }
+
+    /// Adds a chunk. Prints what is complete once that is much; [`flush`](Self::flush) reports an
+    /// error.
     pub(super) fn chunk(&mut self, chunk: &Chunk<'_>) {
+        let before = self.skipped.min(chunk.length());
+        self.skipped -= before;
+        let is_shown = before < chunk.length() || matches!(chunk, Chunk::GivenUp);
+        if self.failed.is_some() || !is_shown {
+            return;
+        }
+        self.add(&after(chunk, before));
+        if self.ready.len() > MANY_BYTES {
+            self.failed = self.flush().err();
+        }
+    }
+
+    fn add(&mut self, chunk: &Chunk<'_>) {
         match chunk {
             Chunk::Written { stream, bytes } => {
                 if self.only.is_none_or(|only| only == *stream) {
@@ -123,7 +148,7 @@ impl OutputPrinter {
         }
         let partial = &mut self.partial[index(stream)];
         partial.extend_from_slice(bytes);
-        let whole = whole_characters(partial);
+        let whole = whole_characters(partial).min(terminal_text::whole(partial));
         let rest = partial.split_off(whole);
         let text = std::mem::replace(partial, rest);
         self.text(stream, &text);
@@ -135,9 +160,10 @@ impl OutputPrinter {
         }
         match self.form {
             Form::Raw | Form::Plain => self.ready.extend_from_slice(bytes),
-            Form::Safe => self
-                .ready
-                .extend_from_slice(escape::bytes(bytes).as_bytes()),
+            Form::Safe => {
+                let text = self.safe.text(stream, bytes);
+                self.ready.extend_from_slice(text.as_bytes());
+            }
             Form::Json => self.line(&Piece {
                 id: self.task.0,
                 stream: match stream {
@@ -182,10 +208,7 @@ impl OutputPrinter {
         if self.form == Form::Raw {
             return note(sentence);
         }
-        for partial in &mut self.partial {
-            let text = escape::bytes(&std::mem::take(partial));
-            self.ready.extend_from_slice(text.as_bytes());
-        }
+        self.end_text();
         let before = self.ready.last().copied().unwrap_or(self.last);
         let gap = if before == b'\n' { "" } else { "\n" };
         let line = format!("{gap}[{sentence}]\n");
@@ -199,8 +222,20 @@ impl OutputPrinter {
         }
     }
 
+    /// Adds what was held back, and ends colours.
+    fn end_text(&mut self) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let rest = std::mem::take(&mut self.partial[index(stream)]);
+            self.text(stream, &rest);
+        }
+        self.ready.extend_from_slice(self.safe.end().as_bytes());
+    }
+
     /// Prints the complete part.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        if let Some(failure) = self.failed.take() {
+            return Err(failure);
+        }
         if self.ready.is_empty() {
             return Ok(());
         }
@@ -211,11 +246,26 @@ impl OutputPrinter {
 
     /// Prints the rest.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            let rest = std::mem::take(&mut self.partial[index(stream)]);
-            self.text(stream, &rest);
-        }
+        self.end_text();
         self.flush()
+    }
+}
+
+/// Part of a chunk after its first bytes.
+fn after<'a>(chunk: &'a Chunk<'_>, bytes: u64) -> Chunk<'a> {
+    match chunk {
+        Chunk::Written {
+            stream,
+            bytes: written,
+        } => {
+            let from = usize::try_from(bytes).unwrap_or(usize::MAX);
+            Chunk::Written {
+                stream: *stream,
+                bytes: written.get(from..).unwrap_or_default().into(),
+            }
+        }
+        Chunk::Omitted(omitted) => Chunk::Omitted(omitted - bytes),
+        Chunk::GivenUp => Chunk::GivenUp,
     }
 }
 

@@ -16,6 +16,8 @@ use crate::output::KEPT_OUTPUTS;
 /// Largest number of dependencies for which the folder is written while the command is started: a
 /// millisecond or two of work. For more, another thread writes it.
 const FEW: usize = 32;
+/// The same for the bytes of their outputs.
+const FEW_BYTES: u64 = 1 << 20;
 
 /// Inputs of a command.
 #[derive(Debug)]
@@ -40,7 +42,8 @@ impl fmt::Debug for DependencyOutputs {
 }
 
 impl DependencyOutputs {
-    /// Writes the inputs of one claim; `None` if there are too many to write during a start.
+    /// Writes the inputs of one claim; `None` if they are too many or too long to write during a
+    /// start.
     pub(super) fn prepare_few(&self, claim: Claim) -> Result<Option<Inputs>, StartError> {
         let edges = self
             .source
@@ -51,7 +54,7 @@ impl DependencyOutputs {
         }
         let inputs = self
             .source
-            .prepare(claim, &edges, &AtomicBool::new(false))
+            .prepare(claim, &edges, &|bytes| bytes <= FEW_BYTES)
             .map_err(|error| not_given(&error))?;
         Ok(inputs.map(|inputs| inputs.removed_by(self.remover.clone())))
     }

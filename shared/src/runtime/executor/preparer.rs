@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -148,7 +148,8 @@ impl Drop for Preparer {
 fn prepare(source: &dyn Source, task: &ClaimedTask, cancelled: &AtomicBool) -> Prepared {
     let prepared = catch_unwind(AssertUnwindSafe(|| {
         let edges = source.edges(task.claim.task)?;
-        source.prepare(task.claim, &edges, cancelled)
+        let go_on = |_| !cancelled.load(Ordering::Relaxed);
+        source.prepare(task.claim, &edges, &go_on)
     }));
     match prepared {
         Ok(prepared) => prepared.map_err(|error| not_given(&error)),

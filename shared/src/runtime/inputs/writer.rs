@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, linkat};
 use serde::Serialize;
 
 use super::{Inputs, VARIABLE, VARIABLE_BYTES, VARIABLES_BYTES};
-use crate::output::{Chunk, Output, Stream};
+use crate::output::{Chunk, Stream};
 use crate::sidecar::files::{Folder, split};
 use crate::task::{Task, TaskId};
 use crate::workflow::Condition;
@@ -25,8 +25,8 @@ struct IndexEntry<'a> {
     exit_code: Option<i32>,
     signal: Option<i32>,
     reason: Option<&'static str>,
-    stdout_bytes: usize,
-    stderr_bytes: usize,
+    stdout_bytes: u64,
+    stderr_bytes: u64,
     /// Bytes that were left out of both streams when they were stored.
     omitted_bytes: u64,
     given_up: bool,
@@ -67,44 +67,23 @@ impl Writer {
         })
     }
 
-    pub(super) fn add(
-        &mut self,
-        task: &Task,
-        condition: Condition,
-        output: &Output,
-    ) -> io::Result<()> {
-        let mut parts = Parts::default();
-        for chunk in output.chunks() {
-            parts.take(chunk.map_err(io::Error::other)?);
+    /// Begins the files of one dependency.
+    pub(super) fn entry<'a>(&'a mut self, task: &'a Task) -> Entry<'a> {
+        Entry {
+            writer: self,
+            task,
+            files: [None, None],
+            bytes: [0, 0],
+            variable: VariableText::default(),
+            omitted: 0,
+            given_up: false,
+            failed: Ok(()),
         }
-        self.write(format!("{}.out", task.id), &parts.stdout)?;
-        self.write(format!("{}.err", task.id), &parts.stderr)?;
-        self.index.write_all(self.separator.as_bytes())?;
-        self.separator = ",\n";
-        let entry = IndexEntry {
-            id: task.id.0,
-            name: &task.name,
-            state: task.state.as_str(),
-            condition: condition.as_str(),
-            exit_code: task.exit_code,
-            signal: task.signal,
-            reason: task.reason.map(crate::outcome::Reason::as_str),
-            stdout_bytes: parts.stdout.len(),
-            stderr_bytes: parts.stderr.len(),
-            omitted_bytes: parts.omitted,
-            given_up: parts.given_up,
-        };
-        serde_json::to_writer(&mut self.index, &entry)?;
-        self.add_variable(task.id, parts);
-        Ok(())
     }
 
-    /// Writes a file. Empty files are hard links to one file: most commands write to one stream at
-    /// most, and a link costs a quarter of a file.
-    fn write(&mut self, name: String, content: &[u8]) -> io::Result<()> {
-        if !content.is_empty() {
-            return self.folder.new_file(name.as_ref())?.write_all(content);
-        }
+    /// Makes an empty file. Empty files are hard links to one file: most commands write to one
+    /// stream at most, and a link costs a quarter of a file.
+    fn make_empty(&mut self, name: String) -> io::Result<()> {
         if let Some(empty) = &self.empty
             && linkat(&self.folder, empty, &self.folder, &name, AtFlags::empty()).is_ok()
         {
@@ -116,16 +95,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Adds a variable with the value that `$(…)` would have: everything but the newlines at the
-    /// end. An output that does not fit gets no variable.
-    fn add_variable(&mut self, task: TaskId, parts: Parts) {
-        let mut value = parts.stdout;
-        let end = value.iter().rposition(|byte| *byte != b'\n');
-        value.truncate(end.map_or(0, |last| last + 1));
+    /// Adds a variable with that value. An output that does not fit gets no variable.
+    fn add_variable(&mut self, task: TaskId, value: Vec<u8>) {
         let name = format!("{VARIABLE}{task}");
         let size = name.len() + value.len() + "=\0".len();
-        let fits = value.len() <= VARIABLE_BYTES && size <= self.room;
-        if parts.omitted == 0 && fits && !value.contains(&0) {
+        if size <= self.room && !value.contains(&0) {
             self.room -= size;
             let value = OsString::from_vec(value);
             self.inputs.variables.push((name, value));
@@ -144,25 +118,128 @@ impl Writer {
     }
 }
 
-/// Two streams of an output.
-#[derive(Default)]
-struct Parts {
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+/// Output of one dependency, written piece by piece.
+pub(super) struct Entry<'a> {
+    writer: &'a mut Writer,
+    task: &'a Task,
+    /// Files of standard output and standard error, made with their first byte.
+    files: [Option<BufWriter<File>>; 2],
+    bytes: [u64; 2],
+    variable: VariableText,
     omitted: u64,
     given_up: bool,
+    /// Result of all writes so far.
+    failed: io::Result<()>,
 }
 
-impl Parts {
-    fn take(&mut self, chunk: Chunk<'_>) {
+impl Entry<'_> {
+    /// Writes a piece. [`finish`](Self::finish) reports an error.
+    pub(super) fn take(&mut self, chunk: &Chunk<'_>) {
         match chunk {
-            Chunk::Written { stream, bytes } => match stream {
-                Stream::Stdout => self.stdout.extend_from_slice(&bytes),
-                Stream::Stderr => self.stderr.extend_from_slice(&bytes),
-            },
-            Chunk::Omitted(bytes) => self.omitted = self.omitted.saturating_add(bytes),
+            Chunk::Written { stream, bytes } => {
+                if self.failed.is_ok() {
+                    self.failed = self.write(*stream, bytes);
+                }
+            }
+            Chunk::Omitted(bytes) => self.omitted = self.omitted.saturating_add(*bytes),
             Chunk::GivenUp => self.given_up = true,
         }
+    }
+
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        let index = stream_index(stream);
+        self.bytes[index] += bytes.len() as u64;
+        if stream == Stream::Stdout {
+            self.variable.push(bytes);
+        }
+        let file = match &mut self.files[index] {
+            Some(file) => file,
+            none => {
+                let name = file_name(self.task.id, stream);
+                let file = self.writer.folder.new_file(name.as_ref())?;
+                none.insert(BufWriter::new(file))
+            }
+        };
+        file.write_all(bytes)
+    }
+
+    /// Ends the files, and describes them in the index.
+    pub(super) fn finish(self, condition: Condition) -> io::Result<()> {
+        let Self { writer, task, .. } = self;
+        self.failed?;
+        for (stream, file) in [Stream::Stdout, Stream::Stderr].into_iter().zip(self.files) {
+            match file {
+                Some(mut file) => file.flush()?,
+                None => writer.make_empty(file_name(task.id, stream))?,
+            }
+        }
+        writer.index.write_all(writer.separator.as_bytes())?;
+        writer.separator = ",\n";
+        let entry = IndexEntry {
+            id: task.id.0,
+            name: &task.name,
+            state: task.state.as_str(),
+            condition: condition.as_str(),
+            exit_code: task.exit_code,
+            signal: task.signal,
+            reason: task.reason.map(crate::outcome::Reason::as_str),
+            stdout_bytes: self.bytes[stream_index(Stream::Stdout)],
+            stderr_bytes: self.bytes[stream_index(Stream::Stderr)],
+            omitted_bytes: self.omitted,
+            given_up: self.given_up,
+        };
+        serde_json::to_writer(&mut writer.index, &entry)?;
+        if let Some(value) = self.variable.value()
+            && self.omitted == 0
+        {
+            writer.add_variable(task.id, value);
+        }
+        Ok(())
+    }
+}
+
+fn stream_index(stream: Stream) -> usize {
+    match stream {
+        Stream::Stdout => 0,
+        Stream::Stderr => 1,
+    }
+}
+
+fn file_name(task: TaskId, stream: Stream) -> String {
+    match stream {
+        Stream::Stdout => format!("{task}.out"),
+        Stream::Stderr => format!("{task}.err"),
+    }
+}
+
+/// Value that `$(…)` would have: everything but the newlines at the end.
+#[derive(Default)]
+struct VariableText {
+    text: Vec<u8>,
+    /// Newlines after the text.
+    newlines: usize,
+    too_long: bool,
+}
+
+impl VariableText {
+    fn push(&mut self, bytes: &[u8]) {
+        let end = bytes.iter().rposition(|byte| *byte != b'\n');
+        let (text, newlines) = bytes.split_at(end.map_or(0, |last| last + 1));
+        if !text.is_empty() {
+            let length = self.text.len() + self.newlines + text.len();
+            self.too_long |= length > VARIABLE_BYTES;
+            if !self.too_long {
+                self.text.resize(self.text.len() + self.newlines, b'\n');
+                self.text.extend_from_slice(text);
+            }
+            self.newlines = 0;
+        }
+        self.newlines = self.newlines.saturating_add(newlines.len());
+    }
+
+    /// The value, unless it is too long for a variable.
+    fn value(self) -> Option<Vec<u8>> {
+        (!self.too_long).then_some(self.text)
     }
 }
 
@@ -176,6 +253,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::options::TaskOptions;
     use crate::outcome::Reason;
+    use crate::output::Output;
     use crate::state::State;
     use crate::task::Work;
 
@@ -218,7 +296,12 @@ mod tests {
     fn prepared(directory: &Path, outputs: &[Output]) -> Inputs {
         let mut writer = Writer::create(directory.join("inputs/9.1")).unwrap();
         for (id, output) in (1..).zip(outputs) {
-            writer.add(&task(id), Condition::Any, output).unwrap();
+            let task = task(id);
+            let mut entry = writer.entry(&task);
+            for chunk in output.chunks() {
+                entry.take(&chunk.unwrap());
+            }
+            entry.finish(Condition::Any).unwrap();
         }
         writer.finish().unwrap()
     }

@@ -1,30 +1,39 @@
-//! Log files, `<db>.d/log/ID.ATTEMPT`: the output of longer commands, of which head and tail are
-//! kept.
+//! Log files, `<db>.d/log/ID.ATTEMPT`: the output of longer commands, whole up to a bound. Of more
+//! output the first half of the bound and, at the end, a quarter to a half of it are kept.
 //!
-//! A file consists of frames as in [`crate::output`]. It begins with the token of the claim that
-//! wrote it, which distinguishes an attempt that was returned and runs again from the one before.
-//! It only grows, until the bytes after its head exceed [`TAIL_AREA_BYTES`]: then a new file with
-//! the same head, one omission and the last [`TAIL_BYTES`] replaces it atomically. A reader that
-//! has the old file open notices that the file has no name any more, and continues in the new one
-//! at its position.
+//! A log consists of at most three files of frames as in [`crate::output`]. The first one has the
+//! name of the log and takes half of the bound. Then two files with the endings `.a` and `.b` take
+//! a quarter each in turn: each new one atomically replaces the one before the last. Every file
+//! begins with the token of the claim that wrote it, which distinguishes an attempt that was
+//! returned and runs again from the one before. A later file continues with the position of its
+//! first byte in all output. So a reader knows the order of the files and the number of bytes
+//! between them, however the writer ended. A file only grows.
+//!
+//! The writer holds a shared lock on the first file until the log is finished, or its process ends.
+//! A log that nobody has locked may be shortened: one file with head, omission and tail replaces
+//! the first one atomically, then the others are removed. A reader notices that its file has no
+//! name any more, and continues in the new one at its position.
 
+mod budget;
+mod cut;
+mod keeper;
 mod kept;
+mod parts;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub(super) use keeper::Keeper;
 #[cfg(feature = "cli")]
-pub(crate) use kept::last_output;
+pub(crate) use keeper::total;
+pub(crate) use kept::KeptOutput;
+pub(super) use kept::found_outputs;
 pub use kept::last_outputs;
 #[cfg(feature = "cli")]
 pub(crate) use kept::unreadable;
+#[cfg(feature = "cli")]
+pub(crate) use kept::{attempt_log, last_output};
+pub(super) use parts::remove;
 pub use reader::{LogError, LogReader};
 pub(super) use writer::LogWriter;
-
-/// Bytes of output kept from the beginning.
-pub const HEAD_BYTES: usize = 64 << 10;
-/// Bytes of output kept from the end.
-pub const TAIL_BYTES: usize = 64 << 10;
-/// Bytes that a file may grow beyond its head before it is shortened.
-pub const TAIL_AREA_BYTES: u64 = 2 << 20;

@@ -201,6 +201,7 @@ pub fn outputs_of_several_tasks_have_headings() {
     sandbox.ok(&["add-task", "a\u{1b}b", "printf one"]);
     sandbox.ok(&["add-task", "silent", "true"]);
     sandbox.ok(&["add-task", "wide", "head -c 200000 /dev/zero | tr '\\0' x"]);
+    sandbox.ok(&["settings", "set", "log-size", "64K"]);
     sandbox.ok(&["worker", "--drain", "--slots", "1"]);
     assert_eq!(
         sandbox.ok(&["log", "2,1"]),
@@ -234,6 +235,7 @@ pub fn a_line_of_the_log_marks_missing_output() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["add-task", "long", "seq 1 100000"]);
     sandbox.ok(&["add-task", "left", "echo done; sleep 1000 & echo $! > left"]);
+    sandbox.ok(&["settings", "set", "log-size", "64K"]);
     sandbox.ok(&[
         "worker",
         "--drain",
@@ -252,10 +254,10 @@ pub fn a_line_of_the_log_marks_missing_output() {
         .unwrap()
         .parse()
         .unwrap();
-    // Every byte is kept or counted, whether or not the cut is in the middle of a number.
-    assert_eq!(head.len() + tail.len() + left_out, 588_895);
     let raw = sandbox.run(&["log", "1", "--raw"]);
-    assert_eq!(raw.stdout().len(), head.len() + tail.len());
+    // Every byte is kept or counted. Where the cut is in the middle of a number, a newline is added.
+    assert_eq!(raw.stdout().len() + left_out, 588_895);
+    assert!(raw.stdout().starts_with(head) && raw.stdout().ends_with(tail));
     assert!(raw.stderr().contains(said));
     let given_up = "done\n[task 2 had ended; no more was read, though a process that it left \
                     running holds its \
@@ -285,17 +287,148 @@ pub fn a_command_that_ended_in_time_is_not_timed_out_by_its_output() {
 
 pub fn prune_deletes_logs_with_their_tasks() {
     let sandbox = Sandbox::new();
-    sandbox.enqueue("head -c 40000 /dev/zero\nhead -c 40000 /dev/zero\n");
+    // The first log fills three files.
+    sandbox.enqueue("head -c 100000 /dev/zero\nhead -c 20000 /dev/zero\n");
+    sandbox.ok(&["settings", "set", "log-size", "64K"]);
     sandbox.ok(&["worker", "--drain"]);
     let logs = || {
         std::fs::read_dir(sandbox.path("queue.db.d/log"))
             .unwrap()
             .count()
     };
-    assert_eq!(logs(), 2);
+    assert_eq!(logs(), 3 + 1);
     assert_eq!(
         sandbox.ok(&["prune", "--older-than", "0"]),
         "Pruned 1 task\n"
     );
     assert_eq!(logs(), 1);
+}
+
+/// Text of a log without the lines that tell of gaps, and the number of bytes in these gaps.
+fn parts_of(text: &str) -> (Vec<&str>, u64) {
+    let (mut parts, mut omitted, mut rest) = (Vec::new(), 0, text);
+    while let Some((before, after)) = rest.split_once('[') {
+        let (said, after) = after.split_once("]\n").unwrap();
+        omitted += said.split(' ').next().unwrap().parse::<u64>().unwrap();
+        parts.push(before);
+        rest = after;
+    }
+    parts.push(rest);
+    (parts, omitted)
+}
+
+/// Of a long output only the first and the last 64 KiB were kept: the failing test of a build log was
+/// in neither.
+pub fn a_log_up_to_its_bound_is_whole_and_of_a_longer_one_beginning_and_end_are_kept() {
+    let sandbox = Sandbox::new();
+    let lines = |last: u32| {
+        let lines = (1..=last).map(|number| format!("{number:07}\n"));
+        lines.fold(String::new(), |text, line| text + &line)
+    };
+    sandbox.ok(&["add-task", "whole", "seq -f %07.0f 1 300000"]);
+    sandbox.ok(&["add-task", "long", "seq -f %07.0f 1 2500000"]);
+    sandbox.ok(&["worker", "--drain"]);
+    assert!(sandbox.ok(&["log", "1"]) == lines(300_000));
+    let text = sandbox.ok(&["log", "2"]);
+    let (parts, omitted) = parts_of(&text);
+    let all = lines(2_500_000);
+    assert_eq!(parts.len(), 2);
+    assert_eq!(parts[0].len(), 8 << 20);
+    assert!(parts[1].len() >= 4 << 20 && parts[1].len() <= 8 << 20);
+    assert!(all.starts_with(parts[0]) && all.ends_with(parts[1]));
+    assert_eq!(
+        (8 << 20) + omitted + parts[1].len() as u64,
+        all.len() as u64
+    );
+    assert_eq!(sandbox.ok(&["log", "2", "-n", "2"]), "2499999\n2500000\n");
+}
+
+pub fn follow_keeps_its_place_while_a_log_runs_over_its_bound() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
+        "add-task",
+        "flood",
+        "seq -f %07.0f 1 200000; sleep 0.1; echo end",
+    ]);
+    sandbox.ok(&["settings", "set", "log-size", "64K"]);
+    let mut follow = sandbox.start(&["log", "--follow"]);
+    let _worker = sandbox.start(&["worker", "--slots", "1"]);
+    assert_eq!(follow.ended(), Some(0));
+    until("all is shown", || follow.stdout().ends_with("\nend\n"));
+    let text = follow.stdout();
+    let (parts, omitted) = parts_of(&text);
+    let shown: usize = parts.iter().map(|part| part.len()).sum();
+    assert_eq!(shown as u64 + omitted, 8 * 200_000 + 4);
+    assert!(text.starts_with("0000001\n0000002\n"));
+}
+
+pub fn the_log_of_a_killed_worker_is_whole_up_to_its_end() {
+    let sandbox = Sandbox::new();
+    let command = "i=0; while :; do printf '%07d\\n' $i; i=$((i+1)); done";
+    sandbox.ok(&["add-task", "endless", command, "--max-crashes", "1"]);
+    sandbox.ok(&["settings", "set", "log-size", "64K"]);
+    let mut worker = sandbox.start(&["worker", "--slots", "1"]);
+    until("its log has run over", || {
+        let (_, omitted) = parts_of(&sandbox.ok(&["log", "1"]));
+        omitted > 1 << 20
+    });
+    worker.child.kill().unwrap();
+    worker.child.wait().unwrap();
+    let text = sandbox.ok(&["log", "1"]);
+    let (parts, omitted) = parts_of(&text);
+    assert_eq!((parts.len(), parts[0].len()), (2, 32 << 10));
+    assert!(parts[1].len() >= 16 << 10, "{}", parts[1].len());
+    // A line has eight bytes, and so has every gap a multiple of eight.
+    for (part, first) in [(parts[0], 0), (parts[1], (omitted + (32 << 10)) / 8)] {
+        let whole = &part[..part.len() - part.len() % 8];
+        for (number, line) in (first..).zip(whole.lines()) {
+            assert_eq!(line, format!("{number:07}"));
+        }
+    }
+}
+
+/// Nothing bounded the logs of all tasks together.
+pub fn the_oldest_logs_are_shortened_once_all_exceed_their_total() {
+    let sandbox = Sandbox::new();
+    sandbox.enqueue(&"head -c 300000 /dev/zero | tr '\\0' x\n".repeat(12));
+    sandbox.ok(&["settings", "set", "logs-total", "1M"]);
+    let _worker = sandbox.start(&["worker", "--slots", "1"]);
+    until("all have run", || sandbox.state("12") == "succeeded");
+    let bytes = || -> u64 {
+        let files = std::fs::read_dir(sandbox.path("queue.db.d/log")).unwrap();
+        files
+            .filter_map(|file| Some(file.ok()?.metadata().ok()?.len()))
+            .sum()
+    };
+    until("they are within their total", || bytes() <= 1 << 20);
+    let first = sandbox.ok(&["log", "1"]);
+    let (parts, omitted) = parts_of(&first);
+    let kept: usize = parts.iter().map(|part| part.trim_end().len()).sum();
+    assert!((60_000..=65_536).contains(&kept), "{kept} bytes are kept");
+    assert_eq!(kept as u64 + omitted, 300_000);
+    assert_eq!(sandbox.ok(&["log", "12"]).len(), 300_000);
+    let found = sandbox.json(&["doctor"]);
+    let found = found.as_array().unwrap().iter();
+    let logs = found
+        .into_iter()
+        .find(|one| one["check"] == "logs")
+        .unwrap();
+    let shown = logs["found"].as_str().unwrap();
+    assert!(shown.ends_with("of 1 MiB, up to 16 MiB each"), "{shown}");
+}
+
+pub fn follow_begins_with_the_last_lines_and_shows_later_attempts_whole() {
+    let sandbox = Sandbox::new();
+    let command = "seq 1 9; while ! test -e go; do sleep 0.02; done; test $QUEUE_ATTEMPT = 2";
+    sandbox.ok(&["add-task", "again", command, "--backoff", "10ms"]);
+    let _worker = sandbox.start(&["worker", "--slots", "1"]);
+    until("it has written", || sandbox.ok(&["log"]).ends_with("9\n"));
+    let mut follow = sandbox.start(&["log", "-f", "-n", "2"]);
+    until("the last lines are shown", || follow.stdout() == "8\n9\n");
+    sandbox.write("go", "");
+    assert_eq!(follow.ended(), Some(0));
+    let whole = "8\n9\n1\n2\n3\n4\n5\n6\n7\n8\n9\n";
+    until("the second attempt is shown whole", || {
+        follow.stdout() == whole
+    });
 }

@@ -140,6 +140,11 @@ macro_rules! command_line_tests {
                 a_line_of_the_log_marks_missing_output
                 a_command_that_ended_in_time_is_not_timed_out_by_its_output
                 prune_deletes_logs_with_their_tasks
+                a_log_up_to_its_bound_is_whole_and_of_a_longer_one_beginning_and_end_are_kept
+                follow_keeps_its_place_while_a_log_runs_over_its_bound
+                the_log_of_a_killed_worker_is_whole_up_to_its_end
+                the_oldest_logs_are_shortened_once_all_exceed_their_total
+                follow_begins_with_the_last_lines_and_shows_later_attempts_whole
             }
             orphans {
                 a_command_that_cleans_its_environment_is_ended_before_it_runs_again
@@ -206,7 +211,7 @@ macro_rules! command_line_tests {
             output {
                 control_characters_never_reach_the_terminal_through_a_table_or_a_message
                 json_gives_back_exactly_what_was_enqueued
-                output_is_escaped_on_a_terminal_except_with_raw
+                on_a_terminal_only_colours_pass_except_with_raw
                 common_options_may_come_before_or_after_the_verb
                 the_connection_has_the_durability_asked_for
                 doctor_shows_the_settings_of_a_writer_and_changes_nothing

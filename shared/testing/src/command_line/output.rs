@@ -61,35 +61,45 @@ pub fn json_gives_back_exactly_what_was_enqueued() {
     assert_eq!(task["priority"], -7);
 }
 
-pub fn output_is_escaped_on_a_terminal_except_with_raw() {
+/// Colours were shown as escapes too, and every test report was hard to read.
+pub fn on_a_terminal_only_colours_pass_except_with_raw() {
     let sandbox = Sandbox::new();
-    sandbox.ok(&["add-task", "evil", "printf '\\033[31mred\\tx\\n'"]);
+    let output = "printf '\\033[31mred\\tx\\n\\033[2J\\033[8mhidden\\n'";
+    sandbox.ok(&["add-task", "evil", output]);
     sandbox.ok(&["worker", "--drain"]);
-    assert_eq!(
-        sandbox.ok(&["log", "1"]),
-        "\u{1b}[31mred\tx\n",
-        "a pipe gets every byte"
-    );
+    let written = "\u{1b}[31mred\tx\n\u{1b}[2J\u{1b}[8mhidden\n";
+    assert_eq!(sandbox.ok(&["log", "1"]), written, "a pipe gets every byte");
     let program = super::program::path();
-    let on_terminal = |option: &str| {
+    let on_terminal = |option: &str, no_color: &str| {
         // `script` gives its command a terminal.
         let line = format!("{program} log 1 {option}");
         let mut command = std::process::Command::new("script");
         command.args(["-qec", &line, "/dev/null"]);
         command.env(variable("DB"), sandbox.path("queue.db"));
+        command.env("TERM", "xterm").env("NO_COLOR", no_color);
         command
             .output()
             .map(|output| String::from_utf8(output.stdout).unwrap())
     };
-    let (Ok(safe), Ok(raw)) = (on_terminal(""), on_terminal("--raw")) else {
+    let runs = [("", ""), ("", "1"), ("--raw", "")];
+    let shown: Vec<String> = runs
+        .iter()
+        .flat_map(|(option, no_color)| on_terminal(option, no_color))
+        .collect();
+    let [colored, plain, raw] = &shown[..] else {
         skipped("there is no `script` program to make a terminal with");
         return;
     };
+    let hidden = "\\x1b[2J\\x1b[8mhidden";
     assert!(
-        safe.contains("\\x1b[31mred") && !safe.contains('\u{1b}'),
-        "{safe:?}"
+        colored.contains("\u{1b}[31mred\tx\u{1b}[0m") && colored.contains(hidden),
+        "{colored:?}"
     );
-    assert!(raw.contains("\u{1b}[31mred"), "{raw:?}");
+    assert!(
+        plain.starts_with("red\tx") && plain.contains(hidden) && !plain.contains('\u{1b}'),
+        "{plain:?}"
+    );
+    assert!(raw.contains("\u{1b}[2J"), "{raw:?}");
 }
 
 pub fn common_options_may_come_before_or_after_the_verb() {
