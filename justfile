@@ -58,6 +58,7 @@ prove:
     target/release/prove full -o json >> target/proof.jsonl
     target/release/prove environment -o json >> target/proof.jsonl
     target/release/prove identity -o json >> target/proof.jsonl
+    target/release/prove schedules -o json >> target/proof.jsonl
     target/release/prove shortage -o json >> target/proof.jsonl
     target/release/prove files --stride 6 -o json >> target/proof.jsonl
     target/release/prove scorecard target/proof.jsonl
@@ -77,6 +78,7 @@ prove-long:
     target/release/prove full -o json >> target/proof.jsonl
     target/release/prove environment --count 10000 -o json >> target/proof.jsonl
     target/release/prove identity --count 100 -o json >> target/proof.jsonl
+    target/release/prove schedules --kills 500 -o json >> target/proof.jsonl
     target/release/prove shortage --seconds 10 -o json >> target/proof.jsonl
     target/release/prove shortage --seconds 30 -o json >> target/proof.jsonl
     target/release/prove shortage --seconds 300 -o json >> target/proof.jsonl

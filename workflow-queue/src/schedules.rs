@@ -389,7 +389,7 @@ fn backfill_step(
             writing.slice.open_schedule(schedule.id, one.id)?;
             writing
                 .slice
-                .split_skipped(schedule.id, &spec, (*slot, *slot))?;
+                .clear_skipped(schedule.id, &spec, (*slot, *slot))?;
             let result = FiringResult::Fired(one.id);
             let firing = Firing {
                 slot: *slot,

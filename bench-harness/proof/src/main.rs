@@ -14,7 +14,7 @@ use queue_proof::scorecard::{self, Line};
 use queue_proof::shortage::{self, Shortage};
 use queue_proof::{
     Result, backup, children, clock, environment, files, full, fuzz, identity, kills, planted,
-    syscalls, zombies,
+    schedules, syscalls, zombies,
 };
 
 /// Both programs.
@@ -69,6 +69,8 @@ enum Verb {
     Environment(Environment),
     /// Kill workers whose commands hide and whose ended tasks left daemons
     Identity(Identity),
+    /// Kill workers while schedules fire
+    Schedules(Schedules),
     /// Run short of the database file, disk space or descriptors under load (a full disk needs the
     /// right to mount)
     Shortage(Shortages),
@@ -94,6 +96,16 @@ struct Kills {
     /// Number of kills after which to measure the recovery
     #[arg(long, default_value_t = 20)]
     recoveries: usize,
+    /// Seed of the random choices
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
+struct Schedules {
+    /// Number of workers to kill
+    #[arg(long, default_value_t = 100)]
+    kills: u64,
     /// Seed of the random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -226,6 +238,7 @@ fn main() -> ExitCode {
             environment::run(&BOTH, args.count, args.slots).map(report_faults)
         }
         Verb::Identity(args) => identity::run(&BOTH, args.count).map(report_faults),
+        Verb::Schedules(args) => schedules::run(args.kills, args.seed).map(report_faults),
         Verb::Shortage(args) => run_shortages(args),
         Verb::Files(args) => run_files(args),
         Verb::Fuzz(args) => fuzz::run(args.runs, &args.targets, say).map(|figure| vec![figure]),

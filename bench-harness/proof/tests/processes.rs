@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use queue_proof::process::Program;
 use queue_proof::shortage::{self, Shortage};
-use queue_proof::{Result, backup, children, clock, environment, full, identity, zombies};
+use queue_proof::{
+    Result, backup, children, clock, environment, full, identity, schedules, zombies,
+};
 use queue_testing::{not_permitted, skipped};
 
 /// Both programs.
@@ -60,6 +62,14 @@ fn hidden_commands_end_with_their_worker_and_daemons_of_ended_tasks_go_on() -> R
     let (figure, faults) = identity::run(&BOTH, 2)?;
     assert_eq!(faults, [""; 0]);
     assert_eq!(figure.count, 4);
+    Ok(())
+}
+
+#[test]
+fn every_slot_of_a_schedule_fires_once_while_workers_are_killed() -> Result<()> {
+    let (figure, faults) = schedules::run(8, 1)?;
+    assert_eq!(faults, [""; 0]);
+    assert!(figure.count >= 20, "{figure:?}");
     Ok(())
 }
 

@@ -68,7 +68,7 @@ impl<S: Slice + ScheduleRows> Writing<S> {
             let fired = self.slice.fired_between(schedule.id, first, last)?;
             for range in between(&spec, (first, last), &fired) {
                 let result = FiringResult::Skipped(SkipReason::Missed);
-                self.record(schedule.id, range, result)?;
+                self.record(schedule.id, &spec, range, result)?;
             }
         }
         let last_slot = fire.last().copied().or(missed.map(|(_, until)| until));
@@ -82,7 +82,7 @@ impl<S: Slice + ScheduleRows> Writing<S> {
         for slot in fire {
             if !self.slice.has_fired(schedule.id, slot)? {
                 let result = self.fire_slot(&mut firings, slot)?;
-                self.record(schedule.id, (slot, slot), result)?;
+                self.record(schedule.id, &firings.spec, (slot, slot), result)?;
             }
         }
         let open = firings.unfinished.first().map(|one| one.task);
@@ -155,14 +155,17 @@ impl<S: Slice + ScheduleRows> Writing<S> {
         Ok(FiringResult::Fired(enqueued.id))
     }
 
-    /// Records slots at this transaction's time.
+    /// Records slots at this transaction's time, in place of earlier records that they did not fire:
+    /// those of a clock that was ahead.
     fn record(
         &mut self,
         schedule: i64,
+        spec: &Spec,
         (slot, until): (Timestamp, Timestamp),
         result: FiringResult,
     ) -> Result<()> {
         let at = self.now().wall;
+        self.slice.clear_skipped(schedule, spec, (slot, until))?;
         let firing = Firing {
             slot,
             until,

@@ -6,6 +6,7 @@ use queue_core::task::TaskId;
 
 use super::firing::Firing;
 use super::overlap::Unfinished;
+use super::spec::Spec;
 
 /// A schedule whose next slot has come.
 #[derive(Clone, Debug)]
@@ -56,7 +57,14 @@ pub(crate) trait ScheduleRows {
         last: Timestamp,
     ) -> Result<Vec<Timestamp>>;
 
-    /// Records slots, unless the first of them has fired.
+    /// Takes slots out of the recorded ranges of those that did not fire.
+    fn clear_skipped(
+        &mut self,
+        schedule: i64,
+        spec: &Spec,
+        slots: (Timestamp, Timestamp),
+    ) -> Result<()>;
+    /// Records slots that are in no record.
     fn record_firing(&mut self, schedule: i64, firing: &Firing) -> Result<()>;
     /// Remembers the schedule of a task.
     fn put_scheduled(&mut self, task: TaskId, schedule: i64, slot: Option<Timestamp>)

@@ -96,6 +96,33 @@ impl ScheduleRows for SqliteSlice<'_> {
         })
     }
 
+    fn clear_skipped(
+        &mut self,
+        schedule: i64,
+        spec: &Spec,
+        (first, last): (Timestamp, Timestamp),
+    ) -> Result<()> {
+        let meets = (schedule, first.0, last.0);
+        let ranges = rows::all(self.connection, FIRING_SKIPPED, meets, |row| {
+            let times: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+            let rest: (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
+            Ok((times, rest))
+        })?;
+        for ([slot, until, at], (reason, task)) in ranges {
+            let mut delete = self.connection.prepare_cached(FIRING_DELETE)?;
+            delete.execute((schedule, slot))?;
+            let before = spec.last_until(Timestamp(first.0 - 1), Timestamp(slot));
+            let after = spec.next_after(last).filter(|after| after.0 <= until);
+            let left = before.map(|before| (slot, before.0));
+            let right = after.map(|after| (after.0, until));
+            for (slot, until) in left.into_iter().chain(right) {
+                let mut insert = self.connection.prepare_cached(FIRING_PUT)?;
+                insert.execute(params![schedule, slot, until, at, 1, reason, task])?;
+            }
+        }
+        Ok(())
+    }
+
     fn record_firing(&mut self, schedule: i64, firing: &Firing) -> Result<()> {
         let (outcome, reason, task) = firing.result.to_row();
         self.connection.prepare_cached(FIRING_PUT)?.execute((
@@ -221,51 +248,23 @@ impl SqliteSlice<'_> {
         Ok(())
     }
 
-    /// Takes slots out of the recorded ranges of those that did not fire.
-    pub(crate) fn split_skipped(
-        &self,
-        schedule: i64,
-        spec: &Spec,
-        (first, last): (Timestamp, Timestamp),
-    ) -> Result<()> {
-        let meets = (schedule, first.0, last.0);
-        let ranges = rows::all(self.connection, FIRING_SKIPPED, meets, |row| {
-            let times: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
-            let rest: (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
-            Ok((times, rest))
-        })?;
-        for ([slot, until, at], (reason, task)) in ranges {
-            let mut delete = self.connection.prepare_cached(FIRING_DELETE)?;
-            delete.execute((schedule, slot))?;
-            let before = spec.last_until(Timestamp(first.0 - 1), Timestamp(slot));
-            let after = spec.next_after(last).filter(|after| after.0 <= until);
-            let left = before.map(|before| (slot, before.0));
-            let right = after.map(|after| (after.0, until));
-            for (slot, until) in left.into_iter().chain(right) {
-                let mut insert = self.connection.prepare_cached(FIRING_PUT)?;
-                insert.execute(params![schedule, slot, until, at, 1, reason, task])?;
-            }
-        }
-        Ok(())
-    }
-
     /// Moves schedules back that a clock far ahead had moved into the future. What fired stays, so that
     /// it does not fire again.
     pub(super) fn set_schedules_back(&self) -> Result<()> {
         let now = self.now.wall;
         let ahead = rows::all(self.connection, SCHEDULE_AHEAD, [now.0], |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, String>(1)?,
-                row.get::<_, String>(2)?,
-            ))
+            let (id, name, spec): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let next = rows::time(row, 3)?.zip(rows::time(row, 4)?);
+            Ok((id, name, spec, next))
         })?;
-        for (id, name, spec) in ahead {
+        for (id, name, spec, next) in ahead {
             // Without its times it stays where it is, and is set aside when due.
             let Ok(spec) = Spec::from_row(&name, &spec) else {
                 continue;
             };
-            let next = next_of(&name, &spec, now);
+            // A slot that was due before has not been handled yet.
+            let next = next.filter(|(slot, _)| *slot <= now);
+            let next = next.or_else(|| next_of(&name, &spec, now));
             for statement in [FIRING_FORGET_AHEAD, FIRING_CUT] {
                 self.connection
                     .prepare_cached(statement)?

@@ -43,6 +43,7 @@ const CHECKS: &[Check] = checks! {
     "a task succeeds once" => "successes",
     "tasks of schedules are there, and counted while open" => "scheduled" repaired by "scheduled_repair",
     "firings do not meet each other" => "firings",
+    "tasks of slots are recorded" => "unrecorded",
     "a slot that fired names its own task" => "fired_twice",
 };
 

@@ -289,6 +289,26 @@ fn a_schedule_that_was_added_under_a_wrong_clock_fires_once_it_is_right() {
     assert_eq!(claim(&bench, 9).len(), 1);
 }
 
+/// A schedule that was edited after its clock had been ahead lost the slots that were due by then: it was
+/// moved on to the present.
+#[test]
+fn a_clock_that_was_ahead_before_an_edit_loses_no_slot_after_it() {
+    let bench = Bench::default();
+    let start = bench.now();
+    added(&bench, catch_up(CatchUp::Latest));
+    bench.advance(10 * MINUTE);
+    claim(&bench, 9);
+    bench.clock.jump(-600_000);
+    let edit = |new: &mut NewSchedule| {
+        new.spec = new.spec.clone().with_rules(catch_up(CatchUp::All))?;
+        Ok(())
+    };
+    bench.queue.schedules().edit("tick", edit).unwrap();
+    bench.advance(5 * MINUTE);
+    claim(&bench, 9);
+    assert_eq!(firings(&bench, start).0, [1, 2, 3, 4, 5, 10]);
+}
+
 #[test]
 fn a_thousand_due_schedules_fire_in_one_call() {
     let bench = Bench::default();

@@ -219,6 +219,12 @@ impl Extension<WorkflowQueue> for Schedules {
             let pause = |queue: &WorkflowQueue| queue.schedules().pause(name).map(drop);
             self.call(context, "pause", pause, name, false);
         }
+        let verified = context.write("verify", WorkflowQueue::verify).unwrap();
+        for broken in verified.iter().filter(|one| !one.holds()) {
+            context
+                .ledger
+                .violated(format!("{}: {:?}", broken.name, broken.examples));
+        }
     }
 }
 

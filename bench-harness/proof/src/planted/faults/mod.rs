@@ -3,6 +3,7 @@
 mod beside;
 mod fast_queue;
 mod running;
+mod schedules;
 mod storage;
 mod workflow_queue;
 
@@ -72,10 +73,11 @@ const FAILED_SYNC: Suite = Suite {
 };
 
 /// Every fault, by layer from the file up to the workflow.
-pub const FAULTS: [&[Fault]; 5] = [
+pub const FAULTS: [&[Fault]; 6] = [
     storage::STORAGE,
     beside::BESIDE,
     running::RUNNING,
     fast_queue::FAST_QUEUE,
     workflow_queue::WORKFLOW_QUEUE,
+    schedules::SCHEDULES,
 ];

@@ -97,14 +97,14 @@ pub(super) const RUNNING: &[Fault] = &[
     },
     Fault {
         name: "a worker that stops keeps a wake for itself",
-        file: "shared/src/runtime/machine.rs",
+        file: "shared/src/runtime/machine/stop.rs",
         find: "self.actions.push(Action::WakeAnother);",
         replace: "",
         suite: core("runtime::machine"),
     },
     Fault {
         name: "a drained worker ends with unrecorded outcomes",
-        file: "shared/src/runtime/machine.rs",
+        file: "shared/src/runtime/machine/stop.rs",
         find: "self.unusable || (ends && self.unsettled.is_empty() && !self.want_review)",
         replace: "self.unusable || ends",
         suite: core("runtime::machine"),
