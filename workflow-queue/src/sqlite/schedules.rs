@@ -333,6 +333,37 @@ pub(crate) fn firings(
     })
 }
 
+/// Slots above the floor of each schedule, and before its next one, that neither fired nor are recorded,
+/// in words. Of a range of them, the first. A schedule that cannot be read has none.
+pub(super) fn lost_slots(connection: &Connection) -> Result<Vec<String>> {
+    let mut lost = Vec::new();
+    for schedule in list(connection)? {
+        let Ok(spec) = Spec::from_row(&schedule.name, &schedule.spec) else {
+            continue;
+        };
+        let firings = firings(connection, schedule.id, Timestamp::MAX, u32::MAX)?;
+        let recorded = firings.iter().rev().map(|one| (one.slot, one.until));
+        // A clock that was ahead leaves slots that fired beyond the last one.
+        let reached = |slot: Timestamp| schedule.last_slot.is_some_and(|last| slot <= last);
+        let recorded = recorded.filter(|(slot, until)| *until > schedule.floor && reached(*slot));
+        // While it is paused, nothing is recorded.
+        let next = schedule.next_slot.filter(|_| schedule.next_at.is_some());
+        let ends = recorded.chain(next.map(|next| (next, next)));
+        let mut until_here = schedule.floor;
+        for (slot, until) in ends {
+            let missing = spec
+                .next_after(until_here)
+                .filter(|missing| *missing < slot);
+            if let Some(missing) = missing {
+                let (name, slot) = (&schedule.name, missing.0);
+                lost.push(format!("slot {slot} of schedule {name} is in no record"));
+            }
+            until_here = until_here.max(until);
+        }
+    }
+    Ok(lost)
+}
+
 /// Up to `most` tasks of a schedule below `before`, the newest first.
 pub(crate) fn tasks(
     connection: &Connection,

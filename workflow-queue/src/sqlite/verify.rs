@@ -13,6 +13,7 @@ use queue_core::workflow::{Condition, Edge};
 use rusqlite::Connection;
 
 use super::edges::{self, Prospect};
+use super::schedules;
 use super::transaction::Writing;
 use crate::queue::WorkflowQueue;
 use crate::slice::Slice as _;
@@ -86,6 +87,11 @@ fn more(connection: &Connection) -> Result<Vec<Invariant>> {
         judged(SLOTS_OFFERED, true, text(SLOTS))?,
         judged(SAME_EDGES, true, lopsided(connection))?,
         judged("no task waits for itself", false, cycles(connection))?,
+        judged(
+            "no slot of a schedule is lost",
+            false,
+            schedules::lost_slots(connection),
+        )?,
     ])
 }
 

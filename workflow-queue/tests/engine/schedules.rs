@@ -529,6 +529,61 @@ fn a_pruned_task_leaves_its_firing_and_a_removed_schedule_its_tasks() {
 }
 
 #[test]
+fn firings_are_kept_for_ninety_days_and_none_of_them_is_repeated() {
+    let bench = Bench::default();
+    let day = Duration::from_secs(86_400);
+    let mut new = every_minute(&bench, catch_up(CatchUp::All));
+    new.spec = Spec::every(day, bench.now(), "UTC").unwrap();
+    bench.queue.schedules().add(&new).unwrap();
+    for _ in 0..200 {
+        bench.advance(86_400_000);
+        let claimed = claim(&bench, 1).remove(0).claim;
+        bench.settle(claimed, Outcome::Succeeded);
+    }
+    let schedules = bench.queue.schedules();
+    let kept = schedules.firings("tick", Timestamp::MAX, 1_000).unwrap();
+    assert_eq!(kept.len(), 91);
+    let floor = schedules.get("tick").unwrap().unwrap().floor;
+    assert_eq!(floor.0, kept[90].slot.0 - 86_400_000);
+    // Not even after a clock set back by two months.
+    bench.clock.jump(-60 * 86_400_000);
+    bench.queue.fire().unwrap();
+    bench.advance(60 * 86_400_000);
+    assert_eq!(claim(&bench, 100), []);
+    assert!(
+        bench
+            .queue
+            .verify()
+            .unwrap()
+            .iter()
+            .all(workflow_queue::Invariant::holds)
+    );
+}
+
+#[test]
+fn a_slot_that_is_in_no_record_is_found() {
+    let bench = Bench::default();
+    added(&bench, catch_up(CatchUp::All));
+    bench.advance(5 * MINUTE);
+    claim(&bench, 9);
+    crate::Workflow::transaction(&bench.path(), true, |tx| {
+        let slot =
+            "DELETE FROM queue_firings WHERE slot = (SELECT min(slot) + 60000 FROM queue_firings)";
+        assert_eq!(tx.execute(slot, []).unwrap(), 1);
+    });
+    let broken = bench.queue.verify().unwrap();
+    let broken = broken.iter().filter(|one| !one.holds());
+    let names: Vec<_> = broken.map(|one| one.name).collect();
+    assert_eq!(
+        names,
+        [
+            "tasks of slots are recorded",
+            "no slot of a schedule is lost"
+        ]
+    );
+}
+
+#[test]
 fn a_taken_key_is_the_reason_of_a_skipped_slot() {
     let bench = Bench::default();
     let start = bench.now();
