@@ -1,29 +1,31 @@
 //! `add-task` and `enqueue`: one task from the arguments, or many from standard input.
 
+mod await_end;
 pub(super) mod bulk;
 mod extra;
 mod field;
+mod report;
 
 pub use extra::Extra;
 pub use field::{Fields, Length, field};
 
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::time::Duration;
 
-use serde::Serialize;
+use await_end::Await;
+pub(super) use await_end::is_asked_by as is_awaited;
+use report::{Print, Report, report};
 
 use super::command_name::name_of;
 use super::option_values::{at, exit_code, folder, millis, priority, set_backoff, shell, variable};
 use super::printer::note;
 use super::program::Context;
-use super::{Failure, duration, number, select, tasks};
+use super::{Failure, duration, number};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::options::TaskOptions;
 use crate::queue::{Enqueued, Queue, WorkerInfo};
-use crate::state::State;
-use crate::task::{DEFAULT_QUEUE, NewTask, TaskId, Work, check_name};
+use crate::task::{DEFAULT_QUEUE, NewTask, Work, check_name};
 
 /// Enqueue a command, or many from standard input
 ///
@@ -150,6 +152,9 @@ pub struct Arguments {
     /// Print the bare id
     #[arg(long, value_enum, value_name = "WHAT")]
     print: Option<Print>,
+
+    #[command(flatten)]
+    end: Await,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -159,22 +164,6 @@ const EXAMPLES: &str = "Examples:
   <PROGRAM> add-task nightly ./run.sh --delay 1h30m --max-attempts 5 --key nightly-2026-12-24
   for f in ./*.wav; do <PROGRAM> add-task \"$f\" -- flac \"$f\"; done
   seq 100 | sed 's|.*|./simulate --seed &|' | <PROGRAM> add-task simulate --stdin";
-
-/// Output in place of a sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Print {
-    /// The id, nothing else.
-    Id,
-}
-
-#[derive(Serialize)]
-struct View {
-    id: i64,
-    existed: bool,
-    /// State of a task that existed before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'static str>,
-}
 
 /// Enqueues the tasks of the arguments and `extra`, and reports them with `verb` (`Added`).
 ///
@@ -186,10 +175,35 @@ pub fn run<Q: Queue, X: Extra<Q>>(
     extra: &X,
     verb: &str,
 ) -> Result<(), Failure> {
-    let (bulk, print) = (arguments.stdin, arguments.print);
+    let end = arguments.end;
+    let form = Report {
+        verb,
+        bulk: arguments.stdin,
+        print: arguments.print,
+        aside: end.takes_stdout(),
+    };
+    let result = enqueue(context, arguments, extra, form);
+    if !end.is_asked() {
+        return result.map(drop);
+    }
+    let awaited = result.and_then(|(queue, enqueued)| match enqueued.as_slice() {
+        [one] => end.run(context, &queue, one.id),
+        _ => Ok(()),
+    });
+    awaited.map_err(Failure::beside_a_task)
+}
+
+/// Enqueues the tasks and reports them. Returns them with the open database.
+fn enqueue<Q: Queue, X: Extra<Q>>(
+    context: &Context<Q>,
+    arguments: Arguments,
+    extra: &X,
+    form: Report<'_>,
+) -> Result<(Q, Vec<Enqueued>), Failure> {
+    let awaits = arguments.end.is_asked();
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
     let mut destinations = Destinations::default();
-    let tasks = if bulk {
+    let tasks = if form.bulk {
         let template = template(&arguments, now)?;
         bulk::read(
             &stdin()?,
@@ -216,14 +230,13 @@ pub fn run<Q: Queue, X: Extra<Q>>(
     } else {
         extra.enqueue(&queue, tasks)?
     };
-    report(context, &queue, &enqueued, bulk, print, verb)?;
-    if enqueued.is_empty() {
-        return Ok(());
+    report(context, &queue, &enqueued, form)?;
+    if !enqueued.is_empty() && !awaits {
+        for (name, handler) in destinations.0 {
+            context.note_after_change(advise(context, &queue, &name, &handler));
+        }
     }
-    for (name, handler) in destinations.0 {
-        context.note_after_change(advise(context, &queue, &name, &handler));
-    }
-    Ok(())
+    Ok((queue, enqueued))
 }
 
 /// Reports several enqueued tasks.
@@ -236,7 +249,13 @@ pub fn report_enqueued<Q: Queue>(
     enqueued: &[Enqueued],
     verb: &str,
 ) -> Result<(), Failure> {
-    report(context, queue, enqueued, true, None, verb)
+    let form = Report {
+        verb,
+        bulk: true,
+        print: None,
+        aside: false,
+    };
+    report(context, queue, enqueued, form)
 }
 
 /// All of standard input.
@@ -379,80 +398,6 @@ impl Destinations {
             self.0.push((task.queue.clone(), handler.to_owned()));
         }
     }
-}
-
-/// Clause about the end of a task that was kept because of its key, with the command that retries
-/// it.
-fn kept<Q: Queue>(context: &Context<Q>, id: TaskId, state: Option<State>) -> String {
-    match state.filter(|state| state.is_terminal()) {
-        None => String::new(),
-        Some(State::Succeeded) => " and has succeeded".to_owned(),
-        Some(state) => {
-            let retry = context.command(&format!("retry {id}"));
-            format!(" and {}; {retry} queues it again", state.standing())
-        }
-    }
-}
-
-fn report<Q: Queue>(
-    context: &Context<Q>,
-    queue: &Q,
-    enqueued: &[Enqueued],
-    bulk: bool,
-    print: Option<Print>,
-    verb: &str,
-) -> Result<(), Failure> {
-    // The tasks are committed, so they are reported even if they cannot be read now.
-    let state = |id| queue.get(id).ok().flatten().map(|task| task.state);
-    let view = |one: &Enqueued| View {
-        id: one.id.0,
-        existed: one.existed,
-        state: one
-            .existed
-            .then(|| state(one.id))
-            .flatten()
-            .map(State::as_str),
-    };
-    let printer = context.printer.of_done();
-    if printer.is_json() {
-        return match enqueued {
-            [one] if !bulk => printer.json(&view(one)),
-            many => printer.json(&many.iter().map(view).collect::<Vec<_>>()),
-        };
-    }
-    if print == Some(Print::Id) {
-        let mut lines = String::new();
-        for one in enqueued {
-            let _ = writeln!(lines, "{}", one.id);
-        }
-        printer.raw(lines.as_bytes())?;
-        for id in enqueued.iter().filter(|one| one.existed).map(|one| one.id) {
-            let standing = kept(context, id, state(id));
-            if !standing.is_empty() {
-                note(&format!("task {id} has the same key{standing}"));
-            }
-        }
-        return Ok(());
-    }
-    let ids = |existed: bool| -> Vec<TaskId> {
-        let chosen = enqueued.iter().filter(|one| one.existed == existed);
-        chosen.map(|one| one.id).collect()
-    };
-    let (new, old) = (ids(false), ids(true));
-    let mut lines = match new.as_slice() {
-        [] if old.is_empty() => format!("{verb} no tasks\n"),
-        [] => String::new(),
-        [id] => format!("{verb} task {id}\n"),
-        many => {
-            let number = u64::try_from(many.len()).unwrap_or(u64::MAX);
-            format!("{verb} {}: {}\n", tasks::count(number), select::show(many))
-        }
-    };
-    for id in old {
-        let standing = kept(context, id, state(id));
-        let _ = writeln!(lines, "Kept task {id}: it has the same key{standing}");
-    }
-    printer.raw(lines.as_bytes())
 }
 
 /// Prints a note on standard error if no living worker serves that queue and handler ('' is a

@@ -96,7 +96,7 @@ fn works<A: Parser>(words: &[String], at: usize) -> Option<String> {
 }
 
 /// True for the names of the verb that enqueues a command.
-fn adds(word: &str) -> bool {
+pub(super) fn adds(word: &str) -> bool {
     ["add-task", "add", "enqueue"].contains(&word)
 }
 

@@ -20,6 +20,10 @@ pub(crate) const UNUSABLE: u8 = 5;
 pub(crate) const CLAIM_LOST: u8 = 6;
 /// A bug in the program.
 pub(crate) const BUG: u8 = 70;
+/// The time to wait for a task passed, where other exit codes are the task's.
+pub(crate) const TIMED_OUT: u8 = 124;
+/// The program failed, or the task has no exit code, where other exit codes are the task's.
+pub(crate) const BESIDE_A_TASK: u8 = 125;
 
 /// Failure of a verb.
 #[derive(Debug)]
@@ -43,6 +47,13 @@ pub enum Failure {
     },
     /// Standard output could not be written.
     Output(io::Error),
+    /// A failure of a verb that ends with the exit code of a task.
+    InPlaceOf {
+        /// The exit code.
+        code: u8,
+        /// The failure, which in another verb had an exit code of its own.
+        failure: Box<Failure>,
+    },
 }
 
 impl Failure {
@@ -54,7 +65,7 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::ClaimsLost(_) => CLAIM_LOST,
             Self::Error(error) => code_of(error),
-            Self::Completed { code, .. } => *code,
+            Self::Completed { code, .. } | Self::InPlaceOf { code, .. } => *code,
             // The reader has closed the pipe; that is no error.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Output(_) => UNUSABLE,
@@ -68,6 +79,7 @@ impl Failure {
                 code: code_of(&error),
                 sentence: invocation.sentence(&error),
             },
+            Self::InPlaceOf { code, failure } => failure.complete(invocation).with_code(code),
             Self::Tasks(_)
             | Self::Unfinished(_)
             | Self::Usage(_)
@@ -75,6 +87,28 @@ impl Failure {
             | Self::Completed { .. }
             | Self::Output(_) => self,
         }
+    }
+
+    /// The same failure with that exit code.
+    pub(super) fn with_code(self, code: u8) -> Self {
+        let failure = Box::new(self);
+        Self::InPlaceOf { code, failure }
+    }
+
+    /// The same failure with the exit code that no task has, unless its code is a task's already.
+    pub(super) fn beside_a_task(self) -> Self {
+        if matches!(self, Self::InPlaceOf { .. }) {
+            return self;
+        }
+        self.with_code(BESIDE_A_TASK)
+    }
+
+    /// Word for the failure in JSON.
+    pub(super) fn kind(&self) -> &'static str {
+        if let Self::InPlaceOf { failure, .. } = self {
+            return failure.kind();
+        }
+        word(self.code())
     }
 
     /// The sentence for people; empty if all is reported already.
@@ -85,6 +119,7 @@ impl Failure {
             | Self::Usage(sentence)
             | Self::ClaimsLost(sentence)
             | Self::Completed { sentence, .. } => sentence.clone(),
+            Self::InPlaceOf { failure, .. } => failure.sentence(),
             Self::Error(error) => error.to_string(),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {error}"),
@@ -118,7 +153,7 @@ pub(super) fn code_of(error: &Error) -> u8 {
 }
 
 /// Word for an exit code in JSON errors.
-pub(crate) fn word(code: u8) -> &'static str {
+fn word(code: u8) -> &'static str {
     match code {
         TASK_FAILED => "task_failed",
         USAGE => "usage",

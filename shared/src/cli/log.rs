@@ -37,7 +37,7 @@ use output_printer::OutputPrinter;
 /// task was added with `--merge-output`. Above the output of each of several tasks stands a line with
 /// its id and name. A line in brackets tells where output was not kept. On a terminal, colours pass
 /// and other control sequences are shown as escapes.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -140,7 +140,11 @@ fn show<Q: Queue>(
     printer: &mut OutputPrinter,
 ) -> Result<(), Failure> {
     if arguments.follow {
-        return follow_one(context, queue, id, arguments.lines(), printer);
+        let following = Following {
+            lines: arguments.lines(),
+            left: &|| POLL,
+        };
+        return follow_one(context, queue, id, following, printer).map(drop);
     }
     let task = find(queue, id)?;
     let output = match arguments.attempt {
@@ -196,15 +200,38 @@ fn attempt_output<Q: Queue>(queue: &Q, task: &Task, attempt: u32) -> Result<Opti
     Ok(None)
 }
 
-/// Prints the output of the task until it has ended, over all its attempts; of the attempt that it
-/// finds first, only the last lines if so many are given.
+/// Prints the output of the task as it comes. Returns the task once it has ended, and none if
+/// `left`, the time to wait before the next look, is zero before.
+pub(super) fn follow_within<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    id: TaskId,
+    left: &dyn Fn() -> Duration,
+) -> Result<Option<Task>, Failure> {
+    let mut printer = OutputPrinter::new(context.printer, &Arguments::default(), id);
+    let following = Following { lines: None, left };
+    follow_one(context, queue, id, following, &mut printer)
+}
+
+/// Bounds of a task's output that is followed.
+#[derive(Clone, Copy)]
+struct Following<'a> {
+    /// Number of lines to begin with, of the attempt that is found first; all unless given.
+    lines: Option<usize>,
+    /// Time to wait before the next look; zero at the end.
+    left: &'a dyn Fn() -> Duration,
+}
+
+/// Prints the output of the task until it has ended, over all its attempts; none if there is no time
+/// left before.
 fn follow_one<Q: Queue>(
     context: &Context<Q>,
     queue: &Q,
     id: TaskId,
-    mut lines: Option<usize>,
+    following: Following<'_>,
     printer: &mut OutputPrinter,
-) -> Result<(), Failure> {
+) -> Result<Option<Task>, Failure> {
+    let mut lines = following.lines;
     let listener = listen(queue)?;
     let sidecar = Sidecar::at(queue.coordination().folder());
     let watch = watch(&sidecar.logs())?;
@@ -239,12 +266,18 @@ fn follow_one<Q: Queue>(
         }
         printer.flush()?;
         if task.state.is_terminal() {
-            return printer.finish();
+            printer.finish()?;
+            return Ok(Some(task));
+        }
+        let left = (following.left)();
+        if left.is_zero() {
+            printer.finish()?;
+            return Ok(None);
         }
         if !std::mem::replace(&mut warned, true) {
             warn(context, queue, &task)?;
         }
-        pause(&*listener, &watch)?;
+        pause(&*listener, &watch, left)?;
     }
 }
 
@@ -290,11 +323,11 @@ fn watch(logs: &Path) -> Result<OwnedFd> {
     Ok(watch)
 }
 
-/// Waits until a task ended, a log changed, or the poll interval has passed.
-fn pause(listener: &dyn Listening, watch: &OwnedFd) -> Result<()> {
+/// Waits until a task ended, a log changed, or that time has passed.
+fn pause(listener: &dyn Listening, watch: &OwnedFd, time: Duration) -> Result<()> {
     let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
     let mut fds = [readable(listener.descriptor()), readable(watch.as_fd())];
-    let timeout = Timespec::try_from(POLL).ok();
+    let timeout = Timespec::try_from(time).ok();
     match poll(&mut fds, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(Error::io("cannot wait for the task", error)),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
-use super::exit::{self, Failure};
+use super::exit::Failure;
 use super::table::Table;
 use super::{escape, json};
 
@@ -208,7 +208,7 @@ pub(crate) fn fail(program: &str, format: Format, failure: &Failure) {
             let exit_code = failure.code();
             let report = Report {
                 error: Body {
-                    kind: exit::word(exit_code),
+                    kind: failure.kind(),
                     exit_code,
                     message: &sentence,
                 },

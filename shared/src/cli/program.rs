@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
-use super::argument_tips;
 use super::common::{Common, coloring_of, format_of};
 use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
 use super::printer::{self, Coloring, Format, Printer, note};
 use super::run::rerun::Rerun;
+use super::{add_task, argument_tips};
 use crate::error::{Error, Result};
 use crate::location::Location;
 use crate::queue::Queue;
@@ -341,8 +341,18 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
             refuse(name, &error, (format, coloring_of(&arguments)))
         }
     }));
+    let awaits = add_task::is_awaited(&arguments);
     let Ok(result) = result else {
-        return ExitCode::from(exit::BUG);
+        let code = if awaits {
+            exit::BESIDE_A_TASK
+        } else {
+            exit::BUG
+        };
+        return ExitCode::from(code);
+    };
+    let result = match result {
+        Err(failure) if awaits => Err(failure.beside_a_task()),
+        result => result,
     };
     if let Err(failure) = &result {
         printer::fail(name, format, failure);

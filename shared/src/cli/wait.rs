@@ -212,7 +212,7 @@ pub(super) fn listen<Q: Queue>(queue: &Q) -> Result<Box<dyn Listening>> {
 }
 
 /// Sentence about an ended task.
-fn sentence(task: &Task) -> String {
+pub(super) fn sentence(task: &Task) -> String {
     let name = escape::line(&task.name);
     match tasks::ending(task).filter(|_| task.state == State::Failed) {
         Some(ending) => format!(

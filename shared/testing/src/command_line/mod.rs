@@ -5,6 +5,7 @@
 //! queue_testing::command_line_tests!(env!("CARGO_BIN_EXE_program"), false);
 //! ```
 
+pub mod awaited;
 pub mod bad_input;
 pub mod committed;
 pub mod completions;
@@ -39,6 +40,13 @@ pub use program::{UnderTest, under_test};
 macro_rules! command_line_tests {
     ($path:expr, $is_full:expr) => {
         $crate::command_line_tests! { @each ($path, $is_full);
+            awaited {
+                add_task_with_wait_ends_with_the_exit_code_of_the_task
+                failures_of_the_program_have_exit_codes_of_their_own_with_wait
+                a_task_cancelled_while_it_is_awaited_has_no_exit_code_to_give
+                add_task_with_follow_prints_the_output_of_the_task_as_it_comes
+                an_interrupt_ends_the_waiting_and_not_the_task
+            }
             bad_input {
                 wrong_arguments_are_usage_errors_and_enqueue_nothing
                 a_missing_task_range_or_file_is_not_found
