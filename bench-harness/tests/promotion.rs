@@ -28,7 +28,7 @@ fn promote(path: &Path) -> Promotion {
 
 fn register(queue: &FastQueue) -> Registration {
     let serves = Serves {
-        queue: "default".to_owned(),
+        queues: "default".into(),
         commands: true,
         handlers: Vec::new(),
     };

@@ -40,6 +40,8 @@ const LAYERS: [Layer; 7] = [
             "queue",
             "random",
             "remedy",
+            "served",
+            "shares",
             "settings",
             "state",
             "task",

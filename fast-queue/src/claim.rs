@@ -3,16 +3,23 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use queue_core::Shares;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::Now;
 use queue_core::error::Result;
+use queue_core::sqlite::verbs::{ReadyQueue, ReadyStatements};
 use queue_core::sqlite::{Due, Learned, QueueIds, aside, rows, verbs};
 use rusqlite::{Connection, Params};
 
 use crate::guard::{Guard, Phase};
 use crate::queue::FastQueue;
 use crate::statements::{
-    CLAIM, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_QUEUES, CLAIM_READ,
+    CLAIM, CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READ, CLAIM_READY, CLAIM_READY_NAMED,
+};
+
+const READY: ReadyStatements = ReadyStatements {
+    named: CLAIM_READY_NAMED,
+    all: CLAIM_READY,
 };
 
 /// Most due tasks that one claim promotes, so that a million of them coming due together delay no
@@ -47,6 +54,8 @@ struct Attempt<'a> {
     request: &'a ClaimRequest,
     now: Now,
     is_set_back: bool,
+    /// Free slots that are left, and the turns of several queues at them.
+    shares: Shares,
     /// Number of tasks that were set aside.
     aside: usize,
     done: ClaimEffects,
@@ -60,18 +69,22 @@ pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims>
     let due = *queue.due();
     if request.limit == 1
         && !due.must_look(clock.now())
-        && let Some((queue_id, handler)) = database.queue_ids().only(request)
+        && let Some((queue_id, (queue, handler))) = database.queue_ids().only(request)
     {
-        let (worker, handler) = (request.worker, handler.to_owned());
+        let (worker, queue, handler) = (request.worker, Arc::clone(queue), handler.to_owned());
         let clock = Arc::clone(&clock);
         let one = move |connection: &Connection| {
-            claim_one(connection, (queue_id, &handler), worker, clock.now())
+            claim_one(
+                connection,
+                (queue_id, (&queue, &handler)),
+                worker,
+                clock.now(),
+            )
         };
         if let Some(task) = database.write_statement(one)? {
             return Ok(Claims {
                 tasks: vec![task],
-                next_due: None,
-                next_firing: None,
+                ..Claims::default()
             });
         }
     }
@@ -87,12 +100,12 @@ pub(crate) fn claim(queue: &FastQueue, request: &ClaimRequest) -> Result<Claims>
 /// reason; nothing is written then.
 pub(crate) fn claim_one(
     connection: &Connection,
-    (queue_id, handler): (i64, &str),
+    (queue_id, names): (i64, (&Arc<str>, &str)),
     worker: WorkerId,
     now: Now,
 ) -> Result<Option<ClaimedTask>> {
     let parameters = (queue_id, worker.0, now.wall.0);
-    verbs::claim_one(connection, CLAIM_ONE, parameters, handler)
+    verbs::claim_one(connection, CLAIM_ONE, parameters, names)
 }
 
 /// Claims up to the requested number, within a transaction.
@@ -111,6 +124,7 @@ pub(crate) fn claim_all(
         request,
         now,
         is_set_back: due.is_set_back(now),
+        shares: Shares::of(request),
         aside: 0,
         done: ClaimEffects::default(),
     };
@@ -120,8 +134,10 @@ pub(crate) fn claim_all(
     attempt.take()?;
     if attempt.missing() > 0 && attempt.done.looked.is_none() && attempt.look()? > 0 {
         attempt.take()?;
-        let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
-        attempt.done.claims.tasks.sort_by_key(order);
+        if request.queues.only().is_some() {
+            let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
+            attempt.done.claims.tasks.sort_by_key(order);
+        }
     }
     if attempt.aside >= aside::AT_MOST {
         attempt.done.claims.next_due = Some(now.wall);
@@ -171,71 +187,75 @@ impl Attempt<'_> {
         if let Some(only) = self.queue_ids.only(self.request) {
             return self.take_from(only);
         }
-        let open = self.open_queues()?;
-        if let [(queue_id, handler)] = open.as_slice() {
-            return self.claim_found(CLAIM_NEXT, [*queue_id], handler).map(drop);
-        }
-        let mut next = Vec::new();
-        for (queue_id, handler) in &open {
-            for (priority, task) in verbs::claim_peek(self.connection, *queue_id, self.missing())? {
-                next.push((Reverse(priority), task, handler.as_str()));
+        self.take_turns()
+    }
+
+    /// Claims from the queues with tasks, which take turns. Within a queue the tasks of all handlers
+    /// are in one order.
+    fn take_turns(&mut self) -> Result<()> {
+        let mut ready = self.ready_queues()?;
+        let names = ready.iter().map(|queue| Arc::clone(queue.name())).collect();
+        let mut turns = std::mem::take(&mut self.shares).turns(self.missing(), names);
+        if let [queue] = ready.as_slice()
+            && let [handler] = queue.handlers()
+            && turns.most(0) == self.missing()
+        {
+            let names = (queue.name(), handler.handler.as_str());
+            for _ in 0..self.claim_found(CLAIM_NEXT, [handler.id], names)? {
+                turns.took(0);
             }
         }
-        next.sort_unstable();
-        next.truncate(self.missing());
-        for (_, task, handler) in next {
-            self.claim_found(CLAIM_READ, [task.0], handler)?;
+        while self.aside < aside::AT_MOST
+            && let Some(at) = turns.next()
+        {
+            let queue = &mut ready[at];
+            let name = Arc::clone(queue.name());
+            match queue.next_task(self.connection, turns.portion(at))? {
+                Some((task, handler)) => {
+                    if self.claim_found(CLAIM_READ, [task.0], (&name, handler))? > 0 {
+                        turns.took(at);
+                    }
+                }
+                None => turns.ended(at),
+            }
         }
+        self.done.claims.left = turns.is_left();
+        self.shares = turns.end();
+        self.done.claims.after = self.shares.after().cloned();
         Ok(())
     }
 
     /// Claims from one handler queue. Only a claim without a task has to look for the reason.
-    fn take_from(&mut self, (queue_id, handler): (i64, &str)) -> Result<()> {
-        if self.claim_found(CLAIM_NEXT, [queue_id], handler)? == 0 {
+    fn take_from(&mut self, (queue_id, names): (i64, (&Arc<str>, &str))) -> Result<()> {
+        if self.claim_found(CLAIM_NEXT, [queue_id], names)? == 0 {
             self.guard.check(self.connection, Phase::Accepting)?;
         }
         Ok(())
     }
 
-    /// Ids and handlers of the handler queues that the worker serves and that are not paused.
-    fn open_queues(&mut self) -> Result<Vec<(i64, String)>> {
-        self.guard.check(self.connection, Phase::Accepting)?;
-        let queues = rows::all(
-            self.connection,
-            CLAIM_QUEUES,
-            [&self.request.queue],
-            |row| {
-                let (id, handler): (i64, String) = (row.get(0)?, row.get(1)?);
-                let fast: bool = row.get(2)?;
-                Ok((id, handler, fast, rows::time(row, 3)?.is_some()))
-            },
-        )?;
-        let mut open = Vec::with_capacity(queues.len());
-        for (id, handler, fast, paused) in queues {
-            let served = if handler.is_empty() {
-                self.request.commands
-            } else {
-                self.request.handlers.contains(&handler)
-            };
-            if served && !fast {
+    /// Queues that the worker serves and that have tasks. Only a claim without any has to look for the
+    /// reason.
+    fn ready_queues(&mut self) -> Result<Vec<ReadyQueue>> {
+        let ready = verbs::claim_ready(self.connection, READY, self.request)?;
+        if ready.is_empty() {
+            self.guard.check(self.connection, Phase::Accepting)?;
+        }
+        for queue in &ready {
+            if queue.handlers().iter().any(|handler| !handler.mark) {
                 return Err(self.guard.promoted());
             }
-            if served && self.queue_ids.get(&self.request.queue, &handler).is_none() {
-                self.done.learned.push(Learned {
-                    queue: self.request.queue.clone(),
-                    handler: handler.clone(),
-                    id,
-                });
-            }
-            if served && !paused {
-                open.push((id, handler));
-            }
+            self.done.learned.extend(queue.unknown(self.queue_ids));
         }
-        Ok(open)
+        Ok(ready)
     }
 
     /// Claims tasks that a query finds, as many as are missing. Returns their number.
-    fn claim_found(&mut self, sql: &str, parameters: impl Params, handler: &str) -> Result<usize> {
+    fn claim_found(
+        &mut self,
+        sql: &str,
+        parameters: impl Params,
+        (queue, handler): (&Arc<str>, &str),
+    ) -> Result<usize> {
         let before = self.done.claims.tasks.len();
         let mut query = self.connection.prepare_cached(sql)?;
         let mut found = query.query(parameters)?;
@@ -245,7 +265,10 @@ impl Attempt<'_> {
             && let Some(row) = found.next()?
         {
             match rows::claimed_task(row, self.request.worker, handler)? {
-                Ok(task) => self.done.claims.tasks.push(task),
+                Ok(task) => {
+                    let queue = Arc::clone(queue);
+                    self.done.claims.tasks.push(ClaimedTask { queue, ..task });
+                }
                 Err(task) => unreadable.push(task),
             }
         }

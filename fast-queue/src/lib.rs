@@ -115,7 +115,6 @@ mod verify;
 mod why;
 
 pub use queue::FastQueue;
-pub use queue_core::Remedy;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
 pub use queue_core::clock::Timestamp;
 pub use queue_core::coordination::Wake;
@@ -138,3 +137,4 @@ pub use queue_core::settings::{FileSetting, FileSettings};
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
+pub use queue_core::{Remedy, ServedQueue, ServedQueues};

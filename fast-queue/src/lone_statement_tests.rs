@@ -23,7 +23,12 @@ fn a_lone_task_is_enqueued_claimed_and_settled_in_one_statement_each() {
     });
     assert!(enqueued.unwrap().is_some());
     let claimed = database.write_statement(move |connection| {
-        claim::claim_one(connection, (queue_id, ""), request.worker, now)
+        claim::claim_one(
+            connection,
+            (queue_id, (&"default".into(), "")),
+            request.worker,
+            now,
+        )
     });
     let claim = claimed.unwrap().unwrap().claim;
     let settled =

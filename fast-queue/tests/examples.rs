@@ -2,6 +2,8 @@
 
 #[path = "../examples/embedding.rs"]
 mod embedding;
+#[path = "../examples/several_queues.rs"]
+mod several_queues;
 #[path = "../examples/transactional_enqueue.rs"]
 mod transactional_enqueue;
 #[path = "../examples/typed_handlers.rs"]
@@ -17,6 +19,11 @@ fn embedding_runs() {
 #[test]
 fn transactional_enqueue_runs() {
     transactional_enqueue::main().unwrap();
+}
+
+#[test]
+fn several_queues_runs() {
+    several_queues::main().unwrap();
 }
 
 #[test]

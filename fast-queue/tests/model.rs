@@ -11,7 +11,7 @@ use common::Fast;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use queue_testing::conformance::model::{Ending, Op, Spec, check};
+use queue_testing::conformance::model::{Ask, Ending, Op, Spec, check};
 
 fn spec() -> impl Strategy<Value = Spec> {
     (
@@ -58,16 +58,40 @@ fn picks() -> impl Strategy<Value = Vec<u16>> {
     vec(any::<u16>(), 0..4)
 }
 
+/// Mostly a claim of one queue, sometimes of several that may keep slots.
+fn ask() -> impl Strategy<Value = Ask> {
+    let one = (
+        prop_oneof![4 => Just(1_u8), 1 => Just(2)],
+        Just([0; 2]),
+        Just(9_u8),
+    );
+    let several = (
+        prop_oneof![Just(0_u8), Just(3)],
+        [0..4_u8, 0..4_u8],
+        0..3_u8,
+    );
+    let commands = (0..8_u8, 0..14_u8).prop_map(|(serves, limit)| (serves | 1, limit));
+    let one_task = (0..8_u8, Just(1_u8));
+    (
+        any::<u8>(),
+        prop_oneof![3 => one, 2 => several],
+        prop_oneof![5 => commands, 1 => one_task],
+    )
+        .prop_map(|(worker, (queues, kept, after), (serves, limit))| Ask {
+            worker,
+            queues,
+            kept,
+            after,
+            serves,
+            limit,
+        })
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let prune = (0..3_000_u16, any::<bool>(), 0..3_u8);
     prop_oneof![
         4 => (vec(spec(), 0..6), transaction()).prop_map(|(specs, tx)| Op::Enqueue(specs, tx)),
-        5 => (any::<u8>(), prop_oneof![4 => Just(0_u8), 1 => Just(1)], 0..8_u8, 0..14_u8).prop_map(
-            |(worker, queue, serves, limit)| Op::Claim { worker, queue, serves: serves | 1, limit }
-        ),
-        1 => (any::<u8>(), 0..8_u8).prop_map(
-            |(worker, serves)| Op::Claim { worker, queue: 0, serves, limit: 1 }
-        ),
+        6 => ask().prop_map(Op::Claim),
         5 => (vec((any::<u16>(), ending()), 0..6), transaction())
             .prop_map(|(picks, tx)| Op::Settle(picks, tx)),
         1 => any::<u8>().prop_map(Op::Reap),

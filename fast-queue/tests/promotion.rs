@@ -115,7 +115,7 @@ fn worker() -> WorkerInfo {
         started_at: Timestamp(0),
         slots: 1,
         serves: Serves {
-            queue: "default".to_owned(),
+            queues: "default".into(),
             commands: true,
             handlers: Vec::new(),
         },

@@ -136,7 +136,7 @@ fn long_dead(queue: &FastQueue, id: WorkerId) -> WorkerInfo {
         started_at: queue.now().wall,
         slots: 1,
         serves: Serves {
-            queue: "default".to_owned(),
+            queues: "default".into(),
             commands: true,
             handlers: Vec::new(),
         },

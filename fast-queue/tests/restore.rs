@@ -155,7 +155,7 @@ fn a_worker_of_the_backup_without_claims_is_forgotten() {
     let sandbox = Sandbox::new();
     let queue = sandbox.open();
     let serves = Serves {
-        queue: "default".to_owned(),
+        queues: "default".into(),
         commands: true,
         handlers: Vec::new(),
     };

@@ -250,7 +250,7 @@ fn open(path: &Path) -> FastQueue {
 fn work(path: &Path, index: usize, world: Arc<World>) {
     let queue = Arc::new(open(path));
     let serves = Serves {
-        queue: "default".to_owned(),
+        queues: "default".into(),
         commands: true,
         handlers: Vec::new(),
     };

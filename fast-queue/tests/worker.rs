@@ -176,18 +176,12 @@ fn a_draining_worker_waits_to_be_told_of_the_last_task_of_another() {
     let bench = Bench::new(1);
     bench.shell("true");
     let serves = Serves {
-        queue: "default".to_owned(),
+        queues: "default".into(),
         commands: true,
         handlers: Vec::new(),
     };
     let other = Registration::new(&*bench.queue, 1, serves).unwrap();
-    let request = ClaimRequest {
-        worker: other.info().id,
-        limit: 1,
-        queue: "default".to_owned(),
-        commands: true,
-        handlers: Vec::new(),
-    };
+    let request = ClaimRequest::commands(other.info().id, 1);
     let claimed = bench.queue.claim(&request).unwrap().tasks.remove(0);
     let worker = bench.worker();
     let mark = worker.id().0.to_le_bytes();

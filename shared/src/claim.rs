@@ -1,9 +1,11 @@
 //! Claims: the right to run a task once, and its proof.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
 pub use crate::ids::{Claim, WorkerId};
-use crate::names::DEFAULT_QUEUE;
 use crate::options::TaskOptions;
+use crate::served::ServedQueues;
 use crate::work::Work;
 
 /// Request of a worker for tasks.
@@ -13,8 +15,13 @@ pub struct ClaimRequest {
     pub worker: WorkerId,
     /// Most tasks to claim: the number of free slots, never more.
     pub limit: usize,
-    /// The queue to claim from.
-    pub queue: String,
+    /// Queues to claim from. Of several, each has so many free slots of its own; at the others they
+    /// take turns. A request for one queue takes any slot.
+    pub queues: ServedQueues,
+    /// Number of free slots, of which this claim may fill `limit`.
+    pub free: usize,
+    /// Queue that had the last turn.
+    pub after: Option<Arc<str>>,
     /// True if the worker runs commands.
     pub commands: bool,
     /// Handlers of the worker.
@@ -27,7 +34,9 @@ impl ClaimRequest {
         Self {
             worker,
             limit,
-            queue: DEFAULT_QUEUE.to_owned(),
+            queues: ServedQueues::default(),
+            free: limit,
+            after: None,
             commands: true,
             handlers: Vec::new(),
         }
@@ -39,6 +48,8 @@ impl ClaimRequest {
 pub struct ClaimedTask {
     /// Claim to run it.
     pub claim: Claim,
+    /// Name of its queue.
+    pub queue: Arc<str>,
     /// Name, shown to people.
     pub name: String,
     /// Command or handler call to run.
@@ -56,13 +67,18 @@ pub struct ClaimedTask {
 /// Answer to a [`ClaimRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
-    /// Claimed tasks, highest priority first.
+    /// Claimed tasks: of each queue the highest priority first.
     pub tasks: Vec<ClaimedTask>,
     /// Time at which the next scheduled task of the file comes due, if the engine looked and there
     /// is one.
     pub next_due: Option<Timestamp>,
     /// Time of the next firing of a schedule, if the engine looked and there is one.
     pub next_firing: Option<Timestamp>,
+    /// Queue that had the last turn, for the next request, if several queues took turns.
+    pub after: Option<Arc<str>>,
+    /// True if fewer tasks than allowed were claimed, and more are left: the other free slots are
+    /// kept for other queues.
+    pub left: bool,
 }
 
 /// State of a claim, as a heartbeat finds it.

@@ -14,15 +14,20 @@ pub(crate) const ASIDE_HANDLER: &str = "(set aside) ";
 /// Beginning of the queue name for the lines of a file. The path that follows may contain anything.
 const OF_LINES: &str = "run:";
 
+/// True for the queue of the lines of a file, which `run` gives a worker of their own.
+pub(crate) fn is_of_lines(queue: &str) -> bool {
+    queue.starts_with(OF_LINES)
+}
+
 /// Checks the name of a new queue: as every name, and without a comma, which separates names.
 ///
 /// # Errors
 /// [`Error::Invalid`] with a sentence that names the limit.
 pub fn check_queue_name(name: &str) -> Result<()> {
     check_name("a queue's name", name)?;
-    if name.contains(',') && !name.starts_with(OF_LINES) {
+    if name.contains(',') && !is_of_lines(name) {
         return Err(Error::invalid(format!(
-            "{}: a queue's name has no comma, and a worker serves one queue; start one for each",
+            "{}: a queue's name has no comma, which separates the queues of a worker",
             name.escape_debug()
         )));
     }

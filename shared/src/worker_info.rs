@@ -2,6 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::ids::WorkerId;
+use crate::names::DEFAULT_QUEUE;
+use crate::served::{ServedQueue, ServedQueues};
 
 /// Registered worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,15 +18,16 @@ pub struct WorkerInfo {
     pub started_at: Timestamp,
     /// Number of tasks it runs at once.
     pub slots: u32,
-    /// Queue, commands and handlers it runs.
+    /// Queues, commands and handlers it runs.
     pub serves: Serves,
 }
 
-/// Queue, commands and handlers that a worker runs.
+/// Queues, commands and handlers that a worker runs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "StoredServes", into = "StoredServes")]
 pub struct Serves {
-    /// Queue it claims from.
-    pub queue: String,
+    /// Queues it claims from.
+    pub queues: ServedQueues,
     /// True if it runs commands.
     pub commands: bool,
     /// Handlers it has.
@@ -34,11 +37,117 @@ pub struct Serves {
 impl Serves {
     /// True if the worker runs tasks of that queue and handler ('' for commands).
     pub fn covers(&self, queue: &str, handler: &str) -> bool {
-        self.queue == queue
+        self.queues.covers(queue)
             && if handler.is_empty() {
                 self.commands
             } else {
                 self.handlers.iter().any(|own| own == handler)
             }
+    }
+}
+
+/// [`Serves`] as it is stored. Earlier versions know a single queue, and write and read `queue`.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct StoredServes {
+    queue: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    queues: Vec<StoredQueue>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    all_queues: bool,
+    commands: bool,
+    handlers: Vec<String>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct StoredQueue {
+    name: String,
+    #[serde(default)]
+    reserved: u32,
+}
+
+impl From<StoredServes> for Serves {
+    fn from(stored: StoredServes) -> Self {
+        let named = stored
+            .queues
+            .iter()
+            .map(|queue| ServedQueue::new(queue.name.as_str()).reserving(queue.reserved));
+        Self {
+            queues: if stored.all_queues {
+                ServedQueues::all(named)
+            } else if stored.queues.is_empty() {
+                stored.queue.into()
+            } else {
+                ServedQueues::named(named)
+            },
+            commands: stored.commands,
+            handlers: stored.handlers,
+        }
+    }
+}
+
+impl From<Serves> for StoredServes {
+    fn from(serves: Serves) -> Self {
+        let Serves {
+            queues,
+            commands,
+            handlers,
+        } = serves;
+        let first = queues.names().first();
+        let plain = queues.only().is_some() && first.is_some_and(|queue| queue.reserved == 0);
+        let stored = |queue: &ServedQueue| StoredQueue {
+            name: queue.name.to_string(),
+            reserved: queue.reserved,
+        };
+        Self {
+            queue: first.map_or(DEFAULT_QUEUE, |queue| &queue.name).to_owned(),
+            queues: if plain {
+                Vec::new()
+            } else {
+                queues.names().iter().map(stored).collect()
+            },
+            all_queues: queues.is_all(),
+            commands,
+            handlers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Serves;
+    use crate::served::{ServedQueue, ServedQueues};
+
+    fn stored(queues: ServedQueues) -> String {
+        let serves = Serves {
+            queues,
+            commands: true,
+            handlers: Vec::new(),
+        };
+        let json = serde_json::to_string(&serves).unwrap();
+        assert_eq!(serde_json::from_str::<Serves>(&json).unwrap(), serves);
+        json
+    }
+
+    #[test]
+    fn a_worker_of_one_queue_is_stored_as_by_earlier_versions() {
+        assert_eq!(
+            stored("mail".into()),
+            r#"{"queue":"mail","commands":true,"handlers":[]}"#
+        );
+    }
+
+    #[test]
+    fn the_queues_of_a_worker_are_stored_with_their_slots() {
+        let mail = || ServedQueue::new("mail").reserving(2);
+        assert_eq!(
+            stored(ServedQueues::named([mail(), ServedQueue::new("build")])),
+            r#"{"queue":"mail","queues":[{"name":"mail","reserved":2},{"name":"build","reserved":0}],"commands":true,"handlers":[]}"#
+        );
+        assert_eq!(
+            stored(ServedQueues::all([])),
+            r#"{"queue":"default","all_queues":true,"commands":true,"handlers":[]}"#
+        );
+        stored(ServedQueues::all([mail()]));
+        stored(ServedQueues::named([mail()]));
     }
 }

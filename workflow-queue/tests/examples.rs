@@ -6,6 +6,8 @@ mod fan_out_and_join;
 mod fan_out_with_results;
 #[path = "../examples/limits.rs"]
 mod limits;
+#[path = "../examples/several_queues.rs"]
+mod several_queues;
 #[path = "../examples/worker_with_handlers.rs"]
 mod worker_with_handlers;
 
@@ -22,6 +24,11 @@ fn fan_out_with_results_runs() {
 #[test]
 fn limits_runs() {
     limits::main().unwrap();
+}
+
+#[test]
+fn several_queues_runs() {
+    several_queues::main().unwrap();
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Promotion {
         let worker = has_worker.then(|| {
             let queue = FastQueue::open(copy.path()).unwrap();
             let serves = Serves {
-                queue: "default".to_owned(),
+                queues: "default".into(),
                 commands: true,
                 handlers: Vec::new(),
             };

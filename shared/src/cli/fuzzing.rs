@@ -50,7 +50,7 @@ pub fn unit(program: &str, database: &str, queue: &str, extra: &[String]) -> Res
         harden: true,
         run_as: None,
         slots: None,
-        queue,
+        served: &["--queue".to_owned(), queue.to_owned()],
         grace: std::time::Duration::from_secs(10),
         extra,
         option: None,

@@ -51,6 +51,7 @@ mod restore;
 pub mod retry;
 mod run;
 mod salvage;
+mod served;
 mod settings;
 mod show;
 mod shrink;

@@ -13,7 +13,7 @@ use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
 use super::printer::{self, Coloring, Format, Printer, note};
 use super::run::rerun::Rerun;
-use super::{add_task, argument_tips};
+use super::{add_task, argument_tips, served};
 use crate::error::{Error, Result};
 use crate::location::Location;
 use crate::queue::Queue;
@@ -322,7 +322,7 @@ impl<Q: Queue> Context<Q> {
         if queue == DEFAULT_QUEUE {
             return self.command("worker");
         }
-        let queue = Work::Argv(vec![queue.to_owned()]);
+        let queue = Work::Argv(vec![served::argument(queue)]);
         self.command(&format!("worker --queue {}", queue.display()))
     }
 }

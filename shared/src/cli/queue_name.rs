@@ -8,26 +8,32 @@ use super::program::{Access, Context};
 use super::run::rerun::Rerun;
 use crate::error::{Error, Result};
 use crate::queue::{Queue, WorkerInfo};
-use crate::task::{DEFAULT_QUEUE, check_queue_name};
+use crate::served::ServedQueues;
+use crate::task::DEFAULT_QUEUE;
 
 /// Most queues that a sentence about an unknown one suggests.
 const MOST_NAMED: usize = 5;
 
 /// True if the queue exists: it had tasks or has settings, or a living worker serves it.
 pub(super) fn is_known<Q: Queue>(queue: &Q, name: &str) -> Result<bool> {
-    let serves = |worker: &WorkerInfo| worker.serves.queue == name;
+    let serves = |worker: &WorkerInfo| {
+        let mut named = worker.serves.queues.names().iter();
+        named.any(|queue| *queue.name == *name)
+    };
     Ok(name == DEFAULT_QUEUE
         || queue.knows_queue(name)?
         || queue.live_workers()?.iter().any(serves))
 }
 
-/// Checks the name of a queue that a worker is to serve. Prints a note on standard error if nobody
-/// has used it: the queue may get tasks later, or the name may be mistyped.
+/// Checks the names of the queues that a worker is to serve. Prints a note on standard error for each
+/// that nobody has used: the queue may get tasks later, or the name may be mistyped.
 ///
 /// # Errors
-/// [`Failure::Usage`] for a list of names that is not the name of a queue.
-pub(super) fn check<Q: Queue>(context: &Context<Q>, name: &str) -> Result<(), Failure> {
-    if name == DEFAULT_QUEUE {
+/// As the reading methods of [`Queue`].
+pub(super) fn check<Q: Queue>(context: &Context<Q>, queues: &ServedQueues) -> Result<(), Failure> {
+    let named = queues.names().iter().map(|queue| &*queue.name);
+    let named: Vec<&str> = named.filter(|name| *name != DEFAULT_QUEUE).collect();
+    if named.is_empty() {
         return Ok(());
     }
     let opened = match context.open(Access::Read) {
@@ -36,13 +42,15 @@ pub(super) fn check<Q: Queue>(context: &Context<Q>, name: &str) -> Result<(), Fa
         // The worker opens it again and reports the error.
         Err(_) => return Ok(()),
     };
-    if let Some(queue) = &opened
-        && is_known(queue, name)?
-    {
-        return Ok(());
+    for name in named {
+        let is_known = match &opened {
+            Some(queue) => is_known(queue, name)?,
+            None => false,
+        };
+        if !is_known {
+            note(&sentence(opened.as_ref(), name)?);
+        }
     }
-    check_queue_name(name)?;
-    note(&sentence(opened.as_ref(), name)?);
     Ok(())
 }
 

@@ -127,7 +127,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let before = group.judge(&*queue, &lines)?;
     if before.left() > 0 {
         let options = WorkerOptions {
-            queue: group.queue.clone(),
+            queues: group.queue.as_str().into(),
             drain: true,
             trust_file: arguments.trust_file,
             shell: arguments.shell.clone(),

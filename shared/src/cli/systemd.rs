@@ -3,17 +3,18 @@
 
 pub(super) mod unit;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::extra::Plain;
 use super::printer::note;
 use super::program::Context;
+use super::served::{self, Served};
 use super::worker::{self, Commands};
 use super::{Failure, escape, number};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
-use crate::task::{DEFAULT_QUEUE, check_queue_name};
 use unit::Unit;
 
 /// Run the worker as a systemd service
@@ -63,9 +64,8 @@ struct Worker<X: clap::Args> {
     #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     slots: Option<u32>,
 
-    /// The queue whose tasks it runs
-    #[arg(long, default_value = DEFAULT_QUEUE)]
-    queue: String,
+    #[command(flatten)]
+    served: Served,
 
     #[command(flatten)]
     commands: Commands,
@@ -124,7 +124,12 @@ fn text<Q: Queue, X: worker::Extra<Q> + clap::Args>(
     context: &Context<Q>,
     worker: &Worker<X>,
 ) -> Result<String> {
-    check_queue_name(&worker.queue)?;
+    let queues = worker.served.queues();
+    let slots = worker
+        .slots
+        .and_then(NonZeroU32::new)
+        .or(worker.extra.slots());
+    queues.check(slots.unwrap_or_else(|| worker::slots(None)).get())?;
     let program = std::env::current_exe()
         .map_err(|error| Error::io("cannot find this program's own file", error))?;
     let database = std::path::absolute(context.path())
@@ -137,7 +142,7 @@ fn text<Q: Queue, X: worker::Extra<Q> + clap::Args>(
         harden: worker.harden,
         run_as: worker.service.run_as.as_deref(),
         slots: worker.slots,
-        queue: &worker.queue,
+        served: &served::words(&queues),
         grace: worker.commands.grace(),
         extra: &[worker.commands.words(), worker.extra.words()?].concat(),
         option: context.durability_option(),

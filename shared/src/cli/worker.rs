@@ -50,7 +50,9 @@ pub fn run<Q: Queue>(
 ) -> Result<(), Failure> {
     process_setup::set_up()?;
     if !arguments.detached {
-        queue_name::check(context, &arguments.queue)?;
+        let options = arguments.options(extra);
+        options.queues.check(options.slots.get())?;
+        queue_name::check(context, &options.queues)?;
     }
     if arguments.background {
         return background::start(context, arguments, extra);

@@ -9,6 +9,7 @@ use super::table::{Column, Table, left, right};
 use super::{Failure, moment};
 use crate::error::Result;
 use crate::queue::{Queue, WorkerInfo};
+use crate::served::ServedQueue;
 use crate::task::DEFAULT_QUEUE;
 
 /// List the workers of this file
@@ -28,8 +29,17 @@ pub(super) struct View {
     pub(super) slots: u32,
     pub(super) running: usize,
     pub(super) queue: String,
+    queues: Vec<ServedView>,
+    all_queues: bool,
     commands: bool,
     handlers: Vec<String>,
+}
+
+/// Queue that a worker names, and the slots that it keeps for it.
+#[derive(Serialize)]
+struct ServedView {
+    name: String,
+    reserved: u32,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -57,7 +67,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
             &view.running.to_string(),
             &view.slots.to_string(),
             &moment::relative(worker.started_at, now),
-            &view.queue,
+            &worker.serves.queues.to_string(),
         ]);
         views.push(view);
     }
@@ -74,8 +84,16 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, _: &Arguments) -> Result<(), F
     context.printer.table(&table)
 }
 
+fn served(queue: &ServedQueue) -> ServedView {
+    ServedView {
+        name: queue.name.to_string(),
+        reserved: queue.reserved,
+    }
+}
+
 /// What programs read of the worker.
 pub(super) fn view<Q: Queue>(queue: &Q, worker: &WorkerInfo) -> Result<View> {
+    let queues = &worker.serves.queues;
     Ok(View {
         id: worker.id.to_string(),
         alive: queue.coordination().is_alive(worker.id)?,
@@ -83,7 +101,13 @@ pub(super) fn view<Q: Queue>(queue: &Q, worker: &WorkerInfo) -> Result<View> {
         started_at: Moment(worker.started_at),
         slots: worker.slots,
         running: queue.claims_of(worker.id)?.len(),
-        queue: worker.serves.queue.clone(),
+        queue: queues
+            .names()
+            .first()
+            .map_or(DEFAULT_QUEUE, |one| &one.name)
+            .to_owned(),
+        queues: queues.names().iter().map(served).collect(),
+        all_queues: queues.is_all(),
         commands: worker.serves.commands,
         handlers: worker.serves.handlers.clone(),
     })

@@ -2,6 +2,8 @@
 //! themselves, and reports those that need a person. Each task is judged by a pure function; the
 //! code around it reads as few tasks as possible.
 
+use std::collections::HashMap;
+
 use crate::claim::WorkerId;
 use crate::clock::Timestamp;
 use crate::coordination::Origin;
@@ -19,7 +21,7 @@ const MOST_READS: usize = 3;
 /// Largest number of blocked tasks read. Each takes several statements.
 const MOST_BLOCKED: usize = 100;
 
-/// Remaining tasks of a worker's queue.
+/// Remaining tasks of a worker's queues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remaining {
     /// No task is left that this worker would run.
@@ -171,7 +173,7 @@ impl Findings {
             Outlook::Due(_) | Outlook::NotOurs => {}
             Outlook::Held(what) => {
                 let mut known = self.obstacles.iter_mut();
-                if let Some(known) = known.find(|one| one.what == what) {
+                if let Some(known) = known.find(|one| one.what == what && one.queue == queue) {
                     known.tasks += 1;
                     known.task = known.task.min(task);
                 } else {
@@ -198,7 +200,7 @@ impl Findings {
     }
 }
 
-/// Reads the remaining tasks of the queue that a worker serves.
+/// Reads the remaining tasks of the queues that a worker serves.
 ///
 /// # Errors
 /// As the reading methods of [`Queue`].
@@ -233,7 +235,7 @@ fn read<Q: Queue>(queue: &Q, serves: &Serves) -> Result<Remaining> {
         queue,
         serves,
         living: None,
-        handlers: Vec::new(),
+        known: HashMap::new(),
         findings: Findings::default(),
     };
     for state in [State::Running, State::Queued, State::Scheduled] {
@@ -253,19 +255,31 @@ struct Looker<'a, Q> {
     queue: &'a Q,
     serves: &'a Serves,
     living: Option<Vec<WorkerInfo>>,
-    handlers: Vec<(String, Prospects)>,
+    /// Prospects by queue and handler.
+    known: HashMap<(String, String), Prospects>,
     findings: Findings,
 }
 
 impl<Q: Queue> Looker<'_, Q> {
-    /// Reads the queue's tasks of one state, until one proceeds by itself.
+    /// Reads the tasks of one state in the worker's queues, until one proceeds by itself.
     fn pages(&mut self, state: State) -> Result<()> {
-        let mut query = self.query(state, 1);
+        for query in self.queries(state, 1) {
+            self.pages_of(query)?;
+            if self.findings.proceeds {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn pages_of(&mut self, mut query: ListQuery) -> Result<()> {
         for _ in 0..MOST_PAGES {
             let tasks = self.queue.list(&query)?;
             for task in &tasks {
-                let outlook = self.outlook(task)?;
-                self.add(task, outlook);
+                if self.serves(task) {
+                    let outlook = self.outlook(task)?;
+                    self.add(task, outlook);
+                }
             }
             if self.findings.proceeds || tasks.len() < query.limit {
                 break;
@@ -281,13 +295,24 @@ impl<Q: Queue> Looker<'_, Q> {
             .add((task.id, &task.name, &task.queue), outlook);
     }
 
-    fn query(&self, state: State, limit: usize) -> ListQuery {
-        ListQuery {
+    /// Queries for the tasks of the worker's queues: one for each, or one for all.
+    fn queries(&self, state: State, limit: usize) -> Vec<ListQuery> {
+        let query = |queue| ListQuery {
             states: vec![state],
-            queue: Some(self.serves.queue.clone()),
+            queue,
             limit,
             ..ListQuery::default()
+        };
+        if self.serves.queues.is_all() {
+            return vec![query(None)];
         }
+        let names = self.serves.queues.names().iter();
+        names.map(|own| query(Some(own.name.to_string()))).collect()
+    }
+
+    /// True if the task is in one of the worker's queues.
+    fn serves(&self, task: &Task) -> bool {
+        self.serves.queues.covers(&task.queue)
     }
 
     fn outlook(&mut self, task: &Task) -> Result<Outlook> {
@@ -327,7 +352,8 @@ impl<Q: Queue> Looker<'_, Q> {
             return Ok(Prospects::default());
         }
         let handler = task.work.handler();
-        if let Some((_, prospects)) = self.handlers.iter().find(|(own, _)| own == handler) {
+        let key = (task.queue.clone(), handler.to_owned());
+        if let Some(prospects) = self.known.get(&key) {
             return Ok(prospects.clone());
         }
         let mut prospects = Prospects {
@@ -340,7 +366,7 @@ impl<Q: Queue> Looker<'_, Q> {
         }
         if task.state != State::Blocked {
             prospects.add(&self.queue.waits_for(task.id)?);
-            self.handlers.push((handler.to_owned(), prospects.clone()));
+            self.known.insert(key, prospects.clone());
         }
         Ok(prospects)
     }
@@ -359,18 +385,20 @@ impl<Q: Queue> Looker<'_, Q> {
 
     /// Reads held tasks.
     fn held(&mut self) -> Result<()> {
-        let query = ListQuery {
-            held: true,
-            ..self.query(State::Blocked, MOST_BLOCKED)
-        };
-        for task in self.queue.list(&query)? {
-            let prospects = self.prospects(&task)?;
-            let outlook = if !prospects.is_own && prospects.is_served {
-                Outlook::NotOurs
-            } else {
-                Outlook::Held(Hold::OnHold)
-            };
-            self.add(&task, outlook);
+        for mut query in self.queries(State::Blocked, MOST_BLOCKED) {
+            query.held = true;
+            for task in self.queue.list(&query)? {
+                if !self.serves(&task) {
+                    continue;
+                }
+                let prospects = self.prospects(&task)?;
+                let outlook = if !prospects.is_own && prospects.is_served {
+                    Outlook::NotOurs
+                } else {
+                    Outlook::Held(Hold::OnHold)
+                };
+                self.add(&task, outlook);
+            }
         }
         Ok(())
     }
@@ -378,35 +406,39 @@ impl<Q: Queue> Looker<'_, Q> {
     /// Reads blocked tasks: those that wait for a slot of their key, and the dependencies of the
     /// others in other queues.
     fn blocked(&mut self) -> Result<()> {
-        for task in self.queue.list(&self.query(State::Blocked, MOST_BLOCKED))? {
-            if task.held_at.is_some() {
-                continue;
-            }
-            for waits in self.queue.waits_for(task.id)? {
-                let outlook = match &waits {
-                    Waits::Limit { .. } => {
-                        let mut prospects = self.prospects(&task)?;
-                        prospects.add(&self.queue.waits_for(task.id)?);
-                        prospects.outlook(task.state, None, task.work.handler())
-                    }
-                    Waits::Dependency { task: on, .. } => self.dependency(*on)?,
-                    Waits::Held { .. }
-                    | Waits::Time { .. }
-                    | Waits::Paused { .. }
-                    | Waits::Behind { .. }
-                    | Waits::Dependencies { .. }
-                    | Waits::Rate { .. } => Outlook::NotOurs,
-                };
-                self.add(&task, outlook);
-            }
-            if self.findings.proceeds {
-                break;
+        for query in self.queries(State::Blocked, MOST_BLOCKED) {
+            for task in self.queue.list(&query)? {
+                let judged = task.held_at.is_some() || !self.serves(&task);
+                if !judged && !self.findings.proceeds {
+                    self.blocked_one(&task)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Outlook of a task for its dependents. Tasks of the worker's own queue were read already.
+    fn blocked_one(&mut self, task: &Task) -> Result<()> {
+        for waits in self.queue.waits_for(task.id)? {
+            let outlook = match &waits {
+                Waits::Limit { .. } => {
+                    let mut prospects = self.prospects(task)?;
+                    prospects.add(&self.queue.waits_for(task.id)?);
+                    prospects.outlook(task.state, None, task.work.handler())
+                }
+                Waits::Dependency { task: on, .. } => self.dependency(*on)?,
+                Waits::Held { .. }
+                | Waits::Time { .. }
+                | Waits::Paused { .. }
+                | Waits::Behind { .. }
+                | Waits::Dependencies { .. }
+                | Waits::Rate { .. } => Outlook::NotOurs,
+            };
+            self.add(task, outlook);
+        }
+        Ok(())
+    }
+
+    /// Outlook of a task for its dependents. Tasks of the worker's own queues were read already.
     fn dependency(&mut self, on: TaskId) -> Result<Outlook> {
         let Some(task) = self.queue.get(on)? else {
             return Ok(Outlook::NotOurs);
@@ -415,7 +447,7 @@ impl<Q: Queue> Looker<'_, Q> {
             task.state,
             State::Scheduled | State::Queued | State::Blocked
         );
-        if !is_open || task.queue == self.serves.queue || self.is_served(&task)? {
+        if !is_open || self.serves(&task) || self.is_served(&task)? {
             return Ok(Outlook::NotOurs);
         }
         Ok(Outlook::Held(Hold::Dependency(on)))

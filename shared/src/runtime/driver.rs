@@ -24,7 +24,7 @@ use super::host::Host;
 use super::lease_keeper::LeaseHandle;
 use super::machine::Machine;
 use super::overdue::Overdue;
-use super::protocol::{Action, Config, Event, LeftRunning, Unrecorded, WorkerEvent};
+use super::protocol::{Action, ClaimSlots, Config, Event, LeftRunning, Unrecorded, WorkerEvent};
 use super::recovery::Recovery;
 pub use super::turn::Turn;
 use crate::claim::{Claim, Claims, WorkerId};
@@ -85,8 +85,8 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             queue,
             host,
             worker,
+            machine: Machine::new(config, now).serving(serves.queues.clone()),
             serves,
-            machine: Machine::new(config, now),
             recoveries: Vec::new(),
             backoff: RecoveryBackoff::default(),
             overdue: Overdue::new(queue_lease),
@@ -295,13 +295,13 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
         // A stopping worker claims nothing.
         let stops = self.machine.is_stopping();
         let call = match action {
-            Action::Claim { .. } if stops => return self.not_claimed(),
-            Action::Claim { limit } => Call::Claim(self.request(limit)),
+            Action::Claim(_) if stops => return self.not_claimed(),
+            Action::Claim(slots) => Call::Claim(self.request(slots)),
             Action::ListClaims => Call::ListClaims(self.worker),
             Action::Settle(settlements) => return self.settle(now, settlements, None),
-            Action::SettleAndClaim { settlements, limit } => {
-                let limit = (!stops).then_some(limit);
-                return self.settle(now, settlements, limit);
+            Action::SettleAndClaim { settlements, slots } => {
+                let slots = (!stops).then_some(slots);
+                return self.settle(now, settlements, slots);
             }
             Action::CheckClaims(claims) => Call::CheckClaims(claims),
             Action::ReadCounter => Call::ReadCounter,
@@ -348,7 +348,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
                 true
             }
             Action::Signal { claim, .. } => !self.is_to_be_started(*claim),
-            Action::Claim { .. }
+            Action::Claim(_)
             | Action::ListClaims
             | Action::Settle(_)
             | Action::SettleAndClaim { .. }
@@ -378,7 +378,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             Action::Listen(listening) => self.host.set_listening(listening),
             Action::WakeAnother => self.host.wake_another(),
             Action::Report(event) => self.report(event),
-            Action::Claim { .. }
+            Action::Claim(_)
             | Action::ListClaims
             | Action::Settle(_)
             | Action::SettleAndClaim { .. }
@@ -396,18 +396,18 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
         Turn::Busy
     }
 
-    /// Records outcomes, and claims up to `limit` tasks.
+    /// Records outcomes, and claims tasks for the slots.
     fn settle(
         &mut self,
         now: Now,
         settlements: Vec<Settlement>,
-        limit: Option<usize>,
+        slots: Option<ClaimSlots>,
     ) -> Turn<CallOf<S>> {
         let leased = self.leases.iter();
         let settling = leased.flat_map(|_| settlements.iter().map(|one| one.claim));
         let settling = settling.collect();
-        let call = match limit {
-            Some(limit) => Call::SettleAndClaim(settlements, self.request(limit)),
+        let call = match slots {
+            Some(slots) => Call::SettleAndClaim(settlements, self.request(slots)),
             None => Call::Settle(settlements),
         };
         self.call_about(now, call, settling, Vec::new())
@@ -447,8 +447,8 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
         }
     }
 
-    fn request(&self, limit: usize) -> crate::claim::ClaimRequest {
-        request(self.worker, &self.serves, limit)
+    fn request(&self, slots: ClaimSlots) -> crate::claim::ClaimRequest {
+        request(self.worker, &self.serves, slots)
     }
 
     /// Finishes the worker. One that has drained its queue may be the last worker, so it recovers

@@ -1,5 +1,6 @@
 //! One task in a worker's slot, from its claim to the outcome to be recorded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::end::{End, Ended, Ending};
@@ -15,6 +16,8 @@ use crate::state::State;
 #[derive(Debug)]
 pub(super) struct Execution {
     pub(super) claim: Claim,
+    /// Name of the task's queue.
+    pub(super) queue: Arc<str>,
     name: String,
     attempt: u32,
     is_handler: bool,
@@ -32,6 +35,7 @@ impl Execution {
     pub(super) fn new(task: &ClaimedTask) -> Self {
         Self {
             claim: task.claim,
+            queue: Arc::clone(&task.queue),
             name: task.name.clone(),
             attempt: task.attempt,
             is_handler: !task.work.handler().is_empty(),

@@ -5,28 +5,32 @@
 //! answers as events. While an action waits for the file, [`Machine::attend`] ends executions in
 //! time.
 
+mod backoff;
 mod events;
 mod firing;
 mod recent;
 mod running;
+mod serving;
 mod stop;
 mod throttle;
 
 use std::time::Duration;
 
 use super::execution::{Execution, Finished};
-use super::protocol::{Action, Config, Event, LeftRunning, Step, Unrecorded, WorkerEvent};
+use super::protocol::{
+    Action, ClaimSlots, Config, Event, LeftRunning, Step, Unrecorded, WorkerEvent,
+};
 use crate::claim::Claim;
 use crate::clock::{BootTime, Now, SMALL_STEP_MS, Timestamp};
 use crate::error::Error;
+use crate::served::ServedQueues;
+use backoff::Backoff;
 use firing::NextFiring;
 use recent::RecentOutcomes;
 use running::Running;
+use serving::Serving;
 use throttle::Throttle;
 
-/// First delay after a refused write; it doubles up to [`LONGEST_BACKOFF`].
-const FIRST_BACKOFF: Duration = Duration::from_millis(20);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 /// Shortest time between two claims for due tasks, should the engine's clock lag behind.
 const DUE_PAUSE: Duration = Duration::from_millis(20);
 /// A draining worker reports a wait for a scheduled task that is longer than this.
@@ -49,6 +53,7 @@ const KEPT_OF_EACH: usize = 1 << 10;
 )]
 pub(crate) struct Machine {
     config: Config,
+    serving: Serving,
     running: Running,
     unsettled: Vec<Finished>,
     recent: RecentOutcomes,
@@ -105,27 +110,12 @@ enum Stop {
     },
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Backoff {
-    delay: Duration,
-    until: BootTime,
-}
-
-impl Backoff {
-    fn refused(&mut self, now: Now) {
-        self.delay = (self.delay * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
-        self.until = now.boot.after(self.delay);
-    }
-    fn over(&mut self) {
-        *self = Self::default();
-    }
-}
-
 impl Machine {
     /// Creates the machine of a worker that has just been registered.
     pub(crate) fn new(config: Config, now: Now) -> Self {
         Self {
             config,
+            serving: Serving::default(),
             running: Running::default(),
             unsettled: Vec::new(),
             recent: RecentOutcomes::default(),
@@ -156,6 +146,12 @@ impl Machine {
             refusal: None,
             actions: Vec::new(),
         }
+    }
+
+    /// Sets the queues that the worker serves.
+    pub(crate) fn serving(self, queues: ServedQueues) -> Self {
+        let serving = Serving::new(queues);
+        Self { serving, ..self }
     }
 
     /// Takes in events and returns the actions to perform.
@@ -263,7 +259,7 @@ impl Machine {
             // Settled tasks free their slots.
             let free = self.slots().saturating_sub(self.running.len());
             let action = match self.asks_for(now, free) {
-                Some(limit) => Action::SettleAndClaim { settlements, limit },
+                Some(slots) => Action::SettleAndClaim { settlements, slots },
                 None => Action::Settle(settlements),
             };
             self.actions.push(action);
@@ -291,11 +287,13 @@ impl Machine {
         if !self.is_stopping() && self.next_firing.is_due(now) {
             self.actions.push(Action::Fire);
         }
+        let before = self.slots();
         if self.throttle.grow(now, self.config.slots) {
             self.actions.push(Action::Report(WorkerEvent::Sufficient));
         }
-        if let Some(limit) = self.asks_for(now, self.free()) {
-            self.actions.push(Action::Claim { limit });
+        self.want_claim |= self.serving.is_left() && self.slots() > before;
+        if let Some(slots) = self.asks_for(now, self.free()) {
+            self.actions.push(Action::Claim(slots));
         } else if self.config.drain && self.want_remaining && self.is_out_of_work() {
             self.want_remaining = false;
             self.actions.push(Action::CheckRemaining);
@@ -309,8 +307,8 @@ impl Machine {
         }
     }
 
-    /// Number of tasks to claim now for `free` slots; `None` if no claim is to be made.
-    fn asks_for(&mut self, now: Now, free: usize) -> Option<usize> {
+    /// Slots to fill now of `free` ones; `None` if no claim is to be made.
+    fn asks_for(&mut self, now: Now, free: usize) -> Option<ClaimSlots> {
         let waits = self.claim_backoff.until > now.boot || !self.throttle.allows(now);
         if !self.may_claim(free) || self.want_review || waits {
             return None;
@@ -318,7 +316,7 @@ impl Machine {
         self.want_claim = false;
         self.nothing_left = false;
         self.asked_for = free.min(self.config.batch);
-        Some(self.asked_for)
+        Some(self.serving.slots(self.asked_for, free, &self.running))
     }
 
     fn may_claim(&self, free: usize) -> bool {

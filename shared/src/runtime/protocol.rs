@@ -1,5 +1,6 @@
 //! Events and actions between the worker machine and its driver.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::drain::{NextDue, Obstacle, Remaining};
@@ -107,11 +108,8 @@ pub enum Event {
 /// file or for a disk; nothing else does.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Claim up to `limit` tasks.
-    Claim {
-        /// Number of free slots.
-        limit: usize,
-    },
+    /// Claim tasks.
+    Claim(ClaimSlots),
     /// Read the worker's claims from the file.
     ListClaims,
     /// Record these outcomes.
@@ -120,8 +118,8 @@ pub(crate) enum Action {
     SettleAndClaim {
         /// The outcomes.
         settlements: Vec<Settlement>,
-        /// Number of free slots once they are recorded.
-        limit: usize,
+        /// Slots that are free once they are recorded.
+        slots: ClaimSlots,
     },
     /// Read the state of these claims.
     CheckClaims(Vec<Claim>),
@@ -152,6 +150,20 @@ pub(crate) enum Action {
     Fire,
     /// Report an event to the observer.
     Report(WorkerEvent),
+}
+
+/// Free slots that a claim may fill.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClaimSlots {
+    /// Most tasks to claim.
+    pub limit: usize,
+    /// Number of free slots.
+    pub free: usize,
+    /// Number of those that each queue keeps, in the order of the worker's queues; empty if none
+    /// does.
+    pub kept: Vec<u32>,
+    /// Queue that had the last turn.
+    pub after: Option<Arc<str>>,
 }
 
 /// Event that a worker reports to its observer.

@@ -20,6 +20,7 @@ use super::trust;
 use crate::claim::{Claim, WorkerId};
 use crate::error::{Error, Result};
 use crate::queue::{Queue, Serves};
+use crate::served::ServedQueues;
 use crate::sidecar::Sidecar;
 use crate::sidecar::registration::{Registration, sweep_strays};
 use crate::sidecar::wakeup::Waker;
@@ -32,8 +33,8 @@ pub struct WorkerOptions {
     pub slots: NonZeroU32,
     /// Largest number of tasks that it claims at a time; as many as it has free slots unless set.
     pub batch: Option<NonZeroU32>,
-    /// Queue that it claims from.
-    pub queue: String,
+    /// Queues that it claims from, each with the slots that are kept for it.
+    pub queues: ServedQueues,
     /// True if it runs commands. Off unless set: a library's worker runs only the handlers that its
     /// program registered.
     pub commands: bool,
@@ -80,7 +81,7 @@ impl Default for WorkerOptions {
         Self {
             slots: NonZeroU32::MIN,
             batch: None,
-            queue: crate::task::DEFAULT_QUEUE.to_owned(),
+            queues: ServedQueues::default(),
             commands: false,
             trust_file: false,
             handlers: Handlers::new(),
@@ -185,11 +186,12 @@ impl<Q: Queue> Worker<Q> {
     /// Registers a worker. From then on others see it as alive.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it has neither handlers nor permission to run commands;
+    /// [`Error::Invalid`] if it has neither handlers nor permission to run commands, and as
+    /// [`ServedQueues::check`];
     /// [`Error::Unusable`] if it is to run commands as root from a file that others can change;
     /// else as [`Queue::register`], and when the system refuses a file or a socket.
     pub fn new(queue: Arc<Q>, options: WorkerOptions) -> Result<Self> {
-        crate::task::check_name("a queue's name", &options.queue)?;
+        options.queues.check(options.slots.get())?;
         crate::options::check_shell(&options.shell)?;
         if !options.commands && options.handlers.is_empty() {
             return Err(Error::invalid(
@@ -200,7 +202,7 @@ impl<Q: Queue> Worker<Q> {
             trust::check(&**queue.coordination())?;
         }
         let serves = Serves {
-            queue: options.queue.clone(),
+            queues: options.queues.clone(),
             commands: options.commands,
             handlers: options.handlers.names().map(str::to_owned).collect(),
         };

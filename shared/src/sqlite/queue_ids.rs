@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::Connection;
 
@@ -44,15 +44,16 @@ impl QueueIds {
         known.get(queue)?.get(handler).copied()
     }
 
-    /// Id of the only handler queue that a request names, with its handler ('' for commands). `None`
-    /// if the request names several, or if the id is not known.
-    pub fn only<'r>(&self, request: &'r ClaimRequest) -> Option<(i64, &'r str)> {
+    /// Id of the only handler queue that a request names, with its queue and its handler ('' for
+    /// commands). `None` if the request names several, or if the id is not known.
+    pub fn only<'r>(&self, request: &'r ClaimRequest) -> Option<(i64, (&'r Arc<str>, &'r str))> {
         let handler = match request.handlers.as_slice() {
             [] if request.commands => "",
             [handler] if !request.commands => handler,
             _ => return None,
         };
-        Some((self.get(&request.queue, handler)?, handler))
+        let queue = request.queues.only()?;
+        Some((self.get(queue, handler)?, (queue, handler)))
     }
 
     /// Adds the ids that a committed transaction read.

@@ -1,5 +1,7 @@
 //! Rows of the core line as domain types.
 
+use std::sync::Arc;
+
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Connection, Params, Row};
 
@@ -65,8 +67,8 @@ fn get<T: FromSql>(columns: &impl Columns, index: usize) -> rusqlite::Result<T> 
 pub(super) const CLAIMED_COLUMNS: usize = 8;
 
 /// Task after a claim has raised its counters, from a row of id, token, name, kind, payload,
-/// priority, attempt and options as they were before. Only the id if this version cannot read the
-/// rest.
+/// priority, attempt and options as they were before, without the name of its queue. Only the id if
+/// this version cannot read the rest.
 ///
 /// # Errors
 /// [`Error::Bug`] for a token that no version can have written.
@@ -91,6 +93,7 @@ pub fn claimed_task(
 fn readable(columns: &impl Columns, claim: Claim, handler: &str) -> Result<ClaimedTask> {
     Ok(ClaimedTask {
         claim,
+        queue: Arc::default(),
         name: get(columns, 2)?,
         work: Work::from_row(get(columns, 3)?, handler, get(columns, 4)?)?,
         priority: get(columns, 5)?,

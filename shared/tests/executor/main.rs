@@ -68,6 +68,7 @@ impl Bench {
                 token: 1,
                 worker: self.worker,
             },
+            queue: "default".into(),
             name: format!("task {}", self.tasks),
             work,
             priority: 0,

@@ -70,7 +70,7 @@ fn workflow(queue: &WorkflowQueue, name: &str) -> Vec<WorkflowTask> {
 fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
     let queue = Arc::new(context.open(Access::Serve)?);
     let options = WorkerOptions {
-        queue: OWN_QUEUE.to_owned(),
+        queues: OWN_QUEUE.into(),
         drain: true,
         ..WorkerOptions::commands(SLOTS)
     };

@@ -1,23 +1,32 @@
 //! Claim: take tasks for one execution each, under a lease.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Duration;
 
+use queue_core::Shares;
 use queue_core::claim::{ClaimRequest, ClaimedTask, Claims, WorkerId};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::{Settled, Settlement};
-use queue_core::sqlite::{Due, Learned, aside, rows, verbs};
+use queue_core::sqlite::verbs::{ReadyQueue, ReadyStatements};
+use queue_core::sqlite::{Due, aside, rows, verbs};
 use queue_core::task::TaskId;
 use rusqlite::{Connection, Row};
 
 use super::statements::{
-    CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_QUEUES, LATE_NEXT, QUEUE_LIMITED,
+    CLAIM_NEXT, CLAIM_ONE, CLAIM_PROMOTE_DUE, CLAIM_READY, CLAIM_READY_NAMED, LATE_NEXT,
+    QUEUE_LIMITED,
 };
 use super::transaction::Writing;
 use super::{limits, schedules};
 use crate::plan::limits::StoredLimit;
 use crate::queue::WorkflowQueue;
+
+const READY: ReadyStatements = ReadyStatements {
+    named: CLAIM_READY_NAMED,
+    all: CLAIM_READY,
+};
 
 /// Result of a claim.
 #[derive(Debug, Default)]
@@ -43,14 +52,18 @@ struct OngoingClaim<'w, 'c> {
     request: &'w ClaimRequest,
     lease_until: BootTime,
     taken: ClaimResult,
+    /// Free slots that are left, and the turns of several queues at them.
+    shares: Shares,
     /// Number of tasks set aside.
     aside: usize,
 }
 
-/// Handler queue that a claim may take from.
-struct Open {
-    queue_id: i64,
-    handler: String,
+/// Limit of a queue that takes turns, and what it allows in this claim.
+struct TurnLimit {
+    stored: StoredLimit,
+    /// Tasks that may still be taken.
+    left: usize,
+    taken: usize,
 }
 
 /// Claims under a lease.
@@ -62,8 +75,7 @@ pub(crate) fn claim(queue: &WorkflowQueue, request: &ClaimRequest) -> Result<Cla
     {
         return Ok(Claims {
             tasks: vec![task],
-            next_due: None,
-            next_firing: None,
+            ..Claims::default()
         });
     }
     let request = request.clone();
@@ -106,18 +118,19 @@ fn claim_one(
     due: Due,
 ) -> Result<Option<ClaimedTask>> {
     let database = queue.database();
-    let Some((queue_id, handler)) = database.queue_ids().only(request) else {
+    let Some((queue_id, (queue_name, handler))) = database.queue_ids().only(request) else {
         return Ok(None);
     };
     if due.must_look(database.now()) {
         return Ok(None);
     }
     let (worker, lease, clock) = (request.worker, queue.lease_duration(), database.clock());
-    let handler = handler.to_owned();
+    let (queue_name, handler) = (Arc::clone(queue_name), handler.to_owned());
     database.write_statement(move |connection| {
         // Read inside the statement's turn: a lease that begins here is whole, however long the
         // writer waited.
-        take_one(connection, (queue_id, &handler), worker, clock.now(), lease)
+        let from = (queue_id, (&queue_name, handler.as_str()));
+        take_one(connection, from, worker, clock.now(), lease)
     })
 }
 
@@ -125,14 +138,14 @@ fn claim_one(
 /// reason; nothing is written then.
 pub(super) fn take_one(
     connection: &Connection,
-    (queue_id, handler): (i64, &str),
+    (queue_id, names): (i64, (&Arc<str>, &str)),
     worker: WorkerId,
     now: Now,
     lease: Duration,
 ) -> Result<Option<ClaimedTask>> {
     let lease_until = now.boot.after(lease);
     let parameters = (queue_id, worker.0, now.wall.0, lease_until.0);
-    verbs::claim_one(connection, CLAIM_ONE, parameters, handler)
+    verbs::claim_one(connection, CLAIM_ONE, parameters, names)
 }
 
 /// Claims up to the requested number.
@@ -148,6 +161,7 @@ fn claim_many(
         writing,
         request,
         taken: ClaimResult::default(),
+        shares: Shares::of(request),
         aside: 0,
     };
     if due.is_set_back(now) {
@@ -159,8 +173,10 @@ fn claim_many(
     ongoing.take()?;
     if ongoing.missing() > 0 && ongoing.taken.looked.is_none() && ongoing.look()? > 0 {
         ongoing.take()?;
-        let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
-        ongoing.taken.claims.tasks.sort_by_key(order);
+        if request.queues.only().is_some() {
+            let order = |task: &ClaimedTask| (Reverse(task.priority), task.claim.task);
+            ongoing.taken.claims.tasks.sort_by_key(order);
+        }
     }
     Ok(ongoing.taken)
 }
@@ -223,38 +239,40 @@ impl OngoingClaim<'_, '_> {
         Ok(promoted)
     }
 
-    /// Claims up to the requested number, highest priority first. A task whose key is full waits
-    /// for a slot, and the claim goes on to the next task.
+    /// Claims up to the requested number. A task whose key is full waits for a slot, and the claim goes
+    /// on to the next task.
     fn take(&mut self) -> Result<()> {
-        loop {
+        while let Some(only) = self.writing.slice.queue_ids.only(self.request) {
             let before = self.missing();
-            let mut offered = 0;
-            if let Some(only) = self.writing.slice.queue_ids.only(self.request) {
-                offered = self.take_from(only)?;
-            }
+            let offered = self.take_from(only)?;
             if offered == 0 {
-                offered = self.take_many()?;
+                break;
             }
-            if offered == before - self.missing() || self.missing() == 0 {
-                return Ok(());
-            }
-            // The next claim, which follows at once, takes the rest.
-            if self.aside >= aside::AT_MOST {
-                self.soon(Some(self.now().wall));
+            if offered == before - self.missing() || self.missing() == 0 || self.is_too_far() {
                 return Ok(());
             }
         }
+        self.take_turns()
+    }
+
+    /// True if so many tasks were set aside that the next claim, which follows at once, takes the rest.
+    fn is_too_far(&mut self) -> bool {
+        let is_too_far = self.aside >= aside::AT_MOST;
+        if is_too_far {
+            self.soon(Some(self.now().wall));
+        }
+        is_too_far
     }
 
     /// Claims from a handler queue without limit. Returns how many tasks were offered.
-    fn take_from(&mut self, (queue_id, handler): (i64, &str)) -> Result<usize> {
+    fn take_from(&mut self, (queue_id, names): (i64, (&Arc<str>, &str))) -> Result<usize> {
         let mut query = self.writing.slice.connection.prepare_cached(CLAIM_NEXT)?;
         let mut found = query.query([queue_id])?;
         let mut offered = Vec::new();
         while offered.len() < self.missing()
             && let Some(row) = found.next()?
         {
-            offered.push(found_task(row, self.request.worker, handler, self.now())?);
+            offered.push(found_task(row, self.request.worker, names, self.now())?);
         }
         // The query ends first: rows must not change under an open query.
         drop(found);
@@ -265,57 +283,107 @@ impl OngoingClaim<'_, '_> {
         Ok(count)
     }
 
-    /// Claims across the open handler queues, within the queue's limit. Returns how many tasks were offered.
-    fn take_many(&mut self) -> Result<usize> {
-        let (open, limited) = self.open_queues()?;
-        let limit = if limited {
-            limits::queue_limit(self.writing.slice.connection, &self.request.queue)?
-        } else {
-            None
-        };
-        let mut wanted = self.missing();
-        if let Some(limit) = limit {
-            let allowance = self.writing.allowance(limit)?;
-            wanted = wanted.min(allowance.tasks);
-            if wanted < self.missing() {
-                self.soon(allowance.more_at);
+    /// Claims from the queues with tasks, which take turns, each within its limit. Within a queue the
+    /// tasks of all handlers are in one order.
+    fn take_turns(&mut self) -> Result<()> {
+        let mut ready = verbs::claim_ready(self.writing.slice.connection, READY, self.request)?;
+        let mut limits = Vec::with_capacity(ready.len());
+        for queue in &ready {
+            let learned = queue.unknown(self.writing.slice.queue_ids);
+            self.writing.effects.learned.extend(learned);
+            limits.push(self.turn_limit(queue)?);
+        }
+        let names = ready.iter().map(|queue| Arc::clone(queue.name())).collect();
+        let mut turns = std::mem::take(&mut self.shares).turns(self.missing(), names);
+        if let [queue] = ready.as_slice()
+            && let [handler] = queue.handlers()
+            && !handler.mark
+            && turns.most(0) == self.missing()
+        {
+            let (before, names) = (self.missing(), (queue.name(), handler.handler.as_str()));
+            self.take_from((handler.id, names))?;
+            (self.missing()..before).for_each(|_| turns.took(0));
+        }
+        while let Some(at) = turns.next() {
+            if self.is_too_far() {
+                break;
+            }
+            let limit = &mut limits[at];
+            let portion = turns.portion(at);
+            let portion = limit
+                .as_ref()
+                .map_or(portion, |limit| portion.min(limit.left));
+            let queue = &mut ready[at];
+            let name = Arc::clone(queue.name());
+            let connection = self.writing.slice.connection;
+            let next = match portion {
+                0 => None,
+                portion => queue.next_task(connection, portion)?,
+            };
+            let Some((task, handler)) = next else {
+                turns.ended(at);
+                continue;
+            };
+            if self.take_id(
+                task,
+                (&name, handler),
+                limit.as_ref().map(|limit| limit.stored),
+            )? {
+                turns.took(at);
+                if let Some(limit) = limit {
+                    limit.left -= 1;
+                    limit.taken += 1;
+                }
             }
         }
-        let mut next = Vec::new();
-        for one in &open {
-            for (priority, task) in
-                verbs::claim_peek(self.writing.slice.connection, one.queue_id, wanted)?
-            {
-                next.push((Reverse(priority), task, one.handler.as_str()));
-            }
+        for limit in limits.into_iter().flatten() {
+            self.writing.spend(limit.stored, limit.taken)?;
         }
-        if open.len() > 1 {
-            next.sort_unstable();
-            next.truncate(wanted);
-        }
-        let before = self.missing();
-        let offered = next.len();
-        for (_, task, handler) in next {
-            self.take_id(task, handler, limit)?;
-        }
-        if let Some(limit) = limit {
-            self.writing.spend(limit, before - self.missing())?;
-        }
-        Ok(offered)
+        self.taken.claims.left = turns.is_left();
+        self.shares = turns.end();
+        self.taken.claims.after = self.shares.after().cloned();
+        Ok(())
     }
 
-    fn take_id(&mut self, task: TaskId, handler: &str, limit: Option<StoredLimit>) -> Result<()> {
+    /// Limit of a queue, if it has one. A claim that it holds up is to be made again once it allows
+    /// more.
+    fn turn_limit(&mut self, queue: &ReadyQueue) -> Result<Option<TurnLimit>> {
+        if !queue.handlers().iter().any(|handler| handler.mark) {
+            return Ok(None);
+        }
+        let Some(stored) = limits::queue_limit(self.writing.slice.connection, queue.name())? else {
+            return Ok(None);
+        };
+        let allowance = self.writing.allowance(stored)?;
+        if allowance.tasks < self.missing() {
+            self.soon(allowance.more_at);
+        }
+        Ok(Some(TurnLimit {
+            stored,
+            left: allowance.tasks,
+            taken: 0,
+        }))
+    }
+
+    /// Takes a task. Returns false if it was blocked or set aside.
+    fn take_id(
+        &mut self,
+        task: TaskId,
+        names: (&Arc<str>, &str),
+        limit: Option<StoredLimit>,
+    ) -> Result<bool> {
         let (worker, now) = (self.request.worker, self.now());
+        let before = self.missing();
         let found = self
             .writing
             .slice
             .hot
             .claim_read
-            .all([task.0], |row| found_task(row, worker, handler, now))?;
+            .all([task.0], |row| found_task(row, worker, names, now))?;
         for found in found {
             self.keep(found, limit)?;
         }
-        Ok(())
+        Ok(self.missing() < before)
     }
 
     /// Takes a task, or blocks it if its key is full. A task that this version cannot read is set
@@ -357,53 +425,6 @@ impl OngoingClaim<'_, '_> {
         }
         Ok(())
     }
-
-    /// The handler queues that the worker serves and that are not paused; true if any of them is limited.
-    fn open_queues(&mut self) -> Result<(Vec<Open>, bool)> {
-        let queue = &self.request.queue;
-        let queues = rows::all(
-            self.writing.slice.connection,
-            CLAIM_QUEUES,
-            [queue],
-            |row| {
-                let (queue_id, handler): (i64, String) = (row.get(0)?, row.get(1)?);
-                let limited: bool = row.get(2)?;
-                Ok((
-                    Open { queue_id, handler },
-                    limited,
-                    rows::time(row, 3)?.is_some(),
-                ))
-            },
-        )?;
-        let mut open = Vec::with_capacity(queues.len());
-        let mut any_limited = false;
-        for (found, limited, paused) in queues {
-            let served = if found.handler.is_empty() {
-                self.request.commands
-            } else {
-                self.request.handlers.contains(&found.handler)
-            };
-            if served
-                && self
-                    .writing
-                    .slice
-                    .queue_ids
-                    .get(queue, &found.handler)
-                    .is_none()
-            {
-                self.writing.effects.learned.push(Learned {
-                    queue: queue.clone(),
-                    handler: found.handler.clone(),
-                    id: found.queue_id,
-                });
-            }
-            if served && !paused {
-                any_limited |= limited;
-                open.push(found);
-            }
-        }
-        Ok((open, any_limited))
-    }
 }
 
 /// A ready task with the counters of the coming claim, or its id if this version cannot read it;
@@ -414,9 +435,15 @@ struct Found {
 }
 
 /// Reads a task. Its timeout ends no later than its deadline, so that the worker stops it in time.
-fn found_task(row: &Row<'_>, worker: WorkerId, handler: &str, now: Now) -> Result<Found> {
+fn found_task(
+    row: &Row<'_>,
+    worker: WorkerId,
+    (queue, handler): (&Arc<str>, &str),
+    now: Now,
+) -> Result<Found> {
     let mut task = rows::claimed_task(row, worker, handler)?;
     if let Ok(task) = &mut task {
+        task.queue = Arc::clone(queue);
         if let Some(deadline) = rows::time(row, 8)? {
             let left = u64::try_from(deadline.since(now.wall)).unwrap_or(0).max(1);
             let timeout = &mut task.options.timeout_ms;

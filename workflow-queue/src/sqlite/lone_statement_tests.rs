@@ -25,7 +25,8 @@ fn a_single_task_is_enqueued_and_claimed_in_one_statement_each() {
     assert!(enqueued.unwrap().is_some());
     let (worker, lease) = (request.worker, queue.lease_duration());
     let claimed = database.write_statement(move |connection| {
-        claim::take_one(connection, (queue_id, ""), worker, now, lease)
+        let names = (&"default".into(), "");
+        claim::take_one(connection, (queue_id, names), worker, now, lease)
     });
     assert!(claimed.unwrap().is_some());
 }

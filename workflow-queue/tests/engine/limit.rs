@@ -114,7 +114,7 @@ fn a_key_applies_across_queues_and_a_queue_without_worker_blocks_no_other() {
     let here = bench.claim_only();
     assert_eq!(here.task, ids[1], "nobody serves the other queue");
     let other = ClaimRequest {
-        queue: "other".to_owned(),
+        queues: "other".into(),
         ..ClaimRequest::commands(OTHER, 5)
     };
     assert_eq!(bench.queue.claim(&other).unwrap().tasks, []);
@@ -140,7 +140,7 @@ fn claims_of_one_task_respect_the_key_too() {
     bench.claim(1);
     assert_eq!(bench.claim_ids(1), ids[1..]);
     let other = ClaimRequest {
-        queue: "other".to_owned(),
+        queues: "other".into(),
         ..ClaimRequest::commands(OTHER, 1)
     };
     assert_eq!(bench.queue.claim(&other).unwrap().tasks, []);
@@ -338,7 +338,7 @@ fn no_more_tasks_of_a_queue_run_than_its_limit() {
 fn a_queue_that_is_limited_and_paused_before_its_first_task_is_limited() {
     let bench = Bench::default();
     let of_slow = ClaimRequest {
-        queue: "slow".to_owned(),
+        queues: "slow".into(),
         ..ClaimRequest::commands(WORKER, 5)
     };
     let claim = || bench.queue.claim(&of_slow).unwrap().tasks.len();

@@ -81,7 +81,7 @@ fn starts_in_one_queue_do_not_count_in_another() {
     bench.add(NewTask::shell("there", "true").queue("other"));
     assert_eq!(bench.claim(5).len(), 1);
     let other = ClaimRequest {
-        queue: "other".to_owned(),
+        queues: "other".into(),
         ..ClaimRequest::commands(OTHER, 5)
     };
     assert_eq!(bench.queue.claim(&other).unwrap().tasks.len(), 1);

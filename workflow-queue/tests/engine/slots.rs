@@ -22,7 +22,7 @@ fn running_tasks_count_only_towards_the_limit_of_their_own_queue() {
     bench.claim_only();
     set(&bench, "slow", Some(1), None);
     let of_slow = ClaimRequest {
-        queue: "slow".to_owned(),
+        queues: "slow".into(),
         ..ClaimRequest::commands(OTHER, 5)
     };
     assert_eq!(bench.queue.claim(&of_slow).unwrap().tasks.len(), 1);
@@ -51,7 +51,7 @@ fn a_claim_from_a_limited_queue_respects_the_key_too() {
     };
     let ids = bench.flow(vec![elsewhere, by_key("here", b"k")]);
     let other = ClaimRequest {
-        queue: "other".to_owned(),
+        queues: "other".into(),
         ..ClaimRequest::commands(OTHER, 5)
     };
     assert_eq!(bench.queue.claim(&other).unwrap().tasks.len(), 1);
@@ -69,7 +69,7 @@ fn a_claim_passes_over_a_task_whose_key_is_full() {
     };
     let ids = bench.flow(vec![elsewhere, by_key("here", b"k"), task("free")]);
     let other = ClaimRequest {
-        queue: "other".to_owned(),
+        queues: "other".into(),
         ..ClaimRequest::commands(OTHER, 1)
     };
     assert_eq!(bench.queue.claim(&other).unwrap().tasks.len(), 1);

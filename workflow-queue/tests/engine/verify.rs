@@ -55,7 +55,7 @@ pub(crate) fn used() -> (Bench, Claim) {
     bench.add(NewTask::shell("g", "true").queue("slow"));
     bench.add(NewTask::shell("h", "true").queue("slow"));
     let slow = ClaimRequest {
-        queue: "slow".to_owned(),
+        queues: "slow".into(),
         ..ClaimRequest::commands(OTHER, 5)
     };
     assert_eq!(bench.queue.claim(&slow).unwrap().tasks.len(), 1);

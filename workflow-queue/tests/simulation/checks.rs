@@ -167,19 +167,30 @@ impl Checks {
             node.lease_until = at.now.boot.after(LEASE);
         }
         let taken: Vec<_> = claims.tasks.iter().map(|task| task.claim.task).collect();
-        let exceeded = self.limits.exceeded(&self.model, &taken);
-        let too_fast = self
-            .limits
-            .started(&request.queue, taken.len(), at.now.wall);
-        for what in exceeded.into_iter().chain(too_fast) {
+        if let Some(what) = self.limits.exceeded(&self.model, &taken) {
             at.ledger.violated(what);
         }
-        self.check_order(&taken, &request.queue, at);
+        let mut by_queue: BTreeMap<&str, Vec<TaskId>> = BTreeMap::new();
+        for task in &claims.tasks {
+            by_queue
+                .entry(&task.queue)
+                .or_default()
+                .push(task.claim.task);
+        }
+        for (queue, taken) in by_queue {
+            if let Some(what) = self.limits.started(queue, taken.len(), at.now.wall) {
+                at.ledger.violated(what);
+            }
+            self.check_order(&taken, queue, at);
+        }
     }
 
     fn check_claim(&mut self, request: &ClaimRequest, task: &ClaimedTask, at: At<'_>) {
         let (id, token) = (task.claim.task, task.claim.token);
-        let queue = &request.queue;
+        let queue = &*task.queue;
+        at.check(request.queues.covers(queue), || {
+            format!("{id} of {queue} was claimed for {}", request.queues)
+        });
         at.check(!self.limits.is_paused(queue), || {
             format!("{id} was claimed from paused {queue}")
         });
@@ -191,7 +202,7 @@ impl Checks {
         at.check(!early, || {
             format!("{id} was claimed before {:?}", node.run_at)
         });
-        at.check(node.queue == *queue, || {
+        at.check(node.queue == queue, || {
             format!("{id} was claimed from {queue}")
         });
         let last = node.claim.map_or(0, |claim| claim.token);

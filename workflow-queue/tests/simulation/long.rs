@@ -12,7 +12,7 @@ fn simulate(seed: u64, config: &Config) -> Report {
 fn no_task_is_lost_run_twice_or_stuck_under_any_kills() {
     let seeds = match number::<u64>("SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("SIMULATION_SEEDS").unwrap_or(12),
+        None => 0..number("SIMULATION_SEEDS").unwrap_or(24),
     };
     let mut total = Counts::default();
     for seed in seeds {

@@ -66,7 +66,7 @@ fn leave_tasks(queue: &FastQueue) -> Result<Vec<TaskId>> {
         started_at: queue.now().wall,
         slots: 4,
         serves: Serves {
-            queue: DEFAULT_QUEUE.to_owned(),
+            queues: DEFAULT_QUEUE.into(),
             commands: true,
             handlers: Vec::new(),
         },

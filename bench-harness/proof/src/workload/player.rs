@@ -326,7 +326,7 @@ impl Player {
             started_at: now,
             slots: 4,
             serves: Serves {
-                queue: DEFAULT_QUEUE.to_owned(),
+                queues: DEFAULT_QUEUE.into(),
                 commands: true,
                 handlers: Vec::new(),
             },

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::super::escape;
 use crate::error::{Error, Result};
-use crate::task::DEFAULT_QUEUE;
 
 /// Values of a unit file.
 pub(in super::super) struct Unit<'a> {
@@ -23,8 +22,8 @@ pub(in super::super) struct Unit<'a> {
     pub(in super::super) run_as: Option<&'a str>,
     /// The worker's slots, if they are not the number of cores.
     pub(in super::super) slots: Option<u32>,
-    /// The queue of the worker.
-    pub(in super::super) queue: &'a str,
+    /// Arguments that name the queues of the worker.
+    pub(in super::super) served: &'a [String],
     /// Time that its worker lets tasks finish at a stop.
     pub(in super::super) grace: Duration,
     /// Further arguments of its worker.
@@ -101,10 +100,7 @@ impl Unit<'_> {
         if let Some(slots) = self.slots {
             let _ = write!(text, " --slots {slots}");
         }
-        if self.queue != DEFAULT_QUEUE {
-            let _ = write!(text, " --queue {}", quote(self.queue));
-        }
-        for word in self.extra {
+        for word in self.served.iter().chain(self.extra) {
             text.push(' ');
             text += &plain_or_quoted(word);
         }
@@ -198,7 +194,7 @@ mod tests {
             harden: false,
             run_as: None,
             slots: None,
-            queue: "default",
+            served: &[],
             grace: Duration::from_secs(10),
             extra: &[],
             option: None,
@@ -349,7 +345,10 @@ mod tests {
     fn values_cannot_add_directives() {
         let text = Unit {
             database: "/tmp/x\nUser=root\n%h $HOME \"q\" 'a' \\",
-            queue: "q\r\nExecStartPre=/bin/false",
+            served: &[
+                "--queue".to_owned(),
+                "q\r\nExecStartPre=/bin/false".to_owned(),
+            ],
             ..unit()
         }
         .render()

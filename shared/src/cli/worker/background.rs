@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::Serialize;
 
-use super::super::Failure;
 use super::super::program::{Access, Context};
+use super::super::{Failure, served};
 use super::{Arguments, Extra};
 use crate::error::{Error, Result};
 use crate::queue::Queue;
@@ -94,7 +94,6 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
         list.push(name.into());
         list.push(value.to_owned());
     };
-    add("--queue", arguments.queue.as_ref());
     // A deleted folder has no name; hooks then start in the folder of the worker.
     if let Ok(folder) = current_folder() {
         add("--folder", folder.as_os_str());
@@ -102,6 +101,8 @@ fn own_arguments<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resul
     if let Some(slots) = arguments.slots {
         add("--slots", slots.to_string().as_ref());
     }
+    let queues = served::words(&arguments.served.queues());
+    list.extend(queues.into_iter().map(OsString::from));
     list.extend(arguments.commands.words().into_iter().map(OsString::from));
     list.push("--detached".into());
     if arguments.drain {

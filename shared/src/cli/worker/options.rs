@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::super::extra::Plain;
 use super::super::program::{Access, Context};
+use super::super::served::Served;
 use super::super::{duration, number, option_values};
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::WorkerOptions;
-use crate::task::DEFAULT_QUEUE;
 
 /// Run tasks
 ///
@@ -24,9 +24,8 @@ pub struct Arguments {
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
     pub(super) slots: Option<u32>,
 
-    /// The queue whose tasks it runs
-    #[arg(long, default_value = DEFAULT_QUEUE)]
-    pub(super) queue: String,
+    #[command(flatten)]
+    pub(super) served: Served,
 
     /// End once nothing is queued, running or scheduled, retries included; the exit code is 1 if a
     /// task failed, or if tasks are left that need a person, which it names
@@ -182,7 +181,7 @@ impl Arguments {
         let asked = self.slots.and_then(NonZeroU32::new);
         let slots = asked.or(extra.slots()).unwrap_or_else(|| slots(None));
         WorkerOptions {
-            queue: self.queue.clone(),
+            queues: self.served.queues(),
             drain: self.drain,
             trust_file: self.commands.trust_file,
             grace: self.commands.grace,

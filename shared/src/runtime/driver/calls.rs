@@ -10,6 +10,7 @@ use crate::queue::{Queue, Serves, WorkerInfo};
 use crate::runtime::drain::{self, Remaining};
 use crate::runtime::host::{Batch, Host, Sweeper};
 use crate::runtime::inputs;
+use crate::runtime::protocol::ClaimSlots;
 use crate::runtime::recovery::{Recovery, RecoveryAction, RecoveryAnswer};
 
 /// Call of a worker on the host `S`.
@@ -33,7 +34,7 @@ pub enum Call<B> {
     CheckClaims(Vec<Claim>),
     /// Read the change counter.
     ReadCounter,
-    /// Read the remaining tasks of the worker's queue.
+    /// Read the remaining tasks of the worker's queues.
     CheckRemaining(Serves),
     /// Enqueue the tasks of schedules whose time has come.
     Fire,
@@ -192,12 +193,24 @@ fn recover<Q: Queue>(queue: &Q, recovery: &mut Recovery, sweeper: Sweeper) -> Op
     refused
 }
 
-/// Request for up to `limit` tasks.
-pub(super) fn request(worker: WorkerId, serves: &Serves, limit: usize) -> ClaimRequest {
+/// Request for tasks for the slots.
+pub(super) fn request(worker: WorkerId, serves: &Serves, slots: ClaimSlots) -> ClaimRequest {
+    let ClaimSlots {
+        limit,
+        free,
+        kept,
+        after,
+    } = slots;
     ClaimRequest {
         worker,
         limit,
-        queue: serves.queue.clone(),
+        queues: if kept.is_empty() {
+            serves.queues.clone()
+        } else {
+            serves.queues.keeping(&kept)
+        },
+        free,
+        after,
         commands: serves.commands,
         handlers: serves.handlers.clone(),
     }

@@ -6,7 +6,8 @@ use super::super::execution::{Execution, Finished};
 use super::super::leases::LeaseNotice;
 use super::super::protocol::{Action, Event, WorkerEvent};
 use super::super::stop_reason::StopReason;
-use super::{DUE_PAUSE, KEPT_OF_EACH, LONG_WAIT, LONGEST_BACKOFF, Machine, TAKEN_INTERVAL};
+use super::backoff::LONGEST_BACKOFF;
+use super::{DUE_PAUSE, KEPT_OF_EACH, LONG_WAIT, Machine, TAKEN_INTERVAL};
 use crate::claim::{Claim, ClaimedTask, Claims, Held};
 use crate::clock::Now;
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ impl Machine {
             }
             Event::NotStarted { claim, error } => self.not_started(now, claim, error),
             Event::Unconfirmed(claim) => {
-                if self.running.take(claim).is_some() {
+                if self.take_running(claim).is_some() {
                     self.unsettled.push(Finished::returned(claim));
                 }
             }
@@ -68,7 +69,7 @@ impl Machine {
     }
 
     fn not_started(&mut self, now: Now, claim: Claim, error: StartError) {
-        let Some(execution) = self.running.take(claim) else {
+        let Some(execution) = self.take_running(claim) else {
             return;
         };
         match error {
@@ -118,6 +119,7 @@ impl Machine {
         };
         self.claim_backoff.over();
         let filled = claims.tasks.len() >= self.asked_for;
+        let passes_on = self.serving.claimed(&claims);
         if !claims.tasks.is_empty() {
             self.set_listening(false);
             self.extend_give_up(now);
@@ -135,6 +137,9 @@ impl Machine {
                 self.actions.push(Action::WakeAnother);
             }
             return;
+        }
+        if passes_on && !self.is_stopping() {
+            self.actions.push(Action::WakeAnother);
         }
         self.next_due = claims.next_due;
         self.next_firing.heard(claims.next_firing);
@@ -253,7 +258,7 @@ impl Machine {
     }
 
     fn ended(&mut self, now: Now, ended: Ended) {
-        let Some(execution) = self.running.take(ended.claim) else {
+        let Some(execution) = self.take_running(ended.claim) else {
             return;
         };
         self.extend_give_up(now);
@@ -272,6 +277,13 @@ impl Machine {
             }
             Err(lost) => self.actions.push(Action::Report(lost)),
         }
+    }
+
+    /// Takes an execution out of its slot, which may be for a task that the last claim left.
+    fn take_running(&mut self, claim: Claim) -> Option<Execution> {
+        let execution = self.running.take(claim)?;
+        self.want_claim |= self.serving.is_left();
+        Some(execution)
     }
 
     fn counted(&mut self, now: Now, answer: Result<i64>) {

@@ -4,6 +4,7 @@ mod during_calls;
 mod firing;
 mod polls;
 mod refusals;
+mod serving;
 mod shortage;
 mod stopping;
 
@@ -33,6 +34,7 @@ fn task(id: i64) -> ClaimedTask {
             token: 1,
             worker: WorkerId(9),
         },
+        queue: "default".into(),
         name: format!("task {id}"),
         work: Work::Shell("true".to_owned()),
         priority: 0,
@@ -48,8 +50,7 @@ fn task(id: i64) -> ClaimedTask {
 fn claimed(ids: impl IntoIterator<Item = i64>) -> Event {
     Event::Claimed(Ok(Claims {
         tasks: ids.into_iter().map(task).collect(),
-        next_due: None,
-        next_firing: None,
+        ..Claims::default()
     }))
 }
 
@@ -99,8 +100,8 @@ fn running(ids: &[i64]) -> Machine {
 
 fn limit(step: &Step) -> Option<usize> {
     step.actions.iter().find_map(|action| {
-        if let Action::Claim { limit } | Action::SettleAndClaim { limit, .. } = action {
-            Some(*limit)
+        if let Action::Claim(slots) | Action::SettleAndClaim { slots, .. } = action {
+            Some(slots.limit)
         } else {
             None
         }
@@ -361,7 +362,7 @@ fn a_task_that_comes_due_is_claimed_then_and_not_before() {
     let claims = Claims {
         tasks: Vec::new(),
         next_due: Some(at(300).wall),
-        next_firing: None,
+        ..Claims::default()
     };
     let step = machine.step(at(0), [Event::Claimed(Ok(claims)), Event::Counter(Ok(1))]);
     assert!(
@@ -371,7 +372,7 @@ fn a_task_that_comes_due_is_claimed_then_and_not_before() {
     let claims = Claims {
         tasks: Vec::new(),
         next_due: Some(at(300).wall),
-        next_firing: None,
+        ..Claims::default()
     };
     let step = machine.step(at(0), [Event::Claimed(Ok(claims))]);
     assert_eq!(step.wake_at, Some(at(300).boot));
@@ -393,7 +394,7 @@ fn a_due_task_follows_the_wall_clock_wherever_it_jumps() {
         Event::Claimed(Ok(Claims {
             tasks: Vec::new(),
             next_due: Some(at.wall),
-            next_firing: None,
+            ..Claims::default()
         }))
     };
     let idle = |machine: &mut Machine| {

@@ -1,6 +1,7 @@
 //! Claim: reads besides the tasks that it takes.
 
 pub(super) mod one;
+pub(super) mod ready;
 
 use rusqlite::Connection;
 

@@ -26,6 +26,7 @@ mod workers;
 pub use cancel::{cancel, cancel_waiting, request_cancel, withdraw};
 pub(super) use claim::one::add_function;
 pub use claim::one::claim_one;
+pub use claim::ready::{ReadyHandler, ReadyQueue, ReadyStatements, claim_ready};
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
 pub use get::{get, of_ids, state_of, with_outputs};
 pub use held::held;

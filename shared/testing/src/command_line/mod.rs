@@ -26,6 +26,7 @@ pub mod remedies;
 pub mod safekeeping;
 pub mod screens;
 pub mod service;
+pub mod several_queues;
 pub mod shortages;
 pub mod shrinking;
 pub mod signals;
@@ -211,6 +212,15 @@ macro_rules! command_line_tests {
                 a_unit_file_has_the_options_of_its_worker
                 systemd_accepts_the_unit_file_with_any_path
                 install_and_uninstall_leave_nothing_behind
+            }
+            several_queues {
+                a_worker_runs_the_tasks_of_all_its_queues
+                a_worker_of_all_queues_leaves_the_lines_of_run
+                slots_are_kept_for_a_queue_while_others_have_tasks
+                more_kept_slots_than_there_are_is_a_usage_error
+                the_queues_of_a_worker_are_shown_with_their_slots
+                the_advice_for_a_name_that_ends_in_a_number_names_that_queue
+                a_drain_names_the_obstacles_of_every_queue
             }
             shortages {
                 too_few_descriptors_fail_no_task

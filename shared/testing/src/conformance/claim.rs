@@ -23,7 +23,7 @@ fn of(handlers: &[&str], commands: bool, limit: usize) -> ClaimRequest {
 
 fn of_queue(queue: &str) -> ClaimRequest {
     ClaimRequest {
-        queue: queue.to_owned(),
+        queues: queue.into(),
         ..ClaimRequest::commands(WORKER, 20)
     }
 }

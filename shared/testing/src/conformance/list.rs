@@ -38,7 +38,7 @@ fn several_in_each<E: Engine>(bench: &Bench<E>) -> Vec<Task> {
             let id = bench.add(task);
             let claim = || {
                 let request = ClaimRequest {
-                    queue: queue.to_owned(),
+                    queues: queue.into(),
                     ..ClaimRequest::commands(WORKER, 1)
                 };
                 bench.queue.claim(&request).unwrap().tasks[0].claim

@@ -34,6 +34,7 @@ pub mod prune;
 pub mod queues;
 pub mod reprioritize;
 pub mod retry;
+pub mod served;
 pub mod settings;
 pub mod settle;
 pub mod stats;
@@ -167,7 +168,7 @@ impl<E: Engine> Bench<E> {
     /// An idle worker of another process.
     pub fn idle_worker(&self) -> Registration {
         let serves = Serves {
-            queue: DEFAULT_QUEUE.to_owned(),
+            queues: DEFAULT_QUEUE.into(),
             commands: true,
             handlers: Vec::new(),
         };
@@ -295,6 +296,18 @@ macro_rules! conformance_tests {
                 a_settle_in_a_transaction_is_fenced
                 a_task_scheduled_in_a_transaction_is_claimed_when_due
                 a_transaction_on_another_file_is_refused
+            }
+            served {
+                queues_take_turns_at_the_slots_of_a_worker
+                the_turn_passes_on_from_claim_to_claim
+                kept_slots_are_taken_by_no_other_queue
+                priorities_count_within_a_queue
+                a_paused_queue_has_no_turn
+                a_worker_of_all_queues_serves_later_ones_but_not_those_of_run
+                a_claim_for_many_queues_finds_the_few_with_tasks
+                the_handlers_of_a_queue_share_its_turn
+                due_tasks_of_several_queues_are_claimed_by_turns
+                a_settle_makes_room_for_the_queue_whose_turn_it_is
             }
             claim {
                 claim_takes_the_highest_priority_and_then_the_oldest
@@ -475,6 +488,7 @@ mod tests {
             include_str!("enqueue.rs"),
             include_str!("transaction.rs"),
             include_str!("claim.rs"),
+            include_str!("served.rs"),
             include_str!("settle.rs"),
             include_str!("worker.rs"),
             include_str!("cancel.rs"),

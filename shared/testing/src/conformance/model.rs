@@ -26,12 +26,7 @@ pub enum Op {
     /// Enqueue: in the caller's transaction, which then commits (`true`) or rolls back, or in the
     /// engine's (`None`).
     Enqueue(Vec<Spec>, Option<bool>),
-    Claim {
-        worker: u8,
-        queue: u8,
-        serves: u8,
-        limit: u8,
-    },
+    Claim(Ask),
     /// Settle of claims handed out at any earlier time, even if another worker holds the task now.
     Settle(Vec<(u16, Ending)>, Option<bool>),
     Reap(u8),
@@ -53,6 +48,21 @@ pub enum Op {
     },
     /// The following operations use the other handle on the file.
     Switch,
+}
+
+/// A claim.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub worker: u8,
+    /// Bits of its queues; none for all.
+    pub queues: u8,
+    /// Number of slots that each queue keeps.
+    pub kept: [u8; 2],
+    /// Index of the queue that had the last turn; a higher number for none.
+    pub after: u8,
+    /// Bits of commands and handlers.
+    pub serves: u8,
+    pub limit: u8,
 }
 
 /// A task to enqueue.
@@ -162,12 +172,7 @@ impl<E: Engine> Pair<E> {
     fn apply(&mut self, op: &Op) {
         match op {
             Op::Enqueue(specs, transaction) => self.enqueue(specs, *transaction),
-            Op::Claim {
-                worker,
-                queue,
-                serves,
-                limit,
-            } => self.claim(worker_id(*worker), *queue, *serves, *limit),
+            Op::Claim(ask) => self.claim(ask),
             Op::Settle(picks, transaction) => self.settle(picks, *transaction),
             Op::Reap(worker) => self.reap(worker_id(*worker)),
             Op::Cancel(picks) => self.cancel(&self.pick(picks)),

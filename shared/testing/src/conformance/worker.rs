@@ -21,7 +21,7 @@ fn info(id: WorkerId) -> WorkerInfo {
         started_at: super::ManualClock::START,
         slots: 8,
         serves: Serves {
-            queue: "größe".to_owned(),
+            queues: "größe".into(),
             commands: true,
             handlers: vec!["a".to_owned(), "b\"c".to_owned()],
         },
@@ -50,7 +50,7 @@ pub fn a_repeated_registration_keeps_its_place<E: Engine>() {
         started_at: bench.later(1),
         slots: 3,
         serves: Serves {
-            queue: "other".to_owned(),
+            queues: "other".into(),
             commands: false,
             handlers: vec!["c".to_owned()],
         },

@@ -1,6 +1,7 @@
 //! Simulated worker: its main thread and, if the engine has leases, its lease keeper, a separate
 //! actor. Each can be stopped while the other goes on.
 
+use queue_core::ServedQueues;
 use queue_core::claim::WorkerId;
 use queue_core::clock::BootTime;
 use queue_core::internals::driver::{AnswerOf, CallOf, Driver, Turn};
@@ -14,7 +15,7 @@ pub(super) struct SimulatedWorker<Q: Queue> {
     pub(super) id: WorkerId,
     /// Index of the process that it is a thread of.
     pub(super) process: usize,
-    pub(super) queue: String,
+    pub(super) served: ServedQueues,
     pub(super) driver: Driver<Faulty<Q>, SimulatedHost>,
     /// Slow call under way.
     pub(super) call: Option<SlowCall>,

@@ -49,8 +49,13 @@ impl<Q: Queue> Simulation<'_, Q> {
     fn man_queues(&mut self) {
         let extension = std::sync::Arc::clone(&self.extension);
         for queue in extension.queues() {
-            if self.workers.iter().all(|worker| worker.queue != *queue) {
-                self.start_worker(queue, false);
+            if !self
+                .workers
+                .iter()
+                .any(|worker| worker.served.covers(queue))
+            {
+                let slots = 1 + self.draw(4);
+                self.start_worker((*queue).into(), slots, false);
             }
         }
     }

@@ -18,6 +18,7 @@ use queue_core::runtime::WorkerEvent;
 use queue_core::sidecar::Registration;
 use queue_core::sidecar::Sidecar;
 use queue_core::sidecar::Waker;
+use queue_core::{ServedQueue, ServedQueues};
 
 /// Largest number of turns that a worker may take without a wait.
 const MOST_BUSY_TURNS: u32 = 2_000;
@@ -48,23 +49,50 @@ impl<Q: Queue> Simulation<'_, Q> {
         self.workers.iter_mut().for_each(SimulatedWorker::wake);
     }
 
-    /// Starts a worker of one of the queues, if there may be one more.
+    /// Starts a worker of some of the queues, if there may be one more.
     pub(super) fn start_some_worker(&mut self) {
         if self.workers.len() < self.config.workers {
-            let queues = self.extension.queues();
-            let queue = queues[self.draw_index(queues.len())].to_owned();
+            let slots = 1 + self.draw(4);
+            let served = self.some_queues(slots);
             let drain = self.draw(4) == 0;
-            self.start_worker(&queue, drain);
+            self.start_worker(served, slots, drain);
         }
     }
 
-    pub(super) fn start_worker(&mut self, queue: &str, drain: bool) {
-        let name = queue.to_owned();
+    /// Queues that a worker with so many slots can serve: one, several or all, of which some keep
+    /// slots. One slot at least is for all of them.
+    fn some_queues(&mut self, slots: u32) -> ServedQueues {
+        let queues: Vec<String> = self
+            .extension
+            .queues()
+            .iter()
+            .map(|&queue| queue.to_owned())
+            .collect();
+        let one = self.draw_index(queues.len());
+        if queues.len() == 1 || self.draw(2) == 0 {
+            return queues[one].as_str().into();
+        }
+        let mut left = slots - 1;
+        let mut named = Vec::new();
+        for (at, name) in queues.iter().enumerate() {
+            if at == one || self.draw(2) == 0 {
+                let reserved = self.draw(left + 1);
+                left -= reserved;
+                named.push(ServedQueue::new(name.as_str()).reserving(reserved));
+            }
+        }
+        if self.draw(3) == 0 {
+            ServedQueues::all(named)
+        } else {
+            ServedQueues::named(named)
+        }
+    }
+
+    pub(super) fn start_worker(&mut self, queues: ServedQueues, slots: u32, drain: bool) {
         let process = self.draw_index(self.queues.len());
         let queue = Arc::clone(&self.queues[process]);
-        let slots = 1 + self.draw(4);
         let serves = Serves {
-            queue: name.clone(),
+            queues: queues.clone(),
             commands: true,
             handlers: Vec::new(),
         };
@@ -94,7 +122,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         };
         {
             let mut world = self.world.lock();
-            world.note(format_args!("worker {id} of {name} with {slots} slots"));
+            world.note(format_args!("worker {id} of {queues} with {slots} slots"));
             world.born(id);
         }
         let (leases, keeper) = queue.lease().map_or((None, None), |lease| {
@@ -105,7 +133,7 @@ impl<Q: Queue> Simulation<'_, Q> {
         self.workers.push(SimulatedWorker {
             id,
             process,
-            queue: name,
+            served: queues,
             driver: Driver::new(queue, host, id, serves, config).under_leases(leases),
             call: None,
             own: Pace::default(),

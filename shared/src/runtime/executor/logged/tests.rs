@@ -52,6 +52,7 @@ impl Bench {
                 token: 1,
                 worker: WorkerId(7),
             },
+            queue: "default".into(),
             name: String::new(),
             work: Work::Shell(command.to_owned()),
             priority: 0,

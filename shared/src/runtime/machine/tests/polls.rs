@@ -145,7 +145,7 @@ fn a_due_task_that_was_not_claimed_is_claimed_after_a_pause() {
         Event::Claimed(Ok(Claims {
             tasks: Vec::new(),
             next_due: Some(at(millis).wall),
-            next_firing: None,
+            ..Claims::default()
         }))
     };
     let mut machine = super::machine(1);

@@ -108,7 +108,7 @@ fn after_an_unknown_commit_nothing_is_claimed_before_the_review_of_claims() {
     let position = |wanted: fn(&Action) -> bool| step.actions.iter().position(wanted);
     let settle = position(|action| matches!(action, Action::Settle(_)));
     let look = position(|action| matches!(action, Action::ListClaims));
-    let claim = position(|action| matches!(action, Action::Claim { .. }));
+    let claim = position(|action| matches!(action, Action::Claim(_)));
     assert!(settle.is_some() && settle < look && look < claim);
 }
 
@@ -230,7 +230,7 @@ fn running_handler() -> Machine {
     let claims = Claims {
         tasks: vec![of_handler],
         next_due: None,
-        next_firing: None,
+        ..Claims::default()
     };
     machine.step(at(0), [Event::Claimed(Ok(claims))]);
     machine

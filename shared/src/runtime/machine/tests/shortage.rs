@@ -1,7 +1,7 @@
 //! Tasks that cannot be started for want of descriptors, processes, memory or disk space.
 
 use super::super::super::end::{End, StartError};
-use super::super::super::protocol::{Action, Event, Step, WorkerEvent};
+use super::super::super::protocol::{Action, ClaimSlots, Event, Step, WorkerEvent};
 use super::super::Machine;
 use super::{at, claimed, ended, idle, limit, machine, outcomes, started, task};
 use crate::outcome::{Outcome, Settled};
@@ -67,7 +67,7 @@ fn a_worker_that_can_start_nothing_claims_ever_more_rarely() {
             match action {
                 Action::Start(task) => events.push(short(task.claim.task.0)),
                 Action::Settle(settlements) => events.push(recorded(settlements.len())),
-                Action::Claim { limit } => {
+                Action::Claim(ClaimSlots { limit, .. }) => {
                     claims += 1;
                     counts.push(*limit);
                     events.push(claimed(1..=i64::try_from(*limit).unwrap()));

@@ -146,7 +146,7 @@ fn ended_by_a_stop(grace: Duration) -> Vec<(i64, Ending)> {
     let claims = Claims {
         tasks: vec![endless],
         next_due: None,
-        next_firing: None,
+        ..Claims::default()
     };
     machine.step(at(0), [Event::Claimed(Ok(claims))]);
     let mut now = at(10);
@@ -228,7 +228,7 @@ fn a_stopping_worker_does_not_wake_for_tasks_that_come_due() {
         Event::Claimed(Ok(Claims {
             tasks: vec![task(1)],
             next_due: Some(at(300).wall),
-            next_firing: None,
+            ..Claims::default()
         }))
     };
     let mut machine = super::machine(2);

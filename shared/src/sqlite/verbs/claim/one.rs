@@ -3,6 +3,7 @@
 //! every execution, and a statement that reads the row first needs a transaction around both.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -56,7 +57,7 @@ pub(in super::super::super) fn add_function(connection: &Connection) -> rusqlite
 }
 
 /// Executes a statement that takes at most one task through the function; `None` if it took none.
-/// The handler is that of the queue id, '' for commands.
+/// Queue and handler ('' for commands) are those of the queue id.
 ///
 /// # Errors
 /// The errors of `SQLite`, and a token that cannot rise; nothing is taken then. A task that this
@@ -65,7 +66,7 @@ pub fn claim_one(
     connection: &Connection,
     sql: &str,
     parameters: impl Params,
-    handler: &str,
+    (queue, handler): (&Arc<str>, &str),
 ) -> Result<Option<ClaimedTask>> {
     CLAIMED.set(None);
     UNREADABLE.set(false);
@@ -74,12 +75,11 @@ pub fn claim_one(
         done => done?,
     };
     let mut claimed = CLAIMED.take();
-    if let Some(ClaimedTask {
-        work: Work::Handler { handler: name, .. },
-        ..
-    }) = &mut claimed
-    {
-        handler.clone_into(name);
+    if let Some(task) = &mut claimed {
+        task.queue = Arc::clone(queue);
+        if let Work::Handler { handler: name, .. } = &mut task.work {
+            handler.clone_into(name);
+        }
     }
     Ok(claimed)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::{Engine, settlement};
-use super::{Ending, Entry, HANDLERS, Pair, QUEUES, Spec};
+use super::{Ask, Ending, Entry, HANDLERS, Pair, QUEUES, Spec, worker_id};
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::options::TaskOptions;
@@ -13,6 +13,7 @@ use queue_core::outcome::{Outcome, Reason, Running, Settled, decide, decide_cras
 use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
+use queue_core::{ServedQueue, ServedQueues};
 
 impl<E: Engine> Pair<E> {
     pub(super) fn enqueue(&mut self, specs: &[Spec], transaction: Option<bool>) {
@@ -69,40 +70,12 @@ impl<E: Engine> Pair<E> {
         }
     }
 
-    pub(super) fn claim(&mut self, worker: WorkerId, queue: u8, serves: u8, limit: u8) {
-        let index = usize::from(queue) % QUEUES.len();
-        let request = ClaimRequest {
-            worker,
-            limit: usize::from(limit),
-            queue: QUEUES[index].to_owned(),
-            commands: serves & 1 != 0,
-            handlers: (1..HANDLERS.len())
-                .filter(|handler| serves >> handler & 1 != 0)
-                .map(|handler| HANDLERS[handler].to_owned())
-                .collect(),
-        };
+    pub(super) fn claim(&mut self, ask: &Ask) {
+        let request = request(ask);
         let answer = self.queue().claim(&request).unwrap();
         let now = self.now();
-        let open = |entry: &Entry| {
-            let handler = entry.new.work.handler();
-            let can_run = if handler.is_empty() {
-                request.commands
-            } else {
-                request.handlers.iter().any(|own| own == handler)
-            };
-            can_run && entry.new.queue == request.queue && entry.state_at(now) == State::Queued
-        };
-        let mut ready: Vec<_> = self
-            .tasks
-            .iter()
-            .filter(|(_, entry)| open(entry) && !self.paused[index])
-            .map(|(id, entry)| (Reverse(entry.priority), *id))
-            .collect();
-        ready.sort_unstable();
-        ready.truncate(request.limit);
-        let ids: Vec<_> = ready.into_iter().map(|(_, id)| id).collect();
         let claimed: Vec<_> = answer.tasks.iter().map(|one| one.claim.task.0).collect();
-        assert_eq!(claimed, ids, "{request:?}");
+        assert_eq!(claimed, self.expected(&request), "{request:?}");
         for task in &answer.tasks {
             let entry = self.tasks.get_mut(&task.claim.task.0).unwrap();
             entry.state = State::Running;
@@ -110,7 +83,7 @@ impl<E: Engine> Pair<E> {
             entry.crashes += 1;
             entry.lost = false;
             entry.token += 1;
-            entry.worker = Some(worker);
+            entry.worker = Some(request.worker);
             assert_eq!(
                 (task.claim.token, task.attempt),
                 (entry.token, entry.attempt)
@@ -127,6 +100,77 @@ impl<E: Engine> Pair<E> {
                 waiting.filter_map(|entry| entry.run_at).min()
             );
         }
+    }
+
+    /// Tasks that a claim takes, by the simplest rules: a queue's own slots first, then by turns.
+    fn expected(&self, request: &ClaimRequest) -> Vec<i64> {
+        let mut names: Vec<&str> = QUEUES
+            .into_iter()
+            .filter(|name| request.queues.covers(name))
+            .collect();
+        names.sort_unstable();
+        let mut ready: Vec<Vec<i64>> = names.iter().map(|name| self.ready(request, name)).collect();
+        let mut kept: Vec<usize> = names
+            .iter()
+            .map(|name| {
+                let mut owners = request.queues.names().iter();
+                let own = owners.find(|own| *own.name == **name && names.len() > 1);
+                own.map_or(0, |own| usize::try_from(own.reserved).unwrap())
+            })
+            .collect();
+        let sum: usize = kept.iter().sum();
+        let mut shared = request.free.saturating_sub(sum);
+        let is_after = |name: &&str| request.after.as_deref().is_some_and(|last| **name <= *last);
+        let mut next = names.iter().filter(|name| is_after(name)).count();
+        let mut taken = Vec::new();
+        while taken.len() < request.limit {
+            let turn = |at: &usize| !ready[(next + at) % names.len()].is_empty();
+            let in_turn = || {
+                (0..names.len())
+                    .filter(turn)
+                    .map(|at| (next + at) % names.len())
+            };
+            let own = in_turn().find(|at| kept[*at] > 0);
+            let Some(at) = own.or_else(|| in_turn().next().filter(|_| shared > 0)) else {
+                break;
+            };
+            taken.push(ready[at].remove(0));
+            if own.is_some() {
+                kept[at] -= 1;
+            } else {
+                shared -= 1;
+            }
+            if own.is_none() || sum > request.free {
+                next = (at + 1) % names.len();
+            }
+        }
+        taken
+    }
+
+    /// Tasks of a queue that the worker can run now, in claim order.
+    fn ready(&self, request: &ClaimRequest, name: &str) -> Vec<i64> {
+        let paused = QUEUES.into_iter().zip(self.paused);
+        if paused
+            .into_iter()
+            .any(|(queue, paused)| queue == name && paused)
+        {
+            return Vec::new();
+        }
+        let open = |entry: &Entry| {
+            let handler = entry.new.work.handler();
+            let can_run = if handler.is_empty() {
+                request.commands
+            } else {
+                request.handlers.iter().any(|own| own == handler)
+            };
+            can_run && entry.new.queue == name && entry.state_at(self.now()) == State::Queued
+        };
+        let tasks = self.tasks.iter().filter(|(_, entry)| open(entry));
+        let mut ready: Vec<_> = tasks
+            .map(|(id, entry)| (Reverse(entry.priority), *id))
+            .collect();
+        ready.sort_unstable();
+        ready.into_iter().map(|(_, id)| id).collect()
     }
 
     pub(super) fn settle(&mut self, picks: &[(u16, Ending)], transaction: Option<bool>) {
@@ -375,6 +419,28 @@ impl<E: Engine> Pair<E> {
         for id in gone {
             self.tasks.remove(&id);
         }
+    }
+}
+
+fn request(ask: &Ask) -> ClaimRequest {
+    let named = QUEUES.into_iter().zip(ask.kept).enumerate();
+    let named = named.filter(|(bit, _)| ask.queues >> bit & 1 != 0);
+    let named: Vec<_> = named
+        .map(|(_, (name, kept))| ServedQueue::new(name).reserving(u32::from(kept)))
+        .collect();
+    ClaimRequest {
+        queues: if named.is_empty() {
+            ServedQueues::all([])
+        } else {
+            ServedQueues::named(named)
+        },
+        after: QUEUES.get(usize::from(ask.after)).map(|&name| name.into()),
+        commands: ask.serves & 1 != 0,
+        handlers: (1..HANDLERS.len())
+            .filter(|handler| ask.serves >> handler & 1 != 0)
+            .map(|handler| HANDLERS[handler].to_owned())
+            .collect(),
+        ..ClaimRequest::commands(worker_id(ask.worker), usize::from(ask.limit))
     }
 }
 

@@ -43,6 +43,7 @@ impl<Q: Queue> Faulty<Q> {
                 claims.tasks.pop();
                 claims.tasks.push(queue_core::claim::ClaimedTask {
                     claim,
+                    queue: task.queue.into(),
                     name: task.name,
                     work: task.work,
                     priority: task.priority,
