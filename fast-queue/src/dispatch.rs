@@ -6,8 +6,8 @@ use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
-    Change, ClaimOrder, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats, Waits,
-    WorkerInfo,
+    Change, ClaimOrder, Edit, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats,
+    Waits, WorkerInfo,
 };
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::verbs;
@@ -16,8 +16,8 @@ use queue_core::task::{NewTask, Task, TaskId};
 
 use crate::queue::FastQueue;
 use crate::{
-    cancel, claim, enqueue, hold, pause, prune, reap, register, release, reprioritize, retry,
-    settings, settle, stats, verify, why,
+    cancel, claim, edit, enqueue, hold, pause, prune, reap, register, release, reprioritize, retry,
+    settings, settle, start, stats, verify, why,
 };
 
 impl Queue for FastQueue {
@@ -112,6 +112,14 @@ impl Queue for FastQueue {
 
     fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         release::release(self, ids)
+    }
+
+    fn start(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        start::start(self, ids)
+    }
+
+    fn edit(&self, ids: &[TaskId], edit: &Edit) -> Result<Vec<Change>> {
+        edit::edit(self, ids, edit)
     }
 
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {

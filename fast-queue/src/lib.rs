@@ -92,6 +92,7 @@
 mod cancel;
 mod claim;
 mod dispatch;
+mod edit;
 mod enqueue;
 mod guard;
 mod hold;
@@ -109,6 +110,7 @@ mod reprioritize;
 mod retry;
 mod settings;
 mod settle;
+mod start;
 mod statements;
 mod stats;
 mod verify;
@@ -123,7 +125,7 @@ pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
-    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
+    Change, Edit, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
     Repaired, Serves, Stats, Waits, WorkerInfo,
 };
 #[cfg(feature = "tokio")]

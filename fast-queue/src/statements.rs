@@ -21,11 +21,13 @@ queue_core::statements! {
     SETTLE_ONE = "settle_one",
     SETTLE_SUCCESS = "settle_success",
     SETTLE_READ = "settle_read",
+    EDIT_TIME = "edit_time",
     HOLD = "hold",
     REAP = "reap",
     REAP_ROWS = "reap_rows",
     RELEASE = "release",
     RETRY = "retry",
+    START = "start",
     STATS_BLOCKED = "stats_blocked",
 }
 

@@ -11,7 +11,7 @@ use common::Fast;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use queue_testing::conformance::model::{Ask, Ending, Op, Spec, check};
+use queue_testing::conformance::model::{Ask, Changed, Ending, Op, Spec, check};
 
 fn spec() -> impl Strategy<Value = Spec> {
     (
@@ -87,6 +87,21 @@ fn ask() -> impl Strategy<Value = Ask> {
         })
 }
 
+fn changed() -> impl Strategy<Value = Changed> {
+    (
+        any::<bool>(),
+        option::of(-2..3_i8),
+        option::of(option::of(0..3_000_u16)),
+        option::weighted(0.2, 1..4_u8),
+    )
+        .prop_map(|(command, priority, delay_ms, max_attempts)| Changed {
+            command,
+            priority,
+            delay_ms,
+            max_attempts,
+        })
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let prune = (0..3_000_u16, any::<bool>(), 0..3_u8);
     prop_oneof![
@@ -99,6 +114,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => picks().prop_map(Op::Retry),
         1 => picks().prop_map(Op::Hold),
         1 => picks().prop_map(Op::Release),
+        1 => picks().prop_map(Op::Start),
+        1 => (picks(), changed()).prop_map(|(ids, changed)| Op::Edit(ids, changed)),
         1 => (picks(), -2..3_i8).prop_map(|(ids, priority)| Op::Reprioritize(ids, priority)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(queue, on)| Op::Pause(queue, on)),
         1 => prune.prop_map(|(age_ms, failed_only, keep)| Op::Prune { age_ms, failed_only, keep }),

@@ -6,8 +6,8 @@
 )]
 
 use fast_queue::{
-    Claim, ClaimRequest, Error, FastQueue, NewTask, Outcome, PruneRequest, Queue, Serves, Settled,
-    Settlement, State, TaskId, Timestamp, WorkerId, WorkerInfo,
+    Claim, ClaimRequest, Edit, Error, FastQueue, NewTask, Outcome, PruneRequest, Queue, Serves,
+    Settled, Settlement, State, TaskId, Timestamp, WorkerId, WorkerInfo,
 };
 use rusqlite::Connection;
 
@@ -189,6 +189,8 @@ fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
         for id in [TaskId(3), TaskId(4)] {
             assert!(refused(&queue.hold(&[id])));
             assert!(refused(&queue.release(&[id])));
+            assert!(refused(&queue.start(&[id])));
+            assert!(refused(&queue.edit(&[id], &Edit::new().priority(9))));
         }
         assert!(refused(&queue.reprioritize(&[TaskId(2)], 3)));
         assert!(refused(&queue.set_paused("default", false)));

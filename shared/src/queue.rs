@@ -2,6 +2,8 @@
 //! simulator know an engine only through this trait.
 
 mod change;
+mod edit;
+mod fact;
 mod retry_plan;
 mod wait;
 mod waits;
@@ -11,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::change::Change;
+pub use self::edit::Edit;
+pub use self::fact::{Fact, FactValue};
 pub use self::retry_plan::RetryPlan;
 pub use self::wait::{Waiter, listen};
 pub use self::waits::{ClaimOrder, Waits};
@@ -316,6 +320,17 @@ pub trait Queue: Send + Sync + 'static {
     /// Releases held tasks. Each waits for whatever else it has to, such as its time.
     fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
 
+    /// Lets waiting tasks start before their time, be it a delay or a backoff. Each still waits for
+    /// whatever else it has to.
+    fn start(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
+
+    /// Gives waiting tasks new values, all or none.
+    ///
+    /// # Errors
+    /// Also [`Error::Invalid`] if one of the tasks cannot have such a value, such as a command in place
+    /// of a handler's work.
+    fn edit(&self, ids: &[TaskId], edit: &Edit) -> Result<Vec<Change>>;
+
     /// Changes the priority of waiting tasks.
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>>;
 
@@ -459,26 +474,6 @@ pub struct QueueInfo {
     pub paused_at: Option<Timestamp>,
     /// Number of queued tasks.
     pub queued: u64,
-}
-
-/// Fact that only one engine knows of a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
-    /// Name, as of a field.
-    pub name: &'static str,
-    /// Value; `None` if it was never set.
-    pub value: Option<FactValue>,
-}
-
-/// Value of a [`Fact`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FactValue {
-    /// Id of another task.
-    Task(TaskId),
-    /// Point in time.
-    Time(Timestamp),
-    /// Key: arbitrary bytes.
-    Key(Vec<u8>),
 }
 
 /// Selection of tasks to prune.

@@ -9,7 +9,7 @@ use queue_core::coordination::Wake;
 use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
-    Change, ClaimOrder, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
+    Change, ClaimOrder, Edit, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
     RetryPlan, Stats, Waits, WorkerInfo,
 };
 use queue_core::settings::FileSetting;
@@ -199,6 +199,16 @@ impl Queue for WorkflowQueue {
     fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         let ids = ids.to_vec();
         self.write(move |writing| writing.release(&ids))
+    }
+
+    fn start(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.start(&ids))
+    }
+
+    fn edit(&self, ids: &[TaskId], edit: &Edit) -> Result<Vec<Change>> {
+        let (ids, edit) = (ids.to_vec(), edit.clone());
+        self.write(move |writing| writing.edit(&ids, &edit))
     }
 
     fn reprioritize(&self, ids: &[TaskId], priority: i32) -> Result<Vec<Change>> {

@@ -16,6 +16,7 @@ use queue_core::error::Result;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Reason, Running, Verdict};
 use queue_core::output::Output;
+use queue_core::queue::Edit;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
@@ -116,6 +117,10 @@ pub(crate) struct TaskRow {
     pub(crate) cancel_requested: bool,
     /// True if it is held.
     pub(crate) is_held: bool,
+    /// True if it waits for dependencies or its release, and not merely for a slot.
+    pub(crate) unmet: bool,
+    /// Earliest start.
+    pub(crate) run_at: Option<Timestamp>,
 }
 
 /// A task to insert.
@@ -269,6 +274,11 @@ pub(crate) trait Slice {
     fn hold(&mut self, task: TaskId, pending: u32) -> Result<()>;
     /// Ends the hold of a task; it still waits for its other conditions.
     fn end_hold(&mut self, task: TaskId) -> Result<()>;
+    /// Gives a waiting task a time and the state that follows from it. The time limits of a task that
+    /// has not started begin anew.
+    fn set_time(&mut self, task: TaskId, run_at: Option<Timestamp>, state: State) -> Result<()>;
+    /// Gives a waiting task new values, except for its time.
+    fn edit(&mut self, task: TaskId, edit: &Edit) -> Result<()>;
     /// Makes a task wait for this many unmet dependencies.
     fn wait(&mut self, task: TaskId, pending: u32) -> Result<()>;
     /// Changes the number of unmet dependencies of a waiting task.

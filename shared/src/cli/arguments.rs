@@ -4,9 +4,9 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, completions, doctor, hold, list, log, pause, prune, reap, release,
-    reprioritize, restore, run, salvage, settings, show, shrink, status, verify, wait, why,
-    workers,
+    Failure, backup, cancel, completions, doctor, edit, hold, list, log, pause, prune, reap,
+    release, reprioritize, restore, run, salvage, settings, show, shrink, start, status, verify,
+    wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -33,8 +33,10 @@ pub enum Verb {
     Why(why::Arguments),
     #[command(visible_alias = "kill")]
     Cancel(cancel::Arguments),
+    Edit(Box<edit::Arguments>),
     Hold(hold::Arguments),
     Release(release::Arguments),
+    Start(start::Arguments),
     Reprioritize(reprioritize::Arguments),
     Pause(pause::Arguments),
     Resume(pause::ResumeArguments),
@@ -67,8 +69,10 @@ impl Verb {
             Self::Wait(arguments) => wait::run(context, &arguments),
             Self::Why(arguments) => why::run(context, &arguments),
             Self::Cancel(arguments) => cancel::run(context, &arguments),
+            Self::Edit(arguments) => edit::run(context, &arguments),
             Self::Hold(arguments) => hold::run(context, &arguments),
             Self::Release(arguments) => release::run(context, &arguments),
+            Self::Start(arguments) => start::run(context, &arguments),
             Self::Reprioritize(arguments) => reprioritize::run(context, &arguments),
             Self::Pause(arguments) => pause::pause(context, &arguments),
             Self::Resume(arguments) => pause::resume(context, &arguments),

@@ -117,6 +117,46 @@ pub(super) fn run<Q: Queue>(
     )
 }
 
+/// As [`run`]; `tell` adds notes about the changes after the report.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_told<Q: Queue>(
+    context: &Context<Q>,
+    selectors: &[Selector],
+    verb: &ChangeVerb,
+    change: impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
+    tell: impl Fn(&Q, &[(TaskId, Change)]) -> Result<()>,
+) -> Result<(), Failure> {
+    let filter = Filter::states(verb.states);
+    run_with(
+        context,
+        selectors,
+        &filter,
+        verb,
+        |queue, ids, made, go_on| in_steps(queue, ids, made, go_on, &change),
+        tell,
+    )
+}
+
+/// Changes tasks in steps, the newest first, while `go_on` returns true.
+fn in_steps<Q: Queue>(
+    queue: &Q,
+    ids: &[TaskId],
+    made: &mut ChangeReport,
+    go_on: &dyn Fn() -> bool,
+    change: &impl Fn(&Q, &[TaskId]) -> Result<Vec<Change>>,
+) -> Result<()> {
+    made.total = ids.len();
+    for step in ids.rchunks(STEP).filter(|_| go_on()) {
+        let step: Vec<TaskId> = step.iter().rev().copied().collect();
+        let changes = change(queue, &step)?;
+        made.looked_at += step.len();
+        made.changes.extend(step.into_iter().zip(changes));
+    }
+    Ok(())
+}
+
 /// As [`run`]; ranges and `all` take the tasks that match the filter.
 ///
 /// # Errors
@@ -133,16 +173,8 @@ pub(super) fn run_filtered<Q: Queue>(
         selectors,
         filter,
         verb,
-        |queue, ids, made, go_on| {
-            made.total = ids.len();
-            for step in ids.rchunks(STEP).filter(|_| go_on()) {
-                let step: Vec<TaskId> = step.iter().rev().copied().collect();
-                let changes = change(queue, &step)?;
-                made.looked_at += step.len();
-                made.changes.extend(step.into_iter().zip(changes));
-            }
-            Ok(())
-        },
+        |queue, ids, made, go_on| in_steps(queue, ids, made, go_on, &change),
+        |_, _| Ok(()),
     )
 }
 
@@ -156,6 +188,7 @@ pub(super) fn run_with<Q: Queue>(
     filter: &Filter,
     verb: &ChangeVerb,
     change: impl Fn(&Q, &[TaskId], &mut ChangeReport, &dyn Fn() -> bool) -> Result<()>,
+    tell: impl Fn(&Q, &[(TaskId, Change)]) -> Result<()>,
 ) -> Result<(), Failure> {
     let queue = context.open(Access::Write)?;
     let interrupt = Interrupt::listen()?;
@@ -180,6 +213,7 @@ pub(super) fn run_with<Q: Queue>(
         let nothing = made.total == 0 && !context.printer.is_json();
         note_unchanged(&left, nothing, verb);
         context.note_after_change(note_unheeded(context, &queue, &made.changes));
+        context.note_after_change(tell(&queue, &made.changes));
     }
     if made.looked_at < made.total && (changed.is_ok() || made.looked_at > 0) {
         note(&format!(

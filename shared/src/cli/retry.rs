@@ -162,6 +162,7 @@ pub fn run<Q: Queue>(
             }
             Ok(())
         },
+        |_, _| Ok(()),
     )
 }
 

@@ -19,7 +19,7 @@ use crate::queue::{ClaimOrder, Queue, Waits, WorkerInfo};
 use crate::runtime::recover::unreachable;
 use crate::sidecar::Sidecar;
 use crate::state::State;
-use crate::task::{Task, Work};
+use crate::task::{Task, TaskId, Work};
 use crate::workflow::Condition;
 
 /// Explain what tasks wait for, or how they ended
@@ -79,6 +79,31 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         }
         context.printer.say(&text, &view)
     })
+}
+
+/// Reasons for a waiting task besides its time and the tasks before it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(super) fn obstacles<Q: Queue>(
+    context: &Context<Q>,
+    queue: &Q,
+    id: TaskId,
+) -> Result<Vec<String>> {
+    let Some(task) = queue.get(id)?.filter(|task| task.state.is_waiting()) else {
+        return Ok(Vec::new());
+    };
+    let scene = Snapshot {
+        context,
+        queue,
+        living: &queue.live_workers()?,
+        known: &[],
+        now: queue.now().wall,
+        order: None,
+    };
+    let mut reasons = scene.waiting(&task)?;
+    reasons.retain(|one| !["time", "retry", "behind", "next"].contains(&one.kind));
+    Ok(reasons.into_iter().map(|one| one.sentence).collect())
 }
 
 /// State of the database and its workers, from which the answers are derived.

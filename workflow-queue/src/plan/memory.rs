@@ -8,6 +8,7 @@ use std::mem;
 
 use proptest::prelude::*;
 use queue_core::claim::{Claim, WorkerId};
+use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::outcome::{Outcome, Settled, Settlement};
 use queue_core::queue::{Change, Enqueued, Reaped};
@@ -26,6 +27,7 @@ const TOKEN: i64 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     state: State,
+    run_at: Option<Timestamp>,
     limit_key: Option<Vec<u8>>,
     cause: Option<TaskId>,
     is_lost: bool,
@@ -41,6 +43,7 @@ enum Write {
     Asked(TaskId),
     Pending(TaskId, Option<u32>),
     Held(TaskId, bool),
+    Time(TaskId, Option<Timestamp>),
     Cause(TaskId, TaskId),
     Edge(TaskId, TaskId, Condition),
 }
@@ -105,6 +108,16 @@ impl Memory {
         row.limit_key = Some(key.to_vec());
     }
 
+    /// Gives a task a time that lies ahead.
+    pub(super) fn schedule(&mut self, task: i64) {
+        let waits = self.waits(task);
+        let row = self.row(task);
+        row.run_at = Some(Timestamp(i64::MAX));
+        if !waits {
+            row.state = State::Scheduled;
+        }
+    }
+
     /// Bounds the number of tasks that may run under a key.
     pub(super) fn limit(&mut self, key: &[u8], bound: u64) {
         self.limits.insert(key.to_vec(), bound);
@@ -131,6 +144,11 @@ impl Memory {
     pub(super) fn hold(&mut self, tasks: &[i64]) -> Vec<Change> {
         let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
         self.transaction(|writing| writing.hold(&tasks))
+    }
+
+    pub(super) fn start(&mut self, tasks: &[i64]) -> Vec<Change> {
+        let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
+        self.transaction(|writing| writing.start(&tasks))
     }
 
     pub(super) fn release(&mut self, tasks: &[i64]) -> Vec<Change> {
@@ -199,6 +217,7 @@ impl Memory {
     fn row(&mut self, task: i64) -> &mut Row {
         self.tasks.entry(TaskId(task)).or_insert(Row {
             state: State::Queued,
+            run_at: None,
             limit_key: None,
             cause: None,
             is_lost: false,
@@ -227,6 +246,7 @@ impl Memory {
                 Write::Edge(task, on, condition) => {
                     self.edges.entry(on).or_default().insert(task, condition);
                 }
+                Write::Time(task, run_at) => self.row(task.0).run_at = run_at,
                 Write::Held(task, true) => drop(self.held.insert(task)),
                 Write::Held(task, false) => drop(self.held.remove(&task)),
                 Write::Pending(task, Some(pending)) => {

@@ -2,13 +2,14 @@
 //! randomness is a parameter.
 //!
 //! `enqueue` adds tasks, `fire` those of due schedules. `cancel` ends waiting ones, `late` those past
-//! their deadline; `hold` keeps them from starting until `release`. `settle` records the ends of
+//! their deadline; `hold`, `release`, `start` and `edit` change them. `settle` records the ends of
 //! executions, `ended` applies an end to dependents, and `admit` hands out the slots it freed. `link`
 //! adds edges between stored tasks; `retry` re-opens ended ones. `limits` is the arithmetic of rates,
 //! which claims use.
 
 mod admit;
 mod cancel;
+mod edit;
 pub(crate) mod ended;
 mod enqueue;
 mod fire;
@@ -21,6 +22,7 @@ mod memory;
 mod release;
 mod retry;
 mod settle;
+mod start;
 mod writing;
 
 pub(crate) use fire::submission;

@@ -5,7 +5,6 @@ use queue_core::error::Result;
 use queue_core::queue::Change;
 use queue_core::sqlite::rows;
 use queue_core::task::TaskId;
-use rusqlite::OptionalExtension;
 
 use super::statements::TASK_ROW;
 use super::transaction::SqliteSlice;
@@ -31,27 +30,18 @@ impl SqliteSlice<'_> {
     /// A task's row.
     pub(super) fn row(&self, id: TaskId) -> Result<Option<TaskRow>> {
         let mut query = self.connection.prepare_cached(TASK_ROW)?;
-        let found = query
-            .query_row([id.0], |row| {
-                Ok((
-                    row.get::<_, i64>(0)?,
-                    row.get::<_, Option<Vec<u8>>>(1)?,
-                    row.get::<_, Option<i64>>(2)?,
-                    row.get::<_, Option<i64>>(3)?.is_some(),
-                    row.get::<_, bool>(4)?,
-                ))
-            })
-            .optional()?;
-        let row =
-            |(state, limit_key, worker, cancel_requested, is_held): (_, _, Option<i64>, _, _)| {
-                Ok(TaskRow {
-                    state: rows::state(state)?,
-                    limit_key,
-                    worker: worker.map(WorkerId),
-                    cancel_requested,
-                    is_held,
-                })
-            };
-        found.map(row).transpose()
+        let mut found = query.query([id.0])?;
+        let Some(row) = found.next()? else {
+            return Ok(None);
+        };
+        Ok(Some(TaskRow {
+            state: rows::state(row.get(0)?)?,
+            limit_key: row.get(1)?,
+            worker: row.get::<_, Option<i64>>(2)?.map(WorkerId),
+            cancel_requested: row.get::<_, Option<i64>>(3)?.is_some(),
+            is_held: row.get(4)?,
+            unmet: row.get(5)?,
+            run_at: rows::time(row, 6)?,
+        }))
     }
 }

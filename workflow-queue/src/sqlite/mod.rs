@@ -26,6 +26,7 @@ mod retry;
 pub(crate) mod schedules;
 mod settle;
 mod slice;
+mod start;
 pub(crate) mod statements;
 pub(crate) mod stats;
 pub(crate) mod transaction;

@@ -1,10 +1,11 @@
 //! A file's rows as plans see them: each method, with the function that implements it.
 
 use queue_core::claim::Claim;
-use queue_core::clock::Now;
+use queue_core::clock::{Now, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::Reason;
 use queue_core::output::Output;
+use queue_core::queue::Edit;
 use queue_core::sqlite::verbs;
 use queue_core::state::State;
 use queue_core::task::TaskId;
@@ -130,6 +131,14 @@ impl Slice for SqliteSlice<'_> {
 
     fn end_hold(&mut self, task: TaskId) -> Result<()> {
         verbs::end_hold(self.connection, task).map(drop)
+    }
+
+    fn set_time(&mut self, task: TaskId, run_at: Option<Timestamp>, state: State) -> Result<()> {
+        self.put_time(task, run_at, state)
+    }
+
+    fn edit(&mut self, task: TaskId, edit: &Edit) -> Result<()> {
+        verbs::edit(self.connection, task, edit).map(drop)
     }
 
     fn wait(&mut self, task: TaskId, pending: u32) -> Result<()> {

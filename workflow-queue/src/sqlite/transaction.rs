@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::statements::{
     ADMIT, CLAIM, CLAIM_READ, DEPENDENTS_WAITING, ENQUEUE, ENQUEUE_NODE, PENDING, RELEASE, SETTLE,
-    SETTLE_ATTEMPT, SETTLE_READ, SKIP, START, WAITING_DELETE, WAITING_PUT,
+    SETTLE_ATTEMPT, SETTLE_READ, SKIP, TIME_AND_LIMIT, WAITING_DELETE, WAITING_PUT,
 };
 use crate::plan;
 
@@ -105,7 +105,7 @@ impl<'a> SqliteSlice<'a> {
                 dependents_waiting: LazyStatement::new(connection, DEPENDENTS_WAITING),
                 pending: LazyStatement::new(connection, PENDING),
                 release: LazyStatement::new(connection, RELEASE),
-                time_and_limit: LazyStatement::new(connection, START),
+                time_and_limit: LazyStatement::new(connection, TIME_AND_LIMIT),
                 waiting_put: LazyStatement::new(connection, WAITING_PUT),
                 waiting_delete: LazyStatement::new(connection, WAITING_DELETE),
                 skip: LazyStatement::new(connection, SKIP),

@@ -27,6 +27,7 @@ mod sequences;
 mod size;
 mod slots;
 mod spawn;
+mod start;
 mod time;
 mod verify;
 mod why;

@@ -26,7 +26,7 @@ const QUEUES: [&str; 2] = ["default", "other"];
 /// The limit keys and the idempotency keys: few, so that several tasks share one.
 const KEYS: [&[u8]; 2] = [b"k", b"\xff\0"];
 
-type Context<'a> = queue_testing::simulation::Context<'a, WorkflowQueue>;
+pub(crate) type Context<'a> = queue_testing::simulation::Context<'a, WorkflowQueue>;
 
 /// The engine's own actions, with its model.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Workflows {
     }
 
     /// Applies a completed call to the model, then compares.
-    fn follow(
+    pub(crate) fn follow(
         &self,
         queue: &WorkflowQueue,
         ledger: Ledger<'_>,
@@ -222,39 +222,6 @@ impl Workflows {
             };
             self.follow(queue, context.ledger, |checks, at| {
                 checks.retried(&ids, &changes, downstream, at);
-            });
-            Ok(())
-        });
-    }
-
-    /// Holds a task, or releases one.
-    fn hold(&self, context: &Context<'_>) {
-        let released = context.ledger.chance(300);
-        if let Some(task) = context.ledger.pick(&context.tasks()) {
-            self.hold_or_release(context, task, released);
-        }
-    }
-
-    fn hold_or_release(&self, context: &Context<'_>, task: TaskId, released: bool) {
-        if released {
-            context.ledger.releases(task);
-        }
-        // The result is read from the file.
-        let _ = context.write("hold", |queue| {
-            let ids = &[task];
-            let changes = if released {
-                queue.release(ids)?
-            } else {
-                queue.hold(ids)?
-            };
-            let changes = &changes;
-            self.follow(queue, context.ledger, |checks, at| {
-                let call = if released {
-                    Call::Release { ids, changes }
-                } else {
-                    Call::Hold { ids, changes }
-                };
-                checks.core_call(&call, at);
             });
             Ok(())
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held};
 use queue_core::clock::{BootTime, Now, Timestamp};
 use queue_core::outcome::{Settled, Settlement};
-use queue_core::queue::Change;
+use queue_core::queue::{Change, Edit};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_testing::simulation::{Call, Ledger};
@@ -123,18 +123,10 @@ impl Checks {
                 }
             }
             Call::Retry { ids, changes } => self.retried(ids, changes, false, at),
-            Call::Hold { ids, changes } => {
-                for (id, change) in ids.iter().zip(changes) {
-                    let held = self.model.is_stored(*id) && self.model.hold(*id);
-                    self.stopped_or_let_go(*id, *change, held, at);
-                }
-            }
-            Call::Release { ids, changes } => {
-                for (id, change) in ids.iter().zip(changes) {
-                    let released = self.model.is_stored(*id) && self.model.release(*id);
-                    self.stopped_or_let_go(*id, *change, released, at);
-                }
-            }
+            Call::Hold { ids, changes } => self.held(ids, changes, at),
+            Call::Release { ids, changes } => self.released(ids, changes, at),
+            Call::Start { ids, changes } => self.started(ids, changes, at),
+            Call::Edit { ids, edit, changes } => self.edited(ids, edit, changes, at),
             Call::Reprioritize { ids, priority } => {
                 for id in ids {
                     if self.model.is_stored(*id) && self.model.phase(*id).is_waiting() {
@@ -163,7 +155,7 @@ impl Checks {
             let node = self.model.node(task.claim.task);
             node.phase = Phase::Runs;
             node.claim = Some(task.claim);
-            node.settled = false;
+            (node.started, node.settled) = (true, false);
             node.lease_until = at.now.boot.after(LEASE);
         }
         let taken: Vec<_> = claims.tasks.iter().map(|task| task.claim.task).collect();
@@ -321,8 +313,52 @@ impl Checks {
         });
     }
 
-    /// Checks a hold or a release of one task, which changed something if `done`.
-    fn stopped_or_let_go(&mut self, id: TaskId, change: Change, done: bool, at: At<'_>) {
+    fn held(&mut self, ids: &[TaskId], changes: &[Change], at: At<'_>) {
+        for (id, change) in ids.iter().zip(changes) {
+            let held = self.model.is_stored(*id) && self.model.hold(*id);
+            self.seen.saw(Sight::Hold);
+            self.answered(*id, *change, held, at);
+        }
+    }
+
+    fn released(&mut self, ids: &[TaskId], changes: &[Change], at: At<'_>) {
+        for (id, change) in ids.iter().zip(changes) {
+            let released = self.model.is_stored(*id) && self.model.release(*id);
+            self.answered(*id, *change, released, at);
+        }
+    }
+
+    fn started(&mut self, ids: &[TaskId], changes: &[Change], at: At<'_>) {
+        let now = at.now.wall;
+        for (id, change) in ids.iter().zip(changes) {
+            let waits = self.model.is_stored(*id) && self.model.phase(*id).is_waiting();
+            let run_at = waits.then(|| self.model.nodes[id].run_at).flatten();
+            let started = run_at.is_some_and(|run_at| run_at > now);
+            if started {
+                self.model.set_time(*id, None, now);
+                self.seen.saw(Sight::Start);
+            }
+            self.answered(*id, *change, started, at);
+        }
+    }
+
+    fn edited(&mut self, ids: &[TaskId], edit: &Edit, changes: &[Change], at: At<'_>) {
+        for (id, change) in ids.iter().zip(changes) {
+            let waits = self.model.is_stored(*id) && self.model.phase(*id).is_waiting();
+            if waits {
+                let node = self.model.node(*id);
+                node.priority = edit.priority.unwrap_or(node.priority);
+                if let Some(run_at) = edit.run_at {
+                    self.model.set_time(*id, run_at, at.now.wall);
+                }
+                self.seen.saw(Sight::Edit);
+            }
+            self.answered(*id, *change, waits, at);
+        }
+    }
+
+    /// Checks the answer to a change of one waiting task, which changed something if `done`.
+    fn answered(&self, id: TaskId, change: Change, done: bool, at: At<'_>) {
         let fits = match change {
             Change::Done(_) => done,
             Change::Already(_) => !done && self.model.phase(id).is_waiting(),
@@ -331,11 +367,8 @@ impl Checks {
             Change::Requested(_) | Change::AlreadyRequested(_) => false,
         };
         at.check(fits, || {
-            format!("a hold or release of {id}: {change:?}, changed: {done}")
+            format!("a change of {id}: {change:?}, changed: {done}")
         });
-        if done {
-            self.seen.saw(Sight::Hold);
-        }
     }
 
     pub(crate) fn retried(

@@ -12,6 +12,7 @@ mod actors;
 mod checks;
 mod ends;
 mod file;
+mod holds;
 mod limits;
 mod long;
 mod model;

@@ -48,6 +48,8 @@ pub(crate) struct Edge {
 pub(crate) struct Node {
     pub(crate) phase: Phase,
     pub(crate) held: bool,
+    /// True if it was claimed since it was enqueued or retried.
+    pub(crate) started: bool,
     pub(crate) after: BTreeMap<TaskId, Edge>,
     pub(crate) workflow: TaskId,
     pub(crate) queue: String,
@@ -96,6 +98,7 @@ impl Node {
         let mut node = Self {
             phase: Phase::Free,
             held: new.held,
+            started: false,
             after: after.collect(),
             workflow: TaskId(0),
             queue: new.queue.clone(),
@@ -295,6 +298,7 @@ impl Model {
         node.attempts_before = node.attempts;
         (node.crashes, node.cancel_requested) = (0, false);
         node.run_at = None;
+        node.started = false;
         node.give_time(now);
         node.phase = Phase::Free;
         self.look_up(task);
@@ -319,6 +323,15 @@ impl Model {
         }
         if open.contains(&true) || node.held {
             node.phase = Phase::Waits;
+        }
+    }
+
+    /// Gives a waiting task another time.
+    pub(crate) fn set_time(&mut self, task: TaskId, run_at: Option<Timestamp>, now: Timestamp) {
+        let node = self.node(task);
+        node.run_at = run_at;
+        if !node.started {
+            node.give_time(run_at.map_or(now, |at| at.max(now)));
         }
     }
 

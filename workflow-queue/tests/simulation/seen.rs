@@ -33,14 +33,18 @@ pub(crate) enum Sight {
     LostLease,
     /// A lost claim was settled.
     StaleSettle,
-    /// A task was held or released.
+    /// A task was to be held.
     Hold,
+    /// The time of a task was cleared.
+    Start,
+    /// A waiting task was edited.
+    Edit,
     /// A task may wait for ever, and the engine gives the reason.
     Explained,
 }
 
 impl Sight {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::Dependent,
         Self::Link,
         Self::PutBefore,
@@ -57,6 +61,8 @@ impl Sight {
         Self::LostLease,
         Self::StaleSettle,
         Self::Hold,
+        Self::Start,
+        Self::Edit,
         Self::Explained,
     ];
 }

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod claim;
+mod edit;
 mod get;
 mod held;
 mod hold;
@@ -28,6 +29,7 @@ pub(super) use claim::one::add_function;
 pub use claim::one::claim_one;
 pub use claim::ready::{ReadyHandler, ReadyQueue, ReadyStatements, claim_ready};
 pub use claim::{NEXT_DUE, claim_peek, next_due, rebase_retries};
+pub use edit::edit;
 pub use get::{get, of_ids, state_of, with_outputs};
 pub use held::held;
 pub use hold::{add_hold, is_held};
@@ -52,6 +54,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
     [
         cancel::STATEMENTS,
         claim::STATEMENTS,
+        edit::STATEMENTS,
         get::STATEMENTS,
         held::STATEMENTS,
         hold::STATEMENTS,

@@ -23,6 +23,7 @@ use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 
 pub mod cancel;
 pub mod claim;
+pub mod edit;
 pub mod enqueue;
 pub mod get;
 pub mod handlers;
@@ -37,6 +38,7 @@ pub mod retry;
 pub mod served;
 pub mod settings;
 pub mod settle;
+pub mod start;
 pub mod stats;
 mod tasks;
 pub mod transaction;
@@ -403,6 +405,22 @@ macro_rules! conformance_tests {
                 why_names_a_hold_beside_the_other_reasons
                 a_file_with_held_tasks_keeps_every_invariant
             }
+            start {
+                a_start_lets_a_delayed_task_start_at_once
+                a_start_ends_a_backoff_and_keeps_the_attempt
+                a_start_of_a_held_task_clears_its_time_alone
+                a_start_tells_what_it_found
+            }
+            edit {
+                an_edited_task_runs_as_it_says_now
+                an_edit_of_nothing_changes_nothing
+                an_edited_time_decides_the_state
+                an_edit_tells_what_it_found
+                an_edit_that_a_task_cannot_have_changes_no_task
+                a_budget_that_is_spent_already_is_refused
+                a_task_that_a_newer_version_wrote_is_not_edited
+                an_edit_that_loses_the_race_with_a_claim_changes_nothing
+            }
             reprioritize {
                 reprioritize_moves_waiting_tasks
             }
@@ -494,6 +512,8 @@ mod tests {
             include_str!("cancel.rs"),
             include_str!("retry.rs"),
             include_str!("hold.rs"),
+            include_str!("start.rs"),
+            include_str!("edit.rs"),
             include_str!("reprioritize.rs"),
             include_str!("pause.rs"),
             include_str!("settings.rs"),

@@ -34,6 +34,8 @@ pub enum Op {
     Retry(Vec<u16>),
     Hold(Vec<u16>),
     Release(Vec<u16>),
+    Start(Vec<u16>),
+    Edit(Vec<u16>, Changed),
     Reprioritize(Vec<u16>, i8),
     Pause(u8, bool),
     Prune {
@@ -76,6 +78,15 @@ pub struct Spec {
     pub key: Option<u8>,
     pub max_attempts: u8,
     pub max_crashes: u8,
+}
+
+/// New values of an edit.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    pub command: bool,
+    pub priority: Option<i8>,
+    pub delay_ms: Option<Option<u16>>,
+    pub max_attempts: Option<u8>,
 }
 
 /// Outcome of a claimed task.
@@ -179,6 +190,8 @@ impl<E: Engine> Pair<E> {
             Op::Retry(picks) => self.retry(&self.pick(picks)),
             Op::Hold(picks) => self.hold(&self.pick(picks)),
             Op::Release(picks) => self.release(&self.pick(picks)),
+            Op::Start(picks) => self.start(&self.pick(picks)),
+            Op::Edit(picks, changed) => self.edit(&self.pick(picks), changed),
             Op::Reprioritize(picks, priority) => {
                 self.reprioritize(&self.pick(picks), i32::from(*priority));
             }
@@ -252,6 +265,11 @@ impl<E: Engine> Pair<E> {
             assert_eq!(
                 (task.priority, task.reason),
                 (entry.priority, entry.reason),
+                "{what}"
+            );
+            assert_eq!(
+                (&task.work, task.options.max_attempts),
+                (&entry.new.work, entry.new.options.max_attempts),
                 "{what}"
             );
             assert_eq!(

@@ -7,7 +7,7 @@ use queue_core::claim::ClaimRequest;
 use queue_core::clock::SystemClock;
 use queue_core::error::Result;
 use queue_core::outcome::{Outcome, Settled};
-use queue_core::queue::{ListQuery, PruneRequest, Queue};
+use queue_core::queue::{Edit, ListQuery, PruneRequest, Queue};
 use queue_core::random::SystemRandom;
 use queue_core::runtime::handlers::{Done as Answer, Handlers};
 use queue_core::runtime::{Observer, Stopper, Worker, WorkerEvent, WorkerOptions};
@@ -78,6 +78,9 @@ pub fn writes_to_a_file_that_a_newer_program_migrated_are_refused<E: Engine>() {
         refused("cancel", queue.cancel(&[running.task]).map(drop));
         refused("retry", queue.retry(&[ended]).map(drop));
         refused("hold", queue.hold(&[ended]).map(drop));
+        refused("start", queue.start(&[ended]).map(drop));
+        let edit = Edit::new().priority(1);
+        refused("edit", queue.edit(&[ended], &edit).map(drop));
         refused("release", queue.release(&[ended]).map(drop));
         refused("reprioritize", queue.reprioritize(&[ended], 3).map(drop));
         refused("pause", queue.set_paused(DEFAULT_QUEUE, true).map(drop));

@@ -16,7 +16,7 @@ use queue_core::clock::{Clock, Timestamp};
 use queue_core::error::Error;
 use queue_core::internals::driver::Driver;
 use queue_core::options::TaskOptions;
-use queue_core::queue::{PruneRequest, Queue};
+use queue_core::queue::{Edit, PruneRequest, Queue};
 use queue_core::random::{Random, SystemRandom};
 use queue_core::task::{DEFAULT_QUEUE, NewTask, TaskId};
 
@@ -163,8 +163,10 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             30..70 => self.enqueue(),
             70..77 => self.cancel(),
             77..83 => self.retry(),
-            83..85 => self.reprioritize(),
-            85..87 => self.hold(),
+            83 => self.reprioritize(),
+            84 => self.start(),
+            85 => self.edit(),
+            86 => self.hold(),
             87..90 => self.release(),
             90..93 => self.prune(),
             93..97 => self.jump(),
@@ -300,6 +302,31 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
             self.world
                 .lock()
                 .note(format_args!("release {task}: {changes:?}"));
+        }
+    }
+
+    fn start(&mut self) {
+        if let Some(task) = self.some_task()
+            && let Ok(changes) = self.queue().start(&[task])
+        {
+            self.world
+                .lock()
+                .note(format_args!("start {task}: {changes:?}"));
+        }
+    }
+
+    fn edit(&mut self) {
+        let delay = u64::from(self.draw(2 * u32::try_from(self.config.usual_ms).unwrap_or(1)));
+        let run_at = self.clock.now().wall.after(Duration::from_millis(delay));
+        let edit = Edit::new()
+            .priority(i32::try_from(self.draw(5)).unwrap_or(0) - 2)
+            .run_at((self.draw(3) > 0).then_some(run_at));
+        if let Some(task) = self.some_task()
+            && let Ok(changes) = self.queue().edit(&[task], &edit)
+        {
+            self.world
+                .lock()
+                .note(format_args!("edit {task}: {changes:?}"));
         }
     }
 

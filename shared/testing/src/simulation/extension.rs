@@ -8,7 +8,7 @@ use queue_core::claim::{Claim, ClaimRequest, Claims, Held};
 use queue_core::clock::Now;
 use queue_core::error::Result;
 use queue_core::outcome::{Settled, Settlement};
-use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
+use queue_core::queue::{Change, Edit, Enqueued, PruneRequest, Queue, Reaped};
 use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 
 /// Extension of a run by an engine. It receives every committed call, in order, whatever answer the
@@ -114,6 +114,17 @@ pub enum Call<'a> {
     /// [`Queue::release`].
     Release {
         ids: &'a [TaskId],
+        changes: &'a [Change],
+    },
+    /// [`Queue::start`].
+    Start {
+        ids: &'a [TaskId],
+        changes: &'a [Change],
+    },
+    /// [`Queue::edit`].
+    Edit {
+        ids: &'a [TaskId],
+        edit: &'a Edit,
         changes: &'a [Change],
     },
     /// [`Queue::reprioritize`].

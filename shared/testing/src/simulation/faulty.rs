@@ -1,22 +1,23 @@
 //! Engine wrapper that refuses some calls, loses the answers of others, and checks the results.
 
+mod calls;
 mod mistakes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Plant;
-use super::extension::{Call, Extension, Ledger};
-use super::world::{Fault, Shared};
+use super::extension::{Call, Extension};
+use super::world::Shared;
 use queue_core::claim::{Claim, ClaimRequest, Claims, Held, WorkerId};
 use queue_core::clock::{Now, Timestamp};
 use queue_core::coordination::{Coordination, Wake};
-use queue_core::error::{Error, Result};
+use queue_core::error::Result;
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
-    Change, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
-    Repaired, Stats, Waits, WorkerInfo,
+    Change, Edit, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo,
+    Reaped, Repaired, Stats, Waits, WorkerInfo,
 };
 use queue_core::settings::{FileSetting, FileSettings};
 use queue_core::state::State;
@@ -43,130 +44,6 @@ fn is_pruned(task: &Task, request: &PruneRequest) -> bool {
     let old = finished.is_some_and(|at| at < request.finished_before);
     let wanted = request.states.is_empty() || request.states.contains(&task.state);
     old && wanted && !request.dry_run
-}
-
-impl<Q: Queue> Faulty<Q> {
-    /// Reports a committed call to the extension, within the call: the caller may never learn of
-    /// the commit.
-    fn committed(&self, call: &Call<'_>) {
-        let ledger = Ledger { world: &self.world };
-        self.extension.committed(call, &self.inner, &ledger);
-    }
-
-    pub(super) fn write<T>(
-        &self,
-        call: &str,
-        operation: impl FnOnce(&Q) -> Result<T>,
-    ) -> Result<T> {
-        let began = self.inner.now().boot;
-        let fault = self.world.lock().fault_of_write(began);
-        let unknown = || {
-            Err(Error::CommitUnknown {
-                source: "simulated".into(),
-            })
-        };
-        let answer = match fault {
-            Fault::None => operation(&self.inner),
-            Fault::Busy => Err(Error::Busy {
-                what: "simulated".to_owned(),
-            }),
-            Fault::Outage => Err(Error::Shortage {
-                path: self.inner.coordination().location().path().to_owned(),
-                what: "simulated".to_owned(),
-                source: None,
-            }),
-            Fault::UnknownUnwritten => unknown(),
-            Fault::UnknownWritten => operation(&self.inner).and_then(|_| unknown()),
-        };
-        let at = self.inner.now().boot.0;
-        let mut world = self.world.lock();
-        world.commits += 1;
-        world.note(format_args!(
-            "{at} {call}: {fault:?}, ok {}",
-            answer.is_ok()
-        ));
-        answer
-    }
-
-    fn read<T>(&self, call: &str, operation: impl FnOnce(&Q) -> Result<T>) -> Result<T> {
-        let answer = match self.world.lock().fault() {
-            Fault::None => Ok(()),
-            Fault::Busy | Fault::Outage | Fault::UnknownUnwritten | Fault::UnknownWritten => {
-                Err(Error::Busy {
-                    what: "simulated".to_owned(),
-                })
-            }
-        };
-        let at = self.inner.now().boot.0;
-        let ok = answer.is_ok();
-        self.world.lock().note(format_args!("{at} {call}: ok {ok}"));
-        answer.and_then(|()| operation(&self.inner))
-    }
-
-    /// Makes a change to tasks, and reports it as `call` says.
-    fn change(
-        &self,
-        name: &str,
-        ids: &[TaskId],
-        verb: impl FnOnce(&Q, &[TaskId]) -> Result<Vec<Change>>,
-        call: for<'a> fn(&'a [TaskId], &'a [Change]) -> Call<'a>,
-    ) -> Result<Vec<Change>> {
-        self.write(name, |queue| {
-            let changes = verb(queue, ids)?;
-            self.committed(&call(ids, &changes));
-            Ok(changes)
-        })
-    }
-
-    /// Checks the result of a claim before the worker gets it.
-    fn hand_out(&self, request: &ClaimRequest, claims: &mut Claims) -> Result<()> {
-        if self.world.lock().plant(Plant::ClaimsTwice) && request.limit > claims.tasks.len() {
-            self.claim_again(claims)?;
-        }
-        for task in &claims.tasks {
-            // If it cannot be read, the check is skipped; the claim holds.
-            let row = self.inner.get(task.claim.task).unwrap_or_default();
-            let mut world = self.world.lock();
-            world.claimed(task, row.as_ref());
-            if world.holds.contains(task.claim.task) {
-                world.violated(format!("{} was claimed and is held", task.claim.task));
-            }
-        }
-        if claims.tasks.len() > request.limit {
-            let what = "a claim gave more than was asked for".to_owned();
-            self.world.lock().violated(what);
-        }
-        Ok(())
-    }
-
-    /// Checks the result of these settlements.
-    fn recorded(&self, settlements: &[Settlement]) -> Vec<Settlement> {
-        let recorded = settlements.to_vec();
-        if self.world.lock().plant(Plant::NoFence) {
-            return self.unfenced(recorded);
-        }
-        recorded
-    }
-
-    /// Checks a prune: only requested tasks are gone, and the one with the highest id stays.
-    fn note_pruned(&self, before: &[Task], request: &PruneRequest) {
-        let highest = before.iter().map(|task| task.id).max();
-        for task in before {
-            match self.inner.get(task.id) {
-                Ok(None) => {}
-                Err(_) if is_pruned(task, request) => {
-                    self.world.lock().pruned(task.id);
-                    continue;
-                }
-                Ok(Some(_)) | Err(_) => continue,
-            }
-            let mut world = self.world.lock();
-            if !is_pruned(task, request) || Some(task.id) == highest {
-                world.violated(format!("{} was pruned and was not to be", task.id));
-            }
-            world.pruned(task.id);
-        }
-    }
 }
 
 impl<Q: Queue> Queue for Faulty<Q> {
@@ -462,6 +339,22 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.change("release", ids, Q::release, |ids, changes| Call::Release {
             ids,
             changes,
+        })
+    }
+
+    fn start(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
+        self.change("start", ids, Q::start, |ids, changes| Call::Start {
+            ids,
+            changes,
+        })
+    }
+
+    fn edit(&self, ids: &[TaskId], edit: &Edit) -> Result<Vec<Change>> {
+        self.write("edit", |queue| {
+            let changes = queue.edit(ids, edit)?;
+            let changes = &changes[..];
+            self.committed(&Call::Edit { ids, edit, changes });
+            Ok(changes.to_vec())
         })
     }
 

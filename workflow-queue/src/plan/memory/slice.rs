@@ -9,6 +9,7 @@ use queue_core::error::Result;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::Reason;
 use queue_core::output::Output;
+use queue_core::queue::Edit;
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
@@ -78,6 +79,8 @@ impl Slice for &mut Memory {
                 worker: Some(WORKER),
                 cancel_requested: row.cancel_requested,
                 is_held: self.held.contains(task),
+                unmet: self.waiting.contains_key(task),
+                run_at: row.run_at,
             })
         };
         Ok(tasks.iter().map(row).collect())
@@ -127,7 +130,7 @@ impl Slice for &mut Memory {
         let start = |task| {
             let row = self.tasks.get(task)?;
             Some(Start {
-                run_at: None,
+                run_at: row.run_at,
                 limit_key: row.limit_key.clone(),
             })
         };
@@ -259,6 +262,16 @@ impl Slice for &mut Memory {
 
     fn end_hold(&mut self, task: TaskId) -> Result<()> {
         self.keep("end_hold", Write::Held(task, false));
+        Ok(())
+    }
+
+    fn set_time(&mut self, task: TaskId, run_at: Option<Timestamp>, state: State) -> Result<()> {
+        self.keep("set_time", Write::Time(task, run_at));
+        self.keep("set_time", Write::State(task, state));
+        Ok(())
+    }
+
+    fn edit(&mut self, _: TaskId, _: &Edit) -> Result<()> {
         Ok(())
     }
 
