@@ -91,8 +91,8 @@ pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
 pub use queue_core::workflow::{Condition, Edge};
 pub use queue_core::{Remedy, ServedQueue, ServedQueues};
-pub use schedule::{Backfill, NewSchedule, Schedule};
-pub use schedules::Schedules;
+pub use schedule::{Backfill, NewSchedule, Overview, Schedule};
+pub use schedules::{MOST_BACKFILLED, Schedules};
 pub use sqlite::options::SqliteOptions;
 pub use sqlite::promote::{Promotion, promote_file};
 pub use submission::{

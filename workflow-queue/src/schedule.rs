@@ -13,6 +13,7 @@ use crate::submission::WorkflowTask;
 
 pub(crate) mod action;
 pub mod cron;
+pub mod crontab;
 pub mod firing;
 mod hash;
 pub(crate) mod overlap;
@@ -81,6 +82,17 @@ impl Schedule {
             fired: row.fired,
         }
     }
+}
+
+/// A schedule with its newest records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overview {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// Its newest slot that fired.
+    pub fired: Option<firing::Firing>,
+    /// Its newest range of slots that did not fire.
+    pub skipped: Option<firing::Firing>,
 }
 
 /// A range of past slots to fire.

@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use queue_core::clock::Timestamp;
 use queue_core::error::{Error, Result};
-use queue_core::queue::{Enqueued, Queue as _};
+use queue_core::queue::{Enqueued, Queue as _, STEP};
 use queue_core::task::TaskId;
 
 use crate::plan::submission;
 use crate::queue::WorkflowQueue;
-use crate::schedule::firing::{Firing, FiringResult};
+use crate::schedule::firing::{FIRED, Firing, FiringResult, SKIPPED};
 use crate::schedule::rows::ScheduleRows as _;
 use crate::schedule::spec::{self, Spec};
-use crate::schedule::{Backfill, NewSchedule, Schedule, action};
+use crate::schedule::{Backfill, NewSchedule, Overview, Schedule, action};
 use crate::sqlite::schedules::{self as stored, SchedulePut, StoredSchedule, next_of};
 use crate::sqlite::transaction::Writing;
 
 /// Most slots that one transaction of a backfill enqueues.
 const BACKFILL_STEP: usize = 500;
+
+/// Most slots of a backfill.
+pub const MOST_BACKFILLED: usize = 1_000_000;
 
 /// The schedules of a queue.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +45,8 @@ impl Schedules<'_> {
         self.write(move |writing| {
             if writing.slice.schedule(&new.name)?.is_some() {
                 return Err(Error::invalid(format!(
-                    "there is a schedule `{}` already; edit or replace it",
-                    new.name
+                    "there is a schedule `{}` already; edit it, or add it with `--replace`",
+                    new.name.escape_debug()
                 )));
             }
             insert(writing, &new, &row)
@@ -58,25 +61,26 @@ impl Schedules<'_> {
     /// [`Error::Invalid`] for a schedule that never fires.
     pub fn ensure(&self, new: &NewSchedule) -> Result<(Schedule, bool)> {
         let (new, row) = checked(new)?;
-        self.write(move |writing| {
-            let Some(old) = writing.slice.schedule(&new.name)? else {
-                return Ok((insert(writing, &new, &row)?, true));
-            };
-            // The interval goes on from its old anchor.
-            let spec = match Spec::from_row(&old.name, &old.spec) {
-                Ok(old) => new.spec.clone().anchored_as(&old),
-                Err(_) => new.spec.clone(),
-            };
-            let text = spec.to_row()?;
-            if text == old.spec && row.1 == old.action && old.trouble.is_none() {
-                return Ok((Schedule::read(old), false));
-            }
-            let new = NewSchedule {
-                spec,
-                ..(*new).clone()
-            };
-            Ok((replace(writing, &old, &new)?, true))
-        })
+        self.write(move |writing| ensure(writing, &new, &row))
+    }
+
+    /// The same for many schedules, some hundred in a transaction. Returns true for each that was
+    /// added or changed.
+    ///
+    /// # Errors
+    /// As [`ensure`](Self::ensure); those of finished transactions stay added, and a repetition goes
+    /// on with the rest.
+    pub fn ensure_all(&self, schedules: &[NewSchedule]) -> Result<Vec<bool>> {
+        let mut changed = Vec::with_capacity(schedules.len());
+        for step in schedules.chunks(STEP) {
+            let step: Vec<_> = step.iter().map(checked).collect::<Result<_>>()?;
+            changed.extend(self.write(move |writing| {
+                let each = step.iter();
+                each.map(|(new, row)| Ok(ensure(writing, new, row)?.1))
+                    .collect::<Result<Vec<bool>>>()
+            })?);
+        }
+        Ok(changed)
     }
 
     /// Changes a schedule: `change` receives it as it was added, within the transaction. Its next slot
@@ -111,6 +115,26 @@ impl Schedules<'_> {
     pub fn list(&self) -> Result<Vec<Schedule>> {
         let found = self.queue.read(stored::list)?;
         Ok(found.into_iter().map(Schedule::read).collect())
+    }
+
+    /// All schedules by name, each with its newest firing and its newest range of slots that did not
+    /// fire.
+    ///
+    /// # Errors
+    /// The errors of every reading method.
+    pub fn overview(&self) -> Result<Vec<Overview>> {
+        self.queue.read(|connection| {
+            let newest = |schedule, outcome| stored::newest(connection, schedule, outcome);
+            let all = stored::list(connection)?.into_iter();
+            all.map(|row| {
+                Ok(Overview {
+                    fired: newest(row.id, FIRED)?,
+                    skipped: newest(row.id, SKIPPED)?,
+                    schedule: Schedule::read(row),
+                })
+            })
+            .collect()
+        })
     }
 
     /// The schedule of that name, if there is one.
@@ -234,7 +258,8 @@ impl Schedules<'_> {
     /// The slots of a backfill that would fire. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Invalid`] for a range that ends before it begins or after now.
+    /// [`Error::NotFound`]; [`Error::Invalid`] for a range that ends before it begins or after now, or
+    /// has more than [`MOST_BACKFILLED`] slots.
     pub fn plan_backfill(&self, name: &str, backfill: &Backfill) -> Result<Vec<Timestamp>> {
         let now = self.queue.now().wall;
         if backfill.until > now || backfill.from > backfill.until {
@@ -260,6 +285,12 @@ impl Schedules<'_> {
             {
                 if backfill.again || !fired.contains(&slot) {
                     slots.push(slot);
+                }
+                if slots.len() > MOST_BACKFILLED {
+                    return Err(Error::invalid(format!(
+                        "the range has more than {MOST_BACKFILLED} slots; fill it in parts, the \
+                         oldest first"
+                    )));
                 }
                 after = slot;
             }
@@ -315,6 +346,31 @@ fn insert(
         .add_schedule(&new.name, (spec, action), Some(next))?;
     writing.effects.scheduled = true;
     Ok(Schedule::read(found(writing, &new.name)?))
+}
+
+/// Adds a schedule or changes that of its name, and returns true if that changed anything.
+fn ensure(
+    writing: &mut Writing<'_>,
+    new: &NewSchedule,
+    row: &(String, String),
+) -> Result<(Schedule, bool)> {
+    let Some(old) = writing.slice.schedule(&new.name)? else {
+        return Ok((insert(writing, new, row)?, true));
+    };
+    // The interval goes on from its old anchor.
+    let spec = match Spec::from_row(&old.name, &old.spec) {
+        Ok(old) => new.spec.clone().anchored_as(&old),
+        Err(_) => new.spec.clone(),
+    };
+    let text = spec.to_row()?;
+    if text == old.spec && row.1 == old.action && old.trouble.is_none() {
+        return Ok((Schedule::read(old), false));
+    }
+    let new = NewSchedule {
+        spec,
+        ..new.clone()
+    };
+    Ok((replace(writing, &old, &new)?, true))
 }
 
 /// Gives a schedule another specification and task.

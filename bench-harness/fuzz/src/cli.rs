@@ -46,7 +46,7 @@ mod program {
 
     /// Checks a `--key-scope`.
     pub(crate) fn key_scope(text: &str) -> Result<(), String> {
-        enqueue::key_scope(text).map(drop)
+        enqueue::settings::key_scope(text).map(drop)
     }
 
     /// Parses the lines of `enqueue --stdin` into tasks.

@@ -9,6 +9,7 @@ mod cli;
 mod lines;
 mod neighbours;
 mod replay;
+mod schedules;
 mod shown;
 mod stored;
 mod words;
@@ -29,6 +30,8 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("variables", words::variables),
     ("task-lines", lines::tasks),
     ("workflow-lines", lines::workflow_tasks),
+    ("cron", schedules::cron),
+    ("crontab", schedules::crontab),
     ("terminal", shown::terminal),
     ("unit", shown::unit),
     ("options", stored::options),

@@ -5,9 +5,11 @@ pub(super) mod bulk;
 mod extra;
 mod field;
 mod report;
+mod settings;
 
 pub use extra::Extra;
 pub use field::{Fields, Length, field};
+pub use settings::TaskSettings;
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -17,15 +19,14 @@ pub(super) use await_end::is_asked_by as is_awaited;
 use report::{Print, Report, report};
 
 use super::command_name::name_of;
-use super::option_values::{at, exit_code, folder, millis, priority, set_backoff, shell, variable};
+use super::option_values::{at, folder, priority};
 use super::printer::note;
 use super::program::Context;
-use super::{Failure, duration, number};
+use super::{Failure, duration};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::options::TaskOptions;
 use crate::queue::{Enqueued, Queue, WorkerInfo};
-use crate::task::{DEFAULT_QUEUE, NewTask, Work, check_name};
+use crate::task::{NewTask, Work, check_name};
 
 /// Enqueue a command, or many from standard input
 ///
@@ -50,7 +51,11 @@ pub struct Arguments {
     command: Option<String>,
 
     /// Higher runs first; 0 unless set
-    #[arg(allow_negative_numbers = true, value_parser = priority)]
+    #[arg(
+        allow_negative_numbers = true,
+        value_parser = priority,
+        conflicts_with = "priority_option"
+    )]
     priority: Option<i32>,
 
     /// Seconds until it may start, fractions allowed: 10, 1.5; as --delay
@@ -73,16 +78,6 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["argv", "key"])]
     stdin: bool,
 
-    /// Higher runs first; the option for a command after `--`
-    #[arg(
-        long = "priority",
-        value_name = "PRIORITY",
-        allow_negative_numbers = true,
-        value_parser = priority,
-        conflicts_with = "priority"
-    )]
-    priority_option: Option<i32>,
-
     /// Start it this long from now: 90, 1.5, 500ms, 1h30m, 2d
     #[arg(
         long,
@@ -101,53 +96,8 @@ pub struct Arguments {
     #[arg(long)]
     hold: bool,
 
-    /// Exits and timeouts before it is failed [default: 3]
-    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u32::MAX))]
-    max_attempts: Option<u32>,
-
-    /// Deaths of its worker before it is failed [default: 5]
-    #[arg(long, value_name = "NUMBER", value_parser = number::within(1..=u32::MAX))]
-    max_crashes: Option<u32>,
-
-    /// Delay before the first retry, doubling after [default: 1s]
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
-    backoff: Option<Duration>,
-
-    /// Time an attempt may take
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
-    timeout: Option<Duration>,
-
-    /// Retry only after these exit codes
-    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = exit_code)]
-    retry_codes: Vec<i32>,
-
-    /// Never retry after these exit codes
-    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = exit_code)]
-    fatal_codes: Vec<i32>,
-
-    /// The folder it runs in [default: this one]
-    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
-    cwd: Option<String>,
-
-    /// The shell that runs its command with `-c`, such as bash [default: the worker's, `/bin/sh`]
-    #[arg(long, value_name = "SHELL", conflicts_with = "argv", value_parser = shell)]
-    shell: Option<String>,
-
-    /// Record standard output and standard error as one, in the exact order of what it writes
-    #[arg(long)]
-    merge_output: bool,
-
-    /// Add a variable to its environment; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
-
-    /// Enqueue nothing if a task with this key exists, and print that task's id
-    #[arg(long)]
-    key: Option<String>,
-
-    /// The queue it joins
-    #[arg(long, default_value = DEFAULT_QUEUE)]
-    queue: String,
+    #[command(flatten)]
+    settings: TaskSettings,
 
     /// Print the bare id
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -346,44 +296,30 @@ fn given_name(arguments: &Arguments) -> Result<Option<&str>, Failure> {
 /// A task with all the arguments say, except for its work.
 fn template(arguments: &Arguments, now: Timestamp) -> Result<NewTask, Failure> {
     let name = given_name(arguments)?;
-    let mut options = TaskOptions {
-        timeout_ms: arguments.timeout.map(millis),
-        env: arguments.env.clone(),
-        retry_codes: arguments.retry_codes.clone(),
-        fatal_codes: arguments.fatal_codes.clone(),
-        shell: arguments.shell.clone(),
-        merge_output: arguments.merge_output,
-        cwd: Some(folder(arguments.cwd.as_deref().unwrap_or("."))?),
-        ..TaskOptions::default()
-    };
-    if let Some(attempts) = arguments.max_attempts {
-        options.max_attempts = attempts;
-    }
-    if let Some(crashes) = arguments.max_crashes {
-        options.max_crashes = crashes;
-    }
-    if let Some(backoff) = arguments.backoff {
-        set_backoff(&mut options, backoff);
-    }
     let delay = arguments.delay.or(arguments.positional_delay);
     let run_at = match (&arguments.at, delay) {
         (Some(text), _) => Some(at(text, now)?),
         (None, Some(delay)) => Some(now.after(delay)),
         (None, None) => None,
     };
-    Ok(NewTask {
-        name: name.unwrap_or_default().to_owned(),
-        work: Work::Shell(String::new()),
-        queue: arguments.queue.clone(),
-        priority: arguments
-            .priority
-            .or(arguments.priority_option)
-            .unwrap_or_default(),
-        run_at: run_at.filter(|at| *at > now),
-        key: arguments.key.clone().map(String::into_bytes),
-        held: arguments.hold,
-        options,
-    })
+    let mut task = NewTask::shell(name.unwrap_or_default(), "");
+    task.priority = arguments.priority.unwrap_or_default();
+    task.run_at = run_at.filter(|at| *at > now);
+    task.held = arguments.hold;
+    arguments.settings.apply(&mut task)?;
+    in_this_folder(&mut task)?;
+    Ok(task)
+}
+
+/// Lets a task for which no other folder was named run in the current one.
+///
+/// # Errors
+/// [`Error::Invalid`] if the current folder was deleted or cannot be named.
+pub fn in_this_folder(task: &mut NewTask) -> Result<()> {
+    if task.options.cwd.is_none() {
+        task.options.cwd = Some(folder(".")?);
+    }
+    Ok(())
 }
 
 /// The distinct queues and handlers of tasks.

@@ -75,4 +75,4 @@ pub use extra::Plain;
 pub use invocation::Invocation;
 pub use printer::note;
 pub use program::{Access, Context, Program, main};
-pub use show::find;
+pub use show::{find, show_settings};

@@ -81,7 +81,7 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
         "backoff",
         &duration::show(Duration::from_millis(options.backoff_ms)),
     );
-    for (label, value) in settings(options) {
+    for (label, value) in show_settings(options) {
         line(label, &value);
     }
     if let Some(key) = &task.key {
@@ -109,8 +109,8 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     text
 }
 
-/// The options of a task that are set.
-fn settings(options: &TaskOptions) -> Vec<(&'static str, String)> {
+/// The options of a task that are set, as labels and values.
+pub fn show_settings(options: &TaskOptions) -> Vec<(&'static str, String)> {
     let mut set = Vec::new();
     if let Some(timeout) = options.timeout_ms {
         set.push(("timeout", duration::show(Duration::from_millis(timeout))));

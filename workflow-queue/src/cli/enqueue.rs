@@ -2,9 +2,8 @@
 
 pub(super) mod after;
 pub(super) mod before;
+pub(super) mod settings;
 mod spawner;
-
-use std::time::Duration;
 
 use after::{After, Names};
 use before::Before;
@@ -12,11 +11,12 @@ use queue_core::claim::Claim;
 use queue_core::cli::add_task::{self, Extra, Fields, Length, field};
 use queue_core::cli::note;
 use queue_core::cli::select;
-use queue_core::cli::{Access, Context, Failure, duration, possible_values, tasks};
+use queue_core::cli::{Access, Context, Failure, possible_values, tasks};
 use queue_core::error::{Error, Result};
 use queue_core::queue::{Enqueued, Queue};
 use queue_core::state::State;
 use queue_core::task::NewTask;
+use settings::{WorkflowSettings, key_scope};
 use workflow_queue::{
     Dependency, Dependent, DependentTasks, KeyScope, On, OnConflict, Settings, WorkflowQueue,
     WorkflowTask,
@@ -74,17 +74,6 @@ struct WorkflowOptions {
     #[arg(long)]
     spawn: bool,
 
-    /// Time that its key stays taken: as long as the task is kept (`forever`), until it has ended
-    /// (`unfinished`), or for a duration from now (1h) [default: forever]
-    #[arg(
-        long,
-        value_name = "SCOPE",
-        value_parser = possible_values::of(["forever", "unfinished"], key_scope),
-        hide_possible_values = true,
-        requires = "keyed"
-    )]
-    key_scope: Option<KeyScope>,
-
     /// Action if its key is taken: keep the `existing` task, or `refuse` with an error [default:
     /// existing]
     #[arg(
@@ -96,27 +85,8 @@ struct WorkflowOptions {
     )]
     on_conflict: Option<OnConflict>,
 
-    /// Fail it unless it has started within this time after it could have
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
-    start_within: Option<Duration>,
-
-    /// Fail it unless it has ended within this time after it could have started, retries included
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = duration::parse)]
-    finish_within: Option<Duration>,
-
-    /// The key whose limit it falls under; see `limit`
-    #[arg(long, value_name = "KEY")]
-    limit_key: Option<String>,
-}
-
-pub(super) fn key_scope(text: &str) -> Result<KeyScope, String> {
-    match text {
-        "forever" => Ok(KeyScope::Forever),
-        "unfinished" => Ok(KeyScope::WhileUnfinished),
-        period => duration::parse(period)
-            .map(KeyScope::For)
-            .map_err(|_| "it is `forever`, `unfinished` or a duration such as 1h".to_owned()),
-    }
+    #[command(flatten)]
+    settings: WorkflowSettings,
 }
 
 fn on_conflict(word: &str) -> Result<OnConflict, String> {
@@ -208,13 +178,12 @@ fn read_key(fields: &mut Fields, task: &mut WorkflowTask) -> Result<(), String> 
 
 impl WorkflowOptions {
     fn settings(&self) -> Settings {
-        Settings {
-            key_scope: self.key_scope.unwrap_or_default(),
+        let mut settings = Settings {
             on_conflict: self.on_conflict.unwrap_or_default(),
-            start_within: self.start_within,
-            finish_within: self.finish_within,
-            limit_key: self.limit_key.clone().map(String::into_bytes),
-        }
+            ..Settings::default()
+        };
+        self.settings.apply(&mut settings);
+        settings
     }
 
     /// Dependencies that the arguments give to the tasks.

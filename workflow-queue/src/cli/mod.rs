@@ -7,6 +7,7 @@ mod limit;
 mod promote;
 mod queues;
 mod retry;
+mod schedule;
 mod test;
 mod tree;
 mod worker;
@@ -28,6 +29,7 @@ pub(crate) enum Verb {
     Attempts(attempts::Arguments),
     Queues(queues::Arguments),
     Limit(limit::Arguments),
+    Schedule(schedule::Arguments),
     Promote(promote::Arguments),
     Test(test::Arguments),
     #[command(flatten)]
@@ -47,6 +49,7 @@ impl Verb {
             Self::Attempts(arguments) => attempts::run(context, &arguments),
             Self::Queues(arguments) => queues::run(context, &arguments),
             Self::Limit(arguments) => limit::run(context, &arguments),
+            Self::Schedule(arguments) => schedule::run(context, arguments),
             Self::Promote(arguments) => promote::run(context, &arguments),
             Self::Test(arguments) => test::run(context, &arguments),
             Self::Common(verb) => verb.run(context),

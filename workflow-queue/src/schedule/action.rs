@@ -164,19 +164,12 @@ pub(crate) fn at_slot(
         let before = spec.last_until(Timestamp(slot.0 - 1), Timestamp(0));
         let times = [("QUEUE_SLOT", Some(slot)), ("QUEUE_INTERVAL_START", before)];
         for (name, time) in times {
-            if let Some(time) = time.and_then(|time| rfc_3339(time, spec)) {
+            if let Some(time) = time.map(|time| spec.rfc_3339(time)) {
                 variables.push((name.to_owned(), time));
             }
         }
     }
     task
-}
-
-/// Time with the offset that the schedule's zone has then.
-pub(crate) fn rfc_3339(time: Timestamp, spec: &Spec) -> Option<String> {
-    let time = jiff::Timestamp::from_millisecond(time.0).ok()?;
-    let time = time.to_zoned_datetime(spec.zone().clone());
-    Some(time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

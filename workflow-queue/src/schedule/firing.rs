@@ -3,6 +3,10 @@
 use queue_core::clock::Timestamp;
 use queue_core::task::TaskId;
 
+/// Codes of outcomes in `queue_firings`.
+pub(crate) const FIRED: i64 = 0;
+pub(crate) const SKIPPED: i64 = 1;
+
 /// Record of a slot that fired, or of a range of slots that did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Firing {
@@ -41,23 +45,44 @@ pub enum SkipReason {
     Refused,
 }
 
+impl SkipReason {
+    /// Word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Overlap(_) => "overlap",
+            Self::KeyTaken(_) => "key_taken",
+            Self::Restored => "restored",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The task because of which the slots did not fire.
+    pub fn task(self) -> Option<TaskId> {
+        match self {
+            Self::Overlap(task) | Self::KeyTaken(task) => Some(task),
+            Self::Missed | Self::Restored | Self::Refused => None,
+        }
+    }
+}
+
 impl FiringResult {
     /// Codes in `queue_firings`: outcome, reason and task.
     pub(crate) fn to_row(self) -> (i64, Option<i64>, Option<i64>) {
         match self {
-            Self::Fired(task) => (0, None, Some(task.0)),
-            Self::Skipped(SkipReason::Missed) => (1, Some(1), None),
-            Self::Skipped(SkipReason::Overlap(task)) => (1, Some(2), Some(task.0)),
-            Self::Skipped(SkipReason::KeyTaken(task)) => (1, Some(3), Some(task.0)),
-            Self::Skipped(SkipReason::Restored) => (1, Some(4), None),
-            Self::Skipped(SkipReason::Refused) => (1, Some(5), None),
+            Self::Fired(task) => (FIRED, None, Some(task.0)),
+            Self::Skipped(SkipReason::Missed) => (SKIPPED, Some(1), None),
+            Self::Skipped(SkipReason::Overlap(task)) => (SKIPPED, Some(2), Some(task.0)),
+            Self::Skipped(SkipReason::KeyTaken(task)) => (SKIPPED, Some(3), Some(task.0)),
+            Self::Skipped(SkipReason::Restored) => (SKIPPED, Some(4), None),
+            Self::Skipped(SkipReason::Refused) => (SKIPPED, Some(5), None),
         }
     }
 
     /// Result of a stored row; a reason that only a newer version knows counts as missed.
     pub(crate) fn from_row(outcome: i64, reason: Option<i64>, task: Option<i64>) -> Self {
         match (outcome, reason, task.map(TaskId)) {
-            (0, _, Some(task)) => Self::Fired(task),
+            (FIRED, _, Some(task)) => Self::Fired(task),
             (_, Some(2), Some(task)) => Self::Skipped(SkipReason::Overlap(task)),
             (_, Some(3), Some(task)) => Self::Skipped(SkipReason::KeyTaken(task)),
             (_, Some(4), _) => Self::Skipped(SkipReason::Restored),

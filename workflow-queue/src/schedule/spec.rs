@@ -97,6 +97,20 @@ pub enum CatchUp {
     All,
 }
 
+impl CatchUp {
+    /// All rules.
+    pub const ALL: [Self; 3] = [Self::Skip, Self::Latest, Self::All];
+
+    /// Word of the rule.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Latest => "latest",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Rule for a slot whose predecessor has not ended. A task that waits for a retry has not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -110,6 +124,21 @@ pub enum Overlap {
     Allow,
     /// The predecessor is cancelled, and the task of the slot runs after it.
     Replace,
+}
+
+impl Overlap {
+    /// All rules.
+    pub const ALL: [Self; 4] = [Self::Skip, Self::Queue, Self::Allow, Self::Replace];
+
+    /// Word of the rule.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Queue => "queue",
+            Self::Allow => "allow",
+            Self::Replace => "replace",
+        }
+    }
 }
 
 /// Stored form of a specification.
@@ -231,6 +260,14 @@ impl Spec {
         }
     }
 
+    /// Time from which a fixed interval counts.
+    pub fn anchor(&self) -> Option<Timestamp> {
+        match self.timing {
+            Timing::Cron(_) => None,
+            Timing::Every { anchor, .. } => Some(anchor),
+        }
+    }
+
     /// Name of the time zone.
     pub fn zone_name(&self) -> &str {
         &self.zone.name
@@ -239,6 +276,17 @@ impl Spec {
     /// Time zone.
     pub fn zone(&self) -> &TimeZone {
         &self.zone.zone
+    }
+
+    /// A time as RFC 3339, with the offset that the zone has then.
+    pub fn rfc_3339(&self, time: Timestamp) -> String {
+        match jiff::Timestamp::from_millisecond(time.0) {
+            Ok(time) => {
+                let time = time.to_zoned_datetime(self.zone.zone.clone());
+                time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+            }
+            Err(_) => format!("@{}", time.0),
+        }
     }
 
     /// Delay of the firings of the schedule of that name behind their slots.
@@ -340,18 +388,26 @@ impl Spec {
 
 impl Zone {
     fn named(name: &str) -> Result<Self> {
-        match TimeZone::get(name) {
-            Ok(zone) => Ok(Self {
-                name: zone.iana_name().unwrap_or(name).to_owned(),
-                zone,
-            }),
-            Err(_) => Err(Error::invalid(format!(
-                "`{}` is not a time zone of this machine; write one as Europe/Berlin or UTC (see \
-                 `timedatectl list-timezones`)",
-                name.escape_debug()
-            ))),
-        }
+        let zone = zone(name)?;
+        Ok(Self {
+            name: zone.iana_name().unwrap_or(name).to_owned(),
+            zone,
+        })
     }
+}
+
+/// Time zone of that name in the IANA database.
+///
+/// # Errors
+/// [`Error::Invalid`] if this machine does not know it.
+pub fn zone(name: &str) -> Result<TimeZone> {
+    TimeZone::get(name).map_err(|_| {
+        Error::invalid(format!(
+            "`{}` is not a time zone of this machine; write one as Europe/Berlin or UTC (see \
+             `timedatectl list-timezones`)",
+            name.escape_debug()
+        ))
+    })
 }
 
 /// Checks the name of a schedule.

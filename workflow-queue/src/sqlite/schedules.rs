@@ -7,12 +7,12 @@ use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::statements::{
-    FIRING_BETWEEN, FIRING_CUT, FIRING_DELETE, FIRING_FORGET_AHEAD, FIRING_LIST, FIRING_OF_SLOT,
-    FIRING_OLDEST_KEPT, FIRING_PRUNE, FIRING_PUT, FIRING_REMOVE, FIRING_SKIPPED, SCHEDULE_ADD,
-    SCHEDULE_ADVANCE, SCHEDULE_AHEAD, SCHEDULE_ASIDE, SCHEDULE_DUE, SCHEDULE_FLOOR, SCHEDULE_GET,
-    SCHEDULE_LIST, SCHEDULE_NEW_ID, SCHEDULE_NEXT, SCHEDULE_OPEN, SCHEDULE_PUT, SCHEDULE_REMOVE,
-    SCHEDULE_REOPEN, SCHEDULE_SET_BACK, SCHEDULE_TASK, SCHEDULE_TASK_DELETE, SCHEDULE_TASK_GET,
-    SCHEDULE_TASKS, SCHEDULE_UNFINISHED,
+    FIRING_BETWEEN, FIRING_CUT, FIRING_DELETE, FIRING_FORGET_AHEAD, FIRING_LIST, FIRING_NEWEST,
+    FIRING_OF_SLOT, FIRING_OLDEST_KEPT, FIRING_PRUNE, FIRING_PUT, FIRING_REMOVE, FIRING_SKIPPED,
+    SCHEDULE_ADD, SCHEDULE_ADVANCE, SCHEDULE_AHEAD, SCHEDULE_ASIDE, SCHEDULE_DUE, SCHEDULE_FLOOR,
+    SCHEDULE_GET, SCHEDULE_LIST, SCHEDULE_NEW_ID, SCHEDULE_NEXT, SCHEDULE_OPEN, SCHEDULE_PUT,
+    SCHEDULE_REMOVE, SCHEDULE_REOPEN, SCHEDULE_SET_BACK, SCHEDULE_TASK, SCHEDULE_TASK_DELETE,
+    SCHEDULE_TASK_GET, SCHEDULE_TASKS, SCHEDULE_UNFINISHED,
 };
 use super::transaction::SqliteSlice;
 use crate::schedule::firing::{Firing, FiringResult};
@@ -323,14 +323,16 @@ pub(crate) fn firings(
     most: u32,
 ) -> Result<Vec<Firing>> {
     let asked = (schedule, before.0, most);
-    rows::all(connection, FIRING_LIST, asked, |row| {
-        Ok(Firing {
-            slot: Timestamp(row.get(0)?),
-            until: Timestamp(row.get(1)?),
-            at: Timestamp(row.get(2)?),
-            result: FiringResult::from_row(row.get(3)?, row.get(4)?, row.get(5)?),
-        })
-    })
+    rows::all(connection, FIRING_LIST, asked, firing)
+}
+
+/// The newest record of a schedule with that outcome.
+pub(crate) fn newest(
+    connection: &Connection,
+    schedule: i64,
+    outcome: i64,
+) -> Result<Option<Firing>> {
+    Ok(rows::all(connection, FIRING_NEWEST, (schedule, outcome), firing)?.pop())
 }
 
 /// Slots above the floor of each schedule, and before its next one, that neither fired nor are recorded,
@@ -398,6 +400,15 @@ pub(super) fn forget_task(connection: &Connection, task: TaskId) -> Result<()> {
 
 fn count(stored: i64) -> u64 {
     u64::try_from(stored).unwrap_or(0)
+}
+
+fn firing(row: &Row<'_>) -> Result<Firing> {
+    Ok(Firing {
+        slot: Timestamp(row.get(0)?),
+        until: Timestamp(row.get(1)?),
+        at: Timestamp(row.get(2)?),
+        result: FiringResult::from_row(row.get(3)?, row.get(4)?, row.get(5)?),
+    })
 }
 
 fn stored(row: &Row<'_>) -> Result<StoredSchedule> {

@@ -33,6 +33,7 @@ queue_core::statements! {
     FIRING_DELETE = "firing_delete",
     FIRING_FORGET_AHEAD = "firing_forget_ahead",
     FIRING_LIST = "firing_list",
+    FIRING_NEWEST = "firing_newest",
     FIRING_OF_SLOT = "firing_of_slot",
     FIRING_OLDEST_KEPT = "firing_oldest_kept",
     FIRING_PRUNE = "firing_prune",

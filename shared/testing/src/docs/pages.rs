@@ -1,26 +1,28 @@
 //! Pages that are about one program.
 //!
-//! Pages whose names begin with `workflow` are about workflow-queue, other pages about fast-queue.
+//! Pages whose names begin with `workflow`, and those about schedules, are about workflow-queue, other
+//! pages about fast-queue.
 //! The tests of bench-harness, which have both programs, run the pages about both.
 
 use std::path::{Path, PathBuf};
 
-/// Prefix of pages about workflow-queue.
-const OF_WORKFLOWS: &str = "workflow";
+/// Prefixes of pages about workflow-queue.
+const OF_WORKFLOWS: [&str; 3] = ["workflow", "schedules", "cron"];
 /// Pages about both programs.
 const OF_BOTH: [&str; 2] = ["README.md", "from-the-originals.md"];
 
 /// Every page that is about this program only.
 pub fn about(root: &Path, program: &Path) -> Vec<PathBuf> {
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    let is_wanted = name(program).starts_with(OF_WORKFLOWS);
+    let of_workflows = |name: &str| OF_WORKFLOWS.iter().any(|prefix| name.starts_with(prefix));
+    let is_wanted = of_workflows(&name(program));
     let mut pages = Vec::new();
     for folder in ["guide", "concepts", "reference"] {
         pages.extend(markdown_in(&root.join("docs").join(folder)));
     }
     pages.retain(|page| {
         let name = name(page);
-        name.starts_with(OF_WORKFLOWS) == is_wanted && !OF_BOTH.contains(&name.as_str())
+        of_workflows(&name) == is_wanted && !OF_BOTH.contains(&name.as_str())
     });
     assert!(!pages.is_empty(), "no page is about {}", program.display());
     pages
