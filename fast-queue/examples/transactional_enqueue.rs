@@ -20,8 +20,10 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The queue's tables begin with `queue_` and are in the same file as the program's own.
     let queue = FastQueue::open(&path)?;
     let mut shop = Connection::open(&path)?;
+    // The queue moves the write-ahead log itself, and sees when a sync fails.
     shop.execute_batch(
-        "PRAGMA synchronous = NORMAL; CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT)",
+        "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;
+         CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT)",
     )?;
 
     // The transaction begins as IMMEDIATE: it takes the right to write before it reads.

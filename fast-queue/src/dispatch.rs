@@ -90,7 +90,7 @@ impl Queue for FastQueue {
         why::waits(self, id, Some(order))
     }
 
-    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+    fn waits_in_file(&self, id: TaskId) -> Result<Vec<Waits>> {
         why::waits(self, id, None)
     }
 

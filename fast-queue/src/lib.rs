@@ -86,8 +86,16 @@
 //!   [pruned](Queue::prune).
 //! - [`enqueue_in`](Queue::enqueue_in) and [`settle_in`](Queue::settle_in) take a transaction on
 //!   your own connection, so that a task appears or ends together with your own rows. Begin it as
-//!   IMMEDIATE, on the same file, without ATTACH, with a `synchronous` not below the queue's.
+//!   IMMEDIATE, on the same file, without ATTACH, with a `synchronous` not below the queue's and `wal_autocheckpoint` 0.
 //! - A worker that is stopped (SIGSTOP) but not dead keeps its tasks: there are no leases here.
+//!
+//! # Features
+//! - `cli`, on by default: the program. A library needs none of it.
+//! - `tokio`: [`AsyncQueue`](https://docs.rs/fast-queue/latest/fast_queue/struct.AsyncQueue.html) and
+//!   handlers on the runtime of the caller.
+//!
+//! This crate re-exports everything that it promises. `queue_core` is the inside of both engines: its
+//! paths may change with any version.
 
 mod cancel;
 mod claim;
@@ -118,25 +126,28 @@ mod why;
 
 pub use queue::FastQueue;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
-pub use queue_core::clock::Timestamp;
-pub use queue_core::coordination::Wake;
+pub use queue_core::clock::{BootTime, Clock, Now, SystemClock, Timestamp};
+pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
-    Change, Edit, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
-    Repaired, Serves, Stats, Waits, WorkerInfo,
+    Change, ClaimOrder, DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Invariant, ListQuery,
+    PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, Serves, Stats, Waiter, Waits,
+    WorkerInfo,
 };
 #[cfg(feature = "tokio")]
 pub use queue_core::runtime::AsyncQueue;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask, Handlers};
 pub use queue_core::runtime::{
-    LeftRunning, Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
-    WorkerOptions,
+    Hold, LeftRunning, NextDue, Observer, Obstacle, Recovered, SignalGuard, StopReason, Stopped,
+    Stopper, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions,
 };
 pub use queue_core::settings::{FileSetting, FileSettings};
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
-pub use queue_core::{Remedy, ServedQueue, ServedQueues};
+pub use queue_core::{Location, Remedy, ServedQueue, ServedQueues};
+/// The version of rusqlite that transactions of the caller come from: 0.40.
+pub use rusqlite;

@@ -1,5 +1,8 @@
 //! Every example runs to its end. Each is compiled into this test unchanged, and checks itself.
 
+#[cfg(feature = "tokio")]
+#[path = "../examples/async_service.rs"]
+mod async_service;
 #[path = "../examples/embedding.rs"]
 mod embedding;
 #[path = "../examples/several_queues.rs"]
@@ -10,6 +13,12 @@ mod transactional_enqueue;
 mod typed_handlers;
 #[path = "../examples/worker_with_handlers.rs"]
 mod worker_with_handlers;
+
+#[cfg(feature = "tokio")]
+#[test]
+fn async_service_runs() {
+    async_service::main().unwrap();
+}
 
 #[test]
 fn embedding_runs() {

@@ -179,6 +179,7 @@ fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
             assert!(refused(&queue.claim(&request)), "limit {limit}");
         }
         let mut own = Connection::open(queue.path()).unwrap();
+        own.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
         let tx = own.transaction().unwrap();
         assert!(refused(&queue.enqueue_in(&tx, &one())));
         if engine == 2 {

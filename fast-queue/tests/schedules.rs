@@ -312,6 +312,8 @@ impl queue_core::runtime::Observer for Counter {
 fn produce(path: &Path, world: &World) {
     let queue = open(path);
     let mut connection = Connection::open(path).unwrap();
+    let pragma = connection.pragma_update(None, "wal_autocheckpoint", 0);
+    pragma.unwrap();
     for _ in 0..world.cast.tasks {
         let tx = connection.transaction().unwrap();
         let tasks = [NewTask::shell("task", "true")];

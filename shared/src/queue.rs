@@ -4,6 +4,7 @@
 mod change;
 mod edit;
 mod fact;
+mod list_query;
 mod retry_plan;
 mod wait;
 mod waits;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use self::change::Change;
 pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
+pub use self::list_query::{DEFAULT_PAGE, ListQuery};
 pub use self::retry_plan::RetryPlan;
 pub use self::wait::{Waiter, listen};
 pub use self::waits::{ClaimOrder, Waits};
@@ -255,16 +257,30 @@ pub trait Queue: Send + Sync + 'static {
         Ok(self.queues()?.iter().any(|queue| queue.name == name))
     }
 
-    /// Reasons the engine knows for the task to wait (see [`Waits`]). For a skipped task, the
-    /// dependencies that caused it. Empty if there are none or the task does not wait.
-    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>>;
+    /// Reasons for the task to wait, among them that no live worker serves it. For a skipped task,
+    /// the dependencies that caused it. Empty if there are none or the task does not wait.
+    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+        let mut waits = self.waits_in_file(id)?;
+        if let Some(task) = self.get(id)?.filter(|task| task.state.is_waiting()) {
+            let handler = task.work.handler();
+            let serves = |worker: &WorkerInfo| worker.serves.covers(&task.queue, handler);
+            if !self.live_workers()?.iter().any(serves) {
+                waits.push(Waits::Unserved);
+            }
+        }
+        Ok(waits)
+    }
 
-    /// As [`waits_for`](Self::waits_for), for one of many tasks. Looks up the number of tasks
+    /// As [`waits_for`](Self::waits_for), as far as the engine sees it in its file: without a look at
+    /// the workers.
+    fn waits_in_file(&self, id: TaskId) -> Result<Vec<Waits>>;
+
+    /// As [`waits_in_file`](Self::waits_in_file), for one of many tasks. Looks up the number of tasks
     /// before it in `order`, which reads every queue once and is kept between the calls, so that
     /// the answer is as of that reading.
     fn waits_in_order(&self, id: TaskId, order: &mut ClaimOrder) -> Result<Vec<Waits>> {
         let _ = order;
-        self.waits_for(id)
+        self.waits_in_file(id)
     }
 
     /// Edges to the tasks that a task waits or waited for; empty for an engine without
@@ -419,25 +435,6 @@ pub struct Reaped {
     pub claim: Claim,
     /// New state of the task: queued, failed or cancelled.
     pub state: State,
-}
-
-/// Filter of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListQuery {
-    /// States; all if empty.
-    pub states: Vec<State>,
-    /// Queue; all unless set.
-    pub queue: Option<String>,
-    /// Part of the name.
-    pub name: Option<String>,
-    /// True if only held tasks are wanted.
-    pub held: bool,
-    /// Lowest id.
-    pub from: Option<TaskId>,
-    /// Lowest id that is not wanted any more: the next page ends below it.
-    pub before: Option<TaskId>,
-    /// Most tasks in the page.
-    pub limit: usize,
 }
 
 /// Number of tasks in each state.

@@ -21,6 +21,9 @@ fn caller(path: &Path, synchronous: &str) -> Connection {
     connection
         .pragma_update(None, "synchronous", synchronous)
         .unwrap();
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 0)
+        .unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     connection
 }
@@ -54,6 +57,10 @@ fn what_would_promise_less_is_refused_with_what_to_change() {
     assert!(refusal(&database, &caller(&other, "full")).contains("not on"));
     assert!(refusal(&database, &Connection::open_in_memory().unwrap()).contains("not on"));
     assert!(refusal(&database, &caller(&path, "normal")).contains("synchronous"));
+    let own = caller(&path, "full");
+    own.pragma_update(None, "wal_autocheckpoint", 1000).unwrap();
+    assert!(refusal(&database, &own).contains("wal_autocheckpoint"));
+    drop(own);
     let idle = Connection::open(&path).unwrap();
     assert!(refusal(&database, &idle).contains("no open transaction"));
     idle.execute("ATTACH ?1 AS more", [other.to_str().unwrap()])

@@ -136,7 +136,7 @@ impl Queue for WorkflowQueue {
             || self.limits()?.into_iter().any(is_own))
     }
 
-    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
+    fn waits_in_file(&self, id: TaskId) -> Result<Vec<Waits>> {
         why::waits(self, id, None)
     }
 

@@ -34,6 +34,10 @@
 //! # }
 //! ```
 //!
+//! The feature `tokio` has calls and handlers on the runtime of the caller. This crate re-exports
+//! everything that it promises. `queue_core` is the inside of both engines: its paths may change with
+//! any version.
+//!
 //! Reading order: [`submission`] defines the tasks of a request; `graph` and `upstream` are the
 //! pure part of dependencies; `dispatch` and `workflow` list the verbs. `plan` decides, over a
 //! `slice` of the rows, and `sqlite` has the statements. [`handlers`] receive the engine with their
@@ -68,29 +72,32 @@ pub use lease::check_lease;
 pub use limit::{Limit, LimitKind, Rate};
 pub use queue::WorkflowQueue;
 pub use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, Claims, Held, WorkerId};
-pub use queue_core::clock::Timestamp;
-pub use queue_core::coordination::Wake;
+pub use queue_core::clock::{BootTime, Clock, Now, SystemClock, Timestamp};
+pub use queue_core::coordination::{Coordination, Listening, Origin, Wake};
 pub use queue_core::error::{Error, Result};
 pub use queue_core::options::TaskOptions;
 pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
-    Change, Enqueued, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo, Reaped,
-    Repaired, Serves, Stats, Waits, WorkerInfo,
+    Change, ClaimOrder, DEFAULT_PAGE, Enqueued, Fact, FactValue, Finding, Invariant, ListQuery,
+    PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, Serves, Stats, Waiter, Waits,
+    WorkerInfo,
 };
 #[cfg(feature = "tokio")]
 pub use queue_core::runtime::AsyncQueue;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
 pub use queue_core::runtime::{
-    LeftRunning, Observer, SignalGuard, StopReason, Stopped, Stopper, Summary, Worker, WorkerEvent,
-    WorkerOptions,
+    Hold, LeftRunning, NextDue, Observer, Obstacle, Recovered, SignalGuard, StopReason, Stopped,
+    Stopper, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions,
 };
 pub use queue_core::settings::{FileSetting, FileSettings};
 pub use queue_core::sqlite::{Durability, OpenOptions};
 pub use queue_core::state::State;
 pub use queue_core::task::{NewTask, Task, TaskId, Work};
 pub use queue_core::workflow::{Condition, Edge};
-pub use queue_core::{Remedy, ServedQueue, ServedQueues};
+pub use queue_core::{Location, Remedy, ServedQueue, ServedQueues};
+/// The version of rusqlite that transactions of the caller come from: 0.40.
+pub use rusqlite;
 pub use schedule::{Backfill, NewSchedule, Overview, Schedule};
 pub use schedules::{MOST_BACKFILLED, Schedules};
 pub use sqlite::options::SqliteOptions;

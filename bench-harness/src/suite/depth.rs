@@ -305,7 +305,7 @@ mod tests {
         let (queue, claimed) = claimed::<Workflow>(folder.path(), Load::FullKey);
         assert_eq!(claimed, 1_000);
         let last = queue.last_id().unwrap().unwrap();
-        let waits = queue.waits_for(last).unwrap();
+        let waits = queue.waits_in_file(last).unwrap();
         let of_key = |waits: &Waits| matches!(waits, Waits::Limit { name, running: 1, bound: Some(1), .. } if name == KEY);
         assert!(waits.len() == 1 && of_key(&waits[0]), "{waits:?}");
     }

@@ -136,7 +136,7 @@ impl Overview {
                 continue;
             }
             for task in queue.next_waiting(state, MOST_WAITING)? {
-                let waits = queue.waits_for(task.id)?;
+                let waits = queue.waits_in_file(task.id)?;
                 found.push(Waiting {
                     words: words(&task, &waits, snapshot.is_served(&task), now),
                     because: snapshot.explanations(&task)?,
@@ -333,6 +333,7 @@ fn words(task: &Task, waits: &[Waits], is_served: bool, now: Timestamp) -> Strin
             Waits::Behind { tasks } => format!("{} before it", tasks::count(*tasks)),
             Waits::Dependency { task, .. } => format!("task {task}"),
             Waits::Dependencies { more } => format!("{more} more"),
+            Waits::Unserved => "a worker".to_owned(),
             Waits::Limit { name: limit, .. } => format!("limit {}", name(limit)),
             Waits::Rate { name: limit, .. } => format!("the rate of {}", name(limit)),
         })

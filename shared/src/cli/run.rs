@@ -129,6 +129,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         let options = WorkerOptions {
             queues: group.queue.as_str().into(),
             drain: true,
+            owns_process: true,
             trust_file: arguments.trust_file,
             shell: arguments.shell.clone(),
             ..WorkerOptions::commands(worker::slots(arguments.slots))

@@ -52,7 +52,7 @@ fn cause<Q: Queue>(queue: &Q, id: TaskId) -> Result<Option<Cause>> {
     let mut above = id;
     let mut found = None;
     while seen.insert(above) {
-        let waits = queue.waits_for(above)?;
+        let waits = queue.waits_in_file(above)?;
         let mut causes: Vec<Cause> = waits.iter().filter_map(ended).collect();
         // Tasks that are not skipped themselves come first.
         causes.sort_by_key(|cause| cause.state == State::Skipped);
@@ -87,6 +87,7 @@ fn ended(waits: &Waits) -> Option<Cause> {
         | Waits::Paused { .. }
         | Waits::Behind { .. }
         | Waits::Limit { .. }
+        | Waits::Unserved
         | Waits::Rate { .. } => None,
     }
 }

@@ -168,7 +168,7 @@ pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Re
             how_to_run(context, queue, task)?
         ));
     }
-    for waits in queue.waits_for(task.id)? {
+    for waits in queue.waits_in_file(task.id)? {
         match waits {
             Waits::Paused { .. } => note(&paused(context, &task.queue)),
             Waits::Held { .. } => {
@@ -183,6 +183,7 @@ pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Re
             | Waits::Dependency { .. }
             | Waits::Dependencies { .. }
             | Waits::Limit { .. }
+            | Waits::Unserved
             | Waits::Rate { .. } => {}
         }
     }

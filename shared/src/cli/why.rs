@@ -162,7 +162,7 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
             Some(order) => self
                 .queue
                 .waits_in_order(task.id, &mut order.borrow_mut())?,
-            None => self.queue.waits_for(task.id)?,
+            None => self.queue.waits_in_file(task.id)?,
         };
         let is_past =
             |one: &Waits| matches!(one, Waits::Time { run_at, .. } if *run_at <= self.now);
@@ -196,6 +196,10 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
                 let ago = moment::relative(*since, self.now);
                 let sentence = format!("queue {queue} was paused {ago}; {resume} lets it go on");
                 explanation("paused", sentence)
+            }
+            Waits::Unserved => {
+                let sentence = "no worker is running that can run it";
+                explanation("no_worker", sentence.to_owned())
             }
             Waits::Behind { tasks } => {
                 let number = tasks::count(*tasks);
@@ -360,7 +364,7 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
 
     fn skipped(&self, task: &Task) -> Result<Vec<Explanation>> {
         let mut reasons = vec![explanation("ended", self.ended(task))];
-        let waits = self.queue.waits_for(task.id)?;
+        let waits = self.queue.waits_in_file(task.id)?;
         reasons.extend(waits.iter().map(|waits| self.wait(task, waits)));
         let has_advice = |waits: &Waits| {
             let retried = [State::Failed, State::Cancelled];

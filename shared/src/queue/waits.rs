@@ -60,6 +60,8 @@ pub enum Waits {
         /// queue's own limit, [`Behind`](Self::Behind) has it.
         ahead: u64,
     },
+    /// No live worker of this host has its queue and its handler, or runs commands there.
+    Unserved,
     /// As many tasks of its queue have started as the rate allows for now.
     Rate {
         /// Name of the queue.

@@ -114,6 +114,7 @@ impl Prospects {
                 Waits::Held { .. }
                 | Waits::Time { .. }
                 | Waits::Behind { .. }
+                | Waits::Unserved
                 | Waits::Dependency { .. }
                 | Waits::Dependencies { .. }
                 | Waits::Limit { .. }
@@ -365,7 +366,7 @@ impl<Q: Queue> Looker<'_, Q> {
             return Ok(prospects);
         }
         if task.state != State::Blocked {
-            prospects.add(&self.queue.waits_for(task.id)?);
+            prospects.add(&self.queue.waits_in_file(task.id)?);
             self.known.insert(key, prospects.clone());
         }
         Ok(prospects)
@@ -418,11 +419,11 @@ impl<Q: Queue> Looker<'_, Q> {
     }
 
     fn blocked_one(&mut self, task: &Task) -> Result<()> {
-        for waits in self.queue.waits_for(task.id)? {
+        for waits in self.queue.waits_in_file(task.id)? {
             let outlook = match &waits {
                 Waits::Limit { .. } => {
                     let mut prospects = self.prospects(task)?;
-                    prospects.add(&self.queue.waits_for(task.id)?);
+                    prospects.add(&self.queue.waits_in_file(task.id)?);
                     prospects.outlook(task.state, None, task.work.handler())
                 }
                 Waits::Dependency { task: on, .. } => self.dependency(*on)?,
@@ -431,6 +432,7 @@ impl<Q: Queue> Looker<'_, Q> {
                 | Waits::Paused { .. }
                 | Waits::Behind { .. }
                 | Waits::Dependencies { .. }
+                | Waits::Unserved
                 | Waits::Rate { .. } => Outlook::NotOurs,
             };
             self.add(task, outlook);

@@ -37,7 +37,6 @@ use super::current_settings::ReadSettings;
 pub use super::end::{End, Ended, Ending, StartError, Unreachable};
 use super::handlers::Handlers;
 use super::host::{Batch, StartResult};
-use super::inherited::{heed_sigchld, need_descriptors};
 use super::inputs;
 use super::log_thread::LogThread;
 use super::pool::Pool;
@@ -112,15 +111,14 @@ const OPEN_MS: i64 = 2_000;
 const KILLED_MS: i64 = 200;
 
 impl Executor {
-    /// Creates an executor for one worker. If this process was started with SIGCHLD ignored, which
-    /// would discard every exit code, that is undone.
+    /// Creates an executor for one worker. This process must not ignore SIGCHLD, which would discard
+    /// every exit code.
     ///
     /// Commands see `database` as `QUEUE_DB`; logs go into `sidecar`.
     ///
     /// # Errors
     /// [`Error::Io`] when the system has no descriptors left.
     pub fn new(sidecar: Sidecar, database: &Path, handlers: Arc<Handlers>) -> Result<Self> {
-        heed_sigchld()?;
         let defaults = CommandDefaults::new(database)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|error| Error::io("cannot create an epoll", error))?;
@@ -185,14 +183,6 @@ impl Executor {
         if let Some(defaults) = self.defaults() {
             defaults.records = records;
         }
-        self
-    }
-
-    /// Raises this process's limit on open files if so many slots need it. Commands get the
-    /// original limit.
-    #[must_use]
-    pub fn for_slots(self, slots: usize) -> Self {
-        need_descriptors(slots as u64);
         self
     }
 

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use signal_hook::consts::SIGCHLD;
+
 use super::command::DEFAULT_SHELL;
 use super::driver::{Driver, Observer};
 use super::executor::Executor;
 use super::handlers::Handlers;
+use super::inherited::{heed_sigchld, is_ignored, need_descriptors};
 use super::inputs;
 use super::lease_keeper::{self, KeeperThread};
 use super::left_handlers::LeftHandlers;
@@ -28,6 +31,10 @@ use crate::state::State;
 
 /// Options of a worker.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own; any combination of them occurs"
+)]
 pub struct WorkerOptions {
     /// Number of tasks that it runs at once.
     pub slots: NonZeroU32,
@@ -54,6 +61,10 @@ pub struct WorkerOptions {
     pub shell: String,
     /// Directory of tasks that name none; this process's directory unless set.
     pub folder: Option<PathBuf>,
+    /// True if it may change this process for its commands: raise the limit on open files as far as
+    /// its slots need, which commands do not inherit, and stop ignoring SIGCHLD. For programs; a
+    /// library leaves both to its user.
+    pub owns_process: bool,
 }
 
 impl WorkerOptions {
@@ -90,6 +101,7 @@ impl Default for WorkerOptions {
             output_grace: Duration::from_secs(2),
             shell: DEFAULT_SHELL.to_owned(),
             folder: None,
+            owns_process: false,
         }
     }
 }
@@ -198,6 +210,12 @@ impl<Q: Queue> Worker<Q> {
                 "a worker needs handlers, or permission to run commands",
             ));
         }
+        if options.commands && !options.owns_process && is_ignored(SIGCHLD) {
+            return Err(Error::invalid(
+                "this process ignores SIGCHLD, so that the exit codes of commands are lost; stop \
+                 ignoring it, or let the worker do so (`owns_process`)",
+            ));
+        }
         if options.commands && !options.trust_file {
             trust::check(&**queue.coordination())?;
         }
@@ -253,11 +271,14 @@ impl<Q: Queue> Worker<Q> {
             Arc::new(move || queue.settings())
         };
         let size = |number: NonZeroU32| usize::try_from(number.get()).unwrap_or(usize::MAX);
+        if self.options.owns_process {
+            heed_sigchld()?;
+            need_descriptors(u64::from(self.options.slots.get()));
+        }
         let executor = Executor::new(sidecar.clone(), coordination.location().path(), handlers)?
             .with_inputs(inputs)
             .with_settings(settings)
             .with_records(self.registration.records())
-            .for_slots(size(self.options.slots))
             .with_output_grace(self.options.output_grace)
             .with_shell(self.options.shell)
             .in_folder(self.options.folder);

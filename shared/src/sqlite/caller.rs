@@ -14,8 +14,8 @@ const ATTACHED: &str = statement(include_str!("../../queries/attached.sql"));
 impl Database {
     /// Checks that a transaction on `connection` is as good as one of this database: its main file
     /// is this file, no other is attached (with a write-ahead log, a commit across files is not
-    /// atomic), its `synchronous` is at least this database's, and a transaction is open. Begin it
-    /// as IMMEDIATE: a transaction that reads first and writes later fails as busy if another
+    /// atomic), its `synchronous` is at least this database's, its automatic checkpoints are
+    /// off, and a transaction is open. Begin it as IMMEDIATE: a transaction that reads first and writes later fails as busy if another
     /// wrote between the two.
     ///
     /// Such a transaction takes no part in the order of writers between processes. It waits as its
@@ -57,6 +57,12 @@ impl Database {
             return Err(Error::invalid(
                 "the connection promises less than this database (PRAGMA synchronous); set it to \
                  NORMAL for `fast` or FULL for `full`",
+            ));
+        }
+        if ask("PRAGMA wal_autocheckpoint")? > 0 {
+            return Err(Error::invalid(
+                "the connection checkpoints by itself, which would hide a failed sync from the queue \
+                 (PRAGMA wal_autocheckpoint); set it to 0: the queue moves the log itself",
             ));
         }
         self.check_known(connection)

@@ -72,6 +72,7 @@ fn run_it(context: &Context<WorkflowQueue>) -> Result<(), Failure> {
     let options = WorkerOptions {
         queues: OWN_QUEUE.into(),
         drain: true,
+        owns_process: true,
         ..WorkerOptions::commands(SLOTS)
     };
     let enqueued = queue.enqueue_workflow(workflow(&queue, OWN_QUEUE))?;

@@ -68,7 +68,7 @@ fn a_skipped_task_names_the_dependency_it_was_skipped_for() {
         state: State::Failed,
         condition: Condition::Success,
     };
-    let waits = bench.queue.waits_for(ids[1]).unwrap();
+    let waits = bench.queue.waits_in_file(ids[1]).unwrap();
     assert!(waits.contains(&expected), "{waits:?}");
 }
 
@@ -238,7 +238,7 @@ fn why_names_the_dependencies_a_task_waits_for() {
         state: State::Queued,
         condition: Condition::Failure,
     };
-    assert_eq!(bench.queue.waits_for(ids[2]).unwrap(), [expected]);
+    assert_eq!(bench.queue.waits_in_file(ids[2]).unwrap(), [expected]);
     assert_eq!(bench.queue.dependencies(ids[2]).unwrap().len(), 2);
     assert_eq!(bench.queue.dependents(ids[0]).unwrap().len(), 2);
 }

@@ -45,7 +45,7 @@ fn a_held_dependent_starts_only_once_it_is_released() {
     assert_eq!(bench.claim(5), []);
     let since = bench.task(ids[1]).held_at.unwrap();
     assert_eq!(
-        bench.queue.waits_for(ids[1]).unwrap(),
+        bench.queue.waits_in_file(ids[1]).unwrap(),
         [Waits::Held { since }]
     );
     assert_eq!(broken(&bench), Vec::<&str>::new());
@@ -72,7 +72,7 @@ fn a_hold_outlasts_a_retry_above_it_and_an_added_dependency() {
     };
     bench.queue.add_dependencies(vec![edge]).unwrap();
     assert_eq!(broken(&bench), Vec::<&str>::new());
-    let waits = bench.queue.waits_for(ids[1]).unwrap();
+    let waits = bench.queue.waits_in_file(ids[1]).unwrap();
     assert_eq!(waits.len(), 3, "{waits:?}");
     bench.end(ids[0], FAILED);
     bench.end(ids[2], Outcome::Succeeded);

@@ -313,7 +313,7 @@ fn no_more_tasks_of_a_queue_run_than_its_limit() {
     let second = bench.claim(10);
     assert_eq!(second.len(), 1, "what ran before counts");
     assert_eq!(bench.claim(1), []);
-    let waits = bench.queue.waits_for(queue_core::TaskId(5)).unwrap();
+    let waits = bench.queue.waits_in_file(queue_core::TaskId(5)).unwrap();
     assert!(
         waits.contains(&Waits::Limit {
             name: b"default".to_vec(),

@@ -68,6 +68,8 @@ impl Engine for Workflow {
 
     fn transaction<T>(path: &Path, commit: bool, work: impl FnOnce(&Transaction<'_>) -> T) -> T {
         let mut connection = Connection::open(path).unwrap();
+        let pragma = connection.pragma_update(None, "wal_autocheckpoint", 0);
+        pragma.unwrap();
         let tx = connection.transaction().unwrap();
         let value = work(&tx);
         if commit {

@@ -55,7 +55,7 @@ fn a_file_of_fast_queue_is_read_but_not_written() {
     let queue = open(&path);
     assert_eq!(queue.stats().unwrap().total(), 2);
     assert_eq!(queue.get(TaskId(1)).unwrap().unwrap().state, State::Queued);
-    assert_eq!(queue.waits_for(TaskId(1)).unwrap(), []);
+    assert_eq!(queue.waits_in_file(TaskId(1)).unwrap(), []);
     assert_eq!(queue.attempts(TaskId(1)).unwrap(), []);
     assert_eq!(queue.dependencies(TaskId(1)).unwrap(), []);
     let error = queue
@@ -82,7 +82,7 @@ fn held_tasks_stay_held_through_a_promotion() {
     assert_eq!(unpromoted.stats().unwrap().count(State::Blocked), 1);
     let since = Timestamp(5);
     assert_eq!(
-        unpromoted.waits_for(TaskId(1)).unwrap(),
+        unpromoted.waits_in_file(TaskId(1)).unwrap(),
         [Waits::Held { since }]
     );
     drop((fast, unpromoted));

@@ -98,7 +98,7 @@ fn why_tells_when_a_rate_allows_the_next_start() {
             period_ms: 60_000,
         }),
     };
-    let waits = |id| bench.queue.waits_for(id).unwrap();
+    let waits = |id| bench.queue.waits_in_file(id).unwrap();
     let of_rate = |more_at| Waits::Rate {
         name: b"default".to_vec(),
         more_at,

@@ -198,7 +198,7 @@ fn the_time_of_why_grows_with_the_tasks() {
             last = bench.queue.waits_in_order(*id, &mut order).unwrap();
         }
         let took = spent() - before;
-        assert_eq!(last, bench.queue.waits_for(ids[size - 1]).unwrap());
+        assert_eq!(last, bench.queue.waits_in_file(ids[size - 1]).unwrap());
         took
     })
     .unwrap();

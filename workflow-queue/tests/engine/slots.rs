@@ -36,7 +36,7 @@ fn running_tasks_count_only_towards_the_limit_of_their_own_queue() {
         bound: Some(1),
         ahead: 0,
     };
-    let waits = bench.queue.waits_for(behind).unwrap();
+    let waits = bench.queue.waits_in_file(behind).unwrap();
     assert!(waits.contains(&expected), "{waits:?}");
 }
 

@@ -21,7 +21,7 @@ fn why_names_the_limit_a_task_waits_for() {
         bound: Some(1),
         ahead,
     };
-    let waits = |id| bench.queue.waits_for(id).unwrap();
+    let waits = |id| bench.queue.waits_in_file(id).unwrap();
     assert_eq!(waits(ids[1]), [expected(0)]);
     assert_eq!(waits(ids[2]), [expected(1)]);
     bench.queue.reprioritize(&[ids[2]], 1).unwrap();
@@ -53,6 +53,6 @@ fn why_does_not_name_the_limit_for_a_task_behind_another() {
             bound: Some(1),
             ahead: ahead as u64,
         };
-        assert_eq!(bench.queue.waits_for(*id).unwrap(), [expected]);
+        assert_eq!(bench.queue.waits_in_file(*id).unwrap(), [expected]);
     }
 }

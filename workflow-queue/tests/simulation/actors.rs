@@ -344,13 +344,13 @@ fn is_explained(checks: &Checks, queue: &WorkflowQueue, task: TaskId) -> bool {
         return false;
     }
     let mut explained = false;
-    for waits in queue.waits_for(task).unwrap_or_default() {
+    for waits in queue.waits_in_file(task).unwrap_or_default() {
         let is_true = match waits {
             Waits::Time { .. }
             | Waits::Rate {
                 more_at: Some(_), ..
             } => return false,
-            Waits::Behind { .. } | Waits::Dependencies { .. } => continue,
+            Waits::Behind { .. } | Waits::Dependencies { .. } | Waits::Unserved => continue,
             // The free slots are offered to other tasks.
             Waits::Limit {
                 running,

@@ -189,6 +189,7 @@ impl Arguments {
             shell: self.commands.shell.clone(),
             folder: self.folder.clone(),
             batch: extra.batch(),
+            owns_process: true,
             ..WorkerOptions::commands(slots)
         }
     }

@@ -18,7 +18,7 @@ pub fn an_unknown_task_is_none<E: Engine>() {
     for id in [0, 1, -1, i64::MAX, i64::MIN].map(TaskId) {
         assert_eq!(bench.queue.get(id).unwrap(), None);
         assert_eq!(bench.queue.output(id).unwrap(), None);
-        assert_eq!(bench.queue.waits_for(id).unwrap(), []);
+        assert_eq!(bench.queue.waits_in_file(id).unwrap(), []);
     }
 }
 

@@ -161,7 +161,7 @@ pub fn why_names_a_hold_beside_the_other_reasons<E: Engine>() {
     bench.advance(10);
     bench.queue.set_paused("default", true).unwrap();
     let paused = Waits::Paused { since: bench.now() };
-    let waits = || bench.queue.waits_for(id).unwrap();
+    let waits = || bench.queue.waits_in_file(id).unwrap();
     assert_eq!(waits(), [Waits::Held { since }, paused.clone()]);
     bench.queue.release(&[id]).unwrap();
     assert_eq!(waits(), [paused]);

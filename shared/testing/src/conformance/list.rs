@@ -4,7 +4,7 @@ use super::tasks::{once, one_in_each};
 use super::{Bench, Engine, WORKER};
 use queue_core::claim::ClaimRequest;
 use queue_core::outcome::Outcome;
-use queue_core::queue::{ListQuery, Queue};
+use queue_core::queue::{DEFAULT_PAGE, ListQuery, Queue};
 use queue_core::state::State;
 use queue_core::task::{Task, TaskId};
 use std::collections::BTreeSet;
@@ -93,6 +93,7 @@ pub fn list_pages_through_all_tasks_newest_first<E: Engine>() {
         [7, 6].map(TaskId)
     );
     assert_eq!(list(&bench, &ListQuery { limit: 0, ..all() }), []);
+    assert_eq!(ListQuery::default().limit, DEFAULT_PAGE);
 }
 
 pub fn list_filters_by_any_set_of_states<E: Engine>() {

@@ -457,6 +457,7 @@ macro_rules! conformance_tests {
             }
             why {
                 why_names_the_reason_a_task_waits
+                waits_for_names_a_task_that_no_worker_serves
                 a_task_between_attempts_waits_for_its_retry
             }
             prune {

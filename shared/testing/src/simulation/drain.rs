@@ -67,7 +67,7 @@ impl<Q: Queue> Simulation<'_, Q> {
             if !task.state.is_terminal() {
                 let registered = rows.iter().any(|row| Some(row.id) == task.worker);
                 let lives = self.workers.iter().any(|own| Some(own.id) == task.worker);
-                let waits = self.queues[0].inner.waits_for(task.id);
+                let waits = self.queues[0].inner.waits_in_file(task.id);
                 open.push(format!(
                     "{} is {}, its worker registered: {registered}, alive: {lives}, {waits:?}",
                     task.id, task.state

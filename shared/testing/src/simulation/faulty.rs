@@ -286,8 +286,8 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.queues()
     }
 
-    fn waits_for(&self, id: TaskId) -> Result<Vec<Waits>> {
-        self.inner.waits_for(id)
+    fn waits_in_file(&self, id: TaskId) -> Result<Vec<Waits>> {
+        self.inner.waits_in_file(id)
     }
 
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
