@@ -1,10 +1,12 @@
 //! Stop requests to a worker, from another thread or by a signal. The first lets tasks finish
 //! within the grace time, the second ends them at once.
 
+mod disposition;
+
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -76,14 +78,16 @@ impl Stopper {
     /// When the system refuses a signal handler.
     pub fn on_signals(&self) -> Result<SignalGuard> {
         let refused = |error| Error::io("cannot handle signals", error);
-        let mut guard = SignalGuard(Vec::new());
         let mut signals = vec![SIGTERM, SIGINT];
         signals.extend((!is_ignored(SIGHUP)).then_some(SIGHUP));
-        GUARDS.begin(&signals).map_err(refused)?;
+        let mut guard = SignalGuard {
+            sender: self.0.sender.try_clone().map_err(refused)?,
+            signals: Vec::new(),
+        };
         for &signal in &signals {
-            let sender = self.0.sender.try_clone().map_err(refused)?;
-            let id = signal_hook::low_level::pipe::register(signal, sender).map_err(refused)?;
-            guard.0.push(id);
+            let _one = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+            disposition::receive(signal, guard.sender.as_raw_fd()).map_err(refused)?;
+            guard.signals.push(signal);
         }
         // The parent process may have blocked them.
         unblock(&signals);
@@ -114,58 +118,23 @@ impl AsFd for StopReceiver {
     }
 }
 
-/// Signals stop a worker while this guard lives. Once no guard lives, they end the process, as
-/// before.
+/// Signals stop a worker while this guard lives. Once no guard lives, each signal has the disposition
+/// that it had before, unless something else has changed it meanwhile. A drop waits for a handler that
+/// is at work on another thread, which takes microseconds.
 #[derive(Debug)]
-pub struct SignalGuard(Vec<signal_hook::SigId>);
-
-impl Drop for SignalGuard {
-    fn drop(&mut self) {
-        for id in self.0.drain(..) {
-            signal_hook::low_level::unregister(id);
-        }
-        GUARDS.end();
-    }
-}
-
-/// Guards of this process.
-struct Guards(Mutex<Option<GuardState>>);
-
-struct GuardState {
-    living: usize,
-    /// True if no guard lives.
-    defaults: Arc<AtomicBool>,
-    /// Signals that then end the process.
+pub struct SignalGuard {
+    sender: UnixStream,
     signals: Vec<i32>,
 }
 
-static GUARDS: Guards = Guards(Mutex::new(None));
-
-impl Guards {
-    fn begin(&self, signals: &[i32]) -> std::io::Result<()> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get_or_insert_with(|| GuardState {
-            living: 0,
-            defaults: Arc::new(AtomicBool::new(false)),
-            signals: Vec::new(),
-        });
-        known.living += 1;
-        known.defaults.store(false, Ordering::SeqCst);
-        for &signal in signals {
-            if !known.signals.contains(&signal) {
-                let defaults = Arc::clone(&known.defaults);
-                signal_hook::flag::register_conditional_default(signal, defaults)?;
-                known.signals.push(signal);
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&self) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.as_mut() {
-            known.living = known.living.saturating_sub(1);
-            known.defaults.store(known.living == 0, Ordering::SeqCst);
+impl Drop for SignalGuard {
+    fn drop(&mut self) {
+        let _one = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+        for signal in self.signals.drain(..) {
+            disposition::leave(signal, self.sender.as_raw_fd());
         }
     }
 }
+
+/// Held while receivers of signals are added or removed.
+static CHANGES: Mutex<()> = Mutex::new(());
