@@ -23,7 +23,9 @@ use crate::coordination::Listening;
 use crate::error::{Error, Result};
 use crate::output::KEPT_OUTPUTS;
 use crate::queue::Queue;
-use crate::runtime::log::{KeptOutput, LogReader, attempt_log, last_output, unreadable};
+use crate::runtime::log::{
+    KeptOutput, LogReader, attempt_log, last_output, removed_until, unreadable,
+};
 use crate::sidecar::Sidecar;
 use crate::state::State;
 use crate::task::{Task, TaskId};
@@ -151,8 +153,27 @@ fn show<Q: Queue>(
         Some(attempt) => attempt_output(queue, &task, attempt)?,
         None => last_output(queue, &task)?,
     };
+    if output.is_none() {
+        note_if_removed(queue, &task);
+    }
     print(output, arguments.lines(), printer)?;
     printer.finish()
+}
+
+/// Says on standard error that there may have been a log, if the task has ended and began before the
+/// last change of a removed one.
+fn note_if_removed<Q: Queue>(queue: &Q, task: &Task) {
+    let until = removed_until(&Sidecar::at(queue.coordination().folder()));
+    let began = task.started_at.map(|at| at.0 / 1_000);
+    let may_be = began
+        .zip(until)
+        .is_some_and(|(began, until)| began <= until);
+    if may_be && task.state != State::Running {
+        let id = task.id;
+        note(&format!(
+            "task {id} wrote nothing, or its log was removed to keep all logs within logs-total"
+        ));
+    }
 }
 
 /// Prints an output, or its last lines.

@@ -2,14 +2,15 @@
 //! several workers one makes a pass at a time.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Timespec, flock};
 
-use super::budget::{is_due, occupied, reduce, target};
+use super::budget::{Cut, is_due, occupied, reduce, target};
 use super::cut::cut;
 use super::parts::log_of;
 use crate::sidecar::{Sidecar, files};
@@ -109,7 +110,7 @@ struct FoundLog {
 /// Cuts logs until they take `most` bytes at most. Returns their total, or `None` if another process
 /// does so now.
 fn keep(sidecar: &Sidecar, most: u64, stopped: &AtomicBool) -> io::Result<Option<u64>> {
-    let lock = files::open(&sidecar.logs_lock())?;
+    let mut lock = files::open(&sidecar.logs_lock())?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(None);
     }
@@ -123,7 +124,8 @@ fn keep(sidecar: &Sidecar, most: u64, stopped: &AtomicBool) -> io::Result<Option
     });
     let mut sizes: Vec<u64> = logs.iter().map(|(_, log)| log.size).collect();
     let folder = sidecar.logs();
-    Ok(Some(reduce(&mut sizes, target(most), |index, extent| {
+    let mut removed = None;
+    let total = reduce(&mut sizes, target(most), |index, extent| {
         if stopped.load(Ordering::Relaxed) {
             return None;
         }
@@ -133,9 +135,39 @@ fn keep(sidecar: &Sidecar, most: u64, stopped: &AtomicBool) -> io::Result<Option
             tv_nsec: log.modified.1,
         };
         // A log that cannot be cut stays; the next one is tried.
-        let cut = cut(&folder.join(name), extent, modified);
-        cut.ok().flatten().filter(|size| *size < log.size)
-    })))
+        let size = cut(&folder.join(name), extent, modified).ok().flatten()?;
+        if extent == Cut::Removed {
+            removed = removed.max(Some(log.modified.0));
+        }
+        (size < log.size).then_some(size)
+    });
+    if let Some(removed) = removed {
+        remember(&mut lock, removed)?;
+    }
+    Ok(Some(total))
+}
+
+/// Notes in the lock file that logs last changed up to `time`, in seconds since 1970, may be removed.
+fn remember(lock: &mut File, time: i64) -> io::Result<()> {
+    let before = time_in(lock).unwrap_or(i64::MIN);
+    lock.set_len(0)?;
+    let text = format!("{}\n", before.max(time));
+    // The cursor may stand behind what was read.
+    rustix::io::pwrite(&*lock, text.as_bytes(), 0)?;
+    Ok(())
+}
+
+fn time_in(lock: &mut File) -> Option<i64> {
+    let mut text = String::new();
+    lock.take(32).read_to_string(&mut text).ok()?;
+    text.trim_end().parse().ok()
+}
+
+/// Time in seconds since 1970: logs last changed up to then may have been removed to keep the total.
+/// `None` if none was.
+#[cfg(feature = "cli")]
+pub(crate) fn removed_until(sidecar: &Sidecar) -> Option<i64> {
+    time_in(&mut files::read(&sidecar.logs_lock()).ok()?)
 }
 
 /// Bytes that all logs take.
@@ -159,4 +191,79 @@ fn found_logs(sidecar: &Sidecar) -> io::Result<HashMap<String, FoundLog>> {
         }
     }
     Ok(logs)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::atomic::AtomicBool;
+    use std::time::{Duration, SystemTime};
+
+    use super::{keep, removed_until};
+    use crate::output::Stream;
+    use crate::runtime::log::{LogReader, LogWriter};
+    use crate::sidecar::Sidecar;
+    use crate::task::TaskId;
+
+    /// Creates a log of that size that ended so many seconds after 1970.
+    fn log(sidecar: &Sidecar, task: i64, size: usize, ended: u64) {
+        let path = sidecar.log(TaskId(task), 1);
+        let mut writer = LogWriter::create(path.clone(), 1, 1 << 20).unwrap();
+        writer.append(Stream::Stdout, &vec![b'x'; size]);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(ended);
+        File::open(path).unwrap().set_modified(time).unwrap();
+    }
+
+    fn kept(sidecar: &Sidecar, task: i64) -> Option<usize> {
+        let mut kept = 0;
+        let mut reader = LogReader::new(sidecar.log(TaskId(task), 1));
+        let is_there = reader.read(|chunk| match chunk {
+            crate::output::Chunk::Written { bytes, .. } => kept += bytes.len(),
+            crate::output::Chunk::Omitted(_) | crate::output::Chunk::GivenUp => {}
+        });
+        is_there.unwrap().then_some(kept)
+    }
+
+    #[test]
+    fn the_oldest_logs_are_shortened_then_noted_then_removed_and_that_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let sidecar = Sidecar::of(&folder.path().join("q.db"));
+        sidecar.create().unwrap();
+        // The oldest has the highest id.
+        for task in 1..=4 {
+            log(&sidecar, task, 200_000, 100 - task.cast_unsigned());
+        }
+        let go = AtomicBool::new(false);
+        let keep = |most: u64| keep(&sidecar, most, &go).unwrap().unwrap();
+        assert_eq!(keep(1 << 20), 4 * 200_704);
+        assert!(keep(700_000) <= 630_000);
+        let short = kept(&sidecar, 4).unwrap();
+        assert!((60_000..=65_536).contains(&short), "{short}");
+        assert_eq!([1, 2].map(|task| kept(&sidecar, task)), [Some(200_000); 2]);
+        assert!(keep(250_000) <= 225_000);
+        assert_eq!(kept(&sidecar, 4), Some(0));
+        assert!(kept(&sidecar, 1) > Some(60_000));
+        assert_eq!(removed_until(&sidecar), None);
+        assert_eq!(keep(10_000), 8_192);
+        let left = [1, 2, 3, 4].map(|task| kept(&sidecar, task));
+        assert_eq!(left, [Some(0), Some(0), None, None]);
+        assert_eq!(removed_until(&sidecar), Some(97));
+        assert_eq!(keep(4_096), 0);
+        assert_eq!(removed_until(&sidecar), Some(99));
+    }
+
+    #[test]
+    fn one_process_cuts_at_a_time_and_a_stopped_one_cuts_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let sidecar = Sidecar::of(&folder.path().join("q.db"));
+        sidecar.create().unwrap();
+        log(&sidecar, 1, 200_000, 1);
+        let other = File::create(sidecar.logs_lock()).unwrap();
+        other.lock().unwrap();
+        let stopped = AtomicBool::new(true);
+        assert_eq!(keep(&sidecar, 9_000, &stopped).unwrap(), None);
+        drop(other);
+        assert_eq!(keep(&sidecar, 9_000, &stopped).unwrap(), Some(200_704));
+        assert_eq!(kept(&sidecar, 1), Some(200_000));
+    }
 }

@@ -26,7 +26,7 @@ mod writer;
 
 pub(super) use keeper::Keeper;
 #[cfg(feature = "cli")]
-pub(crate) use keeper::total;
+pub(crate) use keeper::{removed_until, total};
 pub(crate) use kept::KeptOutput;
 pub(super) use kept::found_outputs;
 pub use kept::last_outputs;

@@ -432,3 +432,28 @@ pub fn follow_begins_with_the_last_lines_and_shows_later_attempts_whole() {
         follow.stdout() == whole
     });
 }
+
+/// The log of a task was gone without a word.
+pub fn a_log_that_was_removed_for_the_total_is_mentioned() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "old", "head -c 20000 /dev/zero"]);
+    sandbox.ok(&["settings", "set", "logs-total", "1M"]);
+    sandbox.ok(&["worker", "--drain"]);
+    // So many logs that even notes of their lengths exceed the total.
+    for task in 1000..1300 {
+        sandbox.write(&format!("queue.db.d/log/{task}.1"), "t1\no1\na");
+    }
+    sandbox.ok(&["add-task", "new", "head -c 20000 /dev/zero"]);
+    let _worker = sandbox.start(&["worker", "--slots", "1"]);
+    until("the oldest log is removed", || {
+        !sandbox.path("queue.db.d/log/1.1").exists()
+    });
+    let mut done = sandbox.run(&["log", "1"]);
+    until("the removal is noted", || {
+        done = sandbox.run(&["log", "1"]);
+        !done.stderr().is_empty()
+    });
+    let said = "task 1 wrote nothing, or its log was removed to keep all logs within logs-total\n";
+    assert_eq!((done.code(), done.stdout()), (0, String::new()));
+    assert_eq!(done.stderr(), said);
+}

@@ -154,6 +154,7 @@ macro_rules! command_line_tests {
                 the_log_of_a_killed_worker_is_whole_up_to_its_end
                 the_oldest_logs_are_shortened_once_all_exceed_their_total
                 follow_begins_with_the_last_lines_and_shows_later_attempts_whole
+                a_log_that_was_removed_for_the_total_is_mentioned
             }
             orphans {
                 a_command_that_cleans_its_environment_is_ended_before_it_runs_again
