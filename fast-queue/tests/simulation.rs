@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fast_queue::{Durability, FastQueue, OpenOptions, Result};
 use queue_core::clock::Clock;
 use queue_core::random::Random;
-use queue_testing::simulation::{Config, Counts, Plant, Report, run};
+use queue_testing::simulation::{Config, Counts, Plant, Report, Setup, SeveralQueues, run};
 
 fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<FastQueue> {
     let options = OpenOptions {
@@ -48,6 +48,42 @@ fn no_task_is_lost_run_twice_or_stuck_whatever_dies() {
     let seen = [total.kills, total.orphans, total.recoveries, total.faults];
     let single = number("SIMULATION_SEED").is_some();
     assert!(single || seen.iter().all(|count| *count > 0), "{total:?}");
+}
+
+/// A run in which workers serve several queues.
+fn several_queues(seed: u64, config: &Config) -> Report {
+    let setup = Setup::new(seed, config).with(Arc::new(SeveralQueues::default()));
+    setup.run(&open)
+}
+
+#[test]
+fn queues_take_turns_and_have_the_slots_they_keep_whatever_dies() {
+    let seeds = match number("SIMULATION_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SIMULATION_SEEDS").unwrap_or(12),
+    };
+    for seed in seeds {
+        let report = several_queues(seed, &Config::default());
+        assert!(
+            report.violations.is_empty(),
+            "replay with SIMULATION_SEED={seed} cargo test -p fast-queue --test simulation queues\n\
+             violations: {:#?}\nlast: {:#?}",
+            report.violations,
+            report.last,
+        );
+    }
+}
+
+#[test]
+fn every_planted_fault_of_several_queues_is_found() {
+    for plant in Plant::OF_TURNS {
+        let config = Config {
+            plant: Some(plant),
+            ..Config::default()
+        };
+        let found = (0..60).any(|seed| !several_queues(seed, &config).violations.is_empty());
+        assert!(found, "{plant:?} was not found");
+    }
 }
 
 #[test]

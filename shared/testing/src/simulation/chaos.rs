@@ -234,6 +234,8 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
 
     fn new_task(&mut self) -> NewTask {
         self.keys += 1;
+        let queues = self.extension.queues();
+        let queue = queues[self.draw_index(queues.len())].to_owned();
         let mut world = self.world.lock();
         let rng = &mut world.rng;
         let options = TaskOptions {
@@ -249,6 +251,7 @@ impl<'a, Q: Queue> Simulation<'a, Q> {
         let mut task = NewTask::shell(format!("task {}", self.keys), "true")
             .key(self.keys.to_le_bytes())
             .priority(rng.i32(-2..3))
+            .queue(queue)
             .options(options);
         if rng.u32(0..16) == 0 {
             task = task.held();

@@ -76,7 +76,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
     fn claim(&self, request: &ClaimRequest) -> Result<Claims> {
         let commits = self.world.lock().commits;
         let mut claims = self.write("claim", |queue| {
-            let claims = queue.claim(request)?;
+            let claims = queue.claim(&self.asked(request))?;
             let claims = &claims;
             self.committed(&Call::Claim { request, claims });
             Ok(claims.clone())
@@ -96,7 +96,7 @@ impl<Q: Queue> Queue for Faulty<Q> {
     ) -> Result<(Vec<Settled>, Result<Claims>)> {
         let recorded = self.recorded(&settlements);
         let (settled, claims) = self.write("settle and claim", |queue| {
-            let (settled, claims) = queue.settle_and_claim(recorded, request)?;
+            let (settled, claims) = queue.settle_and_claim(recorded, &self.asked(request))?;
             let claims = claims?;
             self.committed(&Call::SettleAndClaim {
                 settlements: &settlements,

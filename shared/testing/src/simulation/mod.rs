@@ -21,6 +21,7 @@ mod holds;
 mod host;
 mod platform;
 mod template;
+mod turns;
 mod workers;
 mod world;
 
@@ -30,6 +31,7 @@ use std::sync::Arc;
 pub use extension::{Call, Context, Extension, Ledger};
 pub use platform::{Platform, PlatformFault};
 pub use template::Template;
+pub use turns::SeveralQueues;
 
 use queue_core::clock::Clock;
 use queue_core::queue::Queue;
@@ -170,6 +172,10 @@ pub enum Plant {
     NoProbe,
     /// A worker gives up claims that it cannot extend.
     GivesUp,
+    /// The engine gives the slots that a queue keeps to others.
+    GivesKept,
+    /// The engine forgets which queue had the last turn.
+    ForgetsTurns,
 }
 
 impl Plant {
@@ -184,6 +190,9 @@ impl Plant {
         Self::SweepsAll,
         Self::IgnoresRecords,
     ];
+
+    /// Mistakes that show only with several queues.
+    pub const OF_TURNS: [Self; 2] = [Self::GivesKept, Self::ForgetsTurns];
 
     /// Mistakes that only an engine with leases can make.
     pub const UNDER_LEASES: [Self; 2] = [Self::NoProbe, Self::GivesUp];

@@ -1,7 +1,8 @@
 //! Planted mistakes of an engine, each of which the simulation has to find.
 
+use super::super::Plant;
 use super::Faulty;
-use queue_core::claim::{Claim, Claims, WorkerId};
+use queue_core::claim::{Claim, ClaimRequest, Claims, WorkerId};
 use queue_core::error::Result;
 use queue_core::outcome::Settlement;
 use queue_core::queue::{Enqueued, ListQuery, Queue};
@@ -54,6 +55,19 @@ impl<Q: Queue> Faulty<Q> {
             }
         }
         Ok(())
+    }
+
+    /// The request, as an engine takes it that makes a mistake with several queues.
+    pub(super) fn asked(&self, request: &ClaimRequest) -> ClaimRequest {
+        let mut request = request.clone();
+        let world = self.world.lock();
+        if world.plant(Plant::GivesKept) {
+            request.free = usize::MAX;
+        }
+        if world.plant(Plant::ForgetsTurns) {
+            request.after = None;
+        }
+        request
     }
 
     /// An engine that forgets an acknowledged task.
