@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
 use queue_core::cli::{
-    self, Common, Context, Failure, Plain, Program, add_task, overview, retry, systemd, worker,
+    self, Common, Context, Failure, Plain, Program, add_task, overview, queues, retry, systemd,
+    worker,
 };
 
 const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
@@ -30,6 +31,7 @@ enum Verb {
     Worker(worker::Arguments),
     Systemd(systemd::Arguments),
     Retry(retry::Arguments),
+    Queues(queues::Arguments),
     #[command(flatten)]
     Common(cli::Verb),
 }
@@ -42,6 +44,7 @@ impl Verb {
             Self::Worker(arguments) => worker::run(context, &arguments, &Plain {}),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments, &Plain {}),
+            Self::Queues(arguments) => queues::run::<_, Plain>(context, &arguments),
             Self::Common(verb) => verb.run(context),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! A program's `main` describes itself as a [`Program`], parses its arguments with [`main`] and
 //! hands the [`Common`] options and the verb to [`Program::run`]. Each verb is a file of its name.
-//! [`Verb`] has the verbs that are the same in every program; `add-task`, `worker`, `systemd` and
-//! `retry` are functions that take the options a program adds to them, or [`Plain`].
+//! [`Verb`] has the verbs that are the same in every program; `add-task`, `worker`, `systemd`,
+//! `retry` and `queues` are functions that take the options a program adds to them, or [`Plain`].
 
 mod argument_tips;
 mod arguments;
@@ -45,6 +45,7 @@ mod pause;
 mod process_setup;
 mod prune;
 mod queue_name;
+pub mod queues;
 mod reap;
 mod release;
 mod reprioritize;
