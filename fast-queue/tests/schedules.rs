@@ -200,6 +200,11 @@ impl Host for ScheduledHost {
         }
     }
 
+    fn resize(&mut self, slots: u32) -> WorkerInfo {
+        self.registration.resize(slots);
+        self.registration.info().clone()
+    }
+
     fn look_at(&mut self, _: &WorkerInfo) -> Result<Peer> {
         Ok(Peer::Alive)
     }
@@ -222,7 +227,11 @@ impl Host for ScheduledHost {
             for signal in self.registration.received() {
                 match signal {
                     Signal::Tasks => events.push(Event::TasksWaiting),
-                    Signal::Cancel | Signal::Peers | Signal::Settled => {}
+                    Signal::Cancel
+                    | Signal::Peers
+                    | Signal::Settled
+                    | Signal::Stop
+                    | Signal::Slots(_) => {}
                 }
             }
             let is_own = |ended: &mut Ended| ended.claim.worker == own;

@@ -47,6 +47,13 @@ pub trait Coordination: fmt::Debug + Send + Sync {
     /// Wakes one worker, running or idle, so that it looks for requests to end its tasks.
     fn wake_worker(&self, worker: WorkerId);
 
+    /// Asks a living worker to stop, as a signal does. Returns false if the request did not reach it.
+    fn ask_to_stop(&self, worker: WorkerId) -> bool;
+
+    /// Asks a living worker to use so many slots. Returns false if the request did not reach it. The
+    /// worker then registers with that number, unless it keeps more slots for its queues.
+    fn ask_for_slots(&self, worker: WorkerId, slots: u32) -> bool;
+
     /// Tells listeners that tasks have ended. Call it after the commit.
     fn tell_settled(&self);
 

@@ -1,6 +1,7 @@
 //! `worker`: runs tasks.
 
 mod background;
+mod control;
 mod hooks;
 pub(super) mod obstacles;
 mod options;
@@ -48,6 +49,9 @@ pub fn run<Q: Queue>(
     arguments: &Arguments,
     extra: &impl Extra<Q>,
 ) -> Result<(), Failure> {
+    if let Some(control) = &arguments.control {
+        return control::run(context, control);
+    }
     process_setup::set_up()?;
     if !arguments.detached {
         let options = arguments.options(extra);
@@ -296,6 +300,10 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
         ),
         WorkerEvent::Waiting(due) => obstacles::waiting(due),
         WorkerEvent::Sufficient => "all slots are used again".to_owned(),
+        WorkerEvent::Resized { slots } => {
+            let count = tasks::count(u64::try_from(*slots).unwrap_or(u64::MAX));
+            format!("runs up to {count} at a time from now on")
+        }
         WorkerEvent::Unrecorded(tasks) => unrecorded(tasks),
         WorkerEvent::Unreachable(Unreachable { claim, processes }) => {
             format!(

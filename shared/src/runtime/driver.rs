@@ -230,6 +230,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             Answer::SettledAndClaimed(answer) => return self.settled_and_claimed(&call, answer),
             Answer::OwnClaims(claims) => Event::OwnClaims(claims),
             Answer::ClaimsChecked(held) => Event::ClaimsChecked(held),
+            Answer::Registered(answer) => Event::Registered(answer),
             Answer::Counter(counter) => Event::Counter(counter),
             Answer::Remaining(rest) => Event::Remaining(rest),
             Answer::Fired(next) => Event::Fired(next),
@@ -304,6 +305,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
                 return self.settle(now, settlements, slots);
             }
             Action::CheckClaims(claims) => Call::CheckClaims(claims),
+            Action::Register(slots) => Call::Register(self.host.resize(slots)),
             Action::ReadCounter => Call::ReadCounter,
             Action::CheckRemaining => Call::CheckRemaining(self.serves.clone()),
             Action::Fire => Call::Fire,
@@ -354,6 +356,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             | Action::SettleAndClaim { .. }
             | Action::CheckClaims(_)
             | Action::Start(_)
+            | Action::Register(_)
             | Action::ReadCounter
             | Action::LookAtPeers
             | Action::CheckRemaining
@@ -384,6 +387,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             | Action::SettleAndClaim { .. }
             | Action::CheckClaims(_)
             | Action::Start(_)
+            | Action::Register(_)
             | Action::ReadCounter
             | Action::LookAtPeers
             | Action::CheckRemaining

@@ -60,6 +60,9 @@ pub trait Host {
     /// Wakes another idle worker.
     fn wake_another(&mut self);
 
+    /// Prepares for another number of slots. Returns the worker as it is to be registered again.
+    fn resize(&mut self, slots: u32) -> WorkerInfo;
+
     /// Checks if another worker is alive, and watches it from then on. If it is dead, its lock is
     /// taken and held until [`release`](Self::release).
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer>;

@@ -12,6 +12,7 @@ use super::end::{Ended, Ending, Unreachable};
 use super::eventfd::{clear, new_eventfd};
 use super::executor::{CommandBatch, Executor, StartedBatch};
 use super::host::{Host, Peer, StartResult, Sweeper};
+use super::inherited::need_descriptors;
 use super::lease_keeper::LeaseHandle;
 use super::orphans::ProcFs;
 use super::pool::Pool;
@@ -53,6 +54,8 @@ pub(crate) struct LinuxHost {
     peers: HashMap<WorkerId, Watched>,
     next_token: u64,
     dead: Vec<DeadLock>,
+    /// True if more slots may raise this process's limit on open files.
+    owns_process: bool,
     ended: Vec<Ended>,
     ready: Vec<u64>,
 }
@@ -95,9 +98,15 @@ impl LinuxHost {
             peers: HashMap::new(),
             next_token: FIRST_PEER_TOKEN,
             dead: Vec::new(),
+            owns_process: false,
             ended: Vec::new(),
             ready: Vec::new(),
         })
+    }
+
+    /// Lets more slots raise this process's limit on open files.
+    pub(crate) fn own_process(&mut self) {
+        self.owns_process = true;
     }
 
     /// Ends a wait when the lease keeper sends a notice.
@@ -166,6 +175,8 @@ impl LinuxHost {
                         Signal::Cancel => Event::CancelRequested,
                         Signal::Peers => Event::PeersChanged,
                         Signal::Settled => Event::TasksSettled,
+                        Signal::Stop => Event::Stop,
+                        Signal::Slots(slots) => Event::Slots(slots),
                     });
                 }
             }
@@ -235,6 +246,14 @@ impl Host for LinuxHost {
 
     fn wake_another(&mut self) {
         self.waker.wake(1);
+    }
+
+    fn resize(&mut self, slots: u32) -> WorkerInfo {
+        if self.owns_process {
+            need_descriptors(slots.into());
+        }
+        self.registration.resize(slots);
+        self.registration.info().clone()
     }
 
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer> {

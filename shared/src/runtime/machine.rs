@@ -9,6 +9,7 @@ mod backoff;
 mod events;
 mod firing;
 mod recent;
+mod resize;
 mod running;
 mod serving;
 mod stop;
@@ -82,6 +83,8 @@ pub(crate) struct Machine {
     due_from: BootTime,
     claim_backoff: Backoff,
     settle_backoff: Backoff,
+    /// Delay of the next registration with the current slots; `None` if they are registered.
+    to_register: Option<Backoff>,
     throttle: Throttle,
     poll_at: BootTime,
     peers_at: BootTime,
@@ -137,6 +140,7 @@ impl Machine {
             due_from: now.boot,
             claim_backoff: Backoff::default(),
             settle_backoff: Backoff::default(),
+            to_register: None,
             throttle: Throttle::default(),
             poll_at: now.boot,
             peers_at: now.boot,
@@ -274,6 +278,7 @@ impl Machine {
             // Both share one wakeup, instead of two close to each other.
             self.poll_at = now.boot;
         }
+        self.register(now);
         self.check_claims();
         if self.poll_at <= now.boot {
             self.poll_at = now.boot.after(self.config.poll);
@@ -389,6 +394,7 @@ impl Machine {
         let asks = self.may_claim(self.free()) || self.want_review;
         sooner(asks.then_some(self.claim_backoff.until));
         sooner(self.throttle.next(now));
+        sooner(self.to_register.map(|backoff| backoff.until));
         let due = self.next_due.filter(|_| !self.is_stopping());
         sooner(due.map(|due| now.until(due).max(self.due_from)));
         let firing = self.next_firing.wake_at(now);

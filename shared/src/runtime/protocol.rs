@@ -102,6 +102,10 @@ pub enum Event {
     Remaining(Result<Remaining>),
     /// Stop request. The second one means at once.
     Stop,
+    /// Request to use so many slots.
+    Slots(u32),
+    /// Answer to `Action::Register`.
+    Registered(Result<u32>),
 }
 
 /// Action that the driver performs. Claims, settles, reads of the file and starts may wait for the
@@ -140,6 +144,8 @@ pub(crate) enum Action {
     Listen(bool),
     /// Wake another idle worker: more tasks may wait than this one can take.
     WakeAnother,
+    /// Register the worker again, with so many slots.
+    Register(u32),
     /// Read the change counter.
     ReadCounter,
     /// Check which other workers are alive, and recover dead ones.
@@ -226,6 +232,11 @@ pub enum WorkerEvent {
     },
     /// All slots are used again after a shortage.
     Sufficient,
+    /// A person set the number of slots. Running tasks beyond it go on.
+    Resized {
+        /// Number of slots.
+        slots: usize,
+    },
     /// A draining worker waits only for this scheduled task, which is more than a minute away.
     /// Reported once.
     Waiting(NextDue),

@@ -153,6 +153,7 @@ impl Summary {
             | WorkerEvent::ClockSetBack { .. }
             | WorkerEvent::Short { .. }
             | WorkerEvent::Sufficient
+            | WorkerEvent::Resized { .. }
             | WorkerEvent::Waiting(_)
             | WorkerEvent::Left(_)
             | WorkerEvent::Unrecorded(_)
@@ -285,6 +286,9 @@ impl<Q: Queue> Worker<Q> {
         let waker = Arc::new(Waker::new(sidecar.clone()));
         let info = self.registration.info().clone();
         let mut host = LinuxHost::new(executor, self.registration, self.stop, sidecar, waker)?;
+        if self.options.owns_process {
+            host.own_process();
+        }
         let (leases, keeper) = match queue.lease() {
             Some(lease) => {
                 let (leases, keeper) = lease_keeper::pair(Arc::clone(&queue), lease)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::listener::Listener;
 use super::paths::Sidecar;
 use super::registration;
-use super::wakeup::Waker;
+use super::wakeup::{Signal, Waker};
 use crate::claim::WorkerId;
 use crate::coordination::{Coordination, Listening, Origin};
 use crate::error::Result;
@@ -60,6 +60,14 @@ impl Coordination for Local {
 
     fn wake_worker(&self, worker: WorkerId) {
         self.waker.wake_worker(worker);
+    }
+
+    fn ask_to_stop(&self, worker: WorkerId) -> bool {
+        self.waker.ask(worker, Signal::Stop)
+    }
+
+    fn ask_for_slots(&self, worker: WorkerId, slots: u32) -> bool {
+        self.waker.ask(worker, Signal::Slots(slots))
     }
 
     fn tell_settled(&self) {

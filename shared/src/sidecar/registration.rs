@@ -107,7 +107,12 @@ impl Registration {
             .write_all_at(&id.to_le_bytes(), self.slot * SLOT_BYTES as u64);
     }
 
-    /// Reads the received signals, each once.
+    /// Sets the number of its slots. The caller registers it again.
+    pub fn resize(&mut self, slots: u32) {
+        self.info.slots = slots;
+    }
+
+    /// Reads the received signals, each once, but every request to stop or to use other slots.
     pub fn received(&self) -> Vec<Signal> {
         receive(&self.socket)
     }
@@ -277,12 +282,10 @@ pub(super) fn receive(socket: &OwnedFd) -> Vec<Signal> {
     loop {
         match rustix::net::recv(socket, &mut buffer[..], rustix::net::RecvFlags::DONTWAIT) {
             Ok((_, count)) => {
-                let byte = buffer[..count].first().copied().unwrap_or_default();
-                if let Some(signal) = Signal::from_byte(byte)
-                    && !signals.contains(&signal)
-                {
-                    signals.push(signal);
-                }
+                let signal = Signal::from_datagram(&buffer[..count]);
+                let is_request = matches!(signal, Some(Signal::Stop | Signal::Slots(_)));
+                let is_new = |signal: &Signal| is_request || !signals.contains(signal);
+                signals.extend(signal.filter(is_new));
             }
             Err(Errno::INTR) => {}
             Err(_) => return signals,

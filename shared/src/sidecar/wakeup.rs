@@ -39,24 +39,37 @@ pub enum Signal {
     Peers,
     /// Tasks have ended.
     Settled,
+    /// The worker is to stop.
+    Stop,
+    /// The worker is to use so many slots.
+    Slots(u32),
 }
 
 impl Signal {
-    const ALL: [Self; 4] = [Self::Tasks, Self::Cancel, Self::Peers, Self::Settled];
-
-    /// Byte of the signal.
-    pub const fn byte(self) -> u8 {
+    /// Datagram of the signal: its letter and, for a number of slots, that number.
+    pub fn datagram(self) -> Vec<u8> {
         match self {
-            Self::Tasks => b't',
-            Self::Cancel => b'c',
-            Self::Peers => b'p',
-            Self::Settled => b's',
+            Self::Tasks => vec![b't'],
+            Self::Cancel => vec![b'c'],
+            Self::Peers => vec![b'p'],
+            Self::Settled => vec![b's'],
+            Self::Stop => vec![b'q'],
+            Self::Slots(slots) => [&b"n"[..], &slots.to_le_bytes()].concat(),
         }
     }
 
-    /// Signal of a received byte; `None` for a byte that this program does not know.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|signal| signal.byte() == byte)
+    /// Signal of a received datagram; `None` for one that this program does not know.
+    pub fn from_datagram(bytes: &[u8]) -> Option<Self> {
+        let (letter, rest) = bytes.split_first()?;
+        Some(match letter {
+            b't' => Self::Tasks,
+            b'c' => Self::Cancel,
+            b'p' => Self::Peers,
+            b's' => Self::Settled,
+            b'q' => Self::Stop,
+            b'n' => Self::Slots(u32::from_le_bytes(*rest.first_chunk()?)),
+            _ => return None,
+        })
     }
 }
 
@@ -119,6 +132,12 @@ impl Waker {
         self.send(worker, Signal::Peers);
     }
 
+    /// Asks a living worker for something. Returns false if the request did not reach it, because it
+    /// has ended or does not read what it was sent before.
+    pub fn ask(&self, worker: WorkerId, request: Signal) -> bool {
+        self.sent(worker, request) == Sent::Yes
+    }
+
     /// Signals to all listeners that tasks have ended. To be called after the commit.
     pub fn tell_settled(&self) {
         let mut buffer = [0; SLOTS_PER_READ * SLOT_BYTES];
@@ -133,15 +152,29 @@ impl Waker {
     /// Sends a datagram. Returns true if a process is there to read it. A full socket counts too:
     /// its owner has datagrams to read.
     pub(super) fn send(&self, worker: WorkerId, signal: Signal) -> bool {
+        self.sent(worker, signal) != Sent::Gone
+    }
+
+    fn sent(&self, worker: WorkerId, signal: Signal) -> Sent {
         let sender = match self.sender.get() {
             Some(sender) => sender,
             None => match DatagramSender::open(&self.sidecar) {
                 Ok(sender) => self.sender.get_or_init(|| sender),
-                Err(_) => return false,
+                Err(_) => return Sent::Gone,
             },
         };
         sender.send(worker, signal)
     }
+}
+
+/// Fate of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Yes,
+    /// The receiver has not read earlier ones.
+    Full,
+    /// There is no receiver.
+    Gone,
 }
 
 /// File of ids by slot, 0 if it is free, kept open for reading.
@@ -205,7 +238,7 @@ impl DatagramSender {
         })
     }
 
-    fn send(&self, worker: WorkerId, signal: Signal) -> bool {
+    fn send(&self, worker: WorkerId, signal: Signal) -> Sent {
         let mut connected = self
             .connected
             .lock()
@@ -214,16 +247,17 @@ impl DatagramSender {
         let position = known.unwrap_or(connected.len());
         if known.is_none() {
             let Ok(socket) = self.connect(worker) else {
-                return false;
+                return Sent::Gone;
             };
             connected.push((worker, socket));
         }
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        let sent = match send(&connected[position].1, &[signal.byte()], flags) {
-            Ok(_) | Err(Errno::AGAIN | Errno::NOBUFS) => true,
+        let sent = match send(&connected[position].1, &signal.datagram(), flags) {
+            Ok(_) => Sent::Yes,
+            Err(Errno::AGAIN | Errno::NOBUFS) => Sent::Full,
             Err(_) => {
                 connected.remove(position);
-                false
+                Sent::Gone
             }
         };
         if connected.len() > MOST_CONNECTED {
@@ -361,6 +395,28 @@ mod tests {
             bench.waker.wake(workers.len());
             assert!(workers.iter().all(|own| receive(own) == [Signal::Tasks]));
         }
+    }
+
+    #[test]
+    fn requests_of_a_person_arrive_each_on_its_own() {
+        let bench = Bench::new();
+        let busy = bench.worker(0, 1);
+        let requests = [
+            Signal::Stop,
+            Signal::Slots(300),
+            Signal::Stop,
+            Signal::Slots(2),
+        ];
+        for request in requests {
+            assert!(bench.waker.ask(WorkerId(1), request));
+        }
+        assert_eq!(receive(&busy), requests);
+        while bench.waker.ask(WorkerId(1), Signal::Stop) {}
+        assert!(
+            bench.waker.send(WorkerId(1), Signal::Tasks),
+            "it has some to read"
+        );
+        assert!(!bench.waker.ask(WorkerId(2), Signal::Stop));
     }
 
     #[test]

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::Serialize;
 
+use super::super::printer::note;
 use super::super::program::{Access, Context};
 use super::super::{Failure, served};
-use super::{Arguments, Extra};
+use super::{Arguments, Extra, control};
 use crate::error::{Error, Result};
-use crate::queue::Queue;
+use crate::queue::{Queue, Serves};
 use crate::runtime::spawn::{Environment, Spawn, Spawned, Status, current_folder};
 use crate::sidecar::files;
 
@@ -24,20 +25,39 @@ const LOG_TAIL_BYTES: u64 = 4096;
 struct View {
     pid: u32,
     log: PathBuf,
+    /// False if a worker that runs already serves the same queues.
+    started: bool,
 }
 
-/// Starts the worker and waits until it is registered.
+/// Starts the worker and waits until it is registered. Starts none if one serves the same queues
+/// already, unless another is asked for or it ends by itself.
 pub(super) fn start<Q: Queue>(
     context: &Context<Q>,
     arguments: &Arguments,
     extra: &impl Extra<Q>,
 ) -> Result<(), Failure> {
     // Errors of the database are better reported here than in a log.
-    let log = context
-        .open(Access::Create)?
-        .coordination()
-        .folder()
-        .join("worker.log");
+    let queue = context.open(Access::Create)?;
+    let log = queue.coordination().folder().join("worker.log");
+    if !arguments.another && !arguments.drain {
+        let options = arguments.options(extra);
+        let serves = Serves {
+            queues: options.queues,
+            commands: options.commands,
+            handlers: Vec::new(),
+        };
+        if let Some(running) = control::same(&queue, &serves)? {
+            note(&control::runs_already(context, &running, options.slots));
+            let view = View {
+                pid: running.pid,
+                log,
+                started: false,
+            };
+            let pid = running.pid.to_string();
+            return context.printer.of_done().say(&pid, &view);
+        }
+    }
+    drop(queue);
     let mut file = files::open_to_append(&log)
         .map_err(|error| Error::io(format!("cannot open {}", log.display()), error))?;
     let before = file
@@ -47,7 +67,11 @@ pub(super) fn start<Q: Queue>(
     let (worker, word) = spawn(context, arguments, extra, &file)?;
     if registered(word) {
         let pid = worker.pid.as_raw_nonzero().get().unsigned_abs();
-        let view = View { pid, log };
+        let view = View {
+            pid,
+            log,
+            started: true,
+        };
         return context.printer.of_done().say(&pid.to_string(), &view);
     }
     Err(failure(worker.wait(), &log_tail(&mut file, before)))

@@ -8,6 +8,7 @@ use super::super::extra::Plain;
 use super::super::program::{Access, Context};
 use super::super::served::Served;
 use super::super::{duration, number, option_values};
+use super::control::Control;
 use crate::error::Result;
 use crate::queue::Queue;
 use crate::runtime::WorkerOptions;
@@ -19,6 +20,10 @@ use crate::runtime::WorkerOptions;
 /// the rest; a second signal makes it hand back at once. If it is killed, the next worker ends its
 /// commands and returns its tasks.
 #[derive(clap::Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own; any combination of them occurs"
+)]
 pub struct Arguments {
     /// Number of tasks to run at once [default: the number of cores]
     #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
@@ -38,6 +43,13 @@ pub struct Arguments {
     /// Leave the terminal, log to worker.log in the folder beside the database, print the pid
     #[arg(long)]
     pub(super) background: bool,
+
+    /// With --background, start a worker even if one that serves the same queues runs already
+    #[arg(long, requires = "background")]
+    pub(super) another: bool,
+
+    #[command(subcommand)]
+    pub(super) control: Option<Control>,
 
     /// Tell the waiting parent on standard output that this worker is registered
     #[arg(long, hide = true, conflicts_with = "background")]

@@ -32,6 +32,8 @@ pub enum Call<B> {
     SettleAndClaim(Vec<Settlement>, ClaimRequest),
     /// Read the state of claims.
     CheckClaims(Vec<Claim>),
+    /// Register the worker again.
+    Register(WorkerInfo),
     /// Read the change counter.
     ReadCounter,
     /// Read the remaining tasks of the worker's queues.
@@ -65,6 +67,8 @@ pub enum Answer<T> {
     SettledAndClaimed(Result<(Vec<Settled>, Result<Claims>)>),
     /// Answer to [`Call::CheckClaims`].
     ClaimsChecked(Result<Vec<Held>>),
+    /// Answer to [`Call::Register`].
+    Registered(Result<u32>),
     /// Answer to [`Call::ReadCounter`].
     Counter(Result<i64>),
     /// Answer to [`Call::CheckRemaining`].
@@ -109,6 +113,7 @@ impl<B: Batch> Call<B> {
                 Answer::SettledAndClaimed(queue.settle_and_claim(settlements, &request))
             }
             Self::CheckClaims(claims) => Answer::ClaimsChecked(queue.held(&claims)),
+            Self::Register(worker) => Answer::Registered(queue.register(&worker)),
             Self::ReadCounter => Answer::Counter(queue.change_counter()),
             Self::CheckRemaining(serves) => Answer::Remaining(drain::look(queue, &serves)),
             Self::Fire => Answer::Fired(queue.fire()),

@@ -54,6 +54,7 @@ impl<Q: Queue, S: Host> Driver<Q, S> {
             | WorkerEvent::Recovered(_)
             | WorkerEvent::Short { .. }
             | WorkerEvent::Sufficient
+            | WorkerEvent::Resized { .. }
             | WorkerEvent::Waiting(_)
             | WorkerEvent::Left(_)
             | WorkerEvent::Unrecorded(_)

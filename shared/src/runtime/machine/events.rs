@@ -65,6 +65,8 @@ impl Machine {
                 self.refused(now, error);
             }
             Event::Stop => self.stop(now),
+            Event::Slots(slots) => self.resize(slots),
+            Event::Registered(answer) => self.registered(now, answer),
         }
     }
 

@@ -48,6 +48,11 @@ impl Serving {
         }
     }
 
+    /// True if so many slots suffice for the queues.
+    pub(super) fn allows(&self, slots: u32) -> bool {
+        slots > 0 && self.queues.check(slots).is_ok()
+    }
+
     /// Takes in a claim. Returns true if another worker is to be woken for tasks that were left. Two
     /// workers that can take none of them do not wake each other for ever.
     pub(super) fn claimed(&mut self, claims: &Claims) -> bool {

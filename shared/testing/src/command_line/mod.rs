@@ -32,6 +32,7 @@ pub mod shrinking;
 pub mod signals;
 pub mod slow_readers;
 pub mod steps;
+pub mod worker_control;
 
 pub use program::{UnderTest, under_test};
 
@@ -254,6 +255,13 @@ macro_rules! command_line_tests {
                 a_task_that_reads_from_a_terminal_does_not_stop_its_worker
                 a_run_answers_ctrl_z_with_a_sentence_and_goes_on
                 a_second_interrupt_ends_a_run_at_once
+            }
+            worker_control {
+                a_living_worker_gets_more_and_fewer_slots
+                impossible_numbers_of_slots_are_refused_with_a_sentence
+                a_request_that_a_stopped_worker_does_not_take_is_reported
+                a_worker_stops_gracefully_and_at_once_at_a_second_request
+                a_second_worker_in_the_background_is_not_started_unless_asked_for
             }
             steps {
                 an_interrupted_verb_reports_its_progress_and_continues_when_repeated

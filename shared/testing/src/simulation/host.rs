@@ -105,6 +105,11 @@ impl Host for SimulatedHost {
         self.waker.wake(1);
     }
 
+    fn resize(&mut self, slots: u32) -> WorkerInfo {
+        self.registration.resize(slots);
+        self.registration.info().clone()
+    }
+
     fn look_at(&mut self, peer: &WorkerInfo) -> Result<Peer> {
         if let Some(lock) = DeadLock::take(&self.sidecar, peer.id)? {
             self.dead.push(lock);
@@ -153,6 +158,8 @@ impl Host for SimulatedHost {
                 Signal::Cancel => events.push(Event::CancelRequested),
                 Signal::Peers => events.push(Event::PeersChanged),
                 Signal::Settled => events.push(Event::TasksSettled),
+                Signal::Stop => events.push(Event::Stop),
+                Signal::Slots(slots) => events.push(Event::Slots(slots)),
             }
         }
         if world.has_notice(self.id()) && !world.plant(Plant::NobodyDies) {

@@ -94,3 +94,55 @@ fn a_task_that_was_left_is_claimed_once_a_shared_slot_is_free() {
     let step = machine.step(at(2), [ended(2, End::Exited(0))]);
     assert_eq!(limit(&step), None, "nothing was left");
 }
+
+fn registers(step: &Step) -> Option<u32> {
+    step.actions.iter().find_map(|action| {
+        if let Action::Register(slots) = action {
+            Some(*slots)
+        } else {
+            None
+        }
+    })
+}
+
+#[test]
+fn more_slots_are_filled_at_once_and_registered_until_that_is_recorded() {
+    let mut machine = super::running(&[1]);
+    machine.step(at(0), [super::claimed([])]);
+    let step = machine.step(at(5), [Event::Slots(3)]);
+    assert_eq!((limit(&step), registers(&step)), (Some(2), Some(3)));
+    let refused = Event::Registered(Err(super::busy()));
+    let step = machine.step(at(5), [refused, super::claimed([2])]);
+    assert_eq!(registers(&step), None);
+    let again = step.wake_at.unwrap();
+    let step = machine.step(at(again.0), []);
+    assert_eq!(registers(&step), Some(3));
+    machine.step(at(again.0), [Event::Registered(Ok(0))]);
+    assert_eq!(registers(&machine.step(at(again.0 + 9_000), [])), None);
+}
+
+#[test]
+fn running_tasks_beyond_fewer_slots_go_on_and_are_not_replaced() {
+    let mut machine = super::running(&[1, 2, 3]);
+    let step = machine.step(at(5), [Event::Slots(1)]);
+    assert_eq!((super::signals(&step), registers(&step)), (vec![], Some(1)));
+    for id in [1, 2] {
+        let step = machine.step(at(6), [ended(id, End::Exited(0))]);
+        assert_eq!(limit(&step), None, "{id} had a slot too many");
+        let settled = Event::Settled(Ok(vec![Settled::Recorded(State::Succeeded)]));
+        assert_eq!(limit(&machine.step(at(6), [settled])), None);
+    }
+    let step = machine.step(at(7), [ended(3, End::Exited(0))]);
+    assert_eq!(limit(&step), Some(1));
+}
+
+#[test]
+fn fewer_slots_than_queues_keep_are_refused() {
+    let mut machine = machine();
+    machine.step(at(0), []);
+    for slots in [0, 1, 2, 4] {
+        let step = machine.step(at(1), [Event::Slots(slots)]);
+        assert_eq!(registers(&step), None, "{slots}");
+    }
+    assert_eq!(registers(&machine.step(at(1), [Event::Slots(3)])), Some(3));
+}

@@ -74,6 +74,7 @@ fn a_worker_that_can_start_nothing_claims_ever_more_rarely() {
                 }
                 Action::SettleAndClaim { .. } => unreachable!("a pause lies between the two"),
                 Action::ListClaims
+                | Action::Register(_)
                 | Action::CheckClaims(_)
                 | Action::Signal { .. }
                 | Action::SetIdle(_)
