@@ -229,6 +229,12 @@ pub trait Queue: Send + Sync + 'static {
         Waiter::new(self.coordination(), WorkerId::from_bits(self.random()))
     }
 
+    /// At most `limit` tasks of exactly that name, the newest first. Looks at every task.
+    fn named(&self, name: &str, limit: usize) -> Result<Vec<TaskId>>;
+
+    /// Task that holds the idempotency key.
+    fn keyed(&self, key: &[u8]) -> Result<Option<TaskId>>;
+
     /// Highest id ever given out; `None` in a file without tasks.
     fn last_id(&self) -> Result<Option<TaskId>>;
 
@@ -286,6 +292,13 @@ pub trait Queue: Send + Sync + 'static {
     /// Edges to the tasks that a task waits or waited for; empty for an engine without
     /// dependencies.
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
+        let _ = id;
+        Ok(Vec::new())
+    }
+
+    /// Edges from the tasks that wait or waited for a task; empty for an engine without
+    /// dependencies.
+    fn dependents(&self, id: TaskId) -> Result<Vec<Edge>> {
         let _ = id;
         Ok(Vec::new())
     }

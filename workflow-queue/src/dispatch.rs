@@ -154,6 +154,10 @@ impl Queue for WorkflowQueue {
         Ok(found.into_iter().map(edge).collect())
     }
 
+    fn dependents(&self, id: TaskId) -> Result<Vec<Edge>> {
+        Self::dependents(self, id)
+    }
+
     fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {
         let details = self.read(|connection| facts::details(connection, id))?;
         Ok(details.unwrap_or_default().facts())

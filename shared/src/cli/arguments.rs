@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, completions, doctor, edit, hold, list, log, pause, prune, reap,
+    Failure, backup, cancel, complete, completions, doctor, edit, hold, list, log, pause, prune, reap,
     release, reprioritize, restore, run, salvage, settings, show, shrink, start, status, verify,
     wait, why, workers,
 };
@@ -51,6 +51,8 @@ pub enum Verb {
     Restore(restore::Arguments),
     Salvage(salvage::Arguments),
     Completions(completions::Arguments),
+    #[command(hide = true)]
+    Complete(complete::Arguments),
 }
 
 impl Verb {
@@ -86,6 +88,7 @@ impl Verb {
             Self::Backup(arguments) => backup::run(context, &arguments),
             Self::Restore(arguments) => restore::run(context, &arguments),
             Self::Salvage(arguments) => salvage::run(context, &arguments),
+            Self::Complete(arguments) => complete::run(context, &arguments),
             Self::Completions(arguments) => {
                 completions::run(context.printer, &arguments, (context.program.command)())
             }

@@ -13,7 +13,7 @@ use crate::state::State;
 /// first by SIGTERM, ten seconds later by SIGKILL. A task that has ended cannot be cancelled.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }

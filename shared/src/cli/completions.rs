@@ -34,9 +34,12 @@ pub(crate) fn run(
         bash(command)
     } else if shell == Shell::Fish {
         fish(command)
+    } else if shell == Shell::Zsh {
+        generated(shell, command, None) + ZSH_VALUES
     } else {
         generated(shell, command, None)
     };
+    let script = script.replace("THIS_PROGRAM", &name);
     printer.raw(program::named(&name, &script).as_bytes())
 }
 
@@ -60,7 +63,49 @@ fn bash(command: clap::Command) -> String {
             &format!("-o default {name}\n"),
         )
         .replace("    prev=\"$3\"\n", PREVIOUS_WORD)
+        .replace(
+            &format!("complete -F _{unhyphenated} "),
+            &format!("complete -F _{unhyphenated}_values "),
+        )
+        + &BASH_VALUES.replace("FUNCTION", &format!("_{unhyphenated}"))
 }
+
+/// Function that offers values from the file, else what the generated function offers.
+const BASH_VALUES: &str = r#"
+FUNCTION_values() {
+    local IFS=$'\n'
+    COMPREPLY=($(THIS_PROGRAM complete --bash -- "${COMP_WORDS[@]:0:COMP_CWORD+1}" 2>/dev/null))
+    if [[ ${#COMPREPLY[@]} -eq 0 ]]; then
+        IFS=$' \t\n'
+        FUNCTION "$@"
+    fi
+}
+"#;
+
+/// The same for zsh, which shows what each value is.
+const ZSH_VALUES: &str = r#"
+_THIS_PROGRAM-values() {
+    local -a offers values
+    offers=("${(@f)$(THIS_PROGRAM complete -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}")
+    if [[ -z "${offers[1]}" ]]; then
+        _THIS_PROGRAM "$@"
+        return
+    fi
+    values=("${(@)offers%%$'\t'*}")
+    offers=("${(@)offers//$'\t'/  }")
+    compadd -l -V tasks -d offers -a values
+}
+compdef _THIS_PROGRAM-values THIS_PROGRAM
+"#;
+
+/// The same for fish.
+const FISH_VALUES: &str = r#"
+function __THIS_PROGRAM_values
+    set -l offers (THIS_PROGRAM complete -- (commandline -opc) (commandline -ct) 2>/dev/null)
+    test -n "$offers"; and printf '%s\n' $offers
+end
+complete -c THIS_PROGRAM -n "__THIS_PROGRAM_values >/dev/null" -f -k -a "(__THIS_PROGRAM_values)"
+"#;
 
 /// Code that finds the option before a value: bash splits `--output=json` into three words, of
 /// which the second is `=`.
@@ -82,7 +127,10 @@ fn fish(command: clap::Command) -> String {
         line if is_of_help(line) => line.replace(" help\" -f", "\" -f") + "\n",
         line => format!("{line}\n"),
     });
-    lines.chain(values).collect()
+    lines
+        .chain(values)
+        .chain([FISH_VALUES.to_owned()])
+        .collect()
 }
 
 /// Lines that offer the values of positional arguments.

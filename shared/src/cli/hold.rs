@@ -12,7 +12,7 @@ use crate::queue::Queue;
 /// still fails when its time limit passes. A running task cannot be held.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }

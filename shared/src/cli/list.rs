@@ -73,7 +73,7 @@ pub struct Arguments {
     /// Sort the page by this column, `:desc` for the highest first; tasks without a value come last
     #[arg(
         long,
-        value_name = "COLUMN[:desc]",
+        value_name = "COLUMN",
         value_parser = possible_values::of(TaskColumn::words(), Order::parse),
         hide_possible_values = true
     )]

@@ -45,7 +45,7 @@ use output_printer::OutputPrinter;
     reason = "each is a flag of the command line"
 )]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all; the last one unless given
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all; the last one unless given
     #[arg(value_name = "ID", num_args = 0.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 

@@ -33,6 +33,7 @@ pub mod add_task;
 mod backup;
 mod cancel;
 mod change_selected;
+mod complete;
 mod completions;
 mod doctor;
 mod edit;

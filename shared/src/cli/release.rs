@@ -11,7 +11,7 @@ use crate::queue::Queue;
 /// A released task still waits for its time and for everything else that it has to.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }

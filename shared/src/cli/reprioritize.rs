@@ -12,7 +12,7 @@ type Ids = Vec<Selector>;
 /// Change the priority of waiting tasks
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", value_parser = select::parse)]
     ids: Ids,
 

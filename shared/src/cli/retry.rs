@@ -16,7 +16,7 @@ use crate::state::State;
 /// all tasks that match the options are retried.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(
         value_name = "ID",
         required_unless_present_any = ["states", "queue", "name", "since", "until"],

@@ -1,4 +1,8 @@
-//! Selectors of tasks: `7`, `3,5-8`, `last`, `all`.
+//! Selectors of tasks: `7`, `3,5-8`, `name:build`, `key:nightly`, `last`, `all`.
+
+mod resolve;
+
+pub use resolve::is_named;
 
 use std::ops::RangeInclusive;
 
@@ -19,6 +23,10 @@ pub enum Selector {
     One(TaskId),
     /// Every task that exists from one id to another.
     Range(RangeInclusive<i64>),
+    /// The only task of that name.
+    Name(String),
+    /// The task that holds that key.
+    Key(String),
     /// The task enqueued last.
     Last,
     /// Every task to which the verb applies.
@@ -76,12 +84,21 @@ impl Filter {
 /// # Errors
 /// A sentence that says how to write it.
 pub fn parse(text: &str) -> Result<Vec<Selector>, String> {
+    // A name or key at the beginning may hold commas.
+    if is_named(text) {
+        return Ok(vec![parse_one(text)?]);
+    }
     text.split(',').map(|part| parse_one(part.trim())).collect()
 }
 
 fn parse_one(part: &str) -> Result<Selector, String> {
-    let refused =
-        || Err("it selects no task; write an id (7), a list (3,5-8), `last` or `all`".to_owned());
+    let refused = || {
+        let forms = "an id (7), a list (3,5-8), name:NAME, key:KEY, `last` or `all`";
+        Err(format!("it selects no task; write {forms}"))
+    };
+    if is_named(part) {
+        return resolve::parse(part).map_or_else(refused, Ok);
+    }
     match part {
         "last" => return Ok(Selector::Last),
         "all" => return Ok(Selector::All),
@@ -149,6 +166,7 @@ pub(crate) fn visit_matching<Q: Queue>(
             Vec::new()
         })
     };
+    let selectors = resolve::resolve(queue, selectors)?;
     for (position, selector) in selectors.iter().enumerate() {
         let earlier = &selectors[..position];
         let mut fresh = |ids: &mut dyn Iterator<Item = TaskId>| {
@@ -159,6 +177,8 @@ pub(crate) fn visit_matching<Q: Queue>(
         };
         match selector {
             Selector::One(id) => fresh(&mut named(*id)?.into_iter())?,
+            // Resolved above.
+            Selector::Name(_) | Selector::Key(_) => {}
             Selector::Last => match queue.last_id()? {
                 Some(id) => fresh(&mut named(id)?.into_iter())?,
                 None => return Err(Error::not_found("there are no tasks")),
@@ -220,6 +240,7 @@ pub(super) fn of_ranges<Q: Queue>(
     states: &[State],
 ) -> Result<Vec<(TaskId, State)>> {
     let mut found = Vec::new();
+    let selectors = resolve::resolve(queue, selectors)?;
     for (position, selector) in selectors.iter().enumerate() {
         let Selector::Range(range) = selector else {
             continue;
@@ -247,7 +268,7 @@ fn covers(selector: &Selector, id: TaskId) -> bool {
         Selector::One(one) => *one == id,
         Selector::Range(range) => range.contains(&id.0),
         Selector::All => true,
-        Selector::Last => false,
+        Selector::Last | Selector::Name(_) | Selector::Key(_) => false,
     }
 }
 
@@ -400,6 +421,10 @@ mod tests {
         assert_eq!(parse("5-5"), Ok(vec![Selector::Range(5..=5)]));
         assert_eq!(parse("last"), Ok(vec![Selector::Last]));
         assert_eq!(parse("all,1"), Ok(vec![Selector::All, one(1)]));
+        let name = |name: &str| Selector::Name(name.to_owned());
+        assert_eq!(parse("name:a, b"), Ok(vec![name("a, b")]));
+        assert_eq!(parse("1,name:a"), Ok(vec![one(1), name("a")]));
+        assert_eq!(parse("key:k"), Ok(vec![Selector::Key("k".to_owned())]));
     }
 
     #[test]
@@ -418,6 +443,9 @@ mod tests {
             "9223372036854775808",
             "1-2-3",
             "All",
+            "name:",
+            "key:",
+            "Name:a",
             "8-5",
         ] {
             assert!(parse(text).is_err(), "{text}");
@@ -451,7 +479,7 @@ mod tests {
                 match selector {
                     Selector::One(id) => read.push(id),
                     Selector::Range(range) => read.extend(range.map(TaskId)),
-                    Selector::Last | Selector::All => prop_assert!(false),
+                    other => prop_assert!(false, "{other:?}"),
                 }
             }
             prop_assert_eq!(read, ids);

@@ -1,9 +1,12 @@
 //! `show`: prints all details of tasks.
 
+mod links;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::json::{self, FullView};
 use super::program::{Access, Context};
@@ -14,11 +17,12 @@ use crate::error::Error;
 use crate::options::TaskOptions;
 use crate::queue::{Fact, FactValue, Queue};
 use crate::task::{Task, TaskId};
+use links::Links;
 
 /// Show all details of tasks
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }
@@ -30,14 +34,38 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     select::each(&queue, &arguments.ids.concat(), |id| {
         let task = find(&queue, id)?;
         let facts = queue.facts(id)?;
-        let text = format!("{separator}{}", describe(&task, &facts, &zone));
+        let links = Links::read(&queue, id)?;
+        let text = format!(
+            "{separator}{}{}",
+            describe(&task, &facts, &zone),
+            lines(links.lines())
+        );
         separator = "\n";
         if context.printer.is_json() {
-            context.printer.json(&FullView::new(&task, &facts))
+            let task = FullView::new(&task, &facts);
+            context.printer.json(&LinkedView { task, links })
         } else {
             context.printer.stream(text.as_bytes())
         }
     })
+}
+
+/// A task with its neighbours.
+#[derive(Serialize)]
+struct LinkedView<'a> {
+    #[serde(flatten)]
+    task: FullView<'a>,
+    #[serde(flatten)]
+    links: Links,
+}
+
+/// Labels and values as lines.
+fn lines(lines: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let mut text = String::new();
+    for (label, value) in lines {
+        let _ = writeln!(text, "{label:<13} {}", escape::line(&value));
+    }
+    text
 }
 
 /// The task of that id.

@@ -25,7 +25,7 @@ pub(super) const POLL: Duration = Duration::from_millis(500);
 /// of them have ended.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 

@@ -25,7 +25,7 @@ use crate::workflow::Condition;
 /// Explain what tasks wait for, or how they ended
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 }
@@ -62,7 +62,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let living = queue.live_workers()?;
     let known = queue.workers()?;
     let ids = arguments.ids.concat();
-    let is_one = matches!(ids.as_slice(), [Selector::One(_) | Selector::Last]);
+    let is_one =
+        matches!(ids.as_slice(), [one] if !matches!(one, Selector::Range(_) | Selector::All));
     let order = (!is_one).then(RefCell::default);
     let scene = Snapshot {
         order,

@@ -23,7 +23,7 @@ use workflow_queue::{Edge, WorkflowQueue};
 /// ran are shown below it too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// The tasks: 7, 3,5-8, last or all
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 

@@ -9,6 +9,7 @@ mod get;
 mod held;
 mod hold;
 mod list;
+mod named;
 mod next_waiting;
 mod one_line;
 mod output;
@@ -34,6 +35,7 @@ pub use get::{get, of_ids, state_of, with_outputs};
 pub use held::held;
 pub use hold::{add_hold, is_held};
 pub use list::{last_failed, last_id, list};
+pub use named::{keyed, named};
 pub use next_waiting::next_waiting;
 pub use output::{attempt_of, output, output_of, store_output};
 pub use pause::set_paused;
@@ -59,6 +61,7 @@ pub fn statements() -> impl Iterator<Item = &'static (&'static str, &'static str
         held::STATEMENTS,
         hold::STATEMENTS,
         list::STATEMENTS,
+        named::STATEMENTS,
         next_waiting::STATEMENTS,
         output::STATEMENTS,
         pause::STATEMENTS,

@@ -282,3 +282,16 @@ pub fn the_next_waiting_tasks_are_in_the_order_they_start_in<E: Engine>() {
     assert_eq!(next(State::Scheduled, 5), [soon, late]);
     assert_eq!(next(State::Blocked, 5), []);
 }
+
+pub fn tasks_are_found_by_their_exact_name_and_by_their_key<E: Engine>() {
+    let bench = Bench::<E>::default();
+    let first = bench.add(once("build").key("k"));
+    let second = bench.add(once("build"));
+    bench.add(once("builder"));
+    let named = |name, limit| bench.queue.named(name, limit).unwrap();
+    assert_eq!(named("build", 5), [second, first]);
+    assert_eq!(named("build", 1), [second]);
+    assert_eq!(named("buil", 5), []);
+    assert_eq!(bench.queue.keyed(b"k").unwrap(), Some(first));
+    assert_eq!(bench.queue.keyed(b"build").unwrap(), None);
+}

@@ -448,6 +448,7 @@ macro_rules! conformance_tests {
                 a_list_of_any_state_filters_by_queue_name_and_range
                 the_tasks_that_failed_last_come_first_whatever_their_ids
                 the_next_waiting_tasks_are_in_the_order_they_start_in
+                tasks_are_found_by_their_exact_name_and_by_their_key
             }
             stats {
                 stats_count_every_state

@@ -274,6 +274,14 @@ impl<Q: Queue> Queue for Faulty<Q> {
         self.inner.next_waiting(state, limit)
     }
 
+    fn named(&self, name: &str, limit: usize) -> Result<Vec<TaskId>> {
+        self.inner.named(name, limit)
+    }
+
+    fn keyed(&self, key: &[u8]) -> Result<Option<TaskId>> {
+        self.inner.keyed(key)
+    }
+
     fn last_id(&self) -> Result<Option<TaskId>> {
         self.inner.last_id()
     }
@@ -292,6 +300,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
 
     fn dependencies(&self, id: TaskId) -> Result<Vec<Edge>> {
         self.inner.dependencies(id)
+    }
+
+    fn dependents(&self, id: TaskId) -> Result<Vec<Edge>> {
+        self.inner.dependents(id)
     }
 
     fn facts(&self, id: TaskId) -> Result<Vec<Fact>> {

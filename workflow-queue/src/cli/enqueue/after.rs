@@ -35,6 +35,9 @@ impl After {
 /// # Errors
 /// A sentence about a word that is not a condition.
 pub(super) fn split_condition(text: &str) -> Result<(&str, Condition), String> {
+    if select::is_named(text) {
+        return Ok(with_condition(text));
+    }
     match text.split_once(':') {
         None => Ok((text, Condition::Success)),
         Some((ids, word)) => {

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::process::Stdio;
 
-use super::program::{Sandbox, name};
+use super::program::{Sandbox, name, variable};
 use crate::skipped;
 
 /// A shell with its driver: a script that completes its first argument with the script in
@@ -53,6 +53,24 @@ const OFFERED: &[(&str, &[&str])] = &[
     ("completions fi", &["fish"]),
 ];
 
+/// Lines that end in the begun id, name or queue of a task in the database, and words that must be
+/// offered.
+const OFFERED_FROM_THE_FILE: &[(&str, &[&str])] = &[
+    ("show ", &["1", "2", "last"]),
+    ("log 1 ", &["2"]),
+    ("cancel ", &["2"]),
+    ("retry ", &["1"]),
+    ("show name:bu", &["name:build"]),
+    ("show 1,", &["1,2"]),
+    ("list --queue ma", &["mail"]),
+    ("list --queue=ma", &["--queue=mail"]),
+    ("pause ma", &["mail"]),
+    ("list --name bu", &["build"]),
+    ("list --columns ex", &["exit"]),
+    ("list --sort to", &["took"]),
+    ("--color al", &["always"]),
+];
+
 /// Lines with a value after `=`, and words that must be offered.
 const OFFERED_AFTER_EQUALS: &[(&str, &[&str])] = &[
     ("list --output=j", &["--output=json"]),
@@ -81,8 +99,12 @@ fn completes(shell: &Shell) {
     sandbox.write("folder/one.db", "");
     sandbox.write("completions", sandbox.ok(&["completions", shell.name]));
     sandbox.write("driver", shell.driver);
+    sandbox.ok(&["add-task", "fails", "exit 3", "--max-attempts", "1"]);
+    sandbox.run(&["worker", "--drain"]);
+    sandbox.ok(&["add-task", "build", "make", "--queue", "mail"]);
     assert!(!sandbox.read("completions").contains("<PROGRAM>"));
-    for (line, wanted) in OFFERED.iter().chain(OFFERED_AFTER_EQUALS) {
+    let tables = [OFFERED, OFFERED_AFTER_EQUALS, OFFERED_FROM_THE_FILE];
+    for (line, wanted) in tables.into_iter().flatten() {
         let line = format!("{} {line}", name());
         let Some(offered) = offered(&sandbox, shell, &line) else {
             return;
@@ -120,6 +142,7 @@ fn offered(sandbox: &Sandbox, shell: &Shell, line: &str) -> Option<Vec<String>> 
         .env("HOME", &home)
         .env("TERM", "dumb")
         .env("PATH", path_with_program())
+        .env(variable("DB"), sandbox.path("queue.db"))
         .stdin(Stdio::null())
         .output()
         .unwrap();
