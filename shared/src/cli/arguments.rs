@@ -4,11 +4,14 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, complete, completions, doctor, edit, hold, list, log, pause, prune, reap,
-    release, reprioritize, restore, run, salvage, settings, show, shrink, start, status, verify,
-    wait, why, workers,
+    Failure, backup, cancel, complete, completions, doctor, edit, hold, list, log, pause, prune,
+    reap, release, reprioritize, restore, run, salvage, settings, show, shrink, start, status,
+    verify, wait, why, workers,
 };
 use crate::queue::Queue;
+
+/// Description of `clean`, whose arguments are those of `prune`.
+const CLEAN: &str = "Delete succeeded tasks of any age, with their output; see prune";
 
 /// Description of `follow`, whose arguments are those of `log`.
 const FOLLOW: &str = "Show the output of tasks as it comes, as log --follow does";
@@ -43,6 +46,8 @@ pub enum Verb {
     Workers(workers::Arguments),
     Reap(reap::Arguments),
     Prune(prune::Arguments),
+    #[command(about = CLEAN, long_about = None)]
+    Clean(prune::Arguments),
     Settings(settings::Arguments),
     Doctor(doctor::Arguments),
     Verify(verify::Arguments),
@@ -81,6 +86,7 @@ impl Verb {
             Self::Workers(arguments) => workers::run(context, &arguments),
             Self::Reap(arguments) => reap::run(context, &arguments),
             Self::Prune(arguments) => prune::run(context, &arguments),
+            Self::Clean(arguments) => prune::clean(context, arguments),
             Self::Settings(arguments) => settings::run(context, &arguments),
             Self::Doctor(arguments) => doctor::run(context, &arguments),
             Self::Verify(arguments) => verify::run(context, &arguments),

@@ -98,6 +98,9 @@ _THIS_PROGRAM-values() {
 compdef _THIS_PROGRAM-values THIS_PROGRAM
 "#;
 
+/// Options whose values the file knows, as the script for fish has them.
+const FROM_FILE: [&str; 2] = [" -l queue ", " -l name "];
+
 /// The same for fish.
 const FISH_VALUES: &str = r#"
 function __THIS_PROGRAM_values
@@ -115,7 +118,8 @@ const PREVIOUS_WORD: &str = r#"    prev="$3"
     fi
 "#;
 
-/// The script for fish. It corrects three things of the script that clap generates: `help` is
+/// The script for fish. The values of options that the file knows are asked for at each, because fish
+/// offers nothing else there. It corrects three things of the script that clap generates: `help` is
 /// offered after `help`; an option without its value before the verb is an error, so that no value
 /// is offered; the values of positional arguments are missing.
 fn fish(command: clap::Command) -> String {
@@ -125,6 +129,9 @@ fn fish(command: clap::Command) -> String {
     let lines = script.lines().map(|line| match line {
         "    or return" => "    or return 0\n".to_owned(),
         line if is_of_help(line) => line.replace(" help\" -f", "\" -f") + "\n",
+        line if line.ends_with(" -r") && FROM_FILE.iter().any(|own| line.contains(own)) => {
+            format!("{line} -f -a \"(__THIS_PROGRAM_values)\"\n")
+        }
         line => format!("{line}\n"),
     });
     lines

@@ -301,13 +301,18 @@ impl Overview {
             text("QUEUE"),
         ];
         let mut table = Table::new(&COLUMNS);
-        for worker in self.workers.iter().take(rows) {
+        let served = self
+            .standing
+            .workers
+            .iter()
+            .map(|worker| &worker.serves.queues);
+        for (worker, queues) in self.workers.iter().zip(served).take(rows) {
             table.row([
                 &worker.id,
                 &worker.pid.to_string(),
                 &format!("{} of {}", worker.running, worker.slots),
                 &moment::relative(worker.started_at.0, self.now),
-                &worker.queue,
+                &queues.to_string(),
             ]);
         }
         table

@@ -62,6 +62,20 @@ struct View {
     dry_run: bool,
 }
 
+/// Runs `clean`: deletes succeeded tasks of any age, unless the options say otherwise.
+pub(crate) fn clean<Q: Queue>(
+    context: &Context<Q>,
+    mut arguments: Arguments,
+) -> Result<(), Failure> {
+    if arguments.older_than.is_none() && arguments.keep.is_none() {
+        arguments.keep = Some(0);
+    }
+    if arguments.states.is_empty() {
+        arguments.states.push(State::Succeeded);
+    }
+    run(context, &arguments)
+}
+
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     if arguments.older_than.is_none() && arguments.keep.is_none() {
         return Err(Failure::Usage(

@@ -134,7 +134,7 @@ impl Table {
             .collect();
         let mut shown: Vec<usize> = (0..widths.len()).collect();
         if let Some(width) = width {
-            while self.needed(&shown, &widths, LEAST) > width {
+            while self.needed(&shown, &widths) > width {
                 let droppable = shown
                     .iter()
                     .filter(|index| self.columns[**index].dropped > 0);
@@ -155,15 +155,15 @@ impl Table {
         }
     }
 
-    /// Width of these columns if those that may be cut are cut to `floor`.
-    fn needed(&self, shown: &[usize], widths: &[usize], floor: usize) -> usize {
+    /// Width of these columns if those that may be cut are, the last one less than the others.
+    fn needed(&self, shown: &[usize], widths: &[usize]) -> usize {
         let needed = shown.iter().enumerate().map(|(position, &index)| {
             let is_last = position + 1 == shown.len();
             let width = widths[index];
             if is_last {
-                width.min(floor)
+                width.min(READABLE)
             } else if self.columns[index].shrinks {
-                width.min(floor) + GAP
+                width.min(LEAST) + GAP
             } else {
                 width + GAP
             }
@@ -328,8 +328,8 @@ mod tests {
             line.split_whitespace().count()
         };
         assert_eq!(headings(None), 4);
-        assert_eq!((headings(Some(40)), headings(Some(30))), (4, 3));
-        assert_eq!(headings(Some(20)), 2);
+        assert_eq!((headings(Some(45)), headings(Some(40))), (4, 3));
+        assert_eq!(headings(Some(30)), 2);
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub(super) const POLL: Duration = Duration::from_millis(500);
 /// of them have ended.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
-    #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
+    /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all; all unless given
+    #[arg(value_name = "ID", num_args = 0.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
 
     /// Wait no longer than this; 0 looks once
@@ -40,7 +40,7 @@ pub struct Arguments {
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
-    let ids = chosen(&queue, &arguments.ids.concat())?;
+    let ids = chosen(&queue, &selected(arguments))?;
     let mut wait = Wait {
         context,
         queue: &queue,
@@ -90,6 +90,15 @@ fn unfinished<Q: Queue>(context: &Context<Q>, open: &[TaskId]) -> String {
         tasks::count(open.len() as u64),
         context.command(&format!("why {}", open[0]))
     )
+}
+
+/// The selectors; `all` if none is given.
+fn selected(arguments: &Arguments) -> Vec<Selector> {
+    if arguments.ids.is_empty() {
+        vec![Selector::All]
+    } else {
+        arguments.ids.concat()
+    }
 }
 
 /// The selected tasks' ids, ascending. `all` and ranges include only tasks that have not ended.

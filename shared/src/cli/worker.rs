@@ -2,6 +2,7 @@
 
 mod background;
 mod control;
+mod ends;
 mod hooks;
 pub(super) mod obstacles;
 mod options;
@@ -20,15 +21,12 @@ use super::terminal::SuspendGuard;
 use super::{Failure, Invocation, exit, moment, process_setup, queue_name, select, tasks};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
-use crate::outcome::Outcome;
 use crate::queue::Queue;
 use crate::remedy::Remedy;
 use crate::runtime::executor::Unreachable;
-use crate::runtime::{
-    Observer, Obstacle, Recovered, Summary, Unrecorded, Worker, WorkerEvent, trust,
-};
-use crate::state::State;
+use crate::runtime::{Observer, Obstacle, Recovered, Summary, Worker, WorkerEvent, trust};
 use crate::task::TaskId;
+use ends::{ending, is_retried, pids, unrecorded};
 use hooks::Hooks;
 pub use options::{Arguments, Extra};
 pub(super) use options::{Commands, slots};
@@ -263,8 +261,13 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
             let name = super::escape::line(name);
             let how = ending(*state, outcome.as_ref());
             let took = moment::rough(*took);
+            // A person who did not ask for retries learns of them at the first one.
+            let budget = match (*attempt, is_retried(*state, outcome.as_ref())) {
+                (1, true) => "; --max-attempts sets the number",
+                _ => "",
+            };
             format!(
-                "task {} ({name}) {how} after {took}, attempt {attempt}",
+                "task {} ({name}) {how} after {took}, attempt {attempt}{budget}",
                 claim.task
             )
         }
@@ -321,67 +324,6 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
             return None;
         }
     })
-}
-
-/// Result of an execution: `succeeded`, `failed (exit code 3)`, `will be retried (exit code 3)`.
-fn ending(state: Option<State>, outcome: Option<&Outcome>) -> String {
-    let Some(state) = state else {
-        return "was lost to another worker".to_owned();
-    };
-    let why = outcome.map(reason).unwrap_or_default();
-    match state {
-        State::Succeeded => "succeeded".to_owned(),
-        State::Failed => format!("failed{why}"),
-        State::Cancelled => "was cancelled".to_owned(),
-        State::Skipped => "was skipped".to_owned(),
-        State::Scheduled | State::Blocked | State::Queued | State::Running => {
-            if outcome == Some(&Outcome::Returned) {
-                "was handed back".to_owned()
-            } else {
-                format!("will run again{why}")
-            }
-        }
-    }
-}
-
-fn reason(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Succeeded | Outcome::Returned | Outcome::Snoozed { .. } => String::new(),
-        Outcome::Exited { code } => format!(" (exit code {code})"),
-        Outcome::Signalled { signal } => format!(" (signal {signal})"),
-        Outcome::TimedOut => " (timeout)".to_owned(),
-        Outcome::NotStarted { message }
-        | Outcome::HandlerFailed { message, .. }
-        | Outcome::Panicked { message } => format!(" ({})", super::escape::line(message)),
-    }
-}
-
-/// Line about tasks whose end could not be recorded.
-fn unrecorded(tasks: &[Unrecorded]) -> String {
-    const SHOWN: usize = 20;
-    let mut text = String::from("not recorded, and left to the next worker:");
-    for task in tasks.iter().take(SHOWN) {
-        let how = match &task.outcome {
-            None if task.processes.is_empty() => "was killed and has not ended".to_owned(),
-            None => format!("was ended, except for pid {}", pids(&task.processes)),
-            Some(Outcome::Succeeded) => "succeeded".to_owned(),
-            Some(Outcome::Returned) => "was ended by the stop".to_owned(),
-            Some(Outcome::Snoozed { .. }) => "was put off".to_owned(),
-            Some(outcome) => format!("failed{}", reason(outcome)),
-        };
-        let name = super::escape::line(&task.name);
-        let _ = write!(text, " task {} ({name}) {how};", task.claim.task);
-    }
-    if tasks.len() > SHOWN {
-        let _ = write!(text, " and {} more", tasks.len() - SHOWN);
-    }
-    text.truncate(text.trim_end_matches(';').len());
-    text
-}
-
-fn pids(processes: &[u32]) -> String {
-    let pids: Vec<String> = processes.iter().map(u32::to_string).collect();
-    pids.join(", ")
 }
 
 fn recovery(recovered: &Recovered, invocation: &Invocation) -> String {

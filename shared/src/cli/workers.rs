@@ -28,7 +28,7 @@ pub(super) struct View {
     pub(super) started_at: Moment,
     pub(super) slots: u32,
     pub(super) running: usize,
-    pub(super) queue: String,
+    queue: String,
     queues: Vec<ServedView>,
     all_queues: bool,
     commands: bool,

@@ -112,12 +112,12 @@ mod tests {
             dependents: (10..112).map(link).collect(),
             more_dependents: 5,
         };
-        let lines = links.lines();
-        let texts: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
+        let shown = links.lines();
+        let texts: Vec<&str> = shown.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts[0], "1 (build) queued");
         assert_eq!(texts[1], "2 (build) queued, on failure");
         assert_eq!(texts[2], "3 (pruned)");
-        assert_eq!(lines.len(), 3 + 10 + 1);
+        assert_eq!(shown.len(), 3 + 10 + 1);
         assert_eq!(texts[13], "and 97 more; see `tree`");
     }
 }
