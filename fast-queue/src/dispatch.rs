@@ -7,7 +7,7 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
     Change, ClaimOrder, Edit, Enqueued, Invariant, PruneRequest, Queue, Reaped, Repaired, Stats,
-    Waits, WorkerInfo,
+    TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::verbs;
@@ -16,8 +16,8 @@ use queue_core::task::{NewTask, Task, TaskId};
 
 use crate::queue::FastQueue;
 use crate::{
-    cancel, claim, edit, enqueue, hold, pause, prune, reap, register, release, reprioritize, retry,
-    settings, settle, start, stats, verify, why,
+    cancel, claim, edit, enqueue, hold, pause, prune, reap, register, release, reprioritize, rerun,
+    retry, settings, settle, start, stats, verify, why,
 };
 
 impl Queue for FastQueue {
@@ -112,6 +112,10 @@ impl Queue for FastQueue {
 
     fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         release::release(self, ids)
+    }
+
+    fn rerun(&self, ids: &[TaskId], held: bool) -> Result<Vec<TaskCopy>> {
+        rerun::rerun(self, ids, held)
     }
 
     fn start(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

@@ -26,6 +26,7 @@ queue_core::statements! {
     REAP = "reap",
     REAP_ROWS = "reap_rows",
     RELEASE = "release",
+    RERUN = "rerun",
     RETRY = "retry",
     START = "start",
     STATS_BLOCKED = "stats_blocked",

@@ -115,6 +115,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => picks().prop_map(Op::Hold),
         1 => picks().prop_map(Op::Release),
         1 => picks().prop_map(Op::Start),
+        1 => (picks(), any::<bool>()).prop_map(|(ids, held)| Op::Rerun(ids, held)),
         1 => (picks(), changed()).prop_map(|(ids, changed)| Op::Edit(ids, changed)),
         1 => (picks(), -2..3_i8).prop_map(|(ids, priority)| Op::Reprioritize(ids, priority)),
         1 => (any::<u8>(), any::<bool>()).prop_map(|(queue, on)| Op::Pause(queue, on)),

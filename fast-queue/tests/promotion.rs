@@ -193,6 +193,7 @@ fn no_write_of_a_program_that_had_the_file_open_gets_past_the_mark() {
             assert!(refused(&queue.start(&[id])));
             assert!(refused(&queue.edit(&[id], &Edit::new().priority(9))));
         }
+        assert!(refused(&queue.rerun(&[TaskId(1)], false)));
         assert!(refused(&queue.reprioritize(&[TaskId(2)], 3)));
         assert!(refused(&queue.set_paused("default", false)));
         assert!(refused(&queue.prune(&everything_old())));

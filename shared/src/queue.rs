@@ -6,6 +6,7 @@ mod edit;
 mod fact;
 mod list_query;
 mod retry_plan;
+mod task_copy;
 mod wait;
 mod waits;
 
@@ -18,6 +19,7 @@ pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
 pub use self::list_query::{DEFAULT_PAGE, ListQuery};
 pub use self::retry_plan::RetryPlan;
+pub use self::task_copy::TaskCopy;
 pub use self::wait::{Waiter, listen};
 pub use self::waits::{ClaimOrder, Waits};
 pub use crate::worker_info::{Serves, WorkerInfo};
@@ -348,6 +350,11 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Releases held tasks. Each waits for whatever else it has to, such as its time.
     fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>>;
+
+    /// Enqueues a copy of each ended task: with a new id, without a key, a time or dependents, and with
+    /// the outputs of the tasks that the original depended on. With `held`, the copies wait until they
+    /// are released.
+    fn rerun(&self, ids: &[TaskId], held: bool) -> Result<Vec<TaskCopy>>;
 
     /// Lets waiting tasks start before their time, be it a delay or a backoff. Each still waits for
     /// whatever else it has to.

@@ -10,7 +10,7 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
     Change, ClaimOrder, Edit, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
-    RetryPlan, Stats, Waits, WorkerInfo,
+    RetryPlan, Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::{aside, verbs};
@@ -203,6 +203,11 @@ impl Queue for WorkflowQueue {
     fn release(&self, ids: &[TaskId]) -> Result<Vec<Change>> {
         let ids = ids.to_vec();
         self.write(move |writing| writing.release(&ids))
+    }
+
+    fn rerun(&self, ids: &[TaskId], held: bool) -> Result<Vec<TaskCopy>> {
+        let ids = ids.to_vec();
+        self.write(move |writing| writing.rerun(&ids, held))
     }
 
     fn start(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

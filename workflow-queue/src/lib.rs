@@ -80,8 +80,8 @@ pub use queue_core::outcome::{Outcome, Reason, Settled, Settlement};
 pub use queue_core::output::{Chunk, MAX_RESULT_BYTES, Output, Stream};
 pub use queue_core::queue::{
     Change, ClaimOrder, DEFAULT_PAGE, Edit, Enqueued, Fact, FactValue, Finding, Invariant,
-    ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, Serves, Stats, Waiter,
-    Waits, WorkerInfo,
+    ListQuery, PruneRequest, Queue, QueueInfo, Reaped, Repaired, RetryPlan, Serves, Stats,
+    TaskCopy, Waiter, Waits, WorkerInfo,
 };
 #[cfg(feature = "tokio")]
 pub use queue_core::runtime::AsyncQueue;

@@ -144,6 +144,21 @@ pub(crate) struct NewRow<'a> {
     pub(crate) never: Option<TaskId>,
 }
 
+/// A copy of a stored task to insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NewCopy {
+    /// The original.
+    pub(crate) task: TaskId,
+    /// Initial state.
+    pub(crate) state: State,
+    /// Number of dependencies that have not ended, and one more if the copy is held.
+    pub(crate) pending: u32,
+    /// True if it is held.
+    pub(crate) held: bool,
+    /// True if it has dependencies, ended or not.
+    pub(crate) depends: bool,
+}
+
 /// The workflow of a task to insert.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Workflow {
@@ -254,6 +269,8 @@ pub(crate) trait Slice {
     /// whose key another task holds is left out; an expired key is taken from its holder.
     fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>>;
 
+    /// Inserts a copy of a stored task, without its key and its edges.
+    fn copy(&mut self, copy: &NewCopy) -> Result<TaskId>;
     /// Stores the edges of tasks that were inserted in this transaction.
     fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()>;
     /// Cancels a waiting task; as with every end, its hold ends too.

@@ -5,8 +5,8 @@ use clap::Subcommand;
 use super::program::Context;
 use super::{
     Failure, backup, cancel, complete, completions, doctor, edit, hold, list, log, pause, prune,
-    reap, release, reprioritize, restore, run, salvage, settings, show, shrink, start, status,
-    verify, wait, why, workers,
+    reap, release, reprioritize, rerun, restore, run, salvage, settings, show, shrink, start,
+    status, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -40,6 +40,8 @@ pub enum Verb {
     Hold(hold::Arguments),
     Release(release::Arguments),
     Start(start::Arguments),
+    #[command(visible_alias = "restart")]
+    Rerun(rerun::Arguments),
     Reprioritize(reprioritize::Arguments),
     Pause(pause::Arguments),
     Resume(pause::ResumeArguments),
@@ -80,6 +82,7 @@ impl Verb {
             Self::Hold(arguments) => hold::run(context, &arguments),
             Self::Release(arguments) => release::run(context, &arguments),
             Self::Start(arguments) => start::run(context, &arguments),
+            Self::Rerun(arguments) => rerun::run(context, &arguments),
             Self::Reprioritize(arguments) => reprioritize::run(context, &arguments),
             Self::Pause(arguments) => pause::pause(context, &arguments),
             Self::Resume(arguments) => pause::resume(context, &arguments),

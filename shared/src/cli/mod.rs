@@ -50,6 +50,7 @@ pub mod queues;
 mod reap;
 mod release;
 mod reprioritize;
+mod rerun;
 mod restore;
 pub mod retry;
 mod run;

@@ -271,18 +271,7 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
                 claim.task
             )
         }
-        WorkerEvent::Refused { message, remedy } => {
-            let mut text = format!(
-                "a write was refused and is repeated: {}",
-                super::escape::line(message)
-            );
-            // The worker itself checks whether the write happened.
-            if let Some(remedy) = remedy.filter(|remedy| *remedy != Remedy::LookFirst) {
-                let clause = remedy.clause(&|verb| invocation.command(verb));
-                let _ = write!(text, "; {clause}");
-            }
-            text
-        }
+        WorkerEvent::Refused { message, remedy } => refused(message, *remedy, invocation),
         WorkerEvent::Blind { message } => format!(
             "the processes that a dead worker left cannot be read, so its tasks are not returned \
              yet: {}; trying again",
@@ -324,6 +313,17 @@ pub fn line(event: &WorkerEvent, invocation: &Invocation) -> Option<String> {
             return None;
         }
     })
+}
+
+fn refused(message: &str, remedy: Option<Remedy>, invocation: &Invocation) -> String {
+    let message = super::escape::line(message);
+    let mut text = format!("a write was refused and is repeated: {message}");
+    // The worker itself checks whether the write happened.
+    if let Some(remedy) = remedy.filter(|remedy| *remedy != Remedy::LookFirst) {
+        let clause = remedy.clause(&|verb| invocation.command(verb));
+        let _ = write!(text, "; {clause}");
+    }
+    text
 }
 
 fn recovery(recovered: &Recovered, invocation: &Invocation) -> String {

@@ -11,7 +11,7 @@ use queue_core::claim::{Claim, WorkerId};
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;
 use queue_core::outcome::{Outcome, Settled, Settlement};
-use queue_core::queue::{Change, Enqueued, Reaped};
+use queue_core::queue::{Change, Enqueued, Reaped, TaskCopy};
 use queue_core::state::State;
 use queue_core::task::TaskId;
 use queue_core::workflow::{Condition, Edge};
@@ -144,6 +144,11 @@ impl Memory {
     pub(super) fn hold(&mut self, tasks: &[i64]) -> Vec<Change> {
         let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
         self.transaction(|writing| writing.hold(&tasks))
+    }
+
+    pub(super) fn rerun(&mut self, tasks: &[i64], held: bool) -> Vec<TaskCopy> {
+        let tasks: Vec<TaskId> = tasks.iter().copied().map(TaskId).collect();
+        self.transaction(|writing| writing.rerun(&tasks, held))
     }
 
     pub(super) fn start(&mut self, tasks: &[i64]) -> Vec<Change> {

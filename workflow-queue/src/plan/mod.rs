@@ -4,7 +4,7 @@
 //! `enqueue` adds tasks, `fire` those of due schedules. `cancel` ends waiting ones, `late` those past
 //! their deadline; `hold`, `release`, `start` and `edit` change them. `settle` records the ends of
 //! executions, `ended` applies an end to dependents, and `admit` hands out the slots it freed. `link`
-//! adds edges between stored tasks; `retry` re-opens ended ones. `limits` is the arithmetic of rates,
+//! adds edges between stored tasks; `retry` re-opens ended ones, `rerun` copies them. `limits` is the arithmetic of rates,
 //! which claims use.
 
 mod admit;
@@ -20,6 +20,7 @@ mod link;
 #[cfg(test)]
 mod memory;
 mod release;
+mod rerun;
 mod retry;
 mod settle;
 mod start;

@@ -22,6 +22,7 @@ mod plans;
 pub(crate) mod promote;
 pub(crate) mod prune;
 pub(crate) mod reap;
+mod rerun;
 mod retry;
 pub(crate) mod schedules;
 mod settle;

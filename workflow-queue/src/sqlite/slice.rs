@@ -14,8 +14,8 @@ use queue_core::workflow::{Condition, Edge};
 use super::transaction::SqliteSlice;
 use super::{edges, link};
 use crate::slice::{
-    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewRow, Opening,
-    QueueId, Slice, Start, TaskRow, Waiting,
+    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewCopy, NewRow,
+    Opening, QueueId, Slice, Start, TaskRow, Waiting,
 };
 
 impl Slice for SqliteSlice<'_> {
@@ -89,6 +89,10 @@ impl Slice for SqliteSlice<'_> {
 
     fn insert(&mut self, rows: &[NewRow<'_>]) -> Result<Vec<Inserted>> {
         self.insert_rows(rows)
+    }
+
+    fn copy(&mut self, copy: &NewCopy) -> Result<TaskId> {
+        self.insert_copy(copy)
     }
 
     fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()> {

@@ -72,6 +72,7 @@ queue_core::statements! {
     READY_PAGE = "ready_page",
     READY_QUEUE = "ready_queue",
     RELEASE = "release",
+    RERUN = "rerun",
     RETRY = "retry",
     RUNNING_OF_GATE = "running_of_gate",
     RUNNING_OF_KEY = "running_of_key",

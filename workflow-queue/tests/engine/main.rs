@@ -21,6 +21,7 @@ mod promote;
 mod prune;
 mod rate;
 mod repair;
+mod rerun;
 mod retry;
 mod schedules;
 mod sequences;

@@ -148,7 +148,8 @@ impl Group {
     }
 
     /// Cancels waiting tasks whose lines are no longer in the file, or that were running when their
-    /// worker died. Returns the cancelled tasks.
+    /// worker died. A task without a key is a copy that somebody asked for, and no line. Returns the
+    /// cancelled tasks.
     pub(super) fn withdraw_stale<Q: Queue>(
         queue: &Q,
         lines: &[Line],
@@ -156,7 +157,10 @@ impl Group {
     ) -> Result<Vec<TaskId>> {
         let current: HashSet<&[u8]> = lines.iter().map(Line::key).collect();
         let mut stale = Vec::new();
-        for one in stored.iter().filter(|one| !current.contains(&one.key[..])) {
+        for one in stored
+            .iter()
+            .filter(|one| !one.key.is_empty() && !current.contains(&one.key[..]))
+        {
             let deserted = match (one.state, one.worker) {
                 (State::Running, Some(worker)) => !queue.coordination().is_alive(worker)?,
                 _ => false,

@@ -34,6 +34,7 @@ pub mod pause;
 pub mod prune;
 pub mod queues;
 pub mod reprioritize;
+pub mod rerun;
 pub mod retry;
 pub mod served;
 pub mod settings;
@@ -405,6 +406,11 @@ macro_rules! conformance_tests {
                 why_names_a_hold_beside_the_other_reasons
                 a_file_with_held_tasks_keeps_every_invariant
             }
+            rerun {
+                a_rerun_copies_an_ended_task_without_its_key
+                a_rerun_tells_what_it_found
+                a_copy_can_be_held
+            }
             start {
                 a_start_lets_a_delayed_task_start_at_once
                 a_start_ends_a_backoff_and_keeps_the_attempt
@@ -515,6 +521,7 @@ mod tests {
             include_str!("retry.rs"),
             include_str!("hold.rs"),
             include_str!("start.rs"),
+            include_str!("rerun.rs"),
             include_str!("edit.rs"),
             include_str!("reprioritize.rs"),
             include_str!("pause.rs"),

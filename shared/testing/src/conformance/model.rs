@@ -16,6 +16,7 @@ use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 
 mod operations;
+mod waiting;
 
 const QUEUES: [&str; 2] = ["default", "other"];
 const HANDLERS: [&str; 3] = ["", "mail", "report"];
@@ -35,6 +36,7 @@ pub enum Op {
     Hold(Vec<u16>),
     Release(Vec<u16>),
     Start(Vec<u16>),
+    Rerun(Vec<u16>, bool),
     Edit(Vec<u16>, Changed),
     Reprioritize(Vec<u16>, i8),
     Pause(u8, bool),
@@ -190,6 +192,7 @@ impl<E: Engine> Pair<E> {
             Op::Retry(picks) => self.retry(&self.pick(picks)),
             Op::Hold(picks) => self.hold(&self.pick(picks)),
             Op::Release(picks) => self.release(&self.pick(picks)),
+            Op::Rerun(picks, held) => self.rerun(&self.pick(picks), *held),
             Op::Start(picks) => self.start(&self.pick(picks)),
             Op::Edit(picks, changed) => self.edit(&self.pick(picks), changed),
             Op::Reprioritize(picks, priority) => {

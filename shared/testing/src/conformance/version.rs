@@ -78,6 +78,7 @@ pub fn writes_to_a_file_that_a_newer_program_migrated_are_refused<E: Engine>() {
         refused("cancel", queue.cancel(&[running.task]).map(drop));
         refused("retry", queue.retry(&[ended]).map(drop));
         refused("hold", queue.hold(&[ended]).map(drop));
+        refused("rerun", queue.rerun(&[ended], false).map(drop));
         refused("start", queue.start(&[ended]).map(drop));
         let edit = Edit::new().priority(1);
         refused("edit", queue.edit(&[ended], &edit).map(drop));

@@ -17,7 +17,7 @@ use queue_core::outcome::{Settled, Settlement};
 use queue_core::output::Output;
 use queue_core::queue::{
     Change, Edit, Enqueued, Fact, Finding, Invariant, ListQuery, PruneRequest, Queue, QueueInfo,
-    Reaped, Repaired, Stats, Waits, WorkerInfo,
+    Reaped, Repaired, Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::{FileSetting, FileSettings};
 use queue_core::state::State;
@@ -352,6 +352,10 @@ impl<Q: Queue> Queue for Faulty<Q> {
             ids,
             changes,
         })
+    }
+
+    fn rerun(&self, ids: &[TaskId], held: bool) -> Result<Vec<TaskCopy>> {
+        self.write("rerun", |queue| queue.rerun(ids, held))
     }
 
     fn start(&self, ids: &[TaskId]) -> Result<Vec<Change>> {

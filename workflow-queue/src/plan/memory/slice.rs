@@ -16,8 +16,8 @@ use queue_core::workflow::{Condition, Edge};
 
 use super::{Memory, WORKER, Write};
 use crate::slice::{
-    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewRow, Opening,
-    QueueId, Slice, Start, TaskRow, Waiting,
+    Conclusion, Conditions, EndedAttempt, Execution, FreeSlots, Inserted, Late, NewCopy, NewRow,
+    Opening, QueueId, Slice, Start, TaskRow, Waiting,
 };
 
 impl Slice for &mut Memory {
@@ -209,6 +209,22 @@ impl Slice for &mut Memory {
             inserted.push(Inserted::New(TaskId(last + 1)));
         }
         Ok(inserted)
+    }
+
+    fn copy(&mut self, copy: &NewCopy) -> Result<TaskId> {
+        self.execute();
+        let last = self.tasks.keys().next_back().map_or(0, |last| last.0);
+        let limit_key = self.tasks[&copy.task].limit_key.clone();
+        let row = self.row(last + 1);
+        (row.state, row.limit_key) = (copy.state, limit_key);
+        let id = TaskId(last + 1);
+        if copy.pending > 0 {
+            self.waiting.insert(id, copy.pending);
+        }
+        if copy.held {
+            self.held.insert(id);
+        }
+        Ok(id)
     }
 
     fn store_edges(&mut self, edges: Vec<Edge>) -> Result<()> {

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::{Engine, settlement};
-use super::{Ask, Changed, Ending, Entry, HANDLERS, Pair, QUEUES, Spec, worker_id};
+use super::{Ask, Ending, Entry, HANDLERS, Pair, QUEUES, Spec, worker_id};
 use queue_core::claim::{Claim, ClaimRequest, WorkerId};
 use queue_core::clock::Timestamp;
-use queue_core::error::Error;
 use queue_core::options::TaskOptions;
 use queue_core::outcome::{Outcome, Reason, Running, Settled, decide, decide_crash};
-use queue_core::queue::{Change, Edit, Enqueued, PruneRequest, Queue, Reaped};
+use queue_core::queue::{Change, Enqueued, PruneRequest, Queue, Reaped};
 use queue_core::state::State;
 use queue_core::task::{NewTask, TaskId};
 use queue_core::{ServedQueue, ServedQueues};
@@ -38,7 +37,7 @@ impl<E: Engine> Pair<E> {
         }
     }
 
-    fn add(&mut self, new: NewTask) -> Enqueued {
+    pub(super) fn add(&mut self, new: NewTask) -> Enqueued {
         let taken = |(_, entry): &(&i64, &Entry)| new.key.is_some() && entry.new.key == new.key;
         if let Some((id, _)) = self.tasks.iter().find(taken) {
             return Enqueued {
@@ -311,108 +310,6 @@ impl<E: Engine> Pair<E> {
         assert_eq!(self.promoted(answer, ids), expected);
     }
 
-    pub(super) fn hold(&mut self, ids: &[TaskId]) {
-        let answer = self.queue().hold(ids).unwrap();
-        let expected = self.change(ids, |entry| {
-            if entry.state == State::Blocked {
-                return Change::Already(State::Blocked);
-            }
-            if !entry.state.is_waiting() {
-                return Change::Refused(entry.state);
-            }
-            entry.state = State::Blocked;
-            Change::Done(State::Blocked)
-        });
-        assert_eq!(answer, expected);
-    }
-
-    pub(super) fn release(&mut self, ids: &[TaskId]) {
-        let answer = self.queue().release(ids).unwrap();
-        let now = self.now();
-        let expected = self.change(ids, |entry| {
-            if !entry.state.is_waiting() {
-                return Change::Refused(entry.state);
-            }
-            if entry.state != State::Blocked {
-                return Change::Already(entry.state_at(now));
-            }
-            entry.state = match entry.run_at {
-                Some(at) if at > now => State::Scheduled,
-                Some(_) | None => State::Queued,
-            };
-            Change::Done(entry.state)
-        });
-        assert_eq!(self.promoted(answer, ids), expected);
-    }
-
-    pub(super) fn start(&mut self, ids: &[TaskId]) {
-        let answer = self.queue().start(ids).unwrap();
-        let now = self.now();
-        let expected = self.change(ids, |entry| {
-            if !entry.state.is_waiting() {
-                return Change::Refused(entry.state);
-            }
-            if entry.run_at.is_none_or(|at| at <= now) {
-                return Change::Already(entry.state_at(now));
-            }
-            entry.run_at = None;
-            if entry.state != State::Blocked {
-                entry.state = State::Queued;
-            }
-            Change::Done(entry.state)
-        });
-        assert_eq!(self.promoted(answer, ids), expected);
-    }
-
-    pub(super) fn edit(&mut self, ids: &[TaskId], changed: &Changed) {
-        let now = self.now();
-        let mut edit = Edit::new();
-        edit.priority = changed.priority.map(i32::from);
-        edit.max_attempts = changed.max_attempts.map(u32::from);
-        let after = |delay: u16| now.after(Duration::from_millis(delay.into()));
-        edit.run_at = changed.delay_ms.map(|delay| delay.map(after));
-        if changed.command {
-            edit = edit.shell_command("edited");
-        }
-        let answer = self.queue().edit(ids, &edit);
-        let is_wrong = |id: &TaskId| {
-            self.tasks.get(&id.0).is_some_and(|entry| {
-                let most = entry.new.options.max_attempts;
-                let most = edit.max_attempts.unwrap_or(most);
-                let is_spent = entry.attempt - entry.attempt_base >= most;
-                let is_handler = !entry.new.work.handler().is_empty();
-                entry.state.is_waiting() && (is_spent || (changed.command && is_handler))
-            })
-        };
-        if ids.iter().any(is_wrong) {
-            assert!(matches!(answer, Err(Error::Invalid { .. })), "{answer:?}");
-            return;
-        }
-        let expected = self.change(ids, |entry| {
-            if !entry.state.is_waiting() {
-                return Change::Refused(entry.state);
-            }
-            entry.priority = edit.priority.unwrap_or(entry.priority);
-            let options = &mut entry.new.options;
-            options.max_attempts = edit.max_attempts.unwrap_or(options.max_attempts);
-            if let Some(work) = &edit.work {
-                entry.new.work = work.clone();
-            }
-            if let Some(run_at) = edit.run_at {
-                entry.run_at = run_at;
-                if entry.state != State::Blocked {
-                    entry.state = if run_at.is_some_and(|at| at > now) {
-                        State::Scheduled
-                    } else {
-                        State::Queued
-                    };
-                }
-            }
-            Change::Done(entry.state_at(now))
-        });
-        assert_eq!(self.promoted(answer.unwrap(), ids), expected);
-    }
-
     pub(super) fn reprioritize(&mut self, ids: &[TaskId], priority: i32) {
         let answer = self.queue().reprioritize(ids, priority).unwrap();
         let now = self.now();
@@ -427,7 +324,7 @@ impl<E: Engine> Pair<E> {
     }
 
     /// An answer in which due tasks count as queued.
-    fn promoted(&self, answer: Vec<Change>, ids: &[TaskId]) -> Vec<Change> {
+    pub(super) fn promoted(&self, answer: Vec<Change>, ids: &[TaskId]) -> Vec<Change> {
         let due = |id: &TaskId| {
             let entry = self.tasks.get(&id.0);
             entry.is_some_and(|entry| entry.state_at(self.now()) == State::Queued)
@@ -446,7 +343,11 @@ impl<E: Engine> Pair<E> {
         answer.into_iter().zip(ids).map(promote).collect()
     }
 
-    fn change(&mut self, ids: &[TaskId], change: impl Fn(&mut Entry) -> Change) -> Vec<Change> {
+    pub(super) fn change(
+        &mut self,
+        ids: &[TaskId],
+        change: impl Fn(&mut Entry) -> Change,
+    ) -> Vec<Change> {
         ids.iter()
             .map(|id| self.tasks.get_mut(&id.0).map_or(Change::NotFound, &change))
             .collect()
