@@ -15,7 +15,6 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use await_end::Await;
-pub(super) use await_end::is_asked_by as is_awaited;
 use report::{Print, Report, report};
 
 use super::command_name::name_of;

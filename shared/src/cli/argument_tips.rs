@@ -123,3 +123,35 @@ fn words(arguments: &[OsString]) -> Option<Vec<String>> {
 fn quoted(words: &[String]) -> String {
     Work::Argv(words.to_vec()).display()
 }
+/// True if these arguments of the program ask it to wait, before they are parsed: errors in them
+/// have an exit code that no task has.
+pub(super) fn awaits_a_task(arguments: &[OsString]) -> bool {
+    let words = arguments.iter().map(|argument| argument.to_string_lossy());
+    let mut rest = words.take_while(|word| word != "--");
+    rest.any(|word| adds(&word))
+        && rest.any(|word| {
+            let name = word.split('=').next().unwrap_or_default();
+            matches!(name, "--wait" | "--follow" | "--wait-timeout")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::awaits_a_task;
+
+    #[test]
+    fn waiting_is_known_before_the_arguments_are_parsed() {
+        let asks = |line: &str| {
+            let arguments: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            awaits_a_task(&arguments)
+        };
+        assert!(asks("x add --wait"));
+        assert!(asks("x --db y add-task --wait-timeout=5 true"));
+        assert!(asks("x enqueue --follow -- true"));
+        assert!(!asks("x log --follow 1"));
+        assert!(!asks("x add -- true --wait"));
+        assert!(!asks("x add true"));
+    }
+}

@@ -13,7 +13,7 @@ use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
 use super::printer::{self, Coloring, Format, Printer, note};
 use super::run::rerun::Rerun;
-use super::{add_task, argument_tips, served};
+use super::{argument_tips, served};
 use crate::error::{Error, Result};
 use crate::location::Location;
 use crate::queue::Queue;
@@ -341,7 +341,7 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
             refuse(name, &error, (format, coloring_of(&arguments)))
         }
     }));
-    let awaits = add_task::is_awaited(&arguments);
+    let awaits = argument_tips::awaits_a_task(&arguments);
     let Ok(result) = result else {
         let code = if awaits {
             exit::BESIDE_A_TASK

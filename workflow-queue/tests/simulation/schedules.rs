@@ -114,7 +114,9 @@ impl Schedules {
             call(queue)?;
             let mut oracle = self.oracle();
             if raises_floor {
-                oracle.known.entry(name.to_owned()).or_default().floor = now;
+                // One that is unchanged keeps its floor, which a clock ahead may have set.
+                let known = oracle.known.entry(name.to_owned()).or_default();
+                known.floor = known.floor.max(now);
             }
             oracle.take_in(queue, context.ledger, false);
             Ok(())

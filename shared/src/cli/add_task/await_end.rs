@@ -1,10 +1,8 @@
 //! `--wait` and `--follow` of `add-task`: the program stays until the task has ended, and ends with
 //! the exit code of the task.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
-use super::super::argument_tips;
 use super::super::exit::TIMED_OUT;
 use super::super::interrupt::Interrupt;
 use super::super::json::TaskView;
@@ -108,18 +106,6 @@ impl Await {
     }
 }
 
-/// True if these arguments of the program ask it to wait, before they are parsed: errors in them
-/// have an exit code that no task has.
-pub(in super::super) fn is_asked_by(arguments: &[OsString]) -> bool {
-    let words = arguments.iter().map(|argument| argument.to_string_lossy());
-    let mut rest = words.take_while(|word| word != "--");
-    rest.any(|word| argument_tips::adds(&word))
-        && rest.any(|word| {
-            let name = word.split('=').next().unwrap_or_default();
-            matches!(name, "--wait" | "--follow" | "--wait-timeout")
-        })
-}
-
 /// Exit code of an ended task, as a shell tells it; none if the task ended without one.
 fn code_of(task: &Task) -> Option<u8> {
     if task.state == State::Succeeded {
@@ -190,26 +176,5 @@ fn wait<Q: Queue>(
             return Ok(None);
         }
         listener.wait(left)?;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ffi::OsString;
-
-    use super::is_asked_by;
-
-    #[test]
-    fn waiting_is_known_before_the_arguments_are_parsed() {
-        let asks = |line: &str| {
-            let arguments: Vec<OsString> = line.split(' ').map(Into::into).collect();
-            is_asked_by(&arguments)
-        };
-        assert!(asks("x add --wait"));
-        assert!(asks("x --db y add-task --wait-timeout=5 true"));
-        assert!(asks("x enqueue --follow -- true"));
-        assert!(!asks("x log --follow 1"));
-        assert!(!asks("x add -- true --wait"));
-        assert!(!asks("x add true"));
     }
 }
