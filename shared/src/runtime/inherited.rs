@@ -9,8 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Result};
 
-/// Descriptors of one slot: a command's two pipes, its pidfd and its log.
-const SLOT_DESCRIPTORS: u64 = 4;
+/// Descriptors of one slot: a command's two pipes, its pidfd and two files of its log.
+const SLOT_DESCRIPTORS: u64 = 5;
 /// Descriptors of everything else: the database, other workers, sockets, input folders.
 const BASE_DESCRIPTORS: u64 = 128;
 
