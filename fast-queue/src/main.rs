@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
 use queue_core::cli::{
-    self, Common, Context, Failure, Plain, Program, add_task, overview, queues, retry, systemd,
-    worker,
+    self, Common, Context, Failure, Plain, Program, add_task, overview, queues, retry, run,
+    systemd, worker,
 };
 
 const ABOUT: &str = "Durable shell commands in one SQLite file: enqueue them now, let workers run \
@@ -28,6 +28,7 @@ enum Verb {
     #[command(visible_alias = "add")]
     AddTask(Box<add_task::Arguments>),
     Enqueue(Box<add_task::Arguments>),
+    Run(run::Arguments),
     Worker(worker::Arguments),
     Systemd(systemd::Arguments),
     Retry(retry::Arguments),
@@ -41,6 +42,7 @@ impl Verb {
         match self {
             Self::AddTask(task) => add_task::run(context, *task, &Plain {}, "Added"),
             Self::Enqueue(task) => add_task::run(context, *task, &Plain {}, "Enqueued"),
+            Self::Run(arguments) => run::run(context, &arguments, &Plain {}),
             Self::Worker(arguments) => worker::run(context, &arguments, &Plain {}),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments, &Plain {}),

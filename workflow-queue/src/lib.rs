@@ -87,8 +87,8 @@ pub use queue_core::queue::{
 pub use queue_core::runtime::AsyncQueue;
 pub use queue_core::runtime::handlers::{Done, HandlerError, HandlerResult, HandlerTask};
 pub use queue_core::runtime::{
-    Hold, LeftRunning, NextDue, Observer, Obstacle, Recovered, SignalGuard, StopReason, Stopped,
-    Stopper, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions,
+    Halt, Hold, LeftRunning, NextDue, Observer, Obstacle, Recovered, SignalGuard, StopReason,
+    Stopped, Stopper, Summary, Unrecorded, Worker, WorkerEvent, WorkerOptions,
 };
 pub use queue_core::settings::{FileSetting, FileSettings};
 pub use queue_core::sqlite::{Durability, OpenOptions};

@@ -5,8 +5,8 @@ use clap::Subcommand;
 use super::program::Context;
 use super::{
     Failure, backup, cancel, complete, completions, doctor, edit, hold, list, log, pause, prune,
-    reap, release, reprioritize, rerun, restore, run, salvage, settings, show, shrink, start,
-    status, verify, wait, why, workers,
+    reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink, start, status,
+    verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -23,7 +23,6 @@ const FOLLOW: &str = "Show the output of tasks as it comes, as log --follow does
     reason = "clap would show docs here in place of the docs of each verb's arguments"
 )]
 pub enum Verb {
-    Run(run::Arguments),
     #[command(visible_alias = "stats")]
     Status(status::Arguments),
     #[command(visible_aliases = ["ls", "ps"])]
@@ -69,7 +68,6 @@ impl Verb {
     /// The failure that ends the verb, with its exit code.
     pub fn run<Q: Queue>(self, context: &Context<Q>) -> Result<(), Failure> {
         match self {
-            Self::Run(arguments) => run::run(context, &arguments),
             Self::Status(arguments) => status::run(context, &arguments),
             Self::List(arguments) => list::run(context, &arguments),
             Self::Show(arguments) => show::run(context, &arguments),

@@ -1,5 +1,5 @@
 //! Additions of one program to a verb of both: a struct of options beside the common ones, which
-//! implements the verb's trait `Extra`. `add-task`, `worker`, `systemd`, `retry` and `queues`
+//! implements the verb's trait `Extra`. `add-task`, `run`, `worker`, `systemd`, `retry` and `queues`
 //! have such a trait.
 
 /// No additions; implements the `Extra` of every verb.

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 
-use super::printer::note;
+use super::printer::{Printer, note};
 use super::program::{Access, Context};
 use super::select::{self, Selector};
 use super::show::find;
@@ -219,6 +219,27 @@ fn attempt_output<Q: Queue>(queue: &Q, task: &Task, attempt: u32) -> Result<Opti
         )));
     }
     Ok(None)
+}
+
+/// Prints the output that is kept of an ended task, below a line with its id and name; nothing if
+/// it wrote nothing.
+pub(super) fn show_kept<Q: Queue>(printer: Printer, queue: &Q, id: TaskId) -> Result<(), Failure> {
+    let task = find(queue, id)?;
+    let Some(mut output) = last_output(queue, &task)? else {
+        return Ok(());
+    };
+    let mut printer = OutputPrinter::new(printer, &Arguments::default(), id);
+    printer.head(&task.name, true);
+    let mut is_empty = true;
+    output.each(|chunk| {
+        is_empty = false;
+        printer.chunk(chunk);
+    })?;
+    if is_empty {
+        return Ok(());
+    }
+    printer.end_line();
+    printer.finish()
 }
 
 /// Prints the output of the task as it comes. Returns the task once it has ended, and none if

@@ -2,8 +2,9 @@
 //!
 //! A program's `main` describes itself as a [`Program`], parses its arguments with [`main`] and
 //! hands the [`Common`] options and the verb to [`Program::run`]. Each verb is a file of its name.
-//! [`Verb`] has the verbs that are the same in every program; `add-task`, `worker`, `systemd`,
-//! `retry` and `queues` are functions that take the options a program adds to them, or [`Plain`].
+//! [`Verb`] has the verbs that are the same in every program; `add-task`, `run`, `worker`,
+//! `systemd`, `retry` and `queues` are functions that take the options a program adds to them, or
+//! [`Plain`].
 
 mod argument_tips;
 mod arguments;
@@ -53,7 +54,7 @@ mod reprioritize;
 mod rerun;
 mod restore;
 pub mod retry;
-mod run;
+pub mod run;
 mod salvage;
 mod served;
 mod settings;

@@ -1,41 +1,38 @@
 //! `run FILE`: runs every line of a file once, even if it is interrupted and run again.
 
+mod extra;
+mod fingerprint;
 mod group;
 pub(super) mod group_name;
 mod progress;
+mod report;
 pub(super) mod rerun;
+mod shown;
 mod source;
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
+pub use extra::Extra;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::add_task::bulk::{self, TaskLine};
+use super::add_task::bulk;
 use super::printer::note;
 use super::program::{Access, Context};
 use super::terminal::SuspendGuard;
-use super::{Failure, duration, escape, number, process_setup, select, tasks, worker};
-use crate::error::Result;
+use super::{Failure, duration, number, possible_values, process_setup, worker};
 use crate::queue::Queue;
-use crate::runtime::{Worker, WorkerOptions, trust};
-use crate::state::State;
+use crate::runtime::{Halt, Worker, WorkerOptions, trust};
 use crate::task::{NewTask, Work};
+use fingerprint::Content;
 use group::{Group, Verdict};
-use group_name::STDIN;
 use progress::Progress;
-use source::{Origin, Source};
-
-/// Most bytes of ids in a suggested command; more would make it unreadable.
-const LONGEST_IDS: usize = 40;
+use report::{advise, note_more, report};
+use shown::Show;
+use source::Source;
 
 /// Most bytes in the name of a group of lines.
 const LONGEST_NAME: usize = 100;
-
-/// Most failed lines named in the summary.
-const MOST_FAILED: usize = 20;
 
 /// Run every line of a file as a command
 ///
@@ -51,8 +48,10 @@ const MOST_FAILED: usize = 20;
 ///
 /// A line is a command or, if it begins with `{`, a JSON object with these fields: name, command,
 /// argv, priority, delay, at, `max_attempts`, `max_crashes`, backoff, timeout, `retry_codes`,
-/// `fatal_codes`, cwd, env, shell, `merge_output`. `run` sets its queue
-/// and its key; it refuses further fields, such as `after`.
+/// `fatal_codes`, cwd, env, shell, `merge_output`; in workflow-queue also after, with the names of
+/// other lines, `limit_key`, `start_within` and `finish_within`. `run` sets its queue and its key. In
+/// a file whose name ends in .jsonl every line is an object. An edited line is a new one, and so are
+/// those that wait for it.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// The file, with a command or a JSON object on each line; `-` for standard input
@@ -63,8 +62,34 @@ pub struct Arguments {
     name: Option<String>,
 
     /// Number of lines to run at once [default: the number of cores]
-    #[arg(short, long, value_name = "NUMBER", value_parser = number::within(1..=10_000_u32))]
+    #[arg(
+        short,
+        long,
+        visible_short_alias = 'j',
+        value_name = "NUMBER",
+        value_parser = number::within(1..=10_000_u32)
+    )]
     slots: Option<u32>,
+
+    /// Form of the lines: commands alone, or JSON objects alone [default: by the file's name and by
+    /// the first character of each line]
+    #[arg(long, value_enum, value_name = "FORM")]
+    format: Option<Format>,
+
+    /// Lines whose output is shown when they have ended: all (`output`), `failed` ones or `none`
+    /// [default: failed on a terminal, else none]
+    #[arg(long, value_enum, value_name = "WHICH", hide_possible_values = true)]
+    show: Option<Show>,
+
+    /// Stop at the first line that fails: `soon` lets running lines finish, `now` ends them; the same
+    /// command goes on with the rest
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_parser = possible_values::of(["soon", "now"], halt),
+        hide_possible_values = true
+    )]
+    halt: Option<Halt>,
 
     /// Run lines again that failed in an earlier run or that somebody cancelled
     #[arg(long)]
@@ -97,6 +122,35 @@ pub struct Arguments {
     trust_file: bool,
 }
 
+/// Form of the lines of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Every line is a command, even one that begins with {.
+    Lines,
+    /// Every line is a JSON object.
+    Jsonl,
+}
+
+impl Format {
+    /// The form of the lines of a file of that name, unless the arguments say.
+    fn form(given: Option<Self>, file: &Path) -> bulk::Form {
+        let by_name = file.extension().filter(|end| *end == "jsonl");
+        match given.or(by_name.map(|_| Self::Jsonl)) {
+            Some(Self::Lines) => bulk::Form::Commands,
+            Some(Self::Jsonl) => bulk::Form::Json,
+            None => bulk::Form::Either,
+        }
+    }
+}
+
+fn halt(word: &str) -> Result<Halt, String> {
+    match word {
+        "soon" => Ok(Halt::Soon),
+        "now" => Ok(Halt::Now),
+        _ => Err("it is `soon` or `now`".to_owned()),
+    }
+}
+
 /// Reads the name of a group of lines, which becomes a part of its queue's.
 fn group_name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.len() > LONGEST_NAME || text.contains(char::is_control) {
@@ -107,10 +161,19 @@ fn group_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+/// Runs the lines of a file, with the fields that `extra` knows.
+///
+/// # Errors
+/// Usage failures, which enqueue nothing, the errors of the engine, and [`Failure::Tasks`] unless
+/// every line succeeded.
+pub fn run<Q: Queue, X: Extra<Q>>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    extra: &X,
+) -> Result<(), Failure> {
     process_setup::set_up()?;
     let source = Source::read(&arguments.file)?;
-    let read = lines(arguments, &source.bytes)?;
+    let (contents, mut tasks) = read(arguments, &source.bytes, extra)?;
     let mut group = Group::named(&source.origin, &source.bytes, arguments.name.as_deref());
     let queue = Arc::new(context.open(Access::Serve)?);
     if !arguments.trust_file {
@@ -119,22 +182,17 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     let begun = queue.now().boot;
     group.join(&*queue)?;
     let stored = group.stored(&*queue)?;
-    let lines = group.lines(read, &stored);
+    let lines = group.lines(&contents, &stored);
+    for (line, task) in lines.iter().zip(&mut tasks) {
+        group.adopt(line, extra.common(task));
+    }
     let withdrawn = Group::withdraw_stale(&*queue, &lines, &stored)?;
     drop(stored);
-    let enqueued = queue.enqueue(lines.iter().map(|line| line.task.clone()).collect())?;
+    let enqueued = extra.enqueue(&queue, tasks)?;
     group::reopen(&*queue, &enqueued, arguments.retry_failed)?;
     let before = group.judge(&*queue, &lines)?;
     if before.left() > 0 {
-        let options = WorkerOptions {
-            queues: group.queue.as_str().into(),
-            drain: true,
-            owns_process: true,
-            trust_file: arguments.trust_file,
-            shell: arguments.shell.clone(),
-            ..WorkerOptions::commands(worker::slots(arguments.slots))
-        };
-        work(context, &queue, &before, options)?;
+        work(context, &queue, &before, arguments, &group)?;
         // Lines that a dead worker left running are cancelled only now.
         group::withdraw(&*queue, &withdrawn)?;
     }
@@ -148,16 +206,39 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     result
 }
 
-/// The tasks of the lines.
-fn lines(arguments: &Arguments, text: &[u8]) -> Result<Vec<TaskLine>, Failure> {
+/// The lines that hold a task, and their tasks.
+fn read<Q: Queue, X: Extra<Q>>(
+    arguments: &Arguments,
+    text: &[u8],
+    extra: &X,
+) -> Result<(Vec<Content>, Vec<X::Task>), Failure> {
     let shown = arguments.file.display();
+    let refused = |failure: Failure| Failure::Usage(format!("{shown}: {}", failure.sentence()));
     let mut template = NewTask::of("", Work::Shell(String::new()));
     template.options.max_attempts = arguments.max_attempts;
     template.options.timeout_ms = arguments.timeout.map(super::option_values::millis);
     template.options.cwd = Some(super::option_values::folder(".")?);
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
-    bulk::read_lines(text, &template, now)
-        .map_err(|failure| Failure::Usage(format!("{shown}: {}", failure.sentence())))
+    let form = Format::form(arguments.format, &arguments.file);
+    let lines = bulk::read_lines(text, form, &template, X::FIELDS, now).map_err(refused)?;
+    let mut contents = Vec::with_capacity(lines.len());
+    let mut tasks = Vec::with_capacity(lines.len());
+    for line in lines {
+        let task = extra.extend(line.task, line.fields, line.number);
+        tasks.push(task.map_err(|sentence| refused(bulk::wrong(line.number, &sentence)))?);
+        contents.push(Content {
+            number: line.number,
+            text: line.text,
+            above: Vec::new(),
+        });
+    }
+    let above = extra
+        .link(&mut tasks)
+        .map_err(|error| refused(error.into()))?;
+    for (content, above) in contents.iter_mut().zip(above) {
+        content.above = above;
+    }
+    Ok((contents, tasks))
 }
 
 /// Runs the tasks of the group until all have ended.
@@ -165,14 +246,31 @@ fn work<Q: Queue>(
     context: &Context<Q>,
     queue: &Arc<Q>,
     before: &Verdict,
-    options: WorkerOptions,
+    arguments: &Arguments,
+    group: &Group,
 ) -> Result<(), Failure> {
     if let Some(warning) = trust::warning(&**queue.coordination()) {
         note(&warning);
     }
+    let options = WorkerOptions {
+        queues: group.queue.as_str().into(),
+        drain: true,
+        owns_process: true,
+        halt: arguments.halt,
+        trust_file: arguments.trust_file,
+        shell: arguments.shell.clone(),
+        ..WorkerOptions::commands(worker::slots(arguments.slots))
+    };
     let worker = Worker::new(Arc::clone(queue), options)?;
     let _signals = worker.stopper().on_signals()?;
-    let mut progress = Progress::new(context.printer, context.invocation(), before);
+    let printer = context.printer;
+    let mut progress = Progress::new(printer, context.invocation(), before);
+    let show = arguments.show;
+    progress.show(
+        show.unwrap_or_else(|| Show::unless_given(printer)),
+        printer,
+        queue,
+    )?;
     let _suspend_guard = SuspendGuard::new(progress.print_thread())?;
     let result = worker.run(&mut progress);
     progress.finish();
@@ -185,144 +283,4 @@ fn work<Q: Queue>(
         )?);
     }
     Ok(())
-}
-
-#[derive(Serialize)]
-struct View<'a> {
-    succeeded: u64,
-    failed: u64,
-    cancelled: u64,
-    left: u64,
-    ended_before: u64,
-    took_ms: u64,
-    unsuccessful: Vec<LineView<'a>>,
-}
-
-#[derive(Serialize)]
-struct LineView<'a> {
-    line: usize,
-    id: i64,
-    state: &'static str,
-    ending: &'a str,
-}
-
-/// Prints the number of unsuccessful lines that are not named, with the command that lists them.
-fn note_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
-    let all = verdict.unsuccessful.len();
-    if all <= MOST_FAILED {
-        return;
-    }
-    let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
-    let states = ended.filter(|state| *state != State::Succeeded && verdict.count(*state) > 0);
-    let states: Vec<&str> = states.map(State::as_str).collect();
-    let queue = Work::Argv(vec![group.queue.clone()]).display();
-    let list = format!(
-        "list --state {} --queue {queue} --limit {all}",
-        states.join(",")
-    );
-    note(&format!(
-        "{} more did not succeed; {} lists them all",
-        all - MOST_FAILED,
-        context.command(&list)
-    ));
-}
-
-/// Prints the commands that can follow.
-fn advise<Q: Queue>(
-    context: &Context<Q>,
-    arguments: &Arguments,
-    origin: &Origin,
-    verdict: &Verdict,
-) {
-    let (failed, cancelled) = (State::Failed, State::Cancelled);
-    let what = match [failed, cancelled].map(|state| verdict.count(state) > 0) {
-        [true, true] => Some("the failed and cancelled lines"),
-        [true, false] => Some("the failed lines"),
-        [false, true] => Some("the cancelled lines"),
-        [false, false] => None,
-    };
-    if let Some(what) = what {
-        let mut words = "run --retry-failed".to_owned();
-        if let Some(name) = &arguments.name {
-            let name = Work::Argv(vec![format!("--name={name}")]).display();
-            let _ = write!(words, " {name}");
-        }
-        let (file, given) = match origin {
-            Origin::File(_) => (rerun::quoted(&arguments.file.to_string_lossy()), ""),
-            Origin::Stream if arguments.name.is_some() => (STDIN.to_owned(), ""),
-            Origin::Stream => (STDIN.to_owned(), " with the same lines"),
-        };
-        let again = context.command(&format!("{words} {file}"));
-        note(&format!("{again}{given} runs {what} again"));
-    }
-    if verdict.unsuccessful.is_empty() && !verdict.ids.is_empty() {
-        let mut ids = verdict.ids.clone();
-        ids.sort_unstable();
-        let ids = select::show(&ids);
-        let which = if ids.len() > LONGEST_IDS { "ID" } else { &ids };
-        let log = context.command(&format!("log {which}"));
-        note(&format!("{log} shows their output"));
-    }
-}
-
-/// Prints the result of the lines, and fails unless all succeeded.
-fn report<Q: Queue>(
-    context: &Context<Q>,
-    verdict: &Verdict,
-    ended_before: u64,
-    took: Duration,
-) -> Result<(), Failure> {
-    let (succeeded, failed) = (
-        verdict.count(State::Succeeded),
-        verdict.count(State::Failed),
-    );
-    let cancelled = verdict.count(State::Cancelled) + verdict.count(State::Skipped);
-    let left = verdict.left();
-    let lines = verdict.unsuccessful.iter().map(|one| LineView {
-        line: one.line,
-        id: one.id.0,
-        state: one.state.as_str(),
-        ending: &one.ending,
-    });
-    let view = View {
-        succeeded,
-        failed,
-        cancelled,
-        left,
-        ended_before,
-        took_ms: super::option_values::millis(took),
-        unsuccessful: lines.collect(),
-    };
-    let mut text = format!("{succeeded} succeeded, {failed} failed");
-    for (number, what) in [
-        (cancelled, "cancelled"),
-        (left, "left"),
-        (ended_before, "had ended before"),
-    ] {
-        if number > 0 {
-            let _ = write!(text, ", {number} {what}");
-        }
-    }
-    let _ = write!(text, ", in {}", super::moment::rough(took));
-    context.printer.of_done().say(&text, &view)?;
-    for one in verdict.unsuccessful.iter().take(MOST_FAILED) {
-        note(&format!(
-            "line {}: {} ({}); see {}",
-            one.line,
-            escape::line(&one.ending),
-            escape::line(&one.name),
-            context.command(&format!("log {}", one.id))
-        ));
-    }
-    match (left, failed + cancelled) {
-        (0, 0) => Ok(()),
-        (0, number) => Err(Failure::Tasks(format!(
-            "{} did not succeed",
-            tasks::count(number)
-        ))),
-        (left, _) => Err(Failure::Tasks(format!(
-            "{} left; run it again to go on",
-            tasks::count(left)
-        ))),
-    }
 }

@@ -47,6 +47,17 @@ pub(super) fn advice<Q: Queue>(
     }))
 }
 
+/// True if a task was skipped because the one it waited for had to fail and succeeded, so that
+/// nothing went wrong.
+///
+/// # Errors
+/// As [`Queue::waits_for`].
+pub(super) fn is_not_needed<Q: Queue>(queue: &Q, id: TaskId) -> Result<bool> {
+    Ok(cause(queue, id)?.is_some_and(|cause| {
+        cause.condition == Condition::Failure && cause.state == State::Succeeded
+    }))
+}
+
 fn cause<Q: Queue>(queue: &Q, id: TaskId) -> Result<Option<Cause>> {
     let mut seen = HashSet::new();
     let mut above = id;

@@ -268,6 +268,11 @@ impl Finished {
         }
     }
 
+    /// True if its outcome is a success, which leaves no doubt about the state it leads to.
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.outcome == Outcome::Succeeded
+    }
+
     /// Bytes of output that are kept until the outcome is recorded.
     pub(super) fn bytes(&self) -> usize {
         self.output.as_ref().map_or(0, |output| output.0.len())

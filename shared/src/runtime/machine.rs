@@ -325,7 +325,7 @@ impl Machine {
     }
 
     fn may_claim(&self, free: usize) -> bool {
-        self.want_claim && !self.is_stopping() && free > 0
+        self.want_claim && !self.is_stopping() && free > 0 && !self.may_halt()
     }
 
     /// Number of free slots. Tasks that are not recorded yet count as running, so that no more is

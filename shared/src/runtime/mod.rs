@@ -51,7 +51,7 @@ pub use async_queue::AsyncQueue;
 pub use drain::{Hold, NextDue, Obstacle};
 pub use driver::Observer;
 pub use log::last_outputs;
-pub use protocol::{LeftRunning, Unrecorded, WorkerEvent};
+pub use protocol::{Halt, LeftRunning, Unrecorded, WorkerEvent};
 pub use recover::recover_once;
 pub use recovery::Recovered;
 pub use stop::{SignalGuard, Stopper};

@@ -15,6 +15,15 @@ use crate::outcome::{Outcome, Settled, Settlement};
 use crate::remedy::Remedy;
 use crate::state::State;
 
+/// The stop of a worker at the first task that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// Nothing more starts, and running tasks finish, however long they take.
+    Soon,
+    /// Running tasks are ended and returned to the queue.
+    Now,
+}
+
 /// Configuration of a worker machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -24,6 +33,8 @@ pub struct Config {
     pub batch: usize,
     /// True if the worker ends once no task is left that it could run.
     pub drain: bool,
+    /// Its stop at the first task that fails, if it is to stop then.
+    pub halt: Option<Halt>,
     /// Time between TERM and KILL of a task, and from the first stop request until the last task is
     /// returned.
     pub grace: Duration,
@@ -37,6 +48,7 @@ impl Default for Config {
             slots: 1,
             batch: usize::MAX,
             drain: false,
+            halt: None,
             grace: Duration::from_secs(10),
             poll: Duration::from_secs(2),
         }

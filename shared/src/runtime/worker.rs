@@ -16,7 +16,7 @@ use super::inputs;
 use super::lease_keeper::{self, KeeperThread};
 use super::left_handlers::LeftHandlers;
 use super::linux_host::LinuxHost;
-use super::protocol::{Config, Unrecorded, WorkerEvent};
+use super::protocol::{Config, Halt, Unrecorded, WorkerEvent};
 use super::standby::Standby;
 use super::stop::{self, StopReceiver, Stopper};
 use super::trust;
@@ -51,6 +51,8 @@ pub struct WorkerOptions {
     pub handlers: Handlers,
     /// True if it ends once nothing that it serves is queued, running or scheduled.
     pub drain: bool,
+    /// Its stop at the first task that fails; it goes on unless set.
+    pub halt: Option<Halt>,
     /// Time between TERM and KILL of a task; also the time within which a stopping worker finishes
     /// its tasks or returns them.
     pub grace: Duration,
@@ -97,6 +99,7 @@ impl Default for WorkerOptions {
             trust_file: false,
             handlers: Handlers::new(),
             drain: false,
+            halt: None,
             grace: Duration::from_secs(10),
             output_grace: Duration::from_secs(2),
             shell: DEFAULT_SHELL.to_owned(),
@@ -301,6 +304,7 @@ impl<Q: Queue> Worker<Q> {
             slots: size(self.options.slots),
             batch: self.options.batch.map_or(usize::MAX, size),
             drain: self.options.drain,
+            halt: self.options.halt,
             grace: self.options.grace,
             ..Config::default()
         };

@@ -118,6 +118,31 @@ pub(super) struct Submitted {
     pub(super) before_by_default: bool,
 }
 
+impl Submitted {
+    /// A task with those settings, to which the fields of its line are applied.
+    ///
+    /// # Errors
+    /// A sentence about the field that is wrong.
+    pub(super) fn read(
+        task: NewTask,
+        settings: Settings,
+        fields: Fields,
+        line: Option<usize>,
+    ) -> Result<Self, String> {
+        let task = WorkflowTask::from(task).settings(settings);
+        let mut submitted = Self {
+            task: WorkflowTask { line, ..task },
+            after: Vec::new(),
+            after_by_default: true,
+            before_by_default: true,
+        };
+        if !fields.is_empty() {
+            read(fields, &mut submitted)?;
+        }
+        Ok(submitted)
+    }
+}
+
 /// Applies the fields of a line.
 pub(super) fn read(mut fields: Fields, submitted: &mut Submitted) -> Result<(), String> {
     const AFTER: &str = "a list; an entry is an id (7, \"id:7:any\") or the name of a line, with a \
@@ -240,17 +265,7 @@ impl Extra<WorkflowQueue> for Submission<'_> {
         fields: Fields,
         line: Option<usize>,
     ) -> Result<Submitted, String> {
-        let task = WorkflowTask::from(task).settings(self.workflow.settings());
-        let mut submitted = Submitted {
-            task: WorkflowTask { line, ..task },
-            after: Vec::new(),
-            after_by_default: true,
-            before_by_default: true,
-        };
-        if !fields.is_empty() {
-            read(fields, &mut submitted)?;
-        }
-        Ok(submitted)
+        Submitted::read(task, self.workflow.settings(), fields, line)
     }
 
     fn enqueue(&self, queue: &WorkflowQueue, mut tasks: Vec<Submitted>) -> Result<Vec<Enqueued>> {
@@ -295,14 +310,19 @@ impl Submission<'_> {
         if let Some(claim) = self.spawner {
             return queue.spawn(claim, tasks, Vec::new());
         }
-        let is_plain = |task: &WorkflowTask| {
-            task.after.is_empty() && task.before.is_empty() && task.settings == Settings::default()
-        };
-        if tasks.iter().all(is_plain) {
-            return queue.enqueue(tasks.into_iter().map(|task| task.task).collect());
-        }
-        queue.enqueue_workflow(tasks)
+        submit(queue, tasks)
     }
+}
+
+/// Enqueues tasks, as a workflow only if they need one.
+pub(super) fn submit(queue: &WorkflowQueue, tasks: Vec<WorkflowTask>) -> Result<Vec<Enqueued>> {
+    let is_plain = |task: &WorkflowTask| {
+        task.after.is_empty() && task.before.is_empty() && task.settings == Settings::default()
+    };
+    if tasks.iter().all(is_plain) {
+        return queue.enqueue(tasks.into_iter().map(|task| task.task).collect());
+    }
+    queue.enqueue_workflow(tasks)
 }
 
 /// Turns the `after` entries of the lines into edges, which needs the names of all lines.
@@ -333,7 +353,7 @@ pub(super) fn resolve(tasks: &mut [Submitted]) -> Result<()> {
 }
 
 /// A refusal of one line, which refuses all lines.
-fn of_lines(error: Error) -> Error {
+pub(super) fn of_lines(error: Error) -> Error {
     let all = |what| format!("{what}; no line was enqueued");
     if let Error::Invalid { what } = error {
         return Error::invalid(all(what));

@@ -7,6 +7,7 @@ mod limit;
 mod promote;
 mod queues;
 mod retry;
+mod run;
 mod schedule;
 mod test;
 mod tree;
@@ -22,6 +23,7 @@ pub(crate) enum Verb {
     #[command(visible_alias = "add")]
     AddTask(Box<enqueue::Arguments>),
     Enqueue(Box<enqueue::Arguments>),
+    Run(cli::run::Arguments),
     Worker(worker::Arguments),
     Systemd(systemd::Arguments<worker::Leased>),
     Retry(retry::Arguments),
@@ -42,6 +44,7 @@ impl Verb {
         match self {
             Self::AddTask(arguments) => enqueue::run(context, *arguments, "Added"),
             Self::Enqueue(arguments) => enqueue::run(context, *arguments, "Enqueued"),
+            Self::Run(arguments) => run::run(context, &arguments),
             Self::Worker(arguments) => worker::run(context, &arguments),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments),

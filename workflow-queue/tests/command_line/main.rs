@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod drains;
 #[cfg(test)]
+mod flow_runs;
+#[cfg(test)]
 mod inputs;
 #[cfg(test)]
 mod leases;

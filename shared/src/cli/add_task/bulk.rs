@@ -21,6 +21,19 @@ pub(in super::super) struct TaskLine {
     pub(in super::super) text: String,
     /// Its task.
     pub(in super::super) task: NewTask,
+    /// Fields of its object that only one program has.
+    pub(in super::super) fields: Fields,
+}
+
+/// Form of the lines of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Form {
+    /// A line that begins with `{` is a JSON object, any other a command.
+    Either,
+    /// Every line is a command.
+    Commands,
+    /// Every line is a JSON object.
+    Json,
 }
 
 /// The fields of every program, as messages name them.
@@ -114,6 +127,7 @@ pub(in super::super) fn read<T>(
 ) -> Result<Vec<T>, Failure> {
     let reader = LineReader {
         template,
+        form: Form::Either,
         others,
         now,
     };
@@ -123,46 +137,51 @@ pub(in super::super) fn read<T>(
             let extended = parsed.map(|(_, task, fields)| extend(index + 1, task, fields));
             extended.transpose()
         });
-        tasks.extend(task.map_err(|sentence| wrong(index, &sentence))?);
+        tasks.extend(task.map_err(|sentence| wrong(index + 1, &sentence))?);
     }
     Ok(tasks)
 }
 
-/// Reads all tasks of a text with their lines, as [`read`] does.
+/// Reads all tasks of a text in that form with their lines, as [`read`] does.
 ///
 /// # Errors
 /// As [`read`].
 pub(in super::super) fn read_lines(
     bytes: &[u8],
+    form: Form,
     template: &NewTask,
+    others: &'static [&'static str],
     now: Timestamp,
 ) -> Result<Vec<TaskLine>, Failure> {
     let reader = LineReader {
         template,
-        others: &[],
+        form,
+        others,
         now,
     };
     let mut lines = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let task = reader.parse(line);
-        let task = task.map_err(|sentence| wrong(index, &sentence))?;
-        lines.extend(task.map(|(text, task, _)| TaskLine {
+        let task = task.map_err(|sentence| wrong(index + 1, &sentence))?;
+        lines.extend(task.map(|(text, task, fields)| TaskLine {
             number: index + 1,
             text,
             task,
+            fields,
         }));
     }
     Ok(lines)
 }
 
-fn wrong(index: usize, sentence: &str) -> Failure {
-    let number = index + 1;
+/// Refusal of the line of that number, from 1, and so of all lines.
+pub(in super::super) fn wrong(number: usize, sentence: &str) -> Failure {
     Failure::Usage(format!("line {number}: {sentence}; no line was enqueued"))
 }
 
 /// Reader of lines.
 struct LineReader<'a> {
     template: &'a NewTask,
+    form: Form,
     others: &'static [&'static str],
     now: Timestamp,
 }
@@ -181,10 +200,16 @@ impl LineReader<'_> {
         }
         let mut task = self.template.clone();
         let mut fields = Fields::new();
-        if trimmed.starts_with('{') {
-            fields = self.fill(&mut task, trimmed)?;
-        } else {
-            task.work = Work::Shell(line.to_owned());
+        match self.form {
+            Form::Either | Form::Json if trimmed.starts_with('{') => {
+                fields = self.fill(&mut task, trimmed)?;
+            }
+            Form::Either | Form::Commands => task.work = Work::Shell(line.to_owned()),
+            Form::Json => {
+                let why = "it is not a JSON object, which begins with {; commands of their own \
+                           take `--format lines`";
+                return Err(why.to_owned());
+            }
         }
         if task.name.is_empty() {
             task.name = name_of(&task.work.display());
@@ -293,7 +318,7 @@ fn codes(codes: Vec<u8>) -> Vec<i32> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::read_lines;
+    use super::{Form, read_lines};
     use crate::clock::Timestamp;
     use crate::task::{NewTask, Work};
 
@@ -301,9 +326,30 @@ mod tests {
 
     fn tasks(input: &str) -> Result<Vec<NewTask>, String> {
         let template = NewTask::shell("", "").priority(2);
-        let lines =
-            read_lines(input.as_bytes(), &template, NOW).map_err(|failure| failure.sentence())?;
+        read(input, Form::Either, &template)
+    }
+
+    fn read(input: &str, form: Form, template: &NewTask) -> Result<Vec<NewTask>, String> {
+        let lines = read_lines(input.as_bytes(), form, template, &[], NOW);
+        let lines = lines.map_err(|failure| failure.sentence())?;
         Ok(lines.into_iter().map(|line| line.task).collect())
+    }
+
+    #[test]
+    fn a_form_decides_whether_a_line_is_a_command_or_an_object() {
+        let template = NewTask::shell("", "");
+        let group = "{ echo a; echo b; }";
+        assert!(read(group, Form::Either, &template).is_err());
+        let commands = read(group, Form::Commands, &template).unwrap();
+        assert_eq!(commands[0].work, Work::Shell(group.to_owned()));
+        let object = "# a remark\n{\"command\":\"b\"}\n";
+        let tasks = read(object, Form::Json, &template).unwrap();
+        assert_eq!(tasks[0].work, Work::Shell("b".to_owned()));
+        let sentence = read("{\"command\":\"b\"}\ntrue", Form::Json, &template).unwrap_err();
+        assert!(
+            sentence.starts_with("line 2: it is not a JSON object"),
+            "{sentence}"
+        );
     }
 
     #[test]
@@ -415,7 +461,8 @@ mod tests {
             assert!(sentence.ends_with("no line was enqueued"), "{sentence}");
         }
         let bytes: &[u8] = b"true\n\xff\xfe\n";
-        let failure = read_lines(bytes, &NewTask::shell("", ""), NOW).unwrap_err();
+        let failure =
+            read_lines(bytes, Form::Either, &NewTask::shell("", ""), &[], NOW).unwrap_err();
         assert!(
             failure
                 .sentence()
@@ -426,7 +473,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_input_panics(input: Vec<u8>) {
-            let _ = read_lines(&input, &NewTask::shell("", ""), NOW);
+            let _ = read_lines(&input, Form::Either, &NewTask::shell("", ""), &[], NOW);
         }
     }
 }

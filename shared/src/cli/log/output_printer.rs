@@ -222,6 +222,15 @@ impl OutputPrinter {
         }
     }
 
+    /// Ends the last line, so that other output can follow.
+    pub(super) fn end_line(&mut self) {
+        self.end_text();
+        let before = self.ready.last().copied().unwrap_or(self.last);
+        if self.form != Form::Json && before != b'\n' {
+            self.ready.push(b'\n');
+        }
+    }
+
     /// Adds what was held back, and ends colours.
     fn end_text(&mut self) {
         for stream in [Stream::Stdout, Stream::Stderr] {

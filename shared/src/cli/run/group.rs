@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use super::super::add_task::bulk::TaskLine;
 use super::super::table::cut;
-use super::super::tasks;
+use super::super::{skip_cause, tasks};
+use super::fingerprint::{Content, fingerprints};
 use super::group_name::{STDIN, WITHDRAWN, fnv64, of_name, of_path};
 use super::source::Origin;
 use crate::claim::WorkerId;
@@ -25,17 +25,11 @@ pub(super) struct Group {
     fingerprint: u64,
 }
 
-/// A line of the file.
+/// A line of the file that holds a task.
 #[derive(Debug)]
 pub(super) struct Line {
     number: usize,
-    pub(super) task: NewTask,
-}
-
-impl Line {
-    fn key(&self) -> &[u8] {
-        self.task.key.as_deref().unwrap_or_default()
-    }
+    key: Vec<u8>,
 }
 
 /// A task of the group before this run.
@@ -94,27 +88,29 @@ impl Group {
         Ok(stored)
     }
 
-    /// The lines as tasks in the group's queue. The key of a line is made of its content and the
-    /// number of equal lines before it. Tasks that an earlier version keyed by line number keep
-    /// their keys: they stand for the first lines with their content.
-    pub(super) fn lines(&self, read: Vec<TaskLine>, stored: &[Stored]) -> Vec<Line> {
+    /// The lines with their keys. The key of a line is made of its content, that of the lines it
+    /// waits for, and the number of equal lines before it. Tasks that an earlier version keyed by
+    /// line number keep their keys: they stand for the first lines with their content.
+    pub(super) fn lines(&self, read: &[Content], stored: &[Stored]) -> Vec<Line> {
         let numbered = self.numbered(stored);
         let mut seen: HashMap<u128, usize> = HashMap::with_capacity(read.len());
-        let line = |line: TaskLine| {
-            let content = fnv128(line.text.as_bytes());
+        let line = |(line, content): (&Content, u128)| {
             let nth = seen.entry(content).or_default();
             *nth += 1;
             let earlier = numbered.get(&content).and_then(|keys| keys.get(*nth - 1));
             let own = || format!("run:{:016x}:{content:032x}:{nth}", self.fingerprint);
-            let mut task = line.task;
-            task.queue.clone_from(&self.queue);
-            task.key = Some(earlier.map_or_else(|| own().into_bytes(), |key| key.to_vec()));
             Line {
                 number: line.number,
-                task,
+                key: earlier.map_or_else(|| own().into_bytes(), |key| key.to_vec()),
             }
         };
-        read.into_iter().map(line).collect()
+        read.iter().zip(fingerprints(read)).map(line).collect()
+    }
+
+    /// Gives a task the queue of the group and the key of its line.
+    pub(super) fn adopt(&self, line: &Line, task: &mut NewTask) {
+        task.queue.clone_from(&self.queue);
+        task.key = Some(line.key.clone());
     }
 
     /// Keys with a line number, by content; keys of cancelled tasks come last.
@@ -155,7 +151,7 @@ impl Group {
         lines: &[Line],
         stored: &[Stored],
     ) -> Result<Vec<TaskId>> {
-        let current: HashSet<&[u8]> = lines.iter().map(Line::key).collect();
+        let current: HashSet<&[u8]> = lines.iter().map(|line| &line.key[..]).collect();
         let mut stale = Vec::new();
         for one in stored
             .iter()
@@ -175,12 +171,18 @@ impl Group {
 
     /// States of the file's lines.
     pub(super) fn judge<Q: Queue>(&self, queue: &Q, lines: &[Line]) -> Result<Verdict> {
-        let numbers: std::collections::HashMap<&[u8], usize> =
-            lines.iter().map(|line| (line.key(), line.number)).collect();
+        let numbers: std::collections::HashMap<&[u8], usize> = lines
+            .iter()
+            .map(|line| (&line.key[..], line.number))
+            .collect();
         let mut verdict = Verdict::default();
         self.visit(queue, |task| {
             if let Some(number) = numbers.get(task.key.as_deref().unwrap_or_default()) {
-                verdict.add(*number, &task);
+                if task.state == State::Skipped && skip_cause::is_not_needed(queue, task.id)? {
+                    verdict.not_needed += 1;
+                } else {
+                    verdict.add(*number, &task);
+                }
             }
             Ok(())
         })?;
@@ -218,7 +220,7 @@ pub(super) fn withdraw<Q: Queue>(queue: &Q, ids: &[TaskId]) -> Result<()> {
 }
 
 /// Queues removed lines again that are back, and, if `retry`, failed lines and lines that somebody
-/// cancelled.
+/// cancelled; each with the lines that were skipped because of it.
 pub(super) fn reopen<Q: Queue>(queue: &Q, enqueued: &[Enqueued], retry: bool) -> Result<()> {
     let mut ids = Vec::new();
     for one in enqueued.iter().filter(|one| one.existed) {
@@ -229,19 +231,23 @@ pub(super) fn reopen<Q: Queue>(queue: &Q, enqueued: &[Enqueued], retry: bool) ->
         let again = match task.state {
             State::Cancelled => is_back || retry,
             State::Failed => retry,
+            State::Skipped => retry && !skip_cause::is_not_needed(queue, one.id)?,
             State::Scheduled
             | State::Blocked
             | State::Queued
             | State::Running
-            | State::Succeeded
-            | State::Skipped => false,
+            | State::Succeeded => false,
         };
         if again {
             ids.push(one.id);
         }
     }
-    for ids in ids.chunks(CHUNK) {
-        queue.retry(ids)?;
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut plan = queue.plan_retry(&ids, true)?;
+    while !plan.left().is_empty() {
+        queue.retry_step(&mut plan)?;
     }
     Ok(())
 }
@@ -263,6 +269,8 @@ fn shown(path: &Path) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     by_state: [u64; 8],
+    /// Lines that were skipped because those they wait for did not fail.
+    pub(super) not_needed: u64,
     /// Lines that ended unsuccessfully.
     pub(super) unsuccessful: Vec<Unsuccessful>,
     /// The tasks of all lines.
@@ -302,21 +310,13 @@ impl Verdict {
     /// Number of lines that have ended.
     pub(super) fn ended(&self) -> u64 {
         let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
-        ended.map(|state| self.count(state)).sum()
+        ended.map(|state| self.count(state)).sum::<u64>() + self.not_needed
     }
 
     /// Number of lines that have not ended.
     pub(super) fn left(&self) -> u64 {
-        self.by_state.iter().sum::<u64>() - self.ended()
+        self.by_state.iter().sum::<u64>() + self.not_needed - self.ended()
     }
-}
-
-/// FNV-1a with 128 bits, for contents.
-fn fnv128(bytes: &[u8]) -> u128 {
-    let basis = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
-    bytes.iter().fold(basis, |hash, byte| {
-        (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-    })
 }
 
 #[cfg(test)]
@@ -325,30 +325,57 @@ mod tests {
 
     use std::path::PathBuf;
 
-    use super::super::super::add_task::bulk::TaskLine;
+    use super::super::fingerprint::fnv128;
     use super::super::group_name::{Identity, identity_of};
     use super::super::rerun::Rerun;
-    use super::{Group, Origin, Stored, fnv64, fnv128};
+    use super::{Content, Group, Origin, Stored, fnv64};
     use crate::state::State;
-    use crate::task::{NewTask, TaskId, check_name};
+    use crate::task::{TaskId, check_name};
 
     fn group(path: &str) -> Group {
         Group::named(&Origin::File(PathBuf::from(path)), b"", None)
     }
 
-    fn read(texts: &[&str]) -> Vec<TaskLine> {
-        let line = |(index, text): (usize, &&str)| TaskLine {
-            number: index + 1,
-            text: (*text).to_owned(),
-            task: NewTask::shell("n", *text),
-        };
-        texts.iter().enumerate().map(line).collect()
+    fn keys(group: &Group, texts: &[&str], stored: &[Stored]) -> Vec<String> {
+        let lines: Vec<_> = texts.iter().map(|text| (*text, &[][..])).collect();
+        keys_of(group, &lines, stored)
     }
 
-    fn keys(group: &Group, texts: &[&str], stored: &[Stored]) -> Vec<String> {
-        let lines = group.lines(read(texts), stored);
-        let key = |line: &super::Line| String::from_utf8(line.key().to_vec()).unwrap();
-        lines.iter().map(key).collect()
+    /// Keys of lines, each with the indices of those it waits for.
+    fn keys_of(group: &Group, lines: &[(&str, &[usize])], stored: &[Stored]) -> Vec<String> {
+        let line = |(index, (text, above)): (usize, &(&str, &[usize]))| Content {
+            number: index + 1,
+            text: (*text).to_owned(),
+            above: above.to_vec(),
+        };
+        let read: Vec<_> = lines.iter().enumerate().map(line).collect();
+        let lines = group.lines(&read, stored).into_iter();
+        lines
+            .map(|line| String::from_utf8(line.key).unwrap())
+            .collect()
+    }
+
+    /// A waiting line would wait for the removed task of the line before the edit.
+    #[test]
+    fn an_edited_line_makes_new_ones_of_those_that_wait_for_it() {
+        let group = group("/a");
+        let keys = |first| {
+            let lines: [(&str, &[usize]); 4] = [
+                (first, &[]),
+                ("test", &[0]),
+                ("report", &[1, 3]),
+                ("lint", &[]),
+            ];
+            keys_of(&group, &lines, &[])
+        };
+        let (before, after) = (keys("build"), keys("build -j4"));
+        for index in [0, 1, 2] {
+            assert_ne!(before[index], after[index], "{index}");
+        }
+        assert_eq!(before[3], after[3]);
+        assert_eq!(before, keys("build"));
+        let circle: [(&str, &[usize]); 2] = [("a", &[1]), ("b", &[0])];
+        assert_eq!(keys_of(&group, &circle, &[]).len(), 2);
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! Progress of a run: a bar on a terminal, a line for each failure elsewhere.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::print_thread::{LineSink, PrintThread, StandardError};
 use super::super::printer::{Printer, hurry};
 use super::super::worker::LAST_LINES;
-use super::super::{Invocation, escape, worker};
+use super::super::{Invocation, escape, moment, worker};
 use super::group::Verdict;
-use crate::error::Error;
+use super::shown::{Show, Shown};
+use crate::error::{Error, Result};
 use crate::outcome::Outcome;
+use crate::queue::Queue;
 use crate::runtime::{Observer, Obstacle, WorkerEvent};
 use crate::state::State;
 
@@ -20,7 +24,9 @@ use crate::state::State;
 #[derive(Debug)]
 pub(super) struct Progress {
     print_thread: PrintThread,
+    bar: Option<ProgressBar>,
     counts: Arc<Counts>,
+    shown: Option<Shown>,
     invocation: Invocation,
     /// Tasks that need a person.
     pub(super) left: Vec<Obstacle>,
@@ -29,6 +35,8 @@ pub(super) struct Progress {
 /// Numbers of lines by state.
 #[derive(Debug, Default)]
 struct Counts {
+    /// Lines that had ended before this run.
+    ended_before: u64,
     ended: AtomicU64,
     running: AtomicU64,
     failed: AtomicU64,
@@ -47,14 +55,33 @@ impl LineSink for Bar {
 
     fn redraw(&mut self) {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        self.bar.set_position(count(&self.counts.ended));
-        self.bar.set_message(format!(
+        let ended = count(&self.counts.ended);
+        let mut message = format!(
             "{} running, {} failed",
             count(&self.counts.running),
             count(&self.counts.failed)
-        ));
+        );
+        let now = ended.saturating_sub(self.counts.ended_before);
+        let all = self.bar.length().unwrap_or_default();
+        if let Some(left) = left(now, all.saturating_sub(ended), self.bar.elapsed()) {
+            let _ = write!(message, ", {} left", moment::rough(left));
+        }
+        self.bar.set_position(ended);
+        self.bar.set_message(message);
         self.bar.tick();
     }
+}
+
+/// Time that the rest will take, if lines go on ending as fast as those so far; none before the
+/// first one has ended.
+fn left(ended: u64, open: u64, elapsed: Duration) -> Option<Duration> {
+    if ended == 0 || open == 0 {
+        return None;
+    }
+    let millis = elapsed.as_millis() * u128::from(open) / u128::from(ended);
+    Some(Duration::from_millis(
+        u64::try_from(millis).unwrap_or(u64::MAX),
+    ))
 }
 
 impl Drop for Bar {
@@ -65,31 +92,54 @@ impl Drop for Bar {
 
 impl Progress {
     pub(super) fn new(printer: Printer, invocation: Invocation, before: &Verdict) -> Self {
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(Counts {
+            ended_before: before.ended(),
+            ..Counts::default()
+        });
         counts.ended.store(before.ended(), Ordering::Relaxed);
         counts
             .failed
             .store(before.count(State::Failed), Ordering::Relaxed);
         let wanted = std::io::stderr().is_terminal() && !printer.is_json();
-        let print_thread = if wanted {
+        let bar = wanted.then(|| {
             let lines = before.left() + before.ended();
             let bar = ProgressBar::with_draw_target(Some(lines), ProgressDrawTarget::stderr());
             let template = "[{elapsed_precise}] {wide_bar} {pos}/{len} {msg}";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
-            let counts = Arc::clone(&counts);
-            PrintThread::new(Bar { bar, counts })
-        } else {
-            PrintThread::new(StandardError)
+            bar
+        });
+        let print_thread = match &bar {
+            Some(bar) => PrintThread::new(Bar {
+                bar: bar.clone(),
+                counts: Arc::clone(&counts),
+            }),
+            None => PrintThread::new(StandardError),
         };
         print_thread.redraw();
         Self {
             print_thread,
+            bar,
             counts,
+            shown: None,
             invocation,
             left: Vec::new(),
         }
+    }
+
+    /// Shows the output of lines that end from now on.
+    ///
+    /// # Errors
+    /// As [`Shown::new`].
+    pub(super) fn show<Q: Queue>(
+        &mut self,
+        show: Show,
+        printer: Printer,
+        queue: &Arc<Q>,
+    ) -> Result<()> {
+        self.shown = Some(Shown::new(show, printer, queue, self.bar.clone())?);
+        Ok(())
     }
 
     /// The thread that prints its lines.
@@ -97,8 +147,11 @@ impl Progress {
         &self.print_thread
     }
 
-    /// Removes the bar, unless the terminal is on hold.
-    pub(super) fn finish(&self) {
+    /// Prints the rest of the output, and removes the bar unless the terminal is on hold.
+    pub(super) fn finish(&mut self) {
+        if let Some(shown) = &mut self.shown {
+            shown.finish();
+        }
         if !self.print_thread.finish(LAST_LINES) {
             hurry();
         }
@@ -117,7 +170,15 @@ impl Observer for Progress {
             WorkerEvent::Started { .. } => {
                 self.counts.running.fetch_add(1, Ordering::Relaxed);
             }
-            WorkerEvent::Ended { state, outcome, .. } => {
+            WorkerEvent::Ended {
+                claim,
+                state,
+                outcome,
+                ..
+            } => {
+                if let (Some(shown), Some(state)) = (&self.shown, *state) {
+                    shown.ended(claim.task, state);
+                }
                 let order = Ordering::Relaxed;
                 let began = !matches!(outcome, Some(Outcome::NotStarted { .. }));
                 let fewer = |running: u64| Some(running.saturating_sub(began.into()));
@@ -142,5 +203,24 @@ impl Observer for Progress {
 
     fn stuck(&mut self, error: Option<&Error>) {
         worker::leave_stuck(&self.print_thread, &self.invocation, error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::left;
+
+    #[test]
+    fn the_time_left_follows_the_lines_that_ended_so_far() {
+        let seconds = Duration::from_secs;
+        assert_eq!(left(0, 10, seconds(5)), None);
+        assert_eq!(left(10, 0, seconds(5)), None);
+        assert_eq!(left(2, 6, seconds(10)), Some(seconds(30)));
+        assert_eq!(
+            left(1, u64::MAX, seconds(1)),
+            Some(Duration::from_millis(u64::MAX))
+        );
     }
 }

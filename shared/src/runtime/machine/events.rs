@@ -214,6 +214,7 @@ impl Machine {
         self.settle_backoff.over();
         self.want_remaining = true;
         let count = settled.len().min(self.unsettled.len());
+        let mut failed = false;
         for (finished, settled) in self.unsettled.drain(..count).zip(settled) {
             let state = match settled {
                 Settled::Recorded(state) => {
@@ -226,9 +227,13 @@ impl Machine {
             };
             // The task will run again, and the next claim returns the time.
             self.want_claim |= state.is_some_and(State::is_waiting);
+            failed |= state == Some(State::Failed);
             self.actions.extend(finished.report(state));
         }
         self.kept_bytes = self.unsettled.iter().map(Finished::bytes).sum();
+        if failed {
+            self.halt(now);
+        }
     }
 
     fn claims_checked(&mut self, now: Now, answer: Result<Vec<Held>>) {

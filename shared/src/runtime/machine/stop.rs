@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::end::Ending;
-use super::super::execution::Execution;
-use super::super::protocol::{Action, WorkerEvent};
+use super::super::execution::{Execution, Finished};
+use super::super::protocol::{Action, Halt, WorkerEvent};
 use super::super::stop_reason::StopReason;
 use super::{Machine, Stop};
 use crate::clock::{BootTime, Now};
@@ -109,6 +109,25 @@ impl Machine {
         }
         let ends = self.is_stopping() || (self.config.drain && self.nothing_left);
         self.unusable || (ends && self.unsettled.is_empty() && !self.want_review)
+    }
+
+    /// True if an end that is not recorded yet may stop the worker: until it is recorded, nothing
+    /// more is to start.
+    pub(super) fn may_halt(&self) -> bool {
+        self.config.halt.is_some() && !self.unsettled.iter().all(Finished::has_succeeded)
+    }
+
+    /// Stops the worker, if it is to stop when a task has failed.
+    pub(super) fn halt(&mut self, now: Now) {
+        let Some(halt) = self.config.halt.filter(|_| !self.is_stopping()) else {
+            return;
+        };
+        self.stop(now);
+        let until = match halt {
+            Halt::Soon => now.boot.after(Duration::MAX),
+            Halt::Now => now.boot,
+        };
+        self.stop = Stop::Finishing { until };
     }
 
     /// Stops the worker as a request would, for an error that does not concern running tasks.

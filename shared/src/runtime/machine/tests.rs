@@ -2,6 +2,7 @@
 
 mod during_calls;
 mod firing;
+mod halting;
 mod polls;
 mod refusals;
 mod serving;

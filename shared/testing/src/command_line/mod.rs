@@ -28,6 +28,7 @@ pub mod screens;
 pub mod service;
 pub mod several_queues;
 pub mod shortages;
+pub mod shown_run;
 pub mod shrinking;
 pub mod signals;
 pub mod slow_readers;
@@ -122,6 +123,13 @@ macro_rules! command_line_tests {
                 a_pipe_is_read_once_and_known_by_its_content
                 byte_order_mark_and_crlf_are_not_part_of_a_line
                 the_hint_names_the_file_by_a_path_that_is_found
+            }
+            shown_run {
+                the_output_of_ended_lines_is_shown_by_task
+                shown_output_is_whole_with_a_slow_reader_and_a_closed_pipe_stops_no_line
+                a_run_that_halts_soon_starts_nothing_after_a_failure
+                a_run_that_halts_now_ends_running_lines_which_run_again_later
+                the_name_or_an_option_decides_the_form_of_the_lines
             }
             long_running {
                 wait_ends_with_the_tasks_and_its_exit_code_tells_whether_all_succeeded

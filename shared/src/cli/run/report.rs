@@ -1,0 +1,171 @@
+//! The result of a run: counts, unsuccessful lines, commands that can follow.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::super::printer::note;
+use super::super::program::Context;
+use super::super::{Failure, escape, select, tasks};
+use super::Arguments;
+use super::group::{Group, Verdict};
+use super::group_name::STDIN;
+use super::rerun;
+use super::source::Origin;
+use crate::queue::Queue;
+use crate::state::State;
+use crate::task::Work;
+
+/// Most bytes of ids in a suggested command; more would make it unreadable.
+const LONGEST_IDS: usize = 40;
+
+/// Most failed lines named in the summary.
+const MOST_FAILED: usize = 20;
+
+#[derive(Serialize)]
+struct View<'a> {
+    succeeded: u64,
+    failed: u64,
+    cancelled: u64,
+    skipped: u64,
+    not_needed: u64,
+    left: u64,
+    ended_before: u64,
+    took_ms: u64,
+    unsuccessful: Vec<LineView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LineView<'a> {
+    line: usize,
+    id: i64,
+    state: &'static str,
+    ending: &'a str,
+}
+
+/// Prints the number of unsuccessful lines that are not named, with the command that lists them.
+pub(super) fn note_more<Q: Queue>(context: &Context<Q>, group: &Group, verdict: &Verdict) {
+    let all = verdict.unsuccessful.len();
+    if all <= MOST_FAILED {
+        return;
+    }
+    let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
+    let states = ended.filter(|state| *state != State::Succeeded && verdict.count(*state) > 0);
+    let states: Vec<&str> = states.map(State::as_str).collect();
+    let queue = Work::Argv(vec![group.queue.clone()]).display();
+    let list = format!(
+        "list --state {} --queue {queue} --limit {all}",
+        states.join(",")
+    );
+    note(&format!(
+        "{} more did not succeed; {} lists them all",
+        all - MOST_FAILED,
+        context.command(&list)
+    ));
+}
+
+/// Prints the commands that can follow.
+pub(super) fn advise<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    origin: &Origin,
+    verdict: &Verdict,
+) {
+    let (failed, cancelled) = (State::Failed, State::Cancelled);
+    let what = match [failed, cancelled].map(|state| verdict.count(state) > 0) {
+        [true, true] => Some("the failed and cancelled lines"),
+        [true, false] => Some("the failed lines"),
+        [false, true] => Some("the cancelled lines"),
+        [false, false] => None,
+    };
+    if let Some(what) = what {
+        let mut words = "run --retry-failed".to_owned();
+        if let Some(name) = &arguments.name {
+            let name = Work::Argv(vec![format!("--name={name}")]).display();
+            let _ = write!(words, " {name}");
+        }
+        let (file, given) = match origin {
+            Origin::File(_) => (rerun::quoted(&arguments.file.to_string_lossy()), ""),
+            Origin::Stream if arguments.name.is_some() => (STDIN.to_owned(), ""),
+            Origin::Stream => (STDIN.to_owned(), " with the same lines"),
+        };
+        let again = context.command(&format!("{words} {file}"));
+        note(&format!("{again}{given} runs {what} again"));
+    }
+    if verdict.unsuccessful.is_empty() && !verdict.ids.is_empty() {
+        let mut ids = verdict.ids.clone();
+        ids.sort_unstable();
+        let ids = select::show(&ids);
+        let which = if ids.len() > LONGEST_IDS { "ID" } else { &ids };
+        let log = context.command(&format!("log {which}"));
+        note(&format!("{log} shows their output"));
+    }
+}
+
+/// Prints the result of the lines, and fails unless all succeeded.
+pub(super) fn report<Q: Queue>(
+    context: &Context<Q>,
+    verdict: &Verdict,
+    ended_before: u64,
+    took: Duration,
+) -> Result<(), Failure> {
+    let (succeeded, failed) = (
+        verdict.count(State::Succeeded),
+        verdict.count(State::Failed),
+    );
+    let cancelled = verdict.count(State::Cancelled);
+    let skipped = verdict.count(State::Skipped);
+    let left = verdict.left();
+    let lines = verdict.unsuccessful.iter().map(|one| LineView {
+        line: one.line,
+        id: one.id.0,
+        state: one.state.as_str(),
+        ending: &one.ending,
+    });
+    let view = View {
+        succeeded,
+        failed,
+        cancelled,
+        skipped,
+        not_needed: verdict.not_needed,
+        left,
+        ended_before,
+        took_ms: super::super::option_values::millis(took),
+        unsuccessful: lines.collect(),
+    };
+    let mut text = format!("{succeeded} succeeded, {failed} failed");
+    for (number, what) in [
+        (cancelled, "cancelled"),
+        (skipped, "skipped"),
+        (verdict.not_needed, "not needed"),
+        (left, "left"),
+        (ended_before, "had ended before"),
+    ] {
+        if number > 0 {
+            let _ = write!(text, ", {number} {what}");
+        }
+    }
+    let _ = write!(text, ", in {}", super::super::moment::rough(took));
+    context.printer.of_done().say(&text, &view)?;
+    for one in verdict.unsuccessful.iter().take(MOST_FAILED) {
+        note(&format!(
+            "line {}: {} ({}); see {}",
+            one.line,
+            escape::line(&one.ending),
+            escape::line(&one.name),
+            context.command(&format!("log {}", one.id))
+        ));
+    }
+    match (left, failed + cancelled + skipped) {
+        (0, 0) => Ok(()),
+        (0, number) => Err(Failure::Tasks(format!(
+            "{} did not succeed",
+            tasks::count(number)
+        ))),
+        (left, _) => Err(Failure::Tasks(format!(
+            "{} left; run it again to go on",
+            tasks::count(left)
+        ))),
+    }
+}
