@@ -61,8 +61,8 @@ const PROGRAM: Program<FastQueue> = Program {
 };
 
 fn main() -> ExitCode {
-    cli::main(PROGRAM.name, |arguments: Arguments| {
-        PROGRAM.run(arguments.common, |context| match arguments.verb {
+    cli::main(PROGRAM.name, |arguments: Arguments, config| {
+        PROGRAM.run(arguments.common, config, |context| match arguments.verb {
             Some(verb) => {
                 overview::refuse(arguments.overview)?;
                 verb.run(context)

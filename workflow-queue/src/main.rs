@@ -40,8 +40,8 @@ const PROGRAM: Program<WorkflowQueue> = Program {
 };
 
 fn main() -> ExitCode {
-    queue_core::cli::main(PROGRAM.name, |arguments: Arguments| {
-        PROGRAM.run(arguments.common, |context| match arguments.verb {
+    queue_core::cli::main(PROGRAM.name, |arguments: Arguments, config| {
+        PROGRAM.run(arguments.common, config, |context| match arguments.verb {
             Some(verb) => {
                 overview::refuse(arguments.overview)?;
                 verb.run(context)

@@ -132,7 +132,7 @@ pub fn run<Q: Queue, X: Extra<Q>>(
         aside: end.takes_stdout(),
     };
     let result = enqueue(context, arguments, extra, form);
-    if !end.is_asked() {
+    if !end.is_asked() || form.bulk {
         return result.map(drop);
     }
     let awaited = result.and_then(|(queue, enqueued)| match enqueued.as_slice() {
@@ -149,7 +149,7 @@ fn enqueue<Q: Queue, X: Extra<Q>>(
     extra: &X,
     form: Report<'_>,
 ) -> Result<(Q, Vec<Enqueued>), Failure> {
-    let awaits = arguments.end.is_asked();
+    let awaits = arguments.end.is_asked() && !form.bulk;
     let now = crate::clock::Clock::now(&crate::clock::SystemClock).wall;
     let mut destinations = Destinations::default();
     let tasks = if form.bulk {
@@ -237,7 +237,11 @@ fn single<Q: Queue>(
                 "there is nothing to run; give a command, or a program after `--`".to_owned(),
             ));
         }
-        None => Work::Argv(arguments.argv),
+        None => {
+            // A shell that the configuration file names is for commands.
+            task.options.shell = None;
+            Work::Argv(arguments.argv)
+        }
     };
     if task.name.is_empty() {
         task.name = name_of(&task.work.display());

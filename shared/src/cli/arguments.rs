@@ -4,9 +4,9 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, complete, completions, doctor, edit, hold, list, log, pause, prune,
-    reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink, start, status,
-    verify, wait, why, workers,
+    Failure, backup, cancel, complete, completions, config, doctor, edit, hold, list, log, pause,
+    prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink, start,
+    status, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -56,6 +56,7 @@ pub enum Verb {
     Backup(backup::Arguments),
     Restore(restore::Arguments),
     Salvage(salvage::Arguments),
+    Config(config::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
     Complete(complete::Arguments),
@@ -96,6 +97,7 @@ impl Verb {
             Self::Restore(arguments) => restore::run(context, &arguments),
             Self::Salvage(arguments) => salvage::run(context, &arguments),
             Self::Complete(arguments) => complete::run(context, &arguments),
+            Self::Config(arguments) => config::run(context, &arguments),
             Self::Completions(arguments) => {
                 completions::run(context.printer, &arguments, (context.program.command)())
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum as _};
 
+use super::configuration::Config;
 use super::possible_values;
 use super::printer::{Coloring, Format};
 use crate::sqlite::Durability;
@@ -56,6 +57,39 @@ pub struct Common {
         help_heading = "Common options"
     )]
     pub(crate) durability: Option<Durability>,
+
+    /// Ignore the configuration file; see `config`
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub(crate) no_config: bool,
+}
+
+impl Common {
+    /// The options that were given, by name.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("db", self.db.is_some()),
+            ("output", self.output.is_some()),
+            ("color", self.color.is_some()),
+            ("durability", self.durability.is_some()),
+        ];
+        let given = all.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name).collect()
+    }
+
+    /// Takes the values of the configuration file for options that were not given.
+    pub(super) fn or(self, config: &Config) -> Self {
+        let word = |name| config.common(name);
+        Self {
+            color: self.color.or_else(|| {
+                let word = word("color")?;
+                Coloring::from_str(word, false).ok()
+            }),
+            durability: self
+                .durability
+                .or_else(|| durability(word("durability")?).ok()),
+            ..self
+        }
+    }
 }
 
 fn durability(word: &str) -> Result<Durability, String> {
@@ -91,7 +125,7 @@ pub(crate) fn format_of(arguments: &[OsString], environment: Option<&str>) -> Fo
 
 /// The colours that `--color` asks for, read before the arguments are parsed: the help is coloured
 /// too.
-pub(crate) fn coloring_of(arguments: &[OsString]) -> Coloring {
+pub(crate) fn coloring_of(arguments: &[OsString], config: &Config) -> Coloring {
     let before = arguments.iter().take_while(|argument| *argument != "--");
     let words: Vec<_> = before.map(|argument| argument.to_string_lossy()).collect();
     let mut values = words.iter().enumerate().filter_map(|(index, word)| {
@@ -103,19 +137,20 @@ pub(crate) fn coloring_of(arguments: &[OsString]) -> Coloring {
     });
     let last = values
         .next_back()
+        .or(config.common("color"))
         .and_then(|word| Coloring::from_str(word, false).ok());
     last.unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Coloring, Format, coloring_of, format_of};
+    use super::{Coloring, Config, Format, coloring_of, format_of};
 
     #[test]
     fn the_colours_of_the_help_are_known_before_the_arguments_are_parsed() {
         let of = |line: &str| {
             let arguments: Vec<_> = line.split(' ').map(Into::into).collect();
-            coloring_of(&arguments)
+            coloring_of(&arguments, &Config::default())
         };
         assert_eq!(of("x --help"), Coloring::Auto);
         assert_eq!(of("x --color never --help"), Coloring::Never);

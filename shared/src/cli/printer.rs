@@ -41,7 +41,7 @@ pub struct Printer {
     /// True if standard output is a terminal.
     pub terminal: bool,
     /// Colours asked for.
-    coloring: Coloring,
+    pub(super) coloring: Coloring,
     /// True if the output reports a change that is already made.
     tells_of_done: bool,
 }

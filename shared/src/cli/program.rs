@@ -9,8 +9,10 @@ use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
 use super::common::{Common, coloring_of, format_of};
+use super::configuration::Config;
 use super::exit::{self, Failure};
 use super::invocation::{Invocation, is_same};
+use super::own_variable::{variable, variable_name};
 use super::printer::{self, Coloring, Format, Printer, note};
 use super::run::rerun::Rerun;
 use super::{argument_tips, served};
@@ -51,14 +53,21 @@ impl<Q: Queue> Program<Q> {
     pub fn run(
         self,
         common: Common,
+        config: Config,
         verb: impl FnOnce(&Context<Q>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        let flags = common.given();
+        let common = common.or(&config);
         let by_option = common.db.is_some();
-        let given = common
+        let named = common
             .db
             .map(PathBuf::into_os_string)
-            .or_else(|| self.variable("DB"))
-            .or_else(|| self.task_database());
+            .or_else(|| self.variable("DB"));
+        let of_task = named.is_none().then(|| self.task_database()).flatten();
+        let by_task = of_task.is_some();
+        let given = named
+            .or(of_task)
+            .or_else(|| config.common("db").map(OsString::from));
         let (location, by_default) = match given {
             Some(text) => (Location::parse(text), false),
             None => (Ok(Location::File(self.default_path()?)), true),
@@ -67,13 +76,16 @@ impl<Q: Queue> Program<Q> {
         let context = Context {
             program: self,
             printer: Printer::new(
-                self.format(common.output)?,
+                self.format(common.output, &config)?,
                 common.color.unwrap_or_default(),
             ),
             location,
             by_option,
             by_default,
+            by_task,
             durability: common.durability,
+            flags,
+            config,
         };
         verb(&context).map_err(|failure| failure.complete(&context.invocation()))
     }
@@ -101,9 +113,10 @@ impl<Q: Queue> Program<Q> {
         variable(self.name, name)
     }
 
-    fn format(&self, asked: Option<Format>) -> Result<Format, Failure> {
+    fn format(&self, asked: Option<Format>, config: &Config) -> Result<Format, Failure> {
         let Some(word) = self.variable("OUTPUT").filter(|_| asked.is_none()) else {
-            return Ok(asked.unwrap_or(Format::Table));
+            let by_file = || Format::from_str(config.common("output")?, false).ok();
+            return Ok(asked.or_else(by_file).unwrap_or(Format::Table));
         };
         Format::from_str(&word.to_string_lossy(), false).map_err(|_| {
             let name = variable_name(self.name, "OUTPUT");
@@ -128,14 +141,6 @@ impl<Q: Queue> Program<Q> {
         })?;
         Ok(data.join(self.name).join(format!("{}.db", self.name)))
     }
-}
-
-fn variable_name(program: &str, name: &str) -> String {
-    format!("{}_{name}", program.to_uppercase().replace('-', "_"))
-}
-
-fn variable(program: &str, name: &str) -> Option<OsString> {
-    std::env::var_os(variable_name(program, name)).filter(|value| !value.is_empty())
 }
 
 /// Access of a verb to the file.
@@ -166,6 +171,12 @@ pub struct Context<Q> {
     by_option: bool,
     /// True if the path is the default, whose folder is created if it is missing.
     by_default: bool,
+    /// True if the path is that of the task whose command calls the program.
+    pub(super) by_task: bool,
+    /// Common options that were given as flags.
+    pub(super) flags: Vec<&'static str>,
+    /// The configuration file.
+    pub(super) config: Config,
 }
 
 impl<Q: Queue> Context<Q> {
@@ -227,7 +238,10 @@ impl<Q: Queue> Context<Q> {
             location: Location::File(path),
             by_option: self.by_option,
             by_default: false,
+            by_task: self.by_task,
             durability: self.durability,
+            flags: self.flags.clone(),
+            config: self.config.clone(),
         })
     }
 
@@ -260,6 +274,26 @@ impl<Q: Queue> Context<Q> {
             Durability::Fast => "--durability=fast",
             Durability::Full => "--durability=full",
         })
+    }
+
+    /// The common options with their values.
+    pub(super) fn common_values(&self) -> [(&'static str, String); 4] {
+        let durability = self.durability.unwrap_or(self.program.durability);
+        let durability = match durability {
+            Durability::Fast => "fast",
+            Durability::Full => "full",
+        };
+        let word = |value: Option<clap::builder::PossibleValue>| {
+            value
+                .map(|value| value.get_name().to_owned())
+                .unwrap_or_default()
+        };
+        [
+            ("db", self.path().to_string_lossy().into_owned()),
+            ("output", word(self.printer.format.to_possible_value())),
+            ("color", word(self.printer.coloring.to_possible_value())),
+            ("durability", durability.to_owned()),
+        ]
     }
 
     /// The call of this program on this file.
@@ -327,18 +361,32 @@ impl<Q: Queue> Context<Q> {
     }
 }
 
-/// Parses the arguments of the process, calls `run`, reports a failure and returns the exit code.
-pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Failure>) -> ExitCode {
+/// Reads the configuration file and parses the arguments of the process, calls `run`, reports a
+/// failure and returns the exit code.
+pub fn main<A: Parser>(
+    name: &'static str,
+    run: impl FnOnce(A, Config) -> Result<(), Failure>,
+) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    let loaded = Config::load(name, A::command, &arguments);
+    let config = loaded.as_ref().ok().cloned().unwrap_or_default();
     let environment = variable(name, "OUTPUT");
     let environment = environment.as_ref().map(|word| word.to_string_lossy());
-    let format = format_of(&arguments, environment.as_deref());
+    let format = format_of(
+        &arguments,
+        environment.as_deref().or(config.common("output")),
+    );
+    let coloring = coloring_of(&arguments, &config);
     report_panics(name, format);
-    let result = catch_unwind(AssertUnwindSafe(|| match A::try_parse_from(&arguments) {
-        Ok(arguments) => run(arguments),
-        Err(mut error) => {
-            argument_tips::correct::<A>(&mut error, &arguments);
-            refuse(name, &error, (format, coloring_of(&arguments)))
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        match (parse::<A>(&arguments, &config), loaded) {
+            (Err(error), _) if !error.use_stderr() => help(name, &error.render(), coloring),
+            (_, Err(failure)) => Err(failure),
+            (Ok(arguments), Ok(config)) => run(arguments, config),
+            (Err(mut error), Ok(_)) => {
+                argument_tips::correct::<A>(&mut error, &arguments);
+                Err(refused(&error, format))
+            }
         }
     }));
     let awaits = argument_tips::awaits_a_task(&arguments);
@@ -358,6 +406,13 @@ pub fn main<A: Parser>(name: &'static str, run: impl FnOnce(A) -> Result<(), Fai
         printer::fail(name, format, failure);
     }
     exit::code(&result)
+}
+
+/// Parses the arguments, with the defaults of the configuration file.
+fn parse<A: Parser>(arguments: &[OsString], config: &Config) -> Result<A, clap::Error> {
+    let mut command = config.apply(A::command());
+    let mut matches = command.try_get_matches_from_mut(arguments)?;
+    A::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// Replaces the backtrace of a panic with one sentence.
@@ -395,21 +450,14 @@ fn help(name: &str, text: &clap::builder::StyledStr, coloring: Coloring) -> Resu
 pub(super) fn named(name: &str, text: &str) -> String {
     text.replace("<PROGRAM>_", &variable_name(name, ""))
         .replace("<PROGRAM> ", &format!("{name} "))
+        .replace("<PROGRAM>/", &format!("{name}/"))
 }
 
-/// Prints help and version as data; every other message of clap is a usage error.
-fn refuse(
-    name: &str,
-    error: &clap::Error,
-    (format, coloring): (Format, Coloring),
-) -> Result<(), Failure> {
-    let kind = error.kind();
-    if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return help(name, &error.render(), coloring);
-    }
-    if kind == ErrorKind::InvalidUtf8 {
+/// The usage failure of a message of clap.
+fn refused(error: &clap::Error, format: Format) -> Failure {
+    if error.kind() == ErrorKind::InvalidUtf8 {
         let sentence = "an argument is not valid UTF-8; only the path of a file may be";
-        return Err(Failure::Usage(sentence.to_owned()));
+        return Failure::Usage(sentence.to_owned());
     }
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
@@ -418,11 +466,11 @@ fn refuse(
         None => text,
     };
     // Programs get the sentence alone, people the usage too.
-    Err(Failure::Usage(match format {
+    Failure::Usage(match format {
         Format::Json => {
             let sentence = text.split("\n\n").next().unwrap_or(text);
             sentence.split_whitespace().collect::<Vec<_>>().join(" ")
         }
         Format::Table => text.to_owned(),
-    }))
+    })
 }

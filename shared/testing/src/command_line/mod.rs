@@ -9,6 +9,7 @@ pub mod awaited;
 pub mod bad_input;
 pub mod committed;
 pub mod completions;
+pub mod config;
 pub mod environment;
 pub mod full_disk;
 pub mod held_file;
@@ -76,6 +77,13 @@ macro_rules! command_line_tests {
                 bash_completes_verbs_options_values_and_paths
                 zsh_completes_verbs_options_values_and_paths
                 fish_completes_verbs_options_values_and_paths
+            }
+            config {
+                the_file_gives_defaults_that_variables_and_flags_replace
+                config_shows_every_value_with_its_source
+                a_wrong_configuration_file_is_refused_with_its_line_and_a_hint
+                a_configuration_file_that_others_can_change_is_refused
+                no_configuration_file_is_read_from_the_working_folder
             }
             environment {
                 commands_and_hooks_have_the_environment_of_a_plain_shell

@@ -101,6 +101,7 @@ impl Sandbox {
             .current_dir(self.folder.path())
             .env(variable("DB"), self.path("queue.db"))
             .env("TZ", "UTC")
+            .env("XDG_CONFIG_HOME", self.path("config"))
             .env_remove(variable("OUTPUT"))
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null());
