@@ -37,6 +37,9 @@ pub struct TaskOptions {
     /// Variables added to the worker's environment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<(String, String)>,
+    /// True if `env` is the whole environment, in place of the worker's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub env_only: bool,
     /// Shell for a shell command, by name or path, called with `-c` and the command; unless set,
     /// the worker's, which is `/bin/sh` by default.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +66,7 @@ impl Default for TaskOptions {
             timeout_ms: None,
             cwd: None,
             env: Vec::new(),
+            env_only: false,
             shell: None,
             merge_output: false,
             retry_codes: Vec::new(),
@@ -224,14 +228,14 @@ mod tests {
             timeout_ms in proptest::option::of(duration()),
             cwd in proptest::option::of("\\PC{0,8}"),
             env in proptest::collection::vec(("[A-Z=]{0,3}", "\\PC{0,8}"), 0..3),
-            shell in proptest::option::of("[a-z]{0,2}"), merge_output: bool,
+            shell in proptest::option::of("[a-z]{0,2}"), merge_output: bool, env_only: bool,
             retry_codes in proptest::collection::vec(any::<i32>(), 0..3),
             fatal_codes in proptest::collection::vec(any::<i32>(), 0..3),
         ) -> TaskOptions {
             let (max_attempts, max_crashes) = budgets;
             TaskOptions {
                 max_attempts, max_crashes, backoff_ms, max_backoff_ms, timeout_ms, cwd, env,
-                shell, merge_output, retry_codes, fatal_codes,
+                env_only, shell, merge_output, retry_codes, fatal_codes,
             }
         }
     }

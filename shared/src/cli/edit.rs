@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::change_selected::{self, ChangeVerb, WAITING};
-use super::option_values::{at, exit_code, folder, millis, priority, shell, variable};
+use super::option_values::{at, exit_code, folder, millis, priority, shell};
 use super::program::Context;
 use super::select::{self, Selector};
+use super::variables::variables;
 use super::{Failure, duration, number};
 use crate::clock::{Clock, SystemClock};
 use crate::queue::{Edit, Queue};
@@ -88,9 +89,9 @@ pub struct Arguments {
     #[arg(long, value_name = "SHELL", conflicts_with = "argv", value_parser = shell)]
     shell: Option<String>,
 
-    /// Set a variable of its environment; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
+    /// Set a variable of its environment to that value or the one it has here; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
 
     /// Remove a variable that was set for it; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -122,7 +123,7 @@ impl Arguments {
         let command = self.command.clone().map(Work::Shell);
         let argv = (!self.argv.is_empty()).then(|| Work::Argv(self.argv.clone()));
         let timeout = self.timeout.map(|timeout| Some(millis(timeout)));
-        let set = self.env.iter().cloned();
+        let set = variables(&self.env, false)?.into_iter();
         let set = set.map(|(name, value)| (name, Some(value)));
         let unset = self.unset_env.iter().cloned().map(|name| (name, None));
         let codes = |codes: &Vec<i32>| (!codes.is_empty()).then(|| codes.clone());

@@ -1,8 +1,8 @@
 //! Private parsers, for tests that feed them random input.
 
 use super::add_task::{Fields, bulk};
-use super::option_values;
 use super::systemd::unit::Unit;
+use super::{option_values, variables};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::task::NewTask;
@@ -21,12 +21,12 @@ pub fn task_lines(
     bulk::read(bytes, &template, others, now, both).map_err(|failure| failure.sentence())
 }
 
-/// A variable as `--env` reads it.
+/// The name of a variable and its value, if it has one, as `--env` reads them.
 ///
 /// # Errors
 /// A sentence that says how to write it.
-pub fn variable(text: &str) -> Result<(String, String), String> {
-    option_values::variable(text)
+pub fn variable(text: &str) -> Result<(&str, Option<&str>), String> {
+    variables::split(text)
 }
 
 /// An exit code as `--retry-codes` reads it.

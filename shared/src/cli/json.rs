@@ -1,7 +1,7 @@
 //! JSON for programs: tasks under the glossary's names, times as ISO 8601 in UTC, durations in
 //! milliseconds under names that end in `_ms`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 
 use serde::{Serialize, Serializer};
@@ -91,7 +91,8 @@ pub struct TaskView<'a> {
     cwd: Option<&'a str>,
     shell: Option<&'a str>,
     merge_output: bool,
-    env: BTreeMap<&'a str, &'a str>,
+    env: VariableNames<'a>,
+    env_only: bool,
     retry_codes: &'a [i32],
     fatal_codes: &'a [i32],
     key: Option<String>,
@@ -107,6 +108,17 @@ pub struct TaskView<'a> {
     signal: Option<i32>,
     reason: Option<&'static str>,
     message: Option<&'a str>,
+}
+
+/// Names of variables as the fields of an object. Their values are null: `show --env` alone shows
+/// them.
+#[derive(Debug)]
+struct VariableNames<'a>(BTreeSet<&'a str>);
+
+impl Serialize for VariableNames<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|name| (name, ())))
+    }
 }
 
 impl<'a> From<&'a Task> for TaskView<'a> {
@@ -146,9 +158,8 @@ impl<'a> From<&'a Task> for TaskView<'a> {
             cwd: options.cwd.as_deref(),
             shell: options.shell.as_deref(),
             merge_output: options.merge_output,
-            env: env
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect(),
+            env: VariableNames(env.map(|(name, _)| name.as_str()).collect()),
+            env_only: options.env_only,
             retry_codes: &options.retry_codes,
             fatal_codes: &options.fatal_codes,
             key: task.key.as_deref().map(key),

@@ -69,6 +69,7 @@ mod start;
 mod status;
 pub mod systemd;
 mod terminal;
+mod variables;
 mod verify;
 mod wait;
 mod watch;

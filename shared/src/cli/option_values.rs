@@ -22,14 +22,6 @@ pub(super) fn exit_code(text: &str) -> Result<i32, String> {
         .ok_or_else(|| "an exit code is a number from 0 to 255".to_owned())
 }
 
-/// Reads a variable of the environment.
-pub(super) fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a variable is written NAME=VALUE".to_owned()),
-    }
-}
-
 /// Reads a shell's name.
 pub(super) fn shell(text: &str) -> Result<String, String> {
     check_shell(text).map_err(|error| error.to_string())?;

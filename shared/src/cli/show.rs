@@ -25,6 +25,10 @@ pub struct Arguments {
     /// The tasks: 7, 3,5-8, name:NAME, key:KEY, last or all
     #[arg(value_name = "ID", required = true, num_args = 1.., value_parser = select::parse)]
     ids: Vec<Vec<Selector>>,
+
+    /// Show the values of its own variables, which nothing else shows; in JSON they are left out
+    #[arg(long)]
+    env: bool,
 }
 
 pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
@@ -37,7 +41,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         let links = Links::read(&queue, id)?;
         let text = format!(
             "{separator}{}{}",
-            describe(&task, &facts, &zone),
+            describe(&task, &facts, &zone, arguments.env),
             lines(links.lines())
         );
         separator = "\n";
@@ -79,7 +83,7 @@ pub fn find<Q: Queue>(queue: &Q, id: TaskId) -> Result<Task, Error> {
 }
 
 /// A task as lines of label and value, without values that were never set.
-fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
+fn describe(task: &Task, facts: &[Fact], zone: &TimeZone, with_values: bool) -> String {
     let mut text = String::new();
     let mut line = |label: &str, value: &str| {
         let _ = writeln!(text, "{label:<13} {}", escape::line(value));
@@ -111,6 +115,13 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone) -> String {
     );
     for (label, value) in show_settings(options) {
         line(label, &value);
+    }
+    for (name, value) in options.env.iter().filter(|_| with_values) {
+        line("env", &format!("{name}={value}"));
+    }
+    if !with_values && !options.env.is_empty() {
+        let names: Vec<&str> = options.env.iter().map(|(name, _)| name.as_str()).collect();
+        line("env", &names.join(", "));
     }
     if let Some(key) = &task.key {
         line("key", &json::key(key));
@@ -158,8 +169,10 @@ pub fn show_settings(options: &TaskOptions) -> Vec<(&'static str, String)> {
         let merged = "standard error merged into standard output";
         set.push(("output", merged.to_owned()));
     }
-    let variables = options.env.iter();
-    set.extend(variables.map(|(name, value)| ("env", format!("{name}={value}"))));
+    if options.env_only {
+        let whole = "its own alone, without the worker's";
+        set.push(("environment", whole.to_owned()));
+    }
     set
 }
 

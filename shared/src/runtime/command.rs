@@ -29,6 +29,8 @@ pub(super) struct CommandDefaults {
     database: PathBuf,
     /// Variables of all commands.
     base: Environment,
+    /// The worker's part in the environment of a command that has its own.
+    nothing_handed_on: Environment,
     /// `/dev/null`, the standard input of commands, opened once.
     nothing: File,
     /// Shell of tasks that name none.
@@ -43,6 +45,8 @@ pub(super) struct CommandDefaults {
 #[derive(Debug)]
 pub(super) struct Command<'a> {
     defaults: &'a CommandDefaults,
+    /// Variables that its own are added to.
+    base: &'a Environment,
     program: PathBuf,
     arguments: Vec<Cow<'a, OsStr>>,
     directory: Option<PathBuf>,
@@ -58,6 +62,7 @@ impl CommandDefaults {
         Ok(Self {
             database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
             base: Environment::handed_on(),
+            nothing_handed_on: Environment::default(),
             nothing: File::open("/dev/null")
                 .map_err(|error| Error::io("cannot open /dev/null", error))?,
             shell: DEFAULT_SHELL.to_owned(),
@@ -95,7 +100,12 @@ impl<'a> Command<'a> {
         variables.set("QUEUE_TOKEN", task.claim.token.to_string());
         variables.set("QUEUE_WORKER", task.claim.worker.to_string());
         variables.set("QUEUE_DB", &defaults.database);
-        let path = variables.get("PATH").or(defaults.base.get("PATH"));
+        let base = if task.options.env_only {
+            &defaults.nothing_handed_on
+        } else {
+            &defaults.base
+        };
+        let path = variables.get("PATH").or(base.get("PATH"));
         let find = |name| {
             program(name, directory.as_deref(), path)
                 .map_err(|problem| unstartable(problem, directory.as_deref()))
@@ -122,6 +132,7 @@ impl<'a> Command<'a> {
         };
         Ok(Self {
             defaults,
+            base,
             program,
             arguments,
             directory,
@@ -167,7 +178,7 @@ impl<'a> Command<'a> {
         let spawn = Spawn {
             program: &self.program,
             arguments: &self.arguments.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
-            base: &self.defaults.base,
+            base: self.base,
             variables,
             directory: self.directory.as_deref(),
             streams,

@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-pub(crate) use environment::Environment;
+pub(crate) use environment::{Environment, is_of_one_process};
 
 use super::inherited;
 use system::{Child, Pointers};

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::super::option_values::{
-    exit_code, folder, millis, priority, set_backoff, shell, variable,
-};
+use super::super::option_values::{exit_code, folder, millis, priority, set_backoff, shell};
+use super::super::variables::variables;
 use super::super::{duration, number};
 use crate::error::Result;
 use crate::task::NewTask;
@@ -59,9 +58,13 @@ pub struct TaskSettings {
     #[arg(long)]
     merge_output: bool,
 
-    /// Add a variable to its environment; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
+    /// Add a variable to its environment, with that value or the one it has here; may be repeated
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+
+    /// Run it with the environment from here in place of the worker's
+    #[arg(long)]
+    inherit_env: bool,
 
     /// Enqueue nothing if a task with this key exists, and print that task's id
     #[arg(long)]
@@ -76,7 +79,7 @@ impl TaskSettings {
     /// Applies the options that were given to a task, and leaves the others as they are.
     ///
     /// # Errors
-    /// A folder that cannot be named.
+    /// A folder that cannot be named, or a variable that is not set here.
     pub fn apply(&self, task: &mut NewTask) -> Result<()> {
         if let Some(priority) = self.priority_option {
             task.priority = priority;
@@ -115,9 +118,10 @@ impl TaskSettings {
                 codes.clone_from(given);
             }
         }
-        for (name, value) in &self.env {
-            options.env.retain(|(other, _)| other != name);
-            options.env.push((name.clone(), value.clone()));
+        options.env_only |= self.inherit_env;
+        for (name, value) in variables(&self.env, self.inherit_env)? {
+            options.env.retain(|(other, _)| *other != name);
+            options.env.push((name, value));
         }
         Ok(())
     }

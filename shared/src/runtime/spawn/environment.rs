@@ -123,6 +123,12 @@ fn is_here(name: &OsStr) -> bool {
             .unwrap_or(false)
 }
 
+/// True for a variable that is about the process which has it, or about its task, and means nothing
+/// in another one.
+pub(crate) fn is_of_one_process(name: &OsStr) -> bool {
+    is_own(name) || name == "PWD" || name.as_bytes().starts_with(b"QUEUE_")
+}
+
 fn is_own(name: &OsStr) -> bool {
     WORKERS_OWN.iter().chain(TOLD).any(|own| name == *own)
         || name.as_bytes().starts_with(VARIABLE.as_bytes())

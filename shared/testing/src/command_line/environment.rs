@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use super::program::{Process, Sandbox, until, variable};
+use super::program::{Done, Process, Sandbox, path, until, variable};
 use crate::skipped;
 
 /// Script that prints a table of its environment to the file of that name, without the values of
@@ -376,4 +376,106 @@ pub fn merged_output_has_the_order_of_the_writes() {
     assert_eq!(sandbox.ok(&["log", "1", "--stdout"]), expected);
     assert_eq!(sandbox.ok(&["log", "1", "--stderr"]), "");
     assert_eq!(sandbox.json(&["show", "1"])["merge_output"], true);
+}
+
+/// The value that the task found for a variable.
+fn found(sandbox: &Sandbox, words: &[&str], worker: &[(&str, &str)]) -> String {
+    let mut add = sandbox.command(&[&["add-task"], words, &["env > found"]].concat());
+    add.env("MINE", "of the submitter").env("SECRET", "hunter2");
+    let added = Done(add.output().unwrap());
+    assert_eq!(added.code(), 0, "{}", added.stderr());
+    let mut command = sandbox.command(&["worker", "--slots", "1", "--drain"]);
+    assert!(
+        command
+            .envs(worker.iter().copied())
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    sandbox.read("found")
+}
+
+pub fn a_variable_without_a_value_has_that_of_the_submitter() {
+    let sandbox = Sandbox::new();
+    let of_worker = [("MINE", "of the worker"), ("THEIRS", "1")];
+    let variables = found(&sandbox, &["--env", "MINE"], &of_worker);
+    assert!(variables.contains("MINE=of the submitter\n"), "{variables}");
+    assert!(variables.contains("THEIRS=1\n"));
+    let refused = sandbox.run(&["add", "--env", "NOT_SET_ANYWHERE", "true"]);
+    assert_eq!(refused.code(), 2);
+    assert!(
+        refused
+            .stderr()
+            .contains("NOT_SET_ANYWHERE is not set here")
+    );
+}
+
+pub fn the_environment_of_the_submitter_replaces_that_of_the_worker() {
+    let sandbox = Sandbox::new();
+    let words = [
+        "--inherit-env",
+        "--env",
+        "QUEUE_STATE=mine",
+        "--env",
+        "ALSO=x",
+    ];
+    let variables = found(
+        &sandbox,
+        &words,
+        &[("MINE", "of the worker"), ("THEIRS", "1")],
+    );
+    for expected in ["MINE=of the submitter\n", "ALSO=x\n", "QUEUE_TASK_ID=1\n"] {
+        assert!(variables.contains(expected), "{expected}: {variables}");
+    }
+    assert!(!variables.contains("THEIRS="), "{variables}");
+    // Within a task, the marks of that task are not handed on to another.
+    sandbox.ok(&[
+        "add",
+        &format!("{} add --inherit-env 'env > nested'", path()),
+    ]);
+    sandbox.ok(&["worker", "--slots", "1", "--drain"]);
+    let nested = sandbox.read("nested");
+    assert!(nested.contains("QUEUE_TASK_ID=3\n"), "{nested}");
+    assert_eq!(nested.matches("QUEUE_TOKEN=").count(), 1);
+}
+
+/// `list` and `show` printed the values of variables, which may be secrets.
+pub fn values_of_variables_are_shown_by_show_env_alone() {
+    let sandbox = Sandbox::new();
+    found(
+        &sandbox,
+        &["--env", "SECRET", "--env", "GIVEN=hunter3"],
+        &[],
+    );
+    sandbox.ok(&[
+        "add",
+        "--env",
+        "SECRET=hunter4",
+        "exit 1",
+        "--max-attempts",
+        "1",
+    ]);
+    sandbox.run(&["worker", "--drain"]);
+    for words in [
+        &["show", "all"][..],
+        &["show", "all", "-o", "json"],
+        &["show", "--env", "all", "-o", "json"],
+        &["list"],
+        &["list", "-o", "json"],
+        &["why", "all"],
+        &["wait", "all", "1-2", "-o", "json"],
+        &["add", "--env", "=hunter5", "true"],
+    ] {
+        let done = sandbox.run(words);
+        let printed = done.stdout() + &done.stderr();
+        assert!(!printed.contains("hunter"), "{words:?}: {printed}");
+        assert!(!printed.is_empty(), "{words:?}");
+    }
+    let shown = sandbox.ok(&["show", "--env", "1"]);
+    assert!(shown.contains("SECRET=hunter2") && shown.contains("GIVEN=hunter3"));
+    assert_eq!(
+        sandbox.json(&["show", "1"])["env"]["SECRET"],
+        serde_json::Value::Null
+    );
 }

@@ -93,6 +93,9 @@ macro_rules! command_line_tests {
                 within_a_task_its_database_is_the_default
                 a_shell_is_chosen_for_a_task_a_worker_or_a_file
                 merged_output_has_the_order_of_the_writes
+                a_variable_without_a_value_has_that_of_the_submitter
+                the_environment_of_the_submitter_replaces_that_of_the_worker
+                values_of_variables_are_shown_by_show_env_alone
             }
             full_disk {
                 commands_go_on_during_a_full_disk_and_outcomes_are_recorded_afterwards
