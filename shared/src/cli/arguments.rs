@@ -4,9 +4,9 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, complete, completions, config, doctor, edit, hold, list, log, pause,
-    prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink, start,
-    status, verify, wait, why, workers,
+    Failure, backup, cancel, complete, completions, config, doctor, edit, hold, list, log, man,
+    pause, prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink,
+    start, status, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -58,6 +58,7 @@ pub enum Verb {
     Salvage(salvage::Arguments),
     Config(config::Arguments),
     Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(hide = true)]
     Complete(complete::Arguments),
 }
@@ -100,6 +101,9 @@ impl Verb {
             Self::Config(arguments) => config::run(context, &arguments),
             Self::Completions(arguments) => {
                 completions::run(context.printer, &arguments, (context.program.command)())
+            }
+            Self::Man(arguments) => {
+                man::run(context.printer, &arguments, (context.program.command)())
             }
         }
     }

@@ -46,6 +46,7 @@ mod invocation;
 mod likeness;
 mod list;
 mod log;
+mod man;
 mod own_variable;
 mod pause;
 mod process_setup;

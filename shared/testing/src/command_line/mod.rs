@@ -18,6 +18,7 @@ pub mod interrupted_run;
 pub mod logs;
 pub mod long_running;
 pub mod lost_database;
+pub mod man;
 pub mod orphans;
 pub mod other_users;
 pub mod output;
@@ -175,6 +176,9 @@ macro_rules! command_line_tests {
                 the_oldest_logs_are_shortened_once_all_exceed_their_total
                 follow_begins_with_the_last_lines_and_shows_later_attempts_whole
                 a_log_that_was_removed_for_the_total_is_mentioned
+            }
+            man {
+                every_verb_has_a_manual_page
             }
             orphans {
                 a_command_that_cleans_its_environment_is_ended_before_it_runs_again
