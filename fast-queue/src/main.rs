@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fast_queue::{Durability, FastQueue};
 use queue_core::cli::{
-    self, Common, Context, Failure, Plain, Program, add_task, overview, queues, retry, run,
+    self, Common, Context, Failure, Plain, Program, add_task, list, overview, queues, retry, run,
     systemd, worker,
 };
 
@@ -33,6 +33,8 @@ enum Verb {
     Systemd(systemd::Arguments),
     Retry(retry::Arguments),
     Queues(queues::Arguments),
+    #[command(visible_aliases = ["ls", "ps"])]
+    List(list::Arguments),
     #[command(flatten)]
     Common(cli::Verb),
 }
@@ -47,6 +49,7 @@ impl Verb {
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments, &Plain {}),
             Self::Queues(arguments) => queues::run::<_, Plain>(context, &arguments),
+            Self::List(arguments) => list::run(context, &arguments, &Plain {}),
             Self::Common(verb) => verb.run(context),
         }
     }

@@ -6,6 +6,7 @@ mod edit;
 mod fact;
 mod list_query;
 mod retry_plan;
+mod schedule_standing;
 mod task_copy;
 mod wait;
 mod waits;
@@ -19,6 +20,7 @@ pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
 pub use self::list_query::{DEFAULT_PAGE, ListQuery};
 pub use self::retry_plan::RetryPlan;
+pub use self::schedule_standing::ScheduleStanding;
 pub use self::task_copy::TaskCopy;
 pub use self::wait::{Waiter, listen};
 pub use self::waits::{ClaimOrder, Waits};
@@ -247,6 +249,11 @@ pub trait Queue: Send + Sync + 'static {
     /// without schedules. Workers do so by themselves.
     fn fire(&self) -> Result<Option<Timestamp>> {
         Ok(None)
+    }
+
+    /// The next firing of the schedules, and those that are set aside.
+    fn schedule_standing(&self) -> Result<ScheduleStanding> {
+        Ok(ScheduleStanding::default())
     }
 
     /// Reason for this engine to refuse tasks, if the file belongs to another engine.

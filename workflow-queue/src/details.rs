@@ -15,6 +15,10 @@ pub struct Details {
     pub limit_key: Option<Vec<u8>>,
     /// Deadline by which the task must have ended.
     pub deadline_at: Option<Timestamp>,
+    /// The schedule that enqueued the task.
+    pub schedule: Option<String>,
+    /// The slot of the schedule; `None` too if somebody ran it by hand.
+    pub slot_at: Option<Timestamp>,
 }
 
 impl Details {
@@ -26,6 +30,8 @@ impl Details {
             fact("spawner", self.spawner.map(FactValue::Task)),
             fact("limit_key", self.limit_key.map(FactValue::Key)),
             fact("deadline_at", self.deadline_at.map(FactValue::Time)),
+            fact("schedule", self.schedule.map(FactValue::Name)),
+            fact("slot_at", self.slot_at.map(FactValue::Time)),
         ]
     }
 }

@@ -10,7 +10,7 @@ use queue_core::error::{Error, Result};
 use queue_core::outcome::{Settled, Settlement};
 use queue_core::queue::{
     Change, ClaimOrder, Edit, Enqueued, Fact, Invariant, PruneRequest, Queue, Reaped, Repaired,
-    RetryPlan, Stats, TaskCopy, Waits, WorkerInfo,
+    RetryPlan, ScheduleStanding, Stats, TaskCopy, Waits, WorkerInfo,
 };
 use queue_core::settings::FileSetting;
 use queue_core::sqlite::{aside, verbs};
@@ -25,8 +25,8 @@ use crate::queue::WorkflowQueue;
 use crate::sqlite::prune::Dependents;
 use crate::sqlite::transaction::SqliteSlice;
 use crate::sqlite::{
-    cancel, claim, edges, enqueue, facts, fire, heartbeat, next_waiting, pause, reap, stats,
-    verify, why,
+    cancel, claim, edges, enqueue, facts, fire, heartbeat, next_waiting, pause, reap, schedules,
+    stats, verify, why,
 };
 
 impl Queue for WorkflowQueue {
@@ -124,6 +124,10 @@ impl Queue for WorkflowQueue {
 
     fn next_waiting(&self, state: State, limit: usize) -> Result<Vec<Task>> {
         next_waiting::next_waiting(self, state, limit)
+    }
+
+    fn schedule_standing(&self) -> Result<ScheduleStanding> {
+        self.read(schedules::standing)
     }
 
     fn refuses(&self) -> Result<Option<Error>> {

@@ -6,6 +6,8 @@ mod fan_out_and_join;
 mod fan_out_with_results;
 #[path = "../examples/limits.rs"]
 mod limits;
+#[path = "../examples/schedule.rs"]
+mod schedule;
 #[path = "../examples/several_queues.rs"]
 mod several_queues;
 #[path = "../examples/worker_with_handlers.rs"]
@@ -29,6 +31,11 @@ fn limits_runs() {
 #[test]
 fn several_queues_runs() {
     several_queues::main().unwrap();
+}
+
+#[test]
+fn schedule_runs() {
+    schedule::main().unwrap();
 }
 
 #[test]

@@ -4,9 +4,9 @@ use clap::Subcommand;
 
 use super::program::Context;
 use super::{
-    Failure, backup, cancel, complete, completions, config, doctor, edit, hold, list, log, man,
-    pause, prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink,
-    start, status, verify, wait, why, workers,
+    Failure, backup, cancel, complete, completions, config, doctor, edit, hold, log, man, pause,
+    prune, reap, release, reprioritize, rerun, restore, salvage, settings, show, shrink, start,
+    status, verify, wait, why, workers,
 };
 use crate::queue::Queue;
 
@@ -25,8 +25,6 @@ const FOLLOW: &str = "Show the output of tasks as it comes, as log --follow does
 pub enum Verb {
     #[command(visible_alias = "stats")]
     Status(status::Arguments),
-    #[command(visible_aliases = ["ls", "ps"])]
-    List(list::Arguments),
     Show(show::Arguments),
     Log(log::Arguments),
     #[command(about = FOLLOW, long_about = None)]
@@ -71,7 +69,6 @@ impl Verb {
     pub fn run<Q: Queue>(self, context: &Context<Q>) -> Result<(), Failure> {
         match self {
             Self::Status(arguments) => status::run(context, &arguments),
-            Self::List(arguments) => list::run(context, &arguments),
             Self::Show(arguments) => show::run(context, &arguments),
             Self::Log(arguments) => log::run(context, &arguments),
             Self::Follow(arguments) => log::follow(context, arguments),

@@ -1,6 +1,7 @@
 //! `doctor`: looks for problems of the database, its file system and its tasks.
 
 mod dead;
+mod firings;
 mod repair;
 
 use std::collections::BTreeSet;
@@ -68,6 +69,7 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     findings.extend(queue.diagnose()?);
     findings.extend(workers(context, &queue)?);
     findings.extend(paused(context, &queue)?);
+    findings.extend(firings::findings(context, &queue)?);
     findings.push(logs(&queue)?);
     findings.push(clock(&queue)?);
     findings.extend(invariants(&queue)?);

@@ -208,7 +208,8 @@ impl Serialize for Facts<'_> {
             let value = fact.value.as_ref().map(|value| match value {
                 FactValue::Task(id) => FactField::Task(id.0),
                 FactValue::Time(at) => FactField::Time(Moment(*at)),
-                FactValue::Key(bytes) => FactField::Key(key(bytes)),
+                FactValue::Key(bytes) => FactField::Text(key(bytes)),
+                FactValue::Name(name) => FactField::Text(name.clone()),
             });
             (fact.name, value)
         }))
@@ -221,7 +222,7 @@ impl Serialize for Facts<'_> {
 enum FactField {
     Task(i64),
     Time(Moment),
-    Key(String),
+    Text(String),
 }
 
 /// A key as text; bytes that are not UTF-8 as `\xNN`.

@@ -4,6 +4,7 @@ mod columns;
 
 use serde::Serialize;
 
+use super::extra::Plain;
 use super::json::TaskView;
 use super::printer::note;
 use super::program::{Access, Context};
@@ -94,11 +95,34 @@ pub(crate) fn state(word: &str) -> Result<State, String> {
     })
 }
 
-pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Result<(), Failure> {
+/// A program's additions to a list.
+pub trait Extra<Q: Queue> {
+    /// Page of the tasks that the query and these options choose, newest first.
+    ///
+    /// # Errors
+    /// As [`Queue::list`].
+    fn page(&self, queue: &Q, query: &ListQuery) -> crate::error::Result<Vec<Task>>;
+}
+
+impl<Q: Queue> Extra<Q> for Plain {
+    fn page(&self, queue: &Q, query: &ListQuery) -> crate::error::Result<Vec<Task>> {
+        queue.list(query)
+    }
+}
+
+/// Lists the tasks that the arguments and `extra` choose.
+///
+/// # Errors
+/// The errors of the engine, and [`Failure::Output`].
+pub fn run<Q: Queue>(
+    context: &Context<Q>,
+    arguments: &Arguments,
+    extra: &impl Extra<Q>,
+) -> Result<(), Failure> {
     let queue = context.open(Access::Read)?;
     let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     // One more than is shown tells whether there is a next page.
-    let mut page = queue.list(&ListQuery {
+    let query = ListQuery {
         states: arguments.states.clone(),
         queue: arguments.queue.clone(),
         name: arguments.name.clone(),
@@ -106,7 +130,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
         from: None,
         before: arguments.before.map(TaskId),
         limit: limit + 1,
-    })?;
+    };
+    let mut page = extra.page(&queue, &query)?;
     let more = page.len() > limit;
     page.truncate(limit);
     let last = page.last().map(|task| task.id);

@@ -3,8 +3,8 @@
 //! A program's `main` describes itself as a [`Program`], parses its arguments with [`main`] and
 //! hands the [`Common`] options and the verb to [`Program::run`]. Each verb is a file of its name.
 //! [`Verb`] has the verbs that are the same in every program; `add-task`, `run`, `worker`,
-//! `systemd`, `retry` and `queues` are functions that take the options a program adds to them, or
-//! [`Plain`].
+//! `systemd`, `retry`, `list` and `queues` are functions that take the options a program adds to
+//! them, or [`Plain`].
 
 mod argument_tips;
 mod arguments;
@@ -44,7 +44,7 @@ mod hold;
 mod interrupt;
 mod invocation;
 mod likeness;
-mod list;
+pub mod list;
 mod log;
 mod man;
 mod own_variable;

@@ -133,6 +133,7 @@ fn describe(task: &Task, facts: &[Fact], zone: &TimeZone, with_values: bool) -> 
                 FactValue::Task(id) => id.to_string(),
                 FactValue::Time(at) => moment::shown(*at, zone),
                 FactValue::Key(bytes) => json::key(bytes),
+                FactValue::Name(name) => name.clone(),
             };
             line(&label.replace('_', " "), &value);
         }

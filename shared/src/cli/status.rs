@@ -9,7 +9,7 @@ use super::watch::{self, Frame};
 use super::{Failure, escape, moment, tasks};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::queue::{Queue, QueueInfo, Stats, WorkerInfo};
+use crate::queue::{Queue, QueueInfo, ScheduleStanding, Stats, WorkerInfo};
 use crate::state::State;
 use crate::task::DEFAULT_QUEUE;
 
@@ -38,6 +38,8 @@ pub(super) struct View {
     slots: u64,
     next_due: Option<Moment>,
     paused: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_firing_at: Option<Moment>,
 }
 
 const COLUMNS: [Column; 2] = [left("STATE"), right("TASKS")];
@@ -69,6 +71,7 @@ pub(super) struct Standing {
     pub(super) stats: Stats,
     pub(super) workers: Vec<WorkerInfo>,
     queues: Vec<QueueInfo>,
+    schedules: ScheduleStanding,
 }
 
 impl Standing {
@@ -77,6 +80,7 @@ impl Standing {
             stats: queue.stats()?,
             workers: queue.live_workers()?,
             queues: queue.queues()?,
+            schedules: queue.schedule_standing()?,
         })
     }
 
@@ -94,6 +98,11 @@ impl Standing {
         let mut notes = Vec::new();
         notes.extend(self.stats.next_due.map(|due| next_due(context, due, now)));
         notes.extend(self.stopped(context));
+        if let (Some(next), false) = (self.schedules.next_at, self.workers.is_empty()) {
+            let next = moment::relative(next, now);
+            notes.push(format!("the next schedule fires {next}"));
+        }
+        notes.extend(self.schedules_sentences(context, now));
         notes.push(self.workers_sentence(context, queue)?);
         Ok(notes)
     }
@@ -106,6 +115,7 @@ impl Standing {
         let mut notes = Vec::new();
         notes.extend(overdue.map(|due| next_due(context, due, now)));
         notes.extend(self.stopped(context));
+        notes.extend(self.schedules_sentences(context, now));
         if self.workers.is_empty() {
             notes.push(self.workers_sentence(context, queue)?);
         }
@@ -132,6 +142,32 @@ impl Standing {
         notes
     }
 
+    /// Sentences about schedules that do not fire.
+    fn schedules_sentences<Q: Queue>(&self, context: &Context<Q>, now: Timestamp) -> Vec<String> {
+        let mut notes = Vec::new();
+        let next = self.schedules.next_at.filter(|_| self.workers.is_empty());
+        notes.extend(next.map(|next| {
+            let (verb, next) = (
+                if next > now { "is" } else { "was" },
+                moment::relative(next, now),
+            );
+            format!("no schedule fires while no worker is running; the next {verb} due {next}")
+        }));
+        let number = self.schedules.set_aside.len();
+        if number > 0 {
+            let schedules = if number == 1 {
+                "1 schedule is".to_owned()
+            } else {
+                format!("{number} schedules are")
+            };
+            let doctor = context.command("doctor");
+            notes.push(format!(
+                "{schedules} set aside; {doctor} names each with the reason"
+            ));
+        }
+        notes
+    }
+
     /// The counts as programs read them.
     pub(super) fn view(&self) -> View {
         let stats = &self.stats;
@@ -150,6 +186,7 @@ impl Standing {
             slots: slots(&self.workers),
             next_due: stats.next_due.map(Moment),
             paused: self.paused(),
+            next_firing_at: self.schedules.next_at.map(Moment),
         }
     }
 

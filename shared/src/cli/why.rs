@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::coordination::Origin;
 use crate::error::Result;
 use crate::outcome::Reason;
-use crate::queue::{ClaimOrder, Queue, Waits, WorkerInfo};
+use crate::queue::{ClaimOrder, Fact, FactValue, Queue, Waits, WorkerInfo};
 use crate::runtime::recover::unreachable;
 use crate::sidecar::Sidecar;
 use crate::state::State;
@@ -71,7 +71,8 @@ pub(crate) fn run<Q: Queue>(context: &Context<Q>, arguments: &Arguments) -> Resu
     };
     select::each(&queue, &ids, |id| {
         let task = find(&queue, id)?;
-        let because = scene.explanations(&task)?;
+        let mut because = scene.explanations(&task)?;
+        because.extend(scheduled(&queue.facts(id)?));
         let view = View::new(&task, &because);
         let mut text = format!("task {id} ({}): {}", escape::line(&task.name), task.state);
         for one in &because {
@@ -105,6 +106,22 @@ pub(super) fn obstacles<Q: Queue>(
     let mut reasons = scene.waiting(&task)?;
     reasons.retain(|one| !["time", "retry", "behind", "next"].contains(&one.kind));
     Ok(reasons.into_iter().map(|one| one.sentence).collect())
+}
+
+/// Sentence about the schedule that enqueued a task.
+fn scheduled(facts: &[Fact]) -> Option<Explanation> {
+    let value = |name| facts.iter().find(|fact| fact.name == name)?.value.as_ref();
+    let Some(FactValue::Name(schedule)) = value("schedule") else {
+        return None;
+    };
+    let sentence = match value("slot_at") {
+        Some(FactValue::Time(slot)) => {
+            let slot = moment::shown(*slot, &jiff::tz::TimeZone::system());
+            format!("schedule {schedule} enqueued it for {slot}")
+        }
+        _ => format!("it was enqueued by hand from schedule {schedule}"),
+    };
+    Some(explanation("schedule", sentence))
 }
 
 /// State of the database and its workers, from which the answers are derived.

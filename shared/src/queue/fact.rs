@@ -21,4 +21,6 @@ pub enum FactValue {
     Time(Timestamp),
     /// Key: arbitrary bytes.
     Key(Vec<u8>),
+    /// Name.
+    Name(String),
 }

@@ -4,6 +4,7 @@
 mod attempts;
 mod enqueue;
 mod limit;
+mod list;
 mod promote;
 mod queues;
 mod retry;
@@ -27,6 +28,8 @@ pub(crate) enum Verb {
     Worker(worker::Arguments),
     Systemd(systemd::Arguments<worker::Leased>),
     Retry(retry::Arguments),
+    #[command(visible_aliases = ["ls", "ps"])]
+    List(list::Arguments),
     Tree(tree::Arguments),
     Attempts(attempts::Arguments),
     Queues(cli::queues::Arguments),
@@ -48,6 +51,7 @@ impl Verb {
             Self::Worker(arguments) => worker::run(context, &arguments),
             Self::Systemd(arguments) => systemd::run(context, &arguments),
             Self::Retry(arguments) => retry::run(context, &arguments),
+            Self::List(arguments) => list::run(context, &arguments),
             Self::Tree(arguments) => tree::run(context, &arguments),
             Self::Attempts(arguments) => attempts::run(context, &arguments),
             Self::Queues(arguments) => cli::queues::run::<_, queues::Limits>(context, &arguments),

@@ -5,6 +5,7 @@ use queue_core::sqlite::rows;
 use queue_core::task::TaskId;
 use rusqlite::Connection;
 
+use super::schedules;
 use super::statements::{FACTS, TREE_SPAWNED};
 use crate::details::Details;
 
@@ -16,9 +17,19 @@ pub(crate) fn details(connection: &Connection, id: TaskId) -> Result<Option<Deta
             spawner: row.get::<_, Option<i64>>(1)?.map(TaskId),
             limit_key: row.get(2)?,
             deadline_at: rows::time(row, 3)?,
+            schedule: None,
+            slot_at: None,
         })
     })?;
-    Ok(found.into_iter().next())
+    let Some(details) = found.into_iter().next() else {
+        return Ok(None);
+    };
+    let (schedule, slot_at) = schedules::of_task(connection, id)?.unzip();
+    Ok(Some(Details {
+        schedule,
+        slot_at: slot_at.flatten(),
+        ..details
+    }))
 }
 
 /// The tasks that a task added while it ran, in the order of their ids.

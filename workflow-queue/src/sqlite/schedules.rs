@@ -2,6 +2,7 @@
 
 use queue_core::clock::{SMALL_STEP_MS, Timestamp};
 use queue_core::error::Result;
+use queue_core::queue::ScheduleStanding;
 use queue_core::sqlite::rows;
 use queue_core::task::TaskId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -11,8 +12,8 @@ use super::statements::{
     FIRING_OF_SLOT, FIRING_OLDEST_KEPT, FIRING_PRUNE, FIRING_PUT, FIRING_REMOVE, FIRING_SKIPPED,
     SCHEDULE_ADD, SCHEDULE_ADVANCE, SCHEDULE_AHEAD, SCHEDULE_ASIDE, SCHEDULE_DUE, SCHEDULE_FLOOR,
     SCHEDULE_GET, SCHEDULE_LIST, SCHEDULE_NEW_ID, SCHEDULE_NEXT, SCHEDULE_OPEN, SCHEDULE_PUT,
-    SCHEDULE_REMOVE, SCHEDULE_REOPEN, SCHEDULE_SET_BACK, SCHEDULE_TASK, SCHEDULE_TASK_DELETE,
-    SCHEDULE_TASK_GET, SCHEDULE_TASKS, SCHEDULE_UNFINISHED,
+    SCHEDULE_REMOVE, SCHEDULE_REOPEN, SCHEDULE_SET_ASIDE, SCHEDULE_SET_BACK, SCHEDULE_TASK,
+    SCHEDULE_TASK_DELETE, SCHEDULE_TASK_GET, SCHEDULE_TASKS, SCHEDULE_UNFINISHED,
 };
 use super::transaction::SqliteSlice;
 use crate::schedule::firing::{Firing, FiringResult};
@@ -303,6 +304,20 @@ pub(super) fn next_at(connection: &Connection) -> Result<Option<Timestamp>> {
     let mut query = connection.prepare_cached(SCHEDULE_NEXT)?;
     let next: Option<i64> = query.query_row([], |row| row.get(0))?;
     Ok(next.map(Timestamp))
+}
+
+/// Most schedules that a report on those set aside names.
+const MOST_SET_ASIDE: i64 = 100;
+
+/// The next firing, and the schedules that are set aside.
+pub(crate) fn standing(connection: &Connection) -> Result<ScheduleStanding> {
+    let set_aside = rows::all(connection, SCHEDULE_SET_ASIDE, [MOST_SET_ASIDE], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(ScheduleStanding {
+        next_at: next_at(connection)?,
+        set_aside,
+    })
 }
 
 /// The schedule of that name.

@@ -90,6 +90,7 @@ queue_core::statements! {
     SCHEDULE_PUT = "schedule_put",
     SCHEDULE_REMOVE = "schedule_remove",
     SCHEDULE_REOPEN = "schedule_reopen",
+    SCHEDULE_SET_ASIDE = "schedule_set_aside",
     SCHEDULE_SET_BACK = "schedule_set_back",
     SCHEDULE_TASK = "schedule_task",
     SCHEDULE_TASK_DELETE = "schedule_task_delete",

@@ -11,6 +11,8 @@ mod leases;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod spawn;
 #[cfg(test)]
 mod workflows;

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::{Crontab, Entry, Form, MOST_VARIABLES};
 
+mod year;
+
 fn user(text: &str) -> Crontab {
     Crontab::read(text.as_bytes(), &Form::User)
 }
