@@ -192,5 +192,6 @@ fn a_crontab_of_ten_thousand_lines_is_imported_once() {
     );
     let list = sandbox.json(&["schedule", "list"]);
     assert_eq!(list.as_array().unwrap().len(), 9_998);
-    assert_eq!(list[0]["task"]["env"]["PATH"], "/usr/bin:/bin");
+    let env = list[0]["task"]["env"].as_object().unwrap();
+    assert!(env.keys().eq(["PATH"]) && env["PATH"].is_null(), "{env:?}");
 }

@@ -177,6 +177,10 @@ fn of_task(task: &WorkflowTask) -> Vec<(&'static str, String)> {
         ("attempts", options.max_attempts.to_string()),
     ];
     lines.extend(show_settings(options));
+    if !options.env.is_empty() {
+        let names: Vec<&str> = options.env.iter().map(|(name, _)| name.as_str()).collect();
+        lines.push(("env", names.join(", ")));
+    }
     let keys = [("key", &new.key), ("limit key", &settings.limit_key)];
     for (label, key) in keys {
         lines.extend(key.as_deref().map(|key| (label, print::key(key))));

@@ -68,7 +68,8 @@ struct WorkView<'a> {
     cwd: Option<&'a str>,
     shell: Option<&'a str>,
     merge_output: bool,
-    env: BTreeMap<&'a str, &'a str>,
+    /// Names of the variables. Their values may be secrets, and are null.
+    env: BTreeMap<&'a str, Option<&'a str>>,
     retry_codes: &'a [i32],
     fatal_codes: &'a [i32],
 }
@@ -161,9 +162,7 @@ impl<'a> WorkView<'a> {
             cwd: options.cwd.as_deref(),
             shell: options.shell.as_deref(),
             merge_output: options.merge_output,
-            env: env
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect(),
+            env: env.map(|(name, _)| (name.as_str(), None)).collect(),
             retry_codes: &options.retry_codes,
             fatal_codes: &options.fatal_codes,
         }
