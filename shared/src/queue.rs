@@ -4,6 +4,7 @@
 mod change;
 mod edit;
 mod fact;
+mod finding;
 mod list_query;
 mod retry_plan;
 mod schedule_standing;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use self::change::Change;
 pub use self::edit::Edit;
 pub use self::fact::{Fact, FactValue};
+pub use self::finding::{Finding, Invariant, Repaired};
 pub use self::list_query::{DEFAULT_PAGE, ListQuery};
 pub use self::retry_plan::RetryPlan;
 pub use self::schedule_standing::ScheduleStanding;
@@ -32,7 +34,6 @@ use crate::coordination::{Coordination, Wake};
 use crate::error::{Error, Result};
 use crate::outcome::{Settled, Settlement};
 use crate::output::Output;
-use crate::remedy::Remedy;
 use crate::settings::{FileSetting, FileSettings};
 use crate::state::State;
 use crate::task::{NewTask, Task, TaskId};
@@ -511,54 +512,4 @@ pub struct PruneRequest {
     pub keep: u64,
     /// True if tasks are counted and not deleted.
     pub dry_run: bool,
-}
-
-/// Line of `doctor`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Subject.
-    pub what: String,
-    /// Finding.
-    pub value: String,
-    /// Problem, and the way out unless `remedy` has it; `None` if all is well.
-    pub problem: Option<String>,
-    /// Commands that help.
-    pub remedy: Option<Remedy>,
-}
-
-/// Invariant of a file, as [`Queue::verify`] found it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invariant {
-    /// Condition that has to hold, in a few words.
-    pub name: &'static str,
-    /// Number of rows that break it; 0 if it holds.
-    pub violations: u64,
-    /// First ten violations, in words. They may quote text that a task or a caller chose.
-    pub examples: Vec<String>,
-    /// True if [`Queue::repair`] repairs it.
-    pub repairable: bool,
-}
-
-impl Invariant {
-    /// True if no row breaks it.
-    pub fn holds(&self) -> bool {
-        self.violations == 0
-    }
-}
-
-/// Result of [`Queue::repair`] for one invariant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repaired {
-    /// Invariant, as [`Invariant::name`].
-    pub name: &'static str,
-    /// Number of changed rows.
-    pub rows: u64,
-}
-
-impl Repaired {
-    /// Makes a repair that changed so many rows; `None` for none.
-    pub fn of(name: &'static str, rows: usize) -> Option<Self> {
-        let rows = rows as u64;
-        (rows > 0).then_some(Self { name, rows })
-    }
 }

@@ -7,11 +7,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use queue_core::claim::{Claim, ClaimRequest, ClaimedTask, WorkerId};
-use queue_core::clock::{BootTime, Clock, Now, Timestamp};
+use queue_core::clock::{Clock, Timestamp};
 use queue_core::error::Result;
 use queue_core::outcome::{Outcome, Settled, Settlement};
 use queue_core::output::Output;
@@ -23,6 +22,7 @@ use queue_core::task::{DEFAULT_QUEUE, NewTask, Task, TaskId};
 
 pub mod cancel;
 pub mod claim;
+mod clock;
 pub mod edit;
 pub mod enqueue;
 pub mod get;
@@ -48,6 +48,8 @@ pub mod wait;
 pub mod why;
 pub mod worker;
 
+pub use clock::ManualClock;
+
 /// An engine under test.
 pub trait Engine {
     /// The engine's type.
@@ -62,48 +64,6 @@ pub trait Engine {
         commit: bool,
         work: impl FnOnce(&<Self::Queue as Queue>::Tx<'_>) -> T,
     ) -> T;
-}
-
-/// A clock that moves only on request.
-#[derive(Debug)]
-pub struct ManualClock {
-    wall: AtomicI64,
-    boot: AtomicI64,
-}
-
-impl ManualClock {
-    /// Time of a new clock: 2026-01-01 UTC.
-    pub const START: Timestamp = Timestamp(1_767_225_600_000);
-
-    /// Moves wall time and boot time on.
-    pub fn advance(&self, duration: Duration) {
-        let millis = i64::try_from(duration.as_millis()).unwrap();
-        self.boot.fetch_add(millis, Ordering::SeqCst);
-        self.jump(millis);
-    }
-
-    /// Moves wall time alone, as setting the clock does; `millis` may be negative.
-    pub fn jump(&self, millis: i64) {
-        self.wall.fetch_add(millis, Ordering::SeqCst);
-    }
-}
-
-impl Default for ManualClock {
-    fn default() -> Self {
-        Self {
-            wall: AtomicI64::new(Self::START.0),
-            boot: AtomicI64::new(1_000),
-        }
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Now {
-        Now {
-            wall: Timestamp(self.wall.load(Ordering::SeqCst)),
-            boot: BootTime(self.boot.load(Ordering::SeqCst)),
-        }
-    }
 }
 
 /// The worker of cases that need only one.
