@@ -258,6 +258,11 @@ impl Machine {
     }
 
     fn act(&mut self, now: Now) {
+        // First, so that the claim below is the only one of the step: it may fill every free slot.
+        if self.due_from <= now.boot && self.next_due.is_some_and(|due| due <= now.wall) {
+            self.next_due = None;
+            self.want_claim = true;
+        }
         if !self.unsettled.is_empty() && self.settle_backoff.until <= now.boot {
             let settlements = self.unsettled.iter().map(Finished::settlement).collect();
             // Settled tasks free their slots.
@@ -284,10 +289,6 @@ impl Machine {
             self.poll_at = now.boot.after(self.config.poll);
             self.recent.asked(now.boot);
             self.actions.push(Action::ReadCounter);
-        }
-        if self.due_from <= now.boot && self.next_due.is_some_and(|due| due <= now.wall) {
-            self.next_due = None;
-            self.want_claim = true;
         }
         if !self.is_stopping() && self.next_firing.is_due(now) {
             self.actions.push(Action::Fire);

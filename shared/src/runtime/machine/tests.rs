@@ -381,6 +381,28 @@ fn a_task_that_comes_due_is_claimed_then_and_not_before() {
     assert_eq!(limit(&machine.step(at(300), [])), Some(1));
 }
 
+/// A task that came due just when another ended caused a second claim in the same step, before the answer
+/// to the first, which might fill every slot: more tasks than slots ran.
+#[test]
+fn a_step_claims_once_even_if_a_task_comes_due_when_another_ends() {
+    let mut machine = machine(2);
+    machine.step(at(0), []);
+    let claims = |ids: &[i64]| {
+        Event::Claimed(Ok(Claims {
+            tasks: ids.iter().copied().map(task).collect(),
+            next_due: Some(at(300).wall),
+            ..Claims::default()
+        }))
+    };
+    machine.step(at(1), [claims(&[1])]);
+    machine.step(at(2), [started(1, 2), claims(&[])]);
+    let events = [ended(1, End::Exited(0)), Event::TasksWaiting];
+    let step = machine.step(at(300), events);
+    let claims =
+        |action: &&Action| matches!(action, Action::Claim { .. } | Action::SettleAndClaim { .. });
+    assert_eq!(step.actions.iter().filter(claims).count(), 1, "{step:?}");
+}
+
 /// Time with a wall clock that differs from boot time.
 fn wall_at(boot: i64, wall: i64) -> Now {
     Now {
