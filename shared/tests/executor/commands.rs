@@ -205,17 +205,3 @@ fn three_hundred_commands_run_at_once_and_leave_no_zombie() {
     }
     assert_eq!(bench.executor.running(), 0);
 }
-
-#[test]
-fn exit_codes_survive_a_parent_that_ignores_sigchld() {
-    let own = std::env::current_exe().unwrap();
-    let output = std::process::Command::new("env")
-        .arg("--ignore-signal=CHLD")
-        .arg(own)
-        .args(["--exact", "commands::exit_codes_and_signals_are_reported"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
-}

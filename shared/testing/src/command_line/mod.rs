@@ -273,6 +273,7 @@ macro_rules! command_line_tests {
                 a_shrink_killed_at_any_call_that_writes_leaves_the_same_content
             }
             signals {
+                exit_codes_survive_a_worker_that_was_started_with_sigchld_ignored
                 printing_does_not_stop_a_worker_in_the_background_of_a_terminal
                 printing_does_not_stop_a_run_in_the_background_of_a_terminal
                 a_task_that_reads_from_a_terminal_does_not_stop_its_worker

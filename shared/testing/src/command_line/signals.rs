@@ -106,3 +106,25 @@ pub fn a_second_interrupt_ends_a_run_at_once() {
     assert_eq!(run.ended(), Some(1), "{}", run.stderr());
     assert_eq!(sandbox.state("1"), "queued");
 }
+
+/// Whoever ignores SIGCHLD hands that on, and then the kernel discards the exit codes of children.
+pub fn exit_codes_survive_a_worker_that_was_started_with_sigchld_ignored() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["add-task", "one", "exit 3", "--max-attempts", "1"]);
+    let program = sandbox.command(&["worker", "--drain"]);
+    let mut ignoring = Command::new("env");
+    ignoring
+        .arg("--ignore-signal=CHLD")
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(sandbox.folder())
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let mut worker = Sandbox::begin(&mut ignoring);
+    assert_eq!(worker.ended(), Some(1), "{}", worker.stderr());
+    let said = worker.stderr();
+    assert!(said.contains("failed (exit code 3)"), "{said}");
+}
