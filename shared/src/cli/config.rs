@@ -22,10 +22,10 @@ use crate::queue::Queue;
 /// Common options stand at its top (db, output, color, durability), those of a verb in a table of
 /// its name:
 ///
-///     color = "never"
+///   color = "never"
 ///
-///     [add-task]
-///     max-attempts = 5
+///   [add-task]
+///   max-attempts = 5
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {}
