@@ -18,7 +18,7 @@ use crate::process::trace::{Call, Traced, was_killed};
 use crate::process::{Program, ScratchFolder};
 
 use scenario::{SCENARIOS, SHRINKS, Scenario};
-use snapshot::{Row, content, rows};
+use snapshot::{Row, content, has_killed_command, rows};
 
 /// Result of all scenarios.
 #[derive(Debug)]
@@ -165,11 +165,14 @@ impl Prepared {
         let scratch = self.copy()?;
         let output = self.traced(&scratch)?.killed_at(call)?;
         let was_killed = was_killed(&output);
-        let faults = if was_killed || self.scenario.is_atomic {
-            self.check(&scratch, self.has_reported_success(&output))?
-        } else {
-            // The kill hit the worker's command, in every trial.
+        // The number may be one of the worker's command too, which the kill then hits in every trial,
+        // before it hits the worker, if that makes as many calls.
+        let command_was_hit =
+            !self.scenario.is_atomic && (!was_killed || has_killed_command(&scratch)?);
+        let faults = if command_was_hit {
             scratch.broken(self.scenario.finisher)?
+        } else {
+            self.check(&scratch, self.has_reported_success(&output))?
         };
         let named = faults
             .into_iter()

@@ -24,6 +24,16 @@ pub(super) fn rows(scratch: &ScratchFolder) -> Result<Vec<Row>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Returns true if a task's command ended by `SIGKILL`.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn has_killed_command(scratch: &ScratchFolder) -> Result<bool> {
+    let count = include_str!("../../queries/killed_commands.sql");
+    let count: i64 = scratch.reader()?.query_row(count, [], |row| row.get(0))?;
+    Ok(count > 0)
+}
+
 /// Digest of every row.
 ///
 /// # Errors

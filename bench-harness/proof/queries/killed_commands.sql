@@ -1,0 +1,1 @@
+SELECT count(*) FROM queue_tasks WHERE signal = 9
