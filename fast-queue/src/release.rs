@@ -1,4 +1,4 @@
-//! Release: lets held tasks go on.
+//! Release: ends the hold of tasks.
 
 use queue_core::clock::Timestamp;
 use queue_core::error::Result;

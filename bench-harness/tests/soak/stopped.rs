@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 
 use fast_queue::FastQueue;
 use queue_core::{Queue, State};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::{fast_database, flow_database};
 use queue_testing::patience::until;
@@ -30,6 +30,8 @@ fn a_promotion_blocked_by_a_stopped_worker_names_it_and_ends_as_busy() {
     });
     let pid = pid(&fast, &worker);
     kill_process(pid, Signal::STOP).unwrap();
+    // The signal stops its threads one after the other.
+    waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).unwrap();
 
     let name = format!("pid {} (stopped)", pid.as_raw_nonzero());
     for (options, sentence) in [

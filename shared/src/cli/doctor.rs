@@ -225,7 +225,7 @@ fn paused<Q: Queue>(context: &Context<Q>, queue: &Q) -> Result<Vec<Finding>> {
         "none".to_owned()
     } else {
         format!(
-            "{}; {} lets one go on",
+            "{}; resume one with {}",
             names.join(", "),
             context.command("resume QUEUE")
         )

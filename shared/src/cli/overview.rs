@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::json::TaskView;
 use super::program::{Access, Context};
 use super::status::{self, Standing};
-use super::table::{Column, Table, left, paint, right, text};
+use super::table::{Column, Table, left, painted, right, text};
 use super::watch::{self, Frame, Screen};
 use super::why::{self, Snapshot};
 use super::{Failure, moment, tasks, workers};
@@ -223,7 +223,7 @@ impl Overview {
             }
             let plain = format!("{count} {state}");
             let shown = if color && count > 0 {
-                format!("\x1b[{}m{plain}\x1b[0m", paint(state))
+                painted(state, &plain)
             } else {
                 plain.clone()
             };
@@ -283,7 +283,7 @@ impl Overview {
             for one in waiting.iter().take(*rows) {
                 table.row([
                     &one.task.id.to_string(),
-                    one.task.state.as_str(),
+                    tasks::standing(&one.task),
                     &one.words,
                     &tasks::label(&one.task),
                 ]);

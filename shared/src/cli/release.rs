@@ -1,4 +1,4 @@
-//! `release`: lets held tasks go on.
+//! `release`: ends the hold of tasks.
 
 use super::Failure;
 use super::change_selected::{self, ChangeVerb, WAITING};

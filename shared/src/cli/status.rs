@@ -134,7 +134,7 @@ impl Standing {
             };
             let release = context.command("release all");
             let tasks = tasks::count(held);
-            notes.push(format!("{tasks} {is} held; {release} lets {them} go on"));
+            notes.push(format!("{tasks} {is} held; release {them} with {release}"));
         }
         for name in self.paused() {
             notes.push(format!("queue {} is paused", escape::line(&name)));

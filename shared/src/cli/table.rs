@@ -116,8 +116,13 @@ impl Table {
         for row in &self.rows {
             let cells: Vec<&str> = row.iter().map(String::as_str).collect();
             self.push_line(&mut text, &cells, &layout, |column, cell| {
-                let state = State::parse(cell).filter(|_| color && column.heading == STATE);
-                state.map(paint)
+                let state = match cell {
+                    HELD => Some(State::Blocked),
+                    _ => State::parse(cell),
+                };
+                state
+                    .filter(|_| color && column.heading == STATE)
+                    .map(paint)
             });
         }
         text
@@ -230,8 +235,16 @@ const GAP: usize = 2;
 /// Heading of the column of states.
 const STATE: &str = "STATE";
 
+/// Word for a blocked task that a person holds, in the column of states.
+pub(crate) const HELD: &str = "held";
+
+/// `text` in the colour of a state.
+pub(crate) fn painted(state: State, text: &str) -> String {
+    format!("\x1b[{}m{text}\x1b[0m", paint(state))
+}
+
 /// The SGR code of a state's colour.
-pub(crate) const fn paint(state: State) -> &'static str {
+const fn paint(state: State) -> &'static str {
     match state {
         State::Scheduled | State::Blocked => "36",
         State::Queued => "39",

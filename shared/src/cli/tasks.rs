@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::command_name::name_of;
 use super::moment;
 use super::run::group_name::WITHDRAWN;
+use super::table::HELD;
 use crate::clock::Timestamp;
 use crate::outcome::Reason;
 use crate::state::State;
@@ -35,7 +36,7 @@ pub(super) fn changed_at(task: &Task) -> Option<Timestamp> {
 /// State of a task in a table; a blocked task that is held says so.
 pub fn standing(task: &Task) -> &'static str {
     if task.held_at.is_some() {
-        "held"
+        HELD
     } else {
         task.state.as_str()
     }

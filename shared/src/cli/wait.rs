@@ -183,7 +183,7 @@ pub(super) fn warn<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task) -> Re
             Waits::Held { .. } => {
                 let release = context.command(&format!("release {}", task.id));
                 note(&format!(
-                    "task {} is held; {release} lets it go on",
+                    "task {} is held; release it with {release}",
                     task.id
                 ));
             }
@@ -213,7 +213,7 @@ pub(super) fn how_to_run<Q: Queue>(context: &Context<Q>, queue: &Q, task: &Task)
 fn paused<Q: Queue>(context: &Context<Q>, queue: &str) -> String {
     let name = Work::Argv(vec![queue.to_owned()]).display();
     let resume = context.command(&format!("resume {name}"));
-    format!("queue {name} is paused; {resume} lets it go on")
+    format!("queue {name} is paused; resume it with {resume}")
 }
 
 /// Listens for ends of tasks, which needs a socket in the folder beside the file.

@@ -205,14 +205,14 @@ impl<'a, Q: Queue> Snapshot<'a, Q> {
                 let ago = moment::relative(*since, self.now);
                 explanation(
                     "held",
-                    format!("it was held {ago}; {release} lets it go on"),
+                    format!("it was held {ago}; release it with {release}"),
                 )
             }
             Waits::Paused { since } => {
                 let queue = Work::Argv(vec![task.queue.clone()]).display();
                 let resume = self.context.command(&format!("resume {queue}"));
                 let ago = moment::relative(*since, self.now);
-                let sentence = format!("queue {queue} was paused {ago}; {resume} lets it go on");
+                let sentence = format!("queue {queue} was paused {ago}; resume it with {resume}");
                 explanation("paused", sentence)
             }
             Waits::Unserved => {

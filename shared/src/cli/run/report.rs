@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::super::printer::note;
 use super::super::program::Context;
-use super::super::{Failure, escape, select, tasks};
+use super::super::table::painted;
+use super::super::{Failure, escape, moment, select, tasks};
 use super::Arguments;
 use super::group::{Group, Verdict};
 use super::group_name::STDIN;
@@ -103,6 +104,38 @@ pub(super) fn advise<Q: Queue>(
     }
 }
 
+/// Numbers of lines by state, coloured if `color`, and the time they took.
+fn summary(verdict: &Verdict, ended_before: u64, took: Duration, color: bool) -> String {
+    let mut parts = Vec::new();
+    for state in [
+        State::Succeeded,
+        State::Failed,
+        State::Cancelled,
+        State::Skipped,
+    ] {
+        let number = verdict.count(state);
+        let always = matches!(state, State::Succeeded | State::Failed);
+        let part = format!("{number} {state}");
+        match number {
+            0 if always => parts.push(part),
+            0 => {}
+            _ if color => parts.push(painted(state, &part)),
+            _ => parts.push(part),
+        }
+    }
+    for (number, what) in [
+        (verdict.not_needed, "not needed"),
+        (verdict.left(), "left"),
+        (ended_before, "had ended before"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    parts.push(format!("in {}", moment::rough(took)));
+    parts.join(", ")
+}
+
 /// Prints the result of the lines, and fails unless all succeeded.
 pub(super) fn report<Q: Queue>(
     context: &Context<Q>,
@@ -134,19 +167,7 @@ pub(super) fn report<Q: Queue>(
         took_ms: super::super::option_values::millis(took),
         unsuccessful: lines.collect(),
     };
-    let mut text = format!("{succeeded} succeeded, {failed} failed");
-    for (number, what) in [
-        (cancelled, "cancelled"),
-        (skipped, "skipped"),
-        (verdict.not_needed, "not needed"),
-        (left, "left"),
-        (ended_before, "had ended before"),
-    ] {
-        if number > 0 {
-            let _ = write!(text, ", {number} {what}");
-        }
-    }
-    let _ = write!(text, ", in {}", super::super::moment::rough(took));
+    let text = summary(verdict, ended_before, took, context.printer.color());
     context.printer.of_done().say(&text, &view)?;
     for one in verdict.unsuccessful.iter().take(MOST_FAILED) {
         note(&format!(

@@ -50,15 +50,15 @@ fn clause<Q: Queue>(context: &Context<Q>, queue: &Q, obstacle: &Obstacle) -> Res
     let (name, task) = (quoted(&obstacle.queue), obstacle.task);
     Ok(match &obstacle.what {
         Hold::OnHold if obstacle.tasks == 1 => format!(
-            "task {task} is held; {} lets it go on",
+            "task {task} is held; release it with {}",
             context.command(&format!("release {task}"))
         ),
         Hold::OnHold => format!(
-            "{number} of queue {name} are held, the oldest is task {task}; {} lets them go on",
+            "{number} of queue {name} are held, the oldest is task {task}; release them with {}",
             context.command("release all")
         ),
         Hold::Paused => format!(
-            "queue {name} is paused, in which {number} {wait}; {} lets it go on",
+            "queue {name} is paused, in which {number} {wait}; resume it with {}",
             context.command(&format!("resume {name}"))
         ),
         Hold::Limit(limit) => format!(

@@ -198,7 +198,7 @@ pub fn log_follow_and_wait_hint_at_a_missing_worker() {
     let mut worker = sandbox.start(&["worker"]);
     until("the worker runs", || worker.stderr().contains("runs up to"));
     let paused = format!(
-        "queue default is paused; `{} resume default` lets it go on",
+        "queue default is paused; resume it with `{} resume default`",
         name()
     );
     for words in [&["log", "-f", "1"][..], &["wait", "1"]] {
@@ -376,7 +376,7 @@ pub fn a_drain_ends_when_the_rest_needs_a_person_and_names_the_obstacles() {
     sandbox.ok(&["pause"]);
     let (code, said) = drained(&["worker", "--drain"]);
     let hint = format!(
-        "what is left needs a person: queue default is paused, in which 2 tasks wait; `{} resume default` lets it go on",
+        "what is left needs a person: queue default is paused, in which 2 tasks wait; resume it with `{} resume default`",
         name()
     );
     assert_eq!(code, 1, "{said}");

@@ -130,6 +130,8 @@ pub fn without_a_verb_the_program_shows_what_runs_failed_and_waits() {
     sandbox.ok(&["add", "echo next"]);
     sandbox.ok(&["add", "echo last"]);
     sandbox.ok(&["add", "echo later", "--delay", "1h", "--queue", "other"]);
+    sandbox.ok(&["add", "echo held"]);
+    sandbox.ok(&["hold", "6"]);
     let mut worker = sandbox.start(&["worker", "--slots", "1"]);
     until("the task runs", || sandbox.state("2") == "running");
     let shown = sandbox.ok(&[]);
@@ -143,7 +145,7 @@ pub fn without_a_verb_the_program_shows_what_runs_failed_and_waits() {
     let counts = shown.lines().next().unwrap();
     assert_eq!(
         counts,
-        "1 scheduled  2 queued  1 running  0 succeeded  1 failed"
+        "1 scheduled  1 blocked  2 queued  1 running  0 succeeded  1 failed"
     );
     assert!(line("RUNNING  ELAPSED  WORKER").ends_with("COMMAND"));
     assert!(line("2 ").contains(&format!("waits: {WAITS}")));
@@ -152,6 +154,9 @@ pub fn without_a_verb_the_program_shows_what_runs_failed_and_waits() {
     assert!(line("4 ").contains("1 task before it"));
     assert!(line("5 ").contains("its time in "));
     assert!(line("5 ").contains(", a worker"));
+    assert!(line("6 ").contains("held "), "as in `list`");
+    let colored = sandbox.ok(&["--color", "always"]);
+    assert!(colored.contains("\x1b[36mheld\x1b[0m"), "{colored:?}");
     let pid = worker.child.id().to_string();
     assert!(shown.lines().last().unwrap().contains(&pid), "{shown}");
     let json = sandbox.json(&[]);

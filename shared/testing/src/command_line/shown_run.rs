@@ -21,6 +21,10 @@ pub fn the_output_of_ended_lines_is_shown_by_task() {
     assert!(summary.starts_with("2 succeeded, 1 failed"), "{summary}");
     let failed = sandbox.run(&["run", "--show", "failed", "--name", "failed", "tasks"]);
     assert!(failed.stdout().contains("bad\n") && !failed.stdout().contains("one"));
+    let colored = ["run", "--color", "always", "--name", "colored", "tasks"];
+    let colored = sandbox.run(&colored).stdout();
+    let summary = "\x1b[32m2 succeeded\x1b[0m, \x1b[31m1 failed\x1b[0m, in ";
+    assert!(colored.contains(summary), "{colored:?}");
     let json = sandbox.run(&[
         "run", "--show", "failed", "-o", "json", "--name", "json", "tasks",
     ]);
