@@ -316,70 +316,57 @@ impl<Q: Queue> Worker<Q> {
         let driver = driver.under_leases(leases);
         let standby = Standby::new(Arc::clone(&queue), driver, &mut counting)?;
         standby.run(|driver, result| {
-            let (ended, keeper) = leave(&queue, driver, result, keeper, |event| {
-                standby.report(event);
-            });
-            standby.while_known(ended, || drop(keeper))
+            let left = driver.left_running();
+            let mut unrecorded = driver.unrecorded();
+            unrecorded.retain(|task| left.iter().all(|own| own.claim != task.claim));
+            let given_up: Vec<Claim> = unrecorded.iter().map(|task| task.claim).collect();
+            if !left.is_empty() {
+                standby.report(&WorkerEvent::LeftRunning(left));
+            }
+            let path = queue.coordination().location().path();
+            let report = |event: &WorkerEvent| standby.report(event);
+            let result = judged(path, result, unrecorded, report);
+            let mut closed = Ok(());
+            let leave = || closed = leave(&queue, driver, keeper, &given_up);
+            standby.while_known(result, leave)?;
+            closed.or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) })
         })?;
         drop(standby);
         Ok(counting.summary)
     }
 }
 
-/// Deregisters the worker. If it cannot, or leaves tasks behind, the next worker recovers it. If
-/// handlers have not returned, its registration and its lease keeper live on with them; otherwise
-/// the lease keeper is returned.
+/// Deregisters the worker, unless it gave up claims: then the next worker recovers it. If handlers
+/// have not returned, its registration and its lease keeper live on with them.
 fn leave<Q: Queue>(
     queue: &Arc<Q>,
     driver: Driver<Q, LinuxHost>,
-    result: Result<()>,
     keeper: Option<KeeperThread>,
-    report: impl Fn(&WorkerEvent),
-) -> (Result<()>, Option<KeeperThread>) {
-    let left = driver.left_running();
-    let mut unrecorded = driver.unrecorded();
-    unrecorded.retain(|task| left.iter().all(|own| own.claim != task.claim));
+    given_up: &[Claim],
+) -> Result<()> {
+    let is_clean = given_up.is_empty();
     let (host, leases) = driver.into_host();
     let (registration, handlers) = host.into_parts();
     let Some(pool) = handlers else {
-        return (
-            end(&**queue, registration, result, unrecorded, report),
-            keeper,
-        );
+        return if is_clean {
+            registration.close(&**queue)
+        } else {
+            Ok(())
+        };
     };
     if let Some(leases) = &leases {
-        let given_up: Vec<Claim> = unrecorded.iter().map(|task| task.claim).collect();
-        leases.let_go(&given_up);
+        leases.let_go(given_up);
     }
     let left_handlers = LeftHandlers {
         queue: Arc::clone(queue),
         pool,
         registration,
-        is_clean: unrecorded.is_empty(),
+        is_clean,
         leases,
         keeper,
     };
     left_handlers.follow_on_thread();
-    report(&WorkerEvent::LeftRunning(left));
-    let path = queue.coordination().location().path();
-    (judged(path, result, unrecorded, report), None)
-}
-
-/// Deregisters a worker whose executions have all ended.
-fn end<Q: Queue>(
-    queue: &Q,
-    registration: Registration,
-    result: Result<()>,
-    unrecorded: Vec<Unrecorded>,
-    report: impl Fn(&WorkerEvent),
-) -> Result<()> {
-    if !unrecorded.is_empty() {
-        let path = queue.coordination().location().path();
-        return judged(path, result, unrecorded, report);
-    }
-    let closed = registration.close(queue);
-    result?;
-    closed.or_else(|error| if error.may_pass() { Ok(()) } else { Err(error) })
+    Ok(())
 }
 
 /// Result of a worker with these outcomes unrecorded.
